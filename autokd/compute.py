@@ -1,0 +1,80 @@
+"""Where and how tensors are computed: device, precision, memory format, threads."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from autokd.errors import DeviceUnavailable
+
+
+@dataclass(frozen=True, slots=True)
+class Compute:
+    """How a run computes; equal values on equal machines give equal bits (rule 8 of the design).
+
+    Attributes:
+        device: A torch device, `cpu`, `cuda` or `cuda:1`.
+        precision: `bfloat16` runs forward passes under autocast; weights stay float32.
+        channels_last: NHWC memory layout, faster convolutions on GPUs and recent CPUs.
+        threads: Intra-op CPU threads of a run; one a worker keeps workers out of each other's way.
+    """
+
+    device: str = "cpu"
+    precision: Literal["float32", "bfloat16"] = "float32"
+    channels_last: bool = False
+    threads: int = 1
+
+    def check(self) -> None:
+        """Fail now, and clearly, rather than inside a worker.
+
+        Raises:
+            DeviceUnavailable: If this machine has no such device.
+        """
+        try:
+            device = torch.device(self.device)
+        except RuntimeError as error:
+            raise DeviceUnavailable(f"--device {self.device!r} is not a device; use cpu or cuda") from error
+        if device.type == "cuda":
+            count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+            if (device.index or 0) >= count:
+                raise DeviceUnavailable(
+                    f"--device {self.device}: this machine has {count} usable CUDA devices; use --device cpu"
+                )
+        elif device.type != "cpu":
+            raise DeviceUnavailable(f"--device {self.device}: only cpu and cuda are supported")
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """The context that forward passes run in."""
+        if self.precision == "float32":
+            return nullcontext()
+        return torch.autocast(torch.device(self.device).type, dtype=torch.bfloat16)
+
+    @property
+    def memory_format(self) -> torch.memory_format:
+        """Of images, shape (batch, channels, height, width), and of convolution weights."""
+        return torch.channels_last if self.channels_last else torch.contiguous_format
+
+    def place(self, module: nn.Module) -> nn.Module:
+        """Move a network to the device in the chosen memory format."""
+        # NOTE: torch types the keyword overload of Module.to for tensors only.
+        return module.to(self.device).to(memory_format=self.memory_format)  # type: ignore[call-overload, no-any-return]
+
+    def pixels(self, images: Tensor, *, mean: Tensor, std: Tensor) -> Tensor:
+        """Normalise uint8 images on the device.
+
+        Args:
+            images: uint8, shape (batch, channels, height, width), on any device.
+            mean: Per channel, in units of the stored pixel values, shape (channels,).
+            std: Likewise.
+
+        Returns:
+            float32 on the device, same shape.
+        """
+        there = images.to(self.device, non_blocking=True).float()
+        shape = (1, -1, 1, 1)
+        centred = (there - mean.to(self.device).view(shape)) / std.to(self.device).view(shape)
+        return centred.to(memory_format=self.memory_format)

@@ -1,0 +1,100 @@
+"""Every error that autokd raises on purpose, in one tree.
+
+    AutokdError                     anything autokd can explain; the command line prints it as one line
+    ├── InputError                  the user can mend it; exit code 2
+    │   ├── PlanError               a study, search space or pair is wrong: names file, field and way out
+    │   ├── UnknownName             a shipped recipe, architecture or dataset of that name does not exist
+    │   ├── NotTuned                a recommendation was asked for before anything was tuned
+    │   └── DeviceUnavailable       the device asked for is not there
+    ├── FederationError             a prepared federation on disk is damaged or of another version
+    ├── StoreError                  the database cannot be reached, read or written
+    │   └── StoreUnreachable
+    └── TrialError                  one run failed; it becomes data (state FAIL), not a crash
+        ├── Diverged                the loss stopped being finite
+        └── OutOfMemory             the device ran out of memory
+
+Bad arguments to a function are plain `ValueError`s naming the value; `assert` guards our own slips only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class AutokdError(Exception):
+    """Base of the tree: the message is one line that names what is wrong and the way out."""
+
+    exit_code = 1
+
+
+class InputError(AutokdError):
+    """What the user asked for cannot be done as asked; nothing was changed."""
+
+    exit_code = 2
+
+
+class PlanError(InputError):
+    """A field of a study, a search space or a pair does not hold."""
+
+    def __init__(self, *, source: str, field: str, problem: str) -> None:
+        super().__init__(f"{source}: {field}: {problem}" if field else f"{source}: {problem}")
+        self.source, self.field, self.problem = source, field, problem
+
+
+class UnknownName(InputError):
+    """Nothing of that kind has that name; the message lists what exists."""
+
+    def __init__(self, *, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
+        names = sorted(known)
+        close = get_close_matches(name, names, n=1)
+        guess = f" Did you mean {close[0]!r}?" if close else ""
+        way_out = f" {hint}" if hint else ""
+        super().__init__(f"no {kind} is called {name!r}; known: {', '.join(names)}.{guess}{way_out}")
+        self.kind, self.name, self.known = kind, name, tuple(names)
+
+
+class NotTuned(InputError):
+    """The store has no finished work for a pair."""
+
+
+class DeviceUnavailable(InputError):
+    """The compute device asked for does not exist on this machine."""
+
+
+class FederationError(AutokdError):
+    """A prepared federation on disk cannot be used."""
+
+
+class StoreError(AutokdError):
+    """The database did something that autokd cannot work with."""
+
+
+class StoreUnreachable(StoreError):
+    """The database does not answer; the message never holds a password."""
+
+
+class TrialError(AutokdError):
+    """One run failed; the search records it and goes on."""
+
+
+class Diverged(TrialError):
+    """The loss stopped being finite."""
+
+    def __init__(self, *, step: int, loss: float) -> None:
+        super().__init__(
+            f"loss became {loss} at step {step}; try a lower learning rate or a smaller alpha * T^2"
+        )
+        self.step, self.loss = step, loss
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # NOTE: keyword-only arguments do not survive the default pickling, and Ray pickles errors.
+        return (_diverged, (self.step, self.loss))
+
+
+def _diverged(step: int, loss: float) -> Diverged:
+    return Diverged(step=step, loss=loss)
+
+
+class OutOfMemory(TrialError):
+    """The device ran out of memory during a run."""

@@ -1,0 +1,109 @@
+"""The federation as a value: data, splits, participants and their logits, all NumPy and read-only.
+
+NumPy rather than torch, since Ray shares NumPy arrays between workers without copying, and torch tensors not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autokd.plan import ArchitectureRecipe, FederationRecipe
+from autokd.records import FederationFacts, ParticipantFacts
+from autokd.setting import Split
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dataset:
+    """Labelled images that a federation is cut from.
+
+    Attributes:
+        images: uint8, shape (n, channels, height, width).
+        labels: int64 class indices, shape (n,).
+        classes: Names by class index.
+        mean: Per channel, in units of the stored pixel values, shape (channels,).
+        std: Likewise.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    classes: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Participant:
+    """A pre-trained classifier with its private training data.
+
+    Attributes:
+        number: From 0.
+        architecture: How to build its network.
+        weights: The state dict, by name.
+        private: Indices of its examples in the data set, shape (m,).
+    """
+
+    number: int
+    architecture: ArchitectureRecipe
+    weights: Mapping[str, NDArray[np.generic]]
+    private: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Federation:
+    """The participants, the held-out splits, and the label space they share.
+
+    Attributes:
+        name: With the content hash of data, partition, recipe and weights, e.g. `digits-1a2b3c4d`; the
+            first part of the name of each of its studies.
+        recipe: What it was made from.
+        data: All examples of all parts.
+        splits: Indices into `data` of each common labelled split.
+        public: Indices of the shared examples, whose labels no run may look at.
+        participants: By number.
+        logits: Of every participant on all of `data`, in eval mode, float32, shape (participants, n, classes).
+    """
+
+    name: str
+    recipe: FederationRecipe
+    data: Dataset
+    splits: Mapping[Split, NDArray[np.int64]]
+    public: NDArray[np.int64]
+    participants: tuple[Participant, ...]
+    logits: NDArray[np.float32]
+
+    def label_counts(self, participant: int) -> NDArray[np.int64]:
+        """Private examples per class, shape (classes,)."""
+        private = self.participants[participant].private
+        return np.bincount(self.data.labels[private], minlength=len(self.data.classes)).astype(np.int64)
+
+    def label_distribution(self, participant: int) -> NDArray[np.float64]:
+        """Share of each class in the private data, shape (classes,), summing to 1."""
+        counts = self.label_counts(participant)
+        return counts / counts.sum()
+
+    def correct(self, participant: int, split: Split) -> NDArray[np.bool_]:
+        """Per-example correctness of the model as it is, shape (examples of the split,)."""
+        where = self.splits[split]
+        right: NDArray[np.bool_] = self.logits[participant, where].argmax(axis=1) == self.data.labels[where]
+        return right
+
+    def facts(self) -> FederationFacts:
+        """What the store keeps."""
+        return FederationFacts(
+            name=self.name,
+            classes=self.data.classes,
+            labels={split: self.data.labels[where] for split, where in self.splits.items()},
+            participants=tuple(
+                ParticipantFacts(
+                    number=one.number,
+                    architecture=one.architecture.name,
+                    histogram=tuple(int(count) for count in self.label_counts(one.number)),
+                    correct={split: self.correct(one.number, split) for split in self.splits},
+                )
+                for one in self.participants
+            ),
+        )
