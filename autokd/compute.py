@@ -60,8 +60,7 @@ class Compute:
 
     def place(self, module: nn.Module) -> nn.Module:
         """Move a network to the device in the chosen memory format."""
-        # NOTE: torch types the keyword overload of Module.to for tensors only.
-        return module.to(self.device).to(memory_format=self.memory_format)  # type: ignore[call-overload, no-any-return]
+        return module.to(self.device).to(memory_format=self.memory_format)
 
     def pixels(self, images: Tensor, *, mean: Tensor, std: Tensor) -> Tensor:
         """Normalise uint8 images on the device.

@@ -64,7 +64,8 @@ class Federation:
         splits: Indices into `data` of each common labelled split.
         public: Indices of the shared examples, whose labels no run may look at.
         participants: By number.
-        logits: Of every participant on all of `data`, in eval mode, float32, shape (participants, n, classes).
+        logits: Of every participant on all of `data`, in eval mode, float32; shape (participants, n,
+            classes).
     """
 
     name: str
@@ -83,7 +84,8 @@ class Federation:
     def label_distribution(self, participant: int) -> NDArray[np.float64]:
         """Share of each class in the private data, shape (classes,), summing to 1."""
         counts = self.label_counts(participant)
-        return counts / counts.sum()
+        shares: NDArray[np.float64] = counts / counts.sum()
+        return shares
 
     def correct(self, participant: int, split: Split) -> NDArray[np.bool_]:
         """Per-example correctness of the model as it is, shape (examples of the split,)."""
