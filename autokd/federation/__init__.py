@@ -3,3 +3,13 @@
 from autokd.federation._federation import Dataset as Dataset
 from autokd.federation._federation import Federation as Federation
 from autokd.federation._federation import Participant as Participant
+from autokd.federation.architectures import ARCHITECTURES as ARCHITECTURES
+from autokd.federation.architectures import Weights as Weights
+from autokd.federation.architectures import build as build
+from autokd.federation.architectures import load_weights as load_weights
+from autokd.federation.architectures import network as network
+from autokd.federation.architectures import weights_of as weights_of
+from autokd.federation.training import batches as batches
+from autokd.federation.training import learning_rate as learning_rate
+from autokd.federation.training import make_optimizer as make_optimizer
+from autokd.federation.training import set_learning_rate as set_learning_rate

@@ -1,0 +1,86 @@
+"""What pre-training and distillation share: the optimizer, its schedule, and the order of the examples."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.optim import SGD, Adam, AdamW, Optimizer
+
+from autokd.plan import TrainingRecipe
+
+
+def make_optimizer(recipe: TrainingRecipe, parameters: Iterable[nn.Parameter]) -> Optimizer:
+    """A fresh optimizer: no state of an earlier training lives on."""
+    rate, decay = recipe.learning_rate, recipe.weight_decay
+    match recipe.optimizer:
+        case "sgd":
+            return SGD(parameters, lr=rate, momentum=recipe.momentum, weight_decay=decay)
+        case "adam":
+            return Adam(parameters, lr=rate, weight_decay=decay)
+        case "adamw":
+            return AdamW(parameters, lr=rate, weight_decay=decay)
+
+
+def learning_rate(recipe: TrainingRecipe, epoch: int) -> float:
+    """The learning rate of one epoch.
+
+    `cosine` falls from the recipe's rate in the first epoch towards 0, which it would reach in the epoch
+    after the last. Source: Loshchilov, Hutter 2017, arXiv:1608.03983, equation 5, without restarts.
+
+    Args:
+        recipe: Of the training as a whole.
+        epoch: From 0, below `recipe.epochs`.
+
+    Raises:
+        ValueError: If the recipe has no such epoch.
+    """
+    if not 0 <= epoch < recipe.epochs:
+        raise ValueError(f"epoch={epoch} is not one of the recipe's {recipe.epochs}")
+    match recipe.schedule:
+        case "constant":
+            return recipe.learning_rate
+        case "cosine":
+            return recipe.learning_rate * (1 + math.cos(math.pi * epoch / recipe.epochs)) / 2
+
+
+def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
+    """Make all following steps use `rate`."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
+def batches(
+    n: int, batch_size: int, generator: torch.Generator, *, device: torch.device | str = "cpu"
+) -> Iterator[Tensor]:
+    """One epoch: every example once, in an order drawn from `generator`.
+
+    The last batch holds the remainder. A remainder of a single example joins the batch before it, which then
+    holds `batch_size` + 1: BatchNorm has no variance to compute from one example, and dropping it would make
+    some example absent from every epoch of a small participant.
+
+    Args:
+        n: Number of examples, at least 2.
+        batch_size: At least 2.
+        generator: On the CPU whatever the device, so that the order is the same on all of them. The order is
+            drawn when iteration begins.
+        device: Where the indices are wanted; they travel once an epoch, not once a batch.
+
+    Yields:
+        int64 indices below `n`, shape (batch,), 2 <= batch <= `batch_size` + 1.
+
+    Raises:
+        ValueError: If `n` or `batch_size` is below 2.
+    """
+    if n < 2 or batch_size < 2:
+        raise ValueError(
+            f"n={n} and batch_size={batch_size} must be at least 2: BatchNorm needs two examples"
+        )
+    order = torch.randperm(n, generator=generator).to(device)
+    whole = n - 1 if n % batch_size == 1 else n
+    starts = range(0, whole, batch_size)
+    ends = [*starts[1:], n]
+    for start, end in zip(starts, ends, strict=True):
+        yield order[start:end]
