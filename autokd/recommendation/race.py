@@ -1,0 +1,158 @@
+"""The race: which setting of a searched pair goes into confirmation, and which runs are still owed.
+
+Everything here is a function of what the store has, so going on after a kill is the same call again.
+
+The search saw every setting with one seed and picked the best of many: its best figures are partly luck. The
+race runs the best few again with fresh seeds and lets only those runs choose; confirmation runs the chosen one
+and the default with further fresh seeds, paired, and only those runs testify (rule 10 of the design).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator, Sequence
+from typing import Final, NamedTuple
+
+from autokd.plan import CONFIRMATION_SEEDS, RACE_SEEDS, ConfirmationRecipe, SearchRecipe
+from autokd.records import Failure, Role, RunRecord, RunState, Stage, TrialRecord, TrialState
+from autokd.setting import DEFAULT, Setting, Split
+
+SAME_ALPHA: Final = 0.005
+"""Two weights this close are taken for one."""
+SAME_LOG_TEMPERATURE: Final = math.log(1.01)
+"""Two temperatures within one per cent are taken for one."""
+RETRIES: Final = SearchRecipe().retries
+"""How often a run that died of infrastructure is tried again, where the study does not say."""
+
+
+class Owed(NamedTuple):
+    """A race or confirmation run that is still to be done."""
+
+    stage: Stage
+    setting: Setting
+    seed: int
+
+
+def alike(one: Setting, other: Setting) -> bool:
+    """Whether two settings differ by too little to be worth telling apart.
+
+    Without a teacher (alpha = 0) the temperature has no effect, so it does not count.
+    """
+    if one.transfer_set is not other.transfer_set:
+        return False
+    if one.alpha is not None and other.alpha is not None:
+        if one.alpha == other.alpha == 0:
+            return True
+        if abs(one.alpha - other.alpha) > SAME_ALPHA:
+            return False
+    return abs(math.log(one.temperature / other.temperature)) <= SAME_LOG_TEMPERATURE
+
+
+def candidates(plan: ConfirmationRecipe, trials: Sequence[TrialRecord]) -> tuple[Setting, ...]:
+    """The settings that enter the race, best first.
+
+    Only COMPLETE trials compete, by their last validation accuracy; the lower number wins a tie. A setting
+    `alike` to the default or to a better one is left out: it could only win by luck.
+
+    Returns:
+        At most `plan.candidates` settings; empty if nothing but the default ran to the full budget.
+    """
+    complete = (trial for trial in trials if trial.state is TrialState.COMPLETE)
+    chosen: list[Setting] = []
+    for trial in sorted(complete, key=lambda trial: (-(trial.accuracy or 0.0), trial.number)):
+        if not any(alike(trial.setting, other) for other in (DEFAULT, *chosen)):
+            chosen.append(trial.setting)
+        if len(chosen) == plan.candidates:
+            break
+    return tuple(chosen)
+
+
+def winner(
+    plan: ConfirmationRecipe,
+    trials: Sequence[TrialRecord],
+    runs: Sequence[RunRecord],
+    *,
+    retries: int = RETRIES,
+) -> Setting | None:
+    """The candidate with the best mean validation accuracy over its race runs; the search's runs do not count.
+
+    A candidate with a race run that failed for good (it diverged, or ran out of retries) drops out; the better
+    candidate of the search wins a tie; a single candidate needs no race.
+
+    Returns:
+        None while the race is not over, and if nobody finished it: then the default stands alone.
+    """
+    field = candidates(plan, trials)
+    if len(field) == 1:
+        return field[0]
+    if any(_unfinished(run, runs, retries) for setting in field for run in _race(plan, setting)):
+        return None
+    means = {setting: mean for setting in field if (mean := _race_mean(plan, setting, runs)) is not None}
+    return max(means, key=means.__getitem__, default=None)
+
+
+def pending(
+    plan: ConfirmationRecipe,
+    trials: Sequence[TrialRecord],
+    runs: Sequence[RunRecord],
+    live: Collection[tuple[Stage, Setting, int]] = (),
+    *,
+    retries: int = RETRIES,
+) -> tuple[Owed, ...]:
+    """The runs that a finished search still owes, most urgent first.
+
+    First the race, then winner and default seed by seed, so that an interrupted confirmation stays paired. The
+    default's runs do not depend on who wins: they are owed from the start and keep workers busy meanwhile.
+    With the default recipe at most 3 x 2 + 2 x 5 = 16 runs a pair, retries apart.
+
+    Args:
+        plan: How many candidates and seeds.
+        trials: All trials of the study; none of them running.
+        runs: All race and confirmation runs of the study that have ended.
+        live: Runs under way now; they are left out, and the race is not over before they end.
+        retries: How often a run that died of infrastructure or memory is tried again. Interruptions by the
+            user are always made up for and do not count.
+
+    Returns:
+        Empty when all is done, and where there is no COMPLETE baseline: nothing could be judged then.
+    """
+    if not any(trial.role is Role.BASELINE and trial.state is TrialState.COMPLETE for trial in trials):
+        return ()
+    field = candidates(plan, trials)
+    wanted = [run for setting in field for run in _race(plan, setting)] if len(field) > 1 else []
+    best = winner(plan, trials, runs, retries=retries)
+    for seed in range(CONFIRMATION_SEEDS, CONFIRMATION_SEEDS + plan.seeds):
+        arms = (DEFAULT,) if best is None else (best, DEFAULT)
+        wanted += [Owed(Stage.CONFIRMATION, setting, seed) for setting in arms]
+    busy = set(live)
+    return tuple(run for run in wanted if run not in busy and _unfinished(run, runs, retries))
+
+
+def _race(plan: ConfirmationRecipe, setting: Setting) -> Iterator[Owed]:
+    return (Owed(Stage.RACE, setting, RACE_SEEDS + index) for index in range(plan.race_seeds))
+
+
+def _records(run: Owed, runs: Sequence[RunRecord]) -> list[RunRecord]:
+    return [record for record in runs if (record.stage, record.setting, record.seed) == run]
+
+
+def _unfinished(run: Owed, runs: Sequence[RunRecord], retries: int) -> bool:
+    """Whether `run` is to be done, for the first time or again."""
+    records = _records(run, runs)
+    if any(record.state is RunState.COMPLETE for record in records):
+        return False
+    failures = [record.failure for record in records if record.failure is not None]
+    if not all(failure.retried for failure in failures):
+        return False
+    return sum(failure is not Failure.INTERRUPTED for failure in failures) <= retries
+
+
+def _race_mean(plan: ConfirmationRecipe, setting: Setting, runs: Sequence[RunRecord]) -> float | None:
+    """Mean validation accuracy in [0, 1]; None unless every race seed is COMPLETE."""
+    accuracies = [
+        record.accuracy(Split.VALIDATION)
+        for run in _race(plan, setting)
+        for record in _records(run, runs)
+        if record.state is RunState.COMPLETE
+    ]
+    return math.fsum(accuracies) / plan.race_seeds if len(accuracies) == plan.race_seeds else None
