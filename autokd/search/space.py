@@ -45,7 +45,7 @@ class Range(Frozen):
 Values = Annotated[tuple[float, ...], Field(min_length=1)]
 """A dimension of listed values; a frozen grid has nothing else."""
 
-# NOTE: without a discriminator pydantic would report what is wrong with a Range and, beside it, that it is no list.
+# NOTE: without a discriminator pydantic would complain of a broken Range that it is no list either.
 Dimension = Annotated[
     Annotated[Range, Tag("range")] | Annotated[Values, Tag("values")],
     Discriminator(lambda given: "range" if isinstance(given, dict | Range) else "values"),

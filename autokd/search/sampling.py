@@ -1,0 +1,79 @@
+"""Which setting to try next: Optuna's TPE as a function of a study's trials."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Final
+
+import optuna
+from optuna.exceptions import ExperimentalWarning
+from optuna.samplers import TPESampler
+from optuna.trial import FrozenTrial, create_trial
+
+from autokd.records import TrialRecord, TrialState
+from autokd.search.space import ALPHA, TEMPERATURE, TRANSFER_SET, Space
+from autokd.setting import Setting, derive_seed
+
+_REDRAWS: Final = 20
+
+
+def propose(
+    space: Space, trials: Sequence[TrialRecord], *, study: str, startup_trials: int
+) -> Setting | None:
+    """The next setting of a study, or None if a grid has nothing left that was not tried.
+
+    The sampler keeps no state: it is made anew from all trials and a seed that derives from the study's name
+    and the number of its trials, so a resumed search asks for what an uninterrupted one would have.
+
+    TPE is multivariate over T, α and transfer set, with one model per conditional group (α exists only on
+    labelled sets), and takes running trials for bad ones so that workers spread out (Watanabe 2023,
+    arXiv:2304.11127, sections 3.1 and 5). Trials outside the space, such as the default setting in a space
+    without it, teach it nothing.
+    """
+    tried = {trial.setting for trial in trials}
+    left = [setting for setting in space.grid() if setting not in tried] if space.is_grid else []
+    if space.is_grid and not left:
+        return None
+    inside = [trial for trial in trials if trial.setting in space and trial.state is not TrialState.FAIL]
+    memory = optuna.create_study(direction="maximize")
+    memory.add_trials([_frozen(trial, space) for trial in inside])
+    for redraw in range(_REDRAWS):
+        memory.sampler = _sampler(derive_seed(study, "sampler", len(trials), redraw), startup_trials)
+        asked = memory.ask()
+        setting = space.suggest(asked)
+        if setting not in tried:
+            return setting
+        # A run is a function of its setting and seed: a second one would only spend epochs.
+        memory.tell(asked, state=optuna.trial.TrialState.FAIL)
+    return left[derive_seed(study, "left", len(trials)) % len(left)] if left else setting
+
+
+def _sampler(seed: int, startup_trials: int) -> TPESampler:
+    with warnings.catch_warnings():
+        # `group` is marked experimental; without it alpha, absent on `public`, would be sampled alone.
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        return TPESampler(
+            seed=seed % 2**32,
+            n_startup_trials=startup_trials,
+            multivariate=True,
+            group=True,
+            constant_liar=True,
+        )
+
+
+def _frozen(trial: TrialRecord, space: Space) -> FrozenTrial:
+    params: dict[str, float | str] = {
+        TEMPERATURE: trial.setting.temperature,
+        TRANSFER_SET: str(trial.setting.transfer_set),
+    }
+    if trial.setting.alpha is not None:
+        params[ALPHA] = trial.setting.alpha
+    distributions = space.distributions()
+    return create_trial(
+        state=optuna.trial.TrialState[trial.state.name],
+        value=trial.accuracy if trial.state is TrialState.COMPLETE else None,
+        params=params,
+        distributions={name: distributions[name] for name in params},
+        intermediate_values=dict(trial.curve),
+    )

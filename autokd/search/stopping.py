@@ -1,0 +1,31 @@
+"""ASHA as a function of what the store has: no object holds a rung, so a resume decides as before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from autokd.plan import StoppingRecipe
+from autokd.records import Role, TrialRecord
+
+
+def goes_on(stopping: StoppingRecipe, trial: TrialRecord, others: Iterable[TrialRecord]) -> bool:
+    """Whether a trial that has just reported may go on to the next rung.
+
+    The stopping variant of asynchronous successive halving: at each rung a trial goes on if it is among the
+    best 1/`reduction` of all that have reported there so far, itself included.
+    Source: Li et al. 2020, arXiv:1810.05934, section 3; compared on validation accuracy.
+
+    Args:
+        stopping: Rungs and reduction factor of the study.
+        trial: With its last report in place.
+        others: The other trials of the same study, in any state; other studies must not be mixed in, since
+            accuracies of different pairs do not compare.
+    """
+    epoch, accuracy = trial.epochs, trial.accuracy
+    if trial.role is Role.BASELINE or accuracy is None or epoch not in stopping.rungs:
+        return True
+    reported = [accuracy, *(dict(other.curve)[epoch] for other in others if epoch in dict(other.curve))]
+    cutoff = float(np.quantile(reported, 1 - 1 / stopping.reduction))
+    return accuracy >= cutoff
