@@ -1,0 +1,211 @@
+"""Who gets which examples: the common parts first, then each participant's private ones.
+
+Pure functions of labels and a random generator; all indices are positions in the labels given, ascending.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autokd.errors import PlanError
+from autokd.plan import (
+    ClassesPartition,
+    DirichletPartition,
+    IidPartition,
+    PartitionRecipe,
+    QuantityPartition,
+    SplitSizes,
+)
+from autokd.setting import Split
+
+Indices = NDArray[np.int64]
+
+_ATTEMPTS: Final = 10_000
+"""How often a random partition is drawn before the recipe is called impossible."""
+_FEWEST: Final = 2
+"""BatchNorm cannot train on one example."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cut:
+    """The data divided into common parts and the rest; disjoint and covering.
+
+    Attributes:
+        splits: The labelled common parts.
+        public: The unlabelled common part.
+        rest: What is left to become private.
+    """
+
+    splits: Mapping[Split, Indices]
+    public: Indices
+    rest: Indices
+
+
+def cut(labels: Indices, sizes: SplitSizes, rng: np.random.Generator) -> Cut:
+    """Divide the data into the common parts and the rest, each with the class shares of the whole.
+
+    A class with `k` of the `n` examples has `k m / n` of the `m` examples of a part, give or take at most
+    `1 + C k / n` for `C` classes: two, when classes are of equal size.
+
+    Args:
+        labels: Class indices, shape (n,).
+        sizes: Of the common parts.
+        rng: Draws which examples go where.
+
+    Raises:
+        PlanError: If nothing would be left over.
+    """
+    wanted = (sizes.validation, sizes.confirmation, sizes.test, sizes.public)
+    if sum(wanted) >= len(labels):
+        problem = f"they add up to {sum(wanted)}, and the data set has only {len(labels)} examples"
+        raise PlanError(source="federation", field="splits", problem=problem)
+    order = _interleaved(labels, rng)
+    parts = [np.sort(part) for part in np.split(order, np.cumsum(wanted))]
+    splits = {Split.VALIDATION: parts[0], Split.CONFIRMATION: parts[1], Split.TEST: parts[2]}
+    return Cut(splits=splits, public=parts[3], rest=parts[4])
+
+
+def partition(
+    recipe: PartitionRecipe, labels: Indices, participants: int, rng: np.random.Generator
+) -> tuple[Indices, ...]:
+    """Divide examples among participants: disjoint, covering, everybody with at least two.
+
+    Args:
+        recipe: The scheme with its parameters.
+        labels: Class indices of the examples to divide, shape (n,).
+        participants: How many.
+        rng: Draws who gets what.
+
+    Returns:
+        Positions in `labels` by participant.
+
+    Raises:
+        PlanError: If the recipe cannot be met with so many examples and participants.
+    """
+    match recipe:
+        case DirichletPartition():
+            parts = _dirichlet(recipe, labels, participants, rng)
+        case ClassesPartition():
+            parts = _classes(recipe, labels, participants, rng)
+        case QuantityPartition():
+            parts = _quantity(recipe, labels, participants, rng)
+        case IidPartition():
+            parts = np.array_split(rng.permutation(len(labels)), participants)
+    fewest = min(len(part) for part in parts)
+    if fewest < _FEWEST:
+        raise _impossible(
+            "", f"{len(labels)} private examples leave a participant with {fewest}; have fewer participants"
+        )
+    return tuple(np.sort(part).astype(np.int64) for part in parts)
+
+
+def _dirichlet(
+    recipe: DirichletPartition, labels: Indices, participants: int, rng: np.random.Generator
+) -> Sequence[Indices]:
+    """Each class divided by its own Dirichlet shares, drawn again until nobody has too few.
+
+    Source: Yurochkin et al. 2019, arXiv:1905.12022, section 4; the minimum as in Li et al. 2022,
+    arXiv:2102.02079.
+    """
+    members = [rng.permutation(np.flatnonzero(labels == label)) for label in np.unique(labels)]
+    _check_minimum(recipe.minimum, len(labels), participants)
+    for _ in range(_ATTEMPTS):
+        shares = rng.dirichlet(np.full(participants, recipe.beta), size=len(members))
+        counts = np.stack([_counts(row, len(own)) for row, own in zip(shares, members, strict=True)])
+        if counts.sum(axis=0).min() >= recipe.minimum:
+            pieces = [_consecutive(own, row) for own, row in zip(members, counts, strict=True)]
+            return [np.concatenate(pile) for pile in zip(*pieces, strict=True)]
+    raise _unlucky(recipe.minimum, recipe.beta)
+
+
+def _quantity(
+    recipe: QuantityPartition, labels: Indices, participants: int, rng: np.random.Generator
+) -> Sequence[Indices]:
+    """Sizes by Dirichlet shares, drawn again until nobody has too few; class shares as in the whole."""
+    _check_minimum(recipe.minimum, len(labels), participants)
+    for _ in range(_ATTEMPTS):
+        counts = _counts(rng.dirichlet(np.full(participants, recipe.beta)), len(labels))
+        if counts.min() >= recipe.minimum:
+            return _consecutive(_interleaved(labels, rng), counts)
+    raise _unlucky(recipe.minimum, recipe.beta)
+
+
+def _classes(
+    recipe: ClassesPartition, labels: Indices, participants: int, rng: np.random.Generator
+) -> Sequence[Indices]:
+    """Each participant takes the classes that fewest hold so far; holders share a class equally.
+
+    So the numbers of holders of any two classes differ by at most one.
+    """
+    classes = np.unique(labels)
+    each = recipe.per_participant
+    if not len(classes) <= participants * each <= participants * len(classes):
+        raise _impossible(
+            "per_participant",
+            f"{participants} participants cannot hold all {len(classes)} classes with {each} different ones each",
+        )
+    holders: list[list[int]] = [[] for _ in classes]
+    for participant in rng.permutation(participants):
+        held = np.array([len(one) for one in holders])
+        least_held_first = np.lexsort((rng.random(len(classes)), held))
+        for which in least_held_first[:each]:
+            holders[which].append(int(participant))
+    parts: list[list[Indices]] = [[] for _ in range(participants)]
+    for label, owners in zip(classes, holders, strict=True):
+        members = rng.permutation(np.flatnonzero(labels == label))
+        for owner, piece in zip(owners, np.array_split(members, len(owners)), strict=True):
+            parts[owner].append(piece)
+    return [np.concatenate(pieces) for pieces in parts]
+
+
+def _interleaved(labels: Indices, rng: np.random.Generator) -> Indices:
+    """All positions in an order of which any stretch has about the class shares of the whole.
+
+    Systematic sampling: a class of `k` examples, shuffled, is laid out at even distances `1 / k` from a
+    random start, and the classes are merged.
+    """
+    place = np.empty(len(labels))
+    for label in np.unique(labels):
+        members = rng.permutation(np.flatnonzero(labels == label))
+        place[members] = (np.arange(len(members)) + rng.random()) / len(members)
+    return np.argsort(place, kind="stable")
+
+
+def _counts(shares: NDArray[np.float64], total: int) -> Indices:
+    """Whole numbers that add up to `total`, each within one of its share."""
+    borders = np.floor(np.cumsum(shares) / shares.sum() * total + 1e-9).astype(np.int64)
+    borders[-1] = total
+    counts: Indices = np.diff(borders, prepend=0)
+    return counts
+
+
+def _consecutive(items: Indices, counts: Indices) -> list[Indices]:
+    return np.split(items, np.cumsum(counts)[:-1])
+
+
+def _check_minimum(minimum: int, examples: int, participants: int) -> None:
+    if minimum * participants > examples:
+        raise _impossible(
+            "minimum",
+            f"{participants} participants with at least {minimum} examples each need more than the "
+            f"{examples} private examples there are",
+        )
+
+
+def _unlucky(minimum: int, beta: float) -> PlanError:
+    return _impossible(
+        "minimum",
+        f"none of {_ATTEMPTS:,} draws with beta={beta:g} gave everybody {minimum} examples; "
+        "lower minimum or raise beta",
+    )
+
+
+def _impossible(field: str, problem: str) -> PlanError:
+    return PlanError(
+        source="federation", field=f"partition.{field}" if field else "partition", problem=problem
+    )

@@ -1,0 +1,132 @@
+"""Pre-training of one participant: what makes it a participant before it ever meets another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.nn import functional as F
+
+from autokd.compute import Compute
+from autokd.errors import Diverged
+from autokd.federation._federation import Dataset
+from autokd.federation.architectures import Weights, build, weights_of
+from autokd.federation.training import batches, learning_rate, make_optimizer, set_learning_rate
+from autokd.plan import ArchitectureRecipe, FederationRecipe, TrainingRecipe
+from autokd.setting import derive_seed
+
+_EVALUATION_BATCH: Final = 1000
+"""Fixed, since another batch size may round the logits otherwise."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pretrained:
+    """What pre-training makes of one participant.
+
+    Attributes:
+        weights: The state dict, by name.
+        logits: On all of the data, in eval mode, float32, shape (n, classes).
+    """
+
+    weights: Weights
+    logits: NDArray[np.float32]
+
+
+def pretrain(
+    recipe: FederationRecipe,
+    data: Dataset,
+    private: NDArray[np.int64],
+    *,
+    participant: int,
+    compute: Compute,
+) -> Pretrained:
+    """Train one participant on its private examples, and ask it about all examples once.
+
+    A function of its arguments: the same give the same bits on the same device and thread count, whatever was
+    computed before; torch's global random state is left as it was.
+
+    Args:
+        recipe: Of the whole federation; architecture, pre-training and seed are read from it.
+        data: Of the whole federation.
+        private: Indices of the participant's examples, shape (m,), m >= 2.
+        participant: Its number.
+        compute: Where; `compute.threads` is the caller's to set, being global to a process.
+
+    Raises:
+        Diverged: If the loss stops being finite.
+    """
+    seed = derive_seed("pretraining", recipe.name, recipe.seed, participant)
+    module = compute.place(_initial(recipe.architecture(participant), data, seed))
+    _train(
+        module, recipe.pretraining, data, private, order=torch.Generator().manual_seed(seed), compute=compute
+    )
+    return Pretrained(weights=weights_of(module), logits=logits_of(module, data, compute))
+
+
+def logits_of(module: nn.Module, data: Dataset, compute: Compute) -> NDArray[np.float32]:
+    """What a network answers on all of the data, in eval mode and full precision.
+
+    Full precision, because these stand for the model as it is in every later comparison.
+
+    Args:
+        module: On `compute.device`; left in eval mode.
+        data: n images.
+        compute: Where; its precision is not used.
+
+    Returns:
+        Logits, shape (n, classes).
+    """
+    module.eval()
+    mean, std = torch.tensor(data.mean), torch.tensor(data.std)
+    answers = []
+    with torch.inference_mode():
+        for start in range(0, len(data.images), _EVALUATION_BATCH):
+            images = torch.from_numpy(np.array(data.images[start : start + _EVALUATION_BATCH]))
+            answers.append(module(compute.pixels(images, mean=mean, std=std)).float().cpu())
+    logits: NDArray[np.float32] = torch.cat(answers).numpy()
+    return logits
+
+
+def _initial(architecture: ArchitectureRecipe, data: Dataset, seed: int) -> nn.Module:
+    with torch.random.fork_rng(devices=()):
+        # Not torch.manual_seed, which would seed the CUDA devices as well.
+        torch.default_generator.manual_seed(seed)
+        _, channels, size, _ = data.images.shape
+        return build(architecture, channels=channels, size=size, classes=len(data.classes))
+
+
+def _train(
+    module: nn.Module,
+    recipe: TrainingRecipe,
+    data: Dataset,
+    private: NDArray[np.int64],
+    *,
+    order: torch.Generator,
+    compute: Compute,
+) -> None:
+    module.train()
+    optimizer = make_optimizer(recipe, module.parameters())
+    images = torch.from_numpy(data.images[private]).to(compute.device)
+    labels = torch.from_numpy(data.labels[private]).to(compute.device)
+    mean, std = torch.tensor(data.mean), torch.tensor(data.std)
+    step = 0
+    for epoch in range(recipe.epochs):
+        set_learning_rate(optimizer, learning_rate(recipe, epoch))
+        losses = []
+        for batch in batches(len(private), recipe.batch_size, order, device=compute.device):
+            with compute.autocast():
+                logits = module(compute.pixels(images[batch], mean=mean, std=std))
+            loss = F.cross_entropy(logits.float(), labels[batch])
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            losses.append(loss.detach())
+        # Looked at once an epoch, since reading a loss makes the CPU wait for a GPU.
+        for value in torch.stack(losses).tolist():
+            if not np.isfinite(value):
+                raise Diverged(step=step, loss=value)
+            step += 1
