@@ -1,0 +1,151 @@
+"""The inside of a run: a student, its optimizer and its transfer set, trained one epoch at a time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from autokd.compute import Compute
+from autokd.distillation.loss import distillation_loss
+from autokd.distillation.transfer_set import examples
+from autokd.errors import Diverged
+from autokd.federation import (
+    Federation,
+    batches,
+    learning_rate,
+    make_optimizer,
+    network,
+    set_learning_rate,
+)
+from autokd.plan import DistillationRecipe
+from autokd.setting import Pair, Setting, derive_seed
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """Means over the examples of one epoch, in nats.
+
+    Attributes:
+        soft: T²·KL to the teacher.
+        hard: Cross-entropy to the labels; None on unlabelled examples.
+    """
+
+    soft: float
+    hard: float | None
+
+
+@final
+class Loop:
+    """Trains one student; all that it needs is on the device from the start.
+
+    The order of the examples depends on federation, pair and seed index but not on the setting: two settings
+    on one transfer set see the same batches, which takes the order's noise out of their comparison.
+
+    Attributes:
+        network: The student as trained so far.
+        mean: Of the pixels per channel, on the device, shape (channels,).
+        std: Likewise.
+        epochs: Trained so far.
+        steps: Optimizer steps so far.
+        seconds: Wall-clock time spent in `epoch` so far.
+        size: Examples in the transfer set.
+    """
+
+    def __init__(
+        self,
+        federation: Federation,
+        pair: Pair,
+        setting: Setting,
+        *,
+        seed: int,
+        recipe: DistillationRecipe,
+        compute: Compute,
+    ) -> None:
+        data, where = federation.data, examples(federation, pair, setting.transfer_set)
+        self.network: nn.Module = compute.place(network(federation, pair.student))
+        self.mean = torch.tensor(data.mean, dtype=torch.float32, device=compute.device)
+        self.std = torch.tensor(data.std, dtype=torch.float32, device=compute.device)
+        self.epochs, self.steps, self.seconds, self.size = 0, 0, 0.0, len(where)
+        self._setting, self._recipe, self._compute = setting, recipe, compute
+        self._images = torch.from_numpy(data.images[where]).to(compute.device)
+        self._teacher = torch.from_numpy(federation.logits[pair.teacher, where]).to(compute.device)
+        # Labels of the public set exist in the data, but no run may look at them.
+        self._labels = (
+            None if setting.alpha is None else torch.from_numpy(data.labels[where]).to(compute.device)
+        )
+        self._optimizer = make_optimizer(recipe, self.network.parameters())
+        self._order = torch.Generator().manual_seed(derive_seed(federation.name, str(pair), seed))
+
+    def epoch(self) -> Losses:
+        """Train on every example of the transfer set once.
+
+        Raises:
+            Diverged: If a loss was not finite, at the first such step (from 1, over the whole run). It is
+                noticed at the end of the epoch: looking at every step would make a GPU wait for the host.
+        """
+        start, first = perf_counter(), self.steps + 1
+        set_learning_rate(self._optimizer, learning_rate(self._recipe, self.epochs))
+        train_mode(self.network, self._recipe)
+        parts, sizes = [], []
+        for chosen in batches(self.size, self._recipe.batch_size, self._order, device=self._compute.device):
+            parts.append(self._step(chosen))
+            sizes.append(len(chosen))
+        # Copying to the host waits for the device, so that the time below is all of the epoch's.
+        losses = torch.stack([torch.stack(part) for part in parts]).double().cpu().numpy()
+        self.epochs, self.steps = self.epochs + 1, self.steps + len(sizes)
+        self.seconds += perf_counter() - start
+        _check_finite(losses[:, 0], first=first)
+        return _mean(losses[:, 1:], sizes)
+
+    def _step(self, chosen: Tensor) -> list[Tensor]:
+        """One optimizer step on the examples at `chosen`; returns total, soft and (with labels) hard loss."""
+        compute, labels = self._compute, self._labels
+        images = compute.pixels(self._images.index_select(0, chosen), mean=self.mean, std=self.std)
+        with compute.autocast():
+            logits = self.network(images)
+        # The loss is computed outside autocast in float32: T² would blow up bfloat16's rounding.
+        loss = distillation_loss(
+            logits.float(),
+            self._teacher.index_select(0, chosen),
+            None if labels is None else labels.index_select(0, chosen),
+            self._setting,
+        )
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.total.backward()  # type: ignore[no-untyped-call]
+        self._optimizer.step()
+        return [part.detach() for part in (loss.total, loss.soft, loss.hard) if part is not None]
+
+
+def train_mode(module: nn.Module, recipe: DistillationRecipe) -> None:
+    """Train mode; where the recipe keeps BatchNorm `frozen`, its layers stay in eval mode.
+
+    They then normalise with the running statistics of pre-training, which do not move; their scale and shift
+    are trained like any other weight.
+    """
+    module.train()
+    if recipe.batch_norm == "frozen":
+        for layer in module.modules():
+            if isinstance(layer, _BatchNorm):
+                layer.eval()
+
+
+def _check_finite(totals: NDArray[np.float64], *, first: int) -> None:
+    """Raise `Diverged` at the first loss that is not finite; `first` is the step of `totals[0]`."""
+    for offset, loss in enumerate(totals.tolist()):
+        if not math.isfinite(loss):
+            raise Diverged(step=first + offset, loss=loss)
+
+
+def _mean(losses: NDArray[np.float64], sizes: Sequence[int]) -> Losses:
+    """Mean over examples of batch means; a row is a batch: soft and, with labels, hard."""
+    soft, *hard = np.average(losses, axis=0, weights=sizes).tolist()
+    return Losses(soft=soft, hard=hard[0] if hard else None)

@@ -1,0 +1,33 @@
+"""The one place that tells "the device is full" from other errors, and frees what a dead run held."""
+
+from __future__ import annotations
+
+import gc
+from typing import Final
+
+import torch
+
+_SIGNS: Final = (
+    "out of memory",  # CUDA's allocator outside torch's own, e.g. "CUDA error: out of memory"
+    "DefaultCPUAllocator: can't allocate memory",
+    "DefaultCPUAllocator: not enough memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+)
+
+
+def ran_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that host or device memory is used up.
+
+    NOTE: only CUDA's caching allocator has a type of its own for it; the others raise a RuntimeError that is
+    known by its words.
+    """
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _SIGNS)
+
+
+def release_memory() -> None:
+    """Give back what nothing refers to any more, to Python and to the CUDA driver."""
+    gc.collect()
+    torch.cuda.empty_cache()  # Does nothing where CUDA is not in use.
