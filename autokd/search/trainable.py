@@ -1,0 +1,91 @@
+"""What a worker does: one run after the other on the federation it was given once."""
+
+from __future__ import annotations
+
+import traceback
+from typing import Any
+
+import torch
+from ray import tune
+from ray.tune.result import DONE
+
+from autokd.distillation import Run, Rung
+from autokd.errors import Diverged, OutOfMemory
+from autokd.federation import Federation
+from autokd.records import Failure, RunRecord, RunState, Stage
+from autokd.search.assignment import ANSWER, Answer, Assignment, Died, Job
+from autokd.setting import Split
+
+
+class DistillationTrainable(tune.Trainable):
+    """A Tune worker; its whole variation is in `config` (an `Assignment`), so it is reused for every run.
+
+    The one trainable of the experiment: Tune's registry is keyed by name, and two of one name would silently
+    run each other's code.
+    """
+
+    def setup(
+        self, config: dict[str, Any], federation: Federation | None = None, job: Job | None = None
+    ) -> None:
+        assert federation is not None
+        assert job is not None
+        torch.set_num_threads(job.compute.threads)
+        self._federation, self._job = federation, job
+        self.reset_config(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        self._assignment = Assignment.from_config(new_config)
+        # Dropping the former run frees its student; a new run holds nothing before its first rung.
+        self._run: Run | None = None
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """Train to the next rung and say how it went."""
+        try:
+            self._run = self._run or self._begin()
+            rung = next(self._run)
+        except Diverged as error:
+            return _last(Died(Failure.DIVERGED, str(error)))
+        except OutOfMemory as error:
+            return _last(Died(Failure.OUT_OF_MEMORY, str(error)))
+        except Exception:
+            # It would come again (a run is a function of its arguments), so it is data, not a lost worker.
+            return _last(Died(Failure.ERROR, traceback.format_exc(limit=-5)))
+        if self._assignment.stage is not None:
+            return _last(_record(self._assignment, self._assignment.stage, rung))
+        return {ANSWER: rung.report(), DONE: rung.epoch == self._job.rungs[-1]}
+
+    def cleanup(self) -> None:
+        self._run = None
+
+    def _begin(self) -> Run:
+        given = self._assignment
+        return Run(
+            self._federation,
+            given.pair,
+            given.setting,
+            seed=given.seed,
+            recipe=self._job.recipe,
+            rungs=self._job.rungs_for(given),
+            splits=self._job.splits_for(given),
+            compute=self._job.compute,
+        )
+
+
+def _last(answer: Answer) -> dict[str, Any]:
+    return {ANSWER: answer, DONE: True}
+
+
+def _record(given: Assignment, stage: Stage, rung: Rung) -> RunRecord:
+    reported = Split.TEST if stage is Stage.CONFIRMATION else Split.VALIDATION
+    return RunRecord(
+        stage=stage,
+        setting=given.setting,
+        seed=given.seed,
+        state=RunState.COMPLETE,
+        correct={split: seen.correct for split, seen in rung.evaluations.items()},
+        forgetting=rung.evaluations[reported].forgetting,
+        local_accuracy=rung.evaluations[reported].local_accuracy,
+        epochs=rung.epoch,
+        seconds=rung.seconds,
+    )
