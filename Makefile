@@ -1,0 +1,70 @@
+# Needs Python 3.11 or later and make; everything else is installed into $(VENV).
+#
+#   make demo PYTHON=python3.12          another Python than python3
+#   make demo TORCH_INDEX=<address>      an index with CPU-only builds of PyTorch: on Linux the usual one is a
+#                                        CUDA build, which also works without a GPU but takes 5 GB of disk
+#   make test ARGS="-m 'not slow'"       arguments for pytest
+
+PYTHON ?= python3
+VENV ?= .venv
+TORCH_INDEX ?=
+ARGS ?=
+
+# A pip configured by the user keeps its indexes, proxies and certificates, but not its own constraints, which
+# could contradict ours, nor installs outside of $(VENV). pip takes the path relative to this folder, whose name
+# may thus hold spaces.
+PIP = PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt PIP_USER=0 \
+	$(VENV)/bin/python -m pip --disable-pip-version-check
+unexport PYTHONPATH PYTHONHOME
+
+# Stamps: an environment that is up to date costs nothing.
+RUNTIME = $(VENV)/.autokd-runtime
+DEV = $(VENV)/.autokd-dev
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test check format constraints clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+
+demo: $(RUNTIME) ## Tune participant 9 of the built-in federation with teacher 4, and the other way round
+	$(VENV)/bin/autokd tune --study digits --pair 4,9
+
+test: $(DEV) ## Run every test
+	$(VENV)/bin/python -m pytest $(ARGS)
+
+check: $(DEV) ## Lint, check formatting, types and layers
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+format: $(DEV) ## Format, and mend what ruff can mend
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .
+
+# torch comes first, so that TORCH_INDEX serves nothing but torch and torchvision with what they need.
+$(RUNTIME): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("autokd needs Python 3.11 or later, \
+	but $(PYTHON) is %d.%d; name another one: make demo PYTHON=python3.12" % sys.version_info[:2])'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) torch torchvision
+	$(PIP) install --editable .
+	@touch $@
+
+$(DEV): $(RUNTIME)
+	$(PIP) install --editable '.[dev]'
+	@touch $@
+
+constraints: ## Renew constraints.txt: the newest releases that pyproject.toml admits
+	$(PYTHON) -m venv --clear $(VENV)-renewed
+	$(VENV)-renewed/bin/python -m pip install --editable '.[dev]'
+	grep '^#' constraints.txt > constraints.new
+	$(VENV)-renewed/bin/python -m pip freeze --all --exclude-editable \
+		| grep -Ev '^(pip|cuda-.*|nvidia-.*|triton)==' >> constraints.new
+	mv constraints.new constraints.txt
+	rm -rf $(VENV)-renewed
+
+clean: ## Remove the environment and caches; what was tuned stays
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
