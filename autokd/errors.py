@@ -8,7 +8,8 @@
     │   └── DeviceUnavailable       the device asked for is not there
     ├── FederationError             a prepared federation on disk is damaged or of another version
     ├── StoreError                  the database cannot be reached, read or written
-    │   └── StoreUnreachable
+    │   ├── StoreUnreachable
+    │   └── DuplicateRun            a second result of the same run
     └── TrialError                  one run failed; it becomes data (state FAIL), not a crash
         ├── Diverged                the loss stopped being finite
         └── OutOfMemory             the device ran out of memory
@@ -72,6 +73,10 @@ class StoreError(AutokdError):
 
 class StoreUnreachable(StoreError):
     """The database does not answer; the message never holds a password."""
+
+
+class DuplicateRun(StoreError):
+    """The store already has a COMPLETE result of this very run; a second one is refused, never merged."""
 
 
 class TrialError(AutokdError):

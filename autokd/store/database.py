@@ -1,0 +1,101 @@
+"""Opening a database: options of its connections, then Optuna's tables and ours at the newest version."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any, Final
+
+from optuna.storages import RDBStorage
+from sqlalchemy import create_engine, inspect
+from sqlalchemy.engine import URL
+
+from autokd.errors import NotTuned, StoreError
+from autokd.store.faults import translated
+from autokd.store.migrations import VERSION_TABLE, upgrade
+from autokd.store.url import redacted, sqlite_file
+
+_BUSY_SECONDS: Final = 30
+_CONNECT_SECONDS: Final = 10
+
+
+class TunedConnection(sqlite3.Connection):
+    """A connection to SQLite as every one of ours is: readers do not block the writer, and keys are checked.
+
+    `synchronous=NORMAL` is safe with the write-ahead log: a crash of the machine may lose the last commits,
+    never the database; and a lost commit is a run that is done again.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+            self.execute(f"PRAGMA {pragma}").close()
+
+
+def connect(url: URL, *, create: bool) -> RDBStorage:
+    """Optuna's storage on a database that has all tables, ours too; its `engine` serves both.
+
+    Args:
+        url: As `normalise` makes it.
+        create: Whether to make what is missing: file, folder, tables.
+
+    Raises:
+        NotTuned: If there is nothing yet and `create` is off; nothing was changed.
+        StoreError: If it cannot be reached or opened, or was written by a newer version.
+    """
+    options = _engine_options(url)
+    if create:
+        _make_folder(url)
+    else:
+        _require_tables(url, options)
+    with translated(url):
+        storage = _optuna_storage(url, options)
+        upgrade(storage.engine)
+    return storage
+
+
+def _optuna_storage(url: URL, options: dict[str, Any]) -> RDBStorage:
+    # NOTE: Optuna fills "{SCHEMA_VERSION}" into URLs by `str.format`; a brace in ours is just a brace.
+    text = url.render_as_string(hide_password=False).replace("{", "{{").replace("}", "}}")
+    try:
+        return RDBStorage(text, engine_kwargs=options)
+    except RuntimeError as error:
+        # Optuna's tables are of a version that the installed Optuna cannot use; its text names the way out.
+        raise StoreError(f"the database {redacted(url)} cannot be used: {error}") from None
+
+
+def _make_folder(url: URL) -> None:
+    file = sqlite_file(url)
+    if file is None:
+        return
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"the folder {file.parent} cannot be made: {error.strerror}") from error
+
+
+def _engine_options(url: URL) -> dict[str, Any]:
+    if sqlite_file(url) is not None:
+        arguments: dict[str, Any] = {"factory": TunedConnection}
+        if "timeout" not in url.query:
+            arguments["timeout"] = _BUSY_SECONDS
+        return {"connect_args": arguments}
+    # Both servers' drivers call it so. A connection that an outage has cut is replaced before it is used.
+    arguments = {} if "connect_timeout" in url.query else {"connect_timeout": _CONNECT_SECONDS}
+    return {"connect_args": arguments, "pool_pre_ping": True}
+
+
+def _require_tables(url: URL, options: dict[str, Any]) -> None:
+    nothing = NotTuned(
+        f"nothing is stored in {redacted(url)} yet; run `autokd tune` first, or check --storage"
+    )
+    file = sqlite_file(url)
+    if file is not None and not file.exists():
+        raise nothing
+    with translated(url):
+        engine = create_engine(url, **options)
+        try:
+            present = inspect(engine).has_table(VERSION_TABLE)
+        finally:
+            engine.dispose()
+    if not present:
+        raise nothing

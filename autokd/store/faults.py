@@ -1,0 +1,85 @@
+"""Foreign errors become ours here, in one place: drivers', SQLAlchemy's and Optuna's."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from optuna.exceptions import OptunaError
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from autokd.errors import StoreError, StoreUnreachable
+from autokd.store.url import redacted, secrets
+
+_SQLITE_AWAY: Final = frozenset(
+    {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
+)
+_MYSQL_AWAY: Final = frozenset({1040, 1044, 1045, 1049, 1053, 1129, 1130, 1203, 1205, 1213, 1226, 1927})
+"""Too many connections, no access, no such database, shutdown, blocked host, lock waits, killed."""
+_LONGEST_DETAIL: Final = 300
+
+
+@contextmanager
+def translated(url: URL) -> Iterator[None]:
+    """Raise our errors in place of foreign ones, with a one-line message that holds no password.
+
+    Raises:
+        StoreUnreachable: If the database does not answer or is busy: the same call may succeed later.
+        StoreError: If it answers, and says that something is wrong.
+    """
+    try:
+        yield
+    except (SQLAlchemyError, OptunaError) as error:
+        cause = _origin(error)
+        detail = _one_line(cause, url)
+        if _is_away(cause):
+            message = f"the database {redacted(url)} cannot be reached: {detail}; check --storage"
+            ours: StoreError = StoreUnreachable(message)
+        else:
+            ours = StoreError(f"the database {redacted(url)} reports: {detail}")
+        # A driver's own text may quote the URL, so a cause is shown only where there is no secret to show.
+        raise ours from (None if secrets(url) else error)
+
+
+def _origin(error: BaseException) -> BaseException:
+    """The error below Optuna's wrapping."""
+    while isinstance(error, OptunaError) and error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
+def _is_away(error: BaseException) -> bool:
+    if isinstance(error, PoolTimeout):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    if error.connection_invalidated:
+        return True
+    original = error.orig
+    if isinstance(original, sqlite3.Error):
+        # NOTE: the low byte is the primary code; the rest says more of it.
+        return (getattr(original, "sqlite_errorcode", 0) & 0xFF) in _SQLITE_AWAY
+    kind, module = type(original).__name__, type(original).__module__.partition(".")[0]
+    if module == "pymysql":
+        # pymysql calls every code that it does not know an OperationalError, so the kind says nothing.
+        code = original.args[0] if original is not None and original.args else 0
+        return isinstance(code, int) and (code in _MYSQL_AWAY or 2000 <= code < 3000 or code == 0)
+    return kind in {"OperationalError", "InterfaceError"} or _is_operational(original)
+
+
+def _is_operational(error: BaseException | None) -> bool:
+    """Psycopg has a class for each SQLSTATE, below the kinds that the database API prescribes."""
+    return any(base.__name__ == "OperationalError" for base in type(error).__mro__)
+
+
+def _one_line(error: BaseException, url: URL) -> str:
+    # NOTE: SQLAlchemy's own text adds the statement and its parameters; the driver's is what helps.
+    source = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    text = " ".join(str(source).split()) or type(source).__name__
+    for secret in secrets(url):
+        text = text.replace(secret, "***")
+    return text if len(text) <= _LONGEST_DETAIL else f"{text[:_LONGEST_DETAIL]}…"

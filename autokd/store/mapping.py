@@ -1,0 +1,118 @@
+"""autokd's trials in Optuna's words, and back: pure functions between values.
+
+A trial's whole setting, role and seed are user attributes, and these are what is read back. Its Optuna
+parameters say the same to samplers and to the dashboard, with one exception: a value outside of the distribution
+it should come from (the baseline of a space that does not hold the default setting) is no parameter. Optuna would
+refuse a category that the space does not have, and a sampler cannot learn from where it may not go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.trial import FrozenTrial, create_trial
+from optuna.trial import TrialState as OptunaState
+
+from autokd.errors import StoreError
+from autokd.records import Failure, Role, RungReport, TrialRecord, TrialState
+from autokd.setting import Setting, TransferSet
+
+SETTING: Final = "setting"
+SEED: Final = "seed"
+ROLE: Final = "role"
+FAILURE: Final = "failure"
+REASON: Final = "reason"
+_RUNG: Final = "rung "
+
+
+def running(
+    setting: Setting, *, seed: int, role: Role, distributions: Mapping[str, BaseDistribution]
+) -> FrozenTrial:
+    """A RUNNING trial as Optuna has it, yet without a number.
+
+    Raises:
+        ValueError: If a distribution is of a kind that the setting's values do not fit.
+    """
+    wanted = parameters(setting)
+    inside = {
+        name: value
+        for name, value in wanted.items()
+        if name in distributions and _holds(distributions[name], value)
+    }
+    return create_trial(
+        state=OptunaState.RUNNING,
+        params=inside,
+        distributions={name: distributions[name] for name in inside},
+        user_attrs={ROLE: role.value, SEED: seed, SETTING: wanted},
+    )
+
+
+def parameters(setting: Setting) -> dict[str, float | str]:
+    """A setting as plain named values; alpha is absent where it has no meaning."""
+    plain: dict[str, float | str] = {"temperature": setting.temperature}
+    if setting.alpha is not None:
+        plain["alpha"] = setting.alpha
+    plain["transfer_set"] = setting.transfer_set.value
+    return plain
+
+
+def record(study: str, trial: FrozenTrial) -> TrialRecord:
+    """The inverse: what a stored trial says.
+
+    Raises:
+        StoreError: If the trial was not begun by autokd, or is in a state that autokd never leaves it in.
+    """
+    attributes = trial.user_attrs
+    try:
+        state = TrialState(trial.state.name)
+        failed = state is TrialState.FAIL
+        return TrialRecord(
+            number=trial.number,
+            setting=_setting(attributes[SETTING]),
+            seed=int(attributes[SEED]),
+            role=Role(attributes[ROLE]),
+            state=state,
+            curve=tuple(sorted(trial.intermediate_values.items())),
+            failure=Failure(attributes[FAILURE]) if failed else None,
+            reason=attributes.get(REASON, "") if failed else "",
+        )
+    except (KeyError, ValueError, TypeError) as error:
+        raise StoreError(
+            f"trial {trial.number} of study {study!r} was not written by autokd ({error!r}); "
+            "delete that study in the dashboard and tune the pair again"
+        ) from error
+
+
+def details(report: RungReport) -> tuple[str, dict[str, float | None]]:
+    """Name and value of the user attribute that keeps what a rung says beside its accuracy."""
+    return f"{_RUNG}{report.epoch}", {
+        "forgetting": report.forgetting,
+        "local_accuracy": report.local_accuracy,
+        "soft_loss": report.soft_loss,
+        "hard_loss": report.hard_loss,
+        "seconds": report.seconds,
+    }
+
+
+def reports(trial: FrozenTrial) -> tuple[RungReport, ...]:
+    """All rungs of a stored trial by epoch."""
+    return tuple(
+        RungReport(epoch=epoch, accuracy=accuracy, **trial.user_attrs[f"{_RUNG}{epoch}"])
+        for epoch, accuracy in sorted(trial.intermediate_values.items())
+    )
+
+
+def _setting(plain: Mapping[str, Any]) -> Setting:
+    return Setting(plain["temperature"], plain.get("alpha"), TransferSet(plain["transfer_set"]))
+
+
+def _holds(distribution: BaseDistribution, value: float | str) -> bool:
+    match distribution:
+        case FloatDistribution() | IntDistribution() if not isinstance(value, str):
+            return distribution.low <= value <= distribution.high
+        case CategoricalDistribution():
+            return value in distribution.choices
+        case _:
+            raise ValueError(f"{value!r} cannot come from {distribution}")

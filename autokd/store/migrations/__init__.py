@@ -1,0 +1,46 @@
+"""The versions of autokd's own tables, and the one way to bring a database to the newest."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine
+
+from autokd.errors import StoreError
+
+VERSION_TABLE: Final = "autokd_alembic_version"
+"""Optuna owns `alembic_version` in the same database."""
+
+
+def upgrade(engine: Engine) -> None:
+    """Bring autokd's tables to the newest version; nothing happens if they are there.
+
+    Raises:
+        StoreError: If the database was written by a newer autokd.
+    """
+    config = Config()
+    config.set_main_option("script_location", "autokd.store:migrations")
+    scripts = ScriptDirectory.from_config(config)
+    current = _current(engine)
+    if current == scripts.get_current_head():
+        return
+    if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
+        raise StoreError(
+            f"the database has autokd's tables in version {current!r}, which this autokd does not know; "
+            "a newer autokd wrote it: upgrade with pip install --upgrade autokd"
+        )
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _current(engine: Engine) -> str | None:
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+        return context.get_current_revision()

@@ -1,0 +1,42 @@
+"""Arrays as the compact bytes that the tables keep; the same on every machine."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autokd.records import Correctness
+
+
+def pack_bits(correct: Correctness) -> bytes:
+    """Eight examples a byte, first example in the highest bit; the length must be kept beside it.
+
+    Args:
+        correct: Shape (examples,).
+    """
+    return np.packbits(np.asarray(correct, dtype=np.bool_)).tobytes()
+
+
+def unpack_bits(packed: bytes, examples: int) -> Correctness:
+    """The read-only inverse of `pack_bits`, shape (examples,).
+
+    Raises:
+        ValueError: If the bytes do not hold `examples` bits.
+    """
+    if len(packed) != (examples + 7) // 8:
+        raise ValueError(f"{len(packed)} bytes cannot hold {examples} examples")
+    bits = np.unpackbits(np.frombuffer(packed, dtype=np.uint8), count=examples).astype(np.bool_)
+    bits.flags.writeable = False
+    return bits
+
+
+def pack_labels(labels: NDArray[np.int64]) -> bytes:
+    """Class indices as little-endian 32-bit integers, shape (examples,)."""
+    return np.asarray(labels).astype("<i4", casting="same_kind").tobytes()
+
+
+def unpack_labels(packed: bytes) -> NDArray[np.int64]:
+    """The read-only inverse of `pack_labels`."""
+    labels = np.frombuffer(packed, dtype="<i4").astype(np.int64)
+    labels.flags.writeable = False
+    return labels

@@ -1,0 +1,102 @@
+"""Race and confirmation runs, and recommendations: what is known of a study beyond its trials."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+from sqlalchemy import Engine, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from autokd.errors import DuplicateRun
+from autokd.records import Failure, RunRecord, RunState, Stage
+from autokd.setting import Setting, Split, TransferSet
+from autokd.store.packing import pack_bits, unpack_bits
+from autokd.store.tables import REASON_LENGTH, RecommendationRow, RunCorrectRow, RunRow
+
+
+def add_run(engine: Engine, study: str, run: RunRecord) -> None:
+    """Keep a run for ever.
+
+    Raises:
+        DuplicateRun: If the run is COMPLETE and one of this study, stage, setting and seed is there already.
+    """
+    row = _row(study, run)
+    try:
+        with Session(engine) as session, session.begin():
+            session.add(row)
+    except IntegrityError:
+        if run.state is RunState.FAIL:
+            raise
+        raise DuplicateRun(
+            f"study {study!r} already has a COMPLETE {run.stage} run of {run.setting} with seed {run.seed}"
+        ) from None
+
+
+def runs(engine: Engine, study: str) -> tuple[RunRecord, ...]:
+    """All runs of a study in the order in which they were added."""
+    with Session(engine) as session:
+        rows = session.scalars(select(RunRow).where(RunRow.study == study).order_by(RunRow.id))
+        return tuple(_record(row) for row in rows)
+
+
+def put_recommendation(engine: Engine, study: str, payload: Mapping[str, object]) -> None:
+    """Keep the latest judgement of a study in place of the one before."""
+    text = json.dumps(payload, allow_nan=False)
+    with Session(engine) as session, session.begin():
+        session.merge(RecommendationRow(study=study, payload=text))
+
+
+def recommendation(engine: Engine, study: str) -> Mapping[str, object] | None:
+    """The latest judgement of a study, or None."""
+    with Session(engine) as session:
+        row = session.get(RecommendationRow, study)
+        return None if row is None else json.loads(row.payload)
+
+
+def _identity(study: str, run: RunRecord) -> str:
+    # NOTE: repr of a float is its exact value, so two settings share a hash only if they are equal.
+    setting = run.setting
+    parts = (study, run.stage.value, setting.temperature, setting.alpha, setting.transfer_set.value, run.seed)
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _row(study: str, run: RunRecord) -> RunRow:
+    return RunRow(
+        study=study,
+        stage=run.stage.value,
+        temperature=run.setting.temperature,
+        alpha=run.setting.alpha,
+        transfer_set=run.setting.transfer_set.value,
+        seed=run.seed,
+        state=run.state.value,
+        completed=_identity(study, run) if run.state is RunState.COMPLETE else None,
+        forgetting=run.forgetting,
+        local_accuracy=run.local_accuracy,
+        epochs=run.epochs,
+        seconds=run.seconds,
+        failure=None if run.failure is None else run.failure.value,
+        reason=run.reason[:REASON_LENGTH],
+        correct=[
+            RunCorrectRow(split=split.value, examples=len(correct), bits=pack_bits(correct))
+            for split, correct in run.correct.items()
+        ],
+    )
+
+
+def _record(row: RunRow) -> RunRecord:
+    return RunRecord(
+        stage=Stage(row.stage),
+        setting=Setting(row.temperature, row.alpha, TransferSet(row.transfer_set)),
+        seed=row.seed,
+        state=RunState(row.state),
+        correct={Split(part.split): unpack_bits(part.bits, part.examples) for part in row.correct},
+        forgetting=row.forgetting,
+        local_accuracy=row.local_accuracy,
+        epochs=row.epochs,
+        seconds=row.seconds,
+        failure=None if row.failure is None else Failure(row.failure),
+        reason=row.reason,
+    )

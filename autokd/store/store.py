@@ -1,0 +1,223 @@
+"""Store: everything that autokd keeps, behind one short interface."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, NoReturn, Self, final
+
+from optuna.distributions import BaseDistribution
+from optuna.storages import RDBStorage
+from sqlalchemy.engine import URL
+
+from autokd.records import Failure, FederationFacts, Role, RungReport, RunRecord, TrialRecord, TrialState
+from autokd.setting import Setting
+from autokd.store import federations, results
+from autokd.store.database import connect
+from autokd.store.faults import translated
+from autokd.store.trials import Trials
+from autokd.store.url import normalise, redacted
+
+
+@final
+class Store:
+    """Studies, trials, runs, federations and recommendations in one SQL database.
+
+    Only one process writes to it, the driver; any number may read at the same time, Optuna Dashboard among
+    them. Within a process a store may be shared by threads. It is never pickled: it holds a password.
+
+    Each method is one or a few short transactions. A name of a study that does not exist is a `StoreError`,
+    except where a method only reads and has an empty answer. Every method raises `StoreUnreachable` if the
+    database does not answer or stays locked, and `StoreError` if it answers with an error; no message holds a
+    password. After `StoreUnreachable` it is unknown whether the write was done: read back before repeating
+    `begin_trial`; all other methods may be repeated as they are.
+    """
+
+    def __init__(self, url: URL, storage: RDBStorage) -> None:
+        """Use `Store.open`."""
+        self._url = url
+        self._storage = storage
+        self._engine = storage.engine
+        self._trials = Trials(storage)
+
+    @classmethod
+    def open(cls, url: str, *, create: bool = True) -> Store:
+        """Open a database, and bring its tables to the version that this code knows.
+
+        Args:
+            url: `sqlite:///path`, `postgresql://...`, `mysql://...` or `mariadb://...`.
+            create: Whether to make what is missing: file, folder, tables.
+
+        Raises:
+            InputError: If the URL is none, or its driver is not installed.
+            NotTuned: If there is nothing yet and `create` is off; nothing was changed.
+            StoreUnreachable: If the database does not answer.
+            StoreError: If it was written by a newer autokd or Optuna.
+        """
+        address = normalise(url)
+        return cls(address, connect(address, create=create))
+
+    def close(self) -> None:
+        """Let go of all connections; the store must not be used any more."""
+        self._storage.remove_session()
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Store {redacted(self._url)}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a store is not pickled: only the driver writes, and the URL may hold a password")
+
+    @property
+    def url(self) -> str:
+        """The address without its secrets."""
+        return redacted(self._url)
+
+    # Studies and trials
+
+    def create_study(self, name: str, *, attributes: Mapping[str, Any]) -> None:
+        """Make a study that maximises validation accuracy, unless it is there; set its attributes.
+
+        Args:
+            attributes: Small JSON values for the dashboard; an existing study gets them, too.
+        """
+        with self._translated():
+            self._trials.create_study(name, attributes)
+
+    def set_attributes(self, study: str, attributes: Mapping[str, Any]) -> None:
+        """Set small JSON values of a study for the dashboard; others are left as they are."""
+        with self._translated():
+            self._trials.set_attributes(study, attributes)
+
+    def attributes(self, study: str) -> Mapping[str, Any]:
+        """What `create_study` and `set_attributes` have set."""
+        with self._translated():
+            return self._trials.attributes(study)
+
+    def studies(self) -> tuple[str, ...]:
+        """Names of autokd's studies in order; those of others in the same database are left out."""
+        with self._translated():
+            return self._trials.studies()
+
+    def trials(self, study: str) -> tuple[TrialRecord, ...]:
+        """All trials by number; empty if the study is unknown.
+
+        Raises:
+            StoreError: If one of them was not written by autokd.
+        """
+        with self._translated():
+            return self._trials.trials(study)
+
+    def reports(self, study: str) -> Mapping[int, tuple[RungReport, ...]]:
+        """All that was reported, by trial number and in order of epochs; empty if the study is unknown."""
+        with self._translated():
+            return self._trials.reports(study)
+
+    def begin_trial(
+        self,
+        study: str,
+        setting: Setting,
+        *,
+        seed: int,
+        role: Role,
+        distributions: Mapping[str, BaseDistribution],
+    ) -> TrialRecord:
+        """Add a trial in state RUNNING, all of it in one transaction.
+
+        Args:
+            distributions: What the setting was drawn from, by `temperature`, `alpha`, `transfer_set`. A value
+                outside of its distribution is no parameter to Optuna (see `autokd.store.mapping`).
+
+        Raises:
+            StoreError: Also if earlier trials of the study were drawn from incompatible distributions.
+        """
+        with self._translated():
+            return self._trials.begin(study, setting, seed=seed, role=role, distributions=distributions)
+
+    def report(self, study: str, number: int, report: RungReport) -> None:
+        """Keep what a RUNNING trial says at a rung; saying it again changes nothing.
+
+        Raises:
+            ValueError: If the accuracy is not a finite number.
+            StoreError: Also if the trial has ended without this report.
+        """
+        with self._translated():
+            self._trials.report(study, number, report)
+
+    def end_trial(
+        self,
+        study: str,
+        number: int,
+        state: TrialState,
+        *,
+        failure: Failure | None = None,
+        reason: str = "",
+    ) -> None:
+        """Tell how a trial ended; its value is the last reported accuracy, a FAIL has none.
+
+        Ending it again in the same way changes nothing.
+
+        Raises:
+            ValueError: If state and failure do not fit, or a trial that did not fail has never reported.
+            StoreError: Also if the trial has ended in another way.
+        """
+        with self._translated():
+            self._trials.end(study, number, state, failure, reason)
+
+    # Race and confirmation runs, and what is concluded from them
+
+    def add_run(self, study: str, run: RunRecord) -> None:
+        """Keep a race or confirmation run for ever.
+
+        Raises:
+            DuplicateRun: If the run is COMPLETE and one of this study, stage, setting and seed is there
+                already. A FAIL may be there any number of times.
+        """
+        with self._translated():
+            results.add_run(self._engine, study, run)
+
+    def runs(self, study: str) -> tuple[RunRecord, ...]:
+        """All runs in the order in which they were added; empty if the study is unknown."""
+        with self._translated():
+            return results.runs(self._engine, study)
+
+    def put_recommendation(self, study: str, payload: Mapping[str, Any]) -> None:
+        """Keep the latest judgement, JSON values only, in place of the one before."""
+        with self._translated():
+            results.put_recommendation(self._engine, study, payload)
+
+    def recommendation(self, study: str) -> Mapping[str, Any] | None:
+        """The latest judgement, or None."""
+        with self._translated():
+            return results.recommendation(self._engine, study)
+
+    # Federations
+
+    def put_federation(self, facts: FederationFacts) -> None:
+        """Keep a federation; one of that name stays as it is, since the name holds its content's hash."""
+        with self._translated():
+            federations.put_federation(self._engine, facts)
+
+    def federation(self, name: str) -> FederationFacts | None:
+        """What is known of a federation, or None."""
+        with self._translated():
+            return federations.federation(self._engine, name)
+
+    def federations(self) -> tuple[str, ...]:
+        """The names of all federations, in the order in which they came."""
+        with self._translated():
+            return federations.federations(self._engine)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        with translated(self._url):
+            yield

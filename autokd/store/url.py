@@ -1,0 +1,113 @@
+"""Database addresses: one spelling each, checked early, and never shown with a password."""
+
+from __future__ import annotations
+
+import re
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from autokd.errors import InputError
+
+
+class _Backend(NamedTuple):
+    """How a database is spoken to: SQLAlchemy's name for it, the driver, the extra that installs that."""
+
+    drivername: str
+    module: str
+    extra: str
+
+
+_SQLITE = _Backend("sqlite", "sqlite3", "")
+_POSTGRES = _Backend("postgresql+psycopg", "psycopg", "postgres")
+# NOTE: Optuna recognises MySQL by the beginning of the URL, so MariaDB must go by that name, too.
+_MYSQL = _Backend("mysql+pymysql", "pymysql", "mysql")
+
+_BACKENDS: Final = {
+    "sqlite": _SQLITE,
+    "sqlite+pysqlite": _SQLITE,
+    "postgres": _POSTGRES,
+    "postgresql": _POSTGRES,
+    "postgresql+psycopg": _POSTGRES,
+    "mysql": _MYSQL,
+    "mysql+pymysql": _MYSQL,
+    "mariadb": _MYSQL,
+    "mariadb+pymysql": _MYSQL,
+}
+_SECRET_OPTION: Final = re.compile(r"pass|pwd|secret|token", re.IGNORECASE)
+_HIDDEN: Final = "***"
+_EXAMPLES: Final = "write sqlite:///studies.db, postgresql://user@host/database or mysql://user@host/database"
+
+
+def normalise(text: str) -> URL:
+    """Read a database URL into the one spelling that Optuna and SQLAlchemy both understand.
+
+    SQLite paths become absolute, so that a later change of folder does not change the database.
+
+    Raises:
+        InputError: If it is no URL, names a database that autokd does not know, has no database name, or
+            needs a driver that is not installed. The message holds no password.
+    """
+    shown = redacted(text)
+    url = _parsed(text)
+    if url is None:
+        raise InputError(f"storage {shown!r} is not a database URL; {_EXAMPLES}")
+    backend = _BACKENDS.get(url.drivername)
+    if backend is None:
+        raise InputError(f"storage {shown!r}: {url.drivername!r} is not supported; {_EXAMPLES}")
+    if find_spec(backend.module) is None:
+        raise InputError(
+            f"storage {shown!r} needs the driver {backend.module!r}, which is not installed; "
+            f'run: pip install "autokd[{backend.extra}]"'
+        )
+    if backend is _SQLITE:
+        return url.set(drivername=backend.drivername, database=_absolute(url.database, shown))
+    if not url.database:
+        raise InputError(f"storage {shown!r} names no database; {_EXAMPLES}")
+    return url.set(drivername=backend.drivername)
+
+
+def redacted(url: str | URL) -> str:
+    """The address without its secrets, fit for messages, reports and logs."""
+    parsed = _parsed(url)
+    if parsed is None:
+        # What cannot be parsed cannot be searched for a password either.
+        scheme, mark, _ = str(url).partition("://")
+        return f"{scheme}{mark}{_HIDDEN}" if mark else (_HIDDEN if "@" in str(url) else str(url))
+    query = {key: _HIDDEN if _SECRET_OPTION.search(key) else value for key, value in parsed.query.items()}
+    return parsed.set(query=query).render_as_string(hide_password=True)
+
+
+def secrets(url: URL) -> tuple[str, ...]:
+    """Every text that must not appear in a message, as typed and as quoted in a URL; longest first."""
+    found: set[str] = set()
+    if url.password:
+        quoted = URL.create("x", username="u", password=url.password).render_as_string(hide_password=False)
+        found |= {str(url.password), quoted.removeprefix("x://u:").rpartition("@")[0]}
+    for key, value in url.query.items():
+        if _SECRET_OPTION.search(key):
+            found |= {value} if isinstance(value, str) else set(value)
+    return tuple(sorted(found - {""}, key=len, reverse=True))
+
+
+def sqlite_file(url: URL) -> Path | None:
+    """The file behind a normalised SQLite URL; None for a server."""
+    return Path(url.database) if url.drivername == _SQLITE.drivername and url.database else None
+
+
+def _parsed(url: str | URL) -> URL | None:
+    try:
+        return make_url(url)
+    except (ArgumentError, ValueError):
+        return None
+
+
+def _absolute(database: str | None, shown: str) -> str:
+    if not database or database == ":memory:" or database.startswith("file:"):
+        raise InputError(
+            f"storage {shown!r}: a store must be a file that outlives the command; write sqlite:///studies.db"
+        )
+    return str(Path(database).absolute())
