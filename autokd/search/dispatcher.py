@@ -1,0 +1,248 @@
+"""Hands out work and records what comes back; knows no Ray, and all that it remembers stands in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from time import monotonic
+
+from autokd.plan import StudyPlan
+from autokd.records import (
+    Failure,
+    FederationFacts,
+    RungReport,
+    RunRecord,
+    RunState,
+    TrialRecord,
+    TrialState,
+)
+from autokd.search.assignment import Answer, Assignment, Died
+from autokd.search.next_work import RunWork, StudyState, TrialWork, Work, next_work
+from autokd.search.progress import Progress, survey
+from autokd.search.sampling import propose
+from autokd.search.space import Space
+from autokd.search.stopping import goes_on
+from autokd.setting import Pair, Split
+from autokd.store import Store
+
+
+@dataclass(slots=True)
+class _Study:
+    """The mirror of one study; every change goes to the store first."""
+
+    pair: Pair
+    name: str
+    trials: list[TrialRecord]
+    runs: list[RunRecord]
+    live: dict[str, Assignment] = field(default_factory=dict)
+    exhausted: bool = False
+
+    def state(self) -> StudyState:
+        return StudyState(
+            pair=self.pair,
+            trials=self.trials,
+            runs=self.runs,
+            live_runs=[
+                (one.stage, one.setting, one.seed) for one in self.live.values() if one.stage is not None
+            ],
+            exhausted=self.exhausted,
+        )
+
+
+@dataclass(slots=True)
+class _Live:
+    """One run under way; `number` is its trial's, None for a race or confirmation run."""
+
+    study: _Study
+    assignment: Assignment
+    number: int | None
+    stopped: bool = False
+
+
+class Dispatcher:
+    """Serves workers from any number of meetings; one driver, one thread.
+
+    Args:
+        plan: What to do.
+        space: Where to search.
+        federation: For the size of the validation split.
+        meetings: The searched pairs, those of one meeting together, in the order in which they are served.
+        names: The study of each pair; it exists in the store.
+        store: Where everything is read from at the start and written to as it happens.
+        listen: Told how things stand after each change.
+    """
+
+    def __init__(
+        self,
+        *,
+        plan: StudyPlan,
+        space: Space,
+        federation: FederationFacts,
+        meetings: Sequence[Sequence[Pair]],
+        names: Mapping[Pair, str],
+        store: Store,
+        listen: Callable[[Progress], None] = lambda progress: None,
+    ) -> None:
+        self._plan, self._space, self._store, self._listen = plan, space, store, listen
+        self._federation = federation
+        self._validation = len(federation.labels[Split.VALIDATION])
+        self._meetings = [[self._load(pair, names[pair]) for pair in meeting] for meeting in meetings]
+        self._live: dict[str, _Live] = {}
+        self._began = monotonic()
+        self._ended = 0
+
+    def _load(self, pair: Pair, name: str) -> _Study:
+        """A study as the store has it; what a former driver left RUNNING ended with that driver."""
+        trials = []
+        for trial in self._store.trials(name):
+            if trial.state is TrialState.RUNNING:
+                failure, reason = Failure.INTERRUPTED, "the driver was gone before the trial had ended"
+                self._store.end_trial(name, trial.number, TrialState.FAIL, failure=failure, reason=reason)
+                trial = replace(trial, state=TrialState.FAIL, failure=failure, reason=reason)
+            trials.append(trial)
+        return _Study(pair, name, trials, list(self._store.runs(name)))
+
+    @property
+    def live(self) -> int:
+        """Runs under way."""
+        return len(self._live)
+
+    @property
+    def finished(self) -> bool:
+        """Nothing is under way, and nothing is left to hand out."""
+        return not self._live and all(self._next(meeting) is None for meeting in self._meetings)
+
+    def assign(self, key: str) -> Assignment | None:
+        """Hand out the next run under a key of the caller's; None if nothing can be handed out now."""
+        for meeting in self._meetings:
+            while (work := self._next(meeting)) is not None:
+                study = next(one for one in meeting if one.pair == work.pair)
+                if (given := self._begin(study, work, key)) is not None:
+                    self._tell()
+                    return given
+        return None
+
+    def report(self, key: str, report: RungReport) -> bool:
+        """Record a trial's rung; False if it is to stop there."""
+        live = self._live[key]
+        trial = self._record_rung(live, report)
+        others = [other for other in live.study.trials if other.number != trial.number]
+        live.stopped = not goes_on(self._plan.search.stopping, trial, others)
+        self._tell()
+        return not live.stopped
+
+    def end(self, key: str, answer: Answer) -> None:
+        """Record how a run ended: by its last rung, by being stopped at one, by its record, or by dying."""
+        live = self._live[key]
+        if isinstance(answer, Died):
+            self._fail(live, answer)
+        elif isinstance(answer, RunRecord):
+            self._store.add_run(live.study.name, answer)
+            live.study.runs.append(answer)
+        elif live.stopped:
+            self._end_trial(live, TrialState.PRUNED)
+        else:
+            self._record_rung(live, answer)
+            self._end_trial(live, TrialState.COMPLETE)
+        self._forget(key)
+
+    def interrupt(self, reason: str) -> None:
+        """Mark everything under way as interrupted, to be done again another time."""
+        for key, live in list(self._live.items()):
+            self._fail(live, Died(Failure.INTERRUPTED, reason))
+            self._forget(key)
+
+    def progress(self) -> Progress:
+        """How things stand."""
+        return survey(
+            self._plan,
+            [[study.state() for study in meeting] for meeting in self._meetings],
+            live=len(self._live),
+            ended=self._ended,
+            seconds=monotonic() - self._began,
+        )
+
+    def _next(self, meeting: Sequence[_Study]) -> Work | None:
+        return next_work(
+            self._plan, [study.state() for study in meeting], validation_examples=self._validation
+        )
+
+    def _begin(self, study: _Study, work: Work, key: str) -> Assignment | None:
+        """Start a run in the store; None if the space has no setting left."""
+        number = None
+        if isinstance(work, RunWork):
+            given = Assignment(work.pair, work.setting, work.seed, work.stage)
+        else:
+            begun = self._begin_trial(study, work)
+            if begun is None:
+                study.exhausted = True
+                return None
+            given = Assignment(work.pair, begun.setting, begun.seed, None)
+            number = begun.number
+        study.live[key] = given
+        self._live[key] = _Live(study, given, number)
+        return given
+
+    def _begin_trial(self, study: _Study, work: TrialWork) -> TrialRecord | None:
+        setting = work.setting or propose(
+            self._space,
+            study.trials,
+            study=study.name,
+            startup_trials=self._plan.search.startup_trials,
+        )
+        if setting is None:
+            return None
+        begun = self._store.begin_trial(
+            study.name,
+            setting,
+            seed=work.seed,
+            role=work.role,
+            distributions=self._space.distributions(),
+        )
+        study.trials.append(begun)
+        return begun
+
+    def _record_rung(self, live: _Live, report: RungReport) -> TrialRecord:
+        trial = self._trial(live)
+        self._store.report(live.study.name, trial.number, report)
+        return self._update(live, replace(trial, curve=(*trial.curve, (report.epoch, report.accuracy))))
+
+    def _end_trial(self, live: _Live, state: TrialState, died: Died | None = None) -> None:
+        trial = self._trial(live)
+        failure, reason = (died.failure, died.reason) if died is not None else (None, "")
+        self._store.end_trial(live.study.name, trial.number, state, failure=failure, reason=reason)
+        self._update(live, replace(trial, state=state, failure=failure, reason=reason))
+
+    def _fail(self, live: _Live, died: Died) -> None:
+        given = live.assignment
+        if given.stage is None:
+            self._end_trial(live, TrialState.FAIL, died)
+            return
+        if died.failure is Failure.INTERRUPTED:
+            return  # A run that did not end is owed as it was; there is no row to close.
+        run = RunRecord(
+            stage=given.stage,
+            setting=given.setting,
+            seed=given.seed,
+            state=RunState.FAIL,
+            failure=died.failure,
+            reason=died.reason,
+        )
+        self._store.add_run(live.study.name, run)
+        live.study.runs.append(run)
+
+    def _trial(self, live: _Live) -> TrialRecord:
+        return next(trial for trial in live.study.trials if trial.number == live.number)
+
+    def _update(self, live: _Live, trial: TrialRecord) -> TrialRecord:
+        place = next(place for place, old in enumerate(live.study.trials) if old.number == trial.number)
+        live.study.trials[place] = trial
+        return trial
+
+    def _forget(self, key: str) -> None:
+        del self._live.pop(key).study.live[key]
+        self._ended += 1
+        self._tell()
+
+    def _tell(self) -> None:
+        self._listen(self.progress())

@@ -1,0 +1,181 @@
+"""The driver: one Ray Tune experiment that does whatever the store says is still to be done."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import signal
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from types import FrameType
+from typing import Final
+
+import ray
+from ray import tune
+from ray.tune import CheckpointConfig, FailureConfig, RunConfig, TuneConfig, Tuner
+
+from autokd.compute import Compute
+from autokd.federation import Federation
+from autokd.plan import StudyPlan
+from autokd.search.assignment import Job
+from autokd.search.dispatcher import Dispatcher
+from autokd.search.router import Desk, OneAshaPerStudy, Router, StopFlag
+from autokd.search.trainable import DistillationTrainable
+
+_ENVIRONMENT: Final = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # The store records; files per trial would only cost.
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Tune's own would drop reports and return as if all were done.
+    "TUNE_GLOBAL_CHECKPOINT_S": "86400",  # Its experiment state is never restored.
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+}
+_SLOTS_SECONDS: Final = 2.0
+"""How long the cluster's size is taken as known."""
+_PENDING: Final = 64
+"""More than we ever hand out ahead; Tune would otherwise keep one trial at a time pending."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """What the runs get to run on.
+
+    Attributes:
+        concurrency: Runs at once; None for as many as the cluster holds.
+        cpus_per_run: CPUs that a run reserves.
+        gpus_per_run: GPUs that a run reserves; a fraction lets runs share one.
+    """
+
+    concurrency: int | None = None
+    cpus_per_run: float = 1.0
+    gpus_per_run: float = 0.0
+
+    def slots(self) -> int:
+        """Runs that the cluster can hold now; nodes may have come or gone."""
+        there = ray.cluster_resources()  # type: ignore[no-untyped-call]
+        room = [int(there.get("CPU", 0) // self.cpus_per_run)] if self.cpus_per_run else []
+        room += [int(there.get("GPU", 0) // self.gpus_per_run)] if self.gpus_per_run else []
+        room += [self.concurrency] if self.concurrency else []
+        return max(1, min(room, default=1))
+
+
+def drive(
+    dispatcher: Dispatcher,
+    plan: StudyPlan,
+    federation: Federation,
+    *,
+    home: Path,
+    compute: Compute,
+    workers: Workers,
+    on_stopping: Callable[[], None] = lambda: None,
+) -> bool:
+    """Do all that the dispatcher has to hand out.
+
+    Ctrl-C once ends the runs under way at their next report and marks them as interrupted; twice raises
+    KeyboardInterrupt at once. Either way the store holds all that was reported, and the same call goes on.
+
+    Args:
+        dispatcher: Knows the studies, and records.
+        plan: What the runs have in common.
+        federation: Travels to the workers once, through Ray's object store.
+        home: Ray Tune's scratch is kept below it while the experiment lasts.
+        compute: How runs compute.
+        workers: On what.
+        on_stopping: Told of the first Ctrl-C.
+
+    Returns:
+        False if it was interrupted, True if all is done.
+
+    Raises:
+        AutokdError: What went wrong in the driver's own hooks, for instance the store's errors.
+    """
+    if dispatcher.finished:
+        return True
+    _prepare_ray()
+    desk = Desk(dispatcher, slots=_remembered(workers.slots))
+    try:
+        with _interrupts(desk, on_stopping), _scratch(home) as scratch:
+            trainable = tune.with_resources(
+                tune.with_parameters(DistillationTrainable, federation=federation, job=Job.of(plan, compute)),
+                {"CPU": workers.cpus_per_run, "GPU": workers.gpus_per_run},
+            )
+            Tuner(
+                trainable,
+                tune_config=TuneConfig(
+                    search_alg=Router(desk),
+                    scheduler=OneAshaPerStudy(desk),
+                    num_samples=-1,
+                    max_concurrent_trials=_PENDING,
+                    reuse_actors=True,
+                ),
+                run_config=RunConfig(
+                    name="experiment",
+                    storage_path=str(scratch),
+                    stop=StopFlag(desk),
+                    verbose=0,
+                    failure_config=FailureConfig(max_failures=0),
+                    checkpoint_config=CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
+                ),
+            ).fit()
+    finally:
+        dispatcher.interrupt("the command was interrupted")
+    if desk.error is not None:
+        raise desk.error
+    return not desk.stopping
+
+
+def _prepare_ray() -> None:
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    logging.getLogger("ray.tune").setLevel(logging.ERROR)
+    if not ray.is_initialized():
+        ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+
+
+def _remembered(slots: Callable[[], int]) -> Callable[[], int]:
+    """Ask the cluster at most every few seconds; a hook runs many times as often."""
+    known: list[tuple[float, int]] = []
+
+    def ask() -> int:
+        if not known or monotonic() - known[-1][0] > _SLOTS_SECONDS:
+            known[:] = [(monotonic(), slots())]
+        return known[0][1]
+
+    return ask
+
+
+@contextmanager
+def _scratch(home: Path) -> Iterator[Path]:
+    """A folder that Tune may fill and nobody reads."""
+    home.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="ray-tune-", dir=home)).resolve()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _interrupts(desk: Desk, on_stopping: Callable[[], None]) -> Iterator[None]:
+    """Ctrl-C sets the flag, a second one raises; nothing of it outside of the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if desk.stopping:
+            raise KeyboardInterrupt
+        desk.stopping = True
+        on_stopping()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

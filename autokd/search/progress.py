@@ -1,0 +1,108 @@
+"""How far a search is, as plain numbers for a display; computed from states of the store alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from autokd.plan import StudyPlan
+from autokd.recommendation.race import pending
+from autokd.records import Role, Stage, TrialRecord, TrialState
+from autokd.search.budget import spent
+from autokd.search.next_work import StudyState, baseline_failed
+from autokd.setting import Pair, Setting
+
+
+@dataclass(frozen=True, slots=True)
+class StudyProgress:
+    """One pair.
+
+    Attributes:
+        counts: Trials by state; states without a trial are absent.
+        baseline: Validation accuracy of the default setting so far, in [0, 1].
+        best: The best COMPLETE trial's validation accuracy so far, and its setting.
+        epochs: Spent by trials, and by race and confirmation runs.
+        runs: Race and confirmation runs that have ended.
+    """
+
+    pair: Pair
+    counts: Mapping[TrialState, int]
+    baseline: float | None
+    best: tuple[float, Setting] | None
+    epochs: int
+    runs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """All pairs that are being tuned.
+
+    Attributes:
+        live: Runs under way.
+        ended: Runs that ended since the command began.
+        left: Runs still to be done, those under way included; an estimate, since the race may need fewer.
+        seconds: Since the command began.
+    """
+
+    studies: tuple[StudyProgress, ...]
+    live: int
+    ended: int
+    left: int
+    seconds: float
+
+    @property
+    def seconds_left(self) -> float | None:
+        """At the pace so far; None before there is one."""
+        return self.seconds / self.ended * self.left if self.ended else None
+
+
+def survey(
+    plan: StudyPlan, meetings: Sequence[Sequence[StudyState]], *, live: int, ended: int, seconds: float
+) -> Progress:
+    """Where a batch of meetings stands."""
+    return Progress(
+        studies=tuple(_study(study) for meeting in meetings for study in meeting),
+        live=live,
+        ended=ended,
+        left=sum(_left(plan, meeting) for meeting in meetings),
+        seconds=seconds,
+    )
+
+
+def _study(study: StudyState) -> StudyProgress:
+    complete = [trial for trial in study.trials if trial.state is TrialState.COMPLETE]
+    baseline = next((trial for trial in complete if trial.role is Role.BASELINE), None)
+    best = max(complete, key=_accuracy, default=None)
+    return StudyProgress(
+        pair=study.pair,
+        counts=Counter(trial.state for trial in study.trials),
+        baseline=_accuracy(baseline) if baseline else None,
+        best=(_accuracy(best), best.setting) if best else None,
+        epochs=sum(trial.epochs for trial in study.trials) + sum(run.epochs for run in study.runs),
+        runs=len(study.runs),
+    )
+
+
+def _accuracy(trial: TrialRecord) -> float:
+    return trial.accuracy or 0.0
+
+
+def _left(plan: StudyPlan, meeting: Sequence[StudyState]) -> int:
+    """Runs left: trials up to the budget, and what races and confirmations will need or still owe."""
+    alive = [study for study in meeting if not study.trials or not baseline_failed(study.trials)]
+    searching = [study for study in alive if not study.exhausted]
+    trials = max(0, plan.search.trials * len(searching) - sum(spent(study.trials) for study in searching))
+    running = sum(trial.state is TrialState.RUNNING for study in alive for trial in study.trials)
+    confirmation = plan.confirmation
+    most = confirmation.candidates * confirmation.race_seeds + 2 * confirmation.seeds
+    if trials or running:
+        return trials + running + most * len(alive)
+    return sum(_owed(plan, study) for study in alive)
+
+
+def _owed(plan: StudyPlan, study: StudyState) -> int:
+    owed = pending(plan.confirmation, study.trials, study.runs, retries=plan.search.retries)
+    racing = any(run.stage is Stage.RACE for run in owed)
+    # The winner's confirmation runs are not owed before there is a winner, but they will be.
+    return len(owed) + (plan.confirmation.seeds if racing else 0)

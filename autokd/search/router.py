@@ -1,0 +1,160 @@
+"""Thin shells that plug the dispatcher into Ray Tune: a Searcher over many studies, one ASHA per study.
+
+Tune's rules that shape them (ray 2.60):
+
+* A hook must not raise: from `on_trial_complete` Tune would report a finished trial again as an error, from
+  `on_trial_result` it would end the experiment half-way. So every hook is guarded: the first exception is
+  kept for the driver, and the experiment is asked to stop.
+* `FINISHED` is irrevocable, so it is returned only when nothing is live and nothing is left.
+* Tune pickles searcher and scheduler into its experiment directory. The shells pickle as empty ones: what
+  they hold (the store with its URL) has no business there.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar, cast
+
+from ray.tune import Stopper
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from ray.tune.search import Searcher
+
+from autokd.records import Failure
+from autokd.search.assignment import ANSWER, Died
+from autokd.search.dispatcher import Dispatcher
+
+# NOTE: Tune's hook is typed as giving a dict, yet compares what it gives to this string.
+_FINISHED = cast(dict[str, Any], Searcher.FINISHED)
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+class Desk:
+    """What Searcher, scheduler and stopper of one experiment share: the dispatcher and the stop flag.
+
+    Attributes:
+        stopping: Tune is to stop every run at its next report.
+        error: The first exception out of a hook; the driver raises it once Tune has returned.
+    """
+
+    def __init__(self, dispatcher: Dispatcher | None, *, slots: Callable[[], int] = lambda: 1) -> None:
+        self._dispatcher, self.slots = dispatcher, slots
+        self.stopping = False
+        self.error: Exception | None = None
+        self.reasons: dict[str, str] = {}
+
+    @property
+    def dispatcher(self) -> Dispatcher:
+        if self._dispatcher is None:
+            raise RuntimeError("this desk came out of a pickle; the store is the only truth, start anew")
+        return self._dispatcher
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_empty_desk, ())
+
+
+def _empty_desk() -> Desk:
+    return Desk(None)
+
+
+def _guarded(otherwise: Any) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
+    """Make a hook of an object with a `desk` answer `otherwise` rather than raise, then and ever after."""
+
+    def decorate(hook: Callable[_P, _T]) -> Callable[_P, _T]:
+        @functools.wraps(hook)
+        def guarded(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+            desk: Desk = cast(Any, args[0]).desk
+            if desk.error is None:
+                try:
+                    return hook(*args, **kwargs)
+                except Exception as error:
+                    desk.error, desk.stopping = error, True
+            answer: _T = otherwise
+            return answer
+
+        return guarded
+
+    return decorate
+
+
+class Router(Searcher):
+    """Asks the dispatcher for each new run and tells it how each one ended.
+
+    It limits itself to the slots that the cluster has now, so that nodes that join are used: Tune's own
+    limit would be fixed for the whole experiment. One run more than there are slots is handed out, since Tune
+    keeps an idle worker for reuse only if another run is waiting for one.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self.desk = desk
+
+    def set_max_concurrency(self, max_concurrent: int) -> bool:
+        return True
+
+    @_guarded(otherwise=Searcher.FINISHED)
+    def suggest(self, trial_id: str) -> dict[str, Any] | None:
+        dispatcher = self.desk.dispatcher
+        if self.desk.stopping:
+            # With nothing live Tune would block on None for ten minutes.
+            return None if dispatcher.live else _FINISHED
+        if dispatcher.live > self.desk.slots():
+            return None
+        given = dispatcher.assign(trial_id)
+        if given is not None:
+            return given.to_config()
+        return _FINISHED if dispatcher.finished else None
+
+    @_guarded(otherwise=None)
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        if error or result is None or ANSWER not in result:
+            reason = self.desk.reasons.pop(trial_id, "the worker was lost")
+            self.desk.dispatcher.end(trial_id, Died(Failure.INFRASTRUCTURE, reason))
+        else:
+            self.desk.dispatcher.end(trial_id, result[ANSWER])
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Nothing: the scheduler hears every report, this hook only those of trials that go on."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: the store is the only truth, and Tune is never asked to restore."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing, likewise."""
+
+
+class OneAshaPerStudy(FIFOScheduler):
+    """Passes each report to the dispatcher, which compares it within its own study only."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.desk = desk
+
+    @_guarded(otherwise=TrialScheduler.STOP)
+    def on_trial_result(self, tune_controller: object, trial: Trial, result: dict[str, Any]) -> str:
+        goes_on = self.desk.dispatcher.report(trial.trial_id, result[ANSWER])
+        return str(TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP)
+
+    @_guarded(otherwise=None)
+    def on_trial_error(self, tune_controller: object, trial: Trial) -> None:
+        """Keep the reason: Tune tells the Searcher only that there was an error."""
+        error = trial.get_error()
+        if error is not None:
+            self.desk.reasons[trial.trial_id] = f"{type(error).__name__}: {str(error).strip()}"
+
+
+class StopFlag(Stopper):
+    """Ends the experiment at the next report when the desk says so."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        return False
+
+    def stop_all(self) -> bool:
+        return self.desk.stopping
