@@ -1,0 +1,53 @@
+"""What all tests share: a quiet environment, a home of their own, Ray workers for those that ask for them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# A developer's own store must never be written to, nor may their terminal or cluster decide a test.
+for _name in ("AUTOKD_HOME", "AUTOKD_STORAGE", "FORCE_COLOR", "PY_COLORS", "RAY_ADDRESS"):
+    os.environ.pop(_name, None)
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+
+# No deadline: other work on the same cores is no defect. In CI the examples are the same in every run.
+settings.register_profile("here", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("gpu"):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("needs a CUDA device")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """An empty folder for all that autokd writes (`--home`)."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def ray_workers() -> Iterator[None]:
+    """A Ray of our own with two CPUs, for the whole session."""
+    import ray
+
+    # "local", or Ray would join a cluster that it finds running on this machine.
+    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
+    yield
+    ray.shutdown()
+
+
+@pytest.fixture(autouse=True)
+def _ray_where_marked(request: pytest.FixtureRequest) -> None:
+    if request.node.get_closest_marker("ray"):
+        request.getfixturevalue("ray_workers")
