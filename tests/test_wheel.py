@@ -138,7 +138,7 @@ def test_a_store_is_created_with_the_shipped_migrations(installed: Installed) ->
         """
         from autokd.store import Store
         with Store.open("sqlite:///fresh.db") as store:
-            print(store.studies())
+            print(store.federations())
         """
     )
     assert printed == "()"
