@@ -1,20 +1,13 @@
-"""How good a model is on a common split: what it answers (torch), and what that means (NumPy, pure)."""
+"""What a model's answers on a common split mean for the student that gave them: NumPy only, pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
-from autokd.compute import Compute
 from autokd.records import Correctness
-
-BATCH: Final = 1024
-"""Examples in one forward pass: large, since no gradients are kept; fixed, since it can decide last bits."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,40 +88,3 @@ def _weighted(per_class: NDArray[np.float64], shares: NDArray[np.float64]) -> fl
     if total <= 0:
         raise ValueError("the split has no example of any class that the student has private examples of")
     return float(per_class[known] @ shares[known] / total)
-
-
-def answers(network: nn.Module, images: Tensor, *, compute: Compute, mean: Tensor, std: Tensor) -> Tensor:
-    """Logits in eval mode; the network's modules are left in the modes they were in.
-
-    Args:
-        network: On the compute device.
-        images: uint8, shape (n, channels, height, width).
-        compute: Device, precision and memory format.
-        mean: Per channel, in units of the stored pixel values, shape (channels,).
-        std: Likewise.
-
-    Returns:
-        float32 on the device, shape (n, classes).
-    """
-    modes = [(module, module.training) for module in network.modules()]
-    network.eval()
-    try:
-        with torch.inference_mode(), compute.autocast():
-            logits = [
-                network(compute.pixels(some, mean=mean, std=std)).float()
-                for some in torch.split(images, BATCH)
-            ]
-        return torch.cat(logits)
-    finally:
-        # Not network.train(): that would also wake the BatchNorm layers that a recipe keeps frozen.
-        for module, training in modes:
-            module.training = training
-
-
-def evaluate(
-    network: nn.Module, images: Tensor, labels: Tensor, *, compute: Compute, mean: Tensor, std: Tensor
-) -> Correctness:
-    """Whether the network predicts each label, shape (n,); arguments as in `answers`, labels shape (n,)."""
-    predicted = answers(network, images, compute=compute, mean=mean, std=std).argmax(dim=1).cpu()
-    right: Correctness = (predicted == labels.cpu()).numpy()
-    return right

@@ -52,8 +52,6 @@ class Loop:
 
     Attributes:
         network: The student as trained so far.
-        mean: Of the pixels per channel, on the device, shape (channels,).
-        std: Likewise.
         epochs: Trained so far.
         steps: Optimizer steps so far.
         seconds: Wall-clock time spent in `epoch` so far.
@@ -72,8 +70,8 @@ class Loop:
     ) -> None:
         data, where = federation.data, examples(federation, pair, setting.transfer_set)
         self.network: nn.Module = compute.place(network(federation, pair.student))
-        self.mean = torch.tensor(data.mean, dtype=torch.float32, device=compute.device)
-        self.std = torch.tensor(data.std, dtype=torch.float32, device=compute.device)
+        self._mean = torch.tensor(data.mean, dtype=torch.float32, device=compute.device)
+        self._std = torch.tensor(data.std, dtype=torch.float32, device=compute.device)
         self.epochs, self.steps, self.seconds, self.size = 0, 0, 0.0, len(where)
         self._setting, self._recipe, self._compute = setting, recipe, compute
         self._images = torch.from_numpy(data.images[where]).to(compute.device)
@@ -104,12 +102,12 @@ class Loop:
         self.epochs, self.steps = self.epochs + 1, self.steps + len(sizes)
         self.seconds += perf_counter() - start
         _check_finite(losses[:, 0], first=first)
-        return _mean(losses[:, 1:], sizes)
+        return _over_examples(losses[:, 1:], sizes)
 
     def _step(self, chosen: Tensor) -> list[Tensor]:
         """One optimizer step on the examples at `chosen`; returns total, soft and (with labels) hard loss."""
         compute, labels = self._compute, self._labels
-        images = compute.pixels(self._images.index_select(0, chosen), mean=self.mean, std=self.std)
+        images = compute.pixels(self._images.index_select(0, chosen), mean=self._mean, std=self._std)
         with compute.autocast():
             logits = self.network(images)
         # The loss is computed outside autocast in float32: T² would blow up bfloat16's rounding.
@@ -145,7 +143,7 @@ def _check_finite(totals: NDArray[np.float64], *, first: int) -> None:
             raise Diverged(step=first + offset, loss=loss)
 
 
-def _mean(losses: NDArray[np.float64], sizes: Sequence[int]) -> Losses:
+def _over_examples(losses: NDArray[np.float64], sizes: Sequence[int]) -> Losses:
     """Mean over examples of batch means; a row is a batch: soft and, with labels, hard."""
     soft, *hard = np.average(losses, axis=0, weights=sizes).tolist()
     return Losses(soft=soft, hard=hard[0] if hard else None)

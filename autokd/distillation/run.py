@@ -6,19 +6,20 @@ import math
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
-import torch
-from torch import Tensor, nn
+import numpy as np
+from torch import nn
 from torch.backends import cudnn
 
 from autokd.compute import Compute
-from autokd.distillation.evaluation import Evaluation, answers, assess
+from autokd.distillation.evaluation import Evaluation, assess
 from autokd.distillation.loop import Loop, Losses
 from autokd.distillation.memory import ran_out_of_memory, release_memory
 from autokd.errors import Diverged, OutOfMemory
-from autokd.federation import Federation
+from autokd.federation import Dataset, Federation
+from autokd.federation.pretraining import logits_of
 from autokd.plan import DistillationRecipe
 from autokd.records import RungReport
 from autokd.setting import Pair, Setting, Split
@@ -125,7 +126,7 @@ class Run(Iterator[Rung]):
         self._seed, self._recipe, self._compute = seed, recipe, compute
         self._splits, self._owed = tuple(splits), deque(rungs)
         self._loop: Loop | None = None
-        self._images: dict[Split, Tensor] = {}
+        self._held_out: dict[Split, Dataset] = {}
         self._student: nn.Module | None = None
 
     @property
@@ -167,15 +168,15 @@ class Run(Iterator[Rung]):
         if not self._owed:
             self._student = loop.network.eval()
             self._student.zero_grad(set_to_none=True)
-            self._loop, self._images = None, {}
+            self._loop, self._held_out = None, {}
         return rung
 
     def _begin(self) -> Loop:
-        """Put everything on the device."""
-        data, device = self._federation.data, self._compute.device
+        """Gather what the run works on."""
+        data = self._federation.data
         for split in self._splits:
-            images = data.images[self._federation.splits[split]]
-            self._images[split] = torch.from_numpy(images).to(device)
+            where = self._federation.splits[split]
+            self._held_out[split] = replace(data, images=data.images[where], labels=data.labels[where])
         return Loop(
             self._federation,
             self._pair,
@@ -197,25 +198,23 @@ class Run(Iterator[Rung]):
         )
 
     def _evaluate(self, loop: Loop, split: Split) -> Evaluation:
-        logits = answers(
-            loop.network, self._images[split], compute=self._compute, mean=loop.mean, std=loop.std
-        )
-        if not logits.isfinite().all():
+        held_out, student = self._held_out[split], self._pair.student
+        # Asked in the same way as the models as they are, so that before and after differ in nothing else.
+        logits = logits_of(loop.network, held_out, self._compute)
+        if not np.isfinite(logits).all():
             # The loss of the last step was computed before its update: only the answers show that one.
             raise Diverged(step=loop.steps, loss=math.nan)
-        federation, student = self._federation, self._pair.student
-        labels = federation.data.labels[federation.splits[split]]
         return assess(
-            logits.argmax(dim=1).cpu().numpy() == labels,
-            labels=labels,
-            label_distribution=federation.label_distribution(student),
-            correct_before=federation.correct(student, split),
+            logits.argmax(axis=1) == held_out.labels,
+            labels=held_out.labels,
+            label_distribution=self._federation.label_distribution(student),
+            correct_before=self._federation.correct(student, split),
         )
 
     def _abandon(self) -> None:
         """Let go of everything, so that a failed run holds no memory and cannot be continued."""
         self._owed.clear()
-        self._loop, self._images = None, {}
+        self._loop, self._held_out = None, {}
 
 
 @contextmanager

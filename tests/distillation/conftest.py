@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -17,7 +17,7 @@ from autokd.setting import DEFAULT, Pair, Split
 
 CLASSES = 4
 PAIR = Pair(teacher=0, student=1)
-RECIPE = DistillationRecipe(learning_rate=0.05, batch_size=16, epochs=4)
+RECIPE = DistillationRecipe(learning_rate=0.1, batch_size=16, epochs=6)
 
 MakeRun = Callable[..., Run]
 
@@ -52,12 +52,10 @@ def make_federation(architecture: str = "cnn", **options: tuple[int, ...] | str)
         np.arange(233), np.cumsum([40, 60, 50, 20, 33])
     )
     privates = (first, second)
-    with torch.random.fork_rng(devices=()):
-        torch.manual_seed(11)
-        weights = [
-            weights_of(build(recipe.architecture(number), channels=1, size=8, classes=CLASSES))
-            for number in range(2)
-        ]
+    weights = [
+        weights_of(build(recipe.architecture(number), channels=1, size=8, classes=CLASSES, seed=number))
+        for number in range(2)
+    ]
     federation = Federation(
         name="random-00000000",
         recipe=recipe,
@@ -88,6 +86,15 @@ def logits_of(federation: Federation, participant: int) -> np.ndarray:
     with torch.no_grad():
         logits: np.ndarray = network(federation, participant)(pixels).numpy()
     return logits
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """As in a worker: networks this small are only slowed by more."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from torch.nn import functional as F
+
+from autokd.distillation import LossParts, distillation_loss, soft_target_loss
+from autokd.setting import Setting, TransferSet
+
+TEMPERATURES = st.floats(0.5, 16)
+ALPHAS = st.floats(0, 1)
+
+
+@st.composite
+def batches(draw, limit=20.0):
+    """Student logits, teacher logits (batch, classes) in float64, and labels (batch,)."""
+    shape = draw(st.tuples(st.integers(1, 6), st.integers(2, 7)))
+    logits = hnp.arrays(np.float64, shape, elements=st.floats(-limit, limit))
+    labels = hnp.arrays(np.int64, shape[:1], elements=st.integers(0, shape[1] - 1))
+    return draw(logits), draw(logits), draw(labels)
+
+
+def setting(temperature: float, alpha: float | None) -> Setting:
+    where = TransferSet.PUBLIC if alpha is None else TransferSet.STUDENT
+    return Setting(temperature=temperature, alpha=alpha, transfer_set=where)
+
+
+def naive(student, teacher, labels, *, temperature, alpha) -> float:
+    """The formula example by example and class by class, in plain Python."""
+
+    def softmax(row, temperature):
+        powers = [math.exp((z - max(row)) / temperature) for z in row]
+        return [power / sum(powers) for power in powers]
+
+    total = 0.0
+    for z_s, z_t, y in zip(student.tolist(), teacher.tolist(), labels.tolist(), strict=True):
+        p, q = softmax(z_t, temperature), softmax(z_s, temperature)
+        divergence = sum(a * math.log(a / b) for a, b in zip(p, q, strict=True) if a > 0)
+        total += alpha * temperature**2 * divergence - (1 - alpha) * math.log(softmax(z_s, 1)[y])
+    return total / len(student)
+
+
+@given(batches(), TEMPERATURES, ALPHAS)
+def test_is_the_formula(batch, temperature, alpha):
+    student, teacher, labels = map(torch.tensor, batch)
+    parts = distillation_loss(student, teacher, labels, setting(temperature, alpha))
+    expected = naive(student, teacher, labels, temperature=temperature, alpha=alpha)
+    assert parts.total.item() == pytest.approx(expected, rel=1e-9, abs=1e-9)
+
+
+@given(batches(), TEMPERATURES)
+def test_vanishes_on_equal_logits(batch, temperature):
+    logits = torch.tensor(batch[0])
+    assert soft_target_loss(logits, logits.clone(), temperature=temperature).item() == 0
+
+
+@given(batches(), TEMPERATURES, st.floats(-100, 100), st.floats(-100, 100))
+def test_does_not_change_when_rows_of_logits_are_shifted(batch, temperature, by_student, by_teacher):
+    student, teacher = torch.tensor(batch[0]), torch.tensor(batch[1])
+    shifted = soft_target_loss(student + by_student, teacher + by_teacher, temperature=temperature)
+    loss = soft_target_loss(student, teacher, temperature=temperature)
+    assert shifted.item() == pytest.approx(loss.item(), rel=1e-9, abs=1e-9)
+
+
+def test_becomes_half_the_mean_squared_gap_of_centred_logits_for_large_temperature():
+    # arXiv:1503.02531, section 2.1.
+    student, teacher = torch.randn(2, 16, 10, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    gap = (student - student.mean(dim=1, keepdim=True)) - (teacher - teacher.mean(dim=1, keepdim=True))
+    loss = soft_target_loss(student, teacher, temperature=1e4)
+    assert loss.item() == pytest.approx(0.5 * gap.square().mean().item(), rel=1e-3)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 4.0, 16.0])
+@pytest.mark.parametrize("alpha", [0.0, 0.3, 1.0, None])
+def test_gradient_is_that_of_finite_differences(temperature, alpha):
+    draw = torch.Generator().manual_seed(5)
+    student, teacher = (torch.randn(4, 5, generator=draw, dtype=torch.float64) for _ in range(2))
+    labels = None if alpha is None else torch.tensor([0, 3, 1, 4])
+
+    def total(logits):
+        return distillation_loss(logits, teacher, labels, setting(temperature, alpha)).total
+
+    assert torch.autograd.gradcheck(total, (student.requires_grad_(),), eps=1e-6, atol=1e-7)
+
+
+@given(batches(), TEMPERATURES)
+def test_gradient_is_the_closed_form(batch, temperature):
+    # d(T²·KL)/dz_s = T (q − p) / batch, section 2.1 of the paper with its factor T².
+    student, teacher = torch.tensor(batch[0]).requires_grad_(), torch.tensor(batch[1])
+    (gradient,) = torch.autograd.grad(soft_target_loss(student, teacher, temperature=temperature), student)
+    q, p = (F.softmax(logits.detach() / temperature, dim=1) for logits in (student, teacher))
+    torch.testing.assert_close(gradient, temperature * (q - p) / len(student), rtol=1e-9, atol=1e-12)
+
+
+@given(batches(limit=50.0), TEMPERATURES)
+def test_float32_is_good_to_a_thousandth_of_a_nat_over_the_whole_space(batch, temperature):
+    exact = soft_target_loss(*map(torch.tensor, batch[:2]), temperature=temperature)
+    single = soft_target_loss(*(torch.tensor(x).float() for x in batch[:2]), temperature=temperature)
+    assert single.item() == pytest.approx(exact.item(), rel=1e-5, abs=1e-3)
+
+
+@given(batches(), TEMPERATURES)
+def test_alpha_0_is_cross_entropy_and_alpha_1_is_distillation_alone(batch, temperature):
+    student, teacher, labels = map(torch.tensor, batch)
+    fine_tuning = distillation_loss(student, teacher, labels, setting(temperature, 0.0)).total
+    distilling = distillation_loss(student, teacher, labels, setting(temperature, 1.0)).total
+    assert torch.equal(fine_tuning, F.cross_entropy(student, labels))
+    assert torch.equal(distilling, soft_target_loss(student, teacher, temperature=temperature))
+
+
+@given(batches(), st.floats(0.5, 15.9), st.floats(0, 0.99))
+def test_is_continuous_in_temperature_and_alpha(batch, temperature, alpha):
+    student, teacher, labels = map(torch.tensor, batch)
+
+    def total(temperature, alpha):
+        return distillation_loss(student, teacher, labels, setting(temperature, alpha)).total.item()
+
+    # Bounds of the slopes with logits z within ±20 and D = z_t − z_s.
+    # In T: |Cov_p(z_t, D)| / T ≤ 20 · 40 / 0.5, and the rest stays below 400.
+    # In α: soft ≤ T² · 80 / T = 1280, and hard stays below 50.
+    here = total(temperature, alpha)
+    assert abs(total(temperature + 1e-6, alpha) - here) < 2000e-6
+    assert abs(total(temperature, alpha + 1e-6) - here) < 1330e-6
+
+
+@given(batches(), TEMPERATURES)
+def test_on_public_it_is_distillation_alone(batch, temperature):
+    student, teacher = map(torch.tensor, batch[:2])
+    parts = distillation_loss(student, teacher, None, setting(temperature, None))
+    assert parts.hard is None
+    assert parts.total is parts.soft
+    assert torch.equal(parts.soft, soft_target_loss(student, teacher, temperature=temperature))
+
+
+def test_parts_come_before_their_weights():
+    student, teacher = torch.tensor([[1.0, 2.0]]), torch.tensor([[0.0, 3.0]])
+    labels = torch.tensor([0])
+    one = distillation_loss(student, teacher, labels, setting(2.0, 0.1))
+    other = distillation_loss(student, teacher, labels, setting(2.0, 0.9))
+    assert isinstance(one, LossParts)
+    assert torch.equal(one.soft, other.soft)
+    assert one.hard is not None
+    assert other.hard is not None
+    assert torch.equal(one.hard, other.hard)
+    assert one.total != other.total
+
+
+@pytest.mark.parametrize("temperature", [0.0, -1.0, math.nan, math.inf])
+def test_refuses_a_temperature_that_is_no_positive_number(temperature):
+    with pytest.raises(ValueError, match="temperature"):
+        soft_target_loss(torch.zeros(1, 2), torch.zeros(1, 2), temperature=temperature)
+
+
+def test_refuses_logits_of_different_shapes():
+    # Broadcasting would otherwise hide a missing row.
+    with pytest.raises(ValueError, match=r"\(3, 2\) and teacher \(1, 2\)"):
+        soft_target_loss(torch.zeros(3, 2), torch.zeros(1, 2), temperature=1.0)
+
+
+@pytest.mark.parametrize(("labels", "alpha"), [(None, 0.5), (torch.tensor([0]), None)])
+def test_refuses_labels_that_do_not_fit_alpha(labels, alpha):
+    with pytest.raises(ValueError, match="labels"):
+        distillation_loss(torch.zeros(1, 2), torch.zeros(1, 2), labels, setting(1.0, alpha))
