@@ -119,21 +119,26 @@ ARCHITECTURES: Final[Mapping[str, type[Architecture]]] = MappingProxyType(
 """What a recipe may name."""
 
 
-def build(recipe: ArchitectureRecipe, *, channels: int, size: int, classes: int) -> nn.Module:
-    """A network on the CPU, initialised from torch's global random state.
+def build(recipe: ArchitectureRecipe, *, channels: int, size: int, classes: int, seed: int = 0) -> nn.Module:
+    """A network on the CPU; torch's global random state is left as it was.
 
     Args:
         recipe: Name and options.
         channels: Of an image.
         size: Height and width of an image, pixels.
         classes: Number of logits.
+        seed: Of the initial weights.
 
     Raises:
         UnknownName: If there is no architecture of that name.
         PlanError: If it has no such option, or the option's value does not hold or does not fit the images.
     """
+    family = architecture(recipe)
     try:
-        return architecture(recipe).build(Shape(channels=channels, size=size, classes=classes))
+        with torch.random.fork_rng(devices=()):
+            # Not torch.manual_seed, which would seed the CUDA devices as well.
+            torch.default_generator.manual_seed(seed)
+            return family.build(Shape(channels=channels, size=size, classes=classes))
     except ValueError as error:
         raise PlanError(source=f"architecture {recipe.name}", field="options", problem=str(error)) from error
 
@@ -165,13 +170,8 @@ def architecture(recipe: ArchitectureRecipe) -> Architecture:
 def network(federation: Federation, participant: int) -> nn.Module:
     """A participant's model as it is: a fresh copy on the CPU, in eval mode."""
     one, images = federation.participants[participant], federation.data.images
-    with torch.random.fork_rng(devices=()):
-        module = build(
-            one.architecture,
-            channels=images.shape[1],
-            size=images.shape[2],
-            classes=len(federation.data.classes),
-        )
+    _, channels, size, _ = images.shape
+    module = build(one.architecture, channels=channels, size=size, classes=len(federation.data.classes))
     load_weights(module, one.weights)
     return module.eval()
 
@@ -191,7 +191,7 @@ def load_weights(module: nn.Module, weights: Weights) -> None:
 
 def weights_of(module: nn.Module) -> Weights:
     """A read-only copy of a network's weights, on the CPU."""
-    return MappingProxyType({name: _frozen(value) for name, value in module.state_dict().items()})
+    return {name: _frozen(value) for name, value in module.state_dict().items()}
 
 
 def _frozen(value: torch.Tensor) -> NDArray[np.generic]:

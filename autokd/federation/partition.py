@@ -147,7 +147,7 @@ def _classes(
     if not len(classes) <= participants * each <= participants * len(classes):
         raise _impossible(
             "per_participant",
-            f"{participants} participants cannot hold all {len(classes)} classes with {each} different ones each",
+            f"{participants} participants with {each} different classes each cannot hold all {len(classes)}",
         )
     holders: list[list[int]] = [[] for _ in classes]
     for participant in rng.permutation(participants):

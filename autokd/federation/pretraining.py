@@ -16,7 +16,7 @@ from autokd.errors import Diverged
 from autokd.federation._federation import Dataset
 from autokd.federation.architectures import Weights, build, weights_of
 from autokd.federation.training import batches, learning_rate, make_optimizer, set_learning_rate
-from autokd.plan import ArchitectureRecipe, FederationRecipe, TrainingRecipe
+from autokd.plan import FederationRecipe, TrainingRecipe
 from autokd.setting import derive_seed
 
 _EVALUATION_BATCH: Final = 1000
@@ -60,7 +60,11 @@ def pretrain(
         Diverged: If the loss stops being finite.
     """
     seed = derive_seed("pretraining", recipe.name, recipe.seed, participant)
-    module = compute.place(_initial(recipe.architecture(participant), data, seed))
+    _, channels, size, _ = data.images.shape
+    initial = build(
+        recipe.architecture(participant), channels=channels, size=size, classes=len(data.classes), seed=seed
+    )
+    module = compute.place(initial)
     _train(
         module, recipe.pretraining, data, private, order=torch.Generator().manual_seed(seed), compute=compute
     )
@@ -89,14 +93,6 @@ def logits_of(module: nn.Module, data: Dataset, compute: Compute) -> NDArray[np.
             answers.append(module(compute.pixels(images, mean=mean, std=std)).float().cpu())
     logits: NDArray[np.float32] = torch.cat(answers).numpy()
     return logits
-
-
-def _initial(architecture: ArchitectureRecipe, data: Dataset, seed: int) -> nn.Module:
-    with torch.random.fork_rng(devices=()):
-        # Not torch.manual_seed, which would seed the CUDA devices as well.
-        torch.default_generator.manual_seed(seed)
-        _, channels, size, _ = data.images.shape
-        return build(architecture, channels=channels, size=size, classes=len(data.classes))
 
 
 def _train(

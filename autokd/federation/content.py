@@ -1,0 +1,114 @@
+"""The name that a federation's content has: any change of data, layout, recipe or weights is another name."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autokd.federation._federation import Dataset, Federation, Participant
+from autokd.federation.layout import Layout
+from autokd.federation.pretraining import Pretrained
+from autokd.plan import FederationRecipe, Frozen, content_hash
+
+Arrays = Mapping[str, NDArray[np.generic]]
+"""Arrays by name: what one file of a federation's folder holds."""
+
+
+class Hashes(Frozen):
+    """SHA-256 of each part of a federation's content, in hex.
+
+    Attributes:
+        data: Images and labels.
+        layout: Who holds what.
+        weights: By participant.
+        logits: Not part of the name, since weights and data determine them.
+    """
+
+    data: str
+    layout: str
+    weights: tuple[str, ...]
+    logits: str
+
+    @classmethod
+    def of(cls, federation: Federation) -> Hashes:
+        """Of what a federation really holds."""
+        return cls(
+            data=digest(data_arrays(federation.data)),
+            layout=digest(layout_arrays(federation)),
+            weights=tuple(digest(one.weights) for one in federation.participants),
+            logits=digest({"logits": federation.logits}),
+        )
+
+    def name(self, recipe: FederationRecipe, data: Dataset) -> str:
+        """The recipe's name and a hash of recipe, data, layout and weights, e.g. `digits-1a2b3c4d`."""
+        meaning = [list(data.classes), list(data.mean), list(data.std)]
+        return f"{recipe.name}-{content_hash(recipe, meaning, self.data, self.layout, list(self.weights))}"
+
+
+def assemble(
+    recipe: FederationRecipe, data: Dataset, layout: Layout, pretrained: Sequence[Pretrained]
+) -> Federation:
+    """The federation that these parts make, under its name; all of its arrays become read-only.
+
+    Args:
+        recipe: What it is made from.
+        data: As the recipe's data set.
+        layout: By `lay_out(recipe, data)`.
+        pretrained: By participant.
+    """
+    participants = tuple(
+        Participant(
+            number=number,
+            architecture=recipe.architecture(number),
+            weights={name: frozen(value) for name, value in one.weights.items()},
+            private=frozen(own),
+        )
+        for number, (own, one) in enumerate(zip(layout.private, pretrained, strict=True))
+    )
+    unnamed = Federation(
+        name="",
+        recipe=recipe,
+        data=replace(data, images=frozen(data.images), labels=frozen(data.labels)),
+        splits={split: frozen(where) for split, where in layout.splits.items()},
+        public=frozen(layout.public),
+        participants=participants,
+        logits=frozen(np.stack([one.logits for one in pretrained])),
+    )
+    return replace(unnamed, name=Hashes.of(unnamed).name(recipe, data))
+
+
+def data_arrays(data: Dataset) -> Arrays:
+    """What of a data set is arrays."""
+    return {"images": data.images, "labels": data.labels}
+
+
+def layout_arrays(federation: Federation) -> Arrays:
+    """The indices of all parts by name: `validation`, ..., `public`, `private.0`, ..."""
+    private = {f"private.{one.number}": one.private for one in federation.participants}
+    return {
+        **{str(split): where for split, where in federation.splits.items()},
+        "public": federation.public,
+        **private,
+    }
+
+
+def digest(arrays: Arrays) -> str:
+    """SHA-256 of named arrays, in hex: of their names, types, shapes and values, whatever their layout."""
+    total = hashlib.sha256()
+    for name, array in sorted(arrays.items()):
+        little_endian = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+        total.update(f"{name} {little_endian.dtype.str} {array.shape}\n".encode())
+        total.update(little_endian.data)
+    return total.hexdigest()
+
+
+def frozen(array: NDArray[Any]) -> NDArray[Any]:
+    """A read-only view."""
+    view = array.view()
+    view.setflags(write=False)
+    return view

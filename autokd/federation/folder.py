@@ -1,0 +1,221 @@
+"""A prepared federation on disk.
+
+    <home>/federations/digits-1a2b3c4d/
+        manifest.json               recipe, what data means, hashes of all content, versions that made it
+        data.safetensors            images, labels
+        layout.safetensors          indices of each part
+        logits.safetensors          of every participant on all of the data
+        participants/0.safetensors  weights, ...
+
+Nothing here can execute code when it is read, and content that does not hash to the folder's own name is
+refused. A folder is whole or absent: it is written under another name and moved.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import re
+import tempfile
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+import safetensors.numpy
+import torch
+from numpy.typing import NDArray
+from pydantic import ValidationError
+from safetensors import SafetensorError
+
+import autokd
+from autokd.errors import FederationError
+from autokd.federation._federation import Dataset, Federation
+from autokd.federation.content import Arrays, Hashes, assemble, data_arrays, layout_arrays
+from autokd.federation.layout import Layout
+from autokd.federation.pretraining import Pretrained
+from autokd.plan import FederationRecipe, Frozen
+from autokd.setting import Split
+
+_FORMAT: Final = 1
+_MANIFEST: Final = "manifest.json"
+_DATA: Final = "data.safetensors"
+_LAYOUT: Final = "layout.safetensors"
+_LOGITS: Final = "logits.safetensors"
+_WAY_OUT: Final = "delete that folder, then run `autokd prepare`"
+
+
+class _Meaning(Frozen):
+    """What of a data set is not arrays."""
+
+    classes: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+class _Manifest(Frozen):
+    format: Literal[1]
+    name: str
+    recipe: FederationRecipe
+    meaning: _Meaning
+    sha256: Hashes
+    versions: dict[str, str]
+
+
+def save(federation: Federation, folder: Path) -> None:
+    """Write a federation to a folder that does not exist yet; afterwards it is there, and whole.
+
+    Somebody else's folder of the same name that appears meanwhile is kept: the same name is the same content.
+
+    Args:
+        federation: Under the name that its content has.
+        folder: Named as the federation is.
+
+    Raises:
+        FederationError: If the folder cannot be written.
+    """
+    manifest = _Manifest(
+        format=_FORMAT,
+        name=federation.name,
+        recipe=federation.recipe,
+        meaning=_Meaning(classes=federation.data.classes, mean=federation.data.mean, std=federation.data.std),
+        sha256=Hashes.of(federation),
+        versions={
+            "autokd": autokd.__version__,
+            "python": platform.python_version(),
+            "torch": str(torch.__version__),
+            "numpy": np.__version__,
+        },
+    )
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=folder.parent) as temporary:
+            draft = Path(temporary) / folder.name
+            (draft / "participants").mkdir(parents=True)
+            for name, arrays in _contents(federation).items():
+                # Not save_file, which makes files that nobody but their owner may read.
+                plain = {key: np.asarray(value, order="C") for key, value in arrays.items()}
+                (draft / name).write_bytes(safetensors.numpy.save(plain))
+            (draft / _MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            try:
+                draft.rename(folder)
+            except OSError:
+                if not (folder / _MANIFEST).is_file():
+                    raise
+    except OSError as error:
+        raise FederationError(f"{folder}: cannot be written: {error.strerror or error}") from error
+
+
+def load(folder: Path) -> Federation:
+    """Read a federation and check that all of its content hashes to its name; arrays are read-only.
+
+    Raises:
+        FederationError: If anything is missing, damaged, changed or of another version; names the file and
+            the way out.
+    """
+    manifest = _read_manifest(folder)
+    recipe, meaning = manifest.recipe, manifest.meaning
+    data = _read(folder, _DATA)
+    layout = _read(folder, _LAYOUT)
+    weights = [_read(folder, _weights(number)) for number in range(recipe.participants)]
+    logits = _read(folder, _LOGITS)
+    try:
+        federation = assemble(
+            recipe,
+            Dataset(images=data["images"], labels=data["labels"], **meaning.model_dump()),
+            Layout(
+                splits={split: layout[split] for split in Split},
+                public=layout["public"],
+                private=tuple(layout[f"private.{number}"] for number in range(recipe.participants)),
+            ),
+            [Pretrained(weights=own, logits=row) for own, row in zip(weights, logits["logits"], strict=True)],
+        )
+    except (LookupError, ValueError) as error:
+        raise _damaged(folder, f"parts are missing or of the wrong shape ({error})") from error
+    _check(folder, federation, manifest)
+    return federation
+
+
+def find(home: Path, recipe: FederationRecipe) -> Federation | None:
+    """The prepared federation of a recipe, if there is one under `home`.
+
+    A recipe is recognised by its content, not its name. The copy of the data that lies with the federation is
+    its truth, so the data set is not read again. Unfinished and other recipes' folders are passed by.
+
+    Raises:
+        FederationError: If a folder that may be the one sought is damaged.
+    """
+    pattern = re.compile(rf"{re.escape(recipe.name)}-[0-9a-f]{{8}}")
+    candidates = sorted(place(home).glob(f"{recipe.name}-*"))
+    for folder in candidates:
+        if pattern.fullmatch(folder.name) and _read_manifest(folder).recipe == recipe:
+            return load(folder)
+    return None
+
+
+def place(home: Path) -> Path:
+    """Where under `home` the federations lie."""
+    return home / "federations"
+
+
+def _contents(federation: Federation) -> dict[str, Arrays]:
+    """What each file holds."""
+    return {
+        _DATA: data_arrays(federation.data),
+        _LAYOUT: layout_arrays(federation),
+        _LOGITS: {"logits": federation.logits},
+        **{_weights(one.number): one.weights for one in federation.participants},
+    }
+
+
+def _weights(participant: int) -> str:
+    return f"participants/{participant}.safetensors"
+
+
+def _read_manifest(folder: Path) -> _Manifest:
+    file = folder / _MANIFEST
+    try:
+        written = json.loads(file.read_text(encoding="utf-8"))
+        if isinstance(written, dict) and written.get("format", _FORMAT) != _FORMAT:
+            raise FederationError(
+                f"{file}: written by another version of autokd (format {written['format']}, this one reads "
+                f"{_FORMAT}); {_WAY_OUT}"
+            )
+        return _Manifest.model_validate(written)
+    except OSError as error:
+        raise _damaged(file, f"cannot be read ({error.strerror or error})") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise _damaged(file, f"{where}: {first['msg']}") from error
+    except ValueError as error:
+        raise _damaged(file, f"is no JSON ({error})") from error
+
+
+def _read(folder: Path, name: str) -> dict[str, NDArray[Any]]:
+    try:
+        return safetensors.numpy.load_file(folder / name)
+    except (OSError, SafetensorError) as error:
+        raise _damaged(folder / name, f"cannot be read ({error})") from error
+
+
+def _check(folder: Path, federation: Federation, manifest: _Manifest) -> None:
+    """Compare what was read with what was written."""
+    real, written = Hashes.of(federation), manifest.sha256
+    pairs = {
+        _DATA: (real.data, written.data),
+        _LAYOUT: (real.layout, written.layout),
+        _LOGITS: (real.logits, written.logits),
+    }
+    if len(written.weights) != len(real.weights):
+        raise _damaged(folder / _MANIFEST, "does not list every participant's weights")
+    for number, hashes in enumerate(zip(real.weights, written.weights, strict=True)):
+        pairs[_weights(number)] = hashes
+    for name, (found, expected) in pairs.items():
+        if found != expected:
+            raise _damaged(folder / name, "is not what was written there")
+    if not federation.name == manifest.name == folder.name:
+        raise _damaged(folder / _MANIFEST, f"its content has the name {federation.name}")
+
+
+def _damaged(file: Path, problem: str) -> FederationError:
+    return FederationError(f"{file}: {problem}; {_WAY_OUT}")

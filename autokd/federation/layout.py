@@ -1,0 +1,42 @@
+"""Which example of the data set belongs where in a federation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from autokd.federation._federation import Dataset
+from autokd.federation.partition import Indices, cut, partition
+from autokd.plan import FederationRecipe
+from autokd.setting import Split, derive_seed
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layout:
+    """Disjoint, covering parts of a data set; all indices ascending.
+
+    Attributes:
+        splits: The common labelled parts.
+        public: The common unlabelled part.
+        private: Each participant's own, by number.
+    """
+
+    splits: Mapping[Split, Indices]
+    public: Indices
+    private: tuple[Indices, ...]
+
+
+def lay_out(recipe: FederationRecipe, data: Dataset) -> Layout:
+    """Draw who holds what, from the recipe's name and seed alone.
+
+    Raises:
+        PlanError: If the data does not suffice for the recipe.
+    """
+    rng = np.random.default_rng(derive_seed("partition", recipe.name, recipe.seed))
+    common = cut(data.labels, recipe.splits, rng)
+    own = partition(recipe.partition, data.labels[common.rest], recipe.participants, rng)
+    return Layout(
+        splits=common.splits, public=common.public, private=tuple(common.rest[where] for where in own)
+    )

@@ -1,0 +1,162 @@
+"""Preparing a federation: pre-training on Ray workers, once; afterwards it is found on disk.
+
+The one place outside `search` that knows Ray.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from autokd.compute import Compute
+from autokd.errors import AutokdError, FederationError
+from autokd.federation import datasets, folder
+from autokd.federation._federation import Dataset, Federation
+from autokd.federation.architectures import build
+from autokd.federation.content import assemble
+from autokd.federation.layout import Layout, lay_out
+from autokd.federation.pretraining import Pretrained, pretrain
+from autokd.plan import FederationRecipe
+
+Progress = Callable[[int, int], None]
+"""Told how many participants are done, of how many."""
+
+_GPU_SHARE: Final = 0.01
+"""Ray hides GPUs from tasks that ask for none; how many share one is limited by `workers`."""
+
+
+def prepare(
+    recipe: FederationRecipe,
+    *,
+    home: Path,
+    compute: Compute,
+    workers: int | None = None,
+    progress: Progress = lambda done, total: None,
+) -> Federation:
+    """The federation of a recipe, from disk if it has been prepared before.
+
+    Otherwise pre-trains all participants in parallel and stores the whole. The bits that result do not depend
+    on `workers`. Killed at any moment, it leaves nothing that a later call would take for a federation.
+
+    Args:
+        recipe: What to prepare.
+        home: The directory under which everything lies.
+        compute: Of each worker.
+        workers: How many at once; by default one per CPU core.
+        progress: Called at the start and after each participant; not at all if the federation was found.
+
+    Raises:
+        InputError: If the recipe cannot be met, or the device is not there; nothing was changed.
+        FederationError: If what lies on disk is damaged or cannot be written, or if workers keep dying.
+        Diverged: If pre-training does.
+    """
+    found = folder.find(home, recipe)
+    if found is not None:
+        return found
+    compute.check()
+    data = datasets.load(recipe.dataset)
+    layout = lay_out(recipe, data)
+    _check_architectures(recipe, data)
+    pretrained = _pretrain_all(recipe, data, layout, compute=compute, workers=workers, progress=progress)
+    federation = assemble(recipe, data, layout, pretrained)
+    where = folder.place(home) / federation.name
+    folder.save(federation, where)
+    return folder.load(where)
+
+
+def _check_architectures(recipe: FederationRecipe, data: Dataset) -> None:
+    """Say now what is wrong with one, rather than inside a worker."""
+    _, channels, size, _ = data.images.shape
+    for architecture in recipe.architectures:
+        build(architecture, channels=channels, size=size, classes=len(data.classes))
+
+
+def _pretrain_all(
+    recipe: FederationRecipe,
+    data: Dataset,
+    layout: Layout,
+    *,
+    compute: Compute,
+    workers: int | None,
+    progress: Progress,
+) -> list[Pretrained]:
+    # Imported here, since it takes seconds and a federation found on disk does without.
+    import ray
+    from ray.exceptions import RayError, RayTaskError
+
+    total = recipe.participants
+    at_once = min(workers or os.cpu_count() or 1, total)
+    waiting = list(range(total))
+    running: dict[Any, int] = {}
+    done: dict[int, Pretrained] = {}
+    progress(0, total)
+    with _ray(at_once):
+        on_gpu = torch.device(compute.device).type != "cpu"
+        task = ray.remote(num_cpus=1, num_gpus=_GPU_SHARE if on_gpu else 0)(_pretrain_one)
+        shared = ray.put(data)
+        try:
+            while len(done) < total:
+                while waiting and len(running) < at_once:
+                    number = waiting.pop(0)
+                    running[task.remote(recipe, shared, layout.private[number], number, compute)] = number
+                finished, _ = ray.wait(list(running))
+                for reference in finished:
+                    done[running.pop(reference)] = ray.get(reference)
+                    progress(len(done), total)
+        except RayTaskError as error:
+            # Ray's wrapper has a whole remote traceback for a message.
+            if isinstance(error.cause, AutokdError):
+                raise error.cause from None
+            raise
+        except RayError as error:
+            raise FederationError(
+                f"a worker that was pre-training died ({type(error).__name__}); run the command again, "
+                "with fewer --workers if memory is short"
+            ) from error
+        finally:
+            for reference in running:
+                ray.cancel(reference, force=True)
+    return [done[number] for number in range(total)]
+
+
+def _pretrain_one(
+    recipe: FederationRecipe, data: Dataset, private: NDArray[np.int64], participant: int, compute: Compute
+) -> Pretrained:
+    """What a worker does."""
+    torch.set_num_threads(compute.threads)
+    # Ray shows a worker only the GPUs that it gave it, numbered from 0.
+    here = replace(compute, device=torch.device(compute.device).type)
+    return pretrain(recipe, data, private, participant=participant, compute=here)
+
+
+@contextmanager
+def _ray(workers: int) -> Iterator[None]:
+    """Ray, started here and ended afterwards unless somebody started it before."""
+    import ray
+
+    if ray.is_initialized():
+        yield
+        return
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    # Ray's behaviour to come, asked for now; without it Ray warns at each start.
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    ray.init(
+        address="local",
+        num_cpus=workers,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+    )
+    try:
+        yield
+    finally:
+        ray.shutdown()
