@@ -31,7 +31,7 @@ def make_federation(architecture: str = "cnn", **options: tuple[int, ...] | str)
             "participants": 2,
             "partition": {"scheme": "iid"},
             "splits": {"validation": 40, "confirmation": 60, "test": 50, "public": 20},
-            "architectures": [{"name": architecture, "options": options or {"widths": (4, 8)}}],
+            "architectures": [{"name": architecture, "options": options or {"widths": (8, 16)}}],
             "pretraining": {"learning_rate": 0.01, "epochs": 1},
         }
     )

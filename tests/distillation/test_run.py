@@ -162,9 +162,8 @@ def test_learns_from_a_teacher_what_its_labels_never_said(federation, make_run: 
         splits=[Split.TEST],
     )
     (rung,) = run
-    before = federation.correct(PAIR.student, Split.TEST).mean()
-    assert before < 0.5
-    assert rung.evaluations[Split.TEST].accuracy > 0.9
+    assert federation.correct(PAIR.student, Split.TEST).mean() < 0.3
+    assert rung.evaluations[Split.TEST].accuracy > 0.7
 
 
 def test_never_looks_at_public_labels(federation, make_run: MakeRun):
