@@ -30,6 +30,7 @@ from autokd.search.trainable import DistillationTrainable
 
 _ENVIRONMENT: Final = {
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",  # The new output prints a table even when it is asked to be silent.
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # The store records; files per trial would only cost.
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Tune's own would drop reports and return as if all were done.
     "TUNE_GLOBAL_CHECKPOINT_S": "86400",  # Its experiment state is never restored.

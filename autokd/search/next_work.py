@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from autokd.plan import SEARCH_SEED, StudyPlan
-from autokd.recommendation.race import pending
+from autokd.recommendation.race import Owed, pending
 from autokd.records import Role, RunRecord, Stage, TrialRecord, TrialState
 from autokd.search.budget import next_in_meeting, to_retry
 from autokd.setting import DEFAULT, Pair, Setting
@@ -57,7 +57,8 @@ def next_work(plan: StudyPlan, meeting: Sequence[StudyState], *, validation_exam
     1. The default setting, as trial 0 of each study.
     2. Again what died of infrastructure.
     3. New trials, as the budget has it, in studies whose baseline has not failed for good.
-    4. When the search of the whole meeting is over: races and confirmations.
+    4. Races and confirmations, when the search of the whole meeting is over; while its last trials run, the
+       default's confirmation already, which depends on no winner: so no worker idles and is let go.
 
     The answer is None both when all is done and while something live must end first.
     """
@@ -73,15 +74,16 @@ def next_work(plan: StudyPlan, meeting: Sequence[StudyState], *, validation_exam
         pair = next_in_meeting(plan.search, searching, validation_examples=validation_examples)
         if pair is not None:
             return TrialWork(pair, Role.SEARCH, None, SEARCH_SEED)
-    if any(trial.state is TrialState.RUNNING for study in alive for trial in study.trials):
-        return None
+    searched = not any(trial.state is TrialState.RUNNING for study in alive for trial in study.trials)
     for study in alive:
-        owed = pending(
-            plan.confirmation, study.trials, study.runs, study.live_runs, retries=plan.search.retries
-        )
-        if owed:
-            return RunWork(study.pair, *owed[0])
+        for owed in _owed(plan, study):
+            if searched or owed.setting == DEFAULT:
+                return RunWork(study.pair, *owed)
     return None
+
+
+def _owed(plan: StudyPlan, study: StudyState) -> Sequence[Owed]:
+    return pending(plan.confirmation, study.trials, study.runs, study.live_runs, retries=plan.search.retries)
 
 
 def baseline_failed(trials: Sequence[TrialRecord]) -> bool:
