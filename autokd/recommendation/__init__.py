@@ -3,7 +3,15 @@
 Pure functions of records; nothing here reads a database or trains.
 """
 
+from autokd.recommendation.position import Advice as Advice
+from autokd.recommendation.position import PositionAdvice as PositionAdvice
 from autokd.recommendation.race import Owed as Owed
 from autokd.recommendation.race import candidates as candidates
 from autokd.recommendation.race import pending as pending
 from autokd.recommendation.race import winner as winner
+from autokd.recommendation.recommendation import Recommendation as Recommendation
+from autokd.recommendation.recommendation import Searched as Searched
+from autokd.recommendation.recommendation import recommend as recommend
+from autokd.recommendation.statistics import Interval as Interval
+from autokd.recommendation.statistics import paired_interval as paired_interval
+from autokd.recommendation.verdict import Verdict as Verdict

@@ -3,8 +3,8 @@
 Everything here is a function of what the store has, so going on after a kill is the same call again.
 
 The search saw every setting with one seed and picked the best of many: its best figures are partly luck. The
-race runs the best few again with fresh seeds and lets only those runs choose; confirmation runs the chosen one
-and the default with further fresh seeds, paired, and only those runs testify (rule 10 of the design).
+race runs the best few again with fresh seeds and lets only those runs choose; confirmation runs the chosen
+one and the default with further fresh seeds, paired, and only those runs testify (rule 10 of the design).
 """
 
 from __future__ import annotations
@@ -74,10 +74,10 @@ def winner(
     *,
     retries: int = RETRIES,
 ) -> Setting | None:
-    """The candidate with the best mean validation accuracy over its race runs; the search's runs do not count.
+    """The candidate with the best mean validation accuracy over its race runs; the search's do not count.
 
-    A candidate with a race run that failed for good (it diverged, or ran out of retries) drops out; the better
-    candidate of the search wins a tie; a single candidate needs no race.
+    A candidate with a race run that failed for good (it diverged, or ran out of retries) drops out; the
+    better candidate of the search wins a tie; a single candidate needs no race.
 
     Returns:
         None while the race is not over, and if nobody finished it: then the default stands alone.
@@ -101,9 +101,9 @@ def pending(
 ) -> tuple[Owed, ...]:
     """The runs that a finished search still owes, most urgent first.
 
-    First the race, then winner and default seed by seed, so that an interrupted confirmation stays paired. The
-    default's runs do not depend on who wins: they are owed from the start and keep workers busy meanwhile.
-    With the default recipe at most 3 x 2 + 2 x 5 = 16 runs a pair, retries apart.
+    First the race, then winner and default seed by seed, so that an interrupted confirmation stays paired.
+    The default's runs do not depend on who wins: they are owed from the start and keep workers busy
+    meanwhile. With the default recipe at most 3 x 2 + 2 x 5 = 16 runs a pair, retries apart.
 
     Args:
         plan: How many candidates and seeds.

@@ -1,0 +1,179 @@
+"""The position of one participant: learn from the partner, teach it and adopt the result, or neither.
+
+From the side of s, with partner t, and acc(·) on one split common to all:
+
+    gain as student    acc(run t->s) - acc(s)
+    gain as teacher    acc(run s->t) - acc(s)      s adopts the model that results
+    gain by adoption   acc(t) - acc(s)             s takes the partner's model as it is
+
+Seen from both sides
+
+    as_student_s(t) - as_teacher_t(s) = acc(t) - acc(s) = as_teacher_s(t) - as_student_t(s)
+
+which is the identity of the poster's tables. It holds here since both sides read the same runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from autokd.plan import ConfirmationRecipe
+from autokd.recommendation.statistics import Interval, paired_interval
+from autokd.recommendation.verdict import Judgement, Verdict
+from autokd.records import Correctness
+from autokd.setting import Split, derive_seed
+
+
+class Advice(StrEnum):
+    """Which of the meeting's pairs to use, from one participant's side."""
+
+    STUDENT = "student"
+    TEACHER = "teacher"
+    NONE = "none"
+    """Neither; `why` says whether the partner's model as it is would gain."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What each way would gain on one split, in pp of the participant; None where nothing is known."""
+
+    as_student: Interval | None
+    as_teacher: Interval | None
+    by_adoption: Interval
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionAdvice:
+    """The advice with its figures.
+
+    Attributes:
+        confirmation: Where it was decided.
+        test: Where it is reported.
+        why: One sentence.
+    """
+
+    advice: Advice
+    confirmation: Options
+    test: Options
+    why: str
+
+    @property
+    def gain_as_student(self) -> Interval | None:
+        return self.test.as_student
+
+    @property
+    def gain_as_teacher(self) -> Interval | None:
+        return self.test.as_teacher
+
+    @property
+    def gain_by_adoption(self) -> Interval:
+        return self.test.by_adoption
+
+    def to_json(self) -> dict[str, object]:
+        """Means on test under the names of the command line, intervals and the rest beside them."""
+
+        def plain(options: Options) -> dict[str, object]:
+            return {
+                "gain_as_student": None if options.as_student is None else options.as_student.to_json(),
+                "gain_as_teacher": None if options.as_teacher is None else options.as_teacher.to_json(),
+                "gain_by_adoption": options.by_adoption.to_json(),
+            }
+
+        test = plain(self.test)
+        means = {name: gain["mean"] if isinstance(gain, dict) else None for name, gain in test.items()}
+        return {
+            "advice": self.advice.value,
+            **means,
+            "why": self.why,
+            "intervals": test,
+            "decided_on": {"split": Split.CONFIRMATION.value, **plain(self.confirmation)},
+        }
+
+
+def advise(
+    own: Mapping[Split, Correctness],
+    partner: Mapping[Split, Correctness],
+    *,
+    as_student: Judgement | None,
+    as_teacher: Judgement | None,
+    plan: ConfirmationRecipe,
+    seed: int,
+) -> PositionAdvice:
+    """The position of s in its meeting with t, decided on confirmation and reported on test.
+
+    A way that needs training must be shown to beat both models that are there without any:
+
+        student   the verdict of t->s is `tuned` or `default` (it beats s's own model), and where the
+        partner's
+                  model is the better one, low(run t->s - t) > 0
+        teacher   the verdict of s->t is `tuned` or `default` (it beats the partner's model), and
+                  low(run s->t - s) > 0
+
+    Of two ways that pass, the one with the higher mean on confirmation; the student's if they are equal.
+
+    Args:
+        own: Correctness of s's model as it is, by split, shape (examples,).
+        partner: Of t's model as it is.
+        as_student: Of the pair t->s; None if there is nothing to judge.
+        as_teacher: Of the pair s->t; likewise, and if it was not tuned.
+        plan: Confidence and resamples.
+        seed: Of the bootstrap.
+    """
+
+    def interval(name: str, split: Split, first: Correctness, second: Correctness) -> Interval:
+        derived = derive_seed(seed, split.value, name)
+        return paired_interval(
+            first, second, confidence=plan.confidence, resamples=plan.resamples, seed=derived
+        )
+
+    def options(split: Split) -> Options:
+        return Options(
+            as_student=None if as_student is None else as_student.gain(split),
+            as_teacher=None
+            if as_teacher is None
+            else interval("teacher", split, as_teacher.shown.correct[split], own[split]),
+            by_adoption=interval("adoption", split, partner[split], own[split]),
+        )
+
+    here = options(Split.CONFIRMATION)
+    passed: dict[Advice, Interval] = {}
+    if as_student is not None and here.as_student is not None and _worth_training(as_student):
+        answers = as_student.shown.correct[Split.CONFIRMATION]
+        beyond = interval("student beyond partner", Split.CONFIRMATION, answers, partner[Split.CONFIRMATION])
+        if here.by_adoption.mean <= 0 or beyond.low > 0:
+            passed[Advice.STUDENT] = here.as_student
+    taught = here.as_teacher
+    if as_teacher is not None and taught is not None and _worth_training(as_teacher) and taught.low > 0:
+        passed[Advice.TEACHER] = taught
+    advice = max(passed, key=lambda one: passed[one].mean, default=Advice.NONE)
+    return PositionAdvice(
+        advice=advice,
+        confirmation=here,
+        test=options(Split.TEST),
+        why=_why(advice, passed, here),
+    )
+
+
+def _worth_training(judgement: Judgement) -> bool:
+    return judgement.verdict in (Verdict.TUNED, Verdict.DEFAULT)
+
+
+def _why(advice: Advice, passed: Mapping[Advice, Interval], here: Options) -> str:
+    if advice is Advice.NONE:
+        if here.by_adoption.low > 0:
+            return (
+                f"adopting the partner's model as it is gains {here.by_adoption} on confirmation, "
+                "and no training is shown to beat that"
+            )
+        untried = "" if here.as_teacher is not None else "; nothing is known of the position of teacher"
+        return f"no position is shown to beat both models as they are on confirmation{untried}"
+    gain = f"as {advice.value} it gains {passed[advice]} on confirmation"
+    other = Advice.TEACHER if advice is Advice.STUDENT else Advice.STUDENT
+    if other in passed:
+        return f"{gain}, as {other.value} {passed[other]}"
+    figure = here.as_teacher if other is Advice.TEACHER else here.as_student
+    if figure is None:
+        return f"{gain}; nothing is known of the position of {other.value}"
+    return f"{gain}; as {other.value} ({figure}) it is not shown to beat both models as they are"
