@@ -10,6 +10,7 @@ from sqlalchemy import create_engine, inspect
 from sqlalchemy.engine import URL
 
 from autokd.errors import NotTuned, StoreError
+from autokd.store.alone import alone
 from autokd.store.faults import translated
 from autokd.store.migrations import VERSION_TABLE, upgrade
 from autokd.store.url import redacted, sqlite_file
@@ -47,7 +48,7 @@ def connect(url: URL, *, create: bool) -> RDBStorage:
         _make_folder(url)
     else:
         _require_tables(url, options)
-    with translated(url):
+    with translated(url), alone(url, options):
         storage = _optuna_storage(url, options)
         upgrade(storage.engine)
     return storage

@@ -79,7 +79,9 @@ def _is_operational(error: BaseException | None) -> bool:
 def _one_line(error: BaseException, url: URL) -> str:
     # NOTE: SQLAlchemy's own text adds the statement and its parameters; the driver's is what helps.
     source = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-    text = " ".join(str(source).split()) or type(source).__name__
+    # pymysql gives a code and a text.
+    words = str(source.args[-1] if source.args else source).split()
+    text = " ".join(words) or type(source).__name__
     for secret in secrets(url):
         text = text.replace(secret, "***")
     return text if len(text) <= _LONGEST_DETAIL else f"{text[:_LONGEST_DETAIL]}…"

@@ -1,9 +1,9 @@
 """autokd's trials in Optuna's words, and back: pure functions between values.
 
-A trial's whole setting, role and seed are user attributes, and these are what is read back. Its Optuna
-parameters say the same to samplers and to the dashboard, with one exception: a value outside of the distribution
-it should come from (the baseline of a space that does not hold the default setting) is no parameter. Optuna would
-refuse a category that the space does not have, and a sampler cannot learn from where it may not go.
+Temperature, alpha and transfer set are Optuna's parameters of a trial, role and seed its user attributes. A
+value outside of the distribution that it should come from (the baseline of a space that does not hold the
+default setting) is no parameter but goes into the user attribute `outside`: Optuna would refuse a category
+that the space does not have, and a sampler cannot learn from where it may not go.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from autokd.errors import StoreError
 from autokd.records import Failure, Role, RungReport, TrialRecord, TrialState
 from autokd.setting import Setting, TransferSet
 
-SETTING: Final = "setting"
+OUTSIDE: Final = "outside"
 SEED: Final = "seed"
 ROLE: Final = "role"
 FAILURE: Final = "failure"
@@ -35,27 +35,19 @@ def running(
     Raises:
         ValueError: If a distribution is of a kind that the setting's values do not fit.
     """
-    wanted = parameters(setting)
+    plain = _plain(setting)
     inside = {
         name: value
-        for name, value in wanted.items()
+        for name, value in plain.items()
         if name in distributions and _holds(distributions[name], value)
     }
+    outside = {name: value for name, value in plain.items() if name not in inside}
     return create_trial(
         state=OptunaState.RUNNING,
         params=inside,
         distributions={name: distributions[name] for name in inside},
-        user_attrs={ROLE: role.value, SEED: seed, SETTING: wanted},
+        user_attrs={ROLE: role.value, SEED: seed} | ({OUTSIDE: outside} if outside else {}),
     )
-
-
-def parameters(setting: Setting) -> dict[str, float | str]:
-    """A setting as plain named values; alpha is absent where it has no meaning."""
-    plain: dict[str, float | str] = {"temperature": setting.temperature}
-    if setting.alpha is not None:
-        plain["alpha"] = setting.alpha
-    plain["transfer_set"] = setting.transfer_set.value
-    return plain
 
 
 def record(study: str, trial: FrozenTrial) -> TrialRecord:
@@ -70,7 +62,7 @@ def record(study: str, trial: FrozenTrial) -> TrialRecord:
         failed = state is TrialState.FAIL
         return TrialRecord(
             number=trial.number,
-            setting=_setting(attributes[SETTING]),
+            setting=_setting({**trial.params, **attributes.get(OUTSIDE, {})}),
             seed=int(attributes[SEED]),
             role=Role(attributes[ROLE]),
             state=state,
@@ -102,6 +94,15 @@ def reports(trial: FrozenTrial) -> tuple[RungReport, ...]:
         RungReport(epoch=epoch, accuracy=accuracy, **trial.user_attrs[f"{_RUNG}{epoch}"])
         for epoch, accuracy in sorted(trial.intermediate_values.items())
     )
+
+
+def _plain(setting: Setting) -> dict[str, float | str]:
+    """Named values; alpha is absent where it has no meaning."""
+    plain: dict[str, float | str] = {
+        "temperature": setting.temperature,
+        "transfer_set": setting.transfer_set.value,
+    }
+    return plain if setting.alpha is None else {**plain, "alpha": setting.alpha}
 
 
 def _setting(plain: Mapping[str, Any]) -> Setting:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.exceptions import DuplicatedStudyError, UpdateFinishedTrialError
 from optuna.storages import RDBStorage
-from optuna.study import StudyDirection
+from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
@@ -19,7 +21,7 @@ from autokd.errors import StoreError
 from autokd.records import Failure, Role, RungReport, TrialRecord, TrialState
 from autokd.setting import Setting
 from autokd.store import mapping
-from autokd.store.tables import REASON_LENGTH
+from autokd.store.tables import NAME_LENGTH, REASON_LENGTH
 
 METRIC: Final = "validation accuracy"
 """What a study maximises, in [0, 1]."""
@@ -32,42 +34,55 @@ _METRIC_NAMES: Final = "study:metric_names"
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What never changes of a study while it exists: Optuna's number of it, and of its trials by ours.
+
+    `study` is Optuna's view for reading: it fetches a trial that has ended only once.
+    """
+
+    number: int
+    study: Study
+    trials: dict[int, int] = field(default_factory=dict)
+
+
 class Trials:
-    """One database's studies and trials. Their numbers never change, and so are looked up once."""
+    """One database's studies and trials; `autokd.store.Store` says what each method promises."""
 
     def __init__(self, storage: RDBStorage) -> None:
         self._storage = storage
-        self._studies: dict[str, int] = {}
-        self._trials: dict[tuple[str, int], int] = {}
+        self._studies: dict[str, _Known] = {}
 
     def create_study(self, name: str, attributes: Mapping[str, Any]) -> None:
         """Make a study unless it is there, and bring its attributes up to date."""
+        if len(name) > NAME_LENGTH:
+            raise ValueError(f"the study's name {name!r} is longer than {NAME_LENGTH} characters")
         try:
-            study = self._storage.create_new_study([StudyDirection.MAXIMIZE], name)
+            number = self._storage.create_new_study([StudyDirection.MAXIMIZE], name)
         except DuplicatedStudyError:
-            study = self._storage.get_study_id_from_name(name)
-            if self._storage.get_study_directions(study) != [StudyDirection.MAXIMIZE]:
+            number = self._storage.get_study_id_from_name(name)
+            if self._storage.get_study_directions(number) != [StudyDirection.MAXIMIZE]:
                 raise StoreError(f"study {name!r} was not made by autokd: it does not maximise") from None
-        self._studies[name] = study
         # Also for a study that was there: a command may have been killed between it and its attributes.
-        present = self._storage.get_study_system_attrs(study)
+        present = self._storage.get_study_system_attrs(number)
         if present.get(_METRIC_NAMES) != [METRIC]:
-            self._storage.set_study_system_attr(study, _METRIC_NAMES, [METRIC])
+            self._storage.set_study_system_attr(number, _METRIC_NAMES, [METRIC])
         if present.get(_OURS) != _FORMAT:
-            self._storage.set_study_system_attr(study, _OURS, _FORMAT)
+            self._storage.set_study_system_attr(number, _OURS, _FORMAT)
         self.set_attributes(name, attributes)
 
     def set_attributes(self, name: str, attributes: Mapping[str, Any]) -> None:
         """Set user attributes of a study, writing only what differs."""
-        study = self._study(name)
-        present = self._storage.get_study_user_attrs(study)
-        for key, value in attributes.items():
-            if key not in present or present[key] != json.loads(json.dumps(value)):
-                self._storage.set_study_user_attr(study, key, value)
+        with self._existing(name) as study:
+            present = self._storage.get_study_user_attrs(study.number)
+            for key, value in attributes.items():
+                if key not in present or present[key] != json.loads(json.dumps(value)):
+                    self._storage.set_study_user_attr(study.number, key, value)
 
     def attributes(self, name: str) -> Mapping[str, Any]:
         """The user attributes of a study."""
-        return self._storage.get_study_user_attrs(self._study(name))
+        with self._existing(name) as study:
+            return self._storage.get_study_user_attrs(study.number)
 
     def studies(self) -> tuple[str, ...]:
         """Our studies by name; others in the same database are left out."""
@@ -84,7 +99,7 @@ class Trials:
 
     def begin(
         self,
-        study: str,
+        name: str,
         setting: Setting,
         *,
         seed: int,
@@ -93,80 +108,90 @@ class Trials:
     ) -> TrialRecord:
         """Add a RUNNING trial, whole, in one transaction."""
         template = mapping.running(setting, seed=seed, role=role, distributions=distributions)
-        try:
-            trial = self._storage.create_new_trial(self._study(study), template_trial=template)
-        except ValueError as error:
-            raise StoreError(f"study {study!r} was searched in another space before: {error}") from error
-        number = self._storage.get_trial(trial).number
-        self._trials[study, number] = trial
+        with self._existing(name) as study:
+            try:
+                trial = self._storage.create_new_trial(study.number, template_trial=template)
+            except ValueError as error:
+                raise StoreError(f"study {name!r} was searched in another space before: {error}") from error
+            number = self._storage.get_trial(trial).number
+            study.trials[number] = trial
         return TrialRecord(number=number, setting=setting, seed=seed, role=role, state=TrialState.RUNNING)
 
-    def report(self, study: str, number: int, report: RungReport) -> None:
+    def report(self, name: str, number: int, report: RungReport) -> None:
         """Keep one rung of a RUNNING trial."""
         if not math.isfinite(report.accuracy):
             raise ValueError(f"accuracy={report.accuracy} must be a finite number")
-        trial = self._trial(study, number)
-        try:
-            # The details go first, so that a point of the curve is never without them.
-            self._storage.set_trial_user_attr(trial, *mapping.details(report))
-            self._storage.set_trial_intermediate_value(trial, report.epoch, report.accuracy)
-        except UpdateFinishedTrialError:
-            if self._storage.get_trial(trial).intermediate_values.get(report.epoch) != report.accuracy:
-                raise StoreError(
-                    f"trial {number} of study {study!r} has ended; its report of epoch {report.epoch} "
-                    "comes too late"
-                ) from None
+        with self._existing_trial(name, number) as trial:
+            try:
+                # The details go first, so that a point of the curve is never without them.
+                self._storage.set_trial_user_attr(trial, *mapping.details(report))
+                self._storage.set_trial_intermediate_value(trial, report.epoch, report.accuracy)
+            except UpdateFinishedTrialError:
+                curve = self._storage.get_trial(trial).intermediate_values
+                if curve.get(report.epoch) != report.accuracy:
+                    problem = f"has ended; its report of epoch {report.epoch} comes too late"
+                    raise StoreError(f"trial {number} of study {name!r} {problem}") from None
 
-    def end(self, study: str, number: int, state: TrialState, failure: Failure | None, reason: str) -> None:
+    def end(self, name: str, number: int, state: TrialState, failure: Failure | None, reason: str) -> None:
         """Tell how a trial ended, with its last reported accuracy as value unless it failed."""
         if state is TrialState.RUNNING or (state is TrialState.FAIL) != (failure is not None):
             raise ValueError(f"failure={failure} does not fit a trial that ends as {state}")
-        identity = self._trial(study, number)
-        known = mapping.record(study, self._storage.get_trial(identity))
-        if known.state is not TrialState.RUNNING:
-            if (known.state, known.failure) != (state, failure):
-                raise StoreError(
-                    f"trial {number} of study {study!r} has ended as {known.state} and cannot end as {state}"
-                )
-            return
-        values = None
-        if failure is not None:
-            self._storage.set_trial_user_attr(identity, mapping.REASON, reason[:REASON_LENGTH])
-            self._storage.set_trial_user_attr(identity, mapping.FAILURE, failure.value)
-        elif known.accuracy is None:
-            raise ValueError(f"trial {number} of study {study!r} cannot end as {state} without a report")
-        else:
-            values = [known.accuracy]
-        self._storage.set_trial_state_values(identity, OptunaState[state.value], values)
+        with self._existing_trial(name, number) as trial:
+            known = mapping.record(name, self._storage.get_trial(trial))
+            if known.state is not TrialState.RUNNING:
+                _require_same_end(name, known, state, failure)
+                return
+            values = None
+            if failure is not None:
+                self._storage.set_trial_user_attr(trial, mapping.REASON, reason[:REASON_LENGTH])
+                self._storage.set_trial_user_attr(trial, mapping.FAILURE, failure.value)
+            elif known.accuracy is None:
+                raise ValueError(f"trial {number} of study {name!r} cannot end as {state} without a report")
+            else:
+                values = [known.accuracy]
+            self._storage.set_trial_state_values(trial, OptunaState[state.value], values)
 
-    def _frozen(self, study: str) -> list[FrozenTrial]:
-        identity = self._find(study)
-        if identity is None:
+    def _frozen(self, name: str) -> list[FrozenTrial]:
+        try:
+            study = self._find(name).study
+            return study.get_trials(deepcopy=False)
+        except KeyError:
+            self._studies.pop(name, None)
             return []
-        found = self._storage.get_all_trials(identity, deepcopy=False)
-        return sorted(found, key=lambda trial: trial.number)
 
-    def _find(self, study: str) -> int | None:
-        if study not in self._studies:
-            try:
-                self._studies[study] = self._storage.get_study_id_from_name(study)
-            except KeyError:
-                return None
-        return self._studies[study]
+    def _find(self, name: str) -> _Known:
+        """KeyError if there is no such study."""
+        if name not in self._studies:
+            number = self._storage.get_study_id_from_name(name)
+            view = optuna.load_study(study_name=name, storage=self._storage)
+            self._studies[name] = _Known(number, view)
+        return self._studies[name]
 
-    def _study(self, study: str) -> int:
-        identity = self._find(study)
-        if identity is None:
-            raise StoreError(f"there is no study {study!r}")
-        return identity
+    @contextmanager
+    def _existing(self, name: str) -> Iterator[_Known]:
+        """A study that exists, and goes on to: somebody may delete it in the dashboard."""
+        try:
+            yield self._find(name)
+        except KeyError:
+            self._studies.pop(name, None)
+            raise StoreError(f"there is no study {name!r}") from None
 
-    def _trial(self, study: str, number: int) -> int:
-        key = study, number
-        if key not in self._trials:
-            try:
-                self._trials[key] = self._storage.get_trial_id_from_study_id_trial_number(
-                    self._study(study), number
-                )
-            except KeyError:
-                raise StoreError(f"study {study!r} has no trial {number}") from None
-        return self._trials[key]
+    @contextmanager
+    def _existing_trial(self, name: str, number: int) -> Iterator[int]:
+        """Optuna's number of a trial that exists."""
+        with self._existing(name) as study:
+            if number not in study.trials:
+                try:
+                    study.trials[number] = self._storage.get_trial_id_from_study_id_trial_number(
+                        study.number, number
+                    )
+                except KeyError:
+                    raise StoreError(f"study {name!r} has no trial {number}") from None
+            yield study.trials[number]
+
+
+def _require_same_end(study: str, known: TrialRecord, state: TrialState, failure: Failure | None) -> None:
+    if (known.state, known.failure) != (state, failure):
+        raise StoreError(
+            f"trial {known.number} of study {study!r} has ended as {known.state} and cannot end as {state}"
+        )

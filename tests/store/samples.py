@@ -1,0 +1,86 @@
+"""Values that store tests write."""
+
+from __future__ import annotations
+
+import numpy as np
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
+
+from autokd.records import (
+    Failure,
+    FederationFacts,
+    ParticipantFacts,
+    RungReport,
+    RunRecord,
+    RunState,
+    Stage,
+)
+from autokd.setting import DEFAULT, Setting, Split, TransferSet
+
+DISTRIBUTIONS: dict[str, BaseDistribution] = {
+    "temperature": FloatDistribution(0.5, 16, log=True),
+    "alpha": FloatDistribution(0, 1),
+    "transfer_set": CategoricalDistribution([each.value for each in TransferSet]),
+}
+ODD = Setting(temperature=0.1 + 0.2 + 1 / 3, alpha=1 / 3, transfer_set=TransferSet.BOTH)
+"""No short decimal number is equal to these."""
+PUBLIC = Setting(temperature=2.5, alpha=None, transfer_set=TransferSet.PUBLIC)
+
+
+def rung(epoch: int, accuracy: float = 0.5) -> RungReport:
+    return RungReport(
+        epoch=epoch,
+        accuracy=accuracy,
+        forgetting=-1.25,
+        local_accuracy=2 / 3,
+        soft_loss=0.125,
+        hard_loss=None,
+        seconds=0.1,
+    )
+
+
+def bits(examples: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).random(examples) < 0.6
+
+
+def complete_run(
+    *, setting: Setting = DEFAULT, seed: int = 2000, stage: Stage = Stage.CONFIRMATION
+) -> RunRecord:
+    return RunRecord(
+        stage=stage,
+        setting=setting,
+        seed=seed,
+        state=RunState.COMPLETE,
+        correct={Split.CONFIRMATION: bits(350, seed), Split.TEST: bits(253, seed)},
+        forgetting=-0.1,
+        local_accuracy=1 / 3,
+        epochs=10,
+        seconds=0.25,
+    )
+
+
+def failed_run(*, setting: Setting = DEFAULT, seed: int = 2000) -> RunRecord:
+    return RunRecord(
+        stage=Stage.CONFIRMATION,
+        setting=setting,
+        seed=seed,
+        state=RunState.FAIL,
+        failure=Failure.OUT_OF_MEMORY,
+        reason="T² · α → 老",
+    )
+
+
+def facts(name: str) -> FederationFacts:
+    return FederationFacts(
+        name=name,
+        classes=("null", "eins", "zwölf"),
+        labels={split: np.arange(7, dtype=np.int64) % 3 for split in Split},
+        participants=tuple(
+            ParticipantFacts(
+                number=number,
+                architecture="cnn",
+                histogram=(number, 0, 12),
+                correct={split: bits(7, number) for split in Split},
+            )
+            for number in range(11)
+        ),
+    )
