@@ -92,13 +92,15 @@ class Loop:
         """
         start, first = perf_counter(), self.steps + 1
         set_learning_rate(self._optimizer, learning_rate(self._recipe, self.epochs))
+        # At every epoch, since looking at the student puts it into eval mode.
         train_mode(self.network, self._recipe)
-        parts, sizes = [], []
+        parts: list[Tensor] = []
+        sizes: list[int] = []
         for chosen in batches(self.size, self._recipe.batch_size, self._order, device=self._compute.device):
-            parts.append(self._step(chosen))
+            parts += self._step(chosen)
             sizes.append(len(chosen))
         # Copying to the host waits for the device, so that the time below is all of the epoch's.
-        losses = torch.stack([torch.stack(part) for part in parts]).double().cpu().numpy()
+        losses = torch.stack(parts).view(len(sizes), -1).double().cpu().numpy()
         self.epochs, self.steps = self.epochs + 1, self.steps + len(sizes)
         self.seconds += perf_counter() - start
         _check_finite(losses[:, 0], first=first)

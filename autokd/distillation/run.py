@@ -73,10 +73,11 @@ class Run(Iterator[Rung]):
     neither uses nor changes global random state. Nothing is computed before the first rung is asked for, and
     a run that is dropped between rungs, as ASHA does, leaves nothing behind.
 
-        >>> run = Run(federation, pair, DEFAULT, seed=0, recipe=recipe, rungs=(3, 6, 10),
-        ...           splits=[Split.VALIDATION], compute=Compute())  # doctest: +SKIP
-        >>> for rung in run:                                         # doctest: +SKIP
-        ...     print(rung.epoch, rung.evaluations[Split.VALIDATION].accuracy)
+        run = Run(federation, pair, DEFAULT, seed=0, recipe=recipe, rungs=(3, 6, 10),
+                  splits=[Split.VALIDATION], compute=Compute())
+        for rung in run:
+            print(rung.epoch, rung.evaluations[Split.VALIDATION].accuracy)
+        weights_of(run.student)
 
     Args:
         federation: Where participants, data and the teacher's logits come from.
