@@ -1,1 +1,3 @@
-"""cli of autokd."""
+"""The command line: one command a module, registered in `app`; it wires, prints, and decides nothing."""
+
+from autokd.cli.app import main as main

@@ -62,6 +62,9 @@ class _Live:
 class Dispatcher:
     """Serves workers from any number of meetings; one driver, one thread.
 
+    Attributes:
+        ended: Runs that have ended since this dispatcher was made.
+
     Args:
         plan: What to do.
         space: Where to search.
@@ -89,7 +92,7 @@ class Dispatcher:
         self._meetings = [[self._load(pair, names[pair]) for pair in meeting] for meeting in meetings]
         self._live: dict[str, _Live] = {}
         self._began = monotonic()
-        self._ended = 0
+        self.ended = 0
 
     def _load(self, pair: Pair, name: str) -> _Study:
         """A study as the store has it; what a former driver left RUNNING ended with that driver."""
@@ -158,7 +161,7 @@ class Dispatcher:
             self._plan,
             [[study.state() for study in meeting] for meeting in self._meetings],
             live=len(self._live),
-            ended=self._ended,
+            ended=self.ended,
             seconds=monotonic() - self._began,
         )
 
@@ -241,7 +244,7 @@ class Dispatcher:
 
     def _forget(self, key: str) -> None:
         del self._live.pop(key).study.live[key]
-        self._ended += 1
+        self.ended += 1
         self._tell()
 
     def _tell(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import shutil
 import signal
@@ -10,7 +11,6 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from types import FrameType
@@ -27,9 +27,9 @@ from autokd.search.assignment import Job
 from autokd.search.dispatcher import Dispatcher
 from autokd.search.router import Desk, OneAshaPerStudy, Router, StopFlag
 from autokd.search.trainable import DistillationTrainable
+from autokd.search.workers import Workers
 
 _ENVIRONMENT: Final = {
-    "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AIR_NEW_OUTPUT": "0",  # The new output prints a table even when it is asked to be silent.
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # The store records; files per trial would only cost.
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Tune's own would drop reports and return as if all were done.
@@ -37,32 +37,9 @@ _ENVIRONMENT: Final = {
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
 }
 _SLOTS_SECONDS: Final = 2.0
-"""How long the cluster's size is taken as known."""
+"""How long the size of the cluster is taken as known; a hook would ask many times as often."""
 _PENDING: Final = 64
 """More than we ever hand out ahead; Tune would otherwise keep one trial at a time pending."""
-
-
-@dataclass(frozen=True, slots=True)
-class Workers:
-    """What the runs get to run on.
-
-    Attributes:
-        concurrency: Runs at once; None for as many as the cluster holds.
-        cpus_per_run: CPUs that a run reserves.
-        gpus_per_run: GPUs that a run reserves; a fraction lets runs share one.
-    """
-
-    concurrency: int | None = None
-    cpus_per_run: float = 1.0
-    gpus_per_run: float = 0.0
-
-    def slots(self) -> int:
-        """Runs that the cluster can hold now; nodes may have come or gone."""
-        there = ray.cluster_resources()  # type: ignore[no-untyped-call]
-        room = [int(there.get("CPU", 0) // self.cpus_per_run)] if self.cpus_per_run else []
-        room += [int(there.get("GPU", 0) // self.gpus_per_run)] if self.gpus_per_run else []
-        room += [self.concurrency] if self.concurrency else []
-        return max(1, min(room, default=1))
 
 
 def drive(
@@ -79,6 +56,8 @@ def drive(
 
     Ctrl-C once ends the runs under way at their next report and marks them as interrupted; twice raises
     KeyboardInterrupt at once. Either way the store holds all that was reported, and the same call goes on.
+
+    Ray must have been started.
 
     Args:
         dispatcher: Knows the studies, and records.
@@ -97,8 +76,9 @@ def drive(
     """
     if dispatcher.finished:
         return True
-    _prepare_ray()
-    desk = Desk(dispatcher, slots=_remembered(workers.slots))
+    os.environ.update(_ENVIRONMENT)
+    logging.getLogger("ray.tune").setLevel(logging.ERROR)
+    desk = Desk(dispatcher, slots=_slots(workers))
     try:
         with _interrupts(desk, on_stopping), _scratch(home) as scratch:
             trainable = tune.with_resources(
@@ -130,22 +110,15 @@ def drive(
     return not desk.stopping
 
 
-def _prepare_ray() -> None:
-    for name, value in _ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
-    logging.getLogger("ray.tune").setLevel(logging.ERROR)
-    if not ray.is_initialized():
-        ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-
-
-def _remembered(slots: Callable[[], int]) -> Callable[[], int]:
-    """Ask the cluster at most every few seconds; a hook runs many times as often."""
-    known: list[tuple[float, int]] = []
+def _slots(workers: Workers) -> Callable[[], int]:
+    """How many runs the cluster can hold now; asked every few seconds, since nodes may come and go."""
+    known = (-math.inf, 1)
 
     def ask() -> int:
-        if not known or monotonic() - known[-1][0] > _SLOTS_SECONDS:
-            known[:] = [(monotonic(), slots())]
-        return known[0][1]
+        nonlocal known
+        if monotonic() - known[0] > _SLOTS_SECONDS:
+            known = (monotonic(), workers.slots(ray.cluster_resources()))  # type: ignore[no-untyped-call]
+        return known[1]
 
     return ask
 

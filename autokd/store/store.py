@@ -82,6 +82,11 @@ class Store:
         """The address without its secrets."""
         return redacted(self._url)
 
+    @property
+    def optuna_storage(self) -> RDBStorage:
+        """For tools that show Optuna studies, such as the dashboard; autokd itself goes through this class."""
+        return self._storage
+
     # Studies and trials
 
     def create_study(self, name: str, *, attributes: Mapping[str, Any]) -> None:

@@ -1,0 +1,5 @@
+"""`python -m autokd` is `autokd`."""
+
+from autokd.cli import main
+
+main()

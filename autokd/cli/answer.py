@@ -1,0 +1,100 @@
+"""A recommendation as people read it; every number comes from the recommendation, none is worked out here."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Final
+
+from rich.table import Table
+from rich.text import Text
+
+from autokd.cli.console import out
+
+if TYPE_CHECKING:
+    from autokd.recommendation import Recommendation
+    from autokd.recommendation.statistics import Interval
+    from autokd.recommendation.verdict import Judgement
+
+_COLOUR: Final = {
+    "tuned": "green",
+    "default": "green",
+    "skip": "yellow",
+    "undecided": "yellow",
+    "failed": "red",
+}
+
+
+def show(found: Recommendation) -> None:
+    """Print the verdict, what it rests on, and the position advice."""
+    verdict = found.verdict.value
+    out.print(Text.assemble((verdict, f"bold {_COLOUR[verdict]}"), "  ", (found.advice, "bold")))
+    if found.judgement is not None:
+        out.print(figures(found.judgement, found.pair.student))
+    if found.what_would_decide:
+        out.print(Text(f"what would decide: {found.what_would_decide}"))
+    if found.position is not None:
+        position = found.position
+        out.print(Text.assemble(("position ", "bold"), (position.advice.value, "bold"), f": {position.why}"))
+        out.print(ways(found))
+    out.print(Text(_cost(found), style="dim"))
+
+
+def figures(judgement: Judgement, student: int) -> Table:
+    """Test beside confirmation."""
+    grid = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    grid.add_column(f"gain of participant {student}", header_style="dim")
+    grid.add_column("on test", header_style="dim")
+    grid.add_column("on confirmation (decides)", header_style="dim")
+    test, decided = judgement.test, judgement.confirmation
+    if test.winner_gain is not None and judgement.evidence.winner is not None:
+        setting = str(judgement.evidence.winner.setting)
+        grid.add_row(setting, _pp(test.winner_gain), _pp(decided.winner_gain))
+    grid.add_row("the default setting", _pp(test.default_gain), _pp(decided.default_gain))
+    if test.improvement is not None:
+        grid.add_row("difference", _pp(test.improvement), _pp(decided.improvement))
+    return grid
+
+
+def ways(found: Recommendation) -> Table:
+    """What each position would gain, beside adopting the partner's model as it is."""
+    assert found.position is not None
+    test, decided = found.position.test, found.position.confirmation
+    teacher, student = found.pair.teacher, found.pair.student
+    grid = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), show_header=False)
+    for name, here, there in (
+        (f"as student: {found.pair}", test.as_student, decided.as_student),
+        (f"as teacher: {found.pair.reverse}, adopted by {student}", test.as_teacher, decided.as_teacher),
+        (f"adopting model {teacher} as it is", test.by_adoption, decided.by_adoption),
+    ):
+        grid.add_row(f"  {name}", _pp(here), _pp(there))
+    return grid
+
+
+def further(found: Recommendation, study: str, space: str | None) -> str:
+    """Commands to look on."""
+    teacher, student = found.pair.teacher, found.pair.student
+    chosen = f" --study {shlex.quote(study)}" + (f" --space {shlex.quote(space)}" if space else "")
+    return "\n".join(
+        (
+            "look further:",
+            f"  autokd recommend --pair {student},{teacher}{chosen}   the same meeting from the other side",
+            f"  autokd recommend --pair {teacher},{student}{chosen} --json",
+            "  autokd dashboard                 every trial, in the browser",
+        )
+    )
+
+
+def _pp(interval: Interval | None) -> str:
+    return "not tried" if interval is None else str(interval)
+
+
+def _cost(found: Recommendation) -> str:
+    content = found.to_json()
+    trials, epochs = content["trials"], content["epochs_spent"]
+    assert isinstance(trials, dict)
+    assert isinstance(epochs, dict)
+    counts = ", ".join(f"{count} {state.lower()}" for state, count in trials.items() if count)
+    return (
+        f"trials: {counts}; epochs: {epochs['search']} of search, {epochs['confirmation']} of race and "
+        f"confirmation; {content['seeds']} paired seeds"
+    )

@@ -1,0 +1,34 @@
+"""Where output goes: results to standard output, progress and errors to standard error."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+
+from rich.console import Console
+from rich.text import Text
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+def fail(message: str) -> None:
+    """One line that says what is wrong; never markup, since it may hold a user's brackets."""
+    err.print(Text.assemble(("error: ", "bold red"), message), soft_wrap=True)
+
+
+def note(message: str) -> None:
+    """A line about progress."""
+    err.print(Text(message), soft_wrap=True)
+
+
+def print_json(content: Mapping[str, object]) -> None:
+    """Exactly one JSON object on standard output, in any terminal the same."""
+    print(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))  # noqa: T201
+
+
+def clock(seconds: float) -> str:
+    """A duration as people write it: 0:07, 1:02:05."""
+    text = str(timedelta(seconds=round(seconds)))
+    return text.removeprefix("0:")

@@ -1,0 +1,59 @@
+"""`autokd dashboard`: Optuna Dashboard on the right storage."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from autokd.cli import options
+from autokd.cli.console import note
+from autokd.errors import InputError
+
+
+def dashboard(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free one.")] = 8080,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; others than loopback are open to all.")
+    ] = "127.0.0.1",
+    home: options.Home = options.DEFAULT_HOME,
+    storage: options.Storage = None,
+    debug: options.Debug = False,
+) -> None:
+    """Open Optuna Dashboard on the store: every study with its trials, curves and parameters.
+
+    Example: [bold]autokd dashboard --port 8080[/bold]
+    """
+    from socketserver import ThreadingMixIn
+    from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+    from optuna_dashboard import wsgi
+
+    from autokd.store import Store
+    from autokd.workspace import storage_url
+
+    class Server(ThreadingMixIn, WSGIServer):
+        """Serves a browser's several requests at once."""
+
+        daemon_threads = True
+
+    class Quiet(WSGIRequestHandler):
+        """No line a request."""
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with Store.open(storage_url(storage, home), create=False) as store:
+        app = wsgi(store.optuna_storage)
+        try:
+            server = make_server(host, port, app, server_class=Server, handler_class=Quiet)
+        except OSError as error:
+            raise InputError(
+                f"--port {port}: cannot listen on {host} ({error.strerror}); take another"
+            ) from error
+        with server:
+            note(f"Optuna Dashboard on {store.url}")
+            note(f"open http://{host}:{server.server_port}/dashboard  (Ctrl-C ends it)")
+            if host not in ("127.0.0.1", "localhost", "::1"):
+                note("warning: everybody who reaches this address can read and change the studies")
+            server.serve_forever()

@@ -1,0 +1,71 @@
+"""Options that several commands share, each written once."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from autokd.cli.secrets import STORAGE_VARIABLE
+
+_DEBUG: Final = "AUTOKD_DEBUG"
+
+
+def debugging() -> bool:
+    """Whether errors are to be shown with their traceback."""
+    return bool(os.environ.get(_DEBUG))
+
+
+def _debug(wanted: bool) -> None:
+    if wanted:
+        os.environ[_DEBUG] = "1"
+
+
+class Precision(StrEnum):
+    """Of forward passes."""
+
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+
+
+Study = Annotated[
+    str, typer.Option(help="What to tune: a shipped study's name (digits, digits_iid), or a YAML file.")
+]
+PairText = Annotated[str, typer.Option("--pair", help="Teacher and student, e.g. 4,9.", metavar="T,S")]
+SpaceName = Annotated[
+    str | None,
+    typer.Option(
+        "--space",
+        help="Where to search: default, private, poster_sweep, or a YAML file. By default the study's own.",
+    ),
+]
+Home = Annotated[
+    Path, typer.Option(envvar="AUTOKD_HOME", help="The folder that holds everything autokd writes.")
+]
+Storage = Annotated[
+    str | None,
+    typer.Option(
+        envvar=STORAGE_VARIABLE,
+        show_envvar=True,
+        help="Database URL (sqlite, postgresql, mysql). By default a SQLite file in the home folder.",
+        show_default=False,
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on standard output.")]
+Debug = Annotated[
+    bool, typer.Option("--debug", callback=_debug, is_eager=True, help="Show the traceback of an error.")
+]
+Device = Annotated[str, typer.Option(help="Where runs compute: cpu, cuda or cuda:1.")]
+PrecisionName = Annotated[
+    Precision, typer.Option("--precision", help="Of forward passes; bfloat16 is faster on recent GPUs.")
+]
+ChannelsLast = Annotated[
+    bool, typer.Option("--channels-last", help="NHWC memory layout; faster convolutions on GPUs.")
+]
+Threads = Annotated[int, typer.Option(min=1, help="CPU threads of one run.")]
+
+DEFAULT_HOME: Final = Path("autokd-home")
+DEFAULT_STUDY: Final = "digits"

@@ -1,0 +1,50 @@
+"""`autokd prepare`: make a study's federation, once."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from autokd.cli import options
+from autokd.cli.console import out, print_json
+from autokd.cli.progress import watching
+
+
+def prepare(
+    study: options.Study = options.DEFAULT_STUDY,
+    home: options.Home = options.DEFAULT_HOME,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Participants pre-trained at once; by default one a CPU core.")
+    ] = None,
+    device: options.Device = "cpu",
+    threads: options.Threads = 1,
+    json: options.Json = False,
+    debug: options.Debug = False,
+) -> None:
+    """Pre-train the participants of a study's federation, unless it was done before.
+
+    [bold]autokd tune[/bold] does this on demand.
+
+    Example: [bold]autokd prepare --study digits_iid[/bold]
+    """
+    from autokd.compute import Compute
+    from autokd.setting import Split
+    from autokd.workspace import Workspace
+
+    workspace = Workspace.open(study, home=home)
+    with watching() as listener:
+        federation = workspace.prepare(
+            Compute(device=device, threads=threads), workers=workers, progress=listener.preparing
+        )
+    own = {
+        one.number: float(federation.correct(one.number, Split.TEST).mean())
+        for one in federation.participants
+    }
+    if json:
+        print_json({"federation": federation.name, "home": str(home), "test_accuracy": own})
+        return
+    out.print(f"federation {federation.name}, {len(own)} participants, accuracy on the common test split:")
+    for number, accuracy in own.items():
+        size = len(federation.participants[number].private)
+        out.print(f"  {number:>3}  {accuracy:6.1%}  {size:>6} private examples")

@@ -1,0 +1,132 @@
+"""How a long command gets on: a live view in a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, Protocol
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from autokd.cli.console import clock, err, note
+
+if TYPE_CHECKING:
+    from autokd.search.progress import Progress, StudyProgress
+    from autokd.workspace import Listener
+
+_LINE_SECONDS: Final = 10.0
+"""Between two lines where there is no terminal."""
+
+
+class View(Protocol):
+    """What progress is shown on."""
+
+    def preparing(self, done: int, total: int) -> None: ...
+    def searching(self, progress: Progress) -> None: ...
+    def stopping(self) -> None: ...
+
+
+@contextmanager
+def watching(console: Console = err) -> Iterator[Listener]:
+    """Show the progress of what runs inside on standard error."""
+    from autokd.workspace import Listener
+
+    if not console.is_terminal:
+        lines = Lines()
+        yield Listener(preparing=lines.preparing, searching=lines.searching, stopping=lines.stopping)
+        return
+    with Live(console=console, transient=True, refresh_per_second=4) as live:
+        screen = Screen(live)
+        yield Listener(preparing=screen.preparing, searching=screen.searching, stopping=screen.stopping)
+
+
+class Lines:
+    """A line at the beginning, every ten seconds, and at the end of each stage."""
+
+    def __init__(self) -> None:
+        self._last = -_LINE_SECONDS
+
+    def preparing(self, done: int, total: int) -> None:
+        if self._due() or done == total:
+            note(f"pre-training: {done} of {total} participants")
+
+    def searching(self, progress: Progress) -> None:
+        if self._due() or progress.left == 0:
+            note(f"{_pace(progress)}; {'; '.join(plain(study) for study in progress.studies)}")
+
+    def stopping(self) -> None:
+        note(STOPPING)
+
+    def _due(self) -> bool:
+        now = time.monotonic()
+        if now - self._last < _LINE_SECONDS:
+            return False
+        self._last = now
+        return True
+
+
+class Screen:
+    """The whole picture, redrawn in place."""
+
+    def __init__(self, live: Live) -> None:
+        self._live, self._stopping = live, False
+
+    def preparing(self, done: int, total: int) -> None:
+        self._show(Text(f"pre-training {total} participants"), _bar(done, total))
+
+    def searching(self, progress: Progress) -> None:
+        total = progress.ended + progress.left
+        self._show(table(progress.studies), _bar(progress.ended, total), Text(_pace(progress), style="dim"))
+
+    def stopping(self) -> None:
+        self._stopping = True
+        self._live.console.print(STOPPING, style="yellow")
+
+    def _show(self, *parts: RenderableType) -> None:
+        self._live.update(Group(*parts))
+
+
+STOPPING: Final = "stopping: what was reported is kept (Ctrl-C again stops at once)"
+
+
+def table(studies: Sequence[StudyProgress]) -> Table:
+    """One row a pair: how many trials, what the default reaches, and the best so far."""
+    grid = Table(box=None, pad_edge=False)
+    for name, justify in (("pair", "left"), ("trials", "left"), ("default", "right"), ("best", "left")):
+        grid.add_column(name, justify=justify, header_style="bold")  # type: ignore[arg-type]
+    for study in studies:
+        best = "" if study.best is None else f"{study.best[0]:.1%}  {study.best[1]}"
+        grid.add_row(str(study.pair), _counts(study), _percent(study.baseline), best)
+    return grid
+
+
+def plain(study: StudyProgress) -> str:
+    """A pair in one line."""
+    best = "" if study.best is None else f", best {study.best[0]:.1%} with {study.best[1]}"
+    default = "" if study.baseline is None else f", default {study.baseline:.1%}"
+    return f"{study.pair}: {_counts(study)}{default}{best}"
+
+
+def _counts(study: StudyProgress) -> str:
+    trials = ", ".join(f"{count} {state.value.lower()}" for state, count in sorted(study.counts.items()))
+    runs = f" + {study.runs} to confirm" if study.runs else ""
+    return (trials or "waiting") + runs
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{share:.1%}"
+
+
+def _pace(progress: Progress) -> str:
+    left = progress.seconds_left
+    eta = "" if left is None or not progress.left else f", about {clock(left)} left"
+    return f"{progress.ended} runs done, {progress.left} to go, {clock(progress.seconds)} so far{eta}"
+
+
+def _bar(done: int, total: int) -> RenderableType:
+    return ProgressBar(total=max(total, 1), completed=done, width=60)

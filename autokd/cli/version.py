@@ -1,0 +1,26 @@
+"""`autokd version`."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version as installed
+
+import autokd
+from autokd.cli import options
+from autokd.cli.console import out, print_json
+
+_PACKAGES = ("torch", "torchvision", "ray", "optuna", "optuna-dashboard", "sqlalchemy", "numpy", "scipy")
+
+
+def version(json: options.Json = False) -> None:
+    """Print the versions of autokd and of what its results depend on.
+
+    Example: [bold]autokd version --json[/bold]
+    """
+    versions = {"autokd": autokd.__version__, "python": platform.python_version()}
+    versions |= {name: installed(name) for name in _PACKAGES}
+    if json:
+        print_json(versions)
+        return
+    for name, number in versions.items():
+        out.print(f"{name:<17}{number}")

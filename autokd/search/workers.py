@@ -1,0 +1,37 @@
+"""What runs get to run on, and so how many there may be at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """What each run reserves.
+
+    Attributes:
+        concurrency: Runs at once; None for as many as the cluster holds.
+        cpus_per_run: CPUs of a run.
+        gpus_per_run: GPUs of a run; a fraction lets runs share one.
+    """
+
+    concurrency: int | None = None
+    cpus_per_run: float = 1.0
+    gpus_per_run: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.concurrency is not None and self.concurrency < 1:
+            raise ValueError(f"concurrency={self.concurrency} must be at least 1")
+        if self.cpus_per_run < 0 or self.gpus_per_run < 0 or self.cpus_per_run + self.gpus_per_run == 0:
+            raise ValueError(
+                f"cpus_per_run={self.cpus_per_run}, gpus_per_run={self.gpus_per_run}: "
+                "neither may be negative, and one must be positive"
+            )
+
+    def slots(self, resources: Mapping[str, float]) -> int:
+        """Runs that a cluster of these resources can hold, at least 1."""
+        wanted = {"CPU": self.cpus_per_run, "GPU": self.gpus_per_run}
+        # NOTE: 1 // 0.1 is 9 in floating point, yet a GPU in ten parts holds ten runs.
+        room = [int(resources.get(name, 0) / share + 1e-9) for name, share in wanted.items() if share]
+        return max(1, min(room if self.concurrency is None else [*room, self.concurrency]))

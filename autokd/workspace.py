@@ -1,0 +1,246 @@
+"""A study recipe, its search space, a home folder and a store together: what the command line works on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from autokd.cluster import session
+from autokd.compute import Compute
+from autokd.errors import NotTuned
+from autokd.federation import Federation, Progress, find, prepare
+from autokd.plan import StudyPlan
+from autokd.recipes import read_plan
+from autokd.recommendation import Recommendation, Searched, recommend
+from autokd.records import FederationFacts
+from autokd.search.dispatcher import Dispatcher
+from autokd.search.progress import Progress as SearchProgress
+from autokd.search.space import Space, read_space
+from autokd.search.studies import study_name
+from autokd.search.workers import Workers
+from autokd.setting import Pair, Position
+from autokd.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listener:
+    """Who is told how a long command gets on; by default nobody.
+
+    Attributes:
+        preparing: Participants that are pre-trained, of how many.
+        searching: After each change of the search.
+        stopping: At the first Ctrl-C.
+    """
+
+    preparing: Progress = lambda done, total: None
+    searching: Callable[[SearchProgress], None] = lambda progress: None
+    stopping: Callable[[], None] = lambda: None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What tuning came to.
+
+    Attributes:
+        recommendations: Of every searched pair, the one asked for first; empty if it was interrupted.
+        interrupted: Whether Ctrl-C ended it; the same call goes on.
+        ran: Runs that ended during this call; 0 if the store had it all.
+    """
+
+    recommendations: tuple[Recommendation, ...]
+    interrupted: bool
+    ran: int
+
+
+def storage_url(storage: str | None, home: Path) -> str:
+    """The database that is meant: `storage`, or else the SQLite file in `home`."""
+    return storage or f"sqlite:///{home.absolute() / 'autokd.db'}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """Where and what; it holds no connection and can be made at no cost.
+
+    Attributes:
+        home: Everything that autokd writes lies below it, a store elsewhere excepted.
+        storage: Database URL; it may hold a password and is never printed.
+    """
+
+    plan: StudyPlan
+    space: Space
+    home: Path
+    storage: str
+
+    @classmethod
+    def open(
+        cls,
+        study: str,
+        *,
+        home: Path,
+        storage: str | None = None,
+        space: str | None = None,
+        trials: int | None = None,
+    ) -> Workspace:
+        """Read the recipes.
+
+        Args:
+            study: A shipped study's name, or a YAML file.
+            home: The folder for everything; made when something is written.
+            storage: A database URL; by default a SQLite file in `home`.
+            space: A shipped space's name or a YAML file, in place of the study's own.
+            trials: Per pair, in place of the study's own number.
+
+        Raises:
+            InputError: If a recipe does not exist or does not hold.
+        """
+        plan = read_plan(study)
+        plan = plan if trials is None else plan.with_(trials=trials)
+        return cls(
+            plan=plan,
+            space=read_space(space or plan.space),
+            home=home,
+            storage=storage_url(storage, home),
+        )
+
+    def pair(self, text: str) -> Pair:
+        """Read a pair of this study's federation.
+
+        Raises:
+            PlanError: If it is none.
+        """
+        return Pair.parse(text, participants=self.plan.federation.participants)
+
+    def open_store(self, *, create: bool) -> Store:
+        """The store; see `Store.open`."""
+        return Store.open(self.storage, create=create)
+
+    def prepare(self, compute: Compute, *, workers: int | None = None, progress: Progress) -> Federation:
+        """The federation, pre-trained now unless it was before; see `autokd.federation.prepare`."""
+        return prepare(
+            self.plan.federation, home=self.home, compute=compute, workers=workers, progress=progress
+        )
+
+    def tune(
+        self,
+        pair: Pair,
+        *,
+        position: Position | None = None,
+        compute: Compute | None = None,
+        workers: Workers | None = None,
+        listener: Listener | None = None,
+    ) -> Outcome:
+        """Search, race, confirm and judge; whatever the store has already is not done again.
+
+        Args:
+            pair: Who asks: the student of it.
+            position: Only this position; by default all that the space holds.
+            compute: How runs compute.
+            workers: On what.
+            listener: Told how it gets on.
+
+        Raises:
+            InputError: If the device is not there or the storage is no address; nothing was changed.
+            AutokdError: If federation or store fail; what was stored is kept, and the same call goes on.
+        """
+        compute, workers, listener = compute or Compute(), workers or Workers(), listener or Listener()
+        compute.check()
+        space = self.space if position is None else self.space.model_copy(update={"position": (position,)})
+        pairs = space.pairs(pair)
+        with ExitStack() as stack:
+            store = stack.enter_context(self.open_store(create=True))
+            federation = find(self.home, self.plan.federation)
+            if federation is None:
+                stack.enter_context(session())
+                federation = self.prepare(compute, progress=listener.preparing)
+            facts = federation.facts()
+            names = self._enter(store, facts, pairs)
+            dispatcher = Dispatcher(
+                plan=self.plan,
+                space=self.space,
+                federation=facts,
+                meetings=[pairs],
+                names=names,
+                store=store,
+                listen=listener.searching,
+            )
+            done = dispatcher.finished
+            if not done:
+                # Imported here: Tune takes seconds to import, and often there is nothing left to run.
+                from autokd.search.driver import drive
+
+                stack.enter_context(session())
+                done = drive(
+                    dispatcher,
+                    self.plan,
+                    federation,
+                    home=self.home,
+                    compute=compute,
+                    workers=workers,
+                    on_stopping=listener.stopping,
+                )
+            found = self._judge(store, facts, pair, pairs) if done else ()
+            return Outcome(recommendations=found, interrupted=not done, ran=dispatcher.ended)
+
+    def recommend(self, pair: Pair) -> Recommendation:
+        """The recommendation of a pair, from what the store has.
+
+        Raises:
+            NotTuned: If there is none yet.
+        """
+        way_out = f"run autokd tune --pair {pair.teacher},{pair.student}"
+        federation = find(self.home, self.plan.federation)
+        if federation is None:
+            raise NotTuned(f"nothing has been tuned under {self.home} for study {self.plan.name}; {way_out}")
+        with self.open_store(create=False) as store:
+            return self._recommend(store, federation.facts(), pair)
+
+    def study(self, federation: str, pair: Pair) -> str:
+        """The name of a pair's study in the store."""
+        return study_name(federation, self.plan, self.space, pair)
+
+    def _enter(self, store: Store, facts: FederationFacts, pairs: tuple[Pair, ...]) -> Mapping[Pair, str]:
+        """Put federation and studies into the store, unless they are there."""
+        store.put_federation(facts)
+        names = {pair: self.study(facts.name, pair) for pair in pairs}
+        for pair, name in names.items():
+            store.create_study(name, attributes={"teacher": pair.teacher, "student": pair.student})
+        return names
+
+    def _judge(
+        self, store: Store, facts: FederationFacts, asked: Pair, pairs: tuple[Pair, ...]
+    ) -> tuple[Recommendation, ...]:
+        """Judge and store every searched pair; the one that was asked for comes first, if it was searched."""
+        found = tuple(
+            self._recommend(store, facts, pair) for pair in sorted(pairs, key=lambda one: one != asked)
+        )
+        for one in found:
+            name = self.study(facts.name, one.pair)
+            store.put_recommendation(name, one.to_json())
+            store.set_attributes(name, _summary(one))
+        return found
+
+    def _recommend(self, store: Store, facts: FederationFacts, pair: Pair) -> Recommendation:
+        return recommend(
+            pair,
+            self.plan,
+            facts,
+            self._searched(store, facts, pair),
+            reverse=self._searched(store, facts, pair.reverse),
+        )
+
+    def _searched(self, store: Store, facts: FederationFacts, pair: Pair) -> Searched:
+        name = self.study(facts.name, pair)
+        return Searched(study=name, trials=store.trials(name), runs=store.runs(name))
+
+
+def _summary(found: Recommendation) -> Mapping[str, object]:
+    """What the dashboard shows of a judged study; pp on test."""
+    judgement = found.judgement
+    return {
+        "verdict": found.verdict.value,
+        "advice": found.advice,
+        "gain": None if found.gain is None else round(found.gain.mean, 2),
+        "default_gain": None if judgement is None else round(judgement.test.default_gain.mean, 2),
+    }
