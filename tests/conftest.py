@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from autokd.cluster import session
+
 # A developer's own store must never be written to, nor may their terminal or cluster decide a test.
 for _name in ("AUTOKD_HOME", "AUTOKD_STORAGE", "FORCE_COLOR", "PY_COLORS", "RAY_ADDRESS"):
     os.environ.pop(_name, None)
@@ -39,12 +41,8 @@ def home(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def ray_workers() -> Iterator[None]:
     """A Ray of our own with two CPUs, for the whole session."""
-    import ray
-
-    # "local", or Ray would join a cluster that it finds running on this machine.
-    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
-    yield
-    ray.shutdown()
+    with session(cpus=2):
+        yield
 
 
 @pytest.fixture(autouse=True)
