@@ -25,7 +25,7 @@ from autokd.setting import Split
 
 Indices = NDArray[np.int64]
 
-_ATTEMPTS: Final = 10_000
+_ATTEMPTS: Final = 2_000
 """How often a random partition is drawn before the recipe is called impossible."""
 _FEWEST: Final = 2
 """BatchNorm cannot train on one example."""
@@ -112,27 +112,29 @@ def _dirichlet(
     Source: Yurochkin et al. 2019, arXiv:1905.12022, section 4; the minimum as in Li et al. 2022,
     arXiv:2102.02079.
     """
+    minimum = max(recipe.minimum, _FEWEST)
+    _check_minimum(minimum, len(labels), participants)
     members = [rng.permutation(np.flatnonzero(labels == label)) for label in np.unique(labels)]
-    _check_minimum(recipe.minimum, len(labels), participants)
     for _ in range(_ATTEMPTS):
         shares = rng.dirichlet(np.full(participants, recipe.beta), size=len(members))
         counts = np.stack([_counts(row, len(own)) for row, own in zip(shares, members, strict=True)])
-        if counts.sum(axis=0).min() >= recipe.minimum:
+        if counts.sum(axis=0).min() >= minimum:
             pieces = [_consecutive(own, row) for own, row in zip(members, counts, strict=True)]
             return [np.concatenate(pile) for pile in zip(*pieces, strict=True)]
-    raise _unlucky(recipe.minimum, recipe.beta)
+    raise _unlucky(minimum, recipe.beta)
 
 
 def _quantity(
     recipe: QuantityPartition, labels: Indices, participants: int, rng: np.random.Generator
 ) -> Sequence[Indices]:
     """Sizes by Dirichlet shares, drawn again until nobody has too few; class shares as in the whole."""
-    _check_minimum(recipe.minimum, len(labels), participants)
+    minimum = max(recipe.minimum, _FEWEST)
+    _check_minimum(minimum, len(labels), participants)
     for _ in range(_ATTEMPTS):
         counts = _counts(rng.dirichlet(np.full(participants, recipe.beta)), len(labels))
-        if counts.min() >= recipe.minimum:
+        if counts.min() >= minimum:
             return _consecutive(_interleaved(labels, rng), counts)
-    raise _unlucky(recipe.minimum, recipe.beta)
+    raise _unlucky(minimum, recipe.beta)
 
 
 def _classes(

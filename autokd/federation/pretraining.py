@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -65,10 +66,13 @@ def pretrain(
         recipe.architecture(participant), channels=channels, size=size, classes=len(data.classes), seed=seed
     )
     module = compute.place(initial)
-    _train(
-        module, recipe.pretraining, data, private, order=torch.Generator().manual_seed(seed), compute=compute
-    )
-    return Pretrained(weights=weights_of(module), logits=logits_of(module, data, compute))
+    order = torch.Generator().manual_seed(seed)
+    steps = _train(module, recipe.pretraining, data, private, order=order, compute=compute)
+    logits = logits_of(module, data, compute)
+    if not np.isfinite(logits).all():
+        # The last step may spoil the weights after a loss that was finite.
+        raise Diverged(step=steps, loss=math.nan)
+    return Pretrained(weights=weights_of(module), logits=logits)
 
 
 def logits_of(module: nn.Module, data: Dataset, compute: Compute) -> NDArray[np.float32]:
@@ -103,7 +107,8 @@ def _train(
     *,
     order: torch.Generator,
     compute: Compute,
-) -> None:
+) -> int:
+    """Train in place; returns the number of steps."""
     module.train()
     optimizer = make_optimizer(recipe, module.parameters())
     images = torch.from_numpy(data.images[private]).to(compute.device)
@@ -123,6 +128,7 @@ def _train(
             losses.append(loss.detach())
         # Looked at once an epoch, since reading a loss makes the CPU wait for a GPU.
         for value in torch.stack(losses).tolist():
-            if not np.isfinite(value):
+            if not math.isfinite(value):
                 raise Diverged(step=step, loss=value)
             step += 1
+    return step

@@ -1,0 +1,69 @@
+"""A small federation of real digits: three networks of different kinds, trained for a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+
+from autokd.compute import Compute
+from autokd.federation import Dataset, Federation, datasets
+from autokd.federation.content import assemble
+from autokd.federation.layout import lay_out
+from autokd.federation.pretraining import pretrain
+from autokd.plan import FederationRecipe
+
+SMALL: dict[str, Any] = {
+    "name": "small",
+    "dataset": "digits",
+    "participants": 3,
+    "partition": {"scheme": "dirichlet", "beta": 0.5},
+    "splits": {"validation": 200, "confirmation": 350, "test": 250, "public": 697},
+    "architectures": [
+        {"name": "cnn", "options": {"widths": [4, 8]}},
+        {"name": "mlp", "options": {"widths": [8]}},
+        {"name": "cnn", "options": {"widths": [6]}},
+    ],
+    "pretraining": {"learning_rate": 0.01, "epochs": 2},
+}
+
+
+def make_recipe(**changes: Any) -> FederationRecipe:
+    return FederationRecipe.model_validate(SMALL | changes)
+
+
+def prepare_here(recipe: FederationRecipe) -> Federation:
+    """What `prepare` makes, without Ray and without a disk."""
+    data = datasets.load(recipe.dataset)
+    layout = lay_out(recipe, data)
+    pretrained = [
+        pretrain(recipe, data, private, participant=number, compute=Compute())
+        for number, private in enumerate(layout.private)
+    ]
+    return assemble(recipe, data, layout, pretrained)
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """As in a worker."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def digits() -> Dataset:
+    return datasets.load("digits")
+
+
+@pytest.fixture(scope="session")
+def recipe() -> FederationRecipe:
+    return make_recipe()
+
+
+@pytest.fixture(scope="session")
+def federation(recipe: FederationRecipe) -> Federation:
+    return prepare_here(recipe)

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autokd.compute import Compute
+from autokd.errors import DeviceUnavailable, Diverged, FederationError, InputError, PlanError, UnknownName
+from autokd.federation import Federation, find, prepare
+from autokd.federation.folder import place, save
+from autokd.plan import FederationRecipe
+
+from .conftest import make_recipe
+
+CPU = Compute()
+
+
+@pytest.fixture
+def no_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`import ray` fails."""
+    monkeypatch.setitem(sys.modules, "ray", None)
+
+
+@pytest.mark.ray
+@pytest.mark.parametrize("workers", [1, 2, None])
+def test_workers_make_the_same_bits_as_one_process_however_many_there_are(
+    home: Path, federation: Federation, workers: int | None
+) -> None:
+    told: list[tuple[int, int]] = []
+    prepared = prepare(
+        federation.recipe,
+        home=home,
+        compute=CPU,
+        workers=workers,
+        progress=lambda done, total: told.append((done, total)),
+    )
+    assert prepared.name == federation.name
+    assert (prepared.logits == federation.logits).all()
+    assert told == [(0, 3), (1, 3), (2, 3), (3, 3)]
+    assert [entry.name for entry in place(home).iterdir()] == [federation.name]
+
+
+@pytest.mark.ray
+def test_a_ray_that_was_there_before_is_left_running(home: Path, recipe: FederationRecipe) -> None:
+    import ray
+
+    prepare(recipe, home=home, compute=CPU)
+    assert ray.is_initialized()
+
+
+@pytest.mark.ray
+def test_divergence_in_a_worker_is_our_one_line_error_and_leaves_nothing(home: Path) -> None:
+    recipe = make_recipe(pretraining={"learning_rate": 1e30, "epochs": 2})
+    with pytest.raises(Diverged) as caught:
+        prepare(recipe, home=home, compute=CPU)
+    assert type(caught.value) is Diverged
+    assert "\n" not in str(caught.value)
+    assert not place(home).exists()
+
+
+@pytest.mark.usefixtures("no_ray")
+def test_what_was_prepared_before_is_found_without_ray_or_data(
+    home: Path, federation: Federation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(federation, place(home) / federation.name)
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    told: list[tuple[int, int]] = []
+    found = prepare(
+        federation.recipe, home=home, compute=CPU, progress=lambda done, total: told.append((done, total))
+    )
+    assert found.name == federation.name
+    assert told == []
+
+
+@pytest.mark.usefixtures("no_ray")
+@pytest.mark.parametrize(
+    ("change", "compute", "error", "message"),
+    [
+        ({"dataset": "cifar"}, CPU, UnknownName, "no dataset is called 'cifar'"),
+        ({"architectures": [{"name": "vgg"}]}, CPU, UnknownName, "no architecture is called 'vgg'"),
+        ({"architectures": [{"name": "cnn", "options": {"depth": 3}}]}, CPU, PlanError, "cnn has: widths"),
+        ({"partition": {"scheme": "classes", "per_participant": 3}}, CPU, PlanError, "per_participant"),
+        ({}, Compute(device="cuda:99"), DeviceUnavailable, "cuda:99"),
+    ],
+)
+def test_what_cannot_be_prepared_is_said_before_any_worker_starts(
+    home: Path, change: dict[str, Any], compute: Compute, error: type[InputError], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        prepare(make_recipe(**change), home=home, compute=compute)
+    assert list(home.iterdir()) == []
+
+
+@pytest.mark.usefixtures("no_ray")
+def test_a_damaged_federation_is_not_silently_prepared_again(home: Path, federation: Federation) -> None:
+    folder = place(home) / federation.name
+    save(federation, folder)
+    (folder / "logits.safetensors").unlink()
+    with pytest.raises(FederationError, match=r"logits\.safetensors"):
+        prepare(federation.recipe, home=home, compute=CPU)
+
+
+ALONE = """
+import sys
+from pathlib import Path
+from autokd.compute import Compute
+from autokd.federation import prepare
+from autokd.plan import FederationRecipe
+recipe = FederationRecipe.model_validate_json(sys.argv[1])
+name = prepare(recipe, home=Path(sys.argv[2]), compute=Compute(), workers=2).name
+import ray
+assert not ray.is_initialized()
+print(name)
+"""
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_ray_is_started_if_need_be_and_ended_again_without_a_word(home: Path, federation: Federation) -> None:
+    recipe = federation.recipe.model_dump_json()
+    command = [sys.executable, "-W", "error", "-c", ALONE, recipe, str(home)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=200)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{federation.name}\n", "")
+    assert find(home, federation.recipe) is not None

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from autokd.compute import Compute
+from autokd.errors import Diverged
+from autokd.federation import Dataset, network, weights_of
+from autokd.federation._federation import Federation
+from autokd.federation.pretraining import Pretrained, logits_of, pretrain
+from autokd.plan import FederationRecipe
+
+from .conftest import make_recipe
+
+PRIVATE: NDArray[np.int64] = np.arange(100, dtype=np.int64)
+
+
+def train(
+    digits: Dataset, *, participant: int = 0, compute: Compute | None = None, **training: Any
+) -> Pretrained:
+    recipe: FederationRecipe = make_recipe(pretraining={"learning_rate": 0.05, "epochs": 3} | training)
+    return pretrain(recipe, digits, PRIVATE, participant=participant, compute=compute or Compute())
+
+
+def train_well(digits: Dataset, *, schedule: str = "constant", compute: Compute | None = None) -> Pretrained:
+    """With the network of the shipped federations; 20 epochs take 0.2 s."""
+    training = {"learning_rate": 0.05, "epochs": 20, "schedule": schedule}
+    recipe = make_recipe(architectures=[{"name": "cnn"}], pretraining=training)
+    return pretrain(recipe, digits, PRIVATE, participant=0, compute=compute or Compute())
+
+
+def same(first: Pretrained, second: Pretrained) -> bool:
+    weights = all((first.weights[name] == second.weights[name]).all() for name in first.weights)
+    return weights and bool((first.logits == second.logits).all())
+
+
+def right(one: Pretrained, digits: Dataset, where: NDArray[np.int64]) -> float:
+    return float((one.logits[where].argmax(axis=1) == digits.labels[where]).mean())
+
+
+def test_the_same_arguments_give_the_same_bits(digits: Dataset) -> None:
+    first = train(digits)
+    torch.rand(7)
+    train(digits, participant=1)
+    assert same(first, train(digits))
+
+
+def test_participants_of_one_architecture_differ(digits: Dataset) -> None:
+    recipe = make_recipe(architectures=[{"name": "mlp"}])
+    first, second = (
+        pretrain(recipe, digits, PRIVATE, participant=number, compute=Compute()) for number in range(2)
+    )
+    assert not same(first, second)
+
+
+def test_global_random_state_is_left_as_it_was(digits: Dataset) -> None:
+    before = torch.get_rng_state()
+    train(digits)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+def test_it_learns_its_own_examples(digits: Dataset, schedule: str) -> None:
+    trained = train_well(digits, schedule=schedule)
+    assert right(trained, digits, PRIVATE) > 0.95
+    assert right(trained, digits, np.arange(100, 1797)) > 0.6
+
+
+@pytest.mark.parametrize("compute", [Compute(precision="bfloat16"), Compute(channels_last=True)])
+def test_other_ways_to_compute_learn_as_well(digits: Dataset, compute: Compute) -> None:
+    trained = train_well(digits, compute=compute)
+    assert trained.logits.dtype == np.float32
+    assert right(trained, digits, PRIVATE) > 0.9
+
+
+def test_logits_are_those_of_the_weights_in_eval_mode(federation: Federation) -> None:
+    for one in federation.participants:
+        module = network(federation, one.number).train()
+        answers = logits_of(module, federation.data, Compute())
+        np.testing.assert_array_equal(answers, federation.logits[one.number])
+        assert not module.training
+        for name, value in weights_of(module).items():
+            np.testing.assert_array_equal(value, one.weights[name])
+
+
+def test_a_loss_that_explodes_says_at_which_step(digits: Dataset) -> None:
+    with pytest.raises(Diverged) as caught:
+        train(digits, learning_rate=1e30)
+    assert 1 <= caught.value.step <= 12
+    assert not np.isfinite(caught.value.loss)
+
+
+def test_weights_spoilt_by_the_very_last_step_are_not_returned(digits: Dataset) -> None:
+    with pytest.raises(Diverged) as caught:
+        train(digits, learning_rate=1e38, batch_size=100, epochs=1)
+    assert caught.value.step == 1
