@@ -3,3 +3,4 @@
 from autokd.store.store import Store as Store
 from autokd.store.url import normalise as normalise
 from autokd.store.url import redacted as redacted
+from autokd.store.url import sqlite_url as sqlite_url

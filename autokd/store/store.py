@@ -84,7 +84,7 @@ class Store:
 
     @property
     def optuna_storage(self) -> RDBStorage:
-        """For tools that show Optuna studies, such as the dashboard; autokd itself goes through this class."""
+        """For tools that show Optuna's studies, as its dashboard; autokd itself uses only this class."""
         return self._storage
 
     # Studies and trials

@@ -6,6 +6,7 @@ import re
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, NamedTuple
+from urllib.parse import quote
 
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -78,19 +79,24 @@ def redacted(url: str | URL) -> str:
         scheme, mark, _ = str(url).partition("://")
         return f"{scheme}{mark}{_HIDDEN}" if mark else (_HIDDEN if "@" in str(url) else str(url))
     query = {key: _HIDDEN if _SECRET_OPTION.search(key) else value for key, value in parsed.query.items()}
-    return parsed.set(query=query).render_as_string(hide_password=True)
+    shown = parsed.set(query=query).render_as_string(hide_password=True)
+    return shown.replace(quote(_HIDDEN), _HIDDEN)
 
 
 def secrets(url: URL) -> tuple[str, ...]:
     """Every text that must not appear in a message, as typed and as quoted in a URL; longest first."""
-    found: set[str] = set()
-    if url.password:
-        quoted = URL.create("x", username="u", password=url.password).render_as_string(hide_password=False)
-        found |= {str(url.password), quoted.removeprefix("x://u:").rpartition("@")[0]}
-    for key, value in url.query.items():
+    plain = {str(url.password)} if url.password else set()
+    for key, values in url.normalized_query.items():
         if _SECRET_OPTION.search(key):
-            found |= {value} if isinstance(value, str) else set(value)
-    return tuple(sorted(found - {""}, key=len, reverse=True))
+            plain.update(values)
+    # SQLAlchemy leaves spaces and plus signs in passwords as they are; others do not.
+    spellings = {spelt for text in plain for spelt in (text, quote(text, safe=" +"), quote(text, safe=""))}
+    return tuple(sorted(spellings - {""}, key=len, reverse=True))
+
+
+def sqlite_url(file: Path) -> str:
+    """The address of a file, whatever characters its path has (`?`, `#` and `%` mean something in a URL)."""
+    return URL.create(_SQLITE.drivername, database=str(file.absolute())).render_as_string()
 
 
 def sqlite_file(url: URL) -> Path | None:

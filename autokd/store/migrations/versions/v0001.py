@@ -97,10 +97,12 @@ def upgrade() -> None:
         sa.Column("reason", text, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_autokd_run"),
         sa.UniqueConstraint("completed", name="uq_autokd_run_completed"),
-        # Part of the table, since MySQL has no CREATE INDEX IF NOT EXISTS.
-        sa.Index("ix_autokd_run_study", "study"),
         **_OPTIONS,
     )
+    # MySQL has no CREATE INDEX IF NOT EXISTS.
+    present = sa.inspect(op.get_bind()).get_indexes("autokd_run")
+    if "ix_autokd_run_study" not in {index["name"] for index in present}:
+        op.create_index("ix_autokd_run_study", "autokd_run", ["study"])
     op.create_table(
         "autokd_run_correct",
         sa.Column("run_id", sa.Integer(), nullable=False),

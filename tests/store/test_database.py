@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, create_engine, inspect, text
+
+from autokd.errors import NotTuned, StoreError
+from autokd.store import Store, normalise, sqlite_url
+from autokd.store.migrations import VERSION_TABLE
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "home" / "studies.db"
+
+
+@pytest.fixture
+def engine(file: Path) -> Iterator[Engine]:
+    """The same file, as somebody else would open it."""
+    Store.open(f"sqlite:///{file}").close()
+    found = create_engine(f"sqlite:///{file}")
+    yield found
+    found.dispose()
+
+
+def test_opening_makes_the_folder_and_a_tuned_file(file: Path) -> None:
+    with Store.open(f"sqlite:///{file}") as store, store._engine.connect() as connection:
+        pragmas = {
+            name: connection.execute(text(f"PRAGMA {name}")).scalar()
+            for name in ("journal_mode", "foreign_keys", "synchronous", "busy_timeout")
+        }
+    assert pragmas == {"journal_mode": "wal", "foreign_keys": 1, "synchronous": 1, "busy_timeout": 30_000}
+
+
+def test_closing_leaves_one_file(file: Path) -> None:
+    with Store.open(f"sqlite:///{file}") as store:
+        store.create_study("study", attributes={})
+    assert [each.name for each in file.parent.iterdir()] == ["studies.db"]
+
+
+@pytest.mark.parametrize("name", ["a{b}c", "50% off", "é ü", "a#b?c=d", "{SCHEMA_VERSION}"])
+def test_odd_folders_are_just_folders(tmp_path: Path, name: str) -> None:
+    file = tmp_path / name / "studies.db"
+    with Store.open(sqlite_url(file)) as store:
+        store.create_study("study", attributes={})
+    assert file.is_file()
+    with Store.open(store.url, create=False) as again:
+        assert again.studies() == ("study",)
+
+
+def test_without_create_nothing_is_made(file: Path) -> None:
+    with pytest.raises(NotTuned, match="autokd tune"):
+        Store.open(f"sqlite:///{file}", create=False)
+    assert not file.parent.exists()
+
+
+def test_without_create_an_empty_database_stays_empty(empty: str) -> None:
+    with pytest.raises(NotTuned, match="autokd tune"):
+        Store.open(empty, create=False)
+    engine = create_engine(normalise(empty))
+    assert inspect(engine).get_table_names() == []
+    engine.dispose()
+
+
+def test_without_create_what_is_there_is_opened(file: Path) -> None:
+    with Store.open(f"sqlite:///{file}") as store:
+        store.create_study("study", attributes={})
+    with Store.open(f"sqlite:///{file}", create=False) as store:
+        assert store.studies() == ("study",)
+
+
+def test_a_database_of_optuna_alone_has_nothing_of_ours(engine: Engine, file: Path) -> None:
+    with engine.begin() as connection:
+        connection.execute(text(f"DROP TABLE {VERSION_TABLE}"))
+    with pytest.raises(NotTuned):
+        Store.open(f"sqlite:///{file}", create=False)
+
+
+def test_a_newer_autokds_tables_are_not_touched(engine: Engine, file: Path) -> None:
+    with engine.begin() as connection:
+        connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
+    for create in (True, False):
+        with pytest.raises(StoreError, match=r"'9999'.*a newer autokd"):
+            Store.open(f"sqlite:///{file}", create=create)
+
+
+def test_a_newer_optunas_tables_are_not_touched(engine: Engine, file: Path) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'v99'"))
+    with pytest.raises(StoreError, match="optuna"):
+        Store.open(f"sqlite:///{file}")
+
+
+def test_all_who_meet_on_an_empty_database_get_in(empty: str) -> None:
+    together = threading.Barrier(4)
+
+    def meet(number: int) -> tuple[str, ...]:
+        together.wait()
+        with Store.open(empty) as store:
+            store.create_study("study of all", attributes={f"was here {number}": True})
+            return store.studies()
+
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        assert list(pool.map(meet, range(4))) == [("study of all",)] * 4
+    with Store.open(empty, create=False) as store:
+        assert len(store.attributes("study of all")) == 4

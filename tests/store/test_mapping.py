@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.trial import TrialState as OptunaState
+from optuna.trial import create_trial
+
+from autokd.errors import StoreError
+from autokd.records import Role, RungReport, TrialState
+from autokd.setting import DEFAULT, Setting, TransferSet
+from autokd.store import mapping
+from tests.store.samples import DISTRIBUTIONS, ODD, PUBLIC, rung
+
+temperatures = st.floats(min_value=1e-3, max_value=1e3)
+alphas = st.floats(min_value=0, max_value=1)
+settings = st.one_of(
+    st.builds(Setting, temperatures, alphas, st.sampled_from([*TransferSet][:3])),
+    st.builds(Setting, temperatures, st.none(), st.just(TransferSet.PUBLIC)),
+)
+
+
+@st.composite
+def spaces(draw: st.DrawFn) -> Mapping[str, BaseDistribution]:
+    """Any part of the three dimensions, with any ranges."""
+    low, high = sorted((draw(temperatures), draw(temperatures)))
+    left, right = sorted((draw(alphas), draw(alphas)))
+    choices = draw(st.lists(st.sampled_from([each.value for each in TransferSet]), min_size=1, unique=True))
+    space: dict[str, BaseDistribution] = {
+        "temperature": FloatDistribution(low, high, log=draw(st.booleans())),
+        "alpha": FloatDistribution(left, right),
+        "transfer_set": CategoricalDistribution(choices),
+    }
+    return {name: space[name] for name in draw(st.sets(st.sampled_from(sorted(space))))}
+
+
+@given(settings, spaces(), st.integers(0, 5000))
+def test_a_setting_comes_back_from_any_space(
+    setting: Setting, space: Mapping[str, BaseDistribution], seed: int
+) -> None:
+    trial = mapping.running(setting, seed=seed, role=Role.SEARCH, distributions=space)
+    record = mapping.record("study", trial)
+    assert (record.setting, record.seed, record.role) == (setting, seed, Role.SEARCH)
+    assert record.state is TrialState.RUNNING
+
+
+def test_inside_its_space_a_setting_is_all_parameters() -> None:
+    trial = mapping.running(ODD, seed=0, role=Role.SEARCH, distributions=DISTRIBUTIONS)
+    assert trial.params == {"temperature": ODD.temperature, "alpha": ODD.alpha, "transfer_set": "both"}
+    assert trial.distributions == DISTRIBUTIONS
+    assert mapping.OUTSIDE not in trial.user_attrs
+
+
+def test_on_public_data_there_is_no_alpha() -> None:
+    trial = mapping.running(PUBLIC, seed=0, role=Role.SEARCH, distributions=DISTRIBUTIONS)
+    assert trial.params == {"temperature": PUBLIC.temperature, "transfer_set": "public"}
+
+
+def test_only_what_lies_outside_is_no_parameter() -> None:
+    narrow = DISTRIBUTIONS | {
+        "temperature": FloatDistribution(2, 4, log=True),
+        "transfer_set": CategoricalDistribution(["teacher"]),
+    }
+    trial = mapping.running(DEFAULT, seed=0, role=Role.BASELINE, distributions=narrow)
+    assert trial.params == {"alpha": 0.5}
+    assert trial.user_attrs[mapping.OUTSIDE] == {"temperature": 1.0, "transfer_set": "student"}
+
+
+def test_a_distribution_of_the_wrong_kind_is_refused() -> None:
+    wrong = {"transfer_set": IntDistribution(0, 3)}
+    with pytest.raises(ValueError, match="cannot come from"):
+        mapping.running(DEFAULT, seed=0, role=Role.SEARCH, distributions=wrong)
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {},
+        {"role": "search", "seed": 0},
+        {"role": "queen", "seed": 0, "outside": {"temperature": 1, "alpha": 0.5, "transfer_set": "both"}},
+        {"role": "search", "seed": 0, "outside": {"temperature": -1, "alpha": 0.5, "transfer_set": "both"}},
+        {"role": "search", "seed": 0, "outside": 5},
+    ],
+)
+def test_a_foreign_trial_is_named(attributes: dict[str, object]) -> None:
+    foreign = create_trial(state=OptunaState.RUNNING, user_attrs=attributes)
+    with pytest.raises(StoreError, match=r"of study 'mine' was not written by autokd"):
+        mapping.record("mine", foreign)
+
+
+def test_a_failure_without_a_kind_is_foreign() -> None:
+    trial = mapping.running(DEFAULT, seed=0, role=Role.SEARCH, distributions=DISTRIBUTIONS)
+    trial.state = OptunaState.FAIL
+    with pytest.raises(StoreError, match="not written by autokd"):
+        mapping.record("mine", trial)
+
+
+@given(st.lists(st.integers(1, 500), unique=True))
+def test_reports_come_back_in_order_of_epochs(epochs: list[int]) -> None:
+    said = [rung(epoch, epoch / 1000) for epoch in epochs]
+    trial = mapping.running(DEFAULT, seed=0, role=Role.SEARCH, distributions=DISTRIBUTIONS)
+    trial.intermediate_values = {each.epoch: each.accuracy for each in said}
+    trial.user_attrs = dict(map(mapping.details, said))
+
+    def epoch(report: RungReport) -> int:
+        return report.epoch
+
+    assert mapping.reports(trial) == tuple(sorted(said, key=epoch))

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autokd.store.packing import pack_bits, pack_labels, unpack_bits, unpack_labels
+
+
+@given(st.lists(st.booleans(), max_size=100))
+def test_bits_come_back(values: list[bool]) -> None:
+    packed = pack_bits(np.array(values, dtype=np.bool_))
+    assert len(packed) == -(-len(values) // 8)
+    assert unpack_bits(packed, len(values)).tolist() == values
+
+
+@pytest.mark.parametrize("examples", [0, 8, 17])
+def test_a_length_that_does_not_fit_is_refused(examples: int) -> None:
+    with pytest.raises(ValueError, match="cannot hold"):
+        unpack_bits(pack_bits(np.ones(9, dtype=np.bool_)), examples)
+
+
+@given(st.lists(st.integers(0, 2**31 - 1), max_size=50))
+def test_labels_come_back(values: list[int]) -> None:
+    labels = unpack_labels(pack_labels(np.array(values, dtype=np.int64)))
+    assert labels.dtype == np.int64
+    assert labels.tolist() == values
+
+
+def test_bytes_are_the_same_on_every_machine() -> None:
+    assert pack_bits(np.array([True, False, True])) == b"\xa0"
+    assert pack_labels(np.array([1, 258])) == b"\x01\x00\x00\x00\x02\x01\x00\x00"
+
+
+def test_what_comes_back_is_read_only() -> None:
+    assert not unpack_bits(b"\xff", 8).flags.writeable
+    assert not unpack_labels(b"\x00" * 4).flags.writeable

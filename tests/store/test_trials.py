@@ -1,0 +1,158 @@
+"""What others see of a study that autokd wrote: Optuna, its samplers, and its dashboard."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from wsgiref.util import setup_testing_defaults
+
+import optuna
+import optuna_dashboard
+import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution
+from optuna.storages import RDBStorage
+from optuna.study import StudyDirection
+from optuna.trial import TrialState as OptunaState
+
+from autokd.errors import StoreError
+from autokd.records import Failure, Role, TrialState
+from autokd.setting import DEFAULT, Setting, TransferSet
+from autokd.store import Store
+from tests.store.samples import DISTRIBUTIONS, ODD, PUBLIC, rung
+
+STUDY = "digits-1a2b3c4d/digits-5e6f7a8b/4->9"
+
+
+@pytest.fixture
+def searched(file_store: Store) -> Store:
+    """A store with one study that has a trial of each kind."""
+    file_store.create_study(STUDY, attributes={"federation": "digits-1a2b3c4d", "teacher": 4})
+
+    def begin(setting: Setting, role: Role = Role.SEARCH) -> int:
+        return file_store.begin_trial(STUDY, setting, seed=0, role=role, distributions=DISTRIBUTIONS).number
+
+    baseline, pruned, failed, _running = begin(DEFAULT, Role.BASELINE), begin(ODD), begin(PUBLIC), begin(ODD)
+    for epoch in (3, 6, 10):
+        file_store.report(STUDY, baseline, rung(epoch, 0.5 + epoch / 100))
+    file_store.end_trial(STUDY, baseline, TrialState.COMPLETE)
+    file_store.report(STUDY, pruned, rung(3, 0.25))
+    file_store.end_trial(STUDY, pruned, TrialState.PRUNED)
+    file_store.end_trial(STUDY, failed, TrialState.FAIL, failure=Failure.DIVERGED, reason="loss became nan")
+    return file_store
+
+
+def optuna_storage(store: Store) -> RDBStorage:
+    return RDBStorage(store.url)
+
+
+def test_optuna_sees_what_happened(searched: Store) -> None:
+    study = optuna.load_study(study_name=STUDY, storage=optuna_storage(searched))
+    assert study.direction is StudyDirection.MAXIMIZE
+    assert study.metric_names == ["validation accuracy"]
+    assert study.user_attrs == {"federation": "digits-1a2b3c4d", "teacher": 4}
+    baseline, pruned, failed, running = study.trials
+    assert (baseline.state, baseline.value) == (OptunaState.COMPLETE, 0.6)
+    assert baseline.params == {"temperature": 1.0, "alpha": 0.5, "transfer_set": "student"}
+    assert baseline.intermediate_values == {3: 0.53, 6: 0.56, 10: 0.6}
+    assert baseline.user_attrs["role"] == "baseline"
+    assert (pruned.state, pruned.value) == (OptunaState.PRUNED, 0.25)
+    assert (failed.state, failed.value) == (OptunaState.FAIL, None)
+    assert (failed.user_attrs["failure"], failed.user_attrs["reason"]) == ("diverged", "loss became nan")
+    assert running.state is OptunaState.RUNNING
+    assert baseline.duration is not None
+
+
+@pytest.mark.parametrize("space", ["whole", "without the default setting"])
+def test_samplers_learn_from_it(file_store: Store, space: str) -> None:
+    distributions = dict(DISTRIBUTIONS)
+    if space != "whole":
+        distributions["temperature"] = FloatDistribution(2, 4, log=True)
+        distributions["transfer_set"] = CategoricalDistribution(["teacher", "both"])
+    file_store.create_study(STUDY, attributes={})
+    drawn = [Setting(2 + step / 10, step / 20, TransferSet.BOTH) for step in range(15)]
+    for setting, role in [(DEFAULT, Role.BASELINE), *((each, Role.SEARCH) for each in drawn)]:
+        trial = file_store.begin_trial(STUDY, setting, seed=0, role=role, distributions=distributions)
+        file_store.report(STUDY, trial.number, rung(10, setting.temperature / 10))
+        file_store.end_trial(STUDY, trial.number, TrialState.COMPLETE)
+    study = optuna.load_study(
+        study_name=STUDY,
+        storage=optuna_storage(file_store),
+        sampler=optuna.samplers.TPESampler(seed=0, n_startup_trials=5),
+    )
+    for _ in range(3):
+        drawn_now = study.ask(distributions).params
+        assert all(
+            distributions[name]._contains(distributions[name].to_internal_repr(value))
+            for name, value in drawn_now.items()
+        )
+
+
+def get_json(app: Any, path: str) -> Any:
+    """What the dashboard's own page would fetch."""
+    environment: dict[str, Any] = {}
+    setup_testing_defaults(environment)
+    path, _, environment["QUERY_STRING"] = path.partition("?")
+    environment["PATH_INFO"] = path
+    status: list[str] = []
+    body = b"".join(app(environment, lambda line, headers, *rest: status.append(line)))
+    assert status == ["200 OK"], body
+    return json.loads(body)
+
+
+def test_optuna_dashboard_shows_it(searched: Store) -> None:
+    app = optuna_dashboard.wsgi(optuna_storage(searched))
+    (summary,) = get_json(app, "/api/studies")["study_summaries"]
+    assert summary["study_name"] == STUDY
+    detail = get_json(app, f"/api/studies/{summary['study_id']}?after=0")
+    assert [trial["state"] for trial in detail["trials"]] == ["Complete", "Pruned", "Fail", "Running"]
+    assert detail["objective_names"] == ["validation accuracy"]
+
+
+def test_studies_of_others_are_left_alone(searched: Store) -> None:
+    storage = optuna_storage(searched)
+    optuna.create_study(study_name="theirs", storage=storage, direction="minimize").add_trial(
+        optuna.trial.create_trial(value=1.0)
+    )
+    assert searched.studies() == (STUDY,)
+    with pytest.raises(StoreError, match="not written by autokd"):
+        searched.trials("theirs")
+    with pytest.raises(StoreError, match="was not made by autokd"):
+        searched.create_study("theirs", attributes={})
+
+
+def test_a_trial_added_in_the_dashboard_is_named(searched: Store) -> None:
+    optuna.load_study(study_name=STUDY, storage=optuna_storage(searched)).enqueue_trial({"temperature": 2.0})
+    with pytest.raises(StoreError, match="trial 4 of study"):
+        searched.trials(STUDY)
+
+
+def test_a_study_deleted_in_the_dashboard_is_gone_and_can_be_made_again(searched: Store) -> None:
+    assert searched.trials(STUDY)
+    optuna.delete_study(study_name=STUDY, storage=optuna_storage(searched))
+    assert searched.trials(STUDY) == ()
+    with pytest.raises(StoreError, match="no study"):
+        searched.report(STUDY, 3, rung(3))
+    searched.create_study(STUDY, attributes={})
+    assert searched.trials(STUDY) == ()
+
+
+def test_a_study_cut_off_before_its_attributes_is_completed(file_store: Store) -> None:
+    optuna_storage(file_store).create_new_study([StudyDirection.MAXIMIZE], STUDY)
+    file_store.create_study(STUDY, attributes={"teacher": 4})
+    assert file_store.studies() == (STUDY,)
+    assert file_store.attributes(STUDY) == {"teacher": 4}
+
+
+def test_a_trial_cut_off_before_its_end_may_end_otherwise(searched: Store) -> None:
+    """Killed between reason and state, a trial is still RUNNING; the next command ends it its own way."""
+    storage = optuna_storage(searched)
+    study = storage.get_study_id_from_name(STUDY)
+    running = storage.get_trial_id_from_study_id_trial_number(study, 3)
+    storage.set_trial_user_attr(running, "failure", Failure.ERROR.value)
+    searched.end_trial(STUDY, 3, TrialState.FAIL, failure=Failure.INTERRUPTED, reason="stopped")
+    assert searched.trials(STUDY)[3].failure is Failure.INTERRUPTED
+
+
+def test_optuna_says_nothing(file_store: Store, capfd: pytest.CaptureFixture[str]) -> None:
+    file_store.create_study(STUDY, attributes={})
+    assert capfd.readouterr() == ("", "")
