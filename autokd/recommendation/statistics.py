@@ -20,7 +20,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import stdtrit
 
 from autokd.records import Correctness
 
@@ -105,7 +105,7 @@ class Spread:
         if self.seeds > 1:
             doubt += (self.rows**2 + self.rest**2 / (self.examples - 1)) / (self.seeds - 1)
         freedom = max(1.0, self.error**4 / doubt)
-        return float(stats.t.ppf((1 + confidence) / 2, freedom)) * self.error
+        return float(stdtrit(freedom, (1 + confidence) / 2)) * self.error
 
 
 def paired_interval(

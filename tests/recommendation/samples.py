@@ -1,0 +1,137 @@
+"""Records as a store would return them, with as little said as possible."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from autokd.plan import CONFIRMATION_SEEDS, RACE_SEEDS, ConfirmationRecipe, StudyPlan
+from autokd.records import (
+    Correctness,
+    Failure,
+    FederationFacts,
+    ParticipantFacts,
+    Role,
+    RunRecord,
+    RunState,
+    Stage,
+    TrialRecord,
+    TrialState,
+)
+from autokd.setting import DEFAULT, Setting, Split, TransferSet
+
+PLAN = ConfirmationRecipe()
+BOTH = TransferSet.BOTH
+HOT = Setting(temperature=4.0, alpha=0.1, transfer_set=BOTH)
+WARM = Setting(temperature=2.0, alpha=0.3, transfer_set=BOTH)
+COOL = Setting(temperature=0.5, alpha=0.9, transfer_set=TransferSet.TEACHER)
+TUNING = Setting(temperature=3.0, alpha=0.0, transfer_set=BOTH)
+PUBLIC = Setting(temperature=2.0, alpha=None, transfer_set=TransferSet.PUBLIC)
+
+
+def make_trial(
+    number: int, setting: Setting, accuracy: float = 0.5, state: TrialState = TrialState.COMPLETE
+) -> TrialRecord:
+    return TrialRecord(
+        number=number,
+        setting=setting,
+        seed=0,
+        role=Role.BASELINE if number == 0 else Role.SEARCH,
+        state=state,
+        curve=((10, accuracy),) if state in (TrialState.COMPLETE, TrialState.PRUNED) else (),
+        failure=Failure.DIVERGED if state is TrialState.FAIL else None,
+        reason="loss became nan at step 3" if state is TrialState.FAIL else "",
+    )
+
+
+def make_trials(*settings: Setting) -> list[TrialRecord]:
+    """A baseline, then `settings` from best to worst."""
+    return [
+        make_trial(0, DEFAULT, 0.5),
+        *(make_trial(number, setting, 0.9 - number / 100) for number, setting in enumerate(settings, 1)),
+    ]
+
+
+def race_run(setting: Setting, index: int, right: int, of: int = 10) -> RunRecord:
+    return RunRecord(
+        stage=Stage.RACE,
+        setting=setting,
+        seed=RACE_SEEDS + index,
+        state=RunState.COMPLETE,
+        correct={Split.VALIDATION: np.arange(of) < right},
+        forgetting=0.0,
+        epochs=10,
+    )
+
+
+def confirmation_run(
+    setting: Setting, index: int, correct: Mapping[Split, ArrayLike], forgetting: float = 1.0
+) -> RunRecord:
+    return RunRecord(
+        stage=Stage.CONFIRMATION,
+        setting=setting,
+        seed=CONFIRMATION_SEEDS + index,
+        state=RunState.COMPLETE,
+        correct={split: np.asarray(right, dtype=bool) for split, right in correct.items()},
+        forgetting=forgetting,
+        epochs=10,
+    )
+
+
+def failed_run(
+    setting: Setting, index: int, failure: Failure, stage: Stage = Stage.CONFIRMATION
+) -> RunRecord:
+    first = RACE_SEEDS if stage is Stage.RACE else CONFIRMATION_SEEDS
+    return RunRecord(
+        stage=stage,
+        setting=setting,
+        seed=first + index,
+        state=RunState.FAIL,
+        failure=failure,
+        reason=f"it was {failure}",
+    )
+
+
+def confirmation_runs(setting: Setting, correct: Mapping[Split, Correctness]) -> list[RunRecord]:
+    """One run per row of the (seeds, examples) arrays."""
+    seeds = len(next(iter(correct.values())))
+    return [
+        confirmation_run(setting, index, {split: rows[index] for split, rows in correct.items()})
+        for index in range(seeds)
+    ]
+
+
+def make_federation(models: Sequence[Mapping[Split, Correctness]]) -> FederationFacts:
+    """Participants with the given correctness as they are, by split."""
+    return FederationFacts(
+        name="digits-1a2b3c4d",
+        classes=("0", "1"),
+        labels={split: np.zeros(len(right), dtype=np.int64) for split, right in models[0].items()},
+        participants=tuple(
+            ParticipantFacts(number=number, architecture="cnn", histogram=(5, 5), correct=model)
+            for number, model in enumerate(models)
+        ),
+    )
+
+
+def make_plan(**confirmation: object) -> StudyPlan:
+    """A whole study recipe; only its confirmation part matters here."""
+    training = {"learning_rate": 0.01, "epochs": 10}
+    return StudyPlan.model_validate(
+        {
+            "name": "digits",
+            "federation": {
+                "name": "digits",
+                "dataset": "digits",
+                "participants": 2,
+                "partition": {"scheme": "iid"},
+                "splits": {"validation": 10, "confirmation": 350, "test": 250, "public": 0},
+                "architectures": [{"name": "cnn"}],
+                "pretraining": training,
+            },
+            "distillation": training,
+            "confirmation": {"resamples": 300, **confirmation},
+        }
+    )

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from autokd.plan import CONFIRMATION_SEEDS
+from autokd.recommendation.evidence import Evidence, Lacking, gather
+from autokd.records import Correctness, Failure, RunRecord, TrialState
+from autokd.setting import DEFAULT, Setting, Split
+from tests.recommendation.samples import (
+    HOT,
+    PLAN,
+    confirmation_run,
+    failed_run,
+    make_trial,
+    make_trials,
+    race_run,
+)
+
+OWN: dict[Split, Correctness] = {split: np.array([True, False, False]) for split in Split}
+RIGHT = {Split.CONFIRMATION: [True, True, False], Split.TEST: [True, True, True]}
+SEEDS = range(CONFIRMATION_SEEDS, CONFIRMATION_SEEDS + PLAN.seeds)
+
+
+def complete(setting: Setting, *indices: int) -> list[RunRecord]:
+    return [confirmation_run(setting, index, RIGHT, forgetting=float(index)) for index in indices]
+
+
+def gathered(runs: list[RunRecord]) -> Evidence:
+    evidence = gather(PLAN, OWN, make_trials(HOT), runs)
+    assert isinstance(evidence, Evidence)
+    return evidence
+
+
+def test_arms_are_paired_by_seed_in_whatever_order_the_runs_ended() -> None:
+    other = {Split.CONFIRMATION: [False] * 3, Split.TEST: [False] * 3}
+    runs = [
+        *complete(HOT, 4, 2, 0, 3, 1),
+        *complete(DEFAULT, 0, 1, 2, 3),
+        confirmation_run(DEFAULT, 4, other),
+    ]
+    evidence = gathered(runs)
+    assert evidence.seeds == tuple(SEEDS)
+    assert evidence.winner is not None
+    assert evidence.winner.setting == HOT
+    assert evidence.winner.forgetting == 2.0
+    assert evidence.winner.correct[Split.TEST].shape == (5, 3)
+    assert evidence.default.correct[Split.CONFIRMATION].tolist() == [[True, True, False]] * 4 + [[False] * 3]
+
+
+def test_race_runs_and_other_settings_do_not_testify() -> None:
+    runs = [*complete(HOT, *range(5)), *complete(DEFAULT, *range(5))]
+    more = [race_run(HOT, 0, 10), *complete(Setting(7.0, 0.7, HOT.transfer_set), 0, 1)]
+    assert (
+        gathered(more + runs).default.correct[Split.TEST].tolist()
+        == gathered(runs).default.correct[Split.TEST].tolist()
+    )
+    assert gathered(more + runs).seeds == gathered(runs).seeds
+
+
+def test_a_run_that_diverged_leaves_the_own_model() -> None:
+    runs = [*complete(HOT, 0, 1, 2, 3), failed_run(HOT, 4, Failure.DIVERGED), *complete(DEFAULT, *range(5))]
+    evidence = gathered(runs)
+    assert evidence.seeds == tuple(SEEDS)
+    assert evidence.winner is not None
+    assert evidence.winner.diverged == 1
+    assert evidence.winner.correct[Split.CONFIRMATION][4].tolist() == OWN[Split.CONFIRMATION].tolist()
+    assert evidence.winner.forgetting == pytest.approx((0 + 1 + 2 + 3 + 0) / 5)
+
+
+def test_a_seed_that_the_machine_lost_is_left_out_of_both_arms() -> None:
+    lost = [failed_run(HOT, 1, Failure.INFRASTRUCTURE)] * 4
+    evidence = gathered([*complete(HOT, 0, 2, 3, 4), *lost, *complete(DEFAULT, *range(5))])
+    assert evidence.seeds == tuple(seed for seed in SEEDS if seed != CONFIRMATION_SEEDS + 1)
+    assert evidence.default.correct[Split.TEST].shape == (4, 3)
+
+
+def test_a_retry_that_succeeded_is_what_counts() -> None:
+    runs = [
+        failed_run(HOT, 0, Failure.INFRASTRUCTURE),
+        *complete(HOT, *range(5)),
+        *complete(DEFAULT, *range(5)),
+    ]
+    evidence = gathered(runs)
+    assert evidence.winner is not None
+    assert (evidence.seeds, evidence.winner.diverged) == (tuple(SEEDS), 0)
+
+
+def test_without_two_seeds_of_the_winner_the_default_stands_alone() -> None:
+    evidence = gathered([*complete(HOT, 0), *complete(DEFAULT, *range(5))])
+    assert evidence.winner is None
+    assert evidence.seeds == tuple(SEEDS)
+
+
+def test_seeds_beyond_the_plan_are_not_looked_at() -> None:
+    evidence = gathered([*complete(HOT, *range(9)), *complete(DEFAULT, *range(9))])
+    assert evidence.seeds == tuple(SEEDS)
+
+
+@pytest.mark.parametrize(
+    ("baseline", "runs", "reason"),
+    [
+        (TrialState.FAIL, [], "never ran to the full budget (loss became nan at step 3)"),
+        (TrialState.COMPLETE, [], "no confirmation run of the default setting came to an end"),
+        (
+            TrialState.COMPLETE,
+            [failed_run(DEFAULT, index, Failure.DIVERGED) for index in range(5)],
+            "no confirmation run of the default setting came to an end (it was diverged)",
+        ),
+        (TrialState.COMPLETE, complete(DEFAULT, 0), "fewer than two seeds"),
+    ],
+)
+def test_what_is_lacking_is_said(baseline: TrialState, runs: list[RunRecord], reason: str) -> None:
+    lacking = gather(PLAN, OWN, [make_trial(0, DEFAULT, state=baseline), make_trial(1, HOT)], runs)
+    assert isinstance(lacking, Lacking)
+    assert reason in lacking.reason

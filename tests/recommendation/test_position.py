@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from autokd.plan import ConfirmationRecipe
+from autokd.recommendation.position import Advice, PositionAdvice, advise
+from autokd.recommendation.verdict import Judgement, judge
+from autokd.records import Correctness
+from autokd.setting import Split
+from tests.recommendation.simulated import DIGITS, draw_arms
+from tests.recommendation.test_verdict import make_evidence
+
+QUICK = ConfirmationRecipe(resamples=200)
+
+
+def both(correct: Correctness) -> dict[Split, Correctness]:
+    return {Split.CONFIRMATION: correct, Split.TEST: correct}
+
+
+def meeting(
+    s: float, t: float, t_to_s: tuple[float, float], s_to_t: tuple[float, float] | None, *, seed: int = 0
+) -> tuple[PositionAdvice, PositionAdvice]:
+    """Both sides of one meeting: accuracies of the two models, and (winner, default) of each pair."""
+    rng = np.random.default_rng(seed)
+    arms = draw_arms(rng, (*t_to_s, *(s_to_t or t_to_s), s, t), DIGITS, examples=1000)
+    own, partner = arms[4][0], arms[5][0]
+    towards = judge(make_evidence(arms[0], arms[1], own), QUICK, seed=1)
+    back = judge(make_evidence(arms[2], arms[3], partner), QUICK, seed=2) if s_to_t else None
+    return sides(own, partner, towards, back)
+
+
+def sides(
+    own: Correctness, partner: Correctness, towards: Judgement | None, back: Judgement | None
+) -> tuple[PositionAdvice, PositionAdvice]:
+    return (
+        advise(both(own), both(partner), as_student=towards, as_teacher=back, plan=QUICK, seed=3),
+        advise(both(partner), both(own), as_student=back, as_teacher=towards, plan=QUICK, seed=4),
+    )
+
+
+def test_learn_from_a_worse_partner() -> None:
+    """As P9 with 0 in the poster: +3.9 as student, -13.5 as teacher."""
+    nine, zero = meeting(0.70, 0.50, (0.80, 0.68), (0.60, 0.52))
+    assert nine.advice is Advice.STUDENT
+    assert zero.advice is Advice.TEACHER
+
+
+def test_teach_a_better_partner_if_that_beats_adopting_it() -> None:
+    """As P1 with 2 in the poster: +42.7 as student, +67.2 as teacher."""
+    one, _ = meeting(0.20, 0.60, (0.55, 0.40), (0.80, 0.65))
+    assert one.advice is Advice.TEACHER
+    assert one.gain_by_adoption.mean == pytest.approx(40, abs=10)
+
+
+def test_no_training_where_adopting_is_as_good() -> None:
+    advice, _ = meeting(0.30, 0.75, (0.60, 0.40), (0.75, 0.74))
+    assert advice.advice is Advice.NONE
+    assert "adopting the partner's model as it is gains" in advice.why
+
+
+def test_a_gain_that_adopting_would_beat_is_not_advised() -> None:
+    """The student gains, surely, and still less than the partner's model has already."""
+    advice, _ = meeting(0.30, 0.75, (0.60, 0.40), None)
+    assert advice.gain_as_student is not None
+    assert advice.gain_as_student.low > 0
+    assert advice.advice is Advice.NONE
+
+
+def test_nothing_gains() -> None:
+    advice, other = meeting(0.70, 0.70, (0.60, 0.55), (0.60, 0.55), seed=1)
+    assert (advice.advice, other.advice) == (Advice.NONE, Advice.NONE)
+    assert "no position" in advice.why
+
+
+def test_the_better_of_two_good_positions() -> None:
+    advice, _ = meeting(0.50, 0.50, (0.70, 0.60), (0.85, 0.60))
+    assert advice.advice is Advice.TEACHER
+    assert "as student" in advice.why
+
+
+def test_the_reverse_pair_may_be_untuned() -> None:
+    advice, other = meeting(0.60, 0.60, (0.75, 0.65), None)
+    assert advice.gain_as_teacher is None
+    assert advice.advice is Advice.STUDENT
+    assert other.gain_as_student is None
+    assert other.to_json()["gain_as_student"] is None
+    assert other.advice is Advice.TEACHER
+
+
+def test_json_has_means_and_their_intervals() -> None:
+    plain = meeting(0.60, 0.60, (0.75, 0.65), (0.70, 0.61))[0].to_json()
+    intervals = plain["intervals"]
+    assert isinstance(intervals, dict)
+    for name in ("gain_as_student", "gain_as_teacher", "gain_by_adoption"):
+        assert plain[name] == intervals[name]["mean"]
+        assert intervals[name]["low"] <= plain[name] <= intervals[name]["high"]
+
+
+SEEDS_AND_EXAMPLES = st.tuples(st.integers(2, 4), st.integers(2, 12))
+
+
+@settings(max_examples=40)
+@given(st.data(), SEEDS_AND_EXAMPLES)
+def test_the_identity_of_the_posters_tables(data: st.DataObject, shape: tuple[int, int]) -> None:
+    """as_student_s(t) - as_teacher_t(s) = acc(t) - acc(s), whatever the runs and verdicts."""
+    examples = shape[1:]
+    own, partner = (data.draw(arrays.arrays(np.bool_, examples)) for _ in range(2))
+    winners = [data.draw(arrays.arrays(np.bool_, shape)) for _ in range(2)]
+    defaults = [data.draw(arrays.arrays(np.bool_, shape)) for _ in range(2)]
+    towards = judge(make_evidence(winners[0], defaults[0], own), QUICK, seed=1)
+    back = judge(make_evidence(winners[1], defaults[1], partner), QUICK, seed=2)
+    s, t = sides(own, partner, towards, back)
+    assert s.gain_as_student is not None
+    assert s.gain_as_teacher is not None
+    assert t.gain_as_student is not None
+    assert t.gain_as_teacher is not None
+    gap = 100 * (partner.mean() - own.mean())
+    assert s.gain_as_student.mean - t.gain_as_teacher.mean == pytest.approx(gap)
+    assert s.gain_as_teacher.mean - t.gain_as_student.mean == pytest.approx(gap)
+    assert s.gain_by_adoption.mean == pytest.approx(gap)

@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from autokd.plan import CONFIRMATION_SEEDS, RACE_SEEDS
+from autokd.recommendation.race import Owed, alike, candidates, pending, winner
+from autokd.records import Failure, RunRecord, Stage, TrialState
+from autokd.setting import DEFAULT, Setting, Split, TransferSet
+from tests.recommendation.samples import (
+    BOTH,
+    COOL,
+    HOT,
+    PLAN,
+    PUBLIC,
+    TUNING,
+    WARM,
+    confirmation_run,
+    failed_run,
+    make_trial,
+    make_trials,
+    race_run,
+)
+
+JUDGED = {Split.CONFIRMATION: [True, False], Split.TEST: [True]}
+
+
+def finished(run: Owed) -> RunRecord:
+    """What a worker would bring back; HOT is best in the race."""
+    if run.stage is Stage.CONFIRMATION:
+        return confirmation_run(run.setting, run.seed - CONFIRMATION_SEEDS, JUDGED)
+    return race_run(run.setting, run.seed - RACE_SEEDS, right=9 if run.setting == HOT else 5)
+
+
+def test_candidates_are_the_best_complete_settings() -> None:
+    trials = [
+        make_trial(0, DEFAULT, 0.99),
+        make_trial(1, COOL, 0.6),
+        make_trial(2, PUBLIC, 0.9, TrialState.PRUNED),
+        make_trial(3, HOT, 0.8),
+        make_trial(4, WARM, 0.7),
+        make_trial(5, TUNING, 0.1),
+        make_trial(6, HOT, 0.75),
+        make_trial(7, Setting(9.0, 0.5, BOTH), state=TrialState.FAIL),
+    ]
+    assert candidates(PLAN, trials) == (HOT, WARM, COOL)
+
+
+def test_the_lower_number_wins_a_tie_whatever_the_order() -> None:
+    trials = [make_trial(0, DEFAULT), make_trial(1, WARM, 0.7), make_trial(2, HOT, 0.7)]
+    for order in itertools.permutations(trials):
+        assert candidates(PLAN, order) == (WARM, HOT)
+
+
+def test_a_setting_that_is_practically_the_default_is_no_candidate() -> None:
+    near = Setting(temperature=1.001, alpha=0.499, transfer_set=TransferSet.STUDENT)
+    elsewhere = Setting(temperature=1.001, alpha=0.499, transfer_set=BOTH)
+    trials = [make_trial(0, DEFAULT), make_trial(1, near, 0.9), make_trial(2, elsewhere, 0.6)]
+    assert candidates(PLAN, trials) == (elsewhere,)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (Setting(2.0, 0.5, BOTH), Setting(2.015, 0.503, BOTH), True),
+        (Setting(2.0, 0.5, BOTH), Setting(2.05, 0.5, BOTH), False),
+        (Setting(2.0, 0.5, BOTH), Setting(2.0, 0.51, BOTH), False),
+        (Setting(2.0, 0.5, BOTH), Setting(2.0, 0.5, TransferSet.TEACHER), False),
+        (Setting(1.0, 0.0, BOTH), Setting(16.0, 0.0, BOTH), True),
+        (Setting(2.0, None, TransferSet.PUBLIC), Setting(2.01, None, TransferSet.PUBLIC), True),
+        (Setting(2.0, None, TransferSet.PUBLIC), Setting(4.0, None, TransferSet.PUBLIC), False),
+    ],
+)
+def test_alike_settings(one: Setting, other: Setting, same: bool) -> None:
+    assert alike(one, other) is same
+    assert alike(other, one) is same
+
+
+def test_the_race_chooses_by_its_own_runs_only() -> None:
+    trials = make_trials(COOL, WARM, HOT)
+    runs = [race_run(COOL, i, 5) for i in (0, 1)] + [race_run(WARM, i, 6 + i) for i in (0, 1)]
+    assert winner(PLAN, trials, runs) is None, "HOT has not run yet"
+    runs += [race_run(HOT, i, 6) for i in (0, 1)]
+    assert winner(PLAN, trials, runs) == WARM
+    # A confirmation run, however good, has no say.
+    runs.append(confirmation_run(COOL, 0, {Split.VALIDATION: [True], **JUDGED}))
+    assert winner(PLAN, trials, runs) == WARM
+
+
+def test_the_better_of_the_search_wins_a_tie_in_the_race() -> None:
+    runs = [race_run(setting, i, 7) for setting in (HOT, WARM, COOL) for i in (0, 1)]
+    assert winner(PLAN, make_trials(WARM, HOT, COOL), runs) == WARM
+
+
+@pytest.mark.parametrize("failure", [Failure.DIVERGED, Failure.ERROR])
+def test_a_candidate_that_fails_for_good_drops_out(failure: Failure) -> None:
+    trials = make_trials(HOT, WARM)
+    runs = [
+        race_run(HOT, 0, 10),
+        failed_run(HOT, 1, failure, Stage.RACE),
+        race_run(WARM, 0, 1),
+        race_run(WARM, 1, 1),
+    ]
+    assert winner(PLAN, trials, runs) == WARM
+    assert {run.setting for run in pending(PLAN, trials, runs)} == {WARM, DEFAULT}
+
+
+def test_if_all_candidates_drop_out_the_default_is_confirmed_alone() -> None:
+    trials = make_trials(HOT, WARM)
+    runs = [failed_run(setting, i, Failure.DIVERGED, Stage.RACE) for setting in (HOT, WARM) for i in (0, 1)]
+    assert winner(PLAN, trials, runs) is None
+    owed = pending(PLAN, trials, runs)
+    assert [run[:2] for run in owed] == [(Stage.CONFIRMATION, DEFAULT)] * PLAN.seeds
+
+
+def test_a_single_candidate_needs_no_race() -> None:
+    assert winner(PLAN, make_trials(HOT), []) == HOT
+    assert all(run.stage is Stage.CONFIRMATION for run in pending(PLAN, make_trials(HOT), []))
+
+
+def test_nothing_is_owed_without_a_complete_baseline() -> None:
+    trials = [make_trial(0, DEFAULT, state=TrialState.FAIL), make_trial(1, HOT), make_trial(2, WARM)]
+    assert pending(PLAN, trials, []) == ()
+
+
+def test_the_default_is_confirmed_while_the_race_is_on() -> None:
+    owed = pending(PLAN, make_trials(HOT, WARM, COOL), [])
+    assert [run.stage for run in owed] == [Stage.RACE] * 6 + [Stage.CONFIRMATION] * 5
+    assert {run.setting for run in owed[6:]} == {DEFAULT}
+
+
+def test_winner_and_default_are_confirmed_seed_by_seed() -> None:
+    owed = pending(PLAN, make_trials(HOT), [])
+    seeds = range(CONFIRMATION_SEEDS, CONFIRMATION_SEEDS + PLAN.seeds)
+    assert [(run.seed, run.setting) for run in owed] == list(itertools.product(seeds, [HOT, DEFAULT]))
+
+
+@settings(max_examples=40)
+@given(st.data())
+def test_at_most_sixteen_runs_a_pair_in_whatever_order_they_end(data: st.DataObject) -> None:
+    trials = make_trials(WARM, HOT, COOL, TUNING)
+    runs: list[RunRecord] = []
+    live: list[Owed] = []
+    while owed := (*live, *pending(PLAN, trials, runs, live)):
+        run = data.draw(st.sampled_from(owed))
+        if run in live:
+            live.remove(run)
+            runs.append(finished(run))
+        else:
+            live.append(run)
+    assert len(runs) == len({(run.stage, run.setting, run.seed) for run in runs}) == 16
+    assert winner(PLAN, trials, runs) == HOT
+
+
+@pytest.mark.parametrize(
+    ("failure", "times", "again"),
+    [
+        (Failure.INFRASTRUCTURE, 2, True),
+        (Failure.INFRASTRUCTURE, 3, False),
+        (Failure.OUT_OF_MEMORY, 3, False),
+        (Failure.INTERRUPTED, 9, True),
+        (Failure.DIVERGED, 1, False),
+        (Failure.ERROR, 1, False),
+    ],
+)
+def test_retries_end(failure: Failure, times: int, again: bool) -> None:
+    runs = [failed_run(DEFAULT, 0, failure)] * times
+    owed = pending(PLAN, make_trials(HOT), runs, retries=2)
+    assert (Owed(Stage.CONFIRMATION, DEFAULT, CONFIRMATION_SEEDS) in owed) is again
+
+
+def test_more_seeds_later_keep_what_was_done() -> None:
+    trials = make_trials(HOT)
+    runs = [finished(run) for run in pending(PLAN, trials, [])]
+    assert pending(PLAN, trials, runs) == ()
+    more = PLAN.model_copy(update={"seeds": 7})
+    assert {run.seed for run in pending(more, trials, runs)} == {
+        CONFIRMATION_SEEDS + 5,
+        CONFIRMATION_SEEDS + 6,
+    }

@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from scipy import stats
+
+from autokd.recommendation.statistics import (
+    Interval,
+    _crossed_means,
+    paired_interval,
+    paired_spread,
+)
+from autokd.records import Correctness
+from tests.recommendation.simulated import NOISES, SEEDS_RULE, Noise, draw_arms
+
+
+def interval(
+    first: Correctness, second: Correctness, *, confidence: float = 0.95, resamples: int = 300, seed: int = 0
+) -> Interval:
+    return paired_interval(first, second, confidence=confidence, resamples=resamples, seed=seed)
+
+
+def correctness(shape: tuple[int, ...]) -> st.SearchStrategy[Correctness]:
+    return arrays.arrays(np.bool_, shape)
+
+
+PAIRS_OF_ARMS = st.tuples(st.integers(2, 6), st.integers(2, 30)).flatmap(
+    lambda shape: st.tuples(correctness(shape), st.one_of(correctness(shape), correctness(shape[1:])))
+)
+
+
+@given(PAIRS_OF_ARMS)
+def test_laws(arms: tuple[Correctness, Correctness]) -> None:
+    first, second = arms
+    found, mirrored = interval(first, second), interval(second, first)
+    assert found == interval(first, second)
+    assert found.mean == pytest.approx(100 * (first.mean() - second.mean()))
+    assert mirrored.mean == pytest.approx(-found.mean)
+    wide = interval(first, second, confidence=0.99)
+    assert wide.low <= found.low + 1e-9
+    assert wide.high >= found.high - 1e-9
+    same = interval(first, first)
+    assert (same.mean, same.low, same.high) == (0, 0, 0)
+
+
+@given(PAIRS_OF_ARMS, st.randoms(use_true_random=False))
+def test_the_order_of_seeds_and_of_examples_tells_nothing(arms, random) -> None:
+    first, second = arms
+    seeds, examples = list(range(first.shape[0])), list(range(first.shape[1]))
+    random.shuffle(seeds)
+    random.shuffle(examples)
+    moved = second[seeds][:, examples] if second.ndim == 2 else second[examples]
+    here, there = paired_spread(first, second), paired_spread(first[seeds][:, examples], moved)
+    for part in ("rows", "columns", "rest"):
+        assert getattr(here, part) == pytest.approx(getattr(there, part), abs=1e-9)
+
+
+def test_two_fixed_models_are_compared_by_a_paired_t_test() -> None:
+    rng = np.random.default_rng(1)
+    first, second = rng.random(400) < 0.7, rng.random(400) < 0.6
+    reference = stats.ttest_rel(first.astype(float), second.astype(float)).confidence_interval(0.95)
+    found = interval(first, second, resamples=20_000)
+    # The resamples may only widen it, and with 400 examples hardly do.
+    assert found.low <= 100 * reference.low + 1e-9
+    assert found.high >= 100 * reference.high - 1e-9
+    assert found.high - found.low == pytest.approx(100 * (reference.high - reference.low), rel=0.05)
+
+
+def test_seeds_that_differ_on_no_example_by_themselves_leave_a_t_test_of_seeds() -> None:
+    """If whole seeds succeed or fail, only the seeds count, and Student's t of their means is right."""
+    first = np.repeat(np.array([[1], [1], [0], [1], [1]], dtype=bool), 50, axis=1)
+    means = first.mean(axis=1)
+    reference = stats.t.interval(0.95, 4, means.mean(), means.std(ddof=1) / math.sqrt(5))
+    found = interval(first, np.zeros(50, dtype=bool))
+    assert (found.low, found.high) == pytest.approx([100 * bound for bound in reference], rel=1e-3)
+
+
+def test_crossed_means_are_distributed_as_all_resamples_of_a_small_table() -> None:
+    """2 seeds and 3 examples have 2² · 3³ = 108 equally likely resamples: enumerate them."""
+    table = np.array([[1, 0, -1], [1, 1, 0]], dtype=np.int8)
+    everything = [
+        table[np.ix_(seeds, examples)].mean()
+        for seeds in itertools.product(range(2), repeat=2)
+        for examples in itertools.product(range(3), repeat=3)
+    ]
+    values, counts = np.unique(np.round(everything, 9), return_counts=True)
+    draws = np.round(_crossed_means(table, resamples=20_000, rng=np.random.default_rng(0)), 9)
+    assert set(draws) == set(values)
+    observed = [int((draws == value).sum()) for value in values]
+    # A right sampler fails this with odds of 1 in 1000; the seed is fixed.
+    assert stats.chisquare(observed, counts / counts.sum() * len(draws)).pvalue > 1e-3
+
+
+def test_one_example_that_always_flips_shows_nothing() -> None:
+    own = np.zeros(350, dtype=bool)
+    for flips in (1, 2, 3):
+        student = np.zeros((5, 350), dtype=bool)
+        student[:, :flips] = True
+        found = interval(student, own, resamples=4000)
+        assert found.low < 0 < found.mean
+
+
+def test_coverage() -> None:
+    """95% intervals of five seeds and 350 examples cover what they should, whatever part of the noise rules.
+
+    Standard error of a coverage of 95%: 1.5% from the 200 simulations of a case, 0.55% from all 1600; the
+    seed is fixed. Measured with 3000 each: 94.6 to 95.6%, and 97.9% for arms that differ by flutter only.
+    """
+    rng = np.random.default_rng(3)
+    covered = {}
+    for (name, noise), fixed in itertools.product(NOISES.items(), (None, 0.62)):
+        accuracies = (0.68, 0.62) if fixed is None else (0.68,)
+        found = [interval(*draw_arms(rng, accuracies, noise, fixed=fixed), resamples=200) for _ in range(200)]
+        covered[name, fixed] = np.mean([one.low <= 6 <= one.high for one in found])
+    assert all(share >= 0.915 for share in covered.values()), covered
+    assert 0.935 <= np.mean(list(covered.values())) <= 0.97
+
+
+def test_simpler_intervals_cover_too_little() -> None:
+    """Why `paired_interval` is not simpler: plain percentiles, and examples nested in seeds, fall short."""
+    rng = np.random.default_rng(5)
+    plain = nested = 0
+    for _ in range(400):
+        first, second = draw_arms(rng, (0.62, 0.62), SEEDS_RULE)
+        difference = first.astype(np.int8) - second.astype(np.int8)
+        low, high = np.quantile(_crossed_means(difference, resamples=400, rng=rng), [0.025, 0.975])
+        plain += low <= 0 <= high
+        error = difference.std(ddof=1) / math.sqrt(difference.size)
+        nested += abs(difference.mean()) <= 1.96 * error
+    assert plain / 400 < 0.90
+    assert nested / 400 < 0.60
+
+
+def test_more_seeds_narrow_what_is_due_to_seeds_down_to_what_is_due_to_examples() -> None:
+    rng = np.random.default_rng(6)
+    few = paired_spread(*draw_arms(rng, (0.7, 0.6), SEEDS_RULE))
+    widths = [few.with_seeds(seeds).half_width(0.95) for seeds in (5, 8, 20, 50, math.inf)]
+    assert widths == sorted(widths, reverse=True)
+    assert widths[-1] > 0
+    assert few.with_seeds(5).half_width(0.95) == pytest.approx(few.half_width(0.95), rel=0.05)
+
+
+def test_a_forecast_of_more_seeds_comes_true() -> None:
+    """Averaged over simulations, the error forecast for 20 seeds from 5 is the one found with 20."""
+    rng = np.random.default_rng(7)
+    noise = Noise(shift=0.1)
+    forecast, found = [], []
+    for _ in range(150):
+        first, second = draw_arms(rng, (0.66, 0.62), noise, seeds=20)
+        forecast.append(paired_spread(first[:5], second[:5]).with_seeds(20).error ** 2)
+        found.append(paired_spread(first, second).error ** 2)
+    assert np.mean(forecast) == pytest.approx(np.mean(found), rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [((1, 9), (9,)), ((5, 9), (5, 8)), ((5, 9), (4, 9)), ((9,), (8,)), ((2, 2, 2), (2,)), ((5, 1), (1,))],
+)
+def test_arms_that_do_not_fit_are_refused(first: tuple[int, ...], second: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"arm"):
+        interval(np.zeros(first, dtype=bool), np.zeros(second, dtype=bool))
+
+
+def test_an_interval_holds_its_mean() -> None:
+    with pytest.raises(ValueError, match="does not hold"):
+        Interval(mean=1.0, low=2.0, high=3.0)
+    assert str(Interval(mean=4.46, low=-0.54, high=9.0)) == "+4.5 pp [-0.5, +9.0]"

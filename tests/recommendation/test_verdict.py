@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autokd.plan import ConfirmationRecipe
+from autokd.recommendation.evidence import Arm, Evidence
+from autokd.recommendation.statistics import Interval
+from autokd.recommendation.verdict import Figures, Verdict, compare, decide, described, judge
+from autokd.records import Correctness
+from autokd.setting import DEFAULT, Split
+from tests.recommendation.samples import HOT, TUNING, WARM
+from tests.recommendation.simulated import DIGITS, draw_arms
+
+QUICK = ConfirmationRecipe(resamples=200)
+INTERVALS = (
+    st.tuples(*[st.floats(-20, 20)] * 3).map(sorted).map(lambda three: Interval(three[1], three[0], three[2]))
+)
+
+
+def around(mean: float, reach: float = 1.0) -> Interval:
+    return Interval(mean, mean - reach, mean + reach)
+
+
+def figures(winner: float, default: float, *, reach: float = 1.0) -> Figures:
+    return Figures(
+        winner_gain=around(winner, reach),
+        default_gain=around(default, reach),
+        improvement=around(winner - default, reach),
+    )
+
+
+def make_evidence(winner: Correctness | None, default: Correctness, own: Correctness) -> Evidence:
+    """The same correctness on both splits."""
+
+    def both(correct: Correctness) -> dict[Split, Correctness]:
+        return {Split.CONFIRMATION: correct, Split.TEST: correct}
+
+    return Evidence(
+        seeds=tuple(range(len(default))),
+        own=both(own),
+        default=Arm(setting=DEFAULT, correct=both(default), forgetting=0.0),
+        winner=None if winner is None else Arm(setting=HOT, correct=both(winner), forgetting=0.0),
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict"),
+    [
+        (figures(5, 2), Verdict.TUNED),
+        (figures(5, -3), Verdict.TUNED),
+        (figures(5, 4.5), Verdict.DEFAULT),
+        (figures(1.5, 4), Verdict.DEFAULT),
+        (figures(-3, -6), Verdict.SKIP),
+        (figures(-0.6, -0.6), Verdict.SKIP),
+        (figures(0.3, -6), Verdict.UNDECIDED),
+        (figures(0.8, 0.8), Verdict.UNDECIDED),
+        (figures(-6, 0.3), Verdict.UNDECIDED),
+        # Surely there, and surely too little to be worth it.
+        (figures(0.3, 0.1, reach=0.05), Verdict.SKIP),
+        (Figures(default_gain=around(2)), Verdict.DEFAULT),
+        (Figures(default_gain=around(-2)), Verdict.SKIP),
+        (Figures(default_gain=around(0.2)), Verdict.UNDECIDED),
+    ],
+)
+def test_the_rule(found: Figures, verdict: Verdict) -> None:
+    assert decide(found, min_improvement=0.5) is verdict
+
+
+@given(INTERVALS, INTERVALS, INTERVALS)
+def test_each_verdict_says_what_it_says(winner: Interval, default: Interval, improvement: Interval) -> None:
+    found = Figures(winner_gain=winner, default_gain=default, improvement=improvement)
+    match decide(found, min_improvement=0.5):
+        case Verdict.TUNED:
+            assert improvement.low > 0
+            assert winner.low > 0
+        case Verdict.DEFAULT:
+            assert default.low > 0
+            assert not (improvement.low > 0 and winner.low > 0)
+        case Verdict.SKIP:
+            assert max(winner.high, default.high) < 0.5
+        case verdict:
+            assert verdict is Verdict.UNDECIDED
+            assert default.low <= 0
+            assert max(winner.high, default.high) >= 0.5
+
+
+def test_only_confirmation_decides() -> None:
+    rng = np.random.default_rng(0)
+    winner, default, own = draw_arms(rng, (0.9, 0.7), DIGITS, fixed=0.5)
+    good, bad = make_evidence(winner, default, own), make_evidence(1 - winner > 0, 1 - default > 0, own)
+    mixed = Evidence(
+        seeds=good.seeds,
+        own=good.own,
+        default=Arm(
+            setting=DEFAULT,
+            correct={
+                Split.CONFIRMATION: good.default.correct[Split.CONFIRMATION],
+                Split.TEST: bad.default.correct[Split.TEST],
+            },
+            forgetting=0.0,
+        ),
+        winner=good.winner,
+    )
+    assert judge(good, QUICK, seed=1).verdict is Verdict.TUNED
+    assert judge(mixed, QUICK, seed=1).verdict is Verdict.TUNED
+    assert judge(mixed, QUICK, seed=1).confirmation == judge(good, QUICK, seed=1).confirmation
+    assert judge(mixed, QUICK, seed=1).test != judge(good, QUICK, seed=1).test
+
+
+def test_the_arm_shown_goes_with_the_verdict() -> None:
+    rng = np.random.default_rng(1)
+    winner, default, own = draw_arms(rng, (0.8, 0.65), DIGITS, fixed=0.5)
+    tuned = judge(make_evidence(winner, default, own), QUICK, seed=1)
+    beaten = judge(make_evidence(default, winner, own), QUICK, seed=1)
+    alone = judge(make_evidence(None, default, own), QUICK, seed=1)
+    assert (tuned.verdict, tuned.shown.setting) == (Verdict.TUNED, HOT)
+    assert tuned.gain(Split.TEST) == tuned.test.winner_gain
+    assert (beaten.verdict, beaten.shown.setting) == (Verdict.DEFAULT, DEFAULT)
+    assert beaten.gain(Split.CONFIRMATION) == beaten.confirmation.default_gain
+    assert (alone.verdict, alone.shown.setting) == (Verdict.DEFAULT, DEFAULT)
+
+
+def verdicts(accuracies: tuple[float, float], own: float, *, pairs: int, seed: int) -> list[Verdict]:
+    rng = np.random.default_rng(seed)
+    return [
+        decide(
+            compare(
+                make_evidence(*draw_arms(rng, accuracies, DIGITS, fixed=own)),
+                Split.CONFIRMATION,
+                QUICK,
+                seed=pair,
+            ),
+            min_improvement=0.5,
+        )
+        for pair in range(pairs)
+    ]
+
+
+def test_a_winner_that_is_the_default_in_truth_is_hardly_ever_called_tuned() -> None:
+    """500 pairs, winner and default both 5 pp above as-is: one in forty may come out `tuned` by chance.
+
+    That is 12.5 expected; a rule of that error rate exceeds 35 with odds below 1 in 10⁷.
+    """
+    found = verdicts((0.65, 0.65), 0.60, pairs=500, seed=1)
+    assert found.count(Verdict.TUNED) <= 35
+    # Nor is it silent: a gain of 5 pp over as-is is mostly seen.
+    assert found.count(Verdict.DEFAULT) > 200
+
+
+def test_a_truly_better_winner_is_mostly_called_tuned() -> None:
+    assert verdicts((0.72, 0.64), 0.60, pairs=100, seed=2).count(Verdict.TUNED) >= 90
+
+
+def test_pairs_that_lose_are_skipped() -> None:
+    assert verdicts((0.52, 0.48), 0.60, pairs=50, seed=3).count(Verdict.SKIP) >= 45
+
+
+def test_runs_that_copy_the_default_are_not_tuned() -> None:
+    rng = np.random.default_rng(4)
+    default, own = draw_arms(rng, (0.8,), DIGITS, fixed=0.6)
+    for flips in range(4):
+        winner = default.copy()
+        winner[:, np.flatnonzero(~default.any(axis=0))[:flips]] = True
+        assert judge(make_evidence(winner, default, own), QUICK, seed=1).verdict is Verdict.DEFAULT
+
+
+def test_a_setting_without_a_teacher_is_called_fine_tuning() -> None:
+    assert "fine-tuning on both" in described(TUNING)
+    assert described(WARM) == "T=2 α=0.3 on both"
