@@ -96,7 +96,7 @@ def table(name: str, rows: list[Row]) -> str:
     lines += [
         "",
         f"Own accuracy {min(own):.1f} to {max(own):.1f}%, mean {np.mean(own):.1f}%. Going on alone: "
-        f"{changes.mean():+.2f} pp on average (by seed: {', '.join(f'{one:+.2f}' for one in by_seed)}).",
+        f"{changes.mean():+.2f} pp on average (by seed: {', '.join(f'{one + 0.0:+.2f}' for one in by_seed.round(2))}).",
     ]
     return "\n".join(lines)
 

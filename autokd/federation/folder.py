@@ -102,7 +102,7 @@ def save(federation: Federation, folder: Path) -> None:
                 if not (folder / _MANIFEST).is_file():
                     raise
     except OSError as error:
-        raise FederationError(f"{folder}: cannot be written: {error.strerror or error}") from error
+        raise _unwritable(folder, error) from error
 
 
 def load(folder: Path) -> Federation:
@@ -155,6 +155,21 @@ def find(home: Path, recipe: FederationRecipe) -> Federation | None:
 def place(home: Path) -> Path:
     """Where under `home` the federations lie."""
     return home / "federations"
+
+
+def check_writable(home: Path) -> None:
+    """Make sure, before hours of pre-training, that its result can be kept.
+
+    Raises:
+        FederationError: If nothing can be written under `home`.
+    """
+    where = place(home)
+    try:
+        where.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=where):
+            pass
+    except OSError as error:
+        raise _unwritable(where, error) from error
 
 
 def _contents(federation: Federation) -> dict[str, Arrays]:
@@ -219,3 +234,7 @@ def _check(folder: Path, federation: Federation, manifest: _Manifest) -> None:
 
 def _damaged(file: Path, problem: str) -> FederationError:
     return FederationError(f"{file}: {problem}; {_WAY_OUT}")
+
+
+def _unwritable(folder: Path, error: OSError) -> FederationError:
+    return FederationError(f"{folder}: cannot be written: {error.strerror or error}; choose another --home")

@@ -66,6 +66,7 @@ def prepare(
     data = datasets.load(recipe.dataset)
     layout = lay_out(recipe, data)
     _check_architectures(recipe, data)
+    folder.check_writable(home)
     pretrained = _pretrain_all(recipe, data, layout, compute=compute, workers=workers, progress=progress)
     federation = assemble(recipe, data, layout, pretrained)
     where = folder.place(home) / federation.name

@@ -58,7 +58,7 @@ def test_divergence_in_a_worker_is_our_one_line_error_and_leaves_nothing(home: P
         prepare(recipe, home=home, compute=CPU)
     assert type(caught.value) is Diverged
     assert "\n" not in str(caught.value)
-    assert not place(home).exists()
+    assert list(place(home).iterdir()) == []
 
 
 @pytest.mark.usefixtures("no_ray")
@@ -92,6 +92,15 @@ def test_what_cannot_be_prepared_is_said_before_any_worker_starts(
     with pytest.raises(error, match=message):
         prepare(make_recipe(**change), home=home, compute=compute)
     assert list(home.iterdir()) == []
+
+
+@pytest.mark.usefixtures("no_ray")
+def test_a_home_that_cannot_be_written_is_said_before_any_worker_starts(
+    home: Path, recipe: FederationRecipe
+) -> None:
+    place(home).write_text("a file where the folder should be")
+    with pytest.raises(FederationError, match=r"federations: cannot be written: .*; choose another --home"):
+        prepare(recipe, home=home, compute=CPU)
 
 
 @pytest.mark.usefixtures("no_ray")
