@@ -49,19 +49,31 @@ def connect(url: URL, *, create: bool) -> RDBStorage:
     else:
         _require_tables(url, options)
     with translated(url), alone(url, options):
-        storage = _optuna_storage(url, options)
-        upgrade(storage.engine)
+        # NOTE: Optuna fills "{SCHEMA_VERSION}" into URLs by `str.format`; a brace in ours is just a brace.
+        text = url.render_as_string(hide_password=False).replace("{", "{{").replace("}", "}}")
+        # Optuna's own check would leave its connections open when it fails.
+        storage = RDBStorage(text, engine_kwargs=options, skip_compatibility_check=True)
+        try:
+            _require_optunas_version(storage, url)
+            upgrade(storage.engine)
+        except Exception:
+            storage.engine.dispose()
+            raise
     return storage
 
 
-def _optuna_storage(url: URL, options: dict[str, Any]) -> RDBStorage:
-    # NOTE: Optuna fills "{SCHEMA_VERSION}" into URLs by `str.format`; a brace in ours is just a brace.
-    text = url.render_as_string(hide_password=False).replace("{", "{{").replace("}", "}}")
-    try:
-        return RDBStorage(text, engine_kwargs=options)
-    except RuntimeError as error:
-        # Optuna's tables are of a version that the installed Optuna cannot use; its text names the way out.
-        raise StoreError(f"the database {redacted(url)} cannot be used: {error}") from None
+def _require_optunas_version(storage: RDBStorage, url: URL) -> None:
+    found, needed = storage.get_current_version(), storage.get_head_version()
+    if found == needed:
+        return
+    way_out = (
+        "run: optuna storage upgrade --storage <its address>"
+        if found in storage.get_all_versions()
+        else "a newer Optuna wrote it: pip install --upgrade optuna"
+    )
+    raise StoreError(
+        f"the database {redacted(url)} has Optuna's tables in version {found}, not {needed}; {way_out}"
+    )
 
 
 def _make_folder(url: URL) -> None:

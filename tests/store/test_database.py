@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import gc
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import optuna
 import pytest
-from sqlalchemy import Engine, create_engine, inspect, text
+from sqlalchemy import create_engine, inspect, text
 
 from autokd.errors import NotTuned, StoreError
 from autokd.store import Store, normalise, sqlite_url
@@ -16,15 +17,6 @@ from autokd.store.migrations import VERSION_TABLE
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     return tmp_path / "home" / "studies.db"
-
-
-@pytest.fixture
-def engine(file: Path) -> Iterator[Engine]:
-    """The same file, as somebody else would open it."""
-    Store.open(f"sqlite:///{file}").close()
-    found = create_engine(f"sqlite:///{file}")
-    yield found
-    found.dispose()
 
 
 def test_opening_makes_the_folder_and_a_tuned_file(file: Path) -> None:
@@ -73,26 +65,31 @@ def test_without_create_what_is_there_is_opened(file: Path) -> None:
         assert store.studies() == ("study",)
 
 
-def test_a_database_of_optuna_alone_has_nothing_of_ours(engine: Engine, file: Path) -> None:
-    with engine.begin() as connection:
-        connection.execute(text(f"DROP TABLE {VERSION_TABLE}"))
+def test_a_database_of_optuna_alone_has_nothing_of_ours(file: Path) -> None:
+    file.parent.mkdir()
+    optuna.create_study(storage=sqlite_url(file))
     with pytest.raises(NotTuned):
-        Store.open(f"sqlite:///{file}", create=False)
+        Store.open(sqlite_url(file), create=False)
+    with Store.open(sqlite_url(file)) as store:
+        assert store.studies() == ()
 
 
-def test_a_newer_autokds_tables_are_not_touched(engine: Engine, file: Path) -> None:
-    with engine.begin() as connection:
-        connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
-    for create in (True, False):
-        with pytest.raises(StoreError, match=r"'9999'.*a newer autokd"):
-            Store.open(f"sqlite:///{file}", create=create)
-
-
-def test_a_newer_optunas_tables_are_not_touched(engine: Engine, file: Path) -> None:
-    with engine.begin() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = 'v99'"))
-    with pytest.raises(StoreError, match="optuna"):
-        Store.open(f"sqlite:///{file}")
+def test_tables_of_another_version_are_not_touched(empty: str) -> None:
+    Store.open(empty).close()
+    engine = create_engine(normalise(empty))
+    for table, version, problem in (
+        (VERSION_TABLE, "9999", "a newer autokd wrote it"),
+        ("alembic_version", "v3.0.0.a", "optuna storage upgrade"),
+        ("alembic_version", "v99", "a newer Optuna wrote it"),
+    ):
+        with engine.begin() as connection:
+            connection.execute(text(f"UPDATE {table} SET version_num = '{version}'"))
+        with pytest.raises(StoreError, match=rf"version '?{version}.*{problem}"):
+            Store.open(empty, create=table == VERSION_TABLE)
+        with engine.connect() as connection:
+            assert connection.execute(text(f"SELECT version_num FROM {table}")).scalar() == version
+    engine.dispose()
+    gc.collect()  # A connection left open would warn now.
 
 
 def test_all_who_meet_on_an_empty_database_get_in(empty: str) -> None:
