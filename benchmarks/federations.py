@@ -92,11 +92,12 @@ def table(name: str, rows: list[Row]) -> str:
         for row in sorted(rows, key=lambda row: row.own)
     ]
     own, changes = [row.own for row in rows], np.array([row.changes for row in rows])
-    by_seed = changes.mean(axis=0)
+    # Adding 0 makes 0 of a rounded -0.
+    by_seed = ", ".join(f"{one + 0.0:+.2f}" for one in changes.mean(axis=0).round(2))
     lines += [
         "",
         f"Own accuracy {min(own):.1f} to {max(own):.1f}%, mean {np.mean(own):.1f}%. Going on alone: "
-        f"{changes.mean():+.2f} pp on average (by seed: {', '.join(f'{one + 0.0:+.2f}' for one in by_seed.round(2))}).",
+        f"{changes.mean():+.2f} pp on average (by seed: {by_seed}).",
     ]
     return "\n".join(lines)
 
