@@ -47,7 +47,9 @@ def empty_database(kind: str, folder: Path) -> Iterator[str]:
         yield make_url(base).set(database=name).render_as_string(hide_password=False)
     finally:
         with engine.connect() as connection:
-            connection.execute(text(f"DROP DATABASE {name}"))
+            # PostgreSQL would wait for the connections of a test that failed.
+            force = " WITH (FORCE)" if kind == "postgresql" else ""
+            connection.execute(text(f"DROP DATABASE {name}{force}"))
         engine.dispose()
 
 
