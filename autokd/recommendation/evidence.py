@@ -80,10 +80,11 @@ def gather(
     baselines = [trial for trial in trials if trial.role is Role.BASELINE]
     if not any(trial.state is TrialState.COMPLETE for trial in baselines):
         return Lacking(f"the default setting never ran to the full budget{_last_words(baselines)}")
+    best = winner(plan, trials, runs, retries=retries)
+    runs = [run for run in runs if run.stage is Stage.CONFIRMATION and run.setting in (DEFAULT, best)]
     defaults = _by_seed(plan, DEFAULT, runs)
     if not any(run.state is RunState.COMPLETE for run in defaults.values()):
         return Lacking(f"no confirmation run of the default setting came to an end{_last_words(runs)}")
-    best = winner(plan, trials, runs, retries=retries)
     winners = {} if best is None else _by_seed(plan, best, runs)
     paired = tuple(seed for seed in defaults if seed in winners)
     # NOTE: two seeds are the fewest that tell how seeds vary.
@@ -103,9 +104,8 @@ def _by_seed(plan: ConfirmationRecipe, setting: Setting, runs: Sequence[RunRecor
     """Of each seed the COMPLETE run, or else one that diverged; in the order of seeds."""
     telling: dict[int, RunRecord] = {}
     for run in runs:
-        if run.stage is not Stage.CONFIRMATION or run.setting != setting:
-            continue
-        if run.state is RunState.COMPLETE or (run.failure is Failure.DIVERGED and run.seed not in telling):
+        diverged = run.failure is Failure.DIVERGED and run.seed not in telling
+        if run.setting == setting and (run.state is RunState.COMPLETE or diverged):
             telling[run.seed] = run
     return {
         seed: telling[seed]

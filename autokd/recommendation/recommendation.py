@@ -195,7 +195,7 @@ def _reason(judgement: Judgement, plan: ConfirmationRecipe) -> str:
     figures, winner = judgement.confirmation, judgement.evidence.winner
     default = f"the default gains {figures.default_gain}"
     if winner is None:
-        told = f"{default}; no other setting reached confirmation"
+        told = f"{default}; no other setting came through confirmation"
     else:
         told = (
             f"{described(winner.setting)} gains {figures.winner_gain}, {default}, "

@@ -201,7 +201,7 @@ def test_a_space_that_holds_only_the_default_does_not_end_in_tuned() -> None:
     plain = found.to_json()
     assert plain["candidate"] is None
     assert plain["improvement"] == {"mean": 0.0, "low": 0.0, "high": 0.0}
-    assert "no other setting reached confirmation" in found.reason
+    assert "no other setting came through confirmation" in found.reason
 
 
 def test_without_a_baseline_the_verdict_is_failed() -> None:
