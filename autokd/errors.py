@@ -87,9 +87,7 @@ class Diverged(TrialError):
     """The loss stopped being finite."""
 
     def __init__(self, *, step: int, loss: float) -> None:
-        super().__init__(
-            f"loss became {loss} at step {step}; try a lower learning rate or a smaller alpha * T^2"
-        )
+        super().__init__(f"loss became {loss} at step {step}; try a lower learning rate or temperature")
         self.step, self.loss = step, loss
 
     def __reduce__(self) -> tuple[object, ...]:

@@ -41,7 +41,7 @@ class DirichletPartition(Frozen):
 
     scheme: Literal["dirichlet"]
     beta: float = Field(gt=0)
-    minimum: int = Field(default=10, ge=1, description="Fewest private examples of a participant.")
+    minimum: int = Field(default=10, ge=2, description="Fewest private examples of a participant.")
 
 
 class ClassesPartition(Frozen):
@@ -56,7 +56,7 @@ class QuantityPartition(Frozen):
 
     scheme: Literal["quantity"]
     beta: float = Field(gt=0)
-    minimum: int = Field(default=10, ge=1, description="Fewest private examples of a participant.")
+    minimum: int = Field(default=10, ge=2, description="Fewest private examples of a participant.")
 
 
 class IidPartition(Frozen):

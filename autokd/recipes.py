@@ -117,6 +117,8 @@ def _first_problem(
     problems = error.errors(include_url=False, include_context=False)
     first = min(problems, key=lambda problem: problem["type"] != "extra_forbidden")
     location = _as_written(first["loc"], content)
+    if first["type"] == "missing":
+        location.append(first["loc"][-1])
     problem = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
         known = _fields_at(model, first["loc"][:-1])
@@ -130,13 +132,12 @@ def _first_problem(
 
 
 def _as_written(location: tuple[int | str, ...], content: object) -> list[int | str]:
-    """A location without the levels that pydantic adds for the members of a union."""
+    """What of a location is in the file, without the levels that pydantic adds for the members of a union."""
     written: list[int | str] = []
-    for place, part in enumerate(location):
-        inside = isinstance(content, dict) and part in content
-        if inside or (isinstance(content, list) and isinstance(part, int)):
+    for part in location:
+        try:
             content = content[part]  # type: ignore[index]
-        elif place < len(location) - 1 or not isinstance(content, dict):
+        except (TypeError, LookupError):
             continue
         written.append(part)
     return written

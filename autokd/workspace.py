@@ -21,7 +21,7 @@ from autokd.search.space import Space, read_space
 from autokd.search.studies import study_name
 from autokd.search.workers import Workers
 from autokd.setting import Pair, Position
-from autokd.store import Store
+from autokd.store import Store, sqlite_url
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ class Outcome:
 
 def storage_url(storage: str | None, home: Path) -> str:
     """The database that is meant: `storage`, or else the SQLite file in `home`."""
-    return storage or f"sqlite:///{home.absolute() / 'autokd.db'}"
+    return storage or sqlite_url(home / "autokd.db")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

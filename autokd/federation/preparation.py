@@ -5,10 +5,8 @@ The one place outside `search` that knows Ray.
 
 from __future__ import annotations
 
-import logging
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from autokd.cluster import session
 from autokd.compute import Compute
 from autokd.errors import AutokdError, FederationError
 from autokd.federation import datasets, folder
@@ -100,7 +99,7 @@ def _pretrain_all(
     running: dict[Any, int] = {}
     done: dict[int, Pretrained] = {}
     progress(0, total)
-    with _ray(at_once):
+    with session(cpus=at_once):
         on_gpu = torch.device(compute.device).type != "cpu"
         task = ray.remote(num_cpus=1, num_gpus=_GPU_SHARE if on_gpu else 0)(_pretrain_one)
         shared = ray.put(data)
@@ -137,27 +136,3 @@ def _pretrain_one(
     # Ray shows a worker only the GPUs that it gave it, numbered from 0.
     here = replace(compute, device=torch.device(compute.device).type)
     return pretrain(recipe, data, private, participant=participant, compute=here)
-
-
-@contextmanager
-def _ray(workers: int) -> Iterator[None]:
-    """Ray, started here and ended afterwards unless somebody started it before."""
-    import ray
-
-    if ray.is_initialized():
-        yield
-        return
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    # Ray's behaviour to come, asked for now; without it Ray warns at each start.
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    ray.init(
-        address="local",
-        num_cpus=workers,
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-    )
-    try:
-        yield
-    finally:
-        ray.shutdown()

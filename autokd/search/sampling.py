@@ -24,7 +24,7 @@ def propose(
     """The next setting of a study, or None if a grid has nothing left that was not tried.
 
     The sampler keeps no state: it is made anew from all trials and a seed that derives from the study's name
-    and the number of its trials, so a resumed search asks for what an uninterrupted one would have.
+    and the number of settings tried, so a resumed search asks for what an uninterrupted one would have.
 
     TPE is multivariate over T, α and transfer set, with one model per conditional group (α exists only on
     labelled sets), and takes running trials for bad ones so that workers spread out (Watanabe 2023,
@@ -39,14 +39,14 @@ def propose(
     memory = optuna.create_study(direction="maximize")
     memory.add_trials([_frozen(trial, space) for trial in inside])
     for redraw in range(_REDRAWS):
-        memory.sampler = _sampler(derive_seed(study, "sampler", len(trials), redraw), startup_trials)
+        memory.sampler = _sampler(derive_seed(study, "sampler", len(tried), redraw), startup_trials)
         asked = memory.ask()
         setting = space.suggest(asked)
         if setting not in tried:
             return setting
         # A run is a function of its setting and seed: a second one would only spend epochs.
         memory.tell(asked, state=optuna.trial.TrialState.FAIL)
-    return left[derive_seed(study, "left", len(trials)) % len(left)] if left else setting
+    return left[derive_seed(study, "left", len(tried)) % len(left)] if left else setting
 
 
 def _sampler(seed: int, startup_trials: int) -> TPESampler:

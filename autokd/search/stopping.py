@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from autokd.plan import StoppingRecipe
-from autokd.records import Role, TrialRecord
+from autokd.records import Role, TrialRecord, TrialState
 
 
 def goes_on(stopping: StoppingRecipe, trial: TrialRecord, others: Iterable[TrialRecord]) -> bool:
@@ -20,12 +20,13 @@ def goes_on(stopping: StoppingRecipe, trial: TrialRecord, others: Iterable[Trial
     Args:
         stopping: Rungs and reduction factor of the study.
         trial: With its last report in place.
-        others: The other trials of the same study, in any state; other studies must not be mixed in, since
-            accuracies of different pairs do not compare.
+        others: The other trials of the same study; other studies must not be mixed in, since accuracies of
+            different pairs do not compare. Failed ones do not count: a retry would meet its former self.
     """
     epoch, accuracy = trial.epochs, trial.accuracy
     if trial.role is Role.BASELINE or accuracy is None or epoch not in stopping.rungs:
         return True
-    reported = [accuracy, *(dict(other.curve)[epoch] for other in others if epoch in dict(other.curve))]
+    curves = [dict(other.curve) for other in others if other.state is not TrialState.FAIL]
+    reported = [accuracy, *(curve[epoch] for curve in curves if epoch in curve)]
     cutoff = float(np.quantile(reported, 1 - 1 / stopping.reduction))
     return accuracy >= cutoff

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import optuna
+import pytest
+
+from autokd.errors import PlanError, UnknownName
+from autokd.recipes import shipped
+from autokd.search.space import Space, read_space
+from autokd.setting import DEFAULT, Pair, Position, Setting, TransferSet
+from tests.search.worlds import open_space
+
+
+@pytest.mark.parametrize("name", shipped("search_spaces"))
+def test_every_shipped_space_can_be_read_and_is_called_as_its_file(name: str) -> None:
+    assert read_space(name).name == name
+
+
+def test_the_sweep_has_the_76_settings_of_the_design() -> None:
+    grid = read_space("poster_sweep").grid()
+    assert len(grid) == len(set(grid)) == 76
+    assert {one.temperature for one in grid} == {1, 2, 4, 8}
+    assert {one.alpha for one in grid} == {0.1, 0.3, 0.5, 0.7, 0.9, 1, None}
+    assert sum(one.transfer_set is TransferSet.PUBLIC for one in grid) == 4
+    assert DEFAULT in grid
+
+
+def test_private_moves_nothing_private() -> None:
+    assert set(read_space("private").transfer_set) == {TransferSet.STUDENT, TransferSet.PUBLIC}
+
+
+def test_a_continuous_space_has_no_grid() -> None:
+    with pytest.raises(ValueError, match="no grid"):
+        read_space("default").grid()
+
+
+def test_what_is_suggested_lies_inside_and_alpha_is_not_sampled_on_public() -> None:
+    space = open_space(temperature={"low": 2, "high": 4}, alpha=[0, 0.25])
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    for _ in range(60):
+        trial = study.ask()
+        setting = space.suggest(trial)
+        assert setting in space
+        assert ("alpha" in trial.params) == (setting.transfer_set is not TransferSet.PUBLIC)
+    assert {"alpha" in trial.params for trial in study.trials} == {True, False}
+
+
+@pytest.mark.parametrize(
+    ("setting", "inside"),
+    [
+        (DEFAULT, False),
+        (Setting(2, 0.25, TransferSet.BOTH), True),
+        (Setting(2, 0.3, TransferSet.BOTH), False),
+        (Setting(2, None, TransferSet.PUBLIC), True),
+        (Setting(5, None, TransferSet.PUBLIC), False),
+        (Setting(3, 0, TransferSet.TEACHER), False),
+    ],
+)
+def test_membership(setting: Setting, inside: bool) -> None:
+    space = open_space(temperature={"low": 2, "high": 4}, alpha=[0, 0.25], transfer_set=["both", "public"])
+    assert (setting in space) is inside
+
+
+def test_positions_say_which_pairs_are_searched_and_the_pair_itself_comes_first() -> None:
+    pair = Pair(4, 9)
+    assert open_space().pairs(pair) == (pair, Pair(9, 4))
+    assert open_space(position=["teacher", "student"]).pairs(pair) == (pair, Pair(9, 4))
+    assert open_space(position=[Position.TEACHER]).pairs(pair) == (Pair(9, 4),)
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "hint"),
+    [
+        ("temperature: {low: 0, high: 2}", "temperature", "0 is not"),
+        ("temperature: [-1]", "temperature", "positive"),
+        ("temperature: {low: 3, high: 2}", "temperature", "above high"),
+        ("temperature: {low: 1, hihg: 2}", "temperature.hihg", "known here: low, high, log"),
+        ("temperature: []", "temperature", "at least 1"),
+        ("temperature: warm", "temperature", "'warm'"),
+        ("temperature: [1, 1]", "temperature", "twice"),
+        ("temperature: .nan", "temperature", "nan"),
+        ("alpha: [0.5, 1.5]", "alpha", "1.5 does not"),
+        ("alpha: {low: -0.1, high: 1}", "alpha", "[0, 1]"),
+        ("transfer_set: [own]", "transfer_set.0", "'student', 'teacher', 'both' or 'public'"),
+        ("transfer_set: [student, student]", "transfer_set", "twice"),
+        ("position: [left]", "position.0", "'student' or 'teacher'"),
+        ("learning_rate: [1]", "learning_rate", "unknown field; known here: name, temperature"),
+    ],
+)
+def test_what_does_not_hold_names_file_field_and_allowed_values(
+    tmp_path: Path, text: str, field: str, hint: str
+) -> None:
+    fields = {
+        "name": "mine",
+        "temperature": "[1, 2]",
+        "alpha": "[0.5]",
+        "transfer_set": "[student]",
+    }
+    key, _, value = text.partition(": ")
+    fields[key] = value
+    file = tmp_path / "mine.yaml"
+    file.write_text("\n".join(f"{name}: {content}" for name, content in fields.items()))
+    with pytest.raises(PlanError) as caught:
+        read_space(str(file))
+    assert (caught.value.source, caught.value.field) == (str(file), field)
+    assert hint in str(caught.value)
+
+
+def test_an_unknown_name_lists_what_there_is() -> None:
+    with pytest.raises(UnknownName, match=r"known: default, .*Did you mean 'private'"):
+        read_space("privat")
+
+
+def test_a_space_is_a_value() -> None:
+    assert Space.model_validate(read_space("default").model_dump()) == read_space("default")

@@ -1,0 +1,231 @@
+"""Worlds in which a run is a formula and takes no time: whole studies without torch or Ray."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from autokd.plan import StudyPlan
+from autokd.records import (
+    Failure,
+    FederationFacts,
+    ParticipantFacts,
+    RungReport,
+    RunRecord,
+    RunState,
+    Stage,
+    TrialRecord,
+    TrialState,
+)
+from autokd.search.assignment import Assignment, Died
+from autokd.search.dispatcher import Dispatcher
+from autokd.search.space import Space
+from autokd.search.studies import study_name
+from autokd.setting import Pair, Setting, Split, TransferSet, derive_seed
+from autokd.store import Store
+
+FORWARD, BACKWARD = Pair(0, 1), Pair(1, 0)
+SIZES = {Split.VALIDATION: 200, Split.CONFIRMATION: 350, Split.TEST: 250}
+OWN = 0.5
+"""Accuracy of every participant as it is."""
+TINY: Mapping[str, object] = {
+    "name": "tiny",
+    "federation": {
+        "name": "formula",
+        "dataset": "digits",
+        "participants": 4,
+        "partition": {"scheme": "iid"},
+        "splits": {"validation": 200, "confirmation": 350, "test": 250, "public": 50},
+        "architectures": [{"name": "mlp"}],
+        "pretraining": {"learning_rate": 0.1, "epochs": 1},
+    },
+    "distillation": {"learning_rate": 0.1, "epochs": 10},
+    "search": {"trials": 6, "startup_trials": 3, "stopping": {"rungs": [3, 6], "reduction": 2}},
+    "confirmation": {"candidates": 2, "race_seeds": 1, "seeds": 2, "resamples": 200},
+}
+
+
+def tiny_plan(**search: object) -> StudyPlan:
+    return StudyPlan.model_validate(TINY).with_(**search)
+
+
+def open_space(**fields: object) -> Space:
+    everything = {
+        "name": "open",
+        "temperature": {"low": 0.5, "high": 16, "log": True},
+        "alpha": {"low": 0, "high": 1},
+        "transfer_set": [str(one) for one in TransferSet],
+    }
+    return Space.model_validate(everything | fields)
+
+
+def facts() -> FederationFacts:
+    labels = {split: np.arange(size) % 10 for split, size in SIZES.items()}
+    own = {split: first(OWN, size) for split, size in SIZES.items()}
+    return FederationFacts(
+        name="formula-00000000",
+        classes=tuple("0123456789"),
+        labels=labels,
+        participants=tuple(
+            ParticipantFacts(number=number, architecture="mlp", histogram=(10,) * 10, correct=own)
+            for number in range(4)
+        ),
+    )
+
+
+def first(accuracy: float, size: int) -> np.ndarray:
+    """The first examples of a split are right."""
+    right: np.ndarray = np.arange(size) < round(accuracy * size)
+    return right
+
+
+def accuracy(given: Assignment, epoch: int, epochs: int = 10) -> float:
+    """What a student reaches: best at T = 4, alpha = 0.3 on `both`; seeds shift it a little."""
+    setting = given.setting
+    alpha = 0.6 if setting.alpha is None else setting.alpha
+    shape = 0.12 * math.exp(-((math.log2(setting.temperature) - 2) ** 2)) - 0.2 * (alpha - 0.3) ** 2
+    data = {TransferSet.BOTH: 0.1, TransferSet.TEACHER: 0.03}.get(setting.transfer_set, 0.0)
+    luck = (derive_seed(str(given.pair), given.seed) % 100) / 5000
+    return OWN - 0.05 + (shape + data + 0.1 * (given.pair.teacher == 1)) * epoch / epochs + luck
+
+
+def report(given: Assignment, epoch: int) -> RungReport:
+    reached = accuracy(given, epoch)
+    return RungReport(
+        epoch=epoch,
+        accuracy=reached,
+        forgetting=0.0,
+        local_accuracy=reached,
+        soft_loss=1.0,
+        hard_loss=1.0,
+        seconds=0.1,
+    )
+
+
+def record(given: Assignment) -> RunRecord:
+    assert given.stage is not None
+    reached = accuracy(given, 10)
+    splits = (Split.VALIDATION,) if given.stage is Stage.RACE else (Split.CONFIRMATION, Split.TEST)
+    return RunRecord(
+        stage=given.stage,
+        setting=given.setting,
+        seed=given.seed,
+        state=RunState.COMPLETE,
+        correct={split: first(reached, SIZES[split]) for split in splits},
+        forgetting=0.0,
+        local_accuracy=reached,
+        epochs=10,
+    )
+
+
+Fate = Callable[[Assignment], Died | None]
+"""Whether a run dies, at its first report."""
+
+
+def lives(given: Assignment) -> Died | None:
+    return None
+
+
+def diverges(where: Callable[[Setting], bool]) -> Fate:
+    return lambda given: Died(Failure.DIVERGED, "loss became nan") if where(given.setting) else None
+
+
+class Killed(Exception):
+    """The driver is gone."""
+
+
+class Office:
+    """A dispatcher with its store and studies, made anew as after a kill."""
+
+    def __init__(
+        self,
+        folder: Path,
+        plan: StudyPlan,
+        *,
+        meetings: Sequence[Sequence[Pair]] = ((FORWARD, BACKWARD),),
+        space: Space | None = None,
+    ) -> None:
+        self.plan, self.space = plan, space or open_space()
+        self.store = Store.open(f"sqlite:///{folder / 'store.db'}")
+        self.facts = facts()
+        self.store.put_federation(self.facts)
+        self.names = {
+            pair: study_name(self.facts.name, plan, self.space, pair)
+            for meeting in meetings
+            for pair in meeting
+        }
+        for name in self.names.values():
+            self.store.create_study(name, attributes={})
+        self.dispatcher = Dispatcher(
+            plan=plan,
+            space=self.space,
+            federation=self.facts,
+            meetings=meetings,
+            names=self.names,
+            store=self.store,
+        )
+
+    def work(self, *, workers: int = 1, fate: Fate = lives, reports: int | None = None) -> int:
+        """Serve until all is done: each worker says one thing in turn.
+
+        Args:
+            workers: How many runs at once.
+            fate: Which runs die.
+            reports: Die with all that is live after so many reports.
+
+        Returns:
+            How often workers reported.
+
+        Raises:
+            Killed: After `reports`.
+        """
+        told, serial = 0, 0
+        live: dict[str, tuple[Assignment, list[int]]] = {}
+        while not self.dispatcher.finished:
+            while len(live) < workers:
+                given = self.dispatcher.assign(f"run-{serial}")
+                if given is None:
+                    break
+                rungs = list(self.plan.rungs) if given.stage is None else []
+                live[f"run-{serial}"] = (given, rungs)
+                serial += 1
+            assert live, "nothing is live, nothing is handed out, and yet it is not finished"
+            for key, (given, rungs) in list(live.items()):
+                if told == reports:
+                    raise Killed
+                told += 1
+                if self._say(key, given, rungs, fate):
+                    del live[key]
+        return told
+
+    def _say(self, key: str, given: Assignment, rungs: list[int], fate: Fate) -> bool:
+        """One answer of a run; True if it was the last."""
+        died = fate(given)
+        if died is not None:
+            self.dispatcher.end(key, died)
+            return True
+        if given.stage is not None:
+            self.dispatcher.end(key, record(given))
+            return True
+        answer = report(given, rungs.pop(0))
+        if rungs and self.dispatcher.report(key, answer):
+            return False
+        self.dispatcher.end(key, answer)
+        return True
+
+    def trials(self, pair: Pair = FORWARD) -> tuple[TrialRecord, ...]:
+        return self.store.trials(self.names[pair])
+
+    def runs(self, pair: Pair = FORWARD) -> tuple[RunRecord, ...]:
+        return self.store.runs(self.names[pair])
+
+    def close(self) -> None:
+        self.store.close()
+
+
+def made(trials: Sequence[TrialRecord]) -> list[tuple[Setting, TrialState, object]]:
+    """What became of each attempt that did not fail, in order."""
+    return [(one.setting, one.state, one.curve) for one in trials if one.state is not TrialState.FAIL]
