@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from autokd.compute import Compute
 from autokd.distillation.loss import distillation_loss
@@ -134,7 +133,7 @@ def train_mode(module: nn.Module, recipe: DistillationRecipe) -> None:
     module.train()
     if recipe.batch_norm == "frozen":
         for layer in module.modules():
-            if isinstance(layer, _BatchNorm):
+            if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d):
                 layer.eval()
 
 

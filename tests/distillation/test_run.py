@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from autokd.compute import Compute
-from autokd.distillation import Run, examples, loop
+from autokd.distillation import Run, distillation_loss, examples, loop
 from autokd.errors import DeviceUnavailable, Diverged, OutOfMemory, PlanError
 from autokd.federation import network
 from autokd.plan import DistillationRecipe
@@ -267,6 +267,19 @@ def test_student_is_what_the_last_rung_measured(federation, make_run: MakeRun):
     assert list(run) == []
 
 
+def test_forgetting_is_measured_on_the_students_own_terms(federation, make_run: MakeRun):
+    (rung,) = make_run(splits=list(Split))
+    own = federation.data.labels[federation.participants[PAIR.student].private]
+    for split, seen in rung.evaluations.items():
+        labels = federation.data.labels[federation.splits[split]]
+        before = federation.logits[PAIR.student, federation.splits[split]].argmax(axis=1) == labels
+        local = [
+            np.mean([correct[labels == label].mean() for label in own]) for correct in (before, seen.correct)
+        ]
+        assert seen.local_accuracy == pytest.approx(local[1])
+        assert seen.forgetting == pytest.approx(100 * (local[0] - local[1]))
+
+
 def test_report_has_the_numbers_of_one_split(make_run: MakeRun):
     (rung,) = make_run(splits=list(Split))
     report, seen = rung.report(Split.TEST), rung.evaluations[Split.TEST]
@@ -339,9 +352,19 @@ def test_a_run_stopped_early_is_freed_at_once(make_run: MakeRun):
     assert gone() is None
 
 
-def test_leaves_the_choice_of_kernels_as_it_was(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch):
+def test_asks_for_kernels_that_repeat_and_leaves_the_choice_as_it_was(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+):
+    seen = set()
+
+    def spy(*arguments):
+        seen.add((torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark))
+        return distillation_loss(*arguments)
+
     monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
+    monkeypatch.setattr(loop, "distillation_loss", spy)
     list(make_run())
+    assert seen == {(True, False)}
     assert torch.backends.cudnn.benchmark
     assert not torch.backends.cudnn.deterministic
 
