@@ -70,6 +70,14 @@ def test_a_gain_that_adopting_would_beat_is_not_advised() -> None:
     assert advice.advice is Advice.NONE
 
 
+def test_teaching_a_weak_partner_well_is_no_reason_to_adopt_it() -> None:
+    """`s->t` is tuned, and what results is still worse than what s has."""
+    advice, _ = meeting(0.80, 0.40, (0.70, 0.60), (0.65, 0.50))
+    assert advice.gain_as_teacher is not None
+    assert advice.gain_as_teacher.high < 0
+    assert advice.advice is Advice.NONE
+
+
 def test_nothing_gains() -> None:
     advice, other = meeting(0.70, 0.70, (0.60, 0.55), (0.60, 0.55), seed=1)
     assert (advice.advice, other.advice) == (Advice.NONE, Advice.NONE)

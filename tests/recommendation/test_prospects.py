@@ -7,6 +7,7 @@ import pytest
 
 from autokd.plan import ConfirmationRecipe
 from autokd.recommendation.prospects import MOST_SEEDS, what_would_decide
+from autokd.recommendation.statistics import paired_spread
 from autokd.recommendation.verdict import Judgement, Verdict, judge
 from tests.recommendation.simulated import DIGITS, EXAMPLES_RULE, Noise, draw_arms
 from tests.recommendation.test_verdict import make_evidence
@@ -38,6 +39,22 @@ def test_where_seeds_are_the_doubt_their_number_is_named() -> None:
     assert len(named) >= len(texts) / 2 > 1
     assert all(5 < seeds <= MOST_SEEDS for seeds in named)
     assert any("T=4 α=0.1 on both beats default and as-is" in text for text in texts)
+
+
+def test_the_number_named_is_the_smallest_that_would_do() -> None:
+    rng = np.random.default_rng(0)
+    checked = 0
+    for _ in range(20):
+        default, own = draw_arms(rng, (0.70,), Noise(taste=0.05, shift=0.3), fixed=0.60)
+        found = judge(make_evidence(None, default, own), QUICK, seed=1)
+        match = re.match(r"about (\d+) .* the default beats as-is", what_would_decide(found, QUICK))
+        if match is None:
+            continue
+        seeds, mean, spread = int(match[1]), found.confirmation.default_gain.mean, paired_spread(default, own)
+        assert spread.with_seeds(seeds).half_width(0.95) < mean
+        assert seeds == 6 or spread.with_seeds(seeds - 1).half_width(0.95) >= mean
+        checked += 1
+    assert checked >= 3
 
 
 def test_where_examples_are_the_doubt_seeds_are_said_to_be_useless() -> None:
