@@ -1,0 +1,219 @@
+"""The real thing, small: Ray workers, Tune, SQLite, and networks that train for milliseconds."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from autokd.compute import Compute
+from autokd.distillation import Run
+from autokd.errors import StoreError
+from autokd.federation import Federation
+from autokd.plan import StudyPlan
+from autokd.records import Failure, Role, RunState, TrialState
+from autokd.search.dispatcher import Dispatcher
+from autokd.search.driver import drive
+from autokd.search.progress import Progress
+from autokd.search.studies import study_name
+from autokd.search.workers import Workers
+from autokd.setting import DEFAULT, Pair, Split
+from autokd.store import Store, sqlite_url
+from tests.distillation.conftest import make_federation
+from tests.search.worlds import BACKWARD, FORWARD, TINY, open_space
+
+pytestmark = pytest.mark.ray
+MEETING = (FORWARD, BACKWARD)
+
+
+def tiny_plan(**distillation: object) -> StudyPlan:
+    recipe = {"learning_rate": 0.05, "batch_size": 16, "epochs": 4, **distillation}
+    search = {"trials": 5, "startup_trials": 3, "stopping": {"rungs": [1, 2], "reduction": 2}}
+    return StudyPlan.model_validate({**TINY, "distillation": recipe, "search": search})
+
+
+@pytest.fixture(scope="module")
+def federation() -> Federation:
+    return replace(make_federation(), name="random-00000000")
+
+
+class Desktop:
+    """What a command would set up, on one store that lasts as long as the test."""
+
+    def __init__(self, home: Path, federation: Federation, plan: StudyPlan) -> None:
+        self.home, self.federation, self.plan = home, federation, plan
+        self.store = Store.open(sqlite_url(home / "store.db"))
+        self.store.put_federation(federation.facts())
+        self.names = {pair: study_name(federation.name, plan, open_space(), pair) for pair in MEETING}
+        for name in self.names.values():
+            self.store.create_study(name, attributes={})
+
+    def dispatcher(
+        self,
+        listen: Callable[[Progress], None] = lambda progress: None,
+        meetings: Sequence[Sequence[Pair]] = (MEETING,),
+    ) -> Dispatcher:
+        return Dispatcher(
+            plan=self.plan,
+            space=open_space(),
+            federation=self.federation.facts(),
+            meetings=meetings,
+            names=self.names,
+            store=self.store,
+            listen=listen,
+        )
+
+    def drive(self, dispatcher: Dispatcher, **options: Callable[[], None]) -> bool:
+        return drive(
+            dispatcher,
+            self.plan,
+            self.federation,
+            home=self.home,
+            compute=Compute(),
+            workers=Workers(),
+            **options,
+        )
+
+
+@pytest.fixture
+def desktop(home: Path, federation: Federation) -> Desktop:
+    return Desktop(home, federation, tiny_plan())
+
+
+def test_a_meeting_is_searched_raced_and_confirmed_for_real(desktop: Desktop) -> None:
+    assert desktop.drive(desktop.dispatcher())
+    total = 0
+    for pair, name in desktop.names.items():
+        trials = desktop.store.trials(name)
+        total += len(trials)
+        assert [trial.state for trial in trials if trial.role is Role.BASELINE] == [TrialState.COMPLETE]
+        for trial in trials:
+            assert trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
+            assert (trial.epochs == 4) == (trial.state is TrialState.COMPLETE)
+            assert (
+                _again(desktop, pair, trial.setting, trial.seed)
+                == pytest.approx(dict(trial.curve)[trial.epochs], abs=0)
+                or trial.state is TrialState.PRUNED
+            )
+        runs = desktop.store.runs(name)
+        assert len(runs) <= 2 + 4
+        assert {run.state for run in runs} == {RunState.COMPLETE}
+        assert {run.epochs for run in runs} == {4}
+    assert total == 10
+    assert not [entry for entry in desktop.home.iterdir() if entry.name.startswith("ray-tune-")]
+    # What is finished needs no workers: a second call returns at once and changes nothing.
+    before = [desktop.store.trials(name) for name in desktop.names.values()]
+    again = desktop.dispatcher()
+    assert again.finished
+    assert desktop.drive(again)
+    assert [desktop.store.trials(name) for name in desktop.names.values()] == before
+
+
+def _again(desktop: Desktop, pair: Pair, setting: object, seed: int) -> float:
+    """The same run here, without Ray: to the bit what the worker reported (rule 8 of the design)."""
+    run = Run(
+        desktop.federation,
+        pair,
+        setting,  # type: ignore[arg-type]
+        seed=seed,
+        recipe=desktop.plan.distillation,
+        rungs=desktop.plan.rungs,
+        splits=[Split.VALIDATION],
+        compute=Compute(),
+    )
+    return [rung.report().accuracy for rung in run][-1]
+
+
+def test_interrupted_by_ctrl_c_it_goes_on_where_it_was(desktop: Desktop) -> None:
+    told: list[str] = []
+
+    def listen(progress: Progress) -> None:
+        if progress.ended == 3 and not told:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    assert not desktop.drive(desktop.dispatcher(listen), on_stopping=lambda: told.append("stopping"))
+    assert told == ["stopping"]
+    assert signal.getsignal(signal.SIGINT) is before
+    trials = [trial for name in desktop.names.values() for trial in desktop.store.trials(name)]
+    assert len([trial for trial in trials if trial.state is not TrialState.FAIL]) >= 3
+    assert {trial.failure for trial in trials if trial.state is TrialState.FAIL} == {Failure.INTERRUPTED}
+    assert desktop.drive(desktop.dispatcher())
+    for name in desktop.names.values():
+        ended = desktop.store.trials(name)
+        assert not [trial for trial in ended if trial.state is TrialState.RUNNING]
+        assert len([trial for trial in ended if trial.setting == DEFAULT and trial.accuracy is not None]) >= 1
+    made = [
+        trial
+        for name in desktop.names.values()
+        for trial in desktop.store.trials(name)
+        if trial.state is not TrialState.FAIL
+    ]
+    assert len(made) == 10
+
+
+def test_a_worker_that_is_killed_costs_one_trial_which_is_made_again(
+    home: Path, federation: Federation
+) -> None:
+    desktop = Desktop(home, federation, tiny_plan())
+    killed: list[int] = []
+
+    def listen(progress: Progress) -> None:
+        if progress.ended == 2 and not killed:
+            worker = next(iter(_workers()))
+            killed.append(worker.pid)
+            worker.kill()
+
+    assert desktop.drive(desktop.dispatcher(listen))
+    assert killed
+    trials = [trial for name in desktop.names.values() for trial in desktop.store.trials(name)]
+    died = [trial for trial in trials if trial.state is TrialState.FAIL]
+    assert {trial.failure for trial in died} == {Failure.INFRASTRUCTURE}
+    assert all(trial.reason for trial in died)
+    alive = {(trial.setting, trial.role) for trial in trials if trial.state is not TrialState.FAIL}
+    assert {(trial.setting, trial.role) for trial in died} <= alive
+    assert len(trials) - len(died) == 10
+
+
+def _workers() -> list[psutil.Process]:
+    """The processes that run our trainable now, youngest last."""
+    mine = psutil.Process().children(recursive=True)
+    return [one for one in mine if "DistillationTrainable" in " ".join(one.cmdline()[:1])]
+
+
+def test_a_default_that_diverges_ends_with_the_reason_in_the_store(
+    home: Path, federation: Federation
+) -> None:
+    desktop = Desktop(home, federation, tiny_plan(learning_rate=1e30))
+    assert desktop.drive(desktop.dispatcher())
+    for name in desktop.names.values():
+        baseline, *others = desktop.store.trials(name)
+        assert (baseline.role, baseline.failure) == (Role.BASELINE, Failure.DIVERGED)
+        assert "try a lower learning rate" in baseline.reason
+        # What was handed out before the baseline died ends likewise; nothing follows.
+        assert len(others) <= 2
+        assert not desktop.store.runs(name)
+
+
+def test_an_error_of_the_store_ends_the_experiment_and_is_raised(
+    desktop: Desktop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dispatcher = desktop.dispatcher()
+    calls = iter(range(100))
+    report = dispatcher._store.report
+
+    def fail_at_the_third(self: Store, *args: object) -> None:
+        if next(calls) == 2:
+            raise StoreError("disk full")
+        report(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Store, "report", fail_at_the_third)
+    with pytest.raises(StoreError, match="disk full"):
+        desktop.drive(dispatcher)
+    states = {trial.state for name in desktop.names.values() for trial in desktop.store.trials(name)}
+    assert TrialState.RUNNING not in states
