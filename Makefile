@@ -30,6 +30,7 @@ help: ## Show this list
 
 demo: $(RUNTIME) ## Tune participant 9 of the built-in federation with teacher 4, and the other way round
 	$(VENV)/bin/autokd tune --study digits --pair 4,9
+	@echo 'To type autokd commands yourself: . $(VENV)/bin/activate'
 
 test: $(DEV) ## Run every test
 	$(VENV)/bin/python -m pytest $(ARGS)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -39,9 +41,16 @@ def session(*, cpus: int | None = None) -> Iterator[None]:
             include_dashboard=False,
             log_to_driver=False,
             logging_level=logging.ERROR,
+            runtime_env=_runtime_environment(),
         )
         yield
     finally:
         ray.shutdown()
         if secret is not None:
             os.environ[_SECRET] = secret
+
+
+def _runtime_environment() -> dict[str, str]:
+    """Ray starts Tune's workers by a shell, and forgets the quotes around Python's own path."""
+    python = shlex.quote(sys.executable)
+    return {} if python == sys.executable else {"py_executable": python}

@@ -62,7 +62,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
 @pytest.fixture(scope="module")
 def installed(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Installed:
     """Third-party packages are borrowed from the environment of the tests: torch alone takes gigabytes."""
-    environment = tmp_path_factory.mktemp("environment")
+    environment = tmp_path_factory.mktemp("an environment (é)")
     venv.create(environment, with_pip=False)
     python = str(environment / "bin" / "python")
     _run(
@@ -142,6 +142,21 @@ def test_a_store_is_created_with_the_shipped_migrations(installed: Installed) ->
         """
     )
     assert printed == "()"
+
+
+@pytest.mark.ray
+def test_workers_start_in_an_environment_of_any_name(installed: Installed) -> None:
+    printed = installed.python(
+        """
+        import ray
+        from autokd.cluster import session
+        with session(cpus=1):
+            # Ray Tune's workers have variables of their own, which makes Ray start them by a shell.
+            task = ray.remote(lambda: "started").options(runtime_env={"env_vars": {"ANY": "1"}})
+            print(ray.get(task.remote(), timeout=60))
+        """
+    )
+    assert printed == "started"
 
 
 def _run(*command: str) -> None:
