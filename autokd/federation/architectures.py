@@ -15,7 +15,6 @@ from typing import Annotated, Final, Literal, final
 
 import numpy as np
 import torch
-import torchvision
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 from torch import nn
@@ -104,6 +103,9 @@ class ResNet18(Architecture):
     stem: Literal["usual", "cifar"] = "usual"
 
     def build(self, shape: Shape) -> nn.Module:
+        # Imported here, since it takes seconds and only this network needs it.
+        import torchvision
+
         network: nn.Module = torchvision.models.resnet18(weights=None, num_classes=shape.classes)
         if self.stem == "cifar":
             network.conv1 = nn.Conv2d(shape.channels, 64, 3, stride=1, padding=1, bias=False)
