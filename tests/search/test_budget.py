@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autokd.plan import SearchRecipe
+from autokd.records import Failure, Role, TrialRecord, TrialState
+from autokd.search.budget import next_in_meeting, promise, spent, to_retry
+from autokd.setting import Pair, Setting, TransferSet
+from tests.search.worlds import BACKWARD, FORWARD
+
+
+def trial(
+    number: int,
+    accuracy: float | None = 0.5,
+    *,
+    temperature: float | None = None,
+    failure: Failure | None = None,
+) -> TrialRecord:
+    state = TrialState.FAIL if failure else TrialState.COMPLETE
+    return TrialRecord(
+        number=number,
+        setting=Setting(temperature or number + 1, 0.5, TransferSet.BOTH),
+        seed=0,
+        role=Role.SEARCH,
+        state=state,
+        curve=() if failure or accuracy is None else ((10, accuracy),),
+        failure=failure,
+    )
+
+
+def played(trials: int, floor: float, best: dict[Pair, float]) -> dict[Pair, int]:
+    """Give out a whole meeting's budget, every trial of a pair reaching the same."""
+    plan = SearchRecipe(trials=trials, floor=floor)
+    meeting: dict[Pair, list[TrialRecord]] = {pair: [] for pair in best}
+    while (pair := next_in_meeting(plan, meeting, validation_examples=200)) is not None:
+        meeting[pair].append(trial(len(meeting[pair]), best[pair]))
+    return {pair: len(made) for pair, made in meeting.items()}
+
+
+@given(st.integers(2, 40), st.floats(0.05, 1), st.floats(0, 1), st.floats(0, 1))
+def test_a_meeting_spends_its_budget_exactly_and_respects_the_floor(
+    trials: int, floor: float, forward: float, backward: float
+) -> None:
+    counts = played(trials, floor, {FORWARD: forward, BACKWARD: backward})
+    assert sum(counts.values()) == 2 * trials
+    assert min(counts.values()) >= math.ceil(floor * trials)
+
+
+@given(st.integers(2, 40), st.floats(0.05, 1), st.floats(0, 0.5), st.floats(0.01, 0.5))
+def test_the_better_direction_never_gets_fewer(trials: int, floor: float, worse: float, more: float) -> None:
+    counts = played(trials, floor, {FORWARD: worse + more, BACKWARD: worse})
+    assert counts[FORWARD] >= counts[BACKWARD]
+
+
+def test_equal_directions_share_equally_and_a_clear_one_takes_the_rest() -> None:
+    assert played(32, 0.5, {FORWARD: 0.6, BACKWARD: 0.6}) == {FORWARD: 32, BACKWARD: 32}
+    clear = played(32, 0.5, {FORWARD: 0.9, BACKWARD: 0.5})
+    assert clear[FORWARD] >= 46
+
+
+def test_a_pair_alone_gets_its_own_number() -> None:
+    assert played(7, 0.5, {FORWARD: 0.5}) == {FORWARD: 7}
+
+
+def test_promise_is_the_probability_of_being_the_better_one() -> None:
+    """By hand: p = 0.6 and 0.5 of 100: error = sqrt(0.24 + 0.25) / 10 = 0.07; Φ(0.1 / 0.07) = 0.9234."""
+    meeting = {FORWARD: [trial(0, 0.6)], BACKWARD: [trial(0, 0.5)]}
+    weights = promise(meeting, validation_examples=100)
+    assert weights[FORWARD] == pytest.approx(0.92343, abs=1e-5)
+    assert weights[BACKWARD] == pytest.approx(1 - 0.92343, abs=1e-5)
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_promise_is_never_nothing(forward: float, backward: float) -> None:
+    weights = promise({FORWARD: [trial(0, forward)], BACKWARD: [trial(0, backward)]}, validation_examples=200)
+    assert min(weights.values()) >= 0.02
+    assert sum(weights.values()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("failure", [Failure.DIVERGED, Failure.ERROR])
+def test_what_would_come_again_is_not_retried_and_is_spent(failure: Failure) -> None:
+    assert to_retry([trial(0, failure=failure)], 3) == ()
+    assert spent([trial(0, failure=failure)]) == 1
+
+
+def test_infrastructure_is_retried_up_to_the_bound_and_is_spent_once() -> None:
+    died = [trial(number, temperature=2, failure=Failure.INFRASTRUCTURE) for number in range(4)]
+    assert [len(to_retry(died[:count], 3)) for count in range(1, 5)] == [1, 1, 1, 0]
+    assert spent(died) == 1
+
+
+def test_interruptions_are_always_made_up_for() -> None:
+    stopped = [trial(number, temperature=2, failure=Failure.INTERRUPTED) for number in range(30)]
+    assert len(to_retry(stopped, 0)) == 1
+    assert to_retry([*stopped, trial(30, temperature=2)], 0) == ()
+
+
+def test_a_setting_that_came_to_an_end_is_not_retried_for_its_former_death() -> None:
+    died = trial(0, temperature=2, failure=Failure.INFRASTRUCTURE)
+    assert to_retry([died, trial(1, temperature=2)], 3) == ()
+    assert to_retry([died, trial(1, temperature=2, failure=Failure.DIVERGED)], 3) == ()

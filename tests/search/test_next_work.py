@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from autokd.plan import CONFIRMATION_SEEDS, RACE_SEEDS, SEARCH_SEED
+from autokd.records import Failure, Role, RunRecord, Stage, TrialRecord, TrialState
+from autokd.search.assignment import Assignment
+from autokd.search.next_work import RunWork, StudyState, TrialWork, next_work
+from autokd.setting import DEFAULT, Setting, TransferSet
+from tests.search.worlds import BACKWARD, FORWARD, record, tiny_plan
+
+PLAN = tiny_plan(trials=3)
+BASELINE = TrialRecord(
+    number=0,
+    setting=DEFAULT,
+    seed=SEARCH_SEED,
+    role=Role.BASELINE,
+    state=TrialState.COMPLETE,
+    curve=((3, 0.5), (6, 0.5), (10, 0.5)),
+)
+
+
+def tried(number: int, accuracy: float) -> TrialRecord:
+    return TrialRecord(
+        number=number,
+        setting=Setting(float(number + 1), 0.25, TransferSet.BOTH),
+        seed=SEARCH_SEED,
+        role=Role.SEARCH,
+        state=TrialState.COMPLETE,
+        curve=((10, accuracy),),
+    )
+
+
+SEARCHED = (BASELINE, tried(1, 0.6), tried(2, 0.7))
+
+
+def state(*trials: TrialRecord, runs: tuple[RunRecord, ...] = (), **fields: object) -> StudyState:
+    return StudyState(FORWARD, trials, runs, **fields)  # type: ignore[arg-type]
+
+
+def ask(*meeting: StudyState) -> object:
+    return next_work(PLAN, meeting, validation_examples=200)
+
+
+def test_the_default_comes_first_in_each_study() -> None:
+    empty = StudyState(BACKWARD, (), ())
+    assert ask(state(), empty) == TrialWork(FORWARD, Role.BASELINE, DEFAULT, SEARCH_SEED)
+    assert ask(state(BASELINE), empty) == TrialWork(BACKWARD, Role.BASELINE, DEFAULT, SEARCH_SEED)
+
+
+def test_then_trials_while_the_baseline_still_runs() -> None:
+    running = replace(BASELINE, state=TrialState.RUNNING, curve=())
+    assert ask(state(running)) == TrialWork(FORWARD, Role.SEARCH, None, SEARCH_SEED)
+
+
+def test_what_died_of_infrastructure_comes_before_anything_new() -> None:
+    lost = replace(tried(1, 0.6), state=TrialState.FAIL, failure=Failure.INFRASTRUCTURE, curve=())
+    assert ask(state(BASELINE, lost)) == TrialWork(FORWARD, Role.SEARCH, lost.setting, SEARCH_SEED)
+
+
+def test_after_the_search_the_race_and_the_default_of_the_confirmation() -> None:
+    first = ask(state(*SEARCHED))
+    assert first == RunWork(FORWARD, Stage.RACE, tried(2, 0.7).setting, RACE_SEEDS)
+
+
+def test_while_the_last_trial_runs_the_default_is_confirmed_and_nothing_else() -> None:
+    last = replace(tried(2, 0.7), state=TrialState.RUNNING)
+    default = RunWork(FORWARD, Stage.CONFIRMATION, DEFAULT, CONFIRMATION_SEEDS)
+    assert ask(state(BASELINE, tried(1, 0.6), last)) == default
+    live = [(Stage.CONFIRMATION, DEFAULT, CONFIRMATION_SEEDS + index) for index in range(2)]
+    assert ask(state(BASELINE, tried(1, 0.6), last, live_runs=live)) is None
+
+
+def test_the_other_study_of_the_meeting_must_be_searched_too() -> None:
+    other = StudyState(BACKWARD, (BASELINE, replace(tried(1, 0.6), state=TrialState.RUNNING)), ())
+    work = ask(state(*SEARCHED), other)
+    assert isinstance(work, TrialWork)  # 6 for both, 5 are spent
+    assert work.setting is None
+
+
+def test_it_comes_to_an_end() -> None:
+    runs: list[RunRecord] = []
+    while (work := ask(state(*SEARCHED, runs=tuple(runs)))) is not None:
+        assert isinstance(work, RunWork)
+        runs.append(record(Assignment(work.pair, work.setting, work.seed, work.stage)))
+        assert len(runs) <= 2 + 4
+    assert len(runs) == 2 + 4
+    default = {run.seed for run in runs if run.stage is Stage.CONFIRMATION and run.setting == DEFAULT}
+    winner = {run.seed for run in runs if run.stage is Stage.CONFIRMATION and run.setting != DEFAULT}
+    assert default == winner == {CONFIRMATION_SEEDS, CONFIRMATION_SEEDS + 1}
+    assert {run.seed for run in runs if run.stage is Stage.RACE} == {RACE_SEEDS}
+
+
+def test_a_study_whose_baseline_failed_for_good_is_over() -> None:
+    dead = replace(BASELINE, state=TrialState.FAIL, failure=Failure.DIVERGED, curve=())
+    assert ask(state(dead)) is None
+    assert ask(state(dead, tried(1, 0.6))) is None
+
+
+def test_an_exhausted_grid_goes_on_to_the_race() -> None:
+    assert isinstance(ask(state(BASELINE, tried(1, 0.6), exhausted=True)), RunWork)

@@ -1,0 +1,141 @@
+"""The shells as Tune calls them, on a real dispatcher and store, without Ray's processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from ray import cloudpickle
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import TrialScheduler
+from ray.tune.search import Searcher
+
+from autokd.errors import StoreError
+from autokd.records import Failure, RungReport, TrialState
+from autokd.search.assignment import ANSWER, Assignment, Died
+from autokd.search.router import Desk, OneAshaPerStudy, Router, StopFlag
+from tests.search.worlds import FORWARD, Office, report, tiny_plan
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    office = Office(tmp_path, tiny_plan(), meetings=[[FORWARD]])
+    yield office
+    office.close()
+
+
+@pytest.fixture
+def desk(office: Office) -> Desk:
+    return Desk(office.dispatcher, slots=lambda: 2)
+
+
+def told(given: dict[str, Any], epoch: int) -> dict[str, Any]:
+    return {ANSWER: report(Assignment.from_config(given), epoch)}
+
+
+def says(router: Router, key: str) -> object:
+    """NOTE: Tune's hook is typed as giving a dict, yet FINISHED is a string."""
+    return router.suggest(key)
+
+
+def trial(key: str, error: Exception | None = None) -> Trial:
+    return cast(Trial, SimpleNamespace(trial_id=key, get_error=lambda: error))
+
+
+def test_it_hands_out_one_run_more_than_there_are_slots(desk: Desk) -> None:
+    router = Router(desk)
+    given = [router.suggest(key) for key in "abcd"]
+    assert [one is not None for one in given] == [True, True, True, False]
+
+
+def test_a_trial_goes_through_its_rungs_to_the_end(desk: Desk, office: Office) -> None:
+    router, scheduler = Router(desk), OneAshaPerStudy(desk)
+    given = router.suggest("a")
+    assert given is not None
+    for epoch in (3, 6):
+        assert scheduler.on_trial_result(None, trial("a"), told(given, epoch)) == TrialScheduler.CONTINUE
+    router.on_trial_complete("a", told(given, 10))
+    (baseline,) = office.trials()
+    assert (baseline.state, [epoch for epoch, _ in baseline.curve]) == (TrialState.COMPLETE, [3, 6, 10])
+
+
+def test_a_trial_that_asha_stops_is_pruned_with_its_last_rung_told_once(desk: Desk, office: Office) -> None:
+    router, scheduler = Router(desk), OneAshaPerStudy(desk)
+    first, second = router.suggest("a"), router.suggest("b")
+    assert first is not None
+    assert second is not None
+    scheduler.on_trial_result(None, trial("a"), told(first, 3))
+    poor = RungReport(3, 0.01, 0.0, 0.01, 1.0, 1.0, 0.1)
+    assert scheduler.on_trial_result(None, trial("b"), {ANSWER: poor}) == TrialScheduler.STOP
+    router.on_trial_complete("b", {ANSWER: poor})
+    stopped = office.trials()[1]
+    assert (stopped.state, stopped.curve) == (TrialState.PRUNED, ((3, 0.01),))
+
+
+def test_a_lost_worker_is_infrastructure_with_the_reason(desk: Desk, office: Office) -> None:
+    router, scheduler = Router(desk), OneAshaPerStudy(desk)
+    router.suggest("a")
+    scheduler.on_trial_error(None, trial("a", OSError("connection reset")))
+    router.on_trial_complete("a", error=True)
+    (lost,) = office.trials()
+    assert (lost.failure, lost.reason) == (Failure.INFRASTRUCTURE, "OSError: connection reset")
+
+
+def test_a_run_that_died_says_how(desk: Desk, office: Office) -> None:
+    router = Router(desk)
+    router.suggest("a")
+    router.on_trial_complete("a", {ANSWER: Died(Failure.DIVERGED, "loss became nan at step 3")})
+    (died,) = office.trials()
+    assert (died.failure, died.reason) == (Failure.DIVERGED, "loss became nan at step 3")
+
+
+def test_no_hook_raises_and_the_first_error_is_kept(
+    desk: Desk, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From a hook an exception would make Tune report a finished trial again, or end half-way."""
+    router, scheduler = Router(desk), OneAshaPerStudy(desk)
+    given = router.suggest("a")
+    assert given is not None
+
+    def fail(*args: object) -> None:
+        raise StoreError("the disk is full")
+
+    monkeypatch.setattr(type(office.store), "report", fail)
+    assert scheduler.on_trial_result(None, trial("a"), told(given, 3)) == TrialScheduler.STOP
+    assert str(desk.error) == "the disk is full"
+    assert StopFlag(desk).stop_all()
+    # From then on nothing is asked of the dispatcher any more.
+    router.on_trial_complete("unknown", error=True)
+    assert says(router, "b") == Searcher.FINISHED
+    assert str(desk.error) == "the disk is full"
+
+
+def test_stopping_waits_for_what_is_live_and_then_is_final(desk: Desk) -> None:
+    router = Router(desk)
+    router.suggest("a")
+    desk.stopping = True
+    assert router.suggest("b") is None
+    router.on_trial_complete("a", {ANSWER: Died(Failure.DIVERGED, "")})
+    assert says(router, "b") == Searcher.FINISHED
+
+
+def test_finished_is_said_only_when_nothing_is_live(desk: Desk) -> None:
+    router = Router(desk)
+    router.suggest("baseline")
+    while says(router, "next") is not None:
+        router.on_trial_complete("next", {ANSWER: Died(Failure.DIVERGED, "")})
+    assert desk.dispatcher.live == 1  # the budget is spent, but the baseline has not ended
+    router.on_trial_complete("baseline", {ANSWER: Died(Failure.DIVERGED, "")})
+    assert says(router, "next") == Searcher.FINISHED
+
+
+def test_what_tune_pickles_holds_nothing_of_the_store(desk: Desk, office: Office) -> None:
+    for shell in (Router(desk), OneAshaPerStudy(desk), StopFlag(desk)):
+        pickled = cloudpickle.dumps(shell)
+        assert b"store.db" not in pickled
+        assert b"sqlite" not in pickled
+        with pytest.raises(RuntimeError, match="start anew"):
+            _ = cloudpickle.loads(pickled).desk.dispatcher

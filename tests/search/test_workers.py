@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autokd.search.workers import Workers
+
+
+@pytest.mark.parametrize(
+    ("workers", "resources", "slots"),
+    [
+        (Workers(), {"CPU": 2.0}, 2),
+        (Workers(), {}, 1),
+        (Workers(cpus_per_run=4), {"CPU": 2.0}, 1),
+        (Workers(cpus_per_run=0.5), {"CPU": 2.0}, 4),
+        (Workers(gpus_per_run=0.25), {"CPU": 16.0, "GPU": 2.0}, 8),
+        (Workers(gpus_per_run=0.25), {"CPU": 3.0, "GPU": 2.0}, 3),
+        (Workers(cpus_per_run=0, gpus_per_run=0.1), {"GPU": 1.0}, 10),
+        (Workers(concurrency=3), {"CPU": 64.0}, 3),
+        (Workers(concurrency=3), {"CPU": 2.0}, 2),
+    ],
+)
+def test_slots(workers: Workers, resources: dict[str, float], slots: int) -> None:
+    assert workers.slots(resources) == slots
+
+
+@given(st.integers(1, 64))
+def test_a_gpu_in_n_parts_holds_n_runs(parts: int) -> None:
+    assert Workers(cpus_per_run=0, gpus_per_run=1 / parts).slots({"GPU": 1}) == parts
+
+
+@pytest.mark.parametrize(
+    "fields", [{"concurrency": 0}, {"cpus_per_run": -1}, {"gpus_per_run": -1}, {"cpus_per_run": 0}]
+)
+def test_what_does_not_hold(fields: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match=r"concurrency|cpus_per_run"):
+        Workers(**fields)

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from autokd.compute import Compute
+from autokd.errors import DeviceUnavailable
+
+
+def test_the_cpu_is_always_there() -> None:
+    Compute().check()
+    Compute(device="cpu:0").check()
+
+
+@pytest.mark.parametrize("device", ["gpu", "", "cuda:x", "meta", "mps"])
+def test_what_is_no_device_says_so(device: str) -> None:
+    with pytest.raises(DeviceUnavailable, match="--device"):
+        Compute(device=device).check()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA devices")
+def test_cuda_without_a_device_is_a_clear_error() -> None:
+    with pytest.raises(DeviceUnavailable, match="0 usable CUDA devices; use --device cpu"):
+        Compute(device="cuda").check()
+
+
+def test_autocast_computes_in_bfloat16_and_leaves_weights_alone() -> None:
+    layer = nn.Linear(4, 4)
+    with Compute(precision="bfloat16").autocast():
+        assert layer(torch.ones(2, 4)).dtype is torch.bfloat16
+    with Compute().autocast():
+        assert layer(torch.ones(2, 4)).dtype is torch.float32
+    assert layer.weight.dtype is torch.float32
+
+
+def test_channels_last_reaches_weights_and_images() -> None:
+    compute = Compute(channels_last=True)
+    layer = compute.place(nn.Conv2d(3, 8, 3))
+    assert isinstance(layer, nn.Conv2d)
+    assert layer.weight.is_contiguous(memory_format=torch.channels_last)
+    images = torch.zeros(2, 3, 5, 5, dtype=torch.uint8)
+    pixels = compute.pixels(images, mean=torch.zeros(3), std=torch.ones(3))
+    assert pixels.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_pixels_are_normalised_per_channel() -> None:
+    images = torch.tensor([[[[10]], [[20]]]], dtype=torch.uint8)
+    pixels = Compute().pixels(images, mean=torch.tensor([10.0, 10.0]), std=torch.tensor([2.0, 5.0]))
+    assert pixels.flatten().tolist() == [0.0, 2.0]
+    assert pixels.dtype is torch.float32

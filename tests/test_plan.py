@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from autokd.plan import StoppingRecipe, StudyPlan, content_hash
+from tests.search.worlds import TINY, tiny_plan
+
+
+def test_a_plan_cannot_be_changed_only_derived() -> None:
+    plan = tiny_plan()
+    with pytest.raises(ValidationError):
+        plan.name = "other"  # type: ignore[misc]
+    more = plan.with_(trials=64)
+    assert (more.search.trials, plan.search.trials) == (64, 6)
+    assert more.distillation == plan.distillation
+
+
+def test_what_is_derived_is_validated_too() -> None:
+    with pytest.raises(ValidationError):
+        tiny_plan().with_(trials=0)
+    with pytest.raises(ValidationError, match="must lie below"):
+        tiny_plan().with_(stopping=StoppingRecipe(rungs=(3, 10)))
+
+
+def test_a_trial_reports_at_each_rung_and_at_the_end() -> None:
+    assert tiny_plan().rungs == (3, 6, 10)
+    assert tiny_plan(stopping=StoppingRecipe(rungs=())).rungs == (10,)
+
+
+def test_one_architecture_serves_all_or_each_has_its_own() -> None:
+    recipe = StudyPlan.model_validate(TINY).federation
+    assert recipe.architecture(3).name == "mlp"
+    own = recipe.model_copy(
+        update={
+            "architectures": tuple(recipe.architectures[0].model_copy(update={"name": n}) for n in "abcd")
+        }
+    )
+    assert own.architecture(2).name == "c"
+
+
+def test_a_content_hash_sees_content_and_nothing_else() -> None:
+    plan = tiny_plan()
+    assert content_hash(plan) == content_hash(StudyPlan.model_validate(plan.model_dump()))
+    assert content_hash(plan) != content_hash(tiny_plan(trials=7))
+    assert content_hash({"a": 1, "b": 2}) == content_hash({"b": 2, "a": 1})
+    assert content_hash("1") != content_hash(1)
+    assert len(content_hash("x", digits=12)) == 12
