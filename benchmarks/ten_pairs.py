@@ -1,0 +1,268 @@
+"""Ten pairs tuned for real: is the recommended answer worth more than what one has without it?
+
+    python benchmarks/ten_pairs.py [--study digits] [--trials 32] [--home DIRECTORY]
+
+The pairs were listed before any of them was looked at. Each gets the study's number of trials; two pairs of
+one meeting share theirs, as `autokd tune` has it. All figures are gains on the test split, in pp of the student.
+The rival is the better of the default setting and doing nothing. Which of the two is better is decided where
+autokd decides: on confirmation, by the mean. The rival that knows the test split is shown beside it; nobody can
+have that one, and noise alone lifts it above 0. The results stand in `docs/results.md`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autokd.cluster import session
+from autokd.compute import Compute
+from autokd.recommendation import Interval, Recommendation, Verdict, paired_interval
+from autokd.recommendation.statistics import NOTHING, POINTS
+from autokd.recommendation.verdict import Judgement
+from autokd.records import Correctness
+from autokd.setting import Pair, Position, Split, derive_seed
+from autokd.workspace import Workspace
+
+PAIRS = ("4,9", "9,4", "1,4", "4,1", "2,7", "7,2", "8,3", "3,8", "0,5", "6,1")
+PACKAGES = ("torch", "ray", "optuna", "numpy", "scikit-learn", "sqlalchemy")
+RESULTS = Path(__file__).parent / "results"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One pair, judged; gains are on test, in pp of the student.
+
+    Attributes:
+        rival: `default` or `as-is`, whichever was better on confirmation.
+        difference: Recommended minus rival, paired by seed and example.
+        arms: Correctness on test of each answer, by its name; shape (seeds, examples), or (examples,) as-is.
+    """
+
+    found: Recommendation
+    judgement: Judgement
+    rival: str
+    difference: Interval
+    arms: dict[str, Correctness]
+
+    @property
+    def answer(self) -> str:
+        return self.found.verdict.answer
+
+    def gain(self, answer: str) -> Interval:
+        """Of `tuned` (the winner of the race, whatever the verdict), `default` or `as-is`."""
+        figures = self.judgement.test
+        if answer == "as-is":
+            return NOTHING
+        return figures.winner_gain or figures.default_gain if answer == "tuned" else figures.default_gain
+
+    def minus(self, first: str, second: str) -> NDArray[np.float64]:
+        """Difference of correctness of two answers, shape (seeds or 1, examples)."""
+        one, other = (self.arms[name].astype(np.float64) for name in (first, second))
+        return np.atleast_2d(one - other)
+
+    @property
+    def oracle(self) -> str:
+        """The better of default and nothing on test itself."""
+        return "default" if self.gain("default").mean > 0 else "as-is"
+
+
+def row(found: Recommendation) -> Row:
+    """Line a recommendation up with its rival."""
+    judgement = found.judgement
+    if judgement is None:
+        sys.exit(f"{found.pair}: {found.reason}")
+    rival = "default" if judgement.confirmation.default_gain.mean > 0 else "as-is"
+    evidence = judgement.evidence
+    arms = {
+        "as-is": evidence.own[Split.TEST],
+        "default": evidence.default.correct[Split.TEST],
+        "tuned": (evidence.winner or evidence.default).correct[Split.TEST],
+    }
+    answer, plan = found.verdict.answer, found.plan
+    difference = NOTHING
+    if answer != rival:
+        difference = paired_interval(
+            arms[answer],
+            arms[rival],
+            confidence=plan.confidence,
+            resamples=plan.resamples,
+            seed=derive_seed(found.searched.study, "ten pairs"),
+        )
+    return Row(found=found, judgement=judgement, rival=rival, difference=difference, arms=arms)
+
+
+def pooled(
+    differences: Sequence[NDArray[np.float64]], *, confidence: float = 0.95, resamples: int = 4000
+) -> Interval:
+    """Mean over these pairs, over examples and seeds like those at hand; percentiles of crossed resamples.
+
+    All pairs are asked on the same examples, so one draw of examples serves them all; each has seeds of its
+    own. The pairs are not resampled: they were fixed, and share participants.
+
+    Args:
+        differences: Of each pair, shape (seeds or 1, examples).
+        confidence: In (0, 1).
+        resamples: How many.
+    """
+    rng = np.random.default_rng(0)
+    examples = differences[0].shape[1]
+    drawn = rng.multinomial(examples, np.full(examples, 1 / examples), size=resamples)
+    means = np.zeros(resamples)
+    for one in differences:
+        seeds = len(one)
+        chosen = rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=resamples)
+        means += ((chosen @ one) * drawn).sum(axis=1) / one.size
+    mean = float(np.mean([one.mean() for one in differences]))
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(means / len(differences), [tail, 1 - tail])
+    return Interval(POINTS * mean, POINTS * min(mean, float(low)), POINTS * max(mean, float(high)))
+
+
+def summary(rows: Sequence[Row]) -> dict[str, Interval]:
+    """What each way of answering comes to on average, and how the recommended one compares."""
+    return {
+        "recommended": pooled([row.minus(row.answer, "as-is") for row in rows]),
+        "better of default and nothing, by confirmation": pooled(
+            [row.minus(row.rival, "as-is") for row in rows]
+        ),
+        "better of default and nothing, by test": pooled([row.minus(row.oracle, "as-is") for row in rows]),
+        "always the default": pooled([row.minus("default", "as-is") for row in rows]),
+        "always the winner of the race": pooled([row.minus("tuned", "as-is") for row in rows]),
+        "recommended minus better by confirmation": pooled(
+            [row.minus(row.answer, row.rival) for row in rows]
+        ),
+        "recommended minus better by test": pooled([row.minus(row.answer, row.oracle) for row in rows]),
+    }
+
+
+def table(rows: Sequence[Row]) -> Iterator[str]:
+    """Markdown, in the order of the pairs."""
+    yield (
+        "| pair | verdict | winner of the race | its gain | default's gain | recommended "
+        "| better of default and nothing | difference |"
+    )
+    yield "|---|---|---|---:|---:|---:|---:|---:|"
+    for one in rows:
+        winner = one.judgement.evidence.winner
+        cells = (
+            one.found.pair,
+            one.found.verdict,
+            "none" if winner is None else winner.setting,
+            _short(one.gain("tuned")),
+            _short(one.gain("default")),
+            f"{one.gain(one.answer).mean:+.1f} ({one.answer})",
+            f"{one.gain(one.rival).mean:+.1f} ({one.rival})",
+            _short(one.difference),
+        )
+        yield f"| {' | '.join(map(str, cells))} |"
+
+
+def _short(interval: Interval) -> str:
+    return f"{interval.mean:+.1f} [{interval.low:+.1f}, {interval.high:+.1f}]"
+
+
+def record(one: Row) -> dict[str, object]:
+    """A pair as JSON values: all that `autokd recommend --json` says, and the comparison."""
+    return {
+        **one.found.to_json(),
+        "rival": {"answer": one.rival, "gain": one.gain(one.rival).to_json()},
+        "recommended_minus_rival": one.difference.to_json(),
+        "better_on_test": one.oracle,
+    }
+
+
+def machine() -> dict[str, object]:
+    """What timings depend on."""
+    about = Path("/proc/cpuinfo")
+    lines = about.read_text().splitlines() if about.exists() else []
+    models = {line.partition(":")[2].strip() for line in lines if line.startswith("model name")}
+    return {
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": ", ".join(sorted(models)) or platform.processor(),
+        "cores": os.cpu_count(),
+        "load": [round(load, 1) for load in os.getloadavg()],
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+    }
+
+
+def tune(workspace: Workspace, pairs: Sequence[Pair]) -> tuple[list[Row], list[dict[str, object]]]:
+    """All pairs, meeting by meeting; and what each meeting took."""
+    found: dict[Pair, Row] = {}
+    meetings: list[dict[str, object]] = []
+    for pair in pairs:
+        if pair in found:
+            continue
+        both = pair.reverse in pairs
+        began = perf_counter()
+        outcome = workspace.tune(pair, position=None if both else Position.STUDENT)
+        if outcome.interrupted:
+            sys.exit("interrupted; with --home the same command goes on")
+        searched = [str(one.pair) for one in outcome.recommendations]
+        seconds = round(perf_counter() - began, 1)
+        meetings.append({"searched": searched, "runs": outcome.ran, "seconds": seconds})
+        print(f"{', '.join(searched)}: {outcome.ran} runs, {seconds} s", file=sys.stderr)
+        found.update({one.pair: row(one) for one in outcome.recommendations})
+    return [found[pair] for pair in pairs], meetings
+
+
+def main() -> None:
+    """Prepare, tune, print, and keep the numbers."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--study", default="digits")
+    parser.add_argument("--pair", action="append", help="in place of the ten")
+    parser.add_argument("--trials", type=int, help="per pair, in place of the study's number")
+    parser.add_argument(
+        "--home", type=Path, help="by default made and thrown away; what it has is not redone"
+    )
+    parser.add_argument("--output", type=Path, default=RESULTS / "ten_pairs.json")
+    options = parser.parse_args()
+    with ExitStack() as stack:
+        home = options.home or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        workspace = Workspace.open(options.study, home=home, trials=options.trials)
+        pairs = [workspace.pair(text) for text in options.pair or PAIRS]
+        before, began = machine(), perf_counter()
+        stack.enter_context(session())
+        federation = workspace.prepare(Compute(), progress=lambda done, total: None)
+        prepared = perf_counter() - began
+        rows, meetings = tune(workspace, pairs)
+        seconds = perf_counter() - began
+    means = summary(rows)
+    for line in table(rows):
+        print(line)
+    print()
+    for name, interval in means.items():
+        print(f"{name:48} {interval}")
+    verdicts = {one.value: sum(row.found.verdict is one for row in rows) for one in Verdict}
+    print(f"\n{federation.name}, {workspace.plan.search.trials} trials a pair, {seconds:.0f} s; {verdicts}")
+    content = {
+        "study": options.study,
+        "federation": federation.name,
+        "trials_per_pair": workspace.plan.search.trials,
+        "machine": before,
+        "load_at_end": [round(load, 1) for load in os.getloadavg()],
+        "seconds": {"prepare": round(prepared, 1), "all": round(seconds, 1), "meetings": meetings},
+        "verdicts": verdicts,
+        "pooled": {name: interval.to_json() for name, interval in means.items()},
+        "pairs": [record(one) for one in rows],
+    }
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    options.output.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
