@@ -4,9 +4,10 @@
 
 The pairs were listed before any of them was looked at. Each gets the study's number of trials; two pairs of
 one meeting share theirs, as `autokd tune` has it. All figures are gains on the test split, in pp of the
-student. The rival is the better of the default setting and doing nothing. Which of the two is better is decided
-where autokd decides: on confirmation, by the mean. The rival that knows the test split is shown beside it;
-nobody can have that one, and noise alone lifts it above 0. The results stand in `docs/results.md`.
+student. The rival is the better of the default setting and doing nothing. Which of the two is better is
+decided where autokd decides: on confirmation, by the mean. The rival that knows the test split is shown
+beside it; nobody can have that one, and noise alone lifts it above 0. The results stand in
+`docs/results.md`.
 """
 
 from __future__ import annotations
