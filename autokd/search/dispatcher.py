@@ -18,7 +18,7 @@ from autokd.records import (
 )
 from autokd.search.assignment import Answer, Assignment, Died
 from autokd.search.next_work import RunWork, StudyState, TrialWork, Work, next_work
-from autokd.search.progress import Progress, survey
+from autokd.search.progress import Progress, StudyProgress, shown, survey
 from autokd.search.sampling import propose
 from autokd.search.space import Space
 from autokd.search.stopping import goes_on
@@ -26,7 +26,7 @@ from autokd.setting import Pair, Split
 from autokd.store import Store
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Study:
     """The mirror of one study; every change goes to the store first."""
 
@@ -49,10 +49,14 @@ class _Study:
         )
 
 
-@dataclass(slots=True)
+_Meeting = list[_Study]
+
+
+@dataclass(slots=True, eq=False)
 class _Live:
     """One run under way; `number` is its trial's, None for a race or confirmation run."""
 
+    meeting: _Meeting
     study: _Study
     assignment: Assignment
     number: int | None
@@ -73,6 +77,7 @@ class Dispatcher:
         names: The study of each pair; it exists in the store.
         store: Where everything is read from at the start and written to as it happens.
         listen: Told how things stand after each change.
+        conclude: Told the pairs of each meeting that has nothing left to do, once.
     """
 
     def __init__(
@@ -85,14 +90,19 @@ class Dispatcher:
         names: Mapping[Pair, str],
         store: Store,
         listen: Callable[[Progress], None] = lambda progress: None,
+        conclude: Callable[[Sequence[Pair]], None] = lambda pairs: None,
     ) -> None:
-        self._plan, self._space, self._store, self._listen = plan, space, store, listen
-        self._federation = federation
+        self._plan, self._space, self._store = plan, space, store
+        self._listen, self._conclude = listen, conclude
         self._validation = len(federation.labels[Split.VALIDATION])
-        self._meetings = [[self._load(pair, names[pair]) for pair in meeting] for meeting in meetings]
         self._live: dict[str, _Live] = {}
         self._began = monotonic()
         self.ended = 0
+        self._over: list[StudyProgress] = []
+        self._open: list[_Meeting] = []
+        for meeting in meetings:
+            self._open.append([self._load(pair, names[pair]) for pair in meeting])
+            self._close_if_over(self._open[-1])
 
     def _load(self, pair: Pair, name: str) -> _Study:
         """A study as the store has it; what a former driver left RUNNING ended with that driver."""
@@ -113,16 +123,19 @@ class Dispatcher:
     @property
     def finished(self) -> bool:
         """Nothing is under way, and nothing is left to hand out."""
-        return not self._live and all(self._next(meeting) is None for meeting in self._meetings)
+        return not self._open
 
     def assign(self, key: str) -> Assignment | None:
         """Hand out the next run under a key of the caller's; None if nothing can be handed out now."""
-        for meeting in self._meetings:
+        for meeting in self._open:
             while (work := self._next(meeting)) is not None:
                 study = next(one for one in meeting if one.pair == work.pair)
-                if (given := self._begin(study, work, key)) is not None:
+                if (given := self._begin(meeting, study, work, key)) is not None:
                     self._tell()
                     return given
+        # A grid may have run out just now.
+        for meeting in list(self._open):
+            self._close_if_over(meeting)
         return None
 
     def report(self, key: str, report: RungReport) -> bool:
@@ -159,18 +172,27 @@ class Dispatcher:
         """How things stand."""
         return survey(
             self._plan,
-            [[study.state() for study in meeting] for meeting in self._meetings],
+            [[study.state() for study in meeting] for meeting in self._open],
+            over=self._over,
             live=len(self._live),
             ended=self.ended,
             seconds=monotonic() - self._began,
         )
 
-    def _next(self, meeting: Sequence[_Study]) -> Work | None:
+    def _close_if_over(self, meeting: _Meeting) -> None:
+        """Let go of a meeting that needs nothing more; what is shown of it is all that stays in memory."""
+        if any(study.live for study in meeting) or self._next(meeting) is not None:
+            return
+        self._open.remove(meeting)
+        self._over += [shown(study.state()) for study in meeting]
+        self._conclude([study.pair for study in meeting])
+
+    def _next(self, meeting: _Meeting) -> Work | None:
         return next_work(
             self._plan, [study.state() for study in meeting], validation_examples=self._validation
         )
 
-    def _begin(self, study: _Study, work: Work, key: str) -> Assignment | None:
+    def _begin(self, meeting: _Meeting, study: _Study, work: Work, key: str) -> Assignment | None:
         """Start a run in the store; None if the space has no setting left."""
         number = None
         if isinstance(work, RunWork):
@@ -183,7 +205,7 @@ class Dispatcher:
             given = Assignment(work.pair, begun.setting, begun.seed, None)
             number = begun.number
         study.live[key] = given
-        self._live[key] = _Live(study, given, number)
+        self._live[key] = _Live(meeting, study, given, number)
         return given
 
     def _begin_trial(self, study: _Study, work: TrialWork) -> TrialRecord | None:
@@ -243,8 +265,10 @@ class Dispatcher:
         return trial
 
     def _forget(self, key: str) -> None:
-        del self._live.pop(key).study.live[key]
+        live = self._live.pop(key)
+        del live.study.live[key]
         self.ended += 1
+        self._close_if_over(live.meeting)
         self._tell()
 
     def _tell(self) -> None:

@@ -58,11 +58,17 @@ class Progress:
 
 
 def survey(
-    plan: StudyPlan, meetings: Sequence[Sequence[StudyState]], *, live: int, ended: int, seconds: float
+    plan: StudyPlan,
+    meetings: Sequence[Sequence[StudyState]],
+    *,
+    over: Sequence[StudyProgress] = (),
+    live: int,
+    ended: int,
+    seconds: float,
 ) -> Progress:
-    """Where a batch of meetings stands."""
+    """Where a batch stands: meetings with something left to do, and the studies of those that are over."""
     return Progress(
-        studies=tuple(_study(study) for meeting in meetings for study in meeting),
+        studies=(*over, *(shown(study) for meeting in meetings for study in meeting)),
         live=live,
         ended=ended,
         left=sum(_left(plan, meeting) for meeting in meetings),
@@ -70,7 +76,8 @@ def survey(
     )
 
 
-def _study(study: StudyState) -> StudyProgress:
+def shown(study: StudyState) -> StudyProgress:
+    """What is shown of one study."""
     complete = [trial for trial in study.trials if trial.state is TrialState.COMPLETE]
     baseline = next((trial for trial in complete if trial.role is Role.BASELINE), None)
     best = max(complete, key=_accuracy, default=None)
