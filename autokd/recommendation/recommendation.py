@@ -14,7 +14,7 @@ from autokd.recommendation.prospects import what_would_decide
 from autokd.recommendation.race import pending
 from autokd.recommendation.statistics import NOTHING, Interval
 from autokd.recommendation.verdict import Judgement, Verdict, described, judge
-from autokd.records import FederationFacts, Role, RunRecord, TrialRecord, TrialState
+from autokd.records import FederationFacts, ParticipantFacts, Role, RunRecord, TrialRecord, TrialState
 from autokd.setting import Pair, Setting, Split, derive_seed
 
 
@@ -38,6 +38,7 @@ class Recommendation:
     """For a pair: the verdict, the setting with its gain, the default's beside it, and the position.
 
     Attributes:
+        student: As it was before anything was distilled.
         judgement: None if there was nothing to judge; the verdict then is `failed`.
         position: Of the student in its meeting.
         reason: Why this verdict, in one sentence with numbers of the confirmation split.
@@ -48,6 +49,7 @@ class Recommendation:
     federation: str
     plan: ConfirmationRecipe
     searched: Searched = field(repr=False)
+    student: ParticipantFacts = field(repr=False)
     judgement: Judgement | None
     position: PositionAdvice
     reason: str
@@ -160,6 +162,7 @@ def recommend(
         federation=federation.name,
         plan=plan.confirmation,
         searched=searched,
+        student=federation.participants[pair.student],
         judgement=judgement,
         position=position,
         reason=judged.reason if isinstance(judged, Lacking) else _reason(judged, plan.confirmation),
