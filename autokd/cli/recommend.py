@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from autokd.cli import options
 from autokd.cli.answer import show
-from autokd.cli.console import print_json
+from autokd.cli.console import note, print_json
 
 
 def recommend(
@@ -14,6 +14,7 @@ def recommend(
     home: options.Home = options.DEFAULT_HOME,
     storage: options.Storage = None,
     json: options.Json = False,
+    figure: options.Figure = None,
     debug: options.Debug = False,
 ) -> None:
     """Say what participant S should do with teacher T; the pair must have been tuned.
@@ -26,6 +27,12 @@ def recommend(
 
     workspace = Workspace.open(study, home=home, storage=storage, space=space)
     found = workspace.recommend(workspace.pair(pair))
+    if figure is not None:
+        # Imported here: drawing takes a while to import, and most calls draw nothing.
+        from autokd.report import write
+
+        write(found, figure)
+        note(f"wrote {figure}; open it in a browser")
     if json:
         print_json(found.to_json())
     else:
