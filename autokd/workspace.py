@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from autokd.cluster import session
 from autokd.compute import Compute
 from autokd.errors import NotTuned
 from autokd.federation import Federation, Progress, find, prepare
-from autokd.plan import StudyPlan
+from autokd.plan import StudyPlan, content_hash
 from autokd.recipes import read_plan
 from autokd.recommendation import Recommendation, Searched, recommend
 from autokd.records import FederationFacts
 from autokd.search.dispatcher import Dispatcher
 from autokd.search.progress import Progress as SearchProgress
 from autokd.search.space import Space, read_space
-from autokd.search.studies import study_name
+from autokd.search.studies import meetings_of, study_name
 from autokd.search.workers import Workers
 from autokd.setting import Pair, Position
 from autokd.store import Store, sqlite_url
@@ -50,6 +51,25 @@ class Outcome:
     """
 
     recommendations: tuple[Recommendation, ...]
+    interrupted: bool
+    ran: int
+
+
+Payload = Mapping[str, Any]
+"""A recommendation as `Recommendation.to_json` writes it and the store keeps it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What tuning many pairs came to.
+
+    Attributes:
+        answers: The recommendation of each pair that is done.
+        interrupted: Whether Ctrl-C ended it; the same call goes on.
+        ran: Runs that ended during this call.
+    """
+
+    answers: Mapping[Pair, Payload]
     interrupted: bool
     ran: int
 
@@ -141,13 +161,35 @@ class Workspace:
             listener: Told how it gets on.
 
         Raises:
-            InputError: If the device is not there or the storage is no address; nothing was changed.
+            InputError: If the device is not there, the federation cannot be made, or the storage does not
+                answer; nothing was changed.
             AutokdError: If federation or store fail; what was stored is kept, and the same call goes on.
+        """
+        batch = self.tune_all([pair], position=position, compute=compute, workers=workers, listener=listener)
+        if batch.interrupted:
+            return Outcome(recommendations=(), interrupted=True, ran=batch.ran)
+        asked_first = sorted(batch.answers, key=lambda one: one != pair)
+        found = tuple(self.recommend(one) for one in asked_first)
+        return Outcome(recommendations=found, interrupted=False, ran=batch.ran)
+
+    def tune_all(
+        self,
+        pairs: Sequence[Pair],
+        *,
+        position: Position | None = None,
+        compute: Compute | None = None,
+        workers: Workers | None = None,
+        listener: Listener | None = None,
+    ) -> Batch:
+        """Tune many pairs in one experiment; like `tune` in all else.
+
+        Each meeting is judged as soon as nothing is left to do for it.
         """
         compute, workers, listener = compute or Compute(), workers or Workers(), listener or Listener()
         compute.check()
         space = self.space if position is None else self.space.model_copy(update={"position": (position,)})
-        pairs = space.pairs(pair)
+        meetings = meetings_of(space, pairs)
+        answers: dict[Pair, Payload] = {}
         with ExitStack() as stack:
             store = stack.enter_context(self.open_store(create=True))
             federation = find(self.home, self.plan.federation)
@@ -155,15 +197,15 @@ class Workspace:
                 stack.enter_context(session())
                 federation = self.prepare(compute, progress=listener.preparing)
             facts = federation.facts()
-            names = self._enter(store, facts, pairs)
             dispatcher = Dispatcher(
                 plan=self.plan,
                 space=self.space,
                 federation=facts,
-                meetings=[pairs],
-                names=names,
+                meetings=meetings,
+                names=self._enter(store, facts, [pair for meeting in meetings for pair in meeting]),
                 store=store,
                 listen=listener.searching,
+                conclude=lambda over: answers.update(self._conclude(store, facts, over)),
             )
             done = dispatcher.finished
             if not done:
@@ -180,8 +222,7 @@ class Workspace:
                     workers=workers,
                     on_stopping=listener.stopping,
                 )
-            found = self._judge(store, facts, pair, pairs) if done else ()
-            return Outcome(recommendations=found, interrupted=not done, ran=dispatcher.ended)
+            return Batch(answers=answers, interrupted=not done, ran=dispatcher.ended)
 
     def recommend(self, pair: Pair) -> Recommendation:
         """The recommendation of a pair, from what the store has.
@@ -200,7 +241,7 @@ class Workspace:
         """The name of a pair's study in the store."""
         return study_name(federation, self.plan, self.space, pair)
 
-    def _enter(self, store: Store, facts: FederationFacts, pairs: tuple[Pair, ...]) -> Mapping[Pair, str]:
+    def _enter(self, store: Store, facts: FederationFacts, pairs: Sequence[Pair]) -> Mapping[Pair, str]:
         """Put federation and studies into the store, unless they are there."""
         store.put_federation(facts)
         names = {pair: self.study(facts.name, pair) for pair in pairs}
@@ -208,18 +249,27 @@ class Workspace:
             store.create_study(name, attributes={"teacher": pair.teacher, "student": pair.student})
         return names
 
-    def _judge(
-        self, store: Store, facts: FederationFacts, asked: Pair, pairs: tuple[Pair, ...]
-    ) -> tuple[Recommendation, ...]:
-        """Judge and store every searched pair; the one that was asked for comes first, if it was searched."""
-        found = tuple(
-            self._recommend(store, facts, pair) for pair in sorted(pairs, key=lambda one: one != asked)
-        )
-        for one in found:
-            name = self.study(facts.name, one.pair)
-            store.put_recommendation(name, one.to_json())
-            store.set_attributes(name, _summary(one))
-        return found
+    def _conclude(self, store: Store, facts: FederationFacts, over: Sequence[Pair]) -> Mapping[Pair, Payload]:
+        """Judge the pairs of a meeting that is over, unless the store has that already."""
+        return {pair: self._judge(store, facts, pair) for pair in over}
+
+    def _judge(self, store: Store, facts: FederationFacts, pair: Pair) -> Payload:
+        name = self.study(facts.name, pair)
+        basis = self._basis(store, facts, pair)
+        known = store.recommendation(name)
+        if known is not None and known.get("basis") == basis:
+            return known
+        found = self._recommend(store, facts, pair)
+        payload = {**found.to_json(), "basis": basis}
+        store.put_recommendation(name, payload)
+        store.set_attributes(name, _summary(found))
+        return payload
+
+    def _basis(self, store: Store, facts: FederationFacts, pair: Pair) -> str:
+        """What a judgement rests on, in short: as long as it stays, so does the judgement."""
+        known = [self._searched(store, facts, one) for one in (pair, pair.reverse)]
+        counts = [[len(one.trials), len(one.runs)] for one in known]
+        return content_hash(self.plan.confirmation, self.plan.search.retries, counts)
 
     def _recommend(self, store: Store, facts: FederationFacts, pair: Pair) -> Recommendation:
         return recommend(

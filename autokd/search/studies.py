@@ -1,6 +1,8 @@
-"""Names: which study of the store belongs to a pair of a federation under a plan."""
+"""Which studies there are: the name of a pair's study, and the meetings that a list of pairs comes to."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from autokd.plan import StudyPlan, content_hash
 from autokd.search.space import Space
@@ -16,3 +18,14 @@ def study_name(federation: str, plan: StudyPlan, space: Space, pair: Pair) -> st
     dimensions = space.model_dump(mode="json", exclude={"name", "position"})
     digest = content_hash(plan.distillation, plan.search.stopping, dimensions)
     return f"{federation}/{plan.name}-{space.name}-{digest}/{pair}"
+
+
+def meetings_of(space: Space, pairs: Sequence[Pair]) -> tuple[tuple[Pair, ...], ...]:
+    """The searched pairs of each meeting, as the space's positions have it, in the order of what was asked.
+
+    A pair that was asked for from both sides stands there once.
+    """
+    meetings: dict[frozenset[int], dict[Pair, None]] = {}
+    for pair in pairs:
+        meetings.setdefault(pair.meeting, {}).update(dict.fromkeys(space.pairs(pair)))
+    return tuple(tuple(meeting) for meeting in meetings.values())

@@ -24,7 +24,7 @@ BALANCED = np.arange(1000) % 10
 
 
 def recipes() -> st.SearchStrategy[PartitionRecipe]:
-    betas, minimums = st.floats(0.1, 100), st.integers(1, 4)
+    betas, minimums = st.floats(0.1, 100), st.integers(2, 4)
     return st.one_of(
         st.builds(DirichletPartition, scheme=st.just("dirichlet"), beta=betas, minimum=minimums),
         st.builds(QuantityPartition, scheme=st.just("quantity"), beta=betas, minimum=minimums),
@@ -33,7 +33,7 @@ def recipes() -> st.SearchStrategy[PartitionRecipe]:
     )
 
 
-def dirichlet(beta: float, minimum: int = 1) -> DirichletPartition:
+def dirichlet(beta: float, minimum: int = 2) -> DirichletPartition:
     return DirichletPartition(scheme="dirichlet", beta=beta, minimum=minimum)
 
 

@@ -8,7 +8,15 @@ from typing import Any
 import pytest
 
 from autokd.compute import Compute
-from autokd.errors import DeviceUnavailable, Diverged, FederationError, InputError, PlanError, UnknownName
+from autokd.errors import (
+    DeviceUnavailable,
+    Diverged,
+    FederationError,
+    HomeNotWritable,
+    InputError,
+    PlanError,
+    UnknownName,
+)
 from autokd.federation import Federation, find, prepare
 from autokd.federation.folder import place, save
 from autokd.plan import FederationRecipe
@@ -99,7 +107,7 @@ def test_a_home_that_cannot_be_written_is_said_before_any_worker_starts(
     home: Path, recipe: FederationRecipe
 ) -> None:
     place(home).write_text("a file where the folder should be")
-    with pytest.raises(FederationError, match=r"federations: cannot be written: .*; choose another --home"):
+    with pytest.raises(HomeNotWritable, match=r"federations: cannot be written: .*; choose another --home"):
         prepare(recipe, home=home, compute=CPU)
 
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from autokd.plan import StoppingRecipe, StudyPlan
-from autokd.search.studies import study_name
+from autokd.search.studies import meetings_of, study_name
 from autokd.setting import Pair, Position
 from tests.search.worlds import TINY, open_space, tiny_plan
 
@@ -30,3 +30,23 @@ def test_what_decides_a_run_makes_another_study() -> None:
 def test_what_only_says_how_much_does_not() -> None:
     more_seeds = StudyPlan.model_validate({**TINY, "confirmation": {"seeds": 9}})
     assert name(tiny_plan(trials=64)) == name(more_seeds) == name(position=[Position.STUDENT]) == name()
+
+
+def test_pairs_of_one_meeting_are_searched_together_and_once() -> None:
+    asked = [Pair(4, 9), Pair(9, 4), Pair(1, 4)]
+    assert meetings_of(open_space(), asked) == ((Pair(4, 9), Pair(9, 4)), (Pair(1, 4), Pair(4, 1)))
+
+
+def test_with_one_position_only_what_was_asked_is_searched() -> None:
+    space = open_space(position=[Position.STUDENT])
+    assert meetings_of(space, [Pair(4, 9), Pair(1, 4), Pair(9, 4)]) == (
+        (Pair(4, 9), Pair(9, 4)),
+        (Pair(1, 4),),
+    )
+
+
+def test_all_pairs_of_ten_participants_make_45_meetings() -> None:
+    everybody = [Pair(t, s) for t in range(10) for s in range(10) if t != s]
+    meetings = meetings_of(open_space(), everybody)
+    assert len(meetings) == 45
+    assert sorted(pair for meeting in meetings for pair in meeting) == everybody
