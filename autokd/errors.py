@@ -5,11 +5,14 @@
     │   ├── PlanError               a study, search space or pair is wrong: names file, field and way out
     │   ├── UnknownName             a shipped recipe, architecture or dataset of that name does not exist
     │   ├── NotTuned                a recommendation was asked for before anything was tuned
-    │   └── DeviceUnavailable       the device asked for is not there
+    │   ├── DeviceUnavailable       the device asked for is not there
+    │   ├── HomeNotWritable         nothing can be kept there; a FederationError, too
+    │   └── StorageUnavailable      no such database, when a command begins; a StoreUnreachable, too
     ├── FederationError             a prepared federation on disk is damaged or of another version
     ├── StoreError                  the database cannot be reached, read or written
-    │   ├── StoreUnreachable
+    │   ├── StoreUnreachable        later, when something is stored already: exit code 1
     │   └── DuplicateRun            a second result of the same run
+    ├── WorkersLost                 no worker starts, or each one dies: nothing would ever get done
     └── TrialError                  one run failed; it becomes data (state FAIL), not a crash
         ├── Diverged                the loss stopped being finite
         └── OutOfMemory             the device ran out of memory
@@ -75,8 +78,20 @@ class StoreUnreachable(StoreError):
     """The database does not answer; the message never holds a password."""
 
 
+class HomeNotWritable(InputError, FederationError):
+    """The folder that is to hold everything cannot be written."""
+
+
+class StorageUnavailable(InputError, StoreUnreachable):
+    """The database does not answer at the very beginning: its address is the first thing to look at."""
+
+
 class DuplicateRun(StoreError):
     """The store already has a COMPLETE result of this very run; a second one is refused, never merged."""
+
+
+class WorkersLost(AutokdError):
+    """Workers were lost one after the other and none said anything in between."""
 
 
 class TrialError(AutokdError):

@@ -11,7 +11,7 @@ from typing import Any
 from autokd.cluster import session
 from autokd.compute import Compute
 from autokd.errors import NotTuned
-from autokd.federation import Federation, Progress, find, prepare
+from autokd.federation import Federation, Progress, check, find, prepare
 from autokd.plan import StudyPlan, content_hash
 from autokd.recipes import read_plan
 from autokd.recommendation import Recommendation, Searched, recommend
@@ -190,9 +190,11 @@ class Workspace:
         space = self.space if position is None else self.space.model_copy(update={"position": (position,)})
         meetings = meetings_of(space, pairs)
         answers: dict[Pair, Payload] = {}
+        federation = find(self.home, self.plan.federation)
+        if federation is None:
+            check(self.plan.federation)
         with ExitStack() as stack:
             store = stack.enter_context(self.open_store(create=True))
-            federation = find(self.home, self.plan.federation)
             if federation is None:
                 stack.enter_context(session())
                 federation = self.prepare(compute, progress=listener.preparing)
@@ -209,6 +211,7 @@ class Workspace:
             )
             done = dispatcher.finished
             if not done:
+                listener.searching(dispatcher.progress())
                 # Imported here: Tune takes seconds to import, and often there is nothing left to run.
                 from autokd.search.driver import drive
 

@@ -11,6 +11,7 @@ from autokd.federation.architectures import network as network
 from autokd.federation.architectures import weights_of as weights_of
 from autokd.federation.folder import find as find
 from autokd.federation.preparation import Progress as Progress
+from autokd.federation.preparation import check as check
 from autokd.federation.preparation import prepare as prepare
 from autokd.federation.pretraining import logits_of as logits_of
 from autokd.federation.training import batches as batches

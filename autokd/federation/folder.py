@@ -28,7 +28,7 @@ from pydantic import ValidationError
 from safetensors import SafetensorError
 
 import autokd
-from autokd.errors import FederationError
+from autokd.errors import FederationError, HomeNotWritable
 from autokd.federation._federation import Dataset, Federation
 from autokd.federation.content import Arrays, Hashes, assemble, data_arrays, layout_arrays
 from autokd.federation.layout import Layout
@@ -102,7 +102,7 @@ def save(federation: Federation, folder: Path) -> None:
                 if not (folder / _MANIFEST).is_file():
                     raise
     except OSError as error:
-        raise _unwritable(folder, error) from error
+        raise FederationError(_unwritable(folder, error)) from error
 
 
 def load(folder: Path) -> Federation:
@@ -161,7 +161,7 @@ def check_writable(home: Path) -> None:
     """Make sure, before hours of pre-training, that its result can be kept.
 
     Raises:
-        FederationError: If nothing can be written under `home`.
+        HomeNotWritable: If nothing can be written under `home`.
     """
     where = place(home)
     try:
@@ -169,7 +169,7 @@ def check_writable(home: Path) -> None:
         with tempfile.TemporaryFile(dir=where):
             pass
     except OSError as error:
-        raise _unwritable(where, error) from error
+        raise HomeNotWritable(_unwritable(where, error)) from error
 
 
 def _contents(federation: Federation) -> dict[str, Arrays]:
@@ -236,5 +236,5 @@ def _damaged(file: Path, problem: str) -> FederationError:
     return FederationError(f"{file}: {problem}; {_WAY_OUT}")
 
 
-def _unwritable(folder: Path, error: OSError) -> FederationError:
-    return FederationError(f"{folder}: cannot be written: {error.strerror or error}; choose another --home")
+def _unwritable(folder: Path, error: OSError) -> str:
+    return f"{folder}: cannot be written: {error.strerror or error}; choose another --home"

@@ -54,7 +54,8 @@ def prepare(
         progress: Called at the start and after each participant; not at all if the federation was found.
 
     Raises:
-        InputError: If the recipe cannot be met, or the device is not there; nothing was changed.
+        InputError: If the recipe cannot be met, the device is not there, or `home` cannot be written; nothing
+            was changed.
         FederationError: If what lies on disk is damaged or cannot be written, or if workers keep dying.
         Diverged: If pre-training does.
     """
@@ -62,9 +63,7 @@ def prepare(
     if found is not None:
         return found
     compute.check()
-    data = datasets.load(recipe.dataset)
-    layout = lay_out(recipe, data)
-    _check_architectures(recipe, data)
+    data, layout = check(recipe)
     folder.check_writable(home)
     pretrained = _pretrain_all(recipe, data, layout, compute=compute, workers=workers, progress=progress)
     federation = assemble(recipe, data, layout, pretrained)
@@ -73,11 +72,21 @@ def prepare(
     return folder.load(where)
 
 
-def _check_architectures(recipe: FederationRecipe, data: Dataset) -> None:
-    """Say now what is wrong with one, rather than inside a worker."""
+def check(recipe: FederationRecipe) -> tuple[Dataset, Layout]:
+    """Say now what is wrong with a recipe, rather than inside a worker; writes nothing.
+
+    Returns:
+        Its data, and who gets what of them.
+
+    Raises:
+        InputError: If the recipe cannot be met: data set, partition, or an architecture.
+    """
+    data = datasets.load(recipe.dataset)
+    layout = lay_out(recipe, data)
     _, channels, size, _ = data.images.shape
     for architecture in recipe.architectures:
         build(architecture, channels=channels, size=size, classes=len(data.classes))
+    return data, layout
 
 
 def _pretrain_all(

@@ -9,7 +9,7 @@ from optuna.storages import RDBStorage
 from sqlalchemy import create_engine, inspect
 from sqlalchemy.engine import URL
 
-from autokd.errors import NotTuned, StoreError
+from autokd.errors import NotTuned, StorageUnavailable, StoreError
 from autokd.store.alone import alone
 from autokd.store.faults import translated
 from autokd.store.migrations import VERSION_TABLE, upgrade
@@ -41,6 +41,7 @@ def connect(url: URL, *, create: bool) -> RDBStorage:
 
     Raises:
         NotTuned: If there is nothing yet and `create` is off; nothing was changed.
+        StorageUnavailable: If the folder of a file cannot be made.
         StoreError: If it cannot be reached or opened, or was written by a newer version.
     """
     options = _engine_options(url)
@@ -83,7 +84,8 @@ def _make_folder(url: URL) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StoreError(f"the folder {file.parent} cannot be made: {error.strerror}") from error
+        problem = f"the folder {file.parent} cannot be made: {error.strerror}"
+        raise StorageUnavailable(f"{problem}; choose another --home or --storage") from error
 
 
 def _engine_options(url: URL) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from optuna.distributions import BaseDistribution
 from optuna.storages import RDBStorage
 from sqlalchemy.engine import URL
 
+from autokd.errors import StorageUnavailable, StoreUnreachable
 from autokd.records import Failure, FederationFacts, Role, RungReport, RunRecord, TrialRecord, TrialState
 from autokd.setting import Setting
 from autokd.store import federations, results
@@ -52,11 +53,14 @@ class Store:
         Raises:
             InputError: If the URL is none, or its driver is not installed.
             NotTuned: If there is nothing yet and `create` is off; nothing was changed.
-            StoreUnreachable: If the database does not answer.
+            StorageUnavailable: If the database does not answer; nothing was changed.
             StoreError: If it was written by a newer autokd or Optuna.
         """
         address = normalise(url)
-        return cls(address, connect(address, create=create))
+        try:
+            return cls(address, connect(address, create=create))
+        except StoreUnreachable as error:
+            raise StorageUnavailable(str(error)) from error.__cause__
 
     def close(self) -> None:
         """Let go of all connections; the store must not be used any more."""

@@ -15,7 +15,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError, OperationalError
 
-from autokd.errors import StoreError, StoreUnreachable
+from autokd.errors import StorageUnavailable, StoreError, StoreUnreachable
 from autokd.records import Role
 from autokd.setting import DEFAULT
 from autokd.store import Store, normalise
@@ -122,13 +122,13 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
 
 
 def test_a_folder_in_place_of_a_file(tmp_path: Path) -> None:
-    with pytest.raises(StoreUnreachable, match="unable to open"):
+    with pytest.raises(StorageUnavailable, match="unable to open"):
         Store.open(f"sqlite:///{tmp_path}")
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
-    with pytest.raises(StoreError, match="cannot be made"):
+    with pytest.raises(StorageUnavailable, match=r"cannot be made: .*; choose another --home or --storage"):
         Store.open(f"sqlite:///{tmp_path}/taken/below/studies.db")
 
 
