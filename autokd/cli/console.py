@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import timedelta
 
 from rich.console import Console
 from rich.text import Text
@@ -30,5 +29,6 @@ def print_json(content: Mapping[str, object]) -> None:
 
 def clock(seconds: float) -> str:
     """A duration as people write it: 0:07, 1:02:05."""
-    text = str(timedelta(seconds=round(seconds)))
-    return text.removeprefix("0:")
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -123,6 +123,8 @@ def _percent(share: float | None) -> str:
 
 
 def _pace(progress: Progress) -> str:
+    if not (progress.ended or progress.live):
+        return f"starting workers for {progress.left} runs"
     left = progress.seconds_left
     eta = "" if left is None or not progress.left else f", about {clock(left)} left"
     return f"{progress.ended} runs done, {progress.left} to go, {clock(progress.seconds)} so far{eta}"

@@ -97,6 +97,7 @@ class Dispatcher:
         self._validation = len(federation.labels[Split.VALIDATION])
         self._live: dict[str, _Live] = {}
         self._began = monotonic()
+        self._waited = 0.0
         self.ended = 0
         self._over: list[StudyProgress] = []
         self._open: list[_Meeting] = []
@@ -177,6 +178,7 @@ class Dispatcher:
             live=len(self._live),
             ended=self.ended,
             seconds=monotonic() - self._began,
+            waited=self._waited,
         )
 
     def _close_if_over(self, meeting: _Meeting) -> None:
@@ -268,6 +270,8 @@ class Dispatcher:
         live = self._live.pop(key)
         del live.study.live[key]
         self.ended += 1
+        if self.ended == 1:
+            self._waited = monotonic() - self._began
         self._close_if_over(live.meeting)
         self._tell()
 

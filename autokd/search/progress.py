@@ -43,6 +43,7 @@ class Progress:
         ended: Runs that ended since the command began.
         left: Runs still to be done, those under way included; an estimate, since the race may need fewer.
         seconds: Since the command began.
+        waited: Of these, until the first run had ended: mostly workers that started.
     """
 
     studies: tuple[StudyProgress, ...]
@@ -50,11 +51,12 @@ class Progress:
     ended: int
     left: int
     seconds: float
+    waited: float = 0.0
 
     @property
     def seconds_left(self) -> float | None:
-        """At the pace so far; None before there is one."""
-        return self.seconds / self.ended * self.left if self.ended else None
+        """At the pace since the first run ended; None before there is one."""
+        return (self.seconds - self.waited) / (self.ended - 1) * self.left if self.ended > 1 else None
 
 
 def survey(
@@ -65,6 +67,7 @@ def survey(
     live: int,
     ended: int,
     seconds: float,
+    waited: float = 0.0,
 ) -> Progress:
     """Where a batch stands: meetings with something left to do, and the studies of those that are over."""
     return Progress(
@@ -73,6 +76,7 @@ def survey(
         ended=ended,
         left=sum(_left(plan, meeting) for meeting in meetings),
         seconds=seconds,
+        waited=waited,
     )
 
 
