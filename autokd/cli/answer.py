@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from rich.table import Table
@@ -41,10 +42,7 @@ def show(found: Recommendation) -> None:
 
 def figures(judgement: Judgement, student: int) -> Table:
     """Test beside confirmation."""
-    grid = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
-    grid.add_column(f"gain of participant {student}", header_style="dim")
-    grid.add_column("on test", header_style="dim")
-    grid.add_column("on confirmation (decides)", header_style="dim")
+    grid = _grid(f"gain of participant {student}", "on test", "on confirmation (decides)")
     test, decided = judgement.test, judgement.confirmation
     if test.winner_gain is not None and judgement.evidence.winner is not None:
         setting = str(judgement.evidence.winner.setting)
@@ -59,29 +57,45 @@ def ways(found: Recommendation) -> Table:
     """What each position would gain, beside adopting the partner's model as it is."""
     assert found.position is not None
     test, decided = found.position.test, found.position.confirmation
-    teacher, student = found.pair.teacher, found.pair.student
-    grid = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), show_header=False)
+    grid = _grid("", "", "")
     for name, here, there in (
-        (f"as student: {found.pair}", test.as_student, decided.as_student),
-        (f"as teacher: {found.pair.reverse}, adopted by {student}", test.as_teacher, decided.as_teacher),
-        (f"adopting model {teacher} as it is", test.by_adoption, decided.by_adoption),
+        (f"as student, {found.pair}", test.as_student, decided.as_student),
+        (f"as teacher, {found.pair.reverse} (adopted)", test.as_teacher, decided.as_teacher),
+        (f"with model {found.pair.teacher} as it is", test.by_adoption, decided.by_adoption),
     ):
-        grid.add_row(f"  {name}", _pp(here), _pp(there))
+        grid.add_row(name, _pp(here), _pp(there))
     return grid
 
 
-def further(found: Recommendation, study: str, space: str | None) -> str:
-    """Commands to look on."""
+def _grid(*headers: str) -> Table:
+    """Columns that all tables of an answer share, within 80 characters."""
+    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=any(headers))
+    for header, width in zip(headers, (27, 23, 25), strict=True):
+        grid.add_column(header, header_style="dim", min_width=width)
+    return grid
+
+
+def further(found: Recommendation, where: Mapping[str, str]) -> str:
+    """Commands to look on.
+
+    Args:
+        found: The pair that was asked for.
+        where: Options to repeat, by name without dashes (see `options.repeated`).
+    """
     teacher, student = found.pair.teacher, found.pair.student
-    chosen = f" --study {shlex.quote(study)}" + (f" --space {shlex.quote(space)}" if space else "")
-    return "\n".join(
-        (
-            "look further:",
-            f"  autokd recommend --pair {student},{teacher}{chosen}   the same meeting from the other side",
-            f"  autokd recommend --pair {teacher},{student}{chosen} --json",
-            "  autokd dashboard                 every trial, in the browser",
-        )
+    commands = (
+        (f"recommend --pair {student},{teacher}{_typed(where)}", "the same meeting from the other side"),
+        (f"recommend --pair {teacher},{student}{_typed(where)} --json", "all the numbers"),
+        (f"dashboard{_typed(where, 'home', 'storage')}", "every trial, in the browser"),
     )
+    width = max(len(command) for command, _ in commands)
+    lines = (f"  autokd {command:<{width}}   {meaning}" for command, meaning in commands)
+    return "\n".join(("look further:", *lines))
+
+
+def _typed(options: Mapping[str, str], *only: str) -> str:
+    chosen = (name for name in options if not only or name in only)
+    return "".join(f" --{name} {shlex.quote(options[name])}" for name in chosen)
 
 
 def _pp(interval: Interval | None) -> str:

@@ -1,22 +1,23 @@
-"""The application: all commands, and the one place that turns our errors into exit codes."""
+"""The application: all commands, and the one place that turns errors and interruptions into exit codes."""
 
 from __future__ import annotations
 
 import sys
+import traceback
 from typing import NoReturn
 
 import typer
 
 from autokd.cli import dashboard, prepare, recommend, tune, version
-from autokd.cli.console import fail
+from autokd.cli.console import fail, note
 from autokd.cli.options import debugging
 from autokd.cli.secrets import hide_secrets
 from autokd.errors import AutokdError
 
+_INTERRUPTED = 130
+
 app = typer.Typer(
     name="autokd",
-    help="Find the knowledge-distillation setting that works for each pair of already trained models.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -25,17 +26,52 @@ for command in (prepare.prepare, tune.tune, recommend.recommend, dashboard.dashb
     app.command()(command)
 
 
+@app.callback(invoke_without_command=True)
+def autokd(context: typer.Context) -> None:
+    """Find the knowledge-distillation setting that works for each pair of already trained models.
+
+    Example: [bold]autokd tune --pair 4,9[/bold]
+    """
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(2)
+
+
 def main() -> NoReturn:
     """Run the command line.
 
     Exit codes: 0 done, 1 a run or the store failed, 2 bad usage or input, 130 interrupted.
     """
     hide_secrets()
+    code = run()
+    if code == _INTERRUPTED:
+        note("interrupted; what was done is kept. Run the same command again to go on.")
+    sys.exit(code)
+
+
+def run() -> int:
+    """Do what the arguments say, and answer with the exit code; every error of ours is one line by then."""
     try:
-        app()
+        # The command's own return value, or the code of a typer.Exit; and 130 after Ctrl-C.
+        return app(standalone_mode=False) or 0
     except AutokdError as error:
-        if debugging():
-            raise
-        fail(str(error))
-        sys.exit(error.exit_code)
-    sys.exit(0)
+        _explain(str(error))
+        return error.exit_code
+    except typer.TyperException as error:
+        _explain(_usage(error))
+        return error.exit_code
+
+
+def _explain(message: str) -> None:
+    if debugging():
+        traceback.print_exc()
+    fail(message)
+
+
+def _usage(error: typer.TyperException) -> str:
+    """Typer's own complaint about an argument, in a line like any other of ours."""
+    # NOTE: only some of Typer's errors know the command, and their classes are not public.
+    context: typer.Context | None = getattr(error, "ctx", None)
+    command = "autokd" if context is None else context.command_path
+    complaint = error.format_message().replace("Value error, ", "").rstrip(".")
+    return f"{complaint}; see {command} --help"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -48,10 +49,9 @@ def dashboard(
         try:
             server = make_server(host, port, app, server_class=Server, handler_class=Quiet)
         except OSError as error:
-            raise InputError(
-                f"--port {port}: cannot listen on {host} ({error.strerror}); take another"
-            ) from error
-        with server:
+            problem = f"cannot listen there ({error.strerror})"
+            raise InputError(f"--host {host} --port {port}: {problem}; --port 0 takes a free one") from error
+        with server, suppress(KeyboardInterrupt):  # Ctrl-C is how it is meant to end.
             note(f"Optuna Dashboard on {store.url}")
             note(f"open http://{host}:{server.server_port}/dashboard  (Ctrl-C ends it)")
             if host not in ("127.0.0.1", "localhost", "::1"):

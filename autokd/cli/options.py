@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
-from autokd.cli.secrets import STORAGE_VARIABLE
+from autokd.cli.secrets import STORAGE_VARIABLE, holds_secret
 
 _DEBUG: Final = "AUTOKD_DEBUG"
+_HOME: Final = "AUTOKD_HOME"
 
 
 def debugging() -> bool:
@@ -42,9 +44,7 @@ SpaceName = Annotated[
         help="Where to search: default, private, poster_sweep, or a YAML file. By default the study's own.",
     ),
 ]
-Home = Annotated[
-    Path, typer.Option(envvar="AUTOKD_HOME", help="The folder that holds everything autokd writes.")
-]
+Home = Annotated[Path, typer.Option(envvar=_HOME, help="The folder that holds everything autokd writes.")]
 Storage = Annotated[
     str | None,
     typer.Option(
@@ -78,3 +78,20 @@ Threads = Annotated[int, typer.Option(min=1, help="CPU threads of one run.")]
 
 DEFAULT_HOME: Final = Path("autokd-home")
 DEFAULT_STUDY: Final = "digits"
+
+
+def repeated(*, study: str, space: str | None, home: Path, storage: str | None) -> Mapping[str, str]:
+    """The options to type again so that another command means the same study in the same store.
+
+    What is the default or stands in the environment is left out, and so is an address with a password.
+    """
+    given = {"study": study, "space": space or "", "home": str(home), "storage": storage or ""}
+    implied = {
+        "study": DEFAULT_STUDY,
+        "home": os.environ.get(_HOME, str(DEFAULT_HOME)),
+        "storage": os.environ.get(STORAGE_VARIABLE),
+    }
+    told = {name: text for name, text in given.items() if text and text != implied.get(name)}
+    if storage and holds_secret(storage):
+        told.pop("storage", None)
+    return told

@@ -6,8 +6,6 @@ import os
 import sys
 from collections.abc import Sequence
 
-from autokd.store.url import redacted
-
 STORAGE_VARIABLE = "AUTOKD_STORAGE"
 _OPTION = "--storage"
 
@@ -39,8 +37,16 @@ def without_secret(arguments: Sequence[str]) -> tuple[list[str], str | None]:
         if not equals:
             value = next(waiting, "")
             written.append(value)
-        if value and redacted(value) != value:
+        if value and holds_secret(value):
             secret = value
         else:
             kept += [part for part in written if part]
     return kept, secret
+
+
+def holds_secret(address: str) -> bool:
+    """Whether an address is not to be shown as it is."""
+    # Imported here: the databases' libraries take a second, and most commands do without.
+    from autokd.store import redacted
+
+    return redacted(address) != address

@@ -10,6 +10,7 @@ from autokd.cli import options
 from autokd.cli.answer import further, show
 from autokd.cli.console import note, out, print_json
 from autokd.cli.progress import watching
+from autokd.errors import InputError
 from autokd.setting import Position
 
 
@@ -60,7 +61,10 @@ def tune(
     from autokd.workspace import Workspace
 
     if cpus_per_trial + gpus_per_trial == 0:
-        raise typer.BadParameter("a run reserves a CPU or a GPU share", param_hint="--cpus-per-trial")
+        raise InputError(
+            "--cpus-per-trial 0: a run must reserve something; give it a share of a GPU, "
+            "e.g. --gpus-per-trial 0.25"
+        )
     workspace = Workspace.open(study, home=home, storage=storage, space=space, trials=trials)
     asked = workspace.pair(pair)
     with watching() as listener:
@@ -76,7 +80,6 @@ def tune(
             listener=listener,
         )
     if outcome.interrupted:
-        note("interrupted; what was reported is kept. Run the same command again to go on.")
         raise typer.Exit(130)
     if not outcome.ran:
         note("nothing was left to do; this is what the store has")
@@ -85,6 +88,7 @@ def tune(
         print_json(first.to_json())
     else:
         show(first)
-        out.print(further(first, study, space), markup=False, style="dim", soft_wrap=True)
+        where = options.repeated(study=study, space=space, home=home, storage=storage)
+        out.print(further(first, where), markup=False, style="dim", soft_wrap=True)
     if any(found.verdict.value == "failed" for found in outcome.recommendations):
         raise typer.Exit(1)
