@@ -34,6 +34,7 @@ _ENVIRONMENT: Final = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # The store records; files per trial would only cost.
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Tune's own would drop reports and return as if all were done.
     "TUNE_GLOBAL_CHECKPOINT_S": "86400",  # Its experiment state is never restored.
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",  # The reason is in the store.
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
 }
 _SLOTS_SECONDS: Final = 2.0

@@ -21,12 +21,15 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
+from autokd.errors import WorkersLost
 from autokd.records import Failure
 from autokd.search.assignment import ANSWER, Died
 from autokd.search.dispatcher import Dispatcher
 
 # NOTE: Tune's hook is typed as giving a dict, yet compares what it gives to this string.
 _FINISHED = cast(dict[str, Any], Searcher.FINISHED)
+_LOST_IN_A_ROW = 8
+"""After so many at least, and four for every slot, it is no longer bad luck."""
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
@@ -37,6 +40,8 @@ class Desk:
     Attributes:
         stopping: Tune is to stop every run at its next report.
         error: The first exception out of a hook; the driver raises it once Tune has returned.
+        reasons: Why a worker was lost, by run, until the Searcher is told of it.
+        lost: Workers lost since one last said something.
     """
 
     def __init__(self, dispatcher: Dispatcher | None, *, slots: Callable[[], int] = lambda: 1) -> None:
@@ -44,6 +49,7 @@ class Desk:
         self.stopping = False
         self.error: Exception | None = None
         self.reasons: dict[str, str] = {}
+        self.lost = 0
 
     @property
     def dispatcher(self) -> Dispatcher:
@@ -114,8 +120,18 @@ class Router(Searcher):
         if error or result is None or ANSWER not in result:
             reason = self.desk.reasons.pop(trial_id, "the worker was lost")
             self.desk.dispatcher.end(trial_id, Died(Failure.INFRASTRUCTURE, reason))
+            self._give_up_if_hopeless(reason)
         else:
+            self.desk.lost = 0
             self.desk.dispatcher.end(trial_id, result[ANSWER])
+
+    def _give_up_if_hopeless(self, reason: str) -> None:
+        self.desk.lost += 1
+        if self.desk.lost >= max(_LOST_IN_A_ROW, 4 * self.desk.slots()):
+            raise WorkersLost(
+                f"{self.desk.lost} workers in a row were lost before any said a word; the last: "
+                f"{reason.splitlines()[0]} (Ray's own logs are in /tmp/ray/session_latest/logs)"
+            )
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Nothing: the scheduler hears every report, this hook only those of trials that go on."""
@@ -136,6 +152,7 @@ class OneAshaPerStudy(FIFOScheduler):
 
     @_guarded(otherwise=TrialScheduler.STOP)
     def on_trial_result(self, tune_controller: object, trial: Trial, result: dict[str, Any]) -> str:
+        self.desk.lost = 0
         goes_on = self.desk.dispatcher.report(trial.trial_id, result[ANSWER])
         return str(TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP)
 

@@ -13,7 +13,7 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
-from autokd.errors import StoreError
+from autokd.errors import StoreError, WorkersLost
 from autokd.records import Failure, RungReport, TrialState
 from autokd.search.assignment import ANSWER, Assignment, Died
 from autokd.search.router import Desk, OneAshaPerStudy, Router, StopFlag
@@ -139,3 +139,33 @@ def test_what_tune_pickles_holds_nothing_of_the_store(desk: Desk, office: Office
         assert b"sqlite" not in pickled
         with pytest.raises(RuntimeError, match="start anew"):
             _ = cloudpickle.loads(pickled).desk.dispatcher
+
+
+@pytest.fixture
+def patient(tmp_path: Path) -> Iterator[Desk]:
+    """A desk whose runs are tried again and again."""
+    office = Office(tmp_path, tiny_plan(retries=1000), meetings=[[FORWARD]])
+    yield Desk(office.dispatcher, slots=lambda: 2)
+    office.close()
+
+
+def test_workers_that_all_die_end_the_experiment_with_the_last_words(patient: Desk) -> None:
+    router, scheduler = Router(patient), OneAshaPerStudy(patient)
+    for number in range(8):
+        assert patient.error is None
+        assert router.suggest(f"run-{number}")
+        scheduler.on_trial_error(None, trial(f"run-{number}", OSError("cannot start python\nstack")))
+        router.on_trial_complete(f"run-{number}", error=True)
+    assert isinstance(patient.error, WorkersLost)
+    assert "OSError: cannot start python (" in str(patient.error)
+    assert patient.stopping
+
+
+def test_a_word_in_between_is_a_sign_of_life(patient: Desk) -> None:
+    router, scheduler = Router(patient), OneAshaPerStudy(patient)
+    for number in range(20):
+        given = router.suggest(f"run-{number}")
+        assert given
+        scheduler.on_trial_result(None, trial(f"run-{number}"), told(given, 3))
+        router.on_trial_complete(f"run-{number}", error=True)
+    assert patient.error is None
