@@ -17,6 +17,7 @@ from autokd.recipes import read_plan
 from autokd.recommendation import Recommendation, Searched, recommend
 from autokd.records import FederationFacts
 from autokd.search.dispatcher import Dispatcher
+from autokd.search.overview import Overview, overview_of, sweep_epochs
 from autokd.search.progress import Progress as SearchProgress
 from autokd.search.space import Space, read_space
 from autokd.search.studies import meetings_of, study_name
@@ -233,12 +234,38 @@ class Workspace:
         Raises:
             NotTuned: If there is none yet.
         """
-        way_out = f"run autokd tune --pair {pair.teacher},{pair.student}"
+        federation = self._federation(f"run autokd tune --pair {pair.teacher},{pair.student}")
+        with self.open_store(create=False) as store:
+            return self._recommend(store, federation.facts(), pair)
+
+    def status(self) -> Overview:
+        """Where every pair stands, from the store alone; a driver may be at work or not.
+
+        Raises:
+            NotTuned: If nothing has been tuned yet.
+        """
+        federation = self._federation("run autokd tune --all")
+        with self.open_store(create=False) as store:
+            there = set(store.studies())
+            everybody = range(self.plan.federation.participants)
+            pairs = [Pair(t, s) for t in everybody for s in everybody if t != s]
+            names = {pair: self.study(federation.name, pair) for pair in pairs}
+            studied = [(pair, name) for pair, name in names.items() if name in there]
+            return Overview(
+                federation=federation.name,
+                participants=len(everybody),
+                pairs=tuple(
+                    overview_of(pair, store.trials(name), store.runs(name), store.recommendation(name))
+                    for pair, name in studied
+                ),
+                sweep_epochs=sweep_epochs(self.plan, len(studied)),
+            )
+
+    def _federation(self, way_out: str) -> Federation:
         federation = find(self.home, self.plan.federation)
         if federation is None:
             raise NotTuned(f"nothing has been tuned under {self.home} for study {self.plan.name}; {way_out}")
-        with self.open_store(create=False) as store:
-            return self._recommend(store, federation.facts(), pair)
+        return federation
 
     def study(self, federation: str, pair: Pair) -> str:
         """The name of a pair's study in the store."""

@@ -1,0 +1,122 @@
+"""Where a whole federation stands, from the store alone: what `autokd status` shows, driver or no driver."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from autokd.plan import StudyPlan
+from autokd.records import RunRecord, TrialRecord, TrialState
+from autokd.search.space import read_space
+from autokd.setting import Pair
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairOverview:
+    """One pair.
+
+    Attributes:
+        verdict: None while the pair is not judged.
+        gain: Of the judged setting on test, in pp; None likewise, and where there was nothing to judge.
+        answer: What is recommended: `tuned`, `default` or `as-is`; None while the pair is not judged.
+        trials: By state; states without a trial are absent.
+        runs: Race and confirmation runs that have ended.
+        search_epochs: Spent by trials.
+        confirmation_epochs: Spent by race and confirmation runs.
+    """
+
+    pair: Pair
+    verdict: str | None
+    gain: float | None
+    answer: str | None
+    trials: Mapping[TrialState, int]
+    runs: int
+    search_epochs: int
+    confirmation_epochs: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; states as Optuna spells them."""
+        return {
+            "pair": {"teacher": self.pair.teacher, "student": self.pair.student},
+            "verdict": self.verdict,
+            "gain": self.gain,
+            "answer": self.answer,
+            "trials": {state.value: self.trials.get(state, 0) for state in TrialState},
+            "runs": self.runs,
+            "epochs_spent": {"search": self.search_epochs, "confirmation": self.confirmation_epochs},
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """All pairs of a federation under one plan.
+
+    Attributes:
+        participants: How many there are, numbered from 0.
+        pairs: Those that have a study.
+        sweep_epochs: What the frozen grid would cost on these pairs.
+    """
+
+    federation: str
+    participants: int
+    pairs: tuple[PairOverview, ...]
+    sweep_epochs: int
+
+    @property
+    def judged(self) -> int:
+        """Pairs that have a verdict."""
+        return sum(one.verdict is not None for one in self.pairs)
+
+    @property
+    def cost(self) -> tuple[float, float]:
+        """Epochs of search, and of race and confirmation, as shares of the sweep's."""
+        sweep = max(self.sweep_epochs, 1)
+        search = sum(one.search_epochs for one in self.pairs)
+        confirmation = sum(one.confirmation_epochs for one in self.pairs)
+        return search / sweep, confirmation / sweep
+
+    def to_json(self) -> dict[str, Any]:
+        """What `autokd status --json` prints."""
+        search, confirmation = self.cost
+        verdicts = Counter(one.verdict or "none" for one in self.pairs)
+        return {
+            "federation": self.federation,
+            "participants": self.participants,
+            "verdicts": dict(sorted(verdicts.items())),
+            "cost_of_sweep": {"search": round(search, 6), "confirmation": round(confirmation, 6)},
+            "pairs": [one.to_json() for one in self.pairs],
+        }
+
+
+def overview_of(
+    pair: Pair,
+    trials: Sequence[TrialRecord],
+    runs: Sequence[RunRecord],
+    answer: Mapping[str, Any] | None,
+) -> PairOverview:
+    """What is shown of a pair.
+
+    Args:
+        pair: Whose study it is.
+        trials: Of the study.
+        runs: Of the study.
+        answer: Its stored recommendation, if there is one.
+    """
+    gain = None if answer is None else answer["gain"]
+    return PairOverview(
+        pair=pair,
+        verdict=None if answer is None else answer["verdict"],
+        gain=None if gain is None else gain["mean"],
+        answer=None if answer is None else answer["recommended"]["answer"],
+        trials=Counter(trial.state for trial in trials),
+        runs=len(runs),
+        search_epochs=sum(trial.epochs for trial in trials),
+        confirmation_epochs=sum(run.epochs for run in runs),
+    )
+
+
+def sweep_epochs(plan: StudyPlan, pairs: int) -> int:
+    """Epochs that the frozen grid `poster_sweep` runs on so many pairs, with this plan's budget of a run."""
+    return len(read_space("poster_sweep").grid()) * plan.distillation.epochs * pairs

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from autokd.records import TrialState
+from autokd.search.overview import Overview, overview_of, sweep_epochs
+from tests.search.worlds import BACKWARD, FORWARD, Office, tiny_plan
+
+ANSWER = {
+    "verdict": "tuned",
+    "gain": {"mean": 4.5, "low": 1.0, "high": 8.0},
+    "recommended": {"answer": "tuned"},
+}
+
+
+def test_an_overview_counts_what_the_store_has(tmp_path: Path) -> None:
+    office = Office(tmp_path, tiny_plan())
+    office.work()
+    pairs = (FORWARD, BACKWARD)
+    seen = [overview_of(pair, office.trials(pair), office.runs(pair), ANSWER) for pair in pairs]
+    for pair, one in zip(pairs, seen, strict=True):
+        assert sum(one.trials.values()) == len(office.trials(pair))
+        assert one.search_epochs == sum(trial.epochs for trial in office.trials(pair))
+        assert one.confirmation_epochs == 10 * one.runs == 10 * 6
+        assert (one.verdict, one.gain, one.answer) == ("tuned", 4.5, "tuned")
+    whole = Overview(
+        federation="f", participants=4, pairs=tuple(seen), sweep_epochs=sweep_epochs(office.plan, 2)
+    )
+    assert whole.judged == 2
+    search, confirmation = whole.cost
+    assert confirmation == 120 / (76 * 10 * 2)
+    assert search == sum(one.search_epochs for one in seen) / (76 * 10 * 2)
+    content = json.loads(json.dumps(whole.to_json()))
+    assert content["verdicts"] == {"tuned": 2}
+    assert [one["pair"] for one in content["pairs"]] == [
+        {"teacher": 0, "student": 1},
+        {"teacher": 1, "student": 0},
+    ]
+
+
+def test_a_pair_that_is_not_judged_has_no_verdict(tmp_path: Path) -> None:
+    office = Office(tmp_path, tiny_plan())
+    office.dispatcher.assign("a")
+    one = overview_of(FORWARD, office.trials(), office.runs(), None)
+    assert (one.verdict, one.gain, one.answer, one.trials) == (None, None, None, {TrialState.RUNNING: 1})
+    assert one.to_json()["trials"] == {"RUNNING": 1, "COMPLETE": 0, "PRUNED": 0, "FAIL": 0}
+
+
+def test_a_pair_that_failed_has_a_verdict_and_no_gain() -> None:
+    failed = {"verdict": "failed", "gain": None, "recommended": {"answer": "as-is"}}
+    one = overview_of(FORWARD, (), (), failed)
+    assert (one.verdict, one.gain, one.answer) == ("failed", None, "as-is")
