@@ -64,6 +64,6 @@ def recipe() -> FederationRecipe:
     return make_recipe()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # and so made in one thread, whichever tests are chosen
 def federation(recipe: FederationRecipe) -> Federation:
     return prepare_here(recipe)
