@@ -44,6 +44,12 @@ def bounds(interval: Interval | None) -> tuple[float, float]:
     return interval.low, interval.high
 
 
+def test_the_figures_start_from_the_student_as_it_was_on_validation() -> None:
+    text = own_part(page(make_recommendation()))
+    assert "the model as it is, 60.0%" in text
+    assert "as it is\\u003cbr\\u003e60.0%" in text
+
+
 def test_a_reverse_pair_that_was_not_tuned_is_said_to_be_so() -> None:
     assert re.search(
         r"as teacher: 1->0, adopted by 1\s+not tried\s+not tried",
