@@ -6,8 +6,11 @@ The pairs were listed before any of them was looked at. Each gets the study's nu
 one meeting share theirs, as `autokd tune` has it. All figures are gains on the test split, in pp of the
 student. The rival is the better of the default setting and doing nothing. Which of the two is better is
 decided where autokd decides: on confirmation, by the mean. The rival that knows the test split is shown
-beside it; nobody can have that one, and noise alone lifts it above 0. The results stand in
-`docs/results.md`.
+beside it; nobody can have that one, and noise alone lifts it above 0.
+
+The second table is what a reader should doubt: how much of the winner's gain is the teacher's doing? The same
+student goes on training on the same examples with the same seeds and no teacher (alpha = 0). The third says
+which role is the better one. The results stand in `docs/results.md`.
 """
 
 from __future__ import annotations
@@ -26,15 +29,19 @@ from pathlib import Path
 from time import perf_counter
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from autokd.cluster import session
 from autokd.compute import Compute
+from autokd.distillation import Run
+from autokd.federation import Federation
+from autokd.plan import DistillationRecipe
 from autokd.recommendation import Interval, Recommendation, Verdict, paired_interval
 from autokd.recommendation.statistics import NOTHING, POINTS
 from autokd.recommendation.verdict import Judgement
 from autokd.records import Correctness
-from autokd.setting import Pair, Position, Split, derive_seed
+from autokd.setting import Pair, Position, Setting, Split, TransferSet, derive_seed
 from autokd.workspace import Workspace
 
 PAIRS = ("4,9", "9,4", "1,4", "4,1", "2,7", "7,2", "8,3", "3,8", "0,5", "6,1")
@@ -49,6 +56,7 @@ class Row:
     Attributes:
         rival: `default` or `as-is`, whichever was better on confirmation.
         difference: Recommended minus rival, paired by seed and example.
+        untaught: Winner minus `no teacher`, likewise; None where alpha has no meaning or there is no winner.
         arms: Correctness on test of each answer, by its name; shape (seeds, examples), or (examples,) as-is.
     """
 
@@ -56,6 +64,7 @@ class Row:
     judgement: Judgement
     rival: str
     difference: Interval
+    untaught: Interval | None
     arms: dict[str, Correctness]
 
     @property
@@ -80,29 +89,60 @@ class Row:
         return "default" if self.gain("default").mean > 0 else "as-is"
 
 
-def row(found: Recommendation) -> Row:
-    """Line a recommendation up with its rival."""
+def row(found: Recommendation, federation: Federation, recipe: DistillationRecipe) -> Row:
+    """Line a recommendation up with its rivals."""
     judgement = found.judgement
     if judgement is None:
         sys.exit(f"{found.pair}: {found.reason}")
+    evidence, plan = judgement.evidence, found.plan
     rival = "default" if judgement.confirmation.default_gain.mean > 0 else "as-is"
-    evidence = judgement.evidence
     arms = {
         "as-is": evidence.own[Split.TEST],
         "default": evidence.default.correct[Split.TEST],
         "tuned": (evidence.winner or evidence.default).correct[Split.TEST],
     }
-    answer, plan = found.verdict.answer, found.plan
-    difference = NOTHING
-    if answer != rival:
-        difference = paired_interval(
-            arms[answer],
-            arms[rival],
+
+    def minus(first: str, second: str) -> Interval:
+        return paired_interval(
+            arms[first],
+            arms[second],
             confidence=plan.confidence,
             resamples=plan.resamples,
-            seed=derive_seed(found.searched.study, "ten pairs"),
+            seed=derive_seed(found.searched.study, first, second),
         )
-    return Row(found=found, judgement=judgement, rival=rival, difference=difference, arms=arms)
+
+    answer, untaught = found.verdict.answer, None
+    if evidence.winner is not None and evidence.winner.setting.transfer_set is not TransferSet.PUBLIC:
+        alone = Setting(1.0, 0.0, evidence.winner.setting.transfer_set)
+        arms["no teacher"] = np.stack(
+            [untaught_student(federation, found.pair, alone, seed, recipe) for seed in evidence.seeds]
+        )
+        untaught = minus("tuned", "no teacher")
+    return Row(
+        found=found,
+        judgement=judgement,
+        rival=rival,
+        difference=NOTHING if answer == rival else minus(answer, rival),
+        untaught=untaught,
+        arms=arms,
+    )
+
+
+def untaught_student(
+    federation: Federation, pair: Pair, setting: Setting, seed: int, recipe: DistillationRecipe
+) -> Correctness:
+    """Correctness on test of a run that is no part of any search; shape (examples,)."""
+    run = Run(
+        federation,
+        pair,
+        setting,
+        seed=seed,
+        recipe=recipe,
+        rungs=(recipe.epochs,),
+        splits=(Split.TEST,),
+        compute=Compute(),
+    )
+    return next(run).evaluations[Split.TEST].correct
 
 
 def pooled(
@@ -146,6 +186,9 @@ def summary(rows: Sequence[Row]) -> dict[str, Interval]:
             [row.minus(row.answer, row.rival) for row in rows]
         ),
         "recommended minus better by test": pooled([row.minus(row.answer, row.oracle) for row in rows]),
+        "winner minus no teacher on the same examples": pooled(
+            [row.minus("tuned", "no teacher") for row in rows if row.untaught is not None]
+        ),
     }
 
 
@@ -171,6 +214,31 @@ def table(rows: Sequence[Row]) -> Iterator[str]:
         yield f"| {' | '.join(map(str, cells))} |"
 
 
+def doubts(rows: Sequence[Row]) -> Iterator[str]:
+    """Markdown: what the teacher is worth, the examples being there anyway."""
+    yield "| pair | winner of the race | its gain | no teacher, same examples | difference |"
+    yield "|---|---|---:|---:|---:|"
+    for one in rows:
+        winner = one.judgement.evidence.winner
+        if winner is not None and one.untaught is not None:
+            alone = POINTS * one.minus("no teacher", "as-is").mean()
+            yield (
+                f"| {one.found.pair} | {winner.setting} | {one.gain('tuned').mean:+.1f} | {alone:+.1f} "
+                f"| {_short(one.untaught)} |"
+            )
+
+
+def positions(rows: Sequence[Row]) -> Iterator[str]:
+    """Markdown: what becomes of each student by the role that it takes."""
+    yield "| pair | advice to the student | as student | as teacher | by adoption |"
+    yield "|---|---|---:|---:|---:|"
+    for one in rows:
+        position = one.found.position
+        gains = (position.gain_as_student, position.gain_as_teacher, position.gain_by_adoption)
+        cells = (f"{gain.mean:+.1f}" if gain else "not searched" for gain in gains)
+        yield f"| {one.found.pair} | {position.advice} | {' | '.join(cells)} |"
+
+
 def _short(interval: Interval) -> str:
     return f"{interval.mean:+.1f} [{interval.low:+.1f}, {interval.high:+.1f}]"
 
@@ -181,6 +249,7 @@ def record(one: Row) -> dict[str, object]:
         **one.found.to_json(),
         "rival": {"answer": one.rival, "gain": one.gain(one.rival).to_json()},
         "recommended_minus_rival": one.difference.to_json(),
+        "winner_minus_no_teacher": None if one.untaught is None else one.untaught.to_json(),
         "better_on_test": one.oracle,
     }
 
@@ -199,9 +268,9 @@ def machine() -> dict[str, object]:
     }
 
 
-def tune(workspace: Workspace, pairs: Sequence[Pair]) -> tuple[list[Row], list[dict[str, object]]]:
+def tune(workspace: Workspace, pairs: Sequence[Pair]) -> tuple[list[Recommendation], list[dict[str, object]]]:
     """All pairs, meeting by meeting; and what each meeting took."""
-    found: dict[Pair, Row] = {}
+    found: dict[Pair, Recommendation] = {}
     meetings: list[dict[str, object]] = []
     for pair in pairs:
         if pair in found:
@@ -215,7 +284,7 @@ def tune(workspace: Workspace, pairs: Sequence[Pair]) -> tuple[list[Row], list[d
         seconds = round(perf_counter() - began, 1)
         meetings.append({"searched": searched, "runs": outcome.ran, "seconds": seconds})
         print(f"{', '.join(searched)}: {outcome.ran} runs, {seconds} s", file=sys.stderr)
-        found.update({one.pair: row(one) for one in outcome.recommendations})
+        found.update({one.pair: one for one in outcome.recommendations})
     return [found[pair] for pair in pairs], meetings
 
 
@@ -240,12 +309,13 @@ def main() -> None:
         stack.enter_context(session())
         federation = workspace.prepare(Compute(), progress=lambda done, total: None)
         prepared = perf_counter() - began
-        rows, meetings = tune(workspace, pairs)
+        recommendations, meetings = tune(workspace, pairs)
         seconds = perf_counter() - began
+    torch.set_num_threads(1)  # As the workers have it.
+    rows = [row(found, federation, workspace.plan.distillation) for found in recommendations]
     means = summary(rows)
-    for line in table(rows):
-        print(line)
-    print()
+    for part in (table, doubts, positions):
+        print(*part(rows), sep="\n", end="\n\n")
     for name, interval in means.items():
         print(f"{name:48} {interval}")
     verdicts = {one.value: sum(row.found.verdict is one for row in rows) for one in Verdict}
