@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from scipy.stats import norm
+from scipy.special import ndtr
 
 from autokd.plan import SearchRecipe
 from autokd.records import Failure, Role, TrialRecord, TrialState
@@ -84,7 +84,7 @@ def promise(meeting: Mapping[Pair, Sequence[TrialRecord]], *, validation_example
     error = max(math.sqrt(variance), 1 / validation_examples)
     total = sum(best.values())
     return {
-        pair: min(max(float(norm.cdf((2 * accuracy - total) / error)), 0.02), 0.98)
+        pair: min(max(float(ndtr((2 * accuracy - total) / error)), 0.02), 0.98)
         for pair, accuracy in best.items()
     }
 
