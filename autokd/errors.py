@@ -11,7 +11,9 @@
     ├── FederationError             a prepared federation on disk is damaged or of another version
     ├── StoreError                  the database cannot be reached, read or written
     │   ├── StoreUnreachable        later, when something is stored already: exit code 1
-    │   └── DuplicateRun            a second result of the same run
+    │   ├── DuplicateRun            a second result of the same run
+    │   ├── PairBusy                another driver is at work on a pair; an InputError, too
+    │   └── LeaseLost               another driver has taken over, and this one writes nothing more
     ├── WorkersLost                 no worker starts, or each one dies: nothing would ever get done
     └── TrialError                  one run failed; it becomes data (state FAIL), not a crash
         ├── Diverged                the loss stopped being finite
@@ -23,6 +25,7 @@ Bad arguments to a function are plain `ValueError`s naming the value; `assert` g
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from difflib import get_close_matches
 
 
@@ -92,6 +95,33 @@ class DuplicateRun(StoreError):
 
 class WorkersLost(AutokdError):
     """Workers were lost one after the other and none said anything in between."""
+
+
+class PairBusy(StoreError, InputError):
+    """Another driver that is alive has a study; nothing was changed.
+
+    Attributes:
+        study: Its name, which ends with the pair.
+        owner: Who has it, for people.
+        since: When that driver took it, and until when it has it unless it renews: seconds since 1970, by
+            the database's clock.
+    """
+
+    def __init__(self, *, study: str, owner: str, since: float, until: float) -> None:
+        pair = study.rpartition("/")[2]
+        super().__init__(
+            f"pair {pair} is being tuned by {owner}, since {_clock(since)}; wait for it, or stop it: should "
+            f"it be dead on another machine, its lease ends at {_clock(until)}"
+        )
+        self.study, self.owner, self.since, self.until = study, owner, since, until
+
+
+def _clock(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+class LeaseLost(StoreError):
+    """Others were let in, since this driver was silent for longer than its lease (a stop, a long sleep)."""
 
 
 class TrialError(AutokdError):

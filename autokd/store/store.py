@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, NoReturn, Self, final
@@ -14,9 +14,11 @@ from sqlalchemy.engine import URL
 from autokd.errors import StorageUnavailable, StoreUnreachable
 from autokd.records import Failure, FederationFacts, Role, RungReport, RunRecord, TrialRecord, TrialState
 from autokd.setting import Setting
-from autokd.store import federations, results
+from autokd.store import federations, leases, results
 from autokd.store.database import connect
 from autokd.store.faults import translated
+from autokd.store.guard import Guard
+from autokd.store.leases import Lease
 from autokd.store.trials import Trials
 from autokd.store.url import normalise, redacted
 
@@ -25,8 +27,9 @@ from autokd.store.url import normalise, redacted
 class Store:
     """Studies, trials, runs, federations and recommendations in one SQL database.
 
-    Only one process writes to it, the driver; any number may read at the same time, Optuna Dashboard among
-    them. Within a process a store may be shared by threads. It is never pickled: it holds a password.
+    Only the driver that has a study's lease writes to that study; any number of processes may read at the
+    same time, Optuna Dashboard among them. Within a process a store may be shared by threads. It is never
+    pickled: it holds a password.
 
     Each method is one or a few short transactions. A name of a study that does not exist is a `StoreError`,
     except where a method only reads and has an empty answer. Every method raises `StoreUnreachable` if the
@@ -41,6 +44,8 @@ class Store:
         self._storage = storage
         self._engine = storage.engine
         self._trials = Trials(storage)
+        self._guard = Guard(storage.engine)
+        self._leases: list[Lease] = []
 
     @classmethod
     def open(cls, url: str, *, create: bool = True) -> Store:
@@ -63,7 +68,9 @@ class Store:
             raise StorageUnavailable(str(error)) from error.__cause__
 
     def close(self) -> None:
-        """Let go of all connections; the store must not be used any more."""
+        """Give back leases and let go of all connections; the store must not be used any more."""
+        for lease in self._leases:
+            lease.release()
         self._storage.remove_session()
         self._engine.dispose()
 
@@ -90,6 +97,28 @@ class Store:
     def optuna_storage(self) -> RDBStorage:
         """For tools that show Optuna's studies, as its dashboard; autokd itself uses only this class."""
         return self._storage
+
+    # Who is at work
+
+    def acquire(self, studies: Collection[str], *, seconds: float | None = None) -> Lease:
+        """Become the only driver of some studies, which need not exist yet: of all of them, or of none.
+
+        The lease is renewed until it is released or the store is closed. It is taken over from a driver that
+        has been silent for longer than its lease, and at once from one that ran on this machine and is gone.
+        While a lease is held, a commit of anything through this store raises `LeaseLost` if it was lost.
+
+        Args:
+            studies: Names.
+            seconds: How long this driver may be silent; by default two minutes.
+
+        Raises:
+            PairBusy: If a driver that is alive has one of them; found without waiting for any writer.
+        """
+        with self._translated():
+            seconds = leases.lease_seconds() if seconds is None else seconds
+            lease = leases.acquire(self._engine, self._url, self._guard, studies, seconds=seconds)
+        self._leases.append(lease)
+        return lease
 
     # Studies and trials
 

@@ -143,3 +143,32 @@ class RecommendationRow(Base):
 
     study: Mapped[str] = mapped_column(String(NAME_LENGTH), primary_key=True)
     payload: Mapped[str] = mapped_column(LongText)
+
+
+class DriverRow(Base):
+    """A driver that holds leases; without this row it holds none. `process` is JSON (see `Process`).
+
+    Times are the database's, in seconds since 1970.
+    """
+
+    __tablename__ = "autokd_driver"
+    __table_args__ = TABLE_OPTIONS
+
+    token: Mapped[str] = mapped_column(String(32), primary_key=True)
+    process: Mapped[str] = mapped_column(LongText)
+    since: Mapped[float] = mapped_column(Double)
+    expires: Mapped[float] = mapped_column(Double)
+
+
+class LeaseRow(Base):
+    """Who may write to a study: the driver of that token, as long as it has a row, else nobody.
+
+    `fence` grows with each change of owner, so the row stays when the lease is given back.
+    """
+
+    __tablename__ = "autokd_lease"
+    __table_args__ = TABLE_OPTIONS
+
+    study: Mapped[str] = mapped_column(String(NAME_LENGTH), primary_key=True)
+    fence: Mapped[int]
+    token: Mapped[str | None] = mapped_column(String(32))

@@ -12,6 +12,8 @@ from autokd.store import Store, normalise
 from autokd.store.migrations import VERSION_TABLE, upgrade
 from autokd.store.tables import Base
 
+NEWEST = "0002"
+
 
 @pytest.fixture
 def engine(store: Store, address: str) -> Iterator[Engine]:
@@ -35,9 +37,9 @@ def test_migrations_make_just_the_tables_that_the_code_describes(engine: Engine)
 def test_optunas_version_and_ours_do_not_meet(engine: Engine) -> None:
     with engine.connect() as connection:
         assert connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalars().all() == [
-            "0001"
+            NEWEST
         ]
-        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar() != "0001"
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar() != NEWEST
 
 
 def test_all_our_tables_bear_our_name(engine: Engine) -> None:
@@ -70,4 +72,4 @@ def test_an_unknown_version_is_named(engine: Engine) -> None:
             upgrade(engine)
     finally:
         with engine.begin() as connection:
-            connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0001'"))
+            connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '{NEWEST}'"))

@@ -1,0 +1,71 @@
+"""Fencing: a driver whose lease was taken over writes nothing more, however late it wakes up.
+
+Each transaction that has written something asks before its commit, in that same transaction, whether the
+leases held through this engine are still ours. Optuna's transactions are asked like our own.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, final
+
+from sqlalchemy import Connection, Engine, Select, event, select
+
+from autokd.errors import LeaseLost
+from autokd.store.tables import DriverRow
+
+_WROTE: Final = "autokd wrote"
+
+
+@final
+class Guard:
+    """Watches the commits of one engine; it costs nothing while no lease is held.
+
+    Attributes:
+        shut: A lease was lost; nothing is committed any more.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.shut = False
+        self._tokens: frozenset[str] = frozenset()
+        self._query: Select[str] = select(DriverRow.token)
+        event.listen(engine, "after_cursor_execute", self._executed)
+        event.listen(engine, "commit", self._committing)
+
+    def hold(self, token: str) -> None:
+        """From now on commit nothing unless this driver is in the database."""
+        self._watch(self._tokens | {token})
+
+    def let_go(self, token: str) -> None:
+        """The lease is given back by its owner."""
+        self._watch(self._tokens - {token})
+
+    def _watch(self, tokens: frozenset[str]) -> None:
+        # NOTE: the lock keeps a taker waiting until our commit is done. It must be one that our own renewal
+        # waits for, too (not FOR KEY SHARE): so after a renewal no earlier commit can still be under way,
+        # and what is read then is how things stand (see `autokd.search.patience`).
+        self._query = select(DriverRow.token).where(DriverRow.token.in_(tokens)).with_for_update(read=True)
+        self._tokens = tokens
+
+    def _executed(
+        self,
+        connection: Connection,
+        cursor: Any,
+        statement: str,
+        parameters: Any,
+        context: Any,
+        executemany: bool,
+    ) -> None:
+        if not statement.startswith("SELECT"):
+            connection.info[_WROTE] = True
+
+    def _committing(self, connection: Connection) -> None:
+        # Reading needs no lease, and a lock for each read would make it a write.
+        if not connection.info.pop(_WROTE, False):
+            return
+        if self._tokens and not self.shut:
+            self.shut = len(connection.execute(self._query).all()) != len(self._tokens)
+        if self.shut:
+            raise LeaseLost(
+                "another driver has taken over what this one was tuning, since it did not answer for longer "
+                "than its lease; it writes nothing more. Run the same command again when the other is done"
+            )

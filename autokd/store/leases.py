@@ -1,0 +1,172 @@
+"""Leases: at most one driver at a time works on a study, whatever has happened to the ones before.
+
+A driver is a row that it renews; a lease is a row that names a driver. So one renewal serves any number of
+studies, and taking over removes the former owner's row: it then owns nothing, also of what nobody has taken
+yet. All times are the database's, in seconds since 1970.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from types import TracebackType
+from typing import Final, Self, final
+
+from sqlalchemy import Connection, Engine, delete, insert, select, update
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import IntegrityError
+
+from autokd.errors import LeaseLost, PairBusy, StoreError
+from autokd.store.clock import Now
+from autokd.store.faults import translated
+from autokd.store.guard import Guard
+from autokd.store.process import Process
+from autokd.store.tables import DriverRow, LeaseRow
+
+_SECONDS: Final = 120.0
+_BEATS: Final = 4
+"""Renewals within the time of a lease, so that one or two may fail."""
+
+
+def lease_seconds() -> float:
+    """How long a driver may be silent before others take over; `AUTOKD_LEASE_SECONDS` changes it."""
+    return float(os.environ.get("AUTOKD_LEASE_SECONDS", _SECONDS))
+
+
+@final
+class Lease:
+    """The right to write to some studies, renewed by a thread until it is released or lost.
+
+    Attributes:
+        studies: All of them, or none: losing one is losing all.
+        fences: By study, a number that grows with each change of owner.
+        seconds: From a renewal until others may take over.
+    """
+
+    def __init__(
+        self, engine: Engine, url: URL, guard: Guard, *, token: str, fences: Mapping[str, int], seconds: float
+    ) -> None:
+        """Use `Store.acquire`."""
+        self._engine, self._url, self._guard, self._token = engine, url, guard, token
+        self.studies, self.fences, self.seconds = tuple(fences), fences, seconds
+        self._over = threading.Event()
+        self._heart = threading.Thread(target=self._beat, name="autokd-lease", daemon=True)
+        guard.hold(token)
+        self._heart.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+    @property
+    def lost(self) -> bool:
+        """Somebody is known to have taken over: nothing is written through this store any more."""
+        return self._guard.shut
+
+    def renew(self) -> None:
+        """Hold it for another `seconds`, also if it had expired and nobody took it.
+
+        Raises:
+            LeaseLost: If somebody did.
+            StoreUnreachable: If the database does not answer.
+        """
+        row = update(DriverRow).where(DriverRow.token == self._token)
+        with translated(self._url), self._engine.begin() as connection:
+            # Where the row is gone this changes nothing, and the guard objects to the commit.
+            connection.execute(row.values(expires=Now() + self.seconds))
+
+    def release(self) -> None:
+        """Give it back, so that nobody has to wait; nothing happens if it was given back or lost before.
+
+        A database that does not answer is no error: the lease expires, or is seen to be a gone process's.
+        """
+        if self._over.is_set():
+            return
+        self._over.set()
+        self._heart.join()
+        if self.lost:
+            return
+        row = delete(DriverRow).where(DriverRow.token == self._token)
+        with suppress(StoreError), translated(self._url), self._engine.begin() as connection:
+            self._guard.let_go(self._token)
+            if connection.execute(row).rowcount == 0:
+                self._guard.shut = True
+
+    def _beat(self) -> None:
+        while not self._over.wait(self.seconds / _BEATS):
+            try:
+                self.renew()
+            except LeaseLost:
+                return
+            except StoreError:
+                continue  # The database is away or full; who writes next will say so.
+
+
+def acquire(engine: Engine, url: URL, guard: Guard, studies: Collection[str], *, seconds: float) -> Lease:
+    """Take all of the studies, or none; `Store.acquire` says more.
+
+    Raises:
+        PairBusy: If a driver that is alive has one of them.
+    """
+    wanted = sorted(set(studies))
+    token = secrets.token_hex(16)
+    # Asked before anything is locked, too: the answer must not wait for a writer that is stuck.
+    with engine.connect() as connection:
+        _require_free(connection, wanted)
+    _make_rows(engine, wanted)
+    leases = update(LeaseRow).where(LeaseRow.study.in_(wanted))
+    with engine.begin() as connection:
+        # Locks: whoever wants one of these studies, too, waits for the end of this transaction.
+        connection.execute(leases.values(fence=LeaseRow.fence + 1))
+        former = _require_free(connection, wanted, lock=True)
+        connection.execute(delete(DriverRow).where(DriverRow.token.in_(former)))
+        connection.execute(
+            insert(DriverRow).values(
+                token=token, process=Process.current().to_text(), since=Now(), expires=Now() + seconds
+            )
+        )
+        connection.execute(leases.values(token=token))
+        taken = select(LeaseRow).where(LeaseRow.token == token).order_by(LeaseRow.study)
+        fences = {row.study: row.fence for row in connection.execute(taken)}
+    return Lease(engine, url, guard, token=token, fences=fences, seconds=seconds)
+
+
+def _require_free(connection: Connection, studies: Sequence[str], *, lock: bool = False) -> set[str]:
+    """Tokens of the drivers that had the studies and are to be removed.
+
+    Raises:
+        PairBusy: If one of them is alive.
+    """
+    query = (
+        select(LeaseRow.study, DriverRow, (DriverRow.expires > Now()).label("valid"))
+        .join(DriverRow, DriverRow.token == LeaseRow.token)
+        .where(LeaseRow.study.in_(studies))
+        .order_by(LeaseRow.study)
+    )
+    former = set()
+    for row in connection.execute(query.with_for_update() if lock else query):
+        holder = Process.from_text(row.process)
+        if row.valid and not holder.gone:
+            raise PairBusy(study=row.study, owner=str(holder), since=row.since, until=row.expires)
+        former.add(row.token)
+    return former
+
+
+def _make_rows(engine: Engine, studies: Sequence[str]) -> None:
+    """See to it that each study has a row that can be locked."""
+    while True:
+        with engine.begin() as connection:
+            present = connection.scalars(select(LeaseRow.study).where(LeaseRow.study.in_(studies)))
+            missing = sorted(set(studies) - set(present))
+        if not missing:
+            return
+        # Another driver may be making the same ones.
+        with suppress(IntegrityError), engine.begin() as connection:
+            connection.execute(insert(LeaseRow), [{"study": study, "fence": 0} for study in missing])
