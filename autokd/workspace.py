@@ -214,15 +214,13 @@ class Workspace:
             if not done:
                 listener.searching(dispatcher.progress())
                 # Imported here: Tune takes seconds to import, and often there is nothing left to run.
-                from autokd.search.driver import drive
+                from autokd.search.driver import distilling, drive
 
                 stack.enter_context(session())
                 done = drive(
                     dispatcher,
-                    self.plan,
-                    federation,
+                    distilling(self.plan, federation, compute),
                     home=self.home,
-                    compute=compute,
                     workers=workers,
                     on_stopping=listener.stopping,
                 )

@@ -18,7 +18,7 @@ from typing import Final
 
 import ray
 from ray import tune
-from ray.tune import CheckpointConfig, FailureConfig, RunConfig, TuneConfig, Tuner
+from ray.tune import CheckpointConfig, FailureConfig, RunConfig, Trainable, TuneConfig, Tuner
 
 from autokd.compute import Compute
 from autokd.federation import Federation
@@ -43,13 +43,25 @@ _PENDING: Final = 64
 """More than we ever hand out ahead; Tune would otherwise keep one trial at a time pending."""
 
 
+def distilling(plan: StudyPlan, federation: Federation, compute: Compute) -> type[Trainable]:
+    """What workers run: distillations in a federation, which travels once through Ray's object store.
+
+    Args:
+        plan: What the runs have in common.
+        federation: Read-only NumPy, which all workers of a node share without a copy.
+        compute: How runs compute.
+    """
+    trainable: type[Trainable] = tune.with_parameters(
+        DistillationTrainable, federation=federation, job=Job.of(plan, compute)
+    )
+    return trainable
+
+
 def drive(
     dispatcher: Dispatcher,
-    plan: StudyPlan,
-    federation: Federation,
+    trainable: type[Trainable],
     *,
     home: Path,
-    compute: Compute,
     workers: Workers,
     on_stopping: Callable[[], None] = lambda: None,
 ) -> bool:
@@ -62,11 +74,9 @@ def drive(
 
     Args:
         dispatcher: Knows the studies, and records.
-        plan: What the runs have in common.
-        federation: Travels to the workers once, through Ray's object store.
+        trainable: What a worker does with an `Assignment`.
         home: Ray Tune's scratch is kept below it while the experiment lasts.
-        compute: How runs compute.
-        workers: On what.
+        workers: What runs get to run on.
         on_stopping: Told of the first Ctrl-C.
 
     Returns:
@@ -82,12 +92,8 @@ def drive(
     desk = Desk(dispatcher, slots=_slots(workers))
     try:
         with _interrupts(desk, on_stopping), _scratch(home) as scratch:
-            trainable = tune.with_resources(
-                tune.with_parameters(DistillationTrainable, federation=federation, job=Job.of(plan, compute)),
-                {"CPU": workers.cpus_per_run, "GPU": workers.gpus_per_run},
-            )
             Tuner(
-                trainable,
+                tune.with_resources(trainable, {"CPU": workers.cpus_per_run, "GPU": workers.gpus_per_run}),
                 tune_config=TuneConfig(
                     search_alg=Router(desk),
                     scheduler=OneAshaPerStudy(desk),

@@ -18,7 +18,7 @@ from autokd.federation import Federation
 from autokd.plan import StudyPlan
 from autokd.records import Failure, Role, RunState, TrialState
 from autokd.search.dispatcher import Dispatcher
-from autokd.search.driver import drive
+from autokd.search.driver import distilling, drive
 from autokd.search.progress import Progress
 from autokd.search.studies import study_name
 from autokd.search.workers import Workers
@@ -71,10 +71,8 @@ class Desktop:
     def drive(self, dispatcher: Dispatcher, **options: Callable[[], None]) -> bool:
         return drive(
             dispatcher,
-            self.plan,
-            self.federation,
+            distilling(self.plan, self.federation, Compute()),
             home=self.home,
-            compute=Compute(),
             workers=Workers(),
             **options,
         )
