@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
+from contextlib import closing
 from typing import Any, Final
 
 from optuna.storages import RDBStorage
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import Engine, create_engine, event, inspect
 from sqlalchemy.engine import URL
 
 from autokd.errors import NotTuned, StorageUnavailable, StoreError
 from autokd.store.alone import alone
 from autokd.store.faults import translated
+from autokd.store.leases import lease_seconds
 from autokd.store.migrations import VERSION_TABLE, upgrade
 from autokd.store.url import redacted, sqlite_file
 
@@ -60,7 +63,27 @@ def connect(url: URL, *, create: bool) -> RDBStorage:
         except Exception:
             storage.engine.dispose()
             raise
+        _end_idle_transactions(storage.engine)
     return storage
+
+
+def _end_idle_transactions(engine: Engine) -> None:
+    """Let a server end a transaction of a driver that stopped in the middle of it.
+
+    Its locks would otherwise outlast its lease, and keep out whoever takes over. SQLite knows no such thing:
+    there, a driver that is stopped while it writes keeps the others waiting until it goes on or dies.
+    """
+
+    @event.listens_for(engine, "connect")
+    def connected(connection: Any, record: object) -> None:
+        with closing(connection.cursor()) as cursor:
+            if engine.dialect.name == "postgresql":
+                cursor.execute(f"SET idle_in_transaction_session_timeout = {lease_seconds() * 1000:.0f}")
+            elif engine.dialect.name == "mysql" and "MariaDB" in connection.get_server_info():
+                cursor.execute(f"SET idle_transaction_timeout = {math.ceil(lease_seconds())}")
+        connection.commit()
+
+    engine.dispose()  # The connections so far were made without it.
 
 
 def _require_optunas_version(storage: RDBStorage, url: URL) -> None:
