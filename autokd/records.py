@@ -147,7 +147,8 @@ class RunRecord:
     setting: Setting
     seed: int
     state: RunState
-    correct: Mapping[Split, Correctness] = field(default_factory=dict)
+    # Not in the repr: Tune formats every result for its log, wanted or not, and arrays take milliseconds.
+    correct: Mapping[Split, Correctness] = field(default_factory=dict, repr=False)
     forgetting: float | None = None
     local_accuracy: float | None = None
     epochs: int = 0
