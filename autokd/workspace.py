@@ -18,6 +18,7 @@ from autokd.recommendation import Recommendation, Searched, recommend
 from autokd.records import FederationFacts
 from autokd.search.dispatcher import Dispatcher
 from autokd.search.overview import Overview, overview_of, sweep_epochs
+from autokd.search.patience import Outage, PatientStore
 from autokd.search.progress import Progress as SearchProgress
 from autokd.search.space import Space, read_space
 from autokd.search.studies import meetings_of, study_name
@@ -33,11 +34,13 @@ class Listener:
     Attributes:
         preparing: Participants that are pre-trained, of how many.
         searching: After each change of the search.
+        waiting: For the database, after each try; None when it is back.
         stopping: At the first Ctrl-C.
     """
 
     preparing: Progress = lambda done, total: None
     searching: Callable[[SearchProgress], None] = lambda progress: None
+    waiting: Callable[[Outage | None], None] = lambda outage: None
     stopping: Callable[[], None] = lambda: None
 
 
@@ -163,7 +166,7 @@ class Workspace:
 
         Raises:
             InputError: If the device is not there, the federation cannot be made, or the storage does not
-                answer; nothing was changed.
+                answer, or another driver is at work on one of the pairs (`PairBusy`); nothing was changed.
             AutokdError: If federation or store fail; what was stored is kept, and the same call goes on.
         """
         batch = self.tune_all([pair], position=position, compute=compute, workers=workers, listener=listener)
@@ -195,17 +198,21 @@ class Workspace:
         if federation is None:
             check(self.plan.federation)
         with ExitStack() as stack:
-            store = stack.enter_context(self.open_store(create=True))
+            opened = stack.enter_context(self.open_store(create=True))
             if federation is None:
                 stack.enter_context(session())
                 federation = self.prepare(compute, progress=listener.preparing)
             facts = federation.facts()
+            names = {pair: self.study(facts.name, pair) for meeting in meetings for pair in meeting}
+            lease = stack.enter_context(opened.acquire(names.values()))
+            store = PatientStore(opened, lease, listen=listener.waiting)
+            self._enter(store, facts, names)
             dispatcher = Dispatcher(
                 plan=self.plan,
                 space=self.space,
                 federation=facts,
                 meetings=meetings,
-                names=self._enter(store, facts, [pair for meeting in meetings for pair in meeting]),
+                names=names,
                 store=store,
                 listen=listener.searching,
                 conclude=lambda over: answers.update(self._conclude(store, facts, over)),
@@ -216,13 +223,17 @@ class Workspace:
                 # Imported here: Tune takes seconds to import, and often there is nothing left to run.
                 from autokd.search.driver import distilling, drive
 
+                def stopping() -> None:
+                    store.give_up()
+                    listener.stopping()
+
                 stack.enter_context(session())
                 done = drive(
                     dispatcher,
                     distilling(self.plan, federation, compute),
                     home=self.home,
                     workers=workers,
-                    on_stopping=listener.stopping,
+                    on_stopping=stopping,
                 )
             return Batch(answers=answers, interrupted=not done, ran=dispatcher.ended)
 
@@ -269,19 +280,19 @@ class Workspace:
         """The name of a pair's study in the store."""
         return study_name(federation, self.plan, self.space, pair)
 
-    def _enter(self, store: Store, facts: FederationFacts, pairs: Sequence[Pair]) -> Mapping[Pair, str]:
+    def _enter(self, store: PatientStore, facts: FederationFacts, names: Mapping[Pair, str]) -> None:
         """Put federation and studies into the store, unless they are there."""
         store.put_federation(facts)
-        names = {pair: self.study(facts.name, pair) for pair in pairs}
         for pair, name in names.items():
             store.create_study(name, attributes={"teacher": pair.teacher, "student": pair.student})
-        return names
 
-    def _conclude(self, store: Store, facts: FederationFacts, over: Sequence[Pair]) -> Mapping[Pair, Payload]:
+    def _conclude(
+        self, store: PatientStore, facts: FederationFacts, over: Sequence[Pair]
+    ) -> Mapping[Pair, Payload]:
         """Judge the pairs of a meeting that is over, unless the store has that already."""
         return {pair: self._judge(store, facts, pair) for pair in over}
 
-    def _judge(self, store: Store, facts: FederationFacts, pair: Pair) -> Payload:
+    def _judge(self, store: PatientStore, facts: FederationFacts, pair: Pair) -> Payload:
         name = self.study(facts.name, pair)
         basis = self._basis(store, facts, pair)
         known = store.recommendation(name)
@@ -293,13 +304,13 @@ class Workspace:
         store.set_attributes(name, _summary(found))
         return payload
 
-    def _basis(self, store: Store, facts: FederationFacts, pair: Pair) -> str:
+    def _basis(self, store: PatientStore, facts: FederationFacts, pair: Pair) -> str:
         """What a judgement rests on, in short: as long as it stays, so does the judgement."""
         known = [self._searched(store, facts, one) for one in (pair, pair.reverse)]
         counts = [[len(one.trials), len(one.runs)] for one in known]
         return content_hash(self.plan.confirmation, self.plan.search.retries, counts)
 
-    def _recommend(self, store: Store, facts: FederationFacts, pair: Pair) -> Recommendation:
+    def _recommend(self, store: Store | PatientStore, facts: FederationFacts, pair: Pair) -> Recommendation:
         return recommend(
             pair,
             self.plan,
@@ -308,7 +319,7 @@ class Workspace:
             reverse=self._searched(store, facts, pair.reverse),
         )
 
-    def _searched(self, store: Store, facts: FederationFacts, pair: Pair) -> Searched:
+    def _searched(self, store: Store | PatientStore, facts: FederationFacts, pair: Pair) -> Searched:
         name = self.study(facts.name, pair)
         return Searched(study=name, trials=store.trials(name), runs=store.runs(name))
 

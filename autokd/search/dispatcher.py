@@ -18,6 +18,7 @@ from autokd.records import (
 )
 from autokd.search.assignment import Answer, Assignment, Died
 from autokd.search.next_work import RunWork, StudyState, TrialWork, Work, next_work
+from autokd.search.patience import PatientStore
 from autokd.search.progress import Progress, StudyProgress, shown, survey
 from autokd.search.sampling import propose
 from autokd.search.space import Space
@@ -88,7 +89,7 @@ class Dispatcher:
         federation: FederationFacts,
         meetings: Sequence[Sequence[Pair]],
         names: Mapping[Pair, str],
-        store: Store,
+        store: Store | PatientStore,
         listen: Callable[[Progress], None] = lambda progress: None,
         conclude: Callable[[Sequence[Pair]], None] = lambda pairs: None,
     ) -> None:

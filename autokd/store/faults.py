@@ -18,8 +18,14 @@ from autokd.store.url import redacted, secrets
 _SQLITE_AWAY: Final = frozenset(
     {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
 )
+_SQLITE_FULL: Final = frozenset({sqlite3.SQLITE_IOERR_SHMSIZE})
+"""Writing begins with a piece of shared memory in a file, for which there was no space."""
 _MYSQL_AWAY: Final = frozenset({1040, 1044, 1045, 1049, 1053, 1129, 1130, 1203, 1205, 1213, 1226, 1927})
 """Too many connections, no access, no such database, shutdown, blocked host, lock waits, killed."""
+_SQLSTATES_AWAY: Final = ("08", "28", "3D", "40", "53200", "53300", "55P03", "57", "25P03")
+"""Of PostgreSQL: connection, no access, no such database, conflicts of transactions, out of memory or of
+connections, lock waits, shutdown and other interventions of an operator, idle for too long.
+"""
 _LONGEST_DETAIL: Final = 300
 
 
@@ -62,18 +68,18 @@ def _is_away(error: BaseException) -> bool:
     original = error.orig
     if isinstance(original, sqlite3.Error):
         # NOTE: the low byte is the primary code; the rest says more of it.
-        return (getattr(original, "sqlite_errorcode", 0) & 0xFF) in _SQLITE_AWAY
-    kind, module = type(original).__name__, type(original).__module__.partition(".")[0]
+        code = getattr(original, "sqlite_errorcode", 0)
+        return (code & 0xFF) in _SQLITE_AWAY and code not in _SQLITE_FULL
+    module = type(original).__module__.partition(".")[0]
     if module == "pymysql":
         # pymysql calls every code that it does not know an OperationalError, so the kind says nothing.
         code = original.args[0] if original is not None and original.args else 0
         return isinstance(code, int) and (code in _MYSQL_AWAY or 2000 <= code < 3000 or code == 0)
-    return kind in {"OperationalError", "InterfaceError"} or _is_operational(original)
-
-
-def _is_operational(error: BaseException | None) -> bool:
-    """Psycopg has a class for each SQLSTATE, below the kinds that the database API prescribes."""
-    return any(base.__name__ == "OperationalError" for base in type(error).__mro__)
+    state = getattr(original, "sqlstate", None)
+    if state is not None:
+        # psycopg says OperationalError of a full disk, too, which no waiting mends.
+        return str(state).startswith(_SQLSTATES_AWAY)
+    return any(base.__name__ in {"OperationalError", "InterfaceError"} for base in type(original).__mro__)
 
 
 def _one_line(error: BaseException, url: URL) -> str:
