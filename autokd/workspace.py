@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from autokd.cluster import session
 from autokd.compute import Compute
@@ -19,6 +19,7 @@ from autokd.records import FederationFacts
 from autokd.search.dispatcher import Dispatcher
 from autokd.search.overview import Overview, overview_of, sweep_epochs
 from autokd.search.patience import Outage, PatientStore
+from autokd.search.progress import Conclusion
 from autokd.search.progress import Progress as SearchProgress
 from autokd.search.space import Space, read_space
 from autokd.search.studies import meetings_of, study_name
@@ -58,6 +59,9 @@ class Outcome:
     interrupted: bool
     ran: int
 
+
+_LISTEN_SECONDS: Final = 0.25
+"""Between two pictures of how a batch stands."""
 
 Payload = Mapping[str, Any]
 """A recommendation as `Recommendation.to_json` writes it and the store keeps it."""
@@ -215,7 +219,8 @@ class Workspace:
                 names=names,
                 store=store,
                 listen=listener.searching,
-                conclude=lambda over: answers.update(self._conclude(store, facts, over)),
+                listen_seconds=_LISTEN_SECONDS,
+                conclude=lambda over: self._conclude(store, facts, over, answers),
             )
             done = dispatcher.finished
             if not done:
@@ -287,10 +292,16 @@ class Workspace:
             store.create_study(name, attributes={"teacher": pair.teacher, "student": pair.student})
 
     def _conclude(
-        self, store: PatientStore, facts: FederationFacts, over: Sequence[Pair]
-    ) -> Mapping[Pair, Payload]:
+        self,
+        store: PatientStore,
+        facts: FederationFacts,
+        over: Sequence[Pair],
+        answers: dict[Pair, Payload],
+    ) -> Mapping[Pair, Conclusion]:
         """Judge the pairs of a meeting that is over, unless the store has that already."""
-        return {pair: self._judge(store, facts, pair) for pair in over}
+        for pair in over:
+            answers[pair] = self._judge(store, facts, pair)
+        return {pair: _in_short(answers[pair]) for pair in over}
 
     def _judge(self, store: PatientStore, facts: FederationFacts, pair: Pair) -> Payload:
         name = self.study(facts.name, pair)
@@ -322,6 +333,10 @@ class Workspace:
     def _searched(self, store: Store | PatientStore, facts: FederationFacts, pair: Pair) -> Searched:
         name = self.study(facts.name, pair)
         return Searched(study=name, trials=store.trials(name), runs=store.runs(name))
+
+
+def _in_short(answer: Payload) -> Conclusion:
+    return Conclusion(answer["verdict"], answer["gain"] and answer["gain"]["mean"])
 
 
 def _summary(found: Recommendation) -> Mapping[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from time import monotonic
@@ -19,7 +20,7 @@ from autokd.records import (
 from autokd.search.assignment import Answer, Assignment, Died
 from autokd.search.next_work import RunWork, StudyState, TrialWork, Work, next_work
 from autokd.search.patience import PatientStore
-from autokd.search.progress import Progress, StudyProgress, shown, survey
+from autokd.search.progress import Conclusion, Progress, StudyProgress, shown, survey
 from autokd.search.sampling import propose
 from autokd.search.space import Space
 from autokd.search.stopping import goes_on
@@ -77,8 +78,9 @@ class Dispatcher:
         meetings: The searched pairs, those of one meeting together, in the order in which they are served.
         names: The study of each pair; it exists in the store.
         store: Where everything is read from at the start and written to as it happens.
-        listen: Told how things stand after each change.
-        conclude: Told the pairs of each meeting that has nothing left to do, once.
+        listen: Told how things stand after a change.
+        listen_seconds: At most this often; a picture of a whole batch takes milliseconds to draw up.
+        conclude: Judges the pairs of a meeting, once nothing is left to do for it.
     """
 
     def __init__(
@@ -91,10 +93,12 @@ class Dispatcher:
         names: Mapping[Pair, str],
         store: Store | PatientStore,
         listen: Callable[[Progress], None] = lambda progress: None,
-        conclude: Callable[[Sequence[Pair]], None] = lambda pairs: None,
+        listen_seconds: float = 0.0,
+        conclude: Callable[[Sequence[Pair]], Mapping[Pair, Conclusion]] = lambda pairs: {},
     ) -> None:
         self._plan, self._space, self._store = plan, space, store
         self._listen, self._conclude = listen, conclude
+        self._listen_seconds, self._told = listen_seconds, -math.inf
         self._validation = len(federation.labels[Split.VALIDATION])
         self._live: dict[str, _Live] = {}
         self._began = monotonic()
@@ -187,8 +191,8 @@ class Dispatcher:
         if any(study.live for study in meeting) or self._next(meeting) is not None:
             return
         self._open.remove(meeting)
-        self._over += [shown(study.state()) for study in meeting]
-        self._conclude([study.pair for study in meeting])
+        conclusions = self._conclude([study.pair for study in meeting])
+        self._over += [shown(study.state(), conclusions.get(study.pair)) for study in meeting]
 
     def _next(self, meeting: _Meeting) -> Work | None:
         return next_work(
@@ -277,4 +281,7 @@ class Dispatcher:
         self._tell()
 
     def _tell(self) -> None:
-        self._listen(self.progress())
+        now = monotonic()
+        if now - self._told >= self._listen_seconds or not self._open:
+            self._told = now
+            self._listen(self.progress())

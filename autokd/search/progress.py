@@ -15,6 +15,18 @@ from autokd.setting import Pair, Setting
 
 
 @dataclass(frozen=True, slots=True)
+class Conclusion:
+    """How a pair was judged.
+
+    Attributes:
+        gain: Of the judged setting on test, in pp; None if there was nothing to judge.
+    """
+
+    verdict: str
+    gain: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class StudyProgress:
     """One pair.
 
@@ -24,6 +36,7 @@ class StudyProgress:
         best: The best COMPLETE trial's validation accuracy so far, and its setting.
         epochs: Spent by trials, and by race and confirmation runs.
         runs: Race and confirmation runs that have ended.
+        conclusion: Once nothing is left to do for the pair's meeting.
     """
 
     pair: Pair
@@ -32,6 +45,7 @@ class StudyProgress:
     best: tuple[float, Setting] | None
     epochs: int
     runs: int
+    conclusion: Conclusion | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +94,7 @@ def survey(
     )
 
 
-def shown(study: StudyState) -> StudyProgress:
+def shown(study: StudyState, conclusion: Conclusion | None = None) -> StudyProgress:
     """What is shown of one study."""
     complete = [trial for trial in study.trials if trial.state is TrialState.COMPLETE]
     baseline = next((trial for trial in complete if trial.role is Role.BASELINE), None)
@@ -92,6 +106,7 @@ def shown(study: StudyState) -> StudyProgress:
         best=(_accuracy(best), best.setting) if best else None,
         epochs=sum(trial.epochs for trial in study.trials) + sum(run.epochs for run in study.runs),
         runs=len(study.runs),
+        conclusion=conclusion,
     )
 
 
