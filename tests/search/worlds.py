@@ -22,10 +22,11 @@ from autokd.records import (
 )
 from autokd.search.assignment import Assignment, Died
 from autokd.search.dispatcher import Dispatcher
+from autokd.search.patience import PatientStore
 from autokd.search.space import Space
 from autokd.search.studies import study_name
 from autokd.setting import Pair, Setting, Split, TransferSet, derive_seed
-from autokd.store import Store
+from autokd.store import Lease, Store
 
 FORWARD, BACKWARD = Pair(0, 1), Pair(1, 0)
 SIZES = {Split.VALIDATION: 200, Split.CONFIRMATION: 350, Split.TEST: 250}
@@ -147,9 +148,11 @@ class Office:
         *,
         meetings: Sequence[Sequence[Pair]] = ((FORWARD, BACKWARD),),
         space: Space | None = None,
+        address: str | None = None,
+        through: Callable[[Store, Lease], PatientStore] | None = None,
     ) -> None:
         self.plan, self.space = plan, space or open_space()
-        self.store = Store.open(f"sqlite:///{folder / 'store.db'}")
+        self.store = Store.open(address or f"sqlite:///{folder / 'store.db'}")
         self.facts = facts()
         self.store.put_federation(self.facts)
         self.names = {
@@ -165,7 +168,7 @@ class Office:
             federation=self.facts,
             meetings=meetings,
             names=self.names,
-            store=self.store,
+            store=through(self.store, self.store.acquire(self.names.values())) if through else self.store,
         )
 
     def work(self, *, workers: int = 1, fate: Fate = lives, reports: int | None = None) -> int:

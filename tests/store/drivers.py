@@ -1,4 +1,4 @@
-"""A driver in a process of its own: it takes a study, and then writes whenever it is told to.
+"""Drivers: how to make one silent, and one in a process of its own, which writes whenever it is told to.
 
     python -m tests.store.drivers URL STUDY
 
@@ -14,11 +14,28 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, cast, final
 
+from sqlalchemy import create_engine, update
+
 from autokd.errors import StoreError
 from autokd.records import Role
 from autokd.setting import DEFAULT
-from autokd.store import Store
+from autokd.store import Store, normalise
+from autokd.store.clock import Now
+from autokd.store.tables import DriverRow
 from tests.store.samples import DISTRIBUTIONS
+
+
+def expire(address: str) -> None:
+    """As if no driver of that database had said anything for two days."""
+    change(address, expires=Now() - 2 * 86_400)
+
+
+def change(address: str, **values: object) -> None:
+    """Set columns of all drivers."""
+    engine = create_engine(normalise(address))
+    with engine.begin() as connection:
+        connection.execute(update(DriverRow).values(**values))
+    engine.dispose()
 
 
 @final

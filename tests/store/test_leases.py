@@ -19,11 +19,10 @@ from autokd.errors import InputError, LeaseLost, PairBusy, StoreError
 from autokd.records import Role, TrialState
 from autokd.setting import DEFAULT
 from autokd.store import Store, normalise, sqlite_url
-from autokd.store.clock import Now
 from autokd.store.leases import Lease
 from autokd.store.process import Process
-from autokd.store.tables import DriverRow, LeaseRow
-from tests.store.drivers import driver
+from autokd.store.tables import LeaseRow
+from tests.store.drivers import change, driver, expire
 from tests.store.samples import DISTRIBUTIONS, complete_run, facts, failed_run, rung
 
 LONG = 1000.0
@@ -48,18 +47,6 @@ def pairs() -> tuple[str, str]:
 
 def begin(store: Store, study: str) -> int:
     return store.begin_trial(study, DEFAULT, seed=0, role=Role.BASELINE, distributions=DISTRIBUTIONS).number
-
-
-def expire(address: str) -> None:
-    """As if no driver had said anything for two days."""
-    change(address, expires=Now() - 2 * 86_400)
-
-
-def change(address: str, **values: object) -> None:
-    engine = create_engine(normalise(address))
-    with engine.begin() as connection:
-        connection.execute(update(DriverRow).values(**values))
-    engine.dispose()
 
 
 def test_a_second_driver_is_told_who_the_first_is(enter: Callable[[], Store], pairs: tuple[str, str]) -> None:

@@ -1,0 +1,242 @@
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from itertools import chain, repeat
+from pathlib import Path
+from threading import Timer
+from typing import cast, final
+
+import pytest
+from sqlalchemy import text
+
+from autokd.errors import LeaseLost, StoreError, StoreUnreachable
+from autokd.records import Role, TrialState
+from autokd.search import patience
+from autokd.search.assignment import Assignment, Died
+from autokd.search.patience import Outage, PatientStore
+from autokd.setting import DEFAULT
+from autokd.store import Store, sqlite_url
+from tests.postgres import Postgres, private_postgres
+from tests.search.worlds import FORWARD, Office, made, tiny_plan
+from tests.store.drivers import expire
+from tests.store.samples import DISTRIBUTIONS, complete_run, failed_run, rung
+
+STUDY = "federation/plan/4->9"
+
+
+@final
+class Fickle:
+    """A store whose calls fail by turns: `before` they were done, `after` it, or not at all (`fine`)."""
+
+    def __init__(self, store: Store, fates: Iterator[str]) -> None:
+        self._store, self._fates = store, fates
+
+    def __getattr__(self, name: str) -> Callable[..., object]:
+        def call(*args: object, **kwargs: object) -> object:
+            fate = next(self._fates)
+            if fate == "before":
+                raise StoreUnreachable("it is away")
+            answer = getattr(self._store, name)(*args, **kwargs)
+            if fate == "after":
+                raise StoreUnreachable("it went away")
+            return answer
+
+        return call
+
+
+def fickle(store: Store, fates: Iterator[str]) -> Store:
+    return cast(Store, Fickle(store, fates))
+
+
+def once(*fates: str) -> Iterator[str]:
+    return chain(fates, repeat("fine"))
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No time between tries."""
+    monkeypatch.setattr(patience, "_FIRST_WAIT", 0.0)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(sqlite_url(tmp_path / "store.db")) as opened:
+        opened.create_study(STUDY, attributes={})
+        yield opened
+
+
+def outcome(office: Office) -> tuple[object, ...]:
+    """All that a search came to."""
+    runs = [(run.stage, run.setting, run.seed, run.state) for run in office.runs()]
+    return [trial.number for trial in office.trials()], made(office.trials()), sorted(runs, key=str)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[object, ...]:
+    office = Office(tmp_path_factory.mktemp("whole"), tiny_plan(), meetings=[[FORWARD]])
+    office.work()
+    office.close()
+    return outcome(office)
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_fails_before_or_after_nothing_is_lost_or_doubled(
+    tmp_path: Path, seed: int, uninterrupted: tuple[object, ...]
+) -> None:
+    told: list[Outage | None] = []
+    dice = random.Random(seed)
+    fates = iter(lambda: dice.choices(["before", "after", "fine"], [3, 3, 4])[0], None)
+    office = Office(
+        tmp_path,
+        tiny_plan(),
+        meetings=[[FORWARD]],
+        through=lambda store, lease: PatientStore(fickle(store, fates), lease, listen=told.append),
+    )
+    office.work()
+    assert outcome(office) == uninterrupted
+    assert {trial.state for trial in office.trials()} <= {TrialState.COMPLETE, TrialState.PRUNED}
+    # Half of at least thirty calls fail; each outage ends once.
+    assert len([one for one in told if one]) > 10
+    assert told[-1] is None
+    office.close()
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("fate", ["before", "after"])
+def test_a_failed_run_which_may_be_there_twice_is_added_once(store: Store, fate: str) -> None:
+    store.add_run(STUDY, failed_run())
+    patient = PatientStore(fickle(store, once("fine", fate)), store.acquire([STUDY]))
+    patient.add_run(STUDY, failed_run())
+    assert len(store.runs(STUDY)) == 2
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("fate", ["before", "after"])
+def test_a_trial_like_the_last_one_is_another_trial(store: Store, fate: str) -> None:
+    """So it is not what was begun, but how many, that tells whether it was."""
+    patient = PatientStore(fickle(store, once("fine", "fine", fate, "fine", "fine")), store.acquire([STUDY]))
+    for number in range(3):
+        begun = patient.begin_trial(STUDY, DEFAULT, seed=0, role=Role.BASELINE, distributions=DISTRIBUTIONS)
+        assert begun.number == number
+    assert len(store.trials(STUDY)) == 3
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_listener_hears_of_every_try_and_of_the_end(store: Store) -> None:
+    told: list[Outage | None] = []
+    patient = PatientStore(
+        fickle(store, once("before", "before", "before")), store.acquire([STUDY]), listen=told.append
+    )
+    patient.trials(STUDY)
+    first, second, third, end = told
+    assert end is None
+    assert first is not None
+    assert first.reason == "it is away"
+    assert [one.tries for one in (first, second, third) if one] == [1, 2, 3]
+    assert {one.since for one in (first, second, third) if one} == {first.since}
+
+
+def test_waits_grow_up_to_a_bound(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(PatientStore, "_sleep", lambda self, seconds: waits.append(seconds))
+    patient = PatientStore(fickle(store, once(*["before"] * 10)), store.acquire([STUDY]))
+    patient.trials(STUDY)
+    assert waits == [0.25, 0.5, 1, 2, 4, 8, 15, 15, 15, 15]
+
+
+def test_giving_up_ends_a_wait_and_all_later_ones(store: Store) -> None:
+    patient = PatientStore(fickle(store, repeat("before")), store.acquire([STUDY]))
+    Timer(0.5, patient.give_up).start()
+    for most in (3.0, 0.2):
+        began = time.monotonic()
+        with pytest.raises(StoreUnreachable, match="it is away"):
+            patient.report(STUDY, 0, rung(3))
+        assert time.monotonic() - began < most
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("fate", ["before", "after"])
+def test_who_was_followed_during_the_outage_writes_nothing_more(store: Store, fate: str) -> None:
+    with Store.open(store.url) as other:
+
+        def follow(outage: Outage | None) -> None:
+            if outage is not None:
+                expire(store.url)
+                other.acquire([STUDY])
+
+        patient = PatientStore(fickle(store, once("fine", fate)), store.acquire([STUDY]), listen=follow)
+        with pytest.raises(LeaseLost):
+            patient.add_run(STUDY, complete_run())
+        assert len(store.runs(STUDY)) == (fate == "after")
+        with pytest.raises(LeaseLost):
+            patient.add_run(STUDY, complete_run(seed=1))
+
+
+@pytest.mark.parametrize(
+    ("pragma", "problem"),
+    [("query_only = ON", "readonly database"), ("max_page_count = 1", "database or disk is full")],
+)
+def test_what_does_not_mend_itself_is_not_waited_for(store: Store, pragma: str, problem: str) -> None:
+    told: list[Outage | None] = []
+    patient = PatientStore(store, store.acquire([STUDY]), listen=told.append)
+    kept = 0
+    with store._engine.connect() as connection:
+        connection.execute(text(f"PRAGMA {pragma}"))
+    with pytest.raises(StoreError, match=problem) as caught:  # noqa: PT012
+        for kept in range(200):
+            patient.add_run(STUDY, complete_run(seed=kept))
+    assert not isinstance(caught.value, StoreUnreachable)
+    assert told == []
+    with Store.open(store.url, create=False) as again:
+        assert len(again.runs(STUDY)) == kept
+        again.add_run(STUDY, complete_run(seed=kept))
+
+
+@pytest.fixture
+def postgres() -> Iterator[Postgres]:
+    with private_postgres() as server:
+        yield server
+
+
+@pytest.mark.parametrize("mode", ["fast", "immediate"])
+def test_a_server_that_is_stopped_and_started_costs_only_time(
+    tmp_path: Path,
+    mode: str,
+    postgres: Postgres,
+    uninterrupted: tuple[object, ...],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Three times, each for longer than the lease lasts."""
+    monkeypatch.setenv("AUTOKD_LEASE_SECONDS", "1")
+    told: list[Outage | None] = []
+    starts: list[Timer] = []
+    calls = Counter[str]()
+
+    def fate(given: Assignment) -> Died | None:
+        """Lives; but at some of the reports the server goes away before it is heard."""
+        calls["reports"] += 1
+        if calls["reports"] in (2, 9, 17):
+            postgres.stop(mode)
+            starts.append(Timer(1.5, postgres.start))
+            starts[-1].start()
+        return None
+
+    office = Office(
+        tmp_path,
+        tiny_plan(),
+        meetings=[[FORWARD]],
+        address=postgres.url,
+        through=lambda store, lease: PatientStore(store, lease, listen=told.append),
+    )
+    office.work(fate=fate)
+    for start in starts:
+        start.join()
+    assert len(starts) == 3
+    assert told.count(None) == 3
+    assert outcome(office) == uninterrupted
+    assert {trial.state for trial in office.trials()} <= {TrialState.COMPLETE, TrialState.PRUNED}
+    office.close()
