@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import sqlite3
+import subprocess
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
+import psycopg
 import pytest
 from optuna.exceptions import StorageInternalError
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 
 from autokd.errors import StorageUnavailable, StoreError, StoreUnreachable
 from autokd.records import Role
 from autokd.setting import DEFAULT
-from autokd.store import Store, normalise
+from autokd.store import Store, normalise, sqlite_url
 from autokd.store.faults import translated
 from tests.store.conftest import SERVERS
 from tests.store.samples import DISTRIBUTIONS, complete_run, rung
@@ -165,6 +168,69 @@ def test_a_talkative_driver_is_silenced(said: str, wrapped: bool) -> None:
         fail(said, inside_optuna=wrapped)
     assert "hunter" not in printed(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("state", "away"),
+    [
+        ("57P01", True),  # Shut down by its administrator.
+        ("57P03", True),  # Starting up.
+        ("53300", True),  # Too many connections.
+        ("40P01", True),  # Deadlock.
+        ("53100", False),  # Disk full: psycopg calls that operational, too.
+        ("25006", False),  # Read-only.
+        ("42501", False),  # No permission.
+        ("42P01", False),  # No such table.
+    ],
+)
+def test_what_postgresql_says_tells_an_outage_from_a_fault(state: str, away: bool) -> None:
+    error = psycopg.errors.lookup(state)("it says so")
+    with pytest.raises(StoreError) as caught, translated(normalise("postgresql://db/studies")):
+        raise DBAPIError.instance("SELECT 1", {}, error, psycopg.Error)
+    assert isinstance(caught.value, StoreUnreachable) is away
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder that holds little more than an empty store."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1200k", "none", str(folder)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("mounting a disk of one's own needs root")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_is_a_fault_and_the_store_opens_afterwards(tiny_disk: Path) -> None:
+    address, kept = sqlite_url(tiny_disk / "studies.db"), 0
+    with Store.open(address) as full:
+        with pytest.raises(StoreError, match="disk is full") as caught:  # noqa: PT012
+            for kept in range(10_000):
+                full.add_run("study", complete_run(seed=kept))
+        assert not isinstance(caught.value, StoreUnreachable)
+        assert len(full.runs("study")) == kept
+    with Store.open(address) as again:
+        assert len(again.runs("study")) == kept
+    subprocess.run(["mount", "-o", "remount,size=8m", str(tiny_disk)], check=True)
+    with Store.open(address) as again:
+        again.add_run("study", complete_run(seed=kept))
+
+
+def test_a_disk_that_may_only_be_read_is_named_and_nothing_is_changed(tiny_disk: Path) -> None:
+    address = sqlite_url(tiny_disk / "studies.db")
+    with Store.open(address) as store:
+        store.add_run("study", complete_run())
+    before = (tiny_disk / "studies.db").read_bytes()
+    subprocess.run(["mount", "-o", "remount,ro", str(tiny_disk)], check=True)
+    with pytest.raises(StoreError, match=r"studies.db (reports|cannot be reached): .*(read-?only|unable)"):
+        Store.open(address)
+    assert (tiny_disk / "studies.db").read_bytes() == before
+    subprocess.run(["mount", "-o", "remount,rw", str(tiny_disk)], check=True)
+    with Store.open(address) as store:
+        assert len(store.runs("study")) == 1
 
 
 def test_a_cause_is_kept_where_there_is_no_secret() -> None:
