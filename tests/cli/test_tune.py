@@ -1,0 +1,177 @@
+"""End to end on real digits: one pair tuned by the installed program, and what that leaves in the store."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pytest
+import yaml
+from numpy.typing import NDArray
+from optuna.trial import TrialState
+
+from autokd.recommendation.statistics import paired_interval
+from tests.cli.conftest import TRIALS, Command, Tuned, dump
+
+pytestmark = [pytest.mark.slow, pytest.mark.ray]
+EPOCHS, RUNGS = 10, (3, 6)
+
+
+def studies(database: Path) -> dict[str, optuna.Study]:
+    """As any user of Optuna would load them, by pair."""
+    url = f"sqlite:///{database}"
+    names = optuna.study.get_all_study_names(url)
+    return {name.split("/")[2]: optuna.load_study(study_name=name, storage=url) for name in names}
+
+
+def stored(database: Path, query: str, *values: object) -> list[tuple[Any, ...]]:
+    with sqlite3.connect(database) as connection:
+        rows = connection.execute(query, values).fetchall()
+    connection.close()
+    return rows
+
+
+def unpacked(bits: bytes, examples: int) -> NDArray[np.bool_]:
+    return np.unpackbits(np.frombuffer(bits, np.uint8), count=examples, bitorder="little").astype(bool)
+
+
+def own(database: Path, participant: int, split: str) -> NDArray[np.bool_]:
+    """Correctness of a model as it is, shape (examples,)."""
+    ((bits, examples),) = stored(
+        database,
+        "SELECT c.bits, c.examples FROM autokd_participant_correct c "
+        "JOIN autokd_participant p ON p.id = c.participant_id WHERE p.number = ? AND c.split = ?",
+        participant,
+        split,
+    )
+    return unpacked(bits, examples)
+
+
+def arm(database: Path, pair: str, split: str, *, default: bool) -> NDArray[np.bool_]:
+    """Correctness of the confirmation runs of the winner or the default, shape (seeds, examples)."""
+    is_default = "(r.temperature = 1 AND r.alpha = 0.5 AND r.transfer_set = 'student')"
+    rows = stored(
+        database,
+        "SELECT c.bits, c.examples FROM autokd_run_correct c JOIN autokd_run r ON r.id = c.run_id "
+        "WHERE r.stage = 'confirmation' AND r.study LIKE ? AND c.split = ? "
+        f"AND {'' if default else 'NOT'} coalesce({is_default}, 0) ORDER BY r.seed",
+        f"%/{pair}",
+        split,
+    )
+    return np.stack([unpacked(bits, examples) for bits, examples in rows])
+
+
+def test_optuna_shows_both_directions_as_they_were(tuned: Tuned) -> None:
+    found = studies(tuned.database)
+    assert set(found) == {"4->9", "9->4"}
+    pruned = 0
+    for study in found.values():
+        baselines = [one for one in study.trials if one.user_attrs["role"] == "baseline"]
+        assert [one.state for one in baselines] == [TrialState.COMPLETE]
+        assert baselines[0].number == 0
+        assert {"temperature": 1, "alpha": 0.5, "transfer_set": "student"} == baselines[0].params
+        for trial in study.trials:
+            steps = sorted(trial.intermediate_values)
+            assert trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
+            assert (trial.state is TrialState.COMPLETE) == (steps == [*RUNGS, EPOCHS])
+            if trial.state is TrialState.PRUNED:
+                assert tuple(steps) in (RUNGS[:1], RUNGS)
+                pruned += 1
+            assert trial.value == trial.intermediate_values[steps[-1]]
+    assert pruned
+    assert sum(len(study.trials) for study in found.values()) == 2 * int(TRIALS)
+
+
+def test_a_second_call_changes_nothing_and_starts_no_ray(
+    command: Command, tuned: Tuned, ray_folder: Path
+) -> None:
+    before = dump(tuned.database)
+    again = command("tune", "--pair", "4,9", "--trials", TRIALS, "--home", tuned.home)
+    assert again.code == 0
+    assert "nothing was left to do" in again.err
+    assert again.out == tuned.first.out
+    assert dump(tuned.database) == before
+    assert list(ray_folder.iterdir()) == []
+    assert {path.name for path in tuned.home.iterdir()} == {"autokd.db", "federations"}
+
+
+def test_more_trials_extend_a_study(command: Command, tuned: Tuned, tmp_path: Path) -> None:
+    mine = tuned.copy(tmp_path / "home")
+    before = {pair: study.trials for pair, study in studies(mine.database).items()}
+    assert command("tune", "--pair", "4,9", "--trials", "12", "--home", mine.home).code == 0
+    after = {pair: study.trials for pair, study in studies(mine.database).items()}
+    assert sum(map(len, after.values())) == 2 * 12
+    for pair, trials in before.items():
+        assert after[pair][: len(trials)] == trials
+        assert all(one.state.is_finished() for one in after[pair])
+
+
+def test_the_verdict_follows_from_the_stored_confirmation_runs(command: Command, tuned: Tuned) -> None:
+    for teacher, student in ((4, 9), (9, 4)):
+        told = command("recommend", "--pair", f"{teacher},{student}", "--home", tuned.home, "--json").json()
+        pair, decided = f"{teacher}->{student}", told["decided_on"]
+        names = {"candidate_gain": (False, None), "default_gain": (True, None), "improvement": (False, True)}
+        for name, (first_default, second) in names.items():
+            first = arm(tuned.database, pair, "confirmation", default=first_default)
+            reference = (
+                own(tuned.database, student, "confirmation")
+                if second is None
+                else arm(tuned.database, pair, "confirmation", default=True)
+            )
+            assert len(first) == 5
+            difference = first.mean() - reference.mean()
+            assert decided[name]["mean"] == pytest.approx(100 * difference, abs=1e-6)
+            # Another seed of the bootstrap moves an end by a few tenths at most.
+            interval = paired_interval(first, reference, confidence=0.95, resamples=4000, seed=7)
+            assert decided[name]["low"] == pytest.approx(interval.low, abs=0.5)
+            assert decided[name]["high"] == pytest.approx(interval.high, abs=0.5)
+        gain, default, more = (decided[name] for name in names)
+        if max(gain["high"], default["high"]) < 0.5:
+            verdict = "skip"
+        elif more["low"] > 0 and gain["low"] > 0:
+            verdict = "tuned"
+        else:
+            verdict = "default" if default["low"] > 0 else "undecided"
+        assert told["verdict"] == verdict
+        ((kept,),) = stored(
+            tuned.database,
+            "SELECT json_extract(payload, '$.verdict') FROM autokd_recommendation WHERE study LIKE ?",
+            f"%/{pair}",
+        )
+        assert kept == verdict
+
+
+def test_the_identity_of_the_posters_tables_holds(command: Command, tuned: Tuned) -> None:
+    """as_student_s(t) - as_teacher_t(s) = acc(t) - acc(s) = as_teacher_s(t) - as_student_t(s)."""
+    nine, four = (
+        command("recommend", "--pair", pair, "--home", tuned.home, "--json").json()["position"]
+        for pair in ("4,9", "9,4")
+    )
+    apart = 100 * (own(tuned.database, 4, "test").mean() - own(tuned.database, 9, "test").mean())
+    assert nine["gain_as_student"] - four["gain_as_teacher"] == pytest.approx(apart, abs=1e-6)
+    assert nine["gain_as_teacher"] - four["gain_as_student"] == pytest.approx(apart, abs=1e-6)
+    assert nine["gain_by_adoption"] == pytest.approx(apart, abs=1e-6)
+    assert four["gain_by_adoption"] == pytest.approx(-apart, abs=1e-6)
+
+
+def test_a_space_around_the_default_is_not_called_tuned(
+    command: Command, tuned: Tuned, tmp_path: Path
+) -> None:
+    mine = tuned.copy(tmp_path / "home")
+    narrow = {
+        "name": "narrow",
+        "temperature": {"low": 0.999, "high": 1.001},
+        "alpha": {"low": 0.499, "high": 0.501},
+        "transfer_set": ["student"],
+    }
+    (tmp_path / "narrow.yaml").write_text(yaml.safe_dump(narrow))
+    arguments = ("--pair", "4,9", "--trials", "6", "--space", "narrow.yaml", "--home", mine.home, "--json")
+    found = command("tune", *arguments).json()
+    assert found["verdict"] not in ("tuned", "failed")
+    assert found["improvement"]["mean"] == pytest.approx(0, abs=1)
+    states = Counter({state: count for state, count in found["trials"].items() if count})
+    assert set(states) <= {"COMPLETE", "PRUNED"}

@@ -1,0 +1,101 @@
+"""Help, versions, and the small words of the terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import autokd
+from autokd.cli.console import clock
+from autokd.cli.options import repeated
+from autokd.cli.progress import plain, table
+from autokd.cli.secrets import without_secret
+from autokd.records import TrialState
+from autokd.search.progress import Progress, StudyProgress
+from autokd.setting import DEFAULT, Pair
+from tests.cli.conftest import Command
+
+SECRET = "postgresql://me:hunter2@there/studies"
+
+
+@pytest.mark.parametrize("name", ["prepare", "tune", "recommend", "dashboard", "version"])
+def test_help_has_an_example_and_fits_the_terminal(here: Command, name: str) -> None:
+    shown = here(name, "--help")
+    assert shown.code == 0
+    assert f"autokd {name}" in shown.out.partition("Example")[2]
+    assert max(map(len, shown.out.splitlines())) <= 80
+
+
+def test_without_a_command_there_is_help(here: Command) -> None:
+    shown = here()
+    assert shown.code == 2
+    assert "autokd tune --pair 4,9" in shown.out
+    assert shown.err == ""
+
+
+def test_version_for_people_and_for_programs(here: Command) -> None:
+    versions = here("version", "--json").json()
+    assert versions["autokd"] == autokd.__version__
+    assert {"python", "torch", "ray", "optuna", "sqlalchemy"} <= set(versions)
+    lines = dict(line.split() for line in here("version").out.splitlines())
+    assert lines == versions
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.4, "0:00"), (7, "0:07"), (62, "1:02"), (3599.6, "1:00:00"), (3725, "1:02:05")]
+)
+def test_clock(seconds: float, text: str) -> None:
+    assert clock(seconds) == text
+
+
+def test_the_time_left_does_not_count_the_start_of_workers() -> None:
+    """Workers took 20 s; since then 11 runs have ended, the first of them as the clock began: one a second."""
+    progress = Progress(studies=(), live=2, ended=11, left=30, seconds=30.0, waited=20.0)
+    assert progress.seconds_left == pytest.approx(30.0)
+    assert Progress(studies=(), live=2, ended=1, left=30, seconds=20.0, waited=20.0).seconds_left is None
+
+
+def test_a_pair_in_one_line() -> None:
+    study = StudyProgress(
+        pair=Pair(4, 9),
+        counts={TrialState.PRUNED: 3, TrialState.COMPLETE: 2},
+        baseline=0.8,
+        best=(0.835, DEFAULT),
+        epochs=29,
+        runs=1,
+    )
+    line = plain(study)
+    assert line.startswith("4->9: 2 complete, 3 pruned + 1 to confirm, default 80.0%, best 83.5% with T=1")
+    assert table([study]).row_count == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kept", "secret"),
+    [
+        (["tune", "--storage", SECRET, "--pair", "4,9"], ["tune", "--pair", "4,9"], SECRET),
+        (["tune", f"--storage={SECRET}", "--json"], ["tune", "--json"], SECRET),
+        (["tune", "--storage", "sqlite:///a.db"], ["tune", "--storage", "sqlite:///a.db"], None),
+        (["tune", "--storage=sqlite:///a.db"], ["tune", "--storage=sqlite:///a.db"], None),
+        (["tune", "--storage"], ["tune", "--storage"], None),
+        (["version"], ["version"], None),
+    ],
+)
+def test_a_secret_is_taken_out_of_the_arguments(
+    arguments: list[str], kept: list[str], secret: str | None
+) -> None:
+    assert without_secret(arguments) == (kept, secret)
+
+
+def test_what_is_usual_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    home = Path("autokd-home")
+    assert repeated(study="digits", space=None, home=home, storage=None) == {}
+    monkeypatch.setenv("AUTOKD_HOME", "/elsewhere")
+    assert repeated(study="digits", space=None, home=Path("/elsewhere"), storage=None) == {}
+    assert repeated(study="digits", space=None, home=home, storage=None) == {"home": "autokd-home"}
+
+
+def test_what_another_command_needs_is_repeated_but_no_password() -> None:
+    given = repeated(study="s.yaml", space="private", home=Path("h"), storage="sqlite:///a.db")
+    assert given == {"study": "s.yaml", "space": "private", "home": "h", "storage": "sqlite:///a.db"}
+    assert repeated(study="digits", space=None, home=Path("autokd-home"), storage=SECRET) == {}
