@@ -130,6 +130,7 @@ def quick_study(tmp_path: Path) -> Path:
 def dump(database: Path) -> str:
     """All that a database says, save who is at work in it."""
     with sqlite3.connect(database) as connection:
-        lines = [line for line in connection.iterdump() if "autokd_driver" not in line]
+        leases = ("autokd_driver", "autokd_lease")
+        lines = [line for line in connection.iterdump() if not any(name in line for name in leases)]
     connection.close()
     return "\n".join(lines)
