@@ -12,8 +12,8 @@ from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial, create_trial
 
 from autokd.records import TrialRecord, TrialState
-from autokd.search.space import ALPHA, TEMPERATURE, TRANSFER_SET, Space
-from autokd.setting import Setting, derive_seed
+from autokd.search.space import ALPHA, TEMPERATURE, TRANSFER_SET, Range, Space
+from autokd.setting import Setting, TransferSet, derive_seed
 
 _REDRAWS: Final = 20
 
@@ -29,9 +29,12 @@ def propose(
     TPE is multivariate over T, α and transfer set, with one model per conditional group (α exists only on
     labelled sets), and takes running trials for bad ones so that workers spread out (Watanabe 2023,
     arXiv:2304.11127, sections 3.1 and 5). Trials outside the space, such as the default setting in a space
-    without it, teach it nothing.
+    without it, teach it nothing. Before it is asked, the space's `anchors` have their turn.
     """
     tried = {trial.setting for trial in trials}
+    for anchor in anchors(space):
+        if anchor not in tried:
+            return anchor
     left = [setting for setting in space.grid() if setting not in tried] if space.is_grid else []
     if space.is_grid and not left:
         return None
@@ -47,6 +50,21 @@ def propose(
         # A run is a function of its setting and seed: a second one would only spend epochs.
         memory.tell(asked, state=optuna.trial.TrialState.FAIL)
     return left[derive_seed(study, "left", len(tried)) % len(left)] if left else setting
+
+
+def anchors(space: Space) -> tuple[Setting, ...]:
+    """What a study tries first after the default: each labelled transfer set without the teacher's part.
+
+    Fine-tuning (α = 0) is what a sceptic would hold a distilled student against, and a sampler of a
+    continuous range hardly ever draws its very end. T has no effect there; it is 1, or the least that the
+    space holds.
+    """
+    allowed = space.temperature
+    least = allowed.low if isinstance(allowed, Range) else min(allowed)
+    temperature = 1.0 if 1.0 in allowed else least
+    labelled = [one for one in space.transfer_set if one is not TransferSet.PUBLIC]
+    without = [Setting(temperature, 0.0, transfer_set) for transfer_set in labelled]
+    return tuple(setting for setting in without if setting in space)
 
 
 def _sampler(seed: int, startup_trials: int) -> TPESampler:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from autokd.records import Failure, Role, TrialRecord, TrialState
-from autokd.search.sampling import propose
+from autokd.search.sampling import anchors, propose
 from autokd.search.space import Space, read_space
 from autokd.setting import DEFAULT, Setting, TransferSet
 from tests.search.worlds import open_space
@@ -107,3 +107,20 @@ def test_it_is_better_than_random_search() -> None:
     tpe = [best(search(space, 40, study=f"study {index}")) for index in range(12)]
     random = [best(search(space, 40, study=f"study {index}", startup_trials=1000)) for index in range(12)]
     assert np.mean(tpe) > np.mean(random) + 0.005
+
+
+def test_a_study_begins_without_the_teacher_on_each_labelled_set() -> None:
+    seen = search(read_space("default"), 3)
+    assert [trial.setting for trial in seen] == [
+        Setting(1, 0, TransferSet.STUDENT),
+        Setting(1, 0, TransferSet.TEACHER),
+        Setting(1, 0, TransferSet.BOTH),
+    ]
+
+
+def test_anchors_lie_in_the_space_or_there_are_none() -> None:
+    assert anchors(read_space("poster_sweep")) == ()
+    assert anchors(read_space("private")) == (Setting(1, 0, TransferSet.STUDENT),)
+    assert anchors(open_space(alpha={"low": 0.1, "high": 1})) == ()
+    hot = open_space(temperature={"low": 2, "high": 4}, transfer_set=["both", "public"])
+    assert anchors(hot) == (Setting(2, 0, TransferSet.BOTH),)
