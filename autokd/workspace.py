@@ -17,11 +17,11 @@ from autokd.recipes import read_plan
 from autokd.recommendation import Recommendation, Searched, recommend
 from autokd.records import FederationFacts
 from autokd.search.dispatcher import Dispatcher
-from autokd.search.overview import Overview, overview_of, sweep_epochs
+from autokd.search.overview import Overview, overview_of
 from autokd.search.patience import Outage, PatientStore
 from autokd.search.progress import Conclusion
 from autokd.search.progress import Progress as SearchProgress
-from autokd.search.space import Space, read_space
+from autokd.search.space import Space, read_space, sweep_epochs
 from autokd.search.studies import meetings_of, study_name
 from autokd.search.workers import Workers
 from autokd.setting import Pair, Position

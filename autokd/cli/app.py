@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import typer
 
-from autokd.cli import dashboard, prepare, recommend, tune, version
+from autokd.cli import dashboard, prepare, recommend, status, tune, version
 from autokd.cli.console import fail, note
 from autokd.cli.options import debugging
 from autokd.cli.secrets import hide_secrets
@@ -22,7 +22,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for command in (prepare.prepare, tune.tune, recommend.recommend, dashboard.dashboard, version.version):
+for command in (
+    prepare.prepare,
+    tune.tune,
+    status.status,
+    recommend.recommend,
+    dashboard.dashboard,
+    version.version,
+):
     app.command()(command)
 
 

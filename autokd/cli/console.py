@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.text import Text
@@ -22,8 +22,8 @@ def note(message: str) -> None:
     err.print(Text(message), soft_wrap=True)
 
 
-def print_json(content: Mapping[str, object]) -> None:
-    """Exactly one JSON object on standard output, in any terminal the same."""
+def print_json(content: Mapping[str, object] | Sequence[object]) -> None:
+    """Exactly one JSON value on standard output, in any terminal the same."""
     print(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))  # noqa: T201
 
 

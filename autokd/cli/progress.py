@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Protocol
@@ -14,11 +15,14 @@ from rich.table import Table
 from rich.text import Text
 
 from autokd.cli.console import clock, err, note
+from autokd.cli.matrix import Cell, Matrix
 
 if TYPE_CHECKING:
     from autokd.search.progress import Progress, StudyProgress
     from autokd.workspace import Listener
 
+_LINES: Final = 6
+"""More pairs than these are shown as a matrix."""
 _LINE_SECONDS: Final = 10.0
 """Between two lines where there is no terminal."""
 
@@ -57,7 +61,7 @@ class Lines:
 
     def searching(self, progress: Progress) -> None:
         if self._due() or progress.left == 0:
-            note(f"{_pace(progress)}; {'; '.join(plain(study) for study in progress.studies)}")
+            note(f"{_pace(progress)}; {_told(progress)}")
 
     def stopping(self) -> None:
         note(STOPPING)
@@ -80,8 +84,9 @@ class Screen:
         self._show(Text(f"pre-training {total} participants"), _bar(done, total))
 
     def searching(self, progress: Progress) -> None:
+        picture = table(progress.studies) if _few(progress) else matrix(progress.studies)
         total = progress.ended + progress.left
-        self._show(table(progress.studies), _bar(progress.ended, total), Text(_pace(progress), style="dim"))
+        self._show(picture, _bar(progress.ended, total), Text(_pace(progress), style="dim"))
 
     def stopping(self) -> None:
         self._stopping = True
@@ -103,6 +108,31 @@ def table(studies: Sequence[StudyProgress]) -> Table:
         best = "" if study.best is None else f"{study.best[0]:.1%}  {study.best[1]}"
         grid.add_row(str(study.pair), _counts(study), _percent(study.baseline), best)
     return grid
+
+
+def matrix(studies: Sequence[StudyProgress]) -> Matrix:
+    """Teacher by student: verdict and gain where there is one, else how many runs there were."""
+    cells = {
+        study.pair: Cell(study.conclusion.verdict, study.conclusion.gain)
+        if study.conclusion
+        else Cell(None, runs=sum(study.counts.values()) + study.runs)
+        for study in studies
+    }
+    return Matrix(1 + max(max(pair.meeting) for pair in cells), cells)
+
+
+def _few(progress: Progress) -> bool:
+    """Whether every pair can have a line of its own."""
+    return len(progress.studies) <= _LINES
+
+
+def _told(progress: Progress) -> str:
+    if _few(progress):
+        return "; ".join(plain(study) for study in progress.studies)
+    judged = Counter(study.conclusion.verdict for study in progress.studies if study.conclusion)
+    verdicts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(judged.items()))
+    done = sum(judged.values())
+    return f"{done} of {len(progress.studies)} pairs judged" + (f": {verdicts}" if verdicts else "")
 
 
 def plain(study: StudyProgress) -> str:
@@ -127,7 +157,12 @@ def _pace(progress: Progress) -> str:
         return f"starting workers for {progress.left} runs"
     left = progress.seconds_left
     eta = "" if left is None or not progress.left else f", about {clock(left)} left"
-    return f"{progress.ended} runs done, {progress.left} to go, {clock(progress.seconds)} so far{eta}"
+    pace = f", {progress.per_second:.1f} a second" if progress.per_second else ""
+    epochs = sum(study.epochs for study in progress.studies)
+    return (
+        f"{progress.ended} runs done{pace}, {progress.left} to go, {epochs} epochs of "
+        f"{progress.sweep_epochs} in a sweep, {clock(progress.seconds)} so far{eta}"
+    )
 
 
 def _bar(done: int, total: int) -> RenderableType:

@@ -1,21 +1,38 @@
-"""`autokd tune`: search a pair, judge it, and print the recommendation."""
+"""`autokd tune`: search pairs, judge them, and print what is recommended."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autokd.cli import options
+from autokd.cli import options, status
 from autokd.cli.answer import further, show
 from autokd.cli.console import note, out, print_json
 from autokd.cli.progress import watching
+from autokd.cli.selection import selected
 from autokd.errors import InputError
 from autokd.setting import Position
 
+if TYPE_CHECKING:
+    from autokd.workspace import Batch, Workspace
+
 
 def tune(
-    pair: options.PairText,
+    pair: Annotated[
+        str | None, typer.Option(help="Teacher and student, e.g. 4,9.", metavar="T,S", show_default=False)
+    ] = None,
+    pairs: Annotated[
+        str | None, typer.Option(help="Several: --pairs 4,9 9,4 1,2", metavar="T,S...", show_default=False)
+    ] = None,
+    more: Annotated[list[str] | None, typer.Argument(metavar="T,S", hidden=True)] = None,
+    every: Annotated[bool, typer.Option("--all", help="All pairs of the federation.")] = False,
+    teacher: Annotated[
+        int | None, typer.Option(help="All pairs in which this participant teaches.", metavar="T")
+    ] = None,
+    student: Annotated[
+        int | None, typer.Option(help="All pairs in which this participant learns.", metavar="S")
+    ] = None,
     study: options.Study = options.DEFAULT_STUDY,
     space: options.SpaceName = None,
     trials: Annotated[
@@ -43,18 +60,20 @@ def tune(
 ) -> None:
     """Find the setting with which T should teach S, prove it, and say whether to swap the roles.
 
-    What the store has is not done again: the same command goes on after Ctrl-C or a crash, and adds nothing
-    once all is done.
+    Many pairs are tuned in one batch. What the store has is not done again: the same command goes on after
+    Ctrl-C or a crash, and adds nothing once all is done.
 
     Examples:
 
         [bold]autokd tune --pair 4,9[/bold]
 
-        [bold]autokd tune --pair 4,9 --trials 64[/bold]                    search further
+        [bold]autokd tune --pair 4,9 --trials 64[/bold]   (search further)
 
-        [bold]autokd tune --pair 4,9 --position student --space private[/bold]
+        [bold]autokd tune --all[/bold]   (every pair, overnight)
 
-        [bold]autokd tune --pair 4,9 --device cuda --gpus-per-trial 0.25 --precision bfloat16[/bold]
+        [bold]autokd tune --student 9 --position student --space private[/bold]
+
+        [bold]autokd tune --pair 4,9 --device cuda --gpus-per-trial 0.25[/bold]
     """
     from autokd.compute import Compute
     from autokd.search.workers import Workers
@@ -66,9 +85,16 @@ def tune(
             "e.g. --gpus-per-trial 0.25"
         )
     workspace = Workspace.open(study, home=home, storage=storage, space=space, trials=trials)
-    asked = workspace.pair(pair)
+    asked = selected(
+        participants=workspace.plan.federation.participants,
+        pair=pair,
+        pairs=[text for text in (pairs, *(more or ())) if text],
+        every=every,
+        teacher=teacher,
+        student=student,
+    )
     with watching() as listener:
-        outcome = workspace.tune(
+        batch = workspace.tune_all(
             asked,
             position=position,
             compute=Compute(
@@ -79,16 +105,27 @@ def tune(
             ),
             listener=listener,
         )
-    if outcome.interrupted:
+    if batch.interrupted:
         raise typer.Exit(130)
-    if not outcome.ran:
+    if not batch.ran:
         note("nothing was left to do; this is what the store has")
-    first = outcome.recommendations[0]
-    if json:
-        print_json(first.to_json())
+    if pair is None:
+        _show_many(batch, workspace, json=json)
     else:
-        show(first)
-        where = options.repeated(study=study, space=space, home=home, storage=storage)
-        out.print(further(first, where), markup=False, style="dim", soft_wrap=True)
-    if any(found.verdict.value == "failed" for found in outcome.recommendations):
+        (one,) = asked
+        first = workspace.recommend(one if one in batch.answers else one.reverse)
+        if json:
+            print_json(first.to_json())
+        else:
+            show(first)
+            where = options.repeated(study=study, space=space, home=home, storage=storage)
+            out.print(further(first, where), markup=False, style="dim", soft_wrap=True)
+    if any(answer["verdict"] == "failed" for answer in batch.answers.values()):
         raise typer.Exit(1)
+
+
+def _show_many(batch: Batch, workspace: Workspace, *, json: bool) -> None:
+    if json:
+        print_json([dict(batch.answers[pair]) for pair in sorted(batch.answers)])
+    else:
+        status.show(workspace.status())

@@ -7,9 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from autokd.plan import StudyPlan
 from autokd.records import RunRecord, TrialRecord, TrialState
-from autokd.search.space import read_space
 from autokd.setting import Pair
 
 
@@ -115,8 +113,3 @@ def overview_of(
         search_epochs=sum(trial.epochs for trial in trials),
         confirmation_epochs=sum(run.epochs for run in runs),
     )
-
-
-def sweep_epochs(plan: StudyPlan, pairs: int) -> int:
-    """Epochs that the frozen grid `poster_sweep` runs on so many pairs, with this plan's budget of a run."""
-    return len(read_space("poster_sweep").grid()) * plan.distillation.epochs * pairs

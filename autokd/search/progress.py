@@ -11,6 +11,7 @@ from autokd.recommendation.race import pending
 from autokd.records import Role, Stage, TrialRecord, TrialState
 from autokd.search.budget import spent
 from autokd.search.next_work import StudyState, baseline_failed
+from autokd.search.space import sweep_epochs
 from autokd.setting import Pair, Setting
 
 
@@ -58,6 +59,7 @@ class Progress:
         left: Runs still to be done, those under way included; an estimate, since the race may need fewer.
         seconds: Since the command began.
         waited: Of these, until the first run had ended: mostly workers that started.
+        sweep_epochs: What the frozen grid would cost on these pairs.
     """
 
     studies: tuple[StudyProgress, ...]
@@ -66,11 +68,18 @@ class Progress:
     left: int
     seconds: float
     waited: float = 0.0
+    sweep_epochs: int = 0
+
+    @property
+    def per_second(self) -> float | None:
+        """Runs that end in a second, since the first one did; None before there is a second one."""
+        lasted = self.seconds - self.waited
+        return (self.ended - 1) / lasted if self.ended > 1 and lasted > 0 else None
 
     @property
     def seconds_left(self) -> float | None:
-        """At the pace since the first run ended; None before there is one."""
-        return (self.seconds - self.waited) / (self.ended - 1) * self.left if self.ended > 1 else None
+        """At the pace so far; None before there is one."""
+        return None if self.per_second is None else self.left / self.per_second
 
 
 def survey(
@@ -84,13 +93,15 @@ def survey(
     waited: float = 0.0,
 ) -> Progress:
     """Where a batch stands: meetings with something left to do, and the studies of those that are over."""
+    studies = (*over, *(shown(study) for meeting in meetings for study in meeting))
     return Progress(
-        studies=(*over, *(shown(study) for meeting in meetings for study in meeting)),
+        studies=studies,
         live=live,
         ended=ended,
         left=sum(_left(plan, meeting) for meeting in meetings),
         seconds=seconds,
         waited=waited,
+        sweep_epochs=sweep_epochs(plan, len(studies)),
     )
 
 

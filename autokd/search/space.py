@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
+from functools import cache
 from typing import Annotated, Final
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
-from autokd.plan import Frozen, Name
+from autokd.plan import Frozen, Name, StudyPlan
 from autokd.recipes import read
 from autokd.setting import Pair, Position, Setting, TransferSet
 
@@ -147,6 +148,16 @@ def read_space(name_or_path: str) -> Space:
         PlanError: The file cannot be read, or a field in it does not hold.
     """
     return read("search_spaces", name_or_path, Space)
+
+
+@cache
+def _sweep_settings() -> int:
+    return len(read_space("poster_sweep").grid())
+
+
+def sweep_epochs(plan: StudyPlan, pairs: int) -> int:
+    """Epochs that the frozen grid `poster_sweep` runs on so many pairs, with this plan's budget of a run."""
+    return _sweep_settings() * plan.distillation.epochs * pairs
 
 
 def _draw(trial: optuna.Trial, name: str, dimension: Range | Values) -> float:

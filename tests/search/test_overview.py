@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 
 from autokd.records import TrialState
-from autokd.search.overview import Overview, overview_of, sweep_epochs
+from autokd.search.overview import Overview, overview_of
+from autokd.search.space import sweep_epochs
 from tests.search.worlds import BACKWARD, FORWARD, Office, tiny_plan
 
 ANSWER = {
