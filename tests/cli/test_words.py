@@ -50,7 +50,7 @@ def test_clock(seconds: float, text: str) -> None:
 
 
 def test_the_time_left_does_not_count_the_start_of_workers() -> None:
-    """Workers took 20 s; since then 11 runs have ended, the first of them as the clock began: one a second."""
+    """The first run ended after 20 s; in the ten seconds since then ten more have: one a second."""
     progress = Progress(studies=(), live=2, ended=11, left=30, seconds=30.0, waited=20.0)
     assert progress.seconds_left == pytest.approx(30.0)
     assert Progress(studies=(), live=2, ended=1, left=30, seconds=20.0, waited=20.0).seconds_left is None

@@ -1,0 +1,64 @@
+"""Ctrl-C in a terminal, and the same command again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psutil
+import pytest
+
+from autokd.records import Failure, Role, TrialState
+from autokd.store import Store, sqlite_url
+from tests.cli.conftest import PROGRAM, Command, Tuned
+from tests.cli.terminal import Terminal
+
+pytestmark = [pytest.mark.slow, pytest.mark.ray]
+
+
+def test_ctrl_c_says_how_to_go_on_and_the_same_command_finishes(
+    command: Command, tuned: Tuned, quick_study: Path, tmp_path: Path, ray_folder: Path
+) -> None:
+    home = tuned.copy(tmp_path / "home").home
+    arguments = (
+        "tune",
+        "--pair",
+        "4,9",
+        "--study",
+        quick_study.name,
+        "--position",
+        "student",
+        "--trials",
+        "40",
+    )
+    with Terminal([PROGRAM, *arguments, "--home", home], cwd=tmp_path) as terminal:
+        terminal.wait_for("starting workers")
+        terminal.wait_for("complete")
+        terminal.interrupt()
+        code = terminal.end()
+    assert code == 130, terminal.shown
+    assert "stopping: what was reported is kept" in terminal.shown
+    assert "Run the same command again to go on" in terminal.shown
+    assert "Traceback" not in terminal.shown
+    assert "\x1b[" in terminal.shown
+    assert not _at_work(ray_folder)
+    with Store.open(sqlite_url(home / "autokd.db")) as store:
+        (study,) = (name for name in store.studies() if "/quick-" in name)
+        before = store.trials(study)
+        assert 0 < len(before) < 40
+        assert {one.state for one in before} <= {TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL}
+        assert {one.failure for one in before} <= {None, Failure.INTERRUPTED}
+
+    again = command(*arguments[:-1], "8", "--home", home)
+    assert again.code == 0, again.err
+    with Store.open(sqlite_url(home / "autokd.db")) as store:
+        after = store.trials(study)
+        assert after[: len(before)] == before
+        assert TrialState.RUNNING not in {one.state for one in after}
+        baselines = [one.state for one in after if one.role is Role.BASELINE]
+        assert baselines.count(TrialState.COMPLETE) == 1
+
+
+def _at_work(folder: Path) -> list[str]:
+    """Processes of the Ray session in `folder`."""
+    lines = (" ".join(one.info["cmdline"] or ()) for one in psutil.process_iter(["cmdline"]))
+    return [line for line in lines if str(folder) in line]

@@ -1,0 +1,88 @@
+"""A password in `--storage` stays with the driver."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from sqlalchemy.engine import make_url
+
+from autokd.store import Store
+from tests.cli.conftest import PROGRAM, Tuned
+from tests.store.conftest import empty_database
+
+pytestmark = [pytest.mark.slow, pytest.mark.ray]
+SECRET = "hunter2-is-my-password"
+
+
+def test_a_password_reaches_no_output_no_process_list_and_no_file(
+    tuned: Tuned, quick_study: Path, tmp_path: Path, ray_folder: Path
+) -> None:
+    home = tuned.copy(tmp_path / "home").home
+    where = ("--home", str(home), "--study", str(quick_study))
+    seen: set[str] = set()
+    scratch: dict[Path, bytes] = {}
+    with empty_database("postgresql", tmp_path) as url:
+        # A server that trusts its machine takes any password.
+        address = make_url(url).set(password=SECRET).render_as_string(hide_password=False)
+        with subprocess.Popen(
+            [str(PROGRAM), "tune", "--pair", "4,9", "--position", "student", *where, "--storage", address],
+            cwd=tmp_path,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process:
+            _until_it_has_replaced_itself(process)
+            while process.poll() is None:
+                seen |= _command_lines()
+                scratch |= _contents(home, "ray-tune-*/**/*")
+                time.sleep(0.2)
+            out, err = process.communicate()
+        assert process.returncode == 0, err
+        with Store.open(url) as store:
+            (study,) = store.studies()
+            assert store.recommendation(study) is not None
+    assert SECRET not in out + err
+    assert len(seen) > 1
+    assert not [line for line in seen if SECRET in line]
+    written = _contents(ray_folder, "**/*") | _contents(home, "**/*")
+    assert any("session_" in str(file) for file in written)
+    assert scratch
+    assert not [file for file, content in (written | scratch).items() if SECRET.encode() in content]
+
+
+def _until_it_has_replaced_itself(process: subprocess.Popen[str]) -> None:
+    """Until then its first image has the arguments as typed, for the moment that it takes to read them."""
+    one = psutil.Process(process.pid)
+    until = time.monotonic() + 30
+    while SECRET in " ".join(one.cmdline()):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def _command_lines() -> set[str]:
+    """Of this test's program and all that it started, with environments of those that it started."""
+    lines = set()
+    for one in psutil.Process(os.getpid()).children(recursive=True):
+        try:
+            lines.add(" ".join(one.cmdline()))
+            if "ray" in one.name() or "IDLE" in one.name():
+                lines.add(repr(one.environ()))
+        except psutil.Error:
+            continue
+    return lines
+
+
+def _contents(folder: Path, pattern: str) -> dict[Path, bytes]:
+    found = {}
+    for file in folder.glob(pattern):
+        try:
+            if file.is_file():
+                found[file] = file.read_bytes()
+        except OSError:
+            continue
+    return found
