@@ -60,7 +60,7 @@ class Lines:
             note(f"pre-training: {done} of {total} participants")
 
     def searching(self, progress: Progress) -> None:
-        if self._due() or progress.left == 0:
+        if self._due() or progress.left == 0 or _starting(progress):
             note(f"{_pace(progress)}; {_told(progress)}")
 
     def stopping(self) -> None:
@@ -153,7 +153,7 @@ def _percent(share: float | None) -> str:
 
 
 def _pace(progress: Progress) -> str:
-    if not (progress.ended or progress.live):
+    if _starting(progress):
         return f"starting workers for {progress.left} runs"
     left = progress.seconds_left
     eta = "" if left is None or not progress.left else f", about {clock(left)} left"
@@ -163,6 +163,10 @@ def _pace(progress: Progress) -> str:
         f"{progress.ended} runs done{pace}, {progress.left} to go, {epochs} epochs of "
         f"{progress.sweep_epochs} in a sweep, {clock(progress.seconds)} so far{eta}"
     )
+
+
+def _starting(progress: Progress) -> bool:
+    return not (progress.ended or progress.live)
 
 
 def _bar(done: int, total: int) -> RenderableType:
