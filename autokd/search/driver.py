@@ -39,6 +39,9 @@ _ENVIRONMENT: Final = {
 }
 _SLOTS_SECONDS: Final = 2.0
 """How long the size of the cluster is taken as known; a hook would ask many times as often."""
+_RUNS_OF_AN_EXPERIMENT: Final = 2500
+"""Tune keeps every trial in memory, 36 KB each; then a fresh experiment follows, for the few seconds that its
+workers take to start."""
 _PENDING: Final = 64
 """More than we ever hand out ahead; Tune would otherwise keep one trial at a time pending."""
 
@@ -64,6 +67,7 @@ def drive(
     home: Path,
     workers: Workers,
     on_stopping: Callable[[], None] = lambda: None,
+    runs_of_an_experiment: int = _RUNS_OF_AN_EXPERIMENT,
 ) -> bool:
     """Do all that the dispatcher has to hand out.
 
@@ -78,43 +82,52 @@ def drive(
         home: Ray Tune's scratch is kept below it while the experiment lasts.
         workers: What runs get to run on.
         on_stopping: Told of the first Ctrl-C.
+        runs_of_an_experiment: After so many another experiment follows.
 
     Returns:
         False if it was interrupted, True if all is done.
 
     Raises:
+        InputError: If a run reserves more than the cluster has.
         AutokdError: What went wrong in the driver's own hooks, for instance the store's errors.
     """
-    if dispatcher.finished:
-        return True
     os.environ.update(_ENVIRONMENT)
     logging.getLogger("ray.tune").setLevel(logging.ERROR)
-    desk = Desk(dispatcher, slots=_slots(workers))
+    desk = Desk(dispatcher, slots=_slots(workers), most=runs_of_an_experiment)
     try:
-        with _interrupts(desk, on_stopping), _scratch(home) as scratch:
-            Tuner(
-                tune.with_resources(trainable, {"CPU": workers.cpus_per_run, "GPU": workers.gpus_per_run}),
-                tune_config=TuneConfig(
-                    search_alg=Router(desk),
-                    scheduler=OneAshaPerStudy(desk),
-                    num_samples=-1,
-                    max_concurrent_trials=_PENDING,
-                    reuse_actors=True,
-                ),
-                run_config=RunConfig(
-                    name="experiment",
-                    storage_path=str(scratch),
-                    stop=StopFlag(desk),
-                    verbose=0,
-                    failure_config=FailureConfig(max_failures=0),
-                    checkpoint_config=CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
-                ),
-            ).fit()
+        with _interrupts(desk, on_stopping):
+            while not (dispatcher.finished or desk.stopping):
+                desk.handed_out = 0
+                _experiment(desk, trainable, home, workers)
+                assert desk.handed_out or dispatcher.finished or desk.stopping, "an experiment did nothing"
     finally:
         dispatcher.interrupt("the command was interrupted")
     if desk.error is not None:
         raise desk.error
     return not desk.stopping
+
+
+def _experiment(desk: Desk, trainable: type[Trainable], home: Path, workers: Workers) -> None:
+    """One Tuner, until the desk has nothing more for it."""
+    with _scratch(home) as scratch:
+        Tuner(
+            tune.with_resources(trainable, {"CPU": workers.cpus_per_run, "GPU": workers.gpus_per_run}),
+            tune_config=TuneConfig(
+                search_alg=Router(desk),
+                scheduler=OneAshaPerStudy(desk),
+                num_samples=-1,
+                max_concurrent_trials=_PENDING,
+                reuse_actors=True,
+            ),
+            run_config=RunConfig(
+                name="experiment",
+                storage_path=str(scratch),
+                stop=StopFlag(desk),
+                verbose=0,
+                failure_config=FailureConfig(max_failures=0),
+                checkpoint_config=CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
+            ),
+        ).fit()
 
 
 def _slots(workers: Workers) -> Callable[[], int]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from autokd.errors import InputError
+
 
 @dataclass(frozen=True, slots=True)
 class Workers:
@@ -28,6 +30,20 @@ class Workers:
                 f"cpus_per_run={self.cpus_per_run}, gpus_per_run={self.gpus_per_run}: "
                 "neither may be negative, and one must be positive"
             )
+
+    def check(self, resources: Mapping[str, float]) -> None:
+        """Fail now rather than wait for ever.
+
+        Raises:
+            InputError: If a cluster of these resources cannot hold a single run.
+        """
+        for option, name, wanted in (
+            ("--cpus-per-trial", "CPU", self.cpus_per_run),
+            ("--gpus-per-trial", "GPU", self.gpus_per_run),
+        ):
+            there = resources.get(name, 0)
+            if wanted > there:
+                raise InputError(f"{option} {wanted:g}: there are only {there:g} {name}s; reserve less")
 
     def slots(self, resources: Mapping[str, float]) -> int:
         """Runs that a cluster of these resources can hold, at least 1."""

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autokd.errors import InputError
 from autokd.search.workers import Workers
 
 
@@ -36,3 +37,16 @@ def test_a_gpu_in_n_parts_holds_n_runs(parts: int) -> None:
 def test_what_does_not_hold(fields: dict[str, int]) -> None:
     with pytest.raises(ValueError, match=r"concurrency|cpus_per_run"):
         Workers(**fields)
+
+
+@pytest.mark.parametrize(
+    ("workers", "words"),
+    [
+        (Workers(gpus_per_run=0.5), "--gpus-per-trial 0.5: there are only 0 GPUs"),
+        (Workers(cpus_per_run=3), "--cpus-per-trial 3: there are only 2 CPUs"),
+    ],
+)
+def test_what_no_machine_has_is_said_rather_than_waited_for(workers: Workers, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        workers.check({"CPU": 2.0})
+    workers.check({"CPU": 4.0, "GPU": 1.0})
