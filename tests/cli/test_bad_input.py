@@ -64,14 +64,16 @@ def test_a_pair_that_is_none(here: Command, name: str, pair: str, words: tuple[s
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["tune"], ("Missing option '--pair'", "see autokd tune --help")),
+        (["tune"], ("say which pairs", "--pair 4,9", "--all")),
+        (["recommend"], ("Missing option '--pair'", "see autokd recommend --help")),
         (["tune", "--pair", "4,9", "--trials", "1"], ("--trials", "2")),
         (["tune", "--pair", "4,9", "--trials", "many"], ("--trials", "integer")),
         (["tune", "--pair", "4,9", "--position", "left"], ("--position", "'student'", "'teacher'")),
         (["tune", "--pair", "4,9", "--cpus-per-trial", "0"], ("--cpus-per-trial", "--gpus-per-trial")),
         (["tune", "--pair", "4,9", "--threads", "0"], ("--threads",)),
         (["tune", "--pair", "4,9", "--spice", "x"], ("--spice", "--space")),
-        (["tune", "--pair", "4,9", "left over"], ("left over",)),
+        (["tune", "--pair", "4,9", "left over"], ("--pair", "--pairs 4,9 9,4")),
+        (["recommend", "--pair", "4,9", "left over"], ("left over", "see autokd recommend --help")),
         (["tuna"], ("tuna", "see autokd --help")),
         (["prepare", "--workers", "0"], ("--workers",)),
         (

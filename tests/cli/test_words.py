@@ -19,7 +19,7 @@ from tests.cli.conftest import Command
 SECRET = "postgresql://me:hunter2@there/studies"
 
 
-@pytest.mark.parametrize("name", ["prepare", "tune", "recommend", "dashboard", "version"])
+@pytest.mark.parametrize("name", ["prepare", "tune", "status", "recommend", "dashboard", "version"])
 def test_help_has_an_example_and_fits_the_terminal(here: Command, name: str) -> None:
     shown = here(name, "--help")
     assert shown.code == 0
