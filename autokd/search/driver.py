@@ -91,6 +91,8 @@ def drive(
         InputError: If a run reserves more than the cluster has.
         AutokdError: What went wrong in the driver's own hooks, for instance the store's errors.
     """
+    if not dispatcher.finished:
+        workers.check(ray.cluster_resources())  # type: ignore[no-untyped-call]
     os.environ.update(_ENVIRONMENT)
     logging.getLogger("ray.tune").setLevel(logging.ERROR)
     desk = Desk(dispatcher, slots=_slots(workers), most=runs_of_an_experiment)
