@@ -13,6 +13,7 @@ Tune's rules that shape them (ray 2.60):
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, cast
 
@@ -37,15 +38,28 @@ _T = TypeVar("_T")
 class Desk:
     """What Searcher, scheduler and stopper of one experiment share: the dispatcher and the stop flag.
 
+    Args:
+        dispatcher: Knows the studies, and records.
+        slots: How many runs the cluster can hold now.
+        most: Runs to hand out; then the experiment ends, finished or not, since Tune forgets none of them.
+
     Attributes:
+        handed_out: Runs so far.
         stopping: Tune is to stop every run at its next report.
         error: The first exception out of a hook; the driver raises it once Tune has returned.
         reasons: Why a worker was lost, by run, until the Searcher is told of it.
         lost: Workers lost since one last said something.
     """
 
-    def __init__(self, dispatcher: Dispatcher | None, *, slots: Callable[[], int] = lambda: 1) -> None:
-        self._dispatcher, self.slots = dispatcher, slots
+    def __init__(
+        self,
+        dispatcher: Dispatcher | None,
+        *,
+        slots: Callable[[], int] = lambda: 1,
+        most: float = math.inf,
+    ) -> None:
+        self._dispatcher, self.slots, self.most = dispatcher, slots, most
+        self.handed_out = 0
         self.stopping = False
         self.error: Exception | None = None
         self.reasons: dict[str, str] = {}
@@ -103,13 +117,14 @@ class Router(Searcher):
     @_guarded(otherwise=Searcher.FINISHED)
     def suggest(self, trial_id: str) -> dict[str, Any] | None:
         dispatcher = self.desk.dispatcher
-        if self.desk.stopping:
+        if self.desk.stopping or self.desk.handed_out >= self.desk.most:
             # With nothing live Tune would block on None for ten minutes.
             return None if dispatcher.live else _FINISHED
         if dispatcher.live > self.desk.slots():
             return None
         given = dispatcher.assign(trial_id)
         if given is not None:
+            self.desk.handed_out += 1
             return given.to_config()
         return _FINISHED if dispatcher.finished else None
 

@@ -141,6 +141,18 @@ def test_what_tune_pickles_holds_nothing_of_the_store(desk: Desk, office: Office
             _ = cloudpickle.loads(pickled).desk.dispatcher
 
 
+def test_an_experiment_ends_after_its_share_and_another_goes_on(desk: Desk) -> None:
+    desk.most = 2
+    router = Router(desk)
+    assert router.suggest("a")
+    assert router.suggest("b")
+    assert router.suggest("c") is None
+    for key in "ab":
+        router.on_trial_complete(key, error=True)
+    assert says(router, "c") == Searcher.FINISHED
+    assert not desk.dispatcher.finished
+
+
 @pytest.fixture
 def patient(tmp_path: Path) -> Iterator[Desk]:
     """A desk whose runs are tried again and again."""
