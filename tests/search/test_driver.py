@@ -166,7 +166,8 @@ def test_a_worker_that_is_killed_costs_one_trial_which_is_made_again(
         # Again until it hit one at work: between two runs a worker is lost to nobody.
         lost = any(study.counts.get(TrialState.FAIL) for study in progress.studies)
         if progress.ended >= 2 and not lost:
-            next(iter(_workers())).kill()
+            for worker in _workers()[:1]:
+                worker.kill()
 
     assert desktop.drive(desktop.dispatcher(listen))
     trials = [trial for name in desktop.names.values() for trial in desktop.store.trials(name)]
@@ -193,8 +194,8 @@ def test_a_default_that_diverges_ends_with_the_reason_in_the_store(
         baseline, *others = desktop.store.trials(name)
         assert (baseline.role, baseline.failure) == (Role.BASELINE, Failure.DIVERGED)
         assert "try a lower learning rate" in baseline.reason
-        # What was handed out before the baseline died ends likewise; nothing follows.
-        assert len(others) <= 2
+        # What was handed out before the baseline died ends likewise.
+        assert {trial.failure for trial in others} <= {Failure.DIVERGED}
         assert not desktop.store.runs(name)
 
 
