@@ -18,6 +18,7 @@ from autokd.cli.console import clock, err, note
 from autokd.cli.matrix import Cell, Matrix
 
 if TYPE_CHECKING:
+    from autokd.search.patience import Outage
     from autokd.search.progress import Progress, StudyProgress
     from autokd.workspace import Listener
 
@@ -32,21 +33,29 @@ class View(Protocol):
 
     def preparing(self, done: int, total: int) -> None: ...
     def searching(self, progress: Progress) -> None: ...
+    def waiting(self, outage: Outage | None) -> None: ...
     def stopping(self) -> None: ...
+
+
+def _listener(view: View) -> Listener:
+    from autokd.workspace import Listener
+
+    return Listener(
+        preparing=view.preparing,
+        searching=view.searching,
+        waiting=view.waiting,
+        stopping=view.stopping,
+    )
 
 
 @contextmanager
 def watching(console: Console = err) -> Iterator[Listener]:
     """Show the progress of what runs inside on standard error."""
-    from autokd.workspace import Listener
-
     if not console.is_terminal:
-        lines = Lines()
-        yield Listener(preparing=lines.preparing, searching=lines.searching, stopping=lines.stopping)
+        yield _listener(Lines())
         return
     with Live(console=console, transient=True, refresh_per_second=4) as live:
-        screen = Screen(live)
-        yield Listener(preparing=screen.preparing, searching=screen.searching, stopping=screen.stopping)
+        yield _listener(Screen(live))
 
 
 class Lines:
@@ -63,6 +72,10 @@ class Lines:
         if self._due() or progress.left == 0 or _starting(progress):
             note(f"{_pace(progress)}; {_told(progress)}")
 
+    def waiting(self, outage: Outage | None) -> None:
+        if outage is None or outage.tries == 1 or self._due():
+            note(away(outage))
+
     def stopping(self) -> None:
         note(STOPPING)
 
@@ -78,7 +91,7 @@ class Screen:
     """The whole picture, redrawn in place."""
 
     def __init__(self, live: Live) -> None:
-        self._live, self._stopping = live, False
+        self._live = live
 
     def preparing(self, done: int, total: int) -> None:
         self._show(Text(f"pre-training {total} participants"), _bar(done, total))
@@ -88,8 +101,10 @@ class Screen:
         total = progress.ended + progress.left
         self._show(picture, _bar(progress.ended, total), Text(_pace(progress), style="dim"))
 
+    def waiting(self, outage: Outage | None) -> None:
+        self._show(Text(away(outage), style="yellow"))
+
     def stopping(self) -> None:
-        self._stopping = True
         self._live.console.print(STOPPING, style="yellow")
 
     def _show(self, *parts: RenderableType) -> None:
@@ -97,6 +112,14 @@ class Screen:
 
 
 STOPPING: Final = "stopping: what was reported is kept (Ctrl-C again stops at once)"
+
+
+def away(outage: Outage | None) -> str:
+    """That the database does not answer, or answers again."""
+    if outage is None:
+        return "the database answers again"
+    since = outage.since.astimezone().strftime("%H:%M:%S")
+    return f"waiting for the database since {since}, tried {outage.tries} times: {outage.reason}"
 
 
 def table(studies: Sequence[StudyProgress]) -> Table:
