@@ -219,11 +219,15 @@ def test_a_federation_that_cannot_be_made(
     refused(here(*name, "--study", file), *words)
 
 
+@pytest.mark.slow
+@pytest.mark.ray
 def test_recommend_before_this_pair_was_tuned(here: Command, tuned: Tuned) -> None:
     outcome = here("recommend", "--pair", "1,2", "--home", tuned.home)
     refused(outcome, "1->2 has no recommendation yet", "run autokd tune --pair 1,2")
 
 
+@pytest.mark.slow
+@pytest.mark.ray
 def test_recommend_from_a_storage_where_nothing_is(here: Command, tuned: Tuned, tmp_path: Path) -> None:
     outcome = here("recommend", "--pair", "4,9", "--home", tuned.home, "--storage", "sqlite:///other.db")
     refused(outcome, "nothing is stored in", "other.db", "autokd tune")
