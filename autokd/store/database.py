@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sqlite3
 from contextlib import closing
 from typing import Any, Final
@@ -44,7 +45,7 @@ def connect(url: URL, *, create: bool) -> RDBStorage:
 
     Raises:
         NotTuned: If there is nothing yet and `create` is off; nothing was changed.
-        StorageUnavailable: If the folder of a file cannot be made.
+        StorageUnavailable: If a file or its folder cannot be made or written.
         StoreError: If it cannot be reached or opened, or was written by a newer version.
     """
     options = _engine_options(url)
@@ -52,6 +53,7 @@ def connect(url: URL, *, create: bool) -> RDBStorage:
         _make_folder(url)
     else:
         _require_tables(url, options)
+    _require_writable(url)
     with translated(url), alone(url, options):
         # NOTE: Optuna fills "{SCHEMA_VERSION}" into URLs by `str.format`; a brace in ours is just a brace.
         text = url.render_as_string(hide_password=False).replace("{", "{{").replace("}", "}}")
@@ -109,6 +111,16 @@ def _make_folder(url: URL) -> None:
     except OSError as error:
         problem = f"the folder {file.parent} cannot be made: {error.strerror}"
         raise StorageUnavailable(f"{problem}; choose another --home or --storage") from error
+
+
+def _require_writable(url: URL) -> None:
+    """Readers of SQLite's write-ahead log write, too: beside it they note what they read."""
+    file = sqlite_file(url)
+    if file is None:
+        return
+    for path in (file.parent, file):
+        if path.exists() and not os.access(path, os.W_OK):
+            raise StorageUnavailable(f"{path} cannot be written; choose another --home or --storage")
 
 
 def _engine_options(url: URL) -> dict[str, Any]:
