@@ -51,9 +51,9 @@ def connect(url: URL, *, create: bool) -> RDBStorage:
     options = _engine_options(url)
     if create:
         _make_folder(url)
+        _require_writable(url)
     else:
         _require_tables(url, options)
-    _require_writable(url)
     with translated(url), alone(url, options):
         # NOTE: Optuna fills "{SCHEMA_VERSION}" into URLs by `str.format`; a brace in ours is just a brace.
         text = url.render_as_string(hide_password=False).replace("{", "{{").replace("}", "}}")
@@ -141,6 +141,7 @@ def _require_tables(url: URL, options: dict[str, Any]) -> None:
     file = sqlite_file(url)
     if file is not None and not file.exists():
         raise nothing
+    _require_writable(url)
     with translated(url):
         engine = create_engine(url, **options)
         try:
