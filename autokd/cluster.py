@@ -1,14 +1,17 @@
-"""Ray, started quietly and ended again: one session serves pre-training and search."""
+"""Ray, started quietly and ended again, or a cluster joined: one session serves pre-training and search."""
 
 from __future__ import annotations
 
 import logging
 import os
 import shlex
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
+
+from autokd.errors import InputError
 
 _ENVIRONMENT: Final = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -17,14 +20,23 @@ _ENVIRONMENT: Final = {
 }
 _SECRET: Final = "AUTOKD_STORAGE"
 """An address that may hold a password: only the driver writes to the store, so no worker gets to see it."""
+_ANSWER_SECONDS: Final = 6.0
+_GREETING: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
+"""How a client of HTTP/2, and so of gRPC, begins: preface and empty SETTINGS (RFC 9113, section 3.4)."""
+_FRAME_HEADER, _FRAME_TYPE, _SETTINGS = 9, 3, 4
+_REASON_LENGTH: Final = 300
 
 
 @contextmanager
-def session(*, cpus: int | None = None) -> Iterator[None]:
-    """Ray on this machine, unless it is started already: then that one is used, and left as it is.
+def session(*, cpus: int | None = None, address: str | None = None) -> Iterator[None]:
+    """Ray on this machine, or a cluster; one that is started already is used, and left as it is.
 
     Args:
-        cpus: How many to offer to workers; by default all there are.
+        cpus: How many this machine offers to workers; by default all there are. A cluster knows its own.
+        address: Of a cluster to join, see `check_address`; at the end it is left and goes on without us.
+
+    Raises:
+        InputError: If no cluster can be joined at `address`.
     """
     # Imported here, since it takes seconds and much of autokd does without.
     import ray
@@ -35,19 +47,115 @@ def session(*, cpus: int | None = None) -> Iterator[None]:
     os.environ.update(_ENVIRONMENT)
     secret = os.environ.pop(_SECRET, None)
     try:
-        ray.init(
-            address="local",
-            num_cpus=cpus,
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            runtime_env=_runtime_environment(),
-        )
+        if address is None:
+            ray.init(
+                address="local",
+                num_cpus=cpus,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                runtime_env=_runtime_environment(),
+            )
+        else:
+            _join(address)
         yield
     finally:
         ray.shutdown()
         if secret is not None:
             os.environ[_SECRET] = secret
+
+
+def check_address(address: str) -> None:
+    """Whether an address is one in form: `HOST:PORT`, or `auto` for the cluster this machine is a node of.
+
+    Raises:
+        InputError: If it is not.
+    """
+    scheme, separator, _ = address.partition("://")
+    if separator:
+        raise InputError(
+            f"--ray-address {address}: {scheme}:// would need the search to run elsewhere than this command; "
+            "give the HOST:PORT that ray start named, on a node of the cluster, or send the whole command "
+            "there: ray job submit --address http://HOST:8265 -- autokd tune ..."
+        )
+    if address != "auto":
+        _host_and_port(address)
+
+
+def check_answers(address: str | None) -> None:
+    """Whether somebody is there, before anything is begun: Ray itself would try for minutes.
+
+    Args:
+        address: Of a cluster; None, for this machine alone, always holds.
+
+    Raises:
+        InputError: If there is no cluster to be found, or nobody answers like one.
+    """
+    if address is not None:
+        check_address(address)
+        _resolve(address)
+
+
+def _join(address: str) -> None:
+    import ray
+    from ray.exceptions import RayError
+
+    there = _resolve(address)
+    try:
+        ray.init(address=there, log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, RuntimeError, ValueError, RayError) as error:
+        reason = " ".join(str(error.__cause__ or error).split())[:_REASON_LENGTH].rstrip(".")
+        raise InputError(
+            f"--ray-address {address}: the cluster cannot be joined: {reason}; this machine must be one of "
+            "its nodes, with the same versions of Python and Ray"
+        ) from error
+
+
+def _resolve(address: str) -> str:
+    """`HOST:PORT` of a cluster that answers."""
+    there = _this_machines_cluster() if address == "auto" else address
+    host, port = _host_and_port(there)
+    try:
+        with socket.create_connection((host, port), timeout=_ANSWER_SECONDS) as connection:
+            answers_alike = bool(os.environ.get("RAY_USE_TLS")) or _speaks_grpc(connection)
+    except OSError as error:
+        raise InputError(
+            f"--ray-address {address}: nobody answers at {there} ({error}); is the cluster up, and is it the "
+            "address that ray start named?"
+        ) from error
+    if not answers_alike:
+        raise InputError(
+            f"--ray-address {address}: what answers at {there} is not Ray; the port is the one that ray "
+            "start named, usually 6379, not the dashboard's"
+        )
+    return there
+
+
+def _this_machines_cluster() -> str:
+    from ray._private import services
+
+    try:
+        # NOTE: `ray.init` asks the same; asked here, its answer can be tried before Ray waits for it.
+        found: str | None = services.canonicalize_bootstrap_address("auto")
+    except (ConnectionError, ValueError) as error:
+        raise InputError(f"--ray-address auto: no cluster was found: {error}") from error
+    if found is None:
+        raise InputError("--ray-address auto: no cluster was found; give its HOST:PORT")
+    return found
+
+
+def _host_and_port(address: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise InputError(f"--ray-address {address}: give HOST:PORT, for example 10.0.0.1:6379, or auto")
+    return host.strip("[]"), int(port)
+
+
+def _speaks_grpc(connection: socket.socket) -> bool:
+    """Whether the other side begins as a server of HTTP/2 must, with its SETTINGS."""
+    connection.sendall(_GREETING)
+    header = connection.recv(_FRAME_HEADER, socket.MSG_WAITALL)
+    return len(header) == _FRAME_HEADER and header[_FRAME_TYPE] == _SETTINGS
 
 
 def _runtime_environment() -> dict[str, str]:

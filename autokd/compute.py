@@ -28,16 +28,21 @@ class Compute:
     channels_last: bool = False
     threads: int = 1
 
-    def check(self) -> None:
+    def check(self, *, elsewhere: bool = False) -> None:
         """Fail now, and clearly, rather than inside a worker.
 
+        Args:
+            elsewhere: Other machines compute, of which only Ray knows what they have.
+
         Raises:
-            DeviceUnavailable: If this machine has no such device.
+            DeviceUnavailable: If this machine has no such device, or none has.
         """
         try:
             device = torch.device(self.device)
         except RuntimeError as error:
             raise DeviceUnavailable(f"--device {self.device!r} is not a device; use cpu or cuda") from error
+        if device.type == "cuda" and elsewhere:
+            return
         if device.type == "cuda":
             count = torch.cuda.device_count() if torch.cuda.is_available() else 0
             if (device.index or 0) >= count:

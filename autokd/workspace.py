@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from autokd.cluster import session
+from autokd.cluster import check_answers, session
 from autokd.compute import Compute
 from autokd.errors import NotTuned
 from autokd.federation import Federation, Progress, check, find, prepare
@@ -144,10 +144,13 @@ class Workspace:
         """The store; see `Store.open`."""
         return Store.open(self.storage, create=create)
 
-    def prepare(self, compute: Compute, *, workers: int | None = None, progress: Progress) -> Federation:
+    def prepare(
+        self, compute: Compute, *, workers: int | None = None, address: str | None = None, progress: Progress
+    ) -> Federation:
         """The federation, pre-trained now unless it was before; see `autokd.federation.prepare`."""
+        recipe, home = self.plan.federation, self.home
         return prepare(
-            self.plan.federation, home=self.home, compute=compute, workers=workers, progress=progress
+            recipe, home=home, compute=compute, workers=workers, address=address, progress=progress
         )
 
     def tune(
@@ -169,16 +172,14 @@ class Workspace:
             listener: Told how it gets on.
 
         Raises:
-            InputError: If the device is not there, the federation cannot be made, or the storage does not
+            InputError: If the device is not there, the federation cannot be made, cluster or storage do not
                 answer, or another driver is at work on one of the pairs (`PairBusy`); nothing was changed.
             AutokdError: If federation or store fail; what was stored is kept, and the same call goes on.
         """
         batch = self.tune_all([pair], position=position, compute=compute, workers=workers, listener=listener)
-        if batch.interrupted:
-            return Outcome(recommendations=(), interrupted=True, ran=batch.ran)
-        asked_first = sorted(batch.answers, key=lambda one: one != pair)
+        asked_first = [] if batch.interrupted else sorted(batch.answers, key=lambda one: one != pair)
         found = tuple(self.recommend(one) for one in asked_first)
-        return Outcome(recommendations=found, interrupted=False, ran=batch.ran)
+        return Outcome(recommendations=found, interrupted=batch.interrupted, ran=batch.ran)
 
     def tune_all(
         self,
@@ -189,12 +190,10 @@ class Workspace:
         workers: Workers | None = None,
         listener: Listener | None = None,
     ) -> Batch:
-        """Tune many pairs in one experiment; like `tune` in all else.
-
-        Each meeting is judged as soon as nothing is left to do for it.
-        """
+        """Tune many pairs in one experiment, like `tune`; each meeting is judged as soon as it is over."""
         compute, workers, listener = compute or Compute(), workers or Workers(), listener or Listener()
-        compute.check()
+        compute.check(elsewhere=workers.address is not None)
+        check_answers(workers.address)
         space = self.space if position is None else self.space.model_copy(update={"position": (position,)})
         meetings = meetings_of(space, pairs)
         answers: dict[Pair, Payload] = {}
@@ -204,8 +203,8 @@ class Workspace:
         with ExitStack() as stack:
             opened = stack.enter_context(self.open_store(create=True))
             if federation is None:
-                stack.enter_context(session())
-                federation = self.prepare(compute, progress=listener.preparing)
+                stack.enter_context(session(address=workers.address))
+                federation = self.prepare(compute, address=workers.address, progress=listener.preparing)
             facts = federation.facts()
             names = {pair: self.study(facts.name, pair) for meeting in meetings for pair in meeting}
             lease = stack.enter_context(opened.acquire(names.values()))
@@ -232,7 +231,7 @@ class Workspace:
                     store.give_up()
                     listener.stopping()
 
-                stack.enter_context(session())
+                stack.enter_context(session(address=workers.address))
                 done = drive(
                     dispatcher,
                     distilling(self.plan, federation, compute),

@@ -11,6 +11,7 @@ from typing import Annotated, Final
 import typer
 
 from autokd.cli.secrets import STORAGE_VARIABLE, holds_secret
+from autokd.cluster import check_address
 
 _DEBUG: Final = "AUTOKD_DEBUG"
 _HOME: Final = "AUTOKD_HOME"
@@ -24,6 +25,14 @@ def debugging() -> bool:
 def _debug(wanted: bool) -> None:
     if wanted:
         os.environ[_DEBUG] = "1"
+
+
+def _cluster(address: str | None) -> str | None:
+    """The cluster that is meant; none is what Ray itself takes nothing and `local` for."""
+    if address in (None, "", "local"):
+        return None
+    check_address(address)
+    return address
 
 
 class Precision(StrEnum):
@@ -73,6 +82,18 @@ PrecisionName = Annotated[
 ]
 ChannelsLast = Annotated[
     bool, typer.Option("--channels-last", help="NHWC memory layout; faster convolutions on GPUs.")
+]
+RayAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--ray-address",
+        envvar="RAY_ADDRESS",
+        show_envvar=True,
+        callback=_cluster,
+        help="Of a Ray cluster that this machine is a node of: HOST:PORT, or auto. By default none is used.",
+        metavar="HOST:PORT",
+        show_default=False,
+    ),
 ]
 Threads = Annotated[int, typer.Option(min=1, help="CPU threads of one run.")]
 

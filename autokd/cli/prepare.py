@@ -19,6 +19,7 @@ def prepare(
     ] = None,
     device: options.Device = "cpu",
     threads: options.Threads = 1,
+    ray_address: options.RayAddress = None,
     json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
@@ -35,7 +36,10 @@ def prepare(
     workspace = Workspace.open(study, home=home)
     with watching() as listener:
         federation = workspace.prepare(
-            Compute(device=device, threads=threads), workers=workers, progress=listener.preparing
+            Compute(device=device, threads=threads),
+            workers=workers,
+            address=ray_address,
+            progress=listener.preparing,
         )
     own = {
         one.number: float(federation.correct(one.number, Split.TEST).mean())

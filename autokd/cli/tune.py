@@ -55,6 +55,7 @@ def tune(
     gpus_per_trial: Annotated[
         float, typer.Option(min=0, help="GPUs that a run reserves, e.g. 0.25 for four runs on each.")
     ] = 0.0,
+    ray_address: options.RayAddress = None,
     json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
@@ -74,6 +75,8 @@ def tune(
         [bold]autokd tune --student 9 --position student --space private[/bold]
 
         [bold]autokd tune --pair 4,9 --device cuda --gpus-per-trial 0.25[/bold]
+
+        [bold]autokd tune --all --ray-address 10.0.0.1:6379[/bold]   (on a cluster, from one of its nodes)
     """
     from autokd.compute import Compute
     from autokd.search.workers import Workers
@@ -83,6 +86,11 @@ def tune(
         raise InputError(
             "--cpus-per-trial 0: a run must reserve something; give it a share of a GPU, "
             "e.g. --gpus-per-trial 0.25"
+        )
+    if ray_address is not None and device != "cpu" and gpus_per_trial == 0:
+        raise InputError(
+            f"--device {device}: on a cluster, Ray shows a run only the GPUs that it reserves; "
+            "add --gpus-per-trial, e.g. 0.25"
         )
     workspace = Workspace.open(study, home=home, storage=storage, space=space, trials=trials)
     asked = selected(
@@ -101,7 +109,10 @@ def tune(
                 device=device, precision=precision.value, channels_last=channels_last, threads=threads
             ),
             workers=Workers(
-                concurrency=concurrency, cpus_per_run=cpus_per_trial, gpus_per_run=gpus_per_trial
+                concurrency=concurrency,
+                cpus_per_run=cpus_per_trial,
+                gpus_per_run=gpus_per_trial,
+                address=ray_address,
             ),
             listener=listener,
         )

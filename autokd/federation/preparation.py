@@ -6,7 +6,7 @@ The one place outside `search` that knows Ray.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from autokd.cluster import session
+from autokd.cluster import check_answers, session
 from autokd.compute import Compute
-from autokd.errors import AutokdError, FederationError
+from autokd.errors import AutokdError, DeviceUnavailable, FederationError, InputError
 from autokd.federation import datasets, folder
 from autokd.federation._federation import Dataset, Federation
 from autokd.federation.architectures import build
@@ -39,6 +39,7 @@ def prepare(
     home: Path,
     compute: Compute,
     workers: int | None = None,
+    address: str | None = None,
     progress: Progress = lambda done, total: None,
 ) -> Federation:
     """The federation of a recipe, from disk if it has been prepared before.
@@ -51,21 +52,25 @@ def prepare(
         home: The directory under which everything lies.
         compute: Of each worker.
         workers: How many at once; by default one per CPU core.
+        address: Of a Ray cluster to join for it, see `autokd.cluster`; by default this machine does it.
         progress: Called at the start and after each participant; not at all if the federation was found.
 
     Raises:
-        InputError: If the recipe cannot be met, the device is not there, or `home` cannot be written; nothing
-            was changed.
+        InputError: If the recipe cannot be met, the device or the cluster is not there, or `home` cannot be
+            written; nothing was changed.
         FederationError: If what lies on disk is damaged or cannot be written, or if workers keep dying.
         Diverged: If pre-training does.
     """
     found = folder.find(home, recipe)
     if found is not None:
         return found
-    compute.check()
+    compute.check(elsewhere=address is not None)
+    check_answers(address)
     data, layout = check(recipe)
     folder.check_writable(home)
-    pretrained = _pretrain_all(recipe, data, layout, compute=compute, workers=workers, progress=progress)
+    pretrained = _pretrain_all(
+        recipe, data, layout, compute=compute, workers=workers, address=address, progress=progress
+    )
     federation = assemble(recipe, data, layout, pretrained)
     where = folder.place(home) / federation.name
     folder.save(federation, where)
@@ -96,6 +101,7 @@ def _pretrain_all(
     *,
     compute: Compute,
     workers: int | None,
+    address: str | None,
     progress: Progress,
 ) -> list[Pretrained]:
     # Imported here, since it takes seconds and a federation found on disk does without.
@@ -103,13 +109,15 @@ def _pretrain_all(
     from ray.exceptions import RayError, RayTaskError
 
     total = recipe.participants
-    at_once = min(workers or os.cpu_count() or 1, total)
+    # Ray starts no more of them than there are CPUs; nodes that join a cluster find some waiting.
+    at_once = min(workers or total, total)
     waiting = list(range(total))
     running: dict[Any, int] = {}
     done: dict[int, Pretrained] = {}
     progress(0, total)
-    with session(cpus=at_once):
+    with session(cpus=min(workers or os.cpu_count() or 1, total), address=address):
         on_gpu = torch.device(compute.device).type != "cpu"
+        _check_room(ray.cluster_resources(), on_gpu=on_gpu)  # type: ignore[no-untyped-call]
         task = ray.remote(num_cpus=1, num_gpus=_GPU_SHARE if on_gpu else 0)(_pretrain_one)
         shared = ray.put(data)
         try:
@@ -135,6 +143,14 @@ def _pretrain_all(
             for reference in running:
                 ray.cancel(reference, force=True)
     return [done[number] for number in range(total)]
+
+
+def _check_room(resources: Mapping[str, float], *, on_gpu: bool) -> None:
+    """Fail now where Ray would wait for ever."""
+    if resources.get("CPU", 0) < 1:
+        raise InputError("the cluster offers no CPU to workers; let a node with some join it")
+    if on_gpu and resources.get("GPU", 0) < _GPU_SHARE:
+        raise DeviceUnavailable("--device cuda: no node of the cluster offers a GPU; use --device cpu")
 
 
 def _pretrain_one(

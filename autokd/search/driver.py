@@ -37,7 +37,7 @@ _ENVIRONMENT: Final = {
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",  # The reason is in the store.
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
 }
-_SLOTS_SECONDS: Final = 2.0
+_CLUSTER_SECONDS: Final = 2.0
 """How long the size of the cluster is taken as known; a hook would ask many times as often."""
 _RUNS_OF_AN_EXPERIMENT: Final = 2500
 """Tune keeps every trial in memory, 36 KB each; then a fresh experiment follows, for the few seconds that its
@@ -95,7 +95,7 @@ def drive(
         workers.check(ray.cluster_resources())  # type: ignore[no-untyped-call]
     os.environ.update(_ENVIRONMENT)
     logging.getLogger("ray.tune").setLevel(logging.ERROR)
-    desk = Desk(dispatcher, slots=_slots(workers), most=runs_of_an_experiment)
+    desk = Desk(dispatcher, most_live=_most_live(workers), most=runs_of_an_experiment)
     try:
         with _interrupts(desk, on_stopping):
             while not (dispatcher.finished or desk.stopping):
@@ -132,14 +132,14 @@ def _experiment(desk: Desk, trainable: type[Trainable], home: Path, workers: Wor
         ).fit()
 
 
-def _slots(workers: Workers) -> Callable[[], int]:
-    """How many runs the cluster can hold now; asked every few seconds, since nodes may come and go."""
+def _most_live(workers: Workers) -> Callable[[], int]:
+    """How many runs may be live on the cluster as it is now, looked up every few seconds."""
     known = (-math.inf, 1)
 
     def ask() -> int:
         nonlocal known
-        if monotonic() - known[0] > _SLOTS_SECONDS:
-            known = (monotonic(), workers.slots(ray.cluster_resources()))  # type: ignore[no-untyped-call]
+        if monotonic() - known[0] > _CLUSTER_SECONDS:
+            known = (monotonic(), workers.most_live(ray.cluster_resources()))  # type: ignore[no-untyped-call]
         return known[1]
 
     return ask

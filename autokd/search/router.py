@@ -30,7 +30,7 @@ from autokd.search.dispatcher import Dispatcher
 # NOTE: Tune's hook is typed as giving a dict, yet compares what it gives to this string.
 _FINISHED = cast(dict[str, Any], Searcher.FINISHED)
 _LOST_IN_A_ROW = 8
-"""After so many at least, and four for every slot, it is no longer bad luck."""
+"""After so many at least, and four for every one at work, it is no longer bad luck."""
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
@@ -40,7 +40,7 @@ class Desk:
 
     Args:
         dispatcher: Knows the studies, and records.
-        slots: How many runs the cluster can hold now.
+        most_live: How many runs may be handed out and not ended, as the cluster is now.
         most: Runs to hand out; then the experiment ends, finished or not, since Tune forgets none of them.
 
     Attributes:
@@ -49,16 +49,18 @@ class Desk:
         error: The first exception out of a hook; the driver raises it once Tune has returned.
         reasons: Why a worker was lost, by run, until the Searcher is told of it.
         lost: Workers lost since one last said something.
+        widest: The most that `most_live` has been so far.
     """
 
     def __init__(
         self,
         dispatcher: Dispatcher | None,
         *,
-        slots: Callable[[], int] = lambda: 1,
+        most_live: Callable[[], int] = lambda: 2,
         most: float = math.inf,
     ) -> None:
-        self._dispatcher, self.slots, self.most = dispatcher, slots, most
+        self._dispatcher, self._most_live, self.most = dispatcher, most_live, most
+        self.widest = 1
         self.handed_out = 0
         self.stopping = False
         self.error: Exception | None = None
@@ -70,6 +72,13 @@ class Desk:
         if self._dispatcher is None:
             raise RuntimeError("this desk came out of a pickle; the store is the only truth, start anew")
         return self._dispatcher
+
+    @property
+    def is_full(self) -> bool:
+        """As many runs are live as may be."""
+        most = self._most_live()
+        self.widest = max(self.widest, most)
+        return self.dispatcher.live >= most
 
     def __reduce__(self) -> tuple[object, ...]:
         return (_empty_desk, ())
@@ -102,9 +111,8 @@ def _guarded(otherwise: Any) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
 class Router(Searcher):
     """Asks the dispatcher for each new run and tells it how each one ended.
 
-    It limits itself to the slots that the cluster has now, so that nodes that join are used: Tune's own
-    limit would be fixed for the whole experiment. One run more than there are slots is handed out, since Tune
-    keeps an idle worker for reuse only if another run is waiting for one.
+    It limits itself to what the cluster holds now, so that nodes that join are used: Tune's own limit would
+    be fixed for the whole experiment.
     """
 
     def __init__(self, desk: Desk) -> None:
@@ -120,7 +128,7 @@ class Router(Searcher):
         if self.desk.stopping or self.desk.handed_out >= self.desk.most:
             # With nothing live Tune would block on None for ten minutes.
             return None if dispatcher.live else _FINISHED
-        if dispatcher.live > self.desk.slots():
+        if self.desk.is_full:
             return None
         given = dispatcher.assign(trial_id)
         if given is not None:
@@ -142,7 +150,8 @@ class Router(Searcher):
 
     def _give_up_if_hopeless(self, reason: str) -> None:
         self.desk.lost += 1
-        if self.desk.lost >= max(_LOST_IN_A_ROW, 4 * self.desk.slots()):
+        # NOTE: of all that were there, since a node that leaves takes all its workers with it at once.
+        if self.desk.lost >= max(_LOST_IN_A_ROW, 4 * self.desk.widest):
             raise WorkersLost(
                 f"{self.desk.lost} workers in a row were lost before any said a word; the last: "
                 f"{reason.splitlines()[0]} (Ray's own logs are in /tmp/ray/session_latest/logs)"

@@ -10,17 +10,19 @@ from autokd.errors import InputError
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """What each run reserves.
+    """Where runs go, and what each reserves there.
 
     Attributes:
         concurrency: Runs at once; None for as many as the cluster holds.
         cpus_per_run: CPUs of a run.
         gpus_per_run: GPUs of a run; a fraction lets runs share one.
+        address: Of a Ray cluster to join, see `autokd.cluster`; None starts one on this machine.
     """
 
     concurrency: int | None = None
     cpus_per_run: float = 1.0
     gpus_per_run: float = 0.0
+    address: str | None = None
 
     def __post_init__(self) -> None:
         if self.concurrency is not None and self.concurrency < 1:
@@ -45,9 +47,14 @@ class Workers:
             if wanted > there:
                 raise InputError(f"{option} {wanted:g}: there are only {there:g} {name}s; reserve less")
 
-    def slots(self, resources: Mapping[str, float]) -> int:
-        """Runs that a cluster of these resources can hold, at least 1."""
+    def most_live(self, resources: Mapping[str, float]) -> int:
+        """Runs to hand out to a cluster of these resources, at least 1.
+
+        One more than it can hold, since Tune keeps an idle worker only if another run is waiting for one; but
+        never more than may run at once.
+        """
         wanted = {"CPU": self.cpus_per_run, "GPU": self.gpus_per_run}
         # NOTE: 1 // 0.1 is 9 in floating point, yet a GPU in ten parts holds ten runs.
         room = [int(resources.get(name, 0) / share + 1e-9) for name, share in wanted.items() if share]
-        return max(1, min(room if self.concurrency is None else [*room, self.concurrency]))
+        most = max(1, min(room)) + 1
+        return most if self.concurrency is None else min(most, self.concurrency)

@@ -29,7 +29,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
 
 @pytest.fixture
 def desk(office: Office) -> Desk:
-    return Desk(office.dispatcher, slots=lambda: 2)
+    return Desk(office.dispatcher, most_live=lambda: 3)
 
 
 def told(given: dict[str, Any], epoch: int) -> dict[str, Any]:
@@ -45,7 +45,7 @@ def trial(key: str, error: Exception | None = None) -> Trial:
     return cast(Trial, SimpleNamespace(trial_id=key, get_error=lambda: error))
 
 
-def test_it_hands_out_one_run_more_than_there_are_slots(desk: Desk) -> None:
+def test_it_hands_out_as_many_runs_as_may_be_live(desk: Desk) -> None:
     router = Router(desk)
     given = [router.suggest(key) for key in "abcd"]
     assert [one is not None for one in given] == [True, True, True, False]
@@ -156,8 +156,8 @@ def test_an_experiment_ends_after_its_share_and_another_goes_on(desk: Desk) -> N
 @pytest.fixture
 def patient(tmp_path: Path) -> Iterator[Desk]:
     """A desk whose runs are tried again and again."""
-    office = Office(tmp_path, tiny_plan(retries=1000), meetings=[[FORWARD]])
-    yield Desk(office.dispatcher, slots=lambda: 2)
+    office = Office(tmp_path, tiny_plan(trials=30, retries=1000), meetings=[[FORWARD]])
+    yield Desk(office.dispatcher, most_live=lambda: 2)
     office.close()
 
 
@@ -171,6 +171,18 @@ def test_workers_that_all_die_end_the_experiment_with_the_last_words(patient: De
     assert isinstance(patient.error, WorkersLost)
     assert "OSError: cannot start python (" in str(patient.error)
     assert patient.stopping
+
+
+def test_a_node_that_leaves_may_take_many_workers_at_once(patient: Desk) -> None:
+    room = [20]
+    patient._most_live = lambda: room[0]
+    router = Router(patient)
+    for number in range(20):
+        assert router.suggest(f"run-{number}")
+    room[0] = 2
+    for number in range(20):
+        router.on_trial_complete(f"run-{number}", error=True)
+    assert patient.error is None
 
 
 def test_a_word_in_between_is_a_sign_of_life(patient: Desk) -> None:

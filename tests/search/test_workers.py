@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,32 +11,35 @@ from autokd.search.workers import Workers
 
 
 @pytest.mark.parametrize(
-    ("workers", "resources", "slots"),
+    ("workers", "resources", "most"),
     [
-        (Workers(), {"CPU": 2.0}, 2),
-        (Workers(), {}, 1),
-        (Workers(cpus_per_run=4), {"CPU": 2.0}, 1),
-        (Workers(cpus_per_run=0.5), {"CPU": 2.0}, 4),
-        (Workers(gpus_per_run=0.25), {"CPU": 16.0, "GPU": 2.0}, 8),
-        (Workers(gpus_per_run=0.25), {"CPU": 3.0, "GPU": 2.0}, 3),
-        (Workers(cpus_per_run=0, gpus_per_run=0.1), {"GPU": 1.0}, 10),
+        (Workers(), {"CPU": 2.0}, 3),
+        (Workers(), {}, 2),
+        (Workers(cpus_per_run=4), {"CPU": 2.0}, 2),
+        (Workers(cpus_per_run=0.5), {"CPU": 2.0}, 5),
+        (Workers(gpus_per_run=0.25), {"CPU": 16.0, "GPU": 2.0}, 9),
+        (Workers(gpus_per_run=0.25), {"CPU": 3.0, "GPU": 2.0}, 4),
+        (Workers(cpus_per_run=0, gpus_per_run=0.1), {"GPU": 1.0}, 11),
         (Workers(concurrency=3), {"CPU": 64.0}, 3),
-        (Workers(concurrency=3), {"CPU": 2.0}, 2),
+        (Workers(concurrency=3), {"CPU": 2.0}, 3),
+        (Workers(concurrency=1), {"CPU": 2.0}, 1),
     ],
 )
-def test_slots(workers: Workers, resources: dict[str, float], slots: int) -> None:
-    assert workers.slots(resources) == slots
+def test_one_run_waits_beside_those_there_is_room_for(
+    workers: Workers, resources: dict[str, float], most: int
+) -> None:
+    assert workers.most_live(resources) == most
 
 
 @given(st.integers(1, 64))
 def test_a_gpu_in_n_parts_holds_n_runs(parts: int) -> None:
-    assert Workers(cpus_per_run=0, gpus_per_run=1 / parts).slots({"GPU": 1}) == parts
+    assert Workers(cpus_per_run=0, gpus_per_run=1 / parts).most_live({"GPU": 1}) == parts + 1
 
 
 @pytest.mark.parametrize(
     "fields", [{"concurrency": 0}, {"cpus_per_run": -1}, {"gpus_per_run": -1}, {"cpus_per_run": 0}]
 )
-def test_what_does_not_hold(fields: dict[str, int]) -> None:
+def test_what_does_not_hold(fields: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"concurrency|cpus_per_run"):
         Workers(**fields)
 
