@@ -167,7 +167,7 @@ def plain(study: StudyProgress) -> str:
 
 def _counts(study: StudyProgress) -> str:
     trials = ", ".join(f"{count} {state.value.lower()}" for state, count in sorted(study.counts.items()))
-    runs = f" + {study.runs} to confirm" if study.runs else ""
+    runs = f" + {study.runs} of race and confirmation" if study.runs else ""
     return (trials or "waiting") + runs
 
 
@@ -193,4 +193,7 @@ def _starting(progress: Progress) -> bool:
 
 
 def _bar(done: int, total: int) -> RenderableType:
-    return ProgressBar(total=max(total, 1), completed=done, width=60)
+    # NOTE: a bar by itself does not end its line.
+    line = Table.grid()
+    line.add_row(ProgressBar(total=max(total, 1), completed=done, width=60))
+    return line
