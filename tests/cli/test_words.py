@@ -66,7 +66,7 @@ def test_a_pair_in_one_line() -> None:
         runs=1,
     )
     line = plain(study)
-    assert line.startswith("4->9: 2 complete, 3 pruned + 1 to confirm, default 80.0%, best 83.5% with T=1")
+    assert line.startswith("4->9: 2 complete, 3 pruned + 1 of race and confirmation, default 80.0%, best")
     assert table([study]).row_count == 1
 
 
