@@ -6,15 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from autokd.cluster import check_answers, session
 from autokd.compute import Compute
 from autokd.errors import NotTuned
 from autokd.federation import Federation, Progress, check, find, prepare
-from autokd.plan import StudyPlan, content_hash
+from autokd.judging import Judge, Payload
+from autokd.plan import StudyPlan
 from autokd.recipes import read_plan
-from autokd.recommendation import Recommendation, Searched, recommend
+from autokd.recommendation import Recommendation
 from autokd.records import FederationFacts
 from autokd.search.dispatcher import Dispatcher
 from autokd.search.overview import Overview, overview_of
@@ -22,7 +23,7 @@ from autokd.search.patience import Outage, PatientStore
 from autokd.search.progress import Conclusion
 from autokd.search.progress import Progress as SearchProgress
 from autokd.search.space import Space, read_space, sweep_epochs
-from autokd.search.studies import meetings_of, study_name
+from autokd.search.studies import meetings_of
 from autokd.search.workers import Workers
 from autokd.setting import Pair, Position
 from autokd.store import Store, sqlite_url
@@ -62,9 +63,6 @@ class Outcome:
 
 _LISTEN_SECONDS: Final = 0.25
 """Between two pictures of how a batch stands."""
-
-Payload = Mapping[str, Any]
-"""A recommendation as `Recommendation.to_json` writes it and the store keeps it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,21 +203,26 @@ class Workspace:
             if federation is None:
                 stack.enter_context(session(address=workers.address))
                 federation = self.prepare(compute, address=workers.address, progress=listener.preparing)
-            facts = federation.facts()
-            names = {pair: self.study(facts.name, pair) for meeting in meetings for pair in meeting}
+            judge = self._judge(federation)
+            names = {pair: judge.study(pair) for meeting in meetings for pair in meeting}
             lease = stack.enter_context(opened.acquire(names.values()))
             store = PatientStore(opened, lease, listen=listener.waiting)
-            self._enter(store, facts, names)
+            _enter(store, judge.federation, names)
+
+            def conclude(over: Sequence[Pair]) -> Mapping[Pair, Conclusion]:
+                answers.update({pair: judge.conclude(store, pair) for pair in over})
+                return {pair: _in_short(answers[pair]) for pair in over}
+
             dispatcher = Dispatcher(
                 plan=self.plan,
                 space=self.space,
-                federation=facts,
+                federation=judge.federation,
                 meetings=meetings,
                 names=names,
                 store=store,
                 listen=listener.searching,
                 listen_seconds=_LISTEN_SECONDS,
-                conclude=lambda over: self._conclude(store, facts, over, answers),
+                conclude=conclude,
             )
             done = dispatcher.finished
             if not done:
@@ -249,7 +252,7 @@ class Workspace:
         """
         federation = self._federation(f"run autokd tune --pair {pair.teacher},{pair.student}")
         with self.open_store(create=False) as store:
-            return self._recommend(store, federation.facts(), pair)
+            return self._judge(federation).recommendation(store, pair)
 
     def status(self) -> Overview:
         """Where every pair stands, from the store alone; a driver may be at work or not.
@@ -262,7 +265,8 @@ class Workspace:
             there = set(store.studies())
             everybody = range(self.plan.federation.participants)
             pairs = [Pair(t, s) for t in everybody for s in everybody if t != s]
-            names = {pair: self.study(federation.name, pair) for pair in pairs}
+            judge = self._judge(federation)
+            names = {pair: judge.study(pair) for pair in pairs}
             studied = [(pair, name) for pair, name in names.items() if name in there]
             return Overview(
                 federation=federation.name,
@@ -280,70 +284,16 @@ class Workspace:
             raise NotTuned(f"nothing has been tuned under {self.home} for study {self.plan.name}; {way_out}")
         return federation
 
-    def study(self, federation: str, pair: Pair) -> str:
-        """The name of a pair's study in the store."""
-        return study_name(federation, self.plan, self.space, pair)
+    def _judge(self, federation: Federation) -> Judge:
+        return Judge(self.plan, self.space, federation.facts())
 
-    def _enter(self, store: PatientStore, facts: FederationFacts, names: Mapping[Pair, str]) -> None:
-        """Put federation and studies into the store, unless they are there."""
-        store.put_federation(facts)
-        for pair, name in names.items():
-            store.create_study(name, attributes={"teacher": pair.teacher, "student": pair.student})
 
-    def _conclude(
-        self,
-        store: PatientStore,
-        facts: FederationFacts,
-        over: Sequence[Pair],
-        answers: dict[Pair, Payload],
-    ) -> Mapping[Pair, Conclusion]:
-        """Judge the pairs of a meeting that is over, unless the store has that already."""
-        for pair in over:
-            answers[pair] = self._judge(store, facts, pair)
-        return {pair: _in_short(answers[pair]) for pair in over}
-
-    def _judge(self, store: PatientStore, facts: FederationFacts, pair: Pair) -> Payload:
-        name = self.study(facts.name, pair)
-        basis = self._basis(store, facts, pair)
-        known = store.recommendation(name)
-        if known is not None and known.get("basis") == basis:
-            return known
-        found = self._recommend(store, facts, pair)
-        payload = {**found.to_json(), "basis": basis}
-        store.put_recommendation(name, payload)
-        store.set_attributes(name, _summary(found))
-        return payload
-
-    def _basis(self, store: PatientStore, facts: FederationFacts, pair: Pair) -> str:
-        """What a judgement rests on, in short: as long as it stays, so does the judgement."""
-        known = [self._searched(store, facts, one) for one in (pair, pair.reverse)]
-        counts = [[len(one.trials), len(one.runs)] for one in known]
-        return content_hash(self.plan.confirmation, self.plan.search.retries, counts)
-
-    def _recommend(self, store: Store | PatientStore, facts: FederationFacts, pair: Pair) -> Recommendation:
-        return recommend(
-            pair,
-            self.plan,
-            facts,
-            self._searched(store, facts, pair),
-            reverse=self._searched(store, facts, pair.reverse),
-        )
-
-    def _searched(self, store: Store | PatientStore, facts: FederationFacts, pair: Pair) -> Searched:
-        name = self.study(facts.name, pair)
-        return Searched(study=name, trials=store.trials(name), runs=store.runs(name))
+def _enter(store: PatientStore, facts: FederationFacts, names: Mapping[Pair, str]) -> None:
+    """Put federation and studies into the store, unless they are there."""
+    store.put_federation(facts)
+    for pair, name in names.items():
+        store.create_study(name, attributes={"teacher": pair.teacher, "student": pair.student})
 
 
 def _in_short(answer: Payload) -> Conclusion:
     return Conclusion(answer["verdict"], answer["gain"] and answer["gain"]["mean"])
-
-
-def _summary(found: Recommendation) -> Mapping[str, object]:
-    """What the dashboard shows of a judged study; pp on test."""
-    judgement = found.judgement
-    return {
-        "verdict": found.verdict.value,
-        "advice": found.advice,
-        "gain": None if found.gain is None else round(found.gain.mean, 2),
-        "default_gain": None if judgement is None else round(judgement.test.default_gain.mean, 2),
-    }

@@ -1,0 +1,79 @@
+"""Judging: reads what the store has of a pair, makes its recommendation, and keeps that beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from autokd.plan import StudyPlan, content_hash
+from autokd.recommendation import Recommendation, Searched, recommend
+from autokd.records import FederationFacts
+from autokd.search.patience import PatientStore
+from autokd.search.space import Space
+from autokd.search.studies import study_name
+from autokd.setting import Pair
+from autokd.store import Store
+
+Payload = Mapping[str, Any]
+"""A recommendation as `Recommendation.to_json` writes it and the store keeps it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Judges the pairs of one federation under one plan."""
+
+    plan: StudyPlan
+    space: Space
+    federation: FederationFacts
+
+    def study(self, pair: Pair) -> str:
+        """The name of a pair's study in the store."""
+        return study_name(self.federation.name, self.plan, self.space, pair)
+
+    def recommendation(self, store: Store | PatientStore, pair: Pair) -> Recommendation:
+        """The recommendation that the pair's records and those of the reverse pair come to.
+
+        Raises:
+            NotTuned: If there is none yet.
+        """
+        return recommend(
+            pair,
+            self.plan,
+            self.federation,
+            self._searched(store, pair),
+            reverse=self._searched(store, pair.reverse),
+        )
+
+    def conclude(self, store: PatientStore, pair: Pair) -> Payload:
+        """Judge a pair and store it, unless the store has that judgement already."""
+        name, basis = self.study(pair), self._basis(store, pair)
+        known = store.recommendation(name)
+        if known is not None and known.get("basis") == basis:
+            return known
+        found = self.recommendation(store, pair)
+        payload = {**found.to_json(), "basis": basis}
+        store.put_recommendation(name, payload)
+        store.set_attributes(name, _summary(found))
+        return payload
+
+    def _basis(self, store: PatientStore, pair: Pair) -> str:
+        """What a judgement rests on, in short: as long as it stays, so does the judgement."""
+        known = [self._searched(store, one) for one in (pair, pair.reverse)]
+        counts = [[len(one.trials), len(one.runs)] for one in known]
+        return content_hash(self.plan.confirmation, self.plan.search.retries, counts)
+
+    def _searched(self, store: Store | PatientStore, pair: Pair) -> Searched:
+        name = self.study(pair)
+        return Searched(study=name, trials=store.trials(name), runs=store.runs(name))
+
+
+def _summary(found: Recommendation) -> Mapping[str, object]:
+    """What the dashboard shows of a judged study; pp on test."""
+    judgement = found.judgement
+    return {
+        "verdict": found.verdict.value,
+        "advice": found.advice,
+        "gain": None if found.gain is None else round(found.gain.mean, 2),
+        "default_gain": None if judgement is None else round(judgement.test.default_gain.mean, 2),
+    }
