@@ -94,7 +94,7 @@ def drive(
     if not dispatcher.finished:
         workers.check(ray.cluster_resources())  # type: ignore[no-untyped-call]
     os.environ.update(_ENVIRONMENT)
-    logging.getLogger("ray.tune").setLevel(logging.ERROR)
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # What dies is in the store, with its reason.
     desk = Desk(dispatcher, most_live=_most_live(workers), most=runs_of_an_experiment)
     try:
         with _interrupts(desk, on_stopping):

@@ -84,6 +84,12 @@ def test_a_pair_that_is_none(here: Command, name: str, pair: str, words: tuple[s
         (["tune", "--pair", "4,9", "--study", "./absent.yaml"], ("absent.yaml", "No such file")),
         (["tune", "--pair", "4,9", "--study", "."], ("no study is called '.'",)),
         (["tune", "--pair", "4,9", "--device", "tpu"], ("--device", "use cpu or cuda")),
+        (["tune", "--pair", "4,9", "--ray-address", "ray://head:10001"], ("--ray-address", "ray job submit")),
+        (["prepare", "--ray-address", "head"], ("--ray-address head", "HOST:PORT", "auto")),
+        (
+            ["tune", "--pair", "4,9", "--ray-address", "head:6379", "--device", "cuda"],
+            ("--device cuda", "--gpus-per-trial"),
+        ),
         (
             ["recommend", "--pair", "4,9"],
             ("nothing has been tuned under autokd-home", "autokd tune --pair 4,9"),
@@ -119,6 +125,24 @@ def test_a_storage_that_cannot_be_reached(here: Command, scheme: str) -> None:
         outcome = here("tune", "--pair", "4,9", "--storage", address)
     refused(outcome, "cannot be reached", "check --storage", "me:***@127.0.0.1")
     assert "hunter2" not in outcome.err
+
+
+@pytest.mark.parametrize("name", [["prepare"], ["tune", "--pair", "4,9"]])
+def test_a_cluster_that_does_not_answer(
+    here: Command, name: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        refused(here(*name, "--ray-address", address), f"--ray-address {address}: nobody answers")
+        monkeypatch.setenv("RAY_ADDRESS", address)
+        refused(here(*name), f"--ray-address {address}: nobody answers")
+
+
+@pytest.mark.parametrize("nowhere", ["", "local"])
+def test_no_cluster_is_no_mistake(here: Command, nowhere: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", nowhere)
+    refused(here("tune", "--pair", "4,4"), "cannot teach itself")
 
 
 def test_a_driver_that_is_not_installed(here: Command, monkeypatch: pytest.MonkeyPatch) -> None:

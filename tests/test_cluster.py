@@ -1,0 +1,102 @@
+"""Addresses of clusters: what is none is said in a line and at once, where Ray would try for minutes."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from autokd.cluster import check_address, check_answers
+from autokd.errors import InputError
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    """A port at which somebody listens and says nothing."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as listening:
+        yield listening
+
+
+def address_of(listening: socket.socket) -> str:
+    host, port = listening.getsockname()
+    return f"{host}:{port}"
+
+
+@pytest.mark.parametrize("address", ["auto", "10.0.0.1:6379", "head.example:6379", "[fe80::1]:6379"])
+def test_an_address(address: str) -> None:
+    check_address(address)
+
+
+@pytest.mark.parametrize("address", ["head", "head:", ":6379", "head:ray", "head:65536", "head:-1", "Auto"])
+def test_what_is_none(address: str) -> None:
+    with pytest.raises(InputError, match="give HOST:PORT"):
+        check_address(address)
+
+
+@pytest.mark.parametrize("address", ["ray://head:10001", "http://head:8265"])
+def test_a_driver_elsewhere_is_refused_with_the_ways_there_are(address: str) -> None:
+    with pytest.raises(InputError, match=r"ray start named, on a node of the cluster.*ray job submit"):
+        check_address(address)
+
+
+def test_nobody_is_there() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # Bound but not listening.
+        with pytest.raises(InputError, match=r"nobody answers at .*refused"):
+            check_answers(address_of(taken))
+
+
+def test_a_host_that_does_not_exist() -> None:
+    with pytest.raises(InputError, match=r"nobody answers at nowhere\.invalid:6379"):
+        check_answers("nowhere.invalid:6379")
+
+
+def test_somebody_who_says_nothing(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("autokd.cluster._ANSWER_SECONDS", 0.2)
+    with pytest.raises(InputError, match=r"nobody answers at .*timed out"):
+        check_answers(address_of(listener))
+
+
+@pytest.mark.parametrize(
+    ("answer", "holds"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", False),
+        (b"hello", False),
+        (b"", False),
+        (bytes((0, 0, 6, 4, 0, 0, 0, 0, 0)) + b"\x00\x03\x00\x00\x00\x64", True),
+    ],
+)
+def test_only_who_greets_as_ray_does_is_taken_for_it(
+    listener: socket.socket, answer: bytes, holds: bool
+) -> None:
+    def say() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(1024)
+            connection.sendall(answer)
+
+    server = threading.Thread(target=say)
+    server.start()
+    try:
+        if holds:
+            check_answers(address_of(listener))
+        else:
+            with pytest.raises(InputError, match=r"is not Ray.*not the dashboard's"):
+                check_answers(address_of(listener))
+    finally:
+        server.join()
+
+
+def test_auto_is_asked_for_an_answer_like_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("RAY_ADDRESS", address_of(taken))  # which Ray takes for an answer to `auto`
+        with pytest.raises(InputError, match="--ray-address auto: nobody answers"):
+            check_answers("auto")
+
+
+def test_this_machine_alone_needs_no_answer() -> None:
+    check_answers(None)
