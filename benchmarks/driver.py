@@ -1,143 +1,112 @@
-"""What the driver costs: a meeting tuned on Ray workers, then the same runs again in one plain process.
+"""What the driver costs as a batch grows: CPU time a run, and memory, on workers that take no time.
 
-    python benchmarks/driver.py [--study digits] [--pair 4,9]
+    python -m benchmarks.driver [--long] [--storage URL]
 
-The second time there is no Ray, no store and no sampler: each run of the search, the race and the
-confirmation goes as far as it went the first time, and has to give the same answer to the last bit. What
-workers took beyond that is the price of handing out, reporting and recording. Start-up (Ray, the workers'
-imports) stands apart, since it is paid once a command.
+Driver, Searcher, scheduler, store, judgement and Ray's workers are the real ones; only training is a formula,
+which answers at once, and the federation another. So the driver is always the slowest part, and what it
+computes for a run, which reports up to three times, is what it costs at its worst.
+
+Each batch runs in a process of its own, from an empty store. With `--storage` it is written to a database
+that may be thrown away afterwards; by default SQLite. `--long` adds batches of 30,000 runs (about an hour).
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import resource
+import secrets
+import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import permutations
 from pathlib import Path
 from time import perf_counter, process_time
-
-import numpy as np
-import torch
+from types import SimpleNamespace
+from typing import Final
+from unittest.mock import patch
 
 from autokd.cluster import session
-from autokd.compute import Compute
-from autokd.distillation import Run
-from autokd.federation import Federation
-from autokd.recommendation import Recommendation
-from autokd.records import RunState
-from autokd.search.assignment import Assignment, Job
 from autokd.search.progress import Progress
-from autokd.setting import Split
-from autokd.workspace import Listener, Workspace
+from autokd.setting import Pair
+from autokd.workspace import Listener, Workspace, storage_url
+from tests.search.formula import formula
+from tests.search.worlds import facts, open_space, tiny_plan
+
+BATCHES: Final = ((10, 1_000), (10, 3_000), (10, 10_000), (30, 10_000))
+"""Participants (of whom 10 make 90 studies, and 30 make 870), and runs."""
+LONG: Final = ((10, 30_000), (30, 30_000))
+_AFTER_THE_SEARCH: Final = 6
+"""Race and confirmation runs of a study."""
 
 
 @dataclass(slots=True)
 class Watch:
-    """When things happened, in seconds of `perf_counter`, and how much the driver's process had computed.
+    """From the first report on, so that imports and the start of the workers are left out.
 
     Attributes:
-        first: The first report of any worker.
-        last: The latest change.
-        processed: CPU seconds of this process at `first` and `last`.
-        ended: Runs that had ended by `last`.
+        cpu: Of this process, all of its threads, in seconds.
+        wall: Seconds.
+        runs: That ended meanwhile.
     """
 
-    first: float = 0.0
-    last: float = 0.0
-    processed: tuple[float, float] = (0.0, 0.0)
-    ended: int = 0
+    _first: tuple[float, float, int] | None = None
+    cpu: float = 0.0
+    wall: float = 0.0
+    runs: int = 0
 
     def __call__(self, progress: Progress) -> None:
-        if not self.first and not any(study.epochs for study in progress.studies):
-            return
-        self.last = perf_counter()
-        self.first = self.first or self.last
-        self.processed = (self.processed[0] or process_time(), process_time())
-        self.ended = progress.ended
+        if progress.ended:
+            now = process_time(), perf_counter(), progress.ended
+            self._first = self._first or now
+            self.cpu, self.wall = now[0] - self._first[0], now[1] - self._first[1]
+            self.runs = now[2] - self._first[2]
 
 
-def assignments(found: Recommendation) -> Iterator[tuple[Assignment, int, object]]:
-    """Every run of a pair that came to an answer: what it was, its epochs, and what it answered."""
-    for trial in found.searched.trials:
-        if trial.epochs:
-            yield Assignment(found.pair, trial.setting, trial.seed, None), trial.epochs, trial.accuracy
-    for run in found.searched.runs:
-        if run.state is RunState.COMPLETE:
-            yield Assignment(found.pair, run.setting, run.seed, run.stage), run.epochs, run.correct
-
-
-def again(federation: Federation, job: Job, given: Assignment, epochs: int) -> object:
-    """The same run in this process, as far as it went; its last accuracy, or its correctness by split."""
-    run = Run(
-        federation,
-        given.pair,
-        given.setting,
-        seed=given.seed,
-        recipe=job.recipe,
-        rungs=job.rungs_for(given),
-        splits=job.splits_for(given),
-        compute=job.compute,
+def batch(participants: int, runs: int, storage: str | None) -> str:
+    """Tune all pairs of so many participants, with about so many runs; a row of the table."""
+    pairs = [Pair(teacher, student) for teacher, student in permutations(range(participants), 2)]
+    plan = tiny_plan(trials=round(runs / len(pairs)) - _AFTER_THE_SEARCH)
+    federation = replace(facts(participants), name=f"formula-{secrets.token_hex(4)}")
+    watch = Watch()
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        workspace = Workspace(plan=plan, space=open_space(), home=home, storage=storage_url(storage, home))
+        with (
+            session(),
+            patch("autokd.workspace.find", return_value=SimpleNamespace(facts=lambda: federation)),
+            patch("autokd.search.driver.distilling", return_value=formula(plan)),
+        ):
+            done = workspace.tune_all(pairs, listener=Listener(searching=watch))
+    assert len(done.answers) == len(pairs)
+    # In KiB on Linux: the most that it ever had.
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return (
+        f"{len(pairs):>8} {done.ran:>8} {1e3 * watch.cpu / watch.runs:>14.1f} "
+        f"{1e3 * watch.wall / watch.runs:>14.1f} {memory:>12.0f}"
     )
-    rung = next(rung for rung in run if rung.epoch == epochs)
-    if given.stage is None:
-        return rung.evaluations[Split.VALIDATION].accuracy
-    return {split: seen.correct for split, seen in rung.evaluations.items()}
 
 
-def same(one: object, other: object) -> bool:
-    """Whether two answers agree to the last bit."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(np.array_equal(one[key], other[key]) for key in one)
-    return one == other
-
-
-def main() -> None:
-    """Tune, repeat, and print what the difference is."""
+def main(arguments: Sequence[str]) -> None:
+    """One row, or the table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--study", default="digits")
-    parser.add_argument("--pair", default="4,9")
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    compute, watch = Compute(), Watch()
-    with tempfile.TemporaryDirectory() as home:
-        workspace = Workspace.open(options.study, home=Path(home))
-        pair = workspace.pair(options.pair)
-        began = perf_counter()
-        with session():
-            started = perf_counter()
-            federation = workspace.prepare(compute, progress=lambda done, total: None)
-            prepared = perf_counter()
-            outcome = workspace.tune(pair, compute=compute, listener=Listener(searching=watch))
-            done = perf_counter()
-            second = workspace.tune(pair, compute=compute)
-            asked_again = perf_counter() - done
-    assert second.ran == 0
-    job, slots = Job.of(workspace.plan, compute), os.cpu_count() or 1
-    answered = [one for found in outcome.recommendations for one in assignments(found)]
-    repeat = perf_counter()
-    differing = sum(
-        not same(again(federation, job, given, epochs), answer) for given, epochs, answer in answered
-    )
-    alone = perf_counter() - repeat
-    working, driver = watch.last - watch.first, watch.processed[1] - watch.processed[0]
-    load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
-    print(f"{federation.name}, meeting of {pair}, {slots} cores, load {load}")
-    print(f"  start of Ray                 {started - began:7.1f} s")
-    print(f"  pre-training                 {prepared - started:7.1f} s")
-    print(f"  until a worker reports       {watch.first - prepared:7.1f} s")
-    print(f"  search, race, confirmation   {working:7.1f} s for {outcome.ran} runs")
-    print(f"  to the recommendation        {done - watch.last:7.1f} s")
-    print(f"  the same call again          {asked_again:7.1f} s, no run")
-    print(f"  the same runs in one process {alone:7.1f} s, {differing} of {len(answered)} differ")
-    print(
-        f"  a run: {1e3 * working * slots / outcome.ran:.0f} ms of a worker, of which it needs "
-        f"{1e3 * alone / len(answered):.0f} ms; the driver computes {1e3 * driver / outcome.ran:.0f} ms"
-    )
+    parser.add_argument("--long", action="store_true")
+    parser.add_argument("--storage", help="a database URL in place of SQLite")
+    parser.add_argument("--batch", nargs=2, type=int, metavar=("PARTICIPANTS", "RUNS"), help="only this one")
+    options = parser.parse_args(arguments)
+    if options.batch:
+        print(batch(*options.batch, options.storage))
+        return
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+    print(" studies     runs  CPU a run, ms wall a run, ms  memory, MiB", flush=True)
+    for participants, runs in (*BATCHES, *(LONG if options.long else ())):
+        command = [sys.executable, "-m", "benchmarks.driver", "--batch", str(participants), str(runs)]
+        subprocess.run([*command, *(["--storage", options.storage] if options.storage else [])], check=True)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

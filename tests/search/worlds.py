@@ -63,7 +63,7 @@ def open_space(**fields: object) -> Space:
     return Space.model_validate(everything | fields)
 
 
-def facts() -> FederationFacts:
+def facts(participants: int = 4) -> FederationFacts:
     labels = {split: np.arange(size) % 10 for split, size in SIZES.items()}
     own = {split: first(OWN, size) for split, size in SIZES.items()}
     return FederationFacts(
@@ -72,7 +72,7 @@ def facts() -> FederationFacts:
         labels=labels,
         participants=tuple(
             ParticipantFacts(number=number, architecture="mlp", histogram=(10,) * 10, correct=own)
-            for number in range(4)
+            for number in range(participants)
         ),
     )
 

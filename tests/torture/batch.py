@@ -1,0 +1,70 @@
+"""The driver that is tortured: the whole of `autokd tune --all`, on workers that follow formulas.
+
+    python -m tests.torture.batch HOME STORAGE RAY_ADDRESS TRIALS PAIR...
+
+The batch is what `Workspace.tune_all` makes of it; only the federation and the workers are not real. Its
+journal tells what workers began and what this driver had recorded before it died.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import patch
+
+import ray
+
+from autokd.search.assignment import Answer, Died
+from autokd.search.dispatcher import Dispatcher
+from autokd.setting import Pair
+from autokd.workspace import Workspace
+from tests.search.formula import enter, formula
+from tests.search.worlds import facts, open_space, tiny_plan
+
+SECONDS = 0.1
+"""From one rung to the next."""
+_RETRIES = 50
+"""So that no run is given up for what it suffers here."""
+
+
+def workspace(home: Path, storage: str, trials: int) -> Workspace:
+    """Of four participants that are formulas."""
+    plan = tiny_plan(trials=trials, retries=_RETRIES)
+    return Workspace(plan=plan, space=open_space(), home=home, storage=storage)
+
+
+def journal(home: Path) -> Path:
+    return home / "journal"
+
+
+def tune(place: Workspace, pairs: Sequence[Pair]) -> bool:
+    """False if it was interrupted."""
+    end, written = Dispatcher.end, journal(place.home)
+
+    def end_and_tell(self: Dispatcher, key: str, answer: Answer) -> None:
+        given = self._live[key].assignment
+        end(self, key, answer)
+        if not isinstance(answer, Died):
+            enter(written, "recorded", given)
+
+    workers = formula(place.plan, seconds=SECONDS, journal=written)
+    with (
+        patch.object(Dispatcher, "end", end_and_tell),
+        patch("autokd.workspace.find", return_value=SimpleNamespace(facts=facts)),
+        patch("autokd.search.driver.distilling", return_value=workers),
+    ):
+        return not place.tune_all(pairs).interrupted
+
+
+def main(home: str, storage: str, address: str, trials: str, *pairs: str) -> None:
+    ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
+    place = workspace(Path(home), storage, int(trials))
+    done = tune(place, [place.pair(pair) for pair in pairs])
+    sys.exit(0 if done else 130)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

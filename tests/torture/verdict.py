@@ -1,0 +1,85 @@
+"""Whether a batch came through: what its store must have, and what its journal must not tell."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import product
+
+from autokd.plan import CONFIRMATION_SEEDS
+from autokd.recommendation.race import pending, winner
+from autokd.records import Role, RunState, Stage, TrialState
+from autokd.search.assignment import Assignment
+from autokd.search.studies import meetings_of, study_name
+from autokd.setting import DEFAULT, Pair
+from autokd.store import Store
+from autokd.workspace import Workspace
+from tests.search.formula import key_of
+from tests.search.worlds import facts
+from tests.torture.batch import journal
+
+ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
+
+
+def check(place: Workspace, pairs: Sequence[Pair]) -> None:
+    """Fail unless all was done that the plan asks for, and all of it once."""
+    plan = place.plan
+    with place.open_store(create=False) as store:
+        for meeting in meetings_of(place.space, pairs):
+            ended = 0
+            for pair in meeting:
+                _check_pair(place, store, pair)
+                trials = store.trials(_name(place, pair))
+                ended += sum(trial.state in ENDED for trial in trials)
+            assert ended == plan.search.trials * len(meeting), f"{meeting}: {ended} trials"
+        finished = [key_of(given) for pair in pairs for given in _finished(place, store, pair)]
+    assert len(finished) == len(set(finished)), "a run was made twice"
+    _check_journal(place, finished)
+
+
+def _name(place: Workspace, pair: Pair) -> str:
+    return study_name(facts().name, place.plan, place.space, pair)
+
+
+def _check_pair(place: Workspace, store: Store, pair: Pair) -> None:
+    """A baseline, nothing left open, race and confirmation as planned, and a verdict."""
+    name, plan = _name(place, pair), place.plan
+    trials, runs = store.trials(name), store.runs(name)
+    states = [trial.state for trial in trials]
+    assert TrialState.RUNNING not in states, f"{pair}: {states}"
+    baselines = [trial.state for trial in trials if trial.role is Role.BASELINE]
+    assert baselines.count(TrialState.COMPLETE) == 1, f"{pair}: {baselines}"
+    assert set(baselines) <= {TrialState.COMPLETE, TrialState.FAIL}, f"{pair}: {baselines}"
+    assert not pending(plan.confirmation, trials, runs, retries=plan.search.retries), pair
+    complete = [run for run in runs if run.state is RunState.COMPLETE]
+    confirmed = [(run.setting, run.seed) for run in complete if run.stage is Stage.CONFIRMATION]
+    best = winner(plan.confirmation, trials, runs, retries=plan.search.retries)
+    arms = {DEFAULT, best or DEFAULT}
+    seeds = range(CONFIRMATION_SEEDS, CONFIRMATION_SEEDS + plan.confirmation.seeds)
+    assert Counter(confirmed) == Counter(product(arms, seeds)), f"{pair}: {confirmed}"
+    recommendation = store.recommendation(name)
+    assert recommendation is not None, f"{pair}: no verdict"
+    assert recommendation["verdict"] != "failed", f"{pair}: {recommendation}"
+
+
+def _finished(place: Workspace, store: Store, pair: Pair) -> Iterator[Assignment]:
+    """The runs that came to an answer, by what the store has."""
+    name = _name(place, pair)
+    for trial in store.trials(name):
+        if trial.state in ENDED:
+            yield Assignment(pair, trial.setting, trial.seed, None)
+    for run in store.runs(name):
+        if run.state is RunState.COMPLETE:
+            yield Assignment(pair, run.setting, run.seed, run.stage)
+
+
+def _check_journal(place: Workspace, finished: Sequence[str]) -> None:
+    """What a driver had recorded is there, and no worker was ever sent to do it again."""
+    recorded: set[str] = set()
+    for line in journal(place.home).read_text().splitlines():
+        event, key = line.split("\t")
+        assert key not in recorded, f"{event} again, though it was recorded: {key}"
+        if event == "recorded":
+            recorded.add(key)
+    assert recorded, "the journal tells nothing"
+    assert recorded <= set(finished), f"lost: {recorded - set(finished)}"
