@@ -25,6 +25,12 @@ def test_cuda_without_a_device_is_a_clear_error() -> None:
         Compute(device="cuda").check()
 
 
+def test_other_machines_may_have_what_this_one_lacks() -> None:
+    Compute(device="cuda:99").check(elsewhere=True)
+    with pytest.raises(DeviceUnavailable, match="use cpu or cuda"):
+        Compute(device="gpu").check(elsewhere=True)
+
+
 def test_autocast_computes_in_bfloat16_and_leaves_weights_alone() -> None:
     layer = nn.Linear(4, 4)
     with Compute(precision="bfloat16").autocast():

@@ -117,7 +117,7 @@ def _pretrain_all(
     progress(0, total)
     with session(cpus=min(workers or os.cpu_count() or 1, total), address=address):
         on_gpu = torch.device(compute.device).type != "cpu"
-        _check_room(ray.cluster_resources(), on_gpu=on_gpu)  # type: ignore[no-untyped-call]
+        check_room(ray.cluster_resources(), on_gpu=on_gpu)  # type: ignore[no-untyped-call]
         task = ray.remote(num_cpus=1, num_gpus=_GPU_SHARE if on_gpu else 0)(_pretrain_one)
         shared = ray.put(data)
         try:
@@ -145,8 +145,16 @@ def _pretrain_all(
     return [done[number] for number in range(total)]
 
 
-def _check_room(resources: Mapping[str, float], *, on_gpu: bool) -> None:
-    """Fail now where Ray would wait for ever."""
+def check_room(resources: Mapping[str, float], *, on_gpu: bool) -> None:
+    """Fail now where Ray would wait for ever.
+
+    Args:
+        resources: Of the whole cluster, by Ray's names.
+        on_gpu: Whether pre-training needs a GPU.
+
+    Raises:
+        InputError: If no worker would ever start.
+    """
     if resources.get("CPU", 0) < 1:
         raise InputError("the cluster offers no CPU to workers; let a node with some join it")
     if on_gpu and resources.get("GPU", 0) < _GPU_SHARE:

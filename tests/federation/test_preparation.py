@@ -19,6 +19,7 @@ from autokd.errors import (
 )
 from autokd.federation import Federation, find, prepare
 from autokd.federation.folder import place, save
+from autokd.federation.preparation import check_room
 from autokd.plan import FederationRecipe
 
 from .conftest import make_recipe
@@ -49,6 +50,22 @@ def test_workers_make_the_same_bits_as_one_process_however_many_there_are(
     assert (prepared.logits == federation.logits).all()
     assert told == [(0, 3), (1, 3), (2, 3), (3, 3)]
     assert [entry.name for entry in place(home).iterdir()] == [federation.name]
+
+
+@pytest.mark.parametrize(
+    ("resources", "on_gpu", "message"),
+    [
+        ({}, False, "no CPU"),
+        ({"CPU": 0.5}, False, "no CPU"),
+        ({"CPU": 8.0}, True, "--device cuda: no node of the cluster offers a GPU"),
+    ],
+)
+def test_a_cluster_without_room_is_said_rather_than_waited_for(
+    resources: dict[str, float], on_gpu: bool, message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        check_room(resources, on_gpu=on_gpu)
+    check_room(resources | {"CPU": 1.0, "GPU": 1.0}, on_gpu=on_gpu)
 
 
 @pytest.mark.ray
