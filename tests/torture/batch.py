@@ -8,17 +8,18 @@ journal tells what workers began and what this driver had recorded before it die
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import patch
 
-import ray
+from ray.tune import Trainable
 
+from autokd.plan import StudyPlan
 from autokd.search.assignment import Answer, Died
 from autokd.search.dispatcher import Dispatcher
+from autokd.search.workers import Workers
 from autokd.setting import Pair
 from autokd.workspace import Workspace
 from tests.search.formula import enter, formula
@@ -40,8 +41,8 @@ def journal(home: Path) -> Path:
     return home / "journal"
 
 
-def tune(place: Workspace, pairs: Sequence[Pair]) -> bool:
-    """False if it was interrupted."""
+def tune(place: Workspace, pairs: Sequence[Pair], address: str) -> bool:
+    """On the cluster at that address; False if it was interrupted."""
     end, written = Dispatcher.end, journal(place.home)
 
     def end_and_tell(self: Dispatcher, key: str, answer: Answer) -> None:
@@ -50,19 +51,20 @@ def tune(place: Workspace, pairs: Sequence[Pair]) -> bool:
         if not isinstance(answer, Died):
             enter(written, "recorded", given)
 
-    workers = formula(place.plan, seconds=SECONDS, journal=written)
+    def workers(plan: StudyPlan, *rest: object) -> type[Trainable]:
+        return formula(plan, seconds=SECONDS, journal=written)
+
     with (
         patch.object(Dispatcher, "end", end_and_tell),
         patch("autokd.workspace.find", return_value=SimpleNamespace(facts=facts)),
-        patch("autokd.search.driver.distilling", return_value=workers),
+        patch("autokd.search.driver.distilling", workers),
     ):
-        return not place.tune_all(pairs).interrupted
+        return not place.tune_all(pairs, workers=Workers(address=address)).interrupted
 
 
 def main(home: str, storage: str, address: str, trials: str, *pairs: str) -> None:
-    ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
     place = workspace(Path(home), storage, int(trials))
-    done = tune(place, [place.pair(pair) for pair in pairs])
+    done = tune(place, [place.pair(pair) for pair in pairs], address)
     sys.exit(0 if done else 130)
 
 
