@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from copy import copy
+from datetime import datetime
+from typing import Any, Final
 
 import optuna
+from optuna.distributions import BaseDistribution
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import TPESampler
-from optuna.trial import FrozenTrial, create_trial
+from optuna.trial import FrozenTrial
 
 from autokd.records import TrialRecord, TrialState
 from autokd.search.space import ALPHA, TEMPERATURE, TRANSFER_SET, Range, Space
 from autokd.setting import Setting, TransferSet, derive_seed
 
 _REDRAWS: Final = 20
+_SOME_TIME: Final = datetime(2000, 1, 1)
+"""Optuna wants to know when a trial was; the sampler does not."""
 
 
 def propose(
@@ -40,7 +45,8 @@ def propose(
         return None
     inside = [trial for trial in trials if trial.setting in space and trial.state is not TrialState.FAIL]
     memory = optuna.create_study(direction="maximize")
-    memory.add_trials([_frozen(trial, space) for trial in inside])
+    distributions = space.distributions()
+    memory.add_trials([_known(trial, distributions) for trial in inside])
     for redraw in range(_REDRAWS):
         memory.sampler = _sampler(derive_seed(study, "sampler", len(tried), redraw), startup_trials)
         asked = memory.ask()
@@ -80,18 +86,30 @@ def _sampler(seed: int, startup_trials: int) -> TPESampler:
         )
 
 
-def _frozen(trial: TrialRecord, space: Space) -> FrozenTrial:
+class _Known(FrozenTrial):
+    """A trial that is only looked at: Optuna may share it, where copying would cost more than sampling."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Known:
+        return copy(self)
+
+
+def _known(trial: TrialRecord, distributions: Mapping[str, BaseDistribution]) -> FrozenTrial:
     params: dict[str, float | str] = {
         TEMPERATURE: trial.setting.temperature,
         TRANSFER_SET: str(trial.setting.transfer_set),
     }
     if trial.setting.alpha is not None:
         params[ALPHA] = trial.setting.alpha
-    distributions = space.distributions()
-    return create_trial(
+    return _Known(
+        number=trial.number,
+        trial_id=trial.number,
         state=optuna.trial.TrialState[trial.state.name],
         value=trial.accuracy if trial.state is TrialState.COMPLETE else None,
+        datetime_start=_SOME_TIME,
+        datetime_complete=None if trial.state is TrialState.RUNNING else _SOME_TIME,
         params=params,
         distributions={name: distributions[name] for name in params},
+        user_attrs={},
+        system_attrs={},
         intermediate_values=dict(trial.curve),
     )
