@@ -60,7 +60,7 @@ def run() -> int:
     """Do what the arguments say, and answer with the exit code; every error of ours is one line by then."""
     try:
         # The command's own return value, or the code of a typer.Exit; and 130 after Ctrl-C.
-        return app(standalone_mode=False) or 0
+        return app(prog_name="autokd", standalone_mode=False) or 0
     except AutokdError as error:
         _explain(str(error))
         return error.exit_code

@@ -86,7 +86,7 @@ def desktop(home: Path, federation: Federation) -> Desktop:
 
 def test_a_meeting_is_searched_raced_and_confirmed_for_real(desktop: Desktop) -> None:
     # Several experiments on end, as a batch of thousands of runs has them.
-    assert desktop.drive(desktop.dispatcher(), runs_of_an_experiment=12)
+    assert desktop.drive(desktop.dispatcher(), runs_of_an_experiment=20)
     total = 0
     for pair, name in desktop.names.items():
         trials = desktop.store.trials(name)
@@ -180,9 +180,15 @@ def test_a_worker_that_is_killed_costs_one_trial_which_is_made_again(
 
 
 def _workers() -> list[psutil.Process]:
-    """The processes that run our trainable now, youngest last."""
-    mine = psutil.Process().children(recursive=True)
-    return [one for one in mine if "DistillationTrainable" in " ".join(one.cmdline()[:1])]
+    """The processes that run our trainable now."""
+    return [one for one in psutil.Process().children(recursive=True) if _runs_our_trainable(one)]
+
+
+def _runs_our_trainable(process: psutil.Process) -> bool:
+    try:
+        return "DistillationTrainable" in " ".join(process.cmdline()[:1])
+    except psutil.Error:  # It has just died.
+        return False
 
 
 def test_a_default_that_diverges_ends_with_the_reason_in_the_store(
