@@ -1,35 +1,44 @@
-"""What the driver costs: a meeting tuned on Ray workers, then the same runs again in one plain process.
+"""What a batch costs beyond its runs: it is tuned on Ray workers, then its runs again in one plain process.
 
-    python benchmarks/batch.py [--study digits] [--pair 4,9]
+    python benchmarks/batch.py [--study digits] [--pair 4,9 | --all] [--sample 200]
 
 The second time there is no Ray, no store and no sampler: each run of the search, the race and the
 confirmation goes as far as it went the first time, and has to give the same answer to the last bit. What
 workers took beyond that is the price of handing out, reporting and recording. Start-up (Ray, the workers'
 imports) stands apart, since it is paid once a command.
+
+With `--all` only a sample of the runs is repeated. What all of them would take alone is estimated from it,
+apart for search, race and confirmation: in each, time is taken as proportional to epochs times examples. The
+batch is to last no longer than 1.5 times that, divided by the workers, and a minute. What it said would be
+left, after a fifth of its runs, is held against what was.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import random
 import tempfile
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import permutations
 from pathlib import Path
 from time import perf_counter, process_time
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from autokd.cluster import session
 from autokd.compute import Compute
-from autokd.distillation import Run
+from autokd.distillation import Run, examples
 from autokd.federation import Federation
-from autokd.recommendation import Recommendation
-from autokd.records import RunState
+from autokd.records import RunState, Stage
 from autokd.search.assignment import Assignment, Job
 from autokd.search.progress import Progress
-from autokd.setting import Split
+from autokd.search.studies import study_name
+from autokd.setting import Pair, Split
 from autokd.workspace import Listener, Workspace
 
 
@@ -42,12 +51,14 @@ class Watch:
         last: The latest change.
         processed: CPU seconds of this process at `first` and `last`.
         ended: Runs that had ended by `last`.
+        forecast: After a fifth of the runs: when that was, and how many seconds were said to be left.
     """
 
     first: float = 0.0
     last: float = 0.0
     processed: tuple[float, float] = (0.0, 0.0)
     ended: int = 0
+    forecast: tuple[float, float] | None = None
 
     def __call__(self, progress: Progress) -> None:
         if not self.first and not any(study.epochs for study in progress.studies):
@@ -56,16 +67,79 @@ class Watch:
         self.first = self.first or self.last
         self.processed = (self.processed[0] or process_time(), process_time())
         self.ended = progress.ended
+        left = progress.seconds_left
+        if self.forecast is None and left is not None and progress.left <= 4 * progress.ended:
+            self.forecast = self.last, left
 
 
-def assignments(found: Recommendation) -> Iterator[tuple[Assignment, int, object]]:
-    """Every run of a pair that came to an answer: what it was, its epochs, and what it answered."""
-    for trial in found.searched.trials:
-        if trial.epochs:
-            yield Assignment(found.pair, trial.setting, trial.seed, None), trial.epochs, trial.accuracy
-    for run in found.searched.runs:
-        if run.state is RunState.COMPLETE:
-            yield Assignment(found.pair, run.setting, run.seed, run.stage), run.epochs, run.correct
+class Done(NamedTuple):
+    """A run that came to an answer.
+
+    Attributes:
+        answer: Its last accuracy, or its correctness by split.
+    """
+
+    given: Assignment
+    epochs: int
+    answer: object
+
+
+def answered(workspace: Workspace, federation: Federation, pairs: Iterable[Pair]) -> Iterator[Done]:
+    """All runs that the store has an answer of."""
+    with workspace.open_store(create=False) as store:
+        for pair in pairs:
+            name = study_name(federation.name, workspace.plan, workspace.space, pair)
+            for trial in store.trials(name):
+                if trial.epochs:
+                    given = Assignment(pair, trial.setting, trial.seed, None)
+                    yield Done(given, trial.epochs, trial.accuracy)
+            for run in store.runs(name):
+                if run.state is RunState.COMPLETE:
+                    given = Assignment(pair, run.setting, run.seed, run.stage)
+                    yield Done(given, run.epochs, run.correct)
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """What runs take by themselves.
+
+    Attributes:
+        runs: Repeated.
+        differing: Of these, runs that gave another answer.
+        seconds: That they took.
+        estimate: Seconds that all runs would have taken.
+    """
+
+    runs: int
+    differing: int
+    seconds: float
+    estimate: float
+
+
+def repeat(federation: Federation, job: Job, done: Sequence[Done], most: int) -> Repeated:
+    """Do these runs again, or a sample of so many."""
+    sample = random.Random(0).sample(done, min(most, len(done)))
+    seconds, sampled = defaultdict[Stage | None, float](float), Counter[Stage | None]()
+    differing = 0
+    for one in sample:
+        began = perf_counter()
+        differing += not same(again(federation, job, one.given, one.epochs), one.answer)
+        seconds[one.given.stage] += perf_counter() - began
+        sampled[one.given.stage] += work(federation, one)
+    whole = Counter[Stage | None]()
+    for one in done:
+        whole[one.given.stage] += work(federation, one)
+    pace = sum(seconds.values()) / sum(sampled.values())
+    estimate = sum(
+        amount * (seconds[stage] / sampled[stage] if sampled[stage] else pace)
+        for stage, amount in whole.items()
+    )
+    return Repeated(len(sample), differing, sum(seconds.values()), estimate)
+
+
+def work(federation: Federation, done: Done) -> int:
+    """Examples that a run trained on, each as often as it did."""
+    return done.epochs * len(examples(federation, done.given.pair, done.given.setting.transfer_set))
 
 
 def again(federation: Federation, job: Job, given: Assignment, epochs: int) -> object:
@@ -100,42 +174,58 @@ def main() -> None:
     )
     parser.add_argument("--study", default="digits")
     parser.add_argument("--pair", default="4,9")
+    parser.add_argument("--all", action="store_true", help="all pairs of the federation")
+    parser.add_argument("--trials", type=int, help="a pair, in place of the study's own number")
+    parser.add_argument("--sample", type=int, default=200, help="runs to repeat")
     options = parser.parse_args()
     torch.set_num_threads(1)
     compute, watch = Compute(), Watch()
     with tempfile.TemporaryDirectory() as home:
-        workspace = Workspace.open(options.study, home=Path(home))
-        pair = workspace.pair(options.pair)
+        workspace = Workspace.open(options.study, home=Path(home), trials=options.trials)
+        everybody = range(workspace.plan.federation.participants)
+        pairs = (
+            [Pair(*two) for two in permutations(everybody, 2)]
+            if options.all
+            else [workspace.pair(options.pair)]
+        )
         began = perf_counter()
         with session():
             started = perf_counter()
             federation = workspace.prepare(compute, progress=lambda done, total: None)
             prepared = perf_counter()
-            outcome = workspace.tune(pair, compute=compute, listener=Listener(searching=watch))
+            batch = workspace.tune_all(pairs, compute=compute, listener=Listener(searching=watch))
             done = perf_counter()
-            second = workspace.tune(pair, compute=compute)
+            second = workspace.tune_all(pairs, compute=compute)
             asked_again = perf_counter() - done
+        found = list(answered(workspace, federation, batch.answers))
     assert second.ran == 0
     job, slots = Job.of(workspace.plan, compute), os.cpu_count() or 1
-    answered = [one for found in outcome.recommendations for one in assignments(found)]
-    repeat = perf_counter()
-    differing = sum(
-        not same(again(federation, job, given, epochs), answer) for given, epochs, answer in answered
-    )
-    alone = perf_counter() - repeat
+    repeated = repeat(federation, job, found, options.sample)
     working, driver = watch.last - watch.first, watch.processed[1] - watch.processed[0]
     load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
-    print(f"{federation.name}, meeting of {pair}, {slots} cores, load {load}")
-    print(f"  start of Ray                 {started - began:7.1f} s")
-    print(f"  pre-training                 {prepared - started:7.1f} s")
-    print(f"  until a worker reports       {watch.first - prepared:7.1f} s")
-    print(f"  search, race, confirmation   {working:7.1f} s for {outcome.ran} runs")
-    print(f"  to the recommendation        {done - watch.last:7.1f} s")
-    print(f"  the same call again          {asked_again:7.1f} s, no run")
-    print(f"  the same runs in one process {alone:7.1f} s, {differing} of {len(answered)} differ")
+    bound = 1.5 * repeated.estimate / slots + 60
+    print(f"{federation.name}, {len(batch.answers)} pairs, {slots} cores, load {load}")
+    print(f"  start of Ray                 {started - began:8.1f} s")
+    print(f"  pre-training                 {prepared - started:8.1f} s")
+    print(f"  until a worker reports       {watch.first - prepared:8.1f} s")
+    print(f"  search, race, confirmation   {working:8.1f} s for {batch.ran} runs")
+    print(f"  to the end of the command    {done - watch.last:8.1f} s")
+    print(f"  all of it                    {done - began:8.1f} s")
     print(
-        f"  a run: {1e3 * working * slots / outcome.ran:.0f} ms of a worker, of which it needs "
-        f"{1e3 * alone / len(answered):.0f} ms; the driver computes {1e3 * driver / outcome.ran:.0f} ms"
+        f"  the same runs by themselves  {repeated.estimate:8.1f} s, by {repeated.runs} of them, of which "
+        f"{repeated.differing} differ"
+    )
+    kept = "kept" if done - began <= bound else "missed"
+    print(f"  1.5 x that / {slots} workers + 60 s {bound:8.1f} s, {kept}")
+    if watch.forecast is not None:
+        when, said = watch.forecast
+        off = 100 * (said / (watch.last - when) - 1)
+        print(f"  said to be left at a fifth   {said:8.1f} s, {off:+.0f}% off")
+    print(f"  the same call again          {asked_again:8.1f} s, no run")
+    print(
+        f"  a run: {1e3 * working * slots / batch.ran:.0f} ms of a worker, of which it needs "
+        f"{1e3 * repeated.estimate / len(found):.0f} ms; "
+        f"the driver computes {1e3 * driver / batch.ran:.0f} ms"
     )
 
 
