@@ -8,7 +8,7 @@ import shlex
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
 from autokd.errors import InputError
@@ -134,13 +134,15 @@ def _resolve(address: str) -> str:
 def _this_machines_cluster() -> str:
     from ray._private import services
 
-    try:
+    found: str | None = None
+    with suppress(ConnectionError, ValueError):
         # NOTE: `ray.init` asks the same; asked here, its answer can be tried before Ray waits for it.
-        found: str | None = services.canonicalize_bootstrap_address("auto")
-    except (ConnectionError, ValueError) as error:
-        raise InputError(f"--ray-address auto: no cluster was found: {error}") from error
+        found = services.canonicalize_bootstrap_address("auto")
     if found is None:
-        raise InputError("--ray-address auto: no cluster was found; give its HOST:PORT")
+        raise InputError(
+            "--ray-address auto: this machine is no node of a cluster that is up; give HOST:PORT, having made "
+            "it one by ray start --address HOST:PORT"
+        )
     return found
 
 

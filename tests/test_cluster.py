@@ -98,5 +98,15 @@ def test_auto_is_asked_for_an_answer_like_any_other(monkeypatch: pytest.MonkeyPa
             check_answers("auto")
 
 
+@pytest.mark.parametrize("error", [ConnectionError("none is running"), ValueError("of another form")])
+def test_auto_where_there_is_no_cluster(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(address: str) -> None:
+        raise error
+
+    monkeypatch.setattr("ray._private.services.canonicalize_bootstrap_address", fail)
+    with pytest.raises(InputError, match="this machine is no node of a cluster"):
+        check_answers("auto")
+
+
 def test_this_machine_alone_needs_no_answer() -> None:
     check_answers(None)
