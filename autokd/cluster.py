@@ -74,7 +74,7 @@ def check_address(address: str) -> None:
     scheme, separator, _ = address.partition("://")
     if separator:
         raise InputError(
-            f"--ray-address {address}: {scheme}:// would need the search to run elsewhere than this command; "
+            f"--ray-address {address}: a driver cannot join a cluster by {scheme}://; "
             "give the HOST:PORT that ray start named, on a node of the cluster, or send the whole command "
             "there: ray job submit --address http://HOST:8265 -- autokd tune ..."
         )
@@ -140,8 +140,8 @@ def _this_machines_cluster() -> str:
         found = services.canonicalize_bootstrap_address("auto")
     if found is None:
         raise InputError(
-            "--ray-address auto: this machine is no node of a cluster that is up; give HOST:PORT, having made "
-            "it one by ray start --address HOST:PORT"
+            "--ray-address auto: this machine is no node of a cluster that is up; make it one by "
+            "ray start --address HOST:PORT"
         )
     return found
 
