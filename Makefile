@@ -23,7 +23,7 @@ DEV = $(VENV)/.autokd-dev
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format constraints clean
+.PHONY: help demo test torture check format constraints clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -34,6 +34,9 @@ demo: $(RUNTIME) ## Tune participant 9 of the built-in federation with teacher 4
 
 test: $(DEV) ## Run every test
 	$(VENV)/bin/python -m pytest $(ARGS)
+
+torture: $(DEV) ## Kill a batch again and again, with its workers, a node and PostgreSQL
+	$(VENV)/bin/python -m tests.torture $(ARGS)
 
 check: $(DEV) ## Lint, check formatting, types and layers
 	$(VENV)/bin/ruff check .
