@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -51,6 +51,10 @@ class Compute:
                 )
         elif device.type != "cpu":
             raise DeviceUnavailable(f"--device {self.device}: only cpu and cuda are supported")
+
+    def on_assigned_gpu(self) -> Compute:
+        """The same where Ray has assigned GPUs: it shows a worker only its own, numbered from 0."""
+        return replace(self, device=torch.device(self.device).type)
 
     def autocast(self) -> AbstractContextManager[object]:
         """The context that forward passes run in."""

@@ -55,3 +55,10 @@ def test_pixels_are_normalised_per_channel() -> None:
     pixels = Compute().pixels(images, mean=torch.tensor([10.0, 10.0]), std=torch.tensor([2.0, 5.0]))
     assert pixels.flatten().tolist() == [0.0, 2.0]
     assert pixels.dtype is torch.float32
+
+
+def test_an_assigned_gpu_is_the_first_that_a_worker_sees() -> None:
+    assert Compute(device="cuda:3", channels_last=True).on_assigned_gpu() == Compute(
+        device="cuda", channels_last=True
+    )
+    assert Compute().on_assigned_gpu() == Compute()

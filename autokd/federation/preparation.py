@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -166,6 +165,4 @@ def _pretrain_one(
 ) -> Pretrained:
     """What a worker does."""
     torch.set_num_threads(compute.threads)
-    # Ray shows a worker only the GPUs that it gave it, numbered from 0.
-    here = replace(compute, device=torch.device(compute.device).type)
-    return pretrain(recipe, data, private, participant=participant, compute=here)
+    return pretrain(recipe, data, private, participant=participant, compute=compute.on_assigned_gpu())

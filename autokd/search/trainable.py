@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import traceback
+from dataclasses import replace
 from typing import Any
 
+import ray
 import torch
 from ray import tune
 from ray.tune.result import DONE
@@ -30,7 +32,8 @@ class DistillationTrainable(tune.Trainable):
         assert federation is not None
         assert job is not None
         torch.set_num_threads(job.compute.threads)
-        self._federation, self._job = federation, job
+        compute = job.compute.on_assigned_gpu() if ray.get_gpu_ids() else job.compute
+        self._federation, self._job = federation, replace(job, compute=compute)
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
