@@ -186,7 +186,7 @@ def _workers() -> list[psutil.Process]:
 
 def _runs_our_trainable(process: psutil.Process) -> bool:
     try:
-        return "DistillationTrainable" in " ".join(process.cmdline()[:1])
+        return "Trainable" in " ".join(process.cmdline()[:1])
     except psutil.Error:  # It has just died.
         return False
 
