@@ -16,6 +16,8 @@ SEARCH_SEED: Final = 0
 """All search trials share one seed index (common random numbers), so that settings differ in nothing else."""
 RACE_SEEDS: Final = 1_000
 """Race runs use the seed indices RACE_SEEDS, RACE_SEEDS + 1, ..."""
+SWEEP_SEEDS: Final = SEARCH_SEED
+"""Swept runs use the seed indices SWEEP_SEEDS, SWEEP_SEEDS + 1, ...: the first as the runs of a search do."""
 CONFIRMATION_SEEDS: Final = 2_000
 """Confirmation runs use the seed indices CONFIRMATION_SEEDS, CONFIRMATION_SEEDS + 1, ..."""
 

@@ -121,6 +121,8 @@ class Stage(StrEnum):
 
     RACE = "race"
     CONFIRMATION = "confirmation"
+    SWEEP = "sweep"
+    """One setting of the whole grid, looked at as it goes and on every split; no search ever sees it."""
 
 
 class RunState(StrEnum):
@@ -130,17 +132,35 @@ class RunState(StrEnum):
     FAIL = "FAIL"
 
 
+@dataclass(frozen=True, slots=True)
+class RungScores:
+    """How good the student of a swept run is at one rung.
+
+    Attributes:
+        epoch: Epochs trained so far, from 1.
+        accuracy: Top-1 in [0, 1], by split.
+        forgetting: Accuracy lost on the student's own label distribution, in pp, by split.
+        seconds: Wall-clock time of training since the run began, evaluation excluded.
+    """
+
+    epoch: int
+    accuracy: Mapping[Split, float]
+    forgetting: Mapping[Split, float]
+    seconds: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RunRecord:
-    """One finished race or confirmation run.
+    """One finished run outside the search.
 
     Attributes:
         seed: The run's seed index; the same index pairs the arms of a comparison.
         correct: Per-example correctness of the student at the end, by split. A race run has only
-            `validation`; a confirmation run has `confirmation` and `test`.
-        forgetting: In pp, on the split that the stage decides on (race: validation, confirmation: test).
+            `validation`; a confirmation run has `confirmation` and `test`; a swept run has all three.
+        forgetting: In pp, on the split that the stage reports (race: validation, others: test).
         local_accuracy: In [0, 1], on that same split.
         epochs: Epochs spent.
+        curve: Of a swept run, by epoch, the end included; empty for others.
     """
 
     stage: Stage
@@ -155,6 +175,7 @@ class RunRecord:
     seconds: float = 0.0
     failure: Failure | None = None
     reason: str = ""
+    curve: tuple[RungScores, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         if (self.state is RunState.FAIL) != (self.failure is not None):

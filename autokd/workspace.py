@@ -2,48 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import permutations
 from pathlib import Path
 from typing import Final
 
-from autokd.cluster import check_answers, session
 from autokd.compute import Compute
-from autokd.errors import NotTuned
-from autokd.federation import Federation, Progress, check, find, prepare
+from autokd.errors import NotTuned, PlanError
+from autokd.federation import Federation, Progress, find, prepare
 from autokd.judging import Judge, Payload
 from autokd.plan import StudyPlan
 from autokd.recipes import read_plan
 from autokd.recommendation import Recommendation
-from autokd.records import FederationFacts
 from autokd.search.dispatcher import Dispatcher
+from autokd.search.features import pair_features
 from autokd.search.overview import Overview, overview_of
-from autokd.search.patience import Outage, PatientStore
 from autokd.search.progress import Conclusion
-from autokd.search.progress import Progress as SearchProgress
 from autokd.search.space import Space, read_space, sweep_epochs
-from autokd.search.studies import meetings_of
+from autokd.search.studies import meetings_of, sweep_name
+from autokd.search.sweeping import Sweeper, SweepProgress
 from autokd.search.workers import Workers
 from autokd.setting import Pair, Position
 from autokd.store import Store, sqlite_url
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listener:
-    """Who is told how a long command gets on; by default nobody.
-
-    Attributes:
-        preparing: Participants that are pre-trained, of how many.
-        searching: After each change of the search.
-        waiting: For the database, after each try; None when it is back.
-        stopping: At the first Ctrl-C.
-    """
-
-    preparing: Progress = lambda done, total: None
-    searching: Callable[[SearchProgress], None] = lambda progress: None
-    waiting: Callable[[Outage | None], None] = lambda outage: None
-    stopping: Callable[[], None] = lambda: None
+from autokd.undertaking import Listener, Undertaking, undertaking
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +61,21 @@ class Batch:
     answers: Mapping[Pair, Payload]
     interrupted: bool
     ran: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swept:
+    """What a sweep came to.
+
+    Attributes:
+        federation: Its name.
+        progress: How far it is.
+        interrupted: Whether Ctrl-C ended it; the same call goes on.
+    """
+
+    federation: str
+    progress: SweepProgress
+    interrupted: bool
 
 
 def storage_url(storage: str | None, home: Path) -> str:
@@ -189,25 +187,15 @@ class Workspace:
         listener: Listener | None = None,
     ) -> Batch:
         """Tune many pairs in one experiment, like `tune`; each meeting is judged as soon as it is over."""
-        compute, workers, listener = compute or Compute(), workers or Workers(), listener or Listener()
-        compute.check(elsewhere=workers.address is not None)
-        check_answers(workers.address)
         space = self.space if position is None else self.space.model_copy(update={"position": (position,)})
         meetings = meetings_of(space, pairs)
         answers: dict[Pair, Payload] = {}
-        federation = find(self.home, self.plan.federation)
-        if federation is None:
-            check(self.plan.federation)
-        with ExitStack() as stack:
-            opened = stack.enter_context(self.open_store(create=True))
-            if federation is None:
-                stack.enter_context(session(address=workers.address))
-                federation = self.prepare(compute, address=workers.address, progress=listener.preparing)
-            judge = self._judge(federation)
+        with self._undertaking(compute, workers, listener) as at_work:
+            judge = self._judge(at_work.federation)
             names = {pair: judge.study(pair) for meeting in meetings for pair in meeting}
-            lease = stack.enter_context(opened.acquire(names.values()))
-            store = PatientStore(opened, lease, listen=listener.waiting)
-            _enter(store, judge.federation, names)
+            store = at_work.acquire(names.values())
+            for pair, name in names.items():
+                store.create_study(name, attributes={"teacher": pair.teacher, "student": pair.student})
 
             def conclude(over: Sequence[Pair]) -> Mapping[Pair, Conclusion]:
                 answers.update({pair: judge.conclude(store, pair) for pair in over})
@@ -220,29 +208,47 @@ class Workspace:
                 meetings=meetings,
                 names=names,
                 store=store,
-                listen=listener.searching,
+                listen=at_work.listener.searching,
                 listen_seconds=_LISTEN_SECONDS,
                 conclude=conclude,
             )
-            done = dispatcher.finished
-            if not done:
-                listener.searching(dispatcher.progress())
-                # Imported here: Tune takes seconds to import, and often there is nothing left to run.
-                from autokd.search.driver import distilling, drive
-
-                def stopping() -> None:
-                    store.give_up()
-                    listener.stopping()
-
-                stack.enter_context(session(address=workers.address))
-                done = drive(
-                    dispatcher,
-                    distilling(self.plan, federation, compute),
-                    home=self.home,
-                    workers=workers,
-                    on_stopping=stopping,
-                )
+            if not dispatcher.finished:
+                at_work.listener.searching(dispatcher.progress())
+            done = at_work.drive(dispatcher, store)
             return Batch(answers=answers, interrupted=not done, ran=dispatcher.ended)
+
+    def sweep(
+        self,
+        pairs: Sequence[Pair],
+        *,
+        seeds: int = 1,
+        compute: Compute | None = None,
+        workers: Workers | None = None,
+        listener: Listener | None = None,
+    ) -> Swept:
+        """Run every setting of this workspace's grid on each pair; what the store has is not run again.
+
+        Raises:
+            InputError: If the space is no grid, or as in `tune`; nothing was changed.
+            AutokdError: If federation or store fail; what was stored is kept, and the same call goes on.
+        """
+        if not self.space.is_grid:
+            problem = f"space {self.space.name} has a continuous dimension; a sweep needs lists of values"
+            raise PlanError(source="command line", field="--space", problem=problem)
+        with self._undertaking(compute, workers, listener) as at_work:
+            names = {pair: sweep_name(at_work.federation.name, self.plan, pair) for pair in pairs}
+            store = at_work.acquire(names.values())
+            sweeper = Sweeper(
+                grid=self.space.grid(),
+                names=names,
+                seeds=seeds,
+                retries=self.plan.search.retries,
+                store=store,
+                listen=at_work.listener.sweeping,
+            )
+            at_work.listener.sweeping(sweeper.progress())
+            done = at_work.drive(sweeper, store)
+        return Swept(federation=at_work.federation.name, progress=sweeper.progress(), interrupted=not done)
 
     def recommend(self, pair: Pair) -> Recommendation:
         """The recommendation of a pair, from what the store has.
@@ -263,20 +269,78 @@ class Workspace:
         federation = self._federation("run autokd tune --all")
         with self.open_store(create=False) as store:
             there = set(store.studies())
-            everybody = range(self.plan.federation.participants)
-            pairs = [Pair(t, s) for t in everybody for s in everybody if t != s]
             judge = self._judge(federation)
-            names = {pair: judge.study(pair) for pair in pairs}
+            names = {pair: judge.study(pair) for pair in self._pairs()}
             studied = [(pair, name) for pair, name in names.items() if name in there]
             return Overview(
                 federation=federation.name,
-                participants=len(everybody),
+                participants=self.plan.federation.participants,
                 pairs=tuple(
                     overview_of(pair, store.trials(name), store.runs(name), store.recommendation(name))
                     for pair, name in studied
                 ),
                 sweep_epochs=sweep_epochs(self.plan, len(studied)),
             )
+
+    def export(self, path: Path) -> int:
+        """Write all that was measured under this plan and space, and the sweep, as a table; how many rows.
+
+        Raises:
+            NotTuned: If there is nothing.
+            InputError: If the file cannot be written.
+        """
+        # Imported here: only this command needs pyarrow.
+        from autokd.report.export import Measured, export
+
+        federation = self._federation("run autokd tune or autokd sweep")
+        judge, pairs = self._judge(federation), self._pairs()
+        with self.open_store(create=False) as store:
+            measured = [
+                Measured(
+                    pair=pair,
+                    trials=store.trials(name),
+                    reports=store.reports(name),
+                    runs=(*store.runs(name), *store.runs(sweep_name(federation.name, self.plan, pair))),
+                )
+                for pair in pairs
+                for name in [judge.study(pair)]
+            ]
+        if not any(one.trials or one.runs for one in measured):
+            raise NotTuned(
+                f"the store has nothing of study {self.plan.name}; run autokd tune or autokd sweep"
+            )
+        facts = federation.facts()
+        metadata = {
+            "federation": federation.name,
+            "plan": self.plan.model_dump(mode="json"),
+            "participants": [
+                {
+                    "number": one.number,
+                    "architecture": one.architecture,
+                    "histogram": one.histogram,
+                    "accuracy": {str(split): float(right.mean()) for split, right in one.correct.items()},
+                }
+                for one in facts.participants
+            ],
+            "pairs": {str(pair): pair_features(federation, pair).to_json() for pair in pairs},
+        }
+        return export(measured, path, metadata=metadata)
+
+    def _pairs(self) -> list[Pair]:
+        everybody = range(self.plan.federation.participants)
+        return [Pair(teacher, student) for teacher, student in permutations(everybody, 2)]
+
+    def _undertaking(
+        self, compute: Compute | None, workers: Workers | None, listener: Listener | None
+    ) -> AbstractContextManager[Undertaking]:
+        return undertaking(
+            self.plan,
+            home=self.home,
+            open_store=lambda: self.open_store(create=True),
+            compute=compute or Compute(),
+            workers=workers or Workers(),
+            listener=listener or Listener(),
+        )
 
     def _federation(self, way_out: str) -> Federation:
         federation = find(self.home, self.plan.federation)
@@ -286,13 +350,6 @@ class Workspace:
 
     def _judge(self, federation: Federation) -> Judge:
         return Judge(self.plan, self.space, federation.facts())
-
-
-def _enter(store: PatientStore, facts: FederationFacts, names: Mapping[Pair, str]) -> None:
-    """Put federation and studies into the store, unless they are there."""
-    store.put_federation(facts)
-    for pair, name in names.items():
-        store.create_study(name, attributes={"teacher": pair.teacher, "student": pair.student})
 
 
 def _in_short(answer: Payload) -> Conclusion:

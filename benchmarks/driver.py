@@ -76,7 +76,7 @@ def batch(participants: int, runs: int, storage: str | None) -> str:
         workspace = Workspace(plan=plan, space=open_space(), home=home, storage=storage_url(storage, home))
         with (
             session(),
-            patch("autokd.workspace.find", return_value=SimpleNamespace(facts=lambda: federation)),
+            patch("autokd.undertaking.find", return_value=SimpleNamespace(facts=lambda: federation)),
             patch("autokd.search.driver.distilling", return_value=formula(plan)),
         ):
             done = workspace.tune_all(pairs, listener=Listener(searching=watch))

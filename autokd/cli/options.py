@@ -6,12 +6,17 @@ import os
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from autokd.cli.secrets import STORAGE_VARIABLE, holds_secret
 from autokd.cluster import check_address
+from autokd.errors import InputError
+
+if TYPE_CHECKING:
+    from autokd.compute import Compute
+    from autokd.search.workers import Workers
 
 _DEBUG: Final = "AUTOKD_DEBUG"
 _HOME: Final = "AUTOKD_HOME"
@@ -63,6 +68,29 @@ Storage = Annotated[
         show_default=False,
     ),
 ]
+OnePair = Annotated[
+    str | None,
+    typer.Option("--pair", help="Teacher and student, e.g. 4,9.", metavar="T,S", show_default=False),
+]
+SomePairs = Annotated[
+    str | None,
+    typer.Option("--pairs", help="Several: --pairs 4,9 9,4 1,2", metavar="T,S...", show_default=False),
+]
+MorePairs = Annotated[list[str] | None, typer.Argument(metavar="T,S", hidden=True)]
+AllPairs = Annotated[bool, typer.Option("--all", help="All pairs of the federation.")]
+Teacher = Annotated[
+    int | None, typer.Option("--teacher", help="All pairs in which this participant teaches.", metavar="T")
+]
+Student = Annotated[
+    int | None, typer.Option("--student", help="All pairs in which this participant learns.", metavar="S")
+]
+Concurrency = Annotated[
+    int | None, typer.Option(min=1, help="Runs at once; by default as many as there is room for.")
+]
+CpusPerTrial = Annotated[float, typer.Option(min=0, help="CPUs that a run reserves.")]
+GpusPerTrial = Annotated[
+    float, typer.Option(min=0, help="GPUs that a run reserves, e.g. 0.25 for four runs on each.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on standard output.")]
 Figure = Annotated[
     Path | None,
@@ -99,6 +127,37 @@ Threads = Annotated[int, typer.Option(min=1, help="CPU threads of one run.")]
 
 DEFAULT_HOME: Final = Path("autokd-home")
 DEFAULT_STUDY: Final = "digits"
+SWEPT_SPACE: Final = "poster_sweep"
+
+
+def workers(
+    *, concurrency: int | None, cpus: float, gpus: float, address: str | None, device: str
+) -> Workers:
+    """On what runs are to be done.
+
+    Raises:
+        InputError: If these options contradict each other.
+    """
+    from autokd.search.workers import Workers
+
+    if cpus + gpus == 0:
+        raise InputError(
+            "--cpus-per-trial 0: a run must reserve something; give it a share of a GPU, "
+            "e.g. --gpus-per-trial 0.25"
+        )
+    if address is not None and device != "cpu" and gpus == 0:
+        raise InputError(
+            f"--device {device}: on a cluster, Ray shows a run only the GPUs that it reserves; "
+            "add --gpus-per-trial, e.g. 0.25"
+        )
+    return Workers(concurrency=concurrency, cpus_per_run=cpus, gpus_per_run=gpus, address=address)
+
+
+def compute(*, device: str, precision: Precision, channels_last: bool, threads: int) -> Compute:
+    """How runs are to compute."""
+    from autokd.compute import Compute
+
+    return Compute(device=device, precision=precision.value, channels_last=channels_last, threads=threads)
 
 
 def repeated(*, study: str, space: str | None, home: Path, storage: str | None) -> Mapping[str, str]:

@@ -20,7 +20,8 @@ from autokd.cli.matrix import Cell, Matrix
 if TYPE_CHECKING:
     from autokd.search.patience import Outage
     from autokd.search.progress import Progress, StudyProgress
-    from autokd.workspace import Listener
+    from autokd.search.sweeping import SweepProgress
+    from autokd.undertaking import Listener
 
 _LINES: Final = 6
 """More pairs than these are shown as a matrix."""
@@ -33,16 +34,18 @@ class View(Protocol):
 
     def preparing(self, done: int, total: int) -> None: ...
     def searching(self, progress: Progress) -> None: ...
+    def sweeping(self, progress: SweepProgress) -> None: ...
     def waiting(self, outage: Outage | None) -> None: ...
     def stopping(self) -> None: ...
 
 
 def _listener(view: View) -> Listener:
-    from autokd.workspace import Listener
+    from autokd.undertaking import Listener
 
     return Listener(
         preparing=view.preparing,
         searching=view.searching,
+        sweeping=view.sweeping,
         waiting=view.waiting,
         stopping=view.stopping,
     )
@@ -72,6 +75,10 @@ class Lines:
         if self._due() or progress.left == 0 or _starting(progress):
             note(f"{_pace(progress)}; {_told(progress)}")
 
+    def sweeping(self, progress: SweepProgress) -> None:
+        if self._due() or progress.done == progress.total:
+            note(swept(progress))
+
     def waiting(self, outage: Outage | None) -> None:
         if outage is None or outage.tries == 1 or self._due():
             note(away(outage))
@@ -100,6 +107,9 @@ class Screen:
         picture = table(progress.studies) if _few(progress) else matrix(progress.studies)
         total = progress.ended + progress.left
         self._show(picture, _bar(progress.ended, total), Text(_pace(progress), style="dim"))
+
+    def sweeping(self, progress: SweepProgress) -> None:
+        self._show(_bar(progress.done, progress.total), Text(swept(progress), style="dim"))
 
     def waiting(self, outage: Outage | None) -> None:
         self._show(Text(away(outage), style="yellow"))
@@ -186,6 +196,14 @@ def _pace(progress: Progress) -> str:
         f"{progress.ended} runs done{pace}, {progress.left} to go, {epochs} epochs of "
         f"{progress.sweep_epochs} in a sweep, {clock(progress.seconds)} so far{eta}"
     )
+
+
+def swept(progress: SweepProgress) -> str:
+    """How far a sweep is, in one line."""
+    left = progress.seconds_left
+    eta = "" if left is None or progress.done == progress.total else f", about {clock(left)} left"
+    failed = f", {progress.failed} failed" if progress.failed else ""
+    return f"{progress.done} of {progress.total} runs swept{failed}{eta}"
 
 
 def _starting(progress: Progress) -> bool:

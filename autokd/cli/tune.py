@@ -11,7 +11,6 @@ from autokd.cli.answer import further, show
 from autokd.cli.console import note, out, print_json
 from autokd.cli.progress import watching
 from autokd.cli.selection import selected
-from autokd.errors import InputError
 from autokd.setting import Position
 
 if TYPE_CHECKING:
@@ -19,20 +18,12 @@ if TYPE_CHECKING:
 
 
 def tune(
-    pair: Annotated[
-        str | None, typer.Option(help="Teacher and student, e.g. 4,9.", metavar="T,S", show_default=False)
-    ] = None,
-    pairs: Annotated[
-        str | None, typer.Option(help="Several: --pairs 4,9 9,4 1,2", metavar="T,S...", show_default=False)
-    ] = None,
-    more: Annotated[list[str] | None, typer.Argument(metavar="T,S", hidden=True)] = None,
-    every: Annotated[bool, typer.Option("--all", help="All pairs of the federation.")] = False,
-    teacher: Annotated[
-        int | None, typer.Option(help="All pairs in which this participant teaches.", metavar="T")
-    ] = None,
-    student: Annotated[
-        int | None, typer.Option(help="All pairs in which this participant learns.", metavar="S")
-    ] = None,
+    pair: options.OnePair = None,
+    pairs: options.SomePairs = None,
+    more: options.MorePairs = None,
+    every: options.AllPairs = False,
+    teacher: options.Teacher = None,
+    student: options.Student = None,
     study: options.Study = options.DEFAULT_STUDY,
     space: options.SpaceName = None,
     trials: Annotated[
@@ -48,13 +39,9 @@ def tune(
     precision: options.PrecisionName = options.Precision.FLOAT32,
     channels_last: options.ChannelsLast = False,
     threads: options.Threads = 1,
-    concurrency: Annotated[
-        int | None, typer.Option(min=1, help="Runs at once; by default as many as there is room for.")
-    ] = None,
-    cpus_per_trial: Annotated[float, typer.Option(min=0, help="CPUs that a run reserves.")] = 1.0,
-    gpus_per_trial: Annotated[
-        float, typer.Option(min=0, help="GPUs that a run reserves, e.g. 0.25 for four runs on each.")
-    ] = 0.0,
+    concurrency: options.Concurrency = None,
+    cpus_per_trial: options.CpusPerTrial = 1.0,
+    gpus_per_trial: options.GpusPerTrial = 0.0,
     ray_address: options.RayAddress = None,
     json: options.Json = False,
     debug: options.Debug = False,
@@ -78,20 +65,11 @@ def tune(
 
         [bold]autokd tune --all --ray-address 10.0.0.1:6379[/bold]   (on a cluster, from one of its nodes)
     """
-    from autokd.compute import Compute
-    from autokd.search.workers import Workers
     from autokd.workspace import Workspace
 
-    if cpus_per_trial + gpus_per_trial == 0:
-        raise InputError(
-            "--cpus-per-trial 0: a run must reserve something; give it a share of a GPU, "
-            "e.g. --gpus-per-trial 0.25"
-        )
-    if ray_address is not None and device != "cpu" and gpus_per_trial == 0:
-        raise InputError(
-            f"--device {device}: on a cluster, Ray shows a run only the GPUs that it reserves; "
-            "add --gpus-per-trial, e.g. 0.25"
-        )
+    workers = options.workers(
+        concurrency=concurrency, cpus=cpus_per_trial, gpus=gpus_per_trial, address=ray_address, device=device
+    )
     workspace = Workspace.open(study, home=home, storage=storage, space=space, trials=trials)
     asked = selected(
         participants=workspace.plan.federation.participants,
@@ -105,15 +83,10 @@ def tune(
         batch = workspace.tune_all(
             asked,
             position=position,
-            compute=Compute(
-                device=device, precision=precision.value, channels_last=channels_last, threads=threads
+            compute=options.compute(
+                device=device, precision=precision, channels_last=channels_last, threads=threads
             ),
-            workers=Workers(
-                concurrency=concurrency,
-                cpus_per_run=cpus_per_trial,
-                gpus_per_run=gpus_per_trial,
-                address=ray_address,
-            ),
+            workers=workers,
             listener=listener,
         )
     if batch.interrupted:

@@ -138,7 +138,11 @@ def _records(run: Owed, runs: Sequence[RunRecord]) -> list[RunRecord]:
 
 def _unfinished(run: Owed, runs: Sequence[RunRecord], retries: int) -> bool:
     """Whether `run` is to be done, for the first time or again."""
-    records = _records(run, runs)
+    return to_be_run(_records(run, runs), retries)
+
+
+def to_be_run(records: Sequence[RunRecord], retries: int) -> bool:
+    """Whether a run of which this is known is to be done, for the first time or again."""
     if any(record.state is RunState.COMPLETE for record in records):
         return False
     failures = [record.failure for record in records if record.failure is not None]

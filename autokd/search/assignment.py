@@ -8,12 +8,20 @@ from typing import Any, Final
 
 from autokd.compute import Compute
 from autokd.plan import DistillationRecipe, StudyPlan
-from autokd.records import Failure, RungReport, RunRecord, Stage
+from autokd.records import Failure, RungReport, RunRecord, RunState, Stage
 from autokd.setting import Pair, Setting, Split, TransferSet
 
 SEARCH: Final = "search"
 ANSWER: Final = "answer"
 """The key under which a worker's answer stands in the result that Tune passes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Died:
+    """A run's own end by error, as data: an exception would cost Tune the worker."""
+
+    failure: Failure
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +60,18 @@ class Assignment:
             stage=None if stage == SEARCH else Stage(stage),
         )
 
+    def failed(self, died: Died) -> RunRecord:
+        """What is kept of a run outside the search that died."""
+        assert self.stage is not None
+        return RunRecord(
+            stage=self.stage,
+            setting=self.setting,
+            seed=self.seed,
+            state=RunState.FAIL,
+            failure=died.failure,
+            reason=died.reason,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -66,22 +86,29 @@ class Job:
         return cls(recipe=plan.distillation, rungs=plan.rungs, compute=compute)
 
     def rungs_for(self, assignment: Assignment) -> tuple[int, ...]:
-        """Where a run looks at its student: a trial at each rung, others at the end only."""
+        """Where a run looks at its student: a trial at each rung, a swept run at more, others at the end."""
+        if assignment.stage is Stage.SWEEP:
+            return swept_rungs(self.rungs[-1])
         return self.rungs if assignment.stage is None else self.rungs[-1:]
 
     def splits_for(self, assignment: Assignment) -> tuple[Split, ...]:
-        """What a run may look at: choose on validation, decide on confirmation, report on test."""
+        """What a run may look at: choose on validation, decide on confirmation, report on test.
+
+        A swept run decides nothing, and looks at all of them.
+        """
+        if assignment.stage is Stage.SWEEP:
+            return (Split.VALIDATION, Split.CONFIRMATION, Split.TEST)
         if assignment.stage is Stage.CONFIRMATION:
             return (Split.CONFIRMATION, Split.TEST)
         return (Split.VALIDATION,)
 
 
-@dataclass(frozen=True, slots=True)
-class Died:
-    """A run's own end by error, as data: an exception would cost Tune the worker."""
+def swept_rungs(epochs: int) -> tuple[int, ...]:
+    """Where a swept run is looked at: densely at first, where early stopping would decide."""
+    return tuple(sorted({max(1, round(share * epochs)) for share in _SWEPT}))
 
-    failure: Failure
-    reason: str
+
+_SWEPT: Final = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 
 
 Answer = RungReport | RunRecord | Died

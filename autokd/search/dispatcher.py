@@ -13,7 +13,6 @@ from autokd.records import (
     FederationFacts,
     RungReport,
     RunRecord,
-    RunState,
     TrialRecord,
     TrialState,
 )
@@ -252,14 +251,7 @@ class Dispatcher:
             return
         if died.failure is Failure.INTERRUPTED:
             return  # A run that did not end is owed as it was; there is no row to close.
-        run = RunRecord(
-            stage=given.stage,
-            setting=given.setting,
-            seed=given.seed,
-            state=RunState.FAIL,
-            failure=died.failure,
-            reason=died.reason,
-        )
+        run = given.failed(died)
         self._store.add_run(live.study.name, run)
         live.study.runs.append(run)
 

@@ -24,8 +24,7 @@ from autokd.compute import Compute
 from autokd.federation import Federation
 from autokd.plan import StudyPlan
 from autokd.search.assignment import Job
-from autokd.search.dispatcher import Dispatcher
-from autokd.search.router import Desk, OneAshaPerStudy, Router, StopFlag
+from autokd.search.router import Desk, Office, OneAshaPerStudy, Router, StopFlag
 from autokd.search.trainable import DistillationTrainable
 from autokd.search.workers import Workers
 
@@ -61,7 +60,7 @@ def distilling(plan: StudyPlan, federation: Federation, compute: Compute) -> typ
 
 
 def drive(
-    dispatcher: Dispatcher,
+    dispatcher: Office,
     trainable: type[Trainable],
     *,
     home: Path,

@@ -15,7 +15,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
 from ray.tune import Stopper
 from ray.tune.experiment import Trial
@@ -23,9 +23,8 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from autokd.errors import WorkersLost
-from autokd.records import Failure
-from autokd.search.assignment import ANSWER, Died
-from autokd.search.dispatcher import Dispatcher
+from autokd.records import Failure, RungReport
+from autokd.search.assignment import ANSWER, Answer, Assignment, Died
 
 # NOTE: Tune's hook is typed as giving a dict, yet compares what it gives to this string.
 _FINISHED = cast(dict[str, Any], Searcher.FINISHED)
@@ -33,6 +32,30 @@ _LOST_IN_A_ROW = 8
 """After so many at least, and four for every one at work, it is no longer bad luck."""
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
+
+
+class Office(Protocol):
+    """Hands out runs and records what comes back: a `Dispatcher`, or a `Sweeper`."""
+
+    @property
+    def live(self) -> int:
+        """Runs under way."""
+
+    @property
+    def finished(self) -> bool:
+        """Nothing is under way, and nothing is left to hand out."""
+
+    def assign(self, key: str) -> Assignment | None:
+        """Hand out the next run under a key of the caller's; None if nothing can be handed out now."""
+
+    def report(self, key: str, report: RungReport) -> bool:
+        """Record a trial's rung; False if it is to stop there."""
+
+    def end(self, key: str, answer: Answer) -> None:
+        """Record how a run ended."""
+
+    def interrupt(self, reason: str) -> None:
+        """Give up everything under way, to be done again another time."""
 
 
 class Desk:
@@ -54,7 +77,7 @@ class Desk:
 
     def __init__(
         self,
-        dispatcher: Dispatcher | None,
+        dispatcher: Office | None,
         *,
         most_live: Callable[[], int] = lambda: 2,
         most: float = math.inf,
@@ -68,7 +91,7 @@ class Desk:
         self.lost = 0
 
     @property
-    def dispatcher(self) -> Dispatcher:
+    def dispatcher(self) -> Office:
         if self._dispatcher is None:
             raise RuntimeError("this desk came out of a pickle; the store is the only truth, start anew")
         return self._dispatcher

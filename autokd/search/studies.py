@@ -20,6 +20,11 @@ def study_name(federation: str, plan: StudyPlan, space: Space, pair: Pair) -> st
     return f"{federation}/{plan.name}-{space.name}-{digest}/{pair}"
 
 
+def sweep_name(federation: str, plan: StudyPlan, pair: Pair) -> str:
+    """Where a pair's swept runs are kept: apart from its searches, whatever their space or early stopping."""
+    return f"{federation}/{plan.name}-sweep-{content_hash(plan.distillation)}/{pair}"
+
+
 def meetings_of(space: Space, pairs: Sequence[Pair]) -> tuple[tuple[Pair, ...], ...]:
     """The searched pairs of each meeting, as the space's positions have it, in the order of what was asked.
 

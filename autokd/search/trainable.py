@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +15,7 @@ from ray.tune.result import DONE
 from autokd.distillation import Run, Rung
 from autokd.errors import Diverged, OutOfMemory
 from autokd.federation import Federation
-from autokd.records import Failure, RunRecord, RunState, Stage
+from autokd.records import Failure, RungScores, RunRecord, RunState, Stage
 from autokd.search.assignment import ANSWER, Answer, Assignment, Died, Job
 from autokd.setting import Split
 
@@ -47,6 +48,8 @@ class DistillationTrainable(tune.Trainable):
         try:
             self._run = self._run or self._begin()
             rung = next(self._run)
+            if self._assignment.stage is not None:
+                return _last(_record(self._assignment, self._assignment.stage, [rung, *self._run]))
         except Diverged as error:
             return _last(Died(Failure.DIVERGED, str(error)))
         except OutOfMemory as error:
@@ -54,8 +57,6 @@ class DistillationTrainable(tune.Trainable):
         except Exception:
             # It would come again (a run is a function of its arguments), so it is data, not a lost worker.
             return _last(Died(Failure.ERROR, traceback.format_exc(limit=-5)))
-        if self._assignment.stage is not None:
-            return _last(_record(self._assignment, self._assignment.stage, rung))
         return {ANSWER: rung.report(), DONE: rung.epoch == self._job.rungs[-1]}
 
     def cleanup(self) -> None:
@@ -79,16 +80,27 @@ def _last(answer: Answer) -> dict[str, Any]:
     return {ANSWER: answer, DONE: True}
 
 
-def _record(given: Assignment, stage: Stage, rung: Rung) -> RunRecord:
-    reported = Split.TEST if stage is Stage.CONFIRMATION else Split.VALIDATION
+def _record(given: Assignment, stage: Stage, rungs: Sequence[Rung]) -> RunRecord:
+    end = rungs[-1]
+    reported = Split.VALIDATION if stage is Stage.RACE else Split.TEST
     return RunRecord(
         stage=stage,
         setting=given.setting,
         seed=given.seed,
         state=RunState.COMPLETE,
-        correct={split: seen.correct for split, seen in rung.evaluations.items()},
-        forgetting=rung.evaluations[reported].forgetting,
-        local_accuracy=rung.evaluations[reported].local_accuracy,
-        epochs=rung.epoch,
+        correct={split: seen.correct for split, seen in end.evaluations.items()},
+        forgetting=end.evaluations[reported].forgetting,
+        local_accuracy=end.evaluations[reported].local_accuracy,
+        epochs=end.epoch,
+        seconds=end.seconds,
+        curve=tuple(_scores(rung) for rung in rungs) if stage is Stage.SWEEP else (),
+    )
+
+
+def _scores(rung: Rung) -> RungScores:
+    return RungScores(
+        epoch=rung.epoch,
+        accuracy={split: seen.accuracy for split, seen in rung.evaluations.items()},
+        forgetting={split: seen.forgetting for split, seen in rung.evaluations.items()},
         seconds=rung.seconds,
     )

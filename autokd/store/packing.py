@@ -1,11 +1,15 @@
-"""Arrays as the compact bytes that the tables keep; the same on every machine."""
+"""Arrays and curves in the compact form that the tables keep; the same on every machine."""
 
 from __future__ import annotations
+
+import json
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autokd.records import Correctness
+from autokd.records import Correctness, RungScores
+from autokd.setting import Split
 
 
 def pack_bits(correct: Correctness) -> bytes:
@@ -40,3 +44,20 @@ def unpack_labels(packed: bytes) -> NDArray[np.int64]:
     labels = np.frombuffer(packed, dtype="<i4").astype(np.int64)
     labels.flags.writeable = False
     return labels
+
+
+def pack_curve(curve: Sequence[RungScores]) -> str:
+    """A swept run's rungs as JSON; floats keep their exact value."""
+    return json.dumps([[one.epoch, one.seconds, one.accuracy, one.forgetting] for one in curve])
+
+
+def unpack_curve(packed: str) -> tuple[RungScores, ...]:
+    """The inverse of `pack_curve`."""
+    return tuple(
+        RungScores(epoch, _by_split(accuracy), _by_split(forgetting), seconds)
+        for epoch, seconds, accuracy, forgetting in json.loads(packed)
+    )
+
+
+def _by_split(values: dict[str, float]) -> dict[Split, float]:
+    return {Split(split): value for split, value in values.items()}

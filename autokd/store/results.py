@@ -1,4 +1,4 @@
-"""Race and confirmation runs, and recommendations: what is known of a study beyond its trials."""
+"""Runs outside the search, and recommendations: what is known of a study beyond its trials."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 from autokd.errors import DuplicateRun
 from autokd.records import Failure, RunRecord, RunState, Stage
 from autokd.setting import Setting, Split, TransferSet
-from autokd.store.packing import pack_bits, unpack_bits
-from autokd.store.tables import REASON_LENGTH, RecommendationRow, RunCorrectRow, RunRow
+from autokd.store.packing import pack_bits, pack_curve, unpack_bits, unpack_curve
+from autokd.store.tables import REASON_LENGTH, RecommendationRow, RunCorrectRow, RunCurveRow, RunRow
 
 
 def add_run(engine: Engine, study: str, run: RunRecord) -> None:
@@ -83,6 +83,7 @@ def _row(study: str, run: RunRecord) -> RunRow:
             RunCorrectRow(split=split.value, examples=len(correct), bits=pack_bits(correct))
             for split, correct in run.correct.items()
         ],
+        curve=RunCurveRow(rungs=pack_curve(run.curve)) if run.curve else None,
     )
 
 
@@ -99,4 +100,5 @@ def _record(row: RunRow) -> RunRecord:
         seconds=row.seconds,
         failure=None if row.failure is None else Failure(row.failure),
         reason=row.reason,
+        curve=() if row.curve is None else unpack_curve(row.curve.rungs),
     )

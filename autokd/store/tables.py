@@ -96,7 +96,7 @@ class ParticipantCorrectRow(Base):
 
 
 class RunRow(Base):
-    """One race or confirmation run that has ended.
+    """One run outside the search that has ended.
 
     `completed` is a hash of (study, stage, setting, seed) for a COMPLETE run and null for a FAIL: being
     unique, it lets the database itself refuse a second result of the same run, while failures may repeat.
@@ -121,6 +121,17 @@ class RunRow(Base):
     failure: Mapped[str | None] = mapped_column(String(32))
     reason: Mapped[str] = mapped_column(LongText)
     correct: Mapped[list[RunCorrectRow]] = relationship(lazy="selectin")
+    curve: Mapped[RunCurveRow | None] = relationship(lazy="selectin")
+
+
+class RunCurveRow(Base):
+    """What a swept run was like on its way, as JSON (see `pack_curve`); other runs have none."""
+
+    __tablename__ = "autokd_run_curve"
+    __table_args__ = TABLE_OPTIONS
+
+    run_id: Mapped[int] = mapped_column(ForeignKey(RunRow.id), primary_key=True)
+    rungs: Mapped[str] = mapped_column(LongText)
 
 
 class RunCorrectRow(Base):

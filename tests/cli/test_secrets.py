@@ -56,10 +56,13 @@ def test_a_password_reaches_no_output_no_process_list_and_no_file(
 
 
 def _until_it_has_replaced_itself(process: subprocess.Popen[str]) -> None:
-    """Until then its first image has the arguments as typed, for the moment that it takes to read them."""
+    """Until then its first image has the arguments as typed, for the moment that it takes to read them.
+
+    Right after its start it may have none yet, or still this program's: so wait for the new image's own.
+    """
     one = psutil.Process(process.pid)
-    until = time.monotonic() + 30
-    while SECRET in " ".join(one.cmdline()):
+    until = time.monotonic() + 60
+    while one.cmdline()[1:3] != ["-m", "autokd"]:
         assert time.monotonic() < until
         time.sleep(0.05)
 

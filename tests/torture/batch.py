@@ -56,7 +56,7 @@ def tune(place: Workspace, pairs: Sequence[Pair], address: str) -> bool:
 
     with (
         patch.object(Dispatcher, "end", end_and_tell),
-        patch("autokd.workspace.find", return_value=SimpleNamespace(facts=facts)),
+        patch("autokd.undertaking.find", return_value=SimpleNamespace(facts=facts)),
         patch("autokd.search.driver.distilling", workers),
     ):
         return not place.tune_all(pairs, workers=Workers(address=address)).interrupted

@@ -83,7 +83,7 @@ class Keeper:
         """Until a driver is alive and so many runs are recorded, or all is done; how many there are."""
         known, changed = -1, time.monotonic()
         while True:
-            done, now = self._done(), self.recorded()
+            done, now = self.done(), self.recorded()
             if done or now >= runs:
                 return now
             if now != known:
@@ -91,7 +91,15 @@ class Keeper:
             assert time.monotonic() - changed < _PATIENCE, f"nothing happens after {now} runs"
             time.sleep(_NOD)
 
-    def _done(self) -> bool:
+    def linger(self, seconds: float, runs: float) -> int:
+        """For so long, or until so many runs are recorded; how many there are."""
+        until = time.monotonic() + seconds
+        while (now := self.recorded()) < runs and time.monotonic() < until:
+            time.sleep(_NOD)
+        return now
+
+    def done(self) -> bool:
+        """Whether nothing is left to do; a driver that ended by itself before is followed by another."""
         code = self._driver.poll()
         if code:
             if code > 0:
@@ -117,23 +125,24 @@ def torment(
 ) -> Keeper:
     """Tune these pairs to the end, through all of it.
 
-    Misfortunes are spread over the runs that the batch records at least, so that all of them come however
-    fast the machine is, and each a random moment later.
+    Misfortunes are spread over the runs that the batch records at least, and each comes a random moment
+    later, but not after these: so all of them find work that is left, however fast the machine is.
     """
+    certain = fewest_runs(place, pairs)
     dice, began = random.Random(ordeal.seed), time.monotonic()
     coming = [one for one, times in ordeal.misfortunes.items() for _ in range(times)]
     dice.shuffle(coming)
-    turns = sorted(dice.choices(range(fewest_runs(place, pairs)), k=len(coming)))
+    turns = sorted(dice.choices(range(certain), k=len(coming)))
     keeper = Keeper(place, pairs, cluster)
     try:
         for turn, misfortune in zip(turns, coming, strict=True):
-            recorded = keeper.wait(turn)
-            time.sleep(dice.uniform(0, _LATEST))
+            keeper.wait(turn)
+            recorded = keeper.linger(dice.uniform(0, _LATEST), certain)
             say(f"{time.monotonic() - began:6.1f} s, {recorded:4} runs: {misfortune}")
             if misfortune is Misfortune.DRIVER_KILLED:
                 keeper.kill()
             elif misfortune is Misfortune.WORKER_KILLED:
-                _kill_one(cluster, dice)
+                _kill_one(keeper, cluster, dice)
             elif misfortune is Misfortune.NODE_REMOVED:
                 cluster.remove_node()
             else:
@@ -148,10 +157,11 @@ def torment(
     return keeper
 
 
-def _kill_one(cluster: Cluster, dice: random.Random) -> None:
+def _kill_one(keeper: Keeper, cluster: Cluster, dice: random.Random) -> None:
     """Wait for a worker to be there, if need be."""
     until = time.monotonic() + _PATIENCE
     while not (workers := cluster.workers()):
+        assert not keeper.done(), "the batch was done too early"
         assert time.monotonic() < until, "no worker appears"
         time.sleep(_NOD)
     with suppress(psutil.NoSuchProcess):

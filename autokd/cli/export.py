@@ -1,0 +1,35 @@
+"""`autokd export`: all that was measured, as one Parquet table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from autokd.cli import options
+from autokd.cli.console import out, print_json
+
+
+def export(
+    path: Annotated[Path, typer.Option("--out", help="The file to write.", metavar="TABLE.PARQUET")],
+    study: options.Study = options.DEFAULT_STUDY,
+    space: options.SpaceName = None,
+    home: options.Home = options.DEFAULT_HOME,
+    storage: options.Storage = None,
+    json: options.Json = False,
+    debug: options.Debug = False,
+) -> None:
+    """Write one row per pair, setting, seed and rung, with accuracy, forgetting and seconds.
+
+    The column stage tells trials of the search (of --space), race, confirmation and swept runs apart.
+
+    Example: [bold]autokd export --out table.parquet[/bold]
+    """
+    from autokd.workspace import Workspace
+
+    rows = Workspace.open(study, home=home, storage=storage, space=space).export(path)
+    if json:
+        print_json({"rows": rows, "path": str(path)})
+    else:
+        out.print(f"wrote {rows} rows to {path}", soft_wrap=True)

@@ -1,0 +1,129 @@
+"""A command that has runs done: its federation, store, lease and workers, opened in turn, closed together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from autokd.cluster import check_answers, session
+from autokd.compute import Compute
+from autokd.federation import Federation, Progress, check, find, prepare
+from autokd.plan import StudyPlan
+from autokd.search.dispatcher import Dispatcher
+from autokd.search.patience import Outage, PatientStore
+from autokd.search.progress import Progress as SearchProgress
+from autokd.search.sweeping import Sweeper, SweepProgress
+from autokd.search.workers import Workers
+from autokd.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listener:
+    """Who is told how a long command gets on; by default nobody.
+
+    Attributes:
+        preparing: Participants that are pre-trained, of how many.
+        searching: After each change of the search.
+        sweeping: After each run of a sweep.
+        waiting: For the database, after each try; None when it is back.
+        stopping: At the first Ctrl-C.
+    """
+
+    preparing: Progress = lambda done, total: None
+    searching: Callable[[SearchProgress], None] = lambda progress: None
+    sweeping: Callable[[SweepProgress], None] = lambda progress: None
+    waiting: Callable[[Outage | None], None] = lambda outage: None
+    stopping: Callable[[], None] = lambda: None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undertaking:
+    """What a command has open while it lasts; use `undertaking`.
+
+    Attributes:
+        federation: Prepared.
+        compute: How runs compute.
+        workers: On what.
+        listener: Told how it gets on.
+    """
+
+    plan: StudyPlan
+    home: Path
+    federation: Federation
+    compute: Compute
+    workers: Workers
+    listener: Listener
+    _opened: Store
+    _stack: ExitStack
+
+    def acquire(self, studies: Collection[str]) -> PatientStore:
+        """The store, to write to these studies.
+
+        Raises:
+            PairBusy: If another driver is at work on one of them.
+        """
+        lease = self._stack.enter_context(self._opened.acquire(studies))
+        store = PatientStore(self._opened, lease, listen=self.listener.waiting)
+        store.put_federation(self.federation.facts())
+        return store
+
+    def drive(self, office: Dispatcher | Sweeper, store: PatientStore) -> bool:
+        """Do all that the office has to hand out, if anything; False if it was interrupted."""
+        if office.finished:
+            return True
+        # Imported here: Tune takes seconds to import, and often there is nothing left to run.
+        from autokd.search.driver import distilling, drive
+
+        def stopping() -> None:
+            store.give_up()
+            self.listener.stopping()
+
+        self._stack.enter_context(session(address=self.workers.address))
+        trainable = distilling(self.plan, self.federation, self.compute)
+        return drive(office, trainable, home=self.home, workers=self.workers, on_stopping=stopping)
+
+
+@contextmanager
+def undertaking(
+    plan: StudyPlan,
+    *,
+    home: Path,
+    open_store: Callable[[], Store],
+    compute: Compute,
+    workers: Workers,
+    listener: Listener,
+) -> Iterator[Undertaking]:
+    """Open a store, and the federation, which is made now unless it was before.
+
+    Raises:
+        InputError: If the device is not there, the federation cannot be made, or cluster or storage do not
+            answer; nothing was changed.
+    """
+    compute.check(elsewhere=workers.address is not None)
+    check_answers(workers.address)
+    federation = find(home, plan.federation)
+    if federation is None:
+        check(plan.federation)
+    with ExitStack() as stack:
+        opened = stack.enter_context(open_store())
+        if federation is None:
+            stack.enter_context(session(address=workers.address))
+            federation = prepare(
+                plan.federation,
+                home=home,
+                compute=compute,
+                address=workers.address,
+                progress=listener.preparing,
+            )
+        yield Undertaking(
+            plan=plan,
+            home=home,
+            federation=federation,
+            compute=compute,
+            workers=workers,
+            listener=listener,
+            _opened=opened,
+            _stack=stack,
+        )
