@@ -61,6 +61,7 @@ class Cnn(Architecture):
     """Conv 3x3 - BatchNorm - ReLU blocks, halved in size between blocks, averaged over space at the end."""
 
     widths: Widths = (16, 32, 64)
+    batch_norm: bool = True
 
     def build(self, shape: Shape) -> nn.Module:
         halvings = len(self.widths) - 1
@@ -73,7 +74,8 @@ class Cnn(Architecture):
             if number > 0:
                 layers.append(nn.MaxPool2d(2))
             # BatchNorm has a bias of its own, so that a convolution's would be lost in it.
-            layers += [nn.Conv2d(before, after, 3, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
+            layers.append(nn.Conv2d(before, after, 3, padding=1, bias=not self.batch_norm))
+            layers += [nn.BatchNorm2d(after), nn.ReLU()] if self.batch_norm else [nn.ReLU()]
         head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(self.widths[-1], shape.classes)]
         return nn.Sequential(*layers, *head)
 

@@ -1,0 +1,57 @@
+"""Sweep whole federations and record the tables beside this file.
+
+    python benchmarks/tables/record.py [digits digits_plain digits_classes] [--home DIRECTORY]
+
+Each table is all 90 pairs × the 76 settings of `poster_sweep` × 8 rungs × 2 seeds: what searches are simulated
+on. The built-in `digits` is one regime; the other two differ from it in partition, recipe, networks and seed,
+so that nothing need be tuned to the first. About 15 to 30 minutes each on 2 cores; with `--home` an
+interrupted recording goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from itertools import permutations
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+
+from autokd.cli.progress import watching
+from autokd.setting import Pair
+from autokd.workspace import Workspace
+
+FOLDER: Final = Path(__file__).parent
+REGIMES: Final = ("digits", "digits_plain", "digits_classes")
+SEEDS: Final = 2
+
+
+def record(regime: str, home: Path) -> None:
+    """Sweep a federation, and write its table."""
+    own = FOLDER / f"{regime}.yaml"
+    workspace = Workspace.open(str(own) if own.exists() else regime, home=home, space="poster_sweep")
+    everybody = range(workspace.plan.federation.participants)
+    pairs = [Pair(*two) for two in permutations(everybody, 2)]
+    with watching() as listener:
+        swept = workspace.sweep(pairs, seeds=SEEDS, listener=listener)
+    if swept.interrupted:
+        raise SystemExit(130)
+    rows = workspace.export(FOLDER / f"{regime}.parquet")
+    Console().print(f"{regime}: federation {swept.federation}, {rows} rows, {swept.progress.failed} failed")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("regimes", nargs="*", default=REGIMES, metavar="REGIME", help="by default all three")
+    parser.add_argument("--home", type=Path, help="keep what was run in this folder")
+    options = parser.parse_args()
+    for regime in options.regimes:
+        with tempfile.TemporaryDirectory() as scratch:
+            record(regime, options.home or Path(scratch))
+
+
+if __name__ == "__main__":
+    main()
