@@ -4,32 +4,38 @@ from __future__ import annotations
 
 import os
 import signal
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 
 from autokd.compute import Compute
-from autokd.distillation import Run
+from autokd.distillation import Run, Rung
 from autokd.errors import StoreError
 from autokd.federation import Federation
 from autokd.plan import StudyPlan
-from autokd.records import Failure, Role, RunState, TrialState
+from autokd.records import Failure, Role, RunState, Stage, TrialState
 from autokd.search.dispatcher import Dispatcher
 from autokd.search.driver import distilling, drive
 from autokd.search.progress import Progress
-from autokd.search.studies import study_name
+from autokd.search.router import Office
+from autokd.search.studies import study_name, sweep_name
+from autokd.search.sweeping import Sweeper, SweepProgress
 from autokd.search.workers import Workers
-from autokd.setting import DEFAULT, Pair, Split
+from autokd.setting import DEFAULT, Pair, Setting, Split
 from autokd.store import Store, sqlite_url
 from tests.distillation.conftest import make_federation
 from tests.search.worlds import BACKWARD, FORWARD, TINY, open_space
 
 pytestmark = pytest.mark.ray
 MEETING = (FORWARD, BACKWARD)
+GRID = open_space(temperature=[1, 4], alpha=[0.3], transfer_set=["both", "public"]).grid()
 
 
 def tiny_plan(**distillation: object) -> StudyPlan:
@@ -53,6 +59,7 @@ class Desktop:
         self.names = {pair: study_name(federation.name, plan, open_space(), pair) for pair in MEETING}
         for name in self.names.values():
             self.store.create_study(name, attributes={})
+        self.swept = {pair: sweep_name(federation.name, plan, pair) for pair in MEETING}
 
     def dispatcher(
         self,
@@ -69,9 +76,12 @@ class Desktop:
             listen=listen,
         )
 
-    def drive(self, dispatcher: Dispatcher, **options: Any) -> bool:
+    def sweeper(self, listen: Callable[[SweepProgress], None] = lambda progress: None) -> Sweeper:
+        return Sweeper(grid=GRID, names=self.swept, seeds=2, retries=0, store=self.store, listen=listen)
+
+    def drive(self, office: Office, **options: Any) -> bool:
         return drive(
-            dispatcher,
+            office,
             distilling(self.plan, self.federation, Compute()),
             home=self.home,
             workers=Workers(),
@@ -96,7 +106,7 @@ def test_a_meeting_is_searched_raced_and_confirmed_for_real(desktop: Desktop) ->
             assert trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
             assert (trial.epochs == 4) == (trial.state is TrialState.COMPLETE)
             assert (
-                _again(desktop, pair, trial.setting, trial.seed)
+                _again(desktop, pair, trial.setting, trial.seed)[-1].report().accuracy
                 == pytest.approx(dict(trial.curve)[trial.epochs], abs=0)
                 or trial.state is TrialState.PRUNED
             )
@@ -114,19 +124,28 @@ def test_a_meeting_is_searched_raced_and_confirmed_for_real(desktop: Desktop) ->
     assert [desktop.store.trials(name) for name in desktop.names.values()] == before
 
 
-def _again(desktop: Desktop, pair: Pair, setting: object, seed: int) -> float:
+def _again(
+    desktop: Desktop,
+    pair: Pair,
+    setting: Setting,
+    seed: int,
+    *,
+    rungs: Sequence[int] | None = None,
+    splits: Sequence[Split] = (Split.VALIDATION,),
+) -> list[Rung]:
     """The same run here, without Ray: to the bit what the worker reported (rule 8 of the design)."""
-    run = Run(
-        desktop.federation,
-        pair,
-        setting,  # type: ignore[arg-type]
-        seed=seed,
-        recipe=desktop.plan.distillation,
-        rungs=desktop.plan.rungs,
-        splits=[Split.VALIDATION],
-        compute=Compute(),
+    return list(
+        Run(
+            desktop.federation,
+            pair,
+            setting,
+            seed=seed,
+            recipe=desktop.plan.distillation,
+            rungs=rungs or desktop.plan.rungs,
+            splits=splits,
+            compute=Compute(),
+        )
     )
-    return [rung.report().accuracy for rung in run][-1]
 
 
 def test_interrupted_by_ctrl_c_it_goes_on_where_it_was(desktop: Desktop) -> None:
@@ -155,6 +174,49 @@ def test_interrupted_by_ctrl_c_it_goes_on_where_it_was(desktop: Desktop) -> None
         if trial.state is not TrialState.FAIL
     ]
     assert len(made) == 10
+
+
+def test_a_swept_run_is_the_same_run_looked_at_on_the_way_and_on_every_split(desktop: Desktop) -> None:
+    assert desktop.drive(desktop.sweeper())
+    for pair, name in desktop.swept.items():
+        runs = desktop.store.runs(name)
+        assert {(run.setting, run.seed) for run in runs} == set(product(GRID, (0, 1)))
+        assert len(runs) == 8
+        for run in runs:
+            again = _again(desktop, pair, run.setting, run.seed, rungs=(1, 2, 3, 4), splits=tuple(Split))
+            assert (run.stage, run.state, run.epochs) == (Stage.SWEEP, RunState.COMPLETE, 4)
+            assert [one.epoch for one in run.curve] == [1, 2, 3, 4]
+            for scores, rung in zip(run.curve, again, strict=True):
+                seen = rung.evaluations
+                assert scores.accuracy == {split: seen[split].accuracy for split in Split}
+                assert scores.forgetting == {split: seen[split].forgetting for split in Split}
+            for split in Split:
+                np.testing.assert_array_equal(run.correct[split], again[-1].evaluations[split].correct)
+            assert run.forgetting == again[-1].evaluations[Split.TEST].forgetting
+            assert run.local_accuracy == again[-1].evaluations[Split.TEST].local_accuracy
+            assert run.seconds == run.curve[-1].seconds > run.curve[0].seconds > 0
+
+
+def test_a_sweep_interrupted_by_ctrl_c_goes_on_where_it_was(desktop: Desktop) -> None:
+    def listen(progress: SweepProgress) -> None:
+        if progress.ended == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def kept() -> list[tuple[Pair, Setting, int]]:
+        return [
+            (pair, run.setting, run.seed)
+            for pair, name in desktop.swept.items()
+            for run in desktop.store.runs(name)
+            if run.state is RunState.COMPLETE
+        ]
+
+    interrupted = desktop.sweeper(listen)
+    assert not desktop.drive(interrupted)
+    before = kept()
+    assert 3 <= len(before) < 16
+    assert interrupted.progress().done == len(before)
+    assert desktop.drive(desktop.sweeper())
+    assert Counter(kept()) == Counter(product(MEETING, GRID, (0, 1)))
 
 
 def test_a_worker_that_is_killed_costs_one_trial_which_is_made_again(

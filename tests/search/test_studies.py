@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from autokd.plan import StoppingRecipe, StudyPlan
-from autokd.search.studies import meetings_of, study_name
+from autokd.search.studies import meetings_of, study_name, sweep_name
 from autokd.setting import Pair, Position
 from tests.search.worlds import TINY, open_space, tiny_plan
 
@@ -30,6 +30,15 @@ def test_what_decides_a_run_makes_another_study() -> None:
 def test_what_only_says_how_much_does_not() -> None:
     more_seeds = StudyPlan.model_validate({**TINY, "confirmation": {"seeds": 9}})
     assert name(tiny_plan(trials=64)) == name(more_seeds) == name(position=[Position.STUDENT]) == name()
+
+
+def test_a_sweep_is_kept_apart_and_whatever_its_space_or_early_stopping() -> None:
+    def swept(plan: StudyPlan) -> str:
+        return sweep_name("digits-1a2b3c4d", plan, Pair(4, 9))
+
+    other_recipe = StudyPlan.model_validate({**TINY, "distillation": {"learning_rate": 0.2, "epochs": 10}})
+    assert swept(tiny_plan()) == swept(tiny_plan(trials=64, stopping=StoppingRecipe(rungs=(3,))))
+    assert len({swept(tiny_plan()), swept(other_recipe), name()}) == 3
 
 
 def test_pairs_of_one_meeting_are_searched_together_and_once() -> None:

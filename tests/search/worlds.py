@@ -14,13 +14,14 @@ from autokd.records import (
     FederationFacts,
     ParticipantFacts,
     RungReport,
+    RungScores,
     RunRecord,
     RunState,
     Stage,
     TrialRecord,
     TrialState,
 )
-from autokd.search.assignment import Assignment, Died
+from autokd.search.assignment import Assignment, Died, swept_rungs
 from autokd.search.dispatcher import Dispatcher
 from autokd.search.patience import PatientStore
 from autokd.search.space import Space
@@ -109,17 +110,23 @@ def report(given: Assignment, epoch: int) -> RungReport:
 def record(given: Assignment) -> RunRecord:
     assert given.stage is not None
     reached = accuracy(given, 10)
-    splits = (Split.VALIDATION,) if given.stage is Stage.RACE else (Split.CONFIRMATION, Split.TEST)
+    splits = {Stage.RACE: (Split.VALIDATION,), Stage.CONFIRMATION: (Split.CONFIRMATION, Split.TEST)}
     return RunRecord(
         stage=given.stage,
         setting=given.setting,
         seed=given.seed,
         state=RunState.COMPLETE,
-        correct={split: first(reached, SIZES[split]) for split in splits},
+        correct={split: first(reached, SIZES[split]) for split in splits.get(given.stage, tuple(Split))},
         forgetting=0.0,
         local_accuracy=reached,
         epochs=10,
+        curve=tuple(scores(given, epoch) for epoch in swept_rungs(10)) if given.stage is Stage.SWEEP else (),
     )
+
+
+def scores(given: Assignment, epoch: int) -> RungScores:
+    reached = accuracy(given, epoch)
+    return RungScores(epoch, dict.fromkeys(Split, reached), dict.fromkeys(Split, 0.0), 0.1 * epoch)
 
 
 Fate = Callable[[Assignment], Died | None]
