@@ -20,7 +20,7 @@ from autokd.search.assignment import Answer, Assignment, Died
 from autokd.search.next_work import RunWork, StudyState, TrialWork, Work, next_work
 from autokd.search.patience import PatientStore
 from autokd.search.progress import Conclusion, Progress, StudyProgress, shown, survey
-from autokd.search.sampling import propose
+from autokd.search.sampling import Proposer, Tpe
 from autokd.search.space import Space
 from autokd.search.stopping import goes_on
 from autokd.setting import Pair, Split
@@ -77,6 +77,7 @@ class Dispatcher:
         meetings: The searched pairs, those of one meeting together, in the order in which they are served.
         names: The study of each pair; it exists in the store.
         store: Where everything is read from at the start and written to as it happens.
+        proposer: Chooses settings, and learns from every trial that ends; by default TPE, study by study.
         listen: Told how things stand after a change.
         listen_seconds: At most this often; a picture of a whole batch takes milliseconds to draw up.
         conclude: Judges the pairs of a meeting, once nothing is left to do for it.
@@ -91,11 +92,13 @@ class Dispatcher:
         meetings: Sequence[Sequence[Pair]],
         names: Mapping[Pair, str],
         store: Store | PatientStore,
+        proposer: Proposer | None = None,
         listen: Callable[[Progress], None] = lambda progress: None,
         listen_seconds: float = 0.0,
         conclude: Callable[[Sequence[Pair]], Mapping[Pair, Conclusion]] = lambda pairs: {},
     ) -> None:
         self._plan, self._space, self._store = plan, space, store
+        self._proposer = proposer or Tpe(space, plan.search.startup_trials)
         self._listen, self._conclude = listen, conclude
         self._listen_seconds, self._told = listen_seconds, -math.inf
         self._validation = len(federation.labels[Split.VALIDATION])
@@ -117,6 +120,7 @@ class Dispatcher:
                 failure, reason = Failure.INTERRUPTED, "the driver was gone before the trial had ended"
                 self._store.end_trial(name, trial.number, TrialState.FAIL, failure=failure, reason=reason)
                 trial = replace(trial, state=TrialState.FAIL, failure=failure, reason=reason)
+            self._proposer.learn(name, trial)
             trials.append(trial)
         return _Study(pair, name, trials, list(self._store.runs(name)))
 
@@ -215,12 +219,7 @@ class Dispatcher:
         return given
 
     def _begin_trial(self, study: _Study, work: TrialWork) -> TrialRecord | None:
-        setting = work.setting or propose(
-            self._space,
-            study.trials,
-            study=study.name,
-            startup_trials=self._plan.search.startup_trials,
-        )
+        setting = work.setting or self._proposer.propose(study.name, study.trials)
         if setting is None:
             return None
         begun = self._store.begin_trial(
@@ -242,7 +241,8 @@ class Dispatcher:
         trial = self._trial(live)
         failure, reason = (died.failure, died.reason) if died is not None else (None, "")
         self._store.end_trial(live.study.name, trial.number, state, failure=failure, reason=reason)
-        self._update(live, replace(trial, state=state, failure=failure, reason=reason))
+        ended = self._update(live, replace(trial, state=state, failure=failure, reason=reason))
+        self._proposer.learn(live.study.name, ended)
 
     def _fail(self, live: _Live, died: Died) -> None:
         given = live.assignment

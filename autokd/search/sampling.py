@@ -5,8 +5,9 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from copy import copy
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import optuna
 from optuna.distributions import BaseDistribution
@@ -21,6 +22,31 @@ from autokd.setting import Setting, TransferSet, derive_seed
 _REDRAWS: Final = 20
 _SOME_TIME: Final = datetime(2000, 1, 1)
 """Optuna wants to know when a trial was; the sampler does not."""
+
+
+class Proposer(Protocol):
+    """Chooses settings; its state, if any, is a function of the trials that it was shown."""
+
+    def propose(self, study: str, trials: Sequence[TrialRecord]) -> Setting | None:
+        """The next setting of a study, or None if a grid has nothing left that was not tried."""
+
+    def learn(self, study: str, trial: TrialRecord) -> None:
+        """Take note of how a trial of any study has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tpe:
+    """Looks at one study at a time, see `propose`."""
+
+    space: Space
+    startup_trials: int
+
+    def propose(self, study: str, trials: Sequence[TrialRecord]) -> Setting | None:
+        """The next setting of a study, or None if a grid has nothing left that was not tried."""
+        return propose(self.space, trials, study=study, startup_trials=self.startup_trials)
+
+    def learn(self, study: str, trial: TrialRecord) -> None:
+        """Nothing: what there is to know stands in the trials of a study."""
 
 
 def propose(

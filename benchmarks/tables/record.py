@@ -4,8 +4,8 @@
 
 Each table is all 90 pairs × the 76 settings of `poster_sweep` × 8 rungs × 2 seeds: what searches are simulated
 on. The built-in `digits` is one regime; the other two differ from it in partition, recipe, networks and seed,
-so that nothing need be tuned to the first. About 15 to 30 minutes each on 2 cores; with `--home` an
-interrupted recording goes on where it was.
+so that nothing need be tuned to the first. Half an hour each on 2 cores; with `--home` an interrupted
+recording goes on where it was.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ def record(regime: str, home: Path) -> None:
 
 
 def main() -> None:
+    """Record what was asked for."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,0 +1,157 @@
+"""Which setting to try next, by what this pair and all others have shown so far."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple, final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+from autokd.records import TrialRecord, TrialState
+from autokd.search.sampling import Tpe
+from autokd.search.space import Range, Space, Values
+from autokd.search.surrogate import Belief, Prior, Subject, Surrogate, encode, given
+from autokd.setting import DEFAULT, Setting, TransferSet
+
+SCALE: Final = 10.0
+"""A large gain, in pp: the unit of the prior's variances."""
+MOST: Final = 2_000
+"""Runs to learn from."""
+_STALE: Final = 0.1
+"""A belief is formed anew when what it rests on has grown by this share."""
+_TEMPERATURES: Final = 7
+_ALPHAS: Final = 9
+"""Values to consider of a continuous dimension; gains change little from one to the next."""
+
+
+class _Held(NamedTuple):
+    """A belief, how many runs of all pairs it rests on, and which of the pair's own."""
+
+    belief: Belief
+    runs: int
+    own: frozenset[int]
+
+
+@final
+class Learner:
+    """Proposes settings by expected improvement under a `Surrogate` that learns from every pair's runs.
+
+    Its state is a function of the trials that it was shown. What is proposed is the setting with the largest
+    expected improvement (Jones et al. 1998, "Efficient global optimization", section 4.1) over what the pair
+    could answer already: its best run so far, or to leave the model as it is. Trials under way count as if
+    they had come to what is believed of them, so that workers spread out.
+
+    Args:
+        space: Where to search; a continuous one is looked at on a lattice, and left to TPE afterwards.
+        subjects: Every pair that is asked about or learned from, by the name of its study.
+        own: Accuracy of each study's student as it is, on validation, in [0, 1].
+        startup_trials: For TPE.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        *,
+        subjects: Mapping[str, Subject],
+        own: Mapping[str, float],
+        startup_trials: int,
+        prior: Prior | None = None,
+        scale: float = SCALE,
+        most: int = MOST,
+    ) -> None:
+        self._subjects, self._own = subjects, own
+        self._surrogate = Surrogate(prior or Prior(), scale=scale, most=most)
+        self._candidates = lattice(space)
+        self._places = {setting: place for place, setting in enumerate(self._candidates)}
+        self._encoded = encode(self._candidates)
+        self._inside = np.array([setting in space for setting in self._candidates])
+        self._held: dict[str, _Held] = {}
+        self._last = Tpe(space, startup_trials=startup_trials)
+
+    def learn(self, study: str, trial: TrialRecord) -> None:
+        """Take note of how a trial ended; only runs to the end tell a gain."""
+        if trial.state is TrialState.COMPLETE:
+            self._surrogate.learn(self._subjects[study], trial.setting, self._gain(study, trial))
+
+    def propose(self, study: str, trials: Sequence[TrialRecord]) -> Setting | None:
+        """The next setting of a study, or None if a grid has nothing left that was not tried."""
+        tried = {trial.setting for trial in trials}
+        open_ = self._inside & np.array([setting not in tried for setting in self._candidates])
+        if not open_.any():
+            return self._last.propose(study, trials)
+        belief = self.belief(study, trials)
+        finished = [trial for trial in trials if trial.state is TrialState.COMPLETE]
+        best = max((self._gain(study, trial) for trial in finished), default=0.0)
+        promise = expected_improvement(belief, max(best, 0.0))
+        return self._candidates[int(np.where(open_, promise, -np.inf).argmax())]
+
+    def belief(self, study: str, trials: Sequence[TrialRecord]) -> Belief:
+        """What is thought of the candidates now, trials under way taken for what is believed of them."""
+        belief = self._formed(study, trials)
+        for trial in trials:
+            place = self._places.get(trial.setting)
+            if trial.state is TrialState.RUNNING and place is not None:
+                belief = given(belief, place, float(belief.mean[place]), self._surrogate.noise)
+        return belief
+
+    def _formed(self, study: str, trials: Sequence[TrialRecord]) -> Belief:
+        """From all runs, or from the belief held so far and the few own runs that came since."""
+        own = {trial.number: trial for trial in trials if trial.state is TrialState.COMPLETE}
+        runs, held = self._surrogate.runs, self._held.get(study)
+        since = [] if held is None else [own[number] for number in own.keys() - held.own]
+        stale = held is None or runs > held.runs + max(len(since), _STALE * held.runs)
+        if held is None or stale or any(one.setting not in self._places for one in since):
+            held = _Held(self._surrogate.predict(self._subjects[study], self._encoded), runs, frozenset(own))
+        else:
+            belief = held.belief
+            for one in since:
+                belief = given(
+                    belief, self._places[one.setting], self._gain(study, one), self._surrogate.noise
+                )
+            held = _Held(belief, held.runs, frozenset(own))
+        self._held[study] = held
+        return held.belief
+
+    def _gain(self, study: str, trial: TrialRecord) -> float:
+        return 100 * ((trial.accuracy or 0.0) - self._own[study])
+
+
+def expected_improvement(belief: Belief, best: float) -> NDArray[np.float64]:
+    """E[max(0, gain − best)] of each setting, in pp."""
+    deviation = belief.deviation
+    above = (belief.mean - best) / deviation
+    density = np.exp(-0.5 * above**2) / np.sqrt(2 * np.pi)
+    improvement: NDArray[np.float64] = deviation * (above * ndtr(above) + density)
+    return improvement
+
+
+def lattice(space: Space) -> tuple[Setting, ...]:
+    """The settings that are considered: a grid itself, else a lattice of it; and the default setting."""
+    temperatures = _values(space.temperature, _TEMPERATURES)
+    alphas = _values(space.alpha, _ALPHAS)
+    settings = [
+        Setting(temperature, None if transfer_set is TransferSet.PUBLIC else alpha, transfer_set)
+        for transfer_set in space.transfer_set
+        for temperature in temperatures
+        for alpha in (alphas if transfer_set is not TransferSet.PUBLIC else alphas[:1])
+        # Without the teacher's part the temperature has no effect.
+        if alpha > 0 or temperature == _nearest(temperatures, 1.0)
+    ]
+    return tuple(dict.fromkeys([*settings, DEFAULT]))
+
+
+def _values(dimension: Range | Values, count: int) -> Sequence[float]:
+    if not isinstance(dimension, Range):
+        return dimension
+    if dimension.low == dimension.high:
+        return (dimension.low,)
+    spaced = np.geomspace if dimension.log else np.linspace
+    values = [float(value) for value in spaced(dimension.low, dimension.high, count)]
+    # The ends exactly: rounding must not leave the space.
+    return [dimension.low, *values[1:-1], dimension.high]
+
+
+def _nearest(values: Sequence[float], wanted: float) -> float:
+    return min(values, key=lambda value: abs(value - wanted))

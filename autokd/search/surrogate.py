@@ -1,0 +1,275 @@
+"""What runs of some pairs tell of settings for another: a Gaussian process over pairs and settings.
+
+The gain of pair p with setting x is taken as
+
+    g(p, x) = shared(x; p) + own(x; p) + level(p)
+
+with Gaussian priors. `shared` is a function of the setting that pairs have in common the more, the more
+alike they are (features, the same teacher, the same student); `own` is the pair's alone; `level` says how
+much there is to gain at all, and is likewise shared between pairs that are alike. So a pair of which nothing
+is known yet gets a prediction from all others, and once it has runs of its own, those count the most.
+
+Sources: multi-task Gaussian processes whose kernels are products over tasks and inputs, Bonilla et al. 2008,
+"Multi-task Gaussian process prediction", NIPS 20; the posterior by Cholesky factors, Rasmussen and Williams
+2006, algorithm 2.1. Configurations are passed on between pairs, never values: what another pair's runs say
+about this one is a belief with its uncertainty, and no more than that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
+from typing import Final, NamedTuple, final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
+
+from autokd.search.features import PairFeatures
+from autokd.setting import Pair, Setting, TransferSet
+
+Array = NDArray[np.float64]
+
+_SETS: Final = tuple(TransferSet)
+_TINY: Final = 1e-9
+_ROOM: Final = 64
+"""Rows that the Cholesky factor has room for at first; it doubles when they are used up."""
+_FEATURE_UNITS: Final = PairFeatures(
+    teacher_accuracy=0.2,
+    student_accuracy=0.2,
+    teacher_at_home=0.25,
+    overlap=0.25,
+    teacher_classes=0.2,
+    student_classes=0.2,
+    teacher_examples=1.0,
+    student_examples=1.0,
+    agreement=0.2,
+    teacher_confidence=0.2,
+    student_confidence=0.2,
+)
+"""How far two pairs of a federation typically lie apart in each feature."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prior:
+    """What is assumed of pairs and settings before anything ran.
+
+    Variances are in units of the squared scale of the gains, `noise` among them: what the split's few
+    examples and the seed add to a gain. They were found by marginal likelihood on one recorded table, and are
+    judged on others (docs/results.md).
+
+    Attributes:
+        temperature_length: In octaves of T.
+        alpha_length: In units of α.
+        across_sets: Correlation between two transfer sets.
+        feature_length: In typical distances between two pairs of a federation.
+        shared: Of what all pairs have in common; then of pairs that are alike, have one teacher, one student.
+        own: Of what a pair has for itself.
+        level: Like `shared`, of the part that does not depend on the setting.
+    """
+
+    temperature_length: float = 5.0
+    alpha_length: float = 0.36
+    across_sets: float = 0.3
+    feature_length: float = 1.2
+    shared: float = 0.3
+    shared_alike: float = 0.7
+    shared_teacher: float = 0.05
+    shared_student: float = 0.05
+    own: float = 0.15
+    level: float = 0.1
+    level_alike: float = 0.35
+    level_teacher: float = 0.1
+    level_student: float = 0.1
+    level_own: float = 0.02
+    noise: float = 0.04
+
+
+class Subject(NamedTuple):
+    """A pair, of some federation: participants of one number in two federations have nothing in common."""
+
+    federation: str
+    pair: Pair
+    features: PairFeatures
+
+
+class Belief(NamedTuple):
+    """What is thought of the gains of some settings for one pair, in pp.
+
+    Attributes:
+        mean: Shape (settings,).
+        covariance: Of the gains themselves, the noise of a single run left out; shape (settings, settings).
+    """
+
+    mean: Array
+    covariance: Array
+
+    @property
+    def deviation(self) -> Array:
+        """Standard deviations, shape (settings,)."""
+        return np.sqrt(np.maximum(np.diag(self.covariance), _TINY))
+
+
+@final
+class Surrogate:
+    """Learns from runs to the end, one after the other, and predicts for any pair.
+
+    A run costs time quadratic in the number of runs before it, a prediction likewise times the settings asked
+    for: the Cholesky factor of the runs' covariance only ever grows by a row.
+
+    Args:
+        prior: What is assumed of pairs and settings.
+        scale: What a large gain is, in pp: the unit of the prior's variances.
+        most: Runs to learn from; of later ones nothing is learned, which bounds time and memory.
+
+    Attributes:
+        runs: Learned from so far.
+    """
+
+    def __init__(self, prior: Prior, *, scale: float, most: int) -> None:
+        self._prior, self._scale, self._most = prior, scale, most
+        self._subjects = _Subjects()
+        self._who: list[int] = []
+        self._settings = np.zeros((_ROOM, 3))
+        self._factor = np.zeros((_ROOM, _ROOM))
+        self._solved = np.zeros(_ROOM)
+
+    @property
+    def runs(self) -> int:
+        return len(self._who)
+
+    @property
+    def noise(self) -> float:
+        """Variance that a single run adds to a gain, in pp²."""
+        return self._prior.noise * self._scale**2
+
+    def learn(self, subject: Subject, setting: Setting, gain: float) -> None:
+        """Take note of a run to the end.
+
+        Args:
+            gain: On the validation split, in pp.
+        """
+        row = self.runs
+        if row >= self._most:
+            return
+        self._make_room(row)
+        who, what = self._subjects.number(subject), encode([setting])
+        variance = self._covariance(who, what, [who], what)[0, 0] + self._prior.noise
+        before = self._solve(self._covariance(who, what, self._who, self._settings[:row])[0])
+        diagonal = np.sqrt(max(variance - before @ before, _TINY))
+        self._factor[row, :row], self._factor[row, row] = before, diagonal
+        self._solved[row] = (gain / self._scale - before @ self._solved[:row]) / diagonal
+        self._settings[row] = what[0]
+        self._who.append(who)
+
+    def predict(self, subject: Subject, settings: Array) -> Belief:
+        """What is thought of a pair's gains.
+
+        Args:
+            settings: As `encode` writes them, shape (settings, 3).
+        """
+        who, rows = self._subjects.number(subject), self.runs
+        prior = self._covariance(who, settings, [who] * len(settings), settings)
+        if not rows:
+            return Belief(np.zeros(len(settings)), prior * self._scale**2)
+        known = self._covariance(who, settings, self._who, self._settings[:rows])
+        solved = self._solve(known.T)
+        mean: Array = solved.T @ self._solved[:rows]
+        return Belief(mean * self._scale, (prior - solved.T @ solved) * self._scale**2)
+
+    def _solve(self, right: Array) -> Array:
+        rows = self.runs
+        if not rows:
+            return right
+        solved: Array = solve_triangular(self._factor[:rows, :rows], right, lower=True, check_finite=False)
+        return solved
+
+    def _covariance(self, who: int, settings: Array, others: Sequence[int], their_settings: Array) -> Array:
+        """Of one pair's gains with those of (pair, setting), shape (settings, others)."""
+        shared, level = self._subjects.likeness(who, self._prior)
+        numbers = np.asarray(others, dtype=np.int64)
+        product: Array = _alike(self._prior, settings, their_settings) * shared[numbers] + level[numbers]
+        return product
+
+    def _make_room(self, row: int) -> None:
+        room = len(self._factor)
+        if row < room:
+            return
+        self._factor = np.pad(self._factor, (0, room))
+        self._settings = np.pad(self._settings, ((0, room), (0, 0)))
+        self._solved = np.pad(self._solved, (0, room))
+
+
+def given(belief: Belief, place: int, gain: float, noise: float) -> Belief:
+    """The belief once a run with the setting at `place` has come to `gain`, with that variance of its noise."""
+    spread = belief.covariance[:, place]
+    share = spread / (spread[place] + noise)
+    return Belief(
+        belief.mean + share * (gain - belief.mean[place]), belief.covariance - np.outer(share, spread)
+    )
+
+
+def encode(settings: Sequence[Setting]) -> Array:
+    """Transfer set by number, log₂ T, and α, shape (settings, 3).
+
+    Without labels the loss is the teacher's part alone, as with α = 1.
+    """
+    return np.array(
+        [
+            (
+                _SETS.index(one.transfer_set),
+                np.log2(one.temperature),
+                1.0 if one.alpha is None else one.alpha,
+            )
+            for one in settings
+        ]
+    )
+
+
+def _alike(prior: Prior, one: Array, other: Array) -> Array:
+    """Correlation of the gains of settings, shape (one, other)."""
+    temperatures = (one[:, None, 1] - other[None, :, 1]) / prior.temperature_length
+    alphas = (one[:, None, 2] - other[None, :, 2]) / prior.alpha_length
+    sets = np.where(one[:, None, 0] == other[None, :, 0], 1.0, prior.across_sets)
+    alike: Array = sets * np.exp(-0.5 * (temperatures**2 + alphas**2))
+    return alike
+
+
+@final
+class _Subjects:
+    """The pairs that were met, numbered as they came, and how alike they are."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[tuple[str, Pair], int] = {}
+        self._features: list[tuple[float, ...]] = []
+        self._teachers: list[tuple[str, int]] = []
+        self._students: list[tuple[str, int]] = []
+        self._known: dict[int, tuple[Array, Array]] = {}
+
+    def number(self, subject: Subject) -> int:
+        federation, pair, features = subject
+        if (federation, pair) not in self._numbers:
+            self._numbers[federation, pair] = len(self._numbers)
+            units = zip(astuple(features), astuple(_FEATURE_UNITS), strict=True)
+            self._features.append(tuple(value / unit for value, unit in units))
+            self._teachers.append((federation, pair.teacher))
+            self._students.append((federation, pair.student))
+            self._known.clear()
+        return self._numbers[federation, pair]
+
+    def likeness(self, who: int, prior: Prior) -> tuple[Array, Array]:
+        """Variance that a pair shares with each one, of what depends on the setting and of the level."""
+        if who not in self._known:
+            features = np.array(self._features)
+            apart = ((features - features[who]) ** 2).mean(axis=1) / prior.feature_length**2
+            alike = np.exp(-0.5 * apart)
+            teacher = np.array([one == self._teachers[who] for one in self._teachers])
+            student = np.array([one == self._students[who] for one in self._students])
+            same = np.arange(len(features)) == who
+            shared = prior.shared + prior.shared_alike * alike + prior.shared_teacher * teacher
+            level = prior.level + prior.level_alike * alike + prior.level_teacher * teacher
+            self._known[who] = (
+                shared + prior.shared_student * student + prior.own * same,
+                level + prior.level_student * student + prior.level_own * same,
+            )
+        return self._known[who]

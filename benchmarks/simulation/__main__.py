@@ -1,0 +1,120 @@
+"""How much of a sweep's gain a search finds at which cost, on recorded tables.
+
+    python -m benchmarks.simulation [--tables digits ...] [--policies autokd ...] [--seeds 20] [--out FILE.json]
+
+Everything is chosen on validation and told on test. *Share* is (policy − B) ÷ (sweep − B), summed over pairs,
+where B is the better of the default and doing nothing, and every policy may answer "nothing"; with free
+position B also counts the default the other way round and both models as they are. Cost is epochs of the
+search, the default's run included, as a share of the sweep's on the same pairs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
+from pathlib import Path
+from time import perf_counter
+from typing import Final
+
+import numpy as np
+
+from benchmarks.simulation.measure import answer, yardstick
+from benchmarks.simulation.policies import POLICIES
+from benchmarks.simulation.scenarios import POINTS, cold, cold_meetings, newcomer
+from benchmarks.simulation.table import Table, load
+
+COSTS: Final = (0.05, 0.1, 0.2)
+TABLES: Final = ("digits", "digits_plain", "digits_classes")
+Points = list[tuple[float, float]]
+
+
+@cache
+def _table(name: str) -> Table:
+    return load(name)
+
+
+def _cold(name: str, policy: str, seed: int) -> Points:
+    return [cold(_table(name), POLICIES[policy], seed, trials) for trials in POINTS]
+
+
+def _meetings(name: str, policy: str, seed: int) -> Points:
+    return [cold_meetings(_table(name), POLICIES[policy], seed, trials) for trials in POINTS]
+
+
+def _newcomer(name: str, policy: str, seed: int) -> Points:
+    return newcomer(_table(name), POLICIES[policy], seed, range(1, max(POINTS) + 1))
+
+
+SCENARIOS: Final[dict[str, Callable[[str, str, int], Points]]] = {
+    "newcomer": _newcomer,
+    "batch": _cold,
+    "meetings": _meetings,
+}
+
+
+def at(points: Points, cost: float) -> float:
+    """The share at a cost, between measured points in proportion; nothing spent is nothing gained."""
+    costs, shares = zip((0.0, 0.0), *sorted(points), strict=True)
+    return float(np.interp(cost, costs, shares))
+
+
+def single(table: Table, seed: int) -> float:
+    """The share of the best single setting of the pairs without either participant, and no search."""
+    gains = table.gain[:, :, seed % table.seeds, 0]
+    answers = {}
+    for pair in table.pairs:
+        others = [row for one, row in table.row.items() if not one.meeting & pair.meeting]
+        best = table.settings[int(gains[others].mean(axis=0).argmax())]
+        answers[pair] = answer(table, seed % table.seeds, pair, [best, table.settings[table.default]])
+    return yardstick(table, seed % table.seeds).share(answers)
+
+
+def main() -> None:
+    """Simulate, print, and keep the numbers."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--tables", nargs="+", default=TABLES)
+    parser.add_argument("--policies", nargs="+", default=list(POLICIES), choices=list(POLICIES))
+    parser.add_argument("--scenarios", nargs="+", default=list(SCENARIOS), choices=list(SCENARIOS))
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--out", type=Path, help="keep every number in this file")
+    options = parser.parse_args()
+    kept: dict[str, dict[str, dict[str, list[Points]]]] = {}
+    with ProcessPoolExecutor(max_workers=os.cpu_count()) as pool:
+        for table in options.tables:
+            ends = [yardstick(_table(table), seed) for seed in range(_table(table).seeds)]
+            anyway, swept = (
+                np.mean([[*one.values()] for end in ends for one in [getattr(end, side)]])
+                for side in ("anyway", "swept")
+            )
+            print(f"\n{table}: the better of default and nothing {anyway:+.2f} pp, the sweep {swept:+.2f} pp")
+            alone = np.mean([single(_table(table), seed) for seed in range(_table(table).seeds)])
+            print(f"  best single setting of other pairs, no search: share {alone:.3f}")
+            for scenario in options.scenarios:
+                print(f"  {scenario:<24}" + "".join(f"{cost:>16.0%}" for cost in COSTS))
+                for policy in options.policies:
+                    began = perf_counter()
+                    run = SCENARIOS[scenario]
+                    seeds = range(options.seeds)
+                    points = list(pool.map(run, [table] * len(seeds), [policy] * len(seeds), seeds))
+                    kept.setdefault(table, {}).setdefault(scenario, {})[policy] = points
+                    print(f"    {policy:<22}{_row(points)}   {perf_counter() - began:6.1f} s", flush=True)
+    if options.out:
+        options.out.write_text(json.dumps(kept) + "\n")
+
+
+def _row(points: Sequence[Points]) -> str:
+    cells = []
+    for cost in COSTS:
+        shares = [at(one, cost) for one in points]
+        cells.append(f"{np.mean(shares):>8.3f} ± {np.std(shares):.3f}")
+    return "".join(cells)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""What an answer is worth: the share of the way from what one has anyway to what the whole sweep finds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autokd.setting import Pair, Setting
+from benchmarks.simulation.replay import Ran
+from benchmarks.simulation.table import Table
+
+_VALIDATION, _TEST = 0, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Yardstick:
+    """The two ends of the scale, by pair, in pp of the student on test.
+
+    Attributes:
+        anyway: The default setting or nothing, whichever validation prefers.
+        swept: The best of the whole grid or nothing, likewise.
+    """
+
+    anyway: Mapping[Pair, float]
+    swept: Mapping[Pair, float]
+
+    def share(self, answers: Mapping[Pair, float]) -> float:
+        """Of the way, summed over the pairs that were answered."""
+        way = sum(self.swept[pair] - self.anyway[pair] for pair in answers)
+        return sum(answers[pair] - self.anyway[pair] for pair in answers) / way
+
+
+def yardstick(table: Table, seed: int) -> Yardstick:
+    """For runs with one of the table's seeds."""
+    return Yardstick(
+        anyway={pair: answer(table, seed, pair, [table.settings[table.default]]) for pair in table.pairs},
+        swept={pair: answer(table, seed, pair, table.settings) for pair in table.pairs},
+    )
+
+
+def answer(table: Table, seed: int, pair: Pair, tried: Iterable[Setting]) -> float:
+    """Gain on test of the tried setting that validation prefers, or 0 where it prefers the model as it is."""
+    gains = table.gain[table.row[pair], :, seed]
+    columns = [table.column[setting] for setting in tried]
+    best = max(columns, key=lambda column: gains[column, _VALIDATION], default=None)
+    return 0.0 if best is None or gains[best, _VALIDATION] <= 0 else float(gains[best, _TEST])
+
+
+def cost(table: Table, ran: Sequence[Ran], pairs: int) -> float:
+    """Epochs of the search as a share of the sweep's on so many pairs."""
+    return sum(one.epochs for one in ran) / (len(table.settings) * table.epochs * pairs)
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """How good the answer is at which cost; both of one simulation.
+
+    Attributes:
+        costs: Increasing, as shares of the sweep's epochs.
+        shares: Of the way from what one has anyway to what the sweep finds.
+    """
+
+    costs: NDArray[np.float64]
+    shares: NDArray[np.float64]
+
+    def at(self, cost: float) -> float:
+        """The share that was reached by then, between measured points in proportion."""
+        return float(np.interp(cost, self.costs, self.shares))
+
+
+def meeting_yardstick(table: Table, seed: int) -> Yardstick:
+    """Likewise for meetings, by the pair of which the first participant teaches, with free position.
+
+    The gain is that of the model that both could end with, over the better of the two as they are; `anyway`
+    is the better of the default at either position and the two models as they are.
+    """
+    default = [table.settings[table.default]]
+    return Yardstick(
+        anyway={pair: meeting_answer(table, seed, pair, default, default) for pair in half(table)},
+        swept={
+            pair: meeting_answer(table, seed, pair, table.settings, table.settings) for pair in half(table)
+        },
+    )
+
+
+def half(table: Table) -> list[Pair]:
+    """One pair of each meeting."""
+    return [pair for pair in table.pairs if pair.teacher < pair.student]
+
+
+def meeting_answer(
+    table: Table, seed: int, pair: Pair, tried: Iterable[Setting], reverse: Iterable[Setting]
+) -> float:
+    """Accuracy on test in pp of the model that validation prefers: a run of either pair, or one as it is."""
+    models = [table.own[one] for one in (pair.teacher, pair.student)]
+    for one, settings in ((pair, tried), (pair.reverse, reverse)):
+        ends = table.accuracy[table.row[one], :, seed, -1]
+        models += [ends[table.column[setting]] for setting in settings]
+    best = max(models, key=lambda model: float(model[_VALIDATION]))
+    return 100 * float(best[_TEST])

@@ -1,0 +1,139 @@
+"""Who chooses the settings: autokd's own ways, and those that a user could take instead."""
+
+from __future__ import annotations
+
+import random
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, final
+
+import optuna
+from optuna.distributions import CategoricalDistribution
+
+from autokd.plan import StoppingRecipe
+from autokd.records import TrialRecord, TrialState
+from autokd.search.learning import Learner
+from autokd.search.sampling import Proposer, Tpe
+from autokd.search.surrogate import Subject
+from autokd.setting import Pair, Setting, derive_seed
+from benchmarks.simulation.table import SPLITS, Table
+
+ASHA: Final = StoppingRecipe(rungs=(3, 6), reduction=2)
+NONE: Final = StoppingRecipe(rungs=())
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A way to search.
+
+    Attributes:
+        make: A proposer for the pairs of a table, whose studies have these names, with a seed of its own.
+        stopping: Where runs are stopped early.
+        shares: It learns from one pair for another.
+    """
+
+    name: str
+    make: Callable[[Table, Mapping[Pair, str], int], Proposer]
+    stopping: StoppingRecipe = NONE
+    shares: bool = False
+
+
+@final
+class Random:
+    """Any setting of the grid that was not tried yet."""
+
+    def __init__(self, table: Table, seed: int) -> None:
+        self._settings, self._seed = table.settings, seed
+
+    def propose(self, study: str, trials: Sequence[TrialRecord]) -> Setting | None:
+        tried = {trial.setting for trial in trials}
+        left = [setting for setting in self._settings if setting not in tried]
+        dice = random.Random(derive_seed(study, self._seed, len(trials)))
+        return dice.choice(left) if left else None
+
+    def learn(self, study: str, trial: TrialRecord) -> None:
+        """Nothing."""
+
+
+@final
+class OptunaGp:
+    """Optuna's Gaussian process with its defaults; a grid's settings by their own values."""
+
+    def __init__(self, table: Table, seed: int) -> None:
+        self._space, self._seed = table.space, seed
+
+    def propose(self, study: str, trials: Sequence[TrialRecord]) -> Setting | None:
+        tried = {trial.setting for trial in trials}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            sampler = optuna.samplers.GPSampler(
+                seed=derive_seed(study, self._seed, len(trials)) % 2**32, n_startup_trials=3
+            )
+            memory = optuna.create_study(direction="maximize", sampler=sampler)
+            distributions = self._space.distributions()
+            for trial in trials:
+                if trial.state is not TrialState.COMPLETE or trial.setting not in self._space:
+                    continue
+                memory.add_trial(
+                    optuna.trial.create_trial(
+                        params=_params(trial.setting),
+                        distributions={name: distributions[name] for name in _params(trial.setting)},
+                        value=trial.accuracy,
+                    )
+                )
+            for _ in range(20):
+                asked = memory.ask()
+                setting = self._space.suggest(asked)
+                if setting not in tried:
+                    return setting
+                memory.tell(asked, state=optuna.trial.TrialState.FAIL)
+        return setting
+
+    def learn(self, study: str, trial: TrialRecord) -> None:
+        """Nothing."""
+
+
+def _params(setting: Setting) -> dict[str, CategoricalDistribution | float | str]:
+    params: dict[str, CategoricalDistribution | float | str] = {
+        "temperature": setting.temperature,
+        "transfer_set": str(setting.transfer_set),
+    }
+    return params if setting.alpha is None else {**params, "alpha": setting.alpha}
+
+
+def learner(table: Table, names: Mapping[Pair, str], seed: int) -> Learner:
+    """autokd's own, with everything that it has in a real batch."""
+    validation = SPLITS.index(SPLITS[0])
+    return Learner(
+        table.space,
+        subjects={name: Subject(table.name, pair, table.features[pair]) for pair, name in names.items()},
+        own={name: float(table.own[pair.student, validation]) for pair, name in names.items()},
+        startup_trials=table.plan.search.startup_trials,
+    )
+
+
+def _tpe(table: Table, names: Mapping[Pair, str], seed: int) -> Tpe:
+    return Tpe(table.space, startup_trials=table.plan.search.startup_trials)
+
+
+def _random(table: Table, names: Mapping[Pair, str], seed: int) -> Random:
+    return Random(table, seed)
+
+
+def _gp(table: Table, names: Mapping[Pair, str], seed: int) -> OptunaGp:
+    return OptunaGp(table, seed)
+
+
+POLICIES: Final = {
+    policy.name: policy
+    for policy in (
+        Policy("autokd", learner, shares=True),
+        Policy("autokd + ASHA", learner, stopping=ASHA, shares=True),
+        Policy("random", _random),
+        Policy("random + ASHA", _random, stopping=ASHA),
+        Policy("TPE", _tpe),
+        Policy("TPE + ASHA", _tpe, stopping=ASHA),
+        Policy("Optuna GP", _gp),
+    )
+}

@@ -1,0 +1,167 @@
+"""The real dispatcher, served by workers that look their answers up in a table."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Mapping, Sequence
+from itertools import count
+from typing import Any, NamedTuple, final
+
+import numpy as np
+from optuna.distributions import BaseDistribution
+
+from autokd.plan import StudyPlan
+from autokd.records import Failure, Role, RungReport, RunRecord, RunState, TrialRecord, TrialState
+from autokd.search.assignment import Assignment
+from autokd.search.dispatcher import Dispatcher
+from autokd.search.sampling import Proposer
+from autokd.setting import Pair, Setting, Split
+from benchmarks.simulation.table import Table
+
+WORKERS = 2
+
+
+class Ran(NamedTuple):
+    """A trial that has ended.
+
+    Attributes:
+        epochs: That it ran for.
+        whole: It was not stopped early.
+    """
+
+    pair: Pair
+    setting: Setting
+    epochs: int
+    whole: bool
+
+
+@final
+class Memory:
+    """What the dispatcher writes to in place of a database; it reads from it only at its start."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, count[int]] = {}
+
+    def trials(self, study: str) -> tuple[TrialRecord, ...]:
+        return ()
+
+    def runs(self, study: str) -> tuple[RunRecord, ...]:
+        return ()
+
+    def begin_trial(
+        self,
+        study: str,
+        setting: Setting,
+        *,
+        seed: int,
+        role: Role,
+        distributions: Mapping[str, BaseDistribution],
+    ) -> TrialRecord:
+        number = next(self._numbers.setdefault(study, count()))
+        return TrialRecord(number=number, setting=setting, seed=seed, role=role, state=TrialState.RUNNING)
+
+    def report(self, study: str, number: int, report: RungReport) -> None:
+        """Nothing: the dispatcher remembers it."""
+
+    def end_trial(
+        self,
+        study: str,
+        number: int,
+        state: TrialState,
+        *,
+        failure: Failure | None = None,
+        reason: str = "",
+    ) -> None:
+        """Nothing, likewise."""
+
+    def add_run(self, study: str, run: RunRecord) -> None:
+        """Nothing, likewise."""
+
+
+def replay(
+    table: Table,
+    *,
+    plan: StudyPlan,
+    meetings: Sequence[Sequence[Pair]],
+    proposer: Proposer,
+    seed: int,
+    names: Mapping[Pair, str],
+    workers: int = WORKERS,
+) -> list[Ran]:
+    """Search these meetings, from cold, as the driver would.
+
+    Args:
+        plan: How much to do; its confirmation is kept short, since only the search is looked at.
+        seed: Which of the table's seeds answers.
+        workers: That run at once; an epoch takes all of them the same time.
+        names: Of each pair's study: what samplers draw their seeds from.
+
+    Returns:
+        All trials, in the order in which they ended.
+    """
+    brief = plan.confirmation.model_copy(update={"candidates": 1, "seeds": 2})
+    plan = plan.model_copy(update={"confirmation": brief})
+    memory: Any = Memory()
+    dispatcher = Dispatcher(
+        plan=plan,
+        space=table.space,
+        federation=table.facts(),
+        meetings=meetings,
+        names=names,
+        store=memory,
+        proposer=proposer,
+        listen_seconds=float("inf"),
+    )
+    ran: list[Ran] = []
+    busy: list[tuple[int, int, str, Assignment, int]] = []
+    serial, now = count(), 0
+    while not dispatcher.finished:
+        while len(busy) < workers:
+            number = next(serial)
+            given = dispatcher.assign(f"{number}")
+            if given is None:
+                break
+            epochs = plan.rungs[0] if given.stage is None else plan.rungs[-1]
+            heapq.heappush(busy, (now + epochs, number, f"{number}", given, epochs))
+        now, number, key, given, epoch = heapq.heappop(busy)
+        if given.stage is not None:
+            dispatcher.end(key, _record(given, epoch))
+            continue
+        report = _report(table, given, epoch, seed)
+        if epoch == plan.rungs[-1]:
+            dispatcher.end(key, report)
+        elif dispatcher.report(key, report):
+            later = plan.rungs[plan.rungs.index(epoch) + 1]
+            heapq.heappush(busy, (now + later - epoch, number, key, given, later))
+            continue
+        else:
+            dispatcher.end(key, report)
+        ran.append(Ran(given.pair, given.setting, epoch, epoch == plan.rungs[-1]))
+    return ran
+
+
+def _report(table: Table, given: Assignment, epoch: int, seed: int) -> RungReport:
+    where = (table.row[given.pair], table.column[given.setting], seed, table.rungs.index(epoch))
+    accuracy = float(table.accuracy[where][0])
+    return RungReport(
+        epoch=epoch,
+        accuracy=accuracy,
+        forgetting=0.0,
+        local_accuracy=accuracy,
+        soft_loss=0.0,
+        hard_loss=None,
+        seconds=0.0,
+    )
+
+
+def _record(given: Assignment, epochs: int) -> RunRecord:
+    """A confirmation run, of which nobody here asks more than whether it is done."""
+    assert given.stage is not None
+    return RunRecord(
+        stage=given.stage,
+        setting=given.setting,
+        seed=given.seed,
+        state=RunState.COMPLETE,
+        correct={split: np.ones(1, dtype=np.bool_) for split in (Split.CONFIRMATION, Split.TEST)},
+        epochs=epochs,
+    )

@@ -1,0 +1,117 @@
+"""What is simulated: a whole batch from cold, and a pair that comes to a store where others were tuned."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from autokd.plan import StudyPlan
+from autokd.search.sampling import Proposer
+from autokd.setting import Pair, Setting
+from benchmarks.simulation.measure import answer, cost, half, meeting_answer, meeting_yardstick, yardstick
+from benchmarks.simulation.policies import Policy
+from benchmarks.simulation.replay import Ran, replay
+from benchmarks.simulation.table import Table
+
+POINTS: Final = (2, 3, 4, 6, 8, 12, 16)
+"""Trials of a pair at which a batch is measured, the default setting among them."""
+TUNED: Final = 8
+"""Trials that pairs were tuned with which a new pair learns from."""
+
+
+def cold(table: Table, policy: Policy, seed: int, trials: int) -> tuple[float, float]:
+    """Cost and share of a batch of all pairs from an empty store, with fixed roles."""
+    ran = _search(table, policy, seed, _shuffled([(pair,) for pair in table.pairs], seed), trials)
+    return cost(table, ran, len(table.pairs)), _share(table, seed, ran, table.pairs)
+
+
+def cold_meetings(table: Table, policy: Policy, seed: int, trials: int) -> tuple[float, float]:
+    """Likewise with free position: both pairs of a meeting share their trials, and its best model counts."""
+    meetings = _shuffled([(pair, pair.reverse) for pair in half(table)], seed)
+    ran = _search(table, policy, seed, meetings, trials)
+    ends, tried = meeting_yardstick(table, seed % table.seeds), _tried(ran)
+    answers = {
+        pair: meeting_answer(
+            table, seed % table.seeds, pair, tried.get(pair, ()), tried.get(pair.reverse, ())
+        )
+        for pair in half(table)
+    }
+    return cost(table, ran, len(table.pairs)), ends.share(answers)
+
+
+def newcomer(table: Table, policy: Policy, seed: int, trials: Sequence[int]) -> list[tuple[float, float]]:
+    """Cost and share of pairs tuned one by one, after all pairs without either participant were tuned.
+
+    Every seed takes one round of a tournament: five meetings in which each of ten participants is once.
+    """
+    answers: list[dict[Pair, float]] = [{} for _ in trials]
+    costs = [0.0] * len(trials)
+    for one, other in _round(len(table.own), seed):
+        others = [pair for pair in table.pairs if not pair.meeting & {one, other}]
+        for pair in (Pair(one, other), Pair(other, one)):
+            proposer = policy.make(table, _names([*others, pair], seed), seed)
+            if policy.shares:
+                _search(table, policy, seed, _shuffled([(each,) for each in others], seed), TUNED, proposer)
+            ran = _search(table, policy, seed, [(pair,)], max(trials), proposer)
+            for place, most in enumerate(trials):
+                costs[place] += cost(table, ran[:most], 1)
+                answers[place][pair] = answer(table, seed % table.seeds, pair, _tried(ran[:most])[pair])
+    ends = yardstick(table, seed % table.seeds)
+    pairs = len(answers[0])
+    return [(spent / pairs, ends.share(given)) for spent, given in zip(costs, answers, strict=True)]
+
+
+def _search(
+    table: Table,
+    policy: Policy,
+    seed: int,
+    meetings: Sequence[Sequence[Pair]],
+    trials: int,
+    proposer: Proposer | None = None,
+) -> list[Ran]:
+    names = _names([pair for meeting in meetings for pair in meeting], seed)
+    return replay(
+        table,
+        plan=_plan(table.plan, policy, trials),
+        meetings=meetings,
+        proposer=proposer or policy.make(table, names, seed),
+        seed=seed % table.seeds,
+        names=names,
+    )
+
+
+def _plan(plan: StudyPlan, policy: Policy, trials: int) -> StudyPlan:
+    return plan.with_(trials=trials, stopping=policy.stopping)
+
+
+def _names(pairs: Sequence[Pair], seed: int) -> Mapping[Pair, str]:
+    """Samplers draw from the name of a study: so each seed has its own."""
+    return {pair: f"{seed}/{pair}" for pair in pairs}
+
+
+def _share(table: Table, seed: int, ran: Sequence[Ran], pairs: Sequence[Pair]) -> float:
+    tried = _tried(ran)
+    found = {pair: answer(table, seed % table.seeds, pair, tried.get(pair, ())) for pair in pairs}
+    return yardstick(table, seed % table.seeds).share(found)
+
+
+def _tried(ran: Sequence[Ran]) -> dict[Pair, list[Setting]]:
+    """The settings that were run to the end."""
+    tried: dict[Pair, list[Setting]] = {}
+    for one in ran:
+        if one.whole:
+            tried.setdefault(one.pair, []).append(one.setting)
+    return tried
+
+
+def _shuffled(meetings: list[tuple[Pair, ...]], seed: int) -> list[tuple[Pair, ...]]:
+    return random.Random(seed).sample(meetings, len(meetings))
+
+
+def _round(participants: int, number: int) -> list[tuple[int, int]]:
+    """A round of the circle method: everybody meets somebody, and over all rounds everybody else."""
+    circle = list(range(1, participants))
+    turn = number % len(circle)
+    row = [0, *circle[turn:], *circle[:turn]]
+    return [(row[place], row[-1 - place]) for place in range(participants // 2)]
