@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from autokd.errors import InputError
-from autokd.records import RungReport, RunRecord, Stage, TrialRecord
+from autokd.records import RungReport, RunRecord, RunState, Stage, TrialRecord
 from autokd.setting import Pair, Setting, Split
 
 SEARCH: Final = "search"
@@ -76,13 +75,13 @@ def export(measured: Iterable[Measured], path: Path, *, metadata: Mapping[str, A
     )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, scratch = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        os.close(handle)
+        # NOTE: not a temporary file, which nobody else might read.
+        scratch = path.parent / f".{path.name}.{os.getpid()}"
         try:
             parquet.write_table(table, scratch, compression="zstd")
-            Path(scratch).replace(path)
+            scratch.replace(path)
         finally:
-            Path(scratch).unlink(missing_ok=True)
+            scratch.unlink(missing_ok=True)
     except OSError as error:
         raise InputError(f"--out {path}: cannot be written ({error.strerror or error})") from error
     return len(found)
@@ -131,7 +130,9 @@ def _key(pair: Pair, stage: str, setting: Setting, seed: int, state: str) -> dic
 
 
 def _end(run: RunRecord) -> dict[str, Any]:
-    """A run that is known by its end only."""
+    """A run that is known by its end only; of one that failed nothing was measured."""
+    if run.state is RunState.FAIL:
+        return {}
     reported = Split.VALIDATION if run.stage is Stage.RACE else Split.TEST
     accuracies = {f"{split}_accuracy": run.accuracy(split) for split in run.correct}
     return {**accuracies, f"{reported}_forgetting": run.forgetting, "seconds": run.seconds}

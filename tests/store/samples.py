@@ -10,6 +10,7 @@ from autokd.records import (
     FederationFacts,
     ParticipantFacts,
     RungReport,
+    RungScores,
     RunRecord,
     RunState,
     Stage,
@@ -55,6 +56,30 @@ def complete_run(
         local_accuracy=1 / 3,
         epochs=10,
         seconds=0.25,
+    )
+
+
+def swept_run(rungs: int = 8) -> RunRecord:
+    """With numbers that no short decimal number is equal to."""
+    return RunRecord(
+        stage=Stage.SWEEP,
+        setting=PUBLIC,
+        seed=0,
+        state=RunState.COMPLETE,
+        correct={split: bits(200 + place, place) for place, split in enumerate(Split)},
+        forgetting=-0.1,
+        local_accuracy=1 / 3,
+        epochs=rungs,
+        seconds=0.25,
+        curve=tuple(
+            RungScores(
+                epoch=epoch,
+                accuracy={split: epoch / (3 * rungs + place) for place, split in enumerate(Split)},
+                forgetting={split: -1 / 3 - epoch - place for place, split in enumerate(Split)},
+                seconds=0.1 * epoch,
+            )
+            for epoch in range(1, rungs + 1)
+        ),
     )
 
 

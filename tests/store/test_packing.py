@@ -5,7 +5,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autokd.store.packing import pack_bits, pack_labels, unpack_bits, unpack_labels
+from autokd.records import RungScores
+from autokd.setting import Split
+from autokd.store.packing import (
+    pack_bits,
+    pack_curve,
+    pack_labels,
+    unpack_bits,
+    unpack_curve,
+    unpack_labels,
+)
+
+numbers = st.floats(allow_nan=False, allow_infinity=False)
+by_split = st.dictionaries(st.sampled_from(Split), numbers)
+curves = st.lists(st.builds(RungScores, st.integers(1, 10**6), by_split, by_split, numbers), max_size=10)
 
 
 @given(st.lists(st.booleans(), max_size=100))
@@ -28,9 +41,17 @@ def test_labels_come_back(values: list[int]) -> None:
     assert labels.tolist() == values
 
 
+@given(curves)
+def test_curves_come_back_to_the_bit(curve: list[RungScores]) -> None:
+    """As their representation has it, which tells a split from its name and 0.0 from -0.0."""
+    assert repr(unpack_curve(pack_curve(curve))) == repr(tuple(curve))
+
+
 def test_bytes_are_the_same_on_every_machine() -> None:
     assert pack_bits(np.array([True, False, True])) == b"\xa0"
     assert pack_labels(np.array([1, 258])) == b"\x01\x00\x00\x00\x02\x01\x00\x00"
+    curve = [RungScores(3, {Split.VALIDATION: 0.1}, {Split.VALIDATION: -0.0}, 0.3)]
+    assert pack_curve(curve) == '[[3, 0.3, {"validation": 0.1}, {"validation": -0.0}]]'
 
 
 def test_what_comes_back_is_read_only() -> None:

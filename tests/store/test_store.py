@@ -14,7 +14,17 @@ from autokd.errors import DuplicateRun, StoreError
 from autokd.records import Failure, Role, RunRecord, Stage, TrialRecord, TrialState
 from autokd.setting import DEFAULT, Setting, Split, TransferSet
 from autokd.store import Store
-from tests.store.samples import DISTRIBUTIONS, ODD, PUBLIC, bits, complete_run, facts, failed_run, rung
+from tests.store.samples import (
+    DISTRIBUTIONS,
+    ODD,
+    PUBLIC,
+    bits,
+    complete_run,
+    facts,
+    failed_run,
+    rung,
+    swept_run,
+)
 
 
 def begin(store: Store, study: str, setting: Setting = DEFAULT, role: Role = Role.SEARCH) -> TrialRecord:
@@ -228,6 +238,28 @@ class TestRuns:
         store.add_run(study, run)
         (found,) = store.runs(study)
         assert_same(found, run)
+
+    def test_a_swept_run_comes_back_with_its_curve_beside_runs_that_have_none(
+        self, store: Store, study: str
+    ) -> None:
+        kept = [swept_run(), complete_run(), failed_run(), replace(swept_run(), seed=1)]
+        for run in kept:
+            store.add_run(study, run)
+        for found, run in zip(store.runs(study), kept, strict=True):
+            assert_same(found, run)
+
+    def test_a_long_curve_fits(self, store: Store, study: str) -> None:
+        store.add_run(study, swept_run(rungs=1000))
+        assert_same(store.runs(study)[0], swept_run(rungs=1000))
+
+    def test_a_second_result_of_a_swept_run_leaves_the_curve_of_the_first(
+        self, store: Store, study: str
+    ) -> None:
+        store.add_run(study, swept_run())
+        with pytest.raises(DuplicateRun, match="COMPLETE sweep run"):
+            store.add_run(study, swept_run(rungs=9))
+        (found,) = store.runs(study)
+        assert_same(found, swept_run())
 
     def test_runs_come_back_in_order_and_apart_by_study(self, store: Store, study: str) -> None:
         for seed in (2001, 1999, 2000):
