@@ -34,6 +34,15 @@ def test_the_cnn_has_the_parameters_of_its_formula() -> None:
     assert parameters(make("cnn", widths=(16, 32, 64))) == convolutions + normalisations + 64 * 10 + 10
 
 
+def test_without_batch_norm_the_cnns_convolutions_have_biases_of_their_own() -> None:
+    module = make("cnn", widths=(16, 32, 64), batch_norm=False)
+    kinds = [type(one) for one in module.modules()]
+    assert nn.BatchNorm2d not in kinds
+    assert kinds.count(nn.ReLU) == 3
+    convolutions = 9 * (1 * 16 + 16 * 32 + 32 * 64) + (16 + 32 + 64)
+    assert parameters(module) == convolutions + 64 * 10 + 10
+
+
 def test_the_mlp_has_the_parameters_of_its_formula() -> None:
     assert parameters(make("mlp", widths=(5, 7))) == (64 * 5 + 5) + (5 * 7 + 7) + (7 * 10 + 10)
 
@@ -69,7 +78,8 @@ def test_an_unknown_architecture_lists_the_known_ones() -> None:
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("cnn", {"width": 3}, "architecture cnn: width: there is no such option; cnn has: widths"),
+        ("cnn", {"width": 3}, "architecture cnn: width: there is no such option; cnn has: widths, batch_norm$"),
+        ("cnn", {"batch_norm": "none"}, "architecture cnn: batch_norm: .*boolean"),
         ("cnn", {"widths": ()}, "architecture cnn: widths: "),
         ("mlp", {"widths": (8, 0)}, r"architecture mlp: widths\.1: .*greater than or equal to 1"),
         ("resnet18", {"stem": "small"}, "architecture resnet18: stem: .*'usual' or 'cifar'"),
