@@ -137,10 +137,17 @@ class FederationRecipe(Frozen):
 
 
 class StoppingRecipe(Frozen):
-    """ASHA (Li et al. 2020, arXiv:1810.05934): at each rung the best 1/`reduction` go on."""
+    """ASHA (Li et al. 2020, arXiv:1810.05934): at each rung the best 1/`reduction` go on.
+
+    The first trials of a study run to the end, whatever they report: what is learned of settings, for this
+    pair and for others, is learned from them.
+    """
 
     rungs: tuple[int, ...] = Field(default=(3, 6), description="Epochs at which a trial may be stopped.")
     reduction: int = Field(default=2, ge=2)
+    grace: int = Field(
+        default=8, ge=0, description="Trials of a study that are not stopped, the baseline included."
+    )
 
     @field_validator("rungs")
     @classmethod

@@ -17,6 +17,7 @@ from autokd.plan import StudyPlan
 from autokd.recipes import read_plan
 from autokd.recommendation import Recommendation
 from autokd.search.dispatcher import Dispatcher
+from autokd.search.experience import attributes_of, experienced
 from autokd.search.features import pair_features
 from autokd.search.overview import Overview, overview_of
 from autokd.search.progress import Conclusion
@@ -195,7 +196,7 @@ class Workspace:
             names = {pair: judge.study(pair) for meeting in meetings for pair in meeting}
             store = at_work.acquire(names.values())
             for pair, name in names.items():
-                store.create_study(name, attributes={"teacher": pair.teacher, "student": pair.student})
+                store.create_study(name, attributes=attributes_of(at_work.federation, pair))
 
             def conclude(over: Sequence[Pair]) -> Mapping[Pair, Conclusion]:
                 answers.update({pair: judge.conclude(store, pair) for pair in over})
@@ -208,6 +209,9 @@ class Workspace:
                 meetings=meetings,
                 names=names,
                 store=store,
+                proposer=experienced(
+                    store, plan=self.plan, space=self.space, federation=at_work.federation, names=names
+                ),
                 listen=at_work.listener.searching,
                 listen_seconds=_LISTEN_SECONDS,
                 conclude=conclude,

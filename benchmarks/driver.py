@@ -24,7 +24,6 @@ from dataclasses import dataclass, replace
 from itertools import permutations
 from pathlib import Path
 from time import perf_counter, process_time
-from types import SimpleNamespace
 from typing import Final
 from unittest.mock import patch
 
@@ -33,7 +32,7 @@ from autokd.search.progress import Progress
 from autokd.setting import Pair
 from autokd.workspace import Listener, Workspace, storage_url
 from tests.search.formula import formula
-from tests.search.worlds import facts, open_space, tiny_plan
+from tests.search.worlds import facts, instead_of_a_federation, open_space, tiny_plan
 
 BATCHES: Final = ((10, 1_000), (10, 3_000), (10, 10_000), (30, 10_000))
 """Participants (of whom 10 make 90 studies, and 30 make 870), and runs."""
@@ -76,7 +75,7 @@ def batch(participants: int, runs: int, storage: str | None) -> str:
         workspace = Workspace(plan=plan, space=open_space(), home=home, storage=storage_url(storage, home))
         with (
             session(),
-            patch("autokd.undertaking.find", return_value=SimpleNamespace(facts=lambda: federation)),
+            instead_of_a_federation(federation),
             patch("autokd.search.driver.distilling", return_value=formula(plan)),
         ):
             done = workspace.tune_all(pairs, listener=Listener(searching=watch))

@@ -84,16 +84,17 @@ def further(found: Recommendation, where: Mapping[str, str]) -> str:
     """
     teacher, student = found.pair.teacher, found.pair.student
     commands = (
-        (f"recommend --pair {student},{teacher}{_typed(where)}", "the same meeting from the other side"),
-        (f"recommend --pair {teacher},{student}{_typed(where)} --json", "all the numbers"),
-        (f"dashboard{_typed(where, 'home', 'storage')}", "every trial, in the browser"),
+        (f"recommend --pair {student},{teacher}{typed(where)}", "the same meeting from the other side"),
+        (f"recommend --pair {teacher},{student}{typed(where)} --json", "all the numbers"),
+        (f"dashboard{typed(where, 'home', 'storage')}", "every trial, in the browser"),
     )
     width = max(len(command) for command, _ in commands)
     lines = (f"  autokd {command:<{width}}   {meaning}" for command, meaning in commands)
     return "\n".join(("look further:", *lines))
 
 
-def _typed(options: Mapping[str, str], *only: str) -> str:
+def typed(options: Mapping[str, str], *only: str) -> str:
+    """Options as they are typed after a command: all of them, or only some."""
     chosen = (name for name in options if not only or name in only)
     return "".join(f" --{name} {shlex.quote(options[name])}" for name in chosen)
 

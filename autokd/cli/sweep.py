@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from autokd.cli import options
+from autokd.cli.answer import typed
 from autokd.cli.console import note, out, print_json
 from autokd.cli.progress import watching
 from autokd.cli.selection import selected
@@ -79,13 +81,15 @@ def sweep(
         )
     if swept.interrupted:
         raise typer.Exit(130)
-    _show(swept, json=json)
+    # The grid is no space of a search, which is what export would take it for.
+    where = options.repeated(study=study, space=None, home=home, storage=storage)
+    _show(swept, where, json=json)
     if swept.progress.failed:
         note(f"{swept.progress.failed} runs failed; autokd export lists them with state FAIL")
         raise typer.Exit(1)
 
 
-def _show(swept: Swept, *, json: bool) -> None:
+def _show(swept: Swept, where: Mapping[str, str], *, json: bool) -> None:
     progress = swept.progress
     if json:
         print_json(
@@ -96,4 +100,5 @@ def _show(swept: Swept, *, json: bool) -> None:
         )
         return
     out.print(f"federation {swept.federation}: {progress.done} runs swept, {progress.ended} of them now")
-    out.print("as a table: autokd export --out table.parquet", style="dim")
+    table = f"as a table: autokd export{typed(where)} --out table.parquet"
+    out.print(table, markup=False, style="dim", soft_wrap=True)

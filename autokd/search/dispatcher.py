@@ -120,8 +120,8 @@ class Dispatcher:
                 failure, reason = Failure.INTERRUPTED, "the driver was gone before the trial had ended"
                 self._store.end_trial(name, trial.number, TrialState.FAIL, failure=failure, reason=reason)
                 trial = replace(trial, state=TrialState.FAIL, failure=failure, reason=reason)
-            self._proposer.learn(name, trial)
             trials.append(trial)
+            self._proposer.learn(name, trial)
         return _Study(pair, name, trials, list(self._store.runs(name)))
 
     @property

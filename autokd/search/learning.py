@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple, final
 
@@ -21,6 +22,8 @@ MOST: Final = 2_000
 """Runs to learn from."""
 _STALE: Final = 0.1
 """A belief is formed anew when what it rests on has grown by this share."""
+_MOST_HELD: Final = 128
+"""Beliefs kept; more studies are hardly ever open at once, and each takes a quarter of a megabyte."""
 _TEMPERATURES: Final = 7
 _ALPHAS: Final = 9
 """Values to consider of a continuous dimension; gains change little from one to the next."""
@@ -67,7 +70,7 @@ class Learner:
         self._places = {setting: place for place, setting in enumerate(self._candidates)}
         self._encoded = encode(self._candidates)
         self._inside = np.array([setting in space for setting in self._candidates])
-        self._held: dict[str, _Held] = {}
+        self._held: OrderedDict[str, _Held] = OrderedDict()
         self._last = Tpe(space, startup_trials=startup_trials)
 
     def learn(self, study: str, trial: TrialRecord) -> None:
@@ -112,6 +115,9 @@ class Learner:
                 )
             held = _Held(belief, held.runs, frozenset(own))
         self._held[study] = held
+        self._held.move_to_end(study)
+        if len(self._held) > _MOST_HELD:
+            self._held.popitem(last=False)
         return held.belief
 
     def _gain(self, study: str, trial: TrialRecord) -> float:

@@ -83,6 +83,15 @@ class PatientStore:
     def set_attributes(self, study: str, attributes: Mapping[str, Any]) -> None:
         self._patiently(lambda: self._store.set_attributes(study, attributes))
 
+    def studies(self) -> tuple[str, ...]:
+        return self._patiently(self._store.studies)
+
+    def attributes(self, study: str) -> Mapping[str, Any]:
+        return self._patiently(lambda: self._store.attributes(study))
+
+    def federation(self, name: str) -> FederationFacts | None:
+        return self._patiently(lambda: self._store.federation(name))
+
     def trials(self, study: str) -> tuple[TrialRecord, ...]:
         found = self._patiently(lambda: self._store.trials(study))
         self._trials[study] = len(found)

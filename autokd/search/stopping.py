@@ -24,7 +24,8 @@ def goes_on(stopping: StoppingRecipe, trial: TrialRecord, others: Iterable[Trial
             different pairs do not compare. Failed ones do not count: a retry would meet its former self.
     """
     epoch, accuracy = trial.epochs, trial.accuracy
-    if trial.role is Role.BASELINE or accuracy is None or epoch not in stopping.rungs:
+    spared = trial.role is Role.BASELINE or trial.number < stopping.grace
+    if spared or accuracy is None or epoch not in stopping.rungs:
         return True
     curves = [dict(other.curve) for other in others if other.state is not TrialState.FAIL]
     reported = [accuracy, *(curve[epoch] for curve in curves if epoch in curve)]

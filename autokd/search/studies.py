@@ -20,6 +20,16 @@ def study_name(federation: str, plan: StudyPlan, space: Space, pair: Pair) -> st
     return f"{federation}/{plan.name}-{space.name}-{digest}/{pair}"
 
 
+def same_search(one: str, other: str) -> bool:
+    """Whether two studies, by name, have the same recipe, early stopping and space."""
+    return _digest(one) == _digest(other)
+
+
+def _digest(study: str) -> str:
+    plan = study.rpartition("/")[0].rpartition("/")[2]
+    return plan.rpartition("-")[2]
+
+
 def sweep_name(federation: str, plan: StudyPlan, pair: Pair) -> str:
     """Where a pair's swept runs are kept: apart from its searches, whatever their space or early stopping."""
     return f"{federation}/{plan.name}-sweep-{content_hash(plan.distillation)}/{pair}"

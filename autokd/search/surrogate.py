@@ -185,11 +185,12 @@ class Surrogate:
         return solved
 
     def _covariance(self, who: int, settings: Array, others: Sequence[int], their_settings: Array) -> Array:
-        """Of one pair's gains with those of (pair, setting), shape (settings, others)."""
+        """Of one pair's gains with those of others, shape (settings, others)."""
         shared, level = self._subjects.likeness(who, self._prior)
         numbers = np.asarray(others, dtype=np.int64)
-        product: Array = _alike(self._prior, settings, their_settings) * shared[numbers] + level[numbers]
-        return product
+        alike = _alike(self._prior, settings, their_settings)
+        covariance: Array = alike * shared[numbers] + level[numbers]
+        return covariance
 
     def _make_room(self, row: int) -> None:
         room = len(self._factor)
@@ -201,7 +202,7 @@ class Surrogate:
 
 
 def given(belief: Belief, place: int, gain: float, noise: float) -> Belief:
-    """The belief once a run with the setting at `place` has come to `gain`, with that variance of its noise."""
+    """The belief once a run with the setting at `place` has come to `gain`, give or take its noise."""
     spread = belief.covariance[:, place]
     share = spread / (spread[place] + noise)
     return Belief(

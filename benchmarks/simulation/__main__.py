@@ -1,6 +1,6 @@
 """How much of a sweep's gain a search finds at which cost, on recorded tables.
 
-    python -m benchmarks.simulation [--tables digits ...] [--policies autokd ...] [--seeds 20] [--out FILE.json]
+    python -m benchmarks.simulation [--tables digits ...] [--policies autokd ...] [--seeds 20] [--out FILE]
 
 Everything is chosen on validation and told on test. *Share* is (policy − B) ÷ (sweep − B), summed over pairs,
 where B is the better of the default and doing nothing, and every policy may answer "nothing"; with free

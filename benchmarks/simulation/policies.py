@@ -19,7 +19,8 @@ from autokd.search.surrogate import Subject
 from autokd.setting import Pair, Setting, derive_seed
 from benchmarks.simulation.table import SPLITS, Table
 
-ASHA: Final = StoppingRecipe(rungs=(3, 6), reduction=2)
+ASHA: Final = StoppingRecipe(rungs=(3, 6), reduction=2, grace=0)
+LATE: Final = StoppingRecipe(rungs=(3, 6), reduction=2, grace=6)
 NONE: Final = StoppingRecipe(rungs=())
 
 
@@ -128,8 +129,9 @@ def _gp(table: Table, names: Mapping[Pair, str], seed: int) -> OptunaGp:
 POLICIES: Final = {
     policy.name: policy
     for policy in (
-        Policy("autokd", learner, shares=True),
-        Policy("autokd + ASHA", learner, stopping=ASHA, shares=True),
+        Policy("autokd, never stopped", learner, shares=True),
+        Policy("autokd, no grace", learner, stopping=ASHA, shares=True),
+        Policy("autokd", learner, stopping=LATE, shares=True),
         Policy("random", _random),
         Policy("random + ASHA", _random, stopping=ASHA),
         Policy("TPE", _tpe),

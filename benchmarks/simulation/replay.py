@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import Any, NamedTuple, final
@@ -12,7 +13,7 @@ from optuna.distributions import BaseDistribution
 
 from autokd.plan import StudyPlan
 from autokd.records import Failure, Role, RungReport, RunRecord, RunState, TrialRecord, TrialState
-from autokd.search.assignment import Assignment
+from autokd.search.assignment import Assignment, Died
 from autokd.search.dispatcher import Dispatcher
 from autokd.search.sampling import Proposer
 from autokd.setting import Pair, Setting, Split
@@ -128,6 +129,10 @@ def replay(
             dispatcher.end(key, _record(given, epoch))
             continue
         report = _report(table, given, epoch, seed)
+        if report is None:
+            dispatcher.end(key, Died(Failure.DIVERGED, "as it did when the table was recorded"))
+            ran.append(Ran(given.pair, given.setting, epoch, whole=False))
+            continue
         if epoch == plan.rungs[-1]:
             dispatcher.end(key, report)
         elif dispatcher.report(key, report):
@@ -140,9 +145,12 @@ def replay(
     return ran
 
 
-def _report(table: Table, given: Assignment, epoch: int, seed: int) -> RungReport:
+def _report(table: Table, given: Assignment, epoch: int, seed: int) -> RungReport | None:
+    """None for a run that diverged."""
     where = (table.row[given.pair], table.column[given.setting], seed, table.rungs.index(epoch))
     accuracy = float(table.accuracy[where][0])
+    if math.isnan(accuracy):
+        return None
     return RungReport(
         epoch=epoch,
         accuracy=accuracy,

@@ -56,7 +56,9 @@ def newcomer(table: Table, policy: Policy, seed: int, trials: Sequence[int]) -> 
             ran = _search(table, policy, seed, [(pair,)], max(trials), proposer)
             for place, most in enumerate(trials):
                 costs[place] += cost(table, ran[:most], 1)
-                answers[place][pair] = answer(table, seed % table.seeds, pair, _tried(ran[:most])[pair])
+                answers[place][pair] = answer(
+                    table, seed % table.seeds, pair, _tried(ran[:most]).get(pair, ())
+                )
     ends = yardstick(table, seed % table.seeds)
     pairs = len(answers[0])
     return [(spent / pairs, ends.share(given)) for spent, given in zip(costs, answers, strict=True)]

@@ -30,7 +30,7 @@ class Table:
     Attributes:
         name: Of the regime.
         rungs: Epochs, the last one the full budget.
-        accuracy: In [0, 1], shape (pairs, settings, seeds, rungs, splits).
+        accuracy: In [0, 1], NaN for a run that diverged, shape (pairs, settings, seeds, rungs, splits).
         own: Accuracy of each participant's model as it is, in [0, 1], shape (participants, splits).
         features: Of each pair, known without a run.
     """
@@ -64,10 +64,10 @@ class Table:
 
     @cached_property
     def gain(self) -> NDArray[np.float64]:
-        """Of the student at the end, in pp, shape (pairs, settings, seeds, splits)."""
+        """Of the student, in pp, −100 for a diverged run, shape (pairs, settings, seeds, splits)."""
         before = self.own[[pair.student for pair in self.pairs]]
         gain: NDArray[np.float64] = 100 * (self.accuracy[:, :, :, -1, :] - before[:, None, None, :])
-        return gain
+        return np.nan_to_num(gain, nan=-100.0)
 
     @property
     def default(self) -> int:
@@ -105,7 +105,7 @@ def load(name: str) -> Table:
     columns = {one: table.column(one).to_pylist() for one in table.column_names}
     pairs = tuple(Pair.parse(text) for text in metadata["pairs"])
     settings = space.grid()
-    rungs = tuple(sorted(set(columns["epoch"])))
+    rungs = tuple(sorted(set(columns["epoch"]) - {0}))
     seeds = sorted(set(columns["seed"]))
     row, column = {p: i for i, p in enumerate(pairs)}, {s: i for i, s in enumerate(settings)}
     keys = zip(columns["temperature"], columns["alpha"], columns["transfer_set"], strict=True)
@@ -113,15 +113,16 @@ def load(name: str) -> Table:
         [row[Pair(*both)] for both in zip(columns["teacher"], columns["student"], strict=True)],
         [column[Setting(temperature, alpha, TransferSet(chosen))] for temperature, alpha, chosen in keys],
         [seeds.index(seed) for seed in columns["seed"]],
-        [rungs.index(epoch) for epoch in columns["epoch"]],
+        # A run that diverged has one row, of epoch 0, without accuracies.
+        [rungs.index(epoch or rungs[-1]) for epoch in columns["epoch"]],
     )
     accuracy = np.full((len(pairs), len(settings), len(seeds), len(rungs), len(SPLITS)), np.nan)
     for place, split in enumerate(SPLITS):
-        accuracy[(*where, place)] = columns[f"{split}_accuracy"]
-    if np.isnan(accuracy).any():
-        raise ValueError(
-            f"{name}.parquet is not a whole sweep: {np.isnan(accuracy).sum()} numbers are missing"
-        )
+        accuracy[(*where, place)] = np.array(columns[f"{split}_accuracy"], dtype=np.float64)
+    ended = np.zeros(accuracy.shape[:3], dtype=np.bool_)
+    ended[where[:3]] = True
+    if not ended.all():
+        raise ValueError(f"{name}.parquet is not a whole sweep: {(~ended).sum()} runs are missing")
     return Table(
         name=name,
         plan=StudyPlan.model_validate(metadata["plan"]),

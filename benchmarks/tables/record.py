@@ -2,10 +2,10 @@
 
     python benchmarks/tables/record.py [digits digits_plain digits_classes] [--home DIRECTORY]
 
-Each table is all 90 pairs × the 76 settings of `poster_sweep` × 8 rungs × 2 seeds: what searches are simulated
-on. The built-in `digits` is one regime; the other two differ from it in partition, recipe, networks and seed,
-so that nothing need be tuned to the first. Half an hour each on 2 cores; with `--home` an interrupted
-recording goes on where it was.
+Each table is all 90 pairs × the 76 settings of `poster_sweep` × 8 rungs × 2 seeds: what searches are
+simulated on. The built-in `digits` is one regime; the other two differ from it in partition, recipe, networks
+and seed, so that nothing need be tuned to the first. Half an hour each on 2 cores; with `--home` an
+interrupted recording goes on where it was.
 """
 
 from __future__ import annotations

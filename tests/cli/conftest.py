@@ -21,7 +21,7 @@ from autokd.cli.app import run
 from autokd.recipes import read_plan
 
 PROGRAM = Path(sys.executable).parent / "autokd"
-TRIALS = "8"
+TRIALS = "10"
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def here(
 
 @dataclass(frozen=True)
 class Tuned:
-    """A home where pair 4->9 of `digits` has been tuned with eight trials for each direction."""
+    """A home where pair 4->9 of `digits` has been tuned with ten trials for each direction."""
 
     home: Path
     first: Outcome
@@ -120,7 +120,7 @@ def quick_study(tmp_path: Path) -> Path:
     plan = read_plan("digits").model_dump(mode="json")
     plan["name"] = "quick"
     plan["distillation"]["epochs"] = 4
-    plan["search"].update(trials=4, startup_trials=4, stopping={"rungs": [1, 2]})
+    plan["search"].update(trials=4, startup_trials=4, stopping={"rungs": [1, 2], "grace": 0})
     plan["confirmation"].update(candidates=1, race_seeds=1, seeds=2)
     file = tmp_path / "quick.yaml"
     file.write_text(yaml.safe_dump(plan))

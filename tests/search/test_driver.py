@@ -40,7 +40,7 @@ GRID = open_space(temperature=[1, 4], alpha=[0.3], transfer_set=["both", "public
 
 def tiny_plan(**distillation: object) -> StudyPlan:
     recipe = {"learning_rate": 0.05, "batch_size": 16, "epochs": 4, **distillation}
-    search = {"trials": 5, "startup_trials": 3, "stopping": {"rungs": [1, 2], "reduction": 2}}
+    search = {"trials": 5, "startup_trials": 3, "stopping": {"rungs": [1, 2], "reduction": 2, "grace": 0}}
     return StudyPlan.model_validate({**TINY, "distillation": recipe, "search": search})
 
 

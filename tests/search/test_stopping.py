@@ -10,7 +10,7 @@ from autokd.records import Failure, Role, TrialRecord, TrialState
 from autokd.search.stopping import goes_on
 from autokd.setting import DEFAULT, Setting, TransferSet
 
-RECIPE = StoppingRecipe(rungs=(3, 6), reduction=2)
+RECIPE = StoppingRecipe(rungs=(3, 6), reduction=2, grace=0)
 accuracies = st.lists(st.integers(0, 200).map(lambda right: right / 200), max_size=20)
 
 
@@ -42,7 +42,7 @@ def test_the_best_share_of_those_that_reported_goes_on(
     values: list[float], mine: float, reduction: int
 ) -> None:
     """Independent source: the quantile rule of the paper's top_k, by sorting."""
-    recipe = StoppingRecipe(rungs=(3, 6), reduction=reduction)
+    recipe = StoppingRecipe(rungs=(3, 6), reduction=reduction, grace=0)
     everybody = sorted([*values, mine], reverse=True)
     kept = max(1, len(everybody) // reduction)
     decided = goes_on(recipe, trial(0, mine), others(values))

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import patch
 
 import numpy as np
 
@@ -23,6 +27,7 @@ from autokd.records import (
 )
 from autokd.search.assignment import Assignment, Died, swept_rungs
 from autokd.search.dispatcher import Dispatcher
+from autokd.search.features import PairFeatures
 from autokd.search.patience import PatientStore
 from autokd.search.space import Space
 from autokd.search.studies import study_name
@@ -45,7 +50,7 @@ TINY: Mapping[str, object] = {
         "pretraining": {"learning_rate": 0.1, "epochs": 1},
     },
     "distillation": {"learning_rate": 0.1, "epochs": 10},
-    "search": {"trials": 6, "startup_trials": 3, "stopping": {"rungs": [3, 6], "reduction": 2}},
+    "search": {"trials": 6, "startup_trials": 3, "stopping": {"rungs": [3, 6], "reduction": 2, "grace": 0}},
     "confirmation": {"candidates": 2, "race_seeds": 1, "seeds": 2, "resamples": 200},
 }
 
@@ -76,6 +81,28 @@ def facts(participants: int = 4) -> FederationFacts:
             for number in range(participants)
         ),
     )
+
+
+def features(pair: Pair) -> PairFeatures:
+    """Teacher and student differ from pair to pair in how much data they have, and in nothing else."""
+    same = dict.fromkeys((one.name for one in fields(PairFeatures)), 0.5)
+    sizes = {"teacher_examples": 3 + pair.teacher / 10, "student_examples": 3 + pair.student / 10}
+    return PairFeatures(**{**same, **sizes})
+
+
+@contextmanager
+def instead_of_a_federation(known: FederationFacts) -> Iterator[None]:
+    """Commands find these facts where they would look for a prepared federation; nothing can be trained."""
+
+    def correct(participant: int, split: Split) -> np.ndarray:
+        return known.participants[participant].correct[split]
+
+    found = SimpleNamespace(name=known.name, facts=lambda: known, correct=correct)
+    with (
+        patch("autokd.undertaking.find", return_value=found),
+        patch("autokd.search.experience.pair_features", lambda federation, pair: features(pair)),
+    ):
+        yield
 
 
 def first(accuracy: float, size: int) -> np.ndarray:

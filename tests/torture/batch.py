@@ -11,7 +11,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from unittest.mock import patch
 
 from ray.tune import Trainable
@@ -23,7 +22,7 @@ from autokd.search.workers import Workers
 from autokd.setting import Pair
 from autokd.workspace import Workspace
 from tests.search.formula import enter, formula
-from tests.search.worlds import facts, open_space, tiny_plan
+from tests.search.worlds import facts, instead_of_a_federation, open_space, tiny_plan
 
 SECONDS = 0.1
 """From one rung to the next."""
@@ -56,7 +55,7 @@ def tune(place: Workspace, pairs: Sequence[Pair], address: str) -> bool:
 
     with (
         patch.object(Dispatcher, "end", end_and_tell),
-        patch("autokd.undertaking.find", return_value=SimpleNamespace(facts=facts)),
+        instead_of_a_federation(facts()),
         patch("autokd.search.driver.distilling", workers),
     ):
         return not place.tune_all(pairs, workers=Workers(address=address)).interrupted

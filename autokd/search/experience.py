@@ -1,0 +1,79 @@
+"""What a store knows already that helps a search: runs of other pairs, of this federation or another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from autokd.federation import Federation
+from autokd.plan import StudyPlan
+from autokd.search.features import PairFeatures, pair_features
+from autokd.search.learning import Learner
+from autokd.search.patience import PatientStore
+from autokd.search.space import Space
+from autokd.search.studies import same_search
+from autokd.search.surrogate import Subject
+from autokd.setting import Pair, Split
+
+FEATURES = "features"
+"""The attribute under which a study keeps what was known of its pair before anything ran."""
+
+
+def attributes_of(federation: Federation, pair: Pair) -> dict[str, Any]:
+    """What a study says of its pair: for the dashboard, and for those who learn from it."""
+    features = pair_features(federation, pair).to_json()
+    return {"teacher": pair.teacher, "student": pair.student, FEATURES: features}
+
+
+def experienced(
+    store: PatientStore,
+    *,
+    plan: StudyPlan,
+    space: Space,
+    federation: Federation,
+    names: Mapping[Pair, str],
+) -> Learner:
+    """A learner that knows what the store has of pairs that are not searched now.
+
+    Args:
+        names: The studies that are searched now, which exist; their own trials the dispatcher shows it.
+    """
+    subjects = {
+        name: Subject(federation.name, pair, pair_features(federation, pair)) for pair, name in names.items()
+    }
+    own = {name: _own(federation, pair.student) for pair, name in names.items()}
+    others = dict(_others(store, names))
+    for study, (subject, accuracy) in others.items():
+        subjects[study], own[study] = subject, accuracy
+    learner = Learner(space, subjects=subjects, own=own, startup_trials=plan.search.startup_trials)
+    for study in others:
+        for trial in store.trials(study):
+            learner.learn(study, trial)
+    return learner
+
+
+def _others(store: PatientStore, names: Mapping[Pair, str]) -> Iterator[tuple[str, tuple[Subject, float]]]:
+    """Studies with the same recipe, early stopping and space, and their students' accuracy as they are."""
+    example = next(iter(names.values()))
+    searched = set(names.values())
+    accuracies: dict[str, tuple[float, ...]] = {}
+    for study in store.studies():
+        if study in searched or not same_search(study, example):
+            continue
+        told = store.attributes(study)
+        federation = study.partition("/")[0]
+        if federation not in accuracies:
+            facts = store.federation(federation)
+            participants = () if facts is None else facts.participants
+            accuracies[federation] = tuple(
+                float(one.correct[Split.VALIDATION].mean()) for one in participants
+            )
+        # A study that an older autokd made says nothing of its pair.
+        if FEATURES in told and accuracies[federation]:
+            pair = Pair(told["teacher"], told["student"])
+            subject = Subject(federation, pair, PairFeatures(**told[FEATURES]))
+            yield study, (subject, accuracies[federation][pair.student])
+
+
+def _own(federation: Federation, participant: int) -> float:
+    return float(federation.correct(participant, Split.VALIDATION).mean())
