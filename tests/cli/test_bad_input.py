@@ -56,7 +56,7 @@ pytestmark = pytest.mark.usefixtures("untouched")
         ("", ("'' is not a pair",)),
     ],
 )
-@pytest.mark.parametrize("name", ["tune", "recommend"])
+@pytest.mark.parametrize("name", ["tune", "sweep", "recommend"])
 def test_a_pair_that_is_none(here: Command, name: str, pair: str, words: tuple[str, ...]) -> None:
     refused(here(name, f"--pair={pair}"), "--pair", *words)
 
@@ -64,7 +64,6 @@ def test_a_pair_that_is_none(here: Command, name: str, pair: str, words: tuple[s
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["tune"], ("say which pairs", "--pair 4,9", "--all")),
         (["recommend"], ("Missing option '--pair'", "see autokd recommend --help")),
         (["tune", "--pair", "4,9", "--trials", "1"], ("--trials", "2")),
         (["tune", "--pair", "4,9", "--trials", "many"], ("--trials", "integer")),
@@ -73,6 +72,12 @@ def test_a_pair_that_is_none(here: Command, name: str, pair: str, words: tuple[s
         (["tune", "--pair", "4,9", "--threads", "0"], ("--threads",)),
         (["tune", "--pair", "4,9", "--spice", "x"], ("--spice", "--space")),
         (["tune", "--pair", "4,9", "left over"], ("--pair", "--pairs 4,9 9,4")),
+        (
+            ["sweep", "--pair", "4,9", "--space", "default"],
+            ("--space", "default", "continuous", "lists of values"),
+        ),
+        (["sweep", "--pair", "4,9", "--seeds", "0"], ("--seeds",)),
+        (["sweep", "--pair", "4,9", "--cpus-per-trial", "0"], ("--cpus-per-trial", "--gpus-per-trial")),
         (["recommend", "--pair", "4,9", "left over"], ("left over", "see autokd recommend --help")),
         (["tuna"], ("tuna", "see autokd --help")),
         (["prepare", "--workers", "0"], ("--workers",)),
@@ -94,6 +99,11 @@ def test_a_pair_that_is_none(here: Command, name: str, pair: str, words: tuple[s
             ["recommend", "--pair", "4,9"],
             ("nothing has been tuned under autokd-home", "autokd tune --pair 4,9"),
         ),
+        (
+            ["export", "--out", "table.parquet"],
+            ("nothing has been tuned under autokd-home", "run autokd tune or autokd sweep"),
+        ),
+        (["export"], ("Missing option '--out'", "see autokd export --help")),
         (["dashboard"], ("nothing is stored in sqlite:", "autokd tune", "--storage")),
         (["dashboard", "--port", "70000"], ("--port",)),
         (["dashboard", "--storage", "studies.db"], ("'studies.db' is not a database URL",)),
@@ -101,6 +111,23 @@ def test_a_pair_that_is_none(here: Command, name: str, pair: str, words: tuple[s
 )
 def test_an_option_that_does_not_hold(here: Command, arguments: list[str], words: tuple[str, ...]) -> None:
     refused(here(*arguments), *words)
+
+
+@pytest.mark.parametrize("name", ["tune", "sweep"])
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], ("say which pairs", "--pair 4,9", "--all")),
+        (["--all", "--pair", "4,9"], ("--pair", "say which pairs", "one of")),
+        (["--teacher", "4", "--all"], ("--pair", "say which pairs", "one of")),
+        (["--teacher", "10"], ("--teacher", "participant 10 does not exist", "0 to 9")),
+        (["--teacher", "4", "--student", "4"], ("--student", "cannot teach itself")),
+    ],
+)
+def test_a_selection_that_does_not_hold(
+    here: Command, name: str, arguments: list[str], words: tuple[str, ...]
+) -> None:
+    refused(here(name, *arguments), *words)
 
 
 @pytest.mark.parametrize(
@@ -248,6 +275,21 @@ def test_a_federation_that_cannot_be_made(
 def test_recommend_before_this_pair_was_tuned(here: Command, tuned: Tuned) -> None:
     outcome = here("recommend", "--pair", "1,2", "--home", tuned.home)
     refused(outcome, "1->2 has no recommendation yet", "run autokd tune --pair 1,2")
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+def test_export_before_this_study_was_tuned(here: Command, tuned: Tuned, tmp_path: Path) -> None:
+    file = study(tmp_path, name="mine")
+    outcome = here("export", "--study", file, "--home", tuned.home, "--out", "table.parquet")
+    refused(outcome, "the store has nothing of study mine", "run autokd tune or autokd sweep")
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+def test_export_to_where_nothing_can_be_written(here: Command, tuned: Tuned) -> None:
+    outcome = here("export", "--home", tuned.home, "--out", "/dev/null/table.parquet")
+    refused(outcome, "--out /dev/null/table.parquet", "cannot be written")
 
 
 @pytest.mark.slow

@@ -9,17 +9,20 @@ import pytest
 import autokd
 from autokd.cli.console import clock
 from autokd.cli.options import repeated
-from autokd.cli.progress import plain, table
+from autokd.cli.progress import plain, swept, table
 from autokd.cli.secrets import without_secret
 from autokd.records import TrialState
 from autokd.search.progress import Progress, StudyProgress
+from autokd.search.sweeping import SweepProgress
 from autokd.setting import DEFAULT, Pair
 from tests.cli.conftest import Command
 
 SECRET = "postgresql://me:hunter2@there/studies"
 
 
-@pytest.mark.parametrize("name", ["prepare", "tune", "status", "recommend", "dashboard", "version"])
+@pytest.mark.parametrize(
+    "name", ["prepare", "tune", "status", "recommend", "sweep", "export", "dashboard", "version"]
+)
 def test_help_has_an_example_and_fits_the_terminal(here: Command, name: str) -> None:
     shown = here(name, "--help")
     assert shown.code == 0
@@ -68,6 +71,15 @@ def test_a_pair_in_one_line() -> None:
     line = plain(study)
     assert line.startswith("4->9: 2 complete, 3 pruned + 1 of race and confirmation, default 80.0%, best")
     assert table([study]).row_count == 1
+
+
+def test_a_sweep_in_one_line() -> None:
+    begun = SweepProgress(done=0, total=76, failed=0, ended=0, seconds=3.0)
+    assert swept(begun) == "0 of 76 runs swept"
+    under_way = SweepProgress(done=16, total=76, failed=2, ended=11, seconds=20.0)
+    assert swept(under_way) == "16 of 76 runs swept, 2 failed, about 2:00 left"
+    over = SweepProgress(done=76, total=76, failed=2, ended=71, seconds=140.0)
+    assert swept(over) == "76 of 76 runs swept, 2 failed"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,127 @@
+"""A small grid swept by the installed program, and the table of it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pyarrow import parquet
+
+from autokd.setting import Split
+from tests.cli.conftest import Command, Tuned, dump
+
+pytestmark = [pytest.mark.slow, pytest.mark.ray]
+GRID = {
+    "name": "three",
+    "temperature": [2],
+    "alpha": [0.1, 1],
+    "transfer_set": ["student", "public"],
+}
+SETTINGS = [(2.0, 0.1, "student"), (2.0, 1.0, "student"), (2.0, None, "public")]
+
+
+@pytest.fixture
+def grid(tmp_path: Path) -> str:
+    (tmp_path / "three.yaml").write_text(yaml.safe_dump(GRID))
+    return "three.yaml"
+
+
+@pytest.fixture
+def small_study(quick_study: Path) -> str:
+    """The quick one, with three participants that are quickly made."""
+    plan = yaml.safe_load(quick_study.read_text())
+    plan["federation"]["participants"] = 3
+    plan["federation"]["pretraining"]["epochs"] = 2
+    quick_study.write_text(yaml.safe_dump(plan))
+    return quick_study.name
+
+
+def rows_of(file: Path) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = parquet.read_table(file).to_pylist()
+    return rows
+
+
+def test_a_grid_is_swept_once_and_exported(
+    command: Command, grid: str, small_study: str, tmp_path: Path
+) -> None:
+    arguments = ("sweep", "--pair", "0,2", "--study", small_study, "--space", grid)
+    first = command(*arguments)
+    assert first.code == 0, first.err
+    assert "3 of 3 runs swept" in first.err
+    counted, way_on = first.out.splitlines()
+    assert counted.endswith(": 3 runs swept, 3 of them now")
+    assert way_on == "as a table: autokd export --study quick.yaml --out table.parquet"
+
+    (unused := tmp_path / "ray").mkdir()
+    before = dump(tmp_path / "autokd-home" / "autokd.db")
+    again = command(*arguments, "--json", RAY_TMPDIR=str(unused)).json()
+    assert again["runs"] == {"done": 3, "failed": 0, "new": 0}
+    assert dump(tmp_path / "autokd-home" / "autokd.db") == before
+    assert list(unused.iterdir()) == []
+
+    told = command("export", "--study", small_study, "--out", "table.parquet", "--json").json()
+    assert told == {"rows": 12, "path": "table.parquet"}
+    rows = rows_of(tmp_path / "table.parquet")
+    found = [(row["temperature"], row["alpha"], row["transfer_set"], row["epoch"]) for row in rows]
+    expected = [(*setting, epoch) for setting in SETTINGS for epoch in (1, 2, 3, 4)]
+    assert Counter(found) == Counter(expected)
+    sizes = {Split.VALIDATION: 200, Split.CONFIRMATION: 350, Split.TEST: 250}
+    for row in rows:
+        assert [row[name] for name in ("teacher", "student", "stage", "seed", "state")] == [
+            0,
+            2,
+            "sweep",
+            0,
+            "COMPLETE",
+        ]
+        for split, size in sizes.items():
+            right = row[f"{split}_accuracy"] * size
+            assert right == pytest.approx(round(right))
+            assert -100 <= row[f"{split}_forgetting"] <= 100
+    facts = json.loads(parquet.read_schema(tmp_path / "table.parquet").metadata[b"autokd"])
+    assert facts["federation"] == again["federation"]
+    assert [one["number"] for one in facts["participants"]] == [0, 1, 2]
+    assert set(facts["pairs"]) == {f"{t}->{s}" for t in range(3) for s in range(3) if t != s}
+
+
+def test_a_sweep_changes_nothing_of_what_was_tuned_and_is_exported_beside_it(
+    command: Command, tuned: Tuned, grid: str, tmp_path: Path
+) -> None:
+    home = tuned.copy(tmp_path / "home").home
+    told = command("recommend", "--pair", "4,9", "--home", home, "--json").out
+    swept = command(
+        "sweep", "--pair", "4,9", "--space", grid, "--seeds", "2", "--home", home, "--json"
+    ).json()
+    assert swept["runs"] == {"done": 6, "failed": 0, "new": 6}
+    assert command("recommend", "--pair", "4,9", "--home", home, "--json").out == told
+    assert command("export", "--home", home, "--out", "new/table.parquet").code == 0
+    rows = rows_of(tmp_path / "new" / "table.parquet")
+    ends = Counter((row["stage"], row["teacher"]) for row in rows if row["epoch"] == 10)
+    assert ends["sweep", 4] == 6
+    assert ends["sweep", 9] == 0
+    for teacher in (4, 9):
+        assert ends["search", teacher] >= 1
+        assert ends["confirmation", teacher] >= 5
+    assert {row["stage"] for row in rows} == {"search", "race", "confirmation", "sweep"}
+    assert {row["seed"] for row in rows if row["stage"] == "sweep"} == {0, 1}
+
+
+def test_a_sweep_whose_runs_fail_says_so_and_does_not_repeat_them(
+    command: Command, grid: str, small_study: str, tmp_path: Path
+) -> None:
+    plan = yaml.safe_load((tmp_path / small_study).read_text())
+    plan["distillation"]["learning_rate"] = 1e30
+    (tmp_path / small_study).write_text(yaml.safe_dump(plan))
+    arguments = ("sweep", "--pair", "0,2", "--study", small_study, "--space", grid)
+    for new in (3, 0):
+        failed = command(*arguments, "--json")
+        assert failed.code == 1
+        assert json.loads(failed.out)["runs"] == {"done": 3, "failed": 3, "new": new}
+        assert failed.err.splitlines()[-1] == "3 runs failed; autokd export lists them with state FAIL"
+    assert command("export", "--study", small_study, "--out", "table.parquet").code == 0
+    rows = rows_of(tmp_path / "table.parquet")
+    assert [(row["state"], row["epoch"], row["seconds"]) for row in rows] == [("FAIL", 0, None)] * 3
