@@ -78,7 +78,7 @@ def test_an_unknown_architecture_lists_the_known_ones() -> None:
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("cnn", {"width": 3}, "architecture cnn: width: there is no such option; cnn has: widths, batch_norm$"),
+        ("cnn", {"width": 3}, "architecture cnn: width: .*no such option; cnn has: widths, batch_norm$"),
         ("cnn", {"batch_norm": "none"}, "architecture cnn: batch_norm: .*boolean"),
         ("cnn", {"widths": ()}, "architecture cnn: widths: "),
         ("mlp", {"widths": (8, 0)}, r"architecture mlp: widths\.1: .*greater than or equal to 1"),
