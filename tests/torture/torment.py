@@ -25,7 +25,7 @@ _NOD: Final = 0.05
 _MOST_EXITS: Final = 8
 _LATEST: Final = 1.5
 """Seconds that a misfortune waits at most, once its turn has come: so it may meet a driver that starts."""
-_PATIENCE: Final = 120.0
+_PATIENCE: Final = 240.0
 """Seconds without a run recorded, after which the batch hangs."""
 
 
