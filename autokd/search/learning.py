@@ -71,12 +71,16 @@ class Learner:
         self._encoded = encode(self._candidates)
         self._inside = np.array([setting in space for setting in self._candidates])
         self._held: OrderedDict[str, _Held] = OrderedDict()
+        self._learned: dict[str, set[int]] = {}
         self._last = Tpe(space, startup_trials=startup_trials)
 
     def learn(self, study: str, trial: TrialRecord) -> None:
         """Take note of how a trial ended; only runs to the end tell a gain."""
         if trial.state is TrialState.COMPLETE:
+            before = self._surrogate.runs
             self._surrogate.learn(self._subjects[study], trial.setting, self._gain(study, trial))
+            if self._surrogate.runs > before:
+                self._learned.setdefault(study, set()).add(trial.number)
 
     def propose(self, study: str, trials: Sequence[TrialRecord]) -> Setting | None:
         """The next setting of a study, or None if a grid has nothing left that was not tried."""
@@ -89,6 +93,27 @@ class Learner:
         best = max((self._gain(study, trial) for trial in finished), default=0.0)
         promise = expected_improvement(belief, max(best, 0.0))
         return self._candidates[int(np.where(open_, promise, -np.inf).argmax())]
+
+    def expectation(self, study: str) -> tuple[Setting, float, float]:
+        """The setting of which the most is expected from what was learned, and the gain of a run with it.
+
+        Returns:
+            Setting, mean and standard deviation of a single run's gain, in pp.
+        """
+        belief = self._surrogate.predict(self._subjects[study], self._encoded)
+        best = int(np.where(self._inside, belief.mean, -np.inf).argmax())
+        variance = float(belief.covariance[best, best]) + self._surrogate.noise
+        return self._candidates[best], float(belief.mean[best]), float(np.sqrt(max(variance, 0.0)))
+
+    @property
+    def runs(self) -> int:
+        """Learned from."""
+        return self._surrogate.runs
+
+    @property
+    def pairs(self) -> int:
+        """Of which runs were learned from."""
+        return len(self._learned)
 
     def belief(self, study: str, trials: Sequence[TrialRecord]) -> Belief:
         """What is thought of the candidates now, trials under way taken for what is believed of them."""
@@ -106,14 +131,15 @@ class Learner:
         since = [] if held is None else [own[number] for number in own.keys() - held.own]
         stale = held is None or runs > held.runs + max(len(since), _STALE * held.runs)
         if held is None or stale or any(one.setting not in self._places for one in since):
-            held = _Held(self._surrogate.predict(self._subjects[study], self._encoded), runs, frozenset(own))
+            belief, rests_on = self._surrogate.predict(self._subjects[study], self._encoded), runs
+            # What came after the surrogate had learned its most is lost to other pairs, not to its own.
+            told = [own[number] for number in own.keys() - self._learned.get(study, set())]
         else:
-            belief = held.belief
-            for one in since:
-                belief = given(
-                    belief, self._places[one.setting], self._gain(study, one), self._surrogate.noise
-                )
-            held = _Held(belief, held.runs, frozenset(own))
+            belief, rests_on, told = held.belief, held.runs + len(since), since
+        for one in told:
+            if (place := self._places.get(one.setting)) is not None:
+                belief = given(belief, place, self._gain(study, one), self._surrogate.noise)
+        held = _Held(belief, rests_on, frozenset(own))
         self._held[study] = held
         self._held.move_to_end(study)
         if len(self._held) > _MOST_HELD:
@@ -142,8 +168,8 @@ def lattice(space: Space) -> tuple[Setting, ...]:
         for transfer_set in space.transfer_set
         for temperature in temperatures
         for alpha in (alphas if transfer_set is not TransferSet.PUBLIC else alphas[:1])
-        # Without the teacher's part the temperature has no effect.
-        if alpha > 0 or temperature == _nearest(temperatures, 1.0)
+        # Without the teacher's part, which `public` always has, the temperature has no effect.
+        if alpha > 0 or transfer_set is TransferSet.PUBLIC or temperature == _nearest(temperatures, 1.0)
     ]
     return tuple(dict.fromkeys([*settings, DEFAULT]))
 
