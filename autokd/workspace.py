@@ -20,6 +20,7 @@ from autokd.search.dispatcher import Dispatcher
 from autokd.search.experience import attributes_of, experienced
 from autokd.search.features import pair_features
 from autokd.search.overview import Overview, overview_of
+from autokd.search.prediction import Prediction, predicted
 from autokd.search.progress import Conclusion
 from autokd.search.space import Space, read_space, sweep_epochs
 from autokd.search.studies import meetings_of, sweep_name
@@ -263,6 +264,20 @@ class Workspace:
         federation = self._federation(f"run autokd tune --pair {pair.teacher},{pair.student}")
         with self.open_store(create=False) as store:
             return self._judge(federation).recommendation(store, pair)
+
+    def predict(self, pair: Pair) -> Prediction:
+        """What is to be expected of a pair, from what the store has of others; its own runs do not count.
+
+        Raises:
+            NotTuned: If the store has no other pair with this recipe and space.
+        """
+        federation = self._federation("run autokd tune on other pairs first")
+        with self.open_store(create=False) as store:
+            names = {pair: self._judge(federation).study(pair)}
+            learner = experienced(store, plan=self.plan, space=self.space, federation=federation, names=names)
+        if not learner.runs:
+            raise NotTuned("there is no other pair to learn from; run autokd tune on some first")
+        return predicted(learner, names[pair], pair)
 
     def status(self) -> Overview:
         """Where every pair stands, from the store alone; a driver may be at work or not.

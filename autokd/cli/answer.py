@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from autokd.recommendation import Recommendation
     from autokd.recommendation.statistics import Interval
     from autokd.recommendation.verdict import Judgement
+    from autokd.search.prediction import Prediction
 
 _COLOUR: Final = {
     "tuned": "green",
@@ -38,6 +39,27 @@ def show(found: Recommendation) -> None:
         out.print(Text.assemble(("position ", "bold"), (position.advice.value, "bold"), f": {position.why}"))
         out.print(ways(found))
     out.print(Text(_cost(found), style="dim"))
+
+
+def show_prediction(found: Prediction) -> None:
+    """Print what is expected, and that nothing of it was measured."""
+    advice = "leave the model as it is" if found.setting is None else f"try {found.setting}"
+    out.print(Text.assemble(("predicted", "bold yellow"), "  ", (advice, "bold")))
+    if found.setting is not None:
+        gain = f"{found.gain:+.1f} pp [{found.low:+.1f}, {found.high:+.1f}]"
+        out.print(
+            Text(
+                f"expected gain of participant {found.pair.student}: {gain} for a single run, 95% interval, "
+                "on validation"
+            )
+        )
+    out.print(
+        Text(
+            f"from {found.runs} runs of {found.pairs} other pairs; not measured on this one: "
+            f"autokd tune --pair {found.pair.teacher},{found.pair.student} does that",
+            style="dim",
+        )
+    )
 
 
 def figures(judgement: Judgement, student: int) -> Table:

@@ -14,6 +14,7 @@ from autokd.search.space import Space
 from autokd.search.studies import same_search
 from autokd.search.surrogate import Subject
 from autokd.setting import Pair, Split
+from autokd.store import Store
 
 FEATURES = "features"
 """The attribute under which a study keeps what was known of its pair before anything ran."""
@@ -26,7 +27,7 @@ def attributes_of(federation: Federation, pair: Pair) -> dict[str, Any]:
 
 
 def experienced(
-    store: PatientStore,
+    store: Store | PatientStore,
     *,
     plan: StudyPlan,
     space: Space,
@@ -52,7 +53,9 @@ def experienced(
     return learner
 
 
-def _others(store: PatientStore, names: Mapping[Pair, str]) -> Iterator[tuple[str, tuple[Subject, float]]]:
+def _others(
+    store: Store | PatientStore, names: Mapping[Pair, str]
+) -> Iterator[tuple[str, tuple[Subject, float]]]:
     """Studies with the same recipe, early stopping and space, and their students' accuracy as they are."""
     example = next(iter(names.values()))
     searched = set(names.values())

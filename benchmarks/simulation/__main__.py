@@ -24,7 +24,7 @@ import numpy as np
 
 from benchmarks.simulation.measure import answer, yardstick
 from benchmarks.simulation.policies import POLICIES
-from benchmarks.simulation.scenarios import POINTS, cold, cold_meetings, newcomer
+from benchmarks.simulation.scenarios import POINTS, cold, cold_meetings, newcomer, unseen
 from benchmarks.simulation.table import Table, load
 
 COSTS: Final = (0.05, 0.1, 0.2)
@@ -43,6 +43,10 @@ def _cold(name: str, policy: str, seed: int) -> Points:
 
 def _meetings(name: str, policy: str, seed: int) -> Points:
     return [cold_meetings(_table(name), POLICIES[policy], seed, trials) for trials in POINTS]
+
+
+def _unseen(name: str, seed: int) -> tuple[float, float]:
+    return unseen(_table(name), seed)
 
 
 def _newcomer(name: str, policy: str, seed: int) -> Points:
@@ -95,6 +99,12 @@ def main() -> None:
             print(f"\n{table}: the better of default and nothing {anyway:+.2f} pp, the sweep {swept:+.2f} pp")
             alone = np.mean([single(_table(table), seed) for seed in range(_table(table).seeds)])
             print(f"  best single setting of other pairs, no search: share {alone:.3f}")
+            predictions = list(pool.map(_unseen, [table] * options.seeds, range(options.seeds)))
+            shares, coverage = zip(*predictions, strict=True)
+            print(
+                f"  predicted, no run of the pair: share {np.mean(shares):.3f} ± {np.std(shares):.3f}, "
+                f"95% intervals hold {np.mean(coverage):.1%} of the gains"
+            )
             for scenario in options.scenarios:
                 print(f"  {scenario:<24}" + "".join(f"{cost:>16.0%}" for cost in COSTS))
                 for policy in options.policies:

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from autokd.plan import StudyPlan
+from autokd.search.prediction import predicted
 from autokd.search.sampling import Proposer
 from autokd.setting import Pair, Setting
 from benchmarks.simulation.measure import answer, cost, half, meeting_answer, meeting_yardstick, yardstick
-from benchmarks.simulation.policies import Policy
+from benchmarks.simulation.policies import POLICIES, Policy, learner
 from benchmarks.simulation.replay import Ran, replay
 from benchmarks.simulation.table import Table
 
@@ -62,6 +63,33 @@ def newcomer(table: Table, policy: Policy, seed: int, trials: Sequence[int]) -> 
     ends = yardstick(table, seed % table.seeds)
     pairs = len(answers[0])
     return [(spent / pairs, ends.share(given)) for spent, given in zip(costs, answers, strict=True)]
+
+
+def unseen(table: Table, seed: int) -> tuple[float, float]:
+    """Share of predicted settings without a run of their own, and how often the interval held the gain.
+
+    As in `newcomer`, after all pairs without either participant were tuned. Of the pairs for which nothing is
+    expected to help there is no interval.
+    """
+    policy = POLICIES["autokd"]
+    answers: dict[Pair, float] = {}
+    held: list[bool] = []
+    gains = table.gain[:, :, seed % table.seeds]
+    for one, other in _round(len(table.own), seed):
+        others = [pair for pair in table.pairs if not pair.meeting & {one, other}]
+        mine = [Pair(one, other), Pair(other, one)]
+        names = _names([*others, *mine], seed)
+        proposer = learner(table, names, seed)
+        _search(table, policy, seed, _shuffled([(each,) for each in others], seed), TUNED, proposer)
+        for pair in mine:
+            found = predicted(proposer, names[pair], pair)
+            answers[pair] = 0.0
+            if found.setting is not None:
+                validation, _, test = gains[table.row[pair], table.column[found.setting]]
+                answers[pair] = float(test)
+                held.append(bool(found.low <= validation <= found.high))
+    ends = yardstick(table, seed % table.seeds)
+    return ends.share(answers), sum(held) / max(len(held), 1)
 
 
 def _search(
