@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from typing import final
 
 import pytest
 
-from autokd.records import Failure, Role, Stage, TrialState
+from autokd.records import Failure, Role, Stage, TrialRecord, TrialState
 from autokd.search.assignment import Died
-from autokd.setting import DEFAULT
+from autokd.search.sampling import Tpe
+from autokd.setting import DEFAULT, Setting
 from tests.search.worlds import BACKWARD, FORWARD, Killed, Office, diverges, made, open_space, tiny_plan
 
 
@@ -160,3 +163,46 @@ def test_progress_counts_down_to_nothing(tmp_path: Path) -> None:
         assert study.baseline is not None
         assert study.best is not None
         assert study.best[0] >= study.baseline
+
+
+@final
+class Attentive:
+    """Proposes as TPE does, and keeps what it was shown."""
+
+    def __init__(self) -> None:
+        self.shown: list[tuple[str, TrialRecord]] = []
+
+    def propose(self, study: str, trials: Sequence[TrialRecord]) -> Setting | None:
+        return Tpe(open_space(), startup_trials=3).propose(study, trials)
+
+    def learn(self, study: str, trial: TrialRecord) -> None:
+        self.shown.append((study, trial))
+
+
+def in_the_store(office: Office) -> list[tuple[str, TrialRecord]]:
+    return [(name, trial) for pair, name in office.names.items() for trial in office.trials(pair)]
+
+
+def in_order(shown: list[tuple[str, TrialRecord]]) -> list[tuple[str, TrialRecord]]:
+    return sorted(shown, key=lambda one: (one[0], one[1].number))
+
+
+def test_who_proposes_is_shown_once_how_each_trial_ended(tmp_path: Path) -> None:
+    proposer = Attentive()
+    office = Office(tmp_path, tiny_plan(trials=10), proposer=proposer)
+    office.work(workers=2, fate=diverges(lambda setting: setting.temperature > 8))
+    assert in_order(proposer.shown) == in_order(in_the_store(office))
+    assert {trial.state for _, trial in proposer.shown} == set(TrialState) - {TrialState.RUNNING}
+
+
+def test_and_those_that_a_driver_before_had_left_too(tmp_path: Path) -> None:
+    with pytest.raises(Killed):
+        Office(tmp_path, tiny_plan()).work(workers=2, reports=12)
+    proposer = Attentive()
+    office = Office(tmp_path, tiny_plan(), proposer=proposer)
+    left = list(proposer.shown)
+    assert in_order(left) == in_order(in_the_store(office))
+    assert {trial.failure for _, trial in left} == {None, Failure.INTERRUPTED}
+    office.work()
+    assert in_order(proposer.shown) == in_order(in_the_store(office))
+    assert len(proposer.shown) > len(left)

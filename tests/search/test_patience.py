@@ -4,7 +4,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from itertools import chain, repeat
+from itertools import chain, cycle, repeat
 from pathlib import Path
 from threading import Timer
 from typing import cast, final
@@ -22,7 +22,7 @@ from autokd.store import Store, sqlite_url
 from tests.postgres import Postgres, private_postgres
 from tests.search.worlds import FORWARD, Office, made, tiny_plan
 from tests.store.drivers import expire
-from tests.store.samples import DISTRIBUTIONS, complete_run, failed_run, rung
+from tests.store.samples import DISTRIBUTIONS, complete_run, facts, failed_run, rung
 
 STUDY = "federation/plan/4->9"
 
@@ -138,6 +138,19 @@ def test_the_listener_hears_of_every_try_and_of_the_end(store: Store) -> None:
     assert first.reason == "it is away"
     assert [one.tries for one in (first, second, third) if one] == [1, 2, 3]
     assert {one.since for one in (first, second, third) if one} == {first.since}
+
+
+@pytest.mark.usefixtures("quick")
+def test_what_is_only_read_is_read_again(store: Store) -> None:
+    store.put_federation(facts("federation"))
+    store.set_attributes(STUDY, {"teacher": 4})
+    patient = PatientStore(fickle(store, cycle(["before", "after", "fine"])), store.acquire([STUDY]))
+    assert patient.studies() == (STUDY,)
+    assert patient.attributes(STUDY) == {"teacher": 4}
+    assert patient.federation("unknown") is None
+    known = patient.federation("federation")
+    assert known is not None
+    assert known.name == "federation"
 
 
 def test_waits_grow_up_to_a_bound(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

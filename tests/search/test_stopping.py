@@ -80,6 +80,16 @@ def test_the_baseline_is_exempt_and_counts_for_others() -> None:
     assert not goes_on(RECIPE, trial(1, 0.1), [baseline])
 
 
+@pytest.mark.parametrize("grace", [0, 1, 4])
+def test_the_first_trials_of_a_study_are_never_stopped(grace: int) -> None:
+    """And count for those that come after them."""
+    recipe = StoppingRecipe(rungs=(3, 6), reduction=2, grace=grace)
+    better = others([0.9] * 5)
+    spared = [number for number in range(8) if goes_on(recipe, trial(number, 0.1), better)]
+    assert spared == list(range(grace))
+    assert not goes_on(recipe, trial(grace, 0.1), [trial(0, 0.2)])
+
+
 def test_a_failed_trial_does_not_count_since_its_retry_would_meet_it() -> None:
     assert goes_on(RECIPE, trial(1, 0.4), [trial(0, 0.5, state=TrialState.FAIL)])
 

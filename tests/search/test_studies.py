@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from autokd.plan import StoppingRecipe, StudyPlan
-from autokd.search.studies import meetings_of, study_name, sweep_name
+from autokd.search.studies import meetings_of, same_search, study_name, sweep_name
 from autokd.setting import Pair, Position
 from tests.search.worlds import TINY, open_space, tiny_plan
 
@@ -30,6 +30,23 @@ def test_what_decides_a_run_makes_another_study() -> None:
 def test_what_only_says_how_much_does_not() -> None:
     more_seeds = StudyPlan.model_validate({**TINY, "confirmation": {"seeds": 9}})
     assert name(tiny_plan(trials=64)) == name(more_seeds) == name(position=[Position.STUDENT]) == name()
+
+
+def test_the_same_search_may_be_of_any_pair_and_federation_and_go_by_any_name() -> None:
+    plan = tiny_plan().model_copy(update={"name": "a-plan"})
+    other = study_name("cifar-5e6f7a8b", plan, open_space(name="a-space"), Pair(0, 1))
+    assert same_search(name(), other)
+
+
+def test_another_recipe_early_stopping_or_space_and_a_sweep_are_not_the_same_search() -> None:
+    other_recipe = StudyPlan.model_validate({**TINY, "distillation": {"learning_rate": 0.2, "epochs": 10}})
+    others = [
+        name(other_recipe),
+        name(tiny_plan(stopping=StoppingRecipe(rungs=(3, 6), reduction=2, grace=1))),
+        name(temperature=[1, 2]),
+        sweep_name("digits-1a2b3c4d", tiny_plan(), Pair(4, 9)),
+    ]
+    assert not any(same_search(name(), other) for other in others)
 
 
 def test_a_sweep_is_kept_apart_and_whatever_its_space_or_early_stopping() -> None:

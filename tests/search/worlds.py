@@ -29,6 +29,7 @@ from autokd.search.assignment import Assignment, Died, swept_rungs
 from autokd.search.dispatcher import Dispatcher
 from autokd.search.features import PairFeatures
 from autokd.search.patience import PatientStore
+from autokd.search.sampling import Proposer
 from autokd.search.space import Space
 from autokd.search.studies import study_name
 from autokd.setting import Pair, Setting, Split, TransferSet, derive_seed
@@ -184,6 +185,7 @@ class Office:
         space: Space | None = None,
         address: str | None = None,
         through: Callable[[Store, Lease], PatientStore] | None = None,
+        proposer: Proposer | None = None,
     ) -> None:
         self.plan, self.space = plan, space or open_space()
         self.store = Store.open(address or f"sqlite:///{folder / 'store.db'}")
@@ -203,6 +205,7 @@ class Office:
             meetings=meetings,
             names=self.names,
             store=through(self.store, self.store.acquire(self.names.values())) if through else self.store,
+            proposer=proposer,
         )
 
     def work(self, *, workers: int = 1, fate: Fate = lives, reports: int | None = None) -> int:
