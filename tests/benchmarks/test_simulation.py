@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from itertools import combinations
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from autokd.setting import DEFAULT, Pair
+from benchmarks.simulation.__main__ import at, single
+from benchmarks.simulation.measure import answer, cost, half, meeting_answer, meeting_yardstick, yardstick
+from benchmarks.simulation.policies import POLICIES, Policy
+from benchmarks.simulation.replay import Ran, replay
+from benchmarks.simulation.scenarios import _names, _round, cold, cold_meetings, newcomer
+from benchmarks.simulation.table import Table, load
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Matrices are small here: on a busy machine more threads take ten times as long."""
+    with threadpool_limits(1):
+        yield
+
+
+@pytest.fixture(scope="module")
+def table() -> Table:
+    return load("digits")
+
+
+def ran(
+    table: Table, *, policy: str = "random", seed: int = 0, trials: int = 3, pairs: int = 90
+) -> list[Ran]:
+    chosen: Policy = POLICIES[policy]
+    some = table.pairs[:pairs]
+    names = _names(some, seed)
+    return replay(
+        table,
+        plan=table.plan.with_(trials=trials, stopping=chosen.stopping),
+        meetings=[(pair,) for pair in some],
+        proposer=chosen.make(table, names, seed),
+        seed=seed,
+        names=names,
+    )
+
+
+def test_the_table_is_whole(table: Table) -> None:
+    assert table.accuracy.shape == (90, 76, 2, 8, 3)
+    assert not np.isnan(table.accuracy).any()
+    assert len(set(table.pairs)) == 90
+    assert set(table.settings) == set(table.space.grid())
+    assert set(table.plan.rungs) <= set(table.rungs)
+    assert table.epochs == table.plan.distillation.epochs
+    assert set(table.features) == set(table.pairs)
+
+
+def test_a_gain_is_over_the_students_own_model(table: Table) -> None:
+    pair = Pair(4, 9)
+    row, column = table.row[pair], table.column[DEFAULT]
+    over = 100 * (table.accuracy[row, column, 1, -1, 2] - table.own[9, 2])
+    assert table.gain[row, column, 1, 2] == pytest.approx(over)
+
+
+def test_the_whole_grid_is_all_there_is_to_find_and_the_default_nothing(table: Table) -> None:
+    for seed in range(table.seeds):
+        scale = yardstick(table, seed)
+        for settings, share in ((table.settings, 1.0), ([DEFAULT], 0.0)):
+            answers = {pair: answer(table, seed, pair, settings) for pair in table.pairs}
+            assert scale.share(answers) == pytest.approx(share)
+
+
+def test_and_so_for_meetings(table: Table) -> None:
+    scale = meeting_yardstick(table, 0)
+    assert len(half(table)) == 45
+    for settings, share in ((table.settings, 1.0), ([DEFAULT], 0.0)):
+        answers = {pair: meeting_answer(table, 0, pair, settings, settings) for pair in half(table)}
+        assert scale.share(answers) == pytest.approx(share)
+
+
+def test_a_setting_is_chosen_on_validation_and_told_on_test_and_nothing_is_an_answer(table: Table) -> None:
+    gains = table.gain[:, :, 0]
+    for pair in table.pairs[:20]:
+        mine = gains[table.row[pair]]
+        chosen = mine[mine[:, 0].argmax()]
+        assert answer(table, 0, pair, table.settings) == (chosen[2] if chosen[0] > 0 else 0)
+        harmful = [one for one, gain in zip(table.settings, mine, strict=True) if gain[0] <= 0]
+        assert answer(table, 0, pair, harmful) == 0
+    assert answer(table, 0, table.pairs[0], []) == 0
+
+
+def test_no_search_at_all_already_comes_most_of_the_way_but_not_all(table: Table) -> None:
+    """With the best setting of the other pairs."""
+    assert 0.3 < single(table, 0) < 1
+
+
+def test_a_replay_tries_different_settings_of_each_pair_the_default_first(table: Table) -> None:
+    told = ran(table)
+    tried = {pair: [one.setting for one in told if one.pair == pair] for pair in table.pairs}
+    assert {len(settings) for settings in tried.values()} == {3}
+    for settings in tried.values():
+        assert len(set(settings)) == 3
+        assert settings[0] == DEFAULT
+    assert len({settings[1] for settings in tried.values()}) > 20
+
+
+def test_the_same_seed_replays_the_same_and_another_another(table: Table) -> None:
+    for policy in ("random", "autokd"):
+        assert ran(table, policy=policy, pairs=6) == ran(table, policy=policy, pairs=6)
+    assert ran(table, pairs=6) != ran(table, pairs=6, seed=1)
+
+
+def test_what_is_never_stopped_costs_its_share_of_the_sweep(table: Table) -> None:
+    told = ran(table)
+    assert all(one.whole and one.epochs == 10 for one in told)
+    assert cost(table, told, 90) == pytest.approx(3 / 76)
+
+
+def test_what_is_stopped_costs_the_epochs_until_then(table: Table) -> None:
+    told = ran(table, policy="random + ASHA", trials=12, pairs=5)
+    epochs = Counter(one.epochs for one in told)
+    assert set(epochs) == {3, 6, 10}
+    assert all(one.whole == (one.epochs == 10) for one in told)
+    assert cost(table, told, 5) == pytest.approx(sum(map(math.prod, epochs.items())) / (5 * 76 * 10))
+    # A run stopped at a rung was not among the better half there; so one that was best of all went on.
+    for pair in table.pairs[:5]:
+        mine = [one for one in told if one.pair == pair]
+        values = {
+            one.setting: table.accuracy[table.row[pair], table.column[one.setting], 0, 2, 0] for one in mine
+        }
+        assert next(one for one in mine if one.setting == max(values, key=lambda one: values[one])).epochs > 3
+
+
+def test_nothing_is_stopped_within_the_grace(table: Table) -> None:
+    told = ran(table, policy="autokd", trials=10, pairs=3)
+    for pair in table.pairs[:3]:
+        whole = [one.whole for one in told if one.pair == pair]
+        assert len(whole) == 10
+        assert sum(whole) >= 6
+    assert any(not one.whole for one in told)
+
+
+def test_in_nine_rounds_ten_participants_all_meet_once() -> None:
+    rounds = [_round(10, number) for number in range(9)]
+    for one in rounds:
+        assert sorted(who for meeting in one for who in meeting) == list(range(10))
+    met = [frozenset(meeting) for one in rounds for meeting in one]
+    assert len(met) == 45
+    assert set(met) == {frozenset(both) for both in combinations(range(10), 2)}
+    assert _round(10, 9) == _round(10, 0)
+
+
+def test_the_share_at_a_cost_lies_between_the_points_around_it() -> None:
+    points = [(0.2, 0.8), (0.1, 0.6)]
+    shares = [at(points, cost) for cost in (0.0, 0.05, 0.1, 0.15, 0.2, 0.9)]
+    assert shares == pytest.approx([0.0, 0.3, 0.6, 0.7, 0.8, 0.8])
+
+
+def test_four_trials_a_pair_find_nearly_all_of_it_and_far_more_than_random_ones(table: Table) -> None:
+    spent, share = cold(table, POLICIES["autokd"], 0, 4)
+    spent_by_chance, share_by_chance = cold(table, POLICIES["random"], 0, 4)
+    assert spent == spent_by_chance == pytest.approx(4 / 76)
+    assert share > 0.85
+    assert share > share_by_chance + 0.3
+
+
+def test_with_free_position_too(table: Table) -> None:
+    (spent, share), (_, by_chance) = (
+        cold_meetings(table, POLICIES[name], 0, 4) for name in ("autokd", "random")
+    )
+    assert spent == pytest.approx(4 / 76)
+    assert share > by_chance + 0.2
+
+
+def test_a_newcomers_points_cost_one_trial_more_each(table: Table) -> None:
+    points = newcomer(table, POLICIES["random"], 0, [1, 2, 4])
+    assert [spent for spent, _ in points] == pytest.approx([1 / 76, 2 / 76, 4 / 76])
+    assert points[0][1] == pytest.approx(0.0)
+    assert points[2][1] > 0
