@@ -146,7 +146,7 @@ class StoppingRecipe(Frozen):
     rungs: tuple[int, ...] = Field(default=(3, 6), description="Epochs at which a trial may be stopped.")
     reduction: int = Field(default=2, ge=2)
     grace: int = Field(
-        default=8, ge=0, description="Trials of a study that are not stopped, the baseline included."
+        default=6, ge=0, description="Trials of a study that are not stopped, the baseline included."
     )
 
     @field_validator("rungs")
