@@ -23,7 +23,7 @@ DEV = $(VENV)/.autokd-dev
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test torture check format constraints clean
+.PHONY: help demo test torture bench check format constraints clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +37,16 @@ test: $(DEV) ## Run every test
 
 torture: $(DEV) ## Kill a batch again and again, with its workers, a node and PostgreSQL
 	$(VENV)/bin/python -m tests.torture $(ARGS)
+
+bench: $(DEV) ## Every figure of docs/results.md again (about three hours on 2 cores)
+	$(VENV)/bin/python benchmarks/federations.py
+	$(VENV)/bin/python benchmarks/ten_pairs.py
+	$(VENV)/bin/python benchmarks/batch.py
+	$(VENV)/bin/python benchmarks/batch.py --all --sample 300
+	$(VENV)/bin/python -m benchmarks.driver --long
+	$(VENV)/bin/python benchmarks/engine.py
+	$(VENV)/bin/python -m benchmarks.simulation
+	$(VENV)/bin/python -m benchmarks.agreement
 
 check: $(DEV) ## Lint, check formatting, types and layers
 	$(VENV)/bin/ruff check .
