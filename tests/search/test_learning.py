@@ -153,7 +153,8 @@ def test_once_all_is_tried_that_was_considered_tpe_goes_on() -> None:
 def test_a_default_outside_of_the_space_is_not_proposed() -> None:
     outside = open_space(temperature=[4, 8], alpha=[0.5], transfer_set=["both"])
     assert DEFAULT not in outside
-    assert learner(outside).propose(STUDY, []) in outside.grid()
+    everything = [trial(number, setting) for number, setting in enumerate(outside.grid())]
+    assert learner(outside).propose(STUDY, everything) is None
     assert set(settings_of(search(learner(outside), 1000))) == {DEFAULT, *outside.grid()}
 
 
