@@ -19,6 +19,7 @@ from typing import Final
 import ray
 from ray import tune
 from ray.tune import CheckpointConfig, FailureConfig, RunConfig, Trainable, TuneConfig, Tuner
+from threadpoolctl import threadpool_limits
 
 from autokd.compute import Compute
 from autokd.federation import Federation
@@ -96,7 +97,8 @@ def drive(
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # What dies is in the store, with its reason.
     desk = Desk(dispatcher, most_live=_most_live(workers), most=runs_of_an_experiment)
     try:
-        with _interrupts(desk, on_stopping):
+        # The driver's own algebra on every core would only slow down the workers, and itself.
+        with _interrupts(desk, on_stopping), threadpool_limits(1):
             while not (dispatcher.finished or desk.stopping):
                 desk.handed_out = 0
                 _experiment(desk, trainable, home, workers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from typing import Any
 
 from autokd.federation import Federation
@@ -18,6 +19,8 @@ from autokd.store import Store
 
 FEATURES = "features"
 """The attribute under which a study keeps what was known of its pair before anything ran."""
+
+_KNOWN = {one.name for one in fields(PairFeatures)}
 
 
 def attributes_of(federation: Federation, pair: Pair) -> dict[str, Any]:
@@ -71,8 +74,8 @@ def _others(
             accuracies[federation] = tuple(
                 float(one.correct[Split.VALIDATION].mean()) for one in participants
             )
-        # A study that an older autokd made says nothing of its pair.
-        if FEATURES in told and accuracies[federation]:
+        # A study that another version of autokd made may tell something else of its pair, or nothing.
+        if told.get(FEATURES, {}).keys() == _KNOWN and accuracies[federation]:
             pair = Pair(told["teacher"], told["student"])
             subject = Subject(federation, pair, PairFeatures(**told[FEATURES]))
             yield study, (subject, accuracies[federation][pair.student])

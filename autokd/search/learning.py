@@ -11,17 +11,15 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from autokd.records import TrialRecord, TrialState
-from autokd.search.sampling import Tpe
+from autokd.search.sampling import Tpe, anchors
 from autokd.search.space import Range, Space, Values
 from autokd.search.surrogate import Belief, Prior, Subject, Surrogate, encode, given
 from autokd.setting import DEFAULT, Setting, TransferSet
 
 SCALE: Final = 10.0
 """A large gain, in pp: the unit of the prior's variances."""
-MOST: Final = 2_000
-"""Runs to learn from."""
-_STALE: Final = 0.1
-"""A belief is formed anew when what it rests on has grown by this share."""
+MOST: Final = 1_000
+"""Runs to learn from: by then what pairs share is known, and a belief costs the driver 10 ms."""
 _MOST_HELD: Final = 128
 """Beliefs kept; more studies are hardly ever open at once, and each takes a quarter of a megabyte."""
 _TEMPERATURES: Final = 7
@@ -30,7 +28,7 @@ _ALPHAS: Final = 9
 
 
 class _Held(NamedTuple):
-    """A belief, how many runs of all pairs it rests on, and which of the pair's own."""
+    """A belief, how many runs had been learned from by then, and which of the pair's own it counts."""
 
     belief: Belief
     runs: int
@@ -41,7 +39,8 @@ class _Held(NamedTuple):
 class Learner:
     """Proposes settings by expected improvement under a `Surrogate` that learns from every pair's runs.
 
-    Its state is a function of the trials that it was shown. What is proposed is the setting with the largest
+    What it proposes is a function of the trials that it was shown, in whatever order as long as these are not
+    more than it learns from. It is the setting with the largest
     expected improvement (Jones et al. 1998, "Efficient global optimization", section 4.1) over what the pair
     could answer already: its best run so far, or to leave the model as it is. Trials under way count as if
     they had come to what is believed of them, so that workers spread out.
@@ -125,26 +124,22 @@ class Learner:
         return belief
 
     def _formed(self, study: str, trials: Sequence[TrialRecord]) -> Belief:
-        """From all runs, or from the belief held so far and the few own runs that came since."""
+        """From all runs that were learned from, and those of the pair's own that came too late for that."""
         own = {trial.number: trial for trial in trials if trial.state is TrialState.COMPLETE}
-        runs, held = self._surrogate.runs, self._held.get(study)
-        since = [] if held is None else [own[number] for number in own.keys() - held.own]
-        stale = held is None or runs > held.runs + max(len(since), _STALE * held.runs)
-        if held is None or stale or any(one.setting not in self._places for one in since):
-            belief, rests_on = self._surrogate.predict(self._subjects[study], self._encoded), runs
-            # What came after the surrogate had learned its most is lost to other pairs, not to its own.
-            told = [own[number] for number in own.keys() - self._learned.get(study, set())]
+        held = self._held.get(study)
+        if held is None or held.runs < self._surrogate.runs:
+            belief = self._surrogate.predict(self._subjects[study], self._encoded)
+            counted = frozenset(self._learned.get(study, ()))
         else:
-            belief, rests_on, told = held.belief, held.runs + len(since), since
-        for one in told:
-            if (place := self._places.get(one.setting)) is not None:
-                belief = given(belief, place, self._gain(study, one), self._surrogate.noise)
-        held = _Held(belief, rests_on, frozenset(own))
-        self._held[study] = held
+            belief, counted = held.belief, held.own
+        for number in sorted(own.keys() - counted):
+            if (place := self._places.get(own[number].setting)) is not None:
+                belief = given(belief, place, self._gain(study, own[number]), self._surrogate.noise)
+        self._held[study] = _Held(belief, self._surrogate.runs, counted | own.keys())
         self._held.move_to_end(study)
         if len(self._held) > _MOST_HELD:
             self._held.popitem(last=False)
-        return held.belief
+        return belief
 
     def _gain(self, study: str, trial: TrialRecord) -> float:
         return 100 * ((trial.accuracy or 0.0) - self._own[study])
@@ -160,17 +155,18 @@ def expected_improvement(belief: Belief, best: float) -> NDArray[np.float64]:
 
 
 def lattice(space: Space) -> tuple[Setting, ...]:
-    """The settings that are considered: a grid itself, else a lattice of it; and the default setting."""
+    """The settings that are considered: a grid itself, else a lattice of it; and the default setting.
+
+    Without the teacher's part (α = 0) the temperature has no effect, so that there is one of these a set.
+    """
+    if space.is_grid:
+        return tuple(dict.fromkeys([*space.grid(), DEFAULT]))
     temperatures = _values(space.temperature, _TEMPERATURES)
-    alphas = _values(space.alpha, _ALPHAS)
-    settings = [
-        Setting(temperature, None if transfer_set is TransferSet.PUBLIC else alpha, transfer_set)
-        for transfer_set in space.transfer_set
-        for temperature in temperatures
-        for alpha in (alphas if transfer_set is not TransferSet.PUBLIC else alphas[:1])
-        # Without the teacher's part, which `public` always has, the temperature has no effect.
-        if alpha > 0 or transfer_set is TransferSet.PUBLIC or temperature == _nearest(temperatures, 1.0)
-    ]
+    alphas = [alpha for alpha in _values(space.alpha, _ALPHAS) if alpha > 0]
+    settings = list(anchors(space))
+    for transfer_set in space.transfer_set:
+        weights = [None] if transfer_set is TransferSet.PUBLIC else alphas
+        settings += [Setting(one, weight, transfer_set) for one in temperatures for weight in weights]
     return tuple(dict.fromkeys([*settings, DEFAULT]))
 
 
@@ -183,7 +179,3 @@ def _values(dimension: Range | Values, count: int) -> Sequence[float]:
     values = [float(value) for value in spaced(dimension.low, dimension.high, count)]
     # The ends exactly: rounding must not leave the space.
     return [dimension.low, *values[1:-1], dimension.high]
-
-
-def _nearest(values: Sequence[float], wanted: float) -> float:
-    return min(values, key=lambda value: abs(value - wanted))

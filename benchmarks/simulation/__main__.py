@@ -21,6 +21,7 @@ from time import perf_counter
 from typing import Final
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from benchmarks.simulation.measure import answer, yardstick
 from benchmarks.simulation.policies import POLICIES
@@ -43,6 +44,11 @@ def _cold(name: str, policy: str, seed: int) -> Points:
 
 def _meetings(name: str, policy: str, seed: int) -> Points:
     return [cold_meetings(_table(name), POLICIES[policy], seed, trials) for trials in POINTS]
+
+
+def _alone() -> None:
+    """A process a core, and one thread a process."""
+    threadpool_limits(1)
 
 
 def _unseen(name: str, seed: int) -> tuple[float, float]:
@@ -89,7 +95,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="keep every number in this file")
     options = parser.parse_args()
     kept: dict[str, dict[str, dict[str, list[Points]]]] = {}
-    with ProcessPoolExecutor(max_workers=os.cpu_count()) as pool:
+    with ProcessPoolExecutor(max_workers=os.cpu_count(), initializer=_alone) as pool:
         for table in options.tables:
             ends = [yardstick(_table(table), seed) for seed in range(_table(table).seeds)]
             anyway, swept = (

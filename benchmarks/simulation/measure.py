@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from autokd.setting import Pair, Setting
 from benchmarks.simulation.replay import Ran
 from benchmarks.simulation.table import Table
@@ -52,23 +49,6 @@ def answer(table: Table, seed: int, pair: Pair, tried: Iterable[Setting]) -> flo
 def cost(table: Table, ran: Sequence[Ran], pairs: int) -> float:
     """Epochs of the search as a share of the sweep's on so many pairs."""
     return sum(one.epochs for one in ran) / (len(table.settings) * table.epochs * pairs)
-
-
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """How good the answer is at which cost; both of one simulation.
-
-    Attributes:
-        costs: Increasing, as shares of the sweep's epochs.
-        shares: Of the way from what one has anyway to what the sweep finds.
-    """
-
-    costs: NDArray[np.float64]
-    shares: NDArray[np.float64]
-
-    def at(self, cost: float) -> float:
-        """The share that was reached by then, between measured points in proportion."""
-        return float(np.interp(cost, self.costs, self.shares))
 
 
 def meeting_yardstick(table: Table, seed: int) -> Yardstick:

@@ -7,7 +7,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from autokd.setting import DEFAULT, Pair
 from benchmarks.simulation.__main__ import at, single
