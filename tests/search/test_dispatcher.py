@@ -9,9 +9,24 @@ import pytest
 
 from autokd.records import Failure, Role, Stage, TrialRecord, TrialState
 from autokd.search.assignment import Died
+from autokd.search.learning import Learner
 from autokd.search.sampling import Tpe
-from autokd.setting import DEFAULT, Setting
-from tests.search.worlds import BACKWARD, FORWARD, Killed, Office, diverges, made, open_space, tiny_plan
+from autokd.search.studies import study_name
+from autokd.search.surrogate import Subject
+from autokd.setting import DEFAULT, Pair, Setting
+from tests.search.worlds import (
+    BACKWARD,
+    FORWARD,
+    OWN,
+    Killed,
+    Office,
+    diverges,
+    facts,
+    features,
+    made,
+    open_space,
+    tiny_plan,
+)
 
 
 def test_a_meeting_runs_to_its_end_with_every_state_told_truly(tmp_path: Path) -> None:
@@ -85,6 +100,35 @@ def test_killed_after_any_report_it_ends_as_if_it_had_not_been(tmp_path: Path) -
         assert sorted(keys, key=str) == sorted(
             [(run.stage, run.setting, run.seed) for run in whole.runs()], key=str
         )
+        resumed.close()
+
+
+def test_what_it_has_learned_from_other_pairs_is_there_again_after_a_kill(tmp_path: Path) -> None:
+    pairs = [Pair(0, 1), Pair(2, 1), Pair(0, 3)]
+    plan, space = tiny_plan(trials=5), open_space()
+
+    def office(folder: Path) -> Office:
+        folder.mkdir(exist_ok=True)
+        names = {study_name(facts().name, plan, space, pair): pair for pair in pairs}
+        learner = Learner(
+            space,
+            subjects={name: Subject(facts().name, pair, features(pair)) for name, pair in names.items()},
+            own=dict.fromkeys(names, OWN),
+            startup_trials=3,
+        )
+        return Office(folder, plan, meetings=[[pair] for pair in pairs], space=space, proposer=learner)
+
+    whole = office(tmp_path / "whole")
+    reports = whole.work()
+    expected = [made(whole.trials(pair)) for pair in pairs]
+    for after in range(1, reports, 7):
+        killed = office(tmp_path / str(after))
+        with pytest.raises(Killed):
+            killed.work(reports=after)
+        killed.close()
+        resumed = office(tmp_path / str(after))
+        resumed.work()
+        assert [made(resumed.trials(pair)) for pair in pairs] == expected, after
         resumed.close()
 
 

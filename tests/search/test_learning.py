@@ -12,7 +12,7 @@ from scipy.stats import norm
 from autokd.records import Failure, Role, TrialRecord, TrialState
 from autokd.search.learning import Learner, expected_improvement, lattice
 from autokd.search.space import Space, read_space
-from autokd.search.surrogate import Belief, Subject, Surrogate
+from autokd.search.surrogate import Belief, Subject
 from autokd.setting import DEFAULT, Pair, Setting, TransferSet
 from tests.search.worlds import OWN, features, open_space
 
