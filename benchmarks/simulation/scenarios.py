@@ -15,7 +15,7 @@ from benchmarks.simulation.policies import POLICIES, Policy, learner
 from benchmarks.simulation.replay import Ran, replay
 from benchmarks.simulation.table import Table
 
-POINTS: Final = (2, 3, 4, 6, 8, 12, 16)
+POINTS: Final = (2, 3, 4, 6, 8, 12, 16, 24)
 """Trials of a pair at which a batch is measured, the default setting among them."""
 TUNED: Final = 8
 """Trials that pairs were tuned with which a new pair learns from."""
