@@ -40,10 +40,10 @@ class Learner:
     """Proposes settings by expected improvement under a `Surrogate` that learns from every pair's runs.
 
     What it proposes is a function of the trials that it was shown, in whatever order as long as these are not
-    more than it learns from. It is the setting with the largest
-    expected improvement (Jones et al. 1998, "Efficient global optimization", section 4.1) over what the pair
-    could answer already: its best run so far, or to leave the model as it is. Trials under way count as if
-    they had come to what is believed of them, so that workers spread out.
+    more than it learns from. It is the setting with the largest expected improvement (Jones et al. 1998,
+    "Efficient global optimization", section 4.1) over what the pair could answer already: its best run so
+    far, or to leave the model as it is. Trials under way count as if they had come to what is believed of
+    them, so that workers spread out.
 
     Args:
         space: Where to search; a continuous one is looked at on a lattice, and left to TPE afterwards.
