@@ -127,7 +127,7 @@ def test_is_the_training_loop_one_would_write_by_hand(federation, make_run: Make
             optimizer.step()
     expected = student.state_dict()
     for name, value in run.student.state_dict().items():
-        # Rounding errors grow over six epochs at this rate, on some CPUs past 1e-4; a weight 1% off is still caught.
+        # Rounding grows over six epochs, on some CPUs past 1e-4; a weight that is 1% off is still caught.
         torch.testing.assert_close(value, expected[name], rtol=1e-2, atol=1e-3)
 
 
