@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import math
 
 import pytest
@@ -7,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autokd.errors import PlanError
-from autokd.setting import DEFAULT, Pair, Setting, TransferSet, derive_seed
+from autokd.setting import DEFAULT, BatchNorm, Method, Pair, Setting, TransferSet, derive_seed
+from tests.samples import settings
 
 numbers = st.integers(0, 10**6)
 
@@ -34,6 +36,37 @@ def test_alpha_is_null_on_public_and_only_there(transfer_set: TransferSet) -> No
     Setting(1, None if unlabelled else 0.5, transfer_set)
     with pytest.raises(ValueError, match="does not fit transfer set"):
         Setting(1, 0.5 if unlabelled else None, transfer_set)
+
+
+@pytest.mark.parametrize("more", [{"learning_rate": 0}, {"learning_rate": math.nan}, {"epochs": 0}])
+def test_what_a_run_is_trained_with_holds(more: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=next(iter(more))):
+        Setting(1, 0.5, TransferSet.BOTH, **more)  # type: ignore[arg-type]
+
+
+@given(settings)
+def test_a_setting_reads_what_it_writes(setting: Setting) -> None:
+    assert Setting.from_json(json.loads(json.dumps(setting.to_json()))) == setting
+    assert Setting.from_json(setting.values()) == setting
+
+
+def test_an_ordinary_setting_is_written_as_ever() -> None:
+    assert DEFAULT.to_json() == {"temperature": 1.0, "alpha": 0.5, "transfer_set": "student"}
+
+
+def test_a_setting_says_all_that_it_is() -> None:
+    setting = Setting(
+        4,
+        None,
+        TransferSet.PUBLIC,
+        Method.SEEN_CLASSES,
+        learning_rate=0.003,
+        epochs=20,
+        batch_norm=BatchNorm.FROZEN,
+    )
+    told = "T=4 α=- on public, seen classes, learning rate 0.003, epochs 20, BatchNorm frozen"
+    assert str(setting) == told
+    assert str(DEFAULT) == "T=1 α=0.5 on student"
 
 
 @given(numbers, numbers)

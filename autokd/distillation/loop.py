@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from autokd.compute import Compute
 from autokd.distillation.loss import distillation_loss
+from autokd.distillation.targets import targets
 from autokd.distillation.transfer_set import examples
 from autokd.errors import Diverged
 from autokd.federation import (
@@ -74,10 +75,19 @@ class Loop:
         self.epochs, self.steps, self.seconds, self.size = 0, 0, 0.0, len(where)
         self._setting, self._recipe, self._compute = setting, recipe, compute
         self._images = torch.from_numpy(data.images[where]).to(compute.device)
-        self._teacher = torch.from_numpy(federation.logits[pair.teacher, where]).to(compute.device)
         # Labels of the public set exist in the data, but no run may look at them.
         self._labels = (
             None if setting.alpha is None else torch.from_numpy(data.labels[where]).to(compute.device)
+        )
+        self._targets = targets(
+            setting.method,
+            teacher=torch.from_numpy(federation.logits[pair.teacher, where]).to(compute.device),
+            own=torch.from_numpy(federation.logits[pair.student, where]).to(compute.device),
+            labels=self._labels,
+            seen=(
+                torch.from_numpy(federation.label_counts(pair.teacher)),
+                torch.from_numpy(federation.label_counts(pair.student)),
+            ),
         )
         self._optimizer = make_optimizer(recipe, self.network.parameters())
         self._order = torch.Generator().manual_seed(derive_seed(federation.name, str(pair), seed))
@@ -107,21 +117,30 @@ class Loop:
 
     def _step(self, chosen: Tensor) -> list[Tensor]:
         """One optimizer step on the examples at `chosen`; returns total, soft and (with labels) hard loss."""
-        compute, labels = self._compute, self._labels
+        compute, labels, trust = self._compute, self._labels, self._targets.trust
         images = compute.pixels(self._images.index_select(0, chosen), mean=self._mean, std=self._std)
         with compute.autocast():
             logits = self.network(images)
         # The loss is computed outside autocast in float32: T² would blow up bfloat16's rounding.
         loss = distillation_loss(
             logits.float(),
-            self._teacher.index_select(0, chosen),
+            self._targets.logits.index_select(0, chosen),
             None if labels is None else labels.index_select(0, chosen),
             self._setting,
+            trust=None if trust is None else trust.index_select(0, chosen),
         )
         self._optimizer.zero_grad(set_to_none=True)
         loss.total.backward()  # type: ignore[no-untyped-call]
         self._optimizer.step()
         return [part.detach() for part in (loss.total, loss.soft, loss.hard) if part is not None]
+
+
+def adapted(recipe: DistillationRecipe, setting: Setting) -> DistillationRecipe:
+    """The recipe of a run: the study's, with what the setting has of its own."""
+    own = {"learning_rate": setting.learning_rate, "epochs": setting.epochs, "batch_norm": setting.batch_norm}
+    # Validated again: `model_copy` would take anything.
+    changed = {name: value for name, value in own.items() if value is not None}
+    return DistillationRecipe.model_validate({**recipe.model_dump(), **changed}) if changed else recipe
 
 
 def train_mode(module: nn.Module, recipe: DistillationRecipe) -> None:

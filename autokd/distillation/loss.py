@@ -1,17 +1,18 @@
-"""The distillation loss: T²·KL to the teacher's softened outputs, mixed with cross-entropy to the labels.
+"""The distillation loss: T²·KL to softened targets, mixed with cross-entropy to the labels.
 
-| symbol | meaning                              | shape            | unit              |
-|--------|--------------------------------------|------------------|-------------------|
-| z_s    | student logits                       | (batch, classes) | -                 |
-| z_t    | teacher logits                       | (batch, classes) | -                 |
-| y      | labels                               | (batch,)         | class index       |
-| T      | temperature > 0                      | scalar           | -                 |
-| α      | weight of the distillation term      | scalar in [0, 1] | -                 |
-| soft   | T² · KL(softmax z_t/T ‖ softmax z_s/T) | scalar           | nats, batch mean  |
-| hard   | cross-entropy of softmax z_s with y  | scalar           | nats, batch mean  |
+| symbol | meaning                                  | shape            | unit             |
+|--------|------------------------------------------|------------------|------------------|
+| z_s    | student logits                           | (batch, classes) | -                |
+| z_t    | target logits: the teacher's, or what the method makes of them (`targets`) | (batch, classes) | - |
+| y      | labels                                   | (batch,)         | class index      |
+| T      | temperature > 0                          | scalar           | -                |
+| α      | weight of the distillation term          | scalar in [0, 1] | -                |
+| w      | how far a target is trusted              | (batch,) in [0, 1] | -              |
+| soft   | T² · KL(softmax z_t/T ‖ softmax z_s/T), by example | (batch,) | nats           |
+| hard   | cross-entropy of softmax z_s with y, by example    | (batch,) | nats           |
 
-total = α · soft + (1 − α) · hard, and soft alone on unlabelled examples. It is continuous in T and α over the
-whole space: no case is special, so a search finds no edge to exploit.
+total = mean of α·w · soft + (1 − α·w) · hard, and of w · soft alone on unlabelled examples. It is continuous
+in T and α over the whole space: no case is special, so a search finds no edge to exploit.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn import functional as F
 
-from autokd.setting import Setting
+from autokd.setting import Method, Setting
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,7 +32,7 @@ class LossParts:
 
     Attributes:
         total: What is minimised.
-        soft: T²·KL to the teacher, before its weight.
+        soft: T²·KL to the targets, before its weight.
         hard: Cross-entropy to the labels, before its weight; None on unlabelled examples.
     """
 
@@ -40,15 +41,15 @@ class LossParts:
     hard: Tensor | None
 
 
-def soft_target_loss(student: Tensor, teacher: Tensor, *, temperature: float) -> Tensor:
-    """KL(teacher ‖ student) of the softened outputs, mean over the batch in nats, times T².
+def soft_target_loss(student: Tensor, target: Tensor, *, temperature: float) -> Tensor:
+    """KL(target ‖ student) of the softened outputs, mean over the batch in nats, times T².
 
     The gradient of the KL shrinks as 1/T²; the factor keeps it of one size while T is being tuned.
     Source: Hinton, Vinyals, Dean 2015, arXiv:1503.02531, section 2.
 
     Args:
         student: Logits, shape (batch, classes).
-        teacher: Logits, same shape.
+        target: Logits, same shape.
         temperature: T, a positive number.
 
     Returns:
@@ -57,40 +58,85 @@ def soft_target_loss(student: Tensor, teacher: Tensor, *, temperature: float) ->
     Raises:
         ValueError: If the shapes differ or `temperature` is not a positive number.
     """
-    if student.shape != teacher.shape:
+    return _soft(student, target, temperature, reduction="batchmean")
+
+
+def _soft(student: Tensor, target: Tensor, temperature: float, *, reduction: str) -> Tensor:
+    """T²·KL, a scalar by "batchmean", and by "none" of each class, shape (batch, classes)."""
+    if student.shape != target.shape:
         raise ValueError(
-            f"logits of student {tuple(student.shape)} and teacher {tuple(teacher.shape)} differ in shape"
+            f"logits of student {tuple(student.shape)} and target {tuple(target.shape)} differ in shape"
         )
     if not (math.isfinite(temperature) and temperature > 0):
         raise ValueError(f"temperature={temperature} must be a positive number")
     divergence = F.kl_div(
         F.log_softmax(student / temperature, dim=1),
-        F.log_softmax(teacher / temperature, dim=1),
-        reduction="batchmean",
+        F.log_softmax(target / temperature, dim=1),
+        reduction=reduction,
         log_target=True,
     )
     return temperature**2 * divergence
 
 
-def distillation_loss(student: Tensor, teacher: Tensor, labels: Tensor | None, setting: Setting) -> LossParts:
+def standardised(logits: Tensor) -> Tensor:
+    """Each row minus its mean, divided by its standard deviation, so that T means the same for all models.
+
+    Source: Sun et al. 2024, arXiv:2403.01427, algorithm 1.
+
+    Args:
+        logits: Shape (batch, classes).
+
+    Returns:
+        Same shape; a row of equal logits becomes 0.
+    """
+    apart = logits - logits.mean(dim=1, keepdim=True)
+    # As in the paper's code, the deviation of the sample is kept above 0.
+    return apart / (logits.std(dim=1, keepdim=True) + _LEAST)
+
+
+_LEAST = 1e-7
+
+
+def distillation_loss(
+    student: Tensor,
+    target: Tensor,
+    labels: Tensor | None,
+    setting: Setting,
+    *,
+    trust: Tensor | None = None,
+) -> LossParts:
     """α · soft + (1 − α) · hard; without labels, as on `public`, soft alone.
 
     Source: Hinton, Vinyals, Dean 2015, arXiv:1503.02531, section 2.
 
     Args:
         student: Logits, shape (batch, classes).
-        teacher: Logits, same shape.
+        target: Logits, same shape; of `logit_standardisation` standardised already.
         labels: Class indices, int64, shape (batch,); None if and only if the setting's alpha is None.
-        setting: T and α.
+        setting: T, α and method.
+        trust: w of each example, shape (batch,), in [0, 1]; None for 1.
 
     Raises:
         ValueError: If labels are there without an alpha to weigh them, or the other way round.
     """
-    soft = soft_target_loss(student, teacher, temperature=setting.temperature)
-    alpha = setting.alpha
-    if labels is None and alpha is None:
+    taught = standardised(student) if setting.method is Method.LOGIT_STANDARDISATION else student
+    if (labels is None) != (setting.alpha is None):
+        raise ValueError(f"alpha={setting.alpha} does not fit {'no labels' if labels is None else 'labels'}")
+    if trust is not None:
+        return _trusting(taught, target, labels, setting, trust)
+    soft = soft_target_loss(taught, target, temperature=setting.temperature)
+    if labels is None or setting.alpha is None:
         return LossParts(total=soft, soft=soft, hard=None)
-    if labels is None or alpha is None:
-        raise ValueError(f"alpha={alpha} does not fit {'no labels' if labels is None else 'labels'}")
     hard = F.cross_entropy(student, labels)
-    return LossParts(total=alpha * soft + (1 - alpha) * hard, soft=soft, hard=hard)
+    return LossParts(total=setting.alpha * soft + (1 - setting.alpha) * hard, soft=soft, hard=hard)
+
+
+def _trusting(
+    student: Tensor, target: Tensor, labels: Tensor | None, setting: Setting, trust: Tensor
+) -> LossParts:
+    """The same with a weight of its own for each example's target."""
+    soft = _soft(student, target, setting.temperature, reduction="none").sum(dim=1)
+    if labels is None or setting.alpha is None:
+        return LossParts(total=(trust * soft).mean(), soft=soft.mean(), hard=None)
+    hard, weight = F.cross_entropy(student, labels, reduction="none"), setting.alpha * trust
+    return LossParts(total=(weight * soft + (1 - weight) * hard).mean(), soft=soft.mean(), hard=hard.mean())

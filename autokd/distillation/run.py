@@ -15,7 +15,7 @@ from torch.backends import cudnn
 
 from autokd.compute import Compute
 from autokd.distillation.evaluation import Evaluation, assess
-from autokd.distillation.loop import Loop, Losses
+from autokd.distillation.loop import Loop, Losses, adapted
 from autokd.distillation.memory import ran_out_of_memory, release_memory
 from autokd.errors import Diverged, OutOfMemory
 from autokd.federation import Dataset, Federation
@@ -84,8 +84,8 @@ class Run(Iterator[Rung]):
         pair: Who teaches whom.
         setting: What is tuned.
         seed: A seed index, from 0. Runs of one pair and seed index are paired across settings (see `Loop`).
-        recipe: How the student goes on training.
-        rungs: Epochs at which to evaluate and yield, increasing, the last one `recipe.epochs`.
+        recipe: How the student goes on training, as far as the setting does not say.
+        rungs: Epochs at which to evaluate and yield, increasing, the last one the run's full budget.
         splits: What to evaluate on; nothing else is looked at.
         compute: Where and how tensors are computed.
 
@@ -114,11 +114,12 @@ class Run(Iterator[Rung]):
         participants = len(federation.participants)
         if max(pair.teacher, pair.student) >= participants:
             raise ValueError(f"pair {pair} is not one of {participants} participants, numbered from 0")
+        recipe = adapted(recipe, setting)
         if seed < 0:
             raise ValueError(f"seed={seed} is a seed index, from 0")
         if not rungs or rungs[0] < 1 or list(rungs) != sorted(set(rungs)) or rungs[-1] != recipe.epochs:
             raise ValueError(
-                f"rungs={list(rungs)} must be increasing epochs from 1 up to the recipe's {recipe.epochs}"
+                f"rungs={list(rungs)} must be increasing epochs from 1 up to the run's {recipe.epochs}"
             )
         if len(set(splits)) != len(splits):
             raise ValueError(f"splits={[str(split) for split in splits]} names a split twice")

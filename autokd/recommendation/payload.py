@@ -9,26 +9,26 @@ from autokd.plan import ConfirmationRecipe
 from autokd.recommendation.statistics import NOTHING
 from autokd.recommendation.verdict import Figures, Judgement
 from autokd.records import TrialRecord, TrialState
-from autokd.setting import DEFAULT, Setting, Split
+from autokd.setting import DEFAULT, Split
 
 
 def figures(judgement: Judgement | None) -> dict[str, object]:
     """The figures on test, with what they belong to."""
     names = ("setting", "gain", "default_gain", "improvement", "forgetting", "candidate", "seeds")
     if judgement is None:
-        return {**dict.fromkeys(names), "default_setting": _setting(DEFAULT), "seeds": 0}
+        return {**dict.fromkeys(names), "default_setting": DEFAULT.to_json(), "seeds": 0}
     test, winner = judgement.test, judgement.evidence.winner
     candidate: dict[str, object] | None = None
     if winner is not None and test.winner_gain is not None:
         candidate = {
-            "setting": _setting(winner.setting),
+            "setting": winner.setting.to_json(),
             "gain": test.winner_gain.to_json(),
             "forgetting": winner.forgetting,
         }
     return {
-        "setting": _setting(judgement.shown.setting),
+        "setting": judgement.shown.setting.to_json(),
         "gain": judgement.gain(Split.TEST).to_json(),
-        "default_setting": _setting(DEFAULT),
+        "default_setting": DEFAULT.to_json(),
         "default_gain": test.default_gain.to_json(),
         "improvement": _improvement(test),
         "forgetting": judgement.shown.forgetting,
@@ -63,11 +63,3 @@ def count_by_state(trials: Sequence[TrialRecord]) -> dict[str, int]:
 def _improvement(figures: Figures) -> dict[str, float]:
     """Winner minus default; where the default stands alone it is its own winner, and 0 better than itself."""
     return (NOTHING if figures.improvement is None else figures.improvement).to_json()
-
-
-def _setting(setting: Setting) -> dict[str, object]:
-    return {
-        "temperature": setting.temperature,
-        "alpha": setting.alpha,
-        "transfer_set": setting.transfer_set.value,
-    }

@@ -19,8 +19,8 @@ from autokd.setting import DEFAULT, Setting, Split
 
 SAME_ALPHA: Final = 0.005
 """Two weights this close are taken for one."""
-SAME_LOG_TEMPERATURE: Final = math.log(1.01)
-"""Two temperatures within one per cent are taken for one."""
+SAME_LOG: Final = math.log(1.01)
+"""Two temperatures, or learning rates, within one per cent are taken for one."""
 RETRIES: Final = SearchRecipe().retries
 """How often a run that died of infrastructure is tried again, where the study does not say."""
 
@@ -38,14 +38,27 @@ def alike(one: Setting, other: Setting) -> bool:
 
     Without a teacher (alpha = 0) the temperature has no effect, so it does not count.
     """
-    if one.transfer_set is not other.transfer_set:
+    if one.transfer_set is not other.transfer_set or _rest(one) != _rest(other):
+        return False
+    if not _near(one.learning_rate, other.learning_rate):
         return False
     if one.alpha is not None and other.alpha is not None:
         if one.alpha == other.alpha == 0:
             return True
         if abs(one.alpha - other.alpha) > SAME_ALPHA:
             return False
-    return abs(math.log(one.temperature / other.temperature)) <= SAME_LOG_TEMPERATURE
+    return _near(one.temperature, other.temperature)
+
+
+def _near(one: float | None, other: float | None) -> bool:
+    """Of temperatures and learning rates, which matter by their ratio."""
+    if one is None or other is None:
+        return one is other
+    return abs(math.log(one / other)) <= SAME_LOG
+
+
+def _rest(setting: Setting) -> tuple[object, ...]:
+    return setting.method, setting.epochs, setting.batch_norm
 
 
 def candidates(plan: ConfirmationRecipe, trials: Sequence[TrialRecord]) -> tuple[Setting, ...]:

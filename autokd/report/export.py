@@ -29,6 +29,10 @@ SCHEMA: Final = pa.schema(
         ("temperature", pa.float64()),
         ("alpha", pa.float64()),
         ("transfer_set", pa.string()),
+        ("method", pa.string()),
+        ("learning_rate", pa.float64()),
+        ("epochs", pa.int32()),
+        ("batch_norm", pa.string()),
         ("seed", pa.int32()),
         ("state", pa.string()),
         ("epoch", pa.int32()),
@@ -38,7 +42,8 @@ SCHEMA: Final = pa.schema(
     ]
 )
 """One row per pair, stage, setting, seed and rung. Accuracies are in [0, 1], forgetting in pp; both are null
-on a split that the run did not look at. `seconds` is training time since the run began. A run that failed has
+on a split that the run did not look at. `learning_rate`, `epochs` and `batch_norm` are null where they are
+the recipe's. `seconds` is training time since the run began. A run that failed has
 one row, of epoch 0, unless it had reported before."""
 
 
@@ -121,9 +126,7 @@ def _key(pair: Pair, stage: str, setting: Setting, seed: int, state: str) -> dic
         "teacher": pair.teacher,
         "student": pair.student,
         "stage": stage,
-        "temperature": setting.temperature,
-        "alpha": setting.alpha,
-        "transfer_set": setting.transfer_set.value,
+        **setting.values(),
         "seed": seed,
         "state": state,
     }

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from autokd.compute import Compute
 from autokd.plan import DistillationRecipe, StudyPlan
 from autokd.records import Failure, RungReport, RunRecord, RunState, Stage
-from autokd.setting import Pair, Setting, Split, TransferSet
+from autokd.setting import Pair, Setting, Split
 
 SEARCH: Final = "search"
 ANSWER: Final = "answer"
@@ -42,9 +42,7 @@ class Assignment:
         return {
             "teacher": self.pair.teacher,
             "student": self.pair.student,
-            "temperature": self.setting.temperature,
-            "alpha": self.setting.alpha,
-            "transfer_set": str(self.setting.transfer_set),
+            "setting": self.setting.to_json(),
             "seed": self.seed,
             "stage": SEARCH if self.stage is None else str(self.stage),
         }
@@ -55,7 +53,7 @@ class Assignment:
         stage = config["stage"]
         return cls(
             pair=Pair(config["teacher"], config["student"]),
-            setting=Setting(config["temperature"], config["alpha"], TransferSet(config["transfer_set"])),
+            setting=Setting.from_json(config["setting"]),
             seed=config["seed"],
             stage=None if stage == SEARCH else Stage(stage),
         )
@@ -87,9 +85,10 @@ class Job:
 
     def rungs_for(self, assignment: Assignment) -> tuple[int, ...]:
         """Where a run looks at its student: a trial at each rung, a swept run at more, others at the end."""
+        end = assignment.setting.epochs or self.rungs[-1]
         if assignment.stage is Stage.SWEEP:
-            return swept_rungs(self.rungs[-1])
-        return self.rungs if assignment.stage is None else self.rungs[-1:]
+            return swept_rungs(end)
+        return rungs_until(end, self.rungs) if assignment.stage is None else (end,)
 
     def splits_for(self, assignment: Assignment) -> tuple[Split, ...]:
         """What a run may look at: choose on validation, decide on confirmation, report on test.
@@ -101,6 +100,11 @@ class Job:
         if assignment.stage is Stage.CONFIRMATION:
             return (Split.CONFIRMATION, Split.TEST)
         return (Split.VALIDATION,)
+
+
+def rungs_until(end: int, rungs: Sequence[int]) -> tuple[int, ...]:
+    """The rungs of a trial whose full budget may be another than the plan's."""
+    return (*(rung for rung in rungs[:-1] if rung < end), end)
 
 
 def swept_rungs(epochs: int) -> tuple[int, ...]:

@@ -49,7 +49,13 @@ def experienced(
     others = dict(_others(store, names))
     for study, (subject, accuracy) in others.items():
         subjects[study], own[study] = subject, accuracy
-    learner = Learner(space, subjects=subjects, own=own, startup_trials=plan.search.startup_trials)
+    learner = Learner(
+        space,
+        subjects=subjects,
+        own=own,
+        startup_trials=plan.search.startup_trials,
+        usual=plan.distillation,
+    )
     for study in others:
         for trial in store.trials(study):
             learner.learn(study, trial)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple, final
@@ -10,21 +11,25 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from autokd.plan import DistillationRecipe
 from autokd.records import TrialRecord, TrialState
 from autokd.search.sampling import Tpe, anchors
-from autokd.search.space import Range, Space, Values
+from autokd.search.space import ALPHA, LEARNING_RATE, TEMPERATURE, Range, Space
 from autokd.search.surrogate import Belief, Prior, Subject, Surrogate, encode, given
-from autokd.setting import DEFAULT, Setting, TransferSet
+from autokd.setting import DEFAULT, Setting
 
 SCALE: Final = 10.0
 """A large gain, in pp: the unit of the prior's variances."""
 MOST: Final = 1_000
 """Runs to learn from: by then what pairs share is known, and a belief costs the driver 10 ms."""
-_MOST_HELD: Final = 128
-"""Beliefs kept; more studies are hardly ever open at once, and each takes a quarter of a megabyte."""
+_HELD_BYTES: Final = 2**25
+"""Of beliefs kept: those of 130 studies in the default space; more are hardly ever open at once."""
 _TEMPERATURES: Final = 7
 _ALPHAS: Final = 9
+_RATES: Final = 4
 """Values to consider of a continuous dimension; gains change little from one to the next."""
+_MOST_CANDIDATES: Final = 512
+"""Of a larger lattice this many are considered, drawn once and for all."""
 
 
 class _Held(NamedTuple):
@@ -50,6 +55,7 @@ class Learner:
         subjects: Every pair that is asked about or learned from, by the name of its study.
         own: Accuracy of each study's student as it is, on validation, in [0, 1].
         startup_trials: For TPE.
+        usual: The recipe that settings leave things to.
     """
 
     def __init__(
@@ -62,12 +68,14 @@ class Learner:
         prior: Prior | None = None,
         scale: float = SCALE,
         most: int = MOST,
+        usual: DistillationRecipe | None = None,
     ) -> None:
         self._subjects, self._own = subjects, own
-        self._surrogate = Surrogate(prior or Prior(), scale=scale, most=most)
+        self._surrogate = Surrogate(prior or Prior(), scale=scale, most=most, usual=usual)
         self._candidates = lattice(space)
+        self._most_held = max(1, _HELD_BYTES // (8 * len(self._candidates) ** 2))
         self._places = {setting: place for place, setting in enumerate(self._candidates)}
-        self._encoded = encode(self._candidates)
+        self._encoded = encode(self._candidates, usual)
         self._inside = np.array([setting in space for setting in self._candidates])
         self._held: OrderedDict[str, _Held] = OrderedDict()
         self._learned: dict[str, set[int]] = {}
@@ -137,7 +145,7 @@ class Learner:
                 belief = given(belief, place, self._gain(study, own[number]), self._surrogate.noise)
         self._held[study] = _Held(belief, self._surrogate.runs, counted | own.keys())
         self._held.move_to_end(study)
-        if len(self._held) > _MOST_HELD:
+        if len(self._held) > self._most_held:
             self._held.popitem(last=False)
         return belief
 
@@ -157,22 +165,25 @@ def expected_improvement(belief: Belief, best: float) -> NDArray[np.float64]:
 def lattice(space: Space) -> tuple[Setting, ...]:
     """The settings that are considered: a grid itself, else a lattice of it; and the default setting.
 
-    Without the teacher's part (α = 0) the temperature has no effect, so that there is one of these a set.
+    Without the teacher's part (α = 0) temperature and method have no effect: there is one of these a set.
     """
     if space.is_grid:
         return tuple(dict.fromkeys([*space.grid(), DEFAULT]))
-    temperatures = _values(space.temperature, _TEMPERATURES)
-    alphas = [alpha for alpha in _values(space.alpha, _ALPHAS) if alpha > 0]
-    settings = list(anchors(space))
-    for transfer_set in space.transfer_set:
-        weights = [None] if transfer_set is TransferSet.PUBLIC else alphas
-        settings += [Setting(one, weight, transfer_set) for one in temperatures for weight in weights]
-    return tuple(dict.fromkeys([*settings, DEFAULT]))
+    counts = {TEMPERATURE: _TEMPERATURES, ALPHA: _ALPHAS, LEARNING_RATE: _RATES}
+    lists = {
+        name: _values(dimension, counts[name]) if isinstance(dimension, Range) else dimension
+        for name, dimension in space.dimensions.items()
+    }
+    points = Space.model_validate(
+        {**space.model_dump(), **{name: tuple(lists[name]) for name in counts if name in lists}}
+    )
+    settings = [setting for setting in points.grid() if setting.alpha != 0]
+    if len(settings) > _MOST_CANDIDATES:
+        settings = random.Random(0).sample(settings, _MOST_CANDIDATES)
+    return tuple(dict.fromkeys([*anchors(space), *settings, DEFAULT]))
 
 
-def _values(dimension: Range | Values, count: int) -> Sequence[float]:
-    if not isinstance(dimension, Range):
-        return dimension
+def _values(dimension: Range, count: int) -> Sequence[float]:
     if dimension.low == dimension.high:
         return (dimension.low,)
     spaced = np.geomspace if dimension.log else np.linspace

@@ -40,13 +40,7 @@ class Prediction:
         return {
             "predicted": True,
             "pair": {"teacher": self.pair.teacher, "student": self.pair.student},
-            "setting": None
-            if setting is None
-            else {
-                "temperature": setting.temperature,
-                "alpha": setting.alpha,
-                "transfer_set": str(setting.transfer_set),
-            },
+            "setting": None if setting is None else setting.to_json(),
             "gain": {"mean": self.gain, "low": self.low, "high": self.high},
             "split": "validation",
             "learned_from": {"pairs": self.pairs, "runs": self.runs},

@@ -16,8 +16,8 @@ from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial
 
 from autokd.records import TrialRecord, TrialState
-from autokd.search.space import ALPHA, TEMPERATURE, TRANSFER_SET, Range, Space
-from autokd.setting import Setting, TransferSet, derive_seed
+from autokd.search.space import ALPHA, TRANSFER_SET, Range, Space
+from autokd.setting import DEFAULT, Setting, TransferSet, derive_seed
 
 _REDRAWS: Final = 20
 _SOME_TIME: Final = datetime(2000, 1, 1)
@@ -89,14 +89,23 @@ def anchors(space: Space) -> tuple[Setting, ...]:
 
     Fine-tuning (α = 0) is what a sceptic would hold a distilled student against, and a sampler of a
     continuous range hardly ever draws its very end. T has no effect there; it is 1, or the least that the
-    space holds.
+    space holds; likewise with what else is searched.
     """
-    allowed = space.temperature
-    least = allowed.low if isinstance(allowed, Range) else min(allowed)
-    temperature = 1.0 if 1.0 in allowed else least
+    usual = DEFAULT.values()
+    first = {
+        name: usual[name] if usual[name] in dimension else _least(dimension)
+        for name, dimension in space.dimensions.items()
+    }
     labelled = [one for one in space.transfer_set if one is not TransferSet.PUBLIC]
-    without = [Setting(temperature, 0.0, transfer_set) for transfer_set in labelled]
+    without = [Setting.from_json({**first, ALPHA: 0.0, TRANSFER_SET: one}) for one in labelled]
     return tuple(setting for setting in without if setting in space)
+
+
+def _least(dimension: Range | tuple[Any, ...]) -> Any:
+    """Of a range its low end, of names the first."""
+    if isinstance(dimension, Range):
+        return dimension.low
+    return dimension[0] if isinstance(dimension[0], str) else min(dimension)
 
 
 def _sampler(seed: int, startup_trials: int) -> TPESampler:
@@ -120,12 +129,8 @@ class _Known(FrozenTrial):
 
 
 def _known(trial: TrialRecord, distributions: Mapping[str, BaseDistribution]) -> FrozenTrial:
-    params: dict[str, float | str] = {
-        TEMPERATURE: trial.setting.temperature,
-        TRANSFER_SET: str(trial.setting.transfer_set),
-    }
-    if trial.setting.alpha is not None:
-        params[ALPHA] = trial.setting.alpha
+    values = trial.setting.values()
+    params = {name: values[name] for name in distributions if values[name] is not None}
     return _Known(
         number=trial.number,
         trial_id=trial.number,

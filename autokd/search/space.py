@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
-from functools import cache
-from typing import Annotated, Final
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from functools import cache, cached_property
+from typing import Annotated, Any, Final
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
-from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
 
 from autokd.plan import Frozen, Name, StudyPlan
 from autokd.recipes import read
-from autokd.setting import Pair, Position, Setting, TransferSet
+from autokd.setting import DEFAULT, BatchNorm, Method, Pair, Position, Setting, TransferSet
 
 TEMPERATURE: Final = "temperature"
 ALPHA: Final = "alpha"
 TRANSFER_SET: Final = "transfer_set"
+METHOD: Final = "method"
+LEARNING_RATE: Final = "learning_rate"
+EPOCHS: Final = "epochs"
+BATCH_NORM: Final = "batch_norm"
 
 
 class Range(Frozen):
@@ -39,8 +44,8 @@ class Range(Frozen):
     def distribution(self) -> BaseDistribution:
         return FloatDistribution(self.low, self.high, log=self.log)
 
-    def __contains__(self, value: float) -> bool:
-        return self.low <= value <= self.high
+    def __contains__(self, value: object) -> bool:
+        return isinstance(value, int | float) and self.low <= value <= self.high
 
 
 Values = Annotated[tuple[float, ...], Field(min_length=1)]
@@ -56,21 +61,29 @@ Dimension = Annotated[
 class Space(Frozen):
     """What may be tried for a pair (the dimensions of `Setting`) and for a meeting (`position`).
 
-    Alpha is not sampled where the transfer set is `public`: it has no meaning there.
+    Alpha is not sampled where the transfer set is `public`: it has no meaning there. Of the last four
+    dimensions of a setting a space need not speak: then the method is plain, and the rest the recipe's.
     """
 
     name: Name
     temperature: Dimension
     alpha: Dimension
     transfer_set: tuple[TransferSet, ...] = Field(min_length=1)
+    method: tuple[Method, ...] = Field(default=(Method.PLAIN,), min_length=1)
+    learning_rate: Dimension | None = None
+    epochs: tuple[Annotated[int, Field(ge=1)], ...] | None = Field(default=None, min_length=1)
+    batch_norm: tuple[BatchNorm, ...] | None = Field(default=None, min_length=1)
     position: tuple[Position, ...] = Field(default=tuple(Position), min_length=1)
 
-    @field_validator("temperature")
+    @field_validator("temperature", "learning_rate")
     @classmethod
-    def _positive(cls, dimension: Range | Values) -> Range | Values:
+    def _positive(cls, dimension: Range | Values | None, info: ValidationInfo) -> Range | Values | None:
+        if dimension is None:
+            return None
         low = dimension.low if isinstance(dimension, Range) else min(dimension)
         if low <= 0:
-            raise ValueError(f"temperatures are positive; {low:g} is not")
+            names = {TEMPERATURE: "temperatures", LEARNING_RATE: "learning rates"}
+            raise ValueError(f"{names[info.field_name or TEMPERATURE]} are positive; {low:g} is not")
         return dimension
 
     @field_validator("alpha")
@@ -82,55 +95,78 @@ class Space(Frozen):
             raise ValueError(f"a weight lies in [0, 1]; {outside[0]:g} does not")
         return dimension
 
-    @field_validator("temperature", "alpha", "transfer_set", "position")
+    @field_validator("*")
     @classmethod
     def _no_value_twice(cls, dimension: object) -> object:
         if isinstance(dimension, tuple) and len(set(dimension)) < len(dimension):
             raise ValueError(f"lists a value twice: {', '.join(map(str, dimension))}")
         return dimension
 
+    @cached_property
+    def dimensions(self) -> Mapping[str, Range | tuple[Any, ...]]:
+        """Of a setting, by name, values as plain as Optuna keeps them; only those that a search draws."""
+        dimensions: dict[str, Range | tuple[Any, ...]] = {
+            TEMPERATURE: self.temperature,
+            ALPHA: self.alpha,
+            TRANSFER_SET: _plain(self.transfer_set),
+        }
+        if self.method != (Method.PLAIN,):
+            dimensions[METHOD] = _plain(self.method)
+        if self.learning_rate is not None:
+            dimensions[LEARNING_RATE] = self.learning_rate
+        if self.epochs is not None:
+            dimensions[EPOCHS] = self.epochs
+        if self.batch_norm is not None:
+            dimensions[BATCH_NORM] = _plain(self.batch_norm)
+        return dimensions
+
     def distributions(self) -> Mapping[str, BaseDistribution]:
         """Optuna's view of the dimensions of a setting, by parameter name."""
-        return {
-            TEMPERATURE: _distribution(self.temperature),
-            ALPHA: _distribution(self.alpha),
-            TRANSFER_SET: CategoricalDistribution([str(one) for one in self.transfer_set]),
-        }
+        return {name: _distribution(dimension) for name, dimension in self.dimensions.items()}
 
     def suggest(self, trial: optuna.Trial) -> Setting:
         """Draw a setting from Optuna's sampler."""
-        choice = trial.suggest_categorical(TRANSFER_SET, [str(one) for one in self.transfer_set])
-        transfer_set = TransferSet(str(choice))
-        alpha = None if transfer_set is TransferSet.PUBLIC else _draw(trial, ALPHA, self.alpha)
-        return Setting(_draw(trial, TEMPERATURE, self.temperature), alpha, transfer_set)
+        # NOTE: in this order, since a sampler that draws one by one would otherwise draw others.
+        drawn: dict[str, Any] = {TRANSFER_SET: _draw(trial, TRANSFER_SET, self.dimensions[TRANSFER_SET])}
+        if drawn[TRANSFER_SET] != TransferSet.PUBLIC:
+            drawn[ALPHA] = _draw(trial, ALPHA, self.alpha)
+        for name, dimension in self.dimensions.items():
+            if name not in (ALPHA, TRANSFER_SET):
+                drawn[name] = _draw(trial, name, dimension)
+        return Setting.from_json(drawn)
 
     def __contains__(self, setting: Setting) -> bool:
-        return (
-            setting.transfer_set in self.transfer_set
-            and setting.temperature in self.temperature
-            and (setting.alpha is None or setting.alpha in self.alpha)
+        values, usual = setting.values(), DEFAULT.values()
+        searched = self.dimensions
+        return all(
+            values[name] in searched[name] if name in searched else values[name] == usual[name]
+            for name in values
+            if not (name == ALPHA and values[name] is None)
         )
 
     @property
     def is_grid(self) -> bool:
         """Whether every dimension lists its values."""
-        return isinstance(self.temperature, tuple) and isinstance(self.alpha, tuple)
+        return not any(isinstance(dimension, Range) for dimension in self.dimensions.values())
 
     def grid(self) -> tuple[Setting, ...]:
-        """All settings of a grid, T × α × transfer set, and T × `public`.
+        """All settings of a grid: T × α × transfer set, and T × `public`, times all that is searched besides.
 
         Raises:
             ValueError: If a dimension is continuous.
         """
-        if not (isinstance(self.temperature, tuple) and isinstance(self.alpha, tuple)):
+        if not self.is_grid:
             raise ValueError(f"space {self.name} has a continuous dimension and so no grid")
-        labelled = [one for one in self.transfer_set if one is not TransferSet.PUBLIC]
-        settings = [
-            Setting(temperature, alpha, transfer_set)
-            for transfer_set, temperature, alpha in itertools.product(labelled, self.temperature, self.alpha)
-        ]
-        if TransferSet.PUBLIC in self.transfer_set:
-            settings += [Setting(temperature, None, TransferSet.PUBLIC) for temperature in self.temperature]
+        lists = {name: dimension for name, dimension in self.dimensions.items() if name != TRANSFER_SET}
+        settings: list[Setting] = []
+        # Unlabelled examples come last, whatever the order of the sets.
+        for transfer_set in sorted(self.transfer_set, key=lambda one: one is TransferSet.PUBLIC):
+            public = transfer_set is TransferSet.PUBLIC
+            names = [name for name in lists if not (public and name == ALPHA)]
+            settings += [
+                Setting.from_json({TRANSFER_SET: transfer_set, **dict(zip(names, values, strict=True))})
+                for values in itertools.product(*(lists[name] for name in names))
+            ]
         return tuple(settings)
 
     def pairs(self, pair: Pair) -> tuple[Pair, ...]:
@@ -160,11 +196,15 @@ def sweep_epochs(plan: StudyPlan, pairs: int) -> int:
     return _sweep_settings() * plan.distillation.epochs * pairs
 
 
-def _draw(trial: optuna.Trial, name: str, dimension: Range | Values) -> float:
+def _draw(trial: optuna.Trial, name: str, dimension: Range | tuple[Any, ...]) -> Any:
     if isinstance(dimension, Range):
         return trial.suggest_float(name, dimension.low, dimension.high, log=dimension.log)
     return trial.suggest_categorical(name, dimension)
 
 
-def _distribution(dimension: Range | Values) -> BaseDistribution:
+def _distribution(dimension: Range | tuple[Any, ...]) -> BaseDistribution:
     return dimension.distribution if isinstance(dimension, Range) else CategoricalDistribution(dimension)
+
+
+def _plain(names: Iterable[StrEnum]) -> tuple[str, ...]:
+    return tuple(name.value for name in names)

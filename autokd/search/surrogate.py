@@ -25,12 +25,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
+from autokd.plan import DistillationRecipe
 from autokd.search.features import PairFeatures
-from autokd.setting import Pair, Setting, TransferSet
+from autokd.setting import BatchNorm, Method, Pair, Setting, TransferSet
 
 Array = NDArray[np.float64]
 
 _SETS: Final = tuple(TransferSet)
+_METHODS: Final = tuple(Method)
+_COLUMNS: Final = 7
 _TINY: Final = 1e-9
 _ROOM: Final = 64
 """Rows that the Cholesky factor has room for at first; it doubles when they are used up."""
@@ -56,12 +59,17 @@ class Prior:
 
     Variances are in units of the squared scale of the gains, `noise` among them: what the split's few
     examples and the seed add to a gain. They were found by marginal likelihood on one recorded table, and are
-    judged on others (docs/results.md).
+    judged on others (docs/results.md). What concerns methods, learning rates, epochs and BatchNorm is a
+    guess: no recorded table has these.
 
     Attributes:
         temperature_length: In octaves of T.
         alpha_length: In units of α.
         across_sets: Correlation between two transfer sets.
+        across_methods: Correlation between two methods.
+        across_batch_norm: Correlation between statistics that move and that do not.
+        learning_rate_length: In octaves.
+        epochs_length: In octaves.
         feature_length: In typical distances between two pairs of a federation.
         shared: Of what all pairs have in common; then of pairs that are alike, have one teacher, one student.
         own: Of what a pair has for itself.
@@ -71,6 +79,10 @@ class Prior:
     temperature_length: float = 5.0
     alpha_length: float = 0.36
     across_sets: float = 0.3
+    across_methods: float = 0.6
+    across_batch_norm: float = 0.6
+    learning_rate_length: float = 2.0
+    epochs_length: float = 2.0
     feature_length: float = 1.2
     shared: float = 0.3
     shared_alike: float = 0.7
@@ -121,16 +133,19 @@ class Surrogate:
         prior: What is assumed of pairs and settings.
         scale: What a large gain is, in pp: the unit of the prior's variances.
         most: Runs to learn from; of later ones nothing is learned, which bounds time and memory.
+        usual: What a setting means where it leaves something to the recipe.
 
     Attributes:
         runs: Learned from so far.
     """
 
-    def __init__(self, prior: Prior, *, scale: float, most: int) -> None:
-        self._prior, self._scale, self._most = prior, scale, most
+    def __init__(
+        self, prior: Prior, *, scale: float, most: int, usual: DistillationRecipe | None = None
+    ) -> None:
+        self._prior, self._scale, self._most, self._usual = prior, scale, most, usual
         self._subjects = _Subjects()
         self._who: list[int] = []
-        self._settings = np.zeros((_ROOM, 3))
+        self._settings = np.zeros((_ROOM, _COLUMNS))
         self._factor = np.zeros((_ROOM, _ROOM))
         self._solved = np.zeros(_ROOM)
 
@@ -153,7 +168,7 @@ class Surrogate:
         if row >= self._most:
             return
         self._make_room(row)
-        who, what = self._subjects.number(subject), encode([setting])
+        who, what = self._subjects.number(subject), encode([setting], self._usual)
         variance = self._covariance(who, what, [who], what)[0, 0] + self._prior.noise
         before = self._solve(self._covariance(who, what, self._who, self._settings[:row])[0])
         diagonal = np.sqrt(max(variance - before @ before, _TINY))
@@ -166,7 +181,7 @@ class Surrogate:
         """What is thought of a pair's gains.
 
         Args:
-            settings: As `encode` writes them, shape (settings, 3).
+            settings: As `encode` writes them, shape (settings, 7).
         """
         who, rows = self._subjects.number(subject), self.runs
         prior = self._covariance(who, settings, [who] * len(settings), settings)
@@ -210,17 +225,30 @@ def given(belief: Belief, place: int, gain: float, noise: float) -> Belief:
     )
 
 
-def encode(settings: Sequence[Setting]) -> Array:
-    """Transfer set by number, log₂ T, and α, shape (settings, 3).
+def encode(settings: Sequence[Setting], usual: DistillationRecipe | None = None) -> Array:
+    """Settings as numbers, shape (settings, 7).
 
-    Without labels the loss is the teacher's part alone, as with α = 1.
+    Transfer set by number, log₂ T, α; method by number, learning rate and epochs in octaves of the recipe's,
+    and whether BatchNorm is otherwise than there.
+
+    Without labels the loss is the teacher's part alone, as with α = 1. The last four are 0 in a setting that
+    says nothing of them.
     """
+    rate, epochs, batch_norm = (
+        (1.0, 1, BatchNorm.TRAIN)
+        if usual is None
+        else (usual.learning_rate, usual.epochs, BatchNorm(usual.batch_norm))
+    )
     return np.array(
         [
             (
                 _SETS.index(one.transfer_set),
                 np.log2(one.temperature),
                 1.0 if one.alpha is None else one.alpha,
+                _METHODS.index(one.method),
+                0.0 if one.learning_rate is None else np.log2(one.learning_rate / rate),
+                0.0 if one.epochs is None else np.log2(one.epochs / epochs),
+                float(one.batch_norm not in (None, batch_norm)),
             )
             for one in settings
         ]
@@ -229,10 +257,20 @@ def encode(settings: Sequence[Setting]) -> Array:
 
 def _alike(prior: Prior, one: Array, other: Array) -> Array:
     """Correlation of the gains of settings, shape (one, other)."""
-    temperatures = (one[:, None, 1] - other[None, :, 1]) / prior.temperature_length
-    alphas = (one[:, None, 2] - other[None, :, 2]) / prior.alpha_length
-    sets = np.where(one[:, None, 0] == other[None, :, 0], 1.0, prior.across_sets)
-    alike: Array = sets * np.exp(-0.5 * (temperatures**2 + alphas**2))
+    apart = [
+        (one[:, None, 1] - other[None, :, 1]) / prior.temperature_length,
+        (one[:, None, 2] - other[None, :, 2]) / prior.alpha_length,
+    ]
+    alike: Array = np.where(one[:, None, 0] == other[None, :, 0], 1.0, prior.across_sets)
+    # Mostly nothing else is searched, and this is where a proposal spends its time.
+    if one[:, 3:].any() or other[:, 3:].any():
+        apart += [
+            (one[:, None, 4] - other[None, :, 4]) / prior.learning_rate_length,
+            (one[:, None, 5] - other[None, :, 5]) / prior.epochs_length,
+        ]
+        alike = alike * np.where(one[:, None, 3] == other[None, :, 3], 1.0, prior.across_methods)
+        alike *= np.where(one[:, None, 6] == other[None, :, 6], 1.0, prior.across_batch_norm)
+    alike *= np.exp(-0.5 * sum(distance**2 for distance in apart))
     return alike
 
 

@@ -57,7 +57,7 @@ class DistillationTrainable(tune.Trainable):
         except Exception:
             # It would come again (a run is a function of its arguments), so it is data, not a lost worker.
             return _last(Died(Failure.ERROR, traceback.format_exc(limit=-5)))
-        return {ANSWER: rung.report(), DONE: rung.epoch == self._job.rungs[-1]}
+        return {ANSWER: rung.report(), DONE: rung.epoch == self._job.rungs_for(self._assignment)[-1]}
 
     def cleanup(self) -> None:
         self._run = None

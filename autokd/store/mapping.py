@@ -1,6 +1,6 @@
 """autokd's trials in Optuna's words, and back: pure functions between values.
 
-Temperature, alpha and transfer set are Optuna's parameters of a trial, role and seed its user attributes. A
+The dimensions of its setting are Optuna's parameters of a trial, role and seed its user attributes. A
 value outside of the distribution that it should come from (the baseline of a space that does not hold the
 default setting) is no parameter but goes into the user attribute `outside`: Optuna would refuse a category
 that the space does not have, and a sampler cannot learn from where it may not go.
@@ -9,7 +9,7 @@ that the space does not have, and a sampler cannot learn from where it may not g
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, create_trial
@@ -17,7 +17,7 @@ from optuna.trial import TrialState as OptunaState
 
 from autokd.errors import StoreError
 from autokd.records import Failure, Role, RungReport, TrialRecord, TrialState
-from autokd.setting import Setting, TransferSet
+from autokd.setting import Setting
 
 OUTSIDE: Final = "outside"
 SEED: Final = "seed"
@@ -35,13 +35,14 @@ def running(
     Raises:
         ValueError: If a distribution is of a kind that the setting's values do not fit.
     """
-    plain = _plain(setting)
+    plain = setting.to_json()
+    values = {name: value for name, value in setting.values().items() if value is not None}
     inside = {
         name: value
-        for name, value in plain.items()
+        for name, value in values.items()
         if name in distributions and _holds(distributions[name], value)
     }
-    outside = {name: value for name, value in plain.items() if name not in inside}
+    outside = {name: value for name, value in values.items() if name in plain and name not in inside}
     return create_trial(
         state=OptunaState.RUNNING,
         params=inside,
@@ -62,7 +63,7 @@ def record(study: str, trial: FrozenTrial) -> TrialRecord:
         failed = state is TrialState.FAIL
         return TrialRecord(
             number=trial.number,
-            setting=_setting({**trial.params, **attributes.get(OUTSIDE, {})}),
+            setting=Setting.from_json({**trial.params, **attributes.get(OUTSIDE, {})}),
             seed=int(attributes[SEED]),
             role=Role(attributes[ROLE]),
             state=state,
@@ -94,19 +95,6 @@ def reports(trial: FrozenTrial) -> tuple[RungReport, ...]:
         RungReport(epoch=epoch, accuracy=accuracy, **trial.user_attrs[f"{_RUNG}{epoch}"])
         for epoch, accuracy in sorted(trial.intermediate_values.items())
     )
-
-
-def _plain(setting: Setting) -> dict[str, float | str]:
-    """Named values; alpha is absent where it has no meaning."""
-    plain: dict[str, float | str] = {
-        "temperature": setting.temperature,
-        "transfer_set": setting.transfer_set.value,
-    }
-    return plain if setting.alpha is None else {**plain, "alpha": setting.alpha}
-
-
-def _setting(plain: Mapping[str, Any]) -> Setting:
-    return Setting(plain["temperature"], plain.get("alpha"), TransferSet(plain["transfer_set"]))
 
 
 def _holds(distribution: BaseDistribution, value: float | str) -> bool:

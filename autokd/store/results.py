@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from autokd.errors import DuplicateRun
 from autokd.records import Failure, RunRecord, RunState, Stage
-from autokd.setting import Setting, Split, TransferSet
+from autokd.setting import BatchNorm, Method, Setting, Split, TransferSet
 from autokd.store.packing import pack_bits, pack_curve, unpack_bits, unpack_curve
 from autokd.store.tables import REASON_LENGTH, RecommendationRow, RunCorrectRow, RunCurveRow, RunRow
 
@@ -59,8 +59,14 @@ def recommendation(engine: Engine, study: str) -> Mapping[str, object] | None:
 def _identity(study: str, run: RunRecord) -> str:
     # NOTE: repr of a float is its exact value, so two settings share a hash only if they are equal.
     setting = run.setting
-    parts = (study, run.stage.value, setting.temperature, setting.alpha, setting.transfer_set.value, run.seed)
+    more = sorted(setting.to_json().items() - _three(setting).items())
+    parts = (study, run.stage.value, *_three(setting).values(), *more, run.seed)
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _three(setting: Setting) -> dict[str, float | str | None]:
+    """What every setting has."""
+    return {name: setting.values()[name] for name in ("temperature", "alpha", "transfer_set")}
 
 
 def _row(study: str, run: RunRecord) -> RunRow:
@@ -70,6 +76,10 @@ def _row(study: str, run: RunRecord) -> RunRow:
         temperature=run.setting.temperature,
         alpha=run.setting.alpha,
         transfer_set=run.setting.transfer_set.value,
+        method=run.setting.method.value,
+        learning_rate=run.setting.learning_rate,
+        budget=run.setting.epochs,
+        batch_norm=None if run.setting.batch_norm is None else run.setting.batch_norm.value,
         seed=run.seed,
         state=run.state.value,
         completed=_identity(study, run) if run.state is RunState.COMPLETE else None,
@@ -90,7 +100,15 @@ def _row(study: str, run: RunRecord) -> RunRow:
 def _record(row: RunRow) -> RunRecord:
     return RunRecord(
         stage=Stage(row.stage),
-        setting=Setting(row.temperature, row.alpha, TransferSet(row.transfer_set)),
+        setting=Setting(
+            temperature=row.temperature,
+            alpha=row.alpha,
+            transfer_set=TransferSet(row.transfer_set),
+            method=Method(row.method),
+            learning_rate=row.learning_rate,
+            epochs=row.budget,
+            batch_norm=None if row.batch_norm is None else BatchNorm(row.batch_norm),
+        ),
         seed=row.seed,
         state=RunState(row.state),
         correct={Split(part.split): unpack_bits(part.bits, part.examples) for part in row.correct},

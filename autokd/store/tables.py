@@ -98,8 +98,10 @@ class ParticipantCorrectRow(Base):
 class RunRow(Base):
     """One run outside the search that has ended.
 
-    `completed` is a hash of (study, stage, setting, seed) for a COMPLETE run and null for a FAIL: being
-    unique, it lets the database itself refuse a second result of the same run, while failures may repeat.
+    `learning_rate`, `budget` (in epochs) and `batch_norm` are null where the setting leaves them to the
+    recipe; `epochs` are those spent. `completed` is a hash of (study, stage, setting, seed) for a COMPLETE
+    run and null for a FAIL: being unique, it lets the database itself refuse a second result of the same run,
+    while failures may repeat.
     """
 
     __tablename__ = "autokd_run"
@@ -111,6 +113,10 @@ class RunRow(Base):
     temperature: Mapped[float] = mapped_column(Double)
     alpha: Mapped[float | None] = mapped_column(Double)
     transfer_set: Mapped[str] = mapped_column(String(16))
+    method: Mapped[str] = mapped_column(String(32), server_default="plain")
+    learning_rate: Mapped[float | None] = mapped_column(Double)
+    budget: Mapped[int | None]
+    batch_norm: Mapped[str | None] = mapped_column(String(16))
     seed: Mapped[int]
     state: Mapped[str] = mapped_column(String(16))
     completed: Mapped[str | None] = mapped_column(String(64), unique=True)

@@ -11,7 +11,8 @@ from hypothesis.extra import numpy as hnp
 from torch.nn import functional as F
 
 from autokd.distillation import LossParts, distillation_loss, soft_target_loss
-from autokd.setting import Setting, TransferSet
+from autokd.distillation.loss import standardised
+from autokd.setting import Method, Setting, TransferSet
 
 TEMPERATURES = st.floats(0.5, 16)
 ALPHAS = st.floats(0, 1)
@@ -159,7 +160,7 @@ def test_refuses_a_temperature_that_is_no_positive_number(temperature):
 
 def test_refuses_logits_of_different_shapes():
     # Broadcasting would otherwise hide a missing row.
-    with pytest.raises(ValueError, match=r"\(3, 2\) and teacher \(1, 2\)"):
+    with pytest.raises(ValueError, match=r"\(3, 2\) and target \(1, 2\)"):
         soft_target_loss(torch.zeros(3, 2), torch.zeros(1, 2), temperature=1.0)
 
 
@@ -167,3 +168,49 @@ def test_refuses_logits_of_different_shapes():
 def test_refuses_labels_that_do_not_fit_alpha(labels, alpha):
     with pytest.raises(ValueError, match="labels"):
         distillation_loss(torch.zeros(1, 2), torch.zeros(1, 2), labels, setting(1.0, alpha))
+
+
+@given(batches(), TEMPERATURES, ALPHAS, st.data())
+def test_a_target_that_is_trusted_less_leaves_more_to_the_label(batch, temperature, alpha, data):
+    student, teacher, labels = batch
+    trust = data.draw(hnp.arrays(np.float64, labels.shape, elements=st.floats(0, 1)))
+    z_s, z_t, y = map(torch.tensor, batch)
+    parts = distillation_loss(z_s, z_t, y, setting(temperature, alpha), trust=torch.tensor(trust))
+    rows = [
+        naive(
+            student[i : i + 1],
+            teacher[i : i + 1],
+            labels[i : i + 1],
+            temperature=temperature,
+            alpha=alpha * w,
+        )
+        for i, w in enumerate(trust.tolist())
+    ]
+    assert parts.total.item() == pytest.approx(sum(rows) / len(rows), rel=1e-9, abs=1e-9)
+
+
+@given(batches(), TEMPERATURES, ALPHAS)
+def test_full_trust_changes_nothing(batch, temperature, alpha):
+    student, teacher, labels = map(torch.tensor, batch)
+    ones = torch.ones(len(labels), dtype=torch.float64)
+    full = distillation_loss(student, teacher, labels, setting(temperature, alpha), trust=ones)
+    plain = distillation_loss(student, teacher, labels, setting(temperature, alpha))
+    for part in ("total", "soft", "hard"):
+        trusting, usual = getattr(full, part).item(), getattr(plain, part).item()
+        assert trusting == pytest.approx(usual, rel=1e-9, abs=1e-9)
+
+
+@given(batches(), TEMPERATURES, ALPHAS, st.floats(0.1, 10), st.floats(-5, 5))
+def test_standardised_logits_are_told_apart_by_neither_scale_nor_shift(
+    batch, temperature, alpha, scale, shift
+):
+    """Sun et al. 2024, arXiv:2403.01427, section 4.2: what is left is how the classes relate."""
+    student, _, labels = map(torch.tensor, batch)
+    method = Setting(temperature, alpha, TransferSet.STUDENT, method=Method.LOGIT_STANDARDISATION)
+    hard = F.cross_entropy(student, labels).item()
+    # A row of (nearly) equal logits has no scale that could be told.
+    if student.std(dim=1).min() < 1e-3:
+        return
+    itself = distillation_loss(student, standardised(student * scale + shift), labels, method)
+    assert itself.soft.item() == pytest.approx(0, abs=1e-4)
+    assert itself.total.item() == pytest.approx((1 - alpha) * hard, abs=1e-4)

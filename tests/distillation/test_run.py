@@ -17,7 +17,7 @@ from autokd.distillation import Run, distillation_loss, examples, loop
 from autokd.errors import DeviceUnavailable, Diverged, OutOfMemory, PlanError
 from autokd.federation import network
 from autokd.plan import DistillationRecipe
-from autokd.setting import DEFAULT, Pair, Setting, Split, TransferSet, derive_seed
+from autokd.setting import DEFAULT, BatchNorm, Method, Pair, Setting, Split, TransferSet, derive_seed
 from tests.distillation.conftest import PAIR, RECIPE, MakeRun, make_federation
 
 EVERY_EPOCH = tuple(range(1, RECIPE.epochs + 1))
@@ -70,6 +70,23 @@ def test_same_arguments_give_the_same_bits(make_run: MakeRun, compute, on):
     torch.rand(3)
     bits(make_run(seed=9))
     assert bits(make_run(**given)) == first
+
+
+@pytest.mark.parametrize("on", TransferSet)
+def test_what_a_setting_has_of_its_own_takes_the_recipes_place(make_run: MakeRun, on):
+    own = replace(setting(3.0, 0.7, on), learning_rate=0.02, epochs=2, batch_norm=BatchNorm.FROZEN)
+    found = bits(make_run(setting=own, rungs=(1, 2)))
+    changed = recipe(learning_rate=0.02, epochs=2, batch_norm="frozen")
+    assert bits(make_run(setting=setting(3.0, 0.7, on), recipe=changed, rungs=(1, 2))) == found
+
+
+@pytest.mark.parametrize("method", Method)
+@pytest.mark.parametrize("on", TransferSet)
+def test_every_method_teaches_on_every_transfer_set(make_run: MakeRun, method, on):
+    plain = bits(make_run(setting=setting(3.0, 0.7, on)))
+    found = bits(make_run(setting=replace(setting(3.0, 0.7, on), method=method)))
+    # By partition it is the plain one where the teacher is the surer one of every example.
+    assert (found == plain) == (method is Method.PLAIN) or method is Method.DATA_PARTITIONING
 
 
 def test_neither_uses_nor_changes_global_random_state(make_run: MakeRun):
@@ -318,7 +335,7 @@ def test_divergence_in_the_last_step_is_not_missed(make_run: MakeRun):
 def test_out_of_memory_is_told_and_leaves_nothing_behind(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch):
     held: list[weakref.ref[torch.Tensor]] = []
 
-    def greedy(student, *_):
+    def greedy(student, *_, **more):
         held.append(weakref.ref(student))
         return torch.empty(10**15)
 
@@ -334,7 +351,7 @@ def test_out_of_memory_is_told_and_leaves_nothing_behind(make_run: MakeRun, monk
 
 
 def test_other_errors_come_through_as_they_are(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch):
-    def broken(*_):
+    def broken(*_, **more):
         raise RuntimeError("a bug")
 
     monkeypatch.setattr(loop, "distillation_loss", broken)
@@ -358,9 +375,9 @@ def test_asks_for_kernels_that_repeat_and_leaves_the_choice_as_it_was(
 ):
     seen = set()
 
-    def spy(*arguments):
+    def spy(*arguments, **more):
         seen.add((torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark))
-        return distillation_loss(*arguments)
+        return distillation_loss(*arguments, **more)
 
     monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
     monkeypatch.setattr(loop, "distillation_loss", spy)
@@ -376,8 +393,8 @@ def test_asks_for_kernels_that_repeat_and_leaves_the_choice_as_it_was(
         ({"rungs": ()}, "rungs"),
         ({"rungs": (0, 6)}, "rungs"),
         ({"rungs": (3, 3, 6)}, "rungs"),
-        ({"rungs": (3,)}, "up to the recipe's 6"),
-        ({"rungs": (3, 9)}, "up to the recipe's 6"),
+        ({"rungs": (3,)}, "up to the run's 6"),
+        ({"rungs": (3, 9)}, "up to the run's 6"),
         ({"seed": -1}, "seed=-1"),
         ({"pair": Pair(teacher=0, student=2)}, "0->2 is not one of 2 participants"),
         ({"splits": (Split.TEST, Split.TEST)}, "names a split twice"),

@@ -13,7 +13,7 @@ from autokd.records import Failure, Role, TrialRecord, TrialState
 from autokd.search.learning import Learner, expected_improvement, lattice
 from autokd.search.space import Space, read_space
 from autokd.search.surrogate import Belief, Subject
-from autokd.setting import DEFAULT, Pair, Setting, TransferSet
+from autokd.setting import DEFAULT, Method, Pair, Setting, TransferSet
 from tests.search.worlds import OWN, features, open_space
 
 PAIRS = [Pair(teacher, student) for teacher in range(4) for student in range(4) if teacher != student]
@@ -37,6 +37,28 @@ def best_at(optimum: Setting) -> Formula:
 
 
 HOT_IS_BEST = best_at(HOT)
+
+
+def test_of_a_large_lattice_some_are_considered_and_all_lie_inside() -> None:
+    space = read_space("extended")
+    considered = lattice(space)
+    assert len(considered) < 600
+    assert [one for one in considered if one not in space] == [DEFAULT]
+    for name in ("method", "epochs", "batch_norm", "transfer_set", "learning_rate"):
+        assert len({one.values()[name] for one in considered if one in space}) > 1, name
+    assert lattice(space) == considered
+
+
+def test_what_is_taught_is_learned_like_everything_else() -> None:
+    space = open_space(temperature=[1, 4], alpha=[0.5], transfer_set=["both"], method=["plain", "ensemble"])
+    learned = learner(space)
+    for number, setting in enumerate(space.grid()):
+        gain = 8.0 if setting.method is Method.ENSEMBLE else -8.0
+        for pair in PAIRS[1:]:
+            learned.learn(str(pair), trial(number, setting, gain))
+    proposed = learned.propose(STUDY, [])
+    assert proposed is not None
+    assert proposed.method is Method.ENSEMBLE
 
 
 def learner(space: Space, most: int = 100) -> Learner:
@@ -260,7 +282,7 @@ def test_a_pairs_own_runs_count_even_when_no_more_are_learned() -> None:
 
 
 def test_nothing_is_lost_of_a_study_that_was_let_go_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("autokd.search.learning._MOST_HELD", 1)
+    monkeypatch.setattr("autokd.search.learning._HELD_BYTES", 1)
     asked, anew = learner(GRID), learner(GRID)
     seen = search(asked, 4)
     asked.propose(str(PAIRS[1]), [])

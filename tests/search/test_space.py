@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import optuna
@@ -8,7 +9,7 @@ import pytest
 from autokd.errors import PlanError, UnknownName
 from autokd.recipes import shipped
 from autokd.search.space import Space, read_space
-from autokd.setting import DEFAULT, Pair, Position, Setting, TransferSet
+from autokd.setting import DEFAULT, BatchNorm, Method, Pair, Position, Setting, TransferSet
 from tests.search.worlds import open_space
 
 
@@ -44,6 +45,65 @@ def test_what_is_suggested_lies_inside_and_alpha_is_not_sampled_on_public() -> N
         assert setting in space
         assert ("alpha" in trial.params) == (setting.transfer_set is not TransferSet.PUBLIC)
     assert {"alpha" in trial.params for trial in study.trials} == {True, False}
+
+
+EXTENDED = open_space(
+    temperature=[1, 4],
+    alpha=[0.5],
+    method=["plain", "ensemble"],
+    learning_rate={"low": 0.001, "high": 0.1, "log": True},
+    epochs=[5, 20],
+    batch_norm=["frozen"],
+)
+
+
+def test_what_else_may_be_searched_is_drawn_with_the_rest() -> None:
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    drawn = [EXTENDED.suggest(study.ask()) for _ in range(40)]
+    assert all(one in EXTENDED for one in drawn)
+    assert {(one.method, one.epochs, one.batch_norm) for one in drawn} == {
+        (method, epochs, BatchNorm.FROZEN) for method in (Method.PLAIN, Method.ENSEMBLE) for epochs in (5, 20)
+    }
+    assert all(study.trials[0].params.keys() <= EXTENDED.distributions().keys() for one in drawn)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"learning_rate": None},
+        {"learning_rate": 0.2},
+        {"epochs": 10},
+        {"batch_norm": BatchNorm.TRAIN},
+        {"method": Method.TRUST},
+    ],
+    ids=str,
+)
+def test_outside_in_one_dimension_is_outside(other: dict[str, object]) -> None:
+    inside = Setting(
+        4, 0.5, TransferSet.BOTH, Method.ENSEMBLE, learning_rate=0.01, epochs=20, batch_norm=BatchNorm.FROZEN
+    )
+    assert inside in EXTENDED
+    assert replace(inside, **other) not in EXTENDED  # type: ignore[arg-type, operator]
+
+
+def test_where_a_space_does_not_speak_of_it_nothing_else_is_inside() -> None:
+    setting = Setting(2, 0.25, TransferSet.BOTH)
+    assert setting in open_space()
+    for other in ({"method": Method.ENSEMBLE}, {"epochs": 10}, {"learning_rate": 0.01}):
+        assert replace(setting, **other) not in open_space()
+    assert set(open_space().distributions()) == {"temperature", "alpha", "transfer_set"}
+
+
+def test_a_grid_has_every_combination() -> None:
+    grid = open_space(
+        temperature=[1, 4],
+        alpha=[0.2, 0.5],
+        transfer_set=["public", "both"],
+        method=["plain", "trust"],
+        epochs=[5, 10],
+    ).grid()
+    assert len(set(grid)) == len(grid) == (2 * 2 + 2) * 2 * 2
+    assert all(one.transfer_set is TransferSet.PUBLIC for one in grid[-8:])
 
 
 @pytest.mark.parametrize(
@@ -85,7 +145,11 @@ def test_positions_say_which_pairs_are_searched_and_the_pair_itself_comes_first(
         ("transfer_set: [own]", "transfer_set.0", "'student', 'teacher', 'both' or 'public'"),
         ("transfer_set: [student, student]", "transfer_set", "twice"),
         ("position: [left]", "position.0", "'student' or 'teacher'"),
-        ("learning_rate: [1]", "learning_rate", "unknown field; known here: name, temperature"),
+        ("learning_rate: [0, 1]", "learning_rate", "learning rates are positive"),
+        ("epochs: [0]", "epochs.0", "1"),
+        ("method: [magic]", "method.0", "'plain', 'data_partitioning'"),
+        ("batch_norm: [moving]", "batch_norm.0", "'train' or 'frozen'"),
+        ("optimizer: [adam]", "optimizer", "unknown field; known here: name, temperature"),
     ],
 )
 def test_what_does_not_hold_names_file_field_and_allowed_values(

@@ -15,7 +15,7 @@ from autokd.records import (
     RunState,
     Stage,
 )
-from autokd.setting import DEFAULT, Setting, Split, TransferSet
+from autokd.setting import DEFAULT, BatchNorm, Method, Setting, Split, TransferSet
 
 DISTRIBUTIONS: dict[str, BaseDistribution] = {
     "temperature": FloatDistribution(0.5, 16, log=True),
@@ -24,6 +24,15 @@ DISTRIBUTIONS: dict[str, BaseDistribution] = {
 }
 ODD = Setting(temperature=0.1 + 0.2 + 1 / 3, alpha=1 / 3, transfer_set=TransferSet.BOTH)
 """No short decimal number is equal to these."""
+FURTHER = Setting(
+    temperature=3.0,
+    alpha=0.25,
+    transfer_set=TransferSet.BOTH,
+    method=Method.DATA_PARTITIONING,
+    learning_rate=1 / 3,
+    epochs=20,
+    batch_norm=BatchNorm.FROZEN,
+)
 PUBLIC = Setting(temperature=2.5, alpha=None, transfer_set=TransferSet.PUBLIC)
 
 

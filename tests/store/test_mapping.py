@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 
 import pytest
 from hypothesis import given
@@ -11,28 +12,30 @@ from optuna.trial import create_trial
 
 from autokd.errors import StoreError
 from autokd.records import Role, RungReport, TrialState
-from autokd.setting import DEFAULT, Setting, TransferSet
+from autokd.setting import DEFAULT, BatchNorm, Method, Setting, TransferSet
 from autokd.store import mapping
+from tests.samples import alphas, settings, temperatures
 from tests.store.samples import DISTRIBUTIONS, ODD, PUBLIC, rung
 
-temperatures = st.floats(min_value=1e-3, max_value=1e3)
-alphas = st.floats(min_value=0, max_value=1)
-settings = st.one_of(
-    st.builds(Setting, temperatures, alphas, st.sampled_from([*TransferSet][:3])),
-    st.builds(Setting, temperatures, st.none(), st.just(TransferSet.PUBLIC)),
-)
+
+def some(names: type[StrEnum]) -> st.SearchStrategy[list[str]]:
+    return st.lists(st.sampled_from([each.value for each in names]), min_size=1, unique=True)
 
 
 @st.composite
 def spaces(draw: st.DrawFn) -> Mapping[str, BaseDistribution]:
-    """Any part of the three dimensions, with any ranges."""
+    """Any part of the dimensions, with any ranges."""
     low, high = sorted((draw(temperatures), draw(temperatures)))
     left, right = sorted((draw(alphas), draw(alphas)))
-    choices = draw(st.lists(st.sampled_from([each.value for each in TransferSet]), min_size=1, unique=True))
+    choices = draw(some(TransferSet))
     space: dict[str, BaseDistribution] = {
         "temperature": FloatDistribution(low, high, log=draw(st.booleans())),
         "alpha": FloatDistribution(left, right),
         "transfer_set": CategoricalDistribution(choices),
+        "method": CategoricalDistribution(draw(some(Method))),
+        "learning_rate": FloatDistribution(1e-4, 1e-1, log=True),
+        "epochs": CategoricalDistribution([5, 10, 20]),
+        "batch_norm": CategoricalDistribution(draw(some(BatchNorm))),
     }
     return {name: space[name] for name in draw(st.sets(st.sampled_from(sorted(space))))}
 

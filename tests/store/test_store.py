@@ -12,10 +12,11 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from autokd.errors import DuplicateRun, StoreError
 from autokd.records import Failure, Role, RunRecord, Stage, TrialRecord, TrialState
-from autokd.setting import DEFAULT, Setting, Split, TransferSet
+from autokd.setting import DEFAULT, Method, Setting, Split, TransferSet
 from autokd.store import Store
 from tests.store.samples import (
     DISTRIBUTIONS,
+    FURTHER,
     ODD,
     PUBLIC,
     bits,
@@ -63,7 +64,7 @@ class TestStudies:
 
 
 class TestTrials:
-    @pytest.mark.parametrize("setting", [DEFAULT, ODD, PUBLIC], ids=str)
+    @pytest.mark.parametrize("setting", [DEFAULT, ODD, PUBLIC, FURTHER], ids=str)
     def test_a_setting_comes_back_exactly(self, store: Store, study: str, setting: Setting) -> None:
         begun = begin(store, study, setting)
         assert store.trials(study) == (begun,)
@@ -232,7 +233,7 @@ def assert_same(left: RunRecord, right: RunRecord) -> None:
 
 
 class TestRuns:
-    @pytest.mark.parametrize("setting", [DEFAULT, ODD, PUBLIC], ids=str)
+    @pytest.mark.parametrize("setting", [DEFAULT, ODD, PUBLIC, FURTHER], ids=str)
     def test_a_run_comes_back_exactly(self, store: Store, study: str, setting: Setting) -> None:
         run = complete_run(setting=setting)
         store.add_run(study, run)
@@ -267,7 +268,7 @@ class TestRuns:
         store.add_run(study + "'", complete_run(seed=5))
         assert [run.seed for run in store.runs(study)] == [2001, 1999, 2000]
 
-    @pytest.mark.parametrize("setting", [ODD, PUBLIC], ids=str)
+    @pytest.mark.parametrize("setting", [ODD, PUBLIC, FURTHER], ids=str)
     def test_a_second_result_of_the_same_run_is_refused(
         self, store: Store, study: str, setting: Setting
     ) -> None:
@@ -284,10 +285,13 @@ class TestRuns:
             complete_run(stage=Stage.RACE),
             complete_run(setting=ODD),
             complete_run(setting=almost),
+            complete_run(setting=FURTHER),
+            complete_run(setting=replace(FURTHER, epochs=None)),
+            complete_run(setting=replace(FURTHER, method=Method.PLAIN)),
         ]
         for run in kept:
             store.add_run(study, run)
-        assert len(store.runs(study)) == len(kept)
+        assert [run.setting for run in store.runs(study)] == [run.setting for run in kept]
 
     def test_failures_may_repeat_and_a_result_may_follow(self, store: Store, study: str) -> None:
         for run in (failed_run(), failed_run(), complete_run()):

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from autokd.distillation.targets import Targets, targets
+from autokd.setting import Method
+
+COUNTS = st.integers(0, 50)
+
+
+@st.composite
+def answers(draw):
+    """Logits of teacher and student as it was (examples, classes), labels, and what each has seen."""
+    shape = draw(st.tuples(st.integers(1, 5), st.integers(2, 6)))
+    logits = hnp.arrays(np.float64, shape, elements=st.floats(-15, 15))
+    labels = hnp.arrays(np.int64, shape[:1], elements=st.integers(0, shape[1] - 1))
+    seen = hnp.arrays(np.int64, shape[1:], elements=COUNTS)
+    return draw(logits), draw(logits), draw(labels), (draw(seen), draw(seen))
+
+
+def made(method: Method, answer, *, labelled: bool = True) -> Targets:
+    teacher, own, labels, seen = answer
+    return targets(
+        method,
+        teacher=torch.tensor(teacher),
+        own=torch.tensor(own),
+        labels=torch.tensor(labels) if labelled else None,
+        seen=(torch.tensor(seen[0]), torch.tensor(seen[1])),
+    )
+
+
+def softmax(row: Sequence[float]) -> list[float]:
+    powers = [math.exp(z - max(row)) for z in row]
+    return [power / sum(powers) for power in powers]
+
+
+@given(answers())
+def test_plainly_taught_is_what_the_teacher_says(answer):
+    found = made(Method.PLAIN, answer)
+    assert found.logits.tolist() == answer[0].tolist()
+    assert found.trust is None
+
+
+@given(answers(), st.booleans())
+def test_data_partitioning_is_the_papers_rule_for_each_example(answer, labelled):
+    teacher, own, labels, _ = answer
+    expected = []
+    for z_t, z_s, label in zip(teacher.tolist(), own.tolist(), labels.tolist(), strict=True):
+        p_t, p_s = softmax(z_t), softmax(z_s)
+        sure_t, sure_s = (p_t[label], p_s[label]) if labelled else (max(p_t), max(p_s))
+        better = z_t if sure_t > sure_s else z_s
+        # Rounding decides a tie.
+        expected.append([z_t, z_s] if math.isclose(sure_t, sure_s) else [better])
+    found = made(Method.DATA_PARTITIONING, answer, labelled=labelled).logits.tolist()
+    assert all(row in allowed for row, allowed in zip(found, expected, strict=True))
+
+
+@given(answers())
+def test_standardised_rows_have_mean_0_and_deviation_1(answer):
+    found = made(Method.LOGIT_STANDARDISATION, answer).logits.tolist()
+    for row, before in zip(found, answer[0].tolist(), strict=True):
+        mean = sum(before) / len(before)
+        deviation = math.sqrt(sum((z - mean) ** 2 for z in before) / (len(before) - 1))
+        assert row == pytest.approx([(z - mean) / (deviation + 1e-7) for z in before], abs=1e-9)
+
+
+@given(answers())
+def test_the_ensembles_logits_are_the_mean_of_both(answer):
+    found = made(Method.ENSEMBLE, answer).logits.tolist()
+    assert found == pytest.approx([*map(pytest.approx, ((answer[0] + answer[1]) / 2).tolist())])
+
+
+@given(answers())
+def test_each_class_is_told_by_those_who_have_seen_it(answer):
+    teacher, own, _, (by_teacher, by_own) = answer
+    found = made(Method.SEEN_CLASSES, answer).logits.softmax(dim=1).tolist()
+    for row, z_t, z_s in zip(found, teacher.tolist(), own.tolist(), strict=True):
+        mixed = []
+        for p_t, p_s, n_t, n_s in zip(
+            softmax(z_t), softmax(z_s), by_teacher.tolist(), by_own.tolist(), strict=True
+        ):
+            n_t, n_s = (n_t, n_s) if n_t + n_s else (1, 1)
+            mixed.append((n_t * p_t + n_s * p_s) / (n_t + n_s))
+        assert row == pytest.approx([one / sum(mixed) for one in mixed], rel=1e-6, abs=1e-12)
+
+
+@given(answers(), st.booleans())
+def test_a_teacher_is_trusted_as_far_as_it_is_sure(answer, labelled):
+    found = made(Method.TRUST, answer, labelled=labelled)
+    assert found.trust is not None
+    rows = [softmax(row) for row in answer[0].tolist()]
+    sure = [row[label] if labelled else max(row) for row, label in zip(rows, answer[2].tolist(), strict=True)]
+    assert found.logits.tolist() == answer[0].tolist()
+    assert found.trust.tolist() == pytest.approx(sure)
+
+
+@pytest.mark.parametrize("method", [Method.DATA_PARTITIONING, Method.ENSEMBLE, Method.SEEN_CLASSES])
+@given(answers())
+def test_two_models_that_agree_teach_what_they_say(method, answer):
+    teacher, _, labels, seen = answer
+    found = made(method, (teacher, teacher, labels, seen))
+    heard = any(n_t + n_s for n_t, n_s in zip(*map(list, seen), strict=True))
+    if heard or method is not Method.SEEN_CLASSES:
+        assert torch.allclose(found.logits.softmax(dim=1), torch.tensor(teacher).softmax(dim=1), atol=1e-9)
