@@ -181,6 +181,8 @@ class ConfirmationRecipe(Frozen):
         candidates: How many settings enter the race.
         race_seeds: Fresh seeds each candidate runs with in the race.
         seeds: Further fresh seeds for the winner and the default, paired.
+        max_seeds: An undecided pair gets so many and is judged once more; by default none does. Both
+            judgements together keep the error rate of one (`autokd.recommendation.looks`).
         min_improvement: In pp; a pair that cannot gain as much is not worth distilling.
         confidence: Of the intervals.
         resamples: Bootstrap resamples.
@@ -189,9 +191,85 @@ class ConfirmationRecipe(Frozen):
     candidates: int = Field(default=3, ge=1)
     race_seeds: int = Field(default=2, ge=1)
     seeds: int = Field(default=5, ge=2)
+    max_seeds: int | None = Field(default=None, ge=2)
     min_improvement: float = Field(default=0.5, ge=0)
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
     resamples: int = Field(default=4000, ge=200)
+
+    @model_validator(mode="after")
+    def _seeds_up_to(self) -> ConfirmationRecipe:
+        if self.max_seeds is not None and self.max_seeds < self.seeds:
+            raise ValueError(f"max_seeds {self.max_seeds} lies below seeds {self.seeds}")
+        return self
+
+    @property
+    def looks(self) -> tuple[int, ...]:
+        """The numbers of seeds after which a pair is judged."""
+        return (self.seeds,) if self.max_seeds in (None, self.seeds) else (self.seeds, self.max_seeds)
+
+
+class Constraints(Frozen):
+    """What a setting may cost the student on its own label distribution, in pp; none by default.
+
+    Forgetting is the local accuracy that is lost, so both limits bound the same figure: the lower one counts.
+    """
+
+    max_forgetting: float | None = Field(default=None, ge=0)
+    max_local_loss: float | None = Field(default=None, ge=0)
+
+    @property
+    def limit(self) -> float | None:
+        """The lower of the two, in pp."""
+        return min(
+            (one for one in (self.max_forgetting, self.max_local_loss) if one is not None), default=None
+        )
+
+
+Objective = Literal["gain", "gain_local", "gain_minus_forgetting"]
+
+
+class Aims(Frozen):
+    """What a setting is wanted for, and what it must keep.
+
+    Attributes:
+        objective: `gain` of accuracy on the common split; `gain_local`, of accuracy on the student's own
+            label distribution, which is minus its forgetting; or `gain_minus_forgetting`, the sum of both.
+    """
+
+    objective: Objective = "gain"
+    constraints: Constraints = Constraints()
+
+    def value(self, gain: float, forgetting: float) -> float:
+        """What a run is worth, in pp, by its gain and its forgetting in pp."""
+        match self.objective:
+            case "gain":
+                return gain
+            case "gain_local":
+                return -forgetting
+            case "gain_minus_forgetting":
+                return gain - forgetting
+
+    def keeps(self, forgetting: float) -> bool:
+        """Whether the constraints hold, for a forgetting in pp."""
+        limit = self.constraints.limit
+        return limit is None or forgetting <= limit
+
+
+class Forbidden(Frozen):
+    """What may not be used, whatever the space holds.
+
+    The transfer set `student` cannot be among it: the default setting is the baseline of every study.
+    """
+
+    transfer_sets: tuple[Literal["teacher", "both", "public"], ...] = ()
+    positions: tuple[Literal["student", "teacher"], ...] = ()
+
+    @field_validator("positions")
+    @classmethod
+    def _leaves_one(cls, positions: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(positions)) > 1:
+            raise ValueError("forbids both positions; nothing would be left to tune")
+        return positions
 
 
 class StudyPlan(Frozen):
@@ -203,6 +281,9 @@ class StudyPlan(Frozen):
     space: str = Field(default="default", min_length=1, description="A shipped space's name or a YAML file.")
     search: SearchRecipe = SearchRecipe()
     confirmation: ConfirmationRecipe = ConfirmationRecipe()
+    objective: Objective = "gain"
+    constraints: Constraints = Constraints()
+    forbid: Forbidden = Forbidden()
 
     @model_validator(mode="after")
     def _rungs_inside_the_budget(self) -> StudyPlan:
@@ -217,6 +298,11 @@ class StudyPlan(Frozen):
     def rungs(self) -> tuple[int, ...]:
         """All epochs at which a search trial reports, the full budget last."""
         return (*self.search.stopping.rungs, self.distillation.epochs)
+
+    @property
+    def aims(self) -> Aims:
+        """Objective and constraints together."""
+        return Aims(objective=self.objective, constraints=self.constraints)
 
     def with_(self, **search: Any) -> StudyPlan:
         """The same plan with other search parameters, validated again."""

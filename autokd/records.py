@@ -85,6 +85,7 @@ class TrialRecord:
         number: Optuna's trial number within the study, from 0.
         seed: The run's seed index (see `SEARCH_SEED` in `autokd.plan`).
         curve: (epoch, validation accuracy in [0, 1]) by epoch, for every rung reported.
+        lost: Forgetting on validation at the same rungs, in pp; empty where it was not kept.
         reason: For a FAIL, what happened in words.
     """
 
@@ -94,6 +95,7 @@ class TrialRecord:
     role: Role
     state: TrialState
     curve: tuple[tuple[int, float], ...] = ()
+    lost: tuple[float, ...] = ()
     failure: Failure | None = None
     reason: str = ""
 
@@ -114,6 +116,11 @@ class TrialRecord:
     def accuracy(self) -> float | None:
         """The last reported validation accuracy, in [0, 1]."""
         return self.curve[-1][1] if self.curve else None
+
+    @property
+    def forgetting(self) -> float:
+        """The last reported forgetting, in pp; 0 where none was kept."""
+        return self.lost[-1] if self.lost else 0.0
 
 
 class Stage(StrEnum):
@@ -196,12 +203,14 @@ class ParticipantFacts:
         architecture: Its name, e.g. `cnn`.
         histogram: Private examples per class.
         correct: Per-example correctness of its model as it is, by split.
+        weight_bytes: Size of its model's weights; None where the store is all that is known.
     """
 
     number: int
     architecture: str
     histogram: tuple[int, ...]
     correct: Mapping[Split, Correctness]
+    weight_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -211,9 +220,13 @@ class FederationFacts:
     Attributes:
         name: With its content hash, e.g. `digits-1a2b3c4d`.
         labels: Class index per example, by split.
+        example_bytes: Size of one example, label included; None where the store is all that is known.
+        public: Number of shared examples; None likewise.
     """
 
     name: str
     classes: tuple[str, ...]
     labels: Mapping[Split, NDArray[np.int64]]
     participants: tuple[ParticipantFacts, ...]
+    example_bytes: int | None = None
+    public: int | None = None

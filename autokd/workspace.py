@@ -125,7 +125,7 @@ class Workspace:
         plan = plan if trials is None else plan.with_(trials=trials)
         return cls(
             plan=plan,
-            space=read_space(space or plan.space),
+            space=read_space(space or plan.space).permitted(plan.forbid),
             home=home,
             storage=storage_url(storage, home),
         )
@@ -189,7 +189,9 @@ class Workspace:
         listener: Listener | None = None,
     ) -> Batch:
         """Tune many pairs in one experiment, like `tune`; each meeting is judged as soon as it is over."""
-        space = self.space if position is None else self.space.model_copy(update={"position": (position,)})
+        space = self.space
+        if position is not None:
+            space = space.model_copy(update={"position": (position,)}).permitted(self.plan.forbid)
         meetings = meetings_of(space, pairs)
         answers: dict[Pair, Payload] = {}
         with self._undertaking(compute, workers, listener) as at_work:

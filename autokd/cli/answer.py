@@ -32,6 +32,7 @@ def show(found: Recommendation) -> None:
     out.print(Text.assemble((verdict, f"bold {_COLOUR[verdict]}"), "  ", (found.advice, "bold")))
     if found.judgement is not None:
         out.print(figures(found.judgement, found.pair.student))
+        out.print(Text(in_use(found), style="dim"))
     if found.what_would_decide:
         out.print(Text(f"what would decide: {found.what_would_decide}"))
     if found.position is not None:
@@ -39,6 +40,12 @@ def show(found: Recommendation) -> None:
         out.print(Text.assemble(("position ", "bold"), (position.advice.value, "bold"), f": {position.why}"))
         out.print(ways(found))
     out.print(Text(_cost(found), style="dim"))
+
+
+def in_use(found: Recommendation) -> str:
+    """What a single run is to be expected to bring, and what moves for it."""
+    told = f"a single run, {found.plan.confidence:.0%} of the time: {found.single_run} on test"
+    return told if found.network is None else f"{told}\ncrosses the network for it: {found.network}"
 
 
 def show_prediction(found: Prediction) -> None:

@@ -47,6 +47,8 @@ def show(seen: Overview) -> None:
         Text(f"federation {seen.federation}: {seen.judged} of {len(seen.pairs)} studied pairs are judged")
     )
     out.print(Matrix(seen.participants, cells))
+    if seen.judged:
+        out.print(Text(str(seen.discoveries)))
     out.print(
         Text(
             f"epochs, as a share of sweeping the grid on the same pairs: search {search:.1%}, "

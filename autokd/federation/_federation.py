@@ -105,7 +105,10 @@ class Federation:
                     architecture=one.architecture.name,
                     histogram=tuple(int(count) for count in self.label_counts(one.number)),
                     correct={split: self.correct(one.number, split) for split in self.splits},
+                    weight_bytes=sum(array.nbytes for array in one.weights.values()),
                 )
                 for one in self.participants
             ),
+            example_bytes=self.data.images[0].nbytes + self.data.labels.itemsize,
+            public=len(self.public),
         )

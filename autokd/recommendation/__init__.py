@@ -4,6 +4,9 @@ Pure functions of records; nothing here reads a database or trains.
 """
 
 from autokd.recommendation.averages import participant_interval as participant_interval
+from autokd.recommendation.discoveries import Discoveries as Discoveries
+from autokd.recommendation.discoveries import discoveries as discoveries
+from autokd.recommendation.network import Traffic as Traffic
 from autokd.recommendation.position import Advice as Advice
 from autokd.recommendation.position import PositionAdvice as PositionAdvice
 from autokd.recommendation.race import Owed as Owed

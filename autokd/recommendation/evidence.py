@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from autokd.plan import CONFIRMATION_SEEDS, ConfirmationRecipe
-from autokd.recommendation.race import RETRIES, winner
+from autokd.plan import CONFIRMATION_SEEDS, Aims, ConfirmationRecipe
+from autokd.recommendation.race import ANY, RETRIES, winner
+from autokd.recommendation.statistics import Weights
 from autokd.records import Correctness, Failure, Role, RunRecord, RunState, Stage, TrialRecord, TrialState
 from autokd.setting import DEFAULT, Setting, Split
 
@@ -41,12 +42,15 @@ class Evidence:
         own: Correctness of the student's model as it is, by split, shape (examples,).
         default: The baseline to beat.
         winner: The race's choice; None if the default stands alone.
+        local: By split, what each example counts on the student's own label distribution (`local.py`); empty
+            where nobody asks for it.
     """
 
     seeds: tuple[int, ...]
     own: Mapping[Split, Correctness]
     default: Arm
     winner: Arm | None
+    local: Mapping[Split, Weights] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,9 @@ def gather(
     runs: Sequence[RunRecord],
     *,
     retries: int = RETRIES,
+    aims: Aims = ANY,
+    seeds: int | None = None,
+    local: Mapping[Split, Weights] | None = None,
 ) -> Evidence | Lacking:
     """Line the confirmation runs up, seed by seed.
 
@@ -76,32 +83,37 @@ def gather(
         trials: All trials of the study.
         runs: All race and confirmation runs of the study.
         retries: As in `race.pending`.
+        aims: Likewise.
+        seeds: How many seeds are looked at; by default `plan.seeds`.
+        local: As in `Evidence`.
     """
     baselines = [trial for trial in trials if trial.role is Role.BASELINE]
     if not any(trial.state is TrialState.COMPLETE for trial in baselines):
         return Lacking(f"the default setting never ran to the full budget{_last_words(baselines)}")
-    best = winner(plan, trials, runs, retries=retries)
+    best = winner(plan, trials, runs, retries=retries, aims=aims)
     runs = [run for run in runs if run.stage is Stage.CONFIRMATION and run.setting in (DEFAULT, best)]
-    defaults = _by_seed(plan, DEFAULT, runs)
+    looked_at = seeds or plan.seeds
+    defaults = _by_seed(looked_at, DEFAULT, runs)
     if not any(run.state is RunState.COMPLETE for run in defaults.values()):
         return Lacking(f"no confirmation run of the default setting came to an end{_last_words(runs)}")
-    winners = {} if best is None else _by_seed(plan, best, runs)
+    winners = {} if best is None else _by_seed(looked_at, best, runs)
     paired = tuple(seed for seed in defaults if seed in winners)
     # NOTE: two seeds are the fewest that tell how seeds vary.
     alone = best is None or len(paired) < 2 <= len(defaults)
-    seeds = tuple(defaults) if alone else paired
-    if len(seeds) < 2:
+    told = tuple(defaults) if alone else paired
+    if len(told) < 2:
         return Lacking(f"fewer than two seeds of the confirmation came to an end{_last_words(runs)}")
     return Evidence(
-        seeds=seeds,
+        seeds=told,
         own={split: own[split] for split in JUDGED},
-        default=_arm(DEFAULT, [defaults[seed] for seed in seeds], own),
-        winner=None if best is None or alone else _arm(best, [winners[seed] for seed in seeds], own),
+        default=_arm(DEFAULT, [defaults[seed] for seed in told], own),
+        winner=None if best is None or alone else _arm(best, [winners[seed] for seed in told], own),
+        local=local or {},
     )
 
 
-def _by_seed(plan: ConfirmationRecipe, setting: Setting, runs: Sequence[RunRecord]) -> dict[int, RunRecord]:
-    """Of each seed the COMPLETE run, or else one that diverged; in the order of seeds."""
+def _by_seed(seeds: int, setting: Setting, runs: Sequence[RunRecord]) -> dict[int, RunRecord]:
+    """Of each of the first seeds the COMPLETE run, or else one that diverged; in the order of seeds."""
     telling: dict[int, RunRecord] = {}
     for run in runs:
         diverged = run.failure is Failure.DIVERGED and run.seed not in telling
@@ -109,7 +121,7 @@ def _by_seed(plan: ConfirmationRecipe, setting: Setting, runs: Sequence[RunRecor
             telling[run.seed] = run
     return {
         seed: telling[seed]
-        for seed in range(CONFIRMATION_SEEDS, CONFIRMATION_SEEDS + plan.seeds)
+        for seed in range(CONFIRMATION_SEEDS, CONFIRMATION_SEEDS + seeds)
         if seed in telling
     }
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from autokd.plan import ConfirmationRecipe
 from autokd.recommendation.statistics import NOTHING
-from autokd.recommendation.verdict import Figures, Judgement
+from autokd.recommendation.verdict import Figures, Forgotten, Judgement
 from autokd.records import TrialRecord, TrialState
 from autokd.setting import DEFAULT, Split
 
@@ -39,19 +39,36 @@ def figures(judgement: Judgement | None) -> dict[str, object]:
 
 def decided_on(judgement: Judgement | None, plan: ConfirmationRecipe) -> dict[str, object]:
     """The figures that the verdict rests on, and the numbers of its rule."""
-    rule = {"min_improvement": plan.min_improvement, "confidence": plan.confidence}
+    rule: dict[str, object] = {"min_improvement": plan.min_improvement, "confidence": plan.confidence}
     if judgement is None:
-        gains = dict.fromkeys(("candidate_gain", "default_gain", "improvement"))
+        gains = dict.fromkeys(("candidate_gain", "default_gain", "improvement", "p_beats_default"))
         return {"split": Split.CONFIRMATION.value, "seeds": [], **rule, **gains}
-    found = judgement.confirmation
+    found = judgement.decisive
     return {
         "split": Split.CONFIRMATION.value,
         "seeds": list(judgement.evidence.seeds),
         **rule,
+        "confidence": judgement.confidence,
+        "objective": judgement.aims.objective,
+        "constraints": _constraints(judgement.forgotten),
         "candidate_gain": None if found.winner_gain is None else found.winner_gain.to_json(),
         "default_gain": found.default_gain.to_json(),
         "improvement": _improvement(found),
+        "p_beats_default": judgement.p_beats_default,
     }
+
+
+def _constraints(forgotten: Forgotten | None) -> dict[str, object] | None:
+    """What the arms forgot on confirmation, and whether that is allowed."""
+    if forgotten is None:
+        return None
+    arms: dict[str, object] = {"max_forgetting": forgotten.limit}
+    for name, lost, allowed in (
+        ("candidate", forgotten.winner, forgotten.winner_allowed),
+        ("default", forgotten.default, forgotten.default_allowed),
+    ):
+        arms[name] = None if lost is None else {"forgetting": lost.to_json(), "allowed": allowed}
+    return arms
 
 
 def count_by_state(trials: Sequence[TrialRecord]) -> dict[str, int]:

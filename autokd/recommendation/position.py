@@ -15,7 +15,7 @@ which is the identity of the poster's tables. It holds here since both sides rea
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -23,7 +23,7 @@ from autokd.plan import ConfirmationRecipe
 from autokd.recommendation.statistics import Interval, paired_interval
 from autokd.recommendation.verdict import Judgement, Verdict
 from autokd.records import Correctness
-from autokd.setting import Split, derive_seed
+from autokd.setting import Position, Split, derive_seed
 
 
 class Advice(StrEnum):
@@ -100,6 +100,7 @@ def advise(
     as_teacher: Judgement | None,
     plan: ConfirmationRecipe,
     seed: int,
+    forbidden: Collection[Position] = (),
 ) -> PositionAdvice:
     """The position of s in its meeting with t, decided on confirmation and reported on test.
 
@@ -111,7 +112,8 @@ def advise(
         teacher   the verdict of s->t is `tuned` or `default` (it beats the partner's model), and
                   low(run s->t - s) > 0
 
-    Of two ways that pass, the one with the higher mean on confirmation; the student's if they are equal.
+    Of two ways that pass, the one with the higher mean on confirmation; the student's if they are equal. A
+    position that the plan forbids is shown, if anything is known of it, and never advised.
 
     Args:
         own: Correctness of s's model as it is, by split, shape (examples,).
@@ -120,6 +122,7 @@ def advise(
         as_teacher: Of the pair s->t; likewise, and if it was not tuned.
         plan: Confidence and resamples.
         seed: Of the bootstrap.
+        forbidden: Positions that are not to be taken.
     """
 
     def interval(name: str, split: Split, first: Correctness, second: Correctness) -> Interval:
@@ -147,12 +150,14 @@ def advise(
     taught = here.as_teacher
     if as_teacher is not None and taught is not None and _worth_training(as_teacher) and taught.low > 0:
         passed[Advice.TEACHER] = taught
+    for position in forbidden:
+        passed.pop(Advice(position.value), None)
     advice = max(passed, key=lambda one: passed[one].mean, default=Advice.NONE)
     return PositionAdvice(
         advice=advice,
         confirmation=here,
         test=options(Split.TEST),
-        why=_why(advice, passed, here),
+        why=_why(advice, passed, here) + "".join(f"; the plan forbids position {one}" for one in forbidden),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from autokd.plan import ConfirmationRecipe
 from autokd.recommendation.evidence import Arm
+from autokd.recommendation.local import objective_weights
 from autokd.recommendation.statistics import Spread, paired_spread
 from autokd.recommendation.verdict import Judgement, Verdict, described
 from autokd.setting import Split
@@ -30,10 +31,6 @@ class _Step:
             if self.spread.with_seeds(seeds).half_width(confidence) < self.distance:
                 return seeds
         return None
-
-    def floor(self, confidence: float) -> float:
-        """Half width with endless seeds, in pp: smaller differences these examples cannot show."""
-        return self.spread.with_seeds(math.inf).half_width(confidence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,46 +56,57 @@ def what_would_decide(judgement: Judgement, plan: ConfirmationRecipe) -> str:
 
     Each claim that the present means speak for is tried: with how many seeds would its intervals exclude what
     they must exclude, if means and spreads stayed as they are? The claim that needs the fewest is named. If
-    none can be had with `MOST_SEEDS`, the examples are the limit, and the smallest difference that they can
-    show, with whatever number of seeds, is named instead.
+    none can be had with `MOST_SEEDS`, the examples are the limit, and the smallest effect that they would
+    show in four cases of five, with whatever number of seeds, is named instead.
     """
     if judgement.verdict is not Verdict.UNDECIDED:
         return ""
     claims = [claim for claim in _claims(judgement, plan) if claim.thinkable]
-    priced = [(seeds, claim) for claim in claims if (seeds := claim.seeds(plan.confidence)) is not None]
+    priced = [(seeds, claim) for claim in claims if (seeds := claim.seeds(judgement.confidence)) is not None]
     if priced:
         seeds, claim = min(priced, key=lambda one: one[0])
         return (
-            f"about {seeds} confirmation seeds instead of {len(judgement.evidence.seeds)} "
-            f"(confirmation.seeds in the study) would show that {claim.words}, if the present means hold"
+            f"{seeds - len(judgement.evidence.seeds)} more seeds (confirmation.seeds: {seeds} in the study) "
+            f"would show that {claim.words}, if the present means hold"
         )
     spreads = [_spread(judgement, judgement.shown, None)]
     if claims:
         spreads = [step.spread for step in claims[0].steps]
-    floor = max(spread.with_seeds(math.inf).half_width(plan.confidence) for spread in spreads)
+    floor = max(spread.with_seeds(math.inf).detectable(judgement.confidence) for spread in spreads)
     return (
-        f"more seeds would not decide it; the {spreads[0].examples} confirmation examples show no difference "
-        f"below {floor:.1f} pp, however many seeds: a larger confirmation split would help "
-        "(splits.confirmation in the study)"
+        f"only more confirmation examples: the smallest detectable effect here is {floor:.1f} pp, "
+        f"however many seeds ({spreads[0].examples} examples; splits.confirmation in the study)"
     )
 
 
 def _claims(judgement: Judgement, plan: ConfirmationRecipe) -> list[_Claim]:
-    figures, evidence = judgement.confirmation, judgement.evidence
-    default = _spread(judgement, evidence.default, None)
-    claims = [_Claim("the default beats as-is", (_Step(figures.default_gain.mean, default),))]
-    nothing = [_Step(plan.min_improvement - figures.default_gain.mean, default)]
-    if evidence.winner is not None and figures.winner_gain is not None and figures.improvement is not None:
+    figures, evidence, forgotten = judgement.decisive, judgement.evidence, judgement.forgotten
+    claims: list[_Claim] = []
+    nothing: list[_Step] = []
+    winner_stands = evidence.winner is not None and (forgotten is None or forgotten.winner_allowed)
+    default_stands = forgotten is None or forgotten.default_allowed
+    if winner_stands and figures.winner_gain is not None and figures.improvement is not None:
+        assert evidence.winner is not None
         gain = _spread(judgement, evidence.winner, None)
-        against_default = _spread(judgement, evidence.winner, evidence.default)
-        steps = (_Step(figures.improvement.mean, against_default), _Step(figures.winner_gain.mean, gain))
-        claims.insert(0, _Claim(f"{described(evidence.winner.setting)} beats default and as-is", steps))
+        steps = [_Step(figures.winner_gain.mean, gain)]
+        beaten = "as-is"
+        if default_stands:
+            beaten = "default and as-is"
+            against_default = _spread(judgement, evidence.winner, evidence.default)
+            steps.insert(0, _Step(figures.improvement.mean, against_default))
+        claims.append(_Claim(f"{described(evidence.winner.setting)} beats {beaten}", tuple(steps)))
         nothing.append(_Step(plan.min_improvement - figures.winner_gain.mean, gain))
+    if default_stands:
+        default = _spread(judgement, evidence.default, None)
+        claims.append(_Claim("the default beats as-is", (_Step(figures.default_gain.mean, default),)))
+        nothing.append(_Step(plan.min_improvement - figures.default_gain.mean, default))
     return [*claims, _Claim(f"nothing gains {plan.min_improvement:g} pp", tuple(nothing))]
 
 
 def _spread(judgement: Judgement, first: Arm, second: Arm | None) -> Spread:
     own = judgement.evidence.own[Split.CONFIRMATION]
     return paired_spread(
-        first.correct[Split.CONFIRMATION], own if second is None else second.correct[Split.CONFIRMATION]
+        first.correct[Split.CONFIRMATION],
+        own if second is None else second.correct[Split.CONFIRMATION],
+        weights=objective_weights(judgement.aims, judgement.evidence.local, Split.CONFIRMATION),
     )

@@ -13,7 +13,7 @@ import math
 from collections.abc import Collection, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from autokd.plan import CONFIRMATION_SEEDS, RACE_SEEDS, ConfirmationRecipe, SearchRecipe
+from autokd.plan import CONFIRMATION_SEEDS, RACE_SEEDS, Aims, ConfirmationRecipe, SearchRecipe
 from autokd.records import Failure, Role, RunRecord, RunState, Stage, TrialRecord, TrialState
 from autokd.setting import DEFAULT, Setting, Split
 
@@ -23,6 +23,10 @@ SAME_LOG: Final = math.log(1.01)
 """Two temperatures, or learning rates, within one per cent are taken for one."""
 RETRIES: Final = SearchRecipe().retries
 """How often a run that died of infrastructure is tried again, where the study does not say."""
+
+
+ANY: Final = Aims()
+"""Gain counts, and nothing else."""
 
 
 class Owed(NamedTuple):
@@ -61,18 +65,24 @@ def _rest(setting: Setting) -> tuple[object, ...]:
     return setting.method, setting.epochs, setting.batch_norm
 
 
-def candidates(plan: ConfirmationRecipe, trials: Sequence[TrialRecord]) -> tuple[Setting, ...]:
+def candidates(
+    plan: ConfirmationRecipe, trials: Sequence[TrialRecord], *, aims: Aims = ANY
+) -> tuple[Setting, ...]:
     """The settings that enter the race, best first.
 
-    Only COMPLETE trials compete, by their last validation accuracy; the lower number wins a tie. A setting
-    `alike` to the default or to a better one is left out: it could only win by luck.
+    Only COMPLETE trials compete, by what they are worth on validation at their end (their accuracy, unless
+    the plan has another objective); the lower number wins a tie. Left out are trials that forgot more than
+    the constraints allow, and settings `alike` to the default or to a better one, which could only win by
+    luck.
 
     Returns:
         At most `plan.candidates` settings; empty if nothing but the default ran to the full budget.
     """
-    complete = (trial for trial in trials if trial.state is TrialState.COMPLETE)
+    complete = (
+        trial for trial in trials if trial.state is TrialState.COMPLETE and aims.keeps(trial.forgetting)
+    )
     chosen: list[Setting] = []
-    for trial in sorted(complete, key=lambda trial: (-(trial.accuracy or 0.0), trial.number)):
+    for trial in sorted(complete, key=lambda trial: (-_worth(aims, trial), trial.number)):
         if not any(alike(trial.setting, other) for other in (DEFAULT, *chosen)):
             chosen.append(trial.setting)
         if len(chosen) == plan.candidates:
@@ -86,21 +96,25 @@ def winner(
     runs: Sequence[RunRecord],
     *,
     retries: int = RETRIES,
+    aims: Aims = ANY,
 ) -> Setting | None:
-    """The candidate with the best mean validation accuracy over its race runs; the search's do not count.
+    """The candidate whose race runs are worth the most on validation, on average; the search's do not count.
 
-    A candidate with a race run that failed for good (it diverged, or ran out of retries) drops out; the
-    better candidate of the search wins a tie; a single candidate needs no race.
+    A candidate with a race run that failed for good (it diverged, or ran out of retries) drops out, and so
+    does one whose race runs forgot more, on average, than the constraints allow; the better candidate of the
+    search wins a tie; a single candidate needs no race.
 
     Returns:
         None while the race is not over, and if nobody finished it: then the default stands alone.
     """
-    field = candidates(plan, trials)
+    field = candidates(plan, trials, aims=aims)
     if len(field) == 1:
         return field[0]
     if any(_unfinished(run, runs, retries) for setting in field for run in _race(plan, setting)):
         return None
-    means = {setting: mean for setting in field if (mean := _race_mean(plan, setting, runs)) is not None}
+    means = {
+        setting: mean for setting in field if (mean := _race_mean(plan, setting, runs, aims)) is not None
+    }
     return max(means, key=means.__getitem__, default=None)
 
 
@@ -111,6 +125,8 @@ def pending(
     live: Collection[tuple[Stage, Setting, int]] = (),
     *,
     retries: int = RETRIES,
+    aims: Aims = ANY,
+    seeds: int | None = None,
 ) -> tuple[Owed, ...]:
     """The runs that a finished search still owes, most urgent first.
 
@@ -125,16 +141,18 @@ def pending(
         live: Runs under way now; they are left out, and the race is not over before they end.
         retries: How often a run that died of infrastructure or memory is tried again. Interruptions by the
             user are always made up for and do not count.
+        aims: What a setting is wanted for.
+        seeds: Of the confirmation; by default `plan.seeds`.
 
     Returns:
         Empty when all is done, and where there is no COMPLETE baseline: nothing could be judged then.
     """
     if not any(trial.role is Role.BASELINE and trial.state is TrialState.COMPLETE for trial in trials):
         return ()
-    field = candidates(plan, trials)
+    field = candidates(plan, trials, aims=aims)
     wanted = [run for setting in field for run in _race(plan, setting)] if len(field) > 1 else []
-    best = winner(plan, trials, runs, retries=retries)
-    for seed in range(CONFIRMATION_SEEDS, CONFIRMATION_SEEDS + plan.seeds):
+    best = winner(plan, trials, runs, retries=retries, aims=aims)
+    for seed in range(CONFIRMATION_SEEDS, CONFIRMATION_SEEDS + (seeds or plan.seeds)):
         arms = (DEFAULT,) if best is None else (best, DEFAULT)
         wanted += [Owed(Stage.CONFIRMATION, setting, seed) for setting in arms]
     busy = set(live)
@@ -164,12 +182,26 @@ def to_be_run(records: Sequence[RunRecord], retries: int) -> bool:
     return sum(failure is not Failure.INTERRUPTED for failure in failures) <= retries
 
 
-def _race_mean(plan: ConfirmationRecipe, setting: Setting, runs: Sequence[RunRecord]) -> float | None:
-    """Mean validation accuracy in [0, 1]; None unless every race seed is COMPLETE."""
-    accuracies = [
-        record.accuracy(Split.VALIDATION)
+def _worth(aims: Aims, trial: TrialRecord) -> float:
+    """In pp, up to what all trials of a study have in common."""
+    return aims.value(100 * (trial.accuracy or 0.0), trial.forgetting)
+
+
+def _race_mean(
+    plan: ConfirmationRecipe, setting: Setting, runs: Sequence[RunRecord], aims: Aims
+) -> float | None:
+    """What the race runs are worth on average, in pp as `_worth` has it.
+
+    None unless every race seed is COMPLETE and the constraints are kept.
+    """
+    complete = [
+        record
         for run in _race(plan, setting)
         for record in _records(run, runs)
         if record.state is RunState.COMPLETE
     ]
-    return math.fsum(accuracies) / plan.race_seeds if len(accuracies) == plan.race_seeds else None
+    if len(complete) != plan.race_seeds:
+        return None
+    accuracy = math.fsum(100 * run.accuracy(Split.VALIDATION) for run in complete) / plan.race_seeds
+    forgetting = math.fsum(run.forgetting or 0.0 for run in complete) / plan.race_seeds
+    return aims.value(accuracy, forgetting) if aims.keeps(forgetting) else None

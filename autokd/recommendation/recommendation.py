@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 from autokd.errors import NotTuned
 from autokd.plan import ConfirmationRecipe, StudyPlan
 from autokd.recommendation import payload
-from autokd.recommendation.evidence import Lacking, gather
+from autokd.recommendation.evidence import Lacking
+from autokd.recommendation.looks import Case, seeds_wanted
+from autokd.recommendation.network import Traffic, traffic
 from autokd.recommendation.position import PositionAdvice, advise
 from autokd.recommendation.prospects import what_would_decide
-from autokd.recommendation.race import pending
 from autokd.recommendation.statistics import NOTHING, Interval
-from autokd.recommendation.verdict import Judgement, Verdict, described, judge
+from autokd.recommendation.verdict import Judgement, Verdict, described
 from autokd.records import FederationFacts, ParticipantFacts, Role, RunRecord, TrialRecord, TrialState
-from autokd.setting import Pair, Setting, Split, derive_seed
+from autokd.setting import Pair, Position, Setting, Split, derive_seed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -43,6 +44,7 @@ class Recommendation:
         position: Of the student in its meeting.
         reason: Why this verdict, in one sentence with numbers of the confirmation split.
         what_would_decide: For an undecided pair, else empty.
+        network: What would move for `setting`; None where there is none, or sizes are not known.
     """
 
     pair: Pair
@@ -54,6 +56,7 @@ class Recommendation:
     position: PositionAdvice
     reason: str
     what_would_decide: str = ""
+    network: Traffic | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -68,6 +71,11 @@ class Recommendation:
     def gain(self) -> Interval | None:
         """Of `setting` on test, in pp of the student."""
         return None if self.judgement is None else self.judgement.gain(Split.TEST)
+
+    @property
+    def single_run(self) -> Interval | None:
+        """What a single further run of `setting` would gain; see `Judgement.single_run`."""
+        return None if self.judgement is None else self.judgement.single_run(self.plan.confidence)
 
     @property
     def recommended_gain(self) -> Interval:
@@ -102,6 +110,8 @@ class Recommendation:
             "reason": self.reason,
             "what_would_decide": self.what_would_decide or None,
             **payload.figures(self.judgement),
+            "single_run": None if self.single_run is None else self.single_run.to_json(),
+            "network": None if self.network is None else self.network.to_json(),
             "recommended": {
                 "answer": self.verdict.answer,
                 "gain": self.recommended_gain.to_json(),
@@ -133,7 +143,7 @@ def recommend(
 
     Args:
         pair: Who teaches whom.
-        plan: Of the study; only its confirmation part and the number of retries matter here.
+        plan: Of the study; how trials are found does not matter here.
         federation: For what all models do as they are.
         searched: Of `pair`.
         reverse: Of `pair.reverse`, if that was searched, too. What is not finished there counts as unknown.
@@ -141,14 +151,16 @@ def recommend(
     Raises:
         NotTuned: If `pair` was not searched, or its race or confirmation is not finished.
     """
-    if unfinished := _unfinished(plan, searched):
+    case = _case(pair, plan, federation, searched)
+    if unfinished := _unfinished(case):
         way_out = f"autokd tune --pair {pair.teacher},{pair.student}"
         raise NotTuned(f"pair {pair} has no recommendation yet: {unfinished}; run {way_out}")
-    judged = _judge(pair, plan, federation, searched)
+    judged = case.judged(seeds_wanted(case))
     judgement = judged if isinstance(judged, Judgement) else None
     behind: Judgement | Lacking | None = None
-    if reverse is not None and not _unfinished(plan, reverse):
-        behind = _judge(pair.reverse, plan, federation, reverse)
+    other = None if reverse is None else _case(pair.reverse, plan, federation, reverse)
+    if other is not None and not _unfinished(other):
+        behind = other.judged(seeds_wanted(other))
     position = advise(
         federation.participants[pair.student].correct,
         federation.participants[pair.teacher].correct,
@@ -156,6 +168,7 @@ def recommend(
         as_teacher=behind if isinstance(behind, Judgement) else None,
         plan=plan.confirmation,
         seed=derive_seed(searched.study, "position"),
+        forbidden=[Position(one) for one in plan.forbid.positions],
     )
     return Recommendation(
         pair=pair,
@@ -167,35 +180,27 @@ def recommend(
         position=position,
         reason=judged.reason if isinstance(judged, Lacking) else _reason(judged, plan.confirmation),
         what_would_decide="" if judgement is None else what_would_decide(judgement, plan.confirmation),
+        network=None if judgement is None else traffic(judgement.shown.setting, pair, federation),
     )
 
 
-def _unfinished(plan: StudyPlan, searched: Searched) -> str:
+def _case(pair: Pair, plan: StudyPlan, federation: FederationFacts, searched: Searched) -> Case:
+    study, trials, runs = searched.study, searched.trials, searched.runs
+    return Case.of(pair, plan, federation, study=study, trials=trials, runs=runs)
+
+
+def _unfinished(case: Case) -> str:
     """What is missing before a pair can be judged; empty if nothing is."""
-    baselines = [trial.state for trial in searched.trials if trial.role is Role.BASELINE]
+    baselines = [trial.state for trial in case.trials if trial.role is Role.BASELINE]
     if not set(baselines) & {TrialState.COMPLETE, TrialState.FAIL}:
         return "the default setting has not run to the end"
-    owed = pending(plan.confirmation, searched.trials, searched.runs, retries=plan.search.retries)
+    owed = case.pending(seeds_wanted(case))
     return f"{len(owed)} race and confirmation runs are to be done" if owed else ""
 
 
-def _judge(
-    pair: Pair, plan: StudyPlan, federation: FederationFacts, searched: Searched
-) -> Judgement | Lacking:
-    evidence = gather(
-        plan.confirmation,
-        federation.participants[pair.student].correct,
-        searched.trials,
-        searched.runs,
-        retries=plan.search.retries,
-    )
-    if isinstance(evidence, Lacking):
-        return evidence
-    return judge(evidence, plan.confirmation, seed=derive_seed(searched.study, "verdict"))
-
-
 def _reason(judgement: Judgement, plan: ConfirmationRecipe) -> str:
-    figures, winner = judgement.confirmation, judgement.evidence.winner
+    figures, winner = judgement.decisive, judgement.evidence.winner
+    objective = judgement.aims.objective
     default = f"the default gains {figures.default_gain}"
     if winner is None:
         told = f"{default}; no other setting came through confirmation"
@@ -209,4 +214,21 @@ def _reason(judgement: Judgement, plan: ConfirmationRecipe) -> str:
     lost = judgement.evidence.default.diverged + (0 if winner is None else winner.diverged)
     if lost:
         told += f"; {lost} runs diverged and count as no gain"
-    return f"on confirmation: {told}"
+    where = "on confirmation" if objective == "gain" else f"by {objective} on confirmation"
+    return f"{where}: {told}{_rejected(judgement)}"
+
+
+def _rejected(judgement: Judgement) -> str:
+    """Which arms the plan's constraints rule out."""
+    forgotten, winner = judgement.forgotten, judgement.evidence.winner
+    if forgotten is None:
+        return ""
+    arms: dict[str, Interval | None] = {}
+    if winner is not None and not forgotten.winner_allowed:
+        arms[described(winner.setting)] = forgotten.winner
+    if not forgotten.default_allowed:
+        arms["the default"] = forgotten.default
+    return "".join(
+        f"; {arm} is rejected: it forgets {lost}, and {forgotten.limit:g} pp are allowed"
+        for arm, lost in arms.items()
+    )

@@ -20,12 +20,16 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
+from scipy.special import stdtr, stdtrit
 
 from autokd.records import Correctness
 
 POINTS: Final = 100.0
 """Percentage points in 1."""
+POWER: Final = 0.8
+"""A difference counts as detectable if it is detected this often."""
+Weights = NDArray[np.float64]
+"""Of the examples of a split, shape (examples,): what each one's correctness counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,22 +98,55 @@ class Spread:
         """
         return math.sqrt(max(self.rows + self.columns - self.rest, self.rows, self.columns))
 
-    def half_width(self, confidence: float) -> float:
-        """Half the width of Student's interval, in pp.
+    @property
+    def freedom(self) -> float:
+        """Degrees of freedom of `error`: Satterthwaite's, Biometrics Bulletin 2 (1946), pp. 110-114."""
+        return self._freedom(self.error**2, rows=self.rows)
 
-        Degrees of freedom are Satterthwaite's, Biometrics Bulletin 2 (1946), pp. 110-114.
+    def half_width(self, confidence: float) -> float:
+        """Half the width of Student's interval, in pp."""
+        if self.error == 0:
+            return 0.0
+        return float(stdtrit(self.freedom, (1 + confidence) / 2)) * self.error
+
+    def detectable(self, confidence: float, *, power: float = POWER) -> float:
+        """The smallest true difference that such an interval tells from 0 in a share `power` of cases, in pp.
+
+        What it takes to lie beyond the interval's half width, and beyond chance on top of that.
         """
         if self.error == 0:
             return 0.0
+        return self.half_width(confidence) + float(stdtrit(self.freedom, power)) * self.error
+
+    def single_run(self, confidence: float) -> float:
+        """Half the width of the interval that is to hold what one further run is worth, in pp.
+
+        A run is off the mean by its seed, S·(rows - rest), and the mean is off the truth by its error. What
+        is worth counts on endless examples: that a run is measured on E of them is no part of it.
+        """
+        variance = self.error**2 + self.seeds * max(self.rows - self.rest, 0.0)
+        if variance == 0:
+            return 0.0
+        freedom = self._freedom(variance, rows=(1 + self.seeds) * self.rows)
+        return float(stdtrit(freedom, (1 + confidence) / 2)) * math.sqrt(variance)
+
+    def _freedom(self, variance: float, *, rows: float) -> float:
+        if variance == 0:
+            return math.inf
         doubt = self.columns**2 / (self.examples - 1)
         if self.seeds > 1:
-            doubt += (self.rows**2 + self.rest**2 / (self.examples - 1)) / (self.seeds - 1)
-        freedom = max(1.0, self.error**4 / doubt)
-        return float(stdtrit(freedom, (1 + confidence) / 2)) * self.error
+            doubt += (rows**2 + self.rest**2 / (self.examples - 1)) / (self.seeds - 1)
+        return max(1.0, variance**2 / doubt)
 
 
 def paired_interval(
-    first: Correctness, second: Correctness, *, confidence: float, resamples: int, seed: int
+    first: Correctness,
+    second: Correctness,
+    *,
+    confidence: float,
+    resamples: int,
+    seed: int,
+    weights: Weights | None = None,
 ) -> Interval:
     """How much better `first` is than `second`, over examples and seeds like those at hand.
 
@@ -120,35 +157,77 @@ def paired_interval(
     Args:
         first: Correctness of an arm with seeds, shape (seeds, examples), or of a fixed model, (examples,).
         second: Likewise. Of two arms with seeds, row i of one belongs to row i of the other; where their
-        seeds
-            have nothing in common any order is as good.
+            seeds have nothing in common any order is as good.
         confidence: In (0, 1).
         resamples: Of the bootstrap.
         seed: Of the bootstrap; the same seed gives the same interval.
+        weights: What is compared is the mean over examples of weight times correctness; by default 1 each.
 
     Raises:
         ValueError: If the shapes do not fit, or an arm has a single seed: then nothing tells how seeds vary.
     """
-    difference = _difference(first, second)
-    mean = float(difference.mean(dtype=np.float64)) * POINTS
-    spread = _spread(difference)
+    mean, spread, draws = _compared(first, second, weights, resamples=resamples, seed=seed)
     reach = spread.half_width(confidence)
-    draws = _crossed_means(difference, resamples=resamples, rng=np.random.default_rng(seed))
-    scatter = float(draws.std())
-    if reach == 0 or scatter == 0:
+    if reach == 0 or not draws.size:
         return Interval(mean, mean - reach, mean + reach)
     tail = (1 - confidence) / 2
-    low, high = (np.quantile(draws, [tail, 1 - tail]) - draws.mean()) / scatter * spread.error
+    low, high = np.quantile(draws, [tail, 1 - tail]) * spread.error
     return Interval(mean, mean - max(reach, float(-low)), mean + max(reach, float(high)))
 
 
-def paired_spread(first: Correctness, second: Correctness) -> Spread:
+def paired_p_value(
+    first: Correctness,
+    second: Correctness,
+    *,
+    resamples: int,
+    seed: int,
+    weights: Weights | None = None,
+) -> float:
+    """How likely a difference this large would be if `first` were no better; one-sided, in (0, 1].
+
+    The interval of `paired_interval` read backwards: its lower end lies above 0 at a confidence c if and
+    only if this is below (1 - c)/2, to the resolution of the resamples. The larger one of Student's
+    probability and the share of standardised resamples as far out, itself counted among them.
+
+    Args:
+        first: As in `paired_interval`, like all others.
+
+    Raises:
+        ValueError: As `paired_interval`.
+    """
+    mean, spread, draws = _compared(first, second, weights, resamples=resamples, seed=seed)
+    if spread.error == 0:
+        return 1.0 if mean <= 0 else 1 / (1 + resamples)
+    distance = mean / spread.error
+    beyond = (1 + int((draws <= -distance).sum())) / (1 + draws.size)
+    return max(float(stdtr(spread.freedom, -distance)), beyond)
+
+
+def paired_spread(first: Correctness, second: Correctness, *, weights: Weights | None = None) -> Spread:
     """The parts of the uncertainty of `paired_interval`, of the same arguments.
 
     Raises:
         ValueError: As `paired_interval`.
     """
-    return _spread(_difference(first, second))
+    return _spread(_weighted(_difference(first, second), weights))
+
+
+def _compared(
+    first: Correctness, second: Correctness, weights: Weights | None, *, resamples: int, seed: int
+) -> tuple[float, Spread, NDArray[np.float64]]:
+    """Mean in pp, its spread, and standardised resamples of it; none where nothing varies."""
+    difference = _difference(first, second)
+    weighted = _weighted(difference, weights)
+    draws = _crossed_means(difference, resamples=resamples, rng=np.random.default_rng(seed), weights=weights)
+    scatter = float(draws.std())
+    standardised = (draws - draws.mean()) / scatter if scatter > 0 else draws[:0]
+    return float(weighted.mean(dtype=np.float64)) * POINTS, _spread(weighted), standardised
+
+
+def _weighted(
+    difference: NDArray[np.int8], weights: Weights | None
+) -> NDArray[np.int8] | NDArray[np.float64]:
+    return difference if weights is None else difference * weights
 
 
 def _difference(first: Correctness, second: Correctness) -> NDArray[np.int8]:
@@ -163,7 +242,7 @@ def _difference(first: Correctness, second: Correctness) -> NDArray[np.int8]:
     return np.atleast_2d(first.astype(np.int8) - second.astype(np.int8))
 
 
-def _spread(difference: NDArray[np.int8]) -> Spread:
+def _spread(difference: NDArray[np.int8] | NDArray[np.float64]) -> Spread:
     """The analysis of variance of `difference`, shape (seeds, examples)."""
     seeds, examples = difference.shape
     by_example = difference.mean(axis=0, dtype=np.float64)
@@ -183,21 +262,28 @@ def _spread(difference: NDArray[np.int8]) -> Spread:
 
 
 def _crossed_means(
-    difference: NDArray[np.int8], *, resamples: int, rng: np.random.Generator
+    difference: NDArray[np.int8],
+    *,
+    resamples: int,
+    rng: np.random.Generator,
+    weights: Weights | None = None,
 ) -> NDArray[np.float64]:
     """Means of crossed resamples of both seeds and examples, shape (resamples,).
 
-    Once the seeds are drawn, an example matters only by the sum of its differences over them, one of -S ...
-    S. So a draw of examples is a multinomial draw of how often each sum occurs: the same distribution as
-    drawing E examples one by one, in O(resamples · S) random numbers.
+    Once the seeds are drawn, an example matters only by its weight and by the sum of its differences over
+    them, one of -S ... S. So a draw of examples is a multinomial draw of how often each weight occurs with
+    each sum: the same distribution as drawing E examples one by one, in O(resamples · S) random numbers for
+    each weight there is.
     """
     seeds, examples = difference.shape
+    values, kind = np.unique(np.ones(examples) if weights is None else weights, return_inverse=True)
     drawn, which = np.unique(
         rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=resamples), axis=0, return_inverse=True
     )
     sums = np.arange(-seeds, seeds + 1)
-    cells = drawn @ difference + seeds + np.arange(len(drawn))[:, None] * len(sums)
-    counts = np.bincount(cells.ravel(), minlength=len(drawn) * len(sums)).reshape(len(drawn), len(sums))
+    worth = np.outer(values, sums).ravel()
+    cells = drawn @ difference + seeds + kind * len(sums) + np.arange(len(drawn))[:, None] * len(worth)
+    counts = np.bincount(cells.ravel(), minlength=len(drawn) * len(worth)).reshape(len(drawn), len(worth))
     of_examples = rng.multinomial(examples, counts[which.ravel()] / examples)
-    means: NDArray[np.float64] = of_examples @ sums / (seeds * examples)
+    means: NDArray[np.float64] = of_examples @ worth / (seeds * examples)
     return means

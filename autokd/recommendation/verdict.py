@@ -5,9 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from autokd.plan import ConfirmationRecipe
+from autokd.plan import Aims, ConfirmationRecipe
 from autokd.recommendation.evidence import Arm, Evidence
-from autokd.recommendation.statistics import Interval, paired_interval
+from autokd.recommendation.local import objective_weights
+from autokd.recommendation.race import ANY
+from autokd.recommendation.statistics import (
+    Interval,
+    Weights,
+    paired_interval,
+    paired_p_value,
+    paired_spread,
+)
 from autokd.setting import Setting, Split, derive_seed
 
 
@@ -46,19 +54,52 @@ class Figures:
     improvement: Interval | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forgotten:
+    """What the arms forgot on confirmation, in pp, where the plan has a limit to it.
+
+    An arm is allowed if its mean keeps the limit: with some hundred examples an interval is wider than most
+    limits, so to ask for more would reject nearly every setting, and to ask for less none. The interval
+    says how sure it is.
+    """
+
+    limit: float
+    default: Interval
+    winner: Interval | None
+
+    @property
+    def default_allowed(self) -> bool:
+        return self.default.mean <= self.limit
+
+    @property
+    def winner_allowed(self) -> bool:
+        return self.winner is None or self.winner.mean <= self.limit
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Judgement:
     """A verdict with what it rests on.
 
     Attributes:
-        confirmation: Where it was decided.
+        confirmation: Gains on the split where it was decided.
         test: The same comparisons where they are reported.
+        decisive: What was decided on: the gains of `confirmation`, or what the plan's objective makes of
+            the same runs.
+        confidence: Of the intervals on confirmation.
+        p_beats_default: How likely the winner would look this much better than the default if it were not;
+            None if there is no winner that is allowed.
+        forgotten: None where the plan has no limit to it.
     """
 
     verdict: Verdict
     evidence: Evidence
     confirmation: Figures
     test: Figures
+    decisive: Figures
+    aims: Aims
+    confidence: float
+    p_beats_default: float | None
+    forgotten: Forgotten | None
 
     @property
     def shown(self) -> Arm:
@@ -73,8 +114,17 @@ class Judgement:
             return figures.default_gain
         return figures.winner_gain
 
+    def single_run(self, confidence: float) -> Interval:
+        """What one further run of the arm shown would gain, by its runs on test; a user gets one model."""
+        gain = self.gain(Split.TEST).mean
+        spread = paired_spread(self.shown.correct[Split.TEST], self.evidence.own[Split.TEST])
+        reach = spread.single_run(confidence)
+        return Interval(gain, gain - reach, gain + reach)
 
-def decide(figures: Figures, *, min_improvement: float) -> Verdict:
+
+def decide(
+    figures: Figures, *, min_improvement: float, default_allowed: bool = True, winner_allowed: bool = True
+) -> Verdict:
     """The rule; of two that hold, the one named first counts.
 
         skip       high(winner - as-is) < min_improvement and high(default - as-is) < min_improvement
@@ -82,30 +132,54 @@ def decide(figures: Figures, *, min_improvement: float) -> Verdict:
         default    low(default - as-is) > 0
         undecided  otherwise
 
-    Where the default stands alone, what is said of the winner is left out and `tuned` cannot come.
+    Where the default stands alone, what is said of the winner is left out and `tuned` cannot come. What is
+    said of an arm that is not allowed is left out likewise: it is no answer, and no rival.
 
     Args:
         figures: On the confirmation split.
         min_improvement: In pp; a smaller gain is not worth a distillation, however surely it is there.
+        default_allowed: Whether the default keeps the plan's constraints.
+        winner_allowed: Likewise.
     """
-    gain, default, improvement = figures.winner_gain, figures.default_gain, figures.improvement
-    if default.high < min_improvement and (gain is None or gain.high < min_improvement):
+    default = figures.default_gain if default_allowed else None
+    gain = figures.winner_gain if winner_allowed else None
+    if all(one.high < min_improvement for one in (default, gain) if one is not None):
         return Verdict.SKIP
-    if gain is not None and improvement is not None and improvement.low > 0 and gain.low > 0:
-        return Verdict.TUNED
-    return Verdict.DEFAULT if default.low > 0 else Verdict.UNDECIDED
+    if gain is not None and gain.low > 0:
+        improvement = figures.improvement
+        if default is None or (improvement is not None and improvement.low > 0):
+            return Verdict.TUNED
+    return Verdict.DEFAULT if default is not None and default.low > 0 else Verdict.UNDECIDED
 
 
-def compare(evidence: Evidence, split: Split, plan: ConfirmationRecipe, *, seed: int) -> Figures:
-    """The three comparisons on `split`; `seed` is the bootstrap's."""
+def compare(
+    evidence: Evidence,
+    split: Split,
+    plan: ConfirmationRecipe,
+    *,
+    seed: int,
+    confidence: float | None = None,
+    weights: Weights | None = None,
+) -> Figures:
+    """The three comparisons on `split`.
+
+    Args:
+        evidence: Of one pair.
+        split: Confirmation or test.
+        plan: Confidence and resamples.
+        seed: Of the bootstrap.
+        confidence: In place of the plan's.
+        weights: Of the examples; see `paired_interval`.
+    """
 
     def interval(name: str, first: Arm, second: Arm | None) -> Interval:
         return paired_interval(
             first.correct[split],
             evidence.own[split] if second is None else second.correct[split],
-            confidence=plan.confidence,
+            confidence=confidence or plan.confidence,
             resamples=plan.resamples,
             seed=derive_seed(seed, split.value, name),
+            weights=weights,
         )
 
     default_gain = interval("default gain", evidence.default, None)
@@ -118,21 +192,77 @@ def compare(evidence: Evidence, split: Split, plan: ConfirmationRecipe, *, seed:
     )
 
 
-def judge(evidence: Evidence, plan: ConfirmationRecipe, *, seed: int) -> Judgement:
-    """Decide on confirmation, and work out the same figures on test; those have no say.
+def judge(
+    evidence: Evidence,
+    plan: ConfirmationRecipe,
+    *,
+    seed: int,
+    aims: Aims = ANY,
+    confidence: float | None = None,
+) -> Judgement:
+    """Decide on confirmation, and work out the gains on test, too; those have no say.
 
     Args:
-        evidence: Of one pair.
+        evidence: Of one pair; with `local` weights, unless only gain counts and nothing is forbidden.
         plan: Confidence, resamples and `min_improvement`.
         seed: Of the bootstrap.
+        aims: What settings are wanted for, and what they must keep.
+        confidence: On confirmation, in place of the plan's.
     """
-    confirmation = compare(evidence, Split.CONFIRMATION, plan, seed=seed)
+    confidence = confidence or plan.confidence
+    split = Split.CONFIRMATION
+    weights = objective_weights(aims, evidence.local, split)
+    gains = compare(evidence, split, plan, seed=seed, confidence=confidence)
+    decisive = gains
+    if weights is not None:
+        decisive = compare(evidence, split, plan, seed=seed, confidence=confidence, weights=weights)
+    forgotten = _forgotten(evidence, plan, aims, seed=seed, confidence=confidence)
+    winner, p_value = evidence.winner, None
+    if winner is not None and (forgotten is None or forgotten.winner_allowed):
+        p_value = paired_p_value(
+            winner.correct[split],
+            evidence.default.correct[split],
+            resamples=plan.resamples,
+            seed=derive_seed(seed, split.value, "improvement"),
+            weights=weights,
+        )
     return Judgement(
-        verdict=decide(confirmation, min_improvement=plan.min_improvement),
+        verdict=decide(
+            decisive,
+            min_improvement=plan.min_improvement,
+            default_allowed=forgotten is None or forgotten.default_allowed,
+            winner_allowed=forgotten is None or forgotten.winner_allowed,
+        ),
         evidence=evidence,
-        confirmation=confirmation,
+        confirmation=gains,
         test=compare(evidence, Split.TEST, plan, seed=seed),
+        decisive=decisive,
+        aims=aims,
+        confidence=confidence,
+        p_beats_default=p_value,
+        forgotten=forgotten,
     )
+
+
+def _forgotten(
+    evidence: Evidence, plan: ConfirmationRecipe, aims: Aims, *, seed: int, confidence: float
+) -> Forgotten | None:
+    limit = aims.constraints.limit
+    if limit is None:
+        return None
+
+    def lost(arm: Arm) -> Interval:
+        return paired_interval(
+            evidence.own[Split.CONFIRMATION],
+            arm.correct[Split.CONFIRMATION],
+            confidence=confidence,
+            resamples=plan.resamples,
+            seed=derive_seed(seed, "forgotten", str(arm.setting)),
+            weights=evidence.local[Split.CONFIRMATION],
+        )
+
+    winner = None if evidence.winner is None else lost(evidence.winner)
+    return Forgotten(limit=limit, default=lost(evidence.default), winner=winner)
 
 
 def described(setting: Setting) -> str:

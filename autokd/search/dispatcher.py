@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from time import monotonic
 
 from autokd.plan import StudyPlan
+from autokd.recommendation.looks import Case, seeds_wanted
 from autokd.records import (
     Failure,
     FederationFacts,
@@ -16,6 +17,7 @@ from autokd.records import (
     TrialRecord,
     TrialState,
 )
+from autokd.search.aiming import as_aimed
 from autokd.search.assignment import Answer, Assignment, Died
 from autokd.search.next_work import RunWork, StudyState, TrialWork, Work, next_work
 from autokd.search.patience import PatientStore
@@ -29,12 +31,19 @@ from autokd.store import Store
 
 @dataclass(slots=True, eq=False)
 class _Study:
-    """The mirror of one study; every change goes to the store first."""
+    """The mirror of one study; every change goes to the store first.
+
+    Attributes:
+        own: Accuracy of the student's model as it is on validation, in [0, 1].
+        seeds: How many its confirmation gets, as far as can be told.
+    """
 
     pair: Pair
     name: str
     trials: list[TrialRecord]
     runs: list[RunRecord]
+    own: float
+    seeds: int
     live: dict[str, Assignment] = field(default_factory=dict)
     exhausted: bool = False
 
@@ -47,6 +56,7 @@ class _Study:
                 (one.stage, one.setting, one.seed) for one in self.live.values() if one.stage is not None
             ],
             exhausted=self.exhausted,
+            seeds=self.seeds,
         )
 
 
@@ -73,7 +83,7 @@ class Dispatcher:
     Args:
         plan: What to do.
         space: Where to search.
-        federation: For the size of the validation split.
+        federation: For the size of the validation split, and the models as they are.
         meetings: The searched pairs, those of one meeting together, in the order in which they are served.
         names: The study of each pair; it exists in the store.
         store: Where everything is read from at the start and written to as it happens.
@@ -97,7 +107,7 @@ class Dispatcher:
         listen_seconds: float = 0.0,
         conclude: Callable[[Sequence[Pair]], Mapping[Pair, Conclusion]] = lambda pairs: {},
     ) -> None:
-        self._plan, self._space, self._store = plan, space, store
+        self._plan, self._space, self._store, self._federation = plan, space, store, federation
         self._proposer = proposer or Tpe(space, plan.search.startup_trials)
         self._listen, self._conclude = listen, conclude
         self._listen_seconds, self._told = listen_seconds, -math.inf
@@ -121,8 +131,29 @@ class Dispatcher:
                 self._store.end_trial(name, trial.number, TrialState.FAIL, failure=failure, reason=reason)
                 trial = replace(trial, state=TrialState.FAIL, failure=failure, reason=reason)
             trials.append(trial)
-            self._proposer.learn(name, trial)
-        return _Study(pair, name, trials, list(self._store.runs(name)))
+        own = float(self._federation.participants[pair.student].correct[Split.VALIDATION].mean())
+        seeds = self._plan.confirmation.seeds
+        study = _Study(pair, name, trials, list(self._store.runs(name)), own, seeds)
+        for trial in trials:
+            self._proposer.learn(name, self._aimed(study, trial))
+        self._look(study)
+        return study
+
+    def _aimed(self, study: _Study, trial: TrialRecord) -> TrialRecord:
+        return as_aimed(trial, self._plan.aims, study.own)
+
+    def _look(self, study: _Study) -> None:
+        """See whether a pair needs more seeds, where the plan lets it have more."""
+        if len(self._plan.confirmation.looks) > 1:
+            case = Case.of(
+                study.pair,
+                self._plan,
+                self._federation,
+                study=study.name,
+                trials=study.trials,
+                runs=study.runs,
+            )
+            study.seeds = seeds_wanted(case)
 
     @property
     def live(self) -> int:
@@ -152,7 +183,11 @@ class Dispatcher:
         live = self._live[key]
         trial = self._record_rung(live, report)
         others = [other for other in live.study.trials if other.number != trial.number]
-        live.stopped = not goes_on(self._plan.search.stopping, trial, others)
+        live.stopped = not goes_on(
+            self._plan.search.stopping,
+            self._aimed(live.study, trial),
+            [self._aimed(live.study, other) for other in others],
+        )
         self._tell()
         return not live.stopped
 
@@ -164,6 +199,7 @@ class Dispatcher:
         elif isinstance(answer, RunRecord):
             self._store.add_run(live.study.name, answer)
             live.study.runs.append(answer)
+            self._look(live.study)
         elif live.stopped:
             self._end_trial(live, TrialState.PRUNED)
         else:
@@ -219,7 +255,8 @@ class Dispatcher:
         return given
 
     def _begin_trial(self, study: _Study, work: TrialWork) -> TrialRecord | None:
-        setting = work.setting or self._proposer.propose(study.name, study.trials)
+        trials = [self._aimed(study, trial) for trial in study.trials]
+        setting = work.setting or self._proposer.propose(study.name, trials)
         if setting is None:
             return None
         begun = self._store.begin_trial(
@@ -235,14 +272,16 @@ class Dispatcher:
     def _record_rung(self, live: _Live, report: RungReport) -> TrialRecord:
         trial = self._trial(live)
         self._store.report(live.study.name, trial.number, report)
-        return self._update(live, replace(trial, curve=(*trial.curve, (report.epoch, report.accuracy))))
+        curve = (*trial.curve, (report.epoch, report.accuracy))
+        return self._update(live, replace(trial, curve=curve, lost=(*trial.lost, report.forgetting)))
 
     def _end_trial(self, live: _Live, state: TrialState, died: Died | None = None) -> None:
         trial = self._trial(live)
         failure, reason = (died.failure, died.reason) if died is not None else (None, "")
         self._store.end_trial(live.study.name, trial.number, state, failure=failure, reason=reason)
         ended = self._update(live, replace(trial, state=state, failure=failure, reason=reason))
-        self._proposer.learn(live.study.name, ended)
+        self._proposer.learn(live.study.name, self._aimed(live.study, ended))
+        self._look(live.study)
 
     def _fail(self, live: _Live, died: Died) -> None:
         given = live.assignment

@@ -8,6 +8,7 @@ from typing import Any
 
 from autokd.federation import Federation
 from autokd.plan import StudyPlan
+from autokd.search.aiming import as_aimed
 from autokd.search.features import PairFeatures, pair_features
 from autokd.search.learning import Learner
 from autokd.search.patience import PatientStore
@@ -58,7 +59,7 @@ def experienced(
     )
     for study in others:
         for trial in store.trials(study):
-            learner.learn(study, trial)
+            learner.learn(study, as_aimed(trial, plan.aims, own[study]))
     return learner
 
 

@@ -42,6 +42,7 @@ class StudyState:
     Attributes:
         live_runs: Race and confirmation runs under way; live trials are RUNNING in `trials`.
         exhausted: The space is a grid and every setting of it was tried.
+        seeds: Of the confirmation, once the search is over; by default the plan's.
     """
 
     pair: Pair
@@ -49,6 +50,7 @@ class StudyState:
     runs: Sequence[RunRecord]
     live_runs: Collection[tuple[Stage, Setting, int]] = ()
     exhausted: bool = False
+    seeds: int | None = None
 
 
 def next_work(plan: StudyPlan, meeting: Sequence[StudyState], *, validation_examples: int) -> Work | None:
@@ -76,14 +78,22 @@ def next_work(plan: StudyPlan, meeting: Sequence[StudyState], *, validation_exam
             return TrialWork(pair, Role.SEARCH, None, SEARCH_SEED)
     searched = not any(trial.state is TrialState.RUNNING for study in alive for trial in study.trials)
     for study in alive:
-        for owed in _owed(plan, study):
+        for owed in _owed(plan, study, study.seeds if searched else None):
             if searched or owed.setting == DEFAULT:
                 return RunWork(study.pair, *owed)
     return None
 
 
-def _owed(plan: StudyPlan, study: StudyState) -> Sequence[Owed]:
-    return pending(plan.confirmation, study.trials, study.runs, study.live_runs, retries=plan.search.retries)
+def _owed(plan: StudyPlan, study: StudyState, seeds: int | None) -> Sequence[Owed]:
+    return pending(
+        plan.confirmation,
+        study.trials,
+        study.runs,
+        study.live_runs,
+        retries=plan.search.retries,
+        aims=plan.aims,
+        seeds=seeds,
+    )
 
 
 def baseline_failed(trials: Sequence[TrialRecord]) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from autokd.recommendation.discoveries import Discoveries, discoveries
 from autokd.records import RunRecord, TrialRecord, TrialState
 from autokd.setting import Pair
 
@@ -23,6 +24,7 @@ class PairOverview:
         runs: Race and confirmation runs that have ended.
         search_epochs: Spent by trials.
         confirmation_epochs: Spent by race and confirmation runs.
+        p_beats_default: Of the verdict; None while the pair is not judged, and where no winner is left.
     """
 
     pair: Pair
@@ -33,6 +35,7 @@ class PairOverview:
     runs: int
     search_epochs: int
     confirmation_epochs: int
+    p_beats_default: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; states as Optuna spells them."""
@@ -68,6 +71,11 @@ class Overview:
         return sum(one.verdict is not None for one in self.pairs)
 
     @property
+    def discoveries(self) -> Discoveries:
+        """How many of the judged pairs can be said to beat the default."""
+        return discoveries([one.p_beats_default for one in self.pairs if one.verdict is not None])
+
+    @property
     def cost(self) -> tuple[float, float]:
         """Epochs of search, and of race and confirmation, as shares of the sweep's."""
         sweep = max(self.sweep_epochs, 1)
@@ -83,6 +91,7 @@ class Overview:
             "federation": self.federation,
             "participants": self.participants,
             "verdicts": dict(sorted(verdicts.items())),
+            "beat_default": self.discoveries.to_json(),
             "cost_of_sweep": {"search": round(search, 6), "confirmation": round(confirmation, 6)},
             "pairs": [one.to_json() for one in self.pairs],
         }
@@ -112,4 +121,6 @@ def overview_of(
         runs=len(runs),
         search_epochs=sum(trial.epochs for trial in trials),
         confirmation_epochs=sum(run.epochs for run in runs),
+        # A recommendation that an older autokd stored does not say; the next `tune` says it anew.
+        p_beats_default=None if answer is None else answer.get("decided_on", {}).get("p_beats_default"),
     )

@@ -139,7 +139,14 @@ def _left(plan: StudyPlan, meeting: Sequence[StudyState]) -> int:
 
 
 def _owed(plan: StudyPlan, study: StudyState) -> int:
-    owed = pending(plan.confirmation, study.trials, study.runs, retries=plan.search.retries)
+    owed = pending(
+        plan.confirmation,
+        study.trials,
+        study.runs,
+        retries=plan.search.retries,
+        aims=plan.aims,
+        seeds=study.seeds,
+    )
     racing = any(run.stage is Stage.RACE for run in owed)
     # The winner's confirmation runs are not owed before there is a winner, but they will be.
     return len(owed) + (plan.confirmation.seeds if racing else 0)

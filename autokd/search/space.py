@@ -12,7 +12,8 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
 
-from autokd.plan import Frozen, Name, StudyPlan
+from autokd.errors import PlanError
+from autokd.plan import Forbidden, Frozen, Name, StudyPlan
 from autokd.recipes import read
 from autokd.setting import DEFAULT, BatchNorm, Method, Pair, Position, Setting, TransferSet
 
@@ -168,6 +169,22 @@ class Space(Frozen):
                 for values in itertools.product(*(lists[name] for name in names))
             ]
         return tuple(settings)
+
+    def permitted(self, forbidden: Forbidden) -> Space:
+        """What is left of the space where a plan forbids transfer sets or positions.
+
+        Raises:
+            PlanError: If nothing is left.
+        """
+        left = {
+            "transfer_set": tuple(one for one in self.transfer_set if one not in forbidden.transfer_sets),
+            "position": tuple(one for one in self.position if one not in forbidden.positions),
+        }
+        for dimension, values in left.items():
+            if not values:
+                problem = f"leaves nothing of the space {self.name}: its {dimension} is all forbidden"
+                raise PlanError(source="study", field=f"forbid.{dimension}s", problem=problem)
+        return self.model_copy(update=left)
 
     def pairs(self, pair: Pair) -> tuple[Pair, ...]:
         """The pairs that answering for `pair` has to search, the pair itself first."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from autokd.plan import StudyPlan, content_hash
+from autokd.plan import Aims, StudyPlan, content_hash
 from autokd.search.space import Space
 from autokd.setting import Pair
 
@@ -13,10 +13,12 @@ def study_name(federation: str, plan: StudyPlan, space: Space, pair: Pair) -> st
     """`<federation>/<plan>/4->9`, both parts with a short content hash.
 
     The plan's hash holds what decides the runs of a study: recipe, early stopping and space. What only says
-    how much to do (trials, seeds of the confirmation) is left out, so that it may be raised later.
+    how much to do (trials, seeds of the confirmation) is left out, so that it may be raised later. Objective
+    and constraints decide what is searched for and answered, so they belong to it where there are any.
     """
     dimensions = space.model_dump(mode="json", exclude={"name", "position"})
-    digest = content_hash(plan.distillation, plan.search.stopping, dimensions)
+    aims = [] if plan.aims == Aims() else [plan.aims]
+    digest = content_hash(plan.distillation, plan.search.stopping, dimensions, *aims)
     return f"{federation}/{plan.name}-{space.name}-{digest}/{pair}"
 
 

@@ -61,13 +61,15 @@ def record(study: str, trial: FrozenTrial) -> TrialRecord:
     try:
         state = TrialState(trial.state.name)
         failed = state is TrialState.FAIL
+        curve = tuple(sorted(trial.intermediate_values.items()))
         return TrialRecord(
             number=trial.number,
             setting=Setting.from_json({**trial.params, **attributes.get(OUTSIDE, {})}),
             seed=int(attributes[SEED]),
             role=Role(attributes[ROLE]),
             state=state,
-            curve=tuple(sorted(trial.intermediate_values.items())),
+            curve=curve,
+            lost=tuple(attributes[f"{_RUNG}{epoch}"]["forgetting"] for epoch, _ in curve),
             failure=Failure(attributes[FAILURE]) if failed else None,
             reason=attributes.get(REASON, "") if failed else "",
         )

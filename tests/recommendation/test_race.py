@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autokd.plan import CONFIRMATION_SEEDS, RACE_SEEDS
+from autokd.plan import CONFIRMATION_SEEDS, RACE_SEEDS, Aims, Constraints
 from autokd.recommendation.race import Owed, alike, candidates, pending, winner
-from autokd.records import Failure, RunRecord, Stage, TrialState
+from autokd.records import Failure, RunRecord, Stage, TrialRecord, TrialState
 from autokd.setting import DEFAULT, Setting, Split, TransferSet
 from tests.recommendation.samples import (
     BOTH,
@@ -181,3 +182,42 @@ def test_more_seeds_later_keep_what_was_done() -> None:
         CONFIRMATION_SEEDS + 5,
         CONFIRMATION_SEEDS + 6,
     }
+
+
+LIMITED = Aims(constraints=Constraints(max_forgetting=2.0))
+
+
+def forgetful(number: int, setting: Setting, accuracy: float, lost: float) -> TrialRecord:
+    return replace(make_trial(number, setting, accuracy), lost=(lost,))
+
+
+def test_a_trial_that_forgets_too_much_does_not_enter_the_race() -> None:
+    trials = [make_trial(0, DEFAULT), forgetful(1, HOT, 0.9, 2.5), forgetful(2, WARM, 0.8, 2.0)]
+    assert candidates(PLAN, trials) == (HOT, WARM)
+    assert candidates(PLAN, trials, aims=LIMITED) == (WARM,)
+
+
+def test_candidates_are_the_best_by_the_objective() -> None:
+    trials = [
+        make_trial(0, DEFAULT),
+        forgetful(1, HOT, 0.90, 8.0),
+        forgetful(2, WARM, 0.85, 0.0),
+        forgetful(3, COOL, 0.70, -3.0),
+    ]
+    assert candidates(PLAN, trials) == (HOT, WARM, COOL)
+    assert candidates(PLAN, trials, aims=Aims(objective="gain_minus_forgetting")) == (WARM, HOT, COOL)
+    assert candidates(PLAN, trials, aims=Aims(objective="gain_local")) == (COOL, WARM, HOT)
+
+
+def test_the_race_too_is_won_by_the_objective_and_within_the_limit() -> None:
+    trials = make_trials(HOT, WARM)
+    lost = {HOT: 30.0, WARM: 1.0}
+    runs = [
+        replace(race_run(setting, index, right), forgetting=lost[setting])
+        for setting, right in ((HOT, 9), (WARM, 7))
+        for index in range(2)
+    ]
+    assert winner(PLAN, trials, runs) == HOT
+    assert winner(PLAN, trials, runs, aims=LIMITED) == WARM
+    assert winner(PLAN, trials, runs, aims=Aims(objective="gain_minus_forgetting")) == WARM
+    assert winner(PLAN, trials, runs, aims=Aims(constraints=Constraints(max_forgetting=0.5))) is None

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autokd.plan import ConfirmationRecipe
+from autokd.plan import Aims, ConfirmationRecipe, Constraints
 from autokd.recommendation.evidence import Arm, Evidence
-from autokd.recommendation.statistics import Interval
+from autokd.recommendation.statistics import Interval, Weights
 from autokd.recommendation.verdict import Figures, Verdict, compare, decide, described, judge
 from autokd.records import Correctness
 from autokd.setting import DEFAULT, Split
@@ -85,6 +87,65 @@ def test_each_verdict_says_what_it_says(winner: Interval, default: Interval, imp
             assert verdict is Verdict.UNDECIDED
             assert default.low <= 0
             assert max(winner.high, default.high) >= 0.5
+
+
+@pytest.mark.parametrize(
+    ("found", "default", "winner", "verdict"),
+    [
+        (figures(5, 2), True, False, Verdict.DEFAULT),
+        (figures(5, -3), True, False, Verdict.SKIP),
+        # What is not allowed is no rival either.
+        (figures(5, 6), False, True, Verdict.TUNED),
+        (figures(0.8, 6), False, True, Verdict.UNDECIDED),
+        (figures(5, 6), False, False, Verdict.SKIP),
+        (Figures(default_gain=around(5)), False, True, Verdict.SKIP),
+    ],
+)
+def test_an_arm_that_breaks_a_constraint_has_no_say(
+    found: Figures, default: bool, winner: bool, verdict: Verdict
+) -> None:
+    assert decide(found, min_improvement=0.5, default_allowed=default, winner_allowed=winner) is verdict
+
+
+def with_local(evidence: Evidence, weights: Weights) -> Evidence:
+    return replace(evidence, local={Split.CONFIRMATION: weights, Split.TEST: weights})
+
+
+def arms_that_forget() -> Evidence:
+    """The winner gains 30 pp on the whole and loses 20 on the first fifth, which is the student's own."""
+    own = np.repeat([True, False], [70, 280])
+    default, winner = np.tile(own, (5, 1)), np.tile(own, (5, 1))
+    winner[:, :14], winner[:, 70:189] = False, True
+    weights = np.repeat([5.0, 0.0], [70, 280])
+    return with_local(make_evidence(winner, default, own), weights)
+
+
+def test_a_winner_that_forgets_too_much_is_rejected() -> None:
+    free = judge(arms_that_forget(), QUICK, seed=1)
+    bound = judge(arms_that_forget(), QUICK, seed=1, aims=Aims(constraints=Constraints(max_forgetting=19.9)))
+    wide = judge(arms_that_forget(), QUICK, seed=1, aims=Aims(constraints=Constraints(max_local_loss=20)))
+    assert (free.verdict, free.forgotten) == (Verdict.TUNED, None)
+    assert free.p_beats_default is not None
+    assert free.p_beats_default < 0.01
+    assert bound.verdict is Verdict.SKIP
+    assert bound.p_beats_default is None
+    assert bound.forgotten is not None
+    assert bound.forgotten.winner is not None
+    assert bound.forgotten.winner.mean == pytest.approx(20)
+    assert not bound.forgotten.winner_allowed
+    assert bound.forgotten.default_allowed
+    assert wide.verdict is Verdict.TUNED
+
+
+def test_the_objective_decides() -> None:
+    local = judge(arms_that_forget(), QUICK, seed=1, aims=Aims(objective="gain_local"))
+    both = judge(arms_that_forget(), QUICK, seed=1, aims=Aims(objective="gain_minus_forgetting"))
+    assert local.decisive.winner_gain is not None
+    assert local.decisive.winner_gain.mean == pytest.approx(-20)
+    assert local.verdict is Verdict.SKIP
+    assert both.decisive.winner_gain is not None
+    assert both.decisive.winner_gain.mean == pytest.approx(10)
+    assert local.confirmation == both.confirmation == judge(arms_that_forget(), QUICK, seed=1).decisive
 
 
 def test_only_confirmation_decides() -> None:

@@ -7,6 +7,7 @@ import optuna
 import pytest
 
 from autokd.errors import PlanError, UnknownName
+from autokd.plan import Forbidden
 from autokd.recipes import shipped
 from autokd.search.space import Space, read_space
 from autokd.setting import DEFAULT, BatchNorm, Method, Pair, Position, Setting, TransferSet
@@ -174,6 +175,22 @@ def test_what_does_not_hold_names_file_field_and_allowed_values(
 def test_an_unknown_name_lists_what_there_is() -> None:
     with pytest.raises(UnknownName, match=r"known: default, .*Did you mean 'private'"):
         read_space("privat")
+
+
+def test_what_a_plan_forbids_is_no_part_of_the_space() -> None:
+    space = read_space("default")
+    assert space.permitted(Forbidden()) == space
+    left = space.permitted(Forbidden(transfer_sets=("teacher", "both"), positions=("teacher",)))
+    assert left.transfer_set == (TransferSet.STUDENT, TransferSet.PUBLIC)
+    assert left.position == (Position.STUDENT,)
+    assert left.temperature == space.temperature
+
+
+def test_a_space_of_which_nothing_is_left_is_refused() -> None:
+    with pytest.raises(PlanError, match=r"forbid\.transfer_sets: leaves nothing of the space open"):
+        open_space(transfer_set=["both"]).permitted(Forbidden(transfer_sets=("both",)))
+    with pytest.raises(PlanError, match=r"forbid\.positions: leaves nothing"):
+        open_space(position=["teacher"]).permitted(Forbidden(positions=("teacher",)))
 
 
 def test_a_space_is_a_value() -> None:

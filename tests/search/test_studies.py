@@ -27,6 +27,17 @@ def test_what_decides_a_run_makes_another_study() -> None:
     assert len(names) == 4
 
 
+def test_what_is_wanted_forbidden_or_limited_makes_another_study() -> None:
+    names = {
+        name(),
+        name(StudyPlan.model_validate({**TINY, "objective": "gain_local"})),
+        name(StudyPlan.model_validate({**TINY, "constraints": {"max_forgetting": 2.0}})),
+        name(StudyPlan.model_validate({**TINY, "constraints": {"max_local_loss": 1.0}})),
+        name(transfer_set=["student", "public"]),
+    }
+    assert len(names) == 5
+
+
 def test_what_only_says_how_much_does_not() -> None:
     more_seeds = StudyPlan.model_validate({**TINY, "confirmation": {"seeds": 9}})
     assert name(tiny_plan(trials=64)) == name(more_seeds) == name(position=[Position.STUDENT]) == name()

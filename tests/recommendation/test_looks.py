@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from autokd.plan import ConfirmationRecipe, StudyPlan
+from autokd.recommendation import Recommendation, Searched, Verdict, recommend
+from autokd.recommendation.looks import Case, look_confidence, seeds_wanted
+from autokd.recommendation.statistics import paired_spread
+from autokd.setting import DEFAULT, Pair, Split
+from tests.recommendation.samples import HOT, confirmation_runs, make_federation, make_plan, make_trials
+from tests.recommendation.simulated import SEEDS_RULE, Noise, draw_arms
+
+PAIR = Pair(0, 1)
+TWICE = make_plan(max_seeds=15, resamples=200)
+SIZES = {Split.VALIDATION: 200, Split.CONFIRMATION: 350, Split.TEST: 250}
+
+
+def test_one_look_is_at_the_confidence_of_the_plan() -> None:
+    assert look_confidence(ConfirmationRecipe()) == look_confidence(ConfirmationRecipe(max_seeds=5)) == 0.95
+
+
+@given(st.integers(2, 20), st.integers(1, 60), st.sampled_from([0.9, 0.95, 0.99]))
+def test_two_looks_lie_between_one_look_and_bonferroni(seeds: int, more: int, confidence: float) -> None:
+    found = look_confidence(ConfirmationRecipe(seeds=seeds, max_seeds=seeds + more, confidence=confidence))
+    assert confidence < found <= 1 - (1 - confidence) / 2
+
+
+def test_two_looks_of_equal_size_have_the_level_that_pocock_published() -> None:
+    """Pocock 1977, table 1: two looks at a total of 5% are at 0.0294 each."""
+    assert 1 - look_confidence(ConfirmationRecipe(seeds=5, max_seeds=10)) == pytest.approx(0.0294, abs=5e-5)
+
+
+def test_two_looks_together_err_as_one() -> None:
+    """Standard error of 5% from 1,500 simulations: 0.6%; where seeds are nearly all the noise."""
+    plan = ConfirmationRecipe(seeds=5, max_seeds=15)
+    rng = np.random.default_rng(0)
+    noise = Noise(difficulty=1.0, taste=0.02, shift=0.3, flutter=0.1)
+    once = twice = 0
+    for _ in range(1500):
+        one, other = draw_arms(rng, (0.65, 0.65), noise, seeds=15, examples=200)
+        beyond = [
+            abs(100 * (one[:seeds].mean() - other[:seeds].mean()))
+            > paired_spread(one[:seeds], other[:seeds]).half_width(confidence)
+            for seeds, confidence in ((5, look_confidence(plan)), (15, look_confidence(plan)), (15, 0.95))
+        ]
+        twice += beyond[0] or beyond[1]
+        once += beyond[2]
+    assert twice / 1500 < 0.065
+    assert once / 1500 == pytest.approx(0.05, abs=0.02)
+
+
+def searched(accuracies: tuple[float, float], *, seeds: int, seed: int = 0) -> tuple[Case, Recommendation]:
+    """A pair with so many confirmation seeds in the store: the case, and what is recommended."""
+    rng = np.random.default_rng(seed)
+    arms = {
+        split: draw_arms(rng, accuracies, SEEDS_RULE, fixed=0.6, seeds=15, examples=size)
+        for split, size in SIZES.items()
+    }
+    own = {split: found[2] for split, found in arms.items()}
+    runs = [
+        run
+        for arm, setting in enumerate((HOT, DEFAULT))
+        for run in confirmation_runs(
+            setting,
+            {split: found[arm][:seeds] for split, found in arms.items() if split is not Split.VALIDATION},
+        )
+    ]
+    federation, trials = make_federation([own, own]), make_trials(HOT)
+    case = Case.of(PAIR, TWICE, federation, study="s", trials=trials, runs=runs)
+    known = Searched(study="s", trials=trials, runs=runs)
+    return case, recommend(PAIR, _as_far(TWICE, seeds_wanted(case), seeds), federation, known)
+
+
+def _as_far(plan: StudyPlan, wanted: int, seeds: int) -> StudyPlan:
+    """A plan that asks for no more than there is, so that something is recommended in any case."""
+    return plan if wanted <= seeds else make_plan(resamples=200)
+
+
+def test_a_pair_that_is_decided_gets_no_more_seeds() -> None:
+    case, found = searched((0.95, 0.7), seeds=5)
+    assert seeds_wanted(case) == 5
+    assert not case.pending(5)
+    assert found.verdict is Verdict.TUNED
+    assert found.to_json()["seeds"] == 5
+
+
+def test_an_undecided_pair_gets_the_rest_for_both_arms_and_is_judged_on_all() -> None:
+    case, _ = searched((0.66, 0.62), seeds=5)
+    assert seeds_wanted(case) == 15
+    owed = case.pending(15)
+    assert [run.seed for run in owed] == [2000 + seed for seed in range(5, 15) for _ in range(2)]
+    assert {run.setting for run in owed} == {HOT, DEFAULT}
+    later, found = searched((0.66, 0.62), seeds=15)
+    assert not later.pending(seeds_wanted(later))
+    decided = found.to_json()["decided_on"]
+    assert isinstance(decided, dict)
+    assert len(decided["seeds"]) == 15
+    assert decided["confidence"] == look_confidence(TWICE.confirmation)
+
+
+def test_what_ran_after_a_decision_changes_nothing() -> None:
+    """Somebody lowers the cap, or the driver had runs under way: the first look decided."""
+    few, many = (searched((0.95, 0.7), seeds=seeds)[1].to_json() for seeds in (5, 15))
+    assert few["decided_on"] == many["decided_on"]
+
+
+def test_a_cap_below_the_first_look_is_refused() -> None:
+    with pytest.raises(ValidationError, match="max_seeds 4 lies below seeds 5"):
+        ConfirmationRecipe(max_seeds=4)
+    assert ConfirmationRecipe(max_seeds=5).looks == (5,)
