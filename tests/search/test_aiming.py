@@ -87,4 +87,4 @@ def test_an_undecided_pair_is_given_the_seeds_that_the_plan_lets_it_have(
         )
         assert seeds_wanted(case) == given[pair]
         assert not case.pending(given[pair])
-    assert given == {FORWARD: seeds, BACKWARD: seeds}
+    assert given == {FORWARD: seeds, BACKWARD: 2}
