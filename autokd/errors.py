@@ -34,6 +34,11 @@ class AutokdError(Exception):
 
     exit_code = 1
 
+    def __str__(self) -> str:
+        # It may quote what somebody else has written: line ends and a terminal's control codes are spelt out.
+        text = super().__str__()
+        return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
+
 
 class InputError(AutokdError):
     """What the user asked for cannot be done as asked; nothing was changed."""

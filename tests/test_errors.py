@@ -40,3 +40,7 @@ def test_what_a_worker_raises_crosses_processes(error: TrialError) -> None:
 def test_an_unknown_name_guesses_only_what_is_close() -> None:
     assert "Did you mean 'digits'?" in str(UnknownName(kind="study", name="digit", known=["digits", "x"]))
     assert "Did you mean" not in str(UnknownName(kind="study", name="zzz", known=["digits", "x"]))
+
+
+def test_what_others_wrote_gets_at_no_terminal() -> None:
+    assert str(InputError("no \x1b[31mred\n, T² → α")) == "no \\x1b[31mred\\n, T² → α"
