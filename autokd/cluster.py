@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import shlex
 import socket
 import sys
@@ -18,6 +19,9 @@ _ENVIRONMENT: Final = {
     # Ray's behaviour to come, asked for now; without it Ray warns at each start.
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
+_TOKEN: Final = "RAY_AUTH_TOKEN"
+"""What Ray's own processes prove by that they belong together."""
+_TOKEN_IS_GIVEN: Final = (_TOKEN, "RAY_AUTH_TOKEN_PATH", "RAY_AUTH_MODE")
 _SECRET: Final = "AUTOKD_STORAGE"
 """An address that may hold a password: only the driver writes to the store, so no worker gets to see it."""
 _ANSWER_SECONDS: Final = 6.0
@@ -46,8 +50,12 @@ def session(*, cpus: int | None = None, address: str | None = None) -> Iterator[
         return
     os.environ.update(_ENVIRONMENT)
     secret = os.environ.pop(_SECRET, None)
+    own_token = address is None and not any(os.environ.get(name) for name in _TOKEN_IS_GIVEN)
     try:
         if address is None:
+            if own_token:
+                # Ray would make one as well, and keep it in the home folder in a file that all may read.
+                os.environ[_TOKEN] = secrets.token_hex(32)
             ray.init(
                 address="local",
                 num_cpus=cpus,
@@ -61,6 +69,8 @@ def session(*, cpus: int | None = None, address: str | None = None) -> Iterator[
         yield
     finally:
         ray.shutdown()
+        if own_token:
+            _forget_token()
         if secret is not None:
             os.environ[_SECRET] = secret
 
@@ -76,7 +86,7 @@ def check_address(address: str) -> None:
         raise InputError(
             f"--ray-address {address}: a driver cannot join a cluster by {scheme}://; "
             "give the HOST:PORT that ray start named, on a node of the cluster, or send the whole command "
-            "there: ray job submit --address http://HOST:8265 -- autokd tune ..."
+            "there: ray job submit --address http://HOST:8265 -- autokd tune --ray-address auto ..."
         )
     if address != "auto":
         _host_and_port(address)
@@ -158,6 +168,15 @@ def _speaks_grpc(connection: socket.socket) -> bool:
     connection.sendall(_GREETING)
     header = connection.recv(_FRAME_HEADER, socket.MSG_WAITALL)
     return len(header) == _FRAME_HEADER and header[_FRAME_TYPE] == _SETTINGS
+
+
+def _forget_token() -> None:
+    """So that a cluster that is joined later, in this same process, is told its own."""
+    from ray._raylet import AuthenticationTokenLoader  # type: ignore[attr-defined]  # it is in no stub
+
+    for name in _TOKEN_IS_GIVEN:
+        os.environ.pop(name, None)
+    AuthenticationTokenLoader.instance().reset_cache()
 
 
 def _runtime_environment() -> dict[str, str]:

@@ -32,6 +32,7 @@ def test_a_password_reaches_no_output_no_process_list_and_no_file(
         with subprocess.Popen(
             [str(PROGRAM), "tune", "--pair", "4,9", "--position", "student", *where, "--storage", address],
             cwd=tmp_path,
+            env=_of_somebody_new(tmp_path / "somebody"),
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -53,6 +54,14 @@ def test_a_password_reaches_no_output_no_process_list_and_no_file(
     assert any("session_" in str(file) for file in written)
     assert scratch
     assert not [file for file, content in (written | scratch).items() if SECRET.encode() in content]
+    # Nor does Ray leave a token of its own on disk.
+    assert not list((tmp_path / "somebody").rglob("auth_token"))
+
+
+def _of_somebody_new(home: Path) -> dict[str, str]:
+    """An environment without what Ray has told the processes of other tests."""
+    given = {name: text for name, text in os.environ.items() if not name.startswith("RAY_AUTH_")}
+    return {**given, "HOME": str(home)}
 
 
 def _until_it_has_replaced_itself(process: subprocess.Popen[str]) -> None:
