@@ -33,6 +33,7 @@ from autokd.federation._federation import Dataset, Federation
 from autokd.federation.content import Arrays, Hashes, assemble, data_arrays, layout_arrays
 from autokd.federation.layout import Layout
 from autokd.federation.pretraining import Pretrained
+from autokd.federation.soundness import problems
 from autokd.plan import FederationRecipe, Frozen
 from autokd.setting import Split
 
@@ -129,9 +130,11 @@ def load(folder: Path) -> Federation:
             ),
             [Pretrained(weights=own, logits=row) for own, row in zip(weights, logits["logits"], strict=True)],
         )
-    except (LookupError, ValueError) as error:
+    except (LookupError, TypeError, ValueError) as error:
         raise _damaged(folder, f"parts are missing or of the wrong shape ({error})") from error
     _check(folder, federation, manifest)
+    for problem in problems(federation):
+        raise _damaged(folder, problem)
     return federation
 
 

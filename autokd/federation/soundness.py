@@ -1,0 +1,48 @@
+"""Whether a federation that was read from disk is one: types, shapes and ranges of all of its arrays.
+
+Hashes tell that nothing was changed since it was written, not who wrote it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autokd.federation._federation import Federation
+
+
+def problems(federation: Federation) -> Iterator[str]:
+    """What does not hold, in words that name the array; nothing, if all does."""
+    data, classes = federation.data, len(federation.data.classes)
+    examples = len(data.labels) if data.labels.ndim == 1 else -1
+    if not _is(data.images, np.uint8, 4) or len(data.images) != examples or 0 in data.images.shape:
+        yield "images are not uint8 of shape (examples, channels, height, width), one for each label"
+        return
+    if not _is(data.labels, np.int64, 1) or not _within(data.labels, classes):
+        yield f"labels are not integers from 0 to {classes - 1}"
+        return
+    channels = data.images.shape[1]
+    if not len(data.mean) == len(data.std) == channels or not all(one > 0 for one in data.std):
+        yield f"mean and std are not {channels} numbers each, the latter positive"
+    logits = (len(federation.participants), examples, classes)
+    if not _is(federation.logits, np.float32, 3) or federation.logits.shape != logits:
+        yield f"logits are not float32 of shape {logits}"
+    parts = {str(split): where for split, where in federation.splits.items()}
+    parts |= {f"private.{one.number}": one.private for one in federation.participants}
+    for name, where in {**parts, "public": federation.public}.items():
+        if not _is(where, np.int64, 1) or not _within(where, examples):
+            yield f"{name} holds no indices of the {examples} examples"
+        elif len(np.unique(where)) != len(where):
+            yield f"{name} names an example twice"
+        elif not len(where) and name != "public":
+            yield f"{name} is empty"
+
+
+def _is(array: NDArray[np.generic], dtype: type[np.generic], dimensions: int) -> bool:
+    return bool(array.dtype == dtype) and array.ndim == dimensions
+
+
+def _within(indices: NDArray[np.int64], size: int) -> bool:
+    return not indices.size or bool(indices.min() >= 0 and indices.max() < size)
