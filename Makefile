@@ -23,7 +23,7 @@ DEV = $(VENV)/.autokd-dev
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test torture bench check format constraints clean
+.PHONY: help demo test torture fuzz bench check format constraints dist clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +37,9 @@ test: $(DEV) ## Run every test
 
 torture: $(DEV) ## Kill a batch again and again, with its workers, a node and PostgreSQL
 	$(VENV)/bin/python -m tests.torture $(ARGS)
+
+fuzz: $(DEV) ## Read 10,000 odd inputs
+	$(VENV)/bin/python -m tests.fuzz $(ARGS)
 
 bench: $(DEV) ## Every figure of docs/results.md again (about three hours on 2 cores)
 	$(VENV)/bin/python benchmarks/federations.py
@@ -71,9 +74,13 @@ $(DEV): $(RUNTIME)
 	$(PIP) install --editable '.[dev]'
 	@touch $@
 
+dist: $(DEV) ## Make a wheel, and put the versions that it goes with beside it
+	$(VENV)/bin/python -m build --no-isolation --outdir dist .
+	cp constraints.txt dist
+
 constraints: ## Renew constraints.txt: the newest releases that pyproject.toml admits
 	$(PYTHON) -m venv --clear $(VENV)-renewed
-	$(VENV)-renewed/bin/python -m pip install --editable '.[dev]'
+	$(VENV)-renewed/bin/python -m pip install --editable '.[dev,cluster]'
 	grep '^#' constraints.txt > constraints.new
 	$(VENV)-renewed/bin/python -m pip freeze --all --exclude-editable \
 		| grep -Ev '^(pip|cuda-.*|nvidia-.*|triton)==' >> constraints.new

@@ -25,7 +25,7 @@ class Postgres:
     """One server in a folder; it listens on its own port of this machine, and trusts everybody there."""
 
     def __init__(self, programs: Path, folder: Path) -> None:
-        self._programs, self._folder, self._data = programs, folder, folder / "data"
+        self.programs, self._folder, self._data = programs, folder, folder / "data"
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -56,7 +56,7 @@ class Postgres:
         self._run("pg_ctl", what, f"--pgdata={self._data}", "--wait", "--silent", *arguments)
 
     def _run(self, program: str, *arguments: str) -> None:
-        command = [str(self._programs / program), *arguments]
+        command = [str(self.programs / program), *arguments]
         # NOTE: no pipes: the server would inherit them, and reading would wait for its end.
         with (self._folder / "output").open("ab") as output:
             done = subprocess.run([*_as_user(), *command], stdout=output, stderr=output, cwd=self._folder)

@@ -1,0 +1,100 @@
+"""The compose file's services, started in its order with its commands, tune a pair and show it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.request import urlopen
+
+import psutil
+import pytest
+import yaml
+
+from tests.docker.machine import PASSWORD, TOKEN, Machine, machine
+from tests.federation.conftest import SMALL
+
+pytestmark = [pytest.mark.ray, pytest.mark.slow]
+
+PROGRAMS = Path(os.environ.get("AUTOKD_TEST_PROGRAMS", Path(sys.executable).parent))
+"""Those of this environment, or of one that `tests.docker.image` has made."""
+STUDY = {
+    "name": "rehearsal",
+    "federation": SMALL | {"pretraining": {"learning_rate": 0.01, "epochs": 1}},
+    "distillation": {"learning_rate": 0.01, "epochs": 2},
+    "search": {"trials": 2, "startup_trials": 2, "stopping": {"rungs": [1], "grace": 0}},
+    "confirmation": {"candidates": 1, "race_seeds": 1, "seeds": 2},
+}
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """A machine on which all services have been started, and the driver has ended."""
+
+    machine: Machine
+    code: int
+    environments: dict[str, str]
+    commands: tuple[str, ...]
+
+
+@pytest.fixture(scope="module")
+def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
+    folder = tmp_path_factory.mktemp("machine")
+    tune = "--pair 0,1 --position student --study /recipes/small.yaml"
+    with machine(PROGRAMS, folder, TUNE=tune, WORKER_CPUS="1") as made:
+        (folder / "recipes" / "small.yaml").write_text(yaml.safe_dump(STUDY))
+        assert made.healthy("postgres")
+        made.start("ray-head")
+        made.await_health("ray-head")
+        made.start("worker")
+        driver = made.start("driver")
+        environments: dict[str, str] = {}
+        commands: set[str] = set()
+        while driver.poll() is None:
+            for one in made.processes():
+                try:
+                    commands.add(" ".join(one.cmdline()))
+                    if one.pid != driver.pid:
+                        environments[one.name()] = repr(one.environ())
+                except psutil.Error:
+                    continue
+            time.sleep(1)
+        yield Rehearsal(made, driver.returncode, environments, tuple(commands))
+
+
+def test_the_driver_tunes_the_pair(rehearsal: Rehearsal) -> None:
+    assert rehearsal.code == 0, rehearsal.machine.log("driver")
+    file = rehearsal.machine.folder / "recipes" / "small.yaml"
+    told = rehearsal.machine.run("driver", "status", "--study", str(file), "--json")
+    assert told.returncode == 0, told.stderr
+    (pair,) = json.loads(told.stdout)["pairs"]
+    assert pair["pair"] == {"teacher": 0, "student": 1}
+    assert pair["verdict"] in ("tuned", "default", "skip", "undecided")
+    assert pair["runs"] > 0
+
+
+def test_the_dashboard_shows_the_study(rehearsal: Rehearsal) -> None:
+    rehearsal.machine.start("dashboard")
+    rehearsal.machine.await_health("dashboard")
+    with urlopen(f"http://127.0.0.1:{rehearsal.machine.ports['8080']}/api/studies") as answer:
+        assert "0->1" in answer.read().decode()
+    assert "warning: everybody who reaches this address can read and change" in rehearsal.machine.log(
+        "dashboard"
+    )
+
+
+def test_nobody_but_the_driver_gets_to_know_the_password(rehearsal: Rehearsal) -> None:
+    assert any("raylet" in name for name in rehearsal.environments)
+    assert any("Trainable" in name or "ray::" in name for name in rehearsal.environments)
+    assert not [name for name, text in rehearsal.environments.items() if PASSWORD in text]
+    assert not [line for line in rehearsal.commands if PASSWORD in line or TOKEN in line]
+
+
+def test_a_node_without_the_token_is_turned_away(rehearsal: Rehearsal) -> None:
+    service = rehearsal.machine.services["worker"]
+    service["environment"] = {**service["environment"], "RAY_AUTH_TOKEN": "another" * 6}
+    assert not rehearsal.machine.healthy("worker")
