@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from autokd.errors import NotTuned
 from autokd.plan import StudyPlan, content_hash
 from autokd.recommendation import Recommendation, Searched, recommend
+from autokd.recommendation.verdict import Judgement
 from autokd.records import FederationFacts
 from autokd.search.patience import PatientStore
 from autokd.search.space import Space
@@ -44,6 +46,14 @@ class Judge:
             self._searched(store, pair),
             reverse=self._searched(store, pair.reverse),
         )
+
+    def judgement(self, store: Store | PatientStore, pair: Pair) -> Judgement | None:
+        """What was decided of a pair; None if it is not tuned to the end, or failed."""
+        searched = self._searched(store, pair)
+        try:
+            return recommend(pair, self.plan, self.federation, searched).judgement
+        except NotTuned:
+            return None
 
     def conclude(self, store: PatientStore, pair: Pair) -> Payload:
         """Judge a pair and store it, unless the store has that judgement already."""

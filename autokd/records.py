@@ -130,6 +130,8 @@ class Stage(StrEnum):
     CONFIRMATION = "confirmation"
     SWEEP = "sweep"
     """One setting of the whole grid, looked at as it goes and on every split; no search ever sees it."""
+    RIVAL = "rival"
+    """What a sceptic would do instead of the winner, or a step between default and winner."""
 
 
 class RunState(StrEnum):
@@ -163,7 +165,8 @@ class RunRecord:
     Attributes:
         seed: The run's seed index; the same index pairs the arms of a comparison.
         correct: Per-example correctness of the student at the end, by split. A race run has only
-            `validation`; a confirmation run has `confirmation` and `test`; a swept run has all three.
+            `validation`; a confirmation or rival run has `confirmation` and `test`; a swept run has all
+            three.
         forgetting: In pp, on the split that the stage reports (race: validation, others: test).
         local_accuracy: In [0, 1], on that same split.
         epochs: Epochs spent.

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from autokd.errors import PlanError
 
@@ -24,6 +24,12 @@ class TransferSet(StrEnum):
     """The union of the two."""
     PUBLIC = "public"
     """Shared and unlabelled: the loss is T²·KL alone, and alpha has no meaning."""
+    VALIDATION = "validation"
+    """The labelled validation split, and so in no search space: only a rival is trained on it."""
+
+
+SEARCHABLE: Final = (TransferSet.STUDENT, TransferSet.TEACHER, TransferSet.BOTH, TransferSet.PUBLIC)
+"""The transfer sets that a search space may hold."""
 
 
 class Method(StrEnum):

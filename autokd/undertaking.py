@@ -12,6 +12,7 @@ from autokd.compute import Compute
 from autokd.federation import Federation, Progress, check, find, prepare
 from autokd.plan import StudyPlan
 from autokd.search.dispatcher import Dispatcher
+from autokd.search.errands import ErrandProgress, Errands
 from autokd.search.patience import Outage, PatientStore
 from autokd.search.progress import Progress as SearchProgress
 from autokd.search.sweeping import Sweeper, SweepProgress
@@ -27,6 +28,7 @@ class Listener:
         preparing: Participants that are pre-trained, of how many.
         searching: After each change of the search.
         sweeping: After each run of a sweep.
+        explaining: After each run of a pair's rivals.
         waiting: For the database, after each try; None when it is back.
         stopping: At the first Ctrl-C.
     """
@@ -34,6 +36,7 @@ class Listener:
     preparing: Progress = lambda done, total: None
     searching: Callable[[SearchProgress], None] = lambda progress: None
     sweeping: Callable[[SweepProgress], None] = lambda progress: None
+    explaining: Callable[[ErrandProgress], None] = lambda progress: None
     waiting: Callable[[Outage | None], None] = lambda outage: None
     stopping: Callable[[], None] = lambda: None
 
@@ -69,7 +72,7 @@ class Undertaking:
         store.put_federation(self.federation.facts())
         return store
 
-    def drive(self, office: Dispatcher | Sweeper, store: PatientStore) -> bool:
+    def drive(self, office: Dispatcher | Sweeper | Errands, store: PatientStore) -> bool:
         """Do all that the office has to hand out, if anything; False if it was interrupted."""
         if office.finished:
             return True

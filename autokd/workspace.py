@@ -11,19 +11,24 @@ from typing import Final
 
 from autokd.compute import Compute
 from autokd.errors import NotTuned, PlanError
+from autokd.explaining import Explained, Explainer
 from autokd.federation import Federation, Progress, find, prepare
 from autokd.judging import Judge, Payload
 from autokd.plan import StudyPlan
 from autokd.recipes import read_plan
 from autokd.recommendation import Recommendation
+from autokd.recommendation.explanation import Explanation
+from autokd.recommendation.observation import Observation
+from autokd.recommendation.observations import SeenPair, observe
 from autokd.search.dispatcher import Dispatcher
+from autokd.search.errands import Errands
 from autokd.search.experience import attributes_of, experienced
 from autokd.search.features import pair_features
 from autokd.search.overview import Overview, overview_of
 from autokd.search.prediction import Prediction, predicted
 from autokd.search.progress import Conclusion
 from autokd.search.space import Space, read_space, sweep_epochs
-from autokd.search.studies import meetings_of, sweep_name
+from autokd.search.studies import meetings_of, rivals_name, sweep_name
 from autokd.search.sweeping import Sweeper, SweepProgress
 from autokd.search.workers import Workers
 from autokd.setting import Pair, Position
@@ -267,6 +272,52 @@ class Workspace:
         with self.open_store(create=False) as store:
             return self._judge(federation).recommendation(store, pair)
 
+    def explain(
+        self,
+        pair: Pair,
+        *,
+        compute: Compute | None = None,
+        workers: Workers | None = None,
+        listener: Listener | None = None,
+    ) -> Explained:
+        """Run the rivals of a pair that was tuned, and line them up; what the store has is not run again.
+
+        Raises:
+            NotTuned: If there is no recommendation yet; nothing was changed.
+            InputError: As in `tune`; nothing was changed.
+            AutokdError: If federation or store fail; what was stored is kept, and the same call goes on.
+        """
+        self.recommend(
+            pair
+        )  # Before anything is prepared or started: without one there is nothing to explain.
+        with self._undertaking(compute, workers, listener) as at_work:
+            explainer = Explainer(self._judge(at_work.federation), at_work.federation)
+            names = explainer.names(pair)
+            studies = [explainer.judge.study(one) for one in names]
+            store = at_work.acquire([*studies, *names.values()])
+            case = explainer.case(store, pair)
+            errands = Errands(
+                wanted=case.wanted,
+                names=names,
+                retries=case.retries,
+                store=store,
+                listen=at_work.listener.explaining,
+            )
+            if not errands.finished:
+                at_work.listener.explaining(errands.progress())
+            done = at_work.drive(errands, store)
+            return Explained(explainer.explanation(store, pair) if done else None, errands.ended)
+
+    def explanation(self, pair: Pair) -> Explanation:
+        """What the store has of a pair's rivals; runs nothing, and says what is missing.
+
+        Raises:
+            NotTuned: If the pair has no recommendation yet.
+        """
+        federation = self._federation(f"run autokd tune --pair {pair.teacher},{pair.student}")
+        with self.open_store(create=False) as store:
+            return Explainer(self._judge(federation), federation).explanation(store, pair)
+
     def predict(self, pair: Pair) -> Prediction:
         """What is to be expected of a pair, from what the store has of others; its own runs do not count.
 
@@ -303,8 +354,32 @@ class Workspace:
                 sweep_epochs=sweep_epochs(self.plan, len(studied)),
             )
 
+    def observations(self) -> tuple[Observation, ...]:
+        """The poster's observations in this federation, from the store alone.
+
+        Raises:
+            NotTuned: If there is nothing to observe.
+        """
+        federation = self._federation("run autokd tune or autokd sweep")
+        judge = self._judge(federation)
+        with self.open_store(create=False) as store:
+            seen = {
+                pair: SeenPair(
+                    judgement=judge.judgement(store, pair),
+                    trials=store.trials(judge.study(pair)),
+                    reports=store.reports(judge.study(pair)),
+                    swept=store.runs(sweep_name(federation.name, self.plan, pair)),
+                )
+                for pair in self._pairs()
+            }
+        if not any(one.trials or one.swept for one in seen.values()):
+            raise NotTuned(
+                f"the store has nothing of study {self.plan.name}; run autokd tune or autokd sweep"
+            )
+        return observe(seen, judge.federation, self.plan.confirmation, dataset=self.plan.federation.dataset)
+
     def export(self, path: Path) -> int:
-        """Write all that was measured under this plan and space, and the sweep, as a table; how many rows.
+        """Write all that was measured under this plan and space, sweep and rivals, as a table; how many rows.
 
         Raises:
             NotTuned: If there is nothing.
@@ -321,7 +396,11 @@ class Workspace:
                     pair=pair,
                     trials=store.trials(name),
                     reports=store.reports(name),
-                    runs=(*store.runs(name), *store.runs(sweep_name(federation.name, self.plan, pair))),
+                    runs=(
+                        *store.runs(name),
+                        *store.runs(sweep_name(federation.name, self.plan, pair)),
+                        *store.runs(rivals_name(federation.name, self.plan, pair)),
+                    ),
                 )
                 for pair in pairs
                 for name in [judge.study(pair)]

@@ -8,7 +8,18 @@ from typing import NoReturn
 
 import typer
 
-from autokd.cli import dashboard, export, prepare, recommend, status, sweep, tune, version
+from autokd.cli import (
+    dashboard,
+    explain,
+    export,
+    observations,
+    prepare,
+    recommend,
+    status,
+    sweep,
+    tune,
+    version,
+)
 from autokd.cli.console import fail, note
 from autokd.cli.options import debugging
 from autokd.cli.secrets import hide_secrets
@@ -27,6 +38,8 @@ for command in (
     tune.tune,
     status.status,
     recommend.recommend,
+    explain.explain,
+    observations.observations,
     sweep.sweep,
     export.export,
     dashboard.dashboard,

@@ -18,6 +18,7 @@ from autokd.cli.console import clock, err, note
 from autokd.cli.matrix import Cell, Matrix
 
 if TYPE_CHECKING:
+    from autokd.search.errands import ErrandProgress
     from autokd.search.patience import Outage
     from autokd.search.progress import Progress, StudyProgress
     from autokd.search.sweeping import SweepProgress
@@ -35,6 +36,7 @@ class View(Protocol):
     def preparing(self, done: int, total: int) -> None: ...
     def searching(self, progress: Progress) -> None: ...
     def sweeping(self, progress: SweepProgress) -> None: ...
+    def explaining(self, progress: ErrandProgress) -> None: ...
     def waiting(self, outage: Outage | None) -> None: ...
     def stopping(self) -> None: ...
 
@@ -46,6 +48,7 @@ def _listener(view: View) -> Listener:
         preparing=view.preparing,
         searching=view.searching,
         sweeping=view.sweeping,
+        explaining=view.explaining,
         waiting=view.waiting,
         stopping=view.stopping,
     )
@@ -79,6 +82,10 @@ class Lines:
         if self._due() or progress.done == progress.total:
             note(swept(progress))
 
+    def explaining(self, progress: ErrandProgress) -> None:
+        if self._due() or progress.done == progress.total or not progress.ended:
+            note(compared(progress))
+
     def waiting(self, outage: Outage | None) -> None:
         if outage is None or outage.tries == 1 or self._due():
             note(away(outage))
@@ -110,6 +117,9 @@ class Screen:
 
     def sweeping(self, progress: SweepProgress) -> None:
         self._show(_bar(progress.done, progress.total), Text(swept(progress), style="dim"))
+
+    def explaining(self, progress: ErrandProgress) -> None:
+        self._show(_bar(progress.done, progress.total), Text(compared(progress), style="dim"))
 
     def waiting(self, outage: Outage | None) -> None:
         self._show(Text(away(outage), style="yellow"))
@@ -204,6 +214,13 @@ def swept(progress: SweepProgress) -> str:
     eta = "" if left is None or progress.done == progress.total else f", about {clock(left)} left"
     failed = f", {progress.failed} failed" if progress.failed else ""
     return f"{progress.done} of {progress.total} runs swept{failed}{eta}"
+
+
+def compared(progress: ErrandProgress) -> str:
+    """How far the runs of a pair's rivals are, in one line."""
+    left = progress.seconds_left
+    eta = "" if left is None or progress.done == progress.total else f", about {clock(left)} left"
+    return f"{progress.done} of {progress.total} runs of rivals done{eta}"
 
 
 def _starting(progress: Progress) -> bool:

@@ -22,7 +22,7 @@ from autokd.federation import Dataset, Federation
 from autokd.federation.pretraining import logits_of
 from autokd.plan import DistillationRecipe
 from autokd.records import RungReport
-from autokd.setting import Pair, Setting, Split
+from autokd.setting import Pair, Setting, Split, TransferSet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -123,6 +123,8 @@ class Run(Iterator[Rung]):
             )
         if len(set(splits)) != len(splits):
             raise ValueError(f"splits={[str(split) for split in splits]} names a split twice")
+        if setting.transfer_set is TransferSet.VALIDATION and Split.VALIDATION in splits:
+            raise ValueError("a run on the validation split cannot be judged on it")
         compute.check()
         self._federation, self._pair, self._setting = federation, pair, setting
         self._seed, self._recipe, self._compute = seed, recipe, compute

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from autokd.errors import PlanError
 from autokd.federation import Federation
-from autokd.setting import Pair, TransferSet
+from autokd.setting import Pair, Split, TransferSet
 
 
 def examples(federation: Federation, pair: Pair, transfer_set: TransferSet) -> NDArray[np.int64]:
@@ -26,6 +26,8 @@ def examples(federation: Federation, pair: Pair, transfer_set: TransferSet) -> N
             chosen = np.union1d(private[pair.student], private[pair.teacher])
         case TransferSet.PUBLIC:
             chosen = federation.public
+        case TransferSet.VALIDATION:
+            chosen = federation.splits[Split.VALIDATION]
     if chosen.size < 2:
         raise PlanError(
             source=federation.name,

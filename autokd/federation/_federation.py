@@ -5,11 +5,12 @@ NumPy rather than torch, since Ray shares NumPy arrays between workers without c
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from autokd.plan import ArchitectureRecipe, FederationRecipe
 from autokd.records import FederationFacts, ParticipantFacts
@@ -91,6 +92,17 @@ class Federation:
         """Per-example correctness of the model as it is, shape (examples of the split,)."""
         where = self.splits[split]
         right: NDArray[np.bool_] = self.logits[participant, where].argmax(axis=1) == self.data.labels[where]
+        return right
+
+    def averaged(self, participants: Collection[int], split: Split) -> NDArray[np.bool_]:
+        """Correctness of the mean of several models' probabilities, shape (examples of the split,).
+
+        Nothing is trained, and nothing calibrated: the probabilities are those of T = 1, so how sure a model
+        is of itself counts as it is.
+        """
+        where = self.splits[split]
+        probabilities = softmax(self.logits[list(participants)][:, where].astype(np.float64), axis=2)
+        right: NDArray[np.bool_] = probabilities.mean(axis=0).argmax(axis=1) == self.data.labels[where]
         return right
 
     def facts(self) -> FederationFacts:

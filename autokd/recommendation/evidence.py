@@ -106,8 +106,8 @@ def gather(
     return Evidence(
         seeds=told,
         own={split: own[split] for split in JUDGED},
-        default=_arm(DEFAULT, [defaults[seed] for seed in told], own),
-        winner=None if best is None or alone else _arm(best, [winners[seed] for seed in told], own),
+        default=arm(DEFAULT, [defaults[seed] for seed in told], own),
+        winner=None if best is None or alone else arm(best, [winners[seed] for seed in told], own),
         local=local or {},
     )
 
@@ -126,7 +126,8 @@ def _by_seed(seeds: int, setting: Setting, runs: Sequence[RunRecord]) -> dict[in
     }
 
 
-def _arm(setting: Setting, runs: Sequence[RunRecord], own: Mapping[Split, Correctness]) -> Arm:
+def arm(setting: Setting, runs: Sequence[RunRecord], own: Mapping[Split, Correctness]) -> Arm:
+    """The students of runs that came to an end, in their order; `own` stands in for those that diverged."""
     complete = [run.state is RunState.COMPLETE for run in runs]
     lost = [0.0 if run.failure is Failure.DIVERGED else run.forgetting for run in runs]
     known = [forgetting for forgetting in lost if forgetting is not None]

@@ -107,9 +107,13 @@ class Judgement:
         winner = self.evidence.winner
         return self.evidence.default if self.verdict is Verdict.DEFAULT or winner is None else winner
 
+    def figures(self, split: Split) -> Figures:
+        """On confirmation or test."""
+        return self.test if split is Split.TEST else self.confirmation
+
     def gain(self, split: Split) -> Interval:
         """Of the arm shown, on confirmation or test."""
-        figures = self.test if split is Split.TEST else self.confirmation
+        figures = self.figures(split)
         if self.shown is self.evidence.default or figures.winner_gain is None:
             return figures.default_gain
         return figures.winner_gain

@@ -97,7 +97,7 @@ class Job:
         """
         if assignment.stage is Stage.SWEEP:
             return (Split.VALIDATION, Split.CONFIRMATION, Split.TEST)
-        if assignment.stage is Stage.CONFIRMATION:
+        if assignment.stage in (Stage.CONFIRMATION, Stage.RIVAL):
             return (Split.CONFIRMATION, Split.TEST)
         return (Split.VALIDATION,)
 

@@ -35,7 +35,7 @@ _T = TypeVar("_T")
 
 
 class Office(Protocol):
-    """Hands out runs and records what comes back: a `Dispatcher`, or a `Sweeper`."""
+    """Hands out runs and records what comes back: a `Dispatcher`, a `Sweeper`, or `Errands`."""
 
     @property
     def live(self) -> int:

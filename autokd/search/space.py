@@ -15,7 +15,16 @@ from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator,
 from autokd.errors import PlanError
 from autokd.plan import Forbidden, Frozen, Name, StudyPlan
 from autokd.recipes import read
-from autokd.setting import DEFAULT, BatchNorm, Method, Pair, Position, Setting, TransferSet
+from autokd.setting import (
+    DEFAULT,
+    SEARCHABLE,
+    BatchNorm,
+    Method,
+    Pair,
+    Position,
+    Setting,
+    TransferSet,
+)
 
 TEMPERATURE: Final = "temperature"
 ALPHA: Final = "alpha"
@@ -95,6 +104,16 @@ class Space(Frozen):
         if outside:
             raise ValueError(f"a weight lies in [0, 1]; {outside[0]:g} does not")
         return dimension
+
+    @field_validator("transfer_set")
+    @classmethod
+    def _not_where_settings_are_chosen(cls, sets: tuple[TransferSet, ...]) -> tuple[TransferSet, ...]:
+        for one in sets:
+            if one not in SEARCHABLE:
+                raise ValueError(
+                    f"{one} is where settings are chosen; nothing that is searched may train on it"
+                )
+        return sets
 
     @field_validator("*")
     @classmethod

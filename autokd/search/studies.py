@@ -37,6 +37,11 @@ def sweep_name(federation: str, plan: StudyPlan, pair: Pair) -> str:
     return f"{federation}/{plan.name}-sweep-{content_hash(plan.distillation)}/{pair}"
 
 
+def rivals_name(federation: str, plan: StudyPlan, pair: Pair) -> str:
+    """Where the runs of a pair's rivals are kept; they depend on no space, so all spaces share them."""
+    return f"{federation}/{plan.name}-rivals-{content_hash(plan.distillation)}/{pair}"
+
+
 def meetings_of(space: Space, pairs: Sequence[Pair]) -> tuple[tuple[Pair, ...], ...]:
     """The searched pairs of each meeting, as the space's positions have it, in the order of what was asked.
 

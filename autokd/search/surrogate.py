@@ -27,11 +27,11 @@ from scipy.linalg import solve_triangular
 
 from autokd.plan import DistillationRecipe
 from autokd.search.features import PairFeatures
-from autokd.setting import BatchNorm, Method, Pair, Setting, TransferSet
+from autokd.setting import SEARCHABLE, BatchNorm, Method, Pair, Setting
 
 Array = NDArray[np.float64]
 
-_SETS: Final = tuple(TransferSet)
+_SETS: Final = SEARCHABLE
 _METHODS: Final = tuple(Method)
 _COLUMNS: Final = 7
 _TINY: Final = 1e-9

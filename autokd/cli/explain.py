@@ -1,0 +1,144 @@
+"""`autokd explain`: a recommendation beside its rivals, and where its gain comes from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from autokd.cli import options
+from autokd.cli.console import note, out, print_json
+from autokd.cli.progress import watching
+from autokd.setting import Split
+
+if TYPE_CHECKING:
+    from autokd.recommendation import Interval
+    from autokd.recommendation.comparison import Line
+    from autokd.recommendation.explanation import Explanation
+
+_NAME: Final = 29
+"""Characters of a rival's name."""
+_FIGURE: Final = 20
+"""Of an interval without its unit."""
+
+
+def explain(
+    pair: options.PairText,
+    study: options.Study = options.DEFAULT_STUDY,
+    space: options.SpaceName = None,
+    home: options.Home = options.DEFAULT_HOME,
+    storage: options.Storage = None,
+    device: options.Device = "cpu",
+    precision: options.PrecisionName = options.Precision.FLOAT32,
+    channels_last: options.ChannelsLast = False,
+    threads: options.Threads = 1,
+    concurrency: options.Concurrency = None,
+    cpus_per_trial: options.CpusPerTrial = 1.0,
+    gpus_per_trial: options.GpusPerTrial = 0.0,
+    ray_address: options.RayAddress = None,
+    json: options.Json = False,
+    debug: options.Debug = False,
+) -> None:
+    """Hold the answer for a tuned pair against what a sceptic would do instead.
+
+    Training on the same examples without a teacher; the default on each transfer set and with another
+    learning rate; what is best for other pairs; averaging both models, adopting the partner's, doing
+    nothing; fine-tuning on the validation split. And which step is worth what: T and α, transfer set,
+    position. It takes some 50 runs of its own; what the store has is not run again.
+
+    Examples:
+
+        [bold]autokd explain --pair 4,9[/bold]
+
+        [bold]autokd explain --pair 4,9 --json[/bold]   (with the figures on confirmation)
+    """
+    from autokd.workspace import Workspace
+
+    workers = options.workers(
+        concurrency=concurrency, cpus=cpus_per_trial, gpus=gpus_per_trial, address=ray_address, device=device
+    )
+    workspace = Workspace.open(study, home=home, storage=storage, space=space)
+    with watching() as listener:
+        found = workspace.explain(
+            workspace.pair(pair),
+            compute=options.compute(
+                device=device, precision=precision, channels_last=channels_last, threads=threads
+            ),
+            workers=workers,
+            listener=listener,
+        )
+    if found.explanation is None:
+        raise typer.Exit(130)
+    if not found.ran:
+        note("nothing was left to do; this is what the store has")
+    if json:
+        print_json(found.explanation.to_json())
+    else:
+        show(found.explanation)
+
+
+def show(found: Explanation) -> None:
+    """The table, whose doing the gain is, and what each step is worth."""
+    out.print(Text.assemble((str(found.pair), "bold"), f" {found.verdict}: {found.setting}"))
+    out.print(rivals(found))
+    for line in found.lines:
+        if line.note:
+            out.print(Text(f"{line.words}: {line.note}", style="dim"))
+    out.print(Text.assemble(("teacher or data: ", "bold"), found.teacher_or_data))
+    _show_steps(found)
+    out.print(
+        Text(
+            f"pp with 95% intervals; wins and loses as shown on confirmation; {found.runs} runs of rivals, "
+            f"{found.epochs} epochs",
+            style="dim",
+        )
+    )
+
+
+def rivals(found: Explanation) -> Table:
+    """Gain of each rival, and what the answer has beyond it; the last column is what confirmation shows."""
+    shown = "answer" if found.verdict.answer != "as-is" else "candidate"
+    grid = _grid("gain on test", f"{shown} minus it", "")
+    grid.add_row(Text(f"the {shown}", style="bold"), Text(figure(found.gain[Split.TEST]), style="bold"))
+    for line in found.lines:
+        grid.add_row(line.words, *_cells(line))
+    return grid
+
+
+def _cells(line: Line) -> tuple[str, str, Text]:
+    if line.gain is None or line.difference is None:
+        return "not known", "", Text("")
+    decided = line.difference[Split.CONFIRMATION]
+    mark = ("wins", "green") if decided.low > 0 else ("loses", "red") if decided.high < 0 else ("", "")
+    return figure(line.gain[Split.TEST]), figure(line.difference[Split.TEST]), Text(*mark)
+
+
+def _grid(*headers: str) -> Table:
+    """A name and figures, within 80 characters."""
+    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    grid.add_column(min_width=_NAME, max_width=_NAME)
+    for header in headers:
+        grid.add_column(header, header_style="dim", min_width=_FIGURE if header else None)
+    return grid
+
+
+def _show_steps(found: Explanation) -> None:
+    if found.attribution is None:
+        out.print(Text("where the gain comes from: not known, runs of it failed", style="yellow"))
+        return
+    out.print(Text("where what it gains beyond the default comes from", style="bold"))
+    grid = _grid("worth on test")
+    for step, its in found.attribution.parts.items():
+        grid.add_row(step.value, figure(its[Split.TEST]))
+    grid.add_row("together", figure(found.attribution.total[Split.TEST]))
+    out.print(grid)
+    if len(found.attribution.parts) > 2:
+        adopted = figure(found.adoption[Split.TEST])
+        out.print(Text(f"adopting the partner's model without any training gains {adopted}", style="dim"))
+
+
+def figure(interval: Interval) -> str:
+    """An interval without its unit, which the table has once."""
+    return f"{interval.mean:+.1f} [{interval.low:+.1f}, {interval.high:+.1f}]"

@@ -1,0 +1,72 @@
+"""`autokd observations`: what the poster observed, in the federation at hand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rich.padding import Padding
+from rich.text import Text
+
+from autokd.cli import options
+from autokd.cli.console import out, print_json
+
+if TYPE_CHECKING:
+    from autokd.recommendation import Interval
+    from autokd.recommendation.observation import Observation
+
+_COLOUR: Final = {
+    "reproduced": "green",
+    "not reproduced": "red",
+    "cannot be told": "yellow",
+    "not measurable here": "dim",
+}
+
+
+def observations(
+    study: options.Study = options.DEFAULT_STUDY,
+    space: options.SpaceName = None,
+    home: options.Home = options.DEFAULT_HOME,
+    storage: options.Storage = None,
+    json: options.Json = False,
+    debug: options.Debug = False,
+) -> None:
+    """Print what the poster claims and what the store has of it, each with interval and number of pairs.
+
+    From swept runs where there are some, else from searches and confirmations; intervals resample
+    participants.
+
+    Examples:
+
+        [bold]autokd observations[/bold]
+
+        [bold]autokd sweep --all && autokd observations --json[/bold]   (hours)
+    """
+    from autokd.workspace import Workspace
+
+    found = Workspace.open(study, home=home, storage=storage, space=space).observations()
+    if json:
+        print_json({"observations": [one.to_json() for one in found]})
+        return
+    for one in found:
+        show(one)
+
+
+def show(one: Observation) -> None:
+    """The claim, what became of it, the figure, and how it was found."""
+    out.print(Text.assemble((one.status.value, f"bold {_COLOUR[one.status.value]}"), f"  {one.claim}"))
+    if one.figure is not None:
+        told = Text.assemble(
+            (figure(one.figure, one.unit), "bold"), f"  {one.pairs} pairs, from {one.source}"
+        )
+        out.print(Padding(told, (0, 0, 0, 2)))
+    for name, beside in one.beside.items():
+        out.print(Padding(Text(f"{figure(beside, one.unit)}  {name}"), (0, 0, 0, 2)))
+    out.print(Padding(Text(one.how, style="dim"), (0, 0, 0, 2)))
+
+
+def figure(interval: Interval, unit: str) -> str:
+    """In pp, or a share in %."""
+    if unit == "pp":
+        return str(interval)
+    low, high = max(0.0, interval.low), min(1.0, interval.high)
+    return f"{interval.mean:.0%} [{low:.0%}, {high:.0%}]"

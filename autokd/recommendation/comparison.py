@@ -1,0 +1,167 @@
+"""One answer held against its rivals, on the same examples and seed by seed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from autokd.plan import ConfirmationRecipe
+from autokd.recommendation.evidence import JUDGED, Arm, arm
+from autokd.recommendation.statistics import NOTHING, Interval, paired_interval
+from autokd.recommendation.variants import plain
+from autokd.recommendation.verdict import Judgement
+from autokd.records import Correctness, Failure, RunRecord, RunState, Stage
+from autokd.setting import DEFAULT, Setting, Split, derive_seed
+
+Models = Mapping[Split, Correctness]
+"""Correctness by split, shape (seeds, examples), or (examples,) without seeds."""
+By = Mapping[Split, Interval]
+"""In pp, on confirmation and test."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One rival.
+
+    Attributes:
+        key: For programs.
+        words: For people.
+        setting: Of one that is trained.
+        gain: Over the student's model as it is; None if the rival is not known.
+        difference: The answer minus this, paired; None likewise.
+        seeds: With how many it ran; 0 for one that is not trained.
+        diverged: Of these, how many ended without a student and count as no gain.
+        note: What else to know, or why it is not known.
+    """
+
+    key: str
+    words: str
+    setting: Setting | None = None
+    gain: By | None = None
+    difference: By | None = None
+    seeds: int = 0
+    diverged: int = 0
+    note: str = ""
+
+    def to_json(self) -> dict[str, object]:
+        """Intervals by split."""
+        return {
+            "rival": self.key,
+            "words": self.words,
+            "setting": None if self.setting is None else self.setting.to_json(),
+            "gain": by_split(self.gain),
+            "difference": by_split(self.difference),
+            "seeds": self.seeds,
+            "diverged": self.diverged,
+            "note": self.note or None,
+        }
+
+
+class Comparison:
+    """Holds the answer of a pair against one rival after the other."""
+
+    def __init__(
+        self, judgement: Judgement, runs: Sequence[RunRecord], plan: ConfirmationRecipe, *, seed: int
+    ) -> None:
+        self._judgement, self._arms = judgement, Arms(judgement, runs)
+        self._plan, self._seed = plan, seed
+
+    def nothing(self, key: str, words: str) -> Line:
+        """Leaving the model as it is."""
+        return Line(
+            key=key,
+            words=words,
+            gain=dict.fromkeys(JUDGED, NOTHING),
+            difference={split: self._judgement.gain(split) for split in JUDGED},
+        )
+
+    def fixed(self, key: str, words: str, models: Models, *, note: str = "") -> Line:
+        """A rival without seeds."""
+        own, shown = self._judgement.evidence.own, self._judgement.shown.correct
+        return Line(
+            key=key,
+            words=words,
+            gain={split: self._interval(key, split, models[split], own[split]) for split in JUDGED},
+            difference={
+                split: self._interval(f"{key} beside", split, shown[split], models[split]) for split in JUDGED
+            },
+            note=note,
+        )
+
+    def trained(self, key: str, words: str, setting: Setting, *, note: str = "") -> Line:
+        """A rival that is a setting; not known as long as fewer than two of its runs are there."""
+        found = self._arms.of(setting)
+        if isinstance(found, str):
+            return Line(key=key, words=words, setting=setting, note=found)
+        rows, rival = found
+        return Line(
+            key=key,
+            words=words,
+            setting=rival.setting,
+            gain={split: self._gain(key, split, rival) for split in JUDGED},
+            difference={split: self._difference(key, split, rival, rows) for split in JUDGED},
+            seeds=len(rows),
+            diverged=rival.diverged,
+            note=note,
+        )
+
+    def _gain(self, key: str, split: Split, rival: Arm) -> Interval:
+        """That of the recommendation, to its last digit, where it has one."""
+        evidence, figures = self._judgement.evidence, self._judgement.figures(split)
+        if rival is evidence.default:
+            return figures.default_gain
+        if rival is evidence.winner and figures.winner_gain is not None:
+            return figures.winner_gain
+        return self._interval(key, split, rival.correct[split], evidence.own[split])
+
+    def _difference(self, key: str, split: Split, rival: Arm, rows: Sequence[int]) -> Interval:
+        evidence, shown = self._judgement.evidence, self._judgement.shown
+        if rival is shown:
+            return NOTHING
+        improvement = self._judgement.figures(split).improvement
+        if rival is evidence.default and improvement is not None:
+            return improvement
+        return self._interval(f"{key} beside", split, shown.correct[split][list(rows)], rival.correct[split])
+
+    def _interval(self, name: str, split: Split, first: Correctness, second: Correctness) -> Interval:
+        return paired_interval(
+            first,
+            second,
+            confidence=self._plan.confidence,
+            resamples=self._plan.resamples,
+            seed=derive_seed(self._seed, split.value, name),
+        )
+
+
+class Arms:
+    """The students of each setting, from the confirmation where it has them, else from the rivals' runs."""
+
+    def __init__(self, judgement: Judgement, runs: Sequence[RunRecord]) -> None:
+        evidence = judgement.evidence
+        self._seeds, self._own = evidence.seeds, evidence.own
+        self._confirmed = {plain(DEFAULT): evidence.default}
+        if evidence.winner is not None:
+            self._confirmed[plain(evidence.winner.setting)] = evidence.winner
+        self._runs = [run for run in runs if run.stage is Stage.RIVAL]
+
+    def of(self, setting: Setting) -> tuple[Sequence[int], Arm] | str:
+        """Its arm, and which rows of the confirmation's arms its own belong to; or why there is none."""
+        confirmed = self._confirmed.get(plain(setting))
+        if confirmed is not None:
+            return range(len(self._seeds)), confirmed
+        telling: dict[int, RunRecord] = {}
+        its = [run for run in self._runs if run.setting == plain(setting)]
+        for run in its:
+            diverged = run.failure is Failure.DIVERGED and run.seed not in telling
+            if run.state is RunState.COMPLETE or diverged:
+                telling[run.seed] = run
+        rows = [row for row, seed in enumerate(self._seeds) if seed in telling]
+        if len(rows) < 2:
+            reasons = [run.reason.strip().splitlines()[-1] for run in its if run.reason.strip()]
+            return f"its runs failed ({reasons[-1]})" if reasons else "not run yet"
+        return rows, arm(setting, [telling[self._seeds[row]] for row in rows], self._own)
+
+
+def by_split(intervals: By | None) -> dict[str, object] | None:
+    """As JSON values."""
+    return None if intervals is None else {str(split): one.to_json() for split, one in intervals.items()}

@@ -1,0 +1,203 @@
+"""A recommendation beside its rivals, and where its gain comes from: a function of what the store has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from autokd.recommendation.attribution import Attribution, Step, Taken, Values, attribute, corners
+from autokd.recommendation.comparison import Arms, By, Comparison, Line, Models, by_split
+from autokd.recommendation.evidence import JUDGED, Arm
+from autokd.recommendation.recommendation import Recommendation
+from autokd.recommendation.rivals import Subject, chosen_rate, trained
+from autokd.recommendation.verdict import Judgement, Verdict, described
+from autokd.records import RunRecord
+from autokd.setting import Pair, Setting, Split, derive_seed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """What `autokd explain` says of a pair.
+
+    Attributes:
+        verdict: Of the pair.
+        setting: What is compared with the rivals: the answer, or the candidate that was turned down.
+        gain: Its own.
+        lines: The rivals.
+        teacher_or_data: Whose doing the gain is, in one sentence.
+        attribution: From the default to `setting`, or to the reversed pair where that is the better position;
+            None if a run for it is missing.
+        adoption: What adopting the partner's model as it is gains, which a position's worth stands beside.
+        owed: Runs that are still to be done.
+        runs: Of the rivals, that there are.
+        epochs: Spent on them.
+    """
+
+    pair: Pair
+    verdict: Verdict
+    setting: Setting
+    gain: By
+    lines: tuple[Line, ...]
+    teacher_or_data: str
+    attribution: Attribution | None
+    adoption: By
+    owed: int
+    runs: int
+    epochs: int
+
+    def to_json(self) -> dict[str, object]:
+        """What `autokd explain --json` prints; gains and differences are in pp of the student."""
+        return {
+            "pair": {"teacher": self.pair.teacher, "student": self.pair.student},
+            "verdict": self.verdict.value,
+            "setting": self.setting.to_json(),
+            "gain": by_split(self.gain),
+            "decided_on": Split.CONFIRMATION.value,
+            "reported_on": Split.TEST.value,
+            "rivals": [line.to_json() for line in self.lines],
+            "teacher_or_data": self.teacher_or_data,
+            "where_the_gain_comes_from": None if self.attribution is None else self.attribution.to_json(),
+            "gain_by_adoption": by_split(self.adoption),
+            "budget": {"runs": self.runs, "epochs": self.epochs, "owed": self.owed},
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Known:
+    """What an explanation is made from.
+
+    Attributes:
+        found: Of the pair; it has a judgement.
+        subject: What is compared.
+        runs: Of its rivals.
+        reverse: The judgement of the reversed pair where that is the better position, else None.
+        reverse_runs: Those that the steps to it took.
+        partner: The teacher's model as it is.
+        averaged: Both models' probabilities averaged.
+        owed: Runs that are still to be done.
+    """
+
+    found: Recommendation
+    subject: Subject
+    runs: Sequence[RunRecord]
+    reverse: Judgement | None
+    reverse_runs: Sequence[RunRecord]
+    partner: Models
+    averaged: Models
+    owed: int
+
+
+def explain(known: Known, *, retries: int) -> Explanation:
+    """The table, the sentence and the attribution."""
+    found, subject = known.found, known.subject
+    judgement = found.judgement
+    assert judgement is not None, "a failed pair has nothing to explain"
+    compare = Comparison(judgement, known.runs, found.plan, seed=derive_seed(found.searched.study, "rivals"))
+    lines = [
+        compare.nothing("as_is", "leaving the model as it is"),
+        compare.fixed("partner", f"adopting model {found.pair.teacher} as it is", known.partner),
+        compare.fixed(
+            "average",
+            "both models' answers averaged",
+            known.averaged,
+            note="probabilities at T = 1, nothing trained, calibration not tuned; both models are needed",
+        ),
+    ]
+    winner = judgement.evidence.winner
+    if winner is not None and winner is not judgement.shown:
+        lines.append(compare.trained("winner", "the race's winner", winner.setting))
+    rate = chosen_rate(subject, known.runs, retries=retries)
+    lines += [
+        compare.trained(rival.key, rival.words, rival.setting, note=_note(rival.key, subject))
+        for rival in trained(subject, rate)
+    ]
+    return Explanation(
+        pair=found.pair,
+        verdict=found.verdict,
+        setting=judgement.shown.setting,
+        gain={split: judgement.gain(split) for split in JUDGED},
+        lines=tuple(lines),
+        teacher_or_data=teacher_or_data(
+            judgement.shown.setting, next((line for line in lines if line.key == "cross_entropy"), None)
+        ),
+        attribution=_attribution(known, judgement),
+        adoption={
+            Split.CONFIRMATION: found.position.confirmation.by_adoption,
+            Split.TEST: found.position.test.by_adoption,
+        },
+        owed=known.owed,
+        runs=len(known.runs) + len(known.reverse_runs),
+        epochs=sum(run.epochs for run in (*known.runs, *known.reverse_runs)),
+    )
+
+
+def teacher_or_data(setting: Setting, untaught: Line | None) -> str:
+    """Whose doing the gain is: of the teacher's outputs, or of the examples that were trained on.
+
+    Decided on confirmation, by two intervals: the gain of the same examples without the teacher, and what the
+    teacher adds to that.
+
+    Args:
+        setting: What is compared.
+        untaught: The same without the teacher; None where there are no labels to train on.
+    """
+    if setting.alpha is None:
+        return (
+            "the teacher: public examples have no labels, so without it there is nothing to learn from them"
+        )
+    if setting.alpha == 0:
+        return f"the data: this is {described(setting)}"
+    if untaught is None or untaught.gain is None or untaught.difference is None:
+        return "not known yet: there are no runs on the same examples without the teacher"
+    data, teacher = untaught.gain[Split.CONFIRMATION], untaught.difference[Split.CONFIRMATION]
+    alone = f"the same examples without the teacher gain {data}"
+    adds = f"the teacher adds {teacher}"
+    if teacher.high < 0:
+        return f"the data, and the teacher is in the way: {alone}, {adds}"
+    if data.low > 0:
+        which = "both" if teacher.low > 0 else "the data, as far as can be shown"
+    else:
+        which = "the teacher" if teacher.low > 0 else "neither can be shown"
+    return f"{which}: {alone}, {adds} on confirmation"
+
+
+def _attribution(known: Known, judgement: Judgement) -> Attribution | None:
+    """None if a run is missing."""
+    pair = known.found.pair
+    arms = {pair: Arms(judgement, known.runs)}
+    steps = {Step.TUNING, Step.TRANSFER_SET}
+    if known.reverse is not None:
+        arms[pair.reverse] = Arms(known.reverse, known.reverse_runs)
+        steps.add(Step.POSITION)
+    reverse = None if known.reverse is None else known.reverse.shown.setting
+    found: dict[Taken, tuple[Pair, Sequence[int], Arm]] = {}
+    for taken, (whose, setting) in corners(pair, judgement.shown.setting, reverse).items():
+        one = arms[whose].of(setting)
+        if isinstance(one, str):
+            return None
+        found[taken] = (whose, *one)
+    # Seeds are paired within a direction; of two directions any order is as good.
+    common = {
+        whose: sorted(set.intersection(*(set(rows) for its, rows, _ in found.values() if its == whose)))
+        for whose in arms
+    }
+    seeds = min(map(len, common.values()))
+    if seeds < 2:
+        return None
+
+    def correct(taken: Taken, split: Split) -> Values:
+        whose, rows, one = found[taken]
+        chosen = [list(rows).index(row) for row in common[whose][:seeds]]
+        return one.correct[split][chosen].astype(float)
+
+    return attribute(correct, frozenset(steps), confidence=known.found.plan.confidence)
+
+
+def _note(key: str, subject: Subject) -> str:
+    if key == "elsewhere" and subject.elsewhere is not None:
+        there = subject.elsewhere
+        ran = f"{there.setting}, ran on {there.pairs} of {there.known} pairs without either participant"
+        return f"{ran}, {there.gain:+.1f} pp there on validation"
+    if key == "validation":
+        return "the labelled examples that the search chose on; never judged on them"
+    return ""

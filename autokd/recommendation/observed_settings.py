@@ -1,0 +1,167 @@
+"""What the poster says of settings: that most pairs need their own T and α, and that no setting suits all."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+from scipy.special import ndtri
+
+from autokd.plan import ConfirmationRecipe
+from autokd.recommendation.observation import Observation, observed, unknown
+from autokd.recommendation.statistics import POINTS, paired_interval
+from autokd.recommendation.swept import Arms, best, others_on
+from autokd.recommendation.variants import moved
+from autokd.recommendation.verdict import Judgement
+from autokd.records import Role, TrialRecord, TrialState
+from autokd.setting import DEFAULT, SEARCHABLE, Pair, Split, TransferSet, derive_seed
+
+WORTH: Final = 0.5
+"""In pp: by how much T and α must be better to count."""
+_POSTER: Final = 2 / 3
+_MOST: Final = 1 / 2
+"""The share is called reproduced if it is more than this for sure, and may be the poster's."""
+
+
+def share_that_needs_tuning(
+    swept: Mapping[Pair, Arms],
+    searched: Mapping[Pair, Sequence[TrialRecord]],
+    plan: ConfirmationRecipe,
+    *,
+    examples: int,
+) -> Observation:
+    """The share of pairs whose T and α matter at a fixed transfer set: the default's.
+
+    Args:
+        swept: By pair; where there are none, searches have to do.
+        searched: Trials by pair.
+        plan: Confidence and resamples.
+        examples: On validation.
+    """
+    key = "share_that_needs_tuning"
+    claim = "2/3 of the pairs need another T and α than the default's T = 1, α = 0.5"
+    home = DEFAULT.transfer_set
+    if not swept:
+        return observed(
+            key,
+            claim,
+            _by_search(searched, examples),
+            threshold=_MOST,
+            expected=_POSTER,
+            unit="share of pairs",
+            source="search",
+            how=f"the best of k trials on {home} examples and the baseline, chosen and counted on the same "
+            f"validation examples; counted where it is better by {WORTH:g} pp and by more than the best of k "
+            "equally good settings would be by chance in 5% (binomial noise, as if not paired), so rather "
+            "too few are; a sweep tells it better",
+            lacking=f"needs swept pairs, or searched ones with several full trials on {home} examples",
+        )
+    labelled: list[TransferSet] = [one for one in SEARCHABLE if one is not TransferSet.PUBLIC]
+    by_set: dict[TransferSet, dict[Pair, float]] = {one: _by_sweep(swept, one, plan) for one in labelled}
+    single = any(arms[DEFAULT].correct[Split.TEST].ndim == 1 for arms in swept.values())
+    return observed(
+        key,
+        claim,
+        by_set[home],
+        threshold=_MOST,
+        expected=_POSTER,
+        unit="share of pairs",
+        source="sweep",
+        how=f"T and α chosen on validation among those on {home} examples; counted where on confirmation "
+        f"they beat the default's by {WORTH:g} pp and the {plan.confidence:.0%} interval lies above 0"
+        + ("; one seed, so that interval knows the noise of examples only" if single else ""),
+        lacking="needs more swept pairs",
+        beside={f"on {one}": its for one, its in by_set.items() if one is not home},
+    )
+
+
+def no_single_setting(swept: Mapping[Pair, Arms]) -> Observation:
+    """What each pair's own best setting has beyond the one that is best over all."""
+    key, claim = "no_single_setting", "no single setting is the best for all pairs"
+    common = set.intersection(*(set(arms) for arms in swept.values())) if swept else set()
+    if not common:
+        return unknown(key, claim, "needs swept pairs (autokd sweep)")
+    means = {
+        one: float(np.mean([arms[one].accuracy(Split.VALIDATION) for arms in swept.values()]))
+        for one in common
+    }
+    single = max(common, key=lambda one: (means[one], str(one)))
+    values = {}
+    for pair, arms in swept.items():
+        own = best(arms, among=common)
+        assert own is not None
+        values[pair] = POINTS * (arms[own].accuracy(Split.TEST) - arms[single].accuracy(Split.TEST))
+    return observed(
+        key,
+        claim,
+        values,
+        source="sweep",
+        how=f"each pair's own best setting minus {single}, the best over all pairs; both chosen on "
+        "validation, told on test",
+        lacking="needs more swept pairs",
+    )
+
+
+def tuning_pays(swept: Mapping[Pair, Arms], judged: Mapping[Pair, Judgement]) -> Observation:
+    """What the setting found has beyond the default."""
+    values: dict[Pair, float] = {}
+    if judged:
+        source, how = "confirmation", "the race's winner minus the default, fresh seeds, on test"
+        for pair, one in judged.items():
+            values[pair] = 0.0 if one.test.improvement is None else one.test.improvement.mean
+    else:
+        source, how = "sweep", "the best setting, chosen on validation, minus the default, on test"
+        for pair, arms in swept.items():
+            chosen = best(arms, among=arms)
+            assert chosen is not None
+            values[pair] = POINTS * (arms[chosen].accuracy(Split.TEST) - arms[DEFAULT].accuracy(Split.TEST))
+    return observed(
+        "tuning_pays",
+        "appropriate tuning improves the gain significantly",
+        values,
+        source=source,
+        how=how,
+        lacking="needs more tuned or swept pairs",
+    )
+
+
+def _by_sweep(
+    swept: Mapping[Pair, Arms], transfer_set: TransferSet, plan: ConfirmationRecipe
+) -> dict[Pair, float]:
+    """1 of a pair whose T and α matter on a transfer set, else 0."""
+    found = {}
+    for pair, arms in swept.items():
+        default = arms.get(moved(DEFAULT, transfer_set))
+        chosen = best(arms, among=others_on(arms, transfer_set))
+        if default is None or chosen is None:
+            continue
+        difference = paired_interval(
+            arms[chosen].correct[Split.CONFIRMATION],
+            default.correct[Split.CONFIRMATION],
+            confidence=plan.confidence,
+            resamples=plan.resamples,
+            seed=derive_seed("observations", str(pair), transfer_set.value),
+        )
+        found[pair] = float(difference.mean >= WORTH and difference.low > 0)
+    return found
+
+
+def _by_search(searched: Mapping[Pair, Sequence[TrialRecord]], examples: int) -> dict[Pair, float]:
+    """The same from trials; a pair of which nothing else ran to the end there is left out."""
+    found = {}
+    for pair, trials in searched.items():
+        there = [
+            trial
+            for trial in trials
+            if trial.state is TrialState.COMPLETE and trial.setting.transfer_set is DEFAULT.transfer_set
+        ]
+        baseline = next((trial.accuracy for trial in there if trial.role is Role.BASELINE), None)
+        others = [trial.accuracy or 0.0 for trial in there if trial.setting != DEFAULT]
+        if baseline is None or not others:
+            continue
+        variance = sum(share * (1 - share) for share in (baseline, max(others))) / examples
+        chance = float(ndtri(1 - 0.05 / len(others))) * math.sqrt(variance)
+        found[pair] = float(max(others) - baseline >= max(WORTH / POINTS, chance))
+    return found
