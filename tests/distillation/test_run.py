@@ -17,7 +17,17 @@ from autokd.distillation import Run, distillation_loss, examples, loop
 from autokd.errors import DeviceUnavailable, Diverged, OutOfMemory, PlanError
 from autokd.federation import network
 from autokd.plan import DistillationRecipe
-from autokd.setting import DEFAULT, BatchNorm, Method, Pair, Setting, Split, TransferSet, derive_seed
+from autokd.setting import (
+    DEFAULT,
+    SEARCHABLE,
+    BatchNorm,
+    Method,
+    Pair,
+    Setting,
+    Split,
+    TransferSet,
+    derive_seed,
+)
 from tests.distillation.conftest import PAIR, RECIPE, MakeRun, make_federation
 
 EVERY_EPOCH = tuple(range(1, RECIPE.epochs + 1))
@@ -63,7 +73,7 @@ COMPUTES = [
 
 
 @pytest.mark.parametrize("compute", COMPUTES, ids=str)
-@pytest.mark.parametrize("on", TransferSet)
+@pytest.mark.parametrize("on", SEARCHABLE)
 def test_same_arguments_give_the_same_bits(make_run: MakeRun, compute, on):
     given = {"compute": compute, "setting": setting(3.0, 0.7, on), "rungs": EVERY_EPOCH}
     first = bits(make_run(**given))
@@ -72,7 +82,7 @@ def test_same_arguments_give_the_same_bits(make_run: MakeRun, compute, on):
     assert bits(make_run(**given)) == first
 
 
-@pytest.mark.parametrize("on", TransferSet)
+@pytest.mark.parametrize("on", SEARCHABLE)
 def test_what_a_setting_has_of_its_own_takes_the_recipes_place(make_run: MakeRun, on):
     own = replace(setting(3.0, 0.7, on), learning_rate=0.02, epochs=2, batch_norm=BatchNorm.FROZEN)
     found = bits(make_run(setting=own, rungs=(1, 2)))
@@ -81,7 +91,7 @@ def test_what_a_setting_has_of_its_own_takes_the_recipes_place(make_run: MakeRun
 
 
 @pytest.mark.parametrize("method", Method)
-@pytest.mark.parametrize("on", TransferSet)
+@pytest.mark.parametrize("on", SEARCHABLE)
 def test_every_method_teaches_on_every_transfer_set(make_run: MakeRun, method, on):
     plain = bits(make_run(setting=setting(3.0, 0.7, on)))
     found = bits(make_run(setting=replace(setting(3.0, 0.7, on), method=method)))
@@ -111,7 +121,7 @@ def test_leaves_the_federation_as_it_was(federation, make_run: MakeRun):
 
 
 @pytest.mark.parametrize("batch_norm", ["train", "frozen"])
-@pytest.mark.parametrize("on", TransferSet)
+@pytest.mark.parametrize("on", SEARCHABLE)
 def test_is_the_training_loop_one_would_write_by_hand(federation, make_run: MakeRun, on, batch_norm):
     chosen, given = setting(2.0, 0.3, on), recipe(batch_norm=batch_norm, schedule="cosine", weight_decay=0.01)
     run = make_run(setting=chosen, recipe=given)
@@ -398,6 +408,7 @@ def test_asks_for_kernels_that_repeat_and_leaves_the_choice_as_it_was(
         ({"seed": -1}, "seed=-1"),
         ({"pair": Pair(teacher=0, student=2)}, "0->2 is not one of 2 participants"),
         ({"splits": (Split.TEST, Split.TEST)}, "names a split twice"),
+        ({"setting": setting(on=TransferSet.VALIDATION)}, "cannot be judged on it"),
     ],
 )
 def test_refuses_what_makes_no_run(make_run: MakeRun, wrong, problem):

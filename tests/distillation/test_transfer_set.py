@@ -7,7 +7,7 @@ import pytest
 
 from autokd.distillation import examples
 from autokd.errors import PlanError
-from autokd.setting import TransferSet
+from autokd.setting import SEARCHABLE, Split, TransferSet
 from tests.distillation.conftest import PAIR
 
 
@@ -26,12 +26,17 @@ def test_roles_swap_in_the_reverse_pair(federation):
     )
 
 
-@pytest.mark.parametrize("transfer_set", TransferSet)
+@pytest.mark.parametrize("transfer_set", SEARCHABLE)
 def test_holds_no_example_twice_and_none_that_is_held_out(federation, transfer_set):
     chosen = examples(federation, PAIR, transfer_set)
     assert len(set(chosen)) == len(chosen)
     for held_out in federation.splits.values():
         assert not set(chosen) & set(held_out)
+
+
+def test_of_what_is_held_out_only_validation_can_be_trained_on(federation):
+    chosen = examples(federation, PAIR, TransferSet.VALIDATION)
+    np.testing.assert_array_equal(chosen, federation.splits[Split.VALIDATION])
 
 
 @pytest.mark.parametrize("left", [0, 1])

@@ -13,7 +13,7 @@ from autokd.records import Failure, Role, TrialRecord, TrialState
 from autokd.search.learning import Learner, expected_improvement, lattice
 from autokd.search.space import Space, read_space
 from autokd.search.surrogate import Belief, Subject
-from autokd.setting import DEFAULT, Method, Pair, Setting, TransferSet
+from autokd.setting import DEFAULT, SEARCHABLE, Method, Pair, Setting, TransferSet
 from tests.search.worlds import OWN, features, open_space
 
 PAIRS = [Pair(teacher, student) for teacher in range(4) for student in range(4) if teacher != student]
@@ -133,7 +133,7 @@ def test_what_is_considered_lies_in_the_space_once_and_the_default_beside_it(nam
 
 def test_both_ends_of_a_range_are_considered_on_each_transfer_set() -> None:
     considered = lattice(read_space("default"))
-    for transfer_set in TransferSet:
+    for transfer_set in SEARCHABLE:
         mine = [one for one in considered if one.transfer_set is transfer_set]
         temperatures = {one.temperature for one in mine}
         assert {0.5, 16.0} <= temperatures
@@ -143,7 +143,7 @@ def test_both_ends_of_a_range_are_considered_on_each_transfer_set() -> None:
 
 def test_without_the_teachers_part_one_temperature_is_enough() -> None:
     without = [one for one in lattice(read_space("default")) if one.alpha == 0]
-    assert {one.transfer_set for one in without} == set(TransferSet) - {TransferSet.PUBLIC}
+    assert {one.transfer_set for one in without} == set(SEARCHABLE) - {TransferSet.PUBLIC}
     assert len(without) == 3
 
 

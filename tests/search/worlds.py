@@ -32,7 +32,7 @@ from autokd.search.patience import PatientStore
 from autokd.search.sampling import Proposer
 from autokd.search.space import Space
 from autokd.search.studies import study_name
-from autokd.setting import Pair, Setting, Split, TransferSet, derive_seed
+from autokd.setting import SEARCHABLE, Pair, Setting, Split, TransferSet, derive_seed
 from autokd.store import Lease, Store
 
 FORWARD, BACKWARD = Pair(0, 1), Pair(1, 0)
@@ -65,7 +65,7 @@ def open_space(**fields: object) -> Space:
         "name": "open",
         "temperature": {"low": 0.5, "high": 16, "log": True},
         "alpha": {"low": 0, "high": 1},
-        "transfer_set": [str(one) for one in TransferSet],
+        "transfer_set": [str(one) for one in SEARCHABLE],
     }
     return Space.model_validate(everything | fields)
 

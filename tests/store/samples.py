@@ -15,12 +15,12 @@ from autokd.records import (
     RunState,
     Stage,
 )
-from autokd.setting import DEFAULT, BatchNorm, Method, Setting, Split, TransferSet
+from autokd.setting import DEFAULT, SEARCHABLE, BatchNorm, Method, Setting, Split, TransferSet
 
 DISTRIBUTIONS: dict[str, BaseDistribution] = {
     "temperature": FloatDistribution(0.5, 16, log=True),
     "alpha": FloatDistribution(0, 1),
-    "transfer_set": CategoricalDistribution([each.value for each in TransferSet]),
+    "transfer_set": CategoricalDistribution([each.value for each in SEARCHABLE]),
 }
 ODD = Setting(temperature=0.1 + 0.2 + 1 / 3, alpha=1 / 3, transfer_set=TransferSet.BOTH)
 """No short decimal number is equal to these."""

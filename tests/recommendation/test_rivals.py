@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+
+from autokd.plan import CONFIRMATION_SEEDS, RACE_SEEDS
+from autokd.recommendation.elsewhere import Elsewhere
+from autokd.recommendation.race import Owed
+from autokd.recommendation.rivals import (
+    ON_VALIDATION,
+    RATES,
+    Subject,
+    chosen_rate,
+    rates,
+    repeated,
+    trained,
+    wanted,
+)
+from autokd.recommendation.variants import moved, plain, untaught
+from autokd.records import Failure, RunRecord, RunState, Stage
+from autokd.setting import DEFAULT, SEARCHABLE, Method, Setting, Split, TransferSet
+from tests.recommendation.samples import HOT, PUBLIC, TUNING
+from tests.samples import settings
+
+SEEDS = (CONFIRMATION_SEEDS, CONFIRMATION_SEEDS + 1)
+FAST = replace(DEFAULT, learning_rate=0.03)
+
+
+def subject(setting: Setting = HOT, **changes: object) -> Subject:
+    usual: dict[str, object] = {
+        "setting": setting,
+        "confirmed": (DEFAULT, setting),
+        "seeds": SEEDS,
+        "transfer_sets": SEARCHABLE,
+        "learning_rate": 0.01,
+        "rate_seeds": 2,
+    }
+    return Subject(**(usual | changes))  # type: ignore[arg-type]
+
+
+def choosing(one: Subject, right: dict[float, int], failure: Failure | None = None) -> list[RunRecord]:
+    """Runs of every rate with every seed, right on so many of ten, or 5; with `failure` the last one died."""
+    runs = [
+        RunRecord(
+            stage=Stage.RACE,
+            setting=setting,
+            seed=RACE_SEEDS + index,
+            state=RunState.COMPLETE,
+            correct={Split.VALIDATION: np.arange(10) < right.get(factor, 5)},
+        )
+        for factor, setting in zip(RATES, rates(one), strict=True)
+        for index in range(one.rate_seeds)
+    ]
+    if failure is not None:
+        died = replace(runs[-1], state=RunState.FAIL, correct={}, failure=failure, reason="why")
+        runs[-1] = died
+    return runs
+
+
+def asked(owed: Sequence[Owed], stage: Stage) -> list[Setting]:
+    return list(dict.fromkeys(one.setting for one in owed if one.stage is stage))
+
+
+def test_every_rival_runs_with_every_seed_of_the_confirmation() -> None:
+    one = subject(elsewhere=Elsewhere(TUNING, 3.0, 4, 5))
+    owed = wanted(one, choosing(one, {3.0: 9}))
+    expected = {
+        moved(DEFAULT, TransferSet.TEACHER),
+        moved(DEFAULT, TransferSet.BOTH),
+        moved(DEFAULT, TransferSet.PUBLIC),
+        FAST,
+        untaught(HOT),
+        ON_VALIDATION,
+    }
+    assert set(asked(owed, Stage.RIVAL)) == expected
+    assert len(owed) == len(set(owed)) == len(RATES) * 2 + len(expected) * 2
+    for setting in expected:
+        assert {run.seed for run in owed if run[:2] == (Stage.RIVAL, setting)} == set(SEEDS)
+
+
+def test_runs_come_seed_by_seed() -> None:
+    seeds = [run.seed for run in repeated(subject(), [untaught(HOT), ON_VALIDATION])]
+    assert seeds == sorted(seeds)
+
+
+def test_what_the_confirmation_has_is_not_run_again() -> None:
+    one = subject(TUNING, transfer_sets=(TransferSet.STUDENT,))
+    assert asked(wanted(one, choosing(one, {1.0: 9})), Stage.RIVAL) == [ON_VALIDATION]
+
+
+def test_only_transfer_sets_that_may_be_used() -> None:
+    one = subject(PUBLIC, transfer_sets=(TransferSet.STUDENT, TransferSet.PUBLIC))
+    found = {rival.key: rival.setting.transfer_set for rival in trained(one, None)}
+    assert "default_on_both" not in found
+    assert set(found.values()) == {TransferSet.STUDENT, TransferSet.PUBLIC, TransferSet.VALIDATION}
+
+
+def test_without_labels_there_is_no_cross_entropy() -> None:
+    assert "cross_entropy" not in {rival.key for rival in trained(subject(PUBLIC), None)}
+
+
+def test_the_rate_is_confirmed_only_once_it_is_chosen() -> None:
+    one = subject()
+    half = choosing(one, {3.0: 9})[:-1]
+    assert chosen_rate(one, half) is None
+    assert not any(setting.learning_rate for setting in asked(wanted(one, half), Stage.RIVAL))
+    assert asked(wanted(one, []), Stage.RACE) == list(rates(one))
+
+
+@pytest.mark.parametrize("best", RATES)
+def test_the_best_rate_by_mean_validation_accuracy_is_chosen(best: float) -> None:
+    one = subject()
+    expected = DEFAULT if best == 1 else replace(DEFAULT, learning_rate=best * 0.01)
+    assert chosen_rate(one, choosing(one, {best: 6})) == expected
+
+
+def test_a_tie_goes_to_the_lower_rate() -> None:
+    one = subject()
+    assert chosen_rate(one, choosing(one, {0.3: 7, 3.0: 7})) == replace(DEFAULT, learning_rate=0.003)
+
+
+def test_a_rate_that_diverged_drops_out_and_one_that_the_machine_lost_is_waited_for() -> None:
+    one = subject()
+    assert chosen_rate(one, choosing(one, {3.0: 9}, Failure.DIVERGED)) == rates(one)[0]
+    assert chosen_rate(one, choosing(one, {3.0: 9}, Failure.INFRASTRUCTURE)) is None
+
+
+def test_the_recipes_own_rate_is_the_default_itself() -> None:
+    assert DEFAULT in rates(subject())
+
+
+@given(settings)
+def test_no_teacher_keeps_examples_and_budget(setting: Setting) -> None:
+    if setting.alpha is None:
+        return
+    alone = untaught(setting)
+    assert (alone.alpha, alone.temperature, alone.method) == (0.0, 1.0, Method.PLAIN)
+    for name in ("transfer_set", "learning_rate", "epochs", "batch_norm"):
+        assert getattr(alone, name) == getattr(setting, name)
+    assert untaught(alone) == plain(alone) == alone
+
+
+@given(settings)
+def test_moving_changes_the_transfer_set_and_of_the_rest_what_it_must(setting: Setting) -> None:
+    for there in TransferSet:
+        found = moved(setting, there)
+        assert found.transfer_set is there
+        kept = setting.alpha if setting.alpha is not None else DEFAULT.alpha
+        assert found.alpha == (None if there is TransferSet.PUBLIC else kept)
+        assert replace(found, transfer_set=setting.transfer_set, alpha=setting.alpha) == setting
