@@ -59,7 +59,7 @@ def traffic(setting: Setting, pair: Pair, federation: FederationFacts) -> Traffi
     asked = setting.alpha != 0
     weights = teacher.weight_bytes if asked else 0
     match setting.transfer_set:
-        case TransferSet.STUDENT:
+        case TransferSet.STUDENT | TransferSet.VALIDATION:
             return Traffic(weights=weights)
         case TransferSet.TEACHER:
             return Traffic(

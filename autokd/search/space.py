@@ -10,7 +10,15 @@ from typing import Annotated, Any, Final
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
-from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from autokd.errors import PlanError
 from autokd.plan import Forbidden, Frozen, Name, StudyPlan
@@ -68,6 +76,17 @@ Dimension = Annotated[
 ]
 
 
+def _searchable(given: object) -> object:
+    """All but the set on which settings are chosen: nothing that is searched may train on it."""
+    if given not in SEARCHABLE:
+        *first, last = (f"'{one}'" for one in SEARCHABLE)
+        raise ValueError(f"Input should be {', '.join(first)} or {last}")
+    return given
+
+
+Searched = Annotated[TransferSet, BeforeValidator(_searchable)]
+
+
 class Space(Frozen):
     """What may be tried for a pair (the dimensions of `Setting`) and for a meeting (`position`).
 
@@ -78,7 +97,7 @@ class Space(Frozen):
     name: Name
     temperature: Dimension
     alpha: Dimension
-    transfer_set: tuple[TransferSet, ...] = Field(min_length=1)
+    transfer_set: tuple[Searched, ...] = Field(min_length=1)
     method: tuple[Method, ...] = Field(default=(Method.PLAIN,), min_length=1)
     learning_rate: Dimension | None = None
     epochs: tuple[Annotated[int, Field(ge=1)], ...] | None = Field(default=None, min_length=1)
@@ -104,16 +123,6 @@ class Space(Frozen):
         if outside:
             raise ValueError(f"a weight lies in [0, 1]; {outside[0]:g} does not")
         return dimension
-
-    @field_validator("transfer_set")
-    @classmethod
-    def _not_where_settings_are_chosen(cls, sets: tuple[TransferSet, ...]) -> tuple[TransferSet, ...]:
-        for one in sets:
-            if one not in SEARCHABLE:
-                raise ValueError(
-                    f"{one} is where settings are chosen; nothing that is searched may train on it"
-                )
-        return sets
 
     @field_validator("*")
     @classmethod

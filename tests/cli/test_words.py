@@ -21,7 +21,19 @@ SECRET = "postgresql://me:hunter2@there/studies"
 
 
 @pytest.mark.parametrize(
-    "name", ["prepare", "tune", "status", "recommend", "sweep", "export", "dashboard", "version"]
+    "name",
+    [
+        "prepare",
+        "tune",
+        "status",
+        "recommend",
+        "explain",
+        "observations",
+        "sweep",
+        "export",
+        "dashboard",
+        "version",
+    ],
 )
 def test_help_has_an_example_and_fits_the_terminal(here: Command, name: str) -> None:
     shown = here(name, "--help")

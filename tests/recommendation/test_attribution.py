@@ -89,13 +89,16 @@ def test_a_single_difference_has_students_interval_of_the_crossed_model() -> Non
 
 
 def test_each_split_is_told_by_itself() -> None:
-    rights = {Split.CONFIRMATION: {}, Split.TEST: {}}
     rng = np.random.default_rng(2)
-    for split in rights:
-        rights[split] = {taken: rng.random((4, 50)) < 0.5 for taken in subsets(frozenset({TUNED, SET}))}
+    rights = {
+        split: {
+            taken: (rng.random((4, 50)) < 0.5).astype(float) for taken in subsets(frozenset({TUNED, SET}))
+        }
+        for split in (Split.CONFIRMATION, Split.TEST)
+    }
 
     def correct(taken: Taken, split: Split) -> np.ndarray:
-        return rights[split][taken].astype(float)
+        return rights[split][taken]
 
     found = attribute(correct, frozenset({TUNED, SET}), confidence=0.95)
     assert list(found.parts) == [TUNED, SET]

@@ -1,12 +1,19 @@
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+
 import numpy as np
 import pytest
 
-from autokd.recommendation.elsewhere import Elsewhere, OtherPair, best_elsewhere
+from autokd.recommendation.elsewhere import OtherPair, best_elsewhere
 from autokd.records import RunRecord, RunState, Stage, TrialState
 from autokd.setting import DEFAULT, SEARCHABLE, Setting, Split, TransferSet
 from tests.recommendation.samples import COOL, HOT, PUBLIC, WARM, make_trial
+
+
+def best(others: Sequence[OtherPair], *, transfer_sets: Collection[TransferSet]) -> tuple[object, ...] | None:
+    found = best_elsewhere(others, transfer_sets=transfer_sets)
+    return None if found is None else (found.setting, found.gain, found.pairs, found.known)
 
 
 def other(own: float = 0.5, **reached: float) -> OtherPair:
@@ -32,20 +39,20 @@ def swept(setting: Setting, *right: int) -> list[RunRecord]:
 
 def test_the_highest_mean_gain_wins() -> None:
     others = [other(hot=0.6, warm=0.9), other(own=0.4, hot=0.8, warm=0.3)]
-    found = best_elsewhere(others, transfer_sets=SEARCHABLE)
+    found = best(others, transfer_sets=SEARCHABLE)
     # hot gains 10 and 40 pp, warm 40 and -10.
-    assert found == Elsewhere(HOT, pytest.approx(25.0), 2, 2)
+    assert found == (HOT, pytest.approx(25.0), 2, 2)
 
 
 def test_what_ran_on_fewer_than_half_of_the_pairs_does_not_compete() -> None:
     others = [other(hot=0.95), other(warm=0.7), other(warm=0.6)]
-    found = best_elsewhere(others, transfer_sets=SEARCHABLE)
-    assert found == Elsewhere(WARM, pytest.approx(15.0), 2, 3)
+    found = best(others, transfer_sets=SEARCHABLE)
+    assert found == (WARM, pytest.approx(15.0), 2, 3)
 
 
 def test_pairs_without_runs_do_not_count() -> None:
-    found = best_elsewhere([other(hot=0.9), OtherPair(own=0.5)], transfer_sets=SEARCHABLE)
-    assert found == Elsewhere(HOT, pytest.approx(40.0), 1, 1)
+    found = best([other(hot=0.9), OtherPair(own=0.5)], transfer_sets=SEARCHABLE)
+    assert found == (HOT, pytest.approx(40.0), 1, 1)
 
 
 def test_what_was_stopped_early_counts_with_its_last_figure_and_what_died_not_at_all() -> None:
@@ -54,14 +61,14 @@ def test_what_was_stopped_early_counts_with_its_last_figure_and_what_died_not_at
     )
     died = OtherPair(own=0.5, trials=[make_trial(0, DEFAULT, 0.5), make_trial(1, HOT, 0.2, TrialState.FAIL)])
     one = other(hot=0.7)
-    assert best_elsewhere([one, stopped], transfer_sets=SEARCHABLE) == Elsewhere(DEFAULT, 0.0, 2, 2)
-    assert best_elsewhere([one, died], transfer_sets=SEARCHABLE) == Elsewhere(HOT, pytest.approx(20), 1, 2)
+    assert best([one, stopped], transfer_sets=SEARCHABLE) == (DEFAULT, 0.0, 2, 2)
+    assert best([one, died], transfer_sets=SEARCHABLE) == (HOT, pytest.approx(20), 1, 2)
 
 
 def test_only_transfer_sets_that_may_be_used() -> None:
     others = [other(hot=0.9, public=0.6)]
     allowed = (TransferSet.STUDENT, TransferSet.PUBLIC)
-    assert best_elsewhere(others, transfer_sets=allowed) == Elsewhere(PUBLIC, pytest.approx(10.0), 1, 1)
+    assert best(others, transfer_sets=allowed) == (PUBLIC, pytest.approx(10.0), 1, 1)
 
 
 def test_without_a_teacher_all_temperatures_are_one_setting() -> None:
@@ -69,15 +76,15 @@ def test_without_a_teacher_all_temperatures_are_one_setting() -> None:
         alone = Setting(temperature, 0.0, TransferSet.BOTH)
         return OtherPair(own=0.5, trials=[make_trial(0, DEFAULT, 0.5), make_trial(1, alone, 0.8)])
 
-    found = best_elsewhere([tuned(0.5), tuned(4.0)], transfer_sets=SEARCHABLE)
-    assert found == Elsewhere(Setting(1.0, 0.0, TransferSet.BOTH), pytest.approx(30.0), 2, 2)
+    found = best([tuned(0.5), tuned(4.0)], transfer_sets=SEARCHABLE)
+    assert found == (Setting(1.0, 0.0, TransferSet.BOTH), pytest.approx(30.0), 2, 2)
 
 
 def test_a_sweep_is_believed_rather_than_a_trial() -> None:
     one = other(hot=0.9, warm=0.6)
     both = OtherPair(own=0.5, trials=one.trials, swept=swept(HOT, 4, 6))
-    assert best_elsewhere([both], transfer_sets=SEARCHABLE) == Elsewhere(WARM, pytest.approx(10.0), 1, 1)
+    assert best([both], transfer_sets=SEARCHABLE) == (WARM, pytest.approx(10.0), 1, 1)
 
 
 def test_nothing_elsewhere_is_nothing_to_choose() -> None:
-    assert best_elsewhere([], transfer_sets=SEARCHABLE) is None
+    assert best([], transfer_sets=SEARCHABLE) is None

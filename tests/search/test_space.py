@@ -149,6 +149,7 @@ def test_positions_say_which_pairs_are_searched_and_the_pair_itself_comes_first(
         ("learning_rate: [0, 1]", "learning_rate", "learning rates are positive"),
         ("epochs: [0]", "epochs.0", "1"),
         ("method: [magic]", "method.0", "'plain', 'data_partitioning'"),
+        ("transfer_set: [validation]", "transfer_set.0", "'student', 'teacher', 'both' or 'public'"),
         ("batch_norm: [moving]", "batch_norm.0", "'train' or 'frozen'"),
         ("optimizer: [adam]", "optimizer", "unknown field; known here: name, temperature"),
     ],
