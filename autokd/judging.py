@@ -1,21 +1,24 @@
-"""Judging: reads what the store has of a pair, makes its recommendation, and keeps that beside it."""
+"""Judging: reads what the store has of a pair, makes its recommendation, and keeps and shows that there."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from autokd.errors import NotTuned
 from autokd.plan import StudyPlan, content_hash
 from autokd.recommendation import Recommendation, Searched, recommend
 from autokd.recommendation.verdict import Judgement
-from autokd.records import FederationFacts
+from autokd.records import FederationFacts, Presentation
 from autokd.search.patience import PatientStore
 from autokd.search.space import Space
 from autokd.search.studies import study_name
 from autokd.setting import Pair
 from autokd.store import Store
+
+_FORMAT: Final = 1
+"""Of what is shown in the dashboard: with another one, what is there is written anew."""
 
 Payload = Mapping[str, Any]
 """A recommendation as `Recommendation.to_json` writes it and the store keeps it."""
@@ -56,16 +59,29 @@ class Judge:
             return None
 
     def conclude(self, store: PatientStore, pair: Pair) -> Payload:
-        """Judge a pair and store it, unless the store has that judgement already."""
+        """Judge a pair, store it and show it in the dashboard; what the store has of that is left alone."""
         name, basis = self.study(pair), self._basis(store, pair)
         known = store.recommendation(name)
-        if known is not None and known.get("basis") == basis:
+        if known is not None and known.get("basis") != basis:
+            known = None
+        mark = content_hash(basis, _FORMAT)
+        if known is not None and store.presented(name) == mark:
             return known
         found = self.recommendation(store, pair)
-        payload = {**found.to_json(), "basis": basis}
-        store.put_recommendation(name, payload)
-        store.set_attributes(name, _summary(found))
-        return payload
+        if known is None:
+            known = {**found.to_json(), "basis": basis}
+            store.put_recommendation(name, known)
+        store.present(name, self._presentation(found), mark=mark)
+        return known
+
+    def _presentation(self, found: Recommendation) -> Presentation:
+        # Imported here: plotly is for those who judge.
+        from autokd.report.dashboard import presentation
+
+        pair, plan = found.pair, self.plan
+        command = f"autokd tune --study {plan.name} --space {self.space.name}"
+        command += f" --pair {pair.teacher},{pair.student} --trials {plan.search.trials}"
+        return presentation(found, reproduce=command)
 
     def _basis(self, store: PatientStore, pair: Pair) -> str:
         """What a judgement rests on, in short: as long as it stays, so does the judgement."""
@@ -76,14 +92,3 @@ class Judge:
     def _searched(self, store: Store | PatientStore, pair: Pair) -> Searched:
         name = self.study(pair)
         return Searched(study=name, trials=store.trials(name), runs=store.runs(name))
-
-
-def _summary(found: Recommendation) -> Mapping[str, object]:
-    """What the dashboard shows of a judged study; pp on test."""
-    judgement = found.judgement
-    return {
-        "verdict": found.verdict.value,
-        "advice": found.advice,
-        "gain": None if found.gain is None else round(found.gain.mean, 2),
-        "default_gain": None if judgement is None else round(judgement.test.default_gain.mean, 2),
-    }

@@ -33,6 +33,9 @@ class Role(StrEnum):
     BASELINE = "baseline"
     """The default setting, exempt from early stopping."""
     SEARCH = "search"
+    """Proposed without a look at any other pair."""
+    TRANSFERRED = "transferred"
+    """Proposed by what is believed of the pair, where runs of other pairs had a say in that."""
 
 
 class Failure(StrEnum):
@@ -196,6 +199,21 @@ class RunRecord:
     def accuracy(self, split: Split) -> float:
         """Top-1 on `split`, in [0, 1]."""
         return float(self.correct[split].mean())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presentation:
+    """What people see of a judged study in Optuna Dashboard.
+
+    Attributes:
+        note: Markdown.
+        attributes: Small JSON values, by name.
+        figures: plotly figures as JSON, by a name that is a valid HTML id.
+    """
+
+    note: str
+    attributes: Mapping[str, str | int | float | None]
+    figures: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -22,7 +22,7 @@ from autokd.recommendation.observation import Observation
 from autokd.recommendation.observations import SeenPair, observe
 from autokd.search.dispatcher import Dispatcher
 from autokd.search.errands import Errands
-from autokd.search.experience import attributes_of, experienced
+from autokd.search.experience import announce, experienced
 from autokd.search.features import pair_features
 from autokd.search.overview import Overview, overview_of
 from autokd.search.prediction import Prediction, predicted
@@ -204,7 +204,7 @@ class Workspace:
             names = {pair: judge.study(pair) for meeting in meetings for pair in meeting}
             store = at_work.acquire(names.values())
             for pair, name in names.items():
-                store.create_study(name, attributes=attributes_of(at_work.federation, pair))
+                announce(store, name, at_work.federation, pair)
 
             def conclude(over: Sequence[Pair]) -> Mapping[Pair, Conclusion]:
                 answers.update({pair: judge.conclude(store, pair) for pair in over})

@@ -255,15 +255,18 @@ class Dispatcher:
         return given
 
     def _begin_trial(self, study: _Study, work: TrialWork) -> TrialRecord | None:
-        trials = [self._aimed(study, trial) for trial in study.trials]
-        setting = work.setting or self._proposer.propose(study.name, trials)
+        setting, role = work.setting, work.role
         if setting is None:
-            return None
+            aimed = [self._aimed(study, trial) for trial in study.trials]
+            setting = self._proposer.propose(study.name, aimed)
+            if setting is None:
+                return None
+            role = self._proposer.role(study.name, setting)
         begun = self._store.begin_trial(
             study.name,
             setting,
             seed=work.seed,
-            role=work.role,
+            role=role,
             distributions=self._space.distributions(),
         )
         study.trials.append(begun)

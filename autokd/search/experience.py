@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
-from typing import Any
 
 from autokd.federation import Federation
 from autokd.plan import StudyPlan
@@ -18,16 +17,20 @@ from autokd.search.surrogate import Subject
 from autokd.setting import Pair, Split
 from autokd.store import Store
 
-FEATURES = "features"
-"""The attribute under which a study keeps what was known of its pair before anything ran."""
-
 _KNOWN = {one.name for one in fields(PairFeatures)}
 
 
-def attributes_of(federation: Federation, pair: Pair) -> dict[str, Any]:
-    """What a study says of its pair: for the dashboard, and for those who learn from it."""
-    features = pair_features(federation, pair).to_json()
-    return {"teacher": pair.teacher, "student": pair.student, FEATURES: features}
+def announce(store: Store | PatientStore, name: str, federation: Federation, pair: Pair) -> None:
+    """Make a pair's study, unless it is there, and have it say whose it is and what is known of the pair.
+
+    Args:
+        name: Of the study.
+    """
+    store.create_study(
+        name,
+        attributes={"teacher": pair.teacher, "student": pair.student},
+        features=pair_features(federation, pair).to_json(),
+    )
 
 
 def experienced(
@@ -73,7 +76,7 @@ def _others(
     for study in store.studies():
         if study in searched or not same_search(study, example):
             continue
-        told = store.attributes(study)
+        told, features = store.attributes(study), store.features(study)
         federation = study.partition("/")[0]
         if federation not in accuracies:
             facts = store.federation(federation)
@@ -82,9 +85,9 @@ def _others(
                 float(one.correct[Split.VALIDATION].mean()) for one in participants
             )
         # A study that another version of autokd made may tell something else of its pair, or nothing.
-        if told.get(FEATURES, {}).keys() == _KNOWN and accuracies[federation]:
+        if features.keys() == _KNOWN and accuracies[federation]:
             pair = Pair(told["teacher"], told["student"])
-            subject = Subject(federation, pair, PairFeatures(**told[FEATURES]))
+            subject = Subject(federation, pair, PairFeatures(**features))
             yield study, (subject, accuracies[federation][pair.student])
 
 

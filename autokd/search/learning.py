@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from autokd.plan import DistillationRecipe
-from autokd.records import TrialRecord, TrialState
+from autokd.records import Role, TrialRecord, TrialState
 from autokd.search.sampling import Tpe, anchors
 from autokd.search.space import ALPHA, LEARNING_RATE, TEMPERATURE, Range, Space
 from autokd.search.surrogate import Belief, Prior, Subject, Surrogate, encode, given
@@ -100,6 +100,11 @@ class Learner:
         best = max((self._gain(study, trial) for trial in finished), default=0.0)
         promise = expected_improvement(belief, max(best, 0.0))
         return self._candidates[int(np.where(open_, promise, -np.inf).argmax())]
+
+    def role(self, study: str, setting: Setting) -> Role:
+        """Whether runs of other pairs were among those that a proposal rests on."""
+        others = self._surrogate.runs > len(self._learned.get(study, ()))
+        return Role.TRANSFERRED if others and setting in self._places else Role.SEARCH
 
     def expectation(self, study: str) -> tuple[Setting, float, float]:
         """The setting of which the most is expected from what was learned, and the gain of a run with it.

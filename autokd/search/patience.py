@@ -20,7 +20,16 @@ from optuna.distributions import BaseDistribution
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential
 
 from autokd.errors import StoreUnreachable
-from autokd.records import Failure, FederationFacts, Role, RungReport, RunRecord, TrialRecord, TrialState
+from autokd.records import (
+    Failure,
+    FederationFacts,
+    Presentation,
+    Role,
+    RungReport,
+    RunRecord,
+    TrialRecord,
+    TrialState,
+)
 from autokd.setting import Setting
 from autokd.store import Lease, Store
 
@@ -77,8 +86,10 @@ class PatientStore:
     def put_federation(self, facts: FederationFacts) -> None:
         self._patiently(lambda: self._store.put_federation(facts))
 
-    def create_study(self, name: str, *, attributes: Mapping[str, Any]) -> None:
-        self._patiently(lambda: self._store.create_study(name, attributes=attributes))
+    def create_study(
+        self, name: str, *, attributes: Mapping[str, Any], features: Mapping[str, float] | None = None
+    ) -> None:
+        self._patiently(lambda: self._store.create_study(name, attributes=attributes, features=features))
 
     def set_attributes(self, study: str, attributes: Mapping[str, Any]) -> None:
         self._patiently(lambda: self._store.set_attributes(study, attributes))
@@ -88,6 +99,15 @@ class PatientStore:
 
     def attributes(self, study: str) -> Mapping[str, Any]:
         return self._patiently(lambda: self._store.attributes(study))
+
+    def features(self, study: str) -> Mapping[str, float]:
+        return self._patiently(lambda: self._store.features(study))
+
+    def present(self, study: str, presentation: Presentation, *, mark: str) -> None:
+        self._patiently(lambda: self._store.present(study, presentation, mark=mark))
+
+    def presented(self, study: str) -> str | None:
+        return self._patiently(lambda: self._store.presented(study))
 
     def federation(self, name: str) -> FederationFacts | None:
         return self._patiently(lambda: self._store.federation(name))

@@ -15,7 +15,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial
 
-from autokd.records import TrialRecord, TrialState
+from autokd.records import Role, TrialRecord, TrialState
 from autokd.search.space import ALPHA, TRANSFER_SET, Range, Space
 from autokd.setting import DEFAULT, Setting, TransferSet, derive_seed
 
@@ -29,6 +29,9 @@ class Proposer(Protocol):
 
     def propose(self, study: str, trials: Sequence[TrialRecord]) -> Setting | None:
         """The next setting of a study, or None if a grid has nothing left that was not tried."""
+
+    def role(self, study: str, setting: Setting) -> Role:
+        """Of a setting that was proposed just now: whether other pairs had a say in it."""
 
     def learn(self, study: str, trial: TrialRecord) -> None:
         """Take note of how a trial of any study has ended."""
@@ -44,6 +47,10 @@ class Tpe:
     def propose(self, study: str, trials: Sequence[TrialRecord]) -> Setting | None:
         """The next setting of a study, or None if a grid has nothing left that was not tried."""
         return propose(self.space, trials, study=study, startup_trials=self.startup_trials)
+
+    def role(self, study: str, setting: Setting) -> Role:
+        """No other pair ever has a say."""
+        return Role.SEARCH
 
     def learn(self, study: str, trial: TrialRecord) -> None:
         """Nothing: what there is to know stands in the trials of a study."""

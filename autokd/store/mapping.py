@@ -1,9 +1,11 @@
 """autokd's trials in Optuna's words, and back: pure functions between values.
 
-The dimensions of its setting are Optuna's parameters of a trial, role and seed its user attributes. A
-value outside of the distribution that it should come from (the baseline of a space that does not hold the
-default setting) is no parameter but goes into the user attribute `outside`: Optuna would refuse a category
-that the space does not have, and a sampler cannot learn from where it may not go.
+The dimensions of its setting are Optuna's parameters of a trial. Role, seed, epochs and why it
+failed are its user attributes, which people read in the dashboard; what a rung says beyond its accuracy
+is for programs, and stands in system attributes, which are not shown. A value outside of the
+distribution that it should come from (the baseline of a space that does not hold the default setting) is
+no parameter but goes into the user attribute `outside`: Optuna would refuse a category that the space
+does not have, and a sampler cannot learn from where it may not go.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from autokd.setting import Setting
 OUTSIDE: Final = "outside"
 SEED: Final = "seed"
 ROLE: Final = "role"
+EPOCHS: Final = "epochs"
 FAILURE: Final = "failure"
 REASON: Final = "reason"
 _RUNG: Final = "rung "
@@ -69,7 +72,7 @@ def record(study: str, trial: FrozenTrial) -> TrialRecord:
             role=Role(attributes[ROLE]),
             state=state,
             curve=curve,
-            lost=tuple(attributes[f"{_RUNG}{epoch}"]["forgetting"] for epoch, _ in curve),
+            lost=tuple(_told(trial, epoch)["forgetting"] for epoch, _ in curve),
             failure=Failure(attributes[FAILURE]) if failed else None,
             reason=attributes.get(REASON, "") if failed else "",
         )
@@ -81,7 +84,7 @@ def record(study: str, trial: FrozenTrial) -> TrialRecord:
 
 
 def details(report: RungReport) -> tuple[str, dict[str, float | None]]:
-    """Name and value of the user attribute that keeps what a rung says beside its accuracy."""
+    """Name and value of the system attribute that keeps what a rung says beside its accuracy."""
     return f"{_RUNG}{report.epoch}", {
         "forgetting": report.forgetting,
         "local_accuracy": report.local_accuracy,
@@ -94,9 +97,16 @@ def details(report: RungReport) -> tuple[str, dict[str, float | None]]:
 def reports(trial: FrozenTrial) -> tuple[RungReport, ...]:
     """All rungs of a stored trial by epoch."""
     return tuple(
-        RungReport(epoch=epoch, accuracy=accuracy, **trial.user_attrs[f"{_RUNG}{epoch}"])
+        RungReport(epoch=epoch, accuracy=accuracy, **_told(trial, epoch))
         for epoch, accuracy in sorted(trial.intermediate_values.items())
     )
+
+
+def _told(trial: FrozenTrial, epoch: int) -> Mapping[str, Any]:
+    """What `details` has kept of a rung; it once was a user attribute."""
+    key = f"{_RUNG}{epoch}"
+    found: Mapping[str, Any] = trial.system_attrs[key] if key in trial.system_attrs else trial.user_attrs[key]
+    return found
 
 
 def _holds(distribution: BaseDistribution, value: float | str) -> bool:

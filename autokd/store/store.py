@@ -12,7 +12,16 @@ from optuna.storages import RDBStorage
 from sqlalchemy.engine import URL
 
 from autokd.errors import StorageUnavailable, StoreUnreachable
-from autokd.records import Failure, FederationFacts, Role, RungReport, RunRecord, TrialRecord, TrialState
+from autokd.records import (
+    Failure,
+    FederationFacts,
+    Presentation,
+    Role,
+    RungReport,
+    RunRecord,
+    TrialRecord,
+    TrialState,
+)
 from autokd.setting import Setting
 from autokd.store import federations, leases, results
 from autokd.store.database import connect
@@ -122,14 +131,17 @@ class Store:
 
     # Studies and trials
 
-    def create_study(self, name: str, *, attributes: Mapping[str, Any]) -> None:
+    def create_study(
+        self, name: str, *, attributes: Mapping[str, Any], features: Mapping[str, float] | None = None
+    ) -> None:
         """Make a study that maximises validation accuracy, unless it is there; set its attributes.
 
         Args:
             attributes: Small JSON values for the dashboard; an existing study gets them, too.
+            features: Of its pair, for those who learn from the study; the dashboard does not show them.
         """
         with self._translated():
-            self._trials.create_study(name, attributes)
+            self._trials.create_study(name, attributes, features)
 
     def set_attributes(self, study: str, attributes: Mapping[str, Any]) -> None:
         """Set small JSON values of a study for the dashboard; others are left as they are."""
@@ -140,6 +152,28 @@ class Store:
         """What `create_study` and `set_attributes` have set."""
         with self._translated():
             return self._trials.attributes(study)
+
+    def features(self, study: str) -> Mapping[str, float]:
+        """What `create_study` has set; empty if it set none."""
+        with self._translated():
+            return self._trials.features(study)
+
+    def present(self, study: str, presentation: Presentation, *, mark: str) -> None:
+        """Show people a judged study in Optuna Dashboard, in place of what was shown before.
+
+        What somebody has added to the note in the dashboard stays, below the note of autokd.
+
+        Args:
+            mark: Of what is shown: with the one that is there already, nothing is written. It is kept once
+                all is.
+        """
+        with self._translated():
+            self._trials.present(study, presentation, mark)
+
+    def presented(self, study: str) -> str | None:
+        """The mark of what is shown of a study, or None."""
+        with self._translated():
+            return self._trials.presented(study)
 
     def studies(self) -> tuple[str, ...]:
         """Names of autokd's studies in order; those of others in the same database are left out."""

@@ -18,9 +18,9 @@ from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
 from autokd.errors import StoreError
-from autokd.records import Failure, Role, RungReport, TrialRecord, TrialState
+from autokd.records import Failure, Presentation, Role, RungReport, TrialRecord, TrialState
 from autokd.setting import Setting
-from autokd.store import mapping
+from autokd.store import mapping, presenting
 from autokd.store.tables import NAME_LENGTH, REASON_LENGTH
 
 METRIC: Final = "validation accuracy"
@@ -28,6 +28,7 @@ METRIC: Final = "validation accuracy"
 _OURS: Final = "autokd"
 """System attribute that tells our studies from others in the same database; its value is a format number."""
 _FORMAT: Final = 1
+_FEATURES: Final = "autokd:features"
 # NOTE: the attribute that `Study.set_metric_names` writes; that method is experimental, and warns so.
 _METRIC_NAMES: Final = "study:metric_names"
 
@@ -53,7 +54,9 @@ class Trials:
         self._storage = storage
         self._studies: dict[str, _Known] = {}
 
-    def create_study(self, name: str, attributes: Mapping[str, Any]) -> None:
+    def create_study(
+        self, name: str, attributes: Mapping[str, Any], features: Mapping[str, float] | None
+    ) -> None:
         """Make a study unless it is there, and bring its attributes up to date."""
         if len(name) > NAME_LENGTH:
             raise ValueError(f"the study's name {name!r} is longer than {NAME_LENGTH} characters")
@@ -69,6 +72,8 @@ class Trials:
             self._storage.set_study_system_attr(number, _METRIC_NAMES, [METRIC])
         if present.get(_OURS) != _FORMAT:
             self._storage.set_study_system_attr(number, _OURS, _FORMAT)
+        if features is not None and present.get(_FEATURES) != features:
+            self._storage.set_study_system_attr(number, _FEATURES, dict(features))
         self.set_attributes(name, attributes)
 
     def set_attributes(self, name: str, attributes: Mapping[str, Any]) -> None:
@@ -83,6 +88,28 @@ class Trials:
         """The user attributes of a study."""
         with self._existing(name) as study:
             return self._storage.get_study_user_attrs(study.number)
+
+    def features(self, name: str) -> Mapping[str, float]:
+        """What was known of the study's pair before anything ran; empty if nobody said."""
+        with self._existing(name) as study:
+            found: Mapping[str, float] | None = self._storage.get_study_system_attrs(study.number).get(
+                _FEATURES
+            )
+            # They once were a user attribute.
+            return self.attributes(name).get("features", {}) if found is None else found
+
+    def present(self, name: str, presentation: Presentation, mark: str) -> None:
+        """Show people a judged study, and note that it is shown."""
+        if self.presented(name) == mark:
+            return
+        self.set_attributes(name, presentation.attributes)
+        with self._existing(name) as study:
+            presenting.present(self._storage, study.number, presentation, mark)
+
+    def presented(self, name: str) -> str | None:
+        """The mark of what is shown of a study."""
+        with self._existing(name) as study:
+            return presenting.mark_of(self._storage, study.number)
 
     def studies(self) -> tuple[str, ...]:
         """Our studies by name; others in the same database are left out."""
@@ -124,7 +151,7 @@ class Trials:
         with self._existing_trial(name, number) as trial:
             try:
                 # The details go first, so that a point of the curve is never without them.
-                self._storage.set_trial_user_attr(trial, *mapping.details(report))
+                self._storage.set_trial_system_attr(trial, *mapping.details(report))
                 self._storage.set_trial_intermediate_value(trial, report.epoch, report.accuracy)
             except UpdateFinishedTrialError:
                 curve = self._storage.get_trial(trial).intermediate_values
@@ -142,6 +169,7 @@ class Trials:
                 _require_same_end(name, known, state, failure)
                 return
             values = None
+            self._storage.set_trial_user_attr(trial, mapping.EPOCHS, known.epochs)
             if failure is not None:
                 self._storage.set_trial_user_attr(trial, mapping.REASON, reason[:REASON_LENGTH])
                 self._storage.set_trial_user_attr(trial, mapping.FAILURE, failure.value)

@@ -12,7 +12,7 @@ import optuna
 from optuna.distributions import CategoricalDistribution
 
 from autokd.plan import StoppingRecipe
-from autokd.records import TrialRecord, TrialState
+from autokd.records import Role, TrialRecord, TrialState
 from autokd.search.learning import Learner
 from autokd.search.sampling import Proposer, Tpe
 from autokd.search.surrogate import Subject
@@ -53,6 +53,9 @@ class Random:
         dice = random.Random(derive_seed(study, self._seed, len(trials)))
         return dice.choice(left) if left else None
 
+    def role(self, study: str, setting: Setting) -> Role:
+        return Role.SEARCH
+
     def learn(self, study: str, trial: TrialRecord) -> None:
         """Nothing."""
 
@@ -90,6 +93,9 @@ class OptunaGp:
                     return setting
                 memory.tell(asked, state=optuna.trial.TrialState.FAIL)
         return setting
+
+    def role(self, study: str, setting: Setting) -> Role:
+        return Role.SEARCH
 
     def learn(self, study: str, trial: TrialRecord) -> None:
         """Nothing."""

@@ -219,6 +219,9 @@ class Attentive:
     def propose(self, study: str, trials: Sequence[TrialRecord]) -> Setting | None:
         return Tpe(open_space(), startup_trials=3).propose(study, trials)
 
+    def role(self, study: str, setting: Setting) -> Role:
+        return Role.TRANSFERRED
+
     def learn(self, study: str, trial: TrialRecord) -> None:
         self.shown.append((study, trial))
 
@@ -237,6 +240,9 @@ def test_who_proposes_is_shown_once_how_each_trial_ended(tmp_path: Path) -> None
     office.work(workers=2, fate=diverges(lambda setting: setting.temperature > 8))
     assert in_order(proposer.shown) == in_order(in_the_store(office))
     assert {trial.state for _, trial in proposer.shown} == set(TrialState) - {TrialState.RUNNING}
+    # It says of all that it proposed that other pairs had a say; the default was not its choice.
+    roles = {trial.setting == DEFAULT: trial.role for _, trial in proposer.shown}
+    assert roles == {True: Role.BASELINE, False: Role.TRANSFERRED}
 
 
 def test_and_those_that_a_driver_before_had_left_too(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 from unittest.mock import patch
 
 import numpy as np
@@ -13,7 +13,7 @@ import pytest
 from autokd.federation import Federation
 from autokd.plan import StoppingRecipe
 from autokd.records import Failure, FederationFacts, Role, TrialState
-from autokd.search.experience import FEATURES, attributes_of, experienced
+from autokd.search.experience import announce, experienced
 from autokd.search.features import PairFeatures
 from autokd.search.learning import Learner
 from autokd.search.patience import PatientStore
@@ -74,21 +74,25 @@ def name(federation: str, pair: Pair) -> str:
     return study_name(federation, PLAN, SPACE, pair)
 
 
-def told(pair: Pair) -> Mapping[str, object]:
-    """What a study says of its pair."""
-    return {"teacher": pair.teacher, "student": pair.student, FEATURES: features(pair).to_json()}
+def told(pair: Pair) -> dict[str, Any]:
+    """What a study says of its pair, as `Store.create_study` takes it."""
+    return {"attributes": whose(pair), "features": features(pair).to_json()}
+
+
+def whose(pair: Pair) -> dict[str, int]:
+    return {"teacher": pair.teacher, "student": pair.student}
 
 
 def tune(
     store: Store,
     study: str,
-    attributes: Mapping[str, object],
+    said: Mapping[str, Any],
     *,
     accuracy: float = 0.8,
     state: TrialState = TrialState.COMPLETE,
 ) -> None:
     """Put a study there with one trial."""
-    store.create_study(study, attributes=attributes)
+    store.create_study(study, **said)
     begun = store.begin_trial(study, TRIED, seed=0, role=Role.SEARCH, distributions=DISTRIBUTIONS)
     store.report(study, begun.number, rung(10, accuracy))
     if state is not TrialState.RUNNING:
@@ -133,7 +137,8 @@ def test_an_empty_store_tells_nothing(store: Store, federation: Federation) -> N
 
 def test_a_pair_that_is_not_searched_now_is_learned_from(store: Store, federation: Federation) -> None:
     study = name(federation.name, OTHER)
-    tune(store, study, attributes_of(federation, OTHER), accuracy=0.7)
+    announce(store, study, federation, OTHER)
+    tune(store, study, {"attributes": {}}, accuracy=0.7)
     learner = made(store, federation)
     assert learner.runs == 1
     assert (knows(learner) > 0).any()
@@ -194,8 +199,14 @@ def test_whatever_the_plan_and_the_space_are_called_it_is_the_same_search(
 
 
 def test_a_study_that_says_nothing_of_its_pair_is_not(store: Store, federation: Federation) -> None:
-    tune(store, name(ELSEWHERE, OTHER), {"teacher": 2, "student": 3})
+    tune(store, name(ELSEWHERE, OTHER), {"attributes": whose(OTHER)})
     assert not knows(made(store, federation)).any()
+
+
+def test_one_from_when_features_stood_among_the_attributes_is(store: Store, federation: Federation) -> None:
+    old = {**whose(OTHER), "features": features(OTHER).to_json()}
+    tune(store, name(ELSEWHERE, OTHER), {"attributes": old})
+    assert made(store, federation).runs == 1
 
 
 def test_nor_one_whose_federation_the_store_does_not_know(store: Store, federation: Federation) -> None:
@@ -225,7 +236,6 @@ def test_a_searched_pairs_gain_is_over_its_own_students_accuracy(
 def test_what_a_study_says_of_its_pair_can_be_read_back(store: Store, federation: Federation) -> None:
     odd = PairFeatures(**{one.name: 1 / (3 + place) for place, one in enumerate(fields(PairFeatures))})
     with patch("autokd.search.experience.pair_features", return_value=odd):
-        store.create_study("s", attributes=attributes_of(federation, OTHER))
-    said = store.attributes("s")
-    assert Pair(said["teacher"], said["student"]) == OTHER
-    assert PairFeatures(**said[FEATURES]) == odd
+        announce(store, "s", federation, OTHER)
+    assert store.attributes("s") == whose(OTHER)
+    assert PairFeatures(**store.features("s")) == odd

@@ -281,6 +281,17 @@ def test_a_pairs_own_runs_count_even_when_no_more_are_learned() -> None:
     assert_same(resumed.belief(STUDY, own), enough.belief(STUDY, own))
 
 
+def test_a_proposal_is_transferred_once_another_pair_has_told_something() -> None:
+    asked = learner(GRID)
+    seen = search(asked, 3)
+    assert asked.role(STUDY, GRID.grid()[5]) is Role.SEARCH
+    asked.learn(str(PAIRS[1]), seen[0])
+    assert asked.role(STUDY, GRID.grid()[5]) is Role.TRANSFERRED
+    assert asked.role(str(PAIRS[1]), GRID.grid()[5]) is Role.TRANSFERRED
+    # What is on no lattice was TPE's idea, which looks at one pair.
+    assert asked.role(STUDY, Setting(1.2345, 0.678, TransferSet.BOTH)) is Role.SEARCH
+
+
 def test_nothing_is_lost_of_a_study_that_was_let_go_of(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("autokd.search.learning._HELD_BYTES", 1)
     asked, anew = learner(GRID), learner(GRID)

@@ -106,7 +106,7 @@ def test_reports_come_back_in_order_of_epochs(epochs: list[int]) -> None:
     said = [rung(epoch, epoch / 1000) for epoch in epochs]
     trial = mapping.running(DEFAULT, seed=0, role=Role.SEARCH, distributions=DISTRIBUTIONS)
     trial.intermediate_values = {each.epoch: each.accuracy for each in said}
-    trial.user_attrs = dict(map(mapping.details, said))
+    trial.system_attrs = dict(map(mapping.details, said))
 
     def epoch(report: RungReport) -> int:
         return report.epoch

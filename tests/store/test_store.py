@@ -46,6 +46,13 @@ class TestStudies:
         store.set_attributes(study, {"verdict": None})
         assert store.attributes(study) == {"verdict": None, "gain": 1.5}
 
+    def test_features_are_kept_beside_the_attributes(self, store: Store, study: str) -> None:
+        assert store.features(study) == {}
+        store.create_study(study, attributes={"teacher": 4}, features={"overlap": 1 / 3})
+        store.create_study(study, attributes={})
+        assert store.features(study) == {"overlap": 1 / 3}
+        assert store.attributes(study) == {"teacher": 4}
+
     def test_an_unknown_study_reads_as_empty(self, store: Store) -> None:
         assert store.trials("nobody") == ()
         assert store.reports("nobody") == {}

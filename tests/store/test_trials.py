@@ -54,10 +54,16 @@ def test_optuna_sees_what_happened(searched: Store) -> None:
     assert (baseline.state, baseline.value) == (OptunaState.COMPLETE, 0.6)
     assert baseline.params == {"temperature": 1.0, "alpha": 0.5, "transfer_set": "student"}
     assert baseline.intermediate_values == {3: 0.53, 6: 0.56, 10: 0.6}
-    assert baseline.user_attrs["role"] == "baseline"
+    assert baseline.user_attrs == {"role": "baseline", "seed": 0, "epochs": 10}
     assert (pruned.state, pruned.value) == (OptunaState.PRUNED, 0.25)
     assert (failed.state, failed.value) == (OptunaState.FAIL, None)
-    assert (failed.user_attrs["failure"], failed.user_attrs["reason"]) == ("diverged", "loss became nan")
+    assert failed.user_attrs == {
+        "role": "search",
+        "seed": 0,
+        "epochs": 0,
+        "failure": "diverged",
+        "reason": "loss became nan",
+    }
     assert running.state is OptunaState.RUNNING
     assert baseline.duration is not None
 

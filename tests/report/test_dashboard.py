@@ -1,0 +1,128 @@
+"""What is shown of a pair in Optuna Dashboard."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+import plotly.graph_objects as go
+import pytest
+
+from autokd.records import TrialRecord, TrialState
+from autokd.report.dashboard import MOST_BYTES, attributes, fitted, note, presentation, slim
+from autokd.report.facts import curve_facts
+from autokd.report.figures import curve_figure
+from autokd.setting import Setting, TransferSet
+from tests.report.samples import BASELINE, HOT, STOPPED, TRIALS, WON, make_recommendation, trial
+
+COMMAND = "autokd tune --study digits --space default --pair 0,1 --trials 32"
+
+
+DIED_AT_ONCE = trial(0, BASELINE.setting, TrialState.FAIL, reason="loss became nan at step 1")
+
+
+def plain(text: str) -> str:
+    """As the dashboard shows it: a backslash before a sign takes its meaning."""
+    return re.sub(r"\\([^\w\s])", r"\1", text)
+
+
+def test_the_note_says_the_recommendations_own_numbers() -> None:
+    found = make_recommendation()
+    told = plain(note(found, reproduce=COMMAND))
+    assert told.startswith("## 0->1: tuned\n\n**use T=4 α=0.1 on both**")
+    assert found.judgement is not None
+    for interval in (
+        found.gain,
+        found.judgement.test.default_gain,
+        found.judgement.confirmation.improvement,
+        found.position.test.by_adoption,
+    ):
+        assert str(interval) in told
+    assert f"### Position: {found.position.advice.value}" in told
+    assert f"    {COMMAND}\n    autokd recommend --pair 0,1 --json" in told
+    assert found.searched.study in told
+
+
+def test_attributes_are_small_and_plain() -> None:
+    """Participant 1 is right on 60 % as it is, on 65 % by the default, on 80 % by the winner."""
+    found = attributes(make_recommendation())
+    assert found == {
+        "verdict": "tuned",
+        "gain": 20.0,
+        "default_gain": 5.0,
+        "setting": "T=4 α=0.1 on both",
+        "position": "student",
+    }
+
+
+def test_a_failed_pair_has_a_note_and_no_numbers() -> None:
+    found = make_recommendation([DIED_AT_ONCE])
+    told = presentation(found, reproduce=COMMAND)
+    assert told.note.startswith("## 0->1: failed")
+    assert (told.attributes["verdict"], told.attributes["gain"]) == ("failed", None)
+    assert told.figures == {}
+
+
+def test_nothing_in_a_text_is_carried_out() -> None:
+    """The dashboard renders HTML, tables and formulas in a note."""
+    reason = "died of <img src=x onerror=y> | $x$ `z`"
+    told = note(replace(make_recommendation(), reason=reason), reproduce=COMMAND)
+    assert reason in plain(told)
+    assert not re.search(r"(?<!\\)<img", told)
+    assert not re.search(r"(?<!\\)\$x", told)
+
+
+def test_figures_are_the_pages_own_without_the_template() -> None:
+    figures = presentation(make_recommendation(), reproduce=COMMAND).figures
+    assert figures.keys() == {"landscape", "curves"}
+    for text in figures.values():
+        content = json.loads(text)
+        assert content["data"]
+        assert not {"template", "height"} & content["layout"].keys()
+    drawn = curve_figure(curve_facts([one for one in TRIALS if one.curve], HOT, own=0.6))
+    assert figures["curves"] == slim(drawn)
+    accuracies = [one["y"][-1] for one in json.loads(figures["curves"])["data"] if one["y"][-1] is not None]
+    assert {55.0, 70.0, 20.0} <= set(accuracies)
+
+
+def many(trials: int) -> list[TrialRecord]:
+    others = [
+        trial(
+            2 + number,
+            Setting(1 + number / 7, number / trials, TransferSet.BOTH),
+            TrialState.COMPLETE if number % 2 else TrialState.PRUNED,
+            *((epoch, 0.3 + number / (4 * trials)) for epoch in (3, 6, 10)),
+        )
+        for number in range(trials)
+    ]
+    return [BASELINE, WON, *others]
+
+
+@pytest.mark.parametrize("trials", [32, 64])
+def test_a_usual_study_is_shown_whole(trials: int) -> None:
+    told = presentation(make_recommendation(many(trials)), reproduce=COMMAND)
+    assert all(len(figure.encode()) < MOST_BYTES for figure in told.figures.values())
+    assert "leaves out" not in told.note
+
+
+def test_a_very_long_one_is_thinned_out_and_says_so() -> None:
+    told = presentation(make_recommendation(many(400)), reproduce=COMMAND)
+    assert all(len(figure.encode()) < MOST_BYTES for figure in told.figures.values())
+    (left_out,) = re.findall(r"The figure \*curves\* leaves out (\d+) trials", told.note)
+    ends = [one for one in json.loads(told.figures["curves"])["data"] if one.get("hovertext")]
+    assert len(ends) == 402 - int(left_out)
+
+
+def test_the_default_and_the_chosen_one_are_the_last_to_go() -> None:
+    best = trial(9, Setting(2.0, 0.5, TransferSet.BOTH), TrialState.COMPLETE, (10, 0.99))
+    seen: list[list[int]] = []
+
+    def draw(trials: Sequence[TrialRecord]) -> go.Figure:
+        seen.append([one.number for one in trials])
+        return curve_figure(curve_facts(trials, HOT))
+
+    _, shown = fitted([BASELINE, WON, STOPPED, best], draw, HOT, most=1)
+    assert seen == [[0, 1, 2, 9], [0, 1], [1]]
+    assert shown == 1

@@ -1,0 +1,84 @@
+"""Judging a searched meeting: what of it is kept and shown, and that nothing is done twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from optuna_dashboard import get_note
+from sqlalchemy import event
+
+from autokd.judging import Judge
+from autokd.search.patience import PatientStore
+from tests.search.worlds import BACKWARD, FORWARD, Office, tiny_plan
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    """A meeting in which nothing is left to do."""
+    office = Office(tmp_path, tiny_plan())
+    office.work(workers=2)
+    yield office
+    office.close()
+
+
+@pytest.fixture
+def judge(office: Office) -> Judge:
+    return Judge(office.plan, office.space, office.facts)
+
+
+@pytest.fixture
+def store(office: Office) -> PatientStore:
+    return PatientStore(office.store, office.store.acquire(office.names.values()))
+
+
+def writes(office: Office) -> list[str]:
+    """What is written from now on, the driver's own rows apart."""
+    written: list[str] = []
+
+    def executed(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        if not statement.startswith("SELECT") and "autokd_driver" not in statement:
+            written.append(statement)
+
+    event.listen(office.store.optuna_storage.engine, "after_cursor_execute", executed)
+    return written
+
+
+def note_of(office: Office) -> str:
+    study = optuna.load_study(study_name=office.names[FORWARD], storage=office.store.optuna_storage)
+    return get_note(study)
+
+
+def test_a_judged_pair_is_shown_with_what_was_recommended(
+    office: Office, judge: Judge, store: PatientStore
+) -> None:
+    answer = judge.conclude(store, FORWARD)
+    note, shown = note_of(office), store.attributes(office.names[FORWARD])
+    assert note.startswith(f"## 0->1: {answer['verdict']}\n")
+    assert "autokd tune --study tiny --space open --pair 0,1 --trials 6" in note
+    assert shown["verdict"] == answer["verdict"]
+    assert shown["gain"] == pytest.approx(answer["gain"]["mean"], abs=0.005)
+    assert shown["default_gain"] == pytest.approx(answer["default_gain"]["mean"], abs=0.005)
+
+
+def test_again_nothing_is_written(office: Office, judge: Judge, store: PatientStore) -> None:
+    first = {pair: judge.conclude(store, pair) for pair in (FORWARD, BACKWARD)}
+    written = writes(office)
+    assert {pair: judge.conclude(store, pair) for pair in (FORWARD, BACKWARD)} == first
+    assert written == []
+
+
+def test_one_that_was_judged_before_there_were_notes_gets_its_own(
+    office: Office, judge: Judge, store: PatientStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as before:
+        before.setattr(PatientStore, "present", lambda *arguments, **more: None)
+        answer = judge.conclude(store, FORWARD)
+    assert note_of(office) == ""
+    written = writes(office)
+    assert judge.conclude(store, FORWARD) == answer
+    assert note_of(office).startswith("## 0->1")
+    assert not any("autokd_recommendation" in statement for statement in written)
