@@ -49,7 +49,7 @@ def writes(office: Office) -> list[str]:
 
 def note_of(office: Office) -> str:
     study = optuna.load_study(study_name=office.names[FORWARD], storage=office.store.optuna_storage)
-    return get_note(study)
+    return str(get_note(study))
 
 
 def test_a_judged_pair_is_shown_with_what_was_recommended(

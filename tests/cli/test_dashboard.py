@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import socket
 import subprocess
+from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -47,19 +51,74 @@ def page(browser: str, address: str, profile: Path) -> str:
     return done.stdout
 
 
-def test_a_browser_shows_both_studies_and_ctrl_c_ends_it(tuned: Tuned, browser: str, tmp_path: Path) -> None:
+@pytest.fixture
+def address(tuned: Tuned, tmp_path: Path) -> Iterator[str]:
+    """Where `autokd dashboard` listens; at the end, Ctrl-C ends it without a complaint."""
     command = (PROGRAM, "dashboard", "--port", "0", "--home", tuned.home)
     with Terminal(command, cwd=tmp_path, environment={"COLUMNS": "300"}) as terminal:
         terminal.wait_for("Ctrl-C ends it")
-        address = re.search(r"http://127\.0\.0\.1:\d+/dashboard", terminal.shown)
-        assert address
-        shown = page(browser, address[0], tmp_path / "profile")
+        found = re.search(r"http://127\.0\.0\.1:\d+", terminal.shown)
+        assert found
+        yield found[0]
         terminal.interrupt()
         code = terminal.end(seconds=30)
-    assert "4-&gt;9" in shown
-    assert "9-&gt;4" in shown
     assert code == 0
     assert "Traceback" not in terminal.shown
+
+
+def number_of(address: str, pair: str) -> int:
+    """Optuna's number of a pair's study."""
+    with urlopen(f"{address}/api/studies", timeout=30) as answer:
+        summaries = json.load(answer)["study_summaries"]
+    (number,) = (one["study_id"] for one in summaries if one["study_name"].endswith(f"/{pair}"))
+    return int(number)
+
+
+def text_of(document: str) -> str:
+    return unescape(re.sub(r"<[^>]*>", " ", document))
+
+
+def figure_of(document: str, name: str) -> str:
+    """A figure of ours, as far as the browser has drawn it."""
+    frame = f'id="user-defined-plot:{name}"'
+    assert frame in document
+    return document.partition(frame)[2].partition('id="user-defined-plot:')[0]
+
+
+def test_a_browser_shows_a_pair_with_its_note_trials_and_figures(
+    command: Command, tuned: Tuned, address: str, browser: str, tmp_path: Path
+) -> None:
+    found = command("recommend", "--pair", "4,9", "--home", tuned.home, "--json").json()
+    profile, study = tmp_path / "profile", f"{address}/dashboard/studies/{number_of(address, '4->9')}"
+
+    studies = text_of(page(browser, f"{address}/dashboard", profile))
+    assert "4->9" in studies
+    assert "9->4" in studies
+
+    note = text_of(page(browser, f"{study}/note", profile))
+    assert f"4->9: {found['verdict']}" in note
+    for interval in (
+        found["gain"],
+        found["default_gain"],
+        found["position"]["intervals"]["gain_by_adoption"],
+    ):
+        assert "{mean:+.1f} pp [{low:+.1f}, {high:+.1f}]".format(**interval) in note
+    assert f"Position: {found['position']['advice']}" in note
+    assert "--pair 4,9" in note
+
+    trials = text_of(page(browser, f"{study}/trials", profile))
+    assert {"Complete", "Pruned"} <= set(trials.split())
+    for shown in ("temperature 1.0", "alpha 0.5", "transfer_set student", "role baseline", "epochs 10"):
+        assert shown in re.sub(r"\s+", " ", trials)
+
+    graphs = page(browser, study, profile)
+    assert "Intermediate values" in graphs  # Optuna Dashboard's own curves.
+    assert re.search(rf"\b{round(found['gain']['mean'], 2)}\b", text_of(graphs))
+    for name, told in (("curves", "epochs trained"), ("landscape", "temperature T")):
+        assert 'class="main-svg"' in figure_of(graphs, name)
+        assert told in figure_of(graphs, name)
+    reported = sum(found["trials"][state] for state in ("COMPLETE", "PRUNED"))
+    assert figure_of(graphs, "curves").count('class="point"') == reported
 
 
 def test_a_port_in_use_is_one_line(command: Command, tuned: Tuned) -> None:
