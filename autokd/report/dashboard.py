@@ -38,7 +38,7 @@ def presentation(found: Recommendation, *, reproduce: str) -> Presentation:
     own = float(found.student.correct[Split.VALIDATION].mean())
     chosen = _chosen(found)
     drawn: Mapping[str, _Draw] = {
-        "landscape": lambda trials: landscape_figure(landscape_facts(trials, chosen, own=own)),
+        "landscape": lambda trials: _low(landscape_figure(landscape_facts(trials, chosen, own=own))),
         "curves": lambda trials: curve_figure(curve_facts(trials, chosen, own=own)),
     }
     reported = [trial for trial in found.searched.trials if trial.curve]
@@ -129,6 +129,15 @@ def fitted(
     while len(text := slim(draw(sorted(ranked[:shown], key=lambda one: one.number)))) > most and shown > 1:
         shown //= 2
     return text, shown
+
+
+def _low(figure: go.Figure) -> go.Figure:
+    """The same with room for its lower row: the upper one has the same axis, whose title would not fit."""
+    lowest = min((axis.domain[0] for axis in figure.select_yaxes()), default=0.0)
+    for row in figure.select_yaxes():
+        if row.domain[0] > lowest:
+            figure.update_xaxes(title=None, selector={"anchor": row.plotly_name.replace("axis", "")})
+    return figure
 
 
 def slim(figure: go.Figure) -> str:
