@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import permutations
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from autokd.compute import Compute
 from autokd.errors import NotTuned, PlanError
@@ -34,6 +34,9 @@ from autokd.search.workers import Workers
 from autokd.setting import Pair, Position
 from autokd.store import Store, sqlite_url
 from autokd.undertaking import Listener, Undertaking, undertaking
+
+if TYPE_CHECKING:
+    from autokd.report.material import Material
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -377,6 +380,26 @@ class Workspace:
                 f"the store has nothing of study {self.plan.name}; run autokd tune or autokd sweep"
             )
         return observe(seen, judge.federation, self.plan.confirmation, dataset=self.plan.federation.dataset)
+
+    def gather(self, pairs: Sequence[Pair] | None = None, *, options: str = "") -> Material:
+        """All that a report shows of some pairs, by default of all; an empty store has an empty report.
+
+        Args:
+            pairs: Of the federation.
+            options: What is to be typed after a command so that it means this study and store.
+        """
+        # Imported here: only this command needs plotly.
+        from autokd.reporting import gather
+
+        federation = find(self.home, self.plan.federation)
+        facts = None if federation is None else federation.facts()
+        asked = self._pairs() if pairs is None else pairs
+        try:
+            store = self.open_store(create=False)
+        except NotTuned:
+            return gather(self.plan, self.space, facts, None, asked, options=options)
+        with store:
+            return gather(self.plan, self.space, facts, store, asked, options=options)
 
     def export(self, path: Path) -> int:
         """Write all that was measured under this plan and space, sweep and rivals, as a table; how many rows.

@@ -82,7 +82,9 @@ def test_the_wheel_holds_the_package_and_nothing_else(built: Built) -> None:
         names = archive.namelist()
     tops = {name.split("/")[0] for name in names}
     assert tops == {"autokd", f"autokd-{autokd.__version__}.dist-info"}
-    assert {"autokd/py.typed", "autokd/report/page.html"} <= set(names)
+    assert {"autokd/py.typed", "autokd/report/templates/base.html", "autokd/report/templates/page.js"} <= set(
+        names
+    )
 
 
 def test_the_sdist_holds_what_building_testing_and_tuning_need(built: Built) -> None:

@@ -92,15 +92,6 @@ GpusPerTrial = Annotated[
     float, typer.Option(min=0, help="GPUs that a run reserves, e.g. 0.25 for four runs on each.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on standard output.")]
-Figure = Annotated[
-    Path | None,
-    typer.Option(
-        "--figure",
-        help="Also write a page for the browser: where the search looked, and how its trials learned.",
-        metavar="PAGE.HTML",
-        show_default=False,
-    ),
-]
 Debug = Annotated[
     bool, typer.Option("--debug", callback=_debug, is_eager=True, help="Show the traceback of an error.")
 ]

@@ -8,8 +8,7 @@ import typer
 
 from autokd.cli import options
 from autokd.cli.answer import show, show_prediction
-from autokd.cli.console import note, print_json
-from autokd.errors import InputError
+from autokd.cli.console import print_json
 
 
 def recommend(
@@ -19,7 +18,6 @@ def recommend(
     home: options.Home = options.DEFAULT_HOME,
     storage: options.Storage = None,
     json: options.Json = False,
-    figure: options.Figure = None,
     predict: Annotated[
         bool,
         typer.Option("--predict", help="Without tuning it: what the runs of other pairs let one expect."),
@@ -40,8 +38,6 @@ def recommend(
 
     workspace = Workspace.open(study, home=home, storage=storage, space=space)
     if predict:
-        if figure is not None:
-            raise InputError("--figure: a prediction has no runs to draw; leave out --predict or --figure")
         expected = workspace.predict(workspace.pair(pair))
         if json:
             print_json(expected.to_json())
@@ -49,12 +45,6 @@ def recommend(
             show_prediction(expected)
         return
     found = workspace.recommend(workspace.pair(pair))
-    if figure is not None:
-        # Imported here: drawing takes a while to import, and most calls draw nothing.
-        from autokd.report import write
-
-        write(found, figure)
-        note(f"wrote {figure}; open it in a browser")
     if json:
         print_json(found.to_json())
     else:

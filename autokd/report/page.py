@@ -1,134 +1,192 @@
-"""One HTML file about a pair; its numbers are the recommendation's, none is worked out here."""
+"""One HTML file about a federation, or about a pair; its numbers are the facts', none is worked out here.
+
+Figures and trials stand in it packed, and are drawn when a reader comes to them: ninety pairs would otherwise
+take seconds to load and three times the room.
+"""
 
 from __future__ import annotations
 
+import base64
+import gzip
+import json
 from collections.abc import Iterable, Sequence
-from html import escape
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from string import Template
+from typing import Any
 
-from autokd.errors import PlanError
-from autokd.recommendation import Interval, Recommendation
-from autokd.recommendation.payload import count_by_state
-from autokd.report.facts import curve_facts, landscape_facts
-from autokd.report.figures import curve_figure, fragment, landscape_figure, library
-from autokd.setting import Setting, Split
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
-_LANDSCAPE = (
-    "Each mark is one trial. Its colour is the validation accuracy that it reported last: blue is better "
-    "than the model as it is, red is worse. A trial that was stopped early shows what it had reached by then."
+from autokd.errors import InputError
+from autokd.recommendation import Interval, Verdict
+from autokd.report import drawings
+from autokd.report.drawings import Drawing, own_accuracy
+from autokd.report.facts.costs import anytime_facts, cost_facts
+from autokd.report.facts.dimensions import best_facts, forgotten, importance
+from autokd.report.facts.federation import LETTERS, Cell, MatrixFacts, headline_facts, matrices, sentence
+from autokd.report.facts.made import made_facts, pair_made
+from autokd.report.facts.participants import participants_facts
+from autokd.report.facts.poster import poster_tables
+from autokd.report.facts.trials import TrialRow, class_rows, trial_rows
+from autokd.report.figures import as_json, library
+from autokd.report.figures.federation import cell_colour
+from autokd.report.material import Material, PairMaterial
+from autokd.report.palette import AROUND_OWN, DARK, VERDICTS, legible_on
+from autokd.setting import DEFAULT, Pair
+
+_ALWAYS = ("temperature", "alpha", "transfer_set")
+"""Dimensions that the table of trials has even if they are the same in all."""
+_COLUMNS = (
+    {"name": "state"},
+    {"name": "epochs run"},
+    {"name": "accuracy, %", "decimals": 1},
+    {"name": "gain, pp", "decimals": 1, "signed": True},
+    {"name": "forgetting, pp", "decimals": 1, "signed": True},
+    {"name": "seconds", "decimals": 1},
+    {"name": "what happened"},
 )
-_CURVES = (
-    "The same trials over their epochs. The search runs each setting once and looks at the validation split "
-    "only; the figures above come from further runs with fresh seeds, on other examples."
-)
-_NOTHING = "No trial has ended."
-
-_Row = tuple[str, Interval | None, Interval | None]
-"""What it is, and the figure on test and on confirmation; None where nothing is known."""
+"""Of that table, after number, role and setting; figures are on validation."""
 
 
-def page(found: Recommendation) -> str:
-    """The page as text: it opens without a network, and the same recommendation gives the same page."""
-    trials, chosen = found.searched.trials, _chosen(found)
-    own = float(found.student.correct[Split.VALIDATION].mean())
-    landscape = landscape_facts(trials, chosen, own=own)
-    curves = curve_facts(trials, chosen, own=own)
-    pair = found.pair
-    return Template(files("autokd.report").joinpath("page.html").read_text(encoding="utf-8")).substitute(
-        title=escape(f"autokd: {pair} of {found.federation}"),
-        library=library(),
-        verdict=escape(found.verdict.value),
-        advice=escape(found.advice),
-        told="\n".join(f"<p>{escape(told)}</p>" for told in _told(found)),
-        gains=_gains(found),
-        ways=_ways(found),
-        landscape_told=_LANDSCAPE if landscape.panels else _NOTHING,
-        landscape=fragment(landscape_figure(landscape), name="landscape") if landscape.panels else "",
-        curves_told=_CURVES if curves.curves else _NOTHING,
-        curves=fragment(curve_figure(curves), name="curves") if curves.curves else "",
-        made="\n".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in _made(found)),
+def page(material: Material) -> str:
+    """The whole federation as text; the same material gives the same page."""
+    return _render(
+        "federation.html",
+        **_shared(material),
+        title=material.plan.name if material.federation is None else material.federation.name,
+        headline=sentence(headline_facts(material)),
+        participants=participants_facts(material),
+        matrices=matrices(material),
+        verdicts={verdict: headline_facts(material).verdicts.get(verdict, 0) for verdict in Verdict},
+        pairs=[_pair(material, one) for one in material.pairs],
+        posters=poster_tables(material),
+        best=best_facts(material),
+        forgotten=forgotten(material),
+        importance=importance(material),
+        anytime=anytime_facts(material),
+        cost=cost_facts(material),
+        made=made_facts(material),
+        packed=_packed(drawings.federation_drawings(material)),
     )
 
 
-def write(found: Recommendation, path: Path) -> None:
-    """Write `page` to `path`.
+def pair_page(material: Material, pair: Pair) -> str:
+    """One pair as text; the same material gives the same page."""
+    return _render(
+        "single.html",
+        **_shared(material),
+        title=f"{pair} of {material.plan.name if material.federation is None else material.federation.name}",
+        one=_pair(material, material.of(pair)),
+        made=made_facts(material, pair),
+    )
+
+
+def write(text: str, path: Path) -> None:
+    """Write a page.
 
     Raises:
-        PlanError: If no file can be written there.
+        InputError: If no file can be written there.
     """
     try:
-        path.write_text(page(found), encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
-        problem = f"cannot write {path}: {error.strerror}; name a file in a folder that you may write to"
-        raise PlanError(source="command line", field="--figure", problem=problem) from error
+        way_out = "name a file in a folder that you may write to"
+        raise InputError(f"--out {path}: cannot be written ({error.strerror}); {way_out}") from error
 
 
-def _chosen(found: Recommendation) -> Setting | None:
-    """What the race chose, whatever the verdict on it was."""
-    winner = None if found.judgement is None else found.judgement.evidence.winner
-    return None if winner is None else winner.setting
+@cache
+def _environment() -> Environment:
+    found = Environment(
+        loader=PackageLoader("autokd.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.filters["pp"] = _pp
+    found.globals |= {"cell_colour": cell_colour, "legible_on": legible_on, "cell": _cell}
+    return found
 
 
-def _told(found: Recommendation) -> Iterable[str]:
-    yield f"Why: {found.reason}."
-    if found.what_would_decide:
-        yield f"What would decide: {found.what_would_decide}."
-    yield f"Position {found.position.advice.value}: {found.position.why}."
+def _render(name: str, **content: object) -> str:
+    return str(_environment().get_template(name).render(**content))
 
 
-def _gains(found: Recommendation) -> str:
-    if found.judgement is None:
-        return ""
-    test, decided, winner = found.judgement.test, found.judgement.confirmation, _chosen(found)
-    rows: list[_Row] = [("the default setting", test.default_gain, decided.default_gain)]
-    if winner is not None:
-        rows.insert(0, (str(winner), test.winner_gain, decided.winner_gain))
-        rows.append(("difference", test.improvement, decided.improvement))
-    return _table(f"Gain of participant {found.pair.student}", rows)
+def _shared(material: Material) -> dict[str, Any]:
+    """What stands on every page; the parts that are no text come from this package, never from a store."""
+    folder = files("autokd.report").joinpath("templates")
+    return {
+        "material": material,
+        "style": Markup(folder.joinpath("page.css").read_text(encoding="utf-8")),
+        "script": Markup(folder.joinpath("page.js").read_text(encoding="utf-8")),
+        "library": Markup(library()),
+        "dark": Markup(json.dumps(dict(DARK))),
+        "letters": LETTERS,
+        "verdict_colours": VERDICTS,
+        "scale": AROUND_OWN,
+        "known": {str(one.pair) for one in material.pairs},
+    }
 
 
-def _ways(found: Recommendation) -> str:
-    pair, test, decided = found.pair, found.position.test, found.position.confirmation
-    rows: list[_Row] = [
-        (f"as student: {pair}", test.as_student, decided.as_student),
-        (
-            f"as teacher: {pair.reverse}, adopted by {pair.student}",
-            test.as_teacher,
-            decided.as_teacher,
-        ),
-        (f"adopting model {pair.teacher} as it is", test.by_adoption, decided.by_adoption),
+def _cell(facts: MatrixFacts, teacher: int, student: int) -> Cell | None:
+    return facts.cells.get(Pair(teacher, student))
+
+
+def _pair(material: Material, one: PairMaterial) -> dict[str, Any]:
+    rows = trial_rows(one.trials, one.reports, own=own_accuracy(material, one))
+    drawn = list(drawings.pair_drawings(material, one))
+    return {
+        "material": one,
+        "found": one.found,
+        "classes": class_rows(one.found, material.federation),
+        "figures": [drawing.name for drawing in drawn],
+        "trials": len(rows),
+        "made": pair_made(one),
+        "packed": _packed(drawn, trials=_trials(rows)),
+    }
+
+
+def _trials(rows: Sequence[TrialRow]) -> dict[str, object]:
+    """The table of trials, which the browser makes: columns, and a list for each row."""
+    dimensions = [
+        name for name in DEFAULT.values() if name in _ALWAYS or len({row.setting[name] for row in rows}) > 1
     ]
-    return _table(f"Ways of participant {pair.student} in this meeting", rows)
+    columns = [
+        {"name": "trial"},
+        {"name": "role"},
+        *({"name": name.replace("_", " "), "digits": 3} for name in dimensions),
+        *_COLUMNS,
+    ]
+    return {"columns": columns, "rows": [_cells(row, dimensions) for row in rows]}
 
 
-def _table(caption: str, rows: Sequence[_Row]) -> str:
-    heads = ("", "on test (reported)", "on confirmation (decides)")
-    head = "".join(f'<th scope="col">{one}</th>' for one in heads)
-    body = "\n".join(
-        f'<tr><th scope="row">{escape(name)}</th><td>{_pp(test)}</td><td>{_pp(decided)}</td></tr>'
-        for name, test, decided in rows
-    )
-    return (
-        f"<table><caption>{escape(caption)}</caption>"
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-    )
+def _cells(row: TrialRow, dimensions: Sequence[str]) -> list[object]:
+    return [
+        row.number,
+        row.role,
+        *(row.setting[name] for name in dimensions),
+        row.state,
+        row.epochs,
+        None if row.accuracy is None else 100 * row.accuracy,
+        row.gain,
+        row.forgetting,
+        row.seconds,
+        row.reason,
+    ]
 
 
-def _pp(interval: Interval | None) -> str:
-    return "not tried" if interval is None else escape(str(interval))
+def _packed(drawn: Iterable[Drawing], **more: object) -> str:
+    """As the browser unpacks it: base64 of gzip of JSON, in which no name can end a tag."""
+    parts = [f'"{one.name}":{as_json(one.figure)}' for one in drawn]
+    parts += [f'"{name}":{json.dumps(value, allow_nan=False)}' for name, value in more.items()]
+    text = "{" + ",".join(parts) + "}"
+    # No time of day, so that the same facts give the same page.
+    return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
 
 
-def _made(found: Recommendation) -> Iterable[tuple[str, str]]:
-    judgement, searched = found.judgement, found.searched
-    counts = count_by_state(searched.trials).items()
-    yield "federation", found.federation
-    yield "study", searched.study
-    yield "trials", ", ".join(f"{count} {state.lower()}" for state, count in counts if count) or "none"
-    yield "epochs of search", str(sum(trial.epochs for trial in searched.trials))
-    yield "epochs of race and confirmation", str(sum(run.epochs for run in searched.runs))
-    yield "paired confirmation seeds", str(0 if judgement is None else len(judgement.evidence.seeds))
-    if judgement is not None and judgement.shown.forgetting is not None:
-        yield "forgetting, on test", f"{judgement.shown.forgetting:+.1f} pp with {judgement.shown.setting}"
-    yield "intervals", f"{found.plan.confidence:.0%}, by crossed paired resampling of examples and seeds"
+def _pp(figure: Interval | float | None, decimals: int = 1) -> str:
+    """In pp, or that it is not known."""
+    if figure is None:
+        return "not tried"
+    return str(figure) if isinstance(figure, Interval) else f"{figure:+.{decimals}f} pp"

@@ -27,6 +27,7 @@ SECRET = "postgresql://me:hunter2@there/studies"
         "tune",
         "status",
         "recommend",
+        "report",
         "explain",
         "observations",
         "sweep",

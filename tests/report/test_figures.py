@@ -91,4 +91,4 @@ def test_what_stands_in_a_hover_is_text() -> None:
     figure = curve_figure(curve_facts((WON,), HOT))
     (end,) = drawn(figure, "markers")
     told = "<b>trial 1</b>, ran to the full budget<br>T=4 α=0.1 on both<br>70.0% after 10 epochs"
-    assert end.hovertext == told
+    assert end.hovertext == (told,)

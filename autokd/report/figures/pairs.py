@@ -1,18 +1,19 @@
-"""Figures drawn from facts with plotly; nothing is decided here."""
+"""Figures of one pair."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from html import escape
+from itertools import groupby
 from typing import Any, Final
 
 import plotly.graph_objects as go
-from plotly.offline import get_plotlyjs
 from plotly.subplots import make_subplots
 
 from autokd.records import TrialState
-from autokd.report.facts import Curve, CurveFacts, LandscapeFacts, Panel, Point
+from autokd.report.facts.pairs import Curve, CurveFacts, LandscapeFacts, Panel, Point
+from autokd.report.facts.trials import ClassRow
+from autokd.report.figures.common import AXIS, PLAIN_AXIS, ZERO, layout, literal, percent, scale
 from autokd.report.palette import AROUND_OWN, CHOSEN, INK, LINES, MUTED, TRANSFER_SETS, WITHOUT_OWN
 from autokd.setting import Setting, TransferSet
 
@@ -28,13 +29,6 @@ _DEFAULT_LINE: Final = {"color": INK, "width": 3, "dash": "dash"}
 _CHOSEN_LINE: Final = {"color": CHOSEN, "width": 4}
 _OWN_LINE: Final = {"color": MUTED, "width": 1.5, "dash": "dot"}
 _TEMPERATURES: Final = [2.0**power for power in range(-4, 8)]
-_AXIS: Final = {
-    "gridcolor": LINES,
-    "zeroline": False,
-    "linecolor": MUTED,
-    "ticks": "outside",
-    "fixedrange": True,
-}
 
 
 def landscape_figure(facts: LandscapeFacts) -> go.Figure:
@@ -57,23 +51,25 @@ def landscape_figure(facts: LandscapeFacts) -> go.Figure:
         low, high = map(math.log10, facts.temperatures)
         figure.update_xaxes(range=[low - 0.1, high + 0.1])
     ticks = {"tickvals": _TEMPERATURES, "ticktext": [f"{one:g}" for one in _TEMPERATURES]}
-    figure.update_xaxes(type="log", title="temperature T", **ticks, **_AXIS)
-    figure.update_yaxes(range=[-0.08, 1.12], **_AXIS)
+    figure.update_xaxes(type="log", title="temperature T", **ticks, **AXIS)
+    figure.update_yaxes(range=[-0.08, 1.12], **AXIS)
     figure.update_yaxes(title="weight α", row=1, col=1)
     if strips:
         figure.update_yaxes(visible=False, range=[-1, 1.4], row=places[-1][1], col=1)
-    figure.update_layout(**_layout(height=560 if planes and strips else 420), coloraxis=_colour_axis(facts))
+    figure.update_layout(**layout(height=560 if planes and strips else 420), coloraxis=_colour_axis(facts))
     return figure
 
 
 def curve_figure(facts: CurveFacts) -> go.Figure:
     """Validation accuracy over epochs, a line for each trial; how it ended is the mark at its end."""
     figure = go.Figure()
-    for curve in facts.curves:
-        figure.add_trace(_line(curve))
-        figure.add_trace(_end(curve))
+    for _, curves in groupby(sorted(facts.curves, key=_place), key=_place):
+        alike = list(curves)
+        figure.add_trace(_lines(alike))
+        for trace in _ends(alike):
+            figure.add_trace(trace)
     if facts.own is not None:
-        figure.add_hline(y=_percent(facts.own), line=_OWN_LINE)
+        figure.add_hline(y=percent(facts.own), line=_OWN_LINE)
         figure.add_trace(_legend_line(f"the model as it is, {facts.own:.1%}", _OWN_LINE))
     if any(curve.default for curve in facts.curves):
         figure.add_trace(_legend_line("the default", _DEFAULT_LINE))
@@ -84,21 +80,34 @@ def curve_figure(facts: CurveFacts) -> go.Figure:
             figure.add_trace(_legend_line(f"on {transfer_set}", {"color": colour, "width": 2}))
     for trace in _legend_of_ends(curve.state for curve in facts.curves):
         figure.add_trace(trace)
-    figure.update_xaxes(title="epochs trained", rangemode="tozero", **_AXIS)
-    figure.update_yaxes(title="validation accuracy", ticksuffix="%", **_AXIS)
-    figure.update_layout(**_layout(height=460))
+    figure.update_xaxes(title="epochs trained", rangemode="tozero", **AXIS)
+    figure.update_yaxes(title="validation accuracy", ticksuffix="%", **AXIS)
+    figure.update_layout(**layout(height=460))
     return figure
 
 
-def fragment(figure: go.Figure, *, name: str) -> str:
-    """A figure as HTML that needs `library` on the page; the same figure gives the same text."""
-    options = {"responsive": True, "displaylogo": False, "displayModeBar": False}
-    return str(figure.to_html(full_html=False, include_plotlyjs=False, div_id=name, config=options))
-
-
-def library() -> str:
-    """plotly.js itself, 5 MB of JavaScript."""
-    return str(get_plotlyjs())
+def classes_figure(rows: Sequence[ClassRow]) -> go.Figure:
+    """Forgetting by class, the default beside what the race chose."""
+    figure = go.Figure()
+    names = [row.name for row in rows]
+    for name, colour, lost in (
+        ("the default", MUTED, [row.default for row in rows]),
+        ("chosen by the race", CHOSEN, [row.chosen for row in rows]),
+    ):
+        if any(one is not None for one in lost):
+            figure.add_bar(
+                x=list(range(len(rows))),
+                y=lost,
+                marker={"color": colour},
+                name=name,
+                hovertemplate=f"{name}: %{{y:.1f}} pp<extra></extra>",
+            )
+    figure.add_hline(y=0, line=ZERO)
+    ticks = {"tickvals": list(range(len(rows))), "ticktext": [literal(name) for name in names]}
+    figure.update_xaxes(title="class", **ticks, **PLAIN_AXIS)
+    figure.update_yaxes(title="forgetting in pp", **AXIS)
+    figure.update_layout(**layout(height=340, barmode="group", margin={"l": 60, "r": 20, "t": 50, "b": 50}))
+    return figure
 
 
 def _grid(planes: Sequence[Panel], strips: Sequence[Panel]) -> go.Figure:
@@ -127,7 +136,7 @@ def _points(panel: Panel) -> Iterator[go.Scatter]:
                 for point in panel.points
                 if point.state is state and (point.accuracy is not None) is reported
             ]
-            colour = {"color": [_percent(point.accuracy) for point in points], "coloraxis": "coloraxis"}
+            colour = {"color": [percent(point.accuracy) for point in points], "coloraxis": "coloraxis"}
             if points:
                 yield go.Scatter(
                     x=[point.setting.temperature for point in points],
@@ -158,30 +167,47 @@ def _rings(panel: Panel) -> Iterator[go.Scatter]:
             )
 
 
-def _line(curve: Curve) -> go.Scatter:
+def _place(curve: Curve) -> tuple[bool, bool, int]:
+    """What is drawn alike is one trace, since each takes time and room; default and chosen come on top."""
+    marked = curve.default or curve.chosen
+    return curve.chosen, curve.default, 0 if marked else list(TransferSet).index(curve.setting.transfer_set)
+
+
+def _lines(curves: Sequence[Curve]) -> go.Scatter:
+    """With a gap after each but the last."""
+    epochs: list[int | None] = []
+    accuracies: list[float | None] = []
+    for curve in curves:
+        epochs += [*curve.epochs, None]
+        accuracies += [*map(percent, curve.accuracies), None]
     return go.Scatter(
-        x=curve.epochs,
-        y=[_percent(accuracy) for accuracy in curve.accuracies],
+        x=epochs[:-1],
+        y=accuracies[:-1],
         mode="lines",
-        line=_stroke(curve),
-        opacity=_opacity(curve),
+        line=_stroke(curves[0]),
+        opacity=_opacity(curves[0]),
         hoverinfo="skip",
         showlegend=False,
     )
 
 
-def _end(curve: Curve) -> go.Scatter:
-    symbol, words = _ENDED[curve.state]
-    return go.Scatter(
-        x=curve.epochs[-1:],
-        y=[_percent(curve.accuracies[-1])],
-        mode="markers",
-        marker={"symbol": symbol, "size": 8, "color": _stroke(curve)["color"]},
-        opacity=_opacity(curve),
-        hovertext=_hover(curve.number, words, curve.setting, curve.accuracies[-1], curve.epochs[-1]),
-        hoverinfo="text",
-        showlegend=False,
-    )
+def _ends(curves: Sequence[Curve]) -> Iterator[go.Scatter]:
+    for state, (symbol, words) in _ENDED.items():
+        ended = [curve for curve in curves if curve.state is state]
+        if ended:
+            yield go.Scatter(
+                x=[curve.epochs[-1] for curve in ended],
+                y=[percent(curve.accuracies[-1]) for curve in ended],
+                mode="markers",
+                marker={"symbol": symbol, "size": 8, "color": _stroke(ended[0])["color"]},
+                opacity=_opacity(ended[0]),
+                hovertext=[
+                    _hover(curve.number, words, curve.setting, curve.accuracies[-1], curve.epochs[-1])
+                    for curve in ended
+                ],
+                hoverinfo="text",
+                showlegend=False,
+            )
 
 
 def _stroke(curve: Curve) -> Mapping[str, object]:
@@ -220,31 +246,14 @@ def _colour_axis(facts: LandscapeFacts) -> dict[str, Any]:
         return {"colorscale": WITHOUT_OWN, "cmin": low, "cmax": high, "colorbar": {**bar, "ticksuffix": "%"}}
     bar["tickvals"] = [low, 100 * facts.own, high]
     bar["ticktext"] = [f"≤ {low:.1f}%", f"as it is<br>{facts.own:.1%}", f"{high:.1f}%"]
-    return {"colorscale": AROUND_OWN, "cmin": low, "cmax": high, "colorbar": bar}
-
-
-def _layout(*, height: int) -> dict[str, Any]:
-    """The legend stands above the plot, with room for three rows on a narrow page."""
-    return {
-        "height": height,
-        "margin": {"l": 60, "r": 20, "t": 100, "b": 50},
-        "paper_bgcolor": "white",
-        "plot_bgcolor": "white",
-        "font": {"family": "system-ui, sans-serif", "size": 13, "color": INK},
-        "legend": {"orientation": "h", "x": 0, "y": 0.99, "yanchor": "top", "yref": "container"},
-        "hoverlabel": {"align": "left"},
-    }
+    return {"colorscale": scale(AROUND_OWN), "cmin": low, "cmax": high, "colorbar": bar}
 
 
 def _told(point: Point) -> str:
     told = _hover(point.number, _ENDED[point.state][1], point.setting, point.accuracy, point.epoch)
-    return f"{told}<br>{escape(point.reason)}" if point.reason else told
+    return f"{told}<br>{literal(point.reason)}" if point.reason else told
 
 
 def _hover(number: int, ended: str, setting: Setting, accuracy: float | None, epoch: int) -> str:
     figure = "no report" if accuracy is None else f"{accuracy:.1%} after {epoch} epochs"
     return f"<b>trial {number}</b>, {ended}<br>{setting}<br>{figure}"
-
-
-def _percent(accuracy: float | None) -> float | None:
-    return None if accuracy is None else 100 * accuracy

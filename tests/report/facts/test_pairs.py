@@ -4,7 +4,7 @@ import pytest
 
 from autokd.records import TrialRecord, TrialState
 from autokd.report import curve_facts, landscape_facts
-from autokd.report.facts import Curve, Panel, Point
+from autokd.report.facts.pairs import Curve, Panel, Point
 from autokd.setting import DEFAULT, TransferSet
 from tests.report.samples import BASELINE, DIED, HOT, PUBLIC, RUNNING, STOPPED, TRIALS, WARM, WON, trial
 

@@ -1,0 +1,75 @@
+"""`autokd report`: the whole federation, or one pair, as a page for the browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from autokd.cli import options
+from autokd.cli.answer import typed
+from autokd.cli.console import note, out, print_json
+
+
+def report(
+    path: Annotated[Path, typer.Option("--out", help="The page to write.", metavar="REPORT.HTML")] = Path(
+        "report.html"
+    ),
+    pair: Annotated[
+        str | None,
+        typer.Option(
+            "--pair", help="Only this pair: teacher and student, e.g. 4,9.", metavar="T,S", show_default=False
+        ),
+    ] = None,
+    figures: Annotated[
+        Path | None,
+        typer.Option(
+            "--figures",
+            help="Also write each figure there as PNG and SVG, and its numbers as CSV (needs Chromium).",
+            metavar="DIR",
+            show_default=False,
+        ),
+    ] = None,
+    study: options.Study = options.DEFAULT_STUDY,
+    space: options.SpaceName = None,
+    home: options.Home = options.DEFAULT_HOME,
+    storage: options.Storage = None,
+    json: options.Json = False,
+    debug: options.Debug = False,
+) -> None:
+    """Write one file that shows every pair: open it in a browser, send it, keep it; it needs no network.
+
+    What is not done yet leaves a sentence in its place, so it may be made while a batch runs.
+
+    Examples:
+
+        [bold]autokd report[/bold]
+
+        [bold]autokd report --pair 4,9 --figures figures[/bold]
+    """
+    from autokd.workspace import Workspace
+
+    workspace = Workspace.open(study, home=home, storage=storage, space=space)
+    one = None if pair is None else workspace.pair(pair)
+    again = typed(options.repeated(study=study, space=space, home=home, storage=storage))
+    material = workspace.gather(None if one is None else [one], options=again)
+
+    # Imported here, after what may be wrong with the arguments: drawing takes a while to import.
+    from autokd.report import page, pair_page, write
+    from autokd.report.files import drawings, write_figures
+
+    write(page(material) if one is None else pair_page(material, one), path)
+    count = 0
+    if figures is not None:
+        count = write_figures(
+            drawings(material, pairs=material.pairs, federation=one is None),
+            figures,
+            listen=lambda name: note(f"drew {name}"),
+        )
+    if json:
+        print_json({"path": str(path), "pairs": len(material.pairs), "figures": count})
+        return
+    out.print(f"wrote {path}; open it in a browser", soft_wrap=True)
+    if figures is not None:
+        out.print(f"wrote {count} figures to {figures}", soft_wrap=True)

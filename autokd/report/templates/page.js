@@ -1,0 +1,105 @@
+// Draws what Python has worked out; no number is made here.
+(() => {
+  "use strict";
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const colours = new Map(Object.entries(JSON.parse(document.getElementById("dark").textContent)));
+  const config = { responsive: true, displaylogo: false, displayModeBar: false };
+  const texts = new Map();
+
+  async function unpack(packed) {
+    if (!texts.has(packed)) {
+      const bytes = Uint8Array.from(atob(packed.textContent.trim()), (one) => one.charCodeAt(0));
+      const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+      texts.set(packed, await new Response(stream).text());
+    }
+    const instead = (key, value) =>
+      (dark.matches && typeof value === "string" && colours.get(value)) || value;
+    return JSON.parse(texts.get(packed), instead);
+  }
+
+  async function draw(part) {
+    const packed = part.querySelector(":scope > .packed");
+    if (!packed) return;
+    const content = await unpack(packed);
+    for (const holder of of(part, "[data-figure]")) {
+      const figure = content[holder.dataset.figure];
+      if (figure) await Plotly.react(holder, figure.data, figure.layout, config);
+    }
+    for (const holder of of(part, "[data-trials]")) {
+      if (!holder.firstChild) holder.append(table(content.trials));
+    }
+    part.dataset.drawn = "yes";
+  }
+
+  // What belongs to a pair is drawn with the pair.
+  function of(part, selector) {
+    const owner = part === document.body ? null : part;
+    return [...part.querySelectorAll(selector)].filter((one) => one.closest(".pair") === owner);
+  }
+
+  function table({ columns, rows }) {
+    const made = document.createElement("table");
+    const head = made.createTHead().insertRow();
+    columns.forEach((column, place) => {
+      const cell = document.createElement("th");
+      const button = document.createElement("button");
+      cell.scope = "col";
+      cell.className = numeric(column) ? "num" : "";
+      button.textContent = column.name;
+      button.addEventListener("click", () => sort(made, cell, place));
+      cell.append(button);
+      head.append(cell);
+    });
+    const body = made.createTBody();
+    for (const row of rows) {
+      const line = body.insertRow();
+      row.forEach((value, place) => {
+        const cell = line.insertCell();
+        cell.textContent = shown(value, columns[place]);
+        cell.className = typeof value === "number" ? "num" : place === row.length - 1 ? "text" : "";
+        cell.sorts = value;
+      });
+    }
+    return made;
+  }
+
+  const numeric = (column) => "decimals" in column;
+
+  function shown(value, column) {
+    if (value === null) return "–";
+    if (typeof value !== "number") return value;
+    if ("digits" in column) return String(Number(value.toPrecision(column.digits)));
+    if (!numeric(column)) return String(value);
+    return (column.signed && value >= 0 ? "+" : "") + value.toFixed(column.decimals);
+  }
+
+  function sort(made, head, place) {
+    const down = head.getAttribute("aria-sort") === "ascending";
+    for (const other of made.tHead.rows[0].cells) other.removeAttribute("aria-sort");
+    head.setAttribute("aria-sort", down ? "descending" : "ascending");
+    const sign = down ? -1 : 1;
+    const order = (a, b) => {
+      const [one, other] = [a.cells[place].sorts, b.cells[place].sorts];
+      if (one === null || other === null) return (one === null) - (other === null);
+      return sign * (typeof one === "number" && typeof other === "number"
+        ? one - other : String(one).localeCompare(String(other)));
+    };
+    made.tBodies[0].append(...[...made.tBodies[0].rows].sort(order));
+  }
+
+  function open() {
+    const name = decodeURIComponent(location.hash.slice(1));
+    const part = name && document.getElementById(name);
+    if (part && part.classList.contains("pair")) draw(part);
+  }
+
+  function everything() {
+    draw(document.body);
+    for (const part of document.querySelectorAll(".pair.alone, .pair[data-drawn]")) draw(part);
+    open();
+  }
+
+  addEventListener("hashchange", open);
+  dark.addEventListener("change", everything);
+  everything();
+})();

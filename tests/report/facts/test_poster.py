@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import re
+from html import unescape
+
+import numpy as np
+import pytest
+
+from autokd.recommendation.position import Advice
+from autokd.report import Material, page
+from autokd.report.facts.participants import participants_facts
+from autokd.report.facts.poster import PosterTable, Row, poster_tables
+from autokd.setting import Pair
+from tests.report.federations import BAD, GOOD, LOST, everybody, make_material
+
+OWN = (0.31, 0.42, 0.53, 0.64)
+
+
+@pytest.fixture(scope="module")
+def material() -> Material:
+    """Gains of all sizes, so that no two cells agree by chance."""
+    draw = np.random.default_rng(0)
+    gains = {
+        pair: (round(float(draw.uniform(-0.2, 0.1)), 2), round(float(draw.uniform(-0.1, 0.3)), 2))
+        for pair in everybody(4)
+    }
+    return make_material(OWN, gains)
+
+
+def test_a_row_by_hand() -> None:
+    material = make_material(OWN, {Pair(2, 1): GOOD, Pair(1, 2): (0.05, 0.25)})
+    (of_one, of_two) = poster_tables(material)
+    assert (of_one.participant, of_two.participant) == (1, 2)
+    row = {row.partner: row for row in of_one.rows}[2]
+    assert row.as_student is not None
+    assert row.as_student.mean == pytest.approx(20)  # 0.62 - 0.42
+    assert row.as_teacher is not None
+    assert row.as_teacher.mean == pytest.approx(36)  # 0.53 + 0.25 - 0.42
+    assert row.default is not None
+    assert row.default.mean == pytest.approx(5)
+    assert row.by_adoption == pytest.approx(11)
+    assert row.advice is Advice.TEACHER
+    unknown = {row.partner: row for row in of_one.rows}[0]
+    assert (unknown.as_student, unknown.as_teacher, unknown.advice) == (None, None, None)
+    assert unknown.by_adoption == pytest.approx(-11)
+
+
+def test_the_identity_of_the_poster(material: Material) -> None:
+    cells = {(table.participant, row.partner): row for table in poster_tables(material) for row in table.rows}
+    assert len(cells) == 12
+    for (one, other), row in cells.items():
+        back = cells[other, one]
+        assert row.as_student is not None
+        assert back.as_teacher is not None
+        assert row.as_student.mean - back.as_teacher.mean == pytest.approx(row.by_adoption)
+        assert row.by_adoption == pytest.approx(100 * (OWN[other] - OWN[one]))
+
+
+def test_the_identity_holds_in_the_printed_tables(material: Material) -> None:
+    printed = read_tables(page(material))
+    assert len(printed) == 12
+    for (one, other), (student, _, adoption) in printed.items():
+        _, teacher, _ = printed[other, one]
+        # Each of the three was rounded to hundredths.
+        assert abs(student - teacher - adoption) <= 0.0151
+
+
+def read_tables(text: str) -> dict[tuple[int, int], tuple[float, float, float]]:
+    """As student, as teacher and by adoption, by participant and partner."""
+    cells = {}
+    for participant, table in re.findall(r'data-participant="(\d+)".*?<tbody>(.*?)</tbody>', text, re.DOTALL):
+        for row in re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL):
+            partner, student, teacher, _, adoption, _ = [
+                unescape(re.sub(r"<[^>]+>", "", re.sub(r"<span.*?</span>", "", cell)))
+                for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL)
+            ]
+            cells[int(participant), int(partner)] = (float(student), float(teacher), float(adoption))
+    return cells
+
+
+def test_what_only_the_reverse_pair_tells_is_in_the_table() -> None:
+    tables = poster_tables(make_material(OWN, {Pair(2, 1): GOOD}))
+    (of_two,) = [table for table in tables if table.participant == 2]
+    row = row_of(of_two, 1)
+    assert row.as_student is None
+    assert row.as_teacher is not None
+    assert row.as_teacher.mean == pytest.approx(9)  # 0.42 + 0.2 - 0.53
+
+
+def row_of(table: PosterTable, partner: int) -> Row:
+    return {row.partner: row for row in table.rows}[partner]
+
+
+def test_participants_before_and_after_their_best_meeting() -> None:
+    gains = {pair: LOST if 3 in pair.meeting else GOOD for pair in everybody(4)}
+    first, second, third, last = participants_facts(make_material(OWN, gains)).participants
+    # 0 teaches 2, and adopts what is right on 73 of 100; it might have adopted model 3 as it is, right on 64.
+    assert first.best is not None
+    assert (first.best.partner, first.best.position) == (2, Advice.TEACHER)
+    assert first.after == pytest.approx(0.73)
+    assert first.adopted is not None
+    assert first.adopted[0] == 3
+    assert first.adopted[1] == pytest.approx(33)
+    assert second.after == pytest.approx(0.73)
+    assert third.best is not None
+    assert third.best.position is Advice.STUDENT
+    assert (last.best, last.after) == (None, None)
+    assert last.adopted is not None
+    assert last.adopted[1] == pytest.approx(-11)
+    assert (first.histogram, last.histogram) == ((10, 10), (13, 13))
+
+
+def test_nobody_is_advised_where_nothing_gains() -> None:
+    facts = participants_facts(make_material((0.5, 0.5), dict.fromkeys(everybody(2), BAD)))
+    assert [one.best for one in facts.participants] == [None, None]

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import builtins
+import csv
+import math
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autokd.errors import InputError
+from autokd.report.drawings import federation_drawings, matrix_drawings, pair_drawings
+from autokd.report.files import drawings, write_figures
+from autokd.setting import DEFAULT, Pair
+from tests.browser import chromium
+from tests.report.federations import GOOD, make_material, swept_run
+from tests.report.samples import HOT
+
+PAIR = Pair(0, 1)
+OWN = (0.5, 0.6, 0.4, 0.5)
+
+
+def test_every_figure_has_a_name_of_its_own_and_numbers() -> None:
+    gains = {PAIR: GOOD, PAIR.reverse: GOOD}
+    material = make_material(OWN, gains, swept={PAIR: [swept_run(HOT, 0.7), swept_run(DEFAULT, 0.6)]})
+    everything = list(drawings(material, pairs=material.pairs, federation=True))
+    names = [one.name for one in everything]
+    assert len(set(names)) == len(names) == 6 + 5 + 3 * 2
+    assert {"histograms", "default-gain", "position", "0-1-landscape", "1-0-classes"} <= set(names)
+    assert all(one.numbers for one in everything)
+    of_pair = drawings(material, pairs=[material.of(PAIR)], federation=False)
+    assert [one.name for one in of_pair] == ["0-1-landscape", "0-1-curves", "0-1-classes"]
+
+
+def test_the_numbers_are_those_of_the_facts() -> None:
+    material = make_material(OWN, {PAIR: GOOD, PAIR.reverse: GOOD})
+    by_name = {one.name: one.numbers for one in (*federation_drawings(material), *matrix_drawings(material))}
+    assert by_name["recommended-gain"][0]["value"] == pytest.approx(20)
+    assert by_name["recommended-gain"][0]["shown"] == "+20.0"
+    assert by_name["position"][0]["shown"] == "S +20.0 / -10.0"
+    assert by_name["histograms"][2] == {"participant": 1, "class": "0", "examples": 11}
+    assert by_name["accuracies"][0]["accuracy_after"] == pytest.approx(0.8)  # 0 teaches 1, and adopts it
+    assert by_name["best-settings"][0]["temperature"] == 4
+    assert by_name["forgetting"][1]["mean"] == pytest.approx(0.1)
+    assert "anytime" not in by_name
+    curves = {one.name: one.numbers for one in pair_drawings(material, material.of(PAIR))}["curves"]
+    assert [(row["epoch"], row["accuracy"]) for row in curves if row["trial"] == 1] == [
+        (0, 0.6),
+        (3, 0.6),
+        (10, 0.7),
+    ]
+
+
+def test_without_kaleido_the_error_names_the_extra_and_chromium(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = builtins.__import__
+
+    def without(name: str, *rest: Any, **more: Any) -> Any:
+        if name.partition(".")[0] == "kaleido":
+            raise ImportError(name)
+        return known(name, *rest, **more)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(InputError, match=r"autokd\[figures\].*Chromium"):
+        write_figures([], tmp_path / "figures")
+    assert not (tmp_path / "figures").exists()
+
+
+def test_without_chromium_the_error_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("kaleido")
+    monkeypatch.setenv("BROWSER_PATH", str(tmp_path / "nowhere"))
+    monkeypatch.setattr(shutil, "which", lambda *arguments, **more: None)
+    with pytest.raises(InputError, match=r"--figures: .*Chrom"):
+        write_figures(pair_drawings(*_one()), tmp_path)
+
+
+@pytest.mark.slow
+def test_writes_pictures_and_numbers(tmp_path: Path) -> None:
+    pytest.importorskip("kaleido")
+    chromium()
+    material, one = _one()
+    first = replace(next(pair_drawings(material, one)), name="landscape")
+    drew: list[str] = []
+    assert write_figures([first], tmp_path / "new", listen=drew.append) == 1
+    assert drew == ["landscape"]
+    assert {path.name for path in (tmp_path / "new").iterdir()} == {
+        f"landscape.{x}" for x in ("png", "svg", "csv")
+    }
+    assert (tmp_path / "new" / "landscape.png").read_bytes().startswith(b"\x89PNG")
+    assert "temperature T" in (tmp_path / "new" / "landscape.svg").read_text(encoding="utf-8")
+    with (tmp_path / "new" / "landscape.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["trial"] for row in rows] == ["0", "1", "3", "2"]
+    assert math.isclose(float(rows[1]["accuracy"]), 0.7)
+    assert rows[2]["accuracy"] == ""
+
+
+def _one() -> tuple[Any, Any]:
+    material = make_material(OWN, {PAIR: GOOD})
+    return material, material.of(PAIR)
