@@ -24,6 +24,7 @@ TRANSFER_SETS: Final[Mapping[TransferSet, str]] = {
     TransferSet.TEACHER: "#e69f00",
     TransferSet.BOTH: "#009e73",
     TransferSet.PUBLIC: "#cc79a7",
+    TransferSet.VALIDATION: MUTED,
 }
 VERDICTS: Final[Mapping[Verdict, str]] = {
     Verdict.TUNED: "#2166ac",
