@@ -118,6 +118,8 @@ def unknown(key: str, claim: str, lacking: str) -> Observation:
 
 def over_pairs(values: Values) -> Interval | None:
     """The mean over pairs; None of pairs too few to tell how participants vary."""
+    if not values:
+        return None
     try:
         return participant_interval(values)
     except ValueError:

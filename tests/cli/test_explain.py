@@ -1,0 +1,99 @@
+"""A tuned pair explained by the installed program, and the observations of its store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyarrow import parquet
+
+from tests.cli.conftest import Command, Tuned, dump
+
+pytestmark = [pytest.mark.slow, pytest.mark.ray]
+ALWAYS = {
+    "as_is",
+    "partner",
+    "average",
+    "default",
+    "default_on_teacher",
+    "default_on_both",
+    "default_on_public",
+    "default_learning_rate",
+    "validation",
+}
+
+
+def is_interval(value: Any) -> bool:
+    return set(value) == {"mean", "low", "high"} and value["low"] <= value["mean"] <= value["high"]
+
+
+def test_a_tuned_pair_is_explained_once(command: Command, tuned: Tuned, tmp_path: Path) -> None:
+    home = tuned.copy(tmp_path / "home").home
+    told = command("recommend", "--pair", "4,9", "--home", home, "--json").out
+    arguments = ("explain", "--pair", "4,9", "--home", home)
+    first = command(*arguments, COLUMNS="80")
+    assert first.code == 0, first.err
+    assert max(map(len, first.out.splitlines())) <= 80
+    assert "teacher or data: " in first.out
+
+    (unused := tmp_path / "ray").mkdir()
+    before = dump(home / "autokd.db")
+    again = command(*arguments, "--json", RAY_TMPDIR=str(unused)).json()
+    assert dump(home / "autokd.db") == before
+    assert list(unused.iterdir()) == []
+    rivals = {one["rival"]: one for one in again["rivals"]}
+    assert rivals.keys() >= ALWAYS
+    for rival in rivals.values():
+        for split in ("confirmation", "test"):
+            assert is_interval(rival["gain"][split])
+            assert is_interval(rival["difference"][split])
+    assert rivals["validation"]["setting"] == {
+        "temperature": 1.0,
+        "alpha": 0.0,
+        "transfer_set": "validation",
+    }
+    for split, worth in again["where_the_gain_comes_from"].items():
+        parts = sum(part["mean"] for part in worth["parts"].values())
+        assert parts == pytest.approx(worth["total"]["mean"], abs=1e-6), split
+    assert again["budget"]["owed"] == 0
+
+    # Nothing of it changes what is recommended, and all of it is exported.
+    assert command("recommend", "--pair", "4,9", "--home", home, "--json").out == told
+    assert command("export", "--home", home, "--out", "table.parquet").code == 0
+    rows = parquet.read_table(tmp_path / "table.parquet").to_pylist()
+    made = [row for row in rows if row["stage"] == "rival" and (row["teacher"], row["student"]) == (4, 9)]
+    assert {row["state"] for row in made} == {"COMPLETE"}
+    assert any(row["learning_rate"] for row in rows if row["stage"] == "race")
+    on_validation = [row for row in made if row["transfer_set"] == "validation"]
+    assert len(on_validation) == 5
+    assert all(row["validation_accuracy"] is None and row["test_accuracy"] for row in on_validation)
+
+
+def test_observations_say_what_a_single_meeting_cannot_tell(command: Command, tuned: Tuned) -> None:
+    told = command("observations", "--home", tuned.home, COLUMNS="80")
+    assert told.code == 0, told.err
+    assert max(map(len, told.out.splitlines())) <= 80
+    found = command("observations", "--home", tuned.home, "--json").json()["observations"]
+    assert {one["status"] for one in found} == {"not measurable here"}
+    assert all(one["how"] for one in found)
+
+
+@pytest.mark.parametrize(
+    "arguments", [("explain", "--pair", "1,2"), ("explain", "--pair", "4,9", "--space", "private")]
+)
+def test_what_was_not_tuned_has_nothing_to_explain(
+    command: Command, tuned: Tuned, arguments: tuple[str, ...]
+) -> None:
+    refused = command(*arguments, "--home", tuned.home)
+    assert refused.code == 2
+    assert refused.out == ""
+    assert "run autokd tune --pair" in refused.err
+    assert len(refused.err.splitlines()) == 1
+
+
+def test_in_an_empty_home_both_commands_say_what_to_run(here: Command) -> None:
+    for arguments in (("explain", "--pair", "4,9"), ("observations",)):
+        refused = here(*arguments)
+        assert refused.code == 2
+        assert "run autokd tune" in refused.err

@@ -1,0 +1,269 @@
+"""The poster's observations on made-up stores whose answers are known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import permutations
+
+import numpy as np
+import pytest
+
+from autokd.plan import ConfirmationRecipe
+from autokd.recommendation.averages import participant_interval
+from autokd.recommendation.observation import Observation, Status, observed
+from autokd.recommendation.observations import SeenPair, observe
+from autokd.recommendation.observed_meetings import worths_of
+from autokd.records import RungReport, RungScores, RunRecord, RunState, Stage, TrialRecord
+from autokd.setting import DEFAULT, Pair, Setting, Split, TransferSet
+from tests.recommendation.samples import (
+    make_federation,
+    make_trial,
+)
+from tests.recommendation.test_explanation import HOT, judged
+
+EXAMPLES = 200
+FAIR = Setting(2.0, 0.5, TransferSet.STUDENT)
+SHARED = Setting(1.0, 0.5, TransferSet.BOTH)
+PAIRS = [Pair(t, s) for t, s in permutations(range(5), 2)]
+OWN = (0.3, 0.4, 0.5, 0.6, 0.7)
+PLAN = ConfirmationRecipe(resamples=200)
+
+
+def right(share: float, examples: int = EXAMPLES) -> np.ndarray:
+    return np.arange(examples) < round(share * examples)
+
+
+FEDERATION = make_federation([{split: right(own) for split in Split} for own in OWN])
+
+
+def swept(setting: Setting, share: float, *, lost: float = 0.0, seed: int = 0) -> RunRecord:
+    correct = {split: right(share) for split in Split}
+    return RunRecord(
+        stage=Stage.SWEEP,
+        setting=setting,
+        seed=seed,
+        state=RunState.COMPLETE,
+        correct=correct,
+        curve=(RungScores(10, dict.fromkeys(Split, share), dict.fromkeys(Split, lost), 1.0),),
+    )
+
+
+def by_sweep(shares: Callable[[Pair], Mapping[Setting, float]], seeds: int = 1) -> dict[Pair, SeenPair]:
+    return {
+        pair: SeenPair(
+            swept=[swept(*one, seed=seed) for one in shares(pair).items() for seed in range(seeds)]
+        )
+        for pair in PAIRS
+    }
+
+
+def found(seen: Mapping[Pair, SeenPair], key: str) -> Observation:
+    told = observe(seen, FEDERATION, PLAN, dataset="digits")
+    return next(one for one in told if one.key == key)
+
+
+def mean(one: Observation) -> float:
+    assert one.figure is not None
+    return one.figure.mean
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_the_share_of_pairs_whose_temperature_and_weight_matter(seeds: int) -> None:
+    """They do where participant 0 teaches or learns, 8 of 20 pairs."""
+
+    def shares(pair: Pair) -> Mapping[Setting, float]:
+        return {DEFAULT: 0.5, FAIR: 0.7 if 0 in pair.meeting else 0.5, SHARED: 0.9}
+
+    one = found(by_sweep(shares, seeds), "share_that_needs_tuning")
+    assert (mean(one), one.pairs, one.source, one.unit) == (0.4, 20, "sweep", "share of pairs")
+    assert ("one seed" in one.how) == (seeds == 1)
+
+
+@pytest.mark.parametrize(("better", "counts"), [(22, False), (28, False), (40, True)])
+def test_a_difference_that_examples_make_by_chance_does_not_count(better: int, counts: bool) -> None:
+    """Either is right alone on some of 200 examples: the default on 20, the other on `better`.
+
+    28 - 20 is a difference of 4 pp, and its standard error 3.5 pp; 40 - 20 is 10 pp, and it is 3.8 pp.
+    """
+    place = np.arange(EXAMPLES)
+    default, other = place < 20, (place >= 20) & (place < 20 + better)
+    runs = [swept(DEFAULT, 0.5), swept(FAIR, 0.9)]
+    for run, correct in zip(runs, (default, other), strict=True):
+        run.correct[Split.CONFIRMATION][:] = correct
+    seen = {pair: SeenPair(swept=runs) for pair in PAIRS}
+    assert mean(found(seen, "share_that_needs_tuning")) == float(counts)
+
+
+def test_what_is_chosen_is_chosen_on_validation() -> None:
+    """FAIR is better there and worse where it is told, so it counts for nothing."""
+
+    def runs(pair: Pair) -> Sequence[RunRecord]:
+        misled = {Split.VALIDATION: right(0.9), Split.CONFIRMATION: right(0.2), Split.TEST: right(0.2)}
+        good = swept(FAIR, 0.9)
+        return [
+            swept(DEFAULT, 0.5),
+            RunRecord(
+                stage=Stage.SWEEP,
+                setting=FAIR,
+                seed=0,
+                state=RunState.COMPLETE,
+                correct=misled,
+                curve=good.curve,
+            ),
+        ]
+
+    seen = {pair: SeenPair(swept=runs(pair)) for pair in PAIRS}
+    assert mean(found(seen, "share_that_needs_tuning")) == 0
+    assert mean(found(seen, "tuning_pays")) == pytest.approx(-30)
+
+
+def by_search(shares: Callable[[Pair], Mapping[Setting, float]]) -> dict[Pair, SeenPair]:
+    def trials(pair: Pair) -> list[TrialRecord]:
+        return [
+            make_trial(0, DEFAULT, 0.5),
+            *(make_trial(number, *one) for number, one in enumerate(shares(pair).items(), 1)),
+        ]
+
+    return {
+        pair: SeenPair(trials=trials(pair), reports={one.number: [_report(one)] for one in trials(pair)})
+        for pair in PAIRS
+    }
+
+
+def _report(trial: TrialRecord) -> RungReport:
+    """A student forgets 5 pp on its own examples and 1 on both."""
+    lost = 5.0 if trial.setting.transfer_set is TransferSet.STUDENT else 1.0
+    return RungReport(
+        epoch=10,
+        accuracy=trial.accuracy or 0.0,
+        forgetting=lost,
+        local_accuracy=0.5,
+        soft_loss=0.0,
+        hard_loss=0.0,
+        seconds=1.0,
+    )
+
+
+def test_without_a_sweep_trials_must_differ_by_more_than_chance() -> None:
+    """The standard error of a difference is 4.9 pp on 200 examples; 6 pp is chance, 20 pp is not."""
+    seen = by_search(lambda pair: {FAIR: 0.7 if pair.student == 0 else 0.56, SHARED: 0.9})
+    one = found(seen, "share_that_needs_tuning")
+    assert (mean(one), one.pairs, one.source) == (0.2, 20, "search")
+
+
+def test_pairs_of_which_nothing_else_was_tried_there_are_left_out() -> None:
+    one = found(
+        by_search(lambda pair: {FAIR: 0.9} if 0 in pair.meeting else {SHARED: 0.9}), "share_that_needs_tuning"
+    )
+    assert (one.status, one.figure) == (Status.NOT_MEASURABLE, None)
+    assert "(8 pairs so far)" in one.how
+
+
+def test_what_own_settings_have_beyond_the_best_single_one() -> None:
+    """SHARED is best on average; where participant 0 learns, FAIR is better by 20 pp: 4 of 20 pairs."""
+
+    def shares(pair: Pair) -> Mapping[Setting, float]:
+        return {DEFAULT: 0.4, FAIR: 0.8 if pair.student == 0 else 0.5, SHARED: 0.6}
+
+    one = found(by_sweep(shares), "no_single_setting")
+    assert mean(one) == pytest.approx(20 * 4 / 20)
+    assert str(SHARED) in one.how
+
+
+def test_forgetting_is_told_of_the_sets_that_differ_most() -> None:
+    losses = {DEFAULT: 6.0, FAIR: 4.0, SHARED: -1.0}
+    seen = {
+        pair: SeenPair(swept=[swept(one, 0.5, lost=lost + pair.student) for one, lost in losses.items()])
+        for pair in PAIRS
+    }
+    one = found(seen, "forgetting")
+    assert mean(one) == pytest.approx(6.0)
+    assert one.status is Status.REPRODUCED
+    assert one.how.startswith("forgetting on student minus both examples")
+    assert {name: its.mean for name, its in one.beside.items()} == pytest.approx(
+        {"on student": 5 + 2, "on both": -1 + 2}
+    )
+
+
+def test_forgetting_from_searches() -> None:
+    one = found(by_search(lambda pair: {SHARED: 0.6}), "forgetting")
+    assert (mean(one), one.source) == (pytest.approx(4.0), "search")
+
+
+def test_the_right_position_is_chosen_on_confirmation_and_told_on_test() -> None:
+    """Of participants 0 (own 0.3) and 1 (0.4): 0->1 looks better where it is chosen, and is worse on test."""
+    models = {
+        Pair(0, 1): {Split.CONFIRMATION: 0.7, Split.TEST: 0.5},
+        Pair(1, 0): {Split.CONFIRMATION: 0.6, Split.TEST: 0.65},
+    }
+    worths = worths_of(models, FEDERATION)
+    one, other = worths[Pair(0, 1)], worths[Pair(1, 0)]
+    assert one == pytest.approx((10, 25, 10, 25, 0))
+    # The other side learns in 1->0, and the right position is that it teaches; adoption of model 1 gains 10.
+    assert other == pytest.approx((35, 20, 20, 35, 10))
+    # The identity of the poster's tables.
+    assert one.as_student - one.as_teacher == pytest.approx(other.as_teacher - other.as_student)
+
+
+def test_the_position_stands_beside_adoption() -> None:
+    """The model is the better the stronger its student was; so the stronger one should learn."""
+    seen = by_sweep(lambda pair: {DEFAULT: OWN[pair.student] + 0.1, FAIR: 0.2})
+    one = found(seen, "position")
+    gaps = [abs(OWN[pair.student] - OWN[pair.teacher]) for pair in PAIRS]
+    assert mean(one) == pytest.approx(100 * np.mean(gaps))
+    assert one.source == "sweep"
+    assert one.beside["right position beyond that"].mean == pytest.approx(10)
+    assert one.beside["as student"].mean == pytest.approx(10)
+    assert one.status is Status.REPRODUCED
+
+
+def test_the_multiple_is_told_and_not_decided() -> None:
+    """Whoever learns gains 10 pp, so that the stronger one should learn, and the weaker one teach."""
+    one = found(by_sweep(lambda pair: {DEFAULT: OWN[pair.student] + 0.1}), "times_of_position")
+    assert one.status is Status.NOT_MEASURABLE
+    # Participant 2 with 0, 1, 3, 4: right 10, 10, 20, 30, wrong -10, 0, 10, 10. Of 3 and 4 wrong is no gain.
+    assert "at most 7.0 (participant 2), 5 or more for 1 of 5 participants" in one.how
+    assert "without meaning for the 2 that" in one.how
+
+
+def test_confirmed_answers_go_before_swept_ones() -> None:
+    judgement = judged(HOT).judgement
+    one = found({pair: SeenPair(judgement=judgement) for pair in PAIRS}, "tuning_pays")
+    assert (mean(one), one.source, one.status) == (pytest.approx(25), "confirmation", Status.REPRODUCED)
+
+
+def test_an_empty_store_measures_nothing_and_says_what_is_needed() -> None:
+    told = observe({}, FEDERATION, PLAN, dataset="digits")
+    assert {one.status for one in told} == {Status.NOT_MEASURABLE}
+    assert all(one.how for one in told)
+    assert len({one.key for one in told}) == len(told)
+
+
+@pytest.mark.parametrize(
+    ("level", "status"),
+    [(1.0, Status.REPRODUCED), (-1.0, Status.NOT_REPRODUCED), (0.0, Status.OPEN)],
+)
+def test_the_interval_decides_what_became_of_a_claim(level: float, status: Status) -> None:
+    rng = np.random.default_rng(1)
+    values = {pair: level + float(rng.normal(0, 0.3)) for pair in PAIRS}
+    one = observed("a", "b", values, source="sweep", how="c", lacking="d")
+    assert one.figure == participant_interval(values)
+    assert one.status is status
+    assert one.to_json()["status"] == status.value
+
+
+@pytest.mark.parametrize(
+    ("share", "status"), [(0.3, Status.NOT_REPRODUCED), (0.65, Status.REPRODUCED), (0.95, Status.REPRODUCED)]
+)
+def test_a_share_may_be_the_posters_or_more(share: float, status: Status) -> None:
+    rng = np.random.default_rng(1)
+    values = {pair: share + float(rng.normal(0, 0.05)) for pair in PAIRS}
+    one = observed("a", "b", values, threshold=1 / 2, expected=2 / 3, source="s", how="c", lacking="d")
+    assert one.status is status
+
+
+def test_a_setting_that_diverged_is_no_candidate() -> None:
+    """Of two seeds one died: the setting has nothing to be paired with."""
+    runs = [swept(one, 0.5, seed=seed) for one in (DEFAULT, SHARED) for seed in (0, 1)]
+    seen = {pair: SeenPair(swept=[*runs, swept(FAIR, 0.9)]) for pair in PAIRS}
+    assert mean(found(seen, "tuning_pays")) == 0
