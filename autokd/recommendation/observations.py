@@ -1,7 +1,7 @@
 """The poster's observations in the federation at hand: from what the store has, and nothing runs for them.
 
-Made of swept runs where there are some, else of searches; what is said of a pair's answer is made of its
-confirmation. Each says which, how noise was dealt with, and of how many pairs it is.
+Made of swept runs where there are some, else of searches; what is said of a pair's answer is made of
+confirmations where they suffice. Each says which, how noise was dealt with, and of how many pairs it is.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from autokd.plan import ConfirmationRecipe
-from autokd.recommendation.observation import Observation, unknown
+from autokd.recommendation.observation import Observation, over_pairs, unknown
 from autokd.recommendation.observed_meetings import (
     forgetting_by_set,
     judged_models,
@@ -57,7 +57,7 @@ def observe(
     judged = {pair: one.judgement for pair, one in seen.items() if one.judgement is not None}
     searched = {pair: one.trials for pair, one in seen.items() if one.trials}
     worths, source = worths_of(judged_models(judged), federation), "confirmation"
-    if not worths:
+    if over_pairs({side: one.right for side, one in worths.items()}) is None and swept:
         worths, source = worths_of(swept_models(swept), federation), "sweep"
     examples = len(federation.labels[Split.VALIDATION])
     return (

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from autokd.plan import ConfirmationRecipe
-from autokd.recommendation.observation import Observation, observed, unknown
+from autokd.recommendation.observation import Observation, observed, over_pairs, unknown
 from autokd.recommendation.statistics import POINTS, paired_interval
 from autokd.recommendation.swept import Arms, best, others_on
 from autokd.recommendation.variants import moved
@@ -106,17 +106,14 @@ def no_single_setting(swept: Mapping[Pair, Arms]) -> Observation:
 
 def tuning_pays(swept: Mapping[Pair, Arms], judged: Mapping[Pair, Judgement]) -> Observation:
     """What the setting found has beyond the default."""
-    values: dict[Pair, float] = {}
-    if judged:
-        source, how = "confirmation", "the race's winner minus the default, fresh seeds, on test"
-        for pair, one in judged.items():
-            values[pair] = 0.0 if one.test.improvement is None else one.test.improvement.mean
-    else:
+    source, how = "confirmation", "the race's winner minus the default, fresh seeds, on test"
+    values = {
+        pair: 0.0 if one.test.improvement is None else one.test.improvement.mean
+        for pair, one in judged.items()
+    }
+    if over_pairs(values) is None and swept:
         source, how = "sweep", "the best setting, chosen on validation, minus the default, on test"
-        for pair, arms in swept.items():
-            chosen = best(arms, among=arms)
-            assert chosen is not None
-            values[pair] = POINTS * (arms[chosen].accuracy(Split.TEST) - arms[DEFAULT].accuracy(Split.TEST))
+        values = {pair: _beyond_the_default(arms) for pair, arms in swept.items()}
     return observed(
         "tuning_pays",
         "appropriate tuning improves the gain significantly",
@@ -125,6 +122,12 @@ def tuning_pays(swept: Mapping[Pair, Arms], judged: Mapping[Pair, Judgement]) ->
         how=how,
         lacking="needs more tuned or swept pairs",
     )
+
+
+def _beyond_the_default(arms: Arms) -> float:
+    chosen = best(arms, among=arms)
+    assert chosen is not None
+    return POINTS * (arms[chosen].accuracy(Split.TEST) - arms[DEFAULT].accuracy(Split.TEST))
 
 
 def _by_sweep(

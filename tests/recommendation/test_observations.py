@@ -16,10 +16,11 @@ from autokd.recommendation.observed_meetings import worths_of
 from autokd.records import RungReport, RungScores, RunRecord, RunState, Stage, TrialRecord
 from autokd.setting import DEFAULT, Pair, Setting, Split, TransferSet
 from tests.recommendation.samples import (
+    HOT,
     make_federation,
     make_trial,
 )
-from tests.recommendation.test_explanation import HOT, judged
+from tests.recommendation.test_explanation import judged
 
 EXAMPLES = 200
 FAIR = Setting(2.0, 0.5, TransferSet.STUDENT)
@@ -187,7 +188,8 @@ def test_forgetting_is_told_of_the_sets_that_differ_most() -> None:
 
 def test_forgetting_from_searches() -> None:
     one = found(by_search(lambda pair: {SHARED: 0.6}), "forgetting")
-    assert (mean(one), one.source) == (pytest.approx(4.0), "search")
+    assert mean(one) == pytest.approx(4.0)
+    assert one.source == "search"
 
 
 def test_the_right_position_is_chosen_on_confirmation_and_told_on_test() -> None:
@@ -229,7 +231,16 @@ def test_the_multiple_is_told_and_not_decided() -> None:
 def test_confirmed_answers_go_before_swept_ones() -> None:
     judgement = judged(HOT).judgement
     one = found({pair: SeenPair(judgement=judgement) for pair in PAIRS}, "tuning_pays")
-    assert (mean(one), one.source, one.status) == (pytest.approx(25), "confirmation", Status.REPRODUCED)
+    assert mean(one) == pytest.approx(25)
+    assert (one.source, one.status) == ("confirmation", Status.REPRODUCED)
+
+
+def test_swept_pairs_have_to_do_where_too_few_were_confirmed() -> None:
+    few = {Pair(0, 1): SeenPair(judgement=judged(HOT).judgement)}
+    seen = by_sweep(lambda pair: {DEFAULT: OWN[pair.student], FAIR: OWN[pair.student] + 0.1}) | few
+    one = found(seen, "tuning_pays")
+    assert (one.source, one.pairs) == ("sweep", 19)
+    assert found(seen, "position").source == "sweep"
 
 
 def test_an_empty_store_measures_nothing_and_says_what_is_needed() -> None:
