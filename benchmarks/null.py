@@ -1,0 +1,132 @@
+"""Nothing to find, for real: how often is a pair called `tuned` whose space holds the default and no more?
+
+    python -m benchmarks.null [--pairs 60] [--trials 4] [--home DIRECTORY]
+
+Sixty pairs of `digits`, each of them a repetition with data, models and seeds of its own, are searched in
+T ∈ [0.999, 1.001], α ∈ [0.499, 0.501] on the student's data, raced, confirmed and judged. One rule sees to it
+that nothing comes of that: a setting that is alike to the default does not enter the race. So a second figure
+does without that rule: the best trial of each search runs with the seeds of the confirmation, and the verdict
+has to turn it down on its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack
+from itertools import permutations
+from pathlib import Path
+from random import Random
+from typing import Final
+
+import numpy as np
+import torch
+import yaml
+
+from autokd.compute import Compute
+from autokd.distillation import Run
+from autokd.federation import Federation, find
+from autokd.plan import StudyPlan
+from autokd.recommendation.evidence import Arm, Evidence
+from autokd.recommendation.recommendation import Recommendation
+from autokd.recommendation.verdict import judge
+from autokd.records import TrialState
+from autokd.setting import DEFAULT, Pair, Position, Setting, Split, derive_seed
+from autokd.workspace import Workspace
+
+OUTPUT: Final = Path(__file__).parent / "results" / "null.json"
+SPACE: Final = {
+    "name": "nothing",
+    "temperature": {"low": 0.999, "high": 1.001},
+    "alpha": {"low": 0.499, "high": 0.501},
+    "transfer_set": ["student"],
+}
+JUDGED: Final = (Split.CONFIRMATION, Split.TEST)
+
+
+def without_the_rule(federation: Federation, plan: StudyPlan, found: Recommendation) -> str:
+    """The verdict if the best trial, however alike to the default, had won the race."""
+    judgement = found.judgement
+    if judgement is None:
+        return found.verdict.value
+    trials = [one for one in found.searched.trials if one.state is TrialState.COMPLETE]
+    best = max((one for one in trials if one.setting != DEFAULT), key=lambda one: one.accuracy or 0.0)
+    seen = [students(federation, plan, found.pair, best.setting, seed) for seed in judgement.evidence.seeds]
+    winner = Arm(
+        setting=best.setting,
+        correct={split: np.stack([one[split] for one in seen]) for split in JUDGED},
+        forgetting=None,
+    )
+    known = judgement.evidence
+    evidence = Evidence(seeds=known.seeds, own=known.own, default=known.default, winner=winner)
+    seed = derive_seed(found.searched.study, "verdict")
+    return judge(evidence, plan.confirmation, seed=seed).verdict.value
+
+
+def students(
+    federation: Federation, plan: StudyPlan, pair: Pair, setting: Setting, seed: int
+) -> dict[Split, np.ndarray]:
+    """Correctness of one run on the judged splits."""
+    recipe = plan.distillation
+    run = Run(
+        federation,
+        pair,
+        setting,
+        seed=seed,
+        recipe=recipe,
+        rungs=(recipe.epochs,),
+        splits=JUDGED,
+        compute=Compute(),
+    )
+    return {split: seen.correct for split, seen in next(run).evaluations.items()}
+
+
+def some_pairs(participants: int, count: int) -> Sequence[Pair]:
+    """So many of all pairs, by chance and each time the same ones."""
+    everybody = [Pair(*two) for two in permutations(range(participants), 2)]
+    return Random(0).sample(everybody, count)
+
+
+def main() -> None:
+    """Tune, judge both ways, print, and keep the numbers."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--pairs", type=int, default=60)
+    parser.add_argument("--trials", type=int, default=4)
+    parser.add_argument("--home", type=Path, help="by default made and thrown away")
+    options = parser.parse_args()
+    with ExitStack() as stack:
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        space = scratch / "nothing.yaml"
+        space.write_text(yaml.safe_dump(SPACE))
+        workspace = Workspace.open(
+            "digits", home=options.home or scratch, space=str(space), trials=options.trials
+        )
+        plan = workspace.plan
+        pairs = some_pairs(plan.federation.participants, options.pairs)
+        if workspace.tune_all(pairs, position=Position.STUDENT).interrupted:
+            raise SystemExit(130)
+        found = [workspace.recommend(pair) for pair in pairs]
+        federation = find(workspace.home, plan.federation)
+        assert federation is not None
+        torch.set_num_threads(1)  # As the workers have it.
+        lenient = [without_the_rule(federation, plan, one) for one in found]
+    content = {
+        "federation": federation.name,
+        "repetitions": len(found),
+        "trials": options.trials,
+        "verdicts": dict(sorted(Counter(one.verdict.value for one in found).items())),
+        "verdicts_without_the_rule_of_alike_settings": dict(sorted(Counter(lenient).items())),
+        "pairs": [str(pair) for pair in pairs],
+    }
+    OUTPUT.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    for name in ("verdicts", "verdicts_without_the_rule_of_alike_settings"):
+        print(f"{name.replace('_', ' ')}: {content[name]}")
+
+
+if __name__ == "__main__":
+    main()

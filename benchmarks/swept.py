@@ -1,0 +1,155 @@
+"""Verdicts held against the swept table: is an effect that is there, and large enough to see, called `tuned`?
+
+    python -m benchmarks.swept [--pairs 30] [--trials 8] [--home DIRECTORY]
+
+Pairs of `digits`, drawn by chance, are searched on the grid `poster_sweep`, raced and confirmed for real,
+with seeds that the recorded table (`benchmarks/tables/digits.parquet`) does not have. The true effect of a
+winner over the default is taken from the table: the mean of its two seeds over the confirmation and test
+examples. The smallest detectable effect of a pair follows from its own confirmation runs. Of pairs whose
+effect exceeds it, four in five should be `tuned`. How much seeds and examples make figures vary is measured
+on the way; that is what `benchmarks.verdicts` simulates with.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from collections import Counter
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from autokd.recommendation.averages import participant_interval
+from autokd.recommendation.recommendation import Recommendation
+from autokd.recommendation.statistics import Spread, paired_spread
+from autokd.setting import Pair, Position, Split
+from autokd.workspace import Workspace
+from benchmarks.null import some_pairs
+from benchmarks.simulation.table import SPLITS, Table, load
+
+OUTPUT: Final = Path(__file__).parent / "results" / "swept.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One pair; effects of the winner over the default, in pp.
+
+    Attributes:
+        true: By the table.
+        detectable: With the pair's own confirmation runs, in four of five cases.
+        recommended: Gain on test of what is recommended; 0 where that is nothing.
+        default: Gain on test of the default.
+    """
+
+    pair: str
+    verdict: str
+    true: float
+    detectable: float
+    recommended: float
+    default: float
+
+
+def row(table: Table, found: Recommendation) -> Row | None:
+    """None where the default stands alone."""
+    judgement = found.judgement
+    if judgement is None or judgement.evidence.winner is None:
+        return None
+    winner, default = judgement.evidence.winner, judgement.evidence.default
+    split = Split.CONFIRMATION
+    spread = paired_spread(winner.correct[split], default.correct[split])
+    return Row(
+        pair=str(found.pair),
+        verdict=found.verdict.value,
+        true=true_effect(table, found, len(winner.correct[split][0]), len(winner.correct[Split.TEST][0])),
+        detectable=spread.detectable(judgement.confidence),
+        recommended=found.recommended_gain.mean,
+        default=judgement.test.default_gain.mean,
+    )
+
+
+def true_effect(table: Table, found: Recommendation, confirmation: int, test: int) -> float:
+    """Of the winner over the default, over the table's seeds and the examples of two splits, in pp."""
+    assert found.judgement is not None
+    assert found.judgement.evidence.winner is not None
+    setting = found.judgement.evidence.winner.setting
+    gains = table.gain[table.row[found.pair]].mean(axis=1)
+    effect = gains[table.column[setting]] - gains[table.default]
+    weights = [confirmation if one is Split.CONFIRMATION else test for one in SPLITS]
+    weights[SPLITS.index(Split.VALIDATION)] = 0
+    return float(np.average(effect, weights=weights))
+
+
+def variances(spreads: list[Spread]) -> dict[str, float]:
+    """Means over pairs of what one seed, one example and one of both vary by, in pp² of correctness."""
+    parts = {
+        "seed": [one.seeds * (one.rows - one.rest) for one in spreads],
+        "example": [one.examples * (one.columns - one.rest) for one in spreads],
+        "rest": [one.seeds * one.examples * one.rest for one in spreads],
+    }
+    return {name: float(np.mean(values)) for name, values in parts.items()}
+
+
+def measured(found: list[Recommendation]) -> dict[str, dict[str, float]]:
+    """The variances of the two differences that a verdict rests on, on confirmation."""
+    split = Split.CONFIRMATION
+    known = [one.judgement.evidence for one in found if one.judgement is not None]
+    both = [(one.winner, one.default, one.own[split]) for one in known if one.winner is not None]
+    return {
+        "winner minus default": variances(
+            [paired_spread(winner.correct[split], default.correct[split]) for winner, default, _ in both]
+        ),
+        "winner minus as-is": variances(
+            [paired_spread(winner.correct[split], own) for winner, _, own in both]
+        ),
+    }
+
+
+def main() -> None:
+    """Tune, hold against the table, print, and keep the numbers."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--pairs", type=int, default=30)
+    parser.add_argument("--trials", type=int, default=8)
+    parser.add_argument("--home", type=Path, help="by default made and thrown away")
+    options = parser.parse_args()
+    table = load("digits")
+    with ExitStack() as stack:
+        home = options.home or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        workspace = Workspace.open("digits", home=home, space="poster_sweep", trials=options.trials)
+        pairs = some_pairs(workspace.plan.federation.participants, options.pairs)
+        if workspace.tune_all(pairs, position=Position.STUDENT).interrupted:
+            raise SystemExit(130)
+        found = [workspace.recommend(pair) for pair in pairs]
+    rows = [one for one in (row(table, each) for each in found) if one is not None]
+    visible = [one for one in rows if one.true > one.detectable]
+    tuned = sum(one.verdict == "tuned" for one in visible)
+    means = {
+        name: participant_interval({Pair.parse(one.pair): getattr(one, name) for one in rows}).to_json()
+        for name in ("recommended", "default")
+    }
+    content = {
+        "federation": found[0].federation,
+        "pairs": len(found),
+        "with_a_winner": len(rows),
+        "verdicts": dict(sorted(Counter(one.verdict.value for one in found).items())),
+        "effect_exceeds_detectable": {"pairs": len(visible), "tuned": tuned},
+        "tuned_although_not_better": sum(one.verdict == "tuned" and one.true <= 0 for one in rows),
+        "detectable": {
+            "median": float(np.median([one.detectable for one in rows])),
+            "largest": max(one.detectable for one in rows),
+        },
+        "mean_test_gain": means,
+        "variances": measured(found),
+        "rows": [asdict(one) for one in rows],
+    }
+    OUTPUT.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    print(json.dumps({name: value for name, value in content.items() if name != "rows"}, indent=2))
+
+
+if __name__ == "__main__":
+    main()
