@@ -20,6 +20,7 @@ from autokd.recommendation import Recommendation
 from autokd.recommendation.explanation import Explanation
 from autokd.recommendation.observation import Observation
 from autokd.recommendation.observations import SeenPair, observe
+from autokd.recommendation.partners import Ranking, ranked
 from autokd.search.dispatcher import Dispatcher
 from autokd.search.errands import Errands
 from autokd.search.experience import announce, experienced
@@ -274,6 +275,30 @@ class Workspace:
         federation = self._federation(f"run autokd tune --pair {pair.teacher},{pair.student}")
         with self.open_store(create=False) as store:
             return self._judge(federation).recommendation(store, pair)
+
+    def partners(self, student: int) -> Ranking:
+        """The partners of a participant, best first, by the pairs in which it learns and that are tuned.
+
+        Raises:
+            PlanError: If there is no such participant.
+            NotTuned: If none of these pairs has a recommendation.
+        """
+        count = self.plan.federation.participants
+        if not 0 <= student < count:
+            problem = f"participant {student} does not exist; they are numbered 0 to {count - 1}"
+            raise PlanError(source="command line", field="--student", problem=problem)
+        way_out = f"run autokd tune --student {student}"
+        judge = self._judge(self._federation(way_out))
+        found, unknown = [], []
+        with self.open_store(create=False) as store:
+            for pair in (Pair(other, student) for other in range(count) if other != student):
+                try:
+                    found.append(judge.recommendation(store, pair))
+                except NotTuned:
+                    unknown.append(pair.teacher)
+        if not found:
+            raise NotTuned(f"participant {student} has no partner with a recommendation; {way_out}")
+        return ranked(found, student=student, unknown=unknown)
 
     def explain(
         self,
