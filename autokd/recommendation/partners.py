@@ -151,7 +151,7 @@ def shrunk(arms: Sequence[Correctness], own: Correctness) -> NDArray[np.float64]
         own: Of the model as it is, shape (examples,).
     """
     rates = np.array([arm.mean(axis=0) for arm in arms])
-    gains = POINTS * (rates.mean(axis=1) - own.mean())
+    gains: NDArray[np.float64] = POINTS * (rates.mean(axis=1) - own.mean())
     if len(arms) < 2:
         return gains
     examples = own.size
@@ -161,7 +161,7 @@ def shrunk(arms: Sequence[Correctness], own: Correctness) -> NDArray[np.float64]
     errors += [arm.mean(axis=1).var(ddof=1) / len(arm) for arm in arms]
     errors *= POINTS**2
     spread = max(float(gains.var(ddof=1)) - float(errors.mean()), 0.0)
-    middle = gains.mean()
+    middle = float(gains.mean())
     kept: NDArray[np.float64] = middle + spread / np.maximum(spread + errors, 1e-12) * (gains - middle)
     return kept
 
