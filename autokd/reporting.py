@@ -9,8 +9,13 @@ from typing import Final
 
 import autokd
 from autokd.errors import NotTuned
+from autokd.explaining import Explainer
+from autokd.federation import Federation
 from autokd.judging import Judge
 from autokd.plan import StudyPlan
+from autokd.recommendation.explanation import Explanation
+from autokd.recommendation.observation import Observation
+from autokd.recommendation.observations import SeenPair, observe
 from autokd.records import FederationFacts
 from autokd.report.material import Material, PairMaterial
 from autokd.search.space import Space, sweep_epochs
@@ -24,7 +29,7 @@ _PACKAGES: Final = ("torch", "torchvision", "ray", "optuna", "numpy", "scipy", "
 def gather(
     plan: StudyPlan,
     space: Space,
-    federation: FederationFacts | None,
+    federation: Federation | None,
     store: Store | None,
     pairs: Sequence[Pair],
     *,
@@ -40,16 +45,21 @@ def gather(
         pairs: Of the federation.
         options: As in `Material`.
     """
+    facts = None if federation is None else federation.facts()
     known: list[PairMaterial] = []
-    if federation is not None and store is not None:
-        judge = Judge(plan, space, federation)
-        known = [one for pair in pairs if (one := _pair(judge, store, pair)) is not None]
+    observations: tuple[Observation, ...] = ()
+    if federation is not None and facts is not None and store is not None:
+        judge = Judge(plan, space, facts)
+        explainer = Explainer(judge, federation)
+        known = [one for pair in pairs if (one := _pair(explainer, store, pair)) is not None]
+        observations = _observations(plan, facts, known)
     return Material(
         plan=plan,
         space=space.model_dump(mode="json"),
-        federation=federation,
+        federation=facts,
         pairs=known,
         sweep_epochs=sweep_epochs(plan, 1),
+        observations=observations,
         versions={
             "autokd": autokd.__version__,
             "python": platform.python_version(),
@@ -59,15 +69,42 @@ def gather(
     )
 
 
-def _pair(judge: Judge, store: Store, pair: Pair) -> PairMaterial | None:
+def _observations(
+    plan: StudyPlan, federation: FederationFacts, known: Sequence[PairMaterial]
+) -> tuple[Observation, ...]:
+    """As `autokd observations` has them."""
+    if not any(one.trials or one.swept for one in known):
+        return ()
+    seen = {
+        one.pair: SeenPair(
+            judgement=None if one.found is None else one.found.judgement,
+            trials=one.trials,
+            reports=one.reports,
+            swept=one.swept,
+        )
+        for one in known
+    }
+    return observe(seen, federation, plan.confirmation, dataset=plan.federation.dataset)
+
+
+def _explanation(explainer: Explainer, store: Store, pair: Pair) -> Explanation | None:
+    """As far as its runs were made; there is none before the first."""
+    if not store.runs(explainer.names(pair)[pair]):
+        return None
+    return explainer.explanation(store, pair)
+
+
+def _pair(explainer: Explainer, store: Store, pair: Pair) -> PairMaterial | None:
+    judge = explainer.judge
     study = judge.study(pair)
     trials, runs = store.trials(study), store.runs(study)
     swept = store.runs(sweep_name(judge.federation.name, judge.plan, pair))
     if not (trials or runs or swept):
         return None
-    found, missing = None, ""
+    found, explanation, missing = None, None, ""
     try:
         found = judge.recommendation(store, pair)
+        explanation = None if found.judgement is None else _explanation(explainer, store, pair)
     except NotTuned as error:
         missing = str(error)
     return PairMaterial(
@@ -79,4 +116,5 @@ def _pair(judge: Judge, store: Store, pair: Pair) -> PairMaterial | None:
         reports=store.reports(study),
         runs=runs,
         swept=swept,
+        explanation=explanation,
     )

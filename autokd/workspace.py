@@ -417,14 +417,13 @@ class Workspace:
         from autokd.reporting import gather
 
         federation = find(self.home, self.plan.federation)
-        facts = None if federation is None else federation.facts()
         asked = self._pairs() if pairs is None else pairs
         try:
             store = self.open_store(create=False)
         except NotTuned:
-            return gather(self.plan, self.space, facts, None, asked, options=options)
+            return gather(self.plan, self.space, federation, None, asked, options=options)
         with store:
-            return gather(self.plan, self.space, facts, store, asked, options=options)
+            return gather(self.plan, self.space, federation, store, asked, options=options)
 
     def export(self, path: Path) -> int:
         """Write all that was measured under this plan and space, sweep and rivals, as a table; how many rows.

@@ -8,6 +8,8 @@ from typing import Any
 
 from autokd.plan import StudyPlan
 from autokd.recommendation import Recommendation
+from autokd.recommendation.explanation import Explanation
+from autokd.recommendation.observation import Observation
 from autokd.records import FederationFacts, RungReport, RunRecord, TrialRecord
 from autokd.setting import Pair
 
@@ -24,6 +26,7 @@ class PairMaterial:
         reports: What each trial reported, by its number.
         runs: Of race and confirmation.
         swept: Of the sweep, which no verdict reads.
+        explanation: Beside its rivals; None if none was run.
     """
 
     pair: Pair
@@ -34,6 +37,7 @@ class PairMaterial:
     reports: Mapping[int, Sequence[RungReport]] = field(default_factory=dict)
     runs: Sequence[RunRecord] = ()
     swept: Sequence[RunRecord] = ()
+    explanation: Explanation | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -45,6 +49,7 @@ class Material:
         space: As `Space.model_dump` gives it.
         pairs: Those of which the store has something, in order.
         sweep_epochs: What the frozen grid would cost on one pair.
+        observations: The poster's, in this federation; empty if there is nothing to observe.
         versions: Of the packages that results depend on, by name.
         options: What is to be typed after a command so that it means the same study, e.g. `--study mine`.
     """
@@ -54,6 +59,7 @@ class Material:
     federation: FederationFacts | None = None
     pairs: Sequence[PairMaterial] = ()
     sweep_epochs: int = 0
+    observations: Sequence[Observation] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     options: str = ""
 

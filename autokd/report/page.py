@@ -20,6 +20,7 @@ from markupsafe import Markup
 
 from autokd.errors import InputError
 from autokd.recommendation import Interval, Verdict
+from autokd.recommendation.observation import Observation
 from autokd.report import drawings
 from autokd.report.drawings import Drawing, own_accuracy
 from autokd.report.facts.costs import anytime_facts, cost_facts
@@ -104,7 +105,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters["pp"] = _pp
+    found.filters |= {"pp": _pp, "observed": _observed}
     found.globals |= {"cell_colour": cell_colour, "legible_on": legible_on, "cell": _cell}
     return found
 
@@ -183,6 +184,15 @@ def _packed(drawn: Iterable[Drawing], **more: object) -> str:
     text = "{" + ",".join(parts) + "}"
     # No time of day, so that the same facts give the same page.
     return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
+
+
+def _observed(one: Observation) -> str:
+    """The figure of an observation in its unit; nothing where there is none."""
+    if one.figure is None:
+        return ""
+    if one.unit == "pp":
+        return str(one.figure)
+    return f"{one.figure.mean:.2f} [{one.figure.low:.2f}, {one.figure.high:.2f}] {one.unit}"
 
 
 def _pp(figure: Interval | float | None, decimals: int = 1) -> str:

@@ -12,10 +12,15 @@ from typing import Any
 import pytest
 
 from autokd.errors import InputError
+from autokd.recommendation import Interval, Verdict
+from autokd.recommendation.attribution import Attribution, Step
+from autokd.recommendation.comparison import Line
+from autokd.recommendation.explanation import Explanation
+from autokd.recommendation.observation import Observation, Status
 from autokd.records import TrialState
 from autokd.report import Material, page, pair_page, write
 from autokd.report.figures import library
-from autokd.setting import Pair
+from autokd.setting import Pair, Split
 from tests.report.federations import BAD, GOOD, LOST, everybody, make_federation, make_material, swept_run
 from tests.report.samples import HOT, TRIALS, WARM, trial
 
@@ -93,7 +98,7 @@ def test_what_is_missing_leaves_a_sentence(half_done: Material) -> None:
     assert "1->2: no recommendation yet" in told
     assert "7 runs are to be done" in told
     assert "loss became nan at step 3" in told
-    assert "No rivals were run for this pair." in told
+    assert "No rivals were run for this pair; autokd explain --pair 0,1 --home elsewhere does" in told
     assert "mean over the 1 pairs" in told
     nothing = words(page(make_material(OWN, {})))
     for sentence in (
@@ -108,6 +113,60 @@ def test_what_is_missing_leaves_a_sentence(half_done: Material) -> None:
         "Nothing has been run yet.",
     ):
         assert sentence in nothing
+
+
+def test_rivals_and_where_the_gain_comes_from_where_they_were_run(half_done: Material) -> None:
+    splits = (Split.CONFIRMATION, Split.TEST)
+    worse = dict.fromkeys(splits, Interval(4.0, 1.0, 7.0))
+    explanation = Explanation(
+        pair=PAIR,
+        verdict=Verdict.TUNED,
+        setting=HOT,
+        gain=dict.fromkeys(splits, Interval(20.0, 15.0, 25.0)),
+        lines=(
+            Line(key="partner", words="adopting <b>model 0</b>", gain=worse, difference=worse),
+            Line(key="elsewhere", words="best setting of other pairs", note="no other pair"),
+        ),
+        teacher_or_data="the data: nothing of it is the teacher's",
+        attribution=Attribution(
+            parts={Step.TUNING: worse, Step.TRANSFER_SET: dict.fromkeys(splits, Interval(11.0, 9.0, 13.0))},
+            total=dict.fromkeys(splits, Interval(15.0, 12.0, 18.0)),
+        ),
+        adoption=worse,
+        owed=3,
+        runs=40,
+        epochs=400,
+    )
+    told = words(
+        pair_page(replace(half_done, pairs=[replace(half_done.of(PAIR), explanation=explanation)]), PAIR)
+    )
+    for expected in (
+        "adopting <b>model 0</b> +4.0 pp [+1.0, +7.0] +4.0 pp [+1.0, +7.0] wins",
+        "best setting of other pairs not known no other pair",
+        "3 runs of it are still to be done.",
+        "Teacher or data: the data: nothing of it is the teacher's.",
+        "transfer set +11.0 pp [+9.0, +13.0] +11.0 pp [+9.0, +13.0]",
+        "together +15.0 pp [+12.0, +18.0]",
+    ):
+        assert expected in told
+
+
+def test_the_poster_s_observations_stand_with_their_figures(half_done: Material) -> None:
+    share = Observation(
+        key="share",
+        claim="2/3 of the pairs need <other> T and α",
+        status=Status.OPEN,
+        figure=Interval(0.5, 0.25, 0.75),
+        unit="share of pairs",
+        how="counted",
+    )
+    gain = replace(share, key="gain", claim="tuning pays", figure=Interval(4.0, 1.0, 7.0), unit="pp")
+    told = words(page(replace(half_done, observations=[share, gain])))
+    assert (
+        "2/3 of the pairs need <other> T and α cannot be told 0.50 [0.25, 0.75] share of pairs counted"
+        in told
+    )
+    assert "tuning pays cannot be told +4.0 pp [+1.0, +7.0] counted" in told
 
 
 def test_an_empty_store_has_a_page() -> None:
