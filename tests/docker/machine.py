@@ -97,6 +97,12 @@ class Machine:
             assert time.monotonic() < until, self.log(name)
             time.sleep(0.5)
 
+    def await_log(self, name: str, words: str) -> None:
+        until = time.monotonic() + _PATIENCE
+        while words not in self.log(name):
+            assert time.monotonic() < until, self.log(name)
+            time.sleep(0.2)
+
     def log(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text()
 

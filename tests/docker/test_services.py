@@ -51,6 +51,8 @@ def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
         made.start("ray-head")
         made.await_health("ray-head")
         made.start("worker")
+        # Two nodes that start at once on one machine, not in containers, get into each other's way.
+        made.await_log("worker", "Ray runtime started")
         driver = made.start("driver")
         environments: dict[str, str] = {}
         commands: set[str] = set()
