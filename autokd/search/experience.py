@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
+from typing import Any
 
 from autokd.federation import Federation
 from autokd.plan import StudyPlan
@@ -84,11 +86,22 @@ def _others(
             accuracies[federation] = tuple(
                 float(one.correct[Split.VALIDATION].mean()) for one in participants
             )
-        # A study that another version of autokd made may tell something else of its pair, or nothing.
-        if features.keys() == _KNOWN and accuracies[federation]:
-            pair = Pair(told["teacher"], told["student"])
-            subject = Subject(federation, pair, PairFeatures(**features))
-            yield study, (subject, accuracies[federation][pair.student])
+        known = _told_pair(told, features)
+        if known is not None and known[0].student < len(accuracies[federation]):
+            subject = Subject(federation, *known)
+            yield study, (subject, accuracies[federation][known[0].student])
+
+
+def _told_pair(told: Mapping[str, Any], features: object) -> tuple[Pair, PairFeatures] | None:
+    """What a study says of its pair; None if another version of autokd made it, or somebody else did."""
+    if not isinstance(features, dict) or features.keys() != _KNOWN:
+        return None
+    try:
+        pair = Pair(int(told["teacher"]), int(told["student"]))
+        numbers = {name: float(value) for name, value in features.items()}
+    except (LookupError, OverflowError, TypeError, ValueError):
+        return None
+    return (pair, PairFeatures(**numbers)) if all(map(math.isfinite, numbers.values())) else None
 
 
 def _own(federation: Federation, participant: int) -> float:

@@ -10,6 +10,7 @@ from typing import Any
 from autokd.recommendation.discoveries import Discoveries, discoveries
 from autokd.records import RunRecord, TrialRecord, TrialState
 from autokd.setting import Pair
+from autokd.store import readable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,16 +112,17 @@ def overview_of(
         runs: Of the study.
         answer: Its stored recommendation, if there is one.
     """
-    gain = None if answer is None else answer["gain"]
-    return PairOverview(
-        pair=pair,
-        verdict=None if answer is None else answer["verdict"],
-        gain=None if gain is None else gain["mean"],
-        answer=None if answer is None else answer["recommended"]["answer"],
-        trials=Counter(trial.state for trial in trials),
-        runs=len(runs),
-        search_epochs=sum(trial.epochs for trial in trials),
-        confirmation_epochs=sum(run.epochs for run in runs),
-        # A recommendation that an older autokd stored does not say; the next `tune` says it anew.
-        p_beats_default=None if answer is None else answer.get("decided_on", {}).get("p_beats_default"),
-    )
+    with readable(f"pair {pair}"):
+        gain = None if answer is None else answer["gain"]
+        return PairOverview(
+            pair=pair,
+            verdict=None if answer is None else answer["verdict"],
+            gain=None if gain is None else gain["mean"],
+            answer=None if answer is None else answer["recommended"]["answer"],
+            trials=Counter(trial.state for trial in trials),
+            runs=len(runs),
+            search_epochs=sum(trial.epochs for trial in trials),
+            confirmation_epochs=sum(run.epochs for run in runs),
+            # A recommendation that an older autokd stored does not say; the next `tune` says it anew.
+            p_beats_default=None if answer is None else answer.get("decided_on", {}).get("p_beats_default"),
+        )

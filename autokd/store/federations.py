@@ -68,7 +68,7 @@ def _row(facts: FederationFacts) -> FederationRow:
 
 
 def _facts(row: FederationRow) -> FederationFacts:
-    return FederationFacts(
+    facts = FederationFacts(
         name=row.name,
         classes=tuple(json.loads(row.classes)),
         labels={Split(part.split): unpack_labels(part.labels) for part in row.splits},
@@ -84,3 +84,8 @@ def _facts(row: FederationRow) -> FederationFacts:
             for participant in row.participants
         ),
     )
+    sizes = {split: len(labels) for split, labels in facts.labels.items()}
+    for one in facts.participants:
+        if {split: len(right) for split, right in one.correct.items()} != sizes:
+            raise ValueError(f"participant {one.number} is not judged on every example of the splits")
+    return facts

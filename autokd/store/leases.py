@@ -22,6 +22,7 @@ from sqlalchemy.exc import IntegrityError
 from autokd.errors import LeaseLost, PairBusy, StoreError
 from autokd.store.clock import Now
 from autokd.store.faults import translated
+from autokd.store.foreign import readable
 from autokd.store.guard import Guard
 from autokd.store.process import Process
 from autokd.store.tables import DriverRow, LeaseRow
@@ -152,9 +153,10 @@ def _require_free(connection: Connection, studies: Sequence[str], *, lock: bool 
     )
     former = set()
     for row in connection.execute(query.with_for_update() if lock else query):
-        holder = Process.from_text(row.process)
-        if row.valid and not holder.gone:
-            raise PairBusy(study=row.study, owner=str(holder), since=row.since, until=row.expires)
+        with readable(f"who has study {row.study!r}"):
+            holder = Process.from_text(row.process)
+            if row.valid and not holder.gone:
+                raise PairBusy(study=row.study, owner=str(holder), since=row.since, until=row.expires)
         former.add(row.token)
     return former
 

@@ -53,7 +53,10 @@ def recommendation(engine: Engine, study: str) -> Mapping[str, object] | None:
     """The latest judgement of a study, or None."""
     with Session(engine) as session:
         row = session.get(RecommendationRow, study)
-        return None if row is None else json.loads(row.payload)
+        payload = None if row is None else json.loads(row.payload)
+    if payload is not None and not isinstance(payload, dict):
+        raise TypeError(f"a recommendation is a mapping, not {payload!r:.100}")
+    return payload
 
 
 def _identity(study: str, run: RunRecord) -> str:

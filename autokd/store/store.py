@@ -26,6 +26,7 @@ from autokd.setting import Setting
 from autokd.store import federations, leases, results
 from autokd.store.database import connect
 from autokd.store.faults import translated
+from autokd.store.foreign import readable
 from autokd.store.guard import Guard
 from autokd.store.leases import Lease
 from autokd.store.trials import Trials
@@ -150,12 +151,12 @@ class Store:
 
     def attributes(self, study: str) -> Mapping[str, Any]:
         """What `create_study` and `set_attributes` have set."""
-        with self._translated():
+        with self._translated(), readable(f"study {study!r}"):
             return self._trials.attributes(study)
 
     def features(self, study: str) -> Mapping[str, float]:
         """What `create_study` has set; empty if it set none."""
-        with self._translated():
+        with self._translated(), readable(f"study {study!r}"):
             return self._trials.features(study)
 
     def present(self, study: str, presentation: Presentation, *, mark: str) -> None:
@@ -177,7 +178,7 @@ class Store:
 
     def studies(self) -> tuple[str, ...]:
         """Names of autokd's studies in order; those of others in the same database are left out."""
-        with self._translated():
+        with self._translated(), readable("its studies"):
             return self._trials.studies()
 
     def trials(self, study: str) -> tuple[TrialRecord, ...]:
@@ -186,12 +187,12 @@ class Store:
         Raises:
             StoreError: If one of them was not written by autokd.
         """
-        with self._translated():
+        with self._translated(), readable(f"study {study!r}"):
             return self._trials.trials(study)
 
     def reports(self, study: str) -> Mapping[int, tuple[RungReport, ...]]:
         """All that was reported, by trial number and in order of epochs; empty if the study is unknown."""
-        with self._translated():
+        with self._translated(), readable(f"study {study!r}"):
             return self._trials.reports(study)
 
     def begin_trial(
@@ -259,7 +260,7 @@ class Store:
 
     def runs(self, study: str) -> tuple[RunRecord, ...]:
         """All runs in the order in which they were added; empty if the study is unknown."""
-        with self._translated():
+        with self._translated(), readable(f"study {study!r}"):
             return results.runs(self._engine, study)
 
     def put_recommendation(self, study: str, payload: Mapping[str, Any]) -> None:
@@ -269,7 +270,7 @@ class Store:
 
     def recommendation(self, study: str) -> Mapping[str, Any] | None:
         """The latest judgement, or None."""
-        with self._translated():
+        with self._translated(), readable(f"study {study!r}"):
             return results.recommendation(self._engine, study)
 
     # Federations
@@ -281,7 +282,7 @@ class Store:
 
     def federation(self, name: str) -> FederationFacts | None:
         """What is known of a federation, or None."""
-        with self._translated():
+        with self._translated(), readable(f"federation {name!r}"):
             return federations.federation(self._engine, name)
 
     def federations(self) -> tuple[str, ...]:

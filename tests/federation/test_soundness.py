@@ -1,0 +1,55 @@
+"""What hashes cannot tell: a federation that somebody else has made must still be one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from autokd.federation import Federation
+from autokd.federation.soundness import problems
+from autokd.setting import Split
+
+
+def with_data(**changes: Any) -> Callable[[Federation], Federation]:
+    return lambda one: replace(one, data=replace(one.data, **changes))
+
+
+def with_split(change: Callable[[np.ndarray], np.ndarray]) -> Callable[[Federation], Federation]:
+    def changed(one: Federation) -> Federation:
+        return replace(one, splits={**one.splits, Split.TEST: change(one.splits[Split.TEST])})
+
+    return changed
+
+
+def labels_out_of_range(one: Federation) -> Federation:
+    return replace(one, data=replace(one.data, labels=one.data.labels + 1))
+
+
+CASES: list[tuple[Callable[[Federation], Federation], str]] = [
+    (labels_out_of_range, "labels are not integers from 0 to 9"),
+    (with_data(labels=np.zeros(3, dtype=np.int64)), "images are not uint8"),
+    (with_data(mean=(1.0, 2.0)), "mean and std are not 1 numbers"),
+    (with_data(std=(0.0,)), "mean and std are not 1 numbers"),
+    (lambda one: with_data(images=one.data.images.astype(np.float32))(one), "images are not uint8"),
+    (lambda one: replace(one, logits=one.logits[:, :, :9]), "logits are not float32"),
+    (with_split(lambda where: where + 10**6), "test holds no indices of the 1797 examples"),
+    (with_split(lambda where: -where - 1), "test holds no indices"),
+    (with_split(lambda where: where.astype(np.float64)), "test holds no indices"),
+    (with_split(lambda where: np.concatenate([where, where[:1]])), "test names an example twice"),
+    (with_split(lambda where: where[:0]), "test is empty"),
+]
+
+
+def test_a_real_one_has_none(federation: Federation) -> None:
+    assert not list(problems(federation))
+
+
+@pytest.mark.parametrize(("change", "problem"), CASES, ids=[problem for _, problem in CASES])
+def test_what_does_not_hold_is_named(
+    federation: Federation, change: Callable[[Federation], Federation], problem: str
+) -> None:
+    assert any(problem in one for one in problems(change(federation)))
