@@ -64,7 +64,7 @@ def test_a_pair_that_is_none(here: Command, name: str, pair: str, words: tuple[s
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["recommend"], ("Missing option '--pair'", "see autokd recommend --help")),
+        (["recommend"], ("say for whom: --pair 4,9", "--student 9")),
         (["tune", "--pair", "4,9", "--trials", "1"], ("--trials", "2")),
         (["tune", "--pair", "4,9", "--trials", "many"], ("--trials", "integer")),
         (["tune", "--pair", "4,9", "--position", "left"], ("--position", "'student'", "'teacher'")),
