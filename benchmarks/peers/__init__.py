@@ -1,1 +1,1 @@
-"""Other libraries' tuners on the recorded tables, in an environment of their own: nothing here imports autokd."""
+"""Other libraries' tuners on the recorded tables, in their own environment: nothing here imports autokd."""

@@ -1,4 +1,4 @@
-"""Carry out orders with a peer: what `python -m benchmarks.simulation.compare` calls in the peers' environment.
+"""Carry out orders with a peer, in the peers' environment, for `python -m benchmarks.simulation.compare`.
 
 python -m benchmarks.peers PEER PROBLEM.npz ORDERS.json ANSWERS.json
 """

@@ -124,5 +124,6 @@ def answer(
 
 
 def _known(problem: Problem, pair: int, columns: Sequence[int], seed: int) -> dict[int, float]:
+    """Accuracy at the end; a run that diverged is as bad as one can be."""
     ends = problem.accuracy[pair, :, seed, -1]
-    return {column: float(ends[column]) for column in columns if not math.isnan(ends[column])}
+    return {column: 0.0 if math.isnan(ends[column]) else float(ends[column]) for column in columns}

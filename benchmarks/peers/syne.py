@@ -1,7 +1,7 @@
 """Syne Tune's schedulers, as `AskTellScheduler` and its tuner drive them.
 
-Its spaces know no conditions, so the grid is a flat one of T × α × transfer set: α is ignored on `public`, whose
-four settings thus have six names each. All schedulers minimise the error on validation.
+Its spaces know no conditions, so the grid is a flat one of T × α × transfer set: α is ignored on `public`,
+whose four settings thus have six names each. All schedulers minimise the error on validation.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import logging
 import os
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final, final
 
 import numpy as np
@@ -139,8 +140,8 @@ class Scheduled:
 class Ranked:
     """`ZeroShotTransfer`, asked for its ranking.
 
-    In release 0.16.0 its `suggest` is that of the class above it and draws at random; the ranking, which the class is
-    there for, has nobody who calls it.
+    In release 0.16.0 its `suggest` is that of the class above it and draws at random; the ranking, which the
+    class is there for, has nobody who calls it.
     """
 
     def __init__(self, flat: Flat, scheduler: Any, problem: Problem) -> None:
@@ -161,7 +162,10 @@ class Ranked:
 
 
 def asha(problem: Problem, seed: int, known: Known, budget: int) -> Peer:
-    """Random search stopped by successive halving, with its defaults: rungs at 1, 3 and 9, a third goes on."""
+    """Random search stopped by successive halving, as by default: rungs at 1, 3 and 9, a third goes on.
+
+    The tables have no epoch 9, so the last rung never speaks; it could have saved one epoch of a run.
+    """
     flat, _ = Flat(problem), _seeded(seed)
     scheduler = ASHA(
         flat.space,
@@ -239,5 +243,5 @@ def _seeded(seed: int) -> None:
 @contextlib.contextmanager
 def _quiet() -> Any:
     """It prints how long everything took."""
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+    with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
         yield

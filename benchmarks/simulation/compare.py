@@ -1,11 +1,11 @@
 """autokd against every other way to find a setting, on the recorded tables, at the same cost.
 
-    make peers                                     # once: Syne Tune and SMAC3 in an environment of their own
+    make peers      # once: Syne Tune and SMAC3 in an environment of their own
     python -m benchmarks.simulation.compare --peers .venv-peers/bin/python [--tables digits ...]
         [--contestants autokd ...] [--scenarios newcomer batch] [--most 20] [--out FILE]
 
-`newcomer`: ten pairs a seed, each after the 56 pairs without either of its participants. `batch`: all 90 pairs
-from nothing. Answers are chosen on validation, "nothing" among them, and told on test by one measure for all;
+`newcomer`: ten pairs a seed, each after the 56 pairs without either of its participants. `batch`: all 90
+pairs from nothing. Answers are chosen on validation, "nothing" among them, and told on test by one measure for all;
 a run that is asked for twice costs once. Without `--peers` only what this environment has is measured.
 """
 
@@ -137,7 +137,7 @@ def _asked(task: Task, table: Table) -> Measured:
 
 
 def _ends(table: Table, order: Order) -> tuple[int, int]:
-    """Of a chain only its end and the run before tell: further back its later pairs knew more than they cost."""
+    """Of a chain only its end and the run before: further back its later pairs knew more than they cost."""
     runs = order.budget // table.epochs
     return runs - 1, runs
 

@@ -19,7 +19,7 @@ from benchmarks.simulation.scenarios import meetings, tuned
 from benchmarks.simulation.table import SPLITS, Table
 
 BUDGETS: Final = tuple(range(1, 17))
-"""Of a pair, in runs to the end, at which a search is looked at; the last one lies above a fifth of the sweep."""
+"""Of a pair, in runs to the end, at which a search is looked at; the last lies above a fifth of the sweep."""
 CHAINS: Final = (4, 8, 16)
 """Likewise, of batches of which the later pairs know what the earlier ones ran."""
 
@@ -136,8 +136,8 @@ def searched(table: Table, order: Order, steps: Sequence[Sequence[Step]]) -> Sea
 def points(table: Table, seed: int, ran: Searched, budgets: Sequence[int] = BUDGETS) -> Points:
     """Cost and share of pairs that each stop once another trial would exceed a budget of so many runs.
 
-    Both are means over the pairs; answers are chosen on validation among what ran to the end, or "nothing", and
-    told on test.
+    Both are means over the pairs; answers are chosen on validation among what ran to the end, or "nothing",
+    and told on test.
     """
     ends = yardstick(table, seed % table.seeds)
     epochs = len(table.settings) * table.epochs

@@ -1,9 +1,9 @@
-"""Ray Tune's own `OptunaSearch` with its `ASHAScheduler`: the real classes, called as Tune's controller calls them.
+"""Ray Tune's own `OptunaSearch` with its `ASHAScheduler`, called as Tune's controller calls them.
 
-Only Ray's processes are left out. As in their documentation the space is a flat one, T × α × transfer set as
-`tune.choice`; on `public` α is drawn and ignored, so each of its four settings has six names. The default
-setting is the first of `points_to_evaluate`. All else are defaults: TPE, grace period 1, reduction factor 4, one
-bracket, which puts rungs at epochs 1 and 4 of 10.
+The classes are the real ones; only Ray's processes are left out. As in their documentation the space is a
+flat one, T × α × transfer set as `tune.choice`; on `public` α is drawn and ignored, so each of its four
+settings has six names. The default setting is the first of `points_to_evaluate`. All else are defaults: TPE,
+grace period 1, reduction factor 4, one bracket, which puts rungs at epochs 1 and 4 of 10.
 """
 
 from __future__ import annotations
@@ -24,13 +24,12 @@ from ray.tune.search.optuna import OptunaSearch
 from benchmarks.peers.problem import PUBLIC, Problem, Setting
 from benchmarks.peers.replay import Peer, Wish
 
-NAME: Final = "Ray OptunaSearch + ASHA"
 _METRIC: Final = "accuracy"
 
 
 @final
 class Stock:
-    """Searches one pair as `tune.Tuner(..., TuneConfig(search_alg=OptunaSearch(), scheduler=ASHAScheduler()))`."""
+    """Searches one pair, as a `Tuner` with this `search_alg` and this `scheduler`."""
 
     def __init__(self, problem: Problem, seed: int) -> None:
         self._problem = problem
