@@ -5,8 +5,8 @@
         [--contestants autokd ...] [--scenarios newcomer batch] [--most 20] [--out FILE]
 
 `newcomer`: ten pairs a seed, each after the 56 pairs without either of its participants. `batch`: all 90
-pairs from nothing. Answers are chosen on validation, "nothing" among them, and told on test by one measure for all;
-a run that is asked for twice costs once. Without `--peers` only what this environment has is measured.
+pairs from nothing. Answers are chosen on validation, "nothing" among them, and told on test by one measure
+for all; a run that is asked for twice costs once. Without `--peers` only what is installed here is measured.
 """
 
 from __future__ import annotations
