@@ -7,6 +7,7 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+PEERS ?= .venv-peers
 TORCH_INDEX ?=
 ARGS ?=
 
@@ -23,7 +24,7 @@ DEV = $(VENV)/.autokd-dev
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test torture fuzz bench check format constraints dist clean
+.PHONY: help demo test torture fuzz bench peers check format constraints dist clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -41,7 +42,9 @@ torture: $(DEV) ## Kill a batch again and again, with its workers, a node and Po
 fuzz: $(DEV) ## Read 10,000 odd inputs
 	$(VENV)/bin/python -m tests.fuzz $(ARGS)
 
-bench: $(DEV) ## Every figure of docs/results.md again (about three hours on 2 cores)
+peers: $(PEERS)/.peers ## Install Syne Tune and SMAC3, which autokd is measured against, into $(PEERS)
+
+bench: $(DEV) $(PEERS)/.peers ## Every figure of docs/results.md again (an estimated four hours on 2 cores)
 	$(VENV)/bin/python benchmarks/federations.py
 	$(VENV)/bin/python benchmarks/ten_pairs.py
 	$(VENV)/bin/python benchmarks/batch.py
@@ -49,6 +52,8 @@ bench: $(DEV) ## Every figure of docs/results.md again (about three hours on 2 c
 	$(VENV)/bin/python -m benchmarks.driver --long
 	$(VENV)/bin/python benchmarks/engine.py
 	$(VENV)/bin/python -m benchmarks.simulation
+	$(VENV)/bin/python -m benchmarks.simulation.compare --peers $(PEERS)/bin/python \
+		--out benchmarks/results/peers.json
 	$(VENV)/bin/python -m benchmarks.agreement
 
 check: $(DEV) ## Lint, check formatting, types and layers
@@ -70,6 +75,13 @@ $(RUNTIME): pyproject.toml constraints.txt
 	$(PIP) install --editable .
 	@touch $@
 
+# All of it pinned, and nothing beyond: xgboost would bring a CUDA library that it does without on a CPU.
+$(PEERS)/.peers: benchmarks/peers/requirements.txt
+	$(PYTHON) -m venv $(PEERS)
+	PIP_USER=0 $(PEERS)/bin/python -m pip --disable-pip-version-check install --no-deps \
+		--requirement benchmarks/peers/requirements.txt
+	@touch $@
+
 $(DEV): $(RUNTIME)
 	$(PIP) install --editable '.[dev]'
 	@touch $@
@@ -88,4 +100,4 @@ constraints: ## Renew constraints.txt: the newest releases that pyproject.toml a
 	rm -rf $(VENV)-renewed
 
 clean: ## Remove the environment and caches; what was tuned stays
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(PEERS) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -23,14 +23,13 @@ from typing import Final
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from benchmarks.simulation.measure import answer, yardstick
+from benchmarks.simulation.measure import Points, at, single, yardstick
 from benchmarks.simulation.policies import POLICIES
 from benchmarks.simulation.scenarios import POINTS, cold, cold_meetings, newcomer, unseen
 from benchmarks.simulation.table import Table, load
 
 COSTS: Final = (0.05, 0.1, 0.2)
 TABLES: Final = ("digits", "digits_plain", "digits_classes")
-Points = list[tuple[float, float]]
 
 
 @cache
@@ -64,23 +63,6 @@ SCENARIOS: Final[dict[str, Callable[[str, str, int], Points]]] = {
     "batch": _cold,
     "meetings": _meetings,
 }
-
-
-def at(points: Points, cost: float) -> float:
-    """The share at a cost, between measured points in proportion; nothing spent is nothing gained."""
-    costs, shares = zip((0.0, 0.0), *sorted(points), strict=True)
-    return float(np.interp(cost, costs, shares))
-
-
-def single(table: Table, seed: int) -> float:
-    """The share of the best single setting of the pairs without either participant, and no search."""
-    gains = table.gain[:, :, seed % table.seeds, 0]
-    answers = {}
-    for pair in table.pairs:
-        others = [row for one, row in table.row.items() if not one.meeting & pair.meeting]
-        best = table.settings[int(gains[others].mean(axis=0).argmax())]
-        answers[pair] = answer(table, seed % table.seeds, pair, [best, table.settings[table.default]])
-    return yardstick(table, seed % table.seeds).share(answers)
 
 
 def main() -> None:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from autokd.setting import Pair, Setting
 from benchmarks.simulation.replay import Ran
 from benchmarks.simulation.table import Table
 
+Points = list[tuple[float, float]]
+"""Cost and share, from a small budget to a large one."""
 _VALIDATION, _TEST = 0, 2
 
 
@@ -49,6 +53,23 @@ def answer(table: Table, seed: int, pair: Pair, tried: Iterable[Setting]) -> flo
 def cost(table: Table, ran: Sequence[Ran], pairs: int) -> float:
     """Epochs of the search as a share of the sweep's on so many pairs."""
     return sum(one.epochs for one in ran) / (len(table.settings) * table.epochs * pairs)
+
+
+def at(points: Points, cost: float) -> float:
+    """The share at a cost, between measured points in proportion; nothing spent is nothing gained."""
+    costs, shares = zip((0.0, 0.0), *sorted(points), strict=True)
+    return float(np.interp(cost, costs, shares))
+
+
+def single(table: Table, seed: int, pairs: Iterable[Pair] | None = None) -> float:
+    """The share of the best single setting of the pairs without either participant, and no search."""
+    gains = table.gain[:, :, seed % table.seeds, _VALIDATION]
+    answers = {}
+    for pair in pairs or table.pairs:
+        others = [row for one, row in table.row.items() if not one.meeting & pair.meeting]
+        best = table.settings[int(gains[others].mean(axis=0).argmax())]
+        answers[pair] = answer(table, seed % table.seeds, pair, [best, table.settings[table.default]])
+    return yardstick(table, seed % table.seeds).share(answers)
 
 
 def meeting_yardstick(table: Table, seed: int) -> Yardstick:

@@ -6,17 +6,17 @@ import random
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, final
+from typing import Any, Final, final
 
 import optuna
-from optuna.distributions import CategoricalDistribution
 
 from autokd.plan import StoppingRecipe
 from autokd.records import Role, TrialRecord, TrialState
 from autokd.search.learning import Learner
 from autokd.search.sampling import Proposer, Tpe
+from autokd.search.space import ALPHA, TEMPERATURE, TRANSFER_SET
 from autokd.search.surrogate import Subject
-from autokd.setting import Pair, Setting, derive_seed
+from autokd.setting import Pair, Setting, TransferSet, derive_seed
 from benchmarks.simulation.table import SPLITS, Table
 
 ASHA: Final = StoppingRecipe(rungs=(3, 6), reduction=2, grace=0)
@@ -62,33 +62,33 @@ class Random:
 
 @final
 class OptunaGp:
-    """Optuna's Gaussian process with its defaults; a grid's settings by their own values."""
+    """Optuna's Gaussian process with its defaults, on a flat space.
+
+    It knows no conditions, and would draw at random what exists in some trials only; so α is asked for on
+    `public` too, and ignored there.
+    """
 
     def __init__(self, table: Table, seed: int) -> None:
         self._space, self._seed = table.space, seed
 
     def propose(self, study: str, trials: Sequence[TrialRecord]) -> Setting | None:
         tried = {trial.setting for trial in trials}
+        distributions = dict(self._space.distributions())
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             sampler = optuna.samplers.GPSampler(
                 seed=derive_seed(study, self._seed, len(trials)) % 2**32, n_startup_trials=3
             )
             memory = optuna.create_study(direction="maximize", sampler=sampler)
-            distributions = self._space.distributions()
             for trial in trials:
-                if trial.state is not TrialState.COMPLETE or trial.setting not in self._space:
-                    continue
-                memory.add_trial(
-                    optuna.trial.create_trial(
-                        params=_params(trial.setting),
-                        distributions={name: distributions[name] for name in _params(trial.setting)},
-                        value=trial.accuracy,
+                if trial.state is TrialState.COMPLETE and trial.setting in self._space:
+                    known = optuna.trial.create_trial(
+                        params=_params(trial.setting), distributions=distributions, value=trial.accuracy
                     )
-                )
+                    memory.add_trial(known)
             for _ in range(20):
-                asked = memory.ask()
-                setting = self._space.suggest(asked)
+                asked = memory.ask(distributions)
+                setting = _flat(asked.params)
                 if setting not in tried:
                     return setting
                 memory.tell(asked, state=optuna.trial.TrialState.FAIL)
@@ -101,12 +101,16 @@ class OptunaGp:
         """Nothing."""
 
 
-def _params(setting: Setting) -> dict[str, CategoricalDistribution | float | str]:
-    params: dict[str, CategoricalDistribution | float | str] = {
-        "temperature": setting.temperature,
-        "transfer_set": str(setting.transfer_set),
-    }
-    return params if setting.alpha is None else {**params, "alpha": setting.alpha}
+def _params(setting: Setting) -> dict[str, Any]:
+    """Without labels the loss is the teacher's part alone, as with α = 1."""
+    alpha = 1.0 if setting.alpha is None else setting.alpha
+    return {TEMPERATURE: setting.temperature, ALPHA: alpha, TRANSFER_SET: str(setting.transfer_set)}
+
+
+def _flat(params: Mapping[str, Any]) -> Setting:
+    transfer_set = TransferSet(params[TRANSFER_SET])
+    alpha = None if transfer_set is TransferSet.PUBLIC else params[ALPHA]
+    return Setting(params[TEMPERATURE], alpha, transfer_set)
 
 
 def learner(table: Table, names: Mapping[Pair, str], seed: int) -> Learner:

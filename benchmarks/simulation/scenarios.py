@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from typing import Final
 
 from autokd.plan import StudyPlan
@@ -46,23 +47,42 @@ def newcomer(table: Table, policy: Policy, seed: int, trials: Sequence[int]) -> 
 
     Every seed takes one round of a tournament: five meetings in which each of ten participants is once.
     """
-    answers: list[dict[Pair, float]] = [{} for _ in trials]
-    costs = [0.0] * len(trials)
+    ran = newcomers(table, policy, seed, max(trials))
+    ends = yardstick(table, seed % table.seeds)
+    points = []
+    for most in trials:
+        spent = sum(cost(table, mine[:most], 1) for mine in ran.values()) / len(ran)
+        answers = {
+            pair: answer(table, seed % table.seeds, pair, _tried(mine[:most]).get(pair, ()))
+            for pair, mine in ran.items()
+        }
+        points.append((spent, ends.share(answers)))
+    return points
+
+
+def newcomers(table: Table, policy: Policy, seed: int, trials: int) -> dict[Pair, list[Ran]]:
+    """The trials of those pairs, in the order in which they ended."""
+    found: dict[Pair, list[Ran]] = {}
+    for meeting, others in meetings(table, seed):
+        before = policy.make(table, _names([*others, *meeting], seed), seed)
+        if policy.shares:
+            _search(table, policy, seed, _shuffled([(each,) for each in others], seed), TUNED, before)
+        for pair in meeting:
+            # Neither of the two pairs learns from the other.
+            found[pair] = _search(table, policy, seed, [(pair,)], trials, deepcopy(before))
+    return found
+
+
+def meetings(table: Table, seed: int) -> Iterator[tuple[list[Pair], list[Pair]]]:
+    """The meetings of a seed's round, each with the pairs without either of its participants."""
     for one, other in _round(len(table.own), seed):
         others = [pair for pair in table.pairs if not pair.meeting & {one, other}]
-        for pair in (Pair(one, other), Pair(other, one)):
-            proposer = policy.make(table, _names([*others, pair], seed), seed)
-            if policy.shares:
-                _search(table, policy, seed, _shuffled([(each,) for each in others], seed), TUNED, proposer)
-            ran = _search(table, policy, seed, [(pair,)], max(trials), proposer)
-            for place, most in enumerate(trials):
-                costs[place] += cost(table, ran[:most], 1)
-                answers[place][pair] = answer(
-                    table, seed % table.seeds, pair, _tried(ran[:most]).get(pair, ())
-                )
-    ends = yardstick(table, seed % table.seeds)
-    pairs = len(answers[0])
-    return [(spent / pairs, ends.share(given)) for spent, given in zip(costs, answers, strict=True)]
+        yield [Pair(one, other), Pair(other, one)], others
+
+
+def tuned(table: Table, policy: Policy, seed: int, pairs: Sequence[Pair]) -> list[Ran]:
+    """What was run of pairs that a newcomer learns from."""
+    return _search(table, policy, seed, _shuffled([(pair,) for pair in pairs], seed), TUNED)
 
 
 def unseen(table: Table, seed: int) -> tuple[float, float]:
@@ -75,9 +95,7 @@ def unseen(table: Table, seed: int) -> tuple[float, float]:
     answers: dict[Pair, float] = {}
     held: list[bool] = []
     gains = table.gain[:, :, seed % table.seeds]
-    for one, other in _round(len(table.own), seed):
-        others = [pair for pair in table.pairs if not pair.meeting & {one, other}]
-        mine = [Pair(one, other), Pair(other, one)]
+    for mine, others in meetings(table, seed):
         names = _names([*others, *mine], seed)
         proposer = learner(table, names, seed)
         _search(table, policy, seed, _shuffled([(each,) for each in others], seed), TUNED, proposer)

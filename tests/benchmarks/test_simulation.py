@@ -10,8 +10,16 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from autokd.setting import DEFAULT, Pair
-from benchmarks.simulation.__main__ import at, single
-from benchmarks.simulation.measure import answer, cost, half, meeting_answer, meeting_yardstick, yardstick
+from benchmarks.simulation.measure import (
+    answer,
+    at,
+    cost,
+    half,
+    meeting_answer,
+    meeting_yardstick,
+    single,
+    yardstick,
+)
 from benchmarks.simulation.policies import POLICIES, Policy
 from benchmarks.simulation.replay import Ran, replay
 from benchmarks.simulation.scenarios import _names, _round, cold, cold_meetings, newcomer

@@ -1,0 +1,237 @@
+"""autokd against every other way to find a setting, on the recorded tables, at the same cost.
+
+    make peers      # once: Syne Tune and SMAC3 in an environment of their own
+    python -m benchmarks.simulation.compare --peers .venv-peers/bin/python [--tables digits ...]
+        [--contestants autokd ...] [--scenarios newcomer batch] [--most 20] [--out FILE]
+
+`newcomer`: ten pairs a seed, each after the 56 pairs without either of its participants. `batch`: all 90
+pairs from nothing. Answers are chosen on validation, "nothing" among them, and told on test by one measure
+for all; a run that is asked for twice costs once. Without `--peers` only what is installed here is measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from time import process_time
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from benchmarks.peers.problem import Answers, Order, read_answers, write_orders
+from benchmarks.peers.replay import answer
+from benchmarks.simulation.contest import (
+    BUDGETS,
+    CONTESTANTS,
+    Contestant,
+    batch_orders,
+    newcomer_orders,
+    points,
+    problem,
+    searched,
+)
+from benchmarks.simulation.measure import Points, at, single, yardstick
+from benchmarks.simulation.policies import POLICIES
+from benchmarks.simulation.scenarios import POINTS, cold, meetings, newcomers
+from benchmarks.simulation.table import Table, load
+
+COSTS: Final = (0.05, 0.1, 0.2)
+TABLES: Final = ("digits_plain", "digits_classes", "digits")
+SCENARIOS: Final = ("newcomer", "batch")
+
+
+class Measured(NamedTuple):
+    """What a contestant came to, by seed.
+
+    Attributes:
+        seconds: Of CPU time.
+    """
+
+    points: list[Points]
+    seconds: float
+    versions: dict[str, str]
+
+
+class Task(NamedTuple):
+    """Some seeds of one contestant, for one process."""
+
+    table: str
+    scenario: str
+    contestant: Contestant
+    seeds: Sequence[int]
+    python: str | None
+
+
+@cache
+def _table(name: str) -> Table:
+    return load(name)
+
+
+def _alone() -> None:
+    """A process a core, and one thread a process."""
+    threadpool_limits(1)
+
+
+def _measure(task: Task) -> Measured:
+    table, contestant = _table(task.table), task.contestant
+    if contestant.policy is None and contestant.peer is None:
+        pairs = [
+            _newcomers(table, seed) if task.scenario == "newcomer" else table.pairs for seed in task.seeds
+        ]
+        # The setting's run and the default's, which tell it from nothing.
+        cost = 2 / len(table.settings)
+        shares = [single(table, seed, mine) for seed, mine in zip(task.seeds, pairs, strict=True)]
+        return Measured([[(cost, share)] for share in shares], 0.0, {})
+    if contestant.policy is None:
+        return _asked(task, table)
+    policy, began = POLICIES[contestant.policy], process_time()
+    if task.scenario == "batch":
+        found = [[cold(table, policy, seed, trials) for trials in POINTS] for seed in task.seeds]
+    else:
+        # Twice the trials: those that are stopped early leave some of the budget.
+        most = max(BUDGETS) * (2 if policy.stopping.rungs else 1)
+        found = [points(table, seed, newcomers(table, policy, seed, most)) for seed in task.seeds]
+    return Measured(found, process_time() - began, {"optuna": version("optuna")})
+
+
+def _newcomers(table: Table, seed: int) -> list[Any]:
+    return [pair for meeting, _ in meetings(table, seed) for pair in meeting]
+
+
+def _asked(task: Task, table: Table) -> Measured:
+    """Of a peer: its orders are carried out here or in its own environment, and measured here."""
+    contestant = task.contestant
+    orders = [
+        order
+        for seed in task.seeds
+        for order in (
+            newcomer_orders(table, seed, knows=contestant.knows)
+            if task.scenario == "newcomer"
+            else batch_orders(table, seed, chained=contestant.learns)
+        )
+    ]
+    answers = _carried_out(task, table, orders)
+    found: list[Points] = []
+    for seed in task.seeds:
+        mine = [
+            (order, searched(table, order, steps))
+            for order, steps in zip(orders, answers.steps, strict=True)
+            if order.seed == seed
+        ]
+        if task.scenario == "batch" and contestant.learns:
+            found.append(
+                [point for order, ran in mine for point in points(table, seed, ran, _ends(table, order))]
+            )
+        else:
+            found.append(points(table, seed, {pair: ran for _, some in mine for pair, ran in some.items()}))
+    return Measured(found, answers.seconds, dict(answers.versions))
+
+
+def _ends(table: Table, order: Order) -> tuple[int, int]:
+    """Of a chain only its end and the run before: further back its later pairs knew more than they cost."""
+    runs = order.budget // table.epochs
+    return runs - 1, runs
+
+
+def _carried_out(task: Task, table: Table, orders: Sequence[Order]) -> Answers:
+    if not task.contestant.elsewhere:
+        from benchmarks.simulation.stock import stock
+
+        steps, seconds = answer(problem(table), orders, stock)
+        return Answers(
+            steps=steps, seconds=seconds, versions={"ray": version("ray"), "optuna": version("optuna")}
+        )
+    assert task.python is not None
+    assert task.contestant.peer is not None
+    with tempfile.TemporaryDirectory() as folder:
+        files = [Path(folder) / name for name in ("problem.npz", "orders.json", "answers.json")]
+        problem(table).save(files[0])
+        write_orders(files[1], orders)
+        command = [task.python, "-m", "benchmarks.peers", task.contestant.peer, *map(str, files)]
+        subprocess.run(command, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+        return read_answers(files[2])
+
+
+def main() -> None:
+    """Measure, print, and keep the numbers."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    names = [one.name for one in CONTESTANTS]
+    parser.add_argument("--tables", nargs="+", default=TABLES)
+    parser.add_argument("--scenarios", nargs="+", default=SCENARIOS, choices=SCENARIOS)
+    parser.add_argument("--contestants", nargs="+", default=names, choices=names, metavar="NAME")
+    parser.add_argument(
+        "--most", type=int, default=20, help="seeds; slow contestants have fewer of their own"
+    )
+    parser.add_argument("--peers", help="the Python that has Syne Tune and SMAC3")
+    parser.add_argument("--processes", type=int, default=os.cpu_count())
+    parser.add_argument("--out", type=Path, help="keep every number in this file, beside those that it has")
+    options = parser.parse_args()
+    with ProcessPoolExecutor(options.processes, initializer=_alone) as pool:
+        for table in options.tables:
+            ends = [yardstick(_table(table), seed) for seed in range(_table(table).seeds)]
+            anyway = np.mean([[*end.anyway.values()] for end in ends])
+            swept = np.mean([[*end.swept.values()] for end in ends])
+            print(f"\n{table}: the better of default and nothing {anyway:+.2f} pp, the sweep {swept:+.2f} pp")
+            for scenario in options.scenarios:
+                print(f"  {scenario:<30}" + "".join(f"{cost:>16.0%}" for cost in COSTS))
+                for one in CONTESTANTS:
+                    seeds = min(one.seeds[SCENARIOS.index(scenario)], options.most)
+                    if (
+                        one.name not in options.contestants
+                        or not seeds
+                        or (one.elsewhere and not options.peers)
+                    ):
+                        continue
+                    share = [range(first, seeds, options.processes) for first in range(options.processes)]
+                    tasks = [Task(table, scenario, one, mine, options.peers) for mine in share if mine]
+                    parts = list(pool.map(_measure, tasks))
+                    found = Measured(
+                        # Back in the order of the seeds.
+                        [
+                            parts[seed % options.processes].points[seed // options.processes]
+                            for seed in range(seeds)
+                        ],
+                        sum(part.seconds for part in parts),
+                        parts[0].versions,
+                    )
+                    print(
+                        f"    {one.name:<28}{_row(found.points)}  {seeds:3} seeds {found.seconds:8.1f} s",
+                        flush=True,
+                    )
+                    if options.out:
+                        _keep(options.out, table, scenario, one.name, found)
+
+
+def _keep(file: Path, table: str, scenario: str, name: str, found: Measured) -> None:
+    kept: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+    kept.setdefault(table, {}).setdefault(scenario, {})[name] = {
+        "versions": found.versions,
+        "cpu_seconds": round(found.seconds, 1),
+        "cost_and_share_by_seed": [
+            [(round(cost, 5), round(share, 4)) for cost, share in one] for one in found.points
+        ],
+    }
+    file.write_text(json.dumps(kept, sort_keys=True) + "\n")
+
+
+def _row(found: Sequence[Points]) -> str:
+    cells = []
+    for cost in COSTS:
+        shares = [at(one, cost) for one in found]
+        cells.append(f"{np.mean(shares):>8.3f} ± {np.std(shares):.3f}")
+    return "".join(cells)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,167 @@
+"""The same pairs, budgets and answers for every way to search, autokd's own and those of other libraries."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any, Final
+
+import numpy as np
+
+from autokd.setting import Pair
+from benchmarks.peers.problem import Order, Problem, Setting, Step
+from benchmarks.simulation.measure import Points, answer, yardstick
+from benchmarks.simulation.policies import POLICIES
+from benchmarks.simulation.replay import Ran
+from benchmarks.simulation.scenarios import meetings, tuned
+from benchmarks.simulation.table import SPLITS, Table
+
+BUDGETS: Final = tuple(range(1, 17))
+"""Of a pair, in runs to the end, at which a search is looked at; the last lies above a fifth of the sweep."""
+CHAINS: Final = (4, 8, 16)
+"""Likewise, of batches of which the later pairs know what the earlier ones ran."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contestant:
+    """A way to find a setting; without policy and peer it is the best single setting of other pairs.
+
+    Attributes:
+        policy: Of autokd's simulator.
+        peer: By its name, of another library.
+        elsewhere: The peer needs the peers' environment.
+        seeds: At most so many, of newcomers and of batches; 0 where it is not measured.
+        knows: Of other pairs, as a newcomer: `nothing`, the runs of autokd's `trials`, or whole `sweeps`.
+        learns: In a batch it is told what earlier pairs ran.
+    """
+
+    name: str
+    policy: str | None = None
+    peer: str | None = None
+    elsewhere: bool = True
+    seeds: tuple[int, int] = (20, 0)
+    knows: str = "nothing"
+    learns: bool = False
+
+
+def _own(policy: str, seeds: tuple[int, int]) -> Contestant:
+    return Contestant(name=policy, policy=policy, elsewhere=False, seeds=seeds)
+
+
+def _there(name: str, peer: str, seeds: tuple[int, int], **more: Any) -> Contestant:
+    return Contestant(name=name, peer=peer, seeds=seeds, **more)
+
+
+CONTESTANTS: Final = (
+    _own("autokd", (20, 20)),
+    Contestant(name="best single setting", elsewhere=False, seeds=(20, 20)),
+    _own("random", (20, 20)),
+    _own("random + ASHA", (20, 0)),
+    _own("TPE", (20, 0)),
+    _own("TPE + ASHA", (20, 0)),
+    _own("Optuna GP", (20, 0)),
+    Contestant(name="Ray OptunaSearch + ASHA", peer="ray", elsewhere=False, seeds=(20, 4)),
+    _there("Syne Tune ASHA", "Syne Tune ASHA", (20, 4)),
+    _there("Syne Tune box, trials", "Syne Tune BoundingBox", (20, 4), knows="trials", learns=True),
+    _there("Syne Tune box, sweeps", "Syne Tune BoundingBox", (20, 0), knows="sweeps"),
+    _there("Syne Tune zero-shot, sweeps", "Syne Tune ZeroShot", (20, 0), knows="sweeps"),
+    _there("Syne Tune quantile, trials", "Syne Tune QuantileBased", (4, 0), knows="trials"),
+    _there("Syne Tune quantile, sweeps", "Syne Tune QuantileBased", (4, 0), knows="sweeps"),
+    _there("SMAC3 HPO", "SMAC3 HPO", (4, 0)),
+    _there("SMAC3 multi-fidelity", "SMAC3 multi-fidelity", (4, 0)),
+    _there("Syne Tune CQR", "Syne Tune CQR", (4, 0)),
+)
+"""The cheap ones first; what takes minutes for a seed has few of them."""
+
+Searched = Mapping[Pair, Sequence[Ran]]
+"""The trials of each pair, in the order in which they ended."""
+
+
+def problem(table: Table) -> Problem:
+    """A table as other libraries get to see it: on validation only."""
+    return Problem(
+        settings=tuple(Setting(one.temperature, one.alpha, str(one.transfer_set)) for one in table.settings),
+        default=table.default,
+        rungs=table.rungs,
+        accuracy=table.accuracy[..., SPLITS.index(SPLITS[0])],
+    )
+
+
+def newcomer_orders(table: Table, seed: int, *, knows: str) -> list[Order]:
+    """The same ten pairs for a peer.
+
+    Args:
+        knows: Of the pairs without either participant: `nothing`, the runs of autokd's `trials`, or `sweeps`.
+    """
+    return [
+        Order(
+            seed=seed,
+            answers=seed % table.seeds,
+            pairs=tuple(table.row[pair] for pair in meeting),
+            budget=max(BUDGETS) * table.epochs,
+            known=_known(table, seed, others, knows),
+        )
+        for meeting, others in meetings(table, seed)
+    ]
+
+
+def batch_orders(table: Table, seed: int, *, chained: bool) -> list[Order]:
+    """All pairs in an order of the seed's, each alone, or in a chain for each of `CHAINS`."""
+    shuffled = random.Random(seed).sample(table.pairs, len(table.pairs))
+    return [
+        Order(
+            seed=seed,
+            answers=seed % table.seeds,
+            pairs=tuple(table.row[pair] for pair in shuffled),
+            budget=runs * table.epochs,
+            known={},
+            hands_on=chained,
+        )
+        for runs in (CHAINS if chained else (max(BUDGETS),))
+    ]
+
+
+def searched(table: Table, order: Order, steps: Sequence[Sequence[Step]]) -> Searched:
+    """What a peer ran for an order, in this side's words."""
+    return {
+        table.pairs[row]: [
+            Ran(table.pairs[row], table.settings[step.column], step.epochs, step.whole) for step in mine
+        ]
+        for row, mine in zip(order.pairs, steps, strict=True)
+    }
+
+
+def points(table: Table, seed: int, ran: Searched, budgets: Sequence[int] = BUDGETS) -> Points:
+    """Cost and share of pairs that each stop once another trial would exceed a budget of so many runs.
+
+    Both are means over the pairs; answers are chosen on validation among what ran to the end, or "nothing",
+    and told on test.
+    """
+    ends = yardstick(table, seed % table.seeds)
+    epochs = len(table.settings) * table.epochs
+    found = []
+    for runs in budgets:
+        spent, answers = [], {}
+        for pair, mine in ran.items():
+            sums = list(accumulate(one.epochs for one in mine))
+            kept = sum(total <= runs * table.epochs for total in sums)
+            spent.append(sums[kept - 1] if kept else 0)
+            tried = [one.setting for one in mine[:kept] if one.whole]
+            answers[pair] = answer(table, seed % table.seeds, pair, tried)
+        found.append((float(np.mean(spent)) / epochs, ends.share(answers)))
+    return found
+
+
+def _known(table: Table, seed: int, others: Sequence[Pair], knows: str) -> dict[int, tuple[int, ...]]:
+    if knows == "sweeps":
+        return {table.row[pair]: tuple(range(len(table.settings))) for pair in others}
+    if knows == "nothing":
+        return {}
+    known: dict[int, tuple[int, ...]] = {}
+    for one in tuned(table, POLICIES["autokd"], seed, others):
+        if one.whole:
+            row = table.row[one.pair]
+            known[row] = (*known.get(row, ()), table.column[one.setting])
+    return known
