@@ -50,6 +50,9 @@ bench: $(DEV) ## Every figure of docs/results.md again (about three hours on 2 c
 	$(VENV)/bin/python benchmarks/engine.py
 	$(VENV)/bin/python -m benchmarks.simulation
 	$(VENV)/bin/python -m benchmarks.agreement
+	$(VENV)/bin/python -m benchmarks.null
+	$(VENV)/bin/python -m benchmarks.swept
+	$(VENV)/bin/python -m benchmarks.verdicts
 
 check: $(DEV) ## Lint, check formatting, types and layers
 	$(VENV)/bin/ruff check .
