@@ -55,6 +55,9 @@ bench: $(DEV) $(PEERS)/.peers ## Every figure of docs/results.md again (an estim
 	$(VENV)/bin/python -m benchmarks.simulation.compare --peers $(PEERS)/bin/python \
 		--out benchmarks/results/peers.json
 	$(VENV)/bin/python -m benchmarks.agreement
+	$(VENV)/bin/python -m benchmarks.null
+	$(VENV)/bin/python -m benchmarks.swept
+	$(VENV)/bin/python -m benchmarks.verdicts
 
 check: $(DEV) ## Lint, check formatting, types and layers
 	$(VENV)/bin/ruff check .

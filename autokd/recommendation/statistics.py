@@ -112,11 +112,14 @@ class Spread:
     def detectable(self, confidence: float, *, power: float = POWER) -> float:
         """The smallest true difference that such an interval tells from 0 in a share `power` of cases, in pp.
 
-        What it takes to lie beyond the interval's half width, and beyond chance on top of that.
+        It has to lie beyond the interval's half width, and beyond chance on top of that: what the mean is off
+        by, and what half widths themselves vary by, which is 1/√(2·freedom) of them.
         """
         if self.error == 0:
             return 0.0
-        return self.half_width(confidence) + float(stdtrit(self.freedom, power)) * self.error
+        half, freedom = self.half_width(confidence), self.freedom
+        chance = math.sqrt(self.error**2 + half**2 / (2 * freedom))
+        return half + float(stdtrit(freedom, power)) * chance
 
     def single_run(self, confidence: float) -> float:
         """Half the width of the interval that is to hold what one further run is worth, in pp.
