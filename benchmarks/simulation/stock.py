@@ -17,7 +17,7 @@ from typing import Any, Final, final
 import optuna
 from optuna.exceptions import ExperimentalWarning
 from ray import tune
-from ray.tune.result import TRAINING_ITERATION
+from ray.air.constants import TRAINING_ITERATION
 from ray.tune.schedulers import ASHAScheduler, TrialScheduler
 from ray.tune.search.optuna import OptunaSearch
 
