@@ -1,3 +1,91 @@
-"""autokd finds the knowledge-distillation setting that works for each pair of already trained models."""
+"""autokd finds the knowledge-distillation setting that works for each pair of already trained models.
 
-__version__ = "0.1.0"
+    import autokd
+
+    found = autokd.tune("4,9")            # teacher 4, student 9
+    print(found.advice)
+    autokd.distill("4,9", "student.safetensors")
+
+Each name is imported when it is first used, so that `import autokd` is quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+from autokd._version import __version__ as __version__
+
+if TYPE_CHECKING:
+    from autokd.answers import Answer as Answer
+    from autokd.api import distill as distill
+    from autokd.api import recommend as recommend
+    from autokd.api import tune as tune
+    from autokd.compute import Compute as Compute
+    from autokd.delivery import Card as Card
+    from autokd.errors import AutokdError as AutokdError
+    from autokd.errors import InputError as InputError
+    from autokd.errors import NotRecommended as NotRecommended
+    from autokd.errors import NotTuned as NotTuned
+    from autokd.federation import Federation as Federation
+    from autokd.plan import StudyPlan as StudyPlan
+    from autokd.recommendation import Interval as Interval
+    from autokd.recommendation import Recommendation as Recommendation
+    from autokd.recommendation import Verdict as Verdict
+    from autokd.search.space import Space as Space
+    from autokd.search.workers import Workers as Workers
+    from autokd.setting import DEFAULT as DEFAULT
+    from autokd.setting import Pair as Pair
+    from autokd.setting import Position as Position
+    from autokd.setting import Setting as Setting
+    from autokd.setting import Split as Split
+    from autokd.setting import TransferSet as TransferSet
+    from autokd.undertaking import Listener as Listener
+    from autokd.workspace import Batch as Batch
+    from autokd.workspace import Workspace as Workspace
+
+_FROM: Final = {
+    "Answer": "autokd.answers",
+    "distill": "autokd.api",
+    "recommend": "autokd.api",
+    "tune": "autokd.api",
+    "Compute": "autokd.compute",
+    "Card": "autokd.delivery",
+    "AutokdError": "autokd.errors",
+    "InputError": "autokd.errors",
+    "NotRecommended": "autokd.errors",
+    "NotTuned": "autokd.errors",
+    "Federation": "autokd.federation",
+    "StudyPlan": "autokd.plan",
+    "Interval": "autokd.recommendation",
+    "Recommendation": "autokd.recommendation",
+    "Verdict": "autokd.recommendation",
+    "Space": "autokd.search.space",
+    "Workers": "autokd.search.workers",
+    "DEFAULT": "autokd.setting",
+    "Pair": "autokd.setting",
+    "Position": "autokd.setting",
+    "Setting": "autokd.setting",
+    "Split": "autokd.setting",
+    "TransferSet": "autokd.setting",
+    "Listener": "autokd.undertaking",
+    "Batch": "autokd.workspace",
+    "Workspace": "autokd.workspace",
+}
+"""Where each public name is imported from."""
+
+__all__ = ["__version__", *_FROM]
+
+
+if not TYPE_CHECKING:  # Else a checker would take any name for one of ours.
+
+    def __getattr__(name: str) -> object:
+        if name not in _FROM:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value: object = getattr(import_module(_FROM[name]), name)
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_FROM})

@@ -5,6 +5,7 @@
     │   ├── PlanError               a study, search space or pair is wrong: names file, field and way out
     │   ├── UnknownName             a shipped recipe, architecture or dataset of that name does not exist
     │   ├── NotTuned                a recommendation was asked for before anything was tuned
+    │   ├── NotRecommended          a model was asked for that the recommendation is against
     │   ├── DeviceUnavailable       the device asked for is not there
     │   ├── HomeNotWritable         nothing can be kept there; a FederationError, too
     │   └── StorageUnavailable      no such database, when a command begins; a StoreUnreachable, too
@@ -68,6 +69,10 @@ class UnknownName(InputError):
 
 class NotTuned(InputError):
     """The store has no finished work for a pair."""
+
+
+class NotRecommended(InputError):
+    """The recommendation is to leave the model as it is, and nobody insisted on another."""
 
 
 class DeviceUnavailable(InputError):

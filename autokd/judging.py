@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from autokd._version import __version__
 from autokd.errors import NotTuned
 from autokd.plan import StudyPlan, content_hash
 from autokd.recommendation import Recommendation, Searched, recommend
@@ -87,7 +88,9 @@ class Judge:
         """What a judgement rests on, in short: as long as it stays, so does the judgement."""
         known = [self._searched(store, one) for one in (pair, pair.reverse)]
         counts = [[len(one.trials), len(one.runs)] for one in known]
-        return content_hash(self.plan.confirmation, self.plan.search.retries, counts)
+        plan = self.plan
+        aims = (plan.objective, plan.constraints, plan.forbid)
+        return content_hash(__version__, plan.confirmation, *aims, plan.search.retries, counts)
 
     def _searched(self, store: Store | PatientStore, pair: Pair) -> Searched:
         name = self.study(pair)

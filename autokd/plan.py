@@ -20,6 +20,8 @@ SWEEP_SEEDS: Final = SEARCH_SEED
 """Swept runs use the seed indices SWEEP_SEEDS, SWEEP_SEEDS + 1, ...: the first as the runs of a search do."""
 CONFIRMATION_SEEDS: Final = 2_000
 """Confirmation runs use the seed indices CONFIRMATION_SEEDS, CONFIRMATION_SEEDS + 1, ..."""
+DELIVERY_SEEDS: Final = 10_000
+"""Distilled models that are handed out use the seed indices DELIVERY_SEEDS, DELIVERY_SEEDS + 1, ..."""
 
 Option = bool | int | float | str | tuple[int, ...]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Final
 
-import autokd
+from autokd._version import __version__
 from autokd.errors import NotTuned
 from autokd.explaining import Explainer
 from autokd.federation import Federation
@@ -61,7 +61,7 @@ def gather(
         sweep_epochs=sweep_epochs(plan, 1),
         observations=observations,
         versions={
-            "autokd": autokd.__version__,
+            "autokd": __version__,
             "python": platform.python_version(),
             **{name: version(name) for name in _PACKAGES},
         },

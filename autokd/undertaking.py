@@ -29,6 +29,7 @@ class Listener:
         searching: After each change of the search.
         sweeping: After each run of a sweep.
         explaining: After each run of a pair's rivals.
+        distilling: Epochs of a single run that are trained, of how many.
         waiting: For the database, after each try; None when it is back.
         stopping: At the first Ctrl-C.
     """
@@ -37,6 +38,7 @@ class Listener:
     searching: Callable[[SearchProgress], None] = lambda progress: None
     sweeping: Callable[[SweepProgress], None] = lambda progress: None
     explaining: Callable[[ErrandProgress], None] = lambda progress: None
+    distilling: Progress = lambda done, total: None
     waiting: Callable[[Outage | None], None] = lambda outage: None
     stopping: Callable[[], None] = lambda: None
 

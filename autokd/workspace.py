@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from itertools import permutations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from autokd.answers import Answer, Records, stale_ones, tune_command
 from autokd.compute import Compute
+from autokd.defaults import STUDY, usual_home, usual_storage
+from autokd.delivery import Card, Files, Order, chosen, deliver, promised
 from autokd.errors import NotTuned, PlanError
 from autokd.explaining import Explained, Explainer
-from autokd.federation import Federation, Progress, find, prepare
+from autokd.exporting import export_all
+from autokd.federation import Federation, Progress, find, place, prepare
 from autokd.judging import Judge, Payload
 from autokd.plan import StudyPlan
 from autokd.recipes import read_plan
@@ -24,15 +28,14 @@ from autokd.recommendation.partners import Ranking, ranked
 from autokd.search.dispatcher import Dispatcher
 from autokd.search.errands import Errands
 from autokd.search.experience import announce, experienced
-from autokd.search.features import pair_features
-from autokd.search.overview import Overview, overview_of
+from autokd.search.overview import Overview
 from autokd.search.prediction import Prediction, predicted
 from autokd.search.progress import Conclusion
-from autokd.search.space import Space, read_space, sweep_epochs
-from autokd.search.studies import meetings_of, rivals_name, sweep_name
+from autokd.search.space import Space, read_space
+from autokd.search.studies import meetings_of, sweep_name
 from autokd.search.sweeping import Sweeper, SweepProgress
 from autokd.search.workers import Workers
-from autokd.setting import Pair, Position
+from autokd.setting import Pair, Position, Setting
 from autokd.store import Store, sqlite_url
 from autokd.undertaking import Listener, Undertaking, undertaking
 
@@ -101,42 +104,50 @@ class Workspace:
     Attributes:
         home: Everything that autokd writes lies below it, a store elsewhere excepted.
         storage: Database URL; it may hold a password and is never printed.
+        study: The recipe as it was named; by default the plan's name.
     """
 
     plan: StudyPlan
     space: Space
     home: Path
     storage: str
+    study: str = ""
 
     @classmethod
     def open(
         cls,
-        study: str,
+        study: str | Path = STUDY,
         *,
-        home: Path,
+        home: str | Path | None = None,
         storage: str | None = None,
-        space: str | None = None,
+        space: str | Path | None = None,
         trials: int | None = None,
     ) -> Workspace:
         """Read the recipes.
 
         Args:
             study: A shipped study's name, or a YAML file.
-            home: The folder for everything; made when something is written.
-            storage: A database URL; by default a SQLite file in `home`.
+            home: The folder for everything, made when something is written; by default `$AUTOKD_HOME`, or
+                else `autokd-home` in the present folder.
+            storage: A database URL; by default `$AUTOKD_STORAGE`, or else a SQLite file in `home`.
             space: A shipped space's name or a YAML file, in place of the study's own.
             trials: Per pair, in place of the study's own number.
 
         Raises:
             InputError: If a recipe does not exist or does not hold.
+
+        >>> Workspace.open("digits").plan.federation.participants
+        10
         """
-        plan = read_plan(study)
+        plan = read_plan(str(study))
         plan = plan if trials is None else plan.with_(trials=trials)
+        folder = Path(home) if home else usual_home()
         return cls(
             plan=plan,
-            space=read_space(space or plan.space).permitted(plan.forbid),
-            home=home,
-            storage=storage_url(storage, home),
+            space=read_space(str(space or plan.space)).permitted(plan.forbid),
+            home=folder,
+            storage=storage_url(storage or usual_storage(), folder),
+            study=str(study),
         )
 
     def pair(self, text: str) -> Pair:
@@ -346,6 +357,21 @@ class Workspace:
         with self.open_store(create=False) as store:
             return Explainer(self._judge(federation), federation).explanation(store, pair)
 
+    def answers(self, pairs: Sequence[Pair], *, stale: bool = False) -> tuple[Answer, ...]:
+        """What the store has to say of each pair; of one without a recommendation, why there is none.
+
+        Args:
+            stale: Whether a stale recommendation is wanted where there is none of today.
+
+        Raises:
+            NotTuned: If there is nothing at all.
+        """
+        way_out = f"run {tune_command(pairs[0])}" if len(pairs) == 1 else "run autokd tune --all"
+        with self._records(way_out) as records:
+            if records.federation is None and not records.stale(pairs):
+                raise self._nothing(way_out)
+            return records.answers(pairs, stale=stale)
+
     def predict(self, pair: Pair) -> Prediction:
         """What is to be expected of a pair, from what the store has of others; its own runs do not count.
 
@@ -360,27 +386,67 @@ class Workspace:
             raise NotTuned("there is no other pair to learn from; run autokd tune on some first")
         return predicted(learner, names[pair], pair)
 
+    def distill(
+        self,
+        pair: Pair,
+        out: Path,
+        *,
+        setting: Setting | None = None,
+        seed: int = 0,
+        force: bool = False,
+        compute: Compute | None = None,
+        listener: Listener | None = None,
+    ) -> Card:
+        """Make the recommended student in this process, and write its weights with a card beside them.
+
+        Args:
+            pair: Who teaches whom.
+            out: Where the weights go, `*.safetensors`; the card is written beside it as `.json` and `.md`.
+            setting: In place of what is recommended; the store is then not asked.
+            seed: Which of this setting's runs, from 0; none of them was seen by search, race or confirmation.
+            force: Distil even if the recommendation is against it, and replace files that are there.
+            compute: How the run computes.
+            listener: Told how it gets on.
+
+        Raises:
+            NotRecommended: If the recommendation is to leave the model as it is; nothing was changed.
+            NotTuned: If there is none.
+            InputError: If the files cannot or may not be written, or the device is not there.
+            AutokdError: If the run fails, or store or federation do.
+        """
+        files = Files(out)
+        files.check(force=force)
+        way_out = f"run {tune_command(pair)}" if setting is None else "run autokd prepare"
+        federation = self._federation(way_out)
+        promise = None
+        if setting is None:
+            found = self.recommend(pair)
+            setting, promise = chosen(found, force=force), promised(found)
+        order = Order(
+            pair=pair,
+            setting=setting,
+            promise=promise,
+            seed=seed,
+            study=self.study or self.plan.name,
+            home=str(self.home),
+            file=out.name,
+            compute=compute or Compute(),
+        )
+        made = deliver(federation, self.plan, order, progress=(listener or Listener()).distilling)
+        files.write(made, folder=place(self.home) / federation.name, force=force)
+        return made.card
+
     def status(self) -> Overview:
         """Where every pair stands, from the store alone; a driver may be at work or not.
 
         Raises:
             NotTuned: If nothing has been tuned yet.
         """
-        federation = self._federation("run autokd tune --all")
-        with self.open_store(create=False) as store:
-            there = set(store.studies())
-            judge = self._judge(federation)
-            names = {pair: judge.study(pair) for pair in self._pairs()}
-            studied = [(pair, name) for pair, name in names.items() if name in there]
-            return Overview(
-                federation=federation.name,
-                participants=self.plan.federation.participants,
-                pairs=tuple(
-                    overview_of(pair, store.trials(name), store.runs(name), store.recommendation(name))
-                    for pair, name in studied
-                ),
-                sweep_epochs=sweep_epochs(self.plan, len(studied)),
-            )
+        way_out, pairs = "run autokd tune --all", self._pairs()
+        with self._records(way_out) as records:
+            if records.federation is None:
+                raise self._nothing(way_out, records.stale(pairs))
+            return records.overview(pairs)
 
     def observations(self) -> tuple[Observation, ...]:
         """The poster's observations in this federation, from the store alone.
@@ -432,46 +498,11 @@ class Workspace:
             NotTuned: If there is nothing.
             InputError: If the file cannot be written.
         """
-        # Imported here: only this command needs pyarrow.
-        from autokd.report.export import Measured, export
-
         federation = self._federation("run autokd tune or autokd sweep")
-        judge, pairs = self._judge(federation), self._pairs()
+        judge = self._judge(federation)
+        names = {pair: judge.study(pair) for pair in self._pairs()}
         with self.open_store(create=False) as store:
-            measured = [
-                Measured(
-                    pair=pair,
-                    trials=store.trials(name),
-                    reports=store.reports(name),
-                    runs=(
-                        *store.runs(name),
-                        *store.runs(sweep_name(federation.name, self.plan, pair)),
-                        *store.runs(rivals_name(federation.name, self.plan, pair)),
-                    ),
-                )
-                for pair in pairs
-                for name in [judge.study(pair)]
-            ]
-        if not any(one.trials or one.runs for one in measured):
-            raise NotTuned(
-                f"the store has nothing of study {self.plan.name}; run autokd tune or autokd sweep"
-            )
-        facts = federation.facts()
-        metadata = {
-            "federation": federation.name,
-            "plan": self.plan.model_dump(mode="json"),
-            "participants": [
-                {
-                    "number": one.number,
-                    "architecture": one.architecture,
-                    "histogram": one.histogram,
-                    "accuracy": {str(split): float(right.mean()) for split, right in one.correct.items()},
-                }
-                for one in facts.participants
-            ],
-            "pairs": {str(pair): pair_features(federation, pair).to_json() for pair in pairs},
-        }
-        return export(measured, path, metadata=metadata)
+            return export_all(path, plan=self.plan, federation=federation, names=names, store=store)
 
     def _pairs(self) -> list[Pair]:
         everybody = range(self.plan.federation.participants)
@@ -489,11 +520,28 @@ class Workspace:
             listener=listener or Listener(),
         )
 
+    @contextmanager
+    def _records(self, way_out: str) -> Iterator[Records]:
+        """What the store has, whether the federation is prepared or not."""
+        federation = find(self.home, self.plan.federation)
+        try:
+            opened = self.open_store(create=False)
+        except NotTuned as error:
+            raise (self._nothing(way_out) if federation is None else error) from None
+        with opened as store:
+            yield Records(store, self.plan, self.space, None if federation is None else federation.facts())
+
     def _federation(self, way_out: str) -> Federation:
         federation = find(self.home, self.plan.federation)
         if federation is None:
-            raise NotTuned(f"nothing has been tuned under {self.home} for study {self.plan.name}; {way_out}")
+            raise self._nothing(way_out)
         return federation
+
+    def _nothing(self, way_out: str, stale: int = 0) -> NotTuned:
+        hint = f"; {stale_ones(stale)}" if stale else ""
+        return NotTuned(
+            f"nothing has been tuned under {self.home} for study {self.plan.name}; {way_out}{hint}"
+        )
 
     def _judge(self, federation: Federation) -> Judge:
         return Judge(self.plan, self.space, federation.facts())

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from autokd.recommendation.verdict import Judgement
     from autokd.search.prediction import Prediction
 
-_COLOUR: Final = {
+COLOUR: Final = {
     "tuned": "green",
     "default": "green",
     "skip": "yellow",
@@ -29,7 +29,7 @@ _COLOUR: Final = {
 def show(found: Recommendation) -> None:
     """Print the verdict, what it rests on, and the position advice."""
     verdict = found.verdict.value
-    out.print(Text.assemble((verdict, f"bold {_COLOUR[verdict]}"), "  ", (found.advice, "bold")))
+    out.print(Text.assemble((verdict, f"bold {COLOUR[verdict]}"), "  ", (found.advice, "bold")))
     if found.judgement is not None:
         out.print(figures(found.judgement, found.pair.student))
         out.print(Text(in_use(found), style="dim"))

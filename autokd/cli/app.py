@@ -10,6 +10,7 @@ import typer
 
 from autokd.cli import (
     dashboard,
+    distill,
     explain,
     export,
     observations,
@@ -39,6 +40,7 @@ for command in (
     tune.tune,
     status.status,
     recommend.recommend,
+    distill.distill,
     explain.explain,
     observations.observations,
     report.report,

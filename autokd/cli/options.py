@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from autokd.cli.secrets import STORAGE_VARIABLE, holds_secret
+from autokd.cli.secrets import holds_secret
 from autokd.cluster import check_address
+from autokd.defaults import HOME, HOME_VARIABLE, STORAGE_VARIABLE, STUDY
 from autokd.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from autokd.search.workers import Workers
 
 _DEBUG: Final = "AUTOKD_DEBUG"
-_HOME: Final = "AUTOKD_HOME"
 
 
 def debugging() -> bool:
@@ -58,7 +58,9 @@ SpaceName = Annotated[
         help="Where to search: default, private, poster_sweep, or a YAML file. By default the study's own.",
     ),
 ]
-Home = Annotated[Path, typer.Option(envvar=_HOME, help="The folder that holds everything autokd writes.")]
+Home = Annotated[
+    Path, typer.Option(envvar=HOME_VARIABLE, help="The folder that holds everything autokd writes.")
+]
 Storage = Annotated[
     str | None,
     typer.Option(
@@ -116,8 +118,8 @@ RayAddress = Annotated[
 ]
 Threads = Annotated[int, typer.Option(min=1, help="CPU threads of one run.")]
 
-DEFAULT_HOME: Final = Path("autokd-home")
-DEFAULT_STUDY: Final = "digits"
+DEFAULT_HOME: Final = HOME
+DEFAULT_STUDY: Final = STUDY
 SWEPT_SPACE: Final = "poster_sweep"
 
 
@@ -159,7 +161,7 @@ def repeated(*, study: str, space: str | None, home: Path, storage: str | None) 
     given = {"study": study, "space": space or "", "home": str(home), "storage": storage or ""}
     implied = {
         "study": DEFAULT_STUDY,
-        "home": os.environ.get(_HOME, str(DEFAULT_HOME)),
+        "home": os.environ.get(HOME_VARIABLE, str(DEFAULT_HOME)),
         "storage": os.environ.get(STORAGE_VARIABLE),
     }
     told = {name: text for name, text in given.items() if text and text != implied.get(name)}

@@ -37,6 +37,7 @@ class View(Protocol):
     def searching(self, progress: Progress) -> None: ...
     def sweeping(self, progress: SweepProgress) -> None: ...
     def explaining(self, progress: ErrandProgress) -> None: ...
+    def distilling(self, done: int, total: int) -> None: ...
     def waiting(self, outage: Outage | None) -> None: ...
     def stopping(self) -> None: ...
 
@@ -49,6 +50,7 @@ def _listener(view: View) -> Listener:
         searching=view.searching,
         sweeping=view.sweeping,
         explaining=view.explaining,
+        distilling=view.distilling,
         waiting=view.waiting,
         stopping=view.stopping,
     )
@@ -86,6 +88,10 @@ class Lines:
         if self._due() or progress.done == progress.total or not progress.ended:
             note(compared(progress))
 
+    def distilling(self, done: int, total: int) -> None:
+        if self._due() or done == total:
+            note(f"distilling: {done} of {total} epochs")
+
     def waiting(self, outage: Outage | None) -> None:
         if outage is None or outage.tries == 1 or self._due():
             note(away(outage))
@@ -120,6 +126,9 @@ class Screen:
 
     def explaining(self, progress: ErrandProgress) -> None:
         self._show(_bar(progress.done, progress.total), Text(compared(progress), style="dim"))
+
+    def distilling(self, done: int, total: int) -> None:
+        self._show(_bar(done, total), Text(f"distilling: {done} of {total} epochs", style="dim"))
 
     def waiting(self, outage: Outage | None) -> None:
         self._show(Text(away(outage), style="yellow"))

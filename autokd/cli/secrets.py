@@ -6,7 +6,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-STORAGE_VARIABLE = "AUTOKD_STORAGE"
+from autokd.defaults import STORAGE_VARIABLE
+
 _OPTION = "--storage"
 
 

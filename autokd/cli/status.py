@@ -41,6 +41,8 @@ def status(
 
 def show(seen: Overview) -> None:
     """The matrix, and the cost beside the sweep's."""
+    from autokd.answers import stale_ones
+
     cells = {one.pair: Cell(one.verdict, one.gain, sum(one.trials.values()) + one.runs) for one in seen.pairs}
     search, confirmation = seen.cost
     out.print(
@@ -49,6 +51,8 @@ def show(seen: Overview) -> None:
     out.print(Matrix(seen.participants, cells))
     if seen.judged:
         out.print(Text(str(seen.discoveries)))
+    if seen.stale:
+        out.print(Text(stale_ones(seen.stale), style="yellow"))
     out.print(
         Text(
             f"epochs, as a share of sweeping the grid on the same pairs: search {search:.1%}, "

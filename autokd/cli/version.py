@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from importlib.metadata import version as installed
 
-import autokd
+from autokd._version import __version__
 from autokd.cli import options
 from autokd.cli.console import out, print_json
 
@@ -17,7 +17,7 @@ def version(json: options.Json = False) -> None:
 
     Example: [bold]autokd version --json[/bold]
     """
-    versions = {"autokd": autokd.__version__, "python": platform.python_version()}
+    versions = {"autokd": __version__, "python": platform.python_version()}
     versions |= {name: installed(name) for name in _PACKAGES}
     if json:
         print_json(versions)

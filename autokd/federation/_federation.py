@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
+from autokd.defaults import STUDY, usual_home
+from autokd.errors import NotTuned
 from autokd.plan import ArchitectureRecipe, FederationRecipe
+from autokd.recipes import read_plan
 from autokd.records import FederationFacts, ParticipantFacts
 from autokd.setting import Split
 
@@ -76,6 +80,34 @@ class Federation:
     public: NDArray[np.int64]
     participants: tuple[Participant, ...]
     logits: NDArray[np.float32]
+
+    @classmethod
+    def load(cls, study: str | Path = STUDY, *, home: str | Path | None = None) -> Federation:
+        """The prepared federation of a study, from disk; all of its content is checked.
+
+        Args:
+            study: A shipped study's name, or a YAML file.
+            home: Where it lies; by default `$AUTOKD_HOME`, or else `autokd-home` in the present folder.
+
+        Raises:
+            NotTuned: If it has not been prepared there.
+            InputError: If the recipe does not exist or does not hold.
+            FederationError: If what lies there is damaged.
+
+        >>> import autokd
+        >>> federation = autokd.Federation.load("mine.yaml")
+        >>> len(federation.participants)
+        3
+        """
+        # Imported here: that module makes federations, and so imports this one.
+        from autokd.federation.folder import find
+
+        folder = Path(home) if home else usual_home()
+        found = find(folder, read_plan(str(study)).federation)
+        if found is None:
+            problem = f"the federation of study {study} has not been prepared under {folder}"
+            raise NotTuned(f"{problem}; run autokd prepare, or Workspace.prepare")
+        return found
 
     def label_counts(self, participant: int) -> NDArray[np.int64]:
         """Private examples per class, shape (classes,)."""

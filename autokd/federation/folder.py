@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from safetensors import SafetensorError
 
-import autokd
+from autokd._version import __version__
 from autokd.errors import FederationError, HomeNotWritable
 from autokd.federation._federation import Dataset, Federation
 from autokd.federation.content import Arrays, Hashes, assemble, data_arrays, layout_arrays
@@ -81,7 +81,7 @@ def save(federation: Federation, folder: Path) -> None:
         meaning=_Meaning(classes=federation.data.classes, mean=federation.data.mean, std=federation.data.std),
         sha256=Hashes.of(federation),
         versions={
-            "autokd": autokd.__version__,
+            "autokd": __version__,
             "python": platform.python_version(),
             "torch": str(torch.__version__),
             "numpy": np.__version__,

@@ -16,6 +16,7 @@ from autokd.recommendation.race import winner as winner
 from autokd.recommendation.recommendation import Recommendation as Recommendation
 from autokd.recommendation.recommendation import Searched as Searched
 from autokd.recommendation.recommendation import recommend as recommend
+from autokd.recommendation.recommendation import unfinished as unfinished
 from autokd.recommendation.statistics import Interval as Interval
 from autokd.recommendation.statistics import paired_interval as paired_interval
 from autokd.recommendation.verdict import Verdict as Verdict

@@ -152,9 +152,9 @@ def recommend(
         NotTuned: If `pair` was not searched, or its race or confirmation is not finished.
     """
     case = _case(pair, plan, federation, searched)
-    if unfinished := _unfinished(case):
+    if lacking := _unfinished(case):
         way_out = f"autokd tune --pair {pair.teacher},{pair.student}"
-        raise NotTuned(f"pair {pair} has no recommendation yet: {unfinished}; run {way_out}")
+        raise NotTuned(f"pair {pair} has no recommendation yet: {lacking}; run {way_out}")
     judged = case.judged(seeds_wanted(case))
     judgement = judged if isinstance(judged, Judgement) else None
     behind: Judgement | Lacking | None = None
@@ -184,13 +184,17 @@ def recommend(
     )
 
 
+def unfinished(pair: Pair, plan: StudyPlan, federation: FederationFacts, searched: Searched) -> str:
+    """What is missing before a pair can be judged; empty if nothing is."""
+    return _unfinished(_case(pair, plan, federation, searched))
+
+
 def _case(pair: Pair, plan: StudyPlan, federation: FederationFacts, searched: Searched) -> Case:
     study, trials, runs = searched.study, searched.trials, searched.runs
     return Case.of(pair, plan, federation, study=study, trials=trials, runs=runs)
 
 
 def _unfinished(case: Case) -> str:
-    """What is missing before a pair can be judged; empty if nothing is."""
     baselines = [trial.state for trial in case.trials if trial.role is Role.BASELINE]
     if not set(baselines) & {TrialState.COMPLETE, TrialState.FAIL}:
         return "the default setting has not run to the end"

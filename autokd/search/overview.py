@@ -59,12 +59,14 @@ class Overview:
         participants: How many there are, numbered from 0.
         pairs: Those that have a study.
         sweep_epochs: What the frozen grid would cost on these pairs.
+        stale: Pairs without a recommendation of today that have one of an older federation or plan.
     """
 
     federation: str
     participants: int
     pairs: tuple[PairOverview, ...]
     sweep_epochs: int
+    stale: int = 0
 
     @property
     def judged(self) -> int:
@@ -93,6 +95,7 @@ class Overview:
             "participants": self.participants,
             "verdicts": dict(sorted(verdicts.items())),
             "beat_default": self.discoveries.to_json(),
+            "stale": self.stale,
             "cost_of_sweep": {"search": round(search, 6), "confirmation": round(confirmation, 6)},
             "pairs": [one.to_json() for one in self.pairs],
         }

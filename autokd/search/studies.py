@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from autokd.plan import Aims, StudyPlan, content_hash
 from autokd.search.space import Space
@@ -30,6 +30,20 @@ def same_search(one: str, other: str) -> bool:
 def _digest(study: str) -> str:
     plan = study.rpartition("/")[0].rpartition("/")[2]
     return plan.rpartition("-")[2]
+
+
+def namesakes(studies: Iterable[str], plan: StudyPlan, space: Space, pair: Pair) -> tuple[str, ...]:
+    """Of some studies, by name, those of a pair whose federation, plan and space have these names.
+
+    Their hashes are left out of it: these are what the study was, is or will be, whatever its recipes say.
+    """
+    wanted = (plan.federation.name, f"{plan.name}-{space.name}", str(pair))
+    return tuple(study for study in studies if _without_hashes(study) == wanted)
+
+
+def _without_hashes(study: str) -> tuple[str, str, str]:
+    federation, plan, pair = study.rsplit("/", 2)
+    return federation.rpartition("-")[0], plan.rpartition("-")[0], pair
 
 
 def sweep_name(federation: str, plan: StudyPlan, pair: Pair) -> str:

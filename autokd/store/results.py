@@ -59,6 +59,12 @@ def recommendation(engine: Engine, study: str) -> Mapping[str, object] | None:
     return payload
 
 
+def recommended(engine: Engine) -> tuple[str, ...]:
+    """Names of the studies that have a judgement, in order."""
+    with Session(engine) as session:
+        return tuple(session.scalars(select(RecommendationRow.study).order_by(RecommendationRow.study)))
+
+
 def _identity(study: str, run: RunRecord) -> str:
     # NOTE: repr of a float is its exact value, so two settings share a hash only if they are equal.
     setting = run.setting

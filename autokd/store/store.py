@@ -273,6 +273,11 @@ class Store:
         with self._translated(), readable(f"study {study!r}"):
             return results.recommendation(self._engine, study)
 
+    def recommended(self) -> tuple[str, ...]:
+        """Names of the studies that have a judgement, in order."""
+        with self._translated():
+            return results.recommended(self._engine)
+
     # Federations
 
     def put_federation(self, facts: FederationFacts) -> None:

@@ -64,7 +64,7 @@ def test_a_pair_that_is_none(here: Command, name: str, pair: str, words: tuple[s
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["recommend"], ("say for whom: --pair 4,9", "--student 9")),
+        (["recommend"], ("--pair", "--pairs 4,9 9,4", "--all")),
         (["tune", "--pair", "4,9", "--trials", "1"], ("--trials", "2")),
         (["tune", "--pair", "4,9", "--trials", "many"], ("--trials", "integer")),
         (["tune", "--pair", "4,9", "--position", "left"], ("--position", "'student'", "'teacher'")),
@@ -78,7 +78,7 @@ def test_a_pair_that_is_none(here: Command, name: str, pair: str, words: tuple[s
         ),
         (["sweep", "--pair", "4,9", "--seeds", "0"], ("--seeds",)),
         (["sweep", "--pair", "4,9", "--cpus-per-trial", "0"], ("--cpus-per-trial", "--gpus-per-trial")),
-        (["recommend", "--pair", "4,9", "left over"], ("left over", "see autokd recommend --help")),
+        (["recommend", "--pair", "4,9", "left over"], ("--pair", "--pairs 4,9 9,4")),
         (["tuna"], ("tuna", "see autokd --help")),
         (["prepare", "--workers", "0"], ("--workers",)),
         (

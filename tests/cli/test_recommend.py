@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from autokd.recipes import read_plan
 from tests.cli.conftest import Command, Tuned
 
 pytestmark = [pytest.mark.slow, pytest.mark.ray]
@@ -77,3 +81,42 @@ def test_no_color_is_heeded(command: Command, tuned: Tuned) -> None:
     plain = command("recommend", "--pair", "4,9", "--home", tuned.home, FORCE_COLOR="1", NO_COLOR="1")
     assert "\x1b[" in coloured.out
     assert not re.search(r"\x1b\[[0-9;]*3[0-7]m", plain.out)
+
+
+def test_all_pairs_are_listed_tuned_or_not(here: Command, tuned: Tuned, tmp_path: Path) -> None:
+    where = ("--home", tuned.home)
+    listed = json.loads(here("recommend", "--all", *where, "--json").out)
+    assert len(listed) == 90
+    by_pair = {(one["pair"]["teacher"], one["pair"]["student"]): one for one in listed}
+    assert sorted(pair for pair, one in by_pair.items() if one["verdict"]) == [(4, 9), (9, 4)]
+    for pair in ((4, 9), (9, 4)):
+        alone = here("recommend", "--pair", "{},{}".format(*pair), *where, "--json").json()
+        assert by_pair[pair] == alone
+        assert alone["stale"] is False
+    assert by_pair[0, 1]["way_out"] == "autokd tune --pair 0,1"
+
+    shown = here("recommend", "--pairs", "4,9", "0,1", *where)
+    assert shown.code == 0
+    assert max(map(len, shown.out.splitlines())) <= 80
+    assert "autokd tune --pair 0,1" in shown.out
+
+    assert here("recommend", "--teacher", "4", *where, "--out", "four.csv").code == 0
+    assert len((tmp_path / "four.csv").read_text().splitlines()) == 10
+
+
+def test_what_was_tuned_under_another_recipe_is_stale(here: Command, tuned: Tuned, tmp_path: Path) -> None:
+    plan = read_plan("digits").model_dump(mode="json")
+    plan["distillation"]["epochs"] = 11
+    (tmp_path / "digits.yaml").write_text(yaml.safe_dump(plan))
+    where = ("--study", "digits.yaml", "--home", tuned.home)
+    refused = here("recommend", "--pair", "4,9", *where)
+    assert refused.code == 2
+    assert "--stale shows it" in refused.err
+    stale = here("recommend", "--pair", "4,9", *where, "--stale", "--json").json()
+    fresh = here("recommend", "--pair", "4,9", "--home", tuned.home, "--json").json()
+    assert (stale["stale"], stale["gain"], stale["study"]) == (True, fresh["gain"], fresh["study"])
+    assert "recipe" in stale["why_stale"]
+    told = here("status", *where)
+    assert "2 recommendations are of an older federation or plan (stale)" in " ".join(told.out.split())
+    assert here("status", *where, "--json").json()["stale"] == 2
+    assert here("status", "--home", tuned.home, "--json").json()["stale"] == 0

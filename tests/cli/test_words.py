@@ -28,6 +28,7 @@ SECRET = "postgresql://me:hunter2@there/studies"
         "status",
         "recommend",
         "report",
+        "distill",
         "explain",
         "observations",
         "sweep",

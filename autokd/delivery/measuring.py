@@ -1,0 +1,96 @@
+"""What weights are worth, as they lie in a file: on every common split, beside the participant's own."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from autokd.compute import Compute
+from autokd.delivery.card import ClassScores, Scores
+from autokd.distillation import assess
+from autokd.errors import Diverged
+from autokd.federation import Federation, Weights, build, load_weights, logits_of
+from autokd.plan import ConfirmationRecipe
+from autokd.recommendation import paired_interval
+from autokd.records import Correctness
+from autokd.setting import Split, derive_seed
+
+_SPLITS: Final = (Split.VALIDATION, Split.CONFIRMATION, Split.TEST)
+
+
+def measured(
+    federation: Federation, student: int, weights: Weights, confirmation: ConfirmationRecipe
+) -> dict[Split, Scores]:
+    """What weights are worth on each common split, loaded into a fresh network, in float32 on the CPU.
+
+    Args:
+        student: Whose network they belong to.
+        confirmation: Confidence and resamples of the intervals.
+
+    Raises:
+        Diverged: If the model's answers are not finite.
+    """
+    data = federation.data
+    _, channels, size, _ = data.images.shape
+    architecture = federation.participants[student].architecture
+    network = build(architecture, channels=channels, size=size, classes=len(data.classes))
+    load_weights(network, weights)
+    found = {}
+    for split in _SPLITS:
+        where = federation.splits[split]
+        logits = logits_of(
+            network, replace(data, images=data.images[where], labels=data.labels[where]), Compute()
+        )
+        if not np.isfinite(logits).all():
+            raise Diverged(step=0, loss=math.nan)
+        right = logits.argmax(axis=1) == data.labels[where]
+        found[split] = _scores(federation, student, split, right, confirmation)
+    return found
+
+
+def _scores(
+    federation: Federation,
+    student: int,
+    split: Split,
+    right: Correctness,
+    confirmation: ConfirmationRecipe,
+) -> Scores:
+    labels = federation.data.labels[federation.splits[split]]
+    before = federation.correct(student, split)
+
+    now, then = (
+        assess(
+            correct,
+            labels=labels,
+            label_distribution=federation.label_distribution(student),
+            correct_before=before,
+        )
+        for correct in (right, before)
+    )
+    counts = np.bincount(labels, minlength=len(federation.data.classes))
+    return Scores(
+        examples=len(labels),
+        before=then.accuracy,
+        after=now.accuracy,
+        gain=paired_interval(
+            right,
+            before,
+            confidence=confirmation.confidence,
+            resamples=confirmation.resamples,
+            seed=derive_seed(federation.name, "delivery", student, split.value),
+        ),
+        forgetting=now.forgetting,
+        classes=tuple(
+            ClassScores(name=name, examples=int(count), before=_known(earlier), after=_known(later))
+            for name, count, earlier, later in zip(
+                federation.data.classes, counts, then.per_class, now.per_class, strict=True
+            )
+        ),
+    )
+
+
+def _known(share: float) -> float | None:
+    return None if math.isnan(share) else float(share)

@@ -1,0 +1,166 @@
+"""The model in hand: what `autokd distill` writes, refuses and repeats."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autokd.compute import Compute
+from autokd.delivery import Order
+from autokd.recommendation import Verdict
+from autokd.setting import BatchNorm, Method, Pair, Setting, TransferSet
+from autokd.workspace import Workspace
+from tests.cli.conftest import Command, Tuned
+from tests.cli.test_bad_input import refused
+from tests.delivery.test_choice import verdict
+from tests.test_docs import ROOT
+
+SETTING = ("--temperature", "2", "--alpha", "0.3", "--transfer-set", "both")
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+def test_the_recommended_model_is_worth_what_its_card_states(
+    here: Command, tuned: Tuned, tmp_path: Path
+) -> None:
+    """Measured by the script on the card, which is also that of docs/use-the-model.md."""
+    found = here("recommend", "--pair", "4,9", "--home", tuned.home, "--json").json()
+    if found["recommended"]["answer"] == "as-is":
+        pytest.skip(f"this machine's ten trials came to {found['verdict']}")
+    arguments = ("distill", "--pair", "4,9", "--home", tuned.home, "--out", "student.safetensors")
+    card = here(*arguments, "--json").json()
+    assert card == json.loads((tmp_path / "student.json").read_text())
+    assert card["setting"] == found["setting"]
+    assert card["chosen_by"] == "recommendation"
+    assert card["promised"]["gain"] == found["gain"]
+
+    code = _block((tmp_path / "student.md").read_text())
+    assert _run(code, tmp_path) == card["scores"]["test"]["accuracy"]
+    told = _block((ROOT / "docs" / "use-the-model.md").read_text())
+    assert told == code.replace(tuned.home.as_posix(), "autokd-home")
+
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    refused(here(*arguments), "student.safetensors is there already", "--force replaces it")
+    assert here(*arguments, "--force").code == 0
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+    again = shlex.split(card["command"])[1:]
+    made = here(*again, "--force", "--json").json()
+    assert made["model"]["sha256"] == card["model"]["sha256"]
+    assert (made["scores"], made["setting"]) == (card["scores"], card["setting"])
+    assert (made["chosen_by"], made["promised"]) == ("hand", None)
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+def test_people_are_told_in_eighty_columns(here: Command, tuned: Tuned, tmp_path: Path) -> None:
+    shown = here("distill", "--pair", "1,2", "--home", tuned.home, "--out", "s.safetensors", *SETTING)
+    assert shown.code == 0, shown.err
+    lines = shown.out.splitlines()
+    assert lines[0] == "1->2  T=2 α=0.3 on both, seed 0"
+    assert max(map(len, lines)) <= 80
+    card = json.loads((tmp_path / "s.json").read_text())
+    test = card["scores"]["test"]
+    assert f"{test['accuracy']:.1%}" in next(line for line in lines if line.startswith("on test"))
+    assert lines[-1] == "wrote s.safetensors, s.json, s.md"
+    assert "distilling: 10 of 10 epochs" in shown.err
+
+
+def _block(markdown: str) -> str:
+    return markdown.partition("```python\n")[2].partition("```")[0]
+
+
+def _run(code: str, folder: Path) -> float:
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return float(done.stdout)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What the command line asks for, in place of doing it."""
+    seen: dict[str, Any] = {}
+
+    def distill(workspace: Workspace, pair: Pair, out: Path, **others: Any) -> None:
+        seen.update(workspace=workspace, pair=pair, out=out, **others)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Workspace, "distill", distill)
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("setting", "compute"),
+    [
+        (Setting(1 / 3, 0.1, TransferSet.STUDENT), Compute()),
+        (Setting(2.0, None, TransferSet.PUBLIC), Compute(device="cuda:1", precision="bfloat16", threads=3)),
+        (Setting(1e-7, 0.0, TransferSet.TEACHER), Compute(channels_last=True)),
+        (Setting(4.0, 0.5, TransferSet.BOTH, Method.TRUST, 1e-3, 7, BatchNorm.FROZEN), Compute()),
+    ],
+)
+def test_a_cards_command_asks_for_the_same_again(
+    here: Command, asked: dict[str, Any], setting: Setting, compute: Compute
+) -> None:
+    order = Order(
+        pair=Pair(4, 9),
+        setting=setting,
+        seed=5,
+        study="digits_iid",
+        home="a folder/home",
+        file="my student.safetensors",
+        compute=compute,
+    )
+    assert here(*shlex.split(order.command)[1:]).code == 130
+    assert (asked["pair"], asked["setting"], asked["seed"]) == (order.pair, setting, 5)
+    assert (asked["compute"], asked["force"]) == (compute, False)
+    assert asked["out"] == Path("my student.safetensors")
+    workspace = asked["workspace"]
+    assert (workspace.study, workspace.home) == ("digits_iid", Path("a folder/home"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--temperature", "2"], ("--transfer-set: is missing", "a setting is --temperature")),
+        (["--alpha", "0.5"], ("--temperature: is missing",)),
+        (["--temperature", "2", "--transfer-set", "both"], ("--alpha: is missing",)),
+        (["--temperature", "2", "--transfer-set", "public", "--alpha", "1"], ("--alpha", "no labels")),
+        (["--temperature", "-2", "--transfer-set", "public"], ("setting", "must be a positive number")),
+        (["--temperature", "2", "--transfer-set", "both", "--alpha", "7"], ("setting", "[0, 1]")),
+        (["--temperature", "2", "--transfer-set", "validation"], ("--transfer-set", "held out")),
+        (["--epochs", "3"], ("--temperature: is missing",)),
+        (["--temperature", "2", "--transfer-set", "public", "--epochs", "0"], ("epochs=0", "at least 1")),
+        (["--seed", "-1"], ("--seed",)),
+        (["--out", "student.pt"], ("--out student.pt", "must end in .safetensors")),
+        ([], ("nothing has been tuned under autokd-home", "autokd tune --pair 4,9")),
+        ([*SETTING], ("nothing has been tuned under autokd-home", "autokd prepare")),
+    ],
+)
+def test_bad_input_is_one_line(here: Command, arguments: list[str], words: tuple[str, ...]) -> None:
+    out = () if "--out" in arguments else ("--out", "student.safetensors")
+    refused(here("distill", "--pair", "4,9", *out, *arguments), *words)
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+@pytest.mark.parametrize("wanted", [Verdict.SKIP, Verdict.UNDECIDED, Verdict.FAILED])
+def test_what_is_not_recommended_is_refused_with_the_reason(
+    here: Command, tuned: Tuned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: Verdict
+) -> None:
+    against = verdict(wanted)
+    monkeypatch.setattr(Workspace, "recommend", lambda self, pair: against)
+    arguments = ("distill", "--pair", "0,1", "--home", tuned.home, "--out", "student.safetensors")
+    refused(here(*arguments), wanted.value, against.reason, "--force distils")
+    assert list(tmp_path.iterdir()) == []
+    forced = here(*arguments, "--force", "--json").json()
+    assert forced["chosen_by"] == "recommendation"
+    assert forced["promised"]["verdict"] == wanted.value
+    assert f"against the recommendation ({wanted.value}" in (tmp_path / "student.md").read_text()

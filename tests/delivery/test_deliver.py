@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load as load_tensors
+from torch import nn
+
+from autokd.compute import Compute
+from autokd.delivery import deliver
+from autokd.distillation import Run
+from autokd.errors import Diverged
+from autokd.federation import Federation, weights_of
+from autokd.federation.architectures import Cnn, Shape
+from autokd.plan import CONFIRMATION_SEEDS, DELIVERY_SEEDS, RACE_SEEDS, SEARCH_SEED
+from autokd.setting import BatchNorm, Split
+from tests.delivery.samples import ORDER, PLAN, make_order
+
+
+def loaded(content: bytes) -> nn.Module:
+    """By torch, safetensors and the architecture alone."""
+    network = Cnn(widths=(8, 16)).build(Shape(channels=1, size=8, classes=4)).eval()
+    network.load_state_dict(load_tensors(content))
+    return network
+
+
+def answers(network: nn.Module, federation: Federation, split: Split) -> np.ndarray:
+    data, where = federation.data, federation.splits[split]
+    pixels = (torch.tensor(data.images[where]).float() - data.mean[0]) / data.std[0]
+    with torch.no_grad():
+        found: np.ndarray = network(pixels).argmax(dim=1).numpy()
+    return found
+
+
+@pytest.mark.parametrize("compute", [Compute(), Compute(precision="bfloat16", channels_last=True)])
+def test_the_card_states_what_the_file_is_worth(federation: Federation, compute: Compute) -> None:
+    made = deliver(federation, PLAN, make_order(compute=compute))
+    assert made.card.sha256 == hashlib.sha256(made.content).hexdigest()
+    network = loaded(made.content)
+    for split, scores in made.card.scores.items():
+        labels = federation.data.labels[federation.splits[split]]
+        right = answers(network, federation, split) == labels
+        assert scores.after == right.mean()
+        assert scores.examples == len(labels)
+        before = federation.logits[1, federation.splits[split]].argmax(axis=1) == labels
+        assert scores.before == before.mean()
+        assert scores.gain.mean == pytest.approx(100 * (right.mean() - before.mean()))
+        for number, one in enumerate(scores.classes):
+            assert one.after == pytest.approx(right[labels == number].mean())
+            assert one.before == pytest.approx(before[labels == number].mean())
+        own = np.bincount(federation.data.labels[federation.participants[1].private], minlength=4)
+        lost = sum(
+            share * ((one.before or 0) - (one.after or 0))
+            for share, one in zip(own / own.sum(), scores.classes, strict=True)
+        )
+        assert scores.forgetting == pytest.approx(100 * lost)
+
+
+def test_a_class_that_a_split_lacks_has_no_accuracy(federation: Federation) -> None:
+    where = federation.splits[Split.TEST]
+    without = where[federation.data.labels[where] != 2]
+    partial = replace(federation, splits={**federation.splits, Split.TEST: without})
+    classes = deliver(partial, PLAN, ORDER).card.scores[Split.TEST].classes
+    assert (classes[2].examples, classes[2].before, classes[2].after) == (0, None, None)
+    assert classes[1].after is not None
+
+
+def test_the_same_order_gives_the_same_bits_and_leaves_no_trace(federation: Federation) -> None:
+    torch.manual_seed(11)
+    state = torch.get_rng_state()
+    first = deliver(federation, PLAN, ORDER)
+    assert torch.equal(torch.get_rng_state(), state)
+    torch.rand(3)
+    second = deliver(federation, PLAN, ORDER)
+    assert first.content == second.content
+    assert json.dumps(first.card.to_json()) == json.dumps(second.card.to_json())
+    assert deliver(federation, PLAN, make_order(seed=1)).content != first.content
+
+
+def test_it_is_the_run_that_a_worker_would_do(federation: Federation) -> None:
+    """Which looks at its student on the way, and is given the seed index."""
+    run = Run(
+        federation,
+        ORDER.pair,
+        ORDER.setting,
+        seed=ORDER.seed_index,
+        recipe=PLAN.distillation,
+        rungs=(2, 4),
+        splits=(Split.CONFIRMATION, Split.TEST),
+        compute=Compute(),
+    )
+    *_, last = run
+    made = deliver(federation, PLAN, ORDER)
+    for name, value in weights_of(run.student).items():
+        np.testing.assert_array_equal(made.weights[name], value)
+    assert last.evaluations[Split.TEST].accuracy == made.card.scores[Split.TEST].after
+    assert last.evaluations[Split.TEST].forgetting == made.card.scores[Split.TEST].forgetting
+
+
+def test_a_setting_may_bring_its_own_training(federation: Federation) -> None:
+    setting = replace(ORDER.setting, epochs=6, learning_rate=0.05, batch_norm=BatchNorm.FROZEN)
+    seen: list[tuple[int, int]] = []
+    made = deliver(
+        federation,
+        PLAN,
+        make_order(setting=setting),
+        progress=lambda done, total: seen.append((done, total)),
+    )
+    assert seen[-1] == (6, 6)
+    card = made.card.to_json()
+    assert card["setting"] == setting.to_json()
+    recipe = made.card.recipe
+    assert (recipe.epochs, recipe.learning_rate, recipe.batch_norm) == (6, 0.05, "frozen")
+
+
+def test_no_other_stage_has_such_a_seed() -> None:
+    firsts = sorted((SEARCH_SEED, RACE_SEEDS, CONFIRMATION_SEEDS, DELIVERY_SEEDS))
+    assert firsts[-1] == ORDER.seed_index == DELIVERY_SEEDS
+    assert make_order(seed=3).seed_index == DELIVERY_SEEDS + 3
+
+
+def test_threads_are_as_they_were(federation: Federation) -> None:
+    before = torch.get_num_threads()
+    seen: list[int] = []
+
+    def progress(done: int, total: int) -> None:
+        seen.append(done)
+        if done:
+            assert torch.get_num_threads() == 2
+
+    deliver(federation, PLAN, make_order(compute=Compute(threads=2)), progress=progress)
+    assert seen == [0, 1, 2, 3, 4]
+    assert torch.get_num_threads() == before
+
+
+def test_a_run_that_diverges_gives_no_model(federation: Federation) -> None:
+    recipe = PLAN.distillation.model_copy(update={"learning_rate": 1e30})
+    wild = PLAN.model_copy(update={"distillation": recipe})
+    with pytest.raises(Diverged):
+        deliver(federation, wild, ORDER)

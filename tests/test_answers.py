@@ -1,0 +1,174 @@
+"""Which recommendation is of today, which is stale, and how a list says so."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from autokd.answers import Answer, Records
+from autokd.cli.listing import Form, form_of, table, written
+from autokd.errors import InputError
+from autokd.plan import StudyPlan
+from autokd.search.studies import study_name
+from autokd.setting import Pair, Setting
+from autokd.store import Store, sqlite_url
+from tests.delivery.test_choice import TOWARDS, verdict
+from tests.recommendation.test_recommendation import PAIR, PLAN, make_meeting
+from tests.search.worlds import open_space
+
+FEDERATION = make_meeting().federation
+SPACE = open_space()
+OTHER = StudyPlan.model_validate(
+    {**PLAN.model_dump(mode="json"), "distillation": {"learning_rate": 0.5, "epochs": 10}}
+)
+
+
+def study(federation: str = FEDERATION.name, plan: StudyPlan = PLAN, pair: Pair = PAIR) -> str:
+    return study_name(federation, plan, SPACE, pair)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(sqlite_url(tmp_path / "store.db")) as opened:
+        yield opened
+
+
+def keep(store: Store, name: str, advice: str) -> None:
+    found = {**verdict(next(iter(TOWARDS))).to_json(), "advice": advice, "basis": "b"}
+    store.put_recommendation(name, found)
+
+
+def answer(store: Store, *, stale: bool, prepared: bool = True) -> Answer:
+    records = Records(store, PLAN, SPACE, FEDERATION if prepared else None)
+    (only,) = records.answers([PAIR], stale=stale)
+    return only
+
+
+def test_a_pair_without_any_is_listed_with_the_way_out(store: Store) -> None:
+    plain = answer(store, stale=True).to_json()
+    assert (plain["verdict"], plain["stale"], plain["way_out"]) == (None, False, "autokd tune --pair 0,1")
+    assert "has no recommendation yet" in str(plain["reason"])
+    assert Records(store, PLAN, SPACE, FEDERATION).stale([PAIR]) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "prepared", "why"),
+    [
+        (
+            study(federation="digits-00000000"),
+            True,
+            "digits-00000000, today's is digits-1a2b3c4d",
+        ),
+        (study(plan=OTHER), True, "recipe, early stopping or space of the study were others then"),
+        (study(), True, "more runs than it was made from"),
+        (study(), False, "today's is not prepared"),
+    ],
+)
+def test_what_is_not_of_today_is_shown_only_when_asked_for(
+    store: Store, name: str, prepared: bool, why: str
+) -> None:
+    keep(store, name, "then")
+    assert Records(store, PLAN, SPACE, FEDERATION).stale([PAIR, PAIR.reverse]) == 1
+    held_back = answer(store, stale=False, prepared=prepared)
+    assert (held_back.payload, held_back.held_back) == (None, True)
+    assert why in held_back.missing
+    assert "--stale shows it" in held_back.missing
+    plain = answer(store, stale=True, prepared=prepared).to_json()
+    assert (plain["stale"], plain["advice"], plain["verdict"]) == (True, "then", "tuned")
+    assert why in str(plain["why_stale"])
+    assert "basis" not in plain
+
+
+def test_other_names_are_other_studies_and_not_older(store: Store) -> None:
+    renamed = PLAN.model_copy(update={"name": "another"})
+    for name in (study(plan=renamed), study(federation="cifar-00000000"), study(pair=PAIR.reverse)):
+        keep(store, name, "not this")
+    assert answer(store, stale=True).payload is None
+
+
+def test_of_several_the_closest_to_today_is_shown(store: Store) -> None:
+    for name in ("digits-00000001", "digits-00000000"):
+        store.put_federation(replace(FEDERATION, name=name))
+    for name, advice in (
+        (study(federation="digits-00000001"), "first federation"),
+        (study(federation="digits-00000000"), "last federation"),
+    ):
+        keep(store, name, advice)
+    shown = answer(store, stale=True).payload
+    assert shown is not None
+    assert shown["advice"] == "last federation"
+    keep(store, study(plan=OTHER), "same federation")
+    shown = answer(store, stale=True).payload
+    assert shown is not None
+    assert shown["advice"] == "same federation"
+
+
+ANSWERS = (
+    *(Answer(pair=PAIR, found=verdict(wanted)) for wanted in TOWARDS),
+    Answer(pair=Pair(3, 4), missing="nothing yet", held_back=True),
+    Answer(pair=Pair(4, 3), kept=verdict(next(iter(TOWARDS))).to_json(), stale="of yesterday"),
+)
+ENTRIES = [one.to_json() for one in ANSWERS]
+
+
+def test_json_and_yaml_say_the_same() -> None:
+    listed = json.loads(written(ENTRIES, Form.JSON, single=False))
+    assert listed == yaml.safe_load(written(ENTRIES, Form.YAML, single=False))
+    assert [one["verdict"] for one in listed] == [*map(str, TOWARDS), None, "tuned"]
+    assert [one["stale"] for one in listed] == [False] * 5 + [True]
+    assert json.loads(written(ENTRIES[:1], Form.JSON, single=True)) == listed[0]
+
+
+def test_a_spreadsheet_gets_the_same_numbers() -> None:
+    rows = list(csv.DictReader(io.StringIO(written(ENTRIES, Form.CSV, single=False))))
+    assert len(rows) == len(ENTRIES)
+    for row, one in zip(rows, ANSWERS, strict=True):
+        plain = one.payload
+        if plain is None:
+            assert (row["teacher"], row["verdict"], row["way_out"]) == ("3", "", "autokd tune --pair 3,4")
+            continue
+        assert float(row["gain"]) == plain["gain"]["mean"]
+        assert float(row["default_gain_high"]) == plain["default_gain"]["high"]
+        assert row["answer"] == plain["recommended"]["answer"]
+        told = {name: row[name] for name in ("temperature", "alpha", "transfer_set")}
+        assert Setting.from_json(
+            {**told, "temperature": float(told["temperature"]), "alpha": float(told["alpha"])}
+        ) == Setting.from_json(plain["setting"])
+    assert (rows[-1]["stale"], rows[-1]["why_stale"]) == ("true", "of yesterday")
+
+
+@pytest.mark.parametrize("columns", [80, 140])
+def test_people_get_a_table(columns: int) -> None:
+    from rich.console import Console
+
+    console = Console(width=columns, file=io.StringIO(), force_terminal=False)
+    console.print(table(ANSWERS))
+    assert isinstance(console.file, io.StringIO)
+    lines = console.file.getvalue().splitlines()
+    assert max(map(len, lines)) <= columns
+    text = "\n".join(lines)
+    parts = ["tuned", "skip", "(stale)"]
+    if columns > 80:
+        parts += ["the model as it is", "autokd tune --pair 3,4"]
+    for part in parts:
+        assert part in text
+    assert "6 pairs: 2 tuned" in text
+    assert "have a stale one" in " ".join(text.split())
+
+
+def test_the_form_follows_from_options_or_the_files_name() -> None:
+    nothing = {"json": False, "csv": False, "yaml": False}
+    assert form_of(**nothing, path=None) is None
+    assert form_of(**nothing, path=Path("a.yml")) is Form.YAML
+    assert form_of(**{**nothing, "csv": True}, path=Path("a.json")) is Form.CSV
+    with pytest.raises(InputError, match="say in which form"):
+        form_of(**nothing, path=Path("a.txt"))
+    with pytest.raises(InputError, match="--json and --yaml"):
+        form_of(json=True, csv=False, yaml=True, path=None)

@@ -1,0 +1,101 @@
+"""The Python API: its names, and the examples of its docs on a federation that is made in a moment."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import yaml
+
+import autokd
+from autokd import api
+from autokd.federation import _federation
+from tests.test_docs import ROOT
+
+PUBLIC = {
+    "Answer", "AutokdError", "Batch", "Card", "Compute", "DEFAULT", "Federation", "InputError", "Interval",
+    "Listener", "NotRecommended", "NotTuned", "Pair", "Position", "Recommendation", "Setting", "Space",
+    "Split", "StudyPlan", "TransferSet", "Verdict", "Workers", "Workspace", "distill", "recommend", "tune",
+}  # fmt: skip
+
+
+def test_the_public_names_are_these() -> None:
+    assert set(autokd.__all__) == PUBLIC | {"__version__"}
+    assert set(dir(autokd)) >= PUBLIC
+    for name in PUBLIC:
+        assert getattr(autokd, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'tuna'"):
+        autokd.tuna  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_what_checkers_see_is_what_is_there() -> None:
+    tree = ast.parse((ROOT / "autokd" / "__init__.py").read_text())
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    seen = {
+        alias.asname: node.module
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert seen == autokd._FROM
+
+
+def test_importing_it_imports_nothing_heavy() -> None:
+    heavy = ("torch", "ray", "numpy", "optuna")
+    code = f"import sys, autokd, autokd.api; print([one for one in {heavy} if one in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_first_names_that_are_used_work_in_any_order() -> None:
+    code = "import autokd; autokd.Pair(4, 9); autokd.Federation; autokd.distill; autokd.Workspace"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def tiny() -> dict[str, object]:
+    training = {"learning_rate": 0.01, "epochs": 2}
+    return {
+        "name": "mine",
+        "federation": {
+            "name": "mine",
+            "dataset": "digits",
+            "participants": 3,
+            "partition": {"scheme": "iid"},
+            "splits": {"validation": 200, "confirmation": 350, "test": 250, "public": 97},
+            "architectures": [{"name": "mlp", "options": {"widths": [8]}}],
+            "pretraining": training,
+        },
+        "distillation": training,
+        "space": "private",
+        "search": {"trials": 2, "stopping": {"rungs": [1]}},
+        "confirmation": {"candidates": 1, "race_seeds": 1, "seeds": 2, "resamples": 200},
+    }
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_the_examples_of_the_docs_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(tiny()))
+    page = (ROOT / "docs" / "python.md").read_text().replace("```", "")
+    examples = doctest.DocTestParser().get_doctest(page, {}, "python.md", None, 0)
+    assert len(examples.examples) > 10
+    _hold(examples)
+    modules: tuple[ModuleType, ...] = (api, _federation)
+    found = [one for module in modules for one in doctest.DocTestFinder().find(module) if one.examples]
+    assert len(found) == 4
+    for one in found:
+        for file in tmp_path.glob("student.*"):
+            file.unlink()
+        _hold(one)
+
+
+def _hold(examples: doctest.DocTest) -> None:
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+    runner.run(examples)
+    assert runner.summarize(verbose=False).failed == 0
