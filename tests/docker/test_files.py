@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from fnmatch import fnmatch
 from pathlib import Path
@@ -36,7 +37,8 @@ def image() -> dict[str, Stage]:
 
 
 def linter(name: str) -> str:
-    found = shutil.which(name)
+    # Beside this Python, which need not be on the path, and then anywhere.
+    found = shutil.which(name, path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
     if found is None:
         if os.environ.get("AUTOKD_REQUIRE_SERVERS") == "1":
             pytest.fail(f"no {name}")
