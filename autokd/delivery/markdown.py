@@ -14,6 +14,7 @@ _SCRIPT = """\
 import torch
 from safetensors.torch import load_file
 from autokd.federation.architectures import {architecture}, Shape
+
 network = {architecture}({options}).build(Shape(channels={channels}, size={size}, classes={classes})).eval()
 network.load_state_dict(load_file("{weights}"))
 folder = "{folder}"
