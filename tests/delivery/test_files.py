@@ -71,7 +71,7 @@ def test_the_script_on_a_card_imports_nothing_else(made: Delivered, tmp_path: Pa
     files = Files(tmp_path / "student.safetensors")
     files.write(made, folder=tmp_path / "home", force=False)
     code = files.markdown.read_text().partition("```python\n")[2].partition("```")[0]
-    lines = code.splitlines()
+    lines = [line for line in code.splitlines() if line]
     assert len(lines) == 10
     assert [line.split()[1] for line in lines if line.startswith(("import", "from"))] == [
         "torch",
