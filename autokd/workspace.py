@@ -326,9 +326,8 @@ class Workspace:
             InputError: As in `tune`; nothing was changed.
             AutokdError: If federation or store fail; what was stored is kept, and the same call goes on.
         """
-        self.recommend(
-            pair
-        )  # Before anything is prepared or started: without one there is nothing to explain.
+        # Before anything is prepared or started: without one there is nothing to explain.
+        self.recommend(pair)
         with self._undertaking(compute, workers, listener) as at_work:
             explainer = Explainer(self._judge(at_work.federation), at_work.federation)
             names = explainer.names(pair)

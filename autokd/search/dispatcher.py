@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from time import monotonic
 
-from autokd.plan import StudyPlan
+from autokd.plan import Aims, StudyPlan
 from autokd.recommendation.looks import Case, seeds_wanted
 from autokd.records import (
     Failure,
@@ -108,6 +108,7 @@ class Dispatcher:
         conclude: Callable[[Sequence[Pair]], Mapping[Pair, Conclusion]] = lambda pairs: {},
     ) -> None:
         self._plan, self._space, self._store, self._federation = plan, space, store, federation
+        self._aims, self._aiming = plan.aims, plan.aims != Aims()
         self._proposer = proposer or Tpe(space, plan.search.startup_trials)
         self._listen, self._conclude = listen, conclude
         self._listen_seconds, self._told = listen_seconds, -math.inf
@@ -140,7 +141,11 @@ class Dispatcher:
         return study
 
     def _aimed(self, study: _Study, trial: TrialRecord) -> TrialRecord:
-        return as_aimed(trial, self._plan.aims, study.own)
+        return as_aimed(trial, self._aims, study.own)
+
+    def _all_aimed(self, study: _Study) -> Sequence[TrialRecord]:
+        # Asked at every rung: where only gain counts, which is mostly, trials are looked at as they are.
+        return [self._aimed(study, trial) for trial in study.trials] if self._aiming else study.trials
 
     def _look(self, study: _Study) -> None:
         """See whether a pair needs more seeds, where the plan lets it have more."""
@@ -182,11 +187,10 @@ class Dispatcher:
         """Record a trial's rung; False if it is to stop there."""
         live = self._live[key]
         trial = self._record_rung(live, report)
-        others = [other for other in live.study.trials if other.number != trial.number]
         live.stopped = not goes_on(
             self._plan.search.stopping,
             self._aimed(live.study, trial),
-            [self._aimed(live.study, other) for other in others],
+            [other for other in self._all_aimed(live.study) if other.number != trial.number],
         )
         self._tell()
         return not live.stopped
@@ -257,8 +261,7 @@ class Dispatcher:
     def _begin_trial(self, study: _Study, work: TrialWork) -> TrialRecord | None:
         setting, role = work.setting, work.role
         if setting is None:
-            aimed = [self._aimed(study, trial) for trial in study.trials]
-            setting = self._proposer.propose(study.name, aimed)
+            setting = self._proposer.propose(study.name, self._all_aimed(study))
             if setting is None:
                 return None
             role = self._proposer.role(study.name, setting)
