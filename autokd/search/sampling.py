@@ -20,6 +20,8 @@ from autokd.search.space import ALPHA, TRANSFER_SET, Range, Space
 from autokd.setting import DEFAULT, Setting, TransferSet, derive_seed
 
 _REDRAWS: Final = 20
+_MOST_TOLD: Final = 100
+"""Ended trials that the sampler is shown; it computes with each of them for every proposal."""
 _SOME_TIME: Final = datetime(2000, 1, 1)
 """Optuna wants to know when a trial was; the sampler does not."""
 
@@ -79,7 +81,7 @@ def propose(
     inside = [trial for trial in trials if trial.setting in space and trial.state is not TrialState.FAIL]
     memory = optuna.create_study(direction="maximize")
     distributions = space.distributions()
-    memory.add_trials([_known(trial, distributions) for trial in inside])
+    memory.add_trials([_known(trial, distributions) for trial in telling(inside)])
     for redraw in range(_REDRAWS):
         memory.sampler = _sampler(derive_seed(study, "sampler", len(tried), redraw), startup_trials)
         asked = memory.ask()
@@ -89,6 +91,23 @@ def propose(
         # A run is a function of its setting and seed: a second one would only spend epochs.
         memory.tell(asked, state=optuna.trial.TrialState.FAIL)
     return left[derive_seed(study, "left", len(tried)) % len(left)] if left else setting
+
+
+def telling(trials: Sequence[TrialRecord]) -> Sequence[TrialRecord]:
+    """The trials that the sampler is shown, by number: all, or of many so few that its cost stops growing.
+
+    Of many these are what runs, the best quarter of what may be shown, and of the others every so-manieth by
+    rank, so that both densities of TPE keep their shape. A trial that ran longer tells more.
+    """
+    ended = [trial for trial in trials if trial.state is not TrialState.RUNNING]
+    if len(ended) <= _MOST_TOLD:
+        return trials
+    ranked = sorted(ended, key=lambda trial: (trial.epochs, trial.accuracy or 0.0), reverse=True)
+    best, others = ranked[: _MOST_TOLD // 4], ranked[_MOST_TOLD // 4 :]
+    left = _MOST_TOLD - len(best)
+    told = {trial.number for trial in best}
+    told |= {others[place * len(others) // left].number for place in range(left)}
+    return [trial for trial in trials if trial.state is TrialState.RUNNING or trial.number in told]
 
 
 def anchors(space: Space) -> tuple[Setting, ...]:

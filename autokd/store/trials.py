@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import optuna
@@ -39,12 +39,14 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 class _Known:
     """What never changes of a study while it exists: Optuna's number of it, and of its trials by ours.
 
-    `study` is Optuna's view for reading: it fetches a trial that has ended only once.
+    `study` is Optuna's view for reading: it fetches a trial that has ended only once. `running` is what this
+    process has begun and reported itself, and not ended: only who has the lease writes to a study.
     """
 
     number: int
     study: Study
     trials: dict[int, int] = field(default_factory=dict)
+    running: dict[int, TrialRecord] = field(default_factory=dict)
 
 
 class Trials:
@@ -140,9 +142,24 @@ class Trials:
                 trial = self._storage.create_new_trial(study.number, template_trial=template)
             except ValueError as error:
                 raise StoreError(f"study {name!r} was searched in another space before: {error}") from error
-            number = self._storage.get_trial(trial).number
+            number = self._number(study, trial)
             study.trials[number] = trial
-        return TrialRecord(number=number, setting=setting, seed=seed, role=role, state=TrialState.RUNNING)
+            begun = TrialRecord(
+                number=number, setting=setting, seed=seed, role=role, state=TrialState.RUNNING
+            )
+            study.running[number] = begun
+        return begun
+
+    def _number(self, study: _Known, trial: int) -> int:
+        """Of a trial that was added just now, by Optuna's number of it."""
+        # Optuna would tell it by fetching all that belongs to the trial. Mostly it is the next one.
+        expected = max(study.trials, default=-1) + 1
+        try:
+            if self._storage.get_trial_id_from_study_id_trial_number(study.number, expected) == trial:
+                return expected
+        except KeyError:
+            pass
+        return self._storage.get_trial(trial).number
 
     def report(self, name: str, number: int, report: RungReport) -> None:
         """Keep one rung of a RUNNING trial."""
@@ -153,6 +170,7 @@ class Trials:
                 # The details go first, so that a point of the curve is never without them.
                 self._storage.set_trial_system_attr(trial, *mapping.details(report))
                 self._storage.set_trial_intermediate_value(trial, report.epoch, report.accuracy)
+                self._note(name, number, report)
             except UpdateFinishedTrialError:
                 curve = self._storage.get_trial(trial).intermediate_values
                 if curve.get(report.epoch) != report.accuracy:
@@ -164,20 +182,30 @@ class Trials:
         if state is TrialState.RUNNING or (state is TrialState.FAIL) != (failure is not None):
             raise ValueError(f"failure={failure} does not fit a trial that ends as {state}")
         with self._existing_trial(name, number) as trial:
-            known = mapping.record(name, self._storage.get_trial(trial))
+            known = self._find(name).running.pop(number, None)
+            if known is None:
+                known = mapping.record(name, self._storage.get_trial(trial))
             if known.state is not TrialState.RUNNING:
                 _require_same_end(name, known, state, failure)
                 return
-            values = None
-            self._storage.set_trial_user_attr(trial, mapping.EPOCHS, known.epochs)
-            if failure is not None:
-                self._storage.set_trial_user_attr(trial, mapping.REASON, reason[:REASON_LENGTH])
-                self._storage.set_trial_user_attr(trial, mapping.FAILURE, failure.value)
-            elif known.accuracy is None:
+            if failure is None and known.accuracy is None:
                 raise ValueError(f"trial {number} of study {name!r} cannot end as {state} without a report")
-            else:
-                values = [known.accuracy]
-            self._storage.set_trial_state_values(trial, OptunaState[state.value], values)
+            try:
+                self._storage.set_trial_user_attr(trial, mapping.EPOCHS, known.epochs)
+                if failure is not None:
+                    self._storage.set_trial_user_attr(trial, mapping.REASON, reason[:REASON_LENGTH])
+                    self._storage.set_trial_user_attr(trial, mapping.FAILURE, failure.value)
+                values = [known.accuracy] if failure is None and known.accuracy is not None else None
+                self._storage.set_trial_state_values(trial, OptunaState[state.value], values)
+            except UpdateFinishedTrialError:
+                ended = mapping.record(name, self._storage.get_trial(trial))
+                _require_same_end(name, ended, state, failure)
+
+    def _note(self, name: str, number: int, report: RungReport) -> None:
+        running = self._find(name).running
+        if (known := running.get(number)) is not None:
+            curve = dict(known.curve) | {report.epoch: report.accuracy}
+            running[number] = replace(known, curve=tuple(sorted(curve.items())))
 
     def _frozen(self, name: str) -> list[FrozenTrial]:
         try:

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from autokd.records import Failure, Role, TrialRecord, TrialState
-from autokd.search.sampling import anchors, propose
+from autokd.search.sampling import anchors, propose, telling
 from autokd.search.space import Space, read_space
 from autokd.setting import DEFAULT, Setting, TransferSet
 from tests.search.worlds import open_space
@@ -124,3 +125,26 @@ def test_anchors_lie_in_the_space_or_there_are_none() -> None:
     assert anchors(open_space(alpha={"low": 0.1, "high": 1})) == ()
     hot = open_space(temperature={"low": 2, "high": 4}, transfer_set=["both", "public"])
     assert anchors(hot) == (Setting(2, 0, TransferSet.BOTH),)
+
+
+def test_of_many_trials_the_sampler_is_shown_the_best_some_of_each_rank_and_what_runs() -> None:
+    settings = [Setting(1 + number / 100, 0.5, TransferSet.BOTH) for number in range(400)]
+    ended = [
+        replace(finished(number, setting), curve=((10, (number * 7 % 400) / 400),))
+        for number, setting in enumerate(settings)
+    ]
+    running = replace(ended[0], number=400, state=TrialState.RUNNING, curve=())
+    cut_short = replace(ended[0], number=401, state=TrialState.PRUNED, curve=((1, 0.999),))
+    told = telling([*ended, running, cut_short])
+    assert [trial.number for trial in told] == sorted(trial.number for trial in told)
+    assert len(told) == 101
+    assert running in told
+    accuracies = sorted(trial.accuracy or 0.0 for trial in told if trial.state is TrialState.COMPLETE)
+    assert accuracies[-25:] == [number / 400 for number in range(375, 400)]
+    # The others stand for all ranks alike.
+    assert 0.4 < np.median(accuracies[:-25]) < 0.55
+
+
+def test_of_few_trials_the_sampler_is_shown_all() -> None:
+    seen = search(open_space(), 30)
+    assert telling(seen) == seen

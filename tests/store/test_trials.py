@@ -162,3 +162,15 @@ def test_a_trial_cut_off_before_its_end_may_end_otherwise(searched: Store) -> No
 def test_optuna_says_nothing(file_store: Store, capfd: pytest.CaptureFixture[str]) -> None:
     file_store.create_study(STUDY, attributes={})
     assert capfd.readouterr() == ("", "")
+
+
+def test_an_end_that_others_wrote_meanwhile_is_kept(file_store: Store) -> None:
+    file_store.create_study(STUDY, attributes={})
+    trial = file_store.begin_trial(STUDY, ODD, seed=0, role=Role.SEARCH, distributions=DISTRIBUTIONS).number
+    file_store.report(STUDY, trial, rung(3, 0.5))
+    with Store.open(file_store.url) as other:
+        other.end_trial(STUDY, trial, TrialState.PRUNED)
+    with pytest.raises(StoreError, match="has ended as PRUNED and cannot end as COMPLETE"):
+        file_store.end_trial(STUDY, trial, TrialState.COMPLETE)
+    file_store.end_trial(STUDY, trial, TrialState.PRUNED)
+    assert file_store.trials(STUDY)[trial].state is TrialState.PRUNED
