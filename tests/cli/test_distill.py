@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -43,7 +44,8 @@ def test_the_recommended_model_is_worth_what_its_card_states(
     code = _block((tmp_path / "student.md").read_text())
     assert _run(code, tmp_path) == card["scores"]["test"]["accuracy"]
     told = _block((ROOT / "docs" / "use-the-model.md").read_text())
-    assert told == code.replace(tuned.home.as_posix(), "autokd-home")
+    # Weights differ in their last bits from one kind of processor to another, and so does the hash of them.
+    assert _unhashed(told) == _unhashed(code.replace(tuned.home.as_posix(), "autokd-home"))
 
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     refused(here(*arguments), "student.safetensors is there already", "--force replaces it")
@@ -74,6 +76,10 @@ def test_people_are_told_in_eighty_columns(here: Command, tuned: Tuned, tmp_path
 
 def _block(markdown: str) -> str:
     return markdown.partition("```python\n")[2].partition("```")[0]
+
+
+def _unhashed(code: str) -> str:
+    return re.sub(r"(?<=/digits-)[0-9a-f]{8}", "<hash>", code)
 
 
 def _run(code: str, folder: Path) -> float:

@@ -1,0 +1,171 @@
+"""What each method is worth where nothing private moves: on the student's own data, and on public data.
+
+    python -m benchmarks.private [--study digits] [--pairs 24] [--seeds 3] [--home DIRECTORY]
+
+Cross-entropy only on the student's own data is what is to be beaten. Each method has a grid: T of 1, 2, 4 and
+8, alpha of 0.25, 0.5, 0.75 and 1 on the student's data, and on public data the temperatures alone. Of each
+grid, and of all of them together, the setting with the best validation accuracy of one run is chosen; what is
+told is its accuracy on test minus that of cross-entropy only, with fresh seeds, the same ones for all.
+Intervals resample participants. The numbers are kept in `benchmarks/results/private_<study>.json`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+
+from autokd.compute import Compute
+from autokd.distillation import Run
+from autokd.federation import Federation, prepare
+from autokd.plan import StudyPlan
+from autokd.recipes import read_plan
+from autokd.recommendation.averages import participant_interval
+from autokd.setting import DEFAULT, Method, Pair, Setting, Split, TransferSet
+from benchmarks.null import some_pairs
+
+RESULTS: Final = Path(__file__).parent / "results"
+ALONE: Final = Setting(1.0, 0.0, TransferSet.STUDENT)
+TEMPERATURES: Final = (1.0, 2.0, 4.0, 8.0)
+ALPHAS: Final = (0.25, 0.5, 0.75, 1.0)
+ALL: Final = "any of them"
+
+
+def grid(method: Method) -> Iterator[Setting]:
+    """The settings of a method that leave private data where they are."""
+    for temperature in TEMPERATURES:
+        for alpha in ALPHAS:
+            yield Setting(temperature, alpha, TransferSet.STUDENT, method=method)
+        yield Setting(temperature, None, TransferSet.PUBLIC, method=method)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One pair.
+
+    Attributes:
+        chosen: By method, on validation.
+        gains: By method and by "the default", on test over cross-entropy only, in pp, a seed each.
+        alone: Of cross-entropy only over the model as it is, likewise.
+    """
+
+    pair: Pair
+    chosen: Mapping[str, Setting]
+    gains: Mapping[str, list[float]]
+    alone: list[float]
+
+
+@cache
+def _federation(study: str, home: Path) -> tuple[StudyPlan, Federation]:
+    plan = read_plan(study)
+    return plan, prepare(plan.federation, home=home, compute=Compute())
+
+
+def _correct(study: str, home: Path, pair: Pair, setting: Setting, seed: int, split: Split) -> float:
+    """Accuracy in %."""
+    plan, federation = _federation(study, home)
+    recipe = plan.distillation
+    run = Run(
+        federation,
+        pair,
+        setting,
+        seed=seed,
+        recipe=recipe,
+        rungs=[recipe.epochs],
+        splits=[split],
+        compute=Compute(),
+    )
+    *_, last = run
+    return 100 * last.evaluations[split].accuracy
+
+
+def row(order: tuple[str, Path, Pair, int]) -> Row:
+    """Choose for one pair, and tell what it is worth."""
+    study, home, pair, seeds = order
+    torch.set_num_threads(1)
+    best: dict[str, tuple[float, Setting]] = {}
+    for method in Method:
+        for setting in grid(method):
+            found = _correct(study, home, pair, setting, 0, Split.VALIDATION)
+            for name in (method.value, ALL):
+                if name not in best or found > best[name][0]:
+                    best[name] = found, setting
+    chosen = {name: setting for name, (_, setting) in best.items()}
+    fresh = range(1, seeds + 1)
+
+    def tested(setting: Setting) -> list[float]:
+        return [_correct(study, home, pair, setting, seed, Split.TEST) for seed in fresh]
+
+    _, federation = _federation(study, home)
+    own, alone = 100 * float(federation.correct(pair.student, Split.TEST).mean()), tested(ALONE)
+    gains = {
+        name: list(np.subtract(tested(setting), alone))
+        for name, setting in [("the default", DEFAULT), *chosen.items()]
+    }
+    return Row(pair, chosen, gains, list(np.subtract(alone, own)))
+
+
+def table(rows: list[Row]) -> dict[str, object]:
+    """Means over pairs with their intervals, in pp, and how often a method's choice is on public data."""
+    told: dict[str, object] = {
+        "cross-entropy only over as-is": participant_interval(
+            {one.pair: float(np.mean(one.alone)) for one in rows}
+        ).to_json()
+    }
+    for name in rows[0].gains:
+        mean = participant_interval({one.pair: float(np.mean(one.gains[name])) for one in rows})
+        public = sum(
+            one.chosen[name].transfer_set is TransferSet.PUBLIC for one in rows if name in one.chosen
+        )
+        told[name] = {**mean.to_json(), "chosen on public data": public}
+    return told
+
+
+def main() -> None:
+    """Run, print, and keep the numbers."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--study", default="digits")
+    parser.add_argument("--pairs", type=int, default=24)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--home", type=Path, help="by default made and thrown away")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        home = options.home or Path(scratch)
+        _, federation = _federation(options.study, home)
+        pairs = some_pairs(len(federation.participants), options.pairs)
+        orders = [(options.study, home, pair, options.seeds) for pair in pairs]
+        rows = []
+        with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
+            for done in pool.imap_unordered(row, orders):
+                rows.append(done)
+                chosen = done.chosen[ALL]
+                print(f"{done.pair}: {chosen} {np.mean(done.gains[ALL]):+.1f} pp", flush=True)
+    rows.sort(key=lambda one: (one.pair.teacher, one.pair.student))
+    told = table(rows)
+    for name, numbers in told.items():
+        print(f"{name}: {numbers}")
+    name = Path(options.study).stem
+    content = {
+        "federation": federation.name,
+        "pairs": len(rows),
+        "seeds": options.seeds,
+        "over cross-entropy only, pp on test": told,
+        "chosen": {str(one.pair): str(one.chosen[ALL]) for one in rows},
+    }
+    (RESULTS / f"private_{name}.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
