@@ -2,7 +2,8 @@
 
 The student trains where its data lie. To learn from the teacher on examples that it has itself, it needs the
 teacher's weights; on the teacher's own examples, these examples, and the teacher's logits on them, which the
-teacher works out at home; on shared ones, the logits alone. Where alpha is 0 no teacher is asked.
+teacher works out at home; on shared ones, the logits alone. Where alpha is 0 no teacher is asked. The method
+`seen_classes` needs to know how many private examples of each class the teacher has, too.
 
     transfer set   weights of the teacher   logits (float32)     raw private examples of the teacher
     student        yes
@@ -17,9 +18,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from autokd.records import FederationFacts
-from autokd.setting import Pair, Setting, TransferSet
+from autokd.setting import Method, Pair, Setting, TransferSet
 
 LOGIT_BYTES: Final = 4
+COUNT_BYTES: Final = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,15 +30,21 @@ class Traffic:
 
     weights: int = 0
     logits: int = 0
+    class_counts: int = 0
     raw_examples: int = 0
 
     @property
     def total(self) -> int:
-        return self.weights + self.logits + self.raw_examples
+        return self.weights + self.logits + self.class_counts + self.raw_examples
 
     def __str__(self) -> str:
         """In words, `nothing` for nothing."""
-        parts = {"weights": self.weights, "logits": self.logits, "raw private examples": self.raw_examples}
+        parts = {
+            "weights": self.weights,
+            "logits": self.logits,
+            "class counts": self.class_counts,
+            "raw private examples": self.raw_examples,
+        }
         told = [f"{_size(size)} of {what}" for what, size in parts.items() if size]
         return " and ".join(told) or "nothing"
 
@@ -45,6 +53,7 @@ class Traffic:
         return {
             "weights": self.weights,
             "logits": self.logits,
+            "class_counts": self.class_counts,
             "raw_examples": self.raw_examples,
             "total": self.total,
         }
@@ -57,18 +66,23 @@ def traffic(setting: Setting, pair: Pair, federation: FederationFacts) -> Traffi
         return None
     examples, answer = sum(teacher.histogram), LOGIT_BYTES * len(federation.classes)
     asked = setting.alpha != 0
+    counts = COUNT_BYTES * len(federation.classes) if asked and setting.method is Method.SEEN_CLASSES else 0
     weights = teacher.weight_bytes if asked else 0
     match setting.transfer_set:
         case TransferSet.STUDENT | TransferSet.VALIDATION:
-            return Traffic(weights=weights)
+            return Traffic(weights=weights, class_counts=counts)
         case TransferSet.TEACHER:
             return Traffic(
-                logits=examples * answer if asked else 0, raw_examples=examples * federation.example_bytes
+                logits=examples * answer if asked else 0,
+                class_counts=counts,
+                raw_examples=examples * federation.example_bytes,
             )
         case TransferSet.BOTH:
-            return Traffic(weights=weights, raw_examples=examples * federation.example_bytes)
+            return Traffic(
+                weights=weights, class_counts=counts, raw_examples=examples * federation.example_bytes
+            )
         case TransferSet.PUBLIC:
-            return Traffic(logits=federation.public * answer)
+            return Traffic(logits=federation.public * answer, class_counts=counts)
 
 
 def _size(size: float) -> str:

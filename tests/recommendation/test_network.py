@@ -8,7 +8,7 @@ import pytest
 from autokd.recommendation import Traffic
 from autokd.recommendation.network import traffic
 from autokd.records import FederationFacts
-from autokd.setting import DEFAULT, Pair, Setting, Split, TransferSet
+from autokd.setting import DEFAULT, Method, Pair, Setting, Split, TransferSet
 from tests.recommendation.samples import HOT, PUBLIC, TUNING, make_federation
 
 PAIR = Pair(1, 0)
@@ -31,6 +31,9 @@ def federation() -> FederationFacts:
         (TUNING, Traffic(raw_examples=720)),
         (Setting(1.0, 0.0, TransferSet.TEACHER), Traffic(raw_examples=720)),
         (Setting(1.0, 0.0, TransferSet.STUDENT), Traffic()),
+        (replace(PUBLIC, method=Method.SEEN_CLASSES), Traffic(logits=97 * 8, class_counts=16)),
+        (replace(HOT, method=Method.SEEN_CLASSES), Traffic(weights=1001, class_counts=16, raw_examples=720)),
+        (Setting(1.0, 0.0, TransferSet.STUDENT, method=Method.SEEN_CLASSES), Traffic()),
     ],
     ids=str,
 )
@@ -38,7 +41,7 @@ def test_what_moves(setting: Setting, moved: Traffic) -> None:
     found = traffic(setting, PAIR, federation())
     assert found == moved
     assert found is not None
-    assert found.to_json()["total"] == moved.weights + moved.logits + moved.raw_examples
+    assert found.to_json()["total"] == moved.weights + moved.logits + moved.class_counts + moved.raw_examples
 
 
 def test_in_words() -> None:
