@@ -200,7 +200,7 @@ def null(pairs: int) -> Found:
 def power(pairs: int) -> Found:
     """Share of `tuned` by the true improvement, with the default 5 pp above as-is."""
     rng, plan = np.random.default_rng(1), ConfirmationRecipe(resamples=1000)
-    alike = [paired_spread(*draw_arms(rng, (REACHED, REACHED), DIGITS)) for _ in range(200)]
+    alike = [paired_spread(*draw_arms(rng, (REACHED, REACHED), DIGITS)) for _ in range(2000)]
     unit = float(np.mean([one.detectable(plan.confidence) for one in alike]))
     curve = {}
     for multiple in (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5):
