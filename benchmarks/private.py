@@ -1,9 +1,10 @@
 """What each method is worth where nothing private moves: on the student's own data, and on public data.
 
-    python -m benchmarks.private [--study digits] [--pairs 24] [--seeds 3] [--home DIRECTORY]
+    python -m benchmarks.private [--study digits] [--pairs 24 | 4,9 9,4 ...] [--seeds 3] [--home DIRECTORY]
+        [--temperatures 1 2 4 8] [--alphas 0.25 0.5 0.75 1]
 
-Cross-entropy only on the student's own data is what is to be beaten. Each method has a grid: T of 1, 2, 4 and
-8, alpha of 0.25, 0.5, 0.75 and 1 on the student's data, and on public data the temperatures alone. Of each
+Cross-entropy only on the student's own data is what is to be beaten. Each method has a grid: temperatures and
+alphas on the student's data, and on public data the temperatures alone. Of each
 grid, and of all of them together, the setting with the best validation accuracy of one run is chosen; what is
 told is its accuracy on test minus that of cross-entropy only, with fresh seeds, the same ones for all.
 Intervals resample participants. The numbers are kept in `benchmarks/results/private_<study>.json`.
@@ -36,15 +37,25 @@ from benchmarks.null import some_pairs
 
 RESULTS: Final = Path(__file__).parent / "results"
 ALONE: Final = Setting(1.0, 0.0, TransferSet.STUDENT)
-TEMPERATURES: Final = (1.0, 2.0, 4.0, 8.0)
-ALPHAS: Final = (0.25, 0.5, 0.75, 1.0)
 ALL: Final = "any of them"
 
 
-def grid(method: Method) -> Iterator[Setting]:
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to do for one pair."""
+
+    study: str
+    home: Path
+    pair: Pair
+    seeds: int
+    temperatures: tuple[float, ...]
+    alphas: tuple[float, ...]
+
+
+def grid(method: Method, order: Order) -> Iterator[Setting]:
     """The settings of a method that leave private data where they are."""
-    for temperature in TEMPERATURES:
-        for alpha in ALPHAS:
+    for temperature in order.temperatures:
+        for alpha in order.alphas:
             yield Setting(temperature, alpha, TransferSet.STUDENT, method=method)
         yield Setting(temperature, None, TransferSet.PUBLIC, method=method)
 
@@ -71,13 +82,13 @@ def _federation(study: str, home: Path) -> tuple[StudyPlan, Federation]:
     return plan, prepare(plan.federation, home=home, compute=Compute())
 
 
-def _correct(study: str, home: Path, pair: Pair, setting: Setting, seed: int, split: Split) -> float:
+def _correct(order: Order, setting: Setting, seed: int, split: Split) -> float:
     """Accuracy in %."""
-    plan, federation = _federation(study, home)
+    plan, federation = _federation(order.study, order.home)
     recipe = plan.distillation
     run = Run(
         federation,
-        pair,
+        order.pair,
         setting,
         seed=seed,
         recipe=recipe,
@@ -89,30 +100,29 @@ def _correct(study: str, home: Path, pair: Pair, setting: Setting, seed: int, sp
     return 100 * last.evaluations[split].accuracy
 
 
-def row(order: tuple[str, Path, Pair, int]) -> Row:
+def row(order: Order) -> Row:
     """Choose for one pair, and tell what it is worth."""
-    study, home, pair, seeds = order
     torch.set_num_threads(1)
     best: dict[str, tuple[float, Setting]] = {}
     for method in Method:
-        for setting in grid(method):
-            found = _correct(study, home, pair, setting, 0, Split.VALIDATION)
+        for setting in grid(method, order):
+            found = _correct(order, setting, 0, Split.VALIDATION)
             for name in (method.value, ALL):
                 if name not in best or found > best[name][0]:
                     best[name] = found, setting
     chosen = {name: setting for name, (_, setting) in best.items()}
-    fresh = range(1, seeds + 1)
+    fresh = range(1, order.seeds + 1)
 
     def tested(setting: Setting) -> list[float]:
-        return [_correct(study, home, pair, setting, seed, Split.TEST) for seed in fresh]
+        return [_correct(order, setting, seed, Split.TEST) for seed in fresh]
 
-    _, federation = _federation(study, home)
-    own, alone = 100 * float(federation.correct(pair.student, Split.TEST).mean()), tested(ALONE)
+    _, federation = _federation(order.study, order.home)
+    own, alone = 100 * float(federation.correct(order.pair.student, Split.TEST).mean()), tested(ALONE)
     gains = {
         name: list(np.subtract(tested(setting), alone))
         for name, setting in [("the default", DEFAULT), *chosen.items()]
     }
-    return Row(pair, chosen, gains, list(np.subtract(alone, own)))
+    return Row(order.pair, chosen, gains, list(np.subtract(alone, own)))
 
 
 def table(rows: list[Row]) -> dict[str, object]:
@@ -137,15 +147,22 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--study", default="digits")
-    parser.add_argument("--pairs", type=int, default=24)
+    parser.add_argument("--pairs", nargs="+", default=["24"], help="so many drawn by chance, or these")
+    parser.add_argument("--temperatures", nargs="+", type=float, default=(1.0, 2.0, 4.0, 8.0))
+    parser.add_argument("--alphas", nargs="+", type=float, default=(0.25, 0.5, 0.75, 1.0))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--home", type=Path, help="by default made and thrown away")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         home = options.home or Path(scratch)
         _, federation = _federation(options.study, home)
-        pairs = some_pairs(len(federation.participants), options.pairs)
-        orders = [(options.study, home, pair, options.seeds) for pair in pairs]
+        pairs = (
+            some_pairs(len(federation.participants), int(options.pairs[0]))
+            if options.pairs[0].isdigit()
+            else [Pair.parse(one) for one in options.pairs]
+        )
+        grids = tuple(options.temperatures), tuple(options.alphas)
+        orders = [Order(options.study, home, pair, options.seeds, *grids) for pair in pairs]
         rows = []
         with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
             for done in pool.imap_unordered(row, orders):
