@@ -136,6 +136,7 @@ def test_a_spreadsheet_gets_the_same_numbers() -> None:
             continue
         assert float(row["gain"]) == plain["gain"]["mean"]
         assert float(row["default_gain_high"]) == plain["default_gain"]["high"]
+        assert float(row["single_run_low"]) == plain["single_run"]["low"]
         assert row["answer"] == plain["recommended"]["answer"]
         told = {name: row[name] for name in ("temperature", "alpha", "transfer_set")}
         assert Setting.from_json(

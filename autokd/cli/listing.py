@@ -34,7 +34,7 @@ class Form(StrEnum):
 
 _SUFFIXES: Final = {".json": Form.JSON, ".csv": Form.CSV, ".yaml": Form.YAML, ".yml": Form.YAML}
 _SETTING: Final = ("temperature", "alpha", "transfer_set", "method", "learning_rate", "epochs", "batch_norm")
-_GAINS: Final = ("gain", "default_gain", "improvement")
+_GAINS: Final = ("gain", "default_gain", "improvement", "single_run")
 _COLUMNS: Final = (
     "teacher",
     "student",
@@ -156,7 +156,8 @@ def _row(entry: Mapping[str, Any]) -> dict[str, Any]:
         return row
     row |= entry["setting"] or {}
     for name in _GAINS:
-        gain = entry[name] or {"mean": None, "low": None, "high": None}
+        # A stale one may have been made before all of them were.
+        gain = entry.get(name) or {"mean": None, "low": None, "high": None}
         row |= {name: gain["mean"], f"{name}_low": gain["low"], f"{name}_high": gain["high"]}
     recommended = entry["recommended"]
     return row | {
