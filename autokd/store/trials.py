@@ -11,16 +11,16 @@ from typing import Any, Final
 
 import optuna
 from optuna.distributions import BaseDistribution
-from optuna.exceptions import DuplicatedStudyError, UpdateFinishedTrialError
+from optuna.exceptions import DuplicatedStudyError
 from optuna.storages import RDBStorage
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial
-from optuna.trial import TrialState as OptunaState
 
 from autokd.errors import StoreError
 from autokd.records import Failure, Presentation, Role, RungReport, TrialRecord, TrialState
 from autokd.setting import Setting
 from autokd.store import mapping, presenting
+from autokd.store.progress import ProgressWriter
 from autokd.store.tables import NAME_LENGTH, REASON_LENGTH
 
 METRIC: Final = "validation accuracy"
@@ -54,6 +54,7 @@ class Trials:
 
     def __init__(self, storage: RDBStorage) -> None:
         self._storage = storage
+        self._writer = ProgressWriter(storage.engine)
         self._studies: dict[str, _Known] = {}
 
     def create_study(
@@ -166,40 +167,31 @@ class Trials:
         if not math.isfinite(report.accuracy):
             raise ValueError(f"accuracy={report.accuracy} must be a finite number")
         with self._existing_trial(name, number) as trial:
-            try:
-                # The details go first, so that a point of the curve is never without them.
-                self._storage.set_trial_system_attr(trial, *mapping.details(report))
-                self._storage.set_trial_intermediate_value(trial, report.epoch, report.accuracy)
+            if self._writer.report(trial, report):
                 self._note(name, number, report)
-            except UpdateFinishedTrialError:
-                curve = self._storage.get_trial(trial).intermediate_values
-                if curve.get(report.epoch) != report.accuracy:
-                    problem = f"has ended; its report of epoch {report.epoch} comes too late"
-                    raise StoreError(f"trial {number} of study {name!r} {problem}") from None
+                return
+            curve = self._storage.get_trial(trial).intermediate_values
+            if curve.get(report.epoch) != report.accuracy:
+                problem = f"has ended; its report of epoch {report.epoch} comes too late"
+                raise StoreError(f"trial {number} of study {name!r} {problem}")
 
     def end(self, name: str, number: int, state: TrialState, failure: Failure | None, reason: str) -> None:
         """Tell how a trial ended, with its last reported accuracy as value unless it failed."""
         if state is TrialState.RUNNING or (state is TrialState.FAIL) != (failure is not None):
             raise ValueError(f"failure={failure} does not fit a trial that ends as {state}")
         with self._existing_trial(name, number) as trial:
-            known = self._find(name).running.pop(number, None)
-            if known is None:
-                known = mapping.record(name, self._storage.get_trial(trial))
-            if known.state is not TrialState.RUNNING:
-                _require_same_end(name, known, state, failure)
-                return
-            if failure is None and known.accuracy is None:
+            running = self._find(name).running
+            known = running.get(number) or mapping.record(name, self._storage.get_trial(trial))
+            attributes: dict[str, Any] = {mapping.EPOCHS: known.epochs}
+            if failure is not None:
+                attributes |= {mapping.REASON: reason[:REASON_LENGTH], mapping.FAILURE: failure.value}
+            elif known.accuracy is None:
                 raise ValueError(f"trial {number} of study {name!r} cannot end as {state} without a report")
-            try:
-                self._storage.set_trial_user_attr(trial, mapping.EPOCHS, known.epochs)
-                if failure is not None:
-                    self._storage.set_trial_user_attr(trial, mapping.REASON, reason[:REASON_LENGTH])
-                    self._storage.set_trial_user_attr(trial, mapping.FAILURE, failure.value)
-                values = [known.accuracy] if failure is None and known.accuracy is not None else None
-                self._storage.set_trial_state_values(trial, OptunaState[state.value], values)
-            except UpdateFinishedTrialError:
+            value = known.accuracy if failure is None else None
+            if not self._writer.end(trial, state, value, attributes):
                 ended = mapping.record(name, self._storage.get_trial(trial))
                 _require_same_end(name, ended, state, failure)
+            running.pop(number, None)
 
     def _note(self, name: str, number: int, report: RungReport) -> None:
         running = self._find(name).running
