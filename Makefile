@@ -57,7 +57,9 @@ bench: $(DEV) $(PEERS)/.peers ## Every figure of docs/results.md again (an estim
 	$(VENV)/bin/python -m benchmarks.agreement
 	$(VENV)/bin/python -m benchmarks.null
 	$(VENV)/bin/python -m benchmarks.swept
-	$(VENV)/bin/python -m benchmarks.verdicts
+	$(VENV)/bin/python -m benchmarks.verdicts null coverage
+	$(VENV)/bin/python -m benchmarks.verdicts power --pairs 2000
+	$(VENV)/bin/python -m benchmarks.private
 
 check: $(DEV) ## Lint, check formatting, types and layers
 	$(VENV)/bin/ruff check .
