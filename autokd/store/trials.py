@@ -20,8 +20,8 @@ from autokd.errors import StoreError
 from autokd.records import Failure, Presentation, Role, RungReport, TrialRecord, TrialState
 from autokd.setting import Setting
 from autokd.store import mapping, presenting
-from autokd.store.progress import ProgressWriter
 from autokd.store.tables import NAME_LENGTH, REASON_LENGTH
+from autokd.store.writing import TrialWriter
 
 METRIC: Final = "validation accuracy"
 """What a study maximises, in [0, 1]."""
@@ -54,7 +54,7 @@ class Trials:
 
     def __init__(self, storage: RDBStorage) -> None:
         self._storage = storage
-        self._writer = ProgressWriter(storage.engine)
+        self._writer = TrialWriter(storage.engine)
         self._studies: dict[str, _Known] = {}
 
     def create_study(
@@ -140,27 +140,15 @@ class Trials:
         template = mapping.running(setting, seed=seed, role=role, distributions=distributions)
         with self._existing(name) as study:
             try:
-                trial = self._storage.create_new_trial(study.number, template_trial=template)
+                trial, number = self._writer.begin(study.number, template)
             except ValueError as error:
                 raise StoreError(f"study {name!r} was searched in another space before: {error}") from error
-            number = self._number(study, trial)
             study.trials[number] = trial
             begun = TrialRecord(
                 number=number, setting=setting, seed=seed, role=role, state=TrialState.RUNNING
             )
             study.running[number] = begun
         return begun
-
-    def _number(self, study: _Known, trial: int) -> int:
-        """Of a trial that was added just now, by Optuna's number of it."""
-        # Optuna would tell it by fetching all that belongs to the trial. Mostly it is the next one.
-        expected = max(study.trials, default=-1) + 1
-        try:
-            if self._storage.get_trial_id_from_study_id_trial_number(study.number, expected) == trial:
-                return expected
-        except KeyError:
-            pass
-        return self._storage.get_trial(trial).number
 
     def report(self, name: str, number: int, report: RungReport) -> None:
         """Keep one rung of a RUNNING trial."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from datetime import datetime, timedelta
 from typing import Any
 from wsgiref.util import setup_testing_defaults
 
@@ -66,6 +68,8 @@ def test_optuna_sees_what_happened(searched: Store) -> None:
     }
     assert running.state is OptunaState.RUNNING
     assert baseline.duration is not None
+    assert baseline.datetime_start is not None
+    assert abs((datetime.now() - baseline.datetime_start).total_seconds()) < 600
 
 
 @pytest.mark.parametrize("space", ["whole", "without the default setting"])
@@ -174,3 +178,26 @@ def test_an_end_that_others_wrote_meanwhile_is_kept(file_store: Store) -> None:
         file_store.end_trial(STUDY, trial, TrialState.COMPLETE)
     file_store.end_trial(STUDY, trial, TrialState.PRUNED)
     assert file_store.trials(STUDY)[trial].state is TrialState.PRUNED
+
+
+def test_times_are_told_as_optuna_tells_its_own(file_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever the driver's clock is."""
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        file_store.create_study(STUDY, attributes={})
+        trial = file_store.begin_trial(STUDY, ODD, seed=0, role=Role.SEARCH, distributions=DISTRIBUTIONS)
+        file_store.end_trial(STUDY, trial.number, TrialState.FAIL, failure=Failure.ERROR, reason="none")
+        study = optuna.load_study(study_name=STUDY, storage=optuna_storage(file_store))
+        study.tell(study.ask(), 0.5)
+        ours, theirs = study.trials
+        for one, other in (
+            (ours.datetime_start, theirs.datetime_start),
+            (ours.datetime_complete, theirs.datetime_complete),
+        ):
+            assert one is not None
+            assert other is not None
+            assert timedelta(0) <= other - one < timedelta(minutes=10)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
