@@ -16,7 +16,13 @@ MUTED: Final = "#6b7280"
 LINES: Final = "#e5e7eb"
 PAPER: Final = "#ffffff"
 CHOSEN: Final = "#d55e00"
-DARK: Final[Mapping[str, str]] = {INK: "#e6e8eb", MUTED: "#9aa4b2", LINES: "#363c45", PAPER: "#14171b"}
+DARK: Final[Mapping[str, str]] = {
+    INK: "#e6e8eb",
+    MUTED: "#9aa4b2",
+    LINES: "#363c45",
+    PAPER: "#14171b",
+    "#0072b2": "#56b4e9",
+}
 """What stands for these where the reader's screen is dark; all other colours serve both."""
 
 TRANSFER_SETS: Final[Mapping[TransferSet, str]] = {
@@ -49,10 +55,10 @@ def diverging(value: float, reach: float) -> str:
 
 
 def legible_on(colour: str) -> str:
-    """Black or white, whichever contrasts more (relative luminance of WCAG 2.1)."""
+    """Black or white, whichever contrasts more: at least 4.5 to 1 (relative luminance of WCAG 2.1)."""
     red, green, blue = (_linear(part / 255) for part in _parts(colour))
     luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
-    return INK if (luminance + 0.05) ** 2 > 1.05 * 0.05 else PAPER
+    return "#000000" if (luminance + 0.05) ** 2 > 1.05 * 0.05 else "#ffffff"
 
 
 def _between(low: str, high: str, share: float) -> str:
