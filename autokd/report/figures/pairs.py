@@ -56,7 +56,8 @@ def landscape_figure(facts: LandscapeFacts) -> go.Figure:
     figure.update_yaxes(title="weight α", row=1, col=1)
     if strips:
         figure.update_yaxes(visible=False, range=[-1, 1.4], row=places[-1][1], col=1)
-    figure.update_layout(**layout(height=560 if planes and strips else 420), coloraxis=_colour_axis(facts))
+    figure.update_layout(**layout(height=540 if planes and strips else 400), coloraxis=_colour_axis(facts))
+    figure.update_layout(legend_y=1.1)  # Above the titles of the planes.
     return figure
 
 
