@@ -74,7 +74,9 @@ class Screen:
         options = {"format": "png", "captureBeyondViewport": True, "clip": {**box, "scale": 1}}
         answer = await self._send("Page.captureScreenshot", options)
         picture = Image.open(BytesIO(base64.b64decode(answer["result"]["data"]))).convert("RGB")
-        small = picture.quantize(_COLOURS, method=Image.Quantize.MAXCOVERAGE, kmeans=2, dither=Image.Dither.NONE)
+        small = picture.quantize(
+            _COLOURS, method=Image.Quantize.MAXCOVERAGE, kmeans=2, dither=Image.Dither.NONE
+        )
         small.save(path, optimize=True)
 
     async def _send(self, command: str, options: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from autokd.cli.console import clock, err, note
-from autokd.cli.matrix import Cell, Matrix
+from autokd.cli.matrix import FEW, Cell, Matrix
 
 if TYPE_CHECKING:
     from autokd.search.errands import ErrandProgress
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from autokd.search.sweeping import SweepProgress
     from autokd.undertaking import Listener
 
-_LINES: Final = 6
-"""More pairs than these are shown as a matrix."""
 _LINE_SECONDS: Final = 10.0
 """Between two lines where there is no terminal."""
 
@@ -59,7 +57,7 @@ def _listener(view: View) -> Listener:
 @contextmanager
 def watching(console: Console = err) -> Iterator[Listener]:
     """Show the progress of what runs inside on standard error."""
-    if not console.is_terminal:
+    if not console.is_terminal or console.is_dumb_terminal:
         yield _listener(Lines())
         return
     with Live(console=console, transient=True, refresh_per_second=4) as live:
@@ -175,7 +173,7 @@ def matrix(studies: Sequence[StudyProgress]) -> Matrix:
 
 def _few(progress: Progress) -> bool:
     """Whether every pair can have a line of its own."""
-    return len(progress.studies) <= _LINES
+    return len(progress.studies) <= FEW
 
 
 def _told(progress: Progress) -> str:
