@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from autokd.cli.options import repeated
 from autokd.cli.progress import plain, swept, table
 from autokd.cli.secrets import without_secret
 from autokd.records import TrialState
+from autokd.search.forecast import NOTHING, Load
 from autokd.search.progress import Progress, StudyProgress
 from autokd.search.sweeping import SweepProgress
 from autokd.setting import DEFAULT, Pair
@@ -68,9 +70,12 @@ def test_clock(seconds: float, text: str) -> None:
 
 def test_the_time_left_does_not_count_the_start_of_workers() -> None:
     """The first run ended after 20 s; in the ten seconds since then ten more have: one a second."""
-    progress = Progress(studies=(), live=2, ended=11, left=30, seconds=30.0, waited=20.0)
+    progress = Progress(
+        studies=(), live=2, ended=11, left=30, seconds=30.0, waited=20.0, done=Load(runs=10, epochs=100)
+    )
     assert progress.seconds_left == pytest.approx(30.0)
-    assert Progress(studies=(), live=2, ended=1, left=30, seconds=20.0, waited=20.0).seconds_left is None
+    assert replace(progress, training=0.5, epochs_left=600.0).seconds_left == pytest.approx(45.0)
+    assert replace(progress, done=NOTHING, seconds=20.0).seconds_left is None
 
 
 def test_a_pair_in_one_line() -> None:
