@@ -92,7 +92,7 @@ def written(entries: Sequence[Mapping[str, Any]], form: Form, *, single: bool) -
 
 def table(answers: Sequence[Answer]) -> RenderableType:
     """One row a pair; of many pairs also the matrix; and what the rows come to."""
-    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    grid = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     grid.add_column("pair", header_style="dim", no_wrap=True)
     grid.add_column("verdict", header_style="dim")
     grid.add_column("use", header_style="dim", overflow="fold")

@@ -150,13 +150,22 @@ def away(outage: Outage | None) -> str:
 
 
 def table(studies: Sequence[StudyProgress]) -> Table:
-    """One row a pair: how many trials, what the default reaches, and the best so far."""
-    grid = Table(box=None, pad_edge=False)
-    for name, justify in (("pair", "left"), ("trials", "left"), ("default", "right"), ("best", "left")):
-        grid.add_column(name, justify=justify, header_style="bold")  # type: ignore[arg-type]
+    """One row a pair: how many trials there are, what the default reaches, and the best so far.
+
+    `after` counts the runs of race and confirmation.
+    """
+    from autokd.records import TrialState
+
+    states = [state for state in TrialState if any(study.counts.get(state) for study in studies)]
+    grid = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    grid.add_column("pair", header_style="bold", no_wrap=True)
+    for name in (*(state.value.lower() for state in states), "after", "default"):
+        grid.add_column(name, justify="right", header_style="bold", no_wrap=True)
+    grid.add_column("best so far", header_style="bold")
     for study in studies:
-        best = "" if study.best is None else f"{study.best[0]:.1%}  {study.best[1]}"
-        grid.add_row(str(study.pair), _counts(study), _percent(study.baseline), best)
+        counts = [study.counts.get(state, 0) for state in states]
+        best = "" if study.best is None else f"{study.best[0]:.1%} {study.best[1]}"
+        grid.add_row(str(study.pair), *map(_count, (*counts, study.runs)), _percent(study.baseline), best)
     return grid
 
 
@@ -196,6 +205,10 @@ def _counts(study: StudyProgress) -> str:
     trials = ", ".join(f"{count} {state.value.lower()}" for state, count in sorted(study.counts.items()))
     runs = f" + {study.runs} of race and confirmation" if study.runs else ""
     return (trials or "waiting") + runs
+
+
+def _count(number: int) -> str:
+    return str(number) if number else "–"
 
 
 def _percent(share: float | None) -> str:
