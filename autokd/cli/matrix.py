@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,14 @@ LETTERS: Final = {"tuned": "t", "default": "d", "skip": "s", "undecided": "u", "
 FEW: Final = 6
 """More pairs than these are shown as a matrix."""
 _DIM: Final = "dim"
+_STEPS: Final = (
+    (-0.5, "bright_white on red"),
+    (-0.1, "red"),
+    (0.1, ""),
+    (0.5, "cyan"),
+    (math.inf, "bright_white on blue"),
+)
+"""Up to which share of the scale's end a gain has which style."""
 
 
 class Form(Enum):
@@ -46,12 +55,14 @@ class Cell:
             return letter
         return f"{self.gain:+.1f} {letter}" if form is Form.WIDE else f"{self.gain:+.0f}{letter}"
 
-    def style(self, end: float) -> str:
-        """The gain on the scale from -end to end, whatever the terminal's own colours are."""
+    def style(self, end: float, *, sixteen: bool = False) -> str:
+        """The gain on the scale from -end to end; of a terminal with sixteen colours four are used."""
         if self.verdict is None:
             return _DIM
         if self.gain is None:
             return "bold"
+        if sixteen:
+            return next(style for share, style in _STEPS if self.gain <= share * end)
         colour = diverging(self.gain, end)
         return f"{legible_on(colour)} on {colour}"
 
@@ -65,14 +76,16 @@ class Matrix:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         form = next((one for one in Form if self._width(one) <= options.max_width), None)
+        sixteen = console.color_system in ("standard", "windows")
+        coloured = console.color_system is not None and not console.no_color
         if form is None:
-            yield from self._lines()
+            yield from self._lines(sixteen)
         else:
             yield from self._header(form)
-            yield from self._rows(form)
-        yield Text(self._legend(form), style=_DIM)
+            yield from self._rows(form, sixteen)
+        yield Text(self._legend(form, coloured), style=_DIM)
 
-    def _legend(self, form: Form | None) -> str:
+    def _legend(self, form: Form | None, coloured: bool) -> str:
         """What colours and letters mean, and how many pairs there are of each verdict."""
         verdicts = Counter(cell.verdict for cell in self.cells.values() if cell.verdict is not None)
         told = [
@@ -82,7 +95,7 @@ class Matrix:
         told += [f"{'·' if form is Form.DENSE else '(runs)'} not judged yet {unknown}"] if unknown else []
         if not told:
             return ""
-        scale = f", red -{self._end:g} to blue +{self._end:g}" if verdicts else ""
+        scale = f", red -{self._end:g} to blue +{self._end:g}" if verdicts and coloured else ""
         ways = "rows teach, columns learn; " if form is Form.DENSE else ""
         return f"{ways}gain on test in pp{scale}; {', '.join(told)}"
 
@@ -118,7 +131,7 @@ class Matrix:
             digits = "".join(str(student).rjust(self._digits)[place].rjust(column) for student in everybody)
             yield Text(" " * label + digits, style=_DIM)
 
-    def _rows(self, form: Form) -> Iterator[Text]:
+    def _rows(self, form: Form, sixteen: bool) -> Iterator[Text]:
         end, label, column = self._end, self._label(form), self._column(form)
         for teacher in range(self.participants):
             row = Text(str(teacher).rjust(label), style=_DIM)
@@ -127,10 +140,12 @@ class Matrix:
                 shown = "" if cell is None else cell.text(form)
                 filled = shown.rjust(column - 1) if cell is not None and cell.verdict else shown
                 row.append(" " * (column - len(filled)))
-                row.append(filled, "not dim " + ("" if cell is None else cell.style(end)))
+                row.append(filled, "not dim " + ("" if cell is None else cell.style(end, sixteen=sixteen)))
             yield row
 
-    def _lines(self) -> Iterator[Text]:
+    def _lines(self, sixteen: bool) -> Iterator[Text]:
         for pair, cell in sorted(self.cells.items()):
             if cell.verdict is not None:
-                yield Text.assemble(f"{pair} ", (cell.text(Form.WIDE), cell.style(self._end)))
+                yield Text.assemble(
+                    f"{pair} ", (cell.text(Form.WIDE), cell.style(self._end, sixteen=sixteen))
+                )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from itertools import permutations
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -15,6 +16,8 @@ from autokd.cli.matrix import FEW, Cell, Matrix
 from autokd.cli.progress import Lines, Screen, watching
 from autokd.colours import diverging
 from autokd.setting import Pair
+from tests.cli.conftest import PROGRAM, Tuned
+from tests.cli.terminal import Terminal
 
 GAINS = {Pair(0, 1): Cell("tuned", 12.34), Pair(1, 0): Cell("skip", -0.4), Pair(0, 2): Cell("undecided", -20)}
 CELLS = {**GAINS, Pair(2, 0): Cell("failed"), Pair(1, 2): Cell(None, runs=17), Pair(2, 1): Cell(None)}
@@ -106,6 +109,15 @@ def test_no_colour_where_it_is_not_wanted() -> None:
     text = drawn(Matrix(3, CELLS), width=80, no_color=True)
     assert not re.search(r"\x1b\[[0-9;]*[34]8;", text)
     assert "+12.3 t" in text
+    assert "red" not in text
+
+
+def test_sixteen_colours_serve_too() -> None:
+    screen = io.StringIO()
+    Console(file=screen, width=80, force_terminal=True, color_system="standard").print(Matrix(3, CELLS))
+    assert "\x1b[97;41m-20.0 u" in screen.getvalue()
+    assert "\x1b[97;44m+12.3 t" in screen.getvalue()
+    assert re.search(r"\x1b\[0m -0.4 s", screen.getvalue())  # Hardly a change.
 
 
 def test_no_escape_outside_of_a_terminal() -> None:
@@ -120,6 +132,34 @@ def test_a_list_of_many_pairs_ends_with_their_matrix() -> None:
     answers = [Answer(pair=Pair(*pair), missing="was not tuned") for pair in permutations(range(4), 2)]
     assert "not judged yet 12" in drawn(table(answers), width=80)
     assert "not judged yet" not in drawn(table(answers[:FEW]), width=80)
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+@pytest.mark.parametrize(
+    ("environment", "escapes"),
+    [
+        pytest.param({"COLORTERM": "truecolor"}, r"\x1b\[38;2;\d+;\d+;\d+;48;2;", id="all colours"),
+        pytest.param({}, r"\x1b\[97;44m\+\d+t", id="sixteen"),
+        pytest.param({"NO_COLOR": "1"}, None, id="none wanted"),
+        pytest.param({"TERM": "dumb"}, None, id="none possible"),
+    ],
+)
+def test_status_has_the_colours_that_a_terminal_has(
+    tuned: Tuned, tmp_path: Path, environment: dict[str, str], escapes: str | None
+) -> None:
+    command = (PROGRAM, "status", "--home", tuned.home)
+    with Terminal(
+        command, cwd=tmp_path, environment={"COLORTERM": "", "NO_COLOR": "", **environment}
+    ) as screen:
+        assert screen.end() == 0
+    lines = bare(screen.shown).replace("\r", "").splitlines()
+    assert max(map(len, lines)) <= 80
+    assert any(line.startswith("teacher  ->0  ->1") for line in lines)
+    if escapes is None:
+        assert not re.search(r"\x1b\[[0-9;]*\b(3|4|9|10)\d", screen.shown)
+    else:
+        assert re.search(escapes, screen.shown)
 
 
 def test_progress_is_redrawn_only_where_a_terminal_can() -> None:
