@@ -53,7 +53,7 @@ def matrix_figure(facts: MatrixFacts) -> go.Figure:
     axis = {**PLAIN_AXIS, "type": "category"}
     figure.update_xaxes(title="student", side="top", **axis)
     figure.update_yaxes(title="teacher", autorange="reversed", **axis)
-    figure.update_layout(**layout(height=520, width=640, margin={"l": 60, "r": 20, "t": 110, "b": 20}))
+    figure.update_layout(**layout(height=540, width=700, margin={"l": 60, "r": 20, "t": 110, "b": 20}))
     figure.update_layout(title={"text": facts.title, "x": 0, "xref": "paper", "y": 0.97})
     return figure
 
