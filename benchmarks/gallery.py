@@ -78,6 +78,7 @@ async def pictures(home: Path, study: str, pair: Pair, out: Path) -> None:
             await screen.picture(section, out / "report.png")
             await screen.picture(f"document.getElementById('{name}')", out / f"{name}.png")
             await screen.open(shown.as_uri())
+            await screen.wait_for("document.readyState == 'complete'")
             await screen.picture("document.querySelector('pre')", out / "status.png")
             with dashboard() as address:
                 await of_the_dashboard(screen, address, pair, out / "dashboard.png")
@@ -88,6 +89,7 @@ async def pictures(home: Path, study: str, pair: Pair, out: Path) -> None:
 async def of_the_dashboard(screen: Screen, address: str, pair: Pair, path: Path) -> None:
     """The study of a pair, down to our figures."""
     await screen.open(f"{address}/dashboard")
+    await screen.wait_for("document.readyState == 'complete'")
     studies = "fetch('/api/studies').then((answer) => answer.json()).then((all) => all.study_summaries)"
     found = await screen.run(studies)
     number = next(one["study_id"] for one in found if one["study_name"].endswith(f"/{pair}"))
