@@ -140,7 +140,6 @@ def test_a_list_of_many_pairs_ends_with_their_matrix() -> None:
     ("environment", "escapes"),
     [
         pytest.param({"COLORTERM": "truecolor"}, r"\x1b\[38;2;\d+;\d+;\d+;48;2;", id="all colours"),
-        pytest.param({}, r"\x1b\[97;44m\+\d+t", id="sixteen"),
         pytest.param({"NO_COLOR": "1"}, None, id="none wanted"),
         pytest.param({"TERM": "dumb"}, None, id="none possible"),
     ],
