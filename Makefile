@@ -10,6 +10,7 @@ VENV ?= .venv
 PEERS ?= .venv-peers
 TORCH_INDEX ?=
 ARGS ?=
+GALLERY ?= autokd-home
 
 # A pip configured by the user keeps its indexes, proxies and certificates, but not its own constraints, which
 # could contradict ours, nor installs outside of $(VENV). pip takes the path relative to this folder, whose name
@@ -24,7 +25,7 @@ DEV = $(VENV)/.autokd-dev
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test torture fuzz bench peers check format constraints dist clean
+.PHONY: help demo test torture fuzz bench peers gallery check format constraints dist clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -60,6 +61,11 @@ bench: $(DEV) $(PEERS)/.peers ## Every figure of docs/results.md again (an estim
 	$(VENV)/bin/python -m benchmarks.verdicts null coverage
 	$(VENV)/bin/python -m benchmarks.verdicts power --pairs 2000
 	$(VENV)/bin/python -m benchmarks.private
+	$(VENV)/bin/python -m benchmarks.page
+
+gallery: $(DEV) ## Make the pictures of docs/ again, from a batch of all pairs in $(GALLERY) (ten minutes on 2 cores)
+	$(VENV)/bin/autokd tune --all --home $(GALLERY)
+	$(VENV)/bin/python -m benchmarks.gallery --home $(GALLERY)
 
 check: $(DEV) ## Lint, check formatting, types and layers
 	$(VENV)/bin/ruff check .

@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from autokd.cli.answer import COLOUR
+from autokd.cli.matrix import FEW, Cell, Matrix
 from autokd.errors import InputError
 from autokd.setting import Setting
 
@@ -90,8 +91,8 @@ def written(entries: Sequence[Mapping[str, Any]], form: Form, *, single: bool) -
 
 
 def table(answers: Sequence[Answer]) -> RenderableType:
-    """One row a pair, and what the rows come to."""
-    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    """One row a pair; of many pairs also the matrix; and what the rows come to."""
+    grid = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     grid.add_column("pair", header_style="dim", no_wrap=True)
     grid.add_column("verdict", header_style="dim")
     grid.add_column("use", header_style="dim", overflow="fold")
@@ -100,7 +101,22 @@ def table(answers: Sequence[Answer]) -> RenderableType:
     grid.add_column("position", header_style="dim")
     for one in answers:
         grid.add_row(str(one.pair), *_cells(one))
-    return Group(grid, Text(_summary(answers), style="dim"))
+    parts: list[RenderableType] = [grid]
+    if len(answers) > FEW:
+        parts.append(_matrix(answers))
+    return Group(*parts, Text(_summary(answers), style="dim"))
+
+
+def _matrix(answers: Sequence[Answer]) -> Matrix:
+    cells = {one.pair: _cell(one.payload) for one in answers}
+    return Matrix(1 + max(max(pair.meeting) for pair in cells), cells)
+
+
+def _cell(found: Mapping[str, Any] | None) -> Cell:
+    if found is None:
+        return Cell(None)
+    gain = found["gain"]
+    return Cell(found["verdict"], None if gain is None else gain["mean"])
 
 
 def _cells(one: Answer) -> tuple[Text, ...]:

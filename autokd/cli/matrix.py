@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final
 
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.table import Table
 from rich.text import Text
 
+from autokd.colours import diverging, legible_on, reach
 from autokd.setting import Pair
 
 LETTERS: Final = {"tuned": "t", "default": "d", "skip": "s", "undecided": "u", "failed": "f"}
-"""Verdicts are told by a letter as well as by colour."""
-COLOURS: Final = {
-    "tuned": "green",
-    "default": "cyan",
-    "skip": "dim",
-    "undecided": "yellow",
-    "failed": "bold red",
-}
+"""Verdicts, which thus need no colour: that one tells the gain."""
+FEW: Final = 6
+"""More pairs than these are shown as a matrix."""
+_DIM: Final = "dim"
+_STEPS: Final = (
+    (-0.5, "bright_white on red"),
+    (-0.1, "red"),
+    (0.1, ""),
+    (0.5, "cyan"),
+    (math.inf, "bright_white on blue"),
+)
+"""Up to which share of the scale's end a gain has which style."""
+
+
+class Form(Enum):
+    """How much of a pair a cell holds, most first."""
+
+    WIDE = "+12.3 t"
+    NARROW = "+12t"
+    DENSE = "t"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,55 +46,106 @@ class Cell:
     gain: float | None = None
     runs: int = 0
 
-    def text(self, *, wide: bool) -> Text:
-        """`+12.3 t` where there is room, else `+12t`; runs in brackets until there is a verdict."""
+    def text(self, form: Form) -> str:
+        """As `form` shows it; runs stand in brackets until there is a verdict."""
         if self.verdict is None:
-            return Text(f"({self.runs})" if self.runs else "·", style="dim")
-        gain = "" if self.gain is None else f"{self.gain:+.1f} " if wide else f"{self.gain:+.0f}"
-        return Text(gain + LETTERS[self.verdict], style=COLOURS[self.verdict])
+            return f"({self.runs})" if self.runs and form is not Form.DENSE else "·"
+        letter = LETTERS[self.verdict]
+        if self.gain is None or form is Form.DENSE:
+            return letter
+        return f"{self.gain:+.1f} {letter}" if form is Form.WIDE else f"{self.gain:+.0f}{letter}"
+
+    def style(self, end: float, *, sixteen: bool = False) -> str:
+        """The gain on the scale from -end to end; of a terminal with sixteen colours four are used."""
+        if self.verdict is None:
+            return _DIM
+        if self.gain is None:
+            return "bold"
+        if sixteen:
+            return next(style for share, style in _STEPS if self.gain <= share * end)
+        colour = diverging(self.gain, end)
+        return f"{legible_on(colour)} on {colour}"
 
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """All cells, drawn as wide as the terminal allows; in lines where even the narrow form does not fit."""
+    """All cells, drawn with as much as the terminal has room for; in lines where even letters do not fit."""
 
     participants: int
     cells: Mapping[Pair, Cell]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        wide = options.max_width >= 11 + 8 * self.participants
-        if not wide and options.max_width < 11 + 6 * self.participants:
-            yield from self._lines()
-            return
-        yield self._table(wide=wide)
-        yield Text(self.legend(), style="dim")
+        form = next((one for one in Form if self._width(one) <= options.max_width), None)
+        sixteen = console.color_system in ("standard", "windows")
+        coloured = console.color_system is not None and not console.no_color
+        if form is None:
+            yield from self._lines(sixteen)
+        else:
+            yield from self._header(form)
+            yield from self._rows(form, sixteen)
+        yield Text(self._legend(form, coloured), style=_DIM)
 
-    def legend(self) -> str:
-        """How many pairs there are of each verdict, and what the letters mean."""
+    def _legend(self, form: Form | None, coloured: bool) -> str:
+        """What colours and letters mean, and how many pairs there are of each verdict."""
         verdicts = Counter(cell.verdict for cell in self.cells.values() if cell.verdict is not None)
         told = [
             f"{LETTERS[verdict]} {verdict} {verdicts[verdict]}" for verdict in LETTERS if verdicts[verdict]
         ]
         unknown = sum(cell.verdict is None for cell in self.cells.values())
-        told += [f"(runs) not judged yet {unknown}"] if unknown else []
-        return "gain on test in pp and verdict: " + ", ".join(told) if told else ""
+        told += [f"{'·' if form is Form.DENSE else '(runs)'} not judged yet {unknown}"] if unknown else []
+        if not told:
+            return ""
+        scale = f", red -{self._end:g} to blue +{self._end:g}" if verdicts and coloured else ""
+        ways = "rows teach, columns learn; " if form is Form.DENSE else ""
+        return f"{ways}gain on test in pp{scale}; {', '.join(told)}"
 
-    def _table(self, *, wide: bool) -> Table:
-        grid = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
-        grid.add_column("teacher", justify="right", header_style="dim")
-        everybody = range(self.participants)
-        for student in everybody:
-            grid.add_column(f"->{student}", justify="right", header_style="dim")
-        for teacher in everybody:
-            row = [Text(str(teacher), style="dim")]
-            for student in everybody:
+    @property
+    def _end(self) -> float:
+        return reach(cell.gain for cell in self.cells.values() if cell.gain is not None)
+
+    @property
+    def _digits(self) -> int:
+        return len(str(self.participants - 1))
+
+    def _column(self, form: Form) -> int:
+        """Width of a student's column; neighbours stay apart."""
+        if form is Form.DENSE:
+            return 2
+        longest = max((len(cell.text(form)) for cell in self.cells.values()), default=0)
+        return max(longest, 2 + self._digits) + 1
+
+    def _width(self, form: Form) -> int:
+        return self._label(form) + self.participants * self._column(form)
+
+    def _label(self, form: Form) -> int:
+        return self._digits if form is Form.DENSE else len("teacher")
+
+    def _header(self, form: Form) -> Iterator[Text]:
+        """Students; one digit a line where columns are too narrow for more."""
+        everybody, label, column = range(self.participants), self._label(form), self._column(form)
+        if form is not Form.DENSE:
+            students = "".join(f"->{student}".rjust(column) for student in everybody)
+            yield Text("teacher" + students, style=_DIM)
+            return
+        for place in range(self._digits):
+            digits = "".join(str(student).rjust(self._digits)[place].rjust(column) for student in everybody)
+            yield Text(" " * label + digits, style=_DIM)
+
+    def _rows(self, form: Form, sixteen: bool) -> Iterator[Text]:
+        end, label, column = self._end, self._label(form), self._column(form)
+        for teacher in range(self.participants):
+            row = Text(str(teacher).rjust(label), style=_DIM)
+            for student in range(self.participants):
                 cell = None if teacher == student else self.cells.get(Pair(teacher, student))
-                row.append(Text("") if cell is None else cell.text(wide=wide))
-            grid.add_row(*row)
-        return grid
+                shown = "" if cell is None else cell.text(form)
+                filled = shown.rjust(column - 1) if cell is not None and cell.verdict else shown
+                row.append(" " * (column - len(filled)))
+                row.append(filled, "not dim " + ("" if cell is None else cell.style(end, sixteen=sixteen)))
+            yield row
 
-    def _lines(self) -> RenderResult:
+    def _lines(self, sixteen: bool) -> Iterator[Text]:
         for pair, cell in sorted(self.cells.items()):
             if cell.verdict is not None:
-                yield Text(f"{pair} ") + cell.text(wide=True)
-        yield Text(self.legend(), style="dim")
+                yield Text.assemble(
+                    f"{pair} ", (cell.text(Form.WIDE), cell.style(self._end, sixteen=sixteen))
+                )

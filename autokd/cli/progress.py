@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from autokd.cli.console import clock, err, note
-from autokd.cli.matrix import Cell, Matrix
+from autokd.cli.matrix import FEW, Cell, Matrix
 
 if TYPE_CHECKING:
     from autokd.search.errands import ErrandProgress
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from autokd.search.sweeping import SweepProgress
     from autokd.undertaking import Listener
 
-_LINES: Final = 6
-"""More pairs than these are shown as a matrix."""
 _LINE_SECONDS: Final = 10.0
 """Between two lines where there is no terminal."""
 
@@ -59,7 +57,7 @@ def _listener(view: View) -> Listener:
 @contextmanager
 def watching(console: Console = err) -> Iterator[Listener]:
     """Show the progress of what runs inside on standard error."""
-    if not console.is_terminal:
+    if not console.is_terminal or console.is_dumb_terminal:
         yield _listener(Lines())
         return
     with Live(console=console, transient=True, refresh_per_second=4) as live:
@@ -152,13 +150,22 @@ def away(outage: Outage | None) -> str:
 
 
 def table(studies: Sequence[StudyProgress]) -> Table:
-    """One row a pair: how many trials, what the default reaches, and the best so far."""
-    grid = Table(box=None, pad_edge=False)
-    for name, justify in (("pair", "left"), ("trials", "left"), ("default", "right"), ("best", "left")):
-        grid.add_column(name, justify=justify, header_style="bold")  # type: ignore[arg-type]
+    """One row a pair: how many trials there are, what the default reaches, and the best so far.
+
+    `after` counts the runs of race and confirmation.
+    """
+    from autokd.records import TrialState
+
+    states = [state for state in TrialState if any(study.counts.get(state) for study in studies)]
+    grid = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    grid.add_column("pair", header_style="bold", no_wrap=True)
+    for name in (*(state.value.lower() for state in states), "after", "default"):
+        grid.add_column(name, justify="right", header_style="bold", no_wrap=True)
+    grid.add_column("best so far", header_style="bold")
     for study in studies:
-        best = "" if study.best is None else f"{study.best[0]:.1%}  {study.best[1]}"
-        grid.add_row(str(study.pair), _counts(study), _percent(study.baseline), best)
+        counts = [study.counts.get(state, 0) for state in states]
+        best = "" if study.best is None else f"{study.best[0]:.1%} {study.best[1]}"
+        grid.add_row(str(study.pair), *map(_count, (*counts, study.runs)), _percent(study.baseline), best)
     return grid
 
 
@@ -175,7 +182,7 @@ def matrix(studies: Sequence[StudyProgress]) -> Matrix:
 
 def _few(progress: Progress) -> bool:
     """Whether every pair can have a line of its own."""
-    return len(progress.studies) <= _LINES
+    return len(progress.studies) <= FEW
 
 
 def _told(progress: Progress) -> str:
@@ -198,6 +205,10 @@ def _counts(study: StudyProgress) -> str:
     trials = ", ".join(f"{count} {state.value.lower()}" for state, count in sorted(study.counts.items()))
     runs = f" + {study.runs} of race and confirmation" if study.runs else ""
     return (trials or "waiting") + runs
+
+
+def _count(number: int) -> str:
+    return str(number) if number else "–"
 
 
 def _percent(share: float | None) -> str:

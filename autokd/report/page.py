@@ -18,6 +18,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from autokd.colours import AROUND_OWN, legible_on
 from autokd.errors import InputError
 from autokd.recommendation import Interval, Verdict
 from autokd.recommendation.observation import Observation
@@ -33,7 +34,7 @@ from autokd.report.facts.trials import TrialRow, class_rows, trial_rows
 from autokd.report.figures import as_json, library
 from autokd.report.figures.federation import cell_colour
 from autokd.report.material import Material, PairMaterial
-from autokd.report.palette import AROUND_OWN, DARK, VERDICTS, legible_on
+from autokd.report.palette import DARK, VERDICTS
 from autokd.setting import DEFAULT, Pair
 
 _ALWAYS = ("temperature", "alpha", "transfer_set")

@@ -19,6 +19,7 @@ from autokd.records import (
 )
 from autokd.search.aiming import as_aimed
 from autokd.search.assignment import Answer, Assignment, Died
+from autokd.search.forecast import NOTHING, Load
 from autokd.search.next_work import RunWork, StudyState, TrialWork, Work, next_work
 from autokd.search.patience import PatientStore
 from autokd.search.progress import Conclusion, Progress, StudyProgress, shown, survey
@@ -65,13 +66,19 @@ _Meeting = list[_Study]
 
 @dataclass(slots=True, eq=False)
 class _Live:
-    """One run under way; `number` is its trial's, None for a race or confirmation run."""
+    """One run under way.
+
+    Attributes:
+        number: Of its trial; None for a race or confirmation run.
+        seconds: Of training, as far as reported.
+    """
 
     meeting: _Meeting
     study: _Study
     assignment: Assignment
     number: int | None
     stopped: bool = False
+    seconds: float = 0.0
 
 
 class Dispatcher:
@@ -116,6 +123,7 @@ class Dispatcher:
         self._live: dict[str, _Live] = {}
         self._began = monotonic()
         self._waited = 0.0
+        self._done, self._trained, self._most_live = NOTHING, 0.0, 1
         self.ended = 0
         self._over: list[StudyProgress] = []
         self._open: list[_Meeting] = []
@@ -186,6 +194,7 @@ class Dispatcher:
     def report(self, key: str, report: RungReport) -> bool:
         """Record a trial's rung; False if it is to stop there."""
         live = self._live[key]
+        live.seconds = report.seconds
         trial = self._record_rung(live, report)
         live.stopped = not goes_on(
             self._plan.search.stopping,
@@ -209,6 +218,7 @@ class Dispatcher:
         else:
             self._record_rung(live, answer)
             self._end_trial(live, TrialState.COMPLETE)
+        self._account(live, answer)
         self._forget(key)
 
     def interrupt(self, reason: str) -> None:
@@ -227,7 +237,27 @@ class Dispatcher:
             ended=self.ended,
             seconds=monotonic() - self._began,
             waited=self._waited,
+            done=self._done,
+            training=self._training(),
         )
+
+    def _training(self) -> float:
+        """Workers are one fewer than runs under way, of which one waits for a worker."""
+        time = max(1, self._most_live - 1) * (monotonic() - self._began - self._waited)
+        return min(1.0, self._trained / time) if time > 0 else 0.0
+
+    def _account(self, live: _Live, answer: Answer) -> None:
+        """Note what a run took; the first tells when, and nothing else."""
+        if not self.ended:
+            return
+        if isinstance(answer, RungReport | RunRecord):
+            live.seconds = answer.seconds
+        if live.number is not None:
+            epochs = self._trial(live).epochs
+        else:
+            epochs = answer.epochs if isinstance(answer, RunRecord) else 0
+        self._done += Load(1, epochs)
+        self._trained += live.seconds
 
     def _close_if_over(self, meeting: _Meeting) -> None:
         """Let go of a meeting that needs nothing more; what is shown of it is all that stays in memory."""
@@ -256,6 +286,7 @@ class Dispatcher:
             number = begun.number
         study.live[key] = given
         self._live[key] = _Live(meeting, study, given, number)
+        self._most_live = max(self._most_live, len(self._live))
         return given
 
     def _begin_trial(self, study: _Study, work: TrialWork) -> TrialRecord | None:

@@ -10,8 +10,10 @@ from autokd.plan import StudyPlan
 from autokd.recommendation.race import pending
 from autokd.records import Role, Stage, TrialRecord, TrialState
 from autokd.search.budget import spent
+from autokd.search.forecast import NOTHING, Load, epochs_of_a_trial, forecast, runs_of_a_confirmation
 from autokd.search.next_work import StudyState, baseline_failed
 from autokd.search.space import sweep_epochs
+from autokd.search.stopping import spared
 from autokd.setting import Pair, Setting
 
 
@@ -57,7 +59,10 @@ class Progress:
         live: Runs under way.
         ended: Runs that ended since the command began.
         left: Runs still to be done, those under way included; an estimate, since the race may need fewer.
+        epochs_left: Epochs of these runs; an estimate, since trials may be stopped early.
         seconds: Since the command began.
+        done: What ended since the first run did.
+        training: The share of the workers' time since then that went into training, in [0, 1].
         waited: Of these, until the first run had ended: mostly workers that started.
         sweep_epochs: What the frozen grid would cost on these pairs.
     """
@@ -69,6 +74,9 @@ class Progress:
     seconds: float
     waited: float = 0.0
     sweep_epochs: int = 0
+    epochs_left: float = 0.0
+    done: Load = NOTHING
+    training: float = 0.0
 
     @property
     def per_second(self) -> float | None:
@@ -79,7 +87,8 @@ class Progress:
     @property
     def seconds_left(self) -> float | None:
         """At the pace so far; None before there is one."""
-        return None if self.per_second is None else self.left / self.per_second
+        left = Load(self.left, self.epochs_left)
+        return forecast(self.done, left, seconds=self.seconds - self.waited, training=self.training)
 
 
 def survey(
@@ -91,16 +100,23 @@ def survey(
     ended: int,
     seconds: float,
     waited: float = 0.0,
+    done: Load = NOTHING,
+    training: float = 0.0,
 ) -> Progress:
     """Where a batch stands: meetings with something left to do, and the studies of those that are over."""
     studies = (*over, *(shown(study) for meeting in meetings for study in meeting))
+    after = runs_of_a_confirmation(plan, [study.runs for study in over if study.baseline is not None])
+    left = sum((_left(plan, meeting, after) for meeting in meetings), NOTHING)
     return Progress(
         studies=studies,
         live=live,
         ended=ended,
-        left=sum(_left(plan, meeting) for meeting in meetings),
+        left=round(left.runs),
+        epochs_left=left.epochs,
         seconds=seconds,
         waited=waited,
+        done=done,
+        training=training,
         sweep_epochs=sweep_epochs(plan, len(studies)),
     )
 
@@ -125,17 +141,22 @@ def _accuracy(trial: TrialRecord) -> float:
     return trial.accuracy or 0.0
 
 
-def _left(plan: StudyPlan, meeting: Sequence[StudyState]) -> int:
-    """Runs left: trials up to the budget, and what races and confirmations will need or still owe."""
+def _left(plan: StudyPlan, meeting: Sequence[StudyState], after: float) -> Load:
+    """Trials up to the budget; what race and confirmation will need (`after` runs a pair), or still owe."""
     alive = [study for study in meeting if not study.trials or not baseline_failed(study.trials)]
     searching = [study for study in alive if not study.exhausted]
-    trials = max(0, plan.search.trials * len(searching) - sum(spent(study.trials) for study in searching))
-    running = sum(trial.state is TrialState.RUNNING for study in alive for trial in study.trials)
-    confirmation = plan.confirmation
-    most = confirmation.candidates * confirmation.race_seeds + 2 * confirmation.seeds
-    if trials or running:
-        return trials + running + most * len(alive)
-    return sum(_owed(plan, study) for study in alive)
+    new = max(0, plan.search.trials * len(searching) - sum(spent(study.trials) for study in searching))
+    running = [trial for study in alive for trial in study.trials if trial.state is TrialState.RUNNING]
+    full = plan.rungs[-1]
+    if not new and not running:
+        owed = sum(_owed(plan, study) for study in alive)
+        return Load(owed, owed * full)
+    early = epochs_of_a_trial(plan, [trial for study in meeting for trial in study.trials])
+    stopping = plan.search.stopping
+    exempt = min(new, sum(max(0, stopping.grace - len(study.trials)) for study in searching))
+    under_way = sum(max(0.0, (full if spared(stopping, one) else early) - one.epochs) for one in running)
+    later = sum(max(0.0, after - len(study.runs)) for study in alive)
+    return Load(new + len(running) + later, exempt * full + (new - exempt) * early + under_way + later * full)
 
 
 def _owed(plan: StudyPlan, study: StudyState) -> int:

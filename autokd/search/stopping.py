@@ -24,10 +24,14 @@ def goes_on(stopping: StoppingRecipe, trial: TrialRecord, others: Iterable[Trial
             different pairs do not compare. Failed ones do not count: a retry would meet its former self.
     """
     epoch, accuracy = trial.epochs, trial.accuracy
-    spared = trial.role is Role.BASELINE or trial.number < stopping.grace
-    if spared or accuracy is None or epoch not in stopping.rungs:
+    if spared(stopping, trial) or accuracy is None or epoch not in stopping.rungs:
         return True
     curves = [dict(other.curve) for other in others if other.state is not TrialState.FAIL]
     reported = [accuracy, *(curve[epoch] for curve in curves if epoch in curve)]
     cutoff = float(np.quantile(reported, 1 - 1 / stopping.reduction))
     return accuracy >= cutoff
+
+
+def spared(stopping: StoppingRecipe, trial: TrialRecord) -> bool:
+    """Whether a trial runs to its end whatever it reports."""
+    return trial.role is Role.BASELINE or trial.number < stopping.grace

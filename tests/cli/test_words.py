@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 import autokd
 from autokd.cli.console import clock
@@ -12,9 +15,10 @@ from autokd.cli.options import repeated
 from autokd.cli.progress import plain, swept, table
 from autokd.cli.secrets import without_secret
 from autokd.records import TrialState
+from autokd.search.forecast import NOTHING, Load
 from autokd.search.progress import Progress, StudyProgress
 from autokd.search.sweeping import SweepProgress
-from autokd.setting import DEFAULT, Pair
+from autokd.setting import DEFAULT, Pair, Setting, TransferSet
 from tests.cli.conftest import Command
 
 SECRET = "postgresql://me:hunter2@there/studies"
@@ -68,9 +72,12 @@ def test_clock(seconds: float, text: str) -> None:
 
 def test_the_time_left_does_not_count_the_start_of_workers() -> None:
     """The first run ended after 20 s; in the ten seconds since then ten more have: one a second."""
-    progress = Progress(studies=(), live=2, ended=11, left=30, seconds=30.0, waited=20.0)
+    progress = Progress(
+        studies=(), live=2, ended=11, left=30, seconds=30.0, waited=20.0, done=Load(runs=10, epochs=100)
+    )
     assert progress.seconds_left == pytest.approx(30.0)
-    assert Progress(studies=(), live=2, ended=1, left=30, seconds=20.0, waited=20.0).seconds_left is None
+    assert replace(progress, training=0.5, epochs_left=600.0).seconds_left == pytest.approx(45.0)
+    assert replace(progress, done=NOTHING, seconds=20.0).seconds_left is None
 
 
 def test_a_pair_in_one_line() -> None:
@@ -84,7 +91,20 @@ def test_a_pair_in_one_line() -> None:
     )
     line = plain(study)
     assert line.startswith("4->9: 2 complete, 3 pruned + 1 of race and confirmation, default 80.0%, best")
-    assert table([study]).row_count == 1
+
+
+def test_running_pairs_fit_80_columns() -> None:
+    best = Setting(0.125, 0.125, TransferSet.BOTH)
+    counts = {TrialState.RUNNING: 2, TrialState.COMPLETE: 11, TrialState.PRUNED: 13, TrialState.FAIL: 1}
+    busy = StudyProgress(pair=Pair(4, 9), counts=counts, baseline=0.8, best=(0.835, best), epochs=29, runs=16)
+    begun = StudyProgress(pair=Pair(9, 4), counts={}, baseline=None, best=None, epochs=0, runs=0)
+    screen = StringIO()
+    Console(file=screen, width=80).print(table([busy, begun]))
+    assert [line.split() for line in screen.getvalue().splitlines()] == [
+        ["pair", "running", "complete", "pruned", "fail", "after", "default", "best", "so", "far"],
+        ["4->9", "2", "11", "13", "1", "16", "80.0%", "83.5%", "T=0.125", "α=0.125", "on", "both"],
+        ["9->4", "–", "–", "–", "–", "–"],
+    ]
 
 
 def test_a_sweep_in_one_line() -> None:

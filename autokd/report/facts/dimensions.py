@@ -214,11 +214,11 @@ def _temperatures(settings: Sequence[Setting]) -> tuple[Bin, ...]:
 
 def _alphas(settings: Sequence[Setting]) -> tuple[Bin, ...]:
     alphas = [setting.alpha for setting in settings]
-    bins = [_bin("0 (no teacher)", settings, [alpha == 0 for alpha in alphas])]
+    bins = [_bin("0", settings, [alpha == 0 for alpha in alphas])]
     for low, high in pairwise((0.0, 0.2, 0.4, 0.6, 0.8, 1.0)):
         inside = [alpha is not None and low < alpha <= high for alpha in alphas]
-        bins.append(_bin(f"to {high:g}", settings, inside))
-    bins.append(_bin("none (public)", settings, [alpha is None for alpha in alphas]))
+        bins.append(_bin(f"≤ {high:g}", settings, inside))
+    bins.append(_bin("none", settings, [alpha is None for alpha in alphas]))
     return tuple(bins) if settings else ()
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from autokd import colours
 from autokd.recommendation import Advice, Recommendation, Verdict
 from autokd.report.facts.means import Mean, mean_over_pairs
 from autokd.report.material import Material
@@ -21,8 +21,6 @@ LETTERS: Final = {
     Verdict.FAILED: "f",
 }
 """As `autokd status` has them."""
-_INSIDE: Final = 0.95
-"""The share of all gains that the colour scale tells apart; the rest have the colour of its ends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +130,7 @@ def matrices(material: Material) -> tuple[MatrixFacts, ...]:
     """Default, recommendation, difference, verdict and position, in this order."""
     found = material.found
     figures = [figure(one) for figure in (_default, _recommended, _difference) for one in found.values()]
-    reach = _reach([value for value in figures if value is not None])
+    reach = colours.reach(value for value in figures if value is not None)
     everybody = material.participants
     return (
         MatrixFacts(
@@ -234,11 +232,3 @@ def _difference(one: Recommendation) -> float | None:
     if one.judgement is None:
         return None
     return one.recommended_gain.mean - one.judgement.test.default_gain.mean
-
-
-def _reach(values: list[float]) -> float:
-    """The size below which `_INSIDE` of all gains lie, in whole pp, at least 1."""
-    if not values:
-        return 1.0
-    sizes = sorted(map(abs, values))
-    return float(max(1, math.ceil(sizes[math.ceil(_INSIDE * len(sizes)) - 1])))

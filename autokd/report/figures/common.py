@@ -25,15 +25,15 @@ ZERO: Final = {"color": MUTED, "width": 1}
 
 
 def layout(*, height: int, **more: Any) -> dict[str, Any]:
-    """The legend stands above the plot, with room for three rows on a narrow page."""
+    """The legend stands above the plot, which gives way to as many rows as it takes."""
     return {
         "template": "none",
         "height": height,
-        "margin": {"l": 60, "r": 20, "t": 100, "b": 50},
+        "margin": {"l": 60, "r": 20, "t": 20, "b": 50},
         "paper_bgcolor": PAPER,
         "plot_bgcolor": PAPER,
         "font": {"family": "system-ui, sans-serif", "size": 13, "color": INK},
-        "legend": {"orientation": "h", "x": 0, "y": 0.99, "yanchor": "top", "yref": "container"},
+        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
         "hoverlabel": {"align": "left"},
         **more,
     }

@@ -7,11 +7,12 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from autokd.colours import AROUND_OWN, diverging, legible_on
 from autokd.recommendation import Verdict
 from autokd.report.facts.federation import Cell, MatrixFacts
 from autokd.report.facts.participants import ParticipantsFacts
 from autokd.report.figures.common import AXIS, PLAIN_AXIS, layout, literal, percent, scale
-from autokd.report.palette import AROUND_OWN, CHOSEN, COUNTS, INK, MUTED, VERDICTS, diverging, legible_on
+from autokd.report.palette import CHOSEN, COUNTS, INK, MUTED, VERDICTS
 from autokd.setting import Pair
 
 
@@ -52,7 +53,7 @@ def matrix_figure(facts: MatrixFacts) -> go.Figure:
     axis = {**PLAIN_AXIS, "type": "category"}
     figure.update_xaxes(title="student", side="top", **axis)
     figure.update_yaxes(title="teacher", autorange="reversed", **axis)
-    figure.update_layout(**layout(height=520, width=640, margin={"l": 60, "r": 20, "t": 110, "b": 20}))
+    figure.update_layout(**layout(height=540, width=700, margin={"l": 60, "r": 20, "t": 110, "b": 20}))
     figure.update_layout(title={"text": facts.title, "x": 0, "xref": "paper", "y": 0.97})
     return figure
 

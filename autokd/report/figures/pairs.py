@@ -10,11 +10,12 @@ from typing import Any, Final
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from autokd.colours import AROUND_OWN
 from autokd.records import TrialState
 from autokd.report.facts.pairs import Curve, CurveFacts, LandscapeFacts, Panel, Point
 from autokd.report.facts.trials import ClassRow
 from autokd.report.figures.common import AXIS, PLAIN_AXIS, ZERO, layout, literal, percent, scale
-from autokd.report.palette import AROUND_OWN, CHOSEN, INK, LINES, MUTED, TRANSFER_SETS, WITHOUT_OWN
+from autokd.report.palette import CHOSEN, INK, LINES, MUTED, TRANSFER_SETS, WITHOUT_OWN
 from autokd.setting import Setting, TransferSet
 
 _ENDED: Final = {
@@ -56,7 +57,8 @@ def landscape_figure(facts: LandscapeFacts) -> go.Figure:
     figure.update_yaxes(title="weight α", row=1, col=1)
     if strips:
         figure.update_yaxes(visible=False, range=[-1, 1.4], row=places[-1][1], col=1)
-    figure.update_layout(**layout(height=560 if planes and strips else 420), coloraxis=_colour_axis(facts))
+    figure.update_layout(**layout(height=540 if planes and strips else 400), coloraxis=_colour_axis(facts))
+    figure.update_layout(legend_y=1.1)  # Above the titles of the planes.
     return figure
 
 

@@ -15,7 +15,9 @@ from autokd.report.palette import CHOSEN, INK, MUTED, TRANSFER_SETS
 
 def best_figure(facts: BestFacts) -> go.Figure:
     """How often each T and each α was chosen, by transfer set."""
-    figure = make_subplots(rows=1, cols=2, shared_yaxes=True, horizontal_spacing=0.05)
+    figure = make_subplots(
+        rows=1, cols=2, shared_yaxes=True, column_widths=[0.4, 0.6], horizontal_spacing=0.05
+    )
     for column, bins in enumerate((facts.temperatures, facts.alphas), 1):
         for transfer_set, colour in TRANSFER_SETS.items():
             counts = [one.counts.get(transfer_set, 0) for one in bins]
@@ -32,8 +34,8 @@ def best_figure(facts: BestFacts) -> go.Figure:
                     col=column,
                 )
     figure.update_xaxes(**{**PLAIN_AXIS, "type": "category"})
-    figure.update_xaxes(title="temperature T, nearest power of two", row=1, col=1)
-    figure.update_xaxes(title="weight α", row=1, col=2)
+    figure.update_xaxes(title="T, nearest power of two", row=1, col=1)
+    figure.update_xaxes(title="weight α (none: on public)", row=1, col=2)
     figure.update_yaxes(**AXIS)
     figure.update_yaxes(title="pairs", row=1, col=1)
     figure.update_layout(**layout(height=380, barmode="stack", margin={"l": 60, "r": 20, "t": 60, "b": 50}))

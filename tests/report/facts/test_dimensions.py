@@ -67,13 +67,13 @@ def test_what_races_chose() -> None:
     assert (facts.other, facts.tuned, facts.judged) == (2, 1, 3)
     assert facts.temperatures == (Bin(label="4", counts={BOTH: 2}),)
     assert [(one.label, one.counts[BOTH]) for one in facts.alphas] == [
-        ("0 (no teacher)", 0),
-        ("to 0.2", 2),
-        ("to 0.4", 0),
-        ("to 0.6", 0),
-        ("to 0.8", 0),
-        ("to 1", 0),
-        ("none (public)", 0),
+        ("0", 0),
+        ("≤ 0.2", 2),
+        ("≤ 0.4", 0),
+        ("≤ 0.6", 0),
+        ("≤ 0.8", 0),
+        ("≤ 1", 0),
+        ("none", 0),
     ]
 
 
