@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from autokd.errors import NotRecommended as NotRecommended
     from autokd.errors import NotTuned as NotTuned
     from autokd.federation import Federation as Federation
+    from autokd.federation import Member as Member
     from autokd.plan import StudyPlan as StudyPlan
     from autokd.recommendation import Interval as Interval
     from autokd.recommendation import Recommendation as Recommendation
@@ -56,6 +57,7 @@ _FROM: Final = {
     "NotRecommended": "autokd.errors",
     "NotTuned": "autokd.errors",
     "Federation": "autokd.federation",
+    "Member": "autokd.federation",
     "StudyPlan": "autokd.plan",
     "Interval": "autokd.recommendation",
     "Recommendation": "autokd.recommendation",

@@ -110,7 +110,7 @@ class Records:
         }
         return Overview(
             federation=judge.federation.name,
-            participants=self.plan.federation.participants,
+            participants=self.plan.federation.size,
             pairs=tuple(
                 overview_of(pair, one.trials, one.runs, kept[pair]) for pair, one in searched.items()
             ),

@@ -14,6 +14,7 @@ from autokd.setting import Pair, Position, Setting
 if TYPE_CHECKING:
     from autokd.compute import Compute
     from autokd.delivery import Card
+    from autokd.plan import StudyPlan
     from autokd.recommendation import Recommendation
     from autokd.search.workers import Workers
     from autokd.undertaking import Listener
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 def tune(
     pair: Pair | str,
     *,
-    study: str | Path = STUDY,
+    study: str | Path | StudyPlan = STUDY,
     home: str | Path | None = None,
     storage: str | None = None,
     space: str | Path | None = None,
@@ -66,7 +67,7 @@ def tune(
 def recommend(
     pair: Pair | str,
     *,
-    study: str | Path = STUDY,
+    study: str | Path | StudyPlan = STUDY,
     home: str | Path | None = None,
     storage: str | None = None,
     space: str | Path | None = None,
@@ -98,7 +99,7 @@ def distill(
     setting: Setting | None = None,
     seed: int = 0,
     force: bool = False,
-    study: str | Path = STUDY,
+    study: str | Path | StudyPlan = STUDY,
     home: str | Path | None = None,
     storage: str | None = None,
     space: str | Path | None = None,
@@ -141,7 +142,7 @@ def distill(
 
 
 def _workspace(
-    study: str | Path,
+    study: str | Path | StudyPlan,
     *,
     home: str | Path | None,
     storage: str | None,

@@ -10,6 +10,8 @@ HOME_VARIABLE: Final = "AUTOKD_HOME"
 STORAGE_VARIABLE: Final = "AUTOKD_STORAGE"
 HOME: Final = Path("autokd-home")
 STUDY: Final = "digits"
+EFFECT: Final = 5.0
+"""The gain that `autokd check` takes for sought, in pp."""
 
 
 def usual_home() -> Path:

@@ -25,7 +25,7 @@ Bad arguments to a function are plain `ValueError`s naming the value; `assert` g
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from difflib import get_close_matches
 
@@ -48,11 +48,21 @@ class InputError(AutokdError):
 
 
 class PlanError(InputError):
-    """A field of a study, a search space or a pair does not hold."""
+    """A field of a study, a search space or a pair does not hold.
 
-    def __init__(self, *, source: str, field: str, problem: str) -> None:
-        super().__init__(f"{source}: {field}: {problem}" if field else f"{source}: {problem}")
-        self.source, self.field, self.problem = source, field, problem
+    Attributes:
+        others: What else does not; the message says how many, and `autokd check` which.
+    """
+
+    def __init__(self, *, source: str, field: str, problem: str, others: Sequence[PlanError] = ()) -> None:
+        more = f" (and {len(others)} more; autokd check lists them)" if others else ""
+        super().__init__(": ".join(part for part in (source, field, problem) if part) + more)
+        self.source, self.field, self.problem, self.others = source, field, problem, tuple(others)
+
+    @property
+    def all(self) -> tuple[PlanError, ...]:
+        """Each problem by itself, this one first."""
+        return (PlanError(source=self.source, field=self.field, problem=self.problem), *self.others)
 
 
 class UnknownName(InputError):

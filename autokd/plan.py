@@ -6,11 +6,16 @@ trials, confirmation seeds) do not, so that they may be raised later and the sam
 
 from __future__ import annotations
 
-import hashlib
-import json
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+
+from autokd.frozen import Frozen as Frozen
+from autokd.frozen import Located
+from autokd.frozen import Name as Name
+from autokd.frozen import Option as Option
+from autokd.frozen import content_hash as content_hash
+from autokd.own import AnySource, Input, NetworkName, OwnFederation, is_own
 
 SEARCH_SEED: Final = 0
 """All search trials share one seed index (common random numbers), so that settings differ in nothing else."""
@@ -23,22 +28,6 @@ CONFIRMATION_SEEDS: Final = 2_000
 DELIVERY_SEEDS: Final = 10_000
 """Distilled models that are handed out use the seed indices DELIVERY_SEEDS, DELIVERY_SEEDS + 1, ..."""
 
-Option = bool | int | float | str | tuple[int, ...]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
-
-
-class Frozen(BaseModel):
-    """Unknown fields are refused: a typo must not be ignored silently."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-def content_hash(*parts: object, digits: int = 8) -> str:
-    """A short hash of models and plain values; the same on every machine."""
-    plain = [part.model_dump(mode="json") if isinstance(part, BaseModel) else part for part in parts]
-    text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:digits]
-
 
 class DirichletPartition(Frozen):
     """Label skew: each class is divided among participants by Dirichlet(beta) shares."""
@@ -46,6 +35,14 @@ class DirichletPartition(Frozen):
     scheme: Literal["dirichlet"]
     beta: float = Field(gt=0)
     minimum: int = Field(default=10, ge=2, description="Fewest private examples of a participant.")
+
+
+class EqualDirichletPartition(Frozen):
+    """Label skew at equal sizes: everybody's class shares by Dirichlet(beta), and as many examples."""
+
+    scheme: Literal["dirichlet_equal"]
+    beta: float = Field(gt=0)
+    examples: int = Field(ge=2)
 
 
 class ClassesPartition(Frozen):
@@ -70,7 +67,8 @@ class IidPartition(Frozen):
 
 
 PartitionRecipe = Annotated[
-    DirichletPartition | ClassesPartition | QuantityPartition | IidPartition, Field(discriminator="scheme")
+    DirichletPartition | EqualDirichletPartition | ClassesPartition | QuantityPartition | IidPartition,
+    Field(discriminator="scheme"),
 ]
 
 
@@ -90,6 +88,21 @@ class ArchitectureRecipe(Frozen):
     options: dict[str, Option] = Field(default_factory=dict)
 
 
+class OwnArchitecture(Located, ArchitectureRecipe):
+    """A network that was trained elsewhere, and how its input and output are those of the federation.
+
+    Attributes:
+        outputs: How many the network has.
+        labels: By class of the federation the output that means it; -1 if the network has none.
+        input: What it was trained to take.
+    """
+
+    name: NetworkName
+    outputs: int = Field(ge=1)
+    labels: tuple[int, ...]
+    input: Input = Input()
+
+
 class TrainingRecipe(Frozen):
     """How a network is trained; the optimizer state is always fresh."""
 
@@ -102,27 +115,48 @@ class TrainingRecipe(Frozen):
     epochs: int = Field(ge=1)
 
 
+class PretrainingRecipe(TrainingRecipe):
+    """How a participant is trained before it meets anybody.
+
+    `crop_flip`: each image padded by 4 pixels and cropped at random, and mirrored half of the time.
+    """
+
+    newer: ClassVar[frozenset[str]] = frozenset({"augmentation"})
+    augmentation: Literal["none", "crop_flip"] = "none"
+
+
 class DistillationRecipe(TrainingRecipe):
     """How a student goes on training; the same for every setting of a study.
 
     `batch_norm` says whether BatchNorm statistics move during distillation (`train`) or stay (`frozen`).
+    `on_out_of_memory` says what becomes of a run whose batches the device cannot hold: it fails, or each
+    batch is worked off in parts, whose gradients are added up (`split`; BatchNorm then looks at parts).
     """
 
+    newer: ClassVar[frozenset[str]] = frozenset({"on_out_of_memory"})
     batch_norm: Literal["train", "frozen"] = "train"
+    on_out_of_memory: Literal["fail", "split"] = "fail"
 
 
-class FederationRecipe(Frozen):
+DatasetRecipe = Annotated[
+    Annotated[Name, Tag("name")] | Annotated[AnySource, Tag("source")],
+    Discriminator(lambda value: "name" if isinstance(value, str) else "source"),
+]
+"""A built-in data set by name, or where images lie."""
+
+
+class FederationRecipe(Located):
     """How a federation is made: data, partition, participants, pre-training."""
 
     name: Name
-    dataset: Name
+    dataset: DatasetRecipe
     participants: int = Field(ge=2, le=1000)
     partition: PartitionRecipe
     splits: SplitSizes
     architectures: tuple[ArchitectureRecipe, ...] = Field(
         min_length=1, description="One for all, or one per participant."
     )
-    pretraining: TrainingRecipe
+    pretraining: PretrainingRecipe
     seed: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")
@@ -133,9 +167,31 @@ class FederationRecipe(Frozen):
             )
         return self
 
+    @property
+    def size(self) -> int:
+        """Number of participants."""
+        return self.participants
+
+    @property
+    def described_data(self) -> str:
+        """What the images are called in a table."""
+        return self.dataset if isinstance(self.dataset, str) else self.name
+
+    @property
+    def has_public(self) -> bool:
+        """Whether there is a public part to train on."""
+        return self.splits.public >= 2
+
     def architecture(self, participant: int) -> ArchitectureRecipe:
         """The architecture of one participant."""
         return self.architectures[0 if len(self.architectures) == 1 else participant]
+
+
+AnyFederation = Annotated[
+    Annotated[FederationRecipe, Tag("FederationRecipe")] | Annotated[OwnFederation, Tag("OwnFederation")],
+    Discriminator(lambda value: "OwnFederation" if is_own(value) else "FederationRecipe"),
+]
+"""One that autokd makes, or one whose participants were trained elsewhere."""
 
 
 class StoppingRecipe(Frozen):
@@ -278,7 +334,7 @@ class StudyPlan(Frozen):
     """What to tune and how: the content of a study recipe."""
 
     name: Name
-    federation: FederationRecipe
+    federation: AnyFederation
     distillation: DistillationRecipe
     space: str = Field(default="default", min_length=1, description="A shipped space's name or a YAML file.")
     search: SearchRecipe = SearchRecipe()
@@ -306,7 +362,16 @@ class StudyPlan(Frozen):
         """Objective and constraints together."""
         return Aims(objective=self.objective, constraints=self.constraints)
 
+    @property
+    def forbidden(self) -> Forbidden:
+        """What is forbidden, and the transfer set `public` where the federation has no public examples."""
+        if self.federation.has_public or "public" in self.forbid.transfer_sets:
+            return self.forbid
+        return self.forbid.model_copy(update={"transfer_sets": (*self.forbid.transfer_sets, "public")})
+
     def with_(self, **search: Any) -> StudyPlan:
         """The same plan with other search parameters, validated again."""
         merged = {**self.search.model_dump(), **search}
-        return StudyPlan.model_validate({**self.model_dump(), "search": merged})
+        checked = StudyPlan.model_validate({**self.model_dump(), "search": merged})
+        # As it was: where its file lies is no part of what is dumped.
+        return checked.model_copy(update={"federation": self.federation})

@@ -13,12 +13,14 @@ from typing import Any, Literal, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from autokd.errors import PlanError, UnknownName
 from autokd.plan import StudyPlan
 
 Kind = Literal["studies", "search_spaces"]
 _SINGULAR: dict[Kind, str] = {"studies": "study", "search_spaces": "search space"}
+_LONGEST_QUOTE = 300
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -53,17 +55,22 @@ def read(kind: Kind, name_or_path: str, model: type[_Model]) -> _Model:
 
 
 def read_plan(name_or_path: str) -> StudyPlan:
-    """Read a study; a relative path in its `space` is taken from the study file's own folder.
+    """Read a study; relative paths in it are taken from the study file's own folder.
+
+    A shipped study has no such folder: its paths start from the present one.
 
     Raises:
         UnknownName: No shipped study has that name.
         PlanError: The file cannot be read, or a field in it does not hold.
     """
     plan = read("studies", name_or_path, StudyPlan)
-    if _is_path(name_or_path) and _is_path(plan.space):
-        beside = Path(name_or_path).expanduser().parent / Path(plan.space).expanduser()
-        return plan.model_copy(update={"space": str(beside)})
-    return plan
+    if not _is_path(name_or_path):
+        return plan
+    file = Path(name_or_path).expanduser()
+    changes: dict[str, object] = {"federation": plan.federation.located(file)}
+    if _is_path(plan.space):
+        changes["space"] = str(file.parent / Path(plan.space).expanduser())
+    return plan.model_copy(update=changes)
 
 
 def _is_path(name_or_path: str) -> bool:
@@ -104,31 +111,40 @@ def _parse(text: str, *, source: str, model: type[_Model]) -> _Model:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        raise _first_problem(error, content, source=source, model=model) from None
+        raise _in_our_words(error, content, source=source, model=model) from None
 
 
-def _first_problem(
+def _in_our_words(
     error: ValidationError, content: dict[str, Any], *, source: str, model: type[BaseModel]
 ) -> PlanError:
-    """One of pydantic's complaints in our words; how many others there are is said, not listed.
+    """Pydantic's complaints as one error, which has all others with it.
 
     A misspelt field comes first: it is often why another one is missing.
     """
     problems = error.errors(include_url=False, include_context=False)
-    first = min(problems, key=lambda problem: problem["type"] != "extra_forbidden")
-    location = _as_written(first["loc"], content)
-    if first["type"] == "missing":
-        location.append(first["loc"][-1])
-    problem = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "extra_forbidden":
-        known = _fields_at(model, first["loc"][:-1])
+    problems.sort(key=lambda problem: problem["type"] != "extra_forbidden")
+    first, *others = (_problem(one, content, source=source, model=model) for one in problems)
+    return PlanError(source=source, field=first.field, problem=first.problem, others=others)
+
+
+def _problem(one: ErrorDetails, content: dict[str, Any], *, source: str, model: type[BaseModel]) -> PlanError:
+    location = _as_written(one["loc"], content)
+    if one["type"] == "missing":
+        location.append(one["loc"][-1])
+    problem = one["msg"].removeprefix("Value error, ")
+    if one["type"] == "extra_forbidden":
+        known = _fields_at(model, one["loc"][:-1])
         problem = "unknown field" + (f"; known here: {', '.join(known)}" if known else "")
-    elif first["type"] == "missing":
+    elif one["type"] == "missing":
         problem = "is missing"
-    elif not isinstance(first["input"], dict | list):
-        problem = f"{problem}, not {first['input']!r}"
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return PlanError(source=source, field=".".join(map(str, location)), problem=problem + more)
+    elif not isinstance(one["input"], dict | list):
+        problem = f"{problem}, not {_shortly(one['input'])}"
+    return PlanError(source=source, field=".".join(map(str, location)), problem=problem)
+
+
+def _shortly(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST_QUOTE else f"{text[:_LONGEST_QUOTE]}..."
 
 
 def _as_written(location: tuple[int | str, ...], content: object) -> list[int | str]:
@@ -159,6 +175,8 @@ def _fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> tuple
 
 
 def _has_tag(model: type[BaseModel], tag: str) -> bool:
+    if model.__name__ == tag:
+        return True
     return any(tag in get_args(field.annotation) for field in model.model_fields.values())
 
 

@@ -84,7 +84,7 @@ def _observations(
         )
         for one in known
     }
-    return observe(seen, federation, plan.confirmation, dataset=plan.federation.dataset)
+    return observe(seen, federation, plan.confirmation, dataset=plan.federation.described_data)
 
 
 def _explanation(explainer: Explainer, store: Store, pair: Pair) -> Explanation | None:

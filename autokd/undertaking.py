@@ -109,8 +109,7 @@ def undertaking(
     compute.check(elsewhere=workers.address is not None)
     check_answers(workers.address)
     federation = find(home, plan.federation)
-    if federation is None:
-        check(plan.federation)
+    checked = check(plan.federation) if federation is None else None
     with ExitStack() as stack:
         opened = stack.enter_context(open_store())
         if federation is None:
@@ -121,6 +120,7 @@ def undertaking(
                 compute=compute,
                 address=workers.address,
                 progress=listener.preparing,
+                checked=checked,
             )
         yield Undertaking(
             plan=plan,

@@ -116,7 +116,7 @@ class Workspace:
     @classmethod
     def open(
         cls,
-        study: str | Path = STUDY,
+        study: str | Path | StudyPlan = STUDY,
         *,
         home: str | Path | None = None,
         storage: str | None = None,
@@ -126,7 +126,7 @@ class Workspace:
         """Read the recipes.
 
         Args:
-            study: A shipped study's name, or a YAML file.
+            study: A shipped study's name, a YAML file, or a plan that was made in Python.
             home: The folder for everything, made when something is written; by default `$AUTOKD_HOME`, or
                 else `autokd-home` in the present folder.
             storage: A database URL; by default `$AUTOKD_STORAGE`, or else a SQLite file in `home`.
@@ -136,18 +136,18 @@ class Workspace:
         Raises:
             InputError: If a recipe does not exist or does not hold.
 
-        >>> Workspace.open("digits").plan.federation.participants
+        >>> Workspace.open("digits").plan.federation.size
         10
         """
-        plan = read_plan(str(study))
+        plan = study if isinstance(study, StudyPlan) else read_plan(str(study))
         plan = plan if trials is None else plan.with_(trials=trials)
         folder = Path(home) if home else usual_home()
         return cls(
             plan=plan,
-            space=read_space(str(space or plan.space)).permitted(plan.forbid),
+            space=read_space(str(space or plan.space)).permitted(plan.forbidden),
             home=folder,
             storage=storage_url(storage or usual_storage(), folder),
-            study=str(study),
+            study=plan.name if isinstance(study, StudyPlan) else str(study),
         )
 
     def pair(self, text: str) -> Pair:
@@ -156,7 +156,7 @@ class Workspace:
         Raises:
             PlanError: If it is none.
         """
-        return Pair.parse(text, participants=self.plan.federation.participants)
+        return Pair.parse(text, participants=self.plan.federation.size)
 
     def open_store(self, *, create: bool) -> Store:
         """The store; see `Store.open`."""
@@ -211,7 +211,7 @@ class Workspace:
         """Tune many pairs in one experiment, like `tune`; each meeting is judged as soon as it is over."""
         space = self.space
         if position is not None:
-            space = space.model_copy(update={"position": (position,)}).permitted(self.plan.forbid)
+            space = space.model_copy(update={"position": (position,)}).permitted(self.plan.forbidden)
         meetings = meetings_of(space, pairs)
         answers: dict[Pair, Payload] = {}
         with self._undertaking(compute, workers, listener) as at_work:
@@ -294,7 +294,7 @@ class Workspace:
             PlanError: If there is no such participant.
             NotTuned: If none of these pairs has a recommendation.
         """
-        count = self.plan.federation.participants
+        count = self.plan.federation.size
         if not 0 <= student < count:
             problem = f"participant {student} does not exist; they are numbered 0 to {count - 1}"
             raise PlanError(source="command line", field="--student", problem=problem)
@@ -469,7 +469,9 @@ class Workspace:
             raise NotTuned(
                 f"the store has nothing of study {self.plan.name}; run autokd tune or autokd sweep"
             )
-        return observe(seen, judge.federation, self.plan.confirmation, dataset=self.plan.federation.dataset)
+        return observe(
+            seen, judge.federation, self.plan.confirmation, dataset=self.plan.federation.described_data
+        )
 
     def gather(self, pairs: Sequence[Pair] | None = None, *, options: str = "") -> Material:
         """All that a report shows of some pairs, by default of all; an empty store has an empty report.
@@ -504,7 +506,7 @@ class Workspace:
             return export_all(path, plan=self.plan, federation=federation, names=names, store=store)
 
     def _pairs(self) -> list[Pair]:
-        everybody = range(self.plan.federation.participants)
+        everybody = range(self.plan.federation.size)
         return [Pair(teacher, student) for teacher, student in permutations(everybody, 2)]
 
     def _undertaking(

@@ -19,8 +19,9 @@ from tests.test_docs import ROOT
 
 PUBLIC = {
     "Answer", "AutokdError", "Batch", "Card", "Compute", "DEFAULT", "Federation", "InputError", "Interval",
-    "Listener", "NotRecommended", "NotTuned", "Pair", "Position", "Recommendation", "Setting", "Space",
-    "Split", "StudyPlan", "TransferSet", "Verdict", "Workers", "Workspace", "distill", "recommend", "tune",
+    "Listener", "Member", "NotRecommended", "NotTuned", "Pair", "Position", "Recommendation", "Setting",
+    "Space", "Split", "StudyPlan", "TransferSet", "Verdict", "Workers", "Workspace", "distill", "recommend",
+    "tune",
 }  # fmt: skip
 
 
@@ -88,7 +89,7 @@ def test_the_examples_of_the_docs_hold(tmp_path: Path, monkeypatch: pytest.Monke
     _hold(examples)
     modules: tuple[ModuleType, ...] = (api, _federation)
     found = [one for module in modules for one in doctest.DocTestFinder().find(module) if one.examples]
-    assert len(found) == 4
+    assert len(found) == 5
     for one in found:
         for file in tmp_path.glob("student.*"):
             file.unlink()

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
-from autokd.plan import StoppingRecipe, StudyPlan, content_hash
+from autokd.plan import FederationRecipe, StoppingRecipe, StudyPlan, content_hash
+from autokd.recipes import read_plan
 from tests.search.worlds import TINY, tiny_plan
 
 
@@ -30,6 +33,7 @@ def test_a_trial_reports_at_each_rung_and_at_the_end() -> None:
 
 def test_one_architecture_serves_all_or_each_has_its_own() -> None:
     recipe = StudyPlan.model_validate(TINY).federation
+    assert isinstance(recipe, FederationRecipe)
     assert recipe.architecture(3).name == "mlp"
     own = recipe.model_copy(
         update={
@@ -37,6 +41,25 @@ def test_one_architecture_serves_all_or_each_has_its_own() -> None:
         }
     )
     assert own.architecture(2).name == "c"
+
+
+def test_fields_that_came_later_leave_old_hashes_alone() -> None:
+    """What was tuned before is found again: `digits` had these hashes when the fields were not there."""
+    plan = read_plan("digits")
+    assert (content_hash(plan.federation), content_hash(plan)) == ("67530c99", "34e66402")
+    assert isinstance(plan.federation, FederationRecipe)
+    augmented = plan.federation.pretraining.model_copy(update={"augmentation": "crop_flip"})
+    assert augmented.model_dump()["augmentation"] == "crop_flip"
+    assert "augmentation" not in plan.federation.pretraining.model_dump()
+
+
+def test_where_a_recipe_lies_is_no_part_of_it() -> None:
+    recipe = read_plan("digits").federation
+    moved = recipe.located(Path("somewhere/mine.yaml"))
+    assert moved == recipe
+    assert hash(moved) == hash(recipe)
+    assert (recipe.folder, moved.folder, moved.source) == (Path(), Path("somewhere"), "somewhere/mine.yaml")
+    assert read_plan("digits").with_(trials=7).federation.folder == Path()
 
 
 def test_a_content_hash_sees_content_and_nothing_else() -> None:

@@ -64,7 +64,12 @@ def test_a_relative_space_is_taken_from_beside_the_study(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("path", "value", "field", "hint"),
     [
-        ("federation.partition", {"scheme": "dir"}, "federation.partition", "'dirichlet', 'classes'"),
+        (
+            "federation.partition",
+            {"scheme": "dir"},
+            "federation.partition",
+            "'dirichlet', 'dirichlet_equal', 'classes'",
+        ),
         ("federation.partition", {"scheme": "dirichlet"}, "federation.partition.beta", "is missing"),
         (
             "federation.partition",

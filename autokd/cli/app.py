@@ -9,10 +9,12 @@ from typing import NoReturn
 import typer
 
 from autokd.cli import (
+    check,
     dashboard,
     distill,
     explain,
     export,
+    init,
     observations,
     prepare,
     recommend,
@@ -36,6 +38,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 for command in (
+    init.init,
+    check.check,
     prepare.prepare,
     tune.tune,
     status.status,

@@ -48,7 +48,10 @@ class Precision(StrEnum):
 
 
 Study = Annotated[
-    str, typer.Option(help="What to tune: a shipped study's name (digits, digits_iid), or a YAML file.")
+    str,
+    typer.Option(
+        help="What to tune: a shipped study (digits, digits_iid, cifar10_small, ...), or a YAML file."
+    ),
 ]
 PairText = Annotated[str, typer.Option("--pair", help="Teacher and student, e.g. 4,9.", metavar="T,S")]
 SpaceName = Annotated[

@@ -72,7 +72,7 @@ class Lines:
 
     def preparing(self, done: int, total: int) -> None:
         if self._due() or done == total:
-            note(f"pre-training: {done} of {total} participants")
+            note(f"preparing: {done} of {total} participants")
 
     def searching(self, progress: Progress) -> None:
         if self._due() or progress.left == 0 or _starting(progress):
@@ -112,7 +112,7 @@ class Screen:
         self._live = live
 
     def preparing(self, done: int, total: int) -> None:
-        self._show(Text(f"pre-training {total} participants"), _bar(done, total))
+        self._show(Text(f"preparing {total} participants"), _bar(done, total))
 
     def searching(self, progress: Progress) -> None:
         picture = table(progress.studies) if _few(progress) else matrix(progress.studies)

@@ -81,7 +81,7 @@ def recommend(
         show_partners(workspace, student, json=json)
         return
     asked = selected(
-        participants=workspace.plan.federation.participants,
+        participants=workspace.plan.federation.size,
         pair=pair,
         pairs=[text for text in (pairs, *(more or ())) if text],
         every=every,

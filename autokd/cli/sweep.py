@@ -62,7 +62,7 @@ def sweep(
     )
     workspace = Workspace.open(study, home=home, storage=storage, space=space)
     asked = selected(
-        participants=workspace.plan.federation.participants,
+        participants=workspace.plan.federation.size,
         pair=pair,
         pairs=[text for text in (pairs, *(more or ())) if text],
         every=every,

@@ -72,7 +72,7 @@ def tune(
     )
     workspace = Workspace.open(study, home=home, storage=storage, space=space, trials=trials)
     asked = selected(
-        participants=workspace.plan.federation.participants,
+        participants=workspace.plan.federation.size,
         pair=pair,
         pairs=[text for text in (pairs, *(more or ())) if text],
         every=every,

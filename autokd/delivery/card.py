@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from autokd.delivery.order import Order, Promise
+from autokd.own import OwnFederation
 from autokd.plan import ArchitectureRecipe, DistillationRecipe, FederationRecipe
 from autokd.recommendation import Interval
 from autokd.setting import Split
@@ -91,7 +92,7 @@ class Origin:
     """
 
     name: str
-    recipe: FederationRecipe
+    recipe: FederationRecipe | OwnFederation
     sha256: Mapping[str, str]
 
 

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from autokd.delivery.card import Card, Scores
 from autokd.delivery.order import Promise
 from autokd.federation.architectures import architecture
+from autokd.own import Input
+from autokd.plan import OwnArchitecture
 from autokd.recommendation import Verdict
 from autokd.setting import Split
 
-_SCRIPT = """\
-import torch
-from safetensors.torch import load_file
+_NETWORK = """\
 from autokd.federation.architectures import {architecture}, Shape
 
 network = {architecture}({options}).build(Shape(channels={channels}, size={size}, classes={classes})).eval()
+"""
+_OWN_NETWORK = """\
+from autokd.federation import build
+from autokd.plan import OwnArchitecture
+
+architecture = OwnArchitecture({fields})
+network = build(architecture, channels={channels}, size={size}, classes={classes}).eval()
+"""
+_SCRIPT = """\
+import torch
+from safetensors.torch import load_file
+{network}\
 network.load_state_dict(load_file("{weights}"))
 folder = "{folder}"
 data, layout = load_file(f"{{folder}}/data.safetensors"), load_file(f"{{folder}}/layout.safetensors")
@@ -31,18 +43,32 @@ def script(card: Card, *, folder: str) -> str:
     Args:
         folder: Of the federation, where the test split is.
     """
-    images, recipe = card.images, card.architecture
+    images = card.images
     return _SCRIPT.format(
-        architecture=type(architecture(recipe)).__name__,
-        options=", ".join(f"{name}={value!r}" for name, value in recipe.options.items()),
-        channels=images.channels,
-        size=images.size,
-        classes=len(images.classes),
+        network=_network(card),
         weights=card.order.file,
         folder=folder,
         mean=list(images.mean),
         std=list(images.std),
     )
+
+
+def _network(card: Card) -> str:
+    """What builds the network; code that its recipe names is found where the script is started."""
+    images, recipe = card.images, card.architecture
+    shape = {"channels": images.channels, "size": images.size, "classes": len(images.classes)}
+    if isinstance(recipe, OwnArchitecture):
+        fields = {"name": recipe.name, "outputs": recipe.outputs, "labels": recipe.labels}
+        fields |= {"options": recipe.options} if recipe.options else {}
+        fields |= {"input": recipe.input.model_dump(exclude_defaults=True)} if recipe.input != Input() else {}
+        return _OWN_NETWORK.format(fields=_arguments(fields), **shape)
+    return _NETWORK.format(
+        architecture=type(architecture(recipe)).__name__, options=_arguments(recipe.options), **shape
+    )
+
+
+def _arguments(values: Mapping[str, object]) -> str:
+    return ", ".join(f"{name}={value!r}" for name, value in values.items())
 
 
 def markdown(card: Card, *, folder: str) -> str:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import final
+from typing import Final, final
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from autokd.compute import Compute
 from autokd.distillation.loss import distillation_loss
+from autokd.distillation.memory import ran_out_of_memory, release_memory
 from autokd.distillation.targets import targets
 from autokd.distillation.transfer_set import examples
 from autokd.errors import Diverged
@@ -24,10 +25,14 @@ from autokd.federation import (
     learning_rate,
     make_optimizer,
     network,
+    own_randomness,
     set_learning_rate,
 )
 from autokd.plan import DistillationRecipe
 from autokd.setting import Pair, Setting, derive_seed
+
+_FEWEST: Final = 2
+"""Examples in a part: BatchNorm cannot train on one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,7 @@ class Loop:
         steps: Optimizer steps so far.
         seconds: Wall-clock time spent in `epoch` so far.
         size: Examples in the transfer set.
+        parts: Into how many parts each batch is divided, since the device could not hold it as a whole.
     """
 
     def __init__(
@@ -72,7 +78,7 @@ class Loop:
         self.network: nn.Module = compute.place(network(federation, pair.student))
         self._mean = torch.tensor(data.mean, dtype=torch.float32, device=compute.device)
         self._std = torch.tensor(data.std, dtype=torch.float32, device=compute.device)
-        self.epochs, self.steps, self.seconds, self.size = 0, 0, 0.0, len(where)
+        self.epochs, self.steps, self.seconds, self.size, self.parts = 0, 0, 0.0, len(where), 1
         self._setting, self._recipe, self._compute = setting, recipe, compute
         self._images = torch.from_numpy(data.images[where]).to(compute.device)
         # Labels of the public set exist in the data, but no run may look at them.
@@ -90,7 +96,8 @@ class Loop:
             ),
         )
         self._optimizer = make_optimizer(recipe, self.network.parameters())
-        self._order = torch.Generator().manual_seed(derive_seed(federation.name, str(pair), seed))
+        self._chance = derive_seed(federation.name, str(pair), seed)
+        self._order = torch.Generator().manual_seed(self._chance)
 
     def epoch(self) -> Losses:
         """Train on every example of the transfer set once.
@@ -105,9 +112,12 @@ class Loop:
         train_mode(self.network, self._recipe)
         parts: list[Tensor] = []
         sizes: list[int] = []
-        for chosen in batches(self.size, self._recipe.batch_size, self._order, device=self._compute.device):
-            parts += self._step(chosen)
-            sizes.append(len(chosen))
+        with own_randomness(derive_seed("epoch", self._chance, self.epochs), self._compute.device):
+            for chosen in batches(
+                self.size, self._recipe.batch_size, self._order, device=self._compute.device
+            ):
+                parts += self._step_as_memory_allows(chosen)
+                sizes.append(len(chosen))
         # Copying to the host waits for the device, so that the time below is all of the epoch's.
         losses = torch.stack(parts).view(len(sizes), -1).double().cpu().numpy()
         self.epochs, self.steps = self.epochs + 1, self.steps + len(sizes)
@@ -115,8 +125,37 @@ class Loop:
         _check_finite(losses[:, 0], first=first)
         return _over_examples(losses[:, 1:], sizes)
 
+    def _step_as_memory_allows(self, chosen: Tensor) -> list[Tensor]:
+        """One step; where the plan says so, in as many parts as the device needs, from then on."""
+        while True:
+            try:
+                return self._step(chosen)
+            except Exception as error:
+                smaller = len(chosen) // (2 * self.parts) >= _FEWEST
+                if self._recipe.on_out_of_memory == "fail" or not smaller or not ran_out_of_memory(error):
+                    raise
+            # Past the except block the traceback is gone, and with it the tensors that its frames held.
+            self._optimizer.zero_grad(set_to_none=True)
+            release_memory()
+            self.parts *= 2
+
     def _step(self, chosen: Tensor) -> list[Tensor]:
         """One optimizer step on the examples at `chosen`; returns total, soft and (with labels) hard loss."""
+        self._optimizer.zero_grad(set_to_none=True)
+        pieces = chosen.tensor_split(max(1, min(self.parts, len(chosen) // _FEWEST)))
+        # Means over the batch of means over its parts; a whole batch is left as it is, to the last bit.
+        shares = [len(piece) / len(chosen) for piece in pieces]
+        losses = [self._backward(piece, share) for piece, share in zip(pieces, shares, strict=True)]
+        self._optimizer.step()
+        if len(losses) == 1:
+            return losses[0]
+        return [
+            torch.stack([share * loss for share, loss in zip(shares, column, strict=True)]).sum()
+            for column in zip(*losses, strict=True)
+        ]
+
+    def _backward(self, chosen: Tensor, share: float) -> list[Tensor]:
+        """Add the gradient of some of a batch's examples; returns their losses."""
         compute, labels, trust = self._compute, self._labels, self._targets.trust
         images = compute.pixels(self._images.index_select(0, chosen), mean=self._mean, std=self._std)
         with compute.autocast():
@@ -129,9 +168,8 @@ class Loop:
             self._setting,
             trust=None if trust is None else trust.index_select(0, chosen),
         )
-        self._optimizer.zero_grad(set_to_none=True)
-        loss.total.backward()  # type: ignore[no-untyped-call]
-        self._optimizer.step()
+        total = loss.total if share == 1 else share * loss.total
+        total.backward()  # type: ignore[no-untyped-call]
         return [part.detach() for part in (loss.total, loss.soft, loss.hard) if part is not None]
 
 

@@ -159,7 +159,8 @@ class Run(Iterator[Rung]):
         release_memory()
         raise OutOfMemory(
             f"{self._pair} {self._setting}: {self._compute.device} ran out of memory ({words}); "
-            "run fewer workers at once, or lower distillation.batch_size"
+            "run fewer workers at once, lower distillation.batch_size, or set "
+            "distillation.on_out_of_memory: split"
         )
 
     def _advance(self) -> Rung:

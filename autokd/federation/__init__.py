@@ -11,6 +11,8 @@ from autokd.federation.architectures import network as network
 from autokd.federation.architectures import weights_of as weights_of
 from autokd.federation.folder import find as find
 from autokd.federation.folder import place as place
+from autokd.federation.memory import Member as Member
+from autokd.federation.preparation import Checked as Checked
 from autokd.federation.preparation import Progress as Progress
 from autokd.federation.preparation import check as check
 from autokd.federation.preparation import prepare as prepare
@@ -18,4 +20,5 @@ from autokd.federation.pretraining import logits_of as logits_of
 from autokd.federation.training import batches as batches
 from autokd.federation.training import learning_rate as learning_rate
 from autokd.federation.training import make_optimizer as make_optimizer
+from autokd.federation.training import own_randomness as own_randomness
 from autokd.federation.training import set_learning_rate as set_learning_rate

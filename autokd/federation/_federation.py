@@ -5,9 +5,10 @@ NumPy rather than torch, since Ray shares NumPy arrays between workers without c
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +16,15 @@ from scipy.special import softmax
 
 from autokd.defaults import STUDY, usual_home
 from autokd.errors import NotTuned
+from autokd.own import OwnFederation
 from autokd.plan import ArchitectureRecipe, FederationRecipe
 from autokd.recipes import read_plan
 from autokd.records import FederationFacts, ParticipantFacts
 from autokd.setting import Split
+
+if TYPE_CHECKING:
+    from autokd.compute import Compute
+    from autokd.federation.memory import Examples, Member
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,14 +32,14 @@ class Dataset:
     """Labelled images that a federation is cut from.
 
     Attributes:
-        images: uint8, shape (n, channels, height, width).
+        images: uint8 (or float32, of data that are no pixels), shape (n, channels, height, width).
         labels: int64 class indices, shape (n,).
         classes: Names by class index.
         mean: Per channel, in units of the stored pixel values, shape (channels,).
         std: Likewise.
     """
 
-    images: NDArray[np.uint8]
+    images: NDArray[np.uint8] | NDArray[np.float32]
     labels: NDArray[np.int64]
     classes: tuple[str, ...]
     mean: tuple[float, ...]
@@ -74,7 +80,7 @@ class Federation:
     """
 
     name: str
-    recipe: FederationRecipe
+    recipe: FederationRecipe | OwnFederation
     data: Dataset
     splits: Mapping[Split, NDArray[np.int64]]
     public: NDArray[np.int64]
@@ -108,6 +114,67 @@ class Federation:
             problem = f"the federation of study {study} has not been prepared under {folder}"
             raise NotTuned(f"{problem}; run autokd prepare, or Workspace.prepare")
         return found
+
+    @classmethod
+    def from_models(
+        cls,
+        name: str,
+        members: Sequence[Member],
+        *,
+        validation: Examples,
+        confirmation: Examples,
+        test: Examples,
+        public: Examples | None = None,
+        classes: Sequence[str] | None = None,
+        home: str | Path | None = None,
+        compute: Compute | None = None,
+    ) -> Federation:
+        """A federation of models and data that are in memory; it is kept under `home` like any other.
+
+        Its `recipe` goes into a `StudyPlan`, which `tune` and `Workspace.open` take in place of a study.
+
+        Args:
+            name: Begins the federation's name.
+            members: The participants, by number.
+            validation: A data set of (image, label), or a pair of arrays; as the next three.
+            confirmation: Where the verdict looks.
+            test: Only reported.
+            public: Shared, its labels unused.
+            classes: Names by label; by default the labels' numbers, or what a data set itself says.
+            home: As in `load`.
+            compute: Where the models are asked; by default on the CPU.
+
+        Raises:
+            InputError: If something does not hold, as `autokd check` would tell.
+
+        >>> import autokd, numpy as np
+        >>> from autokd.federation.architectures import Cnn, Shape
+        >>> models = [Cnn(widths=(4,)).build(Shape(channels=1, size=8, classes=2)) for _ in range(2)]
+        >>> images = np.random.default_rng(0).integers(0, 256, (60, 8, 8), dtype=np.uint8)
+        >>> parts = [(images[n : n + 12], np.arange(12) % 2) for n in range(0, 60, 12)]
+        >>> members = [
+        ...     autokd.Member(model=model, data=data, architecture="cnn", options={"widths": (4,)})
+        ...     for model, data in zip(models, parts)
+        ... ]
+        >>> federation = autokd.Federation.from_models(
+        ...     "memory", members, validation=parts[2], confirmation=parts[3], test=parts[4]
+        ... )
+        >>> len(federation.participants), federation.data.classes
+        (2, ('0', '1'))
+        """
+        # Imported here: that module makes federations, and so imports this one.
+        from autokd.compute import Compute
+        from autokd.federation.memory import from_models
+
+        splits = {"validation": validation, "confirmation": confirmation, "test": test}
+        return from_models(
+            name,
+            members,
+            splits=splits if public is None else splits | {"public": public},
+            classes=classes,
+            home=Path(home) if home else usual_home(),
+            compute=compute or Compute(),
+        )
 
     def label_counts(self, participant: int) -> NDArray[np.int64]:
         """Private examples per class, shape (classes,)."""

@@ -21,7 +21,7 @@ from torch import nn
 
 from autokd.errors import PlanError, UnknownName
 from autokd.federation._federation import Federation
-from autokd.plan import ArchitectureRecipe, Frozen
+from autokd.plan import ArchitectureRecipe, Frozen, OwnArchitecture
 
 Weights = Mapping[str, NDArray[np.generic]]
 """A network's state dict as NumPy arrays, by name: parameters and buffers."""
@@ -137,6 +137,13 @@ def build(recipe: ArchitectureRecipe, *, channels: int, size: int, classes: int,
         UnknownName: If there is no architecture of that name.
         PlanError: If it has no such option, or the option's value does not hold or does not fit the images.
     """
+    if isinstance(recipe, OwnArchitecture):
+        # Imported here: that module builds the networks of this one, too.
+        from autokd.federation.adapted import adapted
+
+        with torch.random.fork_rng(devices=()):
+            torch.default_generator.manual_seed(seed)
+            return adapted(recipe, channels=channels, size=size)
     family = architecture(recipe)
     try:
         with torch.random.fork_rng(devices=()):

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from autokd.federation._federation import Dataset, Federation, Participant
 from autokd.federation.layout import Layout
 from autokd.federation.pretraining import Pretrained
-from autokd.plan import FederationRecipe, Frozen, content_hash
+from autokd.own import OwnFederation
+from autokd.plan import ArchitectureRecipe, FederationRecipe, Frozen, OwnArchitecture, content_hash
 
 Arrays = Mapping[str, NDArray[np.generic]]
 """Arrays by name: what one file of a federation's folder holds."""
@@ -44,14 +45,30 @@ class Hashes(Frozen):
             logits=digest({"logits": federation.logits}),
         )
 
-    def name(self, recipe: FederationRecipe, data: Dataset) -> str:
-        """The recipe's name and a hash of recipe, data, layout and weights, e.g. `digits-1a2b3c4d`."""
+    def name(
+        self,
+        recipe: FederationRecipe | OwnFederation,
+        data: Dataset,
+        architectures: Sequence[OwnArchitecture] = (),
+    ) -> str:
+        """The recipe's name and a hash of recipe, data, layout and weights, e.g. `digits-1a2b3c4d`.
+
+        Args:
+            recipe: What the federation is made from.
+            data: What is in it.
+            architectures: Of participants that were trained elsewhere.
+        """
         meaning = [list(data.classes), list(data.mean), list(data.std)]
-        return f"{recipe.name}-{content_hash(recipe, meaning, self.data, self.layout, list(self.weights))}"
+        content: list[object] = [recipe, meaning, self.data, self.layout, list(self.weights), *architectures]
+        return f"{recipe.name}-{content_hash(*content)}"
 
 
 def assemble(
-    recipe: FederationRecipe, data: Dataset, layout: Layout, pretrained: Sequence[Pretrained]
+    recipe: FederationRecipe | OwnFederation,
+    data: Dataset,
+    layout: Layout,
+    pretrained: Sequence[Pretrained],
+    architectures: Sequence[OwnArchitecture] = (),
 ) -> Federation:
     """The federation that these parts make, under its name; all of its arrays become read-only.
 
@@ -60,15 +77,24 @@ def assemble(
         data: As the recipe's data set.
         layout: By `lay_out(recipe, data)`.
         pretrained: By participant.
+        architectures: Likewise, of participants that were trained elsewhere; of others the recipe says them.
+
+    Raises:
+        ValueError: If an architecture is missing.
     """
+    networks: Sequence[ArchitectureRecipe]
+    if isinstance(recipe, OwnFederation):
+        networks = [one.located(recipe.folder / "recipe") for one in architectures]
+    else:
+        networks = [recipe.architecture(number) for number in range(len(pretrained))]
     participants = tuple(
         Participant(
             number=number,
-            architecture=recipe.architecture(number),
+            architecture=network,
             weights={name: frozen(value) for name, value in one.weights.items()},
             private=frozen(own),
         )
-        for number, (own, one) in enumerate(zip(layout.private, pretrained, strict=True))
+        for number, (own, one, network) in enumerate(zip(layout.private, pretrained, networks, strict=True))
     )
     unnamed = Federation(
         name="",
@@ -79,7 +105,7 @@ def assemble(
         participants=participants,
         logits=frozen(np.stack([one.logits for one in pretrained])),
     )
-    return replace(unnamed, name=Hashes.of(unnamed).name(recipe, data))
+    return replace(unnamed, name=Hashes.of(unnamed).name(recipe, data, architectures))
 
 
 def data_arrays(data: Dataset) -> Arrays:

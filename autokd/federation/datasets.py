@@ -1,26 +1,70 @@
-"""The data sets that federations are cut from, by name."""
+"""The data sets that federations are cut from: built-in ones by name, others from where a recipe says."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from autokd.errors import UnknownName
+from autokd.errors import PlanError, UnknownName
 from autokd.federation._federation import Dataset
+from autokd.own import AnySource
 
 
-def load(name: str) -> Dataset:
-    """A data set by its name in a recipe; the same arrays each time, read-only.
+def load(recipe: str | AnySource, base: Path = Path()) -> Dataset:
+    """A data set as a recipe names it; the same arrays each time, read-only.
+
+    Args:
+        recipe: A built-in one's name, or where images lie.
+        base: The folder that paths start from.
 
     Raises:
         UnknownName: If there is none of that name.
+        PlanError: If the images cannot be read.
     """
-    if name not in DATASETS:
-        raise UnknownName(kind="dataset", name=name, known=DATASETS)
-    return DATASETS[name]()
+    if not isinstance(recipe, str):
+        return _from_source(recipe, base)
+    if recipe not in DATASETS:
+        hint = "For images of your own give a mapping, e.g. {kind: folder, path: images}."
+        raise UnknownName(kind="dataset", name=recipe, known=DATASETS, hint=hint)
+    return DATASETS[recipe]()
+
+
+def _from_source(source: AnySource, base: Path) -> Dataset:
+    # Imported here: built-in data sets do without it.
+    from autokd.federation.sources import Wanted, read
+
+    try:
+        found = read(source, base, Wanted())
+    except PlanError as error:
+        raise PlanError(source="federation", field="dataset", problem=str(error)) from error
+    for array in (found.images, found.labels):
+        array.setflags(write=False)
+    mean, std = _moments(found.images)
+    return Dataset(images=found.images, labels=found.labels, classes=found.classes, mean=mean, std=std)
+
+
+def _moments(images: NDArray[np.uint8] | NDArray[np.float32]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation by channel, to three digits: no machine's rounding enters a hash."""
+    means, deviations = [], []
+    for channel in range(images.shape[1]):
+        # Bytes are counted by value: a copy of all as floats would be eight times as large.
+        values = images[:, channel]
+        if values.dtype == np.uint8:
+            counts = np.bincount(values.reshape(-1), minlength=256)
+            mean = float(counts @ np.arange(256) / counts.sum())
+            deviation = math.sqrt(float(counts @ (np.arange(256) - mean) ** 2 / counts.sum()))
+        else:
+            mean, deviation = float(values.mean(dtype=np.float64)), float(values.std(dtype=np.float64))
+        means.append(round(mean, 3))
+        # A channel that never changes tells nothing, and is left as it is.
+        deviations.append(round(deviation, 3) or 1.0)
+    return tuple(means), tuple(deviations)
 
 
 def _digits() -> Dataset:

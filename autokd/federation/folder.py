@@ -13,12 +13,15 @@ refused. A folder is whole or absent: it is written under another name and moved
 
 from __future__ import annotations
 
+import hashlib
 import json
 import platform
 import re
 import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 import numpy as np
 import safetensors.numpy
@@ -34,7 +37,8 @@ from autokd.federation.content import Arrays, Hashes, assemble, data_arrays, lay
 from autokd.federation.layout import Layout
 from autokd.federation.pretraining import Pretrained
 from autokd.federation.soundness import problems
-from autokd.plan import FederationRecipe, Frozen
+from autokd.own import OwnFederation
+from autokd.plan import AnyFederation, FederationRecipe, Frozen, OwnArchitecture
 from autokd.setting import Split
 
 _FORMAT: Final = 1
@@ -54,15 +58,25 @@ class _Meaning(Frozen):
 
 
 class _Manifest(Frozen):
+    """What a folder says of itself.
+
+    Attributes:
+        architectures: Of participants that were trained elsewhere.
+        checkpoints: SHA-256 of the files that their weights came from, in hex, by participant.
+    """
+
+    newer: ClassVar[frozenset[str]] = frozenset({"architectures", "checkpoints"})
     format: Literal[1]
     name: str
-    recipe: FederationRecipe
+    recipe: AnyFederation
     meaning: _Meaning
     sha256: Hashes
     versions: dict[str, str]
+    architectures: tuple[OwnArchitecture, ...] = ()
+    checkpoints: tuple[str, ...] = ()
 
 
-def save(federation: Federation, folder: Path) -> None:
+def save(federation: Federation, folder: Path, *, checkpoints: Sequence[str] = ()) -> None:
     """Write a federation to a folder that does not exist yet; afterwards it is there, and whole.
 
     Somebody else's folder of the same name that appears meanwhile is kept: the same name is the same content.
@@ -70,6 +84,8 @@ def save(federation: Federation, folder: Path) -> None:
     Args:
         federation: Under the name that its content has.
         folder: Named as the federation is.
+        checkpoints: SHA-256 of the files that the weights came from, by participant; of weights that autokd
+            trained itself there are none.
 
     Raises:
         FederationError: If the folder cannot be written.
@@ -86,6 +102,12 @@ def save(federation: Federation, folder: Path) -> None:
             "torch": str(torch.__version__),
             "numpy": np.__version__,
         },
+        architectures=tuple(
+            one.architecture
+            for one in federation.participants
+            if isinstance(one.architecture, OwnArchitecture)
+        ),
+        checkpoints=tuple(checkpoints),
     )
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -117,7 +139,7 @@ def load(folder: Path) -> Federation:
     recipe, meaning = manifest.recipe, manifest.meaning
     data = _read(folder, _DATA)
     layout = _read(folder, _LAYOUT)
-    weights = [_read(folder, _weights(number)) for number in range(recipe.participants)]
+    weights = [_read(folder, _weights(number)) for number in range(recipe.size)]
     logits = _read(folder, _LOGITS)
     try:
         federation = assemble(
@@ -126,9 +148,10 @@ def load(folder: Path) -> Federation:
             Layout(
                 splits={split: layout[split] for split in Split},
                 public=layout["public"],
-                private=tuple(layout[f"private.{number}"] for number in range(recipe.participants)),
+                private=tuple(layout[f"private.{number}"] for number in range(recipe.size)),
             ),
             [Pretrained(weights=own, logits=row) for own, row in zip(weights, logits["logits"], strict=True)],
+            manifest.architectures,
         )
     except (LookupError, TypeError, ValueError) as error:
         raise _damaged(folder, f"parts are missing or of the wrong shape ({error})") from error
@@ -138,11 +161,13 @@ def load(folder: Path) -> Federation:
     return federation
 
 
-def find(home: Path, recipe: FederationRecipe) -> Federation | None:
+def find(home: Path, recipe: FederationRecipe | OwnFederation) -> Federation | None:
     """The prepared federation of a recipe, if there is one under `home`.
 
-    A recipe is recognised by its content, not its name. The copy of the data that lies with the federation is
-    its truth, so the data set is not read again. Unfinished and other recipes' folders are passed by.
+    A recipe is recognised by its content, not its name. The copy of data and weights that lies with the
+    federation is its truth, so the data set is not read again. But where a checkpoint that the recipe names
+    is there and is another one now, this is not its federation any more. Unfinished and other recipes'
+    folders are passed by.
 
     Raises:
         FederationError: If a folder that may be the one sought is damaged.
@@ -150,9 +175,47 @@ def find(home: Path, recipe: FederationRecipe) -> Federation | None:
     pattern = re.compile(rf"{re.escape(recipe.name)}-[0-9a-f]{{8}}")
     candidates = sorted(place(home).glob(f"{recipe.name}-*"))
     for folder in candidates:
-        if pattern.fullmatch(folder.name) and _read_manifest(folder).recipe == recipe:
-            return load(folder)
+        if not pattern.fullmatch(folder.name):
+            continue
+        manifest = _read_manifest(folder)
+        if manifest.recipe == recipe and not _trained_again(recipe, manifest.checkpoints):
+            return located(load(folder), recipe)
     return None
+
+
+def located(federation: Federation, recipe: FederationRecipe | OwnFederation) -> Federation:
+    """The federation of a recipe, which knows where its file lies: code is imported from there."""
+    if not isinstance(recipe, OwnFederation):
+        return federation
+    participants = tuple(
+        replace(one, architecture=one.architecture.located(recipe.folder / "recipe"))
+        for one in federation.participants
+        if isinstance(one.architecture, OwnArchitecture)
+    )
+    return replace(federation, recipe=recipe, participants=participants)
+
+
+def checkpoint_hash(file: Path) -> str:
+    """SHA-256 of a file, in hex.
+
+    Raises:
+        OSError: If it cannot be read.
+    """
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _trained_again(recipe: FederationRecipe | OwnFederation, written: Sequence[str]) -> bool:
+    """Whether a checkpoint is there that is not the one that was read."""
+    if not isinstance(recipe, OwnFederation):
+        return False
+    for one, known in zip(recipe.participants, written, strict=False):
+        try:
+            if checkpoint_hash(recipe.folder / Path(one.checkpoint).expanduser()) != known:
+                return True
+        except OSError:
+            continue
+    return False
 
 
 def place(home: Path) -> Path:

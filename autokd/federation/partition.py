@@ -16,6 +16,7 @@ from autokd.errors import PlanError
 from autokd.plan import (
     ClassesPartition,
     DirichletPartition,
+    EqualDirichletPartition,
     IidPartition,
     PartitionRecipe,
     QuantityPartition,
@@ -64,7 +65,7 @@ def cut(labels: Indices, sizes: SplitSizes, rng: np.random.Generator) -> Cut:
     if sum(wanted) >= len(labels):
         problem = f"they add up to {sum(wanted)}, and the data set has only {len(labels)} examples"
         raise PlanError(source="federation", field="splits", problem=problem)
-    order = _interleaved(labels, rng)
+    order = interleaved(labels, rng)
     parts = [np.sort(part) for part in np.split(order, np.cumsum(wanted))]
     splits = {Split.VALIDATION: parts[0], Split.CONFIRMATION: parts[1], Split.TEST: parts[2]}
     return Cut(splits=splits, public=parts[3], rest=parts[4])
@@ -73,7 +74,9 @@ def cut(labels: Indices, sizes: SplitSizes, rng: np.random.Generator) -> Cut:
 def partition(
     recipe: PartitionRecipe, labels: Indices, participants: int, rng: np.random.Generator
 ) -> tuple[Indices, ...]:
-    """Divide examples among participants: disjoint, covering, everybody with at least two.
+    """Divide examples among participants: disjoint, everybody with at least two.
+
+    All are given out, but for what a scheme of fixed sizes leaves over.
 
     Args:
         recipe: The scheme with its parameters.
@@ -90,6 +93,8 @@ def partition(
     match recipe:
         case DirichletPartition():
             parts = _dirichlet(recipe, labels, participants, rng)
+        case EqualDirichletPartition():
+            parts = _dirichlet_equal(recipe, labels, participants, rng)
         case ClassesPartition():
             parts = _classes(recipe, labels, participants, rng)
         case QuantityPartition():
@@ -117,11 +122,42 @@ def _dirichlet(
     members = [rng.permutation(np.flatnonzero(labels == label)) for label in np.unique(labels)]
     for _ in range(_ATTEMPTS):
         shares = rng.dirichlet(np.full(participants, recipe.beta), size=len(members))
-        counts = np.stack([_counts(row, len(own)) for row, own in zip(shares, members, strict=True)])
+        counts = np.stack([whole_counts(row, len(own)) for row, own in zip(shares, members, strict=True)])
         if counts.sum(axis=0).min() >= minimum:
             pieces = [_consecutive(own, row) for own, row in zip(members, counts, strict=True)]
             return [np.concatenate(pile) for pile in zip(*pieces, strict=True)]
     raise _unlucky(minimum, recipe.beta)
+
+
+def _dirichlet_equal(
+    recipe: EqualDirichletPartition, labels: Indices, participants: int, rng: np.random.Generator
+) -> Sequence[Indices]:
+    """Everybody's class shares by Dirichlet(beta), as many examples for each.
+
+    A class that is used up by those before gives what it has, and the other classes make up for it, in
+    proportion to the shares. Source: Hsu, Qi, Brown 2019, arXiv:1909.06335, section 3.
+    """
+    if participants * recipe.examples > len(labels):
+        raise _impossible(
+            "examples",
+            f"{participants} participants with {recipe.examples} examples each need more than the "
+            f"{len(labels)} private examples there are",
+        )
+    left = [list(rng.permutation(np.flatnonzero(labels == label))) for label in np.unique(labels)]
+    parts: list[Indices] = []
+    for _ in range(participants):
+        shares = rng.dirichlet(np.full(len(left), recipe.beta))
+        own: list[int] = []
+        while len(own) < recipe.examples:
+            there = np.array([len(pile) for pile in left])
+            # Of classes that are left only; if its shares of all of these are nil, of all alike.
+            weights = np.where(there > 0, shares, 0.0)
+            weights = weights if weights.sum() > 0 else (there > 0).astype(float)
+            taken = np.minimum(whole_counts(weights, recipe.examples - len(own)), there)
+            for pile, count in zip(left, taken, strict=True):
+                own += [pile.pop() for _ in range(count)]
+        parts.append(np.array(own, dtype=np.int64))
+    return parts
 
 
 def _quantity(
@@ -131,9 +167,9 @@ def _quantity(
     minimum = max(recipe.minimum, _FEWEST)
     _check_minimum(minimum, len(labels), participants)
     for _ in range(_ATTEMPTS):
-        counts = _counts(rng.dirichlet(np.full(participants, recipe.beta)), len(labels))
+        counts = whole_counts(rng.dirichlet(np.full(participants, recipe.beta)), len(labels))
         if counts.min() >= minimum:
-            return _consecutive(_interleaved(labels, rng), counts)
+            return _consecutive(interleaved(labels, rng), counts)
     raise _unlucky(minimum, recipe.beta)
 
 
@@ -165,7 +201,7 @@ def _classes(
     return [np.concatenate(pieces) for pieces in parts]
 
 
-def _interleaved(labels: Indices, rng: np.random.Generator) -> Indices:
+def interleaved(labels: Indices, rng: np.random.Generator) -> Indices:
     """All positions in an order of which any stretch has about the class shares of the whole.
 
     Systematic sampling: a class of `k` examples, shuffled, is laid out at even distances `1 / k` from a
@@ -178,7 +214,7 @@ def _interleaved(labels: Indices, rng: np.random.Generator) -> Indices:
     return np.argsort(place, kind="stable")
 
 
-def _counts(shares: NDArray[np.float64], total: int) -> Indices:
+def whole_counts(shares: NDArray[np.float64], total: int) -> Indices:
     """Whole numbers that add up to `total`, each within one of its share."""
     borders = np.floor(np.cumsum(shares) / shares.sum() * total + 1e-9).astype(np.int64)
     borders[-1] = total

@@ -5,8 +5,10 @@ The one place outside `search` that knows Ray.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,13 +18,15 @@ from numpy.typing import NDArray
 
 from autokd.cluster import check_answers, session
 from autokd.compute import Compute
-from autokd.errors import AutokdError, DeviceUnavailable, FederationError, InputError
+from autokd.errors import AutokdError, DeviceUnavailable, Diverged, FederationError, InputError, PlanError
 from autokd.federation import datasets, folder
 from autokd.federation._federation import Dataset, Federation
-from autokd.federation.architectures import build
+from autokd.federation.architectures import build, load_weights
 from autokd.federation.content import assemble
+from autokd.federation.gathering import Findings, Gathered, gather
 from autokd.federation.layout import Layout, lay_out
-from autokd.federation.pretraining import Pretrained, pretrain
+from autokd.federation.pretraining import Pretrained, logits_of, pretrain
+from autokd.own import OwnFederation
 from autokd.plan import FederationRecipe
 
 Progress = Callable[[int, int], None]
@@ -32,18 +36,35 @@ _GPU_SHARE: Final = 0.01
 """Ray hides GPUs from tasks that ask for none; how many share one is limited by `workers`."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Checked:
+    """What looking at a recipe has shown, so that nothing is read twice.
+
+    Attributes:
+        data: Of a federation that autokd makes, as `layout`.
+        layout: Who gets what of it.
+        gathered: Of a federation whose participants were trained elsewhere.
+    """
+
+    data: Dataset
+    layout: Layout
+    gathered: Gathered | None = None
+
+
 def prepare(
-    recipe: FederationRecipe,
+    recipe: FederationRecipe | OwnFederation,
     *,
     home: Path,
     compute: Compute,
     workers: int | None = None,
     address: str | None = None,
     progress: Progress = lambda done, total: None,
+    checked: Checked | None = None,
 ) -> Federation:
     """The federation of a recipe, from disk if it has been prepared before.
 
-    Otherwise pre-trains all participants in parallel and stores the whole. The bits that result do not depend
+    Otherwise pre-trains all participants in parallel, or asks those that were trained elsewhere in this
+    process, and stores the whole. The bits that result do not depend
     on `workers`. Killed at any moment, it leaves nothing that a later call would take for a federation.
 
     Args:
@@ -53,6 +74,7 @@ def prepare(
         workers: How many at once; by default one per CPU core.
         address: Of a Ray cluster to join for it, see `autokd.cluster`; by default this machine does it.
         progress: Called at the start and after each participant; not at all if the federation was found.
+        checked: What `check` has just said.
 
     Raises:
         InputError: If the recipe cannot be met, the device or the cluster is not there, or `home` cannot be
@@ -65,32 +87,66 @@ def prepare(
         return found
     compute.check(elsewhere=address is not None)
     check_answers(address)
-    data, layout = check(recipe)
+    checked = checked or check(recipe)
     folder.check_writable(home)
-    pretrained = _pretrain_all(
-        recipe, data, layout, compute=compute, workers=workers, address=address, progress=progress
-    )
-    federation = assemble(recipe, data, layout, pretrained)
+    data, layout, gathered = checked.data, checked.layout, checked.gathered
+    if isinstance(recipe, OwnFederation):
+        assert gathered is not None
+        answered = _ask_all(gathered, compute=compute, progress=progress)
+        federation = assemble(recipe, data, layout, answered, gathered.architectures)
+        checkpoints = gathered.checkpoints
+    else:
+        pretrained = _pretrain_all(
+            recipe, data, layout, compute=compute, workers=workers, address=address, progress=progress
+        )
+        federation, checkpoints = assemble(recipe, data, layout, pretrained), ()
     where = folder.place(home) / federation.name
-    folder.save(federation, where)
-    return folder.load(where)
+    folder.save(federation, where, checkpoints=checkpoints)
+    return folder.located(folder.load(where), recipe)
 
 
-def check(recipe: FederationRecipe) -> tuple[Dataset, Layout]:
+def check(recipe: FederationRecipe | OwnFederation) -> Checked:
     """Say now what is wrong with a recipe, rather than inside a worker; writes nothing.
 
-    Returns:
-        Its data, and who gets what of them.
-
     Raises:
-        InputError: If the recipe cannot be met: data set, partition, or an architecture.
+        InputError: If the recipe cannot be met: data set, partition, or an architecture; or what `gather`
+            finds, of which the first problem is told.
     """
-    data = datasets.load(recipe.dataset)
+    if isinstance(recipe, OwnFederation):
+        return _gathered(recipe)
+    data = datasets.load(recipe.dataset, recipe.folder)
     layout = lay_out(recipe, data)
     _, channels, size, _ = data.images.shape
     for architecture in recipe.architectures:
         build(architecture, channels=channels, size=size, classes=len(data.classes))
-    return data, layout
+    return Checked(data, layout)
+
+
+def _gathered(recipe: OwnFederation) -> Checked:
+    findings = Findings(recipe.source)
+    found = gather(recipe, Compute(), findings)
+    if found is None:
+        first, *others = findings.problems
+        raise PlanError(source=first.source, field=first.field, problem=first.problem, others=others)
+    return Checked(found.data, found.layout, found)
+
+
+def _ask_all(gathered: Gathered, *, compute: Compute, progress: Progress) -> list[Pretrained]:
+    """What models that were trained elsewhere answer on all of the data; in this process, one by one."""
+    data, answered = gathered.data, []
+    _, channels, size, _ = data.images.shape
+    progress(0, len(gathered.weights))
+    for number, (architecture, weights) in enumerate(
+        zip(gathered.architectures, gathered.weights, strict=True)
+    ):
+        module = build(architecture, channels=channels, size=size, classes=len(data.classes))
+        load_weights(module, weights)
+        logits = logits_of(compute.place(module), data, compute)
+        if not np.isfinite(logits).all():
+            raise Diverged(step=0, loss=math.nan)
+        answered.append(Pretrained(weights=weights, logits=logits))
+        progress(number + 1, len(gathered.weights))
+    return answered
 
 
 def _pretrain_all(

@@ -16,8 +16,9 @@ from autokd.compute import Compute
 from autokd.errors import Diverged
 from autokd.federation._federation import Dataset
 from autokd.federation.architectures import Weights, build, weights_of
+from autokd.federation.augmentation import crop_and_flip
 from autokd.federation.training import batches, learning_rate, make_optimizer, set_learning_rate
-from autokd.plan import FederationRecipe, TrainingRecipe
+from autokd.plan import FederationRecipe, PretrainingRecipe
 from autokd.setting import derive_seed
 
 _EVALUATION_BATCH: Final = 1000
@@ -101,7 +102,7 @@ def logits_of(module: nn.Module, data: Dataset, compute: Compute) -> NDArray[np.
 
 def _train(
     module: nn.Module,
-    recipe: TrainingRecipe,
+    recipe: PretrainingRecipe,
     data: Dataset,
     private: NDArray[np.int64],
     *,
@@ -119,8 +120,11 @@ def _train(
         set_learning_rate(optimizer, learning_rate(recipe, epoch))
         losses = []
         for batch in batches(len(private), recipe.batch_size, order, device=compute.device):
+            pixels = images[batch]
+            if recipe.augmentation == "crop_flip":
+                pixels = crop_and_flip(pixels, order)
             with compute.autocast():
-                logits = module(compute.pixels(images[batch], mean=mean, std=std))
+                logits = module(compute.pixels(pixels, mean=mean, std=std))
             loss = F.cross_entropy(logits.float(), labels[batch])
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]

@@ -11,21 +11,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autokd.federation._federation import Federation
+from autokd.own import OwnFederation
+from autokd.plan import FederationRecipe, OwnArchitecture
 
 
 def problems(federation: Federation) -> Iterator[str]:
     """What does not hold, in words that name the array; nothing, if all does."""
     data, classes = federation.data, len(federation.data.classes)
     examples = len(data.labels) if data.labels.ndim == 1 else -1
-    if not _is(data.images, np.uint8, 4) or len(data.images) != examples or 0 in data.images.shape:
+    images = _is(data.images, np.uint8, 4) or _is(data.images, np.float32, 4)
+    if not images or len(data.images) != examples or 0 in data.images.shape:
         yield "images are not uint8 of shape (examples, channels, height, width), one for each label"
         return
+    if data.images.dtype == np.float32 and not np.isfinite(data.images).all():
+        yield "images are not all finite numbers"
     if not _is(data.labels, np.int64, 1) or not _within(data.labels, classes):
         yield f"labels are not integers from 0 to {classes - 1}"
         return
     channels = data.images.shape[1]
     if not len(data.mean) == len(data.std) == channels or not all(one > 0 for one in data.std):
         yield f"mean and std are not {channels} numbers each, the latter positive"
+    for one in federation.participants:
+        if isinstance(one.architecture, OwnArchitecture):
+            if not _labels(one.architecture, classes):
+                yield f"architectures.{one.number}.labels are not one output, or none, for each class"
+            if not _as_named(one.architecture, federation.recipe, one.number):
+                yield f"architectures.{one.number} is not the one that the recipe names"
     logits = (len(federation.participants), examples, classes)
     if not _is(federation.logits, np.float32, 3) or federation.logits.shape != logits:
         yield f"logits are not float32 of shape {logits}"
@@ -38,6 +49,24 @@ def problems(federation: Federation) -> Iterator[str]:
             yield f"{name} names an example twice"
         elif not len(where) and name != "public":
             yield f"{name} is empty"
+
+
+def _labels(architecture: OwnArchitecture, classes: int) -> bool:
+    known = [output for output in architecture.labels if output >= 0]
+    return (
+        len(architecture.labels) == classes
+        and len(set(known)) == len(known)
+        and all(output < architecture.outputs for output in known)
+    )
+
+
+def _as_named(architecture: OwnArchitecture, recipe: FederationRecipe | OwnFederation, number: int) -> bool:
+    """Whether code that would be run is what the recipe's author has named, and nobody else."""
+    if not isinstance(recipe, OwnFederation):
+        return False
+    named = recipe.participants[number]
+    mine = (architecture.name, architecture.options, architecture.input)
+    return mine == (named.architecture.name, named.architecture.options, named.input)
 
 
 def _is(array: NDArray[np.generic], dtype: type[np.generic], dimensions: int) -> bool:

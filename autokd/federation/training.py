@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -50,6 +51,24 @@ def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
     """Make all following steps use `rate`."""
     for group in optimizer.param_groups:
         group["lr"] = rate
+
+
+@contextmanager
+def own_randomness(seed: int, device: torch.device | str) -> Iterator[None]:
+    """Inside, torch's global generators start from a seed; afterwards they are as they were before.
+
+    Layers such as Dropout draw from these and from no other: a run that has some is a function of its seed
+    only in here.
+    """
+    there = torch.device(device)
+    cuda = [there] if there.type == "cuda" else []
+    with torch.random.fork_rng(devices=cuda):
+        # Not torch.manual_seed, which would seed all CUDA devices.
+        torch.default_generator.manual_seed(seed)
+        if cuda:
+            with torch.cuda.device(there):
+                torch.cuda.manual_seed(seed)
+        yield
 
 
 def batches(

@@ -65,7 +65,7 @@ class Material:
 
     @property
     def participants(self) -> int:
-        return self.plan.federation.participants
+        return self.plan.federation.size
 
     @property
     def found(self) -> Mapping[Pair, Recommendation]:

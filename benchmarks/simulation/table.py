@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow.parquet as parquet
 from numpy.typing import NDArray
 
-from autokd.plan import StudyPlan
+from autokd.plan import FederationRecipe, StudyPlan
 from autokd.records import FederationFacts, ParticipantFacts
 from autokd.search.features import PairFeatures
 from autokd.search.space import Space, read_space
@@ -76,6 +76,7 @@ class Table:
 
     def facts(self) -> FederationFacts:
         """What the driver wants to know of the federation; the examples themselves it never looks at."""
+        assert isinstance(self.plan.federation, FederationRecipe)
         sizes = self.plan.federation.splits
         lengths = dict(zip(SPLITS, (sizes.validation, sizes.confirmation, sizes.test), strict=True))
         return FederationFacts(

@@ -70,7 +70,7 @@ def test_tuning_ends_with_the_answer_and_where_to_look_further(tuned: Tuned) -> 
         assert part in tuned.first.out
     assert f"autokd recommend --pair 9,4 --home {tuned.home} " in tuned.first.out
     assert f"autokd dashboard --home {tuned.home} " in tuned.first.out
-    assert "pre-training: 10 of 10 participants" in tuned.first.err
+    assert "preparing: 10 of 10 participants" in tuned.first.err
     assert "starting workers for 52 runs" in tuned.first.err
     assert " 0 to go" in tuned.first.err
     assert "Traceback" not in tuned.first.err

@@ -27,6 +27,8 @@ SECRET = "postgresql://me:hunter2@there/studies"
 @pytest.mark.parametrize(
     "name",
     [
+        "init",
+        "check",
         "prepare",
         "tune",
         "status",

@@ -15,8 +15,8 @@ from torch.nn import functional as F
 from autokd.compute import Compute
 from autokd.distillation import Run, distillation_loss, examples, loop
 from autokd.errors import DeviceUnavailable, Diverged, OutOfMemory, PlanError
-from autokd.federation import network
-from autokd.plan import DistillationRecipe
+from autokd.federation import Federation, build, network, weights_of
+from autokd.plan import DistillationRecipe, OwnArchitecture
 from autokd.setting import (
     DEFAULT,
     SEARCHABLE,
@@ -437,3 +437,73 @@ def test_same_bits_twice_on_a_gpu(make_run: MakeRun, precision):
     (one,), (other,) = first, second
     assert (one.soft_loss, one.hard_loss) == (other.soft_loss, other.hard_loss)
     assert weight_bits(first.student.cpu()) == weight_bits(second.student.cpu())
+
+
+def test_what_layers_draw_by_chance_is_the_runs_own(federation: Federation, make_run: MakeRun) -> None:
+    """Dropout asks torch's global generator, and no other; its state must neither decide nor change."""
+    architecture = OwnArchitecture(
+        name="tests.distillation.networks:dropping", outputs=4, labels=tuple(range(4))
+    )
+    weights = weights_of(build(architecture, channels=1, size=8, classes=4))
+    participants = tuple(
+        replace(one, architecture=architecture, weights=weights) for one in federation.participants
+    )
+    dropping = replace(federation, participants=participants)
+    torch.manual_seed(1)
+    first = bits(make_run(federation=dropping))
+    torch.manual_seed(2)
+    before = torch.get_rng_state()
+    assert bits(make_run(federation=dropping)) == first
+    assert torch.equal(torch.get_rng_state(), before)
+    assert bits(make_run(federation=dropping, seed=1)) != first
+
+
+@pytest.fixture
+def scarce(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """A device that cannot hold more than five examples; the sizes that it was asked to hold."""
+    asked: list[int] = []
+    whole = loop.Loop._backward
+
+    def backward(self: loop.Loop, chosen: torch.Tensor, share: float) -> list[torch.Tensor]:
+        asked.append(len(chosen))
+        if len(chosen) > 5:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return whole(self, chosen, share)
+
+    monkeypatch.setattr(loop.Loop, "_backward", backward)
+    return asked
+
+
+def test_batches_that_do_not_fit_are_worked_off_in_parts_if_the_plan_allows(
+    make_run: MakeRun, scarce: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a network without BatchNorm and Dropout, the gradient is that of the whole batch."""
+    plain = make_federation("mlp", widths=(8,))
+    allowed = recipe(on_out_of_memory="split")
+    run = make_run(federation=plain, recipe=allowed)
+    (split,) = run
+    # Sixteen, eight, then four at a time from there on.
+    assert scarce[:4] == [16, 8, 4, 4]
+    assert max(scarce[3:]) <= 5
+    monkeypatch.undo()
+    reference = make_run(federation=plain, recipe=allowed)
+    (whole,) = reference
+    for name, weight in reference.student.state_dict().items():
+        torch.testing.assert_close(run.student.state_dict()[name], weight, rtol=1e-4, atol=1e-5)
+    assert split.soft_loss == pytest.approx(whole.soft_loss, rel=1e-4)
+    assert split.hard_loss == pytest.approx(whole.hard_loss, rel=1e-4)
+
+
+@pytest.mark.usefixtures("scarce")
+def test_else_or_where_no_part_fits_the_run_fails_with_the_reason(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(OutOfMemory, match="set distillation.on_out_of_memory: split"):
+        next(make_run())
+
+    def never(*_: object) -> list[torch.Tensor]:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(loop.Loop, "_backward", never)
+    with pytest.raises(OutOfMemory):
+        next(make_run(recipe=recipe(on_out_of_memory="split")))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from autokd.federation import Federation
 from autokd.federation.content import Hashes, digest
+from autokd.plan import FederationRecipe
 from autokd.setting import Split
 
 from .conftest import make_recipe, prepare_here
@@ -70,6 +71,7 @@ def test_a_federation_bears_the_name_of_its_content(federation: Federation) -> N
 
 
 def test_the_same_recipe_gives_the_same_name(federation: Federation) -> None:
+    assert isinstance(federation.recipe, FederationRecipe)
     assert prepare_here(federation.recipe).name == federation.name
 
 

@@ -11,6 +11,7 @@ from autokd.federation.partition import Indices, cut, partition
 from autokd.plan import (
     ClassesPartition,
     DirichletPartition,
+    EqualDirichletPartition,
     IidPartition,
     PartitionRecipe,
     QuantityPartition,
@@ -88,6 +89,27 @@ def test_iid_parts_are_of_equal_size(labels: Indices, participants: int, seed: i
     assert np.ptp([len(part) for part in parts]) <= 1
 
 
+@given(beta=st.floats(0.05, 10), participants=st.integers(2, 10), examples=st.integers(2, 100), seed=SEEDS)
+def test_equal_dirichlet_gives_everybody_as_many_examples_of_their_own(
+    beta: float, participants: int, examples: int, seed: int
+) -> None:
+    recipe = EqualDirichletPartition(scheme="dirichlet_equal", beta=beta, examples=examples)
+    parts = partition(recipe, BALANCED, participants, np.random.default_rng(seed))
+    assert [len(part) for part in parts] == [examples] * participants
+    together = np.concatenate(parts)
+    assert len(np.unique(together)) == len(together)
+
+
+def test_equal_dirichlet_shares_have_the_moments_of_the_distribution() -> None:
+    """As below, where no class is used up: one participant in ten times as many examples as it needs."""
+    rng, beta = np.random.default_rng(0), 0.5
+    recipe = EqualDirichletPartition(scheme="dirichlet_equal", beta=beta, examples=100)
+    shares = np.stack(
+        [class_counts(BALANCED, partition(recipe, BALANCED, 2, rng)[:1])[0] / 100 for _ in range(500)]
+    )
+    assert shares.var() == pytest.approx(9 / (100 * (10 * beta + 1)), rel=0.15)
+
+
 def test_dirichlet_shares_have_the_moments_of_the_distribution() -> None:
     """A share of one in K by Dirichlet(beta) has mean 1/K and variance (K - 1) / (K² (K beta + 1)).
 
@@ -107,6 +129,12 @@ def test_dirichlet_shares_have_the_moments_of_the_distribution() -> None:
 @pytest.mark.parametrize(
     ("recipe", "participants", "field", "problem"),
     [
+        (
+            EqualDirichletPartition(scheme="dirichlet_equal", beta=1, examples=101),
+            10,
+            "partition.examples",
+            "need more than the 1000 private examples",
+        ),
         (dirichlet(0.3, 10), 101, "partition.minimum", "need more than the 1000 private examples"),
         (dirichlet(0.01, 45), 20, "partition.minimum", "lower minimum or raise beta"),
         (QuantityPartition(scheme="quantity", beta=0.01, minimum=45), 20, "partition.minimum", "raise beta"),

@@ -8,7 +8,7 @@ import pytest
 from autokd.compute import Compute
 from autokd.distillation import Run
 from autokd.federation import Federation
-from autokd.plan import DistillationRecipe, StudyPlan
+from autokd.plan import DistillationRecipe, FederationRecipe, StudyPlan
 from autokd.recipes import read_plan
 from autokd.setting import Pair, Setting, Split, TransferSet
 
@@ -41,6 +41,7 @@ def going_on_alone(federation: Federation, recipe: DistillationRecipe, *, studen
 
 def test_the_benign_federation_differs_in_its_partition_only() -> None:
     digits, iid = read_plan("digits"), read_plan("digits_iid")
+    assert isinstance(digits.federation, FederationRecipe)
     there = iid.federation.model_copy(update={"name": "digits", "partition": digits.federation.partition})
     assert StudyPlan(**{**dict(iid), "name": "digits", "federation": there}) == digits
 
@@ -53,6 +54,7 @@ def test_participants_are_worth_what_is_documented(
     study: str, weakest: tuple[float, float], strongest: tuple[float, float]
 ) -> None:
     plan = read_plan(study)
+    assert isinstance(plan.federation, FederationRecipe)
     federation = prepare_here(plan.federation)
     own = own_accuracies(federation)
     assert weakest[0] <= min(own) <= weakest[1]

@@ -7,8 +7,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from autokd.plan import CONFIRMATION_SEEDS, RACE_SEEDS, SEARCH_SEED, SWEEP_SEEDS, content_hash
+from autokd.plan import (
+    CONFIRMATION_SEEDS,
+    RACE_SEEDS,
+    SEARCH_SEED,
+    SWEEP_SEEDS,
+    FederationRecipe,
+    StudyPlan,
+    content_hash,
+)
 from autokd.recommendation.payload import count_by_state
+from autokd.records import FederationFacts
 from autokd.report.material import Material, PairMaterial
 from autokd.setting import Pair
 
@@ -46,7 +55,7 @@ def made_facts(material: Material, pair: Pair | None = None) -> MadeFacts:
         pair: If only that is.
     """
     plan, federation = material.plan, material.federation
-    sizes = plan.federation.splits
+    sizes = _sizes(plan, federation)
     private = "" if federation is None else f"{sum(sum(one.histogram) for one in federation.participants)}"
     study = next((one.study.rpartition("/")[0] for one in material.pairs if one.study), "")
     seeds = plan.confirmation
@@ -58,10 +67,10 @@ def made_facts(material: Material, pair: Pair | None = None) -> MadeFacts:
         ),
         splits=(
             ("private", f"{private} examples, what participants train on" if private else "not divided yet"),
-            ("validation", f"{sizes.validation} examples: the search and the race look here"),
-            ("confirmation", f"{sizes.confirmation} examples: the verdict looks here"),
-            ("test", f"{sizes.test} examples: only reported"),
-            ("public", f"{sizes.public} examples, unlabelled: the transfer set public"),
+            ("validation", f"{sizes['validation']} examples: the search and the race look here"),
+            ("confirmation", f"{sizes['confirmation']} examples: the verdict looks here"),
+            ("test", f"{sizes['test']} examples: only reported"),
+            ("public", f"{sizes['public']} examples, unlabelled: the transfer set public"),
         ),
         seeds=(
             ("search", f"{SEARCH_SEED} for every trial"),
@@ -74,6 +83,16 @@ def made_facts(material: Material, pair: Pair | None = None) -> MadeFacts:
         versions=tuple(material.versions.items()),
         commands=tuple(_commands(material, pair)),
     )
+
+
+def _sizes(plan: StudyPlan, federation: FederationFacts | None) -> Mapping[str, int | str]:
+    """Of the common parts: as they are, or else as the recipe says."""
+    if isinstance(plan.federation, FederationRecipe):
+        return plan.federation.splits.model_dump()
+    if federation is None:
+        return dict.fromkeys(("validation", "confirmation", "test", "public"), "an unknown number of")
+    sizes: dict[str, int | str] = {split.value: len(labels) for split, labels in federation.labels.items()}
+    return sizes | {"public": federation.public or 0}
 
 
 def pair_made(one: PairMaterial) -> tuple[Entry, ...]:

@@ -1,0 +1,151 @@
+"""All that is wrong with a study before anything is done: `autokd check`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from autokd.compute import Compute
+from autokd.defaults import EFFECT
+from autokd.errors import InputError, PlanError
+from autokd.federation import Checked, check
+from autokd.federation.gathering import Findings, gather
+from autokd.own import OwnFederation
+from autokd.plan import StudyPlan
+from autokd.recipes import read_plan
+from autokd.recommendation.statistics import Spread
+from autokd.search.space import read_space
+
+_CHANGED: Final = 0.1
+"""Share of a split's answers that a distilled model changes, from wrong to right or the reverse."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A participant as `check` found it.
+
+    Attributes:
+        private: Number of its examples.
+        accuracy: On these, in [0, 1]; None if it is not trained yet.
+    """
+
+    number: int
+    architecture: str
+    private: int
+    accuracy: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspection:
+    """What there is to say of a study before anything is done.
+
+    Attributes:
+        problems: What has to be mended; each names file and field.
+        warnings: What its author should know.
+        members: Empty if there are problems.
+        splits: Examples of each common part; likewise.
+        detectable: The smallest gain on confirmation that is likely told from nothing, in pp.
+    """
+
+    problems: tuple[PlanError, ...] = ()
+    warnings: tuple[PlanError, ...] = ()
+    members: tuple[Member, ...] = ()
+    splits: Mapping[str, int] | None = None
+    detectable: float | None = None
+
+
+def inspect(study: str, *, effect: float = EFFECT) -> Inspection:
+    """Look at everything that a study names; nothing is written, and every problem is in one list.
+
+    Args:
+        study: A shipped study's name, or a YAML file.
+        effect: The gain that is sought, in pp: of splits that are too small for it the author is warned.
+    """
+    try:
+        plan = read_plan(study)
+    except PlanError as error:
+        return Inspection(problems=error.all)
+    except InputError as error:
+        return Inspection(problems=(PlanError(source=study, field="", problem=str(error)),))
+    problems = _space_problems(study, plan)
+    federation = plan.federation
+    if isinstance(federation, OwnFederation):
+        findings = Findings(federation.source)
+        gathered = gather(federation, Compute(), findings)
+        problems += findings.problems
+        warnings = tuple(findings.warnings)
+        if gathered is None or problems:
+            return Inspection(problems=tuple(problems), warnings=warnings)
+        checked, accuracies = Checked(gathered.data, gathered.layout, gathered), gathered.accuracies
+        names = [one.name for one in gathered.architectures]
+    else:
+        warnings, accuracies = (), ()
+        try:
+            checked = check(federation)
+        except InputError as error:
+            problems.append(_within(study, error))
+        if problems:
+            return Inspection(problems=tuple(problems))
+        names = [federation.architecture(number).name for number in range(federation.size)]
+    splits = {split.value: len(where) for split, where in checked.layout.splits.items()}
+    smallest = detectable(splits["confirmation"], plan.confirmation.confidence)
+    return Inspection(
+        warnings=(*warnings, *_too_small(study, splits["confirmation"], smallest, effect)),
+        members=tuple(
+            Member(
+                number=number,
+                architecture=name,
+                private=len(checked.layout.private[number]),
+                accuracy=accuracies[number] if accuracies else None,
+            )
+            for number, name in enumerate(names)
+        ),
+        splits={**splits, "public": len(checked.layout.public)},
+        detectable=smallest,
+    )
+
+
+def detectable(examples: int, confidence: float) -> float:
+    """The smallest gain that a split tells from nothing in four cases of five, in pp.
+
+    A tenth of the answers are taken to change, from right to wrong or the other way.
+
+    Args:
+        examples: Of the split, at least 2.
+        confidence: Of the interval that must exclude 0.
+    """
+    if examples < 2:
+        return math.inf
+    variance = 100**2 * _CHANGED / examples
+    return Spread(seeds=1, examples=examples, rows=0.0, columns=variance, rest=0.0).detectable(confidence)
+
+
+def _space_problems(study: str, plan: StudyPlan) -> list[PlanError]:
+    try:
+        read_space(plan.space).permitted(plan.forbidden)
+    except PlanError as error:
+        return list(error.all)
+    except InputError as error:
+        return [PlanError(source=study, field="space", problem=str(error))]
+    return []
+
+
+def _within(study: str, error: InputError) -> PlanError:
+    """A problem of a federation that autokd makes, under the file that it stands in."""
+    if isinstance(error, PlanError) and error.source == "federation":
+        return PlanError(source=study, field=f"federation.{error.field}", problem=error.problem)
+    return PlanError(source=study, field="federation", problem=str(error))
+
+
+def _too_small(study: str, examples: int, smallest: float, effect: float) -> tuple[PlanError, ...]:
+    if smallest <= effect:
+        return ()
+    needed = math.ceil(examples * (smallest / effect) ** 2) if math.isfinite(smallest) else None
+    more = f"; about {needed} examples would do" if needed else ""
+    problem = (
+        f"{examples} examples are few: a gain below {smallest:.1f} pp will hardly be told from nothing, and "
+        f"{effect:g} pp are sought (--effect){more}"
+    )
+    return (PlanError(source=study, field="federation.splits (confirmation)", problem=problem),)

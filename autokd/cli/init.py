@@ -1,0 +1,37 @@
+"""`autokd init`: a recipe to begin with."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from autokd.cli import options
+from autokd.cli.console import out
+from autokd.errors import InputError
+
+_NAME = Path("mine.yaml")
+
+
+def init(
+    file: Annotated[Path, typer.Argument(help="The recipe to write.", metavar="FILE")] = _NAME,
+    debug: options.Debug = False,
+) -> None:
+    """Write a commented recipe for models and data of your own; never over a file.
+
+    Example: [bold]autokd init mine.yaml[/bold]
+    """
+    if file.suffix not in (".yaml", ".yml"):
+        raise InputError(f"{file}: a recipe's name ends in .yaml")
+    text = (files("autokd") / "cli" / "own.yaml").read_text(encoding="utf-8")
+    try:
+        # `x` makes the file, or fails where there is one: nothing is ever replaced.
+        with file.open("x", encoding="utf-8") as opened:
+            opened.write(text)
+    except FileExistsError:
+        raise InputError(f"{file}: is there already; name another file") from None
+    except OSError as error:
+        raise InputError(f"{file}: cannot be written: {error.strerror or error}") from error
+    out.print(f"wrote {file}; fill it in, then: autokd check {file}", markup=False, soft_wrap=True)

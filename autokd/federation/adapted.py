@@ -1,0 +1,180 @@
+"""Networks that were trained elsewhere, with an input and an output that are those of the federation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from autokd.errors import PlanError, UnknownName
+from autokd.federation.architectures import ARCHITECTURES, Shape, architecture
+from autokd.federation.code import call
+from autokd.own import Input, Network
+from autokd.plan import ArchitectureRecipe, OwnArchitecture
+
+_PLAIN: Final = ("cnn", "mlp")
+_GREY: Final = (0.299, 0.587, 0.114)
+"""Of red, green and blue. Source: ITU-R BT.601, as Pillow and torchvision have it."""
+_BELOW: Final = 1.0
+"""How far below the least likely class that a model knows the unknown ones begin, in logits."""
+_NOT_OPTIONS: Final = ("weights", "weights_backbone", "progress")
+
+
+class Adapted(nn.Module):
+    """A network behind its own normalisation, with its outputs in the order of the federation's classes.
+
+    A class that the network has no output for gets one here: a linear function of all outputs, on top of a
+    floor below the least likely known class. The function starts at zero. So as long as nothing was learned
+    the model answers as it did before, and with a teacher it can learn what it did not know.
+
+    Args:
+        network: From images (batch, channels, size, size) to `recipe.outputs` logits.
+        recipe: Input and labels.
+        channels: Of the federation's images.
+    """
+
+    def __init__(self, network: nn.Module, recipe: OwnArchitecture, *, channels: int) -> None:
+        super().__init__()
+        self.network = network
+        self.mean: Tensor
+        self.std: Tensor
+        self.grey: Tensor
+        self.known: Tensor
+        self.order: Tensor
+        self._from, self._to, self._size = channels, recipe.input.channels or channels, recipe.input.size
+        mean, std = (
+            torch.tensor(values, dtype=torch.float32).view(1, -1, 1, 1)
+            for values in (recipe.input.mean, recipe.input.std)
+        )
+        known = [output for output in recipe.labels if output >= 0]
+        place = iter(range(len(known)))
+        unknown = iter(range(len(known), len(recipe.labels)))
+        order = [next(place if output >= 0 else unknown) for output in recipe.labels]
+        # Not persistent: they are of the recipe, and the weights stay those of the network.
+        for name, value in {
+            "mean": mean,
+            "std": std,
+            "grey": torch.tensor(_GREY).view(1, 3, 1, 1),
+            "known": torch.tensor(known),
+            "order": torch.tensor(order),
+        }.items():
+            self.register_buffer(name, value, persistent=False)
+        self.unknown: nn.Linear | None = None
+        if len(known) < len(recipe.labels):
+            self.unknown = nn.Linear(recipe.outputs, len(recipe.labels) - len(known))
+            nn.init.zeros_(self.unknown.weight)
+            nn.init.zeros_(self.unknown.bias)
+        self._as_they_are = known == list(range(recipe.outputs)) and self.unknown is None
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits of the federation's classes, shape (batch, classes), of pixels in [0, 1]."""
+        if self._to > self._from:
+            images = images.expand(-1, self._to, -1, -1)
+        elif self._to < self._from:
+            images = (images * self.grey).sum(dim=1, keepdim=True)
+        if self._size is not None and self._size != images.shape[-1]:
+            images = F.interpolate(images, size=(self._size, self._size), mode="bilinear", antialias=True)
+        answers = self.network((images - self.mean) / self.std)
+        if isinstance(answers, tuple):
+            # GoogLeNet and Inception give their auxiliary classifiers' answers, too, while they train.
+            answers = answers[0]
+        if self._as_they_are:
+            return answers  # type: ignore[no-any-return]
+        logits: Tensor = answers.index_select(1, self.known)
+        if self.unknown is not None:
+            floor = logits.detach().min(dim=1, keepdim=True).values - _BELOW
+            logits = torch.cat([logits, floor + self.unknown(answers)], dim=1)
+        return logits.index_select(1, self.order)
+
+
+def adapted(recipe: OwnArchitecture, *, channels: int, size: int) -> nn.Module:
+    """The network of a participant, ready for the federation's images.
+
+    Args:
+        recipe: With input and labels.
+        channels: Of the federation's images.
+        size: Their height and width, pixels.
+
+    Raises:
+        PlanError, UnknownName: As `own_network`.
+    """
+    network = own_network(
+        Network(name=recipe.name, options=recipe.options),
+        shape=input_shape(recipe.input, channels=channels, size=size, classes=recipe.outputs),
+        base=recipe.folder,
+    )
+    return Adapted(network, recipe, channels=channels)
+
+
+def input_shape(given: Input, *, channels: int, size: int, classes: int) -> Shape:
+    """What a network maps from, where the federation's images have these channels and this size."""
+    return Shape(channels=given.channels or channels, size=given.size or size, classes=classes)
+
+
+def own_network(recipe: Network, *, shape: Shape, base: Path) -> nn.Module:
+    """The bare network that a recipe names, with random weights, in float32.
+
+    Args:
+        recipe: Name and options.
+        shape: Of its input, and how many outputs it is to have unless its options say so.
+        base: The recipe's folder, from which code is imported.
+
+    Raises:
+        UnknownName: If nothing has that name.
+        PlanError: If the options do not hold, or the factory makes no network.
+    """
+    if ":" in recipe.name:
+        made = call(recipe.name, recipe.options, base)
+        if not isinstance(made, nn.Module):
+            problem = f"makes a {type(made).__name__}, not a torch.nn.Module"
+            raise PlanError(source=recipe.name, field="", problem=problem)
+        return made.float()
+    if recipe.name in _PLAIN:
+        plain = ArchitectureRecipe(name=recipe.name, options=recipe.options)
+        try:
+            return architecture(plain).build(shape)
+        except ValueError as error:
+            raise _refused(recipe.name, str(error)) from error
+    return _of_torchvision(recipe, shape)
+
+
+def _of_torchvision(recipe: Network, shape: Shape) -> nn.Module:
+    # Imported here, since it takes seconds.
+    from torchvision import models
+
+    known = models.list_models(module=models)
+    if recipe.name not in known:
+        hint = "Your own is package.module:factory."
+        raise UnknownName(kind="network", name=recipe.name, known=[*ARCHITECTURES, *known], hint=hint)
+    options: dict[str, Any] = {"num_classes": shape.classes, **recipe.options}
+    stem = options.pop("stem", "usual")
+    forbidden = [name for name in _NOT_OPTIONS if name in options]
+    if forbidden:
+        raise _refused(recipe.name, f"{forbidden[0]} is no option: weights are those of the checkpoint")
+    if stem not in ("usual", "cifar"):
+        raise _refused(recipe.name, f"stem is usual or cifar, not {stem!r}")
+    try:
+        network: nn.Module = models.get_model(recipe.name, weights=None, **options)
+    except (TypeError, ValueError, RuntimeError, AttributeError) as error:
+        raise _refused(recipe.name, str(error).partition("\n")[0][:200]) from error
+    if isinstance(network, models.ResNet):
+        _change_stem(network, stem, shape.channels)
+    elif stem == "cifar":
+        raise _refused(recipe.name, "stem is an option of ResNets only")
+    return network.float()
+
+
+def _change_stem(network: Any, stem: str, channels: int) -> None:
+    width = network.conv1.out_channels
+    if stem == "cifar":
+        network.conv1 = nn.Conv2d(channels, width, 3, stride=1, padding=1, bias=False)
+        network.maxpool = nn.Identity()
+    elif channels != 3:
+        network.conv1 = nn.Conv2d(channels, width, 7, stride=2, padding=3, bias=False)
+
+
+def _refused(name: str, problem: str) -> PlanError:
+    return PlanError(source=f"network {name}", field="options", problem=problem)

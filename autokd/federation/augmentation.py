@@ -1,0 +1,36 @@
+"""Random changes of training images that leave their class as it is."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+PADDING: Final = 4
+
+
+def crop_and_flip(images: Tensor, generator: torch.Generator, *, padding: int = PADDING) -> Tensor:
+    """Each image moved by up to `padding` pixels each way, with black moving in; half of them mirrored.
+
+    The same as torchvision's RandomCrop(size, padding) and RandomHorizontalFlip on each image, in one go.
+    Source: He et al. 2016, arXiv:1512.03385, section 4.2.
+
+    Args:
+        images: Of any type, shape (batch, channels, size, size), on any device.
+        generator: On the CPU whatever the device, so that the draws are the same on all of them.
+
+    Returns:
+        The same type and shape, on the same device.
+    """
+    count, _, height, width = images.shape
+    down, right = torch.randint(2 * padding + 1, (2, count, 1), generator=generator).to(images.device)
+    mirrored = (torch.rand(count, 1, generator=generator) < 0.5).to(images.device)
+    columns = torch.arange(width, device=images.device)
+    columns = torch.where(mirrored, width - 1 - columns, columns) + right
+    rows = torch.arange(height, device=images.device) + down
+    padded = F.pad(images, (padding,) * 4)
+    which = torch.arange(count, device=images.device)[:, None, None]
+    # Indices on both sides of the channels: these come last then.
+    return padded[which, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2).contiguous()

@@ -1,0 +1,89 @@
+"""NumPy archives (`.npz`), without pickles."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autokd.errors import PlanError
+from autokd.federation.sources.labelled import (
+    Labelled,
+    Wanted,
+    as_images,
+    as_labels,
+    chosen,
+    fitted,
+    named,
+    unreadable,
+)
+from autokd.own import NpzSource
+
+
+def read(source: NpzSource, base: Path, wanted: Wanted) -> Labelled:
+    """The chosen examples of an archive; see `autokd.federation.sources.read`."""
+    file = base / Path(source.path).expanduser()
+    name = str(file)
+    arrays = _arrays(file, source)
+    images = as_images(arrays[source.images], source=name, field=source.images)
+    labels = as_labels(arrays[source.labels], source=name, field=source.labels, count=len(images))
+    which = chosen(source, base, len(images))
+    return Labelled(
+        images=fitted(images[which], wanted, source=name),
+        labels=labels[which],
+        classes=named(labels, source.classes, _names(arrays.get("classes"), name)),
+    )
+
+
+def _arrays(file: Path, source: NpzSource) -> dict[str, NDArray[Any]]:
+    try:
+        # Opened here: NumPy leaves a file open that turns out to be no archive.
+        with file.open("rb") as opened:
+            return _inside(opened, file, source)
+    except OSError as error:
+        raise unreadable(file, error) from error
+
+
+def _inside(opened: BinaryIO, file: Path, source: NpzSource) -> dict[str, NDArray[Any]]:
+    found: dict[str, NDArray[Any]] = {}
+    try:
+        archive = np.load(opened, allow_pickle=False)
+    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+        raise PlanError(source=str(file), field="", problem="is no NumPy archive (.npz)") from error
+    if not isinstance(archive, np.lib.npyio.NpzFile):
+        raise PlanError(source=str(file), field="", problem="is one array, not an archive (.npz) of several")
+    with archive:
+        for name in (source.images, source.labels):
+            if name not in archive.files:
+                there = ", ".join(archive.files[:20]) or "nothing"
+                raise PlanError(source=str(file), field=name, problem=f"is missing; there is {there}")
+        for name in sorted({source.images, source.labels, "classes"} & set(archive.files)):
+            try:
+                found[name] = np.asarray(archive[name])
+            except Exception as error:
+                # A damaged header may claim anything, and what NumPy and zipfile raise then is of many kinds.
+                raise _damaged(file, name, error) from error
+    return found
+
+
+def _damaged(file: Path, name: str, error: Exception) -> PlanError:
+    if "allow_pickle" in str(error):
+        problem = "holds Python objects, which are not read: they could run code; save plain arrays"
+    else:
+        problem = f"cannot be read ({type(error).__name__}); the file is cut off or damaged"
+    return PlanError(source=str(file), field=name, problem=problem)
+
+
+def _names(classes: NDArray[Any] | None, file: str) -> tuple[str, ...] | None:
+    if classes is None:
+        return None
+    if classes.ndim != 1 or classes.dtype.kind != "U":
+        raise PlanError(source=file, field="classes", problem="holds no list of names")
+    names = tuple(str(one) for one in classes)
+    if len(set(names)) != len(names) or "" in names:
+        raise PlanError(source=file, field="classes", problem="holds a name twice, or an empty one")
+    return names

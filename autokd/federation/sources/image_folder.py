@@ -1,0 +1,77 @@
+"""A folder with one subfolder of images per class, in the order of names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from autokd.errors import PlanError
+from autokd.federation.sources.decoding import decoded
+from autokd.federation.sources.labelled import Labelled, Wanted, chosen, unreadable
+from autokd.own import FolderSource, Source
+
+_SUFFIXES: Final = frozenset(
+    {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
+)
+
+
+def read(source: FolderSource, base: Path, wanted: Wanted) -> Labelled:
+    """The chosen images of a folder; see `autokd.federation.sources.read`."""
+    return read_folder(base / Path(source.path).expanduser(), source, base, wanted)
+
+
+def read_folder(folder: Path, source: Source, base: Path, wanted: Wanted) -> Labelled:
+    """The chosen images of a folder.
+
+    Raises:
+        PlanError: If it is no such folder, or an image in it cannot be read.
+    """
+    files, labels, classes = _listed(folder, source.classes)
+    which = chosen(source, base, len(files))
+    if not which.size:
+        raise PlanError(source=str(folder), field="", problem="no example is chosen")
+    first = decoded(files[which[0]], wanted, name=str(files[which[0]]))
+    # Filled in place: a list of single images would need twice the memory.
+    images = np.empty((len(which), *first.shape), dtype=np.uint8)
+    for row, number in enumerate(which):
+        one = decoded(files[number], wanted, name=str(files[number]))
+        if one.shape != first.shape:
+            problem = (
+                f"is {_told(one.shape)}, and {files[which[0]].name} is {_told(first.shape)}; "
+                "give images.size and images.channels to bring all to one shape"
+            )
+            raise PlanError(source=str(files[number]), field="", problem=problem)
+        images[row] = one
+    return Labelled(images=images, labels=labels[which], classes=classes)
+
+
+def _listed(
+    folder: Path, given: Sequence[str] | None
+) -> tuple[list[Path], np.ndarray[tuple[int], np.dtype[np.int64]], tuple[str, ...]]:
+    try:
+        below = sorted(entry for entry in folder.iterdir() if entry.is_dir() and entry.name[0] != ".")
+    except OSError as error:
+        raise unreadable(folder, error) from error
+    if not below:
+        raise PlanError(source=str(folder), field="", problem="has no subfolder, one for each class")
+    names = tuple(given or (entry.name for entry in below))
+    files: list[Path] = []
+    labels: list[int] = []
+    for entry in below:
+        inside = sorted(file for file in entry.iterdir() if file.suffix.lower() in _SUFFIXES)
+        if entry.name not in names:
+            problem = f"its subfolder {entry.name} is none of the classes {', '.join(names)}"
+            raise PlanError(source=str(folder), field="classes", problem=problem)
+        if not inside:
+            raise PlanError(source=str(entry), field="", problem="holds no image")
+        files += inside
+        labels += [names.index(entry.name)] * len(inside)
+    return files, np.array(labels, dtype=np.int64), names
+
+
+def _told(shape: tuple[int, ...]) -> str:
+    channels, height, width = shape
+    return f"{height}x{width} pixels in {'grey' if channels == 1 else 'colour'}"

@@ -1,0 +1,78 @@
+"""A `torch.utils.data.Dataset` of the recipe author's own code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from autokd.errors import PlanError
+from autokd.federation.code import call
+from autokd.federation.sources.decoding import from_pillow
+from autokd.federation.sources.labelled import Labelled, Wanted, as_images, chosen, fitted, named
+from autokd.own import CodeSource, Source
+
+
+def read(source: CodeSource, base: Path, wanted: Wanted) -> Labelled:
+    """The chosen examples of a data set; see `autokd.federation.sources.read`."""
+    made = call(source.factory, source.options, base)
+    return read_dataset(made, source, base, wanted, name=source.factory)
+
+
+def read_dataset(made: Any, source: Source, base: Path, wanted: Wanted, *, name: str) -> Labelled:
+    """The chosen examples of anything with `len` and (image, label) at each number.
+
+    An image is a Pillow image, or a tensor or array: (channels, height, width), or for arrays (height, width)
+    with or without channels. Floats that are k/255 for whole k, as `ToTensor` makes them, are kept as k.
+
+    Raises:
+        PlanError: If an example is none, or getting it raises.
+    """
+    try:
+        total = len(made)
+    except TypeError as error:
+        raise PlanError(source=name, field="", problem="makes no data set that has a length") from error
+    images, labels = [], []
+    for number in chosen(source, base, total):
+        try:
+            image, label = made[int(number)]
+            images.append(_array(image, wanted, name))
+            labels.append(int(label))
+        except PlanError:
+            raise
+        except Exception as error:
+            problem = f"example {number} is no (image, label): {type(error).__name__}: {str(error)[:200]}"
+            raise PlanError(source=name, field="", problem=problem) from error
+        if images[-1].shape != images[0].shape:
+            problem = f"image {number} has the shape {images[-1].shape}, the first one {images[0].shape}"
+            raise PlanError(source=name, field="", problem=problem)
+    stacked = np.stack(images) if images else np.empty((0, 1, 1, 1), dtype=np.uint8)
+    numbers = np.array(labels, dtype=np.int64)
+    pixels = fitted(_bytes_again(as_images(stacked, source=name, field="")), wanted, source=name)
+    return Labelled(
+        images=pixels,
+        labels=numbers,
+        classes=named(numbers, source.classes, getattr(made, "classes", None)),
+    )
+
+
+def _array(image: object, wanted: Wanted, name: str) -> NDArray[Any]:
+    if isinstance(image, Image.Image):
+        return from_pillow(image, wanted, name=name)
+    if isinstance(image, torch.Tensor):
+        image = image.detach().cpu().numpy()
+    array = np.asarray(image)
+    return array[None] if array.ndim == 2 else array
+
+
+def _bytes_again(images: Any) -> Any:
+    """What `ToTensor` made of bytes, as bytes: a quarter of the memory, and the same numbers."""
+    if images.dtype != np.float32 or not images.size or images.min() < 0 or images.max() > 1:
+        return images
+    pixels = np.rint(images * 255).astype(np.uint8)
+    same = torch.equal(torch.from_numpy(pixels).float().div(255), torch.from_numpy(images))
+    return pixels if same else images

@@ -1,0 +1,51 @@
+"""torchvision's data sets from a local folder; nothing is downloaded unless the recipe asks for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autokd.errors import PlanError
+from autokd.federation.sources.image_folder import read_folder
+from autokd.federation.sources.labelled import Labelled, Wanted, as_images, chosen, fitted
+from autokd.own import TorchvisionSource
+
+
+def read(source: TorchvisionSource, base: Path, wanted: Wanted) -> Labelled:
+    """The chosen examples of a data set; see `autokd.federation.sources.read`."""
+    root = base / Path(source.root).expanduser()
+    part = "train" if source.train else "test"
+    if (root / part).is_dir() and not source.download:
+        return read_folder(root / part, source, base, wanted)
+    made = _opened(source, root)
+    labels = np.asarray(getattr(made, "targets", getattr(made, "labels", None)), dtype=np.int64)
+    images = as_images(np.asarray(made.data), source=str(root), field=source.dataset)
+    which = chosen(source, base, len(images))
+    classes = source.classes or getattr(made, "classes", None) or map(str, range(10))
+    return Labelled(
+        images=fitted(images[which], wanted, source=str(root)), labels=labels[which], classes=tuple(classes)
+    )
+
+
+def _opened(source: TorchvisionSource, root: Path) -> Any:
+    from torchvision import datasets
+
+    part = (
+        {"split": "train" if source.train else "test"}
+        if source.dataset == "SVHN"
+        else {"train": source.train}
+    )
+    try:
+        return getattr(datasets, source.dataset)(root=str(root), download=source.download, **part)
+    except Exception as error:
+        # torchvision raises what its parsers, the network or the disk do; `download` is what mends most.
+        way_out = (
+            "see whether this machine may download"
+            if source.download
+            else "set download: true, or let root hold its files or the image folders train and test"
+        )
+        words = str(error).partition("\n")[0][:200]
+        problem = f"torchvision's {source.dataset} is not there, or damaged ({words}); {way_out}"
+        raise PlanError(source=str(root), field="root", problem=problem) from error

@@ -1,0 +1,98 @@
+"""Parquet with encoded images, as Hugging Face's data sets have them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autokd.errors import PlanError
+from autokd.federation.sources.decoding import decoded
+from autokd.federation.sources.labelled import Labelled, Wanted, as_labels, chosen, named, unreadable
+from autokd.own import ParquetSource
+
+
+def read(source: ParquetSource, base: Path, wanted: Wanted) -> Labelled:
+    """The chosen rows of a table; see `autokd.federation.sources.read`."""
+    file = base / Path(source.path).expanduser()
+    table = _table(file, source)
+    which = chosen(source, base, table.num_rows)
+    labels, own = _labels(table, file, source.label)
+    images = None
+    first = 0
+    for row, number in enumerate(which):
+        content = _bytes(table[source.image][int(number)].as_py(), file, source.image, int(number))
+        one = decoded(content, wanted, name=f"{file}: {source.image} {number}")
+        if images is None:
+            images, first = np.empty((len(which), *one.shape), dtype=np.uint8), int(number)
+        if one.shape != images.shape[1:]:
+            problem = (
+                f"image {number} has the shape {one.shape}, image {first} {images.shape[1:]}; "
+                "give images.size and images.channels to bring all to one shape"
+            )
+            raise PlanError(source=str(file), field=source.image, problem=problem)
+        images[row] = one
+    if images is None:
+        raise PlanError(source=str(file), field="", problem="holds no example")
+    return Labelled(images=images, labels=labels[which], classes=named(labels, source.classes, own))
+
+
+def _table(file: Path, source: ParquetSource) -> Any:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        # A plain file: neither a folder of several nor anybody's remote address.
+        with file.open("rb") as opened:
+            parquet = pq.ParquetFile(opened)
+            there = parquet.schema_arrow.names
+            for name in (source.image, source.label):
+                if name not in there:
+                    problem = f"is missing; there is {', '.join(there) or 'nothing'}"
+                    raise PlanError(source=str(file), field=name, problem=problem)
+            return parquet.read(columns=[source.image, source.label])
+    except (pa.ArrowException, ValueError, OverflowError, MemoryError) as error:
+        raise PlanError(source=str(file), field="", problem="is no Parquet file, or a damaged one") from error
+    except OSError as error:
+        if error.errno is None:
+            # Arrow's own, e.g. of a page that cannot be unpacked.
+            raise PlanError(source=str(file), field="", problem="is a damaged Parquet file") from error
+        raise unreadable(file, error) from error
+
+
+def _bytes(value: object, file: Path, column: str, row: int) -> bytes:
+    if isinstance(value, dict):
+        value = value.get("bytes")
+    if not isinstance(value, bytes):
+        problem = f"row {row} holds no bytes of an image (a path alone is not followed)"
+        raise PlanError(source=str(file), field=column, problem=problem)
+    return value
+
+
+def _labels(table: Any, file: Path, column: str) -> tuple[Any, Sequence[str] | None]:
+    values = table[column].to_pylist()
+    if None in values:
+        raise PlanError(source=str(file), field=column, problem=f"row {values.index(None)} has no label")
+    if values and all(isinstance(one, str) for one in values):
+        names = sorted(set(values))
+        return np.array([names.index(one) for one in values], dtype=np.int64), names
+    try:
+        array = np.array(values)
+    except (ValueError, OverflowError) as error:
+        raise PlanError(source=str(file), field=column, problem="holds no labels") from error
+    return as_labels(array, source=str(file), field=column, count=table.num_rows), _published(table, column)
+
+
+def _published(table: Any, column: str) -> Sequence[str] | None:
+    """Names that Hugging Face's `datasets` writes beside the columns."""
+    try:
+        told = json.loads((table.schema.metadata or {})[b"huggingface"])
+        names = told["info"]["features"][column]["names"]
+    except (LookupError, ValueError, TypeError):
+        return None
+    if isinstance(names, list) and names and all(isinstance(one, str) for one in names):
+        return names if len(set(names)) == len(names) else None
+    return None

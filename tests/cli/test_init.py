@@ -1,0 +1,79 @@
+"""`autokd init`: a recipe that holds as it is written, and never in place of a file."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from autokd.own import HeldOutSplits, OwnFederation, SharedSplits
+from autokd.recipes import read_plan
+from tests.cli.conftest import Command
+
+
+def test_a_recipe_is_written_that_can_be_read(here: Command) -> None:
+    said = here("init")
+    assert said.code == 0
+    assert "wrote mine.yaml; fill it in, then: autokd check mine.yaml" in said.out
+    recipe = read_plan("mine.yaml").federation
+    assert isinstance(recipe, OwnFederation)
+    assert recipe.size == 2
+    # Its files are not there yet: check says so, once for each.
+    problems = here("check", "mine.yaml").err.splitlines()
+    assert len(problems) == 7
+    assert all("No such file" in line for line in problems)
+
+
+def test_what_is_commented_out_holds_as_well(here: Command) -> None:
+    here("init")
+    text = Path("mine.yaml").read_text()
+    one = (
+        text.replace("# labels: [", "labels: [")
+        .replace("# claimed", "claimed")
+        .replace("# held_out:", "held_out:")
+    )
+    one = one.replace("  # images: {", "  images: {").replace("  # classes: [", "  classes: [")
+    content = yaml.safe_load(one)
+    first = content["federation"]["participants"][0]
+    assert {"labels", "claimed_accuracy", "held_out"} <= set(first)
+    assert {"images", "classes"} <= set(content["federation"])
+    OwnFederation.model_validate(content["federation"])
+    for line in re.findall(r"# data: (\{.*?\})", text):
+        first["data"] = yaml.safe_load(line)
+        OwnFederation.model_validate(content["federation"])
+    shared = dict(re.findall(r"^    # (data|validation|confirmation|test|public): (.*)$", text, re.MULTILINE))
+    assert isinstance(
+        OwnFederation.model_validate(
+            content["federation"]
+            | {
+                "splits": {
+                    "kind": "shared",
+                    **{name: yaml.safe_load(value) for name, value in shared.items()},
+                }
+            }
+        ).splits,
+        SharedSplits,
+    )
+    content["federation"]["participants"][1]["held_out"] = first["data"]
+    held_out = content["federation"] | {"splits": {"kind": "held_out", "duplicates": "drop"}}
+    assert isinstance(OwnFederation.model_validate(held_out).splits, HeldOutSplits)
+
+
+def test_a_file_that_is_there_is_never_replaced(here: Command) -> None:
+    Path("mine.yaml").write_text("precious")
+    refused = here("init", "mine.yaml")
+    assert (refused.code, refused.out) == (2, "")
+    assert "mine.yaml: is there already" in refused.err
+    assert Path("mine.yaml").read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("mine.txt", "ends in .yaml"), ("absent/mine.yaml", "No such file")]
+)
+def test_a_name_that_cannot_be(here: Command, name: str, words: str) -> None:
+    refused = here("init", name)
+    assert refused.code == 2
+    assert words in refused.err
+    assert list(Path().iterdir()) == []

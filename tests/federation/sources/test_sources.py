@@ -1,0 +1,237 @@
+"""Every kind of source gives the images and labels that were put there, in the order that it has them."""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from pydantic import TypeAdapter
+from torchvision import datasets, transforms
+
+from autokd.federation.sources import Labelled, Wanted, read
+from autokd.own import AnySource
+
+RNG = np.random.default_rng(0)
+IMAGES: NDArray[np.uint8] = RNG.integers(0, 256, size=(12, 8, 8, 3), dtype=np.uint8)
+LABELS = np.array([0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 2])
+CLASSES = ("ant", "bee", "cat")
+CHANNELS_FIRST = IMAGES.transpose(0, 3, 1, 2)
+
+
+def get(folder: Path, wanted: Wanted | None = None, **fields: Any) -> Labelled:
+    source: AnySource = TypeAdapter(AnySource).validate_python(fields)
+    return read(source, folder, wanted or Wanted())
+
+
+def same(found: Labelled, *, classes: tuple[str, ...] = CLASSES) -> None:
+    assert found.images.dtype == np.uint8
+    assert np.array_equal(found.images, CHANNELS_FIRST)
+    assert found.labels.tolist() == LABELS.tolist()
+    assert found.labels.dtype == np.int64
+    assert found.classes == classes
+
+
+def write_folder(folder: Path) -> None:
+    for number, (image, label) in enumerate(zip(IMAGES, LABELS, strict=True)):
+        place = folder / CLASSES[label]
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(place / f"{number:02}.png")
+
+
+def png(image: NDArray[np.uint8]) -> bytes:
+    content = io.BytesIO()
+    Image.fromarray(image).save(content, format="PNG")
+    return content.getvalue()
+
+
+def test_a_folder_is_read_as_torchvision_reads_it(tmp_path: Path) -> None:
+    write_folder(tmp_path / "images")
+    (tmp_path / "images" / "ant" / "notes.txt").write_text("no image")
+    found = get(tmp_path, kind="folder", path="images")
+    same(found)
+    reference = datasets.ImageFolder(str(tmp_path / "images"), transforms.ToTensor())
+    assert tuple(reference.classes) == found.classes
+    assert reference.targets == found.labels.tolist()
+    stacked = torch.stack([image for image, _ in reference])
+    assert torch.equal(stacked, torch.from_numpy(found.images.copy()).float().div(255))
+
+
+def test_classes_may_be_given_in_another_order(tmp_path: Path) -> None:
+    write_folder(tmp_path / "images")
+    found = get(tmp_path, kind="folder", path="images", classes=["cat", "dog", "bee", "ant"])
+    assert [found.classes[label] for label in found.labels] == [CLASSES[label] for label in LABELS]
+    assert found.classes == ("cat", "dog", "bee", "ant")
+
+
+@pytest.mark.parametrize("images", [IMAGES, CHANNELS_FIRST, IMAGES.astype(np.int64)])
+def test_an_archive_may_have_channels_first_or_last(tmp_path: Path, images: NDArray[Any]) -> None:
+    np.savez(tmp_path / "own.npz", images=images, labels=LABELS, classes=np.array(CLASSES))
+    same(get(tmp_path, kind="npz", path="own.npz"))
+    np.savez_compressed(tmp_path / "own.npz", x=images, y=LABELS[:, None])
+    same(get(tmp_path, kind="npz", path="own.npz", images="x", labels="y"), classes=("0", "1", "2"))
+
+
+def test_floats_of_an_archive_stay_what_they_are(tmp_path: Path) -> None:
+    images = RNG.normal(size=(12, 8, 8))
+    np.savez(tmp_path / "own.npz", images=images, labels=LABELS)
+    found = get(tmp_path, kind="npz", path="own.npz")
+    assert found.images.dtype == np.float32
+    assert np.array_equal(found.images[:, 0], images.astype(np.float32))
+
+
+def test_a_table_of_hugging_face(tmp_path: Path) -> None:
+    told = {"info": {"features": {"label": {"names": list(CLASSES), "_type": "ClassLabel"}}}}
+    table = pa.table(
+        {"image": [{"bytes": png(one), "path": None} for one in IMAGES], "label": LABELS}
+    ).replace_schema_metadata({"huggingface": json.dumps(told)})
+    pq.write_table(table, tmp_path / "own.parquet")
+    same(get(tmp_path, kind="parquet", path="own.parquet"))
+
+
+def test_a_table_of_bytes_and_words(tmp_path: Path) -> None:
+    table = pa.table({"picture": [png(one) for one in IMAGES], "kind": [CLASSES[label] for label in LABELS]})
+    pq.write_table(table, tmp_path / "own.parquet")
+    same(get(tmp_path, kind="parquet", path="own.parquet", image="picture", label="kind"))
+
+
+CODE = """
+import numpy as np, torch
+from torchvision import transforms
+from PIL import Image
+
+class Own:
+    classes = ["ant", "bee", "cat"]
+    def __init__(self, form="tensor"):
+        self.form = form
+        with np.load("%s") as archive:
+            self.images, self.labels = archive["images"], archive["labels"]
+    def __len__(self):
+        return len(self.images)
+    def __getitem__(self, number):
+        image = Image.fromarray(self.images[number])
+        if self.form == "tensor":
+            image = transforms.ToTensor()(image)
+        elif self.form == "array":
+            image = self.images[number]
+        return image, torch.tensor(self.labels[number])
+"""
+
+
+@pytest.mark.parametrize("form", ["tensor", "array", "pillow"])
+def test_a_data_set_of_code(tmp_path: Path, form: str) -> None:
+    """Also where its transform makes floats of bytes: they are kept as bytes."""
+    np.savez(tmp_path / "own.npz", images=IMAGES, labels=LABELS)
+    (tmp_path / f"of_code_{form}.py").write_text(CODE % (tmp_path / "own.npz"))
+    same(get(tmp_path, kind="code", factory=f"of_code_{form}:Own", options={"form": form}))
+    assert not list(tmp_path.glob("__pycache__"))
+
+
+def test_a_data_set_that_normalises_gives_floats(tmp_path: Path) -> None:
+    np.savez(tmp_path / "own.npz", images=IMAGES, labels=LABELS)
+    text = CODE % (tmp_path / "own.npz")
+    text = text.replace("transforms.ToTensor()(image)", "transforms.ToTensor()(image) * 2 - 1")
+    (tmp_path / "normalising.py").write_text(text)
+    found = get(tmp_path, kind="code", factory="normalising:Own")
+    expected = torch.from_numpy(CHANNELS_FIRST.copy()).float().div(255) * 2 - 1
+    assert torch.equal(torch.from_numpy(found.images), expected)
+
+
+def write_mnist(root: Path, name: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """As the originals, but for their number and compression."""
+    raw = root / name / "raw"
+    raw.mkdir(parents=True)
+    images = RNG.integers(0, 256, size=(20, 28, 28), dtype=np.uint8)
+    labels = np.arange(20, dtype=np.uint8) % 10
+    for part in ("train", "t10k"):
+        (raw / f"{part}-images-idx3-ubyte").write_bytes(
+            struct.pack(">4i", 2051, 20, 28, 28) + images.tobytes()
+        )
+        (raw / f"{part}-labels-idx1-ubyte").write_bytes(struct.pack(">2i", 2049, 20) + labels.tobytes())
+    return images, labels
+
+
+@pytest.mark.parametrize("name", ["MNIST", "FashionMNIST"])
+def test_mnist_and_its_like_from_torchvisions_files(tmp_path: Path, name: str) -> None:
+    images, labels = write_mnist(tmp_path, name)
+    found = get(tmp_path, kind="torchvision", dataset=name, root=".", start=5)
+    assert np.array_equal(found.images[:, 0], images[5:])
+    assert found.labels.tolist() == labels[5:].tolist()
+    assert len(found.classes) == 10
+
+
+@pytest.mark.parametrize("train", [True, False])
+def test_cifar_from_torchvisions_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, train: bool) -> None:
+    folder = tmp_path / "cifar-10-batches-py"
+    folder.mkdir()
+    pixels = RNG.integers(0, 256, size=(4, 3072), dtype=np.uint8)
+    for name in (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"):
+        (folder / name).write_bytes(pickle.dumps({"data": pixels, "labels": [3, 1, 4, 1]}))
+    names = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
+    (folder / "batches.meta").write_bytes(pickle.dumps({"label_names": names}))
+    # Their checksums are those of the originals.
+    monkeypatch.setattr("torchvision.datasets.cifar.check_integrity", lambda *_: True)
+    found = get(tmp_path, kind="torchvision", dataset="CIFAR10", root=".", train=train)
+    assert found.images.shape == (20 if train else 4, 3, 32, 32)
+    assert np.array_equal(found.images[:4].reshape(4, -1), pixels)
+    assert found.labels[:4].tolist() == [3, 1, 4, 1]
+    assert found.classes == tuple(names)
+
+
+def test_image_folders_may_stand_in_for_torchvisions_files(tmp_path: Path) -> None:
+    write_folder(tmp_path / "data" / "train")
+    same(get(tmp_path, kind="torchvision", dataset="CIFAR10", root="data"))
+
+
+def test_nothing_is_downloaded_unless_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+
+    def opened(root: str, download: bool, **_: object) -> object:
+        asked.append(download)
+        raise RuntimeError("not found")
+
+    monkeypatch.setattr(datasets, "SVHN", opened)
+    for download in (False, True):
+        with pytest.raises(Exception, match="SVHN is not there"):
+            get(tmp_path, kind="torchvision", dataset="SVHN", root="data", download=download)
+    assert asked == [False, True]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "chosen"),
+    [
+        ({"start": 2, "stop": 11, "step": 4}, [2, 6, 10]),
+        ({"indices": "some.txt"}, [7, 0, 3]),
+        ({"indices": "some.npy"}, [7, 0, 3]),
+    ],
+)
+def test_some_of_the_examples(tmp_path: Path, fields: dict[str, Any], chosen: list[int]) -> None:
+    write_folder(tmp_path / "images")
+    (tmp_path / "some.txt").write_text("7\n0\n3\n")
+    np.save(tmp_path / "some.npy", np.array([7, 0, 3]))
+    found = get(tmp_path, kind="folder", path="images", **fields)
+    assert np.array_equal(found.images, CHANNELS_FIRST[chosen])
+    assert found.labels.tolist() == LABELS[chosen].tolist()
+
+
+def test_images_are_brought_to_one_shape(tmp_path: Path) -> None:
+    write_folder(tmp_path / "images")
+    Image.new("L", (20, 10), 99).save(tmp_path / "images" / "ant" / "wide.png")
+    found = get(tmp_path, Wanted(channels=1, size=6), kind="folder", path="images")
+    assert found.images.shape == (13, 1, 6, 6)
+    # Of the folder's own order: `wide.png` comes after the three ants with numbers.
+    assert (found.images[3] == 99).all()
+    np.savez(tmp_path / "own.npz", images=IMAGES, labels=LABELS)
+    again = get(tmp_path, Wanted(channels=1, size=6), kind="npz", path="own.npz")
+    assert np.array_equal(again.images, np.delete(found.images, 3, axis=0))

@@ -1,0 +1,116 @@
+"""Models and data in memory make the same federation as those in files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torchvision import datasets, transforms
+
+import autokd
+from autokd.compute import Compute
+from autokd.errors import InputError, PlanError
+from autokd.federation import Federation, Member, find, prepare
+from autokd.federation.architectures import Cnn, Mlp, Shape
+from autokd.federation.checkpoint import read_checkpoint
+from autokd.recipes import read_plan
+from autokd.setting import Split
+from tests.own.samples import CLASSES, SIZE
+
+SHAPE = Shape(channels=3, size=SIZE, classes=len(CLASSES))
+
+
+def members(folder: Path, **changes: Any) -> list[Member]:
+    cnn, mlp = Cnn(widths=(6, 8)).build(SHAPE), Mlp(widths=(8,)).build(SHAPE)
+    cnn.load_state_dict(dict(read_checkpoint(folder / "cnn.pt")))
+    mlp.load_state_dict(dict(read_checkpoint(folder / "mlp.safetensors")))
+    return [
+        Member(
+            **{
+                "model": cnn,
+                "data": images(folder, "part0"),
+                "architecture": "cnn",
+                "options": {"widths": (6, 8)},
+            }
+            | changes
+        ),
+        Member(model=mlp, data=images(folder, "part1"), architecture="mlp", options={"widths": (8,)}),
+    ]
+
+
+def images(folder: Path, part: str) -> datasets.ImageFolder:
+    return datasets.ImageFolder(str(folder / "images" / part), transforms.ToTensor())
+
+
+def make(folder: Path, made: list[Member]) -> Federation:
+    parts = {split.value: images(folder, split.value) for split in Split}
+    return Federation.from_models("small", made, home=folder / "home", **parts)
+
+
+def test_they_answer_as_they_do_from_files(mine: Path) -> None:
+    federation = make(mine, members(mine))
+    recipe = read_plan(str(mine / "mine.yaml")).federation
+    from_files = prepare(recipe, home=mine / "other", compute=Compute())
+    assert np.array_equal(federation.data.images, from_files.data.images)
+    assert np.array_equal(federation.logits, from_files.logits)
+    assert federation.data.classes == from_files.data.classes == CLASSES
+
+
+def test_they_are_kept_and_found_again_and_another_weight_is_another_federation(mine: Path) -> None:
+    given = members(mine)
+    federation = make(mine, given)
+    again = find(mine / "home", federation.recipe)
+    assert again is not None
+    assert again.name == federation.name == make(mine, given).name
+    with torch.no_grad():
+        next(given[0].model.parameters()).add_(1e-3)
+    assert make(mine, given).name != federation.name
+
+
+def test_a_recipe_in_memory_is_a_study(mine: Path) -> None:
+    federation = make(mine, members(mine))
+    plan = autokd.StudyPlan.model_validate(
+        {
+            "name": "small",
+            "federation": federation.recipe,
+            "distillation": {"learning_rate": 0.1, "epochs": 8},
+        }
+    )
+    here = autokd.Workspace.open(plan, home=mine / "home")
+    assert here.pair("0,1") == autokd.Pair(0, 1)
+    setting = autokd.Setting(temperature=2.0, alpha=0.5, transfer_set=autokd.TransferSet.STUDENT)
+    card = autokd.distill(
+        "0,1", mine / "student.safetensors", setting=setting, study=plan, home=mine / "home"
+    )
+    assert card.scores[Split.TEST].before == federation.correct(1, Split.TEST).mean()
+
+
+class Local(nn.Module):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return images.mean(dim=(2, 3))
+
+
+def test_a_module_of_its_own_is_found_by_its_class(mine: Path) -> None:
+    with pytest.raises(PlanError, match="3 outputs") as caught:
+        make(mine, members(mine, model=Local(), architecture=None, options={}))
+    assert "participants.0.labels" in str(caught.value)
+
+    class Inside(Local):
+        """Where nobody can import it."""
+
+    with pytest.raises(InputError, match=r"member 0: workers cannot import .*architecture="):
+        make(mine, members(mine, model=Inside(), architecture=None, options={}))
+
+
+def test_what_does_not_hold_is_told_by_field_and_nothing_is_kept(mine: Path) -> None:
+    other = Cnn(widths=(5,)).build(SHAPE)
+    with pytest.raises(PlanError, match=r"small: federation\.participants\.0\.checkpoint: memory:") as caught:
+        make(mine, members(mine, model=other))
+    assert "another architecture" in str(caught.value)
+    with pytest.raises(PlanError, match="2 labels for 3 images"):
+        make(mine, members(mine, data=(np.zeros((3, 3, SIZE, SIZE), np.uint8), np.zeros(2, int))))
+    assert not (mine / "home").exists()
