@@ -498,7 +498,7 @@ def test_batches_that_do_not_fit_are_worked_off_in_parts_if_the_plan_allows(
 def test_else_or_where_no_part_fits_the_run_fails_with_the_reason(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(OutOfMemory, match="set distillation.on_out_of_memory: split"):
+    with pytest.raises(OutOfMemory, match=r"set distillation.on_out_of_memory: split"):
         next(make_run())
 
     def never(*_: object) -> list[torch.Tensor]:
