@@ -55,7 +55,7 @@ def test_a_recipe_alone_gets_them_tuned(here: Command, study: Path, tmp_path: Pa
         *("distill", "--study", study, "--pair", "1,2", "--out", "student.safetensors", "--json"),
         *("--temperature", 2, "--alpha", 0.5, "--transfer-set", "both"),
     ).json()
-    before = made["scores"]["test"]["before"]
+    before = made["scores"]["test"]["accuracy_before"]
     assert before * SIZES["test"] == pytest.approx(measured(study.parent)["2"]["test"])
 
 
