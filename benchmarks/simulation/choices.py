@@ -1,6 +1,7 @@
 """What autokd's search does by choice, and what else it could do: the order of a batch, and early stopping.
 
-    python -m benchmarks.simulation.choices [order] [stopping] [--tables digits ...] [--seeds 8] [--out FILE]
+    python -m benchmarks.simulation.choices [order] [stopping] [--tables digits ...] [--seeds 8]
+        [--trials 3 4 8 ...] [--out FILE]
 
 Every row is a batch of all pairs from an empty store, as in `python -m benchmarks.simulation`. Rows of one
 table differ in the named choice alone, and each seed is the same chance for all of them: so beside a row's
@@ -36,8 +37,8 @@ from benchmarks.simulation.table import Table, load
 
 COSTS: Final = (0.05, 0.1, 0.2)
 TABLES: Final = ("digits", "digits_plain", "digits_classes")
-TRIALS: Final = (3, 4, 8, 12, 24)
-"""Of a pair, at which a batch is looked at; a fifth of the sweep lies below the last, stopped or not."""
+TRIALS: Final = (3, 4, 8, 10, 16, 24, 34)
+"""Of a pair, at which a batch is looked at; a fifth of the sweep lies below the last, however it is stopped."""
 _RUN: Final = 0.05
 """What is left unknown of a pair that was searched, in units of the surrogate's variances; for the order."""
 
@@ -165,9 +166,16 @@ def measured(table: Table, choice: Choice, seed: int, trials: Sequence[int] = TR
     return [cold(table, policy, seed, most, order=order, serves=choice.serves) for most in trials]
 
 
-def _measured(name: str, kind: str, number: int, seed: int) -> tuple[Points, float]:
+def _measured(
+    name: str, kind: str, number: int, trials: Sequence[int], seed: int
+) -> tuple[Points, float]:
     began = process_time()
-    return measured(_table(name), CHOICES[kind][number], seed), process_time() - began
+    return measured(_table(name), CHOICES[kind][number], seed, trials), process_time() - began
+
+
+def reached(points: Points, cost: float) -> float:
+    """The share at a cost, NaN where nothing that was measured has cost as much."""
+    return at(points, cost) if max(points)[0] >= cost else float("nan")
 
 
 def main() -> None:
@@ -178,6 +186,7 @@ def main() -> None:
     parser.add_argument("kinds", nargs="*", metavar="KIND", help=", ".join(CHOICES))
     parser.add_argument("--tables", nargs="+", default=TABLES, choices=TABLES)
     parser.add_argument("--seeds", type=int, default=8)
+    parser.add_argument("--trials", nargs="+", type=int, default=TRIALS)
     parser.add_argument("--processes", type=int)
     parser.add_argument("--out", type=Path, help="keep every number in this file, beside those that it has")
     options = parser.parse_args()
@@ -190,9 +199,9 @@ def main() -> None:
                 usual = np.empty(0)
                 for number, choice in enumerate(CHOICES[kind]):
                     seeds = range(options.seeds)
-                    same = [[value] * len(seeds) for value in (table, kind, number)]
+                    same = [[value] * len(seeds) for value in (table, kind, number, options.trials)]
                     found, seconds = zip(*pool.map(_measured, *same, seeds), strict=True)
-                    shares = np.array([[at(points, cost) for cost in COSTS] for points in found])
+                    shares = np.array([[reached(points, cost) for cost in COSTS] for points in found])
                     usual = usual if number else shares
                     print(f"  {choice.name:<28}{row(shares, usual)}{sum(seconds):8.1f} s", flush=True)
                     if options.out:
