@@ -119,9 +119,7 @@ class Choice:
     stopping: StoppingRecipe = LATE
 
 
-def _stopping(
-    name: str, rungs: Sequence[int] = (3, 6), *, reduction: int = 2, grace: int = 6
-) -> Choice:
+def _stopping(name: str, rungs: Sequence[int] = (3, 6), *, reduction: int = 2, grace: int = 6) -> Choice:
     return Choice(name=name, stopping=StoppingRecipe(rungs=tuple(rungs), reduction=reduction, grace=grace))
 
 
@@ -166,9 +164,7 @@ def measured(table: Table, choice: Choice, seed: int, trials: Sequence[int] = TR
     return [cold(table, policy, seed, most, order=order, serves=choice.serves) for most in trials]
 
 
-def _measured(
-    name: str, kind: str, number: int, trials: Sequence[int], seed: int
-) -> tuple[Points, float]:
+def _measured(name: str, kind: str, number: int, trials: Sequence[int], seed: int) -> tuple[Points, float]:
     began = process_time()
     return measured(_table(name), CHOICES[kind][number], seed, trials), process_time() - began
 
