@@ -1,6 +1,6 @@
 """What the training engine costs: a run beside the same optimizer steps in a bare PyTorch loop.
 
-    python benchmarks/engine.py [--cases digits cnn resnet18] [--repeats 20] [--workers 1 2] [--home DIRECTORY]
+    python benchmarks/engine.py [--cases digits cnn resnet18] [--repeats 20] [--workers 1 2] [--home DIR]
 
 Both train the same student for the same steps, on one thread, in turns, of which every second one begins with
 the bare loop. The bare loop has all that it needs as float tensors in memory and does nothing but its steps:
@@ -18,8 +18,8 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
-import queue
 import os
+import queue
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -75,7 +75,7 @@ RANDOM: Final[Mapping[str, Random]] = {
     "cnn": Random(architecture="cnn", options={"widths": [32, 64, 128]}, images=512, batch_size=64, epochs=2),
     "resnet18": Random(architecture="resnet18", options={}, images=128, batch_size=32, epochs=1),
 }
-CASES: Final = ("digits", *RANDOM)
+CASES: Final = (STUDY, *RANDOM)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -95,7 +95,7 @@ def case(name: str, home: Path) -> Case:
         home: Where the built-in federation lies, or is put.
     """
     plan = read_plan(STUDY)
-    if name not in RANDOM:
+    if name == STUDY:
         federation = prepare(plan.federation, home=home, compute=Compute())
         return Case(federation=federation, pair=Pair(4, 9), recipe=plan.distillation, rungs=plan.rungs)
     what = RANDOM[name]
@@ -254,8 +254,8 @@ def main() -> None:
             for workers in options.workers:
                 training, whole, plain = measured(name, home, options.repeats, workers).T
                 print(
-                    f"{name}, {workers} at once, 1 thread each: median examples/s of {options.repeats} turns, "
-                    "ratio with quartiles"
+                    f"{name}, {workers} at once, 1 thread each: median examples/s of {options.repeats} turns "
+                    "and ratio with quartiles"
                 )
                 print(f"  bare PyTorch loop     {np.median(plain):8,.0f}")
                 rows = {"a run, training only": training, "a whole run": whole}

@@ -8,7 +8,7 @@ concerns methods, learning rates, epochs and BatchNorm stays. Beside it stands t
 settings of the same pairs with the table's other seed, and of the other tables: a constant that only fits
 its own table gains nothing there. With `--seeds`, batches from cold are simulated with both, too.
 
-Source: Rasmussen and Williams 2006, "Gaussian processes for machine learning", equation 2.30 and section 5.4.1.
+Source: Rasmussen and Williams 2006, "Gaussian processes for machine learning", equation 2.30, section 5.4.1.
 """
 
 from __future__ import annotations
@@ -84,8 +84,8 @@ def drawn(table: Table, *, each: int, seed: int, skip: int = 0) -> Runs:
     """
     subjects, settings, gains = [], [], []
     for pair in table.pairs:
-        order = random.Random(str(pair)).sample(range(len(table.settings)), skip + each)
-        for column in order[skip:]:
+        order = random.Random(str(pair)).sample(range(len(table.settings)), len(table.settings))
+        for column in order[skip : skip + each]:
             subjects.append(Subject(table.name, pair, table.features[pair]))
             settings.append(table.settings[column])
             gains.append(table.gain[table.row[pair], column, seed, 0] / SCALE)
