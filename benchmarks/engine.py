@@ -31,6 +31,7 @@ from typing import Any, Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from autokd.compute import Compute
 from autokd.distillation import Run, distillation_loss, examples
@@ -47,7 +48,7 @@ from autokd.federation import (
 )
 from autokd.plan import ArchitectureRecipe, DistillationRecipe, FederationRecipe
 from autokd.recipes import read_plan
-from autokd.setting import Pair, Setting, Split, TransferSet
+from autokd.setting import Pair, Setting, Split, TransferSet, derive_seed
 
 STUDY: Final = "digits"
 SETTING: Final = Setting(temperature=2.0, alpha=0.5, transfer_set=TransferSet.BOTH)
@@ -156,15 +157,16 @@ def engine(what: Case) -> tuple[float, float]:
     return last.examples_per_second, trained / (perf_counter() - began)
 
 
-def bare(what: Case) -> float:
-    """Examples/s of the same steps and nothing else."""
+def bare(what: Case) -> tuple[float, nn.Module]:
+    """Examples/s of the same steps and nothing else, and the student."""
     federation, pair, recipe = what.federation, what.pair, what.recipe
     data, where = federation.data, examples(federation, pair, SETTING.transfer_set)
     mean, std = (torch.tensor(value).view(1, -1, 1, 1) for value in (data.mean, data.std))
     images = (torch.from_numpy(data.images[where]).float() - mean) / std
     labels = torch.from_numpy(data.labels[where])
     teacher = torch.from_numpy(federation.logits[pair.teacher, where])
-    student, order = network(federation, pair.student).train(), torch.Generator().manual_seed(0)
+    student = network(federation, pair.student).train()
+    order = torch.Generator().manual_seed(derive_seed(federation.name, str(pair), 0))
     optimizer = make_optimizer(recipe, student.parameters())
     began = perf_counter()
     for _ in range(recipe.epochs):
@@ -173,7 +175,7 @@ def bare(what: Case) -> float:
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
-    return recipe.epochs * len(where) / (perf_counter() - began)
+    return recipe.epochs * len(where) / (perf_counter() - began), student
 
 
 def turns(what: Case, repeats: int, together: Barrier) -> NDArray[np.float64]:
@@ -189,7 +191,7 @@ def turns(what: Case, repeats: int, together: Barrier) -> NDArray[np.float64]:
         for side in (0, 1) if turn % 2 else (1, 0):
             together.wait()
             if side:
-                row[2] = bare(what)
+                row[2], _ = bare(what)
             else:
                 row[:2] = engine(what)
         rows.append(row)
