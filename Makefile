@@ -53,6 +53,8 @@ bench: $(DEV) $(PEERS)/.peers ## Every figure of docs/results.md again (an estim
 	$(VENV)/bin/python -m benchmarks.driver --long
 	$(VENV)/bin/python benchmarks/engine.py
 	$(VENV)/bin/python -m benchmarks.simulation
+	$(VENV)/bin/python -m benchmarks.simulation.choices
+	$(VENV)/bin/python -m benchmarks.simulation.fit --seeds 4
 	$(VENV)/bin/python -m benchmarks.simulation.compare --peers $(PEERS)/bin/python \
 		--out benchmarks/results/peers.json
 	$(VENV)/bin/python -m benchmarks.agreement

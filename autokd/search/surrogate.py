@@ -225,6 +225,24 @@ def given(belief: Belief, place: int, gain: float, noise: float) -> Belief:
     )
 
 
+def covariance(prior: Prior, subjects: Sequence[Subject], settings: Array) -> Array:
+    """Prior covariance of the gains of some runs, their noise left out, in units of the squared scale.
+
+    Args:
+        subjects: Whose run each is.
+        settings: As `encode` writes them, shape (runs, 7).
+
+    Returns:
+        Shape (runs, runs).
+    """
+    known = _Subjects()
+    numbers = np.array([known.number(subject) for subject in subjects])
+    likeness = [known.likeness(who, prior) for who in range(numbers.max() + 1)]
+    shared, level = (np.array(part)[np.ix_(numbers, numbers)] for part in zip(*likeness, strict=True))
+    found: Array = _alike(prior, settings, settings) * shared + level
+    return found
+
+
 def encode(settings: Sequence[Setting], usual: DistillationRecipe | None = None) -> Array:
     """Settings as numbers, shape (settings, 7).
 

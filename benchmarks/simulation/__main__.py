@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
@@ -23,7 +22,15 @@ from typing import Final
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from benchmarks.simulation.measure import Points, at, single, yardstick
+from benchmarks.simulation.measure import (
+    Points,
+    at,
+    half,
+    meeting_answer,
+    meeting_yardstick,
+    single,
+    yardstick,
+)
 from benchmarks.simulation.policies import POLICIES
 from benchmarks.simulation.scenarios import POINTS, cold, cold_meetings, newcomer, unseen
 from benchmarks.simulation.table import Table, load
@@ -38,11 +45,16 @@ def _table(name: str) -> Table:
 
 
 def _cold(name: str, policy: str, seed: int) -> Points:
-    return [cold(_table(name), POLICIES[policy], seed, trials) for trials in POINTS]
+    return [cold(_table(name), POLICIES[policy], seed, trials) for trials in _points(policy)]
 
 
 def _meetings(name: str, policy: str, seed: int) -> Points:
-    return [cold_meetings(_table(name), POLICIES[policy], seed, trials) for trials in POINTS]
+    return [cold_meetings(_table(name), POLICIES[policy], seed, trials) for trials in _points(policy)]
+
+
+def _points(policy: str) -> list[int]:
+    """What is never stopped has spent a fifth of the sweep after 16 trials."""
+    return [trials for trials in POINTS if trials <= 16 or POLICIES[policy].stopping.rungs]
 
 
 def _alone() -> None:
@@ -74,10 +86,11 @@ def main() -> None:
     parser.add_argument("--policies", nargs="+", default=list(POLICIES), choices=list(POLICIES))
     parser.add_argument("--scenarios", nargs="+", default=list(SCENARIOS), choices=list(SCENARIOS))
     parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--processes", type=int, help="by default one a core")
     parser.add_argument("--out", type=Path, help="keep every number in this file")
     options = parser.parse_args()
     kept: dict[str, dict[str, dict[str, list[Points]]]] = {}
-    with ProcessPoolExecutor(max_workers=os.cpu_count(), initializer=_alone) as pool:
+    with ProcessPoolExecutor(options.processes, initializer=_alone) as pool:
         for table in options.tables:
             ends = [yardstick(_table(table), seed) for seed in range(_table(table).seeds)]
             anyway, swept = (
@@ -87,12 +100,19 @@ def main() -> None:
             print(f"\n{table}: the better of default and nothing {anyway:+.2f} pp, the sweep {swept:+.2f} pp")
             alone = np.mean([single(_table(table), seed) for seed in range(_table(table).seeds)])
             print(f"  best single setting of other pairs, no search: share {alone:.3f}")
-            predictions = list(pool.map(_unseen, [table] * options.seeds, range(options.seeds)))
-            shares, coverage = zip(*predictions, strict=True)
-            print(
-                f"  predicted, no run of the pair: share {np.mean(shares):.3f} ± {np.std(shares):.3f}, "
-                f"95% intervals hold {np.mean(coverage):.1%} of the gains"
-            )
+            if "newcomer" in options.scenarios:
+                predictions = list(pool.map(_unseen, [table] * options.seeds, range(options.seeds)))
+                shares, coverage = zip(*predictions, strict=True)
+                print(
+                    f"  predicted, no run of the pair: share {np.mean(shares):.3f} ± {np.std(shares):.3f}, "
+                    f"95% intervals hold {np.mean(coverage):.1%} of the gains"
+                )
+            if "meetings" in options.scenarios:
+                as_it_is, without, everything = free_position(_table(table))
+                print(
+                    f"  with free position, accuracy on test: the better model as it is {as_it_is:.2f}%, "
+                    f"or the default either way {without:.2f}%, the sweep {everything:.2f}%"
+                )
             for scenario in options.scenarios:
                 print(f"  {scenario:<24}" + "".join(f"{cost:>16.0%}" for cost in COSTS))
                 for policy in options.policies:
@@ -104,6 +124,16 @@ def main() -> None:
                     print(f"    {policy:<22}{_row(points)}   {perf_counter() - began:6.1f} s", flush=True)
     if options.out:
         options.out.write_text(json.dumps(kept) + "\n")
+
+
+def free_position(table: Table) -> tuple[float, float, float]:
+    """Mean accuracy, in %, of what a meeting ends with: a model as it is, that or the default, the sweep."""
+    seeds, pairs = range(table.seeds), half(table)
+    ends = [meeting_yardstick(table, seed) for seed in seeds]
+    as_it_is = [meeting_answer(table, seed, pair, (), ()) for seed in seeds for pair in pairs]
+    without = [end.anyway[pair] for end in ends for pair in pairs]
+    everything = [end.swept[pair] for end in ends for pair in pairs]
+    return float(np.mean(as_it_is)), float(np.mean(without)), float(np.mean(everything))
 
 
 def _row(points: Sequence[Points]) -> str:

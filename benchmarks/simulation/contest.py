@@ -61,7 +61,7 @@ CONTESTANTS: Final = (
     _own("random + ASHA", (20, 0)),
     _own("TPE", (20, 0)),
     _own("TPE + ASHA", (20, 0)),
-    _own("Optuna GP", (20, 0)),
+    _own("Optuna GP", (4, 0)),
     Contestant(name="Ray OptunaSearch + ASHA", peer="ray", elsewhere=False, seeds=(20, 4)),
     _there("Syne Tune ASHA", "Syne Tune ASHA", (20, 4)),
     _there("Syne Tune box, trials", "Syne Tune BoundingBox", (20, 4), knows="trials", learns=True),

@@ -15,7 +15,7 @@ from autokd.records import Role, TrialRecord, TrialState
 from autokd.search.learning import Learner
 from autokd.search.sampling import Proposer, Tpe
 from autokd.search.space import ALPHA, TEMPERATURE, TRANSFER_SET
-from autokd.search.surrogate import Subject
+from autokd.search.surrogate import Prior, Subject
 from autokd.setting import Pair, Setting, TransferSet, derive_seed
 from benchmarks.simulation.table import SPLITS, Table
 
@@ -113,14 +113,15 @@ def _flat(params: Mapping[str, Any]) -> Setting:
     return Setting(params[TEMPERATURE], alpha, transfer_set)
 
 
-def learner(table: Table, names: Mapping[Pair, str], seed: int) -> Learner:
-    """autokd's own, with everything that it has in a real batch."""
+def learner(table: Table, names: Mapping[Pair, str], seed: int, prior: Prior | None = None) -> Learner:
+    """autokd's own, with everything that it has in a real batch; with another prior to try that one out."""
     validation = SPLITS.index(SPLITS[0])
     return Learner(
         table.space,
         subjects={name: Subject(table.name, pair, table.features[pair]) for pair, name in names.items()},
         own={name: float(table.own[pair.student, validation]) for pair, name in names.items()},
         startup_trials=table.plan.search.startup_trials,
+        prior=prior,
     )
 
 

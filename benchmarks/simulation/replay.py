@@ -88,6 +88,7 @@ def replay(
     seed: int,
     names: Mapping[Pair, str],
     workers: int = WORKERS,
+    serves: type[Dispatcher] = Dispatcher,
 ) -> list[Ran]:
     """Search these meetings, from cold, as the driver would.
 
@@ -96,6 +97,7 @@ def replay(
         seed: Which of the table's seeds answers.
         workers: That run at once; an epoch takes all of them the same time.
         names: Of each pair's study: what samplers draw their seeds from.
+        serves: The dispatcher; another than the real one only to try out what that one could do.
 
     Returns:
         All trials, in the order in which they ended.
@@ -103,7 +105,7 @@ def replay(
     brief = plan.confirmation.model_copy(update={"candidates": 1, "seeds": 2})
     plan = plan.model_copy(update={"confirmation": brief})
     memory: Any = Memory()
-    dispatcher = Dispatcher(
+    dispatcher = serves(
         plan=plan,
         space=table.space,
         federation=table.facts(),

@@ -8,6 +8,7 @@ from copy import deepcopy
 from typing import Final
 
 from autokd.plan import StudyPlan
+from autokd.search.dispatcher import Dispatcher
 from autokd.search.prediction import predicted
 from autokd.search.sampling import Proposer
 from autokd.setting import Pair, Setting
@@ -22,9 +23,23 @@ TUNED: Final = 8
 """Trials that pairs were tuned with which a new pair learns from."""
 
 
-def cold(table: Table, policy: Policy, seed: int, trials: int) -> tuple[float, float]:
-    """Cost and share of a batch of all pairs from an empty store, with fixed roles."""
-    ran = _search(table, policy, seed, _shuffled([(pair,) for pair in table.pairs], seed), trials)
+def cold(
+    table: Table,
+    policy: Policy,
+    seed: int,
+    trials: int,
+    *,
+    order: Sequence[Pair] | None = None,
+    serves: type[Dispatcher] = Dispatcher,
+) -> tuple[float, float]:
+    """Cost and share of a batch of all pairs from an empty store, with fixed roles.
+
+    Args:
+        order: In which the pairs are served; by default one of the seed's.
+        serves: The dispatcher; by default the real one.
+    """
+    meetings = [(pair,) for pair in order] if order else _shuffled([(pair,) for pair in table.pairs], seed)
+    ran = _search(table, policy, seed, meetings, trials, serves=serves)
     return cost(table, ran, len(table.pairs)), _share(table, seed, ran, table.pairs)
 
 
@@ -117,6 +132,8 @@ def _search(
     meetings: Sequence[Sequence[Pair]],
     trials: int,
     proposer: Proposer | None = None,
+    *,
+    serves: type[Dispatcher] = Dispatcher,
 ) -> list[Ran]:
     names = _names([pair for meeting in meetings for pair in meeting], seed)
     return replay(
@@ -126,6 +143,7 @@ def _search(
         proposer=proposer or policy.make(table, names, seed),
         seed=seed % table.seeds,
         names=names,
+        serves=serves,
     )
 
 

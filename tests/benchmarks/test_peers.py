@@ -24,6 +24,7 @@ from benchmarks.peers.problem import (
 )
 from benchmarks.peers.replay import Wish, answer, search
 from benchmarks.simulation.contest import batch_orders, newcomer_orders, points, problem, searched
+from benchmarks.simulation.differences import difference
 from benchmarks.simulation.measure import cost, yardstick
 from benchmarks.simulation.scenarios import meetings
 from benchmarks.simulation.stock import Stock
@@ -198,3 +199,12 @@ def test_the_peers_side_imports_nothing_of_autokd() -> None:
     code = "import sys, benchmarks.peers.replay, benchmarks.peers.problem; print('autokd' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_a_difference_is_of_the_seeds_that_both_have() -> None:
+    ours = [[(0.05, 0.5), (0.1, 0.8), (0.2, 0.9)], [(0.05, 0.7), (0.1, 0.8), (0.2, 1.0)], [(0.05, 9.0)]]
+    theirs = [[(0.05, 0.4), (0.1, 0.8), (0.2, 1.0)], [(0.05, 0.4), (0.1, 0.8), (0.2, 1.1)]]
+    found = difference(ours, theirs)
+    assert found.seeds == 2
+    assert found.mean == pytest.approx((0.2, 0.0, -0.1))
+    assert found.error == pytest.approx((0.1, 0.0, 0.0))
