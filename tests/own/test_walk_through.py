@@ -27,6 +27,7 @@ def test_files_and_commands_are_those_of_the_page() -> None:
     ]
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.ray
 @pytest.mark.slow
 def test_word_for_word_it_reaches_a_recommendation(tmp_path: Path) -> None:
