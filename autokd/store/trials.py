@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import optuna
@@ -39,14 +39,15 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 class _Known:
     """What never changes of a study while it exists: Optuna's number of it, and of its trials by ours.
 
-    `study` is Optuna's view for reading: it fetches a trial that has ended only once. `running` is what this
-    process has begun and reported itself, and not ended: only who has the lease writes to a study.
+    `study` is Optuna's view for reading: it fetches a trial that has ended only once. `reached` has the last
+    epoch, and the accuracy there, of each trial that this process has begun and not ended, so that its end
+    need not be preceded by reading it back: only who has the lease writes to a study.
     """
 
     number: int
     study: Study
     trials: dict[int, int] = field(default_factory=dict)
-    running: dict[int, TrialRecord] = field(default_factory=dict)
+    reached: dict[int, tuple[int, float | None]] = field(default_factory=dict)
 
 
 class Trials:
@@ -144,19 +145,17 @@ class Trials:
             except ValueError as error:
                 raise StoreError(f"study {name!r} was searched in another space before: {error}") from error
             study.trials[number] = trial
-            begun = TrialRecord(
-                number=number, setting=setting, seed=seed, role=role, state=TrialState.RUNNING
-            )
-            study.running[number] = begun
-        return begun
+            study.reached[number] = 0, None
+        return TrialRecord(number=number, setting=setting, seed=seed, role=role, state=TrialState.RUNNING)
 
     def report(self, name: str, number: int, report: RungReport) -> None:
         """Keep one rung of a RUNNING trial."""
         if not math.isfinite(report.accuracy):
             raise ValueError(f"accuracy={report.accuracy} must be a finite number")
-        with self._existing_trial(name, number) as trial:
+        with self._existing_trial(name, number) as (study, trial):
             if self._writer.report(trial, report):
-                self._note(name, number, report)
+                if number in study.reached and report.epoch >= study.reached[number][0]:
+                    study.reached[number] = report.epoch, report.accuracy
                 return
             curve = self._storage.get_trial(trial).intermediate_values
             if curve.get(report.epoch) != report.accuracy:
@@ -167,25 +166,24 @@ class Trials:
         """Tell how a trial ended, with its last reported accuracy as value unless it failed."""
         if state is TrialState.RUNNING or (state is TrialState.FAIL) != (failure is not None):
             raise ValueError(f"failure={failure} does not fit a trial that ends as {state}")
-        with self._existing_trial(name, number) as trial:
-            running = self._find(name).running
-            known = running.get(number) or mapping.record(name, self._storage.get_trial(trial))
-            attributes: dict[str, Any] = {mapping.EPOCHS: known.epochs}
+        with self._existing_trial(name, number) as (study, trial):
+            if number in study.reached:
+                epochs, accuracy = study.reached[number]
+            else:
+                known = mapping.record(name, self._storage.get_trial(trial))
+                if known.state is not TrialState.RUNNING:
+                    _require_same_end(name, known, state, failure)
+                    return
+                epochs, accuracy = known.epochs, known.accuracy
+            attributes: dict[str, Any] = {mapping.EPOCHS: epochs}
             if failure is not None:
                 attributes |= {mapping.REASON: reason[:REASON_LENGTH], mapping.FAILURE: failure.value}
-            elif known.accuracy is None:
+            elif accuracy is None:
                 raise ValueError(f"trial {number} of study {name!r} cannot end as {state} without a report")
-            value = known.accuracy if failure is None else None
-            if not self._writer.end(trial, state, value, attributes):
+            if not self._writer.end(trial, state, None if failure else accuracy, attributes):
                 ended = mapping.record(name, self._storage.get_trial(trial))
                 _require_same_end(name, ended, state, failure)
-            running.pop(number, None)
-
-    def _note(self, name: str, number: int, report: RungReport) -> None:
-        running = self._find(name).running
-        if (known := running.get(number)) is not None:
-            curve = dict(known.curve) | {report.epoch: report.accuracy}
-            running[number] = replace(known, curve=tuple(sorted(curve.items())))
+            study.reached.pop(number, None)
 
     def _frozen(self, name: str) -> list[FrozenTrial]:
         try:
@@ -213,8 +211,8 @@ class Trials:
             raise StoreError(f"there is no study {name!r}") from None
 
     @contextmanager
-    def _existing_trial(self, name: str, number: int) -> Iterator[int]:
-        """Optuna's number of a trial that exists."""
+    def _existing_trial(self, name: str, number: int) -> Iterator[tuple[_Known, int]]:
+        """A study, and Optuna's number of a trial that exists in it."""
         with self._existing(name) as study:
             if number not in study.trials:
                 try:
@@ -223,7 +221,7 @@ class Trials:
                     )
                 except KeyError:
                     raise StoreError(f"study {name!r} has no trial {number}") from None
-            yield study.trials[number]
+            yield study, study.trials[number]
 
 
 def _require_same_end(study: str, known: TrialRecord, state: TrialState, failure: Failure | None) -> None:

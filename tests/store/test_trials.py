@@ -180,6 +180,12 @@ def test_an_end_that_others_wrote_meanwhile_is_kept(file_store: Store) -> None:
     assert file_store.trials(STUDY)[trial].state is TrialState.PRUNED
 
 
+def test_a_trial_that_failed_without_a_report_cannot_end_otherwise(searched: Store) -> None:
+    """That it has ended is what is wrong, not that it had nothing to report."""
+    with pytest.raises(StoreError, match="has ended as FAIL and cannot end as COMPLETE"):
+        searched.end_trial(STUDY, 2, TrialState.COMPLETE)
+
+
 def test_times_are_told_as_optuna_tells_its_own(file_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Wherever the driver's clock is."""
     monkeypatch.setenv("TZ", "Asia/Tokyo")
