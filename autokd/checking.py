@@ -11,7 +11,8 @@ from autokd.compute import Compute
 from autokd.defaults import EFFECT
 from autokd.errors import InputError, PlanError
 from autokd.federation import Checked, check
-from autokd.federation.gathering import Findings, gather
+from autokd.federation.findings import Findings
+from autokd.federation.gathering import gather
 from autokd.own import OwnFederation
 from autokd.plan import StudyPlan
 from autokd.recipes import read_plan
@@ -73,13 +74,13 @@ def inspect(study: str, *, effect: float = EFFECT) -> Inspection:
     federation = plan.federation
     if isinstance(federation, OwnFederation):
         findings = Findings(federation.source)
-        gathered = gather(federation, Compute(), findings)
+        found = gather(federation, Compute(), findings)
         problems += findings.problems
         warnings = tuple(findings.warnings)
-        if gathered is None or problems:
+        if found is None or problems:
             return Inspection(problems=tuple(problems), warnings=warnings)
-        checked, accuracies = Checked(gathered.data, gathered.layout, gathered), gathered.accuracies
-        names = [one.name for one in gathered.architectures]
+        checked, accuracies = Checked.of(found), found.accuracies
+        names = [one.name for one in found.architectures]
     else:
         warnings, accuracies = (), ()
         try:

@@ -28,6 +28,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from difflib import get_close_matches
+from typing import Self
 
 
 class AutokdError(Exception):
@@ -58,6 +59,12 @@ class PlanError(InputError):
         more = f" (and {len(others)} more; autokd check lists them)" if others else ""
         super().__init__(": ".join(part for part in (source, field, problem) if part) + more)
         self.source, self.field, self.problem, self.others = source, field, problem, tuple(others)
+
+    @classmethod
+    def together(cls, problems: Sequence[PlanError]) -> Self:
+        """Several problems, at least one, as one error; the inverse of `all`."""
+        first, *others = problems
+        return cls(source=first.source, field=first.field, problem=first.problem, others=others)
 
     @property
     def all(self) -> tuple[PlanError, ...]:

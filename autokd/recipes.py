@@ -123,8 +123,7 @@ def _in_our_words(
     """
     problems = error.errors(include_url=False, include_context=False)
     problems.sort(key=lambda problem: problem["type"] != "extra_forbidden")
-    first, *others = (_problem(one, content, source=source, model=model) for one in problems)
-    return PlanError(source=source, field=first.field, problem=first.problem, others=others)
+    return PlanError.together([_problem(one, content, source=source, model=model) for one in problems])
 
 
 def _problem(one: ErrorDetails, content: dict[str, Any], *, source: str, model: type[BaseModel]) -> PlanError:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from autokd.errors import PlanError
 from autokd.federation.partition import interleaved, whole_counts
 from autokd.federation.sources import Labelled
+from autokd.federation.sources.labelled import renumbered
 from autokd.own import AnySource, HeldOutSplits, OwnFederation, SeparateSplits, SharedSplits
 from autokd.setting import Split, derive_seed
 
@@ -121,11 +122,9 @@ def _ragged(given: list[Labelled]) -> Common:
 
 def _merged(parts: list[Labelled]) -> Labelled:
     classes = tuple(dict.fromkeys(name for one in parts for name in one.classes))
-    labels = [
-        np.array([classes.index(name) for name in one.classes], dtype=np.int64)[one.labels] for one in parts
-    ]
     images = np.concatenate([one.images for one in parts])
-    return Labelled(images=images, labels=np.concatenate(labels), classes=classes)
+    labels = np.concatenate([renumbered(one, classes) for one in parts])
+    return Labelled(images=images, labels=labels, classes=classes)
 
 
 def _some(data: Labelled, which: NDArray[np.int64]) -> Labelled:

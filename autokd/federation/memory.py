@@ -12,10 +12,11 @@ import numpy as np
 from torch import nn
 
 from autokd.compute import Compute
-from autokd.errors import InputError, PlanError
+from autokd.errors import InputError
 from autokd.federation._federation import Federation
 from autokd.federation.content import digest
-from autokd.federation.gathering import Findings, Memory, gather
+from autokd.federation.gathering import gathered
+from autokd.federation.kept import Memory
 from autokd.federation.preparation import Checked, prepare
 from autokd.federation.sources.labelled import Labelled, Wanted, as_images, as_labels, named
 from autokd.federation.sources.made_by_code import read_dataset
@@ -83,12 +84,7 @@ def from_models(
         ),
         classes=None if classes is None else tuple(classes),
     )
-    findings = Findings(name)
-    gathered = gather(recipe, compute, findings, memory)
-    if gathered is None:
-        first, *others = findings.problems
-        raise PlanError(source=first.source, field=first.field, problem=first.problem, others=others)
-    checked = Checked(gathered.data, gathered.layout, gathered)
+    checked = Checked.of(gathered(recipe, compute, source=name, memory=memory))
     return prepare(recipe, home=home, compute=compute, checked=checked)
 
 

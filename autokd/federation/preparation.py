@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 
 from autokd.cluster import check_answers, session
 from autokd.compute import Compute
-from autokd.errors import AutokdError, DeviceUnavailable, Diverged, FederationError, InputError, PlanError
+from autokd.errors import AutokdError, DeviceUnavailable, Diverged, FederationError, InputError
 from autokd.federation import datasets, folder
 from autokd.federation._federation import Dataset, Federation
 from autokd.federation.architectures import build, load_weights
 from autokd.federation.content import assemble
-from autokd.federation.gathering import Findings, Gathered, gather
+from autokd.federation.gathering import Gathered, gathered
 from autokd.federation.layout import Layout, lay_out
 from autokd.federation.pretraining import Pretrained, logits_of, pretrain
 from autokd.own import OwnFederation
@@ -49,6 +49,11 @@ class Checked:
     data: Dataset
     layout: Layout
     gathered: Gathered | None = None
+
+    @classmethod
+    def of(cls, gathered: Gathered) -> Checked:
+        """Participants that were trained elsewhere."""
+        return cls(gathered.data, gathered.layout, gathered)
 
 
 def prepare(
@@ -89,12 +94,12 @@ def prepare(
     check_answers(address)
     checked = checked or check(recipe)
     folder.check_writable(home)
-    data, layout, gathered = checked.data, checked.layout, checked.gathered
+    data, layout, own = checked.data, checked.layout, checked.gathered
     if isinstance(recipe, OwnFederation):
-        assert gathered is not None
-        answered = _ask_all(gathered, compute=compute, progress=progress)
-        federation = assemble(recipe, data, layout, answered, gathered.architectures)
-        checkpoints = gathered.checkpoints
+        assert own is not None
+        answered = _ask_all(own, compute=compute, progress=progress)
+        federation = assemble(recipe, data, layout, answered, own.architectures)
+        checkpoints = own.checkpoints
     else:
         pretrained = _pretrain_all(
             recipe, data, layout, compute=compute, workers=workers, address=address, progress=progress
@@ -113,22 +118,13 @@ def check(recipe: FederationRecipe | OwnFederation) -> Checked:
             finds, of which the first problem is told.
     """
     if isinstance(recipe, OwnFederation):
-        return _gathered(recipe)
+        return Checked.of(gathered(recipe, Compute(), source=recipe.source))
     data = datasets.load(recipe.dataset, recipe.folder)
     layout = lay_out(recipe, data)
     _, channels, size, _ = data.images.shape
     for architecture in recipe.architectures:
         build(architecture, channels=channels, size=size, classes=len(data.classes))
     return Checked(data, layout)
-
-
-def _gathered(recipe: OwnFederation) -> Checked:
-    findings = Findings(recipe.source)
-    found = gather(recipe, Compute(), findings)
-    if found is None:
-        first, *others = findings.problems
-        raise PlanError(source=first.source, field=first.field, problem=first.problem, others=others)
-    return Checked(found.data, found.layout, found)
 
 
 def _ask_all(gathered: Gathered, *, compute: Compute, progress: Progress) -> list[Pretrained]:

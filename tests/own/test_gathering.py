@@ -17,8 +17,9 @@ from autokd.distillation import Run
 from autokd.errors import FederationError
 from autokd.federation import Federation, prepare
 from autokd.federation.content import Hashes
+from autokd.federation.findings import Findings
 from autokd.federation.folder import save
-from autokd.federation.gathering import Findings, gather
+from autokd.federation.gathering import gather
 from autokd.own import OwnFederation
 from autokd.plan import DistillationRecipe, OwnArchitecture
 from autokd.recipes import read_plan

@@ -169,3 +169,20 @@ def named(
     if own is not None:
         return tuple(own)
     return tuple(str(number) for number in range(int(labels.max()) + 1 if labels.size else 0))
+
+
+def beyond(one: Labelled, classes: tuple[str, ...]) -> list[str]:
+    """Classes that examples have and the federation has not."""
+    return [one.classes[label] for label in np.unique(one.labels) if one.classes[label] not in classes]
+
+
+def renumbered(one: Labelled, classes: tuple[str, ...]) -> NDArray[np.int64]:
+    """Labels as indices into the common classes."""
+    place = {name: number for number, name in enumerate(classes)}
+    numbers = np.array([place.get(name, 0) for name in one.classes], dtype=np.int64)
+    return numbers[one.labels]
+
+
+def scale_of(images: NDArray[np.generic]) -> float:
+    """The value of a pixel that is fully on."""
+    return 255.0 if images.dtype == np.uint8 else 1.0

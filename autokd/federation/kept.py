@@ -1,0 +1,33 @@
+"""What a recipe names that is in no file, but in the memory of the program that made it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import torch
+from torch import nn
+
+from autokd.federation.architectures import weights_of
+from autokd.federation.content import digest
+from autokd.federation.sources import Labelled
+
+IN_MEMORY: Final = "memory:"
+"""How a recipe's checkpoint begins that is no file, but was in memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What a recipe names that is in memory, by its SHA-256 in hex."""
+
+    data: dict[str, Labelled] = field(default_factory=dict)
+    weights: dict[str, Mapping[str, torch.Tensor]] = field(default_factory=dict)
+
+    def keep_weights(self, model: nn.Module) -> str:
+        """Keep a copy of a model's weights; what a recipe calls it."""
+        arrays = weights_of(model)
+        key = digest(arrays)
+        self.weights[key] = {name: torch.from_numpy(np.array(value)) for name, value in arrays.items()}
+        return f"{IN_MEMORY}{key}"
