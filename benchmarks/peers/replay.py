@@ -42,6 +42,17 @@ class Peer(Protocol):
         """A trial has ended, stopped or not; None if it diverged."""
 
 
+def tell_of_default(peer: Peer, problem: Problem, curve: Mapping[int, float]) -> None:
+    """`begin` of a peer whose first wish is the default setting: it is told as of any other trial."""
+    wish = peer.ask(-1)
+    assert wish is not None
+    assert wish.column == problem.default
+    for epoch, accuracy in curve.items():
+        if epoch < problem.epochs:
+            peer.report(-1, epoch, accuracy)
+    peer.end(-1, problem.epochs, curve[problem.epochs])
+
+
 Makes = Callable[[Problem, int, Mapping[int, Mapping[int, float]], int], Peer]
 """A peer for one pair: from the problem, a seed, what is known of other pairs, and the epochs that it has.
 

@@ -32,7 +32,7 @@ from syne_tune.optimizer.schedulers.transfer_learning.transfer_learning_task_eva
 from syne_tune.optimizer.schedulers.transfer_learning.zero_shot import ZeroShotTransfer
 
 from benchmarks.peers.problem import PUBLIC, Problem, Setting
-from benchmarks.peers.replay import Makes, Peer, Wish
+from benchmarks.peers.replay import Makes, Peer, Wish, tell_of_default
 
 ERROR: Final = "error"
 EPOCH: Final = "epoch"
@@ -100,15 +100,8 @@ class Scheduled:
         self._trials: dict[int, Trial] = {}
 
     def begin(self, curve: Mapping[int, float]) -> None:
-        if not self._told:
-            return
-        wish = self.ask(-1)
-        assert wish is not None
-        assert wish.column == self._problem.default
-        for epoch, accuracy in curve.items():
-            if epoch < self._problem.epochs:
-                self.report(-1, epoch, accuracy)
-        self.end(-1, self._problem.epochs, curve[self._problem.epochs])
+        if self._told:
+            tell_of_default(self, self._problem, curve)
 
     def ask(self, trial: int) -> Wish | None:
         suggestion = self._scheduler.suggest()

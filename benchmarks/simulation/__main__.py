@@ -12,19 +12,17 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from functools import cache
+from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 from typing import Final
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from benchmarks.simulation.measure import (
+    COSTS,
     Points,
-    at,
+    cells,
     half,
     meeting_answer,
     meeting_yardstick,
@@ -32,24 +30,17 @@ from benchmarks.simulation.measure import (
     yardstick,
 )
 from benchmarks.simulation.policies import POLICIES
+from benchmarks.simulation.processes import pool
 from benchmarks.simulation.scenarios import POINTS, cold, cold_meetings, newcomer, unseen
-from benchmarks.simulation.table import Table, load
-
-COSTS: Final = (0.05, 0.1, 0.2)
-TABLES: Final = ("digits", "digits_plain", "digits_classes")
-
-
-@cache
-def _table(name: str) -> Table:
-    return load(name)
+from benchmarks.simulation.table import TABLES, Table, load
 
 
 def _cold(name: str, policy: str, seed: int) -> Points:
-    return [cold(_table(name), POLICIES[policy], seed, trials) for trials in _points(policy)]
+    return [cold(load(name), POLICIES[policy], seed, trials) for trials in _points(policy)]
 
 
 def _meetings(name: str, policy: str, seed: int) -> Points:
-    return [cold_meetings(_table(name), POLICIES[policy], seed, trials) for trials in _points(policy)]
+    return [cold_meetings(load(name), POLICIES[policy], seed, trials) for trials in _points(policy)]
 
 
 def _points(policy: str) -> list[int]:
@@ -57,17 +48,12 @@ def _points(policy: str) -> list[int]:
     return [trials for trials in POINTS if trials <= 16 or POLICIES[policy].stopping.rungs]
 
 
-def _alone() -> None:
-    """A process a core, and one thread a process."""
-    threadpool_limits(1)
-
-
 def _unseen(name: str, seed: int) -> tuple[float, float]:
-    return unseen(_table(name), seed)
+    return unseen(load(name), seed)
 
 
 def _newcomer(name: str, policy: str, seed: int) -> Points:
-    return newcomer(_table(name), POLICIES[policy], seed, range(1, max(POINTS) + 1))
+    return newcomer(load(name), POLICIES[policy], seed, range(1, max(POINTS) + 1))
 
 
 SCENARIOS: Final[dict[str, Callable[[str, str, int], Points]]] = {
@@ -90,25 +76,25 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="keep every number in this file")
     options = parser.parse_args()
     kept: dict[str, dict[str, dict[str, list[Points]]]] = {}
-    with ProcessPoolExecutor(options.processes, initializer=_alone) as pool:
+    with pool(options.processes) as workers:
         for table in options.tables:
-            ends = [yardstick(_table(table), seed) for seed in range(_table(table).seeds)]
+            ends = [yardstick(load(table), seed) for seed in range(load(table).seeds)]
             anyway, swept = (
                 np.mean([[*one.values()] for end in ends for one in [getattr(end, side)]])
                 for side in ("anyway", "swept")
             )
             print(f"\n{table}: the better of default and nothing {anyway:+.2f} pp, the sweep {swept:+.2f} pp")
-            alone = np.mean([single(_table(table), seed) for seed in range(_table(table).seeds)])
+            alone = np.mean([single(load(table), seed) for seed in range(load(table).seeds)])
             print(f"  best single setting of other pairs, no search: share {alone:.3f}")
             if "newcomer" in options.scenarios:
-                predictions = list(pool.map(_unseen, [table] * options.seeds, range(options.seeds)))
+                predictions = list(workers.map(_unseen, [table] * options.seeds, range(options.seeds)))
                 shares, coverage = zip(*predictions, strict=True)
                 print(
                     f"  predicted, no run of the pair: share {np.mean(shares):.3f} ± {np.std(shares):.3f}, "
                     f"95% intervals hold {np.mean(coverage):.1%} of the gains"
                 )
             if "meetings" in options.scenarios:
-                as_it_is, without, everything = free_position(_table(table))
+                as_it_is, without, everything = free_position(load(table))
                 print(
                     f"  with free position, accuracy on test: the better model as it is {as_it_is:.2f}%, "
                     f"or the default either way {without:.2f}%, the sweep {everything:.2f}%"
@@ -119,9 +105,9 @@ def main() -> None:
                     began = perf_counter()
                     run = SCENARIOS[scenario]
                     seeds = range(options.seeds)
-                    points = list(pool.map(run, [table] * len(seeds), [policy] * len(seeds), seeds))
+                    points = list(workers.map(run, [table] * len(seeds), [policy] * len(seeds), seeds))
                     kept.setdefault(table, {}).setdefault(scenario, {})[policy] = points
-                    print(f"    {policy:<22}{_row(points)}   {perf_counter() - began:6.1f} s", flush=True)
+                    print(f"    {policy:<22}{cells(points)}   {perf_counter() - began:6.1f} s", flush=True)
     if options.out:
         options.out.write_text(json.dumps(kept) + "\n")
 
@@ -134,14 +120,6 @@ def free_position(table: Table) -> tuple[float, float, float]:
     without = [end.anyway[pair] for end in ends for pair in pairs]
     everything = [end.swept[pair] for end in ends for pair in pairs]
     return float(np.mean(as_it_is)), float(np.mean(without)), float(np.mean(everything))
-
-
-def _row(points: Sequence[Points]) -> str:
-    cells = []
-    for cost in COSTS:
-        shares = [at(one, cost) for one in points]
-        cells.append(f"{np.mean(shares):>8.3f} ± {np.std(shares):.3f}")
-    return "".join(cells)
 
 
 if __name__ == "__main__":

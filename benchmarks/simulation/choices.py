@@ -14,29 +14,25 @@ import argparse
 import json
 import random
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from time import process_time
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from autokd.plan import StoppingRecipe
 from autokd.search.assignment import Assignment
 from autokd.search.dispatcher import Dispatcher
 from autokd.search.surrogate import Prior, Subject, covariance, encode
 from autokd.setting import DEFAULT, Pair
-from benchmarks.simulation.measure import Points, at
+from benchmarks.simulation.measure import COSTS, Points, at
 from benchmarks.simulation.policies import LATE, NONE, Policy, learner
+from benchmarks.simulation.processes import pool
 from benchmarks.simulation.scenarios import cold
-from benchmarks.simulation.table import Table, load
+from benchmarks.simulation.table import TABLES, Table, load
 
-COSTS: Final = (0.05, 0.1, 0.2)
-TABLES: Final = ("digits", "digits_plain", "digits_classes")
 TRIALS: Final = (3, 4, 8, 11, 16, 24, 34)
 """Of a pair, at which a batch is looked at; the last cost a fifth of the sweep, however they are stopped."""
 _RUN: Final = 0.05
@@ -147,16 +143,6 @@ CHOICES: Final[Mapping[str, Sequence[Choice]]] = {
 """The first of each is what autokd does, and what the others are compared with."""
 
 
-@cache
-def _table(name: str) -> Table:
-    return load(name)
-
-
-def _alone() -> None:
-    """A process a core, and one thread a process."""
-    threadpool_limits(1)
-
-
 def measured(table: Table, choice: Choice, seed: int, trials: Sequence[int] = TRIALS) -> Points:
     """Cost and share of a batch by trials of a pair."""
     policy = Policy(choice.name, learner, stopping=choice.stopping, shares=True)
@@ -166,7 +152,7 @@ def measured(table: Table, choice: Choice, seed: int, trials: Sequence[int] = TR
 
 def _measured(name: str, kind: str, number: int, trials: Sequence[int], seed: int) -> tuple[Points, float]:
     began = process_time()
-    return measured(_table(name), CHOICES[kind][number], seed, trials), process_time() - began
+    return measured(load(name), CHOICES[kind][number], seed, trials), process_time() - began
 
 
 def reached(points: Points, cost: float) -> float:
@@ -188,7 +174,7 @@ def main() -> None:
     options = parser.parse_args()
     if unknown := set(options.kinds) - set(CHOICES):
         parser.error(f"{', '.join(sorted(unknown))}: choose from {', '.join(CHOICES)}")
-    with ProcessPoolExecutor(options.processes, initializer=_alone) as pool:
+    with pool(options.processes) as workers:
         for kind in options.kinds or CHOICES:
             for table in options.tables:
                 print(f"\n{table}, {kind}: {options.seeds} seeds", flush=True)
@@ -196,7 +182,7 @@ def main() -> None:
                 for number, choice in enumerate(CHOICES[kind]):
                     seeds = range(options.seeds)
                     same = [[value] * len(seeds) for value in (table, kind, number, options.trials)]
-                    found, seconds = zip(*pool.map(_measured, *same, seeds), strict=True)
+                    found, seconds = zip(*workers.map(_measured, *same, seeds), strict=True)
                     shares = np.array([[reached(points, cost) for cost in COSTS] for points in found])
                     usual = usual if number else shares
                     print(f"  {choice.name:<28}{row(shares, usual)}{sum(seconds):8.1f} s", flush=True)

@@ -17,15 +17,12 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from time import process_time
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from benchmarks.peers.problem import Answers, Order, read_answers, write_orders
 from benchmarks.peers.replay import answer
@@ -39,12 +36,12 @@ from benchmarks.simulation.contest import (
     problem,
     searched,
 )
-from benchmarks.simulation.measure import Points, at, single, yardstick
+from benchmarks.simulation.measure import COSTS, Points, cells, single, yardstick
 from benchmarks.simulation.policies import POLICIES
+from benchmarks.simulation.processes import pool
 from benchmarks.simulation.scenarios import POINTS, cold, meetings, newcomers
 from benchmarks.simulation.table import Table, load
 
-COSTS: Final = (0.05, 0.1, 0.2)
 TABLES: Final = ("digits_plain", "digits_classes", "digits")
 SCENARIOS: Final = ("newcomer", "batch")
 
@@ -71,18 +68,8 @@ class Task(NamedTuple):
     python: str | None
 
 
-@cache
-def _table(name: str) -> Table:
-    return load(name)
-
-
-def _alone() -> None:
-    """A process a core, and one thread a process."""
-    threadpool_limits(1)
-
-
 def _measure(task: Task) -> Measured:
-    table, contestant = _table(task.table), task.contestant
+    table, contestant = load(task.table), task.contestant
     if contestant.policy is None and contestant.peer is None:
         pairs = [
             _newcomers(table, seed) if task.scenario == "newcomer" else table.pairs for seed in task.seeds
@@ -177,9 +164,9 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     parser.add_argument("--out", type=Path, help="keep every number in this file, beside those that it has")
     options = parser.parse_args()
-    with ProcessPoolExecutor(options.processes, initializer=_alone) as pool:
+    with pool(options.processes) as workers:
         for table in options.tables:
-            ends = [yardstick(_table(table), seed) for seed in range(_table(table).seeds)]
+            ends = [yardstick(load(table), seed) for seed in range(load(table).seeds)]
             anyway = np.mean([[*end.anyway.values()] for end in ends])
             swept = np.mean([[*end.swept.values()] for end in ends])
             print(f"\n{table}: the better of default and nothing {anyway:+.2f} pp, the sweep {swept:+.2f} pp")
@@ -195,7 +182,7 @@ def main() -> None:
                         continue
                     share = [range(first, seeds, options.processes) for first in range(options.processes)]
                     tasks = [Task(table, scenario, one, mine, options.peers) for mine in share if mine]
-                    parts = list(pool.map(_measure, tasks))
+                    parts = list(workers.map(_measure, tasks))
                     found = Measured(
                         # Back in the order of the seeds.
                         [
@@ -206,7 +193,7 @@ def main() -> None:
                         parts[0].versions,
                     )
                     print(
-                        f"    {one.name:<28}{_row(found.points)}  {seeds:3} seeds {found.seconds:8.1f} s",
+                        f"    {one.name:<28}{cells(found.points)}  {seeds:3} seeds {found.seconds:8.1f} s",
                         flush=True,
                     )
                     if options.out:
@@ -223,14 +210,6 @@ def _keep(file: Path, table: str, scenario: str, name: str, found: Measured) -> 
         ],
     }
     file.write_text(json.dumps(kept, sort_keys=True) + "\n")
-
-
-def _row(found: Sequence[Points]) -> str:
-    cells = []
-    for cost in COSTS:
-        shares = [at(one, cost) for one in found]
-        cells.append(f"{np.mean(shares):>8.3f} ± {np.std(shares):.3f}")
-    return "".join(cells)
 
 
 if __name__ == "__main__":

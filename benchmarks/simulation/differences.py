@@ -16,9 +16,8 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from benchmarks.simulation.measure import at
+from benchmarks.simulation.measure import COSTS, at
 
-COSTS: Final = (0.05, 0.1, 0.2)
 KEPT: Final = Path(__file__).parent.parent / "results" / "peers.json"
 
 

@@ -33,9 +33,8 @@ from autokd.setting import Pair
 from benchmarks.simulation.measure import at
 from benchmarks.simulation.policies import LATE, Policy, learner
 from benchmarks.simulation.scenarios import cold
-from benchmarks.simulation.table import Table, load
+from benchmarks.simulation.table import TABLES, Table, load
 
-TABLES: Final = ("digits", "digits_plain", "digits_classes")
 FITTED: Final = (
     "temperature_length",
     "alpha_length",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from benchmarks.simulation.table import Table
 
 Points = list[tuple[float, float]]
 """Cost and share, from a small budget to a large one."""
+COSTS: Final = (0.05, 0.1, 0.2)
+"""At which searches are compared."""
 _VALIDATION, _TEST = 0, 2
 
 
@@ -59,6 +62,12 @@ def at(points: Points, cost: float) -> float:
     """The share at a cost, between measured points in proportion; nothing spent is nothing gained."""
     costs, shares = zip((0.0, 0.0), *sorted(points), strict=True)
     return float(np.interp(cost, costs, shares))
+
+
+def cells(found: Sequence[Points]) -> str:
+    """Mean and standard deviation over seeds of the shares at `COSTS`, for a line of a table."""
+    columns = ([at(points, cost) for points in found] for cost in COSTS)
+    return "".join(f"{np.mean(shares):>8.3f} ± {np.std(shares):.3f}" for shares in columns)
 
 
 def single(table: Table, seed: int, pairs: Iterable[Pair] | None = None) -> float:

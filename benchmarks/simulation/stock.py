@@ -22,7 +22,7 @@ from ray.tune.schedulers import ASHAScheduler, TrialScheduler
 from ray.tune.search.optuna import OptunaSearch
 
 from benchmarks.peers.problem import PUBLIC, Problem, Setting
-from benchmarks.peers.replay import Peer, Wish
+from benchmarks.peers.replay import Peer, Wish, tell_of_default
 
 _METRIC: Final = "accuracy"
 
@@ -43,13 +43,7 @@ class Stock:
         self._controller: Any = None  # It is handed on to schedulers of which ASHA is none.
 
     def begin(self, curve: Mapping[int, float]) -> None:
-        wish = self.ask(-1)
-        assert wish is not None
-        assert wish.column == self._problem.default
-        for epoch, accuracy in curve.items():
-            if epoch < self._problem.epochs:
-                self.report(-1, epoch, accuracy)
-        self.end(-1, self._problem.epochs, curve[self._problem.epochs])
+        tell_of_default(self, self._problem, curve)
 
     def ask(self, trial: int) -> Wish | None:
         with warnings.catch_warnings():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from autokd.search.space import Space, read_space
 from autokd.setting import DEFAULT, Pair, Setting, Split, TransferSet
 
 FOLDER: Final = Path(__file__).parent.parent / "tables"
+TABLES: Final = ("digits", "digits_plain", "digits_classes")
 SPLITS: Final = (Split.VALIDATION, Split.CONFIRMATION, Split.TEST)
 
 
@@ -98,8 +99,9 @@ class Table:
         )
 
 
+@cache
 def load(name: str) -> Table:
-    """The table of a regime, by name."""
+    """The table of a regime, by name; read once a process, and not to be changed."""
     table = parquet.read_table(FOLDER / f"{name}.parquet", filters=[("stage", "=", "sweep")])
     metadata: dict[str, Any] = json.loads(table.schema.metadata[b"autokd"])
     space = read_space("poster_sweep")

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_limits
 
 from autokd.search.surrogate import Prior, Subject, covariance, encode
 from autokd.setting import DEFAULT, Pair
@@ -29,18 +27,7 @@ from benchmarks.simulation.choices import (
 from benchmarks.simulation.policies import LATE, POLICIES
 from benchmarks.simulation.replay import replay
 from benchmarks.simulation.scenarios import cold
-from benchmarks.simulation.table import Table, load
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    with threadpool_limits(1):
-        yield
-
-
-@pytest.fixture(scope="module")
-def table() -> Table:
-    return load("digits")
+from benchmarks.simulation.table import Table
 
 
 def test_every_order_serves_every_pair_once_and_only_chance_differs_by_seed(table: Table) -> None:

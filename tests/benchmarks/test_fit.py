@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy.stats import norm
-from threadpoolctl import threadpool_limits
 
 from autokd.search.surrogate import Prior, Surrogate, covariance, encode
 from benchmarks.simulation.fit import FITTED, Runs, drawn, fitted, log_likelihood
-from benchmarks.simulation.table import Table, load
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    with threadpool_limits(1):
-        yield
-
-
-@pytest.fixture(scope="module")
-def table() -> Table:
-    return load("digits")
+from benchmarks.simulation.table import Table
 
 
 def some(runs: Runs, count: int) -> Runs:

@@ -2,12 +2,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
 from itertools import combinations
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_limits
 
 from autokd.setting import DEFAULT, Pair
 from benchmarks.simulation.measure import (
@@ -23,19 +21,7 @@ from benchmarks.simulation.measure import (
 from benchmarks.simulation.policies import POLICIES, Policy
 from benchmarks.simulation.replay import Ran, replay
 from benchmarks.simulation.scenarios import _names, _round, cold, cold_meetings, newcomer
-from benchmarks.simulation.table import Table, load
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Matrices are small here: on a busy machine more threads take ten times as long."""
-    with threadpool_limits(1):
-        yield
-
-
-@pytest.fixture(scope="module")
-def table() -> Table:
-    return load("digits")
+from benchmarks.simulation.table import Table
 
 
 def ran(

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -15,6 +13,7 @@ from urllib.request import urlopen
 
 import pytest
 
+from tests.browser import chromium
 from tests.cli.conftest import PROGRAM, Command, Tuned
 from tests.cli.terminal import Terminal
 
@@ -23,12 +22,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.ray]
 
 @pytest.fixture
 def browser() -> str:
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if found is None:
-        if os.environ.get("AUTOKD_REQUIRE_SERVERS") == "1":
-            pytest.fail("no chromium")
-        pytest.skip("no chromium")
-    return found
+    return chromium()
 
 
 def page(browser: str, address: str, profile: Path) -> str:
