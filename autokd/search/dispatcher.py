@@ -266,6 +266,8 @@ class Dispatcher:
         self._open.remove(meeting)
         conclusions = self._conclude([study.pair for study in meeting])
         self._over += [shown(study.state(), conclusions.get(study.pair)) for study in meeting]
+        for study in meeting:
+            self._store.let_go(study.name)
 
     def _next(self, meeting: _Meeting) -> Work | None:
         return next_work(

@@ -168,6 +168,11 @@ class PatientStore:
         self._patiently(lambda: self._store.add_run(study, run), again=add_unless_added)
         self._runs[study] = known + 1
 
+    def let_go(self, study: str) -> None:
+        self._store.let_go(study)
+        self._trials.pop(study, None)
+        self._runs.pop(study, None)
+
     def put_recommendation(self, study: str, payload: Mapping[str, Any]) -> None:
         self._patiently(lambda: self._store.put_recommendation(study, payload))
 

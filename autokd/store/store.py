@@ -246,6 +246,10 @@ class Store:
         with self._translated():
             self._trials.end(study, number, state, failure, reason)
 
+    def let_go(self, study: str) -> None:
+        """Keep nothing of a study in memory; asked for again, it is read again."""
+        self._trials.let_go(study)
+
     # Race and confirmation runs, and what is concluded from them
 
     def add_run(self, study: str, run: RunRecord) -> None:

@@ -185,6 +185,10 @@ class Trials:
                 _require_same_end(name, ended, state, failure)
             study.reached.pop(number, None)
 
+    def let_go(self, name: str) -> None:
+        """Keep nothing of a study in memory."""
+        self._studies.pop(name, None)
+
     def _frozen(self, name: str) -> list[FrozenTrial]:
         try:
             study = self._find(name).study

@@ -10,10 +10,12 @@ import pytest
 from autokd.records import Failure, Role, Stage, TrialRecord, TrialState
 from autokd.search.assignment import Died
 from autokd.search.learning import Learner
+from autokd.search.patience import PatientStore
 from autokd.search.sampling import Tpe
 from autokd.search.studies import study_name
 from autokd.search.surrogate import Subject
 from autokd.setting import DEFAULT, Pair, Setting
+from autokd.store import Store
 from tests.search.worlds import (
     BACKWARD,
     FORWARD,
@@ -256,3 +258,18 @@ def test_and_those_that_a_driver_before_had_left_too(tmp_path: Path) -> None:
     office.work()
     assert in_order(proposer.shown) == in_order(in_the_store(office))
     assert len(proposer.shown) > len(left)
+
+
+def test_a_meeting_that_is_over_is_let_go_and_the_others_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone: list[tuple[str, set[TrialState]]] = []
+
+    def noted(store: Store, study: str) -> None:
+        gone.append((study, {trial.state for trial in store.trials(study)}))
+
+    monkeypatch.setattr(Store, "let_go", noted)
+    office = Office(tmp_path, tiny_plan(), meetings=[[FORWARD, BACKWARD], [Pair(2, 3)]], through=PatientStore)
+    office.work(workers=2)
+    assert [study for study, _ in gone] == [office.names[pair] for pair in (FORWARD, BACKWARD, Pair(2, 3))]
+    assert not any(TrialState.RUNNING in states for _, states in gone)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import time
+import weakref
 from datetime import datetime, timedelta
 from typing import Any
 from wsgiref.util import setup_testing_defaults
@@ -14,6 +16,7 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
 from autokd.errors import StoreError
@@ -45,6 +48,24 @@ def searched(file_store: Store) -> Store:
 
 def optuna_storage(store: Store) -> RDBStorage:
     return RDBStorage(store.url)
+
+
+def in_memory() -> list[FrozenTrial]:
+    """Trials as Optuna keeps them; other tests may have left some."""
+    gc.collect()
+    # NOTE: `isinstance` would ask each for its class, and some objects warn when they are asked anything.
+    return [each for each in gc.get_objects() if type(each) is FrozenTrial]
+
+
+def test_a_study_that_is_let_go_takes_no_memory(searched: Store) -> None:
+    searched.let_go(STUDY)
+    before = {id(each) for each in in_memory()}
+    searched.trials(STUDY)
+    read = [weakref.ref(each) for each in in_memory() if id(each) not in before]
+    assert len(read) >= 4
+    searched.let_go(STUDY)
+    gc.collect()
+    assert not any(each() for each in read)
 
 
 def test_optuna_sees_what_happened(searched: Store) -> None:
