@@ -16,7 +16,7 @@ from autokd.judging import Judge, Payload
 from autokd.plan import StudyPlan
 from autokd.recommendation import Recommendation, Searched, unfinished
 from autokd.records import FederationFacts
-from autokd.search.overview import Overview, overview_of
+from autokd.search.overview import AtWork, Overview, overview_of
 from autokd.search.space import Space, sweep_epochs
 from autokd.search.studies import namesakes
 from autokd.setting import Pair
@@ -116,6 +116,9 @@ class Records:
             ),
             sweep_epochs=sweep_epochs(self.plan, len(searched)),
             stale=self.stale(pair for pair in pairs if pair not in today),
+            drivers=tuple(
+                AtWork.of(one) for one in self.store.drivers([one.study for one in searched.values()])
+            ),
         )
 
     def stale(self, pairs: Iterable[Pair]) -> int:

@@ -34,6 +34,7 @@ from autokd.search.progress import Conclusion
 from autokd.search.space import Space, read_space
 from autokd.search.studies import meetings_of, sweep_name
 from autokd.search.sweeping import Sweeper, SweepProgress
+from autokd.search.telling import telling
 from autokd.search.workers import Workers
 from autokd.setting import Pair, Position, Setting
 from autokd.store import Store, sqlite_url
@@ -235,7 +236,7 @@ class Workspace:
                 proposer=experienced(
                     store, plan=self.plan, space=self.space, federation=at_work.federation, names=names
                 ),
-                listen=at_work.listener.searching,
+                listen=telling(store, at_work.listener.searching),
                 listen_seconds=_LISTEN_SECONDS,
                 conclude=conclude,
             )

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from autokd.cli import options
-from autokd.cli.console import out, print_json
+from autokd.cli.console import clock, out, print_json
 from autokd.cli.matrix import Cell, Matrix
 
 if TYPE_CHECKING:
-    from autokd.search.overview import Overview
+    from autokd.search.overview import AtWork, Overview
 
 
 def status(
@@ -22,7 +22,7 @@ def status(
     json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
-    """Show the verdict and gain of every pair, and what it cost, while a driver is at work or after it.
+    """Show the verdict and gain of every pair, what it cost, and how far the drivers are that are at work.
 
     Examples:
 
@@ -60,3 +60,20 @@ def show(seen: Overview) -> None:
             style="dim",
         )
     )
+    for one in seen.drivers:
+        out.print(Text(at_work(one), style="dim" if one.alive else "yellow"))
+
+
+def at_work(one: AtWork) -> str:
+    """A driver in one line: who, since when, how far, and how long it will take."""
+    since = f"{one.since.astimezone():%Y-%m-%d %H:%M:%S}"
+    if not one.alive:
+        return (
+            f"{one.owner}, at work since {since}, is gone and had not finished; the same autokd tune "
+            "goes on where it was"
+        )
+    if not one.ended:
+        return f"{one.owner}, at work since {since}: no run has ended yet"
+    pace = f", {one.per_second:.1f} a second" if one.per_second else ""
+    eta = f", about {clock(one.seconds_left)} left" if one.left and one.seconds_left is not None else ""
+    return f"{one.owner}, at work since {since}: {one.ended} runs done{pace}, {one.left} to go{eta}"

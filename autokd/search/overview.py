@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from autokd.recommendation.discoveries import Discoveries, discoveries
 from autokd.records import RunRecord, TrialRecord, TrialState
 from autokd.setting import Pair
-from autokd.store import readable
+from autokd.store import DriverFacts, readable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,57 @@ class PairOverview:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AtWork:
+    """A driver that tunes pairs of the federation, or did and is gone.
+
+    Attributes:
+        owner: Its user, machine and process.
+        since: When it began, in UTC.
+        alive: Whether it is still at work, as far as can be told.
+        ended: Runs that ended since then; None if it has told nothing yet, as the next three.
+        left: Runs still to be done, an estimate.
+        per_second: Runs that end in a second.
+        seconds_left: From now.
+    """
+
+    owner: str
+    since: datetime
+    alive: bool
+    ended: int | None = None
+    left: int | None = None
+    per_second: float | None = None
+    seconds_left: float | None = None
+
+    @classmethod
+    def of(cls, driver: DriverFacts) -> AtWork:
+        """What a driver's words come to."""
+        with readable("what its driver tells"):
+            told = {name: None if value is None else float(value) for name, value in driver.words.items()}
+            ended, left, seconds = (told.get(name) for name in ("ended", "left", "seconds_left"))
+            return cls(
+                owner=driver.owner,
+                since=datetime.fromtimestamp(driver.since, UTC),
+                alive=driver.alive,
+                ended=None if ended is None else round(ended),
+                left=None if left is None else round(left),
+                per_second=told.get("per_second"),
+                seconds_left=None if seconds is None else max(0.0, seconds - driver.age),
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; times as ISO 8601."""
+        return {
+            "owner": self.owner,
+            "since": self.since.isoformat(timespec="seconds"),
+            "alive": self.alive,
+            "runs_ended": self.ended,
+            "runs_left": self.left,
+            "runs_per_second": None if self.per_second is None else round(self.per_second, 3),
+            "seconds_left": None if self.seconds_left is None else round(self.seconds_left),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
     """All pairs of a federation under one plan.
 
@@ -60,6 +112,7 @@ class Overview:
         pairs: Those that have a study.
         sweep_epochs: What the frozen grid would cost on these pairs.
         stale: Pairs without a recommendation of today that have one of an older federation or plan.
+        drivers: Those at work, and those that are gone without having finished.
     """
 
     federation: str
@@ -67,6 +120,7 @@ class Overview:
     pairs: tuple[PairOverview, ...]
     sweep_epochs: int
     stale: int = 0
+    drivers: tuple[AtWork, ...] = ()
 
     @property
     def judged(self) -> int:
@@ -97,6 +151,7 @@ class Overview:
             "beat_default": self.discoveries.to_json(),
             "stale": self.stale,
             "cost_of_sweep": {"search": round(search, 6), "confirmation": round(confirmation, 6)},
+            "drivers": [one.to_json() for one in self.drivers],
             "pairs": [one.to_json() for one in self.pairs],
         }
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar, final
@@ -82,6 +83,11 @@ class PatientStore:
     def give_up(self) -> None:
         """Wait no more, now and later; may be called by a signal's handler in the middle of a wait."""
         self._in_a_hurry = True
+
+    def tell(self, words: Mapping[str, Any]) -> None:
+        """Let others know how the driver gets on; what cannot be told now is told the next time."""
+        with suppress(StoreUnreachable):
+            self._lease.tell(words)
 
     def put_federation(self, facts: FederationFacts) -> None:
         self._patiently(lambda: self._store.put_federation(facts))

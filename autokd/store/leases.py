@@ -7,13 +7,15 @@ yet. All times are the database's, in seconds since 1970.
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import threading
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from types import TracebackType
-from typing import Final, Self, final
+from typing import Any, Final, Self, final
 
 from sqlalchemy import Connection, Engine, delete, insert, select, update
 from sqlalchemy.engine import URL
@@ -35,6 +37,25 @@ _BEATS: Final = 4
 def lease_seconds() -> float:
     """How long a driver may be silent before others take over; `AUTOKD_LEASE_SECONDS` changes it."""
     return float(os.environ.get("AUTOKD_LEASE_SECONDS", _SECONDS))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriverFacts:
+    """A driver that has studies.
+
+    Attributes:
+        owner: Its user, machine and process, for people.
+        since: When it took them, in seconds since 1970.
+        alive: As far as can be told: it is not known to be gone, and its lease has not expired.
+        words: What it last told of how it gets on; empty if it has told nothing.
+        age: How long ago that was, in seconds.
+    """
+
+    owner: str
+    since: float
+    alive: bool
+    words: Mapping[str, Any]
+    age: float
 
 
 @final
@@ -82,6 +103,17 @@ class Lease:
         with translated(self._url), self._engine.begin() as connection:
             # Where the row is gone this changes nothing, and the guard objects to the commit.
             connection.execute(row.values(expires=Now() + self.seconds))
+
+    def tell(self, words: Mapping[str, Any]) -> None:
+        """Let others know how the driver gets on: small JSON values, in place of what it told before.
+
+        Raises:
+            LeaseLost: If somebody has taken over.
+            StoreUnreachable: If the database does not answer.
+        """
+        row = update(DriverRow).where(DriverRow.token == self._token)
+        with translated(self._url), self._engine.begin() as connection:
+            connection.execute(row.values(words=json.dumps(dict(words)), told=Now()))
 
     def release(self) -> None:
         """Give it back, so that nobody has to wait; nothing happens if it was given back or lost before.
@@ -137,6 +169,29 @@ def acquire(engine: Engine, url: URL, guard: Guard, studies: Collection[str], *,
         taken = select(LeaseRow).where(LeaseRow.token == token).order_by(LeaseRow.study)
         fences = {row.study: row.fence for row in connection.execute(taken)}
     return Lease(engine, url, guard, token=token, fences=fences, seconds=seconds)
+
+
+def drivers(engine: Engine, studies: Collection[str]) -> tuple[DriverFacts, ...]:
+    """Who has any of the studies, the first first; also those that are gone and have left them behind."""
+    query = (
+        select(DriverRow, (DriverRow.expires > Now()).label("valid"), (Now() - DriverRow.told).label("age"))
+        .where(DriverRow.token.in_(select(LeaseRow.token).where(LeaseRow.study.in_(studies))))
+        .order_by(DriverRow.since)
+    )
+    found = []
+    with engine.connect() as connection, readable("its drivers"):
+        for row in connection.execute(query):
+            process = Process.from_text(row.process)
+            found.append(
+                DriverFacts(
+                    owner=str(process),
+                    since=row.since,
+                    alive=bool(row.valid) and not process.gone,
+                    words=json.loads(row.words) if row.words else {},
+                    age=row.age or 0.0,
+                )
+            )
+    return tuple(found)
 
 
 def _require_free(connection: Connection, studies: Sequence[str], *, lock: bool = False) -> set[str]:

@@ -130,6 +130,11 @@ class Store:
         self._leases.append(lease)
         return lease
 
+    def drivers(self, studies: Collection[str]) -> tuple[leases.DriverFacts, ...]:
+        """Who is at work on any of the studies, or was and is gone without giving them back."""
+        with self._translated():
+            return leases.drivers(self._engine, studies)
+
     # Studies and trials
 
     def create_study(

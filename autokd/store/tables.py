@@ -165,7 +165,8 @@ class RecommendationRow(Base):
 class DriverRow(Base):
     """A driver that holds leases; without this row it holds none. `process` is JSON (see `Process`).
 
-    Times are the database's, in seconds since 1970.
+    `words` is JSON, too: how it gets on, as it told at the time `told`; null before it has. Times are the
+    database's, in seconds since 1970.
     """
 
     __tablename__ = "autokd_driver"
@@ -175,6 +176,8 @@ class DriverRow(Base):
     process: Mapped[str] = mapped_column(LongText)
     since: Mapped[float] = mapped_column(Double)
     expires: Mapped[float] = mapped_column(Double)
+    words: Mapped[str | None] = mapped_column(LongText)
+    told: Mapped[float | None] = mapped_column(Double)
 
 
 class LeaseRow(Base):

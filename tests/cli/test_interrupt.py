@@ -28,23 +28,29 @@ def test_ctrl_c_says_how_to_go_on_and_the_same_command_finishes(
         "--position",
         "student",
         "--trials",
-        "40",
+        "400",
     )
     with Terminal([PROGRAM, *arguments, "--home", home], cwd=tmp_path) as terminal:
         terminal.wait_for("starting workers")
         terminal.wait_for("complete")
+        beside = command("status", "--study", quick_study.name, "--home", home)
+        (driver,) = command("status", "--study", quick_study.name, "--home", home, "--json").json()["drivers"]
         terminal.interrupt()
         code = terminal.end()
     assert code == 130, terminal.shown
     assert "stopping: what was reported is kept" in terminal.shown
     assert "Run the same command again to go on" in terminal.shown
     assert "Traceback" not in terminal.shown
+    assert f"process {terminal.process.pid}, at work since" in " ".join(beside.out.split())
+    assert driver["alive"]
+    assert driver["runs_ended"] + driver["runs_left"] > 400
+    assert command("status", "--study", quick_study.name, "--home", home, "--json").json()["drivers"] == []
     assert "\x1b[" in terminal.shown
     assert not _at_work(ray_folder)
     with Store.open(sqlite_url(home / "autokd.db")) as store:
         (study,) = (name for name in store.studies() if "/quick-" in name)
         before = store.trials(study)
-        assert 0 < len(before) < 40
+        assert 0 < len(before) < 400
         assert {one.state for one in before} <= {TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL}
         assert {one.failure for one in before} <= {None, Failure.INTERRUPTED}
 

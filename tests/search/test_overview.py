@@ -3,9 +3,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
+from autokd.errors import StoreError
 from autokd.records import TrialState
-from autokd.search.overview import Overview, overview_of
+from autokd.search.overview import AtWork, Overview, overview_of
 from autokd.search.space import sweep_epochs
+from autokd.store import DriverFacts
 from tests.search.worlds import BACKWARD, FORWARD, Office, tiny_plan
 
 ANSWER = {
@@ -52,3 +56,34 @@ def test_a_pair_that_failed_has_a_verdict_and_no_gain() -> None:
     failed = {"verdict": "failed", "gain": None, "recommended": {"answer": "as-is"}}
     one = overview_of(FORWARD, (), (), failed)
     assert (one.verdict, one.gain, one.answer) == ("failed", None, "as-is")
+
+
+def driver(**words: object) -> DriverFacts:
+    return DriverFacts(owner="ann@node, process 7", since=86_400.5, alive=True, words=words, age=4.0)
+
+
+def test_what_is_left_is_told_from_now_and_not_from_when_the_driver_told_it() -> None:
+    one = AtWork.of(driver(ended=12, left=30, per_second=2.5, seconds_left=12.0))
+    assert (one.ended, one.left, one.per_second, one.seconds_left) == (12, 30, 2.5, 8.0)
+    assert AtWork.of(driver(seconds_left=3.0)).seconds_left == 0.0
+    assert one.to_json() == {
+        "owner": "ann@node, process 7",
+        "since": "1970-01-02T00:00:00+00:00",
+        "alive": True,
+        "runs_ended": 12,
+        "runs_left": 30,
+        "runs_per_second": 2.5,
+        "seconds_left": 8,
+    }
+
+
+def test_a_driver_that_has_told_nothing_is_at_work_all_the_same() -> None:
+    one = AtWork.of(driver())
+    assert (one.ended, one.left, one.per_second, one.seconds_left) == (None, None, None, None)
+    json.dumps(one.to_json())
+
+
+@pytest.mark.parametrize("words", [{"left": "many"}, {"ended": [1]}, {"left": float("inf")}])
+def test_words_that_no_driver_has_told_are_said_to_be_so(words: dict[str, object]) -> None:
+    with pytest.raises(StoreError, match="what its driver tells"):
+        AtWork.of(driver(**words))

@@ -319,3 +319,59 @@ def test_many_studies_are_one_lease(enter: Callable[[], Store], pairs: tuple[str
         assert len(lease.studies) == 870
         with pytest.raises(StoreError, match="869"):
             enter().acquire(names[-1:])
+
+
+def test_what_a_driver_tells_is_there_for_others_as_long_as_it_is_at_work(
+    enter: Callable[[], Store], pairs: tuple[str, str]
+) -> None:
+    reader, began = enter(), time.time()
+    assert reader.drivers(pairs) == ()
+    with enter().acquire(pairs[:1], seconds=LONG) as lease:
+        (silent,) = reader.drivers(pairs)
+        assert (silent.words, silent.age) == ({}, 0.0)
+        lease.tell({"left": 7, "seconds_left": None})
+        lease.tell({"left": 6, "seconds_left": 1.5})
+        (found,) = reader.drivers(pairs)
+        assert found.words == {"left": 6, "seconds_left": 1.5}
+        assert found.alive
+        assert f"process {os.getpid()}" in found.owner
+        assert abs(found.since - began) < 5
+        assert 0 <= found.age < 5
+        assert reader.drivers(pairs[1:]) == ()
+    assert reader.drivers(pairs) == ()
+
+
+def test_drivers_come_in_the_order_in_which_they_began(
+    enter: Callable[[], Store], pairs: tuple[str, str]
+) -> None:
+    with (
+        enter().acquire(pairs[1:], seconds=LONG) as first,
+        enter().acquire(pairs[:1], seconds=LONG) as second,
+    ):
+        first.tell({"left": 1})
+        second.tell({"left": 2})
+        assert [one.words["left"] for one in enter().drivers(pairs)] == [1, 2]
+
+
+def test_a_driver_that_is_gone_or_silent_for_too_long_is_not_alive(
+    enter: Callable[[], Store], pairs: tuple[str, str], address: str
+) -> None:
+    with driver(address, pairs[0], seconds=LONG) as killed:
+        assert [one.alive for one in enter().drivers(pairs)] == [True]
+        killed.process.kill()
+        killed.process.wait()
+        assert [one.alive for one in enter().drivers(pairs)] == [False]
+    enter().acquire(pairs[1:], seconds=LONG)
+    expire(address)
+    assert [one.alive for one in enter().drivers(pairs)] == [False, False]
+
+
+def test_who_was_followed_tells_nothing_more(
+    enter: Callable[[], Store], pairs: tuple[str, str], address: str
+) -> None:
+    lost = enter().acquire(pairs, seconds=LONG)
+    expire(address)
+    enter().acquire(pairs, seconds=LONG)
+    with pytest.raises(LeaseLost):
+        lost.tell({"left": 1})
+    assert [one.words for one in enter().drivers(pairs)] == [{}]
