@@ -59,7 +59,7 @@ class Outcome:
     ran: int
 
 
-_LISTEN_SECONDS: Final = 0.25
+_LISTEN_SECONDS: Final = 0.5
 """Between two pictures of how a batch stands."""
 
 

@@ -31,6 +31,9 @@ def to_retry(trials: Sequence[TrialRecord], retries: int) -> tuple[Attempt, ...]
 
     An interruption by the user is always made up for; infrastructure and memory up to `retries` times.
     """
+    # Asked for every run that is handed out, while hardly any trial fails.
+    if not any(trial.state is TrialState.FAIL for trial in trials):
+        return ()
     attempts: dict[Attempt, list[TrialRecord]] = {}
     for trial in trials:
         attempts.setdefault(attempt(trial), []).append(trial)

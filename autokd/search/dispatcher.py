@@ -199,7 +199,7 @@ class Dispatcher:
         live.stopped = not goes_on(
             self._plan.search.stopping,
             self._aimed(live.study, trial),
-            [other for other in self._all_aimed(live.study) if other.number != trial.number],
+            (other for other in self._all_aimed(live.study) if other.number != trial.number),
         )
         self._tell()
         return not live.stopped

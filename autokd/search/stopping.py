@@ -26,8 +26,10 @@ def goes_on(stopping: StoppingRecipe, trial: TrialRecord, others: Iterable[Trial
     epoch, accuracy = trial.epochs, trial.accuracy
     if spared(stopping, trial) or accuracy is None or epoch not in stopping.rungs:
         return True
-    curves = [dict(other.curve) for other in others if other.state is not TrialState.FAIL]
-    reported = [accuracy, *(curve[epoch] for curve in curves if epoch in curve)]
+    reported = [accuracy]
+    for other in others:
+        if other.state is not TrialState.FAIL:
+            reported += [value for reached, value in other.curve if reached == epoch]
     cutoff = float(np.quantile(reported, 1 - 1 / stopping.reduction))
     return accuracy >= cutoff
 
