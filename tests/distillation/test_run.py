@@ -439,6 +439,21 @@ def test_same_bits_twice_on_a_gpu(make_run: MakeRun, precision):
     assert weight_bits(first.student.cpu()) == weight_bits(second.student.cpu())
 
 
+def test_resnet18_takes_the_path_of_a_gpu_on_whatever_is_there(make_run: MakeRun):
+    """The poster's network, and everything that a GPU is given: bfloat16, channels last, batches on the device."""
+    federation = make_federation("resnet18", stem="cifar")
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    compute = Compute(device=device, precision="bfloat16", channels_last=True)
+    short = recipe(learning_rate=0.01, epochs=2)
+    runs = [make_run(federation=federation, compute=compute, recipe=short, rungs=(1, 2)) for _ in range(2)]
+    first, second = ([(rung.soft_loss, rung.hard_loss) for rung in run] for run in runs)
+    assert first == second
+    assert first[1][1] < first[0][1]
+    students = [weight_bits(run.student.cpu()) for run in runs]
+    assert students[0] == students[1]
+    assert {value.dtype for value in runs[0].student.parameters()} == {torch.float32}
+
+
 def test_what_layers_draw_by_chance_is_the_runs_own(federation: Federation, make_run: MakeRun) -> None:
     """Dropout asks torch's global generator, and no other; its state must neither decide nor change."""
     architecture = OwnArchitecture(
