@@ -440,7 +440,7 @@ def test_same_bits_twice_on_a_gpu(make_run: MakeRun, precision):
 
 
 def test_resnet18_takes_the_path_of_a_gpu_on_whatever_is_there(make_run: MakeRun):
-    """The poster's network, and everything that a GPU is given: bfloat16, channels last, batches on the device."""
+    """The poster's network, and all that a GPU is given: bfloat16, channels last, batches on the device."""
     federation = make_federation("resnet18", stem="cifar")
     device = "cuda" if torch.cuda.is_available() else "cpu"
     compute = Compute(device=device, precision="bfloat16", channels_last=True)
