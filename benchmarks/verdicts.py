@@ -123,6 +123,9 @@ class Records:
     def add_run(self, study: str, run: RunRecord) -> None:
         self.finished.append(run)
 
+    def let_go(self, study: str) -> None:
+        """Nothing: it is judged after its search."""
+
 
 class AnySetting:
     """A proposer that draws from the whole space: where all settings are alike, none is better."""

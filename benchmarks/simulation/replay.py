@@ -78,6 +78,9 @@ class Memory:
     def add_run(self, study: str, run: RunRecord) -> None:
         """Nothing, likewise."""
 
+    def let_go(self, study: str) -> None:
+        """Nothing, likewise."""
+
 
 def replay(
     table: Table,
