@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -78,7 +79,7 @@ class AtWork:
     def of(cls, driver: DriverFacts) -> AtWork:
         """What a driver's words come to."""
         with readable("what its driver tells"):
-            told = {name: None if value is None else float(value) for name, value in driver.words.items()}
+            told = {name: _finite(value) for name, value in {**driver.words, "age": driver.age}.items()}
             ended, left, seconds = (told.get(name) for name in ("ended", "left", "seconds_left"))
             return cls(
                 owner=driver.owner,
@@ -87,7 +88,7 @@ class AtWork:
                 ended=None if ended is None else round(ended),
                 left=None if left is None else round(left),
                 per_second=told.get("per_second"),
-                seconds_left=None if seconds is None else max(0.0, seconds - driver.age),
+                seconds_left=None if seconds is None else max(0.0, seconds - (told["age"] or 0.0)),
             )
 
     def to_json(self) -> dict[str, Any]:
@@ -101,6 +102,12 @@ class AtWork:
             "runs_per_second": None if self.per_second is None else round(self.per_second, 3),
             "seconds_left": None if self.seconds_left is None else round(self.seconds_left),
         }
+
+
+def _finite(value: Any) -> float | None:
+    if value is not None and not math.isfinite(value):
+        raise ValueError(f"{value} is no figure")
+    return None if value is None else float(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import tempfile
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from autokd.records import Failure, Role, TrialState
 from autokd.search.experience import experienced
-from autokd.search.overview import overview_of
+from autokd.search.overview import AtWork, overview_of
 from autokd.search.studies import study_name
 from autokd.setting import DEFAULT, Pair
 from autokd.store import Store, sqlite_url
@@ -65,7 +66,8 @@ def _written() -> bytes:
 def _hold(connection: sqlite3.Connection, study: str) -> None:
     """A driver on another machine, whose lease has run out."""
     process = '{"user": "a", "host": "b", "machine": "c", "number": 1, "started": null}'
-    connection.execute("INSERT INTO autokd_driver VALUES ('token', ?, 0, 0)", [process])
+    words = '{"ended": 12, "left": 30, "per_second": 2.5, "seconds_left": 12.0}'
+    connection.execute("INSERT INTO autokd_driver VALUES ('token', ?, 0, 0, ?, 0)", [process, words])
     connection.execute("INSERT INTO autokd_lease VALUES (?, 1, 'token')", [study])
     connection.commit()
 
@@ -162,6 +164,8 @@ def _use(store: Store) -> None:
     store.features(name)
     for federation in store.federations():
         store.federation(federation)
+    for driver in store.drivers([name]):
+        json.dumps(AtWork.of(driver).to_json(), allow_nan=False)
     store.acquire([name]).release()
     known = facts()
     found = SimpleNamespace(

@@ -83,7 +83,9 @@ def test_a_driver_that_has_told_nothing_is_at_work_all_the_same() -> None:
     json.dumps(one.to_json())
 
 
-@pytest.mark.parametrize("words", [{"left": "many"}, {"ended": [1]}, {"left": float("inf")}])
+@pytest.mark.parametrize(
+    "words", [{"left": "many"}, {"ended": [1]}, {"left": float("inf")}, {"per_second": float("nan")}]
+)
 def test_words_that_no_driver_has_told_are_said_to_be_so(words: dict[str, object]) -> None:
     with pytest.raises(StoreError, match="what its driver tells"):
         AtWork.of(driver(**words))
