@@ -175,6 +175,7 @@ class PatientStore:
         self._runs[study] = known + 1
 
     def let_go(self, study: str) -> None:
+        # It asks no database, so there is nothing to wait for.
         self._store.let_go(study)
         self._trials.pop(study, None)
         self._runs.pop(study, None)

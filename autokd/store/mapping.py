@@ -10,7 +10,7 @@ does not have, and a sampler cannot learn from where it may not go.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
@@ -64,15 +64,15 @@ def record(study: str, trial: FrozenTrial) -> TrialRecord:
     try:
         state = TrialState(trial.state.name)
         failed = state is TrialState.FAIL
-        curve = tuple(sorted(trial.intermediate_values.items()))
+        rungs = _rungs(trial)
         return TrialRecord(
             number=trial.number,
             setting=Setting.from_json({**trial.params, **attributes.get(OUTSIDE, {})}),
             seed=int(attributes[SEED]),
             role=Role(attributes[ROLE]),
             state=state,
-            curve=curve,
-            lost=tuple(_told(trial, epoch)["forgetting"] for epoch, _ in curve),
+            curve=tuple((epoch, accuracy) for epoch, accuracy, _ in rungs),
+            lost=tuple(told["forgetting"] for _, _, told in rungs),
             failure=Failure(attributes[FAILURE]) if failed else None,
             reason=attributes.get(REASON, "") if failed else "",
         )
@@ -97,15 +97,28 @@ def details(report: RungReport) -> tuple[str, dict[str, float | None]]:
 def reports(trial: FrozenTrial) -> tuple[RungReport, ...]:
     """All rungs of a stored trial by epoch."""
     return tuple(
-        RungReport(epoch=epoch, accuracy=accuracy, **_told(trial, epoch))
-        for epoch, accuracy in sorted(trial.intermediate_values.items())
+        RungReport(epoch=epoch, accuracy=accuracy, **told) for epoch, accuracy, told in _rungs(trial)
     )
 
 
-def _told(trial: FrozenTrial, epoch: int) -> Mapping[str, Any]:
-    """What `details` has kept of a rung; it once was a user attribute."""
-    key = f"{_RUNG}{epoch}"
-    found: Mapping[str, Any] = trial.system_attrs[key] if key in trial.system_attrs else trial.user_attrs[key]
+def _rungs(trial: FrozenTrial) -> Sequence[tuple[int, float, Mapping[str, Any]]]:
+    """Epoch, accuracy and what `details` has kept of each rung, by epoch.
+
+    Optuna reads the parts of a trial one after another, and somebody may be writing: of a rung that a RUNNING
+    trial is just reporting, a reader beside its driver may see the accuracy alone. It is left out.
+
+    Raises:
+        KeyError: If details are missing that must be there.
+    """
+    found = []
+    for epoch, accuracy in sorted(trial.intermediate_values.items()):
+        key = f"{_RUNG}{epoch}"
+        # They once were user attributes.
+        told = trial.system_attrs.get(key) or trial.user_attrs.get(key)
+        if told is None and trial.state.is_finished():
+            raise KeyError(key)
+        if told is not None:
+            found.append((epoch, accuracy, told))
     return found
 
 

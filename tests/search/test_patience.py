@@ -34,6 +34,10 @@ class Fickle:
     def __init__(self, store: Store, fates: Iterator[str]) -> None:
         self._store, self._fates = store, fates
 
+    def let_go(self, study: str) -> None:
+        """Asks no database."""
+        self._store.let_go(study)
+
     def __getattr__(self, name: str) -> Callable[..., object]:
         def call(*args: object, **kwargs: object) -> object:
             fate = next(self._fates)

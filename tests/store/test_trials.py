@@ -18,6 +18,7 @@ from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
+from sqlalchemy import text
 
 from autokd.errors import StoreError
 from autokd.records import Failure, Role, TrialState
@@ -228,3 +229,24 @@ def test_times_are_told_as_optuna_tells_its_own(file_store: Store, monkeypatch: 
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_report_of_which_a_reader_sees_half_is_not_there_yet(file_store: Store, ended: bool) -> None:
+    """Optuna reads values after attributes, in statements of their own; a trial's end comes after both."""
+    file_store.create_study(STUDY, attributes={})
+    number = file_store.begin_trial(
+        STUDY, DEFAULT, seed=0, role=Role.BASELINE, distributions=DISTRIBUTIONS
+    ).number
+    file_store.report(STUDY, number, rung(3, 0.5))
+    file_store.report(STUDY, number, rung(6, 0.6))
+    if ended:
+        file_store.end_trial(STUDY, number, TrialState.COMPLETE)
+    with file_store.optuna_storage.engine.begin() as connection:
+        connection.execute(text("DELETE FROM trial_system_attributes WHERE \"key\" = 'rung 6'"))
+    if ended:
+        with pytest.raises(StoreError, match="rung 6"):
+            file_store.trials(STUDY)
+    else:
+        assert file_store.trials(STUDY)[0].curve == ((3, 0.5),)
+        assert [one.epoch for one in file_store.reports(STUDY)[number]] == [3]
