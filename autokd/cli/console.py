@@ -32,3 +32,13 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def pace(per_second: float | None) -> str:
+    """How many runs end in a second, to go on a sentence; empty where it is not known."""
+    return f", {per_second:.1f} a second" if per_second else ""
+
+
+def about(seconds_left: float | None) -> str:
+    """How long it will take, likewise."""
+    return "" if seconds_left is None else f", about {clock(seconds_left)} left"

@@ -14,7 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from autokd.cli.console import clock, err, note
+from autokd.cli.console import about, clock, err, note, pace
 from autokd.cli.matrix import FEW, Cell, Matrix
 
 if TYPE_CHECKING:
@@ -218,28 +218,24 @@ def _percent(share: float | None) -> str:
 def _pace(progress: Progress) -> str:
     if _starting(progress):
         return f"starting workers for {progress.left} runs"
-    left = progress.seconds_left
-    eta = "" if left is None or not progress.left else f", about {clock(left)} left"
-    pace = f", {progress.per_second:.1f} a second" if progress.per_second else ""
+    eta = about(progress.seconds_left if progress.left else None)
     epochs = sum(study.epochs for study in progress.studies)
     return (
-        f"{progress.ended} runs done{pace}, {progress.left} to go, {epochs} epochs of "
+        f"{progress.ended} runs done{pace(progress.per_second)}, {progress.left} to go, {epochs} epochs of "
         f"{progress.sweep_epochs} in a sweep, {clock(progress.seconds)} so far{eta}"
     )
 
 
 def swept(progress: SweepProgress) -> str:
     """How far a sweep is, in one line."""
-    left = progress.seconds_left
-    eta = "" if left is None or progress.done == progress.total else f", about {clock(left)} left"
+    eta = about(progress.seconds_left if progress.done != progress.total else None)
     failed = f", {progress.failed} failed" if progress.failed else ""
     return f"{progress.done} of {progress.total} runs swept{failed}{eta}"
 
 
 def compared(progress: ErrandProgress) -> str:
     """How far the runs of a pair's rivals are, in one line."""
-    left = progress.seconds_left
-    eta = "" if left is None or progress.done == progress.total else f", about {clock(left)} left"
+    eta = about(progress.seconds_left if progress.done != progress.total else None)
     return f"{progress.done} of {progress.total} runs of rivals done{eta}"
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from autokd.cli import options
-from autokd.cli.console import clock, out, print_json
+from autokd.cli.console import about, out, pace, print_json
 from autokd.cli.matrix import Cell, Matrix
 
 if TYPE_CHECKING:
@@ -74,6 +74,6 @@ def at_work(one: AtWork) -> str:
         )
     if not one.ended:
         return f"{one.owner}, at work since {since}: no run has ended yet"
-    pace = f", {one.per_second:.1f} a second" if one.per_second else ""
-    eta = f", about {clock(one.seconds_left)} left" if one.left and one.seconds_left is not None else ""
-    return f"{one.owner}, at work since {since}: {one.ended} runs done{pace}, {one.left} to go{eta}"
+    eta = about(one.seconds_left if one.left else None)
+    told = f"{one.ended} runs done{pace(one.per_second)}, {one.left} to go{eta}"
+    return f"{one.owner}, at work since {since}: {told}"

@@ -79,7 +79,8 @@ class AtWork:
     def of(cls, driver: DriverFacts) -> AtWork:
         """What a driver's words come to."""
         with readable("what its driver tells"):
-            told = {name: _finite(value) for name, value in {**driver.words, "age": driver.age}.items()}
+            told = {name: _finite(value) for name, value in driver.words.items() if value is not None}
+            age = _finite(driver.age)
             ended, left, seconds = (told.get(name) for name in ("ended", "left", "seconds_left"))
             return cls(
                 owner=driver.owner,
@@ -88,7 +89,7 @@ class AtWork:
                 ended=None if ended is None else round(ended),
                 left=None if left is None else round(left),
                 per_second=told.get("per_second"),
-                seconds_left=None if seconds is None else max(0.0, seconds - (told["age"] or 0.0)),
+                seconds_left=None if seconds is None else max(0.0, seconds - age),
             )
 
     def to_json(self) -> dict[str, Any]:
@@ -104,10 +105,10 @@ class AtWork:
         }
 
 
-def _finite(value: Any) -> float | None:
-    if value is not None and not math.isfinite(value):
+def _finite(value: Any) -> float:
+    if not math.isfinite(value):
         raise ValueError(f"{value} is no figure")
-    return None if value is None else float(value)
+    return float(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

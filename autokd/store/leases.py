@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self, final
 
-from sqlalchemy import Connection, Engine, delete, insert, select, update
+from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import IntegrityError
 
@@ -99,10 +99,7 @@ class Lease:
             LeaseLost: If somebody did.
             StoreUnreachable: If the database does not answer.
         """
-        row = update(DriverRow).where(DriverRow.token == self._token)
-        with translated(self._url), self._engine.begin() as connection:
-            # Where the row is gone this changes nothing, and the guard objects to the commit.
-            connection.execute(row.values(expires=Now() + self.seconds))
+        self._change(expires=Now() + self.seconds)
 
     def tell(self, words: Mapping[str, Any]) -> None:
         """Let others know how the driver gets on: small JSON values, in place of what it told before.
@@ -111,9 +108,7 @@ class Lease:
             LeaseLost: If somebody has taken over.
             StoreUnreachable: If the database does not answer.
         """
-        row = update(DriverRow).where(DriverRow.token == self._token)
-        with translated(self._url), self._engine.begin() as connection:
-            connection.execute(row.values(words=json.dumps(dict(words)), told=Now()))
+        self._change(words=json.dumps(dict(words)), told=Now())
 
     def release(self) -> None:
         """Give it back, so that nobody has to wait; nothing happens if it was given back or lost before.
@@ -131,6 +126,13 @@ class Lease:
             self._guard.let_go(self._token)
             if connection.execute(row).rowcount == 0:
                 self._guard.shut = True
+
+    def _change(self, **values: object) -> None:
+        """Set columns of the driver's own row."""
+        row = update(DriverRow).where(DriverRow.token == self._token)
+        with translated(self._url), self._engine.begin() as connection:
+            # Where the row is gone this changes nothing, and the guard objects to the commit.
+            connection.execute(row.values(**values))
 
     def _beat(self) -> None:
         while not self._over.wait(self.seconds / _BEATS):
@@ -171,22 +173,31 @@ def acquire(engine: Engine, url: URL, guard: Guard, studies: Collection[str], *,
     return Lease(engine, url, guard, token=token, fences=fences, seconds=seconds)
 
 
+_VALID: Final = (DriverRow.expires > Now()).label("valid")
+
+
+def _holder(row: Row[*tuple[Any, ...]]) -> tuple[Process, bool]:
+    """Who a driver is, and whether it is alive, as far as can be told; of a row with `_VALID`."""
+    process = Process.from_text(row.process)
+    return process, bool(row.valid) and not process.gone
+
+
 def drivers(engine: Engine, studies: Collection[str]) -> tuple[DriverFacts, ...]:
     """Who has any of the studies, the first first; also those that are gone and have left them behind."""
     query = (
-        select(DriverRow, (DriverRow.expires > Now()).label("valid"), (Now() - DriverRow.told).label("age"))
+        select(DriverRow, _VALID, (Now() - DriverRow.told).label("age"))
         .where(DriverRow.token.in_(select(LeaseRow.token).where(LeaseRow.study.in_(studies))))
         .order_by(DriverRow.since)
     )
     found = []
     with engine.connect() as connection, readable("its drivers"):
         for row in connection.execute(query):
-            process = Process.from_text(row.process)
+            process, alive = _holder(row)
             found.append(
                 DriverFacts(
                     owner=str(process),
                     since=row.since,
-                    alive=bool(row.valid) and not process.gone,
+                    alive=alive,
                     words=json.loads(row.words) if row.words else {},
                     age=row.age or 0.0,
                 )
@@ -201,7 +212,7 @@ def _require_free(connection: Connection, studies: Sequence[str], *, lock: bool 
         PairBusy: If one of them is alive.
     """
     query = (
-        select(LeaseRow.study, DriverRow, (DriverRow.expires > Now()).label("valid"))
+        select(LeaseRow.study, DriverRow, _VALID)
         .join(DriverRow, DriverRow.token == LeaseRow.token)
         .where(LeaseRow.study.in_(studies))
         .order_by(LeaseRow.study)
@@ -209,8 +220,8 @@ def _require_free(connection: Connection, studies: Sequence[str], *, lock: bool 
     former = set()
     for row in connection.execute(query.with_for_update() if lock else query):
         with readable(f"who has study {row.study!r}"):
-            holder = Process.from_text(row.process)
-            if row.valid and not holder.gone:
+            holder, alive = _holder(row)
+            if alive:
                 raise PairBusy(study=row.study, owner=str(holder), since=row.since, until=row.expires)
         former.add(row.token)
     return former

@@ -111,14 +111,14 @@ def _rungs(trial: FrozenTrial) -> Sequence[tuple[int, float, Mapping[str, Any]]]
         KeyError: If details are missing that must be there.
     """
     found = []
+    # They once were user attributes.
+    kept = {**trial.user_attrs, **trial.system_attrs}
     for epoch, accuracy in sorted(trial.intermediate_values.items()):
         key = f"{_RUNG}{epoch}"
-        # They once were user attributes.
-        told = trial.system_attrs.get(key) or trial.user_attrs.get(key)
-        if told is None and trial.state.is_finished():
+        if key in kept:
+            found.append((epoch, accuracy, kept[key]))
+        elif trial.state.is_finished():
             raise KeyError(key)
-        if told is not None:
-            found.append((epoch, accuracy, told))
     return found
 
 
