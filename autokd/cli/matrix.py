@@ -40,7 +40,7 @@ class Form(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One pair: its verdict with the gain on test in pp, or how many runs it has had."""
+    """One pair: its verdict with the gain of the judged setting on test in pp, or how many runs it has had."""
 
     verdict: str | None
     gain: float | None = None
@@ -97,7 +97,7 @@ class Matrix:
             return ""
         scale = f", red -{self._end:g} to blue +{self._end:g}" if verdicts and coloured else ""
         ways = "rows teach, columns learn; " if form is Form.DENSE else ""
-        return f"{ways}gain on test in pp{scale}; {', '.join(told)}"
+        return f"{ways}gain of the judged setting on test in pp{scale}; {', '.join(told)}"
 
     @property
     def _end(self) -> float:

@@ -52,8 +52,8 @@ def test_a_wide_terminal_shows_all() -> None:
         "      0         +12.3 t -20.0 u",
         "      1  -0.4 s            (17)",
         "      2       f       ·",
-        "gain on test in pp, red -20 to blue +20; t tuned 1, s skip 1, u undecided 1, f",
-        "failed 1, (runs) not judged yet 2",
+        "gain of the judged setting on test in pp, red -20 to blue +20; t tuned 1, s skip",
+        "1, u undecided 1, f failed 1, (runs) not judged yet 2",
     ]
 
 
