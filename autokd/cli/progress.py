@@ -36,6 +36,7 @@ class View(Protocol):
     def sweeping(self, progress: SweepProgress) -> None: ...
     def explaining(self, progress: ErrandProgress) -> None: ...
     def distilling(self, done: int, total: int) -> None: ...
+    def noticing(self, words: str) -> None: ...
     def waiting(self, outage: Outage | None) -> None: ...
     def stopping(self) -> None: ...
 
@@ -49,6 +50,7 @@ def _listener(view: View) -> Listener:
         sweeping=view.sweeping,
         explaining=view.explaining,
         distilling=view.distilling,
+        noticing=view.noticing,
         waiting=view.waiting,
         stopping=view.stopping,
     )
@@ -90,6 +92,9 @@ class Lines:
         if self._due() or done == total:
             note(f"distilling: {done} of {total} epochs")
 
+    def noticing(self, words: str) -> None:
+        note(words)
+
     def waiting(self, outage: Outage | None) -> None:
         if outage is None or outage.tries == 1 or self._due():
             note(away(outage))
@@ -127,6 +132,9 @@ class Screen:
 
     def distilling(self, done: int, total: int) -> None:
         self._show(_bar(done, total), Text(f"distilling: {done} of {total} epochs", style="dim"))
+
+    def noticing(self, words: str) -> None:
+        self._live.console.print(Text(words, style="yellow"))
 
     def waiting(self, outage: Outage | None) -> None:
         self._show(Text(away(outage), style="yellow"))

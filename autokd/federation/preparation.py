@@ -64,6 +64,7 @@ def prepare(
     workers: int | None = None,
     address: str | None = None,
     progress: Progress = lambda done, total: None,
+    noticing: Callable[[str], None] = lambda words: None,
     checked: Checked | None = None,
 ) -> Federation:
     """The federation of a recipe, from disk if it has been prepared before.
@@ -79,6 +80,7 @@ def prepare(
         workers: How many at once; by default one per CPU core.
         address: Of a Ray cluster to join for it, see `autokd.cluster`; by default this machine does it.
         progress: Called at the start and after each participant; not at all if the federation was found.
+        noticing: Told what a user is to know of how it is done.
         checked: What `check` has just said.
 
     Raises:
@@ -102,7 +104,14 @@ def prepare(
         checkpoints = own.checkpoints
     else:
         pretrained = _pretrain_all(
-            recipe, data, layout, compute=compute, workers=workers, address=address, progress=progress
+            recipe,
+            data,
+            layout,
+            compute=compute,
+            workers=workers,
+            address=address,
+            progress=progress,
+            noticing=noticing,
         )
         federation, checkpoints = assemble(recipe, data, layout, pretrained), ()
     where = folder.place(home) / federation.name
@@ -154,6 +163,7 @@ def _pretrain_all(
     workers: int | None,
     address: str | None,
     progress: Progress,
+    noticing: Callable[[str], None],
 ) -> list[Pretrained]:
     # Imported here, since it takes seconds and a federation found on disk does without.
     import ray
@@ -165,6 +175,7 @@ def _pretrain_all(
     waiting = list(range(total))
     running: dict[Any, int] = {}
     done: dict[int, Pretrained] = {}
+    told = {""}
     progress(0, total)
     with session(cpus=min(workers or os.cpu_count() or 1, total), address=address):
         on_gpu = torch.device(compute.device).type != "cpu"
@@ -178,7 +189,11 @@ def _pretrain_all(
                     running[task.remote(recipe, shared, layout.private[number], number, compute)] = number
                 finished, _ = ray.wait(list(running))
                 for reference in finished:
-                    done[running.pop(reference)] = ray.get(reference)
+                    one: Pretrained = ray.get(reference)
+                    done[running.pop(reference)] = one
+                    if one.notice not in told:
+                        told.add(one.notice)
+                        noticing(one.notice)
                     progress(len(done), total)
         except RayTaskError as error:
             # Ray's wrapper has a whole remote traceback for a message.
