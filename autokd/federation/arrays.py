@@ -66,19 +66,27 @@ def read(file: Path) -> dict[str, NDArray[Any]]:
     with file.open("rb") as opened:
         length = int.from_bytes(opened.read(_LENGTH_BYTES), "little")
         header = json.loads(opened.read(length))
-        mapped = _Map(opened.fileno(), 0, access=mmap.ACCESS_READ)
+        whole = _Map(opened.fileno(), 0, access=mmap.ACCESS_READ)
     header.pop("__metadata__", None)
     start = _LENGTH_BYTES + length
-    return {name: _view(mapped, start, **entry) for name, entry in header.items()}
+    return {name: _view(whole, start, **entry) for name, entry in header.items()}
 
 
-def _view(mapped: _Map, start: int, *, dtype: str, shape: list[int], data_offsets: list[int]) -> NDArray[Any]:
+def _view(whole: _Map, start: int, *, dtype: str, shape: list[int], data_offsets: list[int]) -> NDArray[Any]:
     if dtype not in _TYPES:
         raise ValueError(f"NumPy has no type for {dtype}")
     count = int(np.prod(shape, dtype=np.int64))
-    flat = np.frombuffer(mapped, _TYPES[dtype], count=count, offset=start + data_offsets[0])
+    flat = np.frombuffer(whole, _TYPES[dtype], count=count, offset=start + data_offsets[0])
     # Files of other writers may not be aligned; what is a few bytes off is copied.
     return np.require(flat, requirements="A").reshape(shape)
+
+
+def mapped(descriptor: int) -> NDArray[np.uint8]:
+    """The bytes of an open file; what is written to them goes into the file.
+
+    The file may be closed, and removed, at once.
+    """
+    return np.frombuffer(_Map(descriptor, 0, access=mmap.ACCESS_WRITE), np.uint8)
 
 
 def write(file: Path, arrays: Arrays) -> None:
@@ -137,14 +145,14 @@ def let_go(arrays: Iterable[NDArray[Any]]) -> None:
     Only what is faster than disk is lost: whoever looks at it again finds it as it was.
     """
     for array in arrays:
-        mapped = _mapping(array)
-        if mapped is None or not array.size:
+        whole = _mapping(array)
+        if whole is None or not array.size:
             continue
         # Of an array that is not contiguous, all between its first and its last element.
         low, high = np.lib.array_utils.byte_bounds(array)
-        base = np.frombuffer(mapped, np.uint8, count=1).ctypes.data
+        base = np.frombuffer(whole, np.uint8, count=1).ctypes.data
         start = (low - base) // mmap.PAGESIZE * mmap.PAGESIZE
-        mapped.madvise(mmap.MADV_DONTNEED, start, high - base - start)
+        whole.madvise(mmap.MADV_DONTNEED, start, high - base - start)
 
 
 def _mapping(array: NDArray[Any]) -> _Map | None:

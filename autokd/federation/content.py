@@ -15,6 +15,7 @@ from autokd.federation.architectures import Weights
 from autokd.federation.arrays import Arrays, pieces
 from autokd.federation.layout import Layout
 from autokd.federation.pretraining import Pretrained
+from autokd.federation.scratch import joined
 from autokd.own import OwnFederation
 from autokd.plan import ArchitectureRecipe, FederationRecipe, Frozen, OwnArchitecture, content_hash
 
@@ -86,7 +87,7 @@ def assemble(
         data,
         layout,
         weights=[one.weights for one in pretrained],
-        logits=np.stack([one.logits for one in pretrained]),
+        logits=joined([one.logits[None] for one in pretrained]),
         architectures=architectures,
     )
     return replace(unnamed, name=Hashes.of(unnamed).name(recipe, data, architectures))

@@ -19,6 +19,7 @@ from autokd.federation.adapted import Adapted
 from autokd.federation.architectures import Weights, build, weights_of
 from autokd.federation.augmentation import crop_and_flip
 from autokd.federation.images import Images, placed, taken
+from autokd.federation.scratch import empty
 from autokd.federation.training import batches, learning_rate, make_optimizer, set_learning_rate
 from autokd.plan import FederationRecipe, PretrainingRecipe
 from autokd.setting import derive_seed
@@ -104,7 +105,7 @@ def logits_of(
     mean, std = torch.tensor(data.mean), torch.tensor(data.std)
     rows = np.arange(len(data.images)) if which is None else which
     step = evaluation_batch(module, data.images.shape[1:])
-    logits = np.empty((len(rows), len(data.classes)), dtype=np.float32)
+    logits = empty((len(rows), len(data.classes)), np.float32)
     with torch.inference_mode():
         for start in range(0, len(rows), step):
             images = torch.from_numpy(taken(data.images, rows[start : start + step]))
