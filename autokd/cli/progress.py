@@ -44,13 +44,21 @@ class View(Protocol):
 def _listener(view: View) -> Listener:
     from autokd.undertaking import Listener
 
+    noticed: set[str] = set()
+
+    def noticing(words: str) -> None:
+        # A command may pre-train first, and notice the same thing again in its runs.
+        if words not in noticed:
+            noticed.add(words)
+            view.noticing(words)
+
     return Listener(
         preparing=view.preparing,
         searching=view.searching,
         sweeping=view.sweeping,
         explaining=view.explaining,
         distilling=view.distilling,
-        noticing=view.noticing,
+        noticing=noticing,
         waiting=view.waiting,
         stopping=view.stopping,
     )

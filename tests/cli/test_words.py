@@ -63,6 +63,7 @@ def test_what_workers_want_told_is_a_line_with_a_terminal_and_without(
     words = "cuda [odd] has no room for a run's images"
     with watching(Console(file=StringIO(), force_terminal=False)) as listener:
         listener.noticing(words)
+        listener.noticing(words)
     assert capsys.readouterr().err == words + "\n"
     screen = Console(file=StringIO(), force_terminal=True, width=80)
     with watching(screen) as listener:
