@@ -10,8 +10,8 @@ run does not depend on how long it is, and beyond the images themselves (3 KB ea
 are.
 
 While it runs, the memory of the driver and of all processes that it has started, Ray's own included, is
-read every 0.2 s: what is theirs alone, plus each shared page once (Linux's PSS), plus what lies in
-/dev/shm, which is Ray's object store. The same is done for a federation of ten tiny networks and small
+read every 0.2 s: what is theirs alone, plus each shared page once (Linux's PSS), plus what Ray's
+object store has in /dev/shm. The same is done for a federation of ten tiny networks and small
 images, which needs PyTorch, Ray and the same processes, and next to nothing else. The difference of the two
 highest figures is what the large federation takes; it is to be at most 3 GB. What the system keeps of files
 on disk, since nobody else wants the memory just now, is not counted. About four minutes on two cores; Linux
@@ -58,7 +58,7 @@ PRIVATE: Final = 136
 HELD_OUT: Final = 350
 """Images of each common split: more than a student is asked about at once."""
 _SECONDS: Final = 0.2
-_SHARED: Final = Path("/dev/shm")
+_SHARED: Final = "/dev/shm/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,13 +175,15 @@ class Reading:
         return self.driver + self.workers + self.others + self.shared
 
 
-def read(driver: psutil.Process, shared_before: int) -> Reading:
+def read(driver: psutil.Process) -> Reading:
     """Of a driver and all that it has started."""
-    found = Reading(shared=max(0, _in_shared() - shared_before))
+    found, stores = Reading(), dict[int, int]()
     for process in [driver, *driver.children(recursive=True)]:
         try:
             pages = Path(f"/proc/{process.pid}/smaps_rollup").read_text()
             title = " ".join(process.cmdline()[:1])
+            if process.name() == "raylet":
+                stores |= _in_shared(process.pid)
         except (OSError, psutil.Error):
             continue  # It has ended meanwhile.
         # Shared memory is counted where it lies.
@@ -192,6 +194,7 @@ def read(driver: psutil.Process, shared_before: int) -> Reading:
             found.workers += size
         else:
             found.others += size
+    found.shared = sum(stores.values())
     return found
 
 
@@ -199,16 +202,17 @@ def _kib(pages: str, name: str) -> int:
     return next(1024 * int(line.split()[1]) for line in pages.splitlines() if line.startswith(name))
 
 
-def _in_shared() -> int:
-    there = os.statvfs(_SHARED)
-    return (there.f_blocks - there.f_bfree) * there.f_frsize
+def _in_shared(pid: int) -> dict[int, int]:
+    """Bytes of the files in /dev/shm that a process holds open, by inode; Ray removes their names at once."""
+    files = [one for one in Path(f"/proc/{pid}/fd").iterdir() if str(one.readlink()).startswith(_SHARED)]
+    return {about.st_ino: 512 * about.st_blocks for about in (one.stat() for one in files)}
 
 
 def measured(name: str, home: Path, images: int) -> tuple[Reading, int, float]:
     """The highest reading while a federation is tuned, the runs that ended, and the seconds it took."""
     command = [sys.executable, "-m", "benchmarks.memory", "--images", str(images), "--home", str(home)]
     subprocess.run([*command, "--make", name], check=True)
-    before, began, highest = _in_shared(), time.monotonic(), Reading()
+    began, highest = time.monotonic(), Reading()
     with subprocess.Popen([*command, "--play", name], stdout=subprocess.PIPE, text=True) as played:
         # What Ray says goes through the pipe as well: it has to be emptied all the time.
         said: list[str] = []
@@ -218,7 +222,7 @@ def measured(name: str, home: Path, images: int) -> tuple[Reading, int, float]:
         driver = psutil.Process(played.pid)
         while played.poll() is None:
             try:
-                now = read(driver, before)
+                now = read(driver)
             except psutil.NoSuchProcess:
                 break
             highest = max(highest, now, key=lambda one: one.all)
