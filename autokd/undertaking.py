@@ -9,7 +9,7 @@ from pathlib import Path
 
 from autokd.cluster import check_answers, session
 from autokd.compute import Compute
-from autokd.federation import Federation, Progress, check, find, prepare
+from autokd.federation import Federation, Progress, check, find, notices, prepare
 from autokd.plan import StudyPlan
 from autokd.search.dispatcher import Dispatcher
 from autokd.search.errands import ErrandProgress, Errands
@@ -119,6 +119,8 @@ def undertaking(
     check_answers(workers.address)
     federation = find(home, plan.federation)
     checked = check(plan.federation) if federation is None else None
+    for words in () if federation is None else notices(home, federation):
+        listener.noticing(words)
     with ExitStack() as stack:
         opened = stack.enter_context(open_store())
         if federation is None:

@@ -18,15 +18,16 @@ import json
 import platform
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, Final, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 from safetensors import SafetensorError
 
 from autokd._version import __version__
@@ -36,6 +37,7 @@ from autokd.federation._federation import Dataset, Federation
 from autokd.federation.arrays import Arrays
 from autokd.federation.content import Hashes, data_arrays, layout_arrays, put_together
 from autokd.federation.layout import Layout
+from autokd.federation.origins import changed
 from autokd.federation.soundness import problems
 from autokd.own import OwnFederation
 from autokd.plan import AnyFederation, FederationRecipe, Frozen, OwnArchitecture
@@ -63,9 +65,10 @@ class _Manifest(Frozen):
     Attributes:
         architectures: Of participants that were trained elsewhere.
         checkpoints: SHA-256 of the files that their weights came from, in hex, by participant.
+        sources: What the files looked like that images came from, by field of the recipe; see `origins`.
     """
 
-    newer: ClassVar[frozenset[str]] = frozenset({"architectures", "checkpoints"})
+    newer: ClassVar[frozenset[str]] = frozenset({"architectures", "checkpoints", "sources"})
     format: Literal[1]
     name: str
     recipe: AnyFederation
@@ -74,9 +77,16 @@ class _Manifest(Frozen):
     versions: dict[str, str]
     architectures: tuple[OwnArchitecture, ...] = ()
     checkpoints: tuple[str, ...] = ()
+    sources: dict[str, str] = Field(default_factory=dict)
 
 
-def save(federation: Federation, folder: Path, *, checkpoints: Sequence[str] = ()) -> None:
+def save(
+    federation: Federation,
+    folder: Path,
+    *,
+    checkpoints: Sequence[str] = (),
+    sources: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     """Write a federation to a folder that does not exist yet; afterwards it is there, and whole.
 
     Somebody else's folder of the same name that appears meanwhile is kept: the same name is the same content.
@@ -86,6 +96,7 @@ def save(federation: Federation, folder: Path, *, checkpoints: Sequence[str] = (
         folder: Named as the federation is.
         checkpoints: SHA-256 of the files that the weights came from, by participant; of weights that autokd
             trained itself there are none.
+        sources: What the files looked like that images came from, by field of the recipe.
 
     Raises:
         FederationError: If the folder cannot be written.
@@ -108,6 +119,7 @@ def save(federation: Federation, folder: Path, *, checkpoints: Sequence[str] = (
             if isinstance(one.architecture, OwnArchitecture)
         ),
         checkpoints=tuple(checkpoints),
+        sources=dict(sources),
     )
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -184,6 +196,19 @@ def find(home: Path, recipe: FederationRecipe | OwnFederation) -> Federation | N
         if manifest.recipe == recipe and not _trained_again(recipe, manifest.checkpoints):
             return located(load(folder), recipe)
     return None
+
+
+def notices(home: Path, federation: Federation) -> list[str]:
+    """What a user is to know of a federation found under `home`: that data have changed since it was made."""
+    folder = place(home) / federation.name
+    fields = changed(federation.recipe, _read_manifest(folder).sources)
+    if not fields:
+        return []
+    more = f" and {len(fields) - 1} more" if len(fields) > 1 else ""
+    return [
+        f"the files of {fields[0]}{more} have changed since {federation.name} was prepared, which keeps "
+        f"a copy of the old ones; to prepare it anew delete {folder}"
+    ]
 
 
 def located(federation: Federation, recipe: FederationRecipe | OwnFederation) -> Federation:
