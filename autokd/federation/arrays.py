@@ -69,14 +69,18 @@ def read(file: Path) -> dict[str, NDArray[Any]]:
         whole = _Map(opened.fileno(), 0, access=mmap.ACCESS_READ)
     header.pop("__metadata__", None)
     start = _LENGTH_BYTES + length
-    return {name: _view(whole, start, **entry) for name, entry in header.items()}
+    return {
+        # Whatever else a writer may say of an array is passed over, as the library does.
+        name: _view(whole, entry["dtype"], entry["shape"], start + entry["data_offsets"][0])
+        for name, entry in header.items()
+    }
 
 
-def _view(whole: _Map, start: int, *, dtype: str, shape: list[int], data_offsets: list[int]) -> NDArray[Any]:
+def _view(whole: _Map, dtype: str, shape: list[int], offset: int) -> NDArray[Any]:
     if dtype not in _TYPES:
         raise ValueError(f"NumPy has no type for {dtype}")
     count = int(np.prod(shape, dtype=np.int64))
-    flat = np.frombuffer(whole, _TYPES[dtype], count=count, offset=start + data_offsets[0])
+    flat = np.frombuffer(whole, _TYPES[dtype], count=count, offset=offset)
     # Files of other writers may not be aligned; what is a few bytes off is copied.
     return np.require(flat, requirements="A").reshape(shape)
 

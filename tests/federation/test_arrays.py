@@ -72,6 +72,12 @@ def test_what_another_writer_did_not_align_is_read(tmp_path: Path) -> None:
     assert found.flags.aligned
 
 
+def test_what_else_a_writer_says_of_an_array_is_passed_over(tmp_path: Path) -> None:
+    header = b'{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2],"unit":"mm"},"__metadata__":{"a":"b"}}'
+    (tmp_path / "file").write_bytes(len(header).to_bytes(8, "little") + header + b"\x05\x06")
+    assert {name: value.tolist() for name, value in arrays.read(tmp_path / "file").items()} == {"a": [5, 6]}
+
+
 @pytest.mark.parametrize("cut", [0, 4, 20, -1])
 def test_what_is_cut_off_is_refused(tmp_path: Path, cut: int) -> None:
     arrays.write(tmp_path / "file", {"a": np.arange(5)})
