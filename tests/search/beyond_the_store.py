@@ -5,7 +5,7 @@
 The store has 80 MiB, the images have 128, and lie in a file below FOLDER. Prints as JSON what was found.
 A process of its own, since Ray's store has one size as long as Ray runs.
 
-NOTE: no test of the suite: beside the Ray of the suite its workers were lost twice, for reasons not yet known.
+NOTE: no test of the suite: beside the suite's own Ray its workers were lost twice, it is not known why.
 """
 
 from __future__ import annotations
