@@ -52,6 +52,7 @@ bench: $(DEV) $(PEERS)/.peers ## Every figure of docs/results.md again (an estim
 	$(VENV)/bin/python benchmarks/batch.py --all --sample 300
 	$(VENV)/bin/python -m benchmarks.driver --long
 	$(VENV)/bin/python benchmarks/engine.py
+	$(VENV)/bin/python -m benchmarks.memory --out benchmarks/results/memory.json
 	$(VENV)/bin/python -m benchmarks.simulation
 	$(VENV)/bin/python -m benchmarks.simulation.choices
 	$(VENV)/bin/python -m benchmarks.simulation.fit --seeds 4

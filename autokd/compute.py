@@ -21,12 +21,15 @@ class Compute:
         precision: `bfloat16` runs forward passes under autocast; weights stay float32.
         channels_last: NHWC memory layout, faster convolutions on GPUs and recent CPUs.
         threads: Intra-op CPU threads of a run; one a worker keeps workers out of each other's way.
+        image_bytes: What the images of a run may take on the device; if they are more, each batch is fetched
+            from the host, with the same results. None for a share of what is free there.
     """
 
     device: str = "cpu"
     precision: Literal["float32", "bfloat16"] = "float32"
     channels_last: bool = False
     threads: int = 1
+    image_bytes: int | None = None
 
     def check(self, *, elsewhere: bool = False) -> None:
         """Fail now, and clearly, rather than inside a worker.

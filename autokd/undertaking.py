@@ -9,7 +9,7 @@ from pathlib import Path
 
 from autokd.cluster import check_answers, session
 from autokd.compute import Compute
-from autokd.federation import Federation, Progress, check, find, prepare
+from autokd.federation import Federation, Progress, check, find, notices, prepare
 from autokd.plan import StudyPlan
 from autokd.search.dispatcher import Dispatcher
 from autokd.search.errands import ErrandProgress, Errands
@@ -30,6 +30,7 @@ class Listener:
         sweeping: After each run of a sweep.
         explaining: After each run of a pair's rivals.
         distilling: Epochs of a single run that are trained, of how many.
+        noticing: What a user is to know of how runs are done, each thing once.
         waiting: For the database, after each try; None when it is back.
         stopping: At the first Ctrl-C.
     """
@@ -39,6 +40,7 @@ class Listener:
     sweeping: Callable[[SweepProgress], None] = lambda progress: None
     explaining: Callable[[ErrandProgress], None] = lambda progress: None
     distilling: Progress = lambda done, total: None
+    noticing: Callable[[str], None] = lambda words: None
     waiting: Callable[[Outage | None], None] = lambda outage: None
     stopping: Callable[[], None] = lambda: None
 
@@ -87,7 +89,14 @@ class Undertaking:
 
         self._stack.enter_context(session(address=self.workers.address))
         trainable = distilling(self.plan, self.federation, self.compute)
-        return drive(office, trainable, home=self.home, workers=self.workers, on_stopping=stopping)
+        return drive(
+            office,
+            trainable,
+            home=self.home,
+            workers=self.workers,
+            on_stopping=stopping,
+            on_notice=self.listener.noticing,
+        )
 
 
 @contextmanager
@@ -110,6 +119,8 @@ def undertaking(
     check_answers(workers.address)
     federation = find(home, plan.federation)
     checked = check(plan.federation) if federation is None else None
+    for words in () if federation is None else notices(home, federation):
+        listener.noticing(words)
     with ExitStack() as stack:
         opened = stack.enter_context(open_store())
         if federation is None:
@@ -120,6 +131,7 @@ def undertaking(
                 compute=compute,
                 address=workers.address,
                 progress=listener.preparing,
+                noticing=listener.noticing,
                 checked=checked,
             )
         yield Undertaking(

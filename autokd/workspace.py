@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from itertools import permutations
@@ -164,12 +164,24 @@ class Workspace:
         return Store.open(self.storage, create=create)
 
     def prepare(
-        self, compute: Compute, *, workers: int | None = None, address: str | None = None, progress: Progress
+        self,
+        compute: Compute,
+        *,
+        workers: int | None = None,
+        address: str | None = None,
+        progress: Progress,
+        noticing: Callable[[str], None] = lambda words: None,
     ) -> Federation:
         """The federation, pre-trained now unless it was before; see `autokd.federation.prepare`."""
         recipe, home = self.plan.federation, self.home
         return prepare(
-            recipe, home=home, compute=compute, workers=workers, address=address, progress=progress
+            recipe,
+            home=home,
+            compute=compute,
+            workers=workers,
+            address=address,
+            progress=progress,
+            noticing=noticing,
         )
 
     def tune(
@@ -432,7 +444,8 @@ class Workspace:
             file=out.name,
             compute=compute or Compute(),
         )
-        made = deliver(federation, self.plan, order, progress=(listener or Listener()).distilling)
+        told = listener or Listener()
+        made = deliver(federation, self.plan, order, progress=told.distilling, noticing=told.noticing)
         files.write(made, folder=place(self.home) / federation.name, force=force)
         return made.card
 

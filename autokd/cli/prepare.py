@@ -40,6 +40,7 @@ def prepare(
             workers=workers,
             address=ray_address,
             progress=listener.preparing,
+            noticing=listener.noticing,
         )
     own = {
         one.number: float(federation.correct(one.number, Split.TEST).mean())

@@ -47,6 +47,7 @@ def deliver(
     order: Order,
     *,
     progress: Progress = lambda done, total: None,
+    noticing: Callable[[str], None] = lambda words: None,
 ) -> Delivered:
     """Distil in this process; the same arguments give the same bits on the same machine.
 
@@ -56,6 +57,7 @@ def deliver(
     Args:
         plan: How the student goes on training, and the confidence of intervals.
         progress: Called at the start and after each epoch.
+        noticing: Told what a user is to know of how the run is done.
 
     Raises:
         ValueError: If the pair or seed does not hold.
@@ -63,7 +65,7 @@ def deliver(
         OutOfMemory: If memory does not suffice.
         InputError: If the device is not there, or the transfer set is too small.
     """
-    weights = _trained(federation, plan, order, progress)
+    weights = _trained(federation, plan, order, progress, noticing)
     # One entry of metadata: several are written in any order, and the same weights shall be the same bytes.
     plain = {name: np.asarray(value, order="C") for name, value in weights.items()}
     content = safetensors.numpy.save(plain, metadata={"format": "pt"})
@@ -87,7 +89,13 @@ def deliver(
     return Delivered(weights=weights, content=content, card=card)
 
 
-def _trained(federation: Federation, plan: StudyPlan, order: Order, progress: Progress) -> Weights:
+def _trained(
+    federation: Federation,
+    plan: StudyPlan,
+    order: Order,
+    progress: Progress,
+    noticing: Callable[[str], None],
+) -> Weights:
     """Of the very run that a worker would do; it is looked at only to tell how it gets on."""
     epochs = adapted(plan.distillation, order.setting).epochs
     run = Run(
@@ -103,6 +111,8 @@ def _trained(federation: Federation, plan: StudyPlan, order: Order, progress: Pr
     progress(0, epochs)
     with _threads(order.compute.threads):
         for rung in run:
+            if rung.epoch == 1 and run.notice:
+                noticing(run.notice)
             progress(rung.epoch, epochs)
     return weights_of(run.student)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -41,9 +40,7 @@ def measured(
     found = {}
     for split in _SPLITS:
         where = federation.splits[split]
-        logits = logits_of(
-            network, replace(data, images=data.images[where], labels=data.labels[where]), Compute()
-        )
+        logits = logits_of(network, data, Compute(), where)
         if not np.isfinite(logits).all():
             raise Diverged(step=0, loss=math.nan)
         right = logits.argmax(axis=1) == data.labels[where]

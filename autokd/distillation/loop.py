@@ -26,6 +26,7 @@ from autokd.federation import (
     make_optimizer,
     network,
     own_randomness,
+    placed,
     set_learning_rate,
 )
 from autokd.plan import DistillationRecipe
@@ -50,7 +51,7 @@ class Losses:
 
 @final
 class Loop:
-    """Trains one student; all that it needs is on the device from the start.
+    """Trains one student; all that it needs is on the device from the start, but images that do not fit.
 
     The order of the examples depends on federation, pair and seed index but not on the setting: two settings
     on one transfer set see the same batches, which takes the order's noise out of their comparison.
@@ -62,6 +63,7 @@ class Loop:
         seconds: Wall-clock time spent in `epoch` so far.
         size: Examples in the transfer set.
         parts: Into how many parts each batch is divided, since the device could not hold it as a whole.
+        notice: What a user is to know of where the images lie; empty if there is nothing to tell.
     """
 
     def __init__(
@@ -80,7 +82,8 @@ class Loop:
         self._std = torch.tensor(data.std, dtype=torch.float32, device=compute.device)
         self.epochs, self.steps, self.seconds, self.size, self.parts = 0, 0, 0.0, len(where), 1
         self._setting, self._recipe, self._compute = setting, recipe, compute
-        self._images = torch.from_numpy(data.images[where]).to(compute.device)
+        self._images = placed(data.images, where, compute)
+        self.notice = self._images.notice
         # Labels of the public set exist in the data, but no run may look at them.
         self._labels = (
             None if setting.alpha is None else torch.from_numpy(data.labels[where]).to(compute.device)
@@ -157,7 +160,7 @@ class Loop:
     def _backward(self, chosen: Tensor, share: float) -> list[Tensor]:
         """Add the gradient of some of a batch's examples; returns their losses."""
         compute, labels, trust = self._compute, self._labels, self._targets.trust
-        images = compute.pixels(self._images.index_select(0, chosen), mean=self._mean, std=self._std)
+        images = compute.pixels(self._images.batch(chosen), mean=self._mean, std=self._std)
         with compute.autocast():
             logits = self.network(images)
         # The loss is computed outside autocast in float32: T² would blow up bfloat16's rounding.

@@ -6,7 +6,7 @@ import math
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import final
 
 import numpy as np
@@ -18,8 +18,7 @@ from autokd.distillation.evaluation import Evaluation, assess
 from autokd.distillation.loop import Loop, Losses, adapted
 from autokd.distillation.memory import ran_out_of_memory, release_memory
 from autokd.errors import Diverged, OutOfMemory
-from autokd.federation import Dataset, Federation
-from autokd.federation.pretraining import logits_of
+from autokd.federation import Federation, logits_of
 from autokd.plan import DistillationRecipe
 from autokd.records import RungReport
 from autokd.setting import Pair, Setting, Split, TransferSet
@@ -130,8 +129,13 @@ class Run(Iterator[Rung]):
         self._seed, self._recipe, self._compute = seed, recipe, compute
         self._splits, self._owed = tuple(splits), deque(rungs)
         self._loop: Loop | None = None
-        self._held_out: dict[Split, Dataset] = {}
+        self._notice = ""
         self._student: nn.Module | None = None
+
+    @property
+    def notice(self) -> str:
+        """What a user is to know of how it runs; empty before the first rung, or if there is nothing."""
+        return self._notice
 
     @property
     def student(self) -> nn.Module:
@@ -166,6 +170,7 @@ class Run(Iterator[Rung]):
     def _advance(self) -> Rung:
         """Train up to the next rung and look at the splits there."""
         loop = self._loop = self._loop or self._begin()
+        self._notice = loop.notice
         epoch = self._owed.popleft()
         while loop.epochs < epoch:
             losses = loop.epoch()
@@ -173,15 +178,11 @@ class Run(Iterator[Rung]):
         if not self._owed:
             self._student = loop.network.eval()
             self._student.zero_grad(set_to_none=True)
-            self._loop, self._held_out = None, {}
+            self._loop = None
         return rung
 
     def _begin(self) -> Loop:
         """Gather what the run works on."""
-        data = self._federation.data
-        for split in self._splits:
-            where = self._federation.splits[split]
-            self._held_out[split] = replace(data, images=data.images[where], labels=data.labels[where])
         return Loop(
             self._federation,
             self._pair,
@@ -203,15 +204,16 @@ class Run(Iterator[Rung]):
         )
 
     def _evaluate(self, loop: Loop, split: Split) -> Evaluation:
-        held_out, student = self._held_out[split], self._pair.student
+        data, where, student = self._federation.data, self._federation.splits[split], self._pair.student
         # Asked in the same way as the models as they are, so that before and after differ in nothing else.
-        logits = logits_of(loop.network, held_out, self._compute)
+        logits = logits_of(loop.network, data, self._compute, where)
         if not np.isfinite(logits).all():
             # The loss of the last step was computed before its update: only the answers show that one.
             raise Diverged(step=loop.steps, loss=math.nan)
+        labels = data.labels[where]
         return assess(
-            logits.argmax(axis=1) == held_out.labels,
-            labels=held_out.labels,
+            logits.argmax(axis=1) == labels,
+            labels=labels,
             label_distribution=self._federation.label_distribution(student),
             correct_before=self._federation.correct(student, split),
         )
@@ -219,7 +221,7 @@ class Run(Iterator[Rung]):
     def _abandon(self) -> None:
         """Let go of everything, so that a failed run holds no memory and cannot be continued."""
         self._owed.clear()
-        self._loop, self._held_out = None, {}
+        self._loop = None
 
 
 @contextmanager

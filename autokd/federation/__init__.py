@@ -10,7 +10,9 @@ from autokd.federation.architectures import load_weights as load_weights
 from autokd.federation.architectures import network as network
 from autokd.federation.architectures import weights_of as weights_of
 from autokd.federation.folder import find as find
+from autokd.federation.folder import notices as notices
 from autokd.federation.folder import place as place
+from autokd.federation.images import placed as placed
 from autokd.federation.memory import Member as Member
 from autokd.federation.preparation import Checked as Checked
 from autokd.federation.preparation import Progress as Progress

@@ -16,6 +16,7 @@ from scipy.special import softmax
 
 from autokd.defaults import STUDY, usual_home
 from autokd.errors import NotTuned
+from autokd.federation.arrays import let_go
 from autokd.own import OwnFederation
 from autokd.plan import ArchitectureRecipe, FederationRecipe
 from autokd.recipes import read_plan
@@ -175,6 +176,15 @@ class Federation:
             home=Path(home) if home else usual_home(),
             compute=compute or Compute(),
         )
+
+    def let_go(self) -> None:
+        """Give back the memory of what was read from files; what is looked at again is read again.
+
+        Of a federation that is in memory as a whole nothing is given back.
+        """
+        let_go([self.data.images, self.data.labels, self.logits, self.public, *self.splits.values()])
+        for one in self.participants:
+            let_go([one.private, *one.weights.values()])
 
     def label_counts(self, participant: int) -> NDArray[np.int64]:
         """Private examples per class, shape (classes,)."""

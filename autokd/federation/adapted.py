@@ -69,6 +69,11 @@ class Adapted(nn.Module):
             nn.init.zeros_(self.unknown.bias)
         self._as_they_are = known == list(range(recipe.outputs)) and self.unknown is None
 
+    def takes(self, shape: tuple[int, ...]) -> tuple[int, int, int]:
+        """Channels, height and width of what the network gets of images of this shape."""
+        _, height, width = shape
+        return self._to, self._size or height, self._size or width
+
     def forward(self, images: Tensor) -> Tensor:
         """Logits of the federation's classes, shape (batch, classes), of pixels in [0, 1]."""
         if self._to > self._from:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from autokd.errors import PlanError
 from autokd.federation.partition import interleaved, whole_counts
+from autokd.federation.scratch import joined, some
 from autokd.federation.sources import Labelled
 from autokd.federation.sources.labelled import renumbered
 from autokd.own import AnySource, HeldOutSplits, OwnFederation, SeparateSplits, SharedSplits
@@ -122,13 +123,13 @@ def _ragged(given: list[Labelled]) -> Common:
 
 def _merged(parts: list[Labelled]) -> Labelled:
     classes = tuple(dict.fromkeys(name for one in parts for name in one.classes))
-    images = np.concatenate([one.images for one in parts])
+    images = joined([one.images for one in parts])
     labels = np.concatenate([renumbered(one, classes) for one in parts])
     return Labelled(images=images, labels=labels, classes=classes)
 
 
 def _some(data: Labelled, which: NDArray[np.int64]) -> Labelled:
-    return Labelled(images=data.images[which], labels=data.labels[which], classes=data.classes)
+    return Labelled(images=some(data.images, which), labels=data.labels[which], classes=data.classes)
 
 
 def _of(found: Mapping[str, Labelled | None], places: Mapping[str, str]) -> Common | None:

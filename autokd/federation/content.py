@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autokd.federation._federation import Dataset, Federation, Participant
+from autokd.federation.architectures import Weights
+from autokd.federation.arrays import Arrays, pieces
 from autokd.federation.layout import Layout
 from autokd.federation.pretraining import Pretrained
+from autokd.federation.scratch import joined
 from autokd.own import OwnFederation
 from autokd.plan import ArchitectureRecipe, FederationRecipe, Frozen, OwnArchitecture, content_hash
-
-Arrays = Mapping[str, NDArray[np.generic]]
-"""Arrays by name: what one file of a federation's folder holds."""
 
 
 class Hashes(Frozen):
@@ -82,30 +82,55 @@ def assemble(
     Raises:
         ValueError: If an architecture is missing.
     """
+    unnamed = put_together(
+        recipe,
+        data,
+        layout,
+        weights=[one.weights for one in pretrained],
+        logits=joined([one.logits[None] for one in pretrained]),
+        architectures=architectures,
+    )
+    return replace(unnamed, name=Hashes.of(unnamed).name(recipe, data, architectures))
+
+
+def put_together(
+    recipe: FederationRecipe | OwnFederation,
+    data: Dataset,
+    layout: Layout,
+    *,
+    weights: Sequence[Weights],
+    logits: NDArray[np.float32],
+    architectures: Sequence[OwnArchitecture],
+) -> Federation:
+    """The same without a name, which takes looking at all of the content; nothing is copied here.
+
+    Args:
+        weights: By participant.
+        logits: Shape (participants, n, classes).
+    """
     networks: Sequence[ArchitectureRecipe]
     if isinstance(recipe, OwnFederation):
         networks = [one.located(recipe.folder / "recipe") for one in architectures]
     else:
-        networks = [recipe.architecture(number) for number in range(len(pretrained))]
+        networks = [recipe.architecture(number) for number in range(len(weights))]
     participants = tuple(
         Participant(
             number=number,
             architecture=network,
-            weights={name: frozen(value) for name, value in one.weights.items()},
+            weights={name: frozen(value) for name, value in one.items()},
             private=frozen(own),
         )
-        for number, (own, one, network) in enumerate(zip(layout.private, pretrained, networks, strict=True))
+        for number, (own, one, network) in enumerate(zip(layout.private, weights, networks, strict=True))
     )
-    unnamed = Federation(
+    return Federation(
         name="",
         recipe=recipe,
         data=replace(data, images=frozen(data.images), labels=frozen(data.labels)),
         splits={split: frozen(where) for split, where in layout.splits.items()},
         public=frozen(layout.public),
         participants=participants,
-        logits=frozen(np.stack([one.logits for one in pretrained])),
+        logits=frozen(logits),
     )
-    return replace(unnamed, name=Hashes.of(unnamed).name(recipe, data, architectures))
 
 
 def data_arrays(data: Dataset) -> Arrays:
@@ -127,9 +152,9 @@ def digest(arrays: Arrays) -> str:
     """SHA-256 of named arrays, in hex: of their names, types, shapes and values, whatever their layout."""
     total = hashlib.sha256()
     for name, array in sorted(arrays.items()):
-        little_endian = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
-        total.update(f"{name} {little_endian.dtype.str} {array.shape}\n".encode())
-        total.update(little_endian.data)
+        total.update(f"{name} {array.dtype.newbyteorder('<').str} {array.shape}\n".encode())
+        for piece in pieces(array):
+            total.update(piece.data)
     return total.hexdigest()
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from autokd.errors import PlanError, UnknownName
 from autokd.federation._federation import Dataset
+from autokd.federation.arrays import pieces
 from autokd.own import AnySource
 
 
@@ -53,10 +54,12 @@ def _moments(images: NDArray[np.uint8] | NDArray[np.float32]) -> tuple[tuple[flo
     """Mean and standard deviation by channel, to three digits: no machine's rounding enters a hash."""
     means, deviations = [], []
     for channel in range(images.shape[1]):
-        # Bytes are counted by value: a copy of all as floats would be eight times as large.
+        # Bytes are counted by value, in pieces: a copy of all as numbers would be eight times as large.
         values = images[:, channel]
         if values.dtype == np.uint8:
-            counts = np.bincount(values.reshape(-1), minlength=256)
+            counts = np.zeros(256, dtype=np.int64)
+            for piece in pieces(values):
+                counts += np.bincount(piece.reshape(-1), minlength=256)
             mean = float(counts @ np.arange(256) / counts.sum())
             deviation = math.sqrt(float(counts @ (np.arange(256) - mean) ** 2 / counts.sum()))
         else:

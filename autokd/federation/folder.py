@@ -18,24 +18,26 @@ import json
 import platform
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, Final, Literal
 
 import numpy as np
-import safetensors.numpy
 import torch
 from numpy.typing import NDArray
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 from safetensors import SafetensorError
 
 from autokd._version import __version__
 from autokd.errors import FederationError, HomeNotWritable
+from autokd.federation import arrays
 from autokd.federation._federation import Dataset, Federation
-from autokd.federation.content import Arrays, Hashes, assemble, data_arrays, layout_arrays
+from autokd.federation.arrays import Arrays
+from autokd.federation.content import Hashes, data_arrays, layout_arrays, put_together
 from autokd.federation.layout import Layout
-from autokd.federation.pretraining import Pretrained
+from autokd.federation.origins import changed
 from autokd.federation.soundness import problems
 from autokd.own import OwnFederation
 from autokd.plan import AnyFederation, FederationRecipe, Frozen, OwnArchitecture
@@ -63,9 +65,10 @@ class _Manifest(Frozen):
     Attributes:
         architectures: Of participants that were trained elsewhere.
         checkpoints: SHA-256 of the files that their weights came from, in hex, by participant.
+        sources: What the files looked like that images came from, by field of the recipe; see `origins`.
     """
 
-    newer: ClassVar[frozenset[str]] = frozenset({"architectures", "checkpoints"})
+    newer: ClassVar[frozenset[str]] = frozenset({"architectures", "checkpoints", "sources"})
     format: Literal[1]
     name: str
     recipe: AnyFederation
@@ -74,9 +77,16 @@ class _Manifest(Frozen):
     versions: dict[str, str]
     architectures: tuple[OwnArchitecture, ...] = ()
     checkpoints: tuple[str, ...] = ()
+    sources: dict[str, str] = Field(default_factory=dict)
 
 
-def save(federation: Federation, folder: Path, *, checkpoints: Sequence[str] = ()) -> None:
+def save(
+    federation: Federation,
+    folder: Path,
+    *,
+    checkpoints: Sequence[str] = (),
+    sources: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     """Write a federation to a folder that does not exist yet; afterwards it is there, and whole.
 
     Somebody else's folder of the same name that appears meanwhile is kept: the same name is the same content.
@@ -86,6 +96,7 @@ def save(federation: Federation, folder: Path, *, checkpoints: Sequence[str] = (
         folder: Named as the federation is.
         checkpoints: SHA-256 of the files that the weights came from, by participant; of weights that autokd
             trained itself there are none.
+        sources: What the files looked like that images came from, by field of the recipe.
 
     Raises:
         FederationError: If the folder cannot be written.
@@ -108,16 +119,15 @@ def save(federation: Federation, folder: Path, *, checkpoints: Sequence[str] = (
             if isinstance(one.architecture, OwnArchitecture)
         ),
         checkpoints=tuple(checkpoints),
+        sources=dict(sources),
     )
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=folder.parent) as temporary:
             draft = Path(temporary) / folder.name
             (draft / "participants").mkdir(parents=True)
-            for name, arrays in _contents(federation).items():
-                # Not save_file, which makes files that nobody but their owner may read.
-                plain = {key: np.asarray(value, order="C") for key, value in arrays.items()}
-                (draft / name).write_bytes(safetensors.numpy.save(plain))
+            for name, content in _contents(federation).items():
+                arrays.write(draft / name, content)
             (draft / _MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
             try:
                 draft.rename(folder)
@@ -129,7 +139,10 @@ def save(federation: Federation, folder: Path, *, checkpoints: Sequence[str] = (
 
 
 def load(folder: Path) -> Federation:
-    """Read a federation and check that all of its content hashes to its name; arrays are read-only.
+    """Map a federation into memory and check that all of its content hashes to its name.
+
+    Its arrays are read-only and lie in its files still: they take memory only as they are looked at, and
+    `Federation.let_go` gives that back.
 
     Raises:
         FederationError: If anything is missing, damaged, changed or of another version; names the file and
@@ -142,7 +155,7 @@ def load(folder: Path) -> Federation:
     weights = [_read(folder, _weights(number)) for number in range(recipe.size)]
     logits = _read(folder, _LOGITS)
     try:
-        federation = assemble(
+        federation = put_together(
             recipe,
             Dataset(images=data["images"], labels=data["labels"], **meaning.model_dump()),
             Layout(
@@ -150,15 +163,17 @@ def load(folder: Path) -> Federation:
                 public=layout["public"],
                 private=tuple(layout[f"private.{number}"] for number in range(recipe.size)),
             ),
-            [Pretrained(weights=own, logits=row) for own, row in zip(weights, logits["logits"], strict=True)],
-            manifest.architectures,
+            weights=weights,
+            logits=logits["logits"],
+            architectures=manifest.architectures,
         )
     except (LookupError, TypeError, ValueError) as error:
         raise _damaged(folder, f"parts are missing or of the wrong shape ({error})") from error
     _check(folder, federation, manifest)
     for problem in problems(federation):
         raise _damaged(folder, problem)
-    return federation
+    federation.let_go()
+    return replace(federation, name=manifest.name)
 
 
 def find(home: Path, recipe: FederationRecipe | OwnFederation) -> Federation | None:
@@ -181,6 +196,19 @@ def find(home: Path, recipe: FederationRecipe | OwnFederation) -> Federation | N
         if manifest.recipe == recipe and not _trained_again(recipe, manifest.checkpoints):
             return located(load(folder), recipe)
     return None
+
+
+def notices(home: Path, federation: Federation) -> list[str]:
+    """What a user is to know of a federation found under `home`: that data have changed since it was made."""
+    folder = place(home) / federation.name
+    fields = changed(federation.recipe, _read_manifest(folder).sources)
+    if not fields:
+        return []
+    more = f" and {len(fields) - 1} more" if len(fields) > 1 else ""
+    return [
+        f"the files of {fields[0]}{more} have changed since {federation.name} was prepared, which keeps "
+        f"a copy of the old ones; to prepare it anew delete {folder}"
+    ]
 
 
 def located(federation: Federation, recipe: FederationRecipe | OwnFederation) -> Federation:
@@ -274,8 +302,8 @@ def _read_manifest(folder: Path) -> _Manifest:
 
 def _read(folder: Path, name: str) -> dict[str, NDArray[Any]]:
     try:
-        return safetensors.numpy.load_file(folder / name)
-    except (OSError, SafetensorError) as error:
+        return arrays.read(folder / name)
+    except (OSError, SafetensorError, ValueError) as error:
         raise _damaged(folder / name, f"cannot be read ({error})") from error
 
 
@@ -294,8 +322,9 @@ def _check(folder: Path, federation: Federation, manifest: _Manifest) -> None:
     for name, (found, expected) in pairs.items():
         if found != expected:
             raise _damaged(folder / name, "is not what was written there")
-    if not federation.name == manifest.name == folder.name:
-        raise _damaged(folder / _MANIFEST, f"its content has the name {federation.name}")
+    name = real.name(manifest.recipe, federation.data, manifest.architectures)
+    if not name == manifest.name == folder.name:
+        raise _damaged(folder / _MANIFEST, f"its content has the name {name}")
 
 
 def _damaged(file: Path, problem: str) -> FederationError:

@@ -18,11 +18,13 @@ from autokd.compute import Compute
 from autokd.errors import PlanError
 from autokd.federation._federation import Dataset
 from autokd.federation.architectures import Weights
+from autokd.federation.arrays import pieces
 from autokd.federation.common import Common, common_splits
 from autokd.federation.examining import examine
 from autokd.federation.findings import Findings
 from autokd.federation.kept import Memory
 from autokd.federation.layout import Layout
+from autokd.federation.scratch import joined, some
 from autokd.federation.sources import Labelled, Wanted, read
 from autokd.federation.sources.labelled import beyond, renumbered, scale_of
 from autokd.own import AnySource, MemorySource, OwnFederation
@@ -190,7 +192,7 @@ def _disjoint(
                 "federation.splits.duplicates: drop",
             )
         rest = np.setdiff1d(np.arange(len(owners)), bad)
-        kept[where] = Labelled(part.images[rest], part.labels[rest], part.classes)
+        kept[where] = Labelled(some(part.images, rest), part.labels[rest], part.classes) if bad else part
         for key in _keys(part.images):
             seen.setdefault(key, f"in {where}")
     return Common(**kept, places=common.places)
@@ -199,7 +201,7 @@ def _disjoint(
 def _keys(images: NDArray[np.generic]) -> list[bytes]:
     from hashlib import blake2b
 
-    return [blake2b(np.ascontiguousarray(one).tobytes(), digest_size=16).digest() for one in images]
+    return [blake2b(one.tobytes(), digest_size=16).digest() for piece in pieces(images) for one in piece]
 
 
 def _enough(
@@ -227,7 +229,7 @@ def _joined(private: Sequence[Labelled], common: Common, classes: tuple[str, ...
     """All images in one array, and who has which."""
     parts = [*private, *(part for _, part in common.of_parts())]
     exact = all(one.images.dtype == np.uint8 for one in parts)
-    images = np.concatenate([one.images if exact else _floats(one.images) for one in parts])
+    images = joined([one.images if exact else _floats(one.images) for one in parts])
     labels = np.concatenate([renumbered(one, classes) for one in parts])
     ends = np.cumsum([len(one.images) for one in parts])
     places = np.split(np.arange(len(images), dtype=np.int64), ends[:-1])

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +25,7 @@ from autokd.federation.architectures import build, load_weights
 from autokd.federation.content import assemble
 from autokd.federation.gathering import Gathered, gathered
 from autokd.federation.layout import Layout, lay_out
+from autokd.federation.origins import fingerprints
 from autokd.federation.pretraining import Pretrained, logits_of, pretrain
 from autokd.own import OwnFederation
 from autokd.plan import FederationRecipe
@@ -44,16 +45,18 @@ class Checked:
         data: Of a federation that autokd makes, as `layout`.
         layout: Who gets what of it.
         gathered: Of a federation whose participants were trained elsewhere.
+        sources: What the files looked like before they were read, by field of the recipe.
     """
 
     data: Dataset
     layout: Layout
     gathered: Gathered | None = None
+    sources: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, gathered: Gathered) -> Checked:
+    def of(cls, gathered: Gathered, sources: Mapping[str, str] | None = None) -> Checked:
         """Participants that were trained elsewhere."""
-        return cls(gathered.data, gathered.layout, gathered)
+        return cls(gathered.data, gathered.layout, gathered, sources or {})
 
 
 def prepare(
@@ -64,6 +67,7 @@ def prepare(
     workers: int | None = None,
     address: str | None = None,
     progress: Progress = lambda done, total: None,
+    noticing: Callable[[str], None] = lambda words: None,
     checked: Checked | None = None,
 ) -> Federation:
     """The federation of a recipe, from disk if it has been prepared before.
@@ -79,6 +83,7 @@ def prepare(
         workers: How many at once; by default one per CPU core.
         address: Of a Ray cluster to join for it, see `autokd.cluster`; by default this machine does it.
         progress: Called at the start and after each participant; not at all if the federation was found.
+        noticing: Told what a user is to know of how it is done.
         checked: What `check` has just said.
 
     Raises:
@@ -89,6 +94,8 @@ def prepare(
     """
     found = folder.find(home, recipe)
     if found is not None:
+        for words in folder.notices(home, found):
+            noticing(words)
         return found
     compute.check(elsewhere=address is not None)
     check_answers(address)
@@ -102,11 +109,18 @@ def prepare(
         checkpoints = own.checkpoints
     else:
         pretrained = _pretrain_all(
-            recipe, data, layout, compute=compute, workers=workers, address=address, progress=progress
+            recipe,
+            data,
+            layout,
+            compute=compute,
+            workers=workers,
+            address=address,
+            progress=progress,
+            noticing=noticing,
         )
         federation, checkpoints = assemble(recipe, data, layout, pretrained), ()
     where = folder.place(home) / federation.name
-    folder.save(federation, where, checkpoints=checkpoints)
+    folder.save(federation, where, checkpoints=checkpoints, sources=checked.sources)
     return folder.located(folder.load(where), recipe)
 
 
@@ -117,14 +131,15 @@ def check(recipe: FederationRecipe | OwnFederation) -> Checked:
         InputError: If the recipe cannot be met: data set, partition, or an architecture; or what `gather`
             finds, of which the first problem is told.
     """
+    sources = fingerprints(recipe)
     if isinstance(recipe, OwnFederation):
-        return Checked.of(gathered(recipe, Compute(), source=recipe.source))
+        return Checked.of(gathered(recipe, Compute(), source=recipe.source), sources)
     data = datasets.load(recipe.dataset, recipe.folder)
     layout = lay_out(recipe, data)
     _, channels, size, _ = data.images.shape
     for architecture in recipe.architectures:
         build(architecture, channels=channels, size=size, classes=len(data.classes))
-    return Checked(data, layout)
+    return Checked(data, layout, sources=sources)
 
 
 def _ask_all(gathered: Gathered, *, compute: Compute, progress: Progress) -> list[Pretrained]:
@@ -154,6 +169,7 @@ def _pretrain_all(
     workers: int | None,
     address: str | None,
     progress: Progress,
+    noticing: Callable[[str], None],
 ) -> list[Pretrained]:
     # Imported here, since it takes seconds and a federation found on disk does without.
     import ray
@@ -165,6 +181,7 @@ def _pretrain_all(
     waiting = list(range(total))
     running: dict[Any, int] = {}
     done: dict[int, Pretrained] = {}
+    told = {""}
     progress(0, total)
     with session(cpus=min(workers or os.cpu_count() or 1, total), address=address):
         on_gpu = torch.device(compute.device).type != "cpu"
@@ -178,7 +195,11 @@ def _pretrain_all(
                     running[task.remote(recipe, shared, layout.private[number], number, compute)] = number
                 finished, _ = ray.wait(list(running))
                 for reference in finished:
-                    done[running.pop(reference)] = ray.get(reference)
+                    one: Pretrained = ray.get(reference)
+                    done[running.pop(reference)] = one
+                    if one.notice not in told:
+                        told.add(one.notice)
+                        noticing(one.notice)
                     progress(len(done), total)
         except RayTaskError as error:
             # Ray's wrapper has a whole remote traceback for a message.

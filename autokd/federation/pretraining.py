@@ -15,14 +15,19 @@ from torch.nn import functional as F
 from autokd.compute import Compute
 from autokd.errors import Diverged
 from autokd.federation._federation import Dataset
+from autokd.federation.adapted import Adapted
 from autokd.federation.architectures import Weights, build, weights_of
 from autokd.federation.augmentation import crop_and_flip
+from autokd.federation.images import Images, placed, taken
+from autokd.federation.scratch import empty
 from autokd.federation.training import batches, learning_rate, make_optimizer, set_learning_rate
 from autokd.plan import FederationRecipe, PretrainingRecipe
 from autokd.setting import derive_seed
 
 _EVALUATION_BATCH: Final = 1000
-"""Fixed, since another batch size may round the logits otherwise."""
+_EVALUATION_BYTES: Final = 2**22
+"""Of a batch's pixels in float32; what a network makes of them on the way is many times as large."""
+_FEWEST: Final = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,10 +37,12 @@ class Pretrained:
     Attributes:
         weights: The state dict, by name.
         logits: On all of the data, in eval mode, float32, shape (n, classes).
+        notice: What a user is to know of where the images lay; empty if there is nothing to tell.
     """
 
     weights: Weights
     logits: NDArray[np.float32]
+    notice: str = ""
 
 
 def pretrain(
@@ -68,36 +75,57 @@ def pretrain(
     )
     module = compute.place(initial)
     order = torch.Generator().manual_seed(seed)
-    steps = _train(module, recipe.pretraining, data, private, order=order, compute=compute)
+    images = placed(data.images, private, compute)
+    steps = _train(module, recipe.pretraining, data, private, images, order=order, compute=compute)
     logits = logits_of(module, data, compute)
     if not np.isfinite(logits).all():
         # The last step may spoil the weights after a loss that was finite.
         raise Diverged(step=steps, loss=math.nan)
-    return Pretrained(weights=weights_of(module), logits=logits)
+    return Pretrained(weights=weights_of(module), logits=logits, notice=images.notice)
 
 
-def logits_of(module: nn.Module, data: Dataset, compute: Compute) -> NDArray[np.float32]:
-    """What a network answers on all of the data, in eval mode and full precision.
+def logits_of(
+    module: nn.Module, data: Dataset, compute: Compute, which: NDArray[np.int64] | None = None
+) -> NDArray[np.float32]:
+    """What a network answers on the data, in eval mode and full precision.
 
-    Full precision, because these stand for the model as it is in every later comparison.
+    Full precision, because these stand for the model as it is in every later comparison. Images are read and
+    normalised batch by batch, so that there is never a second copy of all.
 
     Args:
         module: On `compute.device`; left in eval mode.
-        data: n images.
+        data: Images, as many as there may be.
         compute: Where; its precision is not used.
+        which: Indices of n of them, shape (n,); None for all.
 
     Returns:
         Logits, shape (n, classes).
     """
     module.eval()
     mean, std = torch.tensor(data.mean), torch.tensor(data.std)
-    answers = []
+    rows = np.arange(len(data.images)) if which is None else which
+    step = evaluation_batch(module, data.images.shape[1:])
+    logits = empty((len(rows), len(data.classes)), np.float32)
     with torch.inference_mode():
-        for start in range(0, len(data.images), _EVALUATION_BATCH):
-            images = torch.from_numpy(np.array(data.images[start : start + _EVALUATION_BATCH]))
-            answers.append(module(compute.pixels(images, mean=mean, std=std)).float().cpu())
-    logits: NDArray[np.float32] = torch.cat(answers).numpy()
+        for start in range(0, len(rows), step):
+            images = torch.from_numpy(taken(data.images, rows[start : start + step]))
+            answers = module(compute.pixels(images, mean=mean, std=std)).float().cpu()
+            logits[start : start + step] = answers.numpy()
     return logits
+
+
+def evaluation_batch(module: nn.Module, shape: tuple[int, ...]) -> int:
+    """How many images a network is asked about at once.
+
+    A function of what it takes alone, since another batch size may round the logits otherwise; and never of
+    so many pixels that looking at a student needs more memory than training it.
+
+    Args:
+        module: Whose; one from elsewhere may take larger images than there are.
+        shape: Of an image: channels, height, width.
+    """
+    values = math.prod(module.takes(shape) if isinstance(module, Adapted) else shape)
+    return max(_FEWEST, min(_EVALUATION_BATCH, _EVALUATION_BYTES // (4 * values)))
 
 
 def _train(
@@ -105,6 +133,7 @@ def _train(
     recipe: PretrainingRecipe,
     data: Dataset,
     private: NDArray[np.int64],
+    images: Images,
     *,
     order: torch.Generator,
     compute: Compute,
@@ -112,7 +141,6 @@ def _train(
     """Train in place; returns the number of steps."""
     module.train()
     optimizer = make_optimizer(recipe, module.parameters())
-    images = torch.from_numpy(data.images[private]).to(compute.device)
     labels = torch.from_numpy(data.labels[private]).to(compute.device)
     mean, std = torch.tensor(data.mean), torch.tensor(data.std)
     step = 0
@@ -120,7 +148,7 @@ def _train(
         set_learning_rate(optimizer, learning_rate(recipe, epoch))
         losses = []
         for batch in batches(len(private), recipe.batch_size, order, device=compute.device):
-            pixels = images[batch]
+            pixels = images.batch(batch)
             if recipe.augmentation == "crop_flip":
                 pixels = crop_and_flip(pixels, order)
             with compute.autocast():

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autokd.federation._federation import Federation
+from autokd.federation.arrays import pieces
 from autokd.own import OwnFederation
 from autokd.plan import FederationRecipe, OwnArchitecture
 
@@ -23,7 +24,7 @@ def problems(federation: Federation) -> Iterator[str]:
     if not images or len(data.images) != examples or 0 in data.images.shape:
         yield "images are not uint8 of shape (examples, channels, height, width), one for each label"
         return
-    if data.images.dtype == np.float32 and not np.isfinite(data.images).all():
+    if data.images.dtype == np.float32 and not all(np.isfinite(one).all() for one in pieces(data.images)):
         yield "images are not all finite numbers"
     if not _is(data.labels, np.int64, 1) or not _within(data.labels, classes):
         yield f"labels are not integers from 0 to {classes - 1}"

@@ -14,6 +14,8 @@ from autokd.setting import Pair, Setting, Split
 SEARCH: Final = "search"
 ANSWER: Final = "answer"
 """The key under which a worker's answer stands in the result that Tune passes on."""
+NOTICE: Final = "notice"
+"""Likewise, of what a user is to know of how the run is done."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
 from ray.tune import Stopper
@@ -24,7 +24,7 @@ from ray.tune.search import Searcher
 
 from autokd.errors import WorkersLost
 from autokd.records import Failure, RungReport
-from autokd.search.assignment import ANSWER, Answer, Assignment, Died
+from autokd.search.assignment import ANSWER, NOTICE, Answer, Assignment, Died
 
 # NOTE: Tune's hook is typed as giving a dict, yet compares what it gives to this string.
 _FINISHED = cast(dict[str, Any], Searcher.FINISHED)
@@ -65,6 +65,7 @@ class Desk:
         dispatcher: Knows the studies, and records.
         most_live: How many runs may be handed out and not ended, as the cluster is now.
         most: Runs to hand out; then the experiment ends, finished or not, since Tune forgets none of them.
+        on_notice: Told what a user is to know of how runs are done, each thing once.
 
     Attributes:
         handed_out: Runs so far.
@@ -81,8 +82,11 @@ class Desk:
         *,
         most_live: Callable[[], int] = lambda: 2,
         most: float = math.inf,
+        on_notice: Callable[[str], None] = lambda words: None,
     ) -> None:
         self._dispatcher, self._most_live, self.most = dispatcher, most_live, most
+        self._on_notice = on_notice
+        self._noticed: set[str] = set()
         self.widest = 1
         self.handed_out = 0
         self.stopping = False
@@ -102,6 +106,13 @@ class Desk:
         most = self._most_live()
         self.widest = max(self.widest, most)
         return self.dispatcher.live >= most
+
+    def hear(self, result: Mapping[str, Any]) -> None:
+        """Pass on what a worker wants a user to know, unless it was said before."""
+        words = result.get(NOTICE, "")
+        if words and words not in self._noticed:
+            self._noticed.add(words)
+            self._on_notice(words)
 
     def __reduce__(self) -> tuple[object, ...]:
         return (_empty_desk, ())
@@ -169,6 +180,7 @@ class Router(Searcher):
             self._give_up_if_hopeless(reason)
         else:
             self.desk.lost = 0
+            self.desk.hear(result)
             self.desk.dispatcher.end(trial_id, result[ANSWER])
 
     def _give_up_if_hopeless(self, reason: str) -> None:
@@ -200,6 +212,7 @@ class OneAshaPerStudy(FIFOScheduler):
     @_guarded(otherwise=TrialScheduler.STOP)
     def on_trial_result(self, tune_controller: object, trial: Trial, result: dict[str, Any]) -> str:
         self.desk.lost = 0
+        self.desk.hear(result)
         goes_on = self.desk.dispatcher.report(trial.trial_id, result[ANSWER])
         return str(TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP)
 

@@ -16,7 +16,7 @@ from autokd.distillation import Run, Rung
 from autokd.errors import Diverged, OutOfMemory
 from autokd.federation import Federation
 from autokd.records import Failure, RungScores, RunRecord, RunState, Stage
-from autokd.search.assignment import ANSWER, Answer, Assignment, Died, Job
+from autokd.search.assignment import ANSWER, NOTICE, Answer, Assignment, Died, Job
 from autokd.setting import Split
 
 
@@ -49,7 +49,8 @@ class DistillationTrainable(tune.Trainable):
             self._run = self._run or self._begin()
             rung = next(self._run)
             if self._assignment.stage is not None:
-                return _last(_record(self._assignment, self._assignment.stage, [rung, *self._run]))
+                record = _record(self._assignment, self._assignment.stage, [rung, *self._run])
+                return _last(record, self._run.notice)
         except Diverged as error:
             return _last(Died(Failure.DIVERGED, str(error)))
         except OutOfMemory as error:
@@ -57,7 +58,8 @@ class DistillationTrainable(tune.Trainable):
         except Exception:
             # It would come again (a run is a function of its arguments), so it is data, not a lost worker.
             return _last(Died(Failure.ERROR, traceback.format_exc(limit=-5)))
-        return {ANSWER: rung.report(), DONE: rung.epoch == self._job.rungs_for(self._assignment)[-1]}
+        done = rung.epoch == self._job.rungs_for(self._assignment)[-1]
+        return {ANSWER: rung.report(), NOTICE: self._run.notice, DONE: done}
 
     def cleanup(self) -> None:
         self._run = None
@@ -76,8 +78,8 @@ class DistillationTrainable(tune.Trainable):
         )
 
 
-def _last(answer: Answer) -> dict[str, Any]:
-    return {ANSWER: answer, DONE: True}
+def _last(answer: Answer, notice: str = "") -> dict[str, Any]:
+    return {ANSWER: answer, NOTICE: notice, DONE: True}
 
 
 def _record(given: Assignment, stage: Stage, rungs: Sequence[Rung]) -> RunRecord:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from autokd.cli import options
 from autokd.compute import Compute
 from autokd.delivery import Order
 from autokd.recommendation import Verdict
@@ -72,6 +73,20 @@ def test_people_are_told_in_eighty_columns(here: Command, tuned: Tuned, tmp_path
     assert f"{test['accuracy']:.1%}" in next(line for line in lines if line.startswith("on test"))
     assert lines[-1] == "wrote s.safetensors, s.json, s.md"
     assert "distilling: 10 of 10 epochs" in shown.err
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+def test_images_that_do_not_fit_are_told_of_and_change_nothing(
+    here: Command, tuned: Tuned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = ("distill", "--pair", "1,2", "--home", tuned.home, *SETTING)
+    assert "no room" not in here(*given, "--out", "resident.safetensors").err
+    monkeypatch.setattr(options, "compute", lambda **_: Compute(image_bytes=0))
+    shown = here(*given, "--out", "streamed.safetensors")
+    assert shown.err.count("memory has no room for a run's images") == 1
+    students = [(tmp_path / f"{name}.safetensors").read_bytes() for name in ("resident", "streamed")]
+    assert students[0] == students[1]
 
 
 def _block(markdown: str) -> str:

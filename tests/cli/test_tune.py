@@ -14,6 +14,8 @@ import yaml
 from numpy.typing import NDArray
 from optuna.trial import TrialState
 
+from autokd.cli import options
+from autokd.compute import Compute
 from autokd.recommendation.statistics import paired_interval
 from tests.cli.conftest import TRIALS, Command, Tuned, dump
 
@@ -177,3 +179,13 @@ def test_a_space_around_the_default_is_not_called_tuned(
     assert found["improvement"]["mean"] == pytest.approx(0, abs=1)
     states = Counter({state: count for state, count in found["trials"].items() if count})
     assert set(states) <= {"COMPLETE", "PRUNED"}
+
+
+def test_images_that_do_not_fit_are_told_of_once(
+    here: Command, quick_study: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All the way from a worker to the terminal."""
+    monkeypatch.setattr(options, "compute", lambda **_: Compute(image_bytes=0))
+    shown = here("tune", "--study", quick_study, "--pair", "4,9", "--home", home)
+    assert shown.code == 0, shown.err
+    assert shown.err.count("memory has no room for a run's images") == 1

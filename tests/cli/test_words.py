@@ -12,7 +12,7 @@ from rich.console import Console
 import autokd
 from autokd.cli.console import clock
 from autokd.cli.options import repeated
-from autokd.cli.progress import plain, swept, table
+from autokd.cli.progress import plain, swept, table, watching
 from autokd.cli.secrets import without_secret
 from autokd.records import TrialState
 from autokd.search.forecast import NOTHING, Load
@@ -55,6 +55,22 @@ def test_without_a_command_there_is_help(here: Command) -> None:
     assert shown.code == 2
     assert "autokd tune --pair 4,9" in shown.out
     assert shown.err == ""
+
+
+def test_what_workers_want_told_is_a_line_with_a_terminal_and_without(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = "cuda [odd] has no room for a run's images"
+    with watching(Console(file=StringIO(), force_terminal=False)) as listener:
+        listener.noticing(words)
+        listener.noticing(words)
+    assert capsys.readouterr().err == words + "\n"
+    screen = Console(file=StringIO(), force_terminal=True, width=80)
+    with watching(screen) as listener:
+        listener.preparing(1, 2)
+        listener.noticing(words)
+    assert isinstance(screen.file, StringIO)
+    assert words in screen.file.getvalue()
 
 
 def test_version_for_people_and_for_programs(here: Command) -> None:

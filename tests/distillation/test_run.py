@@ -82,6 +82,20 @@ def test_same_arguments_give_the_same_bits(make_run: MakeRun, compute, on):
     assert bits(make_run(**given)) == first
 
 
+@pytest.mark.parametrize("compute", COMPUTES, ids=str)
+@pytest.mark.parametrize("on", SEARCHABLE)
+def test_streamed_images_give_the_same_bits(make_run: MakeRun, compute, on):
+    given = {"setting": setting(3.0, 0.7, on), "rungs": EVERY_EPOCH}
+    resident = make_run(**given, compute=compute)
+    streamed = make_run(**given, compute=replace(compute, image_bytes=0))
+    assert streamed.notice == ""
+    seen = [rung.evaluations[Split.VALIDATION].correct.tolist() for rung in resident]
+    assert [rung.evaluations[Split.VALIDATION].correct.tolist() for rung in streamed] == seen
+    assert weight_bits(streamed.student) == weight_bits(resident.student)
+    assert "no room" in streamed.notice
+    assert resident.notice == ""
+
+
 @pytest.mark.parametrize("on", SEARCHABLE)
 def test_what_a_setting_has_of_its_own_takes_the_recipes_place(make_run: MakeRun, on):
     own = replace(setting(3.0, 0.7, on), learning_rate=0.02, epochs=2, batch_norm=BatchNorm.FROZEN)
@@ -437,6 +451,17 @@ def test_same_bits_twice_on_a_gpu(make_run: MakeRun, precision):
     (one,), (other,) = first, second
     assert (one.soft_loss, one.hard_loss) == (other.soft_loss, other.hard_loss)
     assert weight_bits(first.student.cpu()) == weight_bits(second.student.cpu())
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
+def test_streamed_images_give_the_same_bits_on_a_gpu(make_run: MakeRun):
+    compute = Compute(device="cuda", precision="bfloat16", channels_last=True)
+    runs = [make_run(compute=one) for one in (compute, replace(compute, image_bytes=0))]
+    (one,), (other,) = runs
+    assert (one.soft_loss, one.hard_loss) == (other.soft_loss, other.hard_loss)
+    assert weight_bits(runs[0].student.cpu()) == weight_bits(runs[1].student.cpu())
+    assert [run.notice.partition(" ")[0] for run in runs] == ["", "cuda"]
 
 
 def test_resnet18_takes_the_path_of_a_gpu_on_whatever_is_there(make_run: MakeRun):

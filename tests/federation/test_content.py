@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import pickle
 from collections.abc import Callable
 from dataclasses import replace
@@ -120,3 +121,20 @@ def test_all_arrays_are_read_only(federation: Federation) -> None:
 
 def test_a_federation_travels_to_other_processes(federation: Federation) -> None:
     assert name_of(pickle.loads(pickle.dumps(federation))) == federation.name
+
+
+def test_the_hash_is_the_one_that_stores_have_names_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it was made when everything was in memory at once."""
+    monkeypatch.setattr("autokd.federation.arrays.PIECE_BYTES", 100)
+    dice = np.random.default_rng(0)
+    arrays = {
+        "images": dice.integers(0, 256, (50, 3, 4, 4), dtype=np.uint8),
+        "swapped": np.arange(100, dtype=">i8").reshape(10, 10).T,
+        "one number": np.array(3.5),
+        "none": np.zeros((0, 2), dtype=np.float32),
+    }
+    total = hashlib.sha256()
+    for name, array in sorted(arrays.items()):
+        whole = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+        total.update(f"{name} {whole.dtype.str} {array.shape}\n".encode() + whole.tobytes())
+    assert digest(arrays) == total.hexdigest()

@@ -13,7 +13,7 @@ import pytest
 import safetensors.numpy
 
 from autokd.errors import FederationError
-from autokd.federation import Federation, find
+from autokd.federation import Federation, arrays, find
 from autokd.federation.content import Hashes
 from autokd.federation.folder import load, place, save
 
@@ -211,10 +211,10 @@ def test_a_damaged_folder_that_may_be_the_one_is_not_passed_by(folder: Path, hom
 def test_a_draft_that_dies_leaves_no_federation(
     home: Path, federation: Federation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def die(*_: object) -> bytes:
+    def die(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(safetensors.numpy, "save", die)
+    monkeypatch.setattr(arrays, "write", die)
     with pytest.raises(KeyboardInterrupt):
         save(federation, place(home) / federation.name)
     assert list(place(home).iterdir()) == []

@@ -1,18 +1,23 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from autokd.compute import Compute
 from autokd.errors import Diverged
 from autokd.federation import Dataset, network, weights_of
 from autokd.federation._federation import Federation
-from autokd.federation.pretraining import Pretrained, logits_of, pretrain
-from autokd.plan import FederationRecipe
+from autokd.federation.adapted import Adapted
+from autokd.federation.pretraining import Pretrained, evaluation_batch, logits_of, pretrain
+from autokd.own import Input
+from autokd.plan import FederationRecipe, OwnArchitecture
+from autokd.setting import Split
 
 from .conftest import make_recipe
 
@@ -85,6 +90,38 @@ def test_logits_are_those_of_the_weights_in_eval_mode(federation: Federation) ->
         assert not module.training
         for name, value in weights_of(module).items():
             np.testing.assert_array_equal(value, one.weights[name])
+
+
+@pytest.mark.parametrize("augmentation", ["none", "crop_flip"])
+def test_streamed_images_give_the_same_bits(digits: Dataset, augmentation: str) -> None:
+    resident = train(digits, augmentation=augmentation)
+    streamed = train(digits, augmentation=augmentation, compute=Compute(image_bytes=0))
+    assert same(resident, streamed)
+    assert (resident.notice, "no room" in streamed.notice) == ("", True)
+
+
+def test_a_network_is_asked_about_some_images_as_about_all(federation: Federation) -> None:
+    module, where = network(federation, 0), federation.splits[Split.TEST]
+    answers = logits_of(module, federation.data, Compute(), where)
+    np.testing.assert_allclose(answers, federation.logits[0, where], rtol=1e-5, atol=1e-5)
+    alone = replace(federation.data, images=federation.data.images[where])
+    np.testing.assert_array_equal(logits_of(module, alone, Compute()), answers)
+
+
+@pytest.mark.parametrize(
+    ("shape", "images"),
+    [((1, 8, 8), 1000), ((1, 28, 28), 1000), ((3, 32, 32), 341), ((3, 224, 224), 16)],
+)
+def test_a_batch_that_is_looked_at_has_few_mebibytes(shape: tuple[int, ...], images: int) -> None:
+    assert evaluation_batch(nn.Identity(), shape) == images
+
+
+def test_what_a_network_scales_images_to_counts() -> None:
+    recipe = OwnArchitecture(
+        name="cnn", outputs=2, labels=(0, 1), input=Input(channels=3, size=224, mean=(0.0,), std=(1.0,))
+    )
+    larger = Adapted(nn.Identity(), recipe, channels=1)
+    assert evaluation_batch(larger, (1, 8, 8)) == 16
 
 
 def test_a_loss_that_explodes_says_at_which_step(digits: Dataset) -> None:

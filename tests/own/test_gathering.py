@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from autokd.compute import Compute
 from autokd.distillation import Run
 from autokd.errors import FederationError
-from autokd.federation import Federation, prepare
+from autokd.federation import Federation, prepare, scratch
 from autokd.federation.content import Hashes
 from autokd.federation.findings import Findings
 from autokd.federation.folder import save
@@ -210,3 +210,14 @@ def test_a_folder_cannot_name_code_that_the_recipe_does_not(mine: Path) -> None:
     shutil.rmtree(mine / "home" / "federations" / federation.name)
     with pytest.raises(FederationError, match=r"architectures\.1 is not the one that the recipe names"):
         made(mine)
+
+
+def test_what_memory_has_no_room_for_is_the_same_federation(
+    mine: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    expected = made(mine)
+    sizes: list[int] = []
+    monkeypatch.setattr(scratch, "fits", lambda wanted, free: sizes.append(wanted))
+    shutil.rmtree(mine / "home")
+    assert made(mine).name == expected.name
+    assert max(sizes) == expected.data.images.nbytes

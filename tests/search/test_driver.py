@@ -18,7 +18,8 @@ import pytest
 from autokd.compute import Compute
 from autokd.distillation import Run, Rung
 from autokd.errors import StoreError
-from autokd.federation import Federation
+from autokd.federation import Federation, arrays, place
+from autokd.federation.folder import save
 from autokd.plan import StudyPlan
 from autokd.records import Failure, Role, RunState, Stage, TrialState
 from autokd.search.dispatcher import Dispatcher
@@ -79,10 +80,10 @@ class Desktop:
     def sweeper(self, listen: Callable[[SweepProgress], None] = lambda progress: None) -> Sweeper:
         return Sweeper(grid=GRID, names=self.swept, seeds=2, retries=0, store=self.store, listen=listen)
 
-    def drive(self, office: Office, **options: Any) -> bool:
+    def drive(self, office: Office, *, compute: Compute | None = None, **options: Any) -> bool:
         return drive(
             office,
-            distilling(self.plan, self.federation, Compute()),
+            distilling(self.plan, self.federation, compute or Compute()),
             home=self.home,
             workers=Workers(),
             **options,
@@ -195,6 +196,37 @@ def test_a_swept_run_is_the_same_run_looked_at_on_the_way_and_on_every_split(des
             assert run.forgetting == again[-1].evaluations[Split.TEST].forgetting
             assert run.local_accuracy == again[-1].evaluations[Split.TEST].local_accuracy
             assert run.seconds == run.curve[-1].seconds > run.curve[0].seconds > 0
+
+
+def test_images_that_do_not_fit_are_streamed_with_the_same_results_and_a_word(
+    home: Path, federation: Federation
+) -> None:
+    """Of a federation that lies on disk, and of which no run may hold an image."""
+    save(federation, place(home) / federation.name)
+    files = arrays.read(place(home) / federation.name / "data.safetensors")
+    mapped = replace(federation, data=replace(federation.data, images=files["images"]))
+    desktop = Desktop(home, mapped, tiny_plan())
+    told: list[str] = []
+    assert desktop.drive(desktop.sweeper(), compute=Compute(image_bytes=0), on_notice=told.append)
+    assert [words.partition(":")[0] for words in told] == ["memory has no room for a run's images"]
+    resident = replace(desktop.federation, data=federation.data)
+    for pair, name in desktop.swept.items():
+        runs = desktop.store.runs(name)
+        assert len(runs) == 8
+        for run in runs:
+            again = Run(
+                resident,
+                pair,
+                run.setting,
+                seed=run.seed,
+                recipe=desktop.plan.distillation,
+                rungs=(4,),
+                splits=tuple(Split),
+                compute=Compute(),
+            )
+            (rung,) = again
+            for split in Split:
+                np.testing.assert_array_equal(run.correct[split], rung.evaluations[split].correct)
 
 
 def test_a_sweep_interrupted_by_ctrl_c_goes_on_where_it_was(desktop: Desktop) -> None:

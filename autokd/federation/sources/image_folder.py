@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from autokd.errors import PlanError
+from autokd.federation.scratch import empty
 from autokd.federation.sources.decoding import decoded
 from autokd.federation.sources.labelled import Labelled, Wanted, chosen, unreadable
 from autokd.own import FolderSource, Source
@@ -35,7 +36,7 @@ def read_folder(folder: Path, source: Source, base: Path, wanted: Wanted) -> Lab
         raise PlanError(source=str(folder), field="", problem="no example is chosen")
     first = decoded(files[which[0]], wanted, name=str(files[which[0]]))
     # Filled in place: a list of single images would need twice the memory.
-    images = np.empty((len(which), *first.shape), dtype=np.uint8)
+    images = empty((len(which), *first.shape), np.uint8)
     for row, number in enumerate(which):
         one = decoded(files[number], wanted, name=str(files[number]))
         if one.shape != first.shape:

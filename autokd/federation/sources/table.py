@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from autokd.errors import PlanError
+from autokd.federation.scratch import empty
 from autokd.federation.sources.decoding import decoded
 from autokd.federation.sources.labelled import Labelled, Wanted, as_labels, chosen, named, unreadable
 from autokd.own import ParquetSource
@@ -27,7 +28,7 @@ def read(source: ParquetSource, base: Path, wanted: Wanted) -> Labelled:
         content = _bytes(table[source.image][int(number)].as_py(), file, source.image, int(number))
         one = decoded(content, wanted, name=f"{file}: {source.image} {number}")
         if images is None:
-            images, first = np.empty((len(which), *one.shape), dtype=np.uint8), int(number)
+            images, first = empty((len(which), *one.shape), np.uint8), int(number)
         if one.shape != images.shape[1:]:
             problem = (
                 f"image {number} has the shape {one.shape}, image {first} {images.shape[1:]}; "

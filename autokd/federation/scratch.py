@@ -1,0 +1,64 @@
+"""Room for arrays that are being made and may be larger than memory.
+
+Such an array lies in a temporary file without a name, so that nothing is left of it once it is not used any
+more, even by a program that was killed.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autokd.errors import InputError
+from autokd.federation.arrays import mapped, pieces
+from autokd.federation.images import taken
+from autokd.federation.room import fits, free_bytes
+
+_CHUNK = 4096
+"""Rows that are copied at a time."""
+
+
+def empty(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+    """An array to be filled: in memory, or on disk if memory has no room for it.
+
+    Raises:
+        InputError: If the disk has none either.
+    """
+    size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+    if not size or fits(size, free_bytes("cpu")):
+        return np.empty(shape, dtype)
+    try:
+        with tempfile.TemporaryFile(prefix="autokd-") as file:
+            # All of it now: what a full disk cannot take later would end the program without a word.
+            os.posix_fallocate(file.fileno(), 0, size)
+            made: NDArray[Any] = mapped(file.fileno()).view(dtype).reshape(shape)
+            return made
+    except OSError as error:
+        raise InputError(
+            f"{tempfile.gettempdir()}: memory has no room for {size / 1e9:.1f} GB, and this folder neither "
+            f"({error.strerror or error}); set TMPDIR to a folder that has"
+        ) from error
+
+
+def some(source: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[Any]:
+    """A copy of some rows, in the order in which they are asked for."""
+    made = empty((len(rows), *source.shape[1:]), source.dtype)
+    for start in range(0, len(rows), _CHUNK):
+        made[start : start + _CHUNK] = taken(source, rows[start : start + _CHUNK])
+    return made
+
+
+def joined(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """A copy of arrays of one type, one after the other along their first axis."""
+    made = empty((sum(map(len, parts)), *parts[0].shape[1:]), parts[0].dtype)
+    row = 0
+    for part in parts:
+        for piece in pieces(part):
+            made[row : row + len(piece)] = piece
+            row += len(piece)
+    return made
