@@ -1,11 +1,9 @@
-"""Sweeps a pair of a federation that is larger than Ray's whole object store; run by hand.
+"""Sweeps a pair of a federation that is larger than Ray's whole object store; run by its test.
 
     python -m tests.search.beyond_the_store FOLDER
 
 The store has 80 MiB, the images have 128, and lie in a file below FOLDER. Prints as JSON what was found.
 A process of its own, since Ray's store has one size as long as Ray runs.
-
-NOTE: no test of the suite: beside the suite's own Ray its workers were lost twice, it is not known why.
 """
 
 from __future__ import annotations
