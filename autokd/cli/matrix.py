@@ -40,7 +40,7 @@ class Form(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One pair: its verdict with the gain of the judged setting on test in pp, or how many runs it has had."""
+    """One pair: its verdict with the judged setting's gain on test in pp, or how many runs it has had."""
 
     verdict: str | None
     gain: float | None = None
