@@ -11,6 +11,8 @@ PEERS ?= .venv-peers
 TORCH_INDEX ?=
 ARGS ?=
 GALLERY ?= autokd-home
+# Written down before any was looked at.
+CIFAR_PAIRS = 4,9 9,4 1,4 4,1 2,7 8,3
 
 # A pip configured by the user keeps its indexes, proxies and certificates, but not its own constraints, which
 # could contradict ours, nor installs outside of $(VENV). pip takes the path relative to this folder, whose name
@@ -25,7 +27,7 @@ DEV = $(VENV)/.autokd-dev
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test torture fuzz bench peers gallery check format constraints dist clean
+.PHONY: help demo test torture fuzz bench cifar peers gallery check format constraints dist clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -64,7 +66,17 @@ bench: $(DEV) $(PEERS)/.peers ## Every figure of docs/results.md again (an estim
 	$(VENV)/bin/python -m benchmarks.verdicts null coverage
 	$(VENV)/bin/python -m benchmarks.verdicts power --pairs 2000
 	$(VENV)/bin/python -m benchmarks.private
+	$(VENV)/bin/python -m benchmarks.rivals
+	$(VENV)/bin/python -m benchmarks.poster_scale
 	$(VENV)/bin/python -m benchmarks.page
+
+cifar: $(DEV) ## Likewise the figures that need CIFAR-10 in benchmarks/data (an hour on 2 cores)
+	$(VENV)/bin/python benchmarks/ten_pairs.py --study benchmarks/cifar10_six.yaml \
+		--output benchmarks/results/cifar10_six.json $(foreach pair,$(CIFAR_PAIRS),--pair $(pair))
+	$(VENV)/bin/python -m benchmarks.private --study benchmarks/cifar10_six.yaml --pairs $(CIFAR_PAIRS) \
+		--temperatures 1 4 --alphas 0.5 1
+	$(VENV)/bin/autokd tune --study benchmarks/cifar10_resnet18_pair.yaml --pair 0,1 --position student \
+		--precision bfloat16 --channels-last
 
 gallery: $(DEV) ## Make the pictures of docs/ again, from a batch of all pairs in $(GALLERY) (ten minutes on 2 cores)
 	$(VENV)/bin/autokd tune --all --home $(GALLERY)
