@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from autokd.federation._federation import Dataset
 from autokd.federation.partition import Indices, cut, partition
+from autokd.federation.scratch import some
 from autokd.plan import FederationRecipe
 from autokd.setting import Split, derive_seed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layout:
-    """Disjoint, covering parts of a data set; all indices ascending.
+    """Disjoint parts of a data set; all indices ascending.
 
     Attributes:
         splits: The common labelled parts.
@@ -39,4 +40,26 @@ def lay_out(recipe: FederationRecipe, data: Dataset) -> Layout:
     own = partition(recipe.partition, data.labels[common.rest], recipe.participants, rng)
     return Layout(
         splits=common.splits, public=common.public, private=tuple(common.rest[where] for where in own)
+    )
+
+
+def only_used(data: Dataset, layout: Layout) -> tuple[Dataset, Layout]:
+    """The same without the examples that are nobody's, so that no model is asked about them.
+
+    Pixels are normalised as before: mean and deviation stay those of the whole data set.
+    """
+    used = np.sort(np.concatenate([*layout.splits.values(), layout.public, *layout.private]))
+    if len(used) == len(data.labels):
+        return data, layout
+
+    def moved(where: Indices) -> Indices:
+        return np.searchsorted(used, where)
+
+    return (
+        replace(data, images=some(data.images, used), labels=data.labels[used]),
+        Layout(
+            splits={split: moved(where) for split, where in layout.splits.items()},
+            public=moved(layout.public),
+            private=tuple(map(moved, layout.private)),
+        ),
     )

@@ -24,7 +24,7 @@ from autokd.federation._federation import Dataset, Federation
 from autokd.federation.architectures import build, load_weights
 from autokd.federation.content import assemble
 from autokd.federation.gathering import Gathered, gathered
-from autokd.federation.layout import Layout, lay_out
+from autokd.federation.layout import Layout, lay_out, only_used
 from autokd.federation.origins import fingerprints
 from autokd.federation.pretraining import Pretrained, logits_of, pretrain
 from autokd.own import OwnFederation
@@ -135,7 +135,7 @@ def check(recipe: FederationRecipe | OwnFederation) -> Checked:
     if isinstance(recipe, OwnFederation):
         return Checked.of(gathered(recipe, Compute(), source=recipe.source), sources)
     data = datasets.load(recipe.dataset, recipe.folder)
-    layout = lay_out(recipe, data)
+    data, layout = only_used(data, lay_out(recipe, data))
     _, channels, size, _ = data.images.shape
     for architecture in recipe.architectures:
         build(architecture, channels=channels, size=size, classes=len(data.classes))
