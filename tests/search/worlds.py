@@ -101,6 +101,7 @@ def instead_of_a_federation(known: FederationFacts) -> Iterator[None]:
     found = SimpleNamespace(name=known.name, facts=lambda: known, correct=correct)
     with (
         patch("autokd.undertaking.find", return_value=found),
+        patch("autokd.undertaking.notices", return_value=[]),
         patch("autokd.search.experience.pair_features", lambda federation, pair: features(pair)),
     ):
         yield
