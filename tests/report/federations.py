@@ -109,7 +109,11 @@ def make_material(
     ]
     return Material(
         plan=plan,
-        space={"name": "default", "temperature": {"low": 0.5, "high": 16.0}},
+        space={
+            "name": "default",
+            "temperature": {"low": 0.5, "high": 16.0},
+            "transfer_set": ["student", "teacher", "both", "public"],
+        },
         federation=known,
         pairs=sorted(pairs, key=lambda one: one.pair),
         sweep_epochs=760,

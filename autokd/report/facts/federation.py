@@ -11,7 +11,7 @@ from autokd import colours
 from autokd.recommendation import Advice, Recommendation, Verdict
 from autokd.report.facts.means import Mean, mean_over_pairs
 from autokd.report.material import Material
-from autokd.setting import Pair
+from autokd.setting import Pair, TransferSet
 
 LETTERS: Final = {
     Verdict.TUNED: "t",
@@ -21,6 +21,8 @@ LETTERS: Final = {
     Verdict.FAILED: "f",
 }
 """As `autokd status` has them."""
+_NOTHING_MOVES: Final = frozenset({TransferSet.STUDENT, TransferSet.PUBLIC})
+"""Transfer sets for which no private example leaves its participant."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,7 @@ class HeadlineFacts:
         default_gain: Likewise of the default setting.
         search: Epochs of search as a share of what the frozen grid costs on the same pairs.
         confirmation: Likewise of race and confirmation.
+        private: No setting that was searched lets a private example move.
     """
 
     pairs: int
@@ -78,6 +81,7 @@ class HeadlineFacts:
     default_gain: Mean | None
     search: float
     confirmation: float
+    private: bool = False
 
     @property
     def judged(self) -> int:
@@ -99,6 +103,7 @@ def headline_facts(material: Material) -> HeadlineFacts:
         default_gain=mean_over_pairs(defaults, material.plan),
         search=sum(trial.epochs for one in studied for trial in one.trials) / sweep,
         confirmation=sum(run.epochs for one in studied for run in one.runs) / sweep,
+        private=set(material.space["transfer_set"]) <= _NOTHING_MOVES,
     )
 
 
@@ -118,7 +123,7 @@ def sentence(facts: HeadlineFacts) -> str:
         )
         if (count := facts.verdicts.get(verdict, 0))
     ]
-    told = ", ".join(parts)
+    told = f"{'Where nothing private moves, ' if facts.private else ''}{', '.join(parts)}"
     if facts.gain is not None:
         told += f"; mean gain {facts.gain} on test"
     if facts.default_gain is not None:

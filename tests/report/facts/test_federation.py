@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from autokd.recommendation import Verdict
 from autokd.report.facts.federation import HeadlineFacts, headline_facts, matrices, sentence
 from autokd.report.facts.means import Mean, mean_over_pairs
 from autokd.report.material import Material
+from autokd.search.space import read_space
 from autokd.setting import Pair
 from tests.recommendation.samples import make_plan
 from tests.report.federations import BAD, GOOD, LOST, Gains, everybody, make_material
@@ -46,6 +49,13 @@ def test_the_headline_in_one_sentence(material: Material) -> None:
     assert "on test, where the default gives -2.5 pp [" in told
     assert told.endswith("; search 3% and confirmation 11% of the sweep's cost.")
     assert sentence(headline_facts(make_material(OWN, {}))) == "No pair is judged yet."
+
+
+def test_a_space_in_which_nothing_private_moves_has_a_headline_of_its_own(material: Material) -> None:
+    space = read_space("private").model_dump(mode="json")
+    told = sentence(headline_facts(replace(material, space=space)))
+    assert told.startswith("Where nothing private moves, 7 of 11 judged pairs should distill")
+    assert not headline_facts(replace(material, space=read_space("default").model_dump())).private
 
 
 def test_without_figures_the_headline_has_none() -> None:
