@@ -47,7 +47,7 @@ fuzz: $(DEV) ## Read 10,000 odd inputs
 
 peers: $(PEERS)/.peers ## Install Syne Tune and SMAC3, which autokd is measured against, into $(PEERS)
 
-bench: $(DEV) $(PEERS)/.peers ## Every figure of docs/results.md again (an estimated five hours on 2 cores)
+bench: $(DEV) $(PEERS)/.peers ## Every figure of docs/results.md again (an estimated six hours on 2 cores)
 	$(VENV)/bin/python benchmarks/federations.py
 	$(VENV)/bin/python benchmarks/ten_pairs.py
 	$(VENV)/bin/python benchmarks/batch.py
