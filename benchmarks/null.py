@@ -90,6 +90,13 @@ def some_pairs(participants: int, count: int) -> Sequence[Pair]:
     return Random(0).sample(everybody, count)
 
 
+def asked_for(texts: Sequence[str], participants: int) -> Sequence[Pair]:
+    """What `--pairs` says: so many drawn by chance, or these."""
+    if texts[0].isdigit():
+        return some_pairs(participants, int(texts[0]))
+    return [Pair.parse(one) for one in texts]
+
+
 def main() -> None:
     """Tune, judge both ways, print, and keep the numbers."""
     parser = argparse.ArgumentParser(

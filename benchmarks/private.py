@@ -33,7 +33,7 @@ from autokd.plan import StudyPlan
 from autokd.recipes import read_plan
 from autokd.recommendation.averages import participant_interval
 from autokd.setting import DEFAULT, Method, Pair, Setting, Split, TransferSet
-from benchmarks.null import some_pairs
+from benchmarks.null import asked_for
 
 RESULTS: Final = Path(__file__).parent / "results"
 ALONE: Final = Setting(1.0, 0.0, TransferSet.STUDENT)
@@ -156,11 +156,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         home = options.home or Path(scratch)
         _, federation = _federation(options.study, home)
-        pairs = (
-            some_pairs(len(federation.participants), int(options.pairs[0]))
-            if options.pairs[0].isdigit()
-            else [Pair.parse(one) for one in options.pairs]
-        )
+        pairs = asked_for(options.pairs, len(federation.participants))
         grids = tuple(options.temperatures), tuple(options.alphas)
         orders = [Order(options.study, home, pair, options.seeds, *grids) for pair in pairs]
         rows = []

@@ -32,7 +32,7 @@ from autokd.recommendation.comparison import Line
 from autokd.recommendation.explanation import Explanation
 from autokd.setting import Pair, Split
 from autokd.workspace import Workspace
-from benchmarks.null import some_pairs
+from benchmarks.null import asked_for
 
 RESULTS: Final = Path(__file__).parent / "results" / "rivals.json"
 WORDS: Final = {
@@ -121,12 +121,7 @@ def main() -> None:
         home = options.home or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         workspace = Workspace.open(options.study, home=home)
         everybody = range(workspace.plan.federation.size)
-        drawn = options.pairs[0].isdigit()
-        pairs = (
-            some_pairs(len(everybody), int(options.pairs[0]))
-            if drawn
-            else [workspace.pair(one) for one in options.pairs]
-        )
+        pairs = asked_for(options.pairs, len(everybody))
         stack.enter_context(session())
         if workspace.tune_all([Pair(*two) for two in permutations(everybody, 2)]).interrupted:
             raise SystemExit(130)
