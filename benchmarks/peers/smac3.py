@@ -9,6 +9,7 @@ from typing import Any, Final, final
 
 from ConfigSpace import Categorical, Configuration, ConfigurationSpace, InCondition, OrdinalHyperparameter
 from smac import HyperparameterOptimizationFacade, MultiFidelityFacade, Scenario
+from smac.main.exceptions import ConfigurationSpaceExhaustedException
 from smac.runhistory import StatusType, TrialInfo, TrialValue
 
 from benchmarks.peers.problem import PUBLIC, Problem, Setting
@@ -17,6 +18,8 @@ from benchmarks.peers.replay import Makes, Peer, Wish
 Known = Mapping[int, Mapping[int, float]]
 _OFF: Final = 60
 """A level of logging that nothing reaches."""
+_RETRIES: Final = 1_000
+"""To draw a setting that was not run yet: by default it gives up after 16, with many of a grid's left."""
 
 
 @final
@@ -42,7 +45,13 @@ class Smac:
             crash_cost=1.0,
             **({"min_budget": 1, "max_budget": problem.epochs} if fidelities else {}),
         )
-        self._facade = facade(scenario, _never, overwrite=True, logging_level=_OFF)
+        self._facade = facade(
+            scenario,
+            _never,
+            config_selector=facade.get_config_selector(scenario, retries=_RETRIES),
+            overwrite=True,
+            logging_level=_OFF,
+        )
         self._asked: dict[int, TrialInfo] = {}
 
     def begin(self, curve: Mapping[int, float]) -> None:
@@ -57,7 +66,7 @@ class Smac:
     def ask(self, trial: int) -> Wish | None:
         try:
             info = self._facade.ask()
-        except StopIteration:
+        except (StopIteration, ConfigurationSpaceExhaustedException):
             return None
         self._asked[trial] = info
         wanted = self._problem.epochs if info.budget is None else info.budget

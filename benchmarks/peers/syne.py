@@ -7,6 +7,7 @@ whose four settings thus have six names each. All schedulers minimise the error 
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import logging
 import os
@@ -17,7 +18,9 @@ from typing import Any, Final, final
 
 import numpy as np
 import pandas as pd
+import xgboost
 from syne_tune.backend.trial_status import Trial
+from syne_tune.blackbox_repository.blackbox_surrogate import BlackboxSurrogate
 from syne_tune.config_space import choice, logordinal, ordinal
 from syne_tune.optimizer.baselines import ASHA, CQR, RandomSearch
 from syne_tune.optimizer.scheduler import SchedulerDecision
@@ -58,6 +61,7 @@ class Flat:
         for values in itertools.product(sorted(temperatures), sorted(alphas), sets):
             config = dict(zip(self.space, values, strict=True))
             self._names.setdefault(self.column(config), []).append(config)
+        self._predicted = functools.lru_cache(maxsize=None)(self._predict)
 
     def column(self, config: Mapping[str, Any]) -> int:
         """Of a configuration."""
@@ -83,6 +87,19 @@ class Flat:
             for pair, runs in known.items()
             if len(runs) > 1
         }
+
+    def completed(self, known: Known) -> Known:
+        """Of each pair every setting's accuracy, by the surrogate that Syne Tune fits to what was run."""
+        return {pair: self._predicted(tuple(runs.items())) for pair, runs in known.items() if len(runs) > 1}
+
+    def _predict(self, runs: tuple[tuple[int, float], ...]) -> dict[int, float]:
+        columns, accuracies = zip(*runs, strict=True)
+        grid = pd.DataFrame([self.names(column)[0] for column in range(len(self._columns))])
+        model = BlackboxSurrogate.make_model_pipeline(
+            configuration_space=self.space, fidelity_space={}, model=xgboost.XGBRegressor(n_jobs=1)
+        )
+        model.fit(grid.iloc[list(columns)], np.array(accuracies))
+        return dict(enumerate(map(float, model.predict(grid))))
 
 
 @final
@@ -214,13 +231,30 @@ def zero_shot(problem: Problem, seed: int, known: Known, budget: int) -> Peer:
     return Ranked(flat, scheduler, problem)
 
 
+def zero_shot_from_trials(problem: Problem, seed: int, known: Known, budget: int) -> Peer:
+    """The same where pairs ran different settings, with its own surrogates for the rest.
+
+    In release 0.16.0 `use_surrogates` fails with an `AttributeError`, and would compare other settings in
+    each pair, so the same surrogates are asked here, for the whole grid.
+    """
+    completed = _flat(problem).completed(known)
+    return zero_shot(problem, seed, completed, budget) if completed else _random(Flat(problem), problem, seed)
+
+
 PEERS: Final[Mapping[str, Makes]] = {
     "Syne Tune ASHA": asha,
     "Syne Tune CQR": cqr,
     "Syne Tune BoundingBox": bounding_box,
     "Syne Tune QuantileBased": quantile,
     "Syne Tune ZeroShot": zero_shot,
+    "Syne Tune ZeroShot, surrogates": zero_shot_from_trials,
 }
+
+
+@functools.cache
+def _flat(problem: Problem) -> Flat:
+    """One for all pairs of a problem: it keeps what was predicted of each."""
+    return Flat(problem)
 
 
 def _random(flat: Flat, problem: Problem, seed: int) -> Peer:

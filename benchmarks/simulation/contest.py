@@ -67,11 +67,14 @@ CONTESTANTS: Final = (
     _there("Syne Tune box, trials", "Syne Tune BoundingBox", (20, 4), knows="trials", learns=True),
     _there("Syne Tune box, sweeps", "Syne Tune BoundingBox", (20, 0), knows="sweeps"),
     _there("Syne Tune zero-shot, sweeps", "Syne Tune ZeroShot", (20, 0), knows="sweeps"),
-    _there("Syne Tune quantile, trials", "Syne Tune QuantileBased", (4, 0), knows="trials"),
-    _there("Syne Tune quantile, sweeps", "Syne Tune QuantileBased", (4, 0), knows="sweeps"),
-    _there("SMAC3 HPO", "SMAC3 HPO", (4, 0)),
-    _there("SMAC3 multi-fidelity", "SMAC3 multi-fidelity", (4, 0)),
-    _there("Syne Tune CQR", "Syne Tune CQR", (4, 0)),
+    _there(
+        "Syne Tune zero-shot, trials", "Syne Tune ZeroShot, surrogates", (20, 4), knows="trials", learns=True
+    ),
+    _there("Syne Tune quantile, trials", "Syne Tune QuantileBased", (20, 0), knows="trials"),
+    _there("Syne Tune quantile, sweeps", "Syne Tune QuantileBased", (20, 0), knows="sweeps"),
+    _there("SMAC3 HPO", "SMAC3 HPO", (10, 0)),
+    _there("SMAC3 multi-fidelity", "SMAC3 multi-fidelity", (10, 0)),
+    _there("Syne Tune CQR", "Syne Tune CQR", (10, 0)),
 )
 """The cheap ones first; what takes minutes for a seed has few of them."""
 
