@@ -3,8 +3,8 @@
     python -m benchmarks.simulation.ceiling [--tables digits ...]
 
 As shares of the sweep, all pairs of a table, mean and range over its two seeds. The sweep itself, which is 1,
-is chosen on one noisy run of every setting, so one can do better: by knowing what settings are worth on average,
-or which one is lucky on test. No search can count on more than the second.
+is chosen on one noisy run of every setting, so one can do better: by knowing what settings are worth on
+average, or which one is lucky on test. No search can count on more than the second.
 """
 
 from __future__ import annotations
