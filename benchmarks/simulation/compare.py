@@ -2,11 +2,12 @@
 
     make peers      # once: Syne Tune and SMAC3 in an environment of their own
     python -m benchmarks.simulation.compare --peers .venv-peers/bin/python [--tables digits ...]
-        [--contestants autokd ...] [--scenarios newcomer batch] [--most 20] [--out FILE]
+        [--contestants autokd ...] [--scenarios newcomer batch meetings] [--most 20] [--out FILE]
 
 `newcomer`: ten pairs a seed, each after the 56 pairs without either of its participants. `batch`: all 90
-pairs from nothing. Answers are chosen on validation, "nothing" among them, and told on test by one measure
-for all; a run that is asked for twice costs once. Without `--peers` only what is installed here is measured.
+pairs from nothing. `meetings`: likewise with free position; who knows no meetings searches both pairs.
+Answers are chosen on validation, "nothing" among them, and told on test by one measure for all; a run that is
+asked for twice costs once. Without `--peers` only what is installed here is measured.
 """
 
 from __future__ import annotations
@@ -31,19 +32,20 @@ from benchmarks.simulation.contest import (
     CONTESTANTS,
     Contestant,
     batch_orders,
+    meeting_points,
     newcomer_orders,
     points,
     problem,
     searched,
 )
-from benchmarks.simulation.measure import COSTS, Points, cells, single, yardstick
+from benchmarks.simulation.measure import COSTS, Points, cells, single, single_meetings, yardstick
 from benchmarks.simulation.policies import POLICIES
 from benchmarks.simulation.processes import pool
-from benchmarks.simulation.scenarios import POINTS, cold, meetings, newcomers
+from benchmarks.simulation.scenarios import POINTS, cold, cold_meetings, meetings, newcomers
 from benchmarks.simulation.table import Table, load
 
 TABLES: Final = ("digits_plain", "digits_classes", "digits")
-SCENARIOS: Final = ("newcomer", "batch")
+SCENARIOS: Final = ("newcomer", "batch", "meetings")
 
 
 class Measured(NamedTuple):
@@ -71,18 +73,15 @@ class Task(NamedTuple):
 def _measure(task: Task) -> Measured:
     table, contestant = load(task.table), task.contestant
     if contestant.policy is None and contestant.peer is None:
-        pairs = [
-            _newcomers(table, seed) if task.scenario == "newcomer" else table.pairs for seed in task.seeds
-        ]
         # The setting's run and the default's, which tell it from nothing.
         cost = 2 / len(table.settings)
-        shares = [single(table, seed, mine) for seed, mine in zip(task.seeds, pairs, strict=True)]
-        return Measured([[(cost, share)] for share in shares], 0.0, {})
+        return Measured([[(cost, _single(table, task.scenario, seed))] for seed in task.seeds], 0.0, {})
     if contestant.policy is None:
         return _asked(task, table)
     policy, began = POLICIES[contestant.policy], process_time()
-    if task.scenario == "batch":
-        found = [[cold(table, policy, seed, trials) for trials in POINTS] for seed in task.seeds]
+    if task.scenario != "newcomer":
+        search = cold if task.scenario == "batch" else cold_meetings
+        found = [[search(table, policy, seed, trials) for trials in POINTS] for seed in task.seeds]
     else:
         # Twice the trials: those that are stopped early leave some of the budget.
         most = max(BUDGETS) * (2 if policy.stopping.rungs else 1)
@@ -90,8 +89,11 @@ def _measure(task: Task) -> Measured:
     return Measured(found, process_time() - began, {"optuna": version("optuna")})
 
 
-def _newcomers(table: Table, seed: int) -> list[Any]:
-    return [pair for meeting, _ in meetings(table, seed) for pair in meeting]
+def _single(table: Table, scenario: str, seed: int) -> float:
+    if scenario == "meetings":
+        return single_meetings(table, seed)
+    pairs = [pair for meeting, _ in meetings(table, seed) for pair in meeting]
+    return single(table, seed, pairs if scenario == "newcomer" else None)
 
 
 def _asked(task: Task, table: Table) -> Measured:
@@ -108,18 +110,19 @@ def _asked(task: Task, table: Table) -> Measured:
     ]
     answers = _carried_out(task, table, orders)
     found: list[Points] = []
+    measure = meeting_points if task.scenario == "meetings" else points
     for seed in task.seeds:
         mine = [
             (order, searched(table, order, steps))
             for order, steps in zip(orders, answers.steps, strict=True)
             if order.seed == seed
         ]
-        if task.scenario == "batch" and contestant.learns:
+        if task.scenario != "newcomer" and contestant.learns:
             found.append(
-                [point for order, ran in mine for point in points(table, seed, ran, _ends(table, order))]
+                [point for order, ran in mine for point in measure(table, seed, ran, _ends(table, order))]
             )
         else:
-            found.append(points(table, seed, {pair: ran for _, some in mine for pair, ran in some.items()}))
+            found.append(measure(table, seed, {pair: ran for _, some in mine for pair, ran in some.items()}))
     return Measured(found, answers.seconds, dict(answers.versions))
 
 

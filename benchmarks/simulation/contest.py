@@ -10,9 +10,17 @@ from typing import Any, Final
 
 import numpy as np
 
-from autokd.setting import Pair
-from benchmarks.peers.problem import Order, Problem, Setting, Step
-from benchmarks.simulation.measure import Points, answer, yardstick
+from autokd.setting import Pair, Setting
+from benchmarks.peers.problem import Order, Problem, Step
+from benchmarks.peers.problem import Setting as PlainSetting
+from benchmarks.simulation.measure import (
+    Points,
+    answer,
+    half,
+    meeting_answer,
+    meeting_yardstick,
+    yardstick,
+)
 from benchmarks.simulation.policies import POLICIES
 from benchmarks.simulation.replay import Ran
 from benchmarks.simulation.scenarios import meetings, tuned
@@ -32,7 +40,7 @@ class Contestant:
         policy: Of autokd's simulator.
         peer: By its name, of another library.
         elsewhere: The peer needs the peers' environment.
-        seeds: At most so many, of newcomers and of batches; 0 where it is not measured.
+        seeds: At most so many, of newcomers, of batches and of meetings; 0 where it is not measured.
         knows: Of other pairs, as a newcomer: `nothing`, the runs of autokd's `trials`, or whole `sweeps`.
         learns: In a batch it is told what earlier pairs ran.
     """
@@ -41,42 +49,49 @@ class Contestant:
     policy: str | None = None
     peer: str | None = None
     elsewhere: bool = True
-    seeds: tuple[int, int] = (20, 0)
+    seeds: tuple[int, int, int] = (20, 0, 0)
     knows: str = "nothing"
     learns: bool = False
 
 
-def _own(policy: str, seeds: tuple[int, int]) -> Contestant:
+def _own(policy: str, seeds: tuple[int, int, int]) -> Contestant:
     return Contestant(name=policy, policy=policy, elsewhere=False, seeds=seeds)
 
 
-def _there(name: str, peer: str, seeds: tuple[int, int], **more: Any) -> Contestant:
+def _there(name: str, peer: str, seeds: tuple[int, int, int], **more: Any) -> Contestant:
     return Contestant(name=name, peer=peer, seeds=seeds, **more)
 
 
 CONTESTANTS: Final = (
-    _own("autokd", (20, 20)),
-    Contestant(name="best single setting", elsewhere=False, seeds=(20, 20)),
-    _own("random", (20, 20)),
-    _own("random + ASHA", (20, 0)),
-    _own("TPE", (20, 0)),
-    _own("TPE + ASHA", (20, 0)),
-    _own("Optuna GP", (4, 0)),
-    Contestant(name="Ray OptunaSearch + ASHA", peer="ray", elsewhere=False, seeds=(20, 4)),
-    _there("Syne Tune ASHA", "Syne Tune ASHA", (20, 4)),
-    _there("Syne Tune box, trials", "Syne Tune BoundingBox", (20, 4), knows="trials", learns=True),
-    _there("Syne Tune box, sweeps", "Syne Tune BoundingBox", (20, 0), knows="sweeps"),
-    _there("Syne Tune zero-shot, sweeps", "Syne Tune ZeroShot", (20, 0), knows="sweeps"),
+    _own("autokd", (20, 4, 4)),
+    Contestant(name="best single setting", elsewhere=False, seeds=(20, 4, 4)),
+    _own("random", (20, 4, 4)),
+    _own("random + ASHA", (20, 0, 0)),
+    _own("TPE", (20, 4, 4)),
+    _own("TPE + ASHA", (20, 0, 0)),
+    _own("Optuna GP", (4, 0, 0)),
+    Contestant(name="Ray OptunaSearch + ASHA", peer="ray", elsewhere=False, seeds=(20, 4, 4)),
+    _there("Syne Tune ASHA", "Syne Tune ASHA", (20, 4, 4)),
+    _there("Syne Tune box, trials", "Syne Tune BoundingBox", (20, 4, 4), knows="trials", learns=True),
+    _there("Syne Tune box, sweeps", "Syne Tune BoundingBox", (20, 0, 0), knows="sweeps"),
+    _there("Syne Tune zero-shot, sweeps", "Syne Tune ZeroShot", (20, 0, 0), knows="sweeps"),
     _there(
-        "Syne Tune zero-shot, trials", "Syne Tune ZeroShot, surrogates", (20, 4), knows="trials", learns=True
+        "Syne Tune zero-shot, trials",
+        "Syne Tune ZeroShot, surrogates",
+        (20, 4, 4),
+        knows="trials",
+        learns=True,
     ),
-    _there("Syne Tune quantile, trials", "Syne Tune QuantileBased", (20, 0), knows="trials"),
-    _there("Syne Tune quantile, sweeps", "Syne Tune QuantileBased", (20, 0), knows="sweeps"),
-    _there("SMAC3 HPO", "SMAC3 HPO", (10, 0)),
-    _there("SMAC3 multi-fidelity", "SMAC3 multi-fidelity", (10, 0)),
-    _there("Syne Tune CQR", "Syne Tune CQR", (10, 0)),
+    _there("Syne Tune quantile, trials", "Syne Tune QuantileBased", (20, 0, 0), knows="trials"),
+    _there("Syne Tune quantile, sweeps", "Syne Tune QuantileBased", (20, 0, 0), knows="sweeps"),
+    _there("SMAC3 HPO", "SMAC3 HPO", (10, 0, 0)),
+    _there("SMAC3 multi-fidelity", "SMAC3 multi-fidelity", (10, 0, 0)),
+    _there("Syne Tune CQR", "Syne Tune CQR", (10, 0, 0)),
 )
-"""The cheap ones first; what takes minutes for a seed has few of them."""
+"""The cheap ones first; what takes minutes for a seed has few of them.
+
+Batches of other policies, with 20 seeds, are those of `python -m benchmarks.simulation`.
+"""
 
 Searched = Mapping[Pair, Sequence[Ran]]
 """The trials of each pair, in the order in which they ended."""
@@ -85,7 +100,9 @@ Searched = Mapping[Pair, Sequence[Ran]]
 def problem(table: Table) -> Problem:
     """A table as other libraries get to see it: on validation only."""
     return Problem(
-        settings=tuple(Setting(one.temperature, one.alpha, str(one.transfer_set)) for one in table.settings),
+        settings=tuple(
+            PlainSetting(one.temperature, one.alpha, str(one.transfer_set)) for one in table.settings
+        ),
         default=table.default,
         rungs=table.rungs,
         accuracy=table.accuracy[..., SPLITS.index(SPLITS[0])],
@@ -142,19 +159,36 @@ def points(table: Table, seed: int, ran: Searched, budgets: Sequence[int] = BUDG
     Both are means over the pairs; answers are chosen on validation among what ran to the end, or "nothing",
     and told on test.
     """
-    ends = yardstick(table, seed % table.seeds)
-    epochs = len(table.settings) * table.epochs
-    found = []
+    ends, found = yardstick(table, seed % table.seeds), []
     for runs in budgets:
-        spent, answers = [], {}
-        for pair, mine in ran.items():
-            sums = list(accumulate(one.epochs for one in mine))
-            kept = sum(total <= runs * table.epochs for total in sums)
-            spent.append(sums[kept - 1] if kept else 0)
-            tried = [one.setting for one in mine[:kept] if one.whole]
-            answers[pair] = answer(table, seed % table.seeds, pair, tried)
-        found.append((float(np.mean(spent)) / epochs, ends.share(answers)))
+        cost, tried = _within(table, ran, runs)
+        answers = {pair: answer(table, seed % table.seeds, pair, mine) for pair, mine in tried.items()}
+        found.append((cost, ends.share(answers)))
     return found
+
+
+def meeting_points(table: Table, seed: int, ran: Searched, budgets: Sequence[int] = BUDGETS) -> Points:
+    """Likewise with free position: both pairs of a meeting were searched, and its best model counts."""
+    ends, found = meeting_yardstick(table, seed % table.seeds), []
+    for runs in budgets:
+        cost, tried = _within(table, ran, runs)
+        answers = {
+            pair: meeting_answer(table, seed % table.seeds, pair, tried[pair], tried[pair.reverse])
+            for pair in half(table)
+        }
+        found.append((cost, ends.share(answers)))
+    return found
+
+
+def _within(table: Table, ran: Searched, runs: int) -> tuple[float, dict[Pair, list[Setting]]]:
+    """Mean cost of pairs that each stop in time, and what each ran to the end."""
+    spent, tried = [], {}
+    for pair, mine in ran.items():
+        sums = list(accumulate(one.epochs for one in mine))
+        kept = sum(total <= runs * table.epochs for total in sums)
+        spent.append(sums[kept - 1] if kept else 0)
+        tried[pair] = [one.setting for one in mine[:kept] if one.whole]
+    return float(np.mean(spent)) / (len(table.settings) * table.epochs), tried
 
 
 def _known(table: Table, seed: int, others: Sequence[Pair], knows: str) -> dict[int, tuple[int, ...]]:

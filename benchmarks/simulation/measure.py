@@ -72,13 +72,28 @@ def cells(found: Sequence[Points]) -> str:
 
 def single(table: Table, seed: int, pairs: Iterable[Pair] | None = None) -> float:
     """The share of the best single setting of the pairs without either participant, and no search."""
-    gains = table.gain[:, :, seed % table.seeds, _VALIDATION]
+    seed %= table.seeds
+    answers = {
+        pair: answer(table, seed, pair, _elsewhere(table, seed, pair)) for pair in pairs or table.pairs
+    }
+    return yardstick(table, seed).share(answers)
+
+
+def single_meetings(table: Table, seed: int) -> float:
+    """Likewise with free position: it is run in both."""
+    seed %= table.seeds
     answers = {}
-    for pair in pairs or table.pairs:
-        others = [row for one, row in table.row.items() if not one.meeting & pair.meeting]
-        best = table.settings[int(gains[others].mean(axis=0).argmax())]
-        answers[pair] = answer(table, seed % table.seeds, pair, [best, table.settings[table.default]])
-    return yardstick(table, seed % table.seeds).share(answers)
+    for pair in half(table):
+        best = _elsewhere(table, seed, pair)
+        answers[pair] = meeting_answer(table, seed, pair, best, best)
+    return meeting_yardstick(table, seed).share(answers)
+
+
+def _elsewhere(table: Table, seed: int, pair: Pair) -> list[Setting]:
+    """The setting that is best for the pairs without either participant, and the default."""
+    others = [row for one, row in table.row.items() if not one.meeting & pair.meeting]
+    best = int(table.gain[others, :, seed, _VALIDATION].mean(axis=0).argmax())
+    return [table.settings[best], table.settings[table.default]]
 
 
 def meeting_yardstick(table: Table, seed: int) -> Yardstick:

@@ -23,9 +23,17 @@ from benchmarks.peers.problem import (
     write_orders,
 )
 from benchmarks.peers.replay import Wish, answer, search
-from benchmarks.simulation.contest import batch_orders, newcomer_orders, points, problem, searched
+from benchmarks.simulation.contest import (
+    batch_orders,
+    meeting_points,
+    newcomer_orders,
+    points,
+    problem,
+    searched,
+)
 from benchmarks.simulation.differences import difference
-from benchmarks.simulation.measure import cost, yardstick
+from benchmarks.simulation.measure import cost, single_meetings, yardstick
+from benchmarks.simulation.replay import Ran
 from benchmarks.simulation.scenarios import meetings
 from benchmarks.simulation.stock import Stock
 from benchmarks.simulation.table import Table, load
@@ -152,6 +160,29 @@ def test_a_peers_answer_goes_through_the_measure_of_all(table: Table) -> None:
     assert cost(table, [one for mine in ran.values() for one in mine], 10) == pytest.approx(1.0)
     assert set(ran) == {pair for meeting, _ in meetings(table, 0) for pair in meeting}
     assert yardstick(table, 0).anyway.keys() >= ran.keys()
+
+
+def test_with_free_position_the_whole_grid_both_ways_is_the_sweep_and_the_default_is_what_one_has(
+    table: Table,
+) -> None:
+    def ran(columns: list[int]) -> dict[Pair, list[Ran]]:
+        return {
+            pair: [Ran(pair, table.settings[column], table.epochs, whole=True) for column in columns]
+            for pair in table.pairs
+        }
+
+    everything = [table.default, *(column for column in range(76) if column != table.default)]
+    np.testing.assert_allclose(
+        meeting_points(table, 1, ran(everything), [1, 76]), [(1 / 76, 0.0), (1.0, 1.0)], atol=1e-9
+    )
+    # One way round only there is less to find.
+    (_, both), one_way = meeting_points(table, 1, ran(everything), [40])[0], ran(everything)
+    one_way |= {pair: mine[:1] for pair, mine in one_way.items() if pair.teacher > pair.student}
+    assert meeting_points(table, 1, one_way, [40])[0][1] < both
+
+
+def test_the_setting_that_is_best_elsewhere_finds_some_of_it_with_free_position_too(table: Table) -> None:
+    assert 0.5 < single_meetings(table, 0) < 1
 
 
 def test_orders_tell_of_pairs_without_either_participant_only(table: Table) -> None:
