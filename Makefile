@@ -55,11 +55,20 @@ bench: $(DEV) $(PEERS)/.peers ## Every figure of docs/results.md again (an estim
 	$(VENV)/bin/python -m benchmarks.driver --long
 	$(VENV)/bin/python benchmarks/engine.py
 	$(VENV)/bin/python -m benchmarks.memory --out benchmarks/results/memory.json
-	$(VENV)/bin/python -m benchmarks.simulation
-	$(VENV)/bin/python -m benchmarks.simulation.choices
+	$(VENV)/bin/python -m benchmarks.simulation --scenarios newcomer batch --policies autokd random TPE
+	$(VENV)/bin/python -m benchmarks.simulation --scenarios newcomer --policies 'autokd, never stopped'
+	$(VENV)/bin/python -m benchmarks.simulation --scenarios meetings --policies autokd random TPE --seeds 4 \
+		--out benchmarks/results/meetings.json
+	$(VENV)/bin/python -m benchmarks.simulation.ceiling
+	$(VENV)/bin/python -m benchmarks.simulation.choices stopping --seeds 4 --trials 3 4 8 10 \
+		--out benchmarks/results/choices.json
+	$(VENV)/bin/python -m benchmarks.simulation.choices order --trials 3 4 8 10 \
+		--out benchmarks/results/choices.json
 	$(VENV)/bin/python -m benchmarks.simulation.fit --seeds 4
 	$(VENV)/bin/python -m benchmarks.simulation.compare --peers $(PEERS)/bin/python \
 		--out benchmarks/results/peers.json
+	$(VENV)/bin/python -m benchmarks.simulation.differences
+	$(VENV)/bin/python -m benchmarks.simulation.curves
 	$(VENV)/bin/python -m benchmarks.agreement
 	$(VENV)/bin/python -m benchmarks.null
 	$(VENV)/bin/python -m benchmarks.swept

@@ -63,22 +63,22 @@ def _there(name: str, peer: str, seeds: tuple[int, int, int], **more: Any) -> Co
 
 
 CONTESTANTS: Final = (
-    _own("autokd", (20, 4, 4)),
-    Contestant(name="best single setting", elsewhere=False, seeds=(20, 4, 4)),
-    _own("random", (20, 4, 4)),
+    _own("autokd", (20, 20, 4)),
+    Contestant(name="best single setting", elsewhere=False, seeds=(20, 20, 4)),
+    _own("random", (20, 20, 4)),
     _own("random + ASHA", (20, 0, 0)),
     _own("TPE", (20, 4, 4)),
     _own("TPE + ASHA", (20, 0, 0)),
     _own("Optuna GP", (4, 0, 0)),
     Contestant(name="Ray OptunaSearch + ASHA", peer="ray", elsewhere=False, seeds=(20, 4, 4)),
-    _there("Syne Tune ASHA", "Syne Tune ASHA", (20, 4, 4)),
-    _there("Syne Tune box, trials", "Syne Tune BoundingBox", (20, 4, 4), knows="trials", learns=True),
+    _there("Syne Tune ASHA", "Syne Tune ASHA", (20, 20, 4)),
+    _there("Syne Tune box, trials", "Syne Tune BoundingBox", (20, 20, 4), knows="trials", learns=True),
     _there("Syne Tune box, sweeps", "Syne Tune BoundingBox", (20, 0, 0), knows="sweeps"),
     _there("Syne Tune zero-shot, sweeps", "Syne Tune ZeroShot", (20, 0, 0), knows="sweeps"),
     _there(
         "Syne Tune zero-shot, trials",
         "Syne Tune ZeroShot, surrogates",
-        (20, 4, 4),
+        (20, 20, 4),
         knows="trials",
         learns=True,
     ),
@@ -88,10 +88,7 @@ CONTESTANTS: Final = (
     _there("SMAC3 multi-fidelity", "SMAC3 multi-fidelity", (10, 0, 0)),
     _there("Syne Tune CQR", "Syne Tune CQR", (10, 0, 0)),
 )
-"""The cheap ones first; what takes minutes for a seed has few of them.
-
-Batches of other policies, with 20 seeds, are those of `python -m benchmarks.simulation`.
-"""
+"""The cheap ones first; what takes minutes for a seed has few of them."""
 
 Searched = Mapping[Pair, Sequence[Ran]]
 """The trials of each pair, in the order in which they ended."""
