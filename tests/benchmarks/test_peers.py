@@ -31,7 +31,7 @@ from benchmarks.simulation.contest import (
     problem,
     searched,
 )
-from benchmarks.simulation.differences import difference
+from benchmarks.simulation.differences import difference, judged
 from benchmarks.simulation.measure import cost, single_meetings, yardstick
 from benchmarks.simulation.replay import Ran
 from benchmarks.simulation.scenarios import meetings
@@ -239,3 +239,15 @@ def test_a_difference_is_of_the_seeds_that_both_have() -> None:
     assert found.seeds == 2
     assert found.mean == pytest.approx((0.2, 0.0, -0.1))
     assert found.error == pytest.approx((0.1, 0.0, 0.0))
+
+
+def test_a_mean_over_tables_is_of_the_seeds_that_all_have() -> None:
+    def table(*shares: float) -> list[list[tuple[float, float]]]:
+        return [[(0.05, share), (0.2, share)] for share in shares]
+
+    ours, theirs = [table(1.0, 0.8, 9.0), table(0.5, 0.5)], [table(0.8, 0.8), table(0.5, 0.3)]
+    found = judged(ours, theirs)
+    assert found.seeds == 2
+    # By seed 0.2 and 0.0 on the one, 0.0 and 0.2 on the other: 0.1 both times.
+    assert found.mean == pytest.approx((0.1, 0.1, 0.1))
+    assert found.error == pytest.approx((0.0, 0.0, 0.0))
