@@ -47,7 +47,7 @@ fuzz: $(DEV) ## Read 10,000 odd inputs
 
 peers: $(PEERS)/.peers ## Install Syne Tune and SMAC3, which autokd is measured against, into $(PEERS)
 
-bench: $(DEV) $(PEERS)/.peers ## Every figure of docs/results.md again (an estimated six hours on 2 cores)
+bench: $(DEV) $(PEERS)/.peers ## Every figure of docs/results.md again (some four and a half hours on 2 cores)
 	$(VENV)/bin/python benchmarks/federations.py
 	$(VENV)/bin/python benchmarks/ten_pairs.py
 	$(VENV)/bin/python benchmarks/batch.py
@@ -56,7 +56,6 @@ bench: $(DEV) $(PEERS)/.peers ## Every figure of docs/results.md again (an estim
 	$(VENV)/bin/python benchmarks/engine.py
 	$(VENV)/bin/python -m benchmarks.memory --out benchmarks/results/memory.json
 	$(VENV)/bin/python -m benchmarks.simulation --scenarios newcomer batch --policies autokd random TPE
-	$(VENV)/bin/python -m benchmarks.simulation --scenarios newcomer --policies 'autokd, never stopped'
 	$(VENV)/bin/python -m benchmarks.simulation --scenarios meetings --policies autokd random TPE --seeds 4 \
 		--out benchmarks/results/meetings.json
 	$(VENV)/bin/python -m benchmarks.simulation.ceiling

@@ -64,6 +64,7 @@ def _there(name: str, peer: str, seeds: tuple[int, int, int], **more: Any) -> Co
 
 CONTESTANTS: Final = (
     _own("autokd", (20, 20, 4)),
+    _own("autokd, never stopped", (20, 0, 0)),
     Contestant(name="best single setting", elsewhere=False, seeds=(20, 20, 4)),
     _own("random", (20, 20, 4)),
     _own("random + ASHA", (20, 0, 0)),
