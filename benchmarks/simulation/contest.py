@@ -70,7 +70,7 @@ CONTESTANTS: Final = (
     _own("random + ASHA", (20, 0, 0)),
     _own("TPE", (20, 4, 4)),
     _own("TPE + ASHA", (20, 0, 0)),
-    _own("Optuna GP", (2, 0, 0)),
+    _own("Optuna GP", (20, 0, 0)),
     Contestant(name="Ray OptunaSearch + ASHA", peer="ray", elsewhere=False, seeds=(20, 4, 4)),
     _there("Syne Tune ASHA", "Syne Tune ASHA", (20, 20, 4)),
     _there("Syne Tune box, trials", "Syne Tune BoundingBox", (20, 20, 4), knows="trials", learns=True),
@@ -87,7 +87,7 @@ CONTESTANTS: Final = (
     _there("Syne Tune quantile, sweeps", "Syne Tune QuantileBased", (20, 0, 0), knows="sweeps"),
     _there("SMAC3 HPO", "SMAC3 HPO", (10, 0, 0)),
     _there("SMAC3 multi-fidelity", "SMAC3 multi-fidelity", (10, 0, 0)),
-    _there("Syne Tune CQR", "Syne Tune CQR", (4, 0, 0)),
+    _there("Syne Tune CQR", "Syne Tune CQR", (10, 0, 0)),
 )
 """The cheap ones first; what takes minutes for a seed has few of them."""
 

@@ -22,6 +22,8 @@ from benchmarks.simulation.table import SPLITS, Table
 ASHA: Final = StoppingRecipe(rungs=(3, 6), reduction=2, grace=0)
 LATE: Final = StoppingRecipe(rungs=(3, 6), reduction=2, grace=6)
 NONE: Final = StoppingRecipe(rungs=())
+_REPEATS: Final = 5
+"""Wishes for what was tried already after which a sampler has no other; each takes it a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +67,15 @@ class OptunaGp:
     """Optuna's Gaussian process with its defaults, on a flat space.
 
     It knows no conditions, and would draw at random what exists in some trials only; so α is asked for on
-    `public` too, and ignored there.
+    `public` too, and ignored there. Where it wishes for nothing but what was tried, any other setting is.
     """
 
     def __init__(self, table: Table, seed: int) -> None:
         self._space, self._seed = table.space, seed
+        self._otherwise = Random(table, seed)
 
     def propose(self, study: str, trials: Sequence[TrialRecord]) -> Setting | None:
+        accuracies = {trial.setting: trial.accuracy for trial in trials if trial.state is TrialState.COMPLETE}
         tried = {trial.setting for trial in trials}
         distributions = dict(self._space.distributions())
         with warnings.catch_warnings():
@@ -80,19 +84,23 @@ class OptunaGp:
                 seed=derive_seed(study, self._seed, len(trials)) % 2**32, n_startup_trials=3
             )
             memory = optuna.create_study(direction="maximize", sampler=sampler)
-            for trial in trials:
-                if trial.state is TrialState.COMPLETE and trial.setting in self._space:
+            for setting, accuracy in accuracies.items():
+                if setting in self._space:
                     known = optuna.trial.create_trial(
-                        params=_params(trial.setting), distributions=distributions, value=trial.accuracy
+                        params=_params(setting), distributions=distributions, value=accuracy
                     )
                     memory.add_trial(known)
-            for _ in range(20):
+            for _ in range(_REPEATS):
                 asked = memory.ask(distributions)
                 setting = _flat(asked.params)
                 if setting not in tried:
                     return setting
-                memory.tell(asked, state=optuna.trial.TrialState.FAIL)
-        return setting
+                # A run is a function of its setting: it is told again what it knows.
+                if (again := accuracies.get(setting)) is None:
+                    memory.tell(asked, state=optuna.trial.TrialState.FAIL)
+                else:
+                    memory.tell(asked, again)
+        return self._otherwise.propose(study, trials)
 
     def role(self, study: str, setting: Setting) -> Role:
         return Role.SEARCH

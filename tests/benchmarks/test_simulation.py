@@ -7,6 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from autokd.records import Role, TrialRecord, TrialState
 from autokd.setting import DEFAULT, Pair
 from benchmarks.simulation.measure import (
     answer,
@@ -172,3 +173,23 @@ def test_a_newcomers_points_cost_one_trial_more_each(table: Table) -> None:
     assert [spent for spent, _ in points] == pytest.approx([1 / 76, 2 / 76, 4 / 76])
     assert points[0][1] == pytest.approx(0.0)
     assert points[2][1] > 0
+
+
+def test_optunas_gaussian_process_is_never_sent_to_a_setting_twice(table: Table) -> None:
+    """Nor where it has wishes for tried ones only: then any other is run."""
+    chosen = POLICIES["Optuna GP"].make(table, {}, 0)
+    left = table.settings[5]
+    tried = [
+        TrialRecord(
+            number=number,
+            setting=setting,
+            seed=0,
+            role=Role.SEARCH,
+            state=TrialState.RUNNING if number % 2 else TrialState.COMPLETE,
+            curve=() if number % 2 else ((10, 0.5 + 0.001 * number),),
+        )
+        for number, setting in enumerate(table.settings)
+        if setting != left
+    ]
+    assert chosen.propose("study", tried) == left
+    assert chosen.propose("study", tried[:3]) not in {one.setting for one in tried[:3]}
