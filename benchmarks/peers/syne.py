@@ -61,7 +61,6 @@ class Flat:
         for values in itertools.product(sorted(temperatures), sorted(alphas), sets):
             config = dict(zip(self.space, values, strict=True))
             self._names.setdefault(self.column(config), []).append(config)
-        self._predicted = functools.lru_cache(maxsize=None)(self._predict)
 
     def column(self, config: Mapping[str, Any]) -> int:
         """Of a configuration."""
@@ -87,19 +86,6 @@ class Flat:
             for pair, runs in known.items()
             if len(runs) > 1
         }
-
-    def completed(self, known: Known) -> Known:
-        """Of each pair every setting's accuracy, by the surrogate that Syne Tune fits to what was run."""
-        return {pair: self._predicted(tuple(runs.items())) for pair, runs in known.items() if len(runs) > 1}
-
-    def _predict(self, runs: tuple[tuple[int, float], ...]) -> dict[int, float]:
-        columns, accuracies = zip(*runs, strict=True)
-        grid = pd.DataFrame([self.names(column)[0] for column in range(len(self._columns))])
-        model = BlackboxSurrogate.make_model_pipeline(
-            configuration_space=self.space, fidelity_space={}, model=xgboost.XGBRegressor(n_jobs=1)
-        )
-        model.fit(grid.iloc[list(columns)], np.array(accuracies))
-        return dict(enumerate(map(float, model.predict(grid))))
 
 
 @final
@@ -237,7 +223,9 @@ def zero_shot_from_trials(problem: Problem, seed: int, known: Known, budget: int
     In release 0.16.0 `use_surrogates` fails with an `AttributeError`, and would compare other settings in
     each pair, so the same surrogates are asked here, for the whole grid.
     """
-    completed = _flat(problem).completed(known)
+    completed = {
+        pair: _completed(problem, tuple(runs.items())) for pair, runs in known.items() if len(runs) > 1
+    }
     return zero_shot(problem, seed, completed, budget) if completed else _random(Flat(problem), problem, seed)
 
 
@@ -252,9 +240,16 @@ PEERS: Final[Mapping[str, Makes]] = {
 
 
 @functools.cache
-def _flat(problem: Problem) -> Flat:
-    """One for all pairs of a problem: it keeps what was predicted of each."""
-    return Flat(problem)
+def _completed(problem: Problem, runs: tuple[tuple[int, float], ...]) -> dict[int, float]:
+    """Every setting's accuracy for a pair, by the surrogate that Syne Tune fits to what was run of it."""
+    flat = Flat(problem)
+    columns, accuracies = zip(*runs, strict=True)
+    grid = pd.DataFrame([flat.names(column)[0] for column in range(len(problem.settings))])
+    model = BlackboxSurrogate.make_model_pipeline(
+        configuration_space=flat.space, fidelity_space={}, model=xgboost.XGBRegressor(n_jobs=1)
+    )
+    model.fit(grid.iloc[list(columns)], np.array(accuracies))
+    return dict(enumerate(map(float, model.predict(grid))))
 
 
 def _random(flat: Flat, problem: Problem, seed: int) -> Peer:
