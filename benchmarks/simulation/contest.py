@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, Final
@@ -157,25 +157,39 @@ def points(table: Table, seed: int, ran: Searched, budgets: Sequence[int] = BUDG
     Both are means over the pairs; answers are chosen on validation among what ran to the end, or "nothing",
     and told on test.
     """
-    ends, found = yardstick(table, seed % table.seeds), []
-    for runs in budgets:
-        cost, tried = _within(table, ran, runs)
-        answers = {pair: answer(table, seed % table.seeds, pair, mine) for pair, mine in tried.items()}
-        found.append((cost, ends.share(answers)))
-    return found
+    ends = yardstick(table, seed % table.seeds)
+
+    def share(tried: Mapping[Pair, Sequence[Setting]]) -> float:
+        return ends.share(
+            {pair: answer(table, seed % table.seeds, pair, mine) for pair, mine in tried.items()}
+        )
+
+    return _points(table, ran, budgets, share)
 
 
 def meeting_points(table: Table, seed: int, ran: Searched, budgets: Sequence[int] = BUDGETS) -> Points:
     """Likewise with free position: both pairs of a meeting were searched, and its best model counts."""
-    ends, found = meeting_yardstick(table, seed % table.seeds), []
-    for runs in budgets:
-        cost, tried = _within(table, ran, runs)
-        answers = {
-            pair: meeting_answer(table, seed % table.seeds, pair, tried[pair], tried[pair.reverse])
-            for pair in half(table)
-        }
-        found.append((cost, ends.share(answers)))
-    return found
+    ends = meeting_yardstick(table, seed % table.seeds)
+
+    def share(tried: Mapping[Pair, Sequence[Setting]]) -> float:
+        return ends.share(
+            {
+                pair: meeting_answer(table, seed % table.seeds, pair, tried[pair], tried[pair.reverse])
+                for pair in half(table)
+            }
+        )
+
+    return _points(table, ran, budgets, share)
+
+
+def _points(
+    table: Table,
+    ran: Searched,
+    budgets: Sequence[int],
+    share: Callable[[Mapping[Pair, Sequence[Setting]]], float],
+) -> Points:
+    stopped = (_within(table, ran, runs) for runs in budgets)
+    return [(cost, share(tried)) for cost, tried in stopped]
 
 
 def _within(table: Table, ran: Searched, runs: int) -> tuple[float, dict[Pair, list[Setting]]]:
