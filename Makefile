@@ -47,7 +47,7 @@ fuzz: $(DEV) ## Read 10,000 odd inputs
 
 peers: $(PEERS)/.peers ## Install Syne Tune and SMAC3, which autokd is measured against, into $(PEERS)
 
-bench: $(DEV) $(PEERS)/.peers ## Every figure of docs/results.md again (some four and a half hours on 2 cores)
+bench: $(DEV) $(PEERS)/.peers ## Every figure of docs/results.md again (some five hours on 2 cores)
 	$(VENV)/bin/python benchmarks/federations.py
 	$(VENV)/bin/python benchmarks/ten_pairs.py
 	$(VENV)/bin/python benchmarks/batch.py
@@ -77,6 +77,10 @@ bench: $(DEV) $(PEERS)/.peers ## Every figure of docs/results.md again (some fou
 	$(VENV)/bin/python -m benchmarks.rivals
 	$(VENV)/bin/python -m benchmarks.poster_scale
 	$(VENV)/bin/python -m benchmarks.page
+	$(VENV)/bin/autokd tune --all --home $(GALLERY)
+	$(VENV)/bin/autokd observations --home $(GALLERY)
+	$(VENV)/bin/autokd tune --all --space private --home $(GALLERY)
+	$(VENV)/bin/python -m tests.torture
 
 cifar: $(DEV) ## Likewise the figures that need CIFAR-10 in benchmarks/data (an hour on 2 cores)
 	$(VENV)/bin/python benchmarks/ten_pairs.py --study benchmarks/cifar10_six.yaml \
