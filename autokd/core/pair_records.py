@@ -1,0 +1,31 @@
+"""What the store has of one pair."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from autokd.records import RungReport, RunRecord, TrialRecord
+from autokd.setting import Pair
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PairRecords:
+    """The stored records of one pair; a part that was not read is empty.
+
+    Attributes:
+        study: Name of the pair's study, `<federation>/<plan>/4->9`.
+        trials: Trials of the search, by number.
+        runs: Race and confirmation runs that have ended.
+        reports: Rung reports of each trial, by trial number.
+        sweep_runs: Runs of the sweep, which no verdict reads.
+        alternative_runs: Runs of the alternatives that an explanation compares.
+    """
+
+    pair: Pair
+    study: str
+    trials: Sequence[TrialRecord] = ()
+    runs: Sequence[RunRecord] = ()
+    reports: Mapping[int, Sequence[RungReport]] = field(default_factory=dict)
+    sweep_runs: Sequence[RunRecord] = ()
+    alternative_runs: Sequence[RunRecord] = ()
