@@ -10,7 +10,7 @@ beside it; nobody can have that one, and noise alone lifts it above 0.
 
 The second table is what a reader should doubt: how much of the winner's gain is the teacher's doing? The same
 student goes on training on the same examples with the same seeds and no teacher (alpha = 0). The third says
-which role is the better one. The results stand in `docs/results.md`.
+which role is the better one. The results are in `docs/results/gains.md`.
 """
 
 from __future__ import annotations

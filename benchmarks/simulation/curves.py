@@ -58,7 +58,7 @@ LINES: Final = {
     "random": Line(MUTED, "dash"),
     "best single setting": Line(INK, "dot"),
 }
-"""One of each kind: all contestants are in the tables of docs/results.md."""
+"""One of each kind: docs/results/other-tuners.md has all of them."""
 
 
 class Curve(NamedTuple):
