@@ -11,6 +11,7 @@ Each name is imported when it is first used, so that `import autokd` is quick.
 
 from __future__ import annotations
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
@@ -44,6 +45,9 @@ if TYPE_CHECKING:
     from autokd.undertaking import Listener as Listener
     from autokd.workspace import Batch as Batch
     from autokd.workspace import Workspace as Workspace
+
+# A library prints nothing by itself; the command line adds a handler of its own.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 _FROM: Final = {
     "Answer": "autokd.answers",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from autokd.search.sweeping import Sweeper, SweepProgress
 from autokd.search.workers import Workers
 from autokd.store import Store
 
+_log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listener:
@@ -30,7 +33,6 @@ class Listener:
         sweeping: After each run of a sweep.
         explaining: After each run of a pair's rivals.
         distilling: Epochs of a single run that are trained, of how many.
-        noticing: What a user is to know of how runs are done, each thing once.
         waiting: For the database, after each try; None when it is back.
         stopping: At the first Ctrl-C.
     """
@@ -40,7 +42,6 @@ class Listener:
     sweeping: Callable[[SweepProgress], None] = lambda progress: None
     explaining: Callable[[ErrandProgress], None] = lambda progress: None
     distilling: Progress = lambda done, total: None
-    noticing: Callable[[str], None] = lambda words: None
     waiting: Callable[[Outage | None], None] = lambda outage: None
     stopping: Callable[[], None] = lambda: None
 
@@ -95,7 +96,6 @@ class Undertaking:
             home=self.home,
             workers=self.workers,
             on_stopping=stopping,
-            on_notice=self.listener.noticing,
         )
 
 
@@ -119,8 +119,8 @@ def undertaking(
     check_answers(workers.address)
     federation = find(home, plan.federation)
     checked = check(plan.federation) if federation is None else None
-    for words in () if federation is None else notices(home, federation):
-        listener.noticing(words)
+    for notice in () if federation is None else notices(home, federation):
+        _log.warning(notice)
     with ExitStack() as stack:
         opened = stack.enter_context(open_store())
         if federation is None:
@@ -131,7 +131,6 @@ def undertaking(
                 compute=compute,
                 address=workers.address,
                 progress=listener.preparing,
-                noticing=listener.noticing,
                 checked=checked,
             )
         yield Undertaking(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from itertools import permutations
@@ -170,18 +170,11 @@ class Workspace:
         workers: int | None = None,
         address: str | None = None,
         progress: Progress,
-        noticing: Callable[[str], None] = lambda words: None,
     ) -> Federation:
         """The federation, pre-trained now unless it was before; see `autokd.federation.prepare`."""
         recipe, home = self.plan.federation, self.home
         return prepare(
-            recipe,
-            home=home,
-            compute=compute,
-            workers=workers,
-            address=address,
-            progress=progress,
-            noticing=noticing,
+            recipe, home=home, compute=compute, workers=workers, address=address, progress=progress
         )
 
     def tune(
@@ -445,7 +438,7 @@ class Workspace:
             compute=compute or Compute(),
         )
         told = listener or Listener()
-        made = deliver(federation, self.plan, order, progress=told.distilling, noticing=told.noticing)
+        made = deliver(federation, self.plan, order, progress=told.distilling)
         files.write(made, folder=place(self.home) / federation.name, force=force)
         return made.card
 

@@ -24,7 +24,7 @@ from autokd.cli import (
     tune,
     version,
 )
-from autokd.cli.console import fail, note
+from autokd.cli.console import fail, note, show_notices
 from autokd.cli.options import debugging
 from autokd.cli.secrets import hide_secrets
 from autokd.errors import AutokdError
@@ -83,7 +83,8 @@ def run() -> int:
     """Do what the arguments say, and answer with the exit code; every error of ours is one line by then."""
     try:
         # The command's own return value, or the code of a typer.Exit; and 130 after Ctrl-C.
-        return app(prog_name="autokd", standalone_mode=False) or 0
+        with show_notices():
+            return app(prog_name="autokd", standalone_mode=False) or 0
     except AutokdError as error:
         _explain(str(error))
         return error.exit_code

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.text import Text
@@ -20,6 +22,33 @@ def fail(message: str) -> None:
 def note(message: str) -> None:
     """A line about progress."""
     err.print(Text(message), soft_wrap=True)
+
+
+class _NoticeHandler(logging.Handler):
+    """Prints each message of the `autokd` loggers once, above the live progress of the same console."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console, self._printed = console, set[str]()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        message = record.getMessage()
+        if message not in self._printed:
+            self._printed.add(message)
+            self._console.print(Text(message, style="yellow"), soft_wrap=True)
+
+
+@contextmanager
+def show_notices(console: Console = err) -> Iterator[None]:
+    """Print the notices of everything that runs inside, and nothing of them anywhere else."""
+    logger, handler = logging.getLogger("autokd"), _NoticeHandler(console)
+    logger.addHandler(handler)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.propagate = True
+        logger.removeHandler(handler)
 
 
 def print_json(content: Mapping[str, object] | Sequence[object]) -> None:

@@ -40,7 +40,6 @@ def prepare(
             workers=workers,
             address=ray_address,
             progress=listener.preparing,
-            noticing=listener.noticing,
         )
     own = {
         one.number: float(federation.correct(one.number, Split.TEST).mean())

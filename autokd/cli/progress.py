@@ -36,7 +36,6 @@ class View(Protocol):
     def sweeping(self, progress: SweepProgress) -> None: ...
     def explaining(self, progress: ErrandProgress) -> None: ...
     def distilling(self, done: int, total: int) -> None: ...
-    def noticing(self, words: str) -> None: ...
     def waiting(self, outage: Outage | None) -> None: ...
     def stopping(self) -> None: ...
 
@@ -44,21 +43,12 @@ class View(Protocol):
 def _listener(view: View) -> Listener:
     from autokd.undertaking import Listener
 
-    noticed: set[str] = set()
-
-    def noticing(words: str) -> None:
-        # A command may pre-train first, and notice the same thing again in its runs.
-        if words not in noticed:
-            noticed.add(words)
-            view.noticing(words)
-
     return Listener(
         preparing=view.preparing,
         searching=view.searching,
         sweeping=view.sweeping,
         explaining=view.explaining,
         distilling=view.distilling,
-        noticing=noticing,
         waiting=view.waiting,
         stopping=view.stopping,
     )
@@ -100,9 +90,6 @@ class Lines:
         if self._due() or done == total:
             note(f"distilling: {done} of {total} epochs")
 
-    def noticing(self, words: str) -> None:
-        note(words)
-
     def waiting(self, outage: Outage | None) -> None:
         if outage is None or outage.tries == 1 or self._due():
             note(away(outage))
@@ -140,9 +127,6 @@ class Screen:
 
     def distilling(self, done: int, total: int) -> None:
         self._show(_bar(done, total), Text(f"distilling: {done} of {total} epochs", style="dim"))
-
-    def noticing(self, words: str) -> None:
-        self._live.console.print(Text(words, style="yellow"))
 
     def waiting(self, outage: Outage | None) -> None:
         self._show(Text(away(outage), style="yellow"))

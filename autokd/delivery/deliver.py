@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import platform
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ from autokd.setting import Pair
 
 Progress = Callable[[int, int], None]
 """Told how many epochs are trained, of how many."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -47,7 +50,6 @@ def deliver(
     order: Order,
     *,
     progress: Progress = lambda done, total: None,
-    noticing: Callable[[str], None] = lambda words: None,
 ) -> Delivered:
     """Distil in this process; the same arguments give the same bits on the same machine.
 
@@ -57,7 +59,6 @@ def deliver(
     Args:
         plan: How the student goes on training, and the confidence of intervals.
         progress: Called at the start and after each epoch.
-        noticing: Told what a user is to know of how the run is done.
 
     Raises:
         ValueError: If the pair or seed does not hold.
@@ -65,7 +66,7 @@ def deliver(
         OutOfMemory: If memory does not suffice.
         InputError: If the device is not there, or the transfer set is too small.
     """
-    weights = _trained(federation, plan, order, progress, noticing)
+    weights = _trained(federation, plan, order, progress)
     # One entry of metadata: several are written in any order, and the same weights shall be the same bytes.
     plain = {name: np.asarray(value, order="C") for name, value in weights.items()}
     content = safetensors.numpy.save(plain, metadata={"format": "pt"})
@@ -94,7 +95,6 @@ def _trained(
     plan: StudyPlan,
     order: Order,
     progress: Progress,
-    noticing: Callable[[str], None],
 ) -> Weights:
     """Of the very run that a worker would do; it is looked at only to tell how it gets on."""
     epochs = adapted(plan.distillation, order.setting).epochs
@@ -112,7 +112,7 @@ def _trained(
     with _threads(order.compute.threads):
         for rung in run:
             if rung.epoch == 1 and run.notice:
-                noticing(run.notice)
+                _log.warning(run.notice)
             progress(rung.epoch, epochs)
     return weights_of(run.student)
 

@@ -5,6 +5,7 @@ The one place outside `search` that knows Ray.
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 from collections.abc import Callable, Mapping
@@ -32,6 +33,8 @@ from autokd.plan import FederationRecipe
 
 Progress = Callable[[int, int], None]
 """Told how many participants are done, of how many."""
+
+_log = logging.getLogger(__name__)
 
 _GPU_SHARE: Final = 0.01
 """Ray hides GPUs from tasks that ask for none; how many share one is limited by `workers`."""
@@ -67,7 +70,6 @@ def prepare(
     workers: int | None = None,
     address: str | None = None,
     progress: Progress = lambda done, total: None,
-    noticing: Callable[[str], None] = lambda words: None,
     checked: Checked | None = None,
 ) -> Federation:
     """The federation of a recipe, from disk if it has been prepared before.
@@ -83,7 +85,6 @@ def prepare(
         workers: How many at once; by default one per CPU core.
         address: Of a Ray cluster to join for it, see `autokd.cluster`; by default this machine does it.
         progress: Called at the start and after each participant; not at all if the federation was found.
-        noticing: Told what a user is to know of how it is done.
         checked: What `check` has just said.
 
     Raises:
@@ -94,8 +95,8 @@ def prepare(
     """
     found = folder.find(home, recipe)
     if found is not None:
-        for words in folder.notices(home, found):
-            noticing(words)
+        for notice in folder.notices(home, found):
+            _log.warning(notice)
         return found
     compute.check(elsewhere=address is not None)
     check_answers(address)
@@ -116,7 +117,6 @@ def prepare(
             workers=workers,
             address=address,
             progress=progress,
-            noticing=noticing,
         )
         federation, checkpoints = assemble(recipe, data, layout, pretrained), ()
     where = folder.place(home) / federation.name
@@ -169,7 +169,6 @@ def _pretrain_all(
     workers: int | None,
     address: str | None,
     progress: Progress,
-    noticing: Callable[[str], None],
 ) -> list[Pretrained]:
     # Imported here, since it takes seconds and a federation found on disk does without.
     import ray
@@ -181,7 +180,7 @@ def _pretrain_all(
     waiting = list(range(total))
     running: dict[Any, int] = {}
     done: dict[int, Pretrained] = {}
-    told = {""}
+    logged = {""}
     progress(0, total)
     with session(cpus=min(workers or os.cpu_count() or 1, total), address=address):
         on_gpu = torch.device(compute.device).type != "cpu"
@@ -195,11 +194,11 @@ def _pretrain_all(
                     running[task.remote(recipe, shared, layout.private[number], number, compute)] = number
                 finished, _ = ray.wait(list(running))
                 for reference in finished:
-                    one: Pretrained = ray.get(reference)
-                    done[running.pop(reference)] = one
-                    if one.notice not in told:
-                        told.add(one.notice)
-                        noticing(one.notice)
+                    participant: Pretrained = ray.get(reference)
+                    done[running.pop(reference)] = participant
+                    if participant.notice not in logged:
+                        logged.add(participant.notice)
+                        _log.warning(participant.notice)
                     progress(len(done), total)
         except RayTaskError as error:
             # Ray's wrapper has a whole remote traceback for a message.

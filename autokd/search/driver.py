@@ -70,7 +70,6 @@ def drive(
     home: Path,
     workers: Workers,
     on_stopping: Callable[[], None] = lambda: None,
-    on_notice: Callable[[str], None] = lambda words: None,
     runs_of_an_experiment: int = _RUNS_OF_AN_EXPERIMENT,
 ) -> bool:
     """Do all that the dispatcher has to hand out.
@@ -86,7 +85,6 @@ def drive(
         home: Ray Tune's scratch is kept below it while the experiment lasts.
         workers: What runs get to run on.
         on_stopping: Told of the first Ctrl-C.
-        on_notice: Told what a user is to know of how runs are done, each thing once.
         runs_of_an_experiment: After so many another experiment follows.
 
     Returns:
@@ -100,7 +98,7 @@ def drive(
         workers.check(ray.cluster_resources())  # type: ignore[no-untyped-call]
     os.environ.update(_ENVIRONMENT)
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # What dies is in the store, with its reason.
-    desk = Desk(dispatcher, most_live=_most_live(workers), most=runs_of_an_experiment, on_notice=on_notice)
+    desk = Desk(dispatcher, most_live=_most_live(workers), most=runs_of_an_experiment)
     try:
         # The driver's own algebra on every core would only slow down the workers, and itself.
         with _interrupts(desk, on_stopping), threadpool_limits(1):

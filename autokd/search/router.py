@@ -13,6 +13,7 @@ Tune's rules that shape them (ray 2.60):
 from __future__ import annotations
 
 import functools
+import logging
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec, Protocol, TypeVar, cast
@@ -25,6 +26,8 @@ from ray.tune.search import Searcher
 from autokd.errors import WorkersLost
 from autokd.records import Failure, RungReport
 from autokd.search.assignment import ANSWER, NOTICE, Answer, Assignment, Died
+
+_log = logging.getLogger(__name__)
 
 # NOTE: Tune's hook is typed as giving a dict, yet compares what it gives to this string.
 _FINISHED = cast(dict[str, Any], Searcher.FINISHED)
@@ -65,7 +68,6 @@ class Desk:
         dispatcher: Knows the studies, and records.
         most_live: How many runs may be handed out and not ended, as the cluster is now.
         most: Runs to hand out; then the experiment ends, finished or not, since Tune forgets none of them.
-        on_notice: Told what a user is to know of how runs are done, each thing once.
 
     Attributes:
         handed_out: Runs so far.
@@ -82,10 +84,8 @@ class Desk:
         *,
         most_live: Callable[[], int] = lambda: 2,
         most: float = math.inf,
-        on_notice: Callable[[str], None] = lambda words: None,
     ) -> None:
         self._dispatcher, self._most_live, self.most = dispatcher, most_live, most
-        self._on_notice = on_notice
         self._noticed: set[str] = set()
         self.widest = 1
         self.handed_out = 0
@@ -108,11 +108,11 @@ class Desk:
         return self.dispatcher.live >= most
 
     def hear(self, result: Mapping[str, Any]) -> None:
-        """Pass on what a worker wants a user to know, unless it was said before."""
-        words = result.get(NOTICE, "")
-        if words and words not in self._noticed:
-            self._noticed.add(words)
-            self._on_notice(words)
+        """Log what a worker reports for the user, each text once."""
+        notice = result.get(NOTICE, "")
+        if notice and notice not in self._noticed:
+            self._noticed.add(notice)
+            _log.warning(notice)
 
     def __reduce__(self) -> tuple[object, ...]:
         return (_empty_desk, ())

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import subprocess
+import sys
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -10,7 +13,7 @@ import pytest
 from rich.console import Console
 
 import autokd
-from autokd.cli.console import clock
+from autokd.cli.console import clock, show_notices
 from autokd.cli.options import repeated
 from autokd.cli.progress import plain, swept, table, watching
 from autokd.cli.secrets import without_secret
@@ -57,20 +60,24 @@ def test_without_a_command_there_is_help(here: Command) -> None:
     assert shown.err == ""
 
 
-def test_what_workers_want_told_is_a_line_with_a_terminal_and_without(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    words = "cuda [odd] has no room for a run's images"
-    with watching(Console(file=StringIO(), force_terminal=False)) as listener:
-        listener.noticing(words)
-        listener.noticing(words)
-    assert capsys.readouterr().err == words + "\n"
-    screen = Console(file=StringIO(), force_terminal=True, width=80)
-    with watching(screen) as listener:
-        listener.preparing(1, 2)
-        listener.noticing(words)
-    assert isinstance(screen.file, StringIO)
-    assert words in screen.file.getvalue()
+def test_a_notice_is_shown_once_with_a_terminal_and_without() -> None:
+    notice = "cuda [odd] has no room for 100% of a run's images"
+    for terminal in (False, True):
+        screen = StringIO()
+        console = Console(file=screen, force_terminal=terminal, width=80)
+        with show_notices(console), watching(console) as listener:
+            listener.preparing(1, 2)
+            logging.getLogger("autokd.federation.preparation").warning(notice)
+            logging.getLogger("autokd.search.router").warning(notice)
+        assert screen.getvalue().count(notice) == 1
+        logging.getLogger("autokd").warning(notice)
+        assert screen.getvalue().count(notice) == 1
+
+
+def test_a_library_prints_no_notice() -> None:
+    program = "import autokd, logging; logging.getLogger('autokd.search.router').warning('no room')"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
 
 
 def test_version_for_people_and_for_programs(here: Command) -> None:

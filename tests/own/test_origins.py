@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,19 @@ from autokd.federation import Federation, notices, prepare
 from autokd.federation.origins import fingerprints
 from tests.own.test_gathering import change, of
 
+Preparing = Callable[[], tuple[Federation, list[str]]]
 
-def told(folder: Path) -> tuple[Federation, list[str]]:
-    words: list[str] = []
-    found = prepare(of(folder), home=folder / "home", compute=Compute(), noticing=words.append)
-    return found, words
+
+@pytest.fixture
+def prepared(mine: Path, caplog: pytest.LogCaptureFixture) -> Preparing:
+    """Prepare the federation of `mine`; return it with the notices that were logged."""
+
+    def call() -> tuple[Federation, list[str]]:
+        caplog.clear()
+        federation = prepare(of(mine), home=mine / "home", compute=Compute())
+        return federation, caplog.messages
+
+    return call
 
 
 def later(file: Path) -> None:
@@ -30,34 +39,36 @@ def an_image(folder: Path, part: str) -> Path:
     return sorted((folder / "images" / part).rglob("*.png"))[3]
 
 
-def test_data_that_stay_as_they_are_are_not_spoken_of(mine: Path) -> None:
-    assert told(mine)[1] == []
-    assert told(mine)[1] == []
+def test_data_that_stay_as_they_are_are_not_spoken_of(mine: Path, prepared: Preparing) -> None:
+    assert prepared()[1] == []
+    assert prepared()[1] == []
 
 
-def test_data_that_changed_are_named_with_the_way_out_and_what_was_prepared_stays(mine: Path) -> None:
-    before, _ = told(mine)
+def test_data_that_changed_are_named_with_the_way_out_and_what_was_prepared_stays(
+    mine: Path, prepared: Preparing
+) -> None:
+    before, _ = prepared()
     later(an_image(mine, "part1"))
-    found, (words,) = told(mine)
+    found, (words,) = prepared()
     assert found.name == before.name
     assert words.startswith(f"the files of participants.1.data have changed since {before.name} was prepared")
     assert words.endswith(f"delete {mine / 'home' / 'federations' / before.name}")
     an_image(mine, "test").unlink()
-    assert "participants.1.data and 1 more have changed" in told(mine)[1][0]
+    assert "participants.1.data and 1 more have changed" in prepared()[1][0]
 
 
 @pytest.mark.parametrize("place", ["part0", "validation"])
-def test_an_image_more_is_a_change(mine: Path, place: str) -> None:
-    found, _ = told(mine)
+def test_an_image_more_is_a_change(mine: Path, prepared: Preparing, place: str) -> None:
+    found, _ = prepared()
     image = an_image(mine, place)
     shutil.copy(image, image.with_name("another.png"))
     assert len(notices(mine / "home", found)) == 1
 
 
-def test_data_may_go(mine: Path) -> None:
-    told(mine)
+def test_data_may_go(mine: Path, prepared: Preparing) -> None:
+    prepared()
     shutil.rmtree(mine / "images")
-    assert told(mine)[1] == []
+    assert prepared()[1] == []
 
 
 def test_every_source_has_its_own(mine: Path) -> None:
@@ -67,13 +78,13 @@ def test_every_source_has_its_own(mine: Path) -> None:
     assert len(set(known.values())) == len(known)
 
 
-def test_files_of_indices_count(mine: Path) -> None:
-    told(mine)
+def test_files_of_indices_count(mine: Path, prepared: Preparing) -> None:
+    prepared()
     numbers = mine / "numbers.txt"
     numbers.write_text("0 1 3 4 6 7 9 10")
     source = {"kind": "folder", "path": "images/test", "indices": "numbers.txt"}
     parts = {name: {"kind": "folder", "path": f"images/{name}"} for name in ("validation", "confirmation")}
     change(mine, splits={"kind": "separate", **parts, "test": source})
-    assert told(mine)[1] == []
+    assert prepared()[1] == []
     later(numbers)
-    assert "splits.test" in told(mine)[1][0]
+    assert "splits.test" in prepared()[1][0]

@@ -199,16 +199,17 @@ def test_a_swept_run_is_the_same_run_looked_at_on_the_way_and_on_every_split(des
 
 
 def test_images_that_do_not_fit_are_streamed_with_the_same_results_and_a_word(
-    home: Path, federation: Federation
+    home: Path, federation: Federation, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Of a federation that lies on disk, and of which no run may hold an image."""
     save(federation, place(home) / federation.name)
     files = arrays.read(place(home) / federation.name / "data.safetensors")
     mapped = replace(federation, data=replace(federation.data, images=files["images"]))
     desktop = Desktop(home, mapped, tiny_plan())
-    told: list[str] = []
-    assert desktop.drive(desktop.sweeper(), compute=Compute(image_bytes=0), on_notice=told.append)
-    assert [words.partition(":")[0] for words in told] == ["memory has no room for a run's images"]
+    assert desktop.drive(desktop.sweeper(), compute=Compute(image_bytes=0))
+    assert [message.partition(":")[0] for message in caplog.messages] == [
+        "memory has no room for a run's images"
+    ]
     resident = replace(desktop.federation, data=federation.data)
     for pair, name in desktop.swept.items():
         runs = desktop.store.runs(name)

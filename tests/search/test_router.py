@@ -92,19 +92,20 @@ def test_a_run_that_died_says_how(desk: Desk, office: Office) -> None:
     assert (died.failure, died.reason) == (Failure.DIVERGED, "loss became nan at step 3")
 
 
-def test_what_a_worker_wants_told_is_told_once_whenever_it_says_it(office: Office) -> None:
-    heard: list[str] = []
-    desk = Desk(office.dispatcher, most_live=lambda: 3, on_notice=heard.append)
+def test_what_a_worker_wants_told_is_told_once_whenever_it_says_it(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk = Desk(office.dispatcher, most_live=lambda: 3)
     router, scheduler = Router(desk), OneAshaPerStudy(desk)
     first, second = router.suggest("a"), router.suggest("b")
     assert first is not None
     assert second is not None
     scheduler.on_trial_result(None, trial("a"), {**told(first, 3), NOTICE: ""})
-    assert heard == []
+    assert caplog.messages == []
     scheduler.on_trial_result(None, trial("a"), {**told(first, 6), NOTICE: "no room"})
     scheduler.on_trial_result(None, trial("b"), {**told(second, 3), NOTICE: "no room"})
     router.on_trial_complete("a", {**told(first, 10), NOTICE: "something else"})
-    assert heard == ["no room", "something else"]
+    assert caplog.messages == ["no room", "something else"]
 
 
 def test_no_hook_raises_and_the_first_error_is_kept(
