@@ -23,6 +23,12 @@ if TYPE_CHECKING:
     from autokd.api import recommend as recommend
     from autokd.api import tune as tune
     from autokd.compute import Compute as Compute
+    from autokd.core.setting import DEFAULT as DEFAULT
+    from autokd.core.setting import Pair as Pair
+    from autokd.core.setting import Position as Position
+    from autokd.core.setting import Setting as Setting
+    from autokd.core.setting import Split as Split
+    from autokd.core.setting import TransferSet as TransferSet
     from autokd.delivery import Card as Card
     from autokd.errors import AutokdError as AutokdError
     from autokd.errors import InputError as InputError
@@ -36,12 +42,6 @@ if TYPE_CHECKING:
     from autokd.recommendation import Verdict as Verdict
     from autokd.search.space import Space as Space
     from autokd.search.workers import Workers as Workers
-    from autokd.setting import DEFAULT as DEFAULT
-    from autokd.setting import Pair as Pair
-    from autokd.setting import Position as Position
-    from autokd.setting import Setting as Setting
-    from autokd.setting import Split as Split
-    from autokd.setting import TransferSet as TransferSet
     from autokd.undertaking import Listener as Listener
     from autokd.workspace import Batch as Batch
     from autokd.workspace import Workspace as Workspace
@@ -68,12 +68,12 @@ _FROM: Final = {
     "Verdict": "autokd.recommendation",
     "Space": "autokd.search.space",
     "Workers": "autokd.search.workers",
-    "DEFAULT": "autokd.setting",
-    "Pair": "autokd.setting",
-    "Position": "autokd.setting",
-    "Setting": "autokd.setting",
-    "Split": "autokd.setting",
-    "TransferSet": "autokd.setting",
+    "DEFAULT": "autokd.core.setting",
+    "Pair": "autokd.core.setting",
+    "Position": "autokd.core.setting",
+    "Setting": "autokd.core.setting",
+    "Split": "autokd.core.setting",
+    "TransferSet": "autokd.core.setting",
     "Listener": "autokd.undertaking",
     "Batch": "autokd.workspace",
     "Workspace": "autokd.workspace",

@@ -11,15 +11,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from autokd.core.records import FederationFacts
+from autokd.core.setting import Pair
 from autokd.errors import NotTuned
 from autokd.judging import Judge, Payload
 from autokd.plan import StudyPlan
 from autokd.recommendation import Recommendation, Searched, unfinished
-from autokd.records import FederationFacts
 from autokd.search.overview import AtWork, Overview, overview_of
 from autokd.search.space import Space, sweep_epochs
 from autokd.search.studies import namesakes
-from autokd.setting import Pair
 from autokd.store import Store
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from autokd.core.setting import Pair, Position, Setting
 from autokd.defaults import STUDY
-from autokd.setting import Pair, Position, Setting
 
 if TYPE_CHECKING:
     from autokd.compute import Compute

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 
+from autokd.core.records import RunRecord
+from autokd.core.setting import Pair, Split, TransferSet
 from autokd.errors import NotTuned
 from autokd.federation import Federation
 from autokd.judging import Judge
@@ -17,10 +19,8 @@ from autokd.recommendation.position import Advice
 from autokd.recommendation.race import Owed, to_be_run
 from autokd.recommendation.rivals import Subject, repeated, wanted
 from autokd.recommendation.verdict import Judgement
-from autokd.records import RunRecord
 from autokd.search.patience import PatientStore
 from autokd.search.studies import rivals_name, sweep_name
-from autokd.setting import Pair, Split, TransferSet
 from autokd.store import Store
 
 

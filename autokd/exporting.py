@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from autokd.core.setting import Pair
 from autokd.errors import NotTuned
 from autokd.federation import Federation
 from autokd.plan import StudyPlan
 from autokd.search.features import pair_features
 from autokd.search.studies import rivals_name, sweep_name
-from autokd.setting import Pair
 from autokd.store import Store
 
 

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from autokd._version import __version__
+from autokd.core.records import FederationFacts, Presentation
+from autokd.core.setting import Pair
 from autokd.errors import NotTuned
 from autokd.plan import StudyPlan, content_hash
 from autokd.recommendation import Recommendation, Searched, recommend
 from autokd.recommendation.verdict import Judgement
-from autokd.records import FederationFacts, Presentation
 from autokd.search.patience import PatientStore
 from autokd.search.space import Space
 from autokd.search.studies import study_name
-from autokd.setting import Pair
 from autokd.store import Store
 
 _FORMAT: Final = 1

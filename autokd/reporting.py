@@ -8,6 +8,8 @@ from importlib.metadata import version
 from typing import Final
 
 from autokd._version import __version__
+from autokd.core.records import FederationFacts
+from autokd.core.setting import Pair
 from autokd.errors import NotTuned
 from autokd.explaining import Explainer
 from autokd.federation import Federation
@@ -16,11 +18,9 @@ from autokd.plan import StudyPlan
 from autokd.recommendation.explanation import Explanation
 from autokd.recommendation.observation import Observation
 from autokd.recommendation.observations import SeenPair, observe
-from autokd.records import FederationFacts
 from autokd.report.material import Material, PairMaterial
 from autokd.search.space import Space, sweep_epochs
 from autokd.search.studies import sweep_name
-from autokd.setting import Pair
 from autokd.store import Store
 
 _PACKAGES: Final = ("torch", "torchvision", "ray", "optuna", "numpy", "scipy", "scikit-learn", "sqlalchemy")

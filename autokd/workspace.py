@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from autokd.answers import Answer, Records, stale_ones, tune_command
 from autokd.compute import Compute
+from autokd.core.setting import Pair, Position, Setting
 from autokd.defaults import STUDY, usual_home, usual_storage
 from autokd.delivery import Card, Files, Order, chosen, deliver, promised
 from autokd.errors import NotTuned, PlanError
@@ -36,7 +37,6 @@ from autokd.search.studies import meetings_of, sweep_name
 from autokd.search.sweeping import Sweeper, SweepProgress
 from autokd.search.telling import telling
 from autokd.search.workers import Workers
-from autokd.setting import Pair, Position, Setting
 from autokd.store import Store, sqlite_url
 from autokd.undertaking import Listener, Undertaking, undertaking
 

@@ -19,9 +19,9 @@ from time import perf_counter
 
 import numpy as np
 
-from autokd.records import TrialState
+from autokd.core.records import TrialState
+from autokd.core.setting import Pair, Position
 from autokd.search.studies import study_name
-from autokd.setting import Pair, Position
 from autokd.workspace import Workspace
 from benchmarks.simulation.measure import answer, yardstick
 from benchmarks.simulation.policies import POLICIES

@@ -32,13 +32,13 @@ import torch
 
 from autokd.cluster import session
 from autokd.compute import Compute
+from autokd.core.records import RunState, Stage
+from autokd.core.setting import Pair, Split
 from autokd.distillation import Run, examples
 from autokd.federation import Federation
-from autokd.records import RunState, Stage
 from autokd.search.assignment import Assignment, Job
 from autokd.search.progress import Progress
 from autokd.search.studies import study_name
-from autokd.setting import Pair, Split
 from autokd.workspace import Listener, Workspace
 
 

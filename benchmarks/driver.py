@@ -28,8 +28,8 @@ from typing import Final
 from unittest.mock import patch
 
 from autokd.cluster import session
+from autokd.core.setting import Pair
 from autokd.search.progress import Progress
-from autokd.setting import Pair
 from autokd.workspace import Listener, Workspace, storage_url
 from tests.search.formula import formula
 from tests.search.worlds import facts, instead_of_a_federation, open_space, tiny_plan

@@ -35,6 +35,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from autokd.compute import Compute
+from autokd.core.setting import Pair, Setting, Split, TransferSet, derive_seed
 from autokd.distillation import Run, distillation_loss, examples
 from autokd.federation import (
     Dataset,
@@ -49,7 +50,6 @@ from autokd.federation import (
 )
 from autokd.plan import ArchitectureRecipe, DistillationRecipe, FederationRecipe
 from autokd.recipes import read_plan
-from autokd.setting import Pair, Setting, Split, TransferSet, derive_seed
 
 STUDY: Final = "digits"
 SETTING: Final = Setting(temperature=2.0, alpha=0.5, transfer_set=TransferSet.BOTH)

@@ -18,11 +18,11 @@ import numpy as np
 import torch
 
 from autokd.compute import Compute
+from autokd.core.setting import Pair, Setting, Split, TransferSet
 from autokd.distillation import Run
 from autokd.federation import Federation, prepare
 from autokd.plan import DistillationRecipe
 from autokd.recipes import read_plan
-from autokd.setting import Pair, Setting, Split, TransferSet
 
 NO_TEACHER = Setting(temperature=1.0, alpha=0.0, transfer_set=TransferSet.STUDENT)
 

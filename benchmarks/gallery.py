@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.terminal_theme import SVG_EXPORT_THEME
 from rich.text import Text
 
-from autokd.setting import Pair
+from autokd.core.setting import Pair
 from benchmarks.screen import Screen, chromium
 
 AUTOKD: Final = Path(sys.executable).parent / "autokd"

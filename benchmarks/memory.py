@@ -37,6 +37,7 @@ import numpy as np
 import psutil
 
 from autokd.cluster import session
+from autokd.core.setting import Pair, Position, Split
 from autokd.federation import Dataset, build, place, weights_of
 from autokd.federation.content import assemble
 from autokd.federation.folder import save
@@ -46,7 +47,6 @@ from autokd.plan import ArchitectureRecipe, StudyPlan
 from autokd.recipes import read_plan
 from autokd.search.space import Space
 from autokd.search.workers import Workers
-from autokd.setting import Pair, Position, Split
 from autokd.workspace import Workspace, storage_url
 from benchmarks.ten_pairs import machine
 

@@ -27,14 +27,14 @@ import torch
 import yaml
 
 from autokd.compute import Compute
+from autokd.core.records import TrialState
+from autokd.core.setting import DEFAULT, Pair, Position, Setting, Split, derive_seed
 from autokd.distillation import Run
 from autokd.federation import Federation, find
 from autokd.plan import StudyPlan
 from autokd.recommendation.evidence import Arm, Evidence
 from autokd.recommendation.recommendation import Recommendation
 from autokd.recommendation.verdict import judge
-from autokd.records import TrialState
-from autokd.setting import DEFAULT, Pair, Position, Setting, Split, derive_seed
 from autokd.workspace import Workspace
 
 OUTPUT: Final = Path(__file__).parent / "results" / "null.json"

@@ -18,9 +18,9 @@ from pathlib import Path
 from time import perf_counter
 from typing import Final
 
-from autokd.records import TrialRecord, TrialState
+from autokd.core.records import TrialRecord, TrialState
+from autokd.core.setting import Pair
 from autokd.report import Material, page
-from autokd.setting import Pair
 from autokd.workspace import Workspace
 from benchmarks.screen import chromium
 from tests.report.federations import GOOD, make_material

@@ -24,12 +24,12 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from autokd.compute import Compute
+from autokd.core.setting import Pair, Split, TransferSet
 from autokd.distillation import Run
 from autokd.federation import build
 from autokd.plan import ArchitectureRecipe, FederationRecipe, StudyPlan
 from autokd.recipes import read_plan
 from autokd.search.space import read_space
-from autokd.setting import Pair, Split, TransferSet
 from benchmarks.engine import CLASSES, SETTING, Random, random_federation
 
 STUDY: Final = "cifar10_resnet18"

@@ -27,12 +27,12 @@ import numpy as np
 import torch
 
 from autokd.compute import Compute
+from autokd.core.setting import DEFAULT, Method, Pair, Setting, Split, TransferSet
 from autokd.distillation import Run
 from autokd.federation import Federation, prepare
 from autokd.plan import StudyPlan
 from autokd.recipes import read_plan
 from autokd.recommendation.averages import participant_interval
-from autokd.setting import DEFAULT, Method, Pair, Setting, Split, TransferSet
 from benchmarks.null import asked_for
 
 RESULTS: Final = Path(__file__).parent / "results"

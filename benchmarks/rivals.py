@@ -25,12 +25,12 @@ from time import perf_counter
 from typing import Final, NamedTuple
 
 from autokd.cluster import session
+from autokd.core.setting import Pair, Split
 from autokd.recommendation import Interval, Recommendation
 from autokd.recommendation.attribution import Step
 from autokd.recommendation.averages import participant_interval
 from autokd.recommendation.comparison import Line
 from autokd.recommendation.explanation import Explanation
-from autokd.setting import Pair, Split
 from autokd.workspace import Workspace
 from benchmarks.null import asked_for
 

@@ -23,11 +23,11 @@ from typing import Final
 
 import numpy as np
 
+from autokd.core.setting import Pair, Position, Setting, Split
 from autokd.recommendation.averages import participant_interval
 from autokd.recommendation.evidence import Evidence
 from autokd.recommendation.recommendation import Recommendation
 from autokd.recommendation.statistics import Spread, paired_spread
-from autokd.setting import Pair, Position, Setting, Split
 from autokd.workspace import Workspace
 from benchmarks.null import some_pairs
 from benchmarks.simulation.table import SPLITS, Table, load

@@ -34,14 +34,14 @@ from numpy.typing import NDArray
 
 from autokd.cluster import session
 from autokd.compute import Compute
+from autokd.core.records import Correctness
+from autokd.core.setting import Pair, Position, Setting, Split, TransferSet, derive_seed
 from autokd.distillation import Run
 from autokd.federation import Federation
 from autokd.plan import DistillationRecipe
 from autokd.recommendation import Interval, Recommendation, Verdict, paired_interval
 from autokd.recommendation.statistics import NOTHING, POINTS
 from autokd.recommendation.verdict import Judgement
-from autokd.records import Correctness
-from autokd.setting import Pair, Position, Setting, Split, TransferSet, derive_seed
 from autokd.workspace import Workspace
 
 PAIRS = ("4,9", "9,4", "1,4", "4,1", "2,7", "7,2", "8,3", "3,8", "0,5", "6,1")

@@ -25,13 +25,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.stats import norm
 
-from autokd.plan import ConfirmationRecipe
-from autokd.recipes import read_plan
-from autokd.recommendation import Searched, Verdict, recommend
-from autokd.recommendation.evidence import Arm, Evidence
-from autokd.recommendation.statistics import paired_spread
-from autokd.recommendation.verdict import judge
-from autokd.records import (
+from autokd.core.records import (
     FederationFacts,
     ParticipantFacts,
     Role,
@@ -42,10 +36,16 @@ from autokd.records import (
     TrialRecord,
     TrialState,
 )
+from autokd.core.setting import DEFAULT, Pair, Setting, Split, TransferSet, derive_seed
+from autokd.plan import ConfirmationRecipe
+from autokd.recipes import read_plan
+from autokd.recommendation import Searched, Verdict, recommend
+from autokd.recommendation.evidence import Arm, Evidence
+from autokd.recommendation.statistics import paired_spread
+from autokd.recommendation.verdict import judge
 from autokd.search.assignment import Assignment
 from autokd.search.dispatcher import Dispatcher
 from autokd.search.space import read_space
-from autokd.setting import DEFAULT, Pair, Setting, Split, TransferSet, derive_seed
 from tests.recommendation.simulated import DIGITS, Noise, draw_arms
 
 RESULTS: Final = Path(__file__).parent / "results"

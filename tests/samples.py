@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from autokd.setting import BatchNorm, Method, Setting, TransferSet
+from autokd.core.setting import BatchNorm, Method, Setting, TransferSet
 
 temperatures = st.floats(min_value=1e-3, max_value=1e3)
 alphas = st.floats(min_value=0, max_value=1)

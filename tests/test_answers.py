@@ -14,10 +14,10 @@ import yaml
 
 from autokd.answers import Answer, Records
 from autokd.cli.listing import Form, form_of, table, written
+from autokd.core.setting import Pair, Setting
 from autokd.errors import InputError
 from autokd.plan import StudyPlan
 from autokd.search.studies import study_name
-from autokd.setting import Pair, Setting
 from autokd.store import Store, sqlite_url
 from tests.delivery.test_choice import TOWARDS, verdict
 from tests.recommendation.test_recommendation import PAIR, PLAN, make_meeting

@@ -13,8 +13,8 @@ from rich.text import Text
 from autokd.cli import options
 from autokd.cli.console import out, print_json
 from autokd.cli.progress import watching
+from autokd.core.setting import BatchNorm, Method, Setting, Split, TransferSet
 from autokd.errors import PlanError
-from autokd.setting import BatchNorm, Method, Setting, Split, TransferSet
 
 if TYPE_CHECKING:
     from autokd.delivery import Card

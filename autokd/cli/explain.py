@@ -11,7 +11,7 @@ from rich.text import Text
 from autokd.cli import options
 from autokd.cli.console import note, out, print_json
 from autokd.cli.progress import watching
-from autokd.setting import Split
+from autokd.core.setting import Split
 
 if TYPE_CHECKING:
     from autokd.recommendation import Interval

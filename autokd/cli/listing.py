@@ -18,8 +18,8 @@ from rich.text import Text
 
 from autokd.cli.answer import COLOUR
 from autokd.cli.matrix import FEW, Cell, Matrix
+from autokd.core.setting import Setting
 from autokd.errors import InputError
-from autokd.setting import Setting
 
 if TYPE_CHECKING:
     from autokd.answers import Answer

@@ -13,7 +13,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from autokd.colours import diverging, legible_on, reach
-from autokd.setting import Pair
+from autokd.core.setting import Pair
 
 LETTERS: Final = {"tuned": "t", "default": "d", "skip": "s", "undecided": "u", "failed": "f"}
 """Verdicts, which thus need no colour: that one tells the gain."""

@@ -30,7 +30,7 @@ def prepare(
     Example: [bold]autokd prepare --study digits_iid[/bold]
     """
     from autokd.compute import Compute
-    from autokd.setting import Split
+    from autokd.core.setting import Split
     from autokd.workspace import Workspace
 
     workspace = Workspace.open(study, home=home)

@@ -154,7 +154,7 @@ def table(studies: Sequence[StudyProgress]) -> Table:
 
     `after` counts the runs of race and confirmation.
     """
-    from autokd.records import TrialState
+    from autokd.core.records import TrialState
 
     states = [state for state in TrialState if any(study.counts.get(state) for study in studies)]
     grid = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))

@@ -13,11 +13,11 @@ from autokd.cli.console import note, out, print_json
 from autokd.cli.listing import Form, form_of, table, written
 from autokd.cli.partners import show_partners
 from autokd.cli.selection import selected
+from autokd.core.atomic_write import write_together
 from autokd.errors import InputError, NotTuned
-from autokd.writing import write_together
 
 if TYPE_CHECKING:
-    from autokd.setting import Pair
+    from autokd.core.setting import Pair
     from autokd.workspace import Workspace
 
 

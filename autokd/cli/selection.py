@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from autokd.core.setting import Pair
 from autokd.errors import PlanError
-from autokd.setting import Pair
 
 
 def selected(

@@ -11,7 +11,7 @@ from autokd.cli.answer import further, show
 from autokd.cli.console import note, out, print_json
 from autokd.cli.progress import watching
 from autokd.cli.selection import selected
-from autokd.setting import Position
+from autokd.core.setting import Position
 
 if TYPE_CHECKING:
     from autokd.workspace import Batch, Workspace

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from autokd.records import RungReport, RunRecord, TrialRecord
-from autokd.setting import Pair
+from autokd.core.records import RungReport, RunRecord, TrialRecord
+from autokd.core.setting import Pair
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from autokd.core.setting import Split
 from autokd.delivery.order import Order, Promise
 from autokd.own import OwnFederation
 from autokd.plan import ArchitectureRecipe, DistillationRecipe, FederationRecipe
 from autokd.recommendation import Interval
-from autokd.setting import Split
 
 FORMAT: Final = 1
 """Of the card's JSON."""

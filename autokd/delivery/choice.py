@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from autokd.core.setting import DEFAULT, Setting
 from autokd.delivery.order import Promise
 from autokd.errors import NotRecommended
 from autokd.recommendation import Recommendation
-from autokd.setting import DEFAULT, Setting
 
 
 def chosen(found: Recommendation, *, force: bool) -> Setting:

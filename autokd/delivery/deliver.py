@@ -14,6 +14,7 @@ import safetensors.numpy
 import torch
 
 from autokd._version import __version__
+from autokd.core.setting import Pair
 from autokd.delivery.card import Card, Images, Origin
 from autokd.delivery.measuring import measured
 from autokd.delivery.order import Order
@@ -21,7 +22,6 @@ from autokd.distillation import Run, adapted
 from autokd.federation import Federation, Weights, weights_of
 from autokd.federation.content import Hashes
 from autokd.plan import StudyPlan
-from autokd.setting import Pair
 
 Progress = Callable[[int, int], None]
 """Told how many epochs are trained, of how many."""

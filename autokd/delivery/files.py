@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from autokd.core.atomic_write import write_together
 from autokd.delivery.deliver import Delivered
 from autokd.delivery.markdown import markdown
 from autokd.errors import InputError
-from autokd.writing import write_together
 
 _SUFFIX: Final = ".safetensors"
 

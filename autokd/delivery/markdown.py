@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from autokd.core.setting import Split
 from autokd.delivery.card import Card, Scores
 from autokd.delivery.order import Promise
 from autokd.federation.architectures import architecture
 from autokd.own import Input
 from autokd.plan import OwnArchitecture
 from autokd.recommendation import Verdict
-from autokd.setting import Split
 
 _NETWORK = """\
 from autokd.federation.architectures import {architecture}, Shape

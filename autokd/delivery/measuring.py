@@ -8,14 +8,14 @@ from typing import Final
 import numpy as np
 
 from autokd.compute import Compute
+from autokd.core.records import Correctness
+from autokd.core.setting import Split, derive_seed
 from autokd.delivery.card import ClassScores, Scores
 from autokd.distillation import assess
 from autokd.errors import Diverged
 from autokd.federation import Federation, Weights, build, load_weights, logits_of
 from autokd.plan import ConfirmationRecipe
 from autokd.recommendation import paired_interval
-from autokd.records import Correctness
-from autokd.setting import Split, derive_seed
 
 _SPLITS: Final = (Split.VALIDATION, Split.CONFIRMATION, Split.TEST)
 

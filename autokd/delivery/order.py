@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from autokd.compute import Compute
+from autokd.core.setting import Pair, Setting
 from autokd.plan import DELIVERY_SEEDS
 from autokd.recommendation import Interval
-from autokd.setting import Pair, Setting
 
 USUAL: Final = Compute()
 """How runs compute if nothing else is said."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from autokd.records import Correctness
+from autokd.core.records import Correctness
 
 
 @dataclass(frozen=True, slots=True, eq=False)

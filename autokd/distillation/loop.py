@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from autokd.compute import Compute
+from autokd.core.setting import Pair, Setting, derive_seed
 from autokd.distillation.loss import distillation_loss
 from autokd.distillation.memory import ran_out_of_memory, release_memory
 from autokd.distillation.targets import targets
@@ -30,7 +31,6 @@ from autokd.federation import (
     set_learning_rate,
 )
 from autokd.plan import DistillationRecipe
-from autokd.setting import Pair, Setting, derive_seed
 
 _FEWEST: Final = 2
 """Examples in a part: BatchNorm cannot train on one."""

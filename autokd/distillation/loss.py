@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn import functional as F
 
-from autokd.setting import Method, Setting
+from autokd.core.setting import Method, Setting
 
 
 @dataclass(frozen=True, slots=True, eq=False)

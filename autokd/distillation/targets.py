@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from autokd.core.setting import Method
 from autokd.distillation.loss import standardised
-from autokd.setting import Method
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from autokd.core.setting import Pair, Split, TransferSet
 from autokd.errors import PlanError
 from autokd.federation import Federation
-from autokd.setting import Pair, Split, TransferSet
 
 
 def examples(federation: Federation, pair: Pair, transfer_set: TransferSet) -> NDArray[np.int64]:

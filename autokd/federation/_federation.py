@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
+from autokd.core.records import FederationFacts, ParticipantFacts
+from autokd.core.setting import Split
 from autokd.defaults import STUDY, usual_home
 from autokd.errors import NotTuned
 from autokd.federation.arrays import let_go
 from autokd.own import OwnFederation
 from autokd.plan import ArchitectureRecipe, FederationRecipe
 from autokd.recipes import read_plan
-from autokd.records import FederationFacts, ParticipantFacts
-from autokd.setting import Split
 
 if TYPE_CHECKING:
     from autokd.compute import Compute

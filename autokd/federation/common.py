@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from autokd.core.setting import Split, derive_seed
 from autokd.errors import PlanError
 from autokd.federation.partition import interleaved, whole_counts
 from autokd.federation.scratch import joined, some
 from autokd.federation.sources import Labelled
 from autokd.federation.sources.labelled import renumbered
 from autokd.own import AnySource, HeldOutSplits, OwnFederation, SeparateSplits, SharedSplits
-from autokd.setting import Split, derive_seed
 
 _PARTS = ("validation", "confirmation", "test", "public")
 

@@ -31,6 +31,7 @@ from pydantic import Field, ValidationError
 from safetensors import SafetensorError
 
 from autokd._version import __version__
+from autokd.core.setting import Split
 from autokd.errors import FederationError, HomeNotWritable
 from autokd.federation import arrays
 from autokd.federation._federation import Dataset, Federation
@@ -41,7 +42,6 @@ from autokd.federation.origins import changed
 from autokd.federation.soundness import problems
 from autokd.own import OwnFederation
 from autokd.plan import AnyFederation, FederationRecipe, Frozen, OwnArchitecture
-from autokd.setting import Split
 
 _FORMAT: Final = 1
 _MANIFEST: Final = "manifest.json"

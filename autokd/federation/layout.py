@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from autokd.core.setting import Split, derive_seed
 from autokd.federation._federation import Dataset
 from autokd.federation.partition import Indices, cut, partition
 from autokd.federation.scratch import some
 from autokd.plan import FederationRecipe
-from autokd.setting import Split, derive_seed
 
 
 @dataclass(frozen=True, slots=True, eq=False)

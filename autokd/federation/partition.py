@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from autokd.core.setting import Split
 from autokd.errors import PlanError
 from autokd.plan import (
     ClassesPartition,
@@ -22,7 +23,6 @@ from autokd.plan import (
     QuantityPartition,
     SplitSizes,
 )
-from autokd.setting import Split
 
 Indices = NDArray[np.int64]
 

@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from autokd.compute import Compute
+from autokd.core.setting import derive_seed
 from autokd.errors import Diverged
 from autokd.federation._federation import Dataset
 from autokd.federation.adapted import Adapted
@@ -22,7 +23,6 @@ from autokd.federation.images import Images, placed, taken
 from autokd.federation.scratch import empty
 from autokd.federation.training import batches, learning_rate, make_optimizer, set_learning_rate
 from autokd.plan import FederationRecipe, PretrainingRecipe
-from autokd.setting import derive_seed
 
 _EVALUATION_BATCH: Final = 1000
 _EVALUATION_BYTES: Final = 2**22

@@ -21,9 +21,9 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from autokd.core.setting import DEFAULT, Pair, Setting, Split
+from autokd.core.setting_variants import moved
 from autokd.recommendation.statistics import POINTS, Interval, Spread
-from autokd.recommendation.variants import moved
-from autokd.setting import DEFAULT, Pair, Setting, Split
 
 _Player = TypeVar("_Player")
 Values = NDArray[np.float64]

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
+from autokd.core.setting import Pair
 from autokd.recommendation.statistics import Interval
-from autokd.setting import Pair
 
 
 def participant_interval(

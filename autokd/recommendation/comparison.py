@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from autokd.core.records import Correctness, Failure, RunRecord, RunState, Stage
+from autokd.core.setting import DEFAULT, Setting, Split, derive_seed
+from autokd.core.setting_variants import plain
 from autokd.plan import ConfirmationRecipe
 from autokd.recommendation.evidence import JUDGED, Arm, arm
 from autokd.recommendation.statistics import NOTHING, Interval, paired_interval
-from autokd.recommendation.variants import plain
 from autokd.recommendation.verdict import Judgement
-from autokd.records import Correctness, Failure, RunRecord, RunState, Stage
-from autokd.setting import DEFAULT, Setting, Split, derive_seed
 
 Models = Mapping[Split, Correctness]
 """Correctness by split, shape (seeds, examples), or (examples,) without seeds."""

@@ -7,10 +7,10 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from autokd.core.records import RunRecord, RunState, TrialRecord, TrialState
+from autokd.core.setting import Setting, Split, TransferSet
+from autokd.core.setting_variants import plain
 from autokd.recommendation.statistics import POINTS
-from autokd.recommendation.variants import plain
-from autokd.records import RunRecord, RunState, TrialRecord, TrialState
-from autokd.setting import Setting, Split, TransferSet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

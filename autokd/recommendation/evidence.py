@@ -7,11 +7,20 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from autokd.core.records import (
+    Correctness,
+    Failure,
+    Role,
+    RunRecord,
+    RunState,
+    Stage,
+    TrialRecord,
+    TrialState,
+)
+from autokd.core.setting import DEFAULT, Setting, Split
 from autokd.plan import CONFIRMATION_SEEDS, Aims, ConfirmationRecipe
 from autokd.recommendation.race import ANY, RETRIES, winner
 from autokd.recommendation.statistics import Weights
-from autokd.records import Correctness, Failure, Role, RunRecord, RunState, Stage, TrialRecord, TrialState
-from autokd.setting import DEFAULT, Setting, Split
 
 JUDGED = (Split.CONFIRMATION, Split.TEST)
 """The splits that confirmation runs are evaluated on."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from autokd.core.records import RunRecord
+from autokd.core.setting import Pair, Setting, Split, derive_seed
 from autokd.recommendation.attribution import Attribution, Step, Taken, Values, attribute, corners
 from autokd.recommendation.comparison import Arms, By, Comparison, Line, Models, by_split
 from autokd.recommendation.evidence import JUDGED, Arm
 from autokd.recommendation.recommendation import Recommendation
 from autokd.recommendation.rivals import Subject, chosen_rate, trained
 from autokd.recommendation.verdict import Judgement, Verdict, described
-from autokd.records import RunRecord
-from autokd.setting import Pair, Setting, Split, derive_seed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,10 +15,10 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from autokd.core.records import FederationFacts
+from autokd.core.setting import Split
 from autokd.plan import Aims
 from autokd.recommendation.statistics import Weights
-from autokd.records import FederationFacts
-from autokd.setting import Split
 
 
 def local_weights(labels: NDArray[np.int64], histogram: tuple[int, ...]) -> Weights:

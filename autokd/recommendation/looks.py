@@ -15,14 +15,14 @@ from functools import cache
 import numpy as np
 from scipy.special import ndtr
 
+from autokd.core.records import Correctness, FederationFacts, RunRecord, Stage, TrialRecord
+from autokd.core.setting import Pair, Setting, Split, derive_seed
 from autokd.plan import ConfirmationRecipe, StudyPlan
 from autokd.recommendation.evidence import Lacking, gather
 from autokd.recommendation.local import local_weights_of
 from autokd.recommendation.race import ANY, Owed, pending
 from autokd.recommendation.statistics import Weights
 from autokd.recommendation.verdict import Judgement, Verdict, judge
-from autokd.records import Correctness, FederationFacts, RunRecord, Stage, TrialRecord
-from autokd.setting import Pair, Setting, Split, derive_seed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

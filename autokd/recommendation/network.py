@@ -17,8 +17,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from autokd.records import FederationFacts
-from autokd.setting import Method, Pair, Setting, TransferSet
+from autokd.core.records import FederationFacts
+from autokd.core.setting import Method, Pair, Setting, TransferSet
 
 LOGIT_BYTES: Final = 4
 COUNT_BYTES: Final = 8

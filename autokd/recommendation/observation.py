@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from autokd.core.setting import Pair
 from autokd.recommendation.averages import participant_interval
 from autokd.recommendation.statistics import Interval
-from autokd.setting import Pair
 
 Values = Mapping[Pair, float]
 """A figure of each pair."""

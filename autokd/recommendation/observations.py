@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from autokd.core.records import FederationFacts, RungReport, RunRecord, TrialRecord
+from autokd.core.setting import Pair, Split
 from autokd.plan import ConfirmationRecipe
 from autokd.recommendation.observation import Observation, over_pairs, unknown
 from autokd.recommendation.observed_meetings import (
@@ -22,8 +24,6 @@ from autokd.recommendation.observed_meetings import (
 from autokd.recommendation.observed_settings import no_single_setting, share_that_needs_tuning, tuning_pays
 from autokd.recommendation.swept import arms_of
 from autokd.recommendation.verdict import Judgement
-from autokd.records import FederationFacts, RungReport, RunRecord, TrialRecord
-from autokd.setting import Pair, Split
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

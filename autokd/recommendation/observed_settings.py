@@ -9,14 +9,14 @@ from typing import Final
 import numpy as np
 from scipy.special import ndtri
 
+from autokd.core.records import Role, TrialRecord, TrialState
+from autokd.core.setting import DEFAULT, SEARCHABLE, Pair, Split, TransferSet, derive_seed
+from autokd.core.setting_variants import moved
 from autokd.plan import ConfirmationRecipe
 from autokd.recommendation.observation import Observation, observed, over_pairs, unknown
 from autokd.recommendation.statistics import POINTS, paired_interval
 from autokd.recommendation.swept import Arms, best, others_on
-from autokd.recommendation.variants import moved
 from autokd.recommendation.verdict import Judgement
-from autokd.records import Role, TrialRecord, TrialState
-from autokd.setting import DEFAULT, SEARCHABLE, Pair, Split, TransferSet, derive_seed
 
 WORTH: Final = 0.5
 """In pp: by how much T and α must be better to count."""

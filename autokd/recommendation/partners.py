@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from autokd.core.records import Correctness
+from autokd.core.setting import Split, derive_seed
 from autokd.recommendation.recommendation import Recommendation
 from autokd.recommendation.statistics import POINTS, Interval, paired_interval
 from autokd.recommendation.verdict import Judgement, described
-from autokd.records import Correctness
-from autokd.setting import Split, derive_seed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from autokd.core.records import TrialRecord, TrialState
+from autokd.core.setting import DEFAULT, Split
 from autokd.plan import ConfirmationRecipe
 from autokd.recommendation.statistics import NOTHING
 from autokd.recommendation.verdict import Figures, Forgotten, Judgement
-from autokd.records import TrialRecord, TrialState
-from autokd.setting import DEFAULT, Split
 
 
 def figures(judgement: Judgement | None) -> dict[str, object]:

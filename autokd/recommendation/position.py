@@ -19,11 +19,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from autokd.core.records import Correctness
+from autokd.core.setting import Position, Split, derive_seed
 from autokd.plan import ConfirmationRecipe
 from autokd.recommendation.statistics import Interval, paired_interval
 from autokd.recommendation.verdict import Judgement, Verdict
-from autokd.records import Correctness
-from autokd.setting import Position, Split, derive_seed
 
 
 class Advice(StrEnum):

@@ -6,12 +6,12 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
+from autokd.core.setting import Split
 from autokd.plan import ConfirmationRecipe
 from autokd.recommendation.evidence import Arm
 from autokd.recommendation.local import objective_weights
 from autokd.recommendation.statistics import Spread, paired_spread
 from autokd.recommendation.verdict import Judgement, Verdict, described
-from autokd.setting import Split
 
 MOST_SEEDS: Final = 50
 """A claim that would need more is called out of reach of seeds: it would cost more than the whole search."""

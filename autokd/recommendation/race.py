@@ -13,9 +13,9 @@ import math
 from collections.abc import Collection, Iterator, Sequence
 from typing import Final, NamedTuple
 
+from autokd.core.records import Failure, Role, RunRecord, RunState, Stage, TrialRecord, TrialState
+from autokd.core.setting import DEFAULT, Setting, Split
 from autokd.plan import CONFIRMATION_SEEDS, RACE_SEEDS, Aims, ConfirmationRecipe, SearchRecipe
-from autokd.records import Failure, Role, RunRecord, RunState, Stage, TrialRecord, TrialState
-from autokd.setting import DEFAULT, Setting, Split
 
 SAME_ALPHA: Final = 0.005
 """Two weights this close are taken for one."""

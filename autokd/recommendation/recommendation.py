@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from autokd.core.records import FederationFacts, ParticipantFacts, Role, RunRecord, TrialRecord, TrialState
+from autokd.core.setting import Pair, Position, Setting, Split, derive_seed
 from autokd.errors import NotTuned
 from autokd.plan import ConfirmationRecipe, StudyPlan
 from autokd.recommendation import payload
@@ -15,8 +17,6 @@ from autokd.recommendation.position import PositionAdvice, advise
 from autokd.recommendation.prospects import what_would_decide
 from autokd.recommendation.statistics import NOTHING, Interval
 from autokd.recommendation.verdict import Judgement, Verdict, described
-from autokd.records import FederationFacts, ParticipantFacts, Role, RunRecord, TrialRecord, TrialState
-from autokd.setting import Pair, Position, Setting, Split, derive_seed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

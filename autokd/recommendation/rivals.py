@@ -22,12 +22,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
+from autokd.core.records import RunRecord, RunState, Stage
+from autokd.core.setting import DEFAULT, Setting, Split, TransferSet
+from autokd.core.setting_variants import moved, plain, untaught
 from autokd.plan import RACE_SEEDS
 from autokd.recommendation.elsewhere import Elsewhere
 from autokd.recommendation.race import RETRIES, Owed, to_be_run
-from autokd.recommendation.variants import moved, plain, untaught
-from autokd.records import RunRecord, RunState, Stage
-from autokd.setting import DEFAULT, Setting, Split, TransferSet
 
 RATES: Final = (0.03, 0.1, 0.3, 1.0, 3.0)
 """Learning rates that the default is tried with, as multiples of the recipe's."""

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
-from autokd.records import Correctness
+from autokd.core.records import Correctness
 
 POINTS: Final = 100.0
 """Percentage points in 1."""

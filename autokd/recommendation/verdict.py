@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from autokd.core.setting import Setting, Split, derive_seed
 from autokd.plan import Aims, ConfirmationRecipe
 from autokd.recommendation.evidence import Arm, Evidence
 from autokd.recommendation.local import objective_weights
@@ -16,7 +17,6 @@ from autokd.recommendation.statistics import (
     paired_p_value,
     paired_spread,
 )
-from autokd.setting import Setting, Split, derive_seed
 
 
 class Verdict(StrEnum):

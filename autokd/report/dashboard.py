@@ -13,11 +13,11 @@ from typing import Any, Final
 
 import plotly.graph_objects as go
 
+from autokd.core.records import Presentation, Role, TrialRecord
+from autokd.core.setting import Setting, Split
 from autokd.recommendation import Interval, Recommendation
-from autokd.records import Presentation, Role, TrialRecord
 from autokd.report.facts import curve_facts, landscape_facts
 from autokd.report.figures import curve_figure, landscape_figure
-from autokd.setting import Setting, Split
 
 MOST_BYTES: Final = 50_000
 """Of a figure's JSON."""

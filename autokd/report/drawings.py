@@ -8,6 +8,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from autokd.core.setting import Setting, Split
 from autokd.report import figures
 from autokd.report.facts.costs import AnytimeFacts, anytime_facts
 from autokd.report.facts.dimensions import BestFacts, Forgotten, best_facts, forgotten, importance
@@ -17,7 +18,6 @@ from autokd.report.facts.pairs import CurveFacts, LandscapeFacts, curve_facts, l
 from autokd.report.facts.participants import ParticipantsFacts, participants_facts
 from autokd.report.facts.trials import class_rows
 from autokd.report.material import Material, PairMaterial
-from autokd.setting import Setting, Split
 
 Numbers = Sequence[Mapping[str, Any]]
 """Rows of a table; all have the same columns."""

@@ -12,9 +12,9 @@ from typing import Any, Final
 import pyarrow as pa
 from pyarrow import parquet
 
+from autokd.core.records import RungReport, RunRecord, RunState, Stage, TrialRecord
+from autokd.core.setting import Pair, Setting, Split
 from autokd.errors import InputError
-from autokd.records import RungReport, RunRecord, RunState, Stage, TrialRecord
-from autokd.setting import Pair, Setting, Split
 
 SEARCH: Final = "search"
 """The stage of a trial; other rows have a `Stage`."""

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from autokd.core.records import FederationFacts, RungReport, RunRecord, TrialRecord
+from autokd.core.setting import Pair
 from autokd.plan import StudyPlan
 from autokd.recommendation import Recommendation
 from autokd.recommendation.explanation import Explanation
 from autokd.recommendation.observation import Observation
-from autokd.records import FederationFacts, RungReport, RunRecord, TrialRecord
-from autokd.setting import Pair
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

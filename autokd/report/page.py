@@ -19,6 +19,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from autokd.colours import AROUND_OWN, legible_on
+from autokd.core.setting import DEFAULT, Pair
 from autokd.errors import InputError
 from autokd.recommendation import Interval, Verdict
 from autokd.recommendation.observation import Observation
@@ -35,7 +36,6 @@ from autokd.report.figures import as_json, library
 from autokd.report.figures.federation import cell_colour
 from autokd.report.material import Material, PairMaterial
 from autokd.report.palette import DARK, VERDICTS
-from autokd.setting import DEFAULT, Pair
 
 _ALWAYS = ("temperature", "alpha", "transfer_set")
 """Dimensions that the table of trials has even if they are the same in all."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from autokd.core.setting import TransferSet
 from autokd.recommendation import Verdict
-from autokd.setting import TransferSet
 
 INK: Final = "#1b1f24"
 MUTED: Final = "#6b7280"

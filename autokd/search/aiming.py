@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from autokd.core.records import TrialRecord
 from autokd.plan import Aims
-from autokd.records import TrialRecord
 
 
 def as_aimed(trial: TrialRecord, aims: Aims, own: float) -> TrialRecord:

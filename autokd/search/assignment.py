@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from autokd.compute import Compute
+from autokd.core.records import Failure, RungReport, RunRecord, RunState, Stage
+from autokd.core.setting import Pair, Setting, Split
 from autokd.plan import DistillationRecipe, StudyPlan
-from autokd.records import Failure, RungReport, RunRecord, RunState, Stage
-from autokd.setting import Pair, Setting, Split
 
 SEARCH: Final = "search"
 ANSWER: Final = "answer"

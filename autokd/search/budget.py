@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from scipy.special import ndtr
 
+from autokd.core.records import Failure, Role, TrialRecord, TrialState
+from autokd.core.setting import Pair, Setting
 from autokd.plan import SearchRecipe
-from autokd.records import Failure, Role, TrialRecord, TrialState
-from autokd.setting import Pair, Setting
 
 
 class Attempt(NamedTuple):

@@ -7,16 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from time import monotonic
 
+from autokd.core.records import Failure, FederationFacts, RungReport, RunRecord, TrialRecord, TrialState
+from autokd.core.setting import Pair, Split
 from autokd.plan import Aims, StudyPlan
 from autokd.recommendation.looks import Case, seeds_wanted
-from autokd.records import (
-    Failure,
-    FederationFacts,
-    RungReport,
-    RunRecord,
-    TrialRecord,
-    TrialState,
-)
 from autokd.search.aiming import as_aimed
 from autokd.search.assignment import Answer, Assignment, Died
 from autokd.search.forecast import NOTHING, Load
@@ -26,7 +20,6 @@ from autokd.search.progress import Conclusion, Progress, StudyProgress, shown, s
 from autokd.search.sampling import Proposer, Tpe
 from autokd.search.space import Space
 from autokd.search.stopping import goes_on
-from autokd.setting import Pair, Split
 from autokd.store import Store
 
 

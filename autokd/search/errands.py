@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
+from autokd.core.records import RungReport, RunRecord
+from autokd.core.setting import Pair
 from autokd.recommendation.race import Owed, to_be_run
-from autokd.records import RungReport, RunRecord
 from autokd.search.assignment import Answer, Assignment, Died
 from autokd.search.patience import PatientStore
-from autokd.setting import Pair
 from autokd.store import Store
 
 Runs = Mapping[Pair, Sequence[RunRecord]]

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
+from autokd.core.setting import Pair, Split
 from autokd.federation import Federation
 from autokd.plan import StudyPlan
 from autokd.search.aiming import as_aimed
@@ -16,7 +17,6 @@ from autokd.search.patience import PatientStore
 from autokd.search.space import Space
 from autokd.search.studies import same_search
 from autokd.search.surrogate import Subject
-from autokd.setting import Pair, Split
 from autokd.store import Store
 
 _KNOWN = {one.name for one in fields(PairFeatures)}

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
+from autokd.core.setting import Pair, Split
 from autokd.federation import Federation
-from autokd.setting import Pair, Split
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from autokd.core.records import TrialRecord, TrialState
 from autokd.plan import StudyPlan
-from autokd.records import TrialRecord, TrialState
 from autokd.search.stopping import spared
 
 _PRIOR: Final = 4

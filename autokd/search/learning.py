@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from autokd.core.records import Role, TrialRecord, TrialState
+from autokd.core.setting import DEFAULT, Setting
 from autokd.plan import DistillationRecipe
-from autokd.records import Role, TrialRecord, TrialState
 from autokd.search.sampling import Tpe, anchors
 from autokd.search.space import ALPHA, LEARNING_RATE, TEMPERATURE, Range, Space
 from autokd.search.surrogate import Belief, Prior, Subject, Surrogate, encode, given
-from autokd.setting import DEFAULT, Setting
 
 SCALE: Final = 10.0
 """A large gain, in pp: the unit of the prior's variances."""

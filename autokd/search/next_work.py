@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from autokd.core.records import Role, RunRecord, Stage, TrialRecord, TrialState
+from autokd.core.setting import DEFAULT, Pair, Setting
 from autokd.plan import SEARCH_SEED, StudyPlan
 from autokd.recommendation.race import Owed, pending
-from autokd.records import Role, RunRecord, Stage, TrialRecord, TrialState
 from autokd.search.budget import next_in_meeting, to_retry
-from autokd.setting import DEFAULT, Pair, Setting
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from autokd.core.records import RunRecord, TrialRecord, TrialState
+from autokd.core.setting import Pair
 from autokd.recommendation.discoveries import Discoveries, discoveries
-from autokd.records import RunRecord, TrialRecord, TrialState
-from autokd.setting import Pair
 from autokd.store import DriverFacts, readable
 
 

@@ -20,8 +20,7 @@ from typing import Any, Final, TypeVar, final
 from optuna.distributions import BaseDistribution
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential
 
-from autokd.errors import StoreUnreachable
-from autokd.records import (
+from autokd.core.records import (
     Failure,
     FederationFacts,
     Presentation,
@@ -31,7 +30,8 @@ from autokd.records import (
     TrialRecord,
     TrialState,
 )
-from autokd.setting import Setting
+from autokd.core.setting import Setting
+from autokd.errors import StoreUnreachable
 from autokd.store import Lease, Store
 
 _T = TypeVar("_T")

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from scipy.special import ndtri
 
+from autokd.core.setting import Pair, Setting
 from autokd.search.learning import Learner
-from autokd.setting import Pair, Setting
 
 CONFIDENCE: Final = 0.95
 

@@ -6,15 +6,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from autokd.core.records import Role, Stage, TrialRecord, TrialState
+from autokd.core.setting import Pair, Setting
 from autokd.plan import StudyPlan
 from autokd.recommendation.race import pending
-from autokd.records import Role, Stage, TrialRecord, TrialState
 from autokd.search.budget import spent
 from autokd.search.forecast import NOTHING, Load, epochs_of_a_trial, forecast, runs_of_a_confirmation
 from autokd.search.next_work import StudyState, baseline_failed
 from autokd.search.space import sweep_epochs
 from autokd.search.stopping import spared
-from autokd.setting import Pair, Setting
 
 
 @dataclass(frozen=True, slots=True)

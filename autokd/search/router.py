@@ -23,8 +23,8 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
+from autokd.core.records import Failure, RungReport
 from autokd.errors import WorkersLost
-from autokd.records import Failure, RungReport
 from autokd.search.assignment import ANSWER, NOTICE, Answer, Assignment, Died
 
 _log = logging.getLogger(__name__)

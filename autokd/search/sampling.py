@@ -15,9 +15,9 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial
 
-from autokd.records import Role, TrialRecord, TrialState
+from autokd.core.records import Role, TrialRecord, TrialState
+from autokd.core.setting import DEFAULT, Setting, TransferSet, derive_seed
 from autokd.search.space import ALPHA, TRANSFER_SET, Range, Space
-from autokd.setting import DEFAULT, Setting, TransferSet, derive_seed
 
 _REDRAWS: Final = 20
 _MOST_TOLD: Final = 100

@@ -20,19 +20,10 @@ from pydantic import (
     model_validator,
 )
 
+from autokd.core.setting import DEFAULT, SEARCHABLE, BatchNorm, Method, Pair, Position, Setting, TransferSet
 from autokd.errors import PlanError
 from autokd.plan import Forbidden, Frozen, Name, StudyPlan
 from autokd.recipes import read
-from autokd.setting import (
-    DEFAULT,
-    SEARCHABLE,
-    BatchNorm,
-    Method,
-    Pair,
-    Position,
-    Setting,
-    TransferSet,
-)
 
 TEMPERATURE: Final = "temperature"
 ALPHA: Final = "alpha"

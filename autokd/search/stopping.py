@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from autokd.core.records import Role, TrialRecord, TrialState
 from autokd.plan import StoppingRecipe
-from autokd.records import Role, TrialRecord, TrialState
 
 
 def goes_on(stopping: StoppingRecipe, trial: TrialRecord, others: Iterable[TrialRecord]) -> bool:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from autokd.core.setting import Pair
 from autokd.plan import Aims, StudyPlan, content_hash
 from autokd.search.space import Space
-from autokd.setting import Pair
 
 
 def study_name(federation: str, plan: StudyPlan, space: Space, pair: Pair) -> str:

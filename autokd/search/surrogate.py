@@ -25,9 +25,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
+from autokd.core.setting import SEARCHABLE, BatchNorm, Method, Pair, Setting
 from autokd.plan import DistillationRecipe
 from autokd.search.features import PairFeatures
-from autokd.setting import SEARCHABLE, BatchNorm, Method, Pair, Setting
 
 Array = NDArray[np.float64]
 

@@ -12,12 +12,12 @@ import torch
 from ray import tune
 from ray.tune.result import DONE
 
+from autokd.core.records import Failure, RungScores, RunRecord, RunState, Stage
+from autokd.core.setting import Split
 from autokd.distillation import Run, Rung
 from autokd.errors import Diverged, OutOfMemory
 from autokd.federation import Federation
-from autokd.records import Failure, RungScores, RunRecord, RunState, Stage
 from autokd.search.assignment import ANSWER, NOTICE, Answer, Assignment, Died, Job
-from autokd.setting import Split
 
 
 class DistillationTrainable(tune.Trainable):

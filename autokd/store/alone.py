@@ -15,7 +15,7 @@ from typing import Any, Final
 from sqlalchemy import NullPool, create_engine, text
 from sqlalchemy.engine import URL
 
-from autokd.setting import derive_seed
+from autokd.core.setting import derive_seed
 from autokd.store.url import sqlite_file
 
 _NAME: Final = "autokd opens a store"

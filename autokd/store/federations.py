@@ -8,8 +8,8 @@ from sqlalchemy import Engine, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from autokd.records import FederationFacts, ParticipantFacts
-from autokd.setting import Split
+from autokd.core.records import FederationFacts, ParticipantFacts
+from autokd.core.setting import Split
 from autokd.store.packing import pack_bits, pack_labels, unpack_bits, unpack_labels
 from autokd.store.tables import FederationRow, ParticipantCorrectRow, ParticipantRow, SplitRow
 

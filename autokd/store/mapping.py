@@ -17,9 +17,9 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import FrozenTrial, create_trial
 from optuna.trial import TrialState as OptunaState
 
+from autokd.core.records import Failure, Role, RungReport, TrialRecord, TrialState
+from autokd.core.setting import Setting
 from autokd.errors import StoreError
-from autokd.records import Failure, Role, RungReport, TrialRecord, TrialState
-from autokd.setting import Setting
 
 OUTSIDE: Final = "outside"
 SEED: Final = "seed"

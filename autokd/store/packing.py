@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from autokd.records import Correctness, RungScores
-from autokd.setting import Split
+from autokd.core.records import Correctness, RungScores
+from autokd.core.setting import Split
 
 
 def pack_bits(correct: Correctness) -> bytes:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from optuna.storages import BaseStorage
 
-from autokd.records import Presentation
+from autokd.core.records import Presentation
 
 YOURS: Final = "\n\n---\n\n*autokd writes what stands above this line; what you write below it stays.*\n"
 """Between autokd's note and whatever people add to it in the dashboard."""

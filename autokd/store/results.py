@@ -10,9 +10,9 @@ from sqlalchemy import Engine, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from autokd.core.records import Failure, RunRecord, RunState, Stage
+from autokd.core.setting import BatchNorm, Method, Setting, Split, TransferSet
 from autokd.errors import DuplicateRun
-from autokd.records import Failure, RunRecord, RunState, Stage
-from autokd.setting import BatchNorm, Method, Setting, Split, TransferSet
 from autokd.store.packing import pack_bits, pack_curve, unpack_bits, unpack_curve
 from autokd.store.tables import REASON_LENGTH, RecommendationRow, RunCorrectRow, RunCurveRow, RunRow
 

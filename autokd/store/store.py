@@ -11,8 +11,7 @@ from optuna.distributions import BaseDistribution
 from optuna.storages import RDBStorage
 from sqlalchemy.engine import URL
 
-from autokd.errors import StorageUnavailable, StoreUnreachable
-from autokd.records import (
+from autokd.core.records import (
     Failure,
     FederationFacts,
     Presentation,
@@ -22,7 +21,8 @@ from autokd.records import (
     TrialRecord,
     TrialState,
 )
-from autokd.setting import Setting
+from autokd.core.setting import Setting
+from autokd.errors import StorageUnavailable, StoreUnreachable
 from autokd.store import federations, leases, results
 from autokd.store.database import connect
 from autokd.store.faults import translated

@@ -16,9 +16,9 @@ from optuna.storages import RDBStorage
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial
 
+from autokd.core.records import Failure, Presentation, Role, RungReport, TrialRecord, TrialState
+from autokd.core.setting import Setting
 from autokd.errors import StoreError
-from autokd.records import Failure, Presentation, Role, RungReport, TrialRecord, TrialState
-from autokd.setting import Setting
 from autokd.store import mapping, presenting
 from autokd.store.tables import NAME_LENGTH, REASON_LENGTH
 from autokd.store.writing import TrialWriter

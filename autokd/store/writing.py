@@ -23,7 +23,7 @@ from optuna.trial import FrozenTrial
 from sqlalchemy import Engine, MetaData, Table, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from autokd.records import RungReport, TrialState
+from autokd.core.records import RungReport, TrialState
 from autokd.store import mapping
 
 _Row = Mapping[str, Any]

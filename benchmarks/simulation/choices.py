@@ -22,11 +22,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from autokd.core.setting import DEFAULT, Pair
 from autokd.plan import StoppingRecipe
 from autokd.search.assignment import Assignment
 from autokd.search.dispatcher import Dispatcher
 from autokd.search.surrogate import Prior, Subject, covariance, encode
-from autokd.setting import DEFAULT, Pair
 from benchmarks.simulation.measure import COSTS, Points, at
 from benchmarks.simulation.policies import LATE, NONE, Policy, learner
 from benchmarks.simulation.processes import pool

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from autokd.setting import Pair, Setting
+from autokd.core.setting import Pair, Setting
 from benchmarks.peers.problem import Order, Problem, Step
 from benchmarks.peers.problem import Setting as PlainSetting
 from benchmarks.simulation.measure import (

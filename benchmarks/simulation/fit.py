@@ -27,9 +27,9 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from scipy.optimize import minimize
 from threadpoolctl import threadpool_limits
 
+from autokd.core.setting import Pair
 from autokd.search.learning import SCALE, Learner
 from autokd.search.surrogate import Prior, Subject, covariance, encode
-from autokd.setting import Pair
 from benchmarks.simulation.measure import at
 from benchmarks.simulation.policies import LATE, Policy, learner
 from benchmarks.simulation.scenarios import cold

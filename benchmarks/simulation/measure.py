@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from autokd.setting import Pair, Setting
+from autokd.core.setting import Pair, Setting
 from benchmarks.simulation.replay import Ran
 from benchmarks.simulation.table import Table
 

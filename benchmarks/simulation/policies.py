@@ -10,13 +10,13 @@ from typing import Any, Final, final
 
 import optuna
 
+from autokd.core.records import Role, TrialRecord, TrialState
+from autokd.core.setting import Pair, Setting, TransferSet, derive_seed
 from autokd.plan import StoppingRecipe
-from autokd.records import Role, TrialRecord, TrialState
 from autokd.search.learning import Learner
 from autokd.search.sampling import Proposer, Tpe
 from autokd.search.space import ALPHA, TEMPERATURE, TRANSFER_SET
 from autokd.search.surrogate import Prior, Subject
-from autokd.setting import Pair, Setting, TransferSet, derive_seed
 from benchmarks.simulation.table import SPLITS, Table
 
 ASHA: Final = StoppingRecipe(rungs=(3, 6), reduction=2, grace=0)

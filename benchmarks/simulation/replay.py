@@ -11,12 +11,12 @@ from typing import Any, NamedTuple, final
 import numpy as np
 from optuna.distributions import BaseDistribution
 
+from autokd.core.records import Failure, Role, RungReport, RunRecord, RunState, TrialRecord, TrialState
+from autokd.core.setting import Pair, Setting, Split
 from autokd.plan import StudyPlan
-from autokd.records import Failure, Role, RungReport, RunRecord, RunState, TrialRecord, TrialState
 from autokd.search.assignment import Assignment, Died
 from autokd.search.dispatcher import Dispatcher
 from autokd.search.sampling import Proposer
-from autokd.setting import Pair, Setting, Split
 from benchmarks.simulation.table import Table
 
 WORKERS = 2

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Final
 
+from autokd.core.setting import Pair, Setting
 from autokd.plan import StudyPlan
 from autokd.search.dispatcher import Dispatcher
 from autokd.search.prediction import predicted
 from autokd.search.sampling import Proposer
-from autokd.setting import Pair, Setting
 from benchmarks.simulation.measure import answer, cost, half, meeting_answer, meeting_yardstick, yardstick
 from benchmarks.simulation.policies import POLICIES, Policy, learner
 from benchmarks.simulation.replay import Ran, replay

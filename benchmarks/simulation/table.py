@@ -13,11 +13,11 @@ import numpy as np
 import pyarrow.parquet as parquet
 from numpy.typing import NDArray
 
+from autokd.core.records import FederationFacts, ParticipantFacts
+from autokd.core.setting import DEFAULT, Pair, Setting, Split, TransferSet
 from autokd.plan import FederationRecipe, StudyPlan
-from autokd.records import FederationFacts, ParticipantFacts
 from autokd.search.features import PairFeatures
 from autokd.search.space import Space, read_space
-from autokd.setting import DEFAULT, Pair, Setting, Split, TransferSet
 
 FOLDER: Final = Path(__file__).parent.parent / "tables"
 TABLES: Final = ("digits", "digits_plain", "digits_classes")

@@ -19,7 +19,7 @@ from typing import Final
 from rich.console import Console
 
 from autokd.cli.progress import watching
-from autokd.setting import Pair
+from autokd.core.setting import Pair
 from autokd.workspace import Workspace
 
 FOLDER: Final = Path(__file__).parent

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from autokd.core.setting import DEFAULT, Pair
 from autokd.search.surrogate import Prior, Subject, covariance, encode
-from autokd.setting import DEFAULT, Pair
 from benchmarks.simulation.choices import (
     CHOICES,
     Abreast,

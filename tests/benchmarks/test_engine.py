@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from autokd.compute import Compute
+from autokd.core.setting import Split
 from autokd.distillation import Run, examples
 from autokd.federation import network
 from autokd.plan import ArchitectureRecipe
-from autokd.setting import Split
 from benchmarks.engine import RANDOM, SETTING, Case, Random, bare, case, measured, spread, turns
 
 SMALL = Random(architecture="cnn", options={"widths": [4, 8]}, images=40, batch_size=8, epochs=2)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autokd.setting import Pair
+from autokd.core.setting import Pair
 from benchmarks.peers.problem import (
     Answers,
     Order,

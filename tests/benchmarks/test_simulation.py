@@ -7,8 +7,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from autokd.records import Role, TrialRecord, TrialState
-from autokd.setting import DEFAULT, Pair
+from autokd.core.records import Role, TrialRecord, TrialState
+from autokd.core.setting import DEFAULT, Pair
 from benchmarks.simulation.measure import (
     answer,
     at,

@@ -14,9 +14,9 @@ import pytest
 
 from autokd.cli import options
 from autokd.compute import Compute
+from autokd.core.setting import BatchNorm, Method, Pair, Setting, TransferSet
 from autokd.delivery import Order
 from autokd.recommendation import Verdict
-from autokd.setting import BatchNorm, Method, Pair, Setting, TransferSet
 from autokd.workspace import Workspace
 from tests.cli.conftest import Command, Tuned
 from tests.cli.test_bad_input import refused

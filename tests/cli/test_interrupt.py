@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from autokd.records import Failure, Role, TrialState
+from autokd.core.records import Failure, Role, TrialState
 from autokd.store import Store, sqlite_url
 from tests.cli.conftest import PROGRAM, Command, Tuned
 from tests.cli.terminal import Terminal

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from pyarrow import parquet
 
-from autokd.setting import Split
+from autokd.core.setting import Split
 from tests.cli.conftest import Command, Tuned, dump
 
 pytestmark = [pytest.mark.slow, pytest.mark.ray]

@@ -17,11 +17,11 @@ from autokd.cli.console import clock, show_notices
 from autokd.cli.options import repeated
 from autokd.cli.progress import plain, swept, table, watching
 from autokd.cli.secrets import without_secret
-from autokd.records import TrialState
+from autokd.core.records import TrialState
+from autokd.core.setting import DEFAULT, Pair, Setting, TransferSet
 from autokd.search.forecast import NOTHING, Load
 from autokd.search.progress import Progress, StudyProgress
 from autokd.search.sweeping import SweepProgress
-from autokd.setting import DEFAULT, Pair, Setting, TransferSet
 from tests.cli.conftest import Command
 
 SECRET = "postgresql://me:hunter2@there/studies"

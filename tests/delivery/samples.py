@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from autokd.core.setting import Pair, Setting, TransferSet
 from autokd.delivery import Order
 from autokd.plan import StudyPlan
-from autokd.setting import Pair, Setting, TransferSet
 
 PLAN = StudyPlan.model_validate(
     {

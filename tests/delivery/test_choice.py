@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
+from autokd.core.records import Failure
+from autokd.core.setting import DEFAULT
 from autokd.delivery import chosen, promised
 from autokd.errors import NotRecommended
 from autokd.recommendation import Recommendation, Searched, Verdict, recommend
-from autokd.records import Failure
-from autokd.setting import DEFAULT
 from tests.recommendation.samples import HOT, failed_run
 from tests.recommendation.test_recommendation import PAIR, PLAN, make_meeting, recommended
 

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from autokd.compute import Compute
+from autokd.core.setting import DEFAULT, Pair, Split
 from autokd.distillation import Run
 from autokd.federation import Dataset, Federation, Participant, build, network, weights_of
 from autokd.plan import DistillationRecipe, FederationRecipe
-from autokd.setting import DEFAULT, Pair, Split
 
 CLASSES = 4
 PAIR = Pair(teacher=0, student=1)

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from torch.nn import functional as F
 
+from autokd.core.setting import Method, Setting, TransferSet
 from autokd.distillation import LossParts, distillation_loss, soft_target_loss
 from autokd.distillation.loss import standardised
-from autokd.setting import Method, Setting, TransferSet
 
 TEMPERATURES = st.floats(0.5, 16)
 ALPHAS = st.floats(0, 1)

@@ -13,11 +13,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from autokd.compute import Compute
-from autokd.distillation import Run, distillation_loss, examples, loop
-from autokd.errors import DeviceUnavailable, Diverged, OutOfMemory, PlanError
-from autokd.federation import Federation, build, network, weights_of
-from autokd.plan import DistillationRecipe, OwnArchitecture
-from autokd.setting import (
+from autokd.core.setting import (
     DEFAULT,
     SEARCHABLE,
     BatchNorm,
@@ -28,6 +24,10 @@ from autokd.setting import (
     TransferSet,
     derive_seed,
 )
+from autokd.distillation import Run, distillation_loss, examples, loop
+from autokd.errors import DeviceUnavailable, Diverged, OutOfMemory, PlanError
+from autokd.federation import Federation, build, network, weights_of
+from autokd.plan import DistillationRecipe, OwnArchitecture
 from tests.distillation.conftest import PAIR, RECIPE, MakeRun, make_federation
 
 EVERY_EPOCH = tuple(range(1, RECIPE.epochs + 1))

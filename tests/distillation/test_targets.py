@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from autokd.core.setting import Method
 from autokd.distillation.targets import Targets, targets
-from autokd.setting import Method
 
 COUNTS = st.integers(0, 50)
 

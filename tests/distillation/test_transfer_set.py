@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from autokd.core.setting import SEARCHABLE, Split, TransferSet
 from autokd.distillation import examples
 from autokd.errors import PlanError
-from autokd.setting import SEARCHABLE, Split, TransferSet
 from tests.distillation.conftest import PAIR
 
 

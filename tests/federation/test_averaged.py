@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from autokd.core.setting import Split
 from autokd.federation import Federation
-from autokd.setting import Split
 
 
 def by_hand(federation: Federation, participants: list[int], split: Split) -> list[bool]:

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from autokd.core.setting import Split
 from autokd.federation import Federation
 from autokd.federation.content import Hashes, digest
 from autokd.plan import FederationRecipe
-from autokd.setting import Split
 
 from .conftest import make_recipe, prepare_here
 

@@ -6,6 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from autokd.core.setting import Split
 from autokd.errors import PlanError
 from autokd.federation.partition import Indices, cut, partition
 from autokd.plan import (
@@ -17,7 +18,6 @@ from autokd.plan import (
     QuantityPartition,
     SplitSizes,
 )
-from autokd.setting import Split
 
 SEEDS = st.integers(0, 2**32 - 1)
 LABELS = arrays(np.int64, st.integers(60, 300), elements=st.integers(0, 5))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from autokd.compute import Compute
+from autokd.core.setting import Split
 from autokd.errors import Diverged
 from autokd.federation import Dataset, network, weights_of
 from autokd.federation._federation import Federation
@@ -17,7 +18,6 @@ from autokd.federation.adapted import Adapted
 from autokd.federation.pretraining import Pretrained, evaluation_batch, logits_of, pretrain
 from autokd.own import Input
 from autokd.plan import FederationRecipe, OwnArchitecture
-from autokd.setting import Split
 
 from .conftest import make_recipe
 

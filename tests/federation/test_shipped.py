@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from autokd.compute import Compute
+from autokd.core.setting import Pair, Setting, Split, TransferSet
 from autokd.distillation import Run
 from autokd.federation import Federation
 from autokd.plan import DistillationRecipe, FederationRecipe, StudyPlan
 from autokd.recipes import read_plan
-from autokd.setting import Pair, Setting, Split, TransferSet
 
 from .conftest import prepare_here
 

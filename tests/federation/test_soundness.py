@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from autokd.core.setting import Split
 from autokd.federation import Federation
 from autokd.federation.soundness import problems
-from autokd.setting import Split
 
 
 def with_data(**changes: Any) -> Callable[[Federation], Federation]:

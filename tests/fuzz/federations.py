@@ -17,6 +17,7 @@ import numpy as np
 import safetensors.numpy
 from hypothesis import strategies as st
 
+from autokd.core.setting import Pair, Split
 from autokd.federation import Dataset, Federation
 from autokd.federation.architectures import build, weights_of
 from autokd.federation.content import Hashes, assemble, digest
@@ -24,7 +25,6 @@ from autokd.federation.folder import load, place, save
 from autokd.federation.layout import Layout
 from autokd.federation.pretraining import Pretrained
 from autokd.search.features import pair_features
-from autokd.setting import Pair, Split
 from tests.federation.conftest import make_recipe
 from tests.fuzz.harness import Target
 from tests.fuzz.odd import damaged, edited

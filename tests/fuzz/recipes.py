@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from autokd.cli.selection import selected
 from autokd.cluster import check_address
+from autokd.core.setting import Pair
 from autokd.federation import check
 from autokd.plan import content_hash
 from autokd.recipes import read_plan
 from autokd.search.space import read_space
-from autokd.setting import Pair
 from autokd.store import normalise, redacted
 from autokd.store.url import secrets
 from tests.federation.conftest import SMALL

@@ -15,11 +15,11 @@ from unittest.mock import patch
 
 from hypothesis import strategies as st
 
-from autokd.records import Failure, Role, TrialState
+from autokd.core.records import Failure, Role, TrialState
+from autokd.core.setting import DEFAULT, Pair
 from autokd.search.experience import experienced
 from autokd.search.overview import AtWork, overview_of
 from autokd.search.studies import study_name
-from autokd.setting import DEFAULT, Pair
 from autokd.store import Store, sqlite_url
 from tests.fuzz.harness import Target
 from tests.fuzz.odd import damaged

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from autokd.compute import Compute
+from autokd.core.setting import Pair, Setting, Split, TransferSet
 from autokd.distillation import Run
 from autokd.errors import FederationError
 from autokd.federation import Federation, prepare, scratch
@@ -23,7 +24,6 @@ from autokd.federation.gathering import gather
 from autokd.own import OwnFederation
 from autokd.plan import DistillationRecipe, OwnArchitecture
 from autokd.recipes import read_plan
-from autokd.setting import Pair, Setting, Split, TransferSet
 from autokd.workspace import Workspace
 from tests.own.conftest import edit
 from tests.own.samples import CLASSES, folder_source

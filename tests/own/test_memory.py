@@ -13,12 +13,12 @@ from torchvision import datasets, transforms
 
 import autokd
 from autokd.compute import Compute
+from autokd.core.setting import Split
 from autokd.errors import InputError, PlanError
 from autokd.federation import Federation, Member, find, prepare
 from autokd.federation.architectures import Cnn, Mlp, Shape
 from autokd.federation.checkpoint import read_checkpoint
 from autokd.recipes import read_plan
-from autokd.setting import Split
 from tests.own.samples import CLASSES, SIZE
 
 SHAPE = Shape(channels=3, size=SIZE, classes=len(CLASSES))

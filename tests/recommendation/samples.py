@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from autokd.plan import CONFIRMATION_SEEDS, RACE_SEEDS, ConfirmationRecipe, StudyPlan
-from autokd.records import (
+from autokd.core.records import (
     Correctness,
     Failure,
     FederationFacts,
@@ -20,7 +19,8 @@ from autokd.records import (
     TrialRecord,
     TrialState,
 )
-from autokd.setting import DEFAULT, Setting, Split, TransferSet
+from autokd.core.setting import DEFAULT, Setting, Split, TransferSet
+from autokd.plan import CONFIRMATION_SEEDS, RACE_SEEDS, ConfirmationRecipe, StudyPlan
 
 PLAN = ConfirmationRecipe()
 BOTH = TransferSet.BOTH

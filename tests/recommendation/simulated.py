@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.stats import norm
 
-from autokd.records import Correctness
+from autokd.core.records import Correctness
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autokd.core.setting import DEFAULT, Pair, Setting, Split, TransferSet
 from autokd.recommendation.attribution import Step, Taken, attribute, between, corners, interval, shapley
 from autokd.recommendation.statistics import paired_spread
-from autokd.setting import DEFAULT, Pair, Setting, Split, TransferSet
 from tests.recommendation.samples import HOT, PUBLIC, TUNING
 
 TUNED, SET, POSITION = Step.TUNING, Step.TRANSFER_SET, Step.POSITION

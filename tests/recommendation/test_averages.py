@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autokd.core.setting import Pair
 from autokd.recommendation import participant_interval
 from autokd.recommendation.averages import participant_error
-from autokd.setting import Pair
 
 TEN = [Pair(*two) for two in permutations(range(10), 2)]
 

@@ -5,9 +5,9 @@ from collections.abc import Collection, Sequence
 import numpy as np
 import pytest
 
+from autokd.core.records import RunRecord, RunState, Stage, TrialState
+from autokd.core.setting import DEFAULT, SEARCHABLE, Setting, Split, TransferSet
 from autokd.recommendation.elsewhere import OtherPair, best_elsewhere
-from autokd.records import RunRecord, RunState, Stage, TrialState
-from autokd.setting import DEFAULT, SEARCHABLE, Setting, Split, TransferSet
 from tests.recommendation.samples import COOL, HOT, PUBLIC, WARM, make_trial
 
 

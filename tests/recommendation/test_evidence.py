@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from autokd.core.records import Correctness, Failure, RunRecord, TrialState
+from autokd.core.setting import DEFAULT, Setting, Split
 from autokd.plan import CONFIRMATION_SEEDS
 from autokd.recommendation.evidence import Evidence, Lacking, gather
-from autokd.records import Correctness, Failure, RunRecord, TrialState
-from autokd.setting import DEFAULT, Setting, Split
 from tests.recommendation.samples import (
     HOT,
     PLAN,

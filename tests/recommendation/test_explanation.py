@@ -6,6 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from autokd.core.records import Correctness, Failure, RunRecord, Stage
+from autokd.core.setting import DEFAULT, SEARCHABLE, Pair, Setting, Split
+from autokd.core.setting_variants import untaught
 from autokd.plan import CONFIRMATION_SEEDS
 from autokd.recommendation import Recommendation, Searched, Verdict, recommend
 from autokd.recommendation.attribution import Step
@@ -14,9 +17,6 @@ from autokd.recommendation.elsewhere import Elsewhere
 from autokd.recommendation.explanation import Explanation, Known, explain, teacher_or_data
 from autokd.recommendation.rivals import ON_VALIDATION, Subject
 from autokd.recommendation.statistics import Interval
-from autokd.recommendation.variants import untaught
-from autokd.records import Correctness, Failure, RunRecord, Stage
-from autokd.setting import DEFAULT, SEARCHABLE, Pair, Setting, Split
 from tests.recommendation.samples import (
     HOT,
     PUBLIC,

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autokd.core.setting import Split
 from autokd.distillation.evaluation import assess
 from autokd.plan import Aims, Constraints
 from autokd.recommendation.local import local_weights, local_weights_of, objective_weights
 from autokd.recommendation.statistics import paired_interval
-from autokd.setting import Split
 from tests.recommendation.samples import make_federation
 
 

@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from autokd.core.setting import DEFAULT, Pair, Split
 from autokd.plan import ConfirmationRecipe, StudyPlan
 from autokd.recommendation import Recommendation, Searched, Verdict, recommend
 from autokd.recommendation.looks import Case, look_confidence, seeds_wanted
 from autokd.recommendation.statistics import paired_spread
-from autokd.setting import DEFAULT, Pair, Split
 from tests.recommendation.samples import HOT, confirmation_runs, make_federation, make_plan, make_trials
 from tests.recommendation.simulated import SEEDS_RULE, Noise, draw_arms
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from autokd.core.records import FederationFacts
+from autokd.core.setting import DEFAULT, Method, Pair, Setting, Split, TransferSet
 from autokd.recommendation import Traffic
 from autokd.recommendation.network import traffic
-from autokd.records import FederationFacts
-from autokd.setting import DEFAULT, Method, Pair, Setting, Split, TransferSet
 from tests.recommendation.samples import HOT, PUBLIC, TUNING, make_federation
 
 PAIR = Pair(1, 0)

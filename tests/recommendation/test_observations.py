@@ -8,13 +8,13 @@ from itertools import permutations
 import numpy as np
 import pytest
 
+from autokd.core.records import RungReport, RungScores, RunRecord, RunState, Stage, TrialRecord
+from autokd.core.setting import DEFAULT, Pair, Setting, Split, TransferSet
 from autokd.plan import ConfirmationRecipe
 from autokd.recommendation.averages import participant_interval
 from autokd.recommendation.observation import Observation, Status, observed
 from autokd.recommendation.observations import SeenPair, observe
 from autokd.recommendation.observed_meetings import worths_of
-from autokd.records import RungReport, RungScores, RunRecord, RunState, Stage, TrialRecord
-from autokd.setting import DEFAULT, Pair, Setting, Split, TransferSet
 from tests.recommendation.samples import (
     HOT,
     make_federation,

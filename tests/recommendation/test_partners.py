@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
+from autokd.core.records import Correctness
+from autokd.core.setting import DEFAULT, Pair, Split
 from autokd.recommendation import Searched, Verdict, recommend
 from autokd.recommendation.partners import Ranking, ranked, shrunk
-from autokd.records import Correctness
-from autokd.setting import DEFAULT, Pair, Split
 from tests.recommendation.samples import HOT, confirmation_runs, make_federation, make_plan, make_trials
 from tests.recommendation.simulated import DIGITS, draw_arms
 

@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from autokd.core.records import Correctness
+from autokd.core.setting import Split
 from autokd.plan import ConfirmationRecipe
 from autokd.recommendation.position import Advice, PositionAdvice, advise
 from autokd.recommendation.verdict import Judgement, judge
-from autokd.records import Correctness
-from autokd.setting import Split
 from tests.recommendation.simulated import DIGITS, draw_arms
 from tests.recommendation.test_verdict import make_evidence
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from autokd.core.records import Failure, RunRecord, Stage, TrialRecord, TrialState
+from autokd.core.setting import DEFAULT, Setting, Split, TransferSet
 from autokd.plan import CONFIRMATION_SEEDS, RACE_SEEDS, Aims, Constraints
 from autokd.recommendation.race import Owed, alike, candidates, pending, winner
-from autokd.records import Failure, RunRecord, Stage, TrialRecord, TrialState
-from autokd.setting import DEFAULT, Setting, Split, TransferSet
 from tests.recommendation.samples import (
     BOTH,
     COOL,

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from autokd.core.records import Correctness, Failure, FederationFacts, RunRecord, TrialState
+from autokd.core.setting import DEFAULT, Pair, Setting, Split, TransferSet
 from autokd.errors import NotTuned
 from autokd.recommendation import Recommendation, Searched, Verdict, recommend, winner
 from autokd.recommendation.statistics import paired_interval
-from autokd.records import Correctness, Failure, FederationFacts, RunRecord, TrialState
-from autokd.setting import DEFAULT, Pair, Setting, Split, TransferSet
 from tests.recommendation.samples import (
     HOT,
     TUNING,

@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 
+from autokd.core.records import Failure, RunRecord, RunState, Stage
+from autokd.core.setting import DEFAULT, SEARCHABLE, Method, Setting, Split, TransferSet
+from autokd.core.setting_variants import moved, plain, untaught
 from autokd.plan import CONFIRMATION_SEEDS, RACE_SEEDS
 from autokd.recommendation.elsewhere import Elsewhere
 from autokd.recommendation.race import Owed
@@ -20,9 +23,6 @@ from autokd.recommendation.rivals import (
     trained,
     wanted,
 )
-from autokd.recommendation.variants import moved, plain, untaught
-from autokd.records import Failure, RunRecord, RunState, Stage
-from autokd.setting import DEFAULT, SEARCHABLE, Method, Setting, Split, TransferSet
 from tests.recommendation.samples import HOT, PUBLIC, TUNING
 from tests.samples import settings
 

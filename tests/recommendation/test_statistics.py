@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import stats
 
+from autokd.core.records import Correctness
 from autokd.recommendation.statistics import (
     Interval,
     _crossed_means,
@@ -17,7 +18,6 @@ from autokd.recommendation.statistics import (
     paired_p_value,
     paired_spread,
 )
-from autokd.records import Correctness
 from tests.recommendation.simulated import DIGITS, NOISES, SEEDS_RULE, Noise, draw_arms
 
 

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autokd.core.records import Correctness
+from autokd.core.setting import DEFAULT, Split
 from autokd.plan import Aims, ConfirmationRecipe, Constraints
 from autokd.recommendation.evidence import Arm, Evidence
 from autokd.recommendation.statistics import Interval, Weights
 from autokd.recommendation.verdict import Figures, Verdict, compare, decide, described, judge
-from autokd.records import Correctness
-from autokd.setting import DEFAULT, Split
 from tests.recommendation.samples import HOT, TUNING, WARM
 from tests.recommendation.simulated import DIGITS, draw_arms
 

@@ -9,9 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from autokd.plan import StudyPlan
-from autokd.recommendation import Searched, recommend
-from autokd.records import (
+from autokd.core.records import (
     Failure,
     FederationFacts,
     ParticipantFacts,
@@ -23,8 +21,10 @@ from autokd.records import (
     TrialRecord,
     TrialState,
 )
+from autokd.core.setting import DEFAULT, Pair, Setting, Split
+from autokd.plan import StudyPlan
+from autokd.recommendation import Searched, recommend
 from autokd.report import Material, PairMaterial
-from autokd.setting import DEFAULT, Pair, Setting, Split
 from tests.recommendation.samples import confirmation_runs, make_plan
 from tests.report.samples import HOT, TRIALS, model, right
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from autokd.core.records import Correctness, Failure, Role, TrialRecord, TrialState
+from autokd.core.setting import DEFAULT, Pair, Setting, Split, TransferSet
 from autokd.recommendation import Recommendation, Searched, recommend
-from autokd.records import Correctness, Failure, Role, TrialRecord, TrialState
-from autokd.setting import DEFAULT, Pair, Setting, Split, TransferSet
 from tests.recommendation.samples import confirmation_runs, make_federation, make_plan
 
 PAIR = Pair(teacher=0, student=1)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from autokd.records import TrialRecord, TrialState
+from autokd.core.records import TrialRecord, TrialState
+from autokd.core.setting import DEFAULT, Pair
 from autokd.report import page, pair_page
-from autokd.setting import DEFAULT, Pair
 from tests.browser import Browser, Seen, chromium
 from tests.report.federations import BAD, GOOD, make_material, swept_run
 from tests.report.samples import HOT, TRIALS, trial

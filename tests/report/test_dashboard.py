@@ -10,11 +10,11 @@ from dataclasses import replace
 import plotly.graph_objects as go
 import pytest
 
-from autokd.records import TrialRecord, TrialState
+from autokd.core.records import TrialRecord, TrialState
+from autokd.core.setting import Setting, TransferSet
 from autokd.report.dashboard import MOST_BYTES, attributes, fitted, note, presentation, slim
 from autokd.report.facts import curve_facts
 from autokd.report.figures import curve_figure
-from autokd.setting import Setting, TransferSet
 from tests.report.samples import BASELINE, HOT, STOPPED, TRIALS, WON, make_recommendation, trial
 
 COMMAND = "autokd tune --study digits --space default --pair 0,1 --trials 32"

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from pyarrow import parquet
 
+from autokd.core.records import Failure, RungReport, RungScores, RunRecord, RunState, Stage
+from autokd.core.setting import DEFAULT, Split
 from autokd.errors import InputError
-from autokd.records import Failure, RungReport, RungScores, RunRecord, RunState, Stage
 from autokd.report.export import METADATA, SCHEMA, Measured, export, rows
-from autokd.setting import DEFAULT, Split
 from tests.recommendation.samples import confirmation_run, failed_run, race_run
 from tests.report.samples import BASELINE, DIED, HOT, PAIR, PUBLIC, STOPPED
 

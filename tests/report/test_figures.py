@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from autokd.records import TrialRecord
+from autokd.core.records import TrialRecord
+from autokd.core.setting import TransferSet
 from autokd.report import curve_facts, curve_figure, landscape_facts, landscape_figure
 from autokd.report.palette import CHOSEN, TRANSFER_SETS
-from autokd.setting import TransferSet
 from tests.report.samples import BASELINE, DIED, HOT, PUBLIC, STOPPED, TRIALS, WON
 
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from autokd.core.setting import DEFAULT, Pair
 from autokd.errors import InputError
 from autokd.report.drawings import federation_drawings, matrix_drawings, pair_drawings
 from autokd.report.files import drawings, write_figures
-from autokd.setting import DEFAULT, Pair
 from tests.browser import chromium
 from tests.report.federations import GOOD, make_material, swept_run
 from tests.report.samples import HOT

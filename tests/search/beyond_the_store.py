@@ -21,14 +21,14 @@ import numpy as np
 import ray
 
 from autokd.compute import Compute
+from autokd.core.records import RunState
+from autokd.core.setting import Pair, Split
 from autokd.distillation import Run
 from autokd.federation import arrays
-from autokd.records import RunState
 from autokd.search.driver import distilling, drive
 from autokd.search.studies import sweep_name
 from autokd.search.sweeping import Sweeper
 from autokd.search.workers import Workers
-from autokd.setting import Pair, Split
 from autokd.store import Store, sqlite_url
 from tests.distillation.conftest import make_federation
 from tests.search.worlds import open_space, tiny_plan

@@ -26,10 +26,10 @@ from ray.cluster_utils import Cluster
 
 from autokd.cluster import session
 from autokd.compute import Compute
+from autokd.core.setting import Pair
 from autokd.federation import prepare
 from autokd.search.driver import drive
 from autokd.search.workers import Workers
-from autokd.setting import Pair
 from tests.federation.conftest import make_recipe
 from tests.search.formula import FormulaTrainable
 from tests.search.worlds import BACKWARD, FORWARD, Office, tiny_plan

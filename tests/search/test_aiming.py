@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autokd.core.records import Role, Stage, TrialRecord, TrialState
+from autokd.core.setting import Setting, TransferSet
 from autokd.plan import Aims, Constraints, StudyPlan
 from autokd.recommendation.looks import Case, seeds_wanted
-from autokd.records import Role, Stage, TrialRecord, TrialState
 from autokd.search.aiming import as_aimed
-from autokd.setting import Setting, TransferSet
 from tests.search.worlds import BACKWARD, FORWARD, TINY, Office
 
 OWN = 0.6

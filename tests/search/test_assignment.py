@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autokd.compute import Compute
-from autokd.records import Stage
+from autokd.core.records import Stage
+from autokd.core.setting import DEFAULT, Setting, Split, TransferSet
 from autokd.search.assignment import Assignment, Job, swept_rungs
-from autokd.setting import DEFAULT, Setting, Split, TransferSet
 from tests.search.worlds import FORWARD, tiny_plan
 
 labelled = st.sampled_from([TransferSet.STUDENT, TransferSet.TEACHER, TransferSet.BOTH])

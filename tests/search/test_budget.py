@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autokd.core.records import Failure, Role, TrialRecord, TrialState
+from autokd.core.setting import Pair, Setting, TransferSet
 from autokd.plan import SearchRecipe
-from autokd.records import Failure, Role, TrialRecord, TrialState
 from autokd.search.budget import next_in_meeting, promise, spent, to_retry
-from autokd.setting import Pair, Setting, TransferSet
 from tests.search.worlds import BACKWARD, FORWARD
 
 

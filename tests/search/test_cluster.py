@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
+from autokd.core.records import Failure, Role, RunState, Stage, TrialRecord, TrialState
+from autokd.core.setting import Pair
 from autokd.federation import find
-from autokd.records import Failure, Role, RunState, Stage, TrialRecord, TrialState
 from autokd.search.studies import study_name
-from autokd.setting import Pair
 from autokd.store import Store, sqlite_url
 from tests.federation.conftest import make_recipe
 from tests.search.on_a_cluster import ALONE, MEETING

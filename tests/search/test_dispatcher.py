@@ -7,14 +7,14 @@ from typing import final
 
 import pytest
 
-from autokd.records import Failure, Role, Stage, TrialRecord, TrialState
+from autokd.core.records import Failure, Role, Stage, TrialRecord, TrialState
+from autokd.core.setting import DEFAULT, Pair, Setting
 from autokd.search.assignment import Died
 from autokd.search.learning import Learner
 from autokd.search.patience import PatientStore
 from autokd.search.sampling import Tpe
 from autokd.search.studies import study_name
 from autokd.search.surrogate import Subject
-from autokd.setting import DEFAULT, Pair, Setting
 from autokd.store import Store
 from tests.search.worlds import (
     BACKWARD,

@@ -16,12 +16,13 @@ import psutil
 import pytest
 
 from autokd.compute import Compute
+from autokd.core.records import Failure, Role, RunState, Stage, TrialState
+from autokd.core.setting import DEFAULT, Pair, Setting, Split
 from autokd.distillation import Run, Rung
 from autokd.errors import StoreError
 from autokd.federation import Federation, arrays, place
 from autokd.federation.folder import save
 from autokd.plan import StudyPlan
-from autokd.records import Failure, Role, RunState, Stage, TrialState
 from autokd.search.dispatcher import Dispatcher
 from autokd.search.driver import distilling, drive
 from autokd.search.progress import Progress
@@ -29,7 +30,6 @@ from autokd.search.router import Office
 from autokd.search.studies import study_name, sweep_name
 from autokd.search.sweeping import Sweeper, SweepProgress
 from autokd.search.workers import Workers
-from autokd.setting import DEFAULT, Pair, Setting, Split
 from autokd.store import Store, sqlite_url
 from tests.distillation.conftest import make_federation
 from tests.search.worlds import BACKWARD, FORWARD, TINY, open_space

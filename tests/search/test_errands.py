@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from autokd.core.records import Failure, RunState, Stage
+from autokd.core.setting import Pair, Setting, TransferSet
 from autokd.recommendation.race import Owed
-from autokd.records import Failure, RunState, Stage
 from autokd.search.assignment import Assignment, Died
 from autokd.search.errands import ErrandProgress, Errands, Runs
 from autokd.search.studies import rivals_name
-from autokd.setting import Pair, Setting, TransferSet
 from autokd.store import Store
 from tests.search.worlds import BACKWARD, FORWARD, Fate, Killed, lives, record, report, tiny_plan
 

@@ -10,16 +10,16 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
+from autokd.core.records import Failure, FederationFacts, Role, TrialState
+from autokd.core.setting import Pair, Setting, Split, TransferSet
 from autokd.federation import Federation
 from autokd.plan import StoppingRecipe
-from autokd.records import Failure, FederationFacts, Role, TrialState
 from autokd.search.experience import announce, experienced
 from autokd.search.features import PairFeatures
 from autokd.search.learning import Learner
 from autokd.search.patience import PatientStore
 from autokd.search.studies import study_name, sweep_name
 from autokd.search.surrogate import Subject
-from autokd.setting import Pair, Setting, Split, TransferSet
 from autokd.store import Store, sqlite_url
 from tests.search.worlds import (
     BACKWARD,

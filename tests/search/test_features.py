@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from autokd.core.setting import Pair, Split
 from autokd.federation import Federation
 from autokd.search.features import PairFeatures, pair_features
-from autokd.setting import Pair, Split
 from tests.distillation.conftest import CLASSES, PAIR, make_federation
 
 

@@ -12,11 +12,11 @@ from unittest.mock import patch
 
 import pytest
 
-from autokd.records import Role, TrialRecord, TrialState
+from autokd.core.records import Role, TrialRecord, TrialState
+from autokd.core.setting import DEFAULT, Pair, Setting, TransferSet
 from autokd.search.assignment import Assignment
 from autokd.search.forecast import NOTHING, Load, epochs_of_a_trial, forecast, runs_of_a_confirmation
 from autokd.search.progress import Progress
-from autokd.setting import DEFAULT, Pair, Setting, TransferSet
 from tests.search.worlds import Killed, Office, record, report, tiny_plan
 
 

@@ -9,11 +9,11 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from autokd.records import Failure, Role, TrialRecord, TrialState
+from autokd.core.records import Failure, Role, TrialRecord, TrialState
+from autokd.core.setting import DEFAULT, SEARCHABLE, Method, Pair, Setting, TransferSet
 from autokd.search.learning import Learner, expected_improvement, lattice
 from autokd.search.space import Space, read_space
 from autokd.search.surrogate import Belief, Subject
-from autokd.setting import DEFAULT, SEARCHABLE, Method, Pair, Setting, TransferSet
 from tests.search.worlds import OWN, features, open_space
 
 PAIRS = [Pair(teacher, student) for teacher in range(4) for student in range(4) if teacher != student]

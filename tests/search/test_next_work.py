@@ -2,11 +2,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from autokd.core.records import Failure, Role, RunRecord, Stage, TrialRecord, TrialState
+from autokd.core.setting import DEFAULT, Setting, TransferSet
 from autokd.plan import CONFIRMATION_SEEDS, RACE_SEEDS, SEARCH_SEED
-from autokd.records import Failure, Role, RunRecord, Stage, TrialRecord, TrialState
 from autokd.search.assignment import Assignment
 from autokd.search.next_work import RunWork, StudyState, TrialWork, next_work
-from autokd.setting import DEFAULT, Setting, TransferSet
 from tests.search.worlds import BACKWARD, FORWARD, record, tiny_plan
 
 PLAN = tiny_plan(trials=3)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from autokd.core.records import TrialState
 from autokd.errors import StoreError
-from autokd.records import TrialState
 from autokd.search.overview import AtWork, Overview, overview_of
 from autokd.search.space import sweep_epochs
 from autokd.store import DriverFacts

@@ -12,12 +12,12 @@ from typing import cast, final
 import pytest
 from sqlalchemy import text
 
+from autokd.core.records import Role, TrialState
+from autokd.core.setting import DEFAULT
 from autokd.errors import LeaseLost, StoreError, StoreUnreachable
-from autokd.records import Role, TrialState
 from autokd.search import patience
 from autokd.search.assignment import Assignment, Died
 from autokd.search.patience import Outage, PatientStore
-from autokd.setting import DEFAULT
 from autokd.store import Store, sqlite_url
 from tests.postgres import Postgres, private_postgres
 from tests.search.worlds import FORWARD, Office, made, tiny_plan

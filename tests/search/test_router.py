@@ -13,8 +13,8 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
+from autokd.core.records import Failure, RungReport, TrialState
 from autokd.errors import StoreError, WorkersLost
-from autokd.records import Failure, RungReport, TrialState
 from autokd.search.assignment import ANSWER, NOTICE, Assignment, Died
 from autokd.search.router import Desk, OneAshaPerStudy, Router, StopFlag
 from tests.search.worlds import FORWARD, Office, report, tiny_plan

@@ -6,11 +6,11 @@ from pathlib import Path
 import optuna
 import pytest
 
+from autokd.core.setting import DEFAULT, BatchNorm, Method, Pair, Position, Setting, TransferSet
 from autokd.errors import PlanError, UnknownName
 from autokd.plan import Forbidden
 from autokd.recipes import shipped
 from autokd.search.space import Space, read_space
-from autokd.setting import DEFAULT, BatchNorm, Method, Pair, Position, Setting, TransferSet
 from tests.search.worlds import open_space
 
 

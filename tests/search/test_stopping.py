@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autokd.core.records import Failure, Role, TrialRecord, TrialState
+from autokd.core.setting import DEFAULT, Setting, TransferSet
 from autokd.plan import StoppingRecipe
-from autokd.records import Failure, Role, TrialRecord, TrialState
 from autokd.search.stopping import goes_on
-from autokd.setting import DEFAULT, Setting, TransferSet
 
 RECIPE = StoppingRecipe(rungs=(3, 6), reduction=2, grace=0)
 accuracies = st.lists(st.integers(0, 200).map(lambda right: right / 200), max_size=20)

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
+from autokd.core.setting import Pair, Position
 from autokd.plan import StoppingRecipe, StudyPlan
 from autokd.search.studies import meetings_of, same_search, study_name, sweep_name
-from autokd.setting import Pair, Position
 from tests.search.worlds import TINY, open_space, tiny_plan
 
 

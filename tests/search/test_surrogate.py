@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from autokd.core.setting import DEFAULT, Pair, Setting, TransferSet
 from autokd.search import surrogate
 from autokd.search.features import PairFeatures
 from autokd.search.surrogate import Belief, Prior, Subject, Surrogate, encode
-from autokd.setting import DEFAULT, Pair, Setting, TransferSet
 from tests.search.worlds import features
 
 SCALE = 10.0

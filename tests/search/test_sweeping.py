@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from autokd.records import Failure, RunState, Stage
+from autokd.core.records import Failure, RunState, Stage
+from autokd.core.setting import Pair, Setting
 from autokd.search.assignment import Assignment, Died
 from autokd.search.studies import sweep_name
 from autokd.search.sweeping import Sweeper, SweepProgress
-from autokd.setting import Pair, Setting
 from autokd.store import Store
 from tests.search.worlds import (
     BACKWARD,

@@ -12,8 +12,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from autokd.plan import StudyPlan
-from autokd.records import (
+from autokd.core.records import (
     Failure,
     FederationFacts,
     ParticipantFacts,
@@ -25,6 +24,8 @@ from autokd.records import (
     TrialRecord,
     TrialState,
 )
+from autokd.core.setting import SEARCHABLE, Pair, Setting, Split, TransferSet, derive_seed
+from autokd.plan import StudyPlan
 from autokd.search.assignment import Assignment, Died, swept_rungs
 from autokd.search.dispatcher import Dispatcher
 from autokd.search.features import PairFeatures
@@ -32,7 +33,6 @@ from autokd.search.patience import PatientStore
 from autokd.search.sampling import Proposer
 from autokd.search.space import Space
 from autokd.search.studies import study_name
-from autokd.setting import SEARCHABLE, Pair, Setting, Split, TransferSet, derive_seed
 from autokd.store import Lease, Store
 
 FORWARD, BACKWARD = Pair(0, 1), Pair(1, 0)

@@ -16,9 +16,9 @@ from typing import IO, cast, final
 
 from sqlalchemy import create_engine, update
 
+from autokd.core.records import Role
+from autokd.core.setting import DEFAULT
 from autokd.errors import StoreError
-from autokd.records import Role
-from autokd.setting import DEFAULT
 from autokd.store import Store, normalise
 from autokd.store.clock import Now
 from autokd.store.tables import DriverRow

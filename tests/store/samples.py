@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 
-from autokd.records import (
+from autokd.core.records import (
     Failure,
     FederationFacts,
     ParticipantFacts,
@@ -15,7 +15,7 @@ from autokd.records import (
     RunState,
     Stage,
 )
-from autokd.setting import DEFAULT, SEARCHABLE, BatchNorm, Method, Setting, Split, TransferSet
+from autokd.core.setting import DEFAULT, SEARCHABLE, BatchNorm, Method, Setting, Split, TransferSet
 
 DISTRIBUTIONS: dict[str, BaseDistribution] = {
     "temperature": FloatDistribution(0.5, 16, log=True),

@@ -18,9 +18,9 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 
+from autokd.core.records import Role
+from autokd.core.setting import DEFAULT
 from autokd.errors import StorageUnavailable, StoreError, StoreUnreachable
-from autokd.records import Role
-from autokd.setting import DEFAULT
 from autokd.store import Store, normalise, sqlite_url
 from autokd.store.faults import translated
 from tests.store.conftest import SERVERS

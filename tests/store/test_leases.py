@@ -15,9 +15,9 @@ from threading import Barrier
 import pytest
 from sqlalchemy import create_engine, text, update
 
+from autokd.core.records import Role, TrialState
+from autokd.core.setting import DEFAULT
 from autokd.errors import InputError, LeaseLost, PairBusy, StoreError
-from autokd.records import Role, TrialState
-from autokd.setting import DEFAULT
 from autokd.store import Store, normalise, sqlite_url
 from autokd.store.leases import Lease
 from autokd.store.process import Process

@@ -10,9 +10,9 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import TrialState as OptunaState
 from optuna.trial import create_trial
 
+from autokd.core.records import Role, RungReport, TrialState
+from autokd.core.setting import DEFAULT, BatchNorm, Method, Setting, TransferSet
 from autokd.errors import StoreError
-from autokd.records import Role, RungReport, TrialState
-from autokd.setting import DEFAULT, BatchNorm, Method, Setting, TransferSet
 from autokd.store import mapping
 from tests.samples import alphas, settings, temperatures
 from tests.store.samples import DISTRIBUTIONS, ODD, PUBLIC, rung

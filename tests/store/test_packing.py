@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autokd.records import RungScores
-from autokd.setting import Split
+from autokd.core.records import RungScores
+from autokd.core.setting import Split
 from autokd.store.packing import (
     pack_bits,
     pack_curve,

@@ -12,8 +12,8 @@ from optuna.storages import RDBStorage
 from optuna_dashboard._custom_plot_data import get_plotly_graph_objects
 from sqlalchemy import event
 
+from autokd.core.records import Presentation
 from autokd.errors import StoreError
-from autokd.records import Presentation
 from autokd.store import Store
 from autokd.store.presenting import YOURS
 

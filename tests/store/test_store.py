@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 
+from autokd.core.records import Failure, Role, RunRecord, Stage, TrialRecord, TrialState
+from autokd.core.setting import DEFAULT, Method, Setting, Split, TransferSet
 from autokd.errors import DuplicateRun, StoreError
-from autokd.records import Failure, Role, RunRecord, Stage, TrialRecord, TrialState
-from autokd.setting import DEFAULT, Method, Setting, Split, TransferSet
 from autokd.store import Store
 from tests.store.samples import (
     DISTRIBUTIONS,

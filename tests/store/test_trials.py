@@ -20,9 +20,9 @@ from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 from sqlalchemy import text
 
+from autokd.core.records import Failure, Role, TrialState
+from autokd.core.setting import DEFAULT, Setting, TransferSet
 from autokd.errors import StoreError
-from autokd.records import Failure, Role, TrialState
-from autokd.setting import DEFAULT, Setting, TransferSet
 from autokd.store import Store
 from tests.store.samples import DISTRIBUTIONS, ODD, PUBLIC, rung
 

@@ -14,7 +14,7 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from autokd.setting import Pair
+from autokd.core.setting import Pair
 from autokd.store import sqlite_url
 from tests.postgres import private_postgres
 from tests.torture.batch import workspace

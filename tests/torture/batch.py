@@ -15,11 +15,11 @@ from unittest.mock import patch
 
 from ray.tune import Trainable
 
+from autokd.core.setting import Pair
 from autokd.plan import StudyPlan
 from autokd.search.assignment import Answer, Died
 from autokd.search.dispatcher import Dispatcher
 from autokd.search.workers import Workers
-from autokd.setting import Pair
 from autokd.workspace import Workspace
 from tests.search.formula import enter, formula
 from tests.search.worlds import facts, instead_of_a_federation, open_space, tiny_plan

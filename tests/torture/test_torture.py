@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from autokd.setting import Pair
+from autokd.core.setting import Pair
 from autokd.store import sqlite_url
 from tests.postgres import private_postgres
 from tests.torture.batch import workspace

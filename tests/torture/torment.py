@@ -15,7 +15,7 @@ from typing import Final, final
 
 import psutil
 
-from autokd.setting import Pair
+from autokd.core.setting import Pair
 from autokd.workspace import Workspace
 from tests.postgres import Postgres
 from tests.torture.batch import journal

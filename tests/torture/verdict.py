@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import product
 
+from autokd.core.records import Role, RunState, Stage, TrialState
+from autokd.core.setting import DEFAULT, Pair
 from autokd.plan import CONFIRMATION_SEEDS
 from autokd.recommendation.race import pending, winner
-from autokd.records import Role, RunState, Stage, TrialState
 from autokd.search.assignment import Assignment
 from autokd.search.studies import meetings_of, study_name
-from autokd.setting import DEFAULT, Pair
 from autokd.store import Store
 from autokd.workspace import Workspace
 from tests.search.formula import key_of

@@ -11,12 +11,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from autokd.core.records import RunState, TrialState
+from autokd.core.setting import DEFAULT, Pair, Setting, Split, TransferSet
 from autokd.recommendation import Verdict
 from autokd.recommendation.race import alike
-from autokd.records import RunState, TrialState
 from autokd.report.facts.means import Mean, mean_over_pairs
 from autokd.report.material import Material, PairMaterial
-from autokd.setting import DEFAULT, Pair, Setting, Split, TransferSet
 
 LEVELS: Final = 5
 """A continuous dimension is cut into as many equally full parts to see how much it matters."""

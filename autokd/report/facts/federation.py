@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from autokd import colours
+from autokd.core.setting import Pair, TransferSet
 from autokd.recommendation import Advice, Recommendation, Verdict
 from autokd.report.facts.means import Mean, mean_over_pairs
 from autokd.report.material import Material
-from autokd.setting import Pair, TransferSet
 
 LETTERS: Final = {
     Verdict.TUNED: "t",

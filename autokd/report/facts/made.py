@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from autokd.core.records import FederationFacts
+from autokd.core.setting import Pair
 from autokd.plan import (
     CONFIRMATION_SEEDS,
     RACE_SEEDS,
@@ -17,9 +19,7 @@ from autokd.plan import (
     content_hash,
 )
 from autokd.recommendation.payload import count_by_state
-from autokd.records import FederationFacts
 from autokd.report.material import Material, PairMaterial
-from autokd.setting import Pair
 
 Entry = tuple[str, str]
 

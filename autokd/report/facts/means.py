@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from autokd.core.setting import Pair
 from autokd.plan import StudyPlan
 from autokd.recommendation.averages import participant_interval
 from autokd.recommendation.statistics import Interval
-from autokd.setting import Pair
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from autokd.records import Role, TrialRecord, TrialState
-from autokd.setting import DEFAULT, Setting, TransferSet
+from autokd.core.records import Role, TrialRecord, TrialState
+from autokd.core.setting import DEFAULT, Setting, TransferSet
 
 _ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 """A running trial is not shown: its last figure is not its last yet."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from autokd.core.setting import Split
 from autokd.recommendation import Advice, Recommendation
 from autokd.recommendation.statistics import POINTS, Interval
 from autokd.report.material import Material
-from autokd.setting import Split
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from autokd.core.setting import Pair, Split, derive_seed
 from autokd.recommendation import Recommendation, paired_interval
 from autokd.recommendation.position import Advice
 from autokd.recommendation.statistics import POINTS, Interval
 from autokd.report.material import Material
-from autokd.setting import Pair, Split, derive_seed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

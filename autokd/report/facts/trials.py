@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from autokd.core.records import FederationFacts, RungReport, TrialRecord
+from autokd.core.setting import Split
 from autokd.recommendation import Recommendation
 from autokd.recommendation.evidence import Arm
 from autokd.recommendation.statistics import POINTS
-from autokd.records import FederationFacts, RungReport, TrialRecord
-from autokd.setting import Split
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

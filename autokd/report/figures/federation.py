@@ -8,12 +8,12 @@ from typing import Any
 import plotly.graph_objects as go
 
 from autokd.colours import AROUND_OWN, diverging, legible_on
+from autokd.core.setting import Pair
 from autokd.recommendation import Verdict
 from autokd.report.facts.federation import Cell, MatrixFacts
 from autokd.report.facts.participants import ParticipantsFacts
 from autokd.report.figures.common import AXIS, PLAIN_AXIS, layout, literal, percent, scale
 from autokd.report.palette import CHOSEN, COUNTS, INK, MUTED, VERDICTS
-from autokd.setting import Pair
 
 
 def cell_colour(cell: Cell, reach: float | None) -> str | None:

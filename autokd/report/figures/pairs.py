@@ -11,12 +11,12 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from autokd.colours import AROUND_OWN
-from autokd.records import TrialState
+from autokd.core.records import TrialState
+from autokd.core.setting import Setting, TransferSet
 from autokd.report.facts.pairs import Curve, CurveFacts, LandscapeFacts, Panel, Point
 from autokd.report.facts.trials import ClassRow
 from autokd.report.figures.common import AXIS, PLAIN_AXIS, ZERO, layout, literal, percent, scale
 from autokd.report.palette import CHOSEN, INK, LINES, MUTED, TRANSFER_SETS, WITHOUT_OWN
-from autokd.setting import Setting, TransferSet
 
 _ENDED: Final = {
     TrialState.COMPLETE: ("circle", "ran to the full budget"),

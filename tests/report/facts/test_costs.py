@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from autokd.core.setting import DEFAULT, Pair, Setting, TransferSet
 from autokd.report.facts.costs import anytime_facts, cost_facts
-from autokd.setting import DEFAULT, Pair, Setting, TransferSet
 from tests.report.federations import GOOD, make_material, swept_run
 from tests.report.samples import HOT
 

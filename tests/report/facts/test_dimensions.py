@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autokd.records import TrialState
+from autokd.core.records import TrialState
+from autokd.core.setting import DEFAULT, Pair, Setting, TransferSet
 from autokd.report.facts.dimensions import Bin, best_facts, explained, forgotten, importance
-from autokd.setting import DEFAULT, Pair, Setting, TransferSet
 from tests.report.federations import BAD, GOOD, LOST, everybody, make_material, swept_run
 from tests.report.samples import trial
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from autokd.core.setting import Pair
 from autokd.report.facts.made import made_facts, pair_made
-from autokd.setting import Pair
 from tests.report.federations import GOOD, make_material, swept_run
 from tests.report.samples import HOT
 

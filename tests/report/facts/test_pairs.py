@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from autokd.records import TrialRecord, TrialState
+from autokd.core.records import TrialRecord, TrialState
+from autokd.core.setting import DEFAULT, TransferSet
 from autokd.report import curve_facts, landscape_facts
 from autokd.report.facts.pairs import Curve, Panel, Point
-from autokd.setting import DEFAULT, TransferSet
 from tests.report.samples import BASELINE, DIED, HOT, PUBLIC, RUNNING, STOPPED, TRIALS, WARM, WON, trial
 
 

@@ -6,11 +6,11 @@ from html import unescape
 import numpy as np
 import pytest
 
+from autokd.core.setting import Pair
 from autokd.recommendation.position import Advice
 from autokd.report import Material, page
 from autokd.report.facts.participants import participants_facts
 from autokd.report.facts.poster import PosterTable, Row, poster_tables
-from autokd.setting import Pair
 from tests.report.federations import BAD, GOOD, LOST, everybody, make_material
 
 OWN = (0.31, 0.42, 0.53, 0.64)

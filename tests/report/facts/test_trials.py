@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from autokd.core.setting import Pair
 from autokd.report.facts.trials import class_rows, trial_rows
-from autokd.setting import Pair
 from tests.report.federations import GOOD, LOST, make_federation, make_material, reports
 from tests.report.samples import HOT, TRIALS
 

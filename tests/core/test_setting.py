@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autokd.core.setting import DEFAULT, BatchNorm, Method, Pair, Setting, TransferSet, derive_seed
 from autokd.errors import PlanError
-from autokd.setting import DEFAULT, BatchNorm, Method, Pair, Setting, TransferSet, derive_seed
 from tests.samples import settings
 
 numbers = st.integers(0, 10**6)

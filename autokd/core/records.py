@@ -9,7 +9,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from autokd.setting import DEFAULT, Setting, Split
+from autokd.core.setting import DEFAULT, Setting, Split
 
 Correctness = NDArray[np.bool_]
 """Per example of a split, in the split's order: did the model predict the label? Shape (examples,)."""

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from autokd.core.atomic_write import write_together
 from autokd.errors import InputError
-from autokd.writing import write_together
 
 
 def test_files_are_written_and_nothing_else(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from autokd.setting import DEFAULT, Method, Setting, TransferSet
+from autokd.core.setting import DEFAULT, Method, Setting, TransferSet
 
 
 def untaught(setting: Setting) -> Setting:
