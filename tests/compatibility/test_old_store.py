@@ -1,0 +1,141 @@
+"""A store and a federation of an earlier version open, upgrade, answer the same and can be extended."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.script import ScriptDirectory
+from pyarrow import parquet
+
+from autokd.cli.app import run
+from tests.cli.conftest import Outcome, autokd
+
+FOLDER = Path(__file__).parent
+PAIRS = 12
+
+Ask = Callable[..., Outcome]
+
+
+@pytest.fixture(scope="module")
+def old_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home as commit bb3545b left it; for reading."""
+    home = tmp_path_factory.mktemp("old") / "home"
+    shutil.unpack_archive(FOLDER / "home.zip", home)
+    return home
+
+
+@pytest.fixture
+def ask(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ask:
+    """Run a command of the small study in this process."""
+
+    def call(home: Path, command: str, *arguments: object) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["autokd", command, *options(home), *map(str, arguments)])
+        capsys.readouterr()
+        code = run()
+        return Outcome(code, *capsys.readouterr())
+
+    return call
+
+
+def options(home: Path) -> tuple[str, ...]:
+    return "--study", str(FOLDER / "small.yaml"), "--home", str(home)
+
+
+def expected(name: str) -> Any:
+    return json.loads((FOLDER / "expected" / f"{name}.json").read_text())
+
+
+def without_rule(recommendation: dict[str, Any]) -> dict[str, Any]:
+    """What the earlier version wrote: it knew one rule only, so it did not name it."""
+    decided_on = recommendation.get("decided_on")
+    if decided_on is None:
+        return recommendation
+    assert decided_on.get("rule", 1) == 1
+    return {**recommendation, "decided_on": {key: decided_on[key] for key in decided_on if key != "rule"}}
+
+
+def test_recommends_the_same_to_the_last_digit(ask: Ask, old_home: Path) -> None:
+    recommendations = json.loads(ask(old_home, "recommend", "--all", "--json").out)
+    assert len(recommendations) == PAIRS
+    assert [without_rule(recommendation) for recommendation in recommendations] == expected("recommend_all")
+
+
+def test_recommends_the_same_in_another_space(ask: Ask, old_home: Path) -> None:
+    private = ask(old_home, "recommend", "--pair", "0,1", "--space", "private", "--json").json()
+    assert without_rule(private) == expected("recommend_private")
+
+
+@pytest.mark.parametrize(("command", "name"), [("status", "status"), ("observations", "observations")])
+def test_shows_the_same(ask: Ask, old_home: Path, command: str, name: str) -> None:
+    assert json.loads(ask(old_home, command, "--json").out) == expected(name)
+
+
+def test_explains_the_same_without_a_run(ask: Ask, old_home: Path, tmp_path: Path) -> None:
+    home = shutil.copytree(old_home, tmp_path / "home")
+    explanation = ask(home, "explain", "--pair", "0,1", "--json").json()
+    assert explanation == expected("explain")
+
+
+def test_exports_the_same_table(ask: Ask, old_home: Path, tmp_path: Path) -> None:
+    out = tmp_path / "table.parquet"
+    assert ask(old_home, "export", "--out", out).code == 0
+    assert parquet.read_table(out).equals(parquet.read_table(FOLDER / "expected" / "table.parquet"))
+
+
+def test_tuning_again_runs_nothing_and_changes_no_answer(ask: Ask, old_home: Path, tmp_path: Path) -> None:
+    home = shutil.copytree(old_home, tmp_path / "home")
+    before = counts(home)
+    again = ask(home, "tune", "--all", "--json")
+    assert again.code == 0, again.err
+    assert counts(home) == before
+    recommendations = json.loads(ask(home, "recommend", "--all", "--json").out)
+    assert [without_rule(recommendation) for recommendation in recommendations] == expected("recommend_all")
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+def test_more_trials_extend_the_same_study(ask: Ask, old_home: Path, tmp_path: Path) -> None:
+    home = shutil.copytree(old_home, tmp_path / "home")
+    before, trials = counts(home), trial_rows(home)
+    further = autokd("tune", *options(home), "--pair", "0,1", "--trials", "10", cwd=tmp_path)
+    assert further.code == 0, further.err
+    after = counts(home)
+    assert after["studies"] == before["studies"]
+    assert after["trials"] >= before["trials"] + 4  # both pairs of the meeting have two trials more
+    assert trial_rows(home)[: len(trials)] == trials
+    answer = ask(home, "recommend", "--pair", "0,1", "--json").json()
+    assert answer["study"] == expected("recommend_all")[0]["study"]
+    assert sum(answer["trials"].values()) > sum(expected("recommend_all")[0]["trials"].values())
+
+
+def test_the_schema_is_upgraded_to_the_newest(ask: Ask, old_home: Path, tmp_path: Path) -> None:
+    home = shutil.copytree(old_home, tmp_path / "home")
+    assert ask(home, "tune", "--pair", "0,1", "--json").code == 0
+    migrations = ScriptDirectory(str(FOLDER.parents[1] / "autokd" / "store" / "migrations"))
+    assert rows(home, "SELECT version_num FROM autokd_alembic_version") == [(migrations.get_current_head(),)]
+
+
+def rows(home: Path, query: str) -> list[tuple[Any, ...]]:
+    with sqlite3.connect(home / "autokd.db") as connection:
+        found = connection.execute(query).fetchall()
+    connection.close()
+    return found
+
+
+def counts(home: Path) -> dict[str, int]:
+    """Rows of the tables that a run adds to."""
+    return {
+        table: rows(home, f"SELECT count(*) FROM {table}")[0][0]
+        for table in ("studies", "trials", "autokd_run", "autokd_recommendation")
+    }
+
+
+def trial_rows(home: Path) -> list[tuple[Any, ...]]:
+    return rows(home, "SELECT * FROM trials ORDER BY trial_id")
