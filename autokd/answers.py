@@ -11,12 +11,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from autokd.core.pair_records import PairRecords
 from autokd.core.records import FederationFacts
 from autokd.core.setting import Pair
 from autokd.errors import NotTuned
 from autokd.judging import Judge, Payload
 from autokd.plan import StudyPlan
-from autokd.recommendation import Recommendation, Searched, unfinished
+from autokd.recommendation import Recommendation, unfinished
 from autokd.search.overview import AtWork, Overview, overview_of
 from autokd.search.space import Space, sweep_epochs
 from autokd.search.studies import namesakes
@@ -97,7 +98,9 @@ class Records:
         """
         judge, there = self._judge, set(self.store.studies())
         searched = {
-            pair: Searched(study=name, trials=self.store.trials(name), runs=self.store.runs(name))
+            pair: PairRecords(
+                pair=pair, study=name, trials=self.store.trials(name), runs=self.store.runs(name)
+            )
             for pair in pairs
             for name in [judge.study(pair)]
             if name in there
@@ -106,7 +109,7 @@ class Records:
         today = {
             pair
             for pair, one in searched.items()
-            if kept[pair] and not unfinished(pair, self.plan, judge.federation, one)
+            if kept[pair] and not unfinished(self.plan, judge.federation, one)
         }
         return Overview(
             federation=judge.federation.name,

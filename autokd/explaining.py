@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 
+from autokd.core.pair_records import PairRecords
 from autokd.core.records import RunRecord
 from autokd.core.setting import Pair, Split, TransferSet
 from autokd.errors import NotTuned
@@ -13,7 +14,7 @@ from autokd.federation import Federation
 from autokd.judging import Judge
 from autokd.recommendation import Recommendation
 from autokd.recommendation.attribution import between
-from autokd.recommendation.elsewhere import Elsewhere, OtherPair, best_elsewhere
+from autokd.recommendation.elsewhere import Elsewhere, best_elsewhere
 from autokd.recommendation.explanation import Explanation, Known, explain
 from autokd.recommendation.position import Advice
 from autokd.recommendation.race import Owed, to_be_run
@@ -155,13 +156,15 @@ class Explainer:
         others = (Pair(teacher, student) for teacher, student in permutations(rest, 2))
         return best_elsewhere(
             [
-                OtherPair(
-                    own=float(participants[other.student].correct[Split.VALIDATION].mean()),
+                PairRecords(
+                    pair=other,
+                    study=self.judge.study(other),
                     trials=store.trials(self.judge.study(other)),
-                    swept=store.runs(sweep_name(name, plan, other)),
+                    sweep_runs=store.runs(sweep_name(name, plan, other)),
                 )
                 for other in others
             ],
+            self.judge.federation,
             transfer_sets=self._transfer_sets(),
         )
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from autokd.core.pair_records import PairRecords
 from autokd.core.setting import Pair
 from autokd.errors import NotTuned
 from autokd.federation import Federation
@@ -29,22 +30,21 @@ def export_all(
         InputError: If the file cannot be written.
     """
     # Imported here: only this needs pyarrow.
-    from autokd.report.export import Measured, export
+    from autokd.report.export import export
 
     measured = [
-        Measured(
+        PairRecords(
             pair=pair,
+            study=name,
             trials=store.trials(name),
             reports=store.reports(name),
-            runs=(
-                *store.runs(name),
-                *store.runs(sweep_name(federation.name, plan, pair)),
-                *store.runs(rivals_name(federation.name, plan, pair)),
-            ),
+            runs=store.runs(name),
+            sweep_runs=store.runs(sweep_name(federation.name, plan, pair)),
+            alternative_runs=store.runs(rivals_name(federation.name, plan, pair)),
         )
         for pair, name in names.items()
     ]
-    if not any(one.trials or one.runs for one in measured):
+    if not any(one.trials or one.runs or one.sweep_runs or one.alternative_runs for one in measured):
         raise NotTuned(f"the store has nothing of study {plan.name}; run autokd tune or autokd sweep")
     return export(measured, path, metadata=_beside(plan, federation, names))
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from autokd._version import __version__
+from autokd.core.pair_records import PairRecords
 from autokd.core.records import FederationFacts, Presentation
 from autokd.core.setting import Pair
-from autokd.errors import NotTuned
 from autokd.plan import StudyPlan, content_hash
-from autokd.recommendation import Recommendation, Searched, recommend
+from autokd.recommendation import Recommendation, judge_pair, recommend
 from autokd.recommendation.verdict import Judgement
 from autokd.search.patience import PatientStore
 from autokd.search.space import Space
@@ -43,21 +43,20 @@ class Judge:
         Raises:
             NotTuned: If there is none yet.
         """
+        plan, federation = self.plan, self.federation
+        records, reverse = self._searched(store, pair), self._searched(store, pair.reverse)
         return recommend(
-            pair,
-            self.plan,
-            self.federation,
-            self._searched(store, pair),
-            reverse=self._searched(store, pair.reverse),
+            plan,
+            federation,
+            records,
+            judge_pair(plan, federation, records),
+            reverse=judge_pair(plan, federation, reverse),
         )
 
     def judgement(self, store: Store | PatientStore, pair: Pair) -> Judgement | None:
         """What was decided of a pair; None if it is not tuned to the end, or failed."""
-        searched = self._searched(store, pair)
-        try:
-            return recommend(pair, self.plan, self.federation, searched).judgement
-        except NotTuned:
-            return None
+        judged = judge_pair(self.plan, self.federation, self._searched(store, pair))
+        return judged if isinstance(judged, Judgement) else None
 
     def conclude(self, store: PatientStore, pair: Pair) -> Payload:
         """Judge a pair, store it and show it in the dashboard; what the store has of that is left alone."""
@@ -92,6 +91,6 @@ class Judge:
         aims = (plan.objective, plan.constraints, plan.forbid)
         return content_hash(__version__, plan.confirmation, *aims, plan.search.retries, counts)
 
-    def _searched(self, store: Store | PatientStore, pair: Pair) -> Searched:
+    def _searched(self, store: Store | PatientStore, pair: Pair) -> PairRecords:
         name = self.study(pair)
-        return Searched(study=name, trials=store.trials(name), runs=store.runs(name))
+        return PairRecords(pair=pair, study=name, trials=store.trials(name), runs=store.runs(name))

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import Final
 
 from autokd._version import __version__
+from autokd.core.pair_records import PairRecords
 from autokd.core.records import FederationFacts
 from autokd.core.setting import Pair
 from autokd.errors import NotTuned
@@ -17,7 +18,7 @@ from autokd.judging import Judge
 from autokd.plan import StudyPlan
 from autokd.recommendation.explanation import Explanation
 from autokd.recommendation.observation import Observation
-from autokd.recommendation.observations import SeenPair, observe
+from autokd.recommendation.observations import observe
 from autokd.report.material import Material, PairMaterial
 from autokd.search.space import Space, sweep_epochs
 from autokd.search.studies import sweep_name
@@ -73,18 +74,18 @@ def _observations(
     plan: StudyPlan, federation: FederationFacts, known: Sequence[PairMaterial]
 ) -> tuple[Observation, ...]:
     """As `autokd observations` has them."""
-    if not any(one.trials or one.swept for one in known):
+    if not any(one.records.trials or one.records.sweep_runs for one in known):
         return ()
-    seen = {
-        one.pair: SeenPair(
-            judgement=None if one.found is None else one.found.judgement,
-            trials=one.trials,
-            reports=one.reports,
-            swept=one.swept,
-        )
-        for one in known
+    judgements = {
+        one.pair: one.found.judgement for one in known if one.found and one.found.judgement is not None
     }
-    return observe(seen, federation, plan.confirmation, dataset=plan.federation.described_data)
+    return observe(
+        {one.pair: one.records for one in known},
+        judgements,
+        federation,
+        plan.confirmation,
+        dataset=plan.federation.described_data,
+    )
 
 
 def _explanation(explainer: Explainer, store: Store, pair: Pair) -> Explanation | None:
@@ -107,14 +108,7 @@ def _pair(explainer: Explainer, store: Store, pair: Pair) -> PairMaterial | None
         explanation = None if found.judgement is None else _explanation(explainer, store, pair)
     except NotTuned as error:
         missing = str(error)
-    return PairMaterial(
-        pair=pair,
-        study=study,
-        found=found,
-        missing=missing,
-        trials=trials,
-        reports=store.reports(study),
-        runs=runs,
-        swept=swept,
-        explanation=explanation,
+    records = PairRecords(
+        pair=pair, study=study, trials=trials, reports=store.reports(study), runs=runs, sweep_runs=swept
     )
+    return PairMaterial(records=records, found=found, missing=missing, explanation=explanation)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from autokd.answers import Answer, Records, stale_ones, tune_command
 from autokd.compute import Compute
+from autokd.core.pair_records import PairRecords
 from autokd.core.setting import Pair, Position, Setting
 from autokd.defaults import STUDY, usual_home, usual_storage
 from autokd.delivery import Card, Files, Order, chosen, deliver, promised
@@ -24,7 +25,7 @@ from autokd.recipes import read_plan
 from autokd.recommendation import Recommendation
 from autokd.recommendation.explanation import Explanation
 from autokd.recommendation.observation import Observation
-from autokd.recommendation.observations import SeenPair, observe
+from autokd.recommendation.observations import observe
 from autokd.recommendation.partners import Ranking, ranked
 from autokd.search.dispatcher import Dispatcher
 from autokd.search.errands import Errands
@@ -463,21 +464,27 @@ class Workspace:
         federation = self._federation("run autokd tune or autokd sweep")
         judge = self._judge(federation)
         with self.open_store(create=False) as store:
+            judgements = {pair: judge.judgement(store, pair) for pair in self._pairs()}
             seen = {
-                pair: SeenPair(
-                    judgement=judge.judgement(store, pair),
+                pair: PairRecords(
+                    pair=pair,
+                    study=judge.study(pair),
                     trials=store.trials(judge.study(pair)),
                     reports=store.reports(judge.study(pair)),
-                    swept=store.runs(sweep_name(federation.name, self.plan, pair)),
+                    sweep_runs=store.runs(sweep_name(federation.name, self.plan, pair)),
                 )
                 for pair in self._pairs()
             }
-        if not any(one.trials or one.swept for one in seen.values()):
+        if not any(one.trials or one.sweep_runs for one in seen.values()):
             raise NotTuned(
                 f"the store has nothing of study {self.plan.name}; run autokd tune or autokd sweep"
             )
         return observe(
-            seen, judge.federation, self.plan.confirmation, dataset=self.plan.federation.described_data
+            seen,
+            {pair: one for pair, one in judgements.items() if one is not None},
+            judge.federation,
+            self.plan.confirmation,
+            dataset=self.plan.federation.described_data,
         )
 
     def gather(self, pairs: Sequence[Pair] | None = None, *, options: str = "") -> Material:

@@ -52,7 +52,7 @@ def without_the_rule(federation: Federation, plan: StudyPlan, found: Recommendat
     judgement = found.judgement
     if judgement is None:
         return found.verdict.value
-    trials = [one for one in found.searched.trials if one.state is TrialState.COMPLETE]
+    trials = [one for one in found.records.trials if one.state is TrialState.COMPLETE]
     best = max((one for one in trials if one.setting != DEFAULT), key=lambda one: one.accuracy or 0.0)
     seen = [students(federation, plan, found.pair, best.setting, seed) for seed in judgement.evidence.seeds]
     winner = Arm(
@@ -62,7 +62,7 @@ def without_the_rule(federation: Federation, plan: StudyPlan, found: Recommendat
     )
     known = judgement.evidence
     evidence = Evidence(seeds=known.seeds, own=known.own, default=known.default, winner=winner)
-    seed = derive_seed(found.searched.study, "verdict")
+    seed = derive_seed(found.records.study, "verdict")
     return judge(evidence, plan.confirmation, seed=seed).verdict.value
 
 

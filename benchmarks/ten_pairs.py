@@ -108,7 +108,7 @@ def row(found: Recommendation, federation: Federation, recipe: DistillationRecip
             arms[second],
             confidence=plan.confidence,
             resamples=plan.resamples,
-            seed=derive_seed(found.searched.study, first, second),
+            seed=derive_seed(found.records.study, first, second),
         )
 
     answer, untaught = found.verdict.answer, None

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.stats import norm
 
+from autokd.core.pair_records import PairRecords
 from autokd.core.records import (
     FederationFacts,
     ParticipantFacts,
@@ -39,7 +40,7 @@ from autokd.core.records import (
 from autokd.core.setting import DEFAULT, Pair, Setting, Split, TransferSet, derive_seed
 from autokd.plan import ConfirmationRecipe
 from autokd.recipes import read_plan
-from autokd.recommendation import Searched, Verdict, recommend
+from autokd.recommendation import Verdict, judge_pair, recommend
 from autokd.recommendation.evidence import Arm, Evidence
 from autokd.recommendation.statistics import paired_spread
 from autokd.recommendation.verdict import judge
@@ -166,8 +167,10 @@ def nothing_to_find(number: int, noise: Noise) -> Verdict:
         if given is None:
             break
         _serve(dispatcher, str(serial), given, world, plan.rungs)
-    searched = Searched(study=f"simulated/{number}/0->1", trials=records.trials(""), runs=records.finished)
-    return recommend(pair, plan, facts, searched).verdict
+    searched = PairRecords(
+        pair=pair, study=f"simulated/{number}/0->1", trials=records.trials(""), runs=records.finished
+    )
+    return recommend(plan, facts, searched, judge_pair(plan, facts, searched)).verdict
 
 
 def _serve(dispatcher: Dispatcher, key: str, given: Assignment, world: World, rungs: Sequence[int]) -> None:

@@ -15,6 +15,7 @@ class PairRecords:
 
     Attributes:
         study: Name of the pair's study, `<federation>/<plan>/4->9`.
+        rule: Version of the verdict's rule that the study was created with.
         trials: Trials of the search, by number.
         runs: Race and confirmation runs that have ended.
         reports: Rung reports of each trial, by trial number.
@@ -24,6 +25,7 @@ class PairRecords:
 
     pair: Pair
     study: str
+    rule: int = 1
     trials: Sequence[TrialRecord] = ()
     runs: Sequence[RunRecord] = ()
     reports: Mapping[int, Sequence[RungReport]] = field(default_factory=dict)

@@ -33,7 +33,7 @@ def chosen(found: Recommendation, *, force: bool) -> Setting:
 
 def promised(found: Recommendation) -> Promise:
     """What the recommendation says of the setting that `chosen` gives."""
-    told = Promise(study=found.searched.study, verdict=found.verdict.value, reason=found.reason)
+    told = Promise(study=found.records.study, verdict=found.verdict.value, reason=found.reason)
     if found.judgement is None:
         return told
     return replace(

@@ -6,6 +6,8 @@ Pure functions of records; nothing here reads a database or trains.
 from autokd.recommendation.averages import participant_interval as participant_interval
 from autokd.recommendation.discoveries import Discoveries as Discoveries
 from autokd.recommendation.discoveries import discoveries as discoveries
+from autokd.recommendation.looks import judge_pair as judge_pair
+from autokd.recommendation.looks import unfinished as unfinished
 from autokd.recommendation.network import Traffic as Traffic
 from autokd.recommendation.position import Advice as Advice
 from autokd.recommendation.position import PositionAdvice as PositionAdvice
@@ -14,9 +16,7 @@ from autokd.recommendation.race import candidates as candidates
 from autokd.recommendation.race import pending as pending
 from autokd.recommendation.race import winner as winner
 from autokd.recommendation.recommendation import Recommendation as Recommendation
-from autokd.recommendation.recommendation import Searched as Searched
 from autokd.recommendation.recommendation import recommend as recommend
-from autokd.recommendation.recommendation import unfinished as unfinished
 from autokd.recommendation.statistics import Interval as Interval
 from autokd.recommendation.statistics import paired_interval as paired_interval
 from autokd.recommendation.verdict import Verdict as Verdict

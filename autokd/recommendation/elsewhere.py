@@ -1,4 +1,4 @@
-"""The best single setting over other pairs: what one would take for a pair without searching for it."""
+"""The best single setting over other pairs: what an owner would use for a pair without a search."""
 
 from __future__ import annotations
 
@@ -7,35 +7,21 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from autokd.core.records import RunRecord, RunState, TrialRecord, TrialState
+from autokd.core.pair_records import PairRecords
+from autokd.core.records import FederationFacts, RunState, TrialState
 from autokd.core.setting import Setting, Split, TransferSet
 from autokd.core.setting_variants import plain
 from autokd.recommendation.statistics import POINTS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class OtherPair:
-    """What the store has of a pair that shares no participant with the one in question.
-
-    Attributes:
-        own: Accuracy on validation of its student as it is, in [0, 1].
-        trials: Of its search.
-        swept: Of its sweep.
-    """
-
-    own: float
-    trials: Sequence[TrialRecord] = ()
-    swept: Sequence[RunRecord] = ()
-
-
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
-    """The setting, and what speaks for it.
+    """The best setting over other pairs.
 
     Attributes:
-        gain: Its mean gain on validation, in pp.
-        pairs: On how many pairs it ran.
-        known: Of how many that have any run.
+        gain: Mean gain on validation, in pp.
+        pairs: Number of pairs on which the setting ran.
+        known: Number of pairs that have any run.
     """
 
     setting: Setting
@@ -45,45 +31,47 @@ class Elsewhere:
 
 
 def best_elsewhere(
-    others: Sequence[OtherPair], *, transfer_sets: Collection[TransferSet]
+    others: Sequence[PairRecords], federation: FederationFacts, *, transfer_sets: Collection[TransferSet]
 ) -> Elsewhere | None:
-    """The setting with the highest mean gain on validation over the pairs on which it ran.
+    """Return the setting with the highest mean gain on validation over the pairs on which it ran.
 
     Only a setting that ran on at least half of the pairs competes: one that was tried on two of them may have
     been lucky in which two. A run that was stopped early counts with its last figure, since to leave it out
-    would praise a setting for the pairs that it suits. Swept runs, which are never stopped, take precedence
-    over a trial of the same setting.
+    would praise a setting for the pairs that it suits. Runs of a sweep, which are never stopped, take
+    precedence over a trial of the same setting.
 
     Args:
         others: All pairs without either participant.
-        transfer_sets: Which may be used.
+        federation: Its models as they are.
+        transfer_sets: Transfer sets that may be used.
     """
     gains: defaultdict[Setting, list[float]] = defaultdict(list)
     known = 0
-    for other in others:
-        reached = _reached(other)
-        known += bool(reached)
-        for setting, accuracy in reached.items():
+    for records in others:
+        before = float(federation.participants[records.pair.student].correct[Split.VALIDATION].mean())
+        accuracies = _accuracies(records)
+        known += bool(accuracies)
+        for setting, accuracy in accuracies.items():
             if setting.transfer_set in transfer_sets:
-                gains[setting].append(POINTS * (accuracy - other.own))
-    found = [
-        Elsewhere(setting, math.fsum(its) / len(its), len(its), known)
-        for setting, its in gains.items()
-        if 2 * len(its) >= known
+                gains[setting].append(POINTS * (accuracy - before))
+    competing = [
+        Elsewhere(setting, math.fsum(values) / len(values), len(values), known)
+        for setting, values in gains.items()
+        if 2 * len(values) >= known
     ]
-    # Of two that are equally good, the one that is known from more pairs, and then any, but always the same.
-    return max(found, key=lambda one: (one.gain, one.pairs, str(one.setting)), default=None)
+    # Ties go to the setting that ran on more pairs; the last key makes the choice reproducible.
+    return max(competing, key=lambda best: (best.gain, best.pairs, str(best.setting)), default=None)
 
 
-def _reached(other: OtherPair) -> dict[Setting, float]:
-    """Accuracy on validation by setting; without a teacher (α = 0) whatever the temperature was."""
-    reached = {
+def _accuracies(records: PairRecords) -> dict[Setting, float]:
+    """Return accuracy on validation by setting; without a teacher (α = 0) the temperature does not count."""
+    searched = {
         plain(trial.setting): trial.accuracy
-        for trial in other.trials
+        for trial in records.trials
         if trial.state in (TrialState.COMPLETE, TrialState.PRUNED) and trial.accuracy is not None
     }
     swept: defaultdict[Setting, list[float]] = defaultdict(list)
-    for run in other.swept:
+    for run in records.sweep_runs:
         if run.state is RunState.COMPLETE:
             swept[plain(run.setting)].append(run.accuracy(Split.VALIDATION))
-    return reached | {setting: math.fsum(its) / len(its) for setting, its in swept.items()}
+    return searched | {setting: math.fsum(values) / len(values) for setting, values in swept.items()}

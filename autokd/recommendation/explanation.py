@@ -92,7 +92,7 @@ def explain(known: Known, *, retries: int) -> Explanation:
     found, subject = known.found, known.subject
     judgement = found.judgement
     assert judgement is not None, "a failed pair has nothing to explain"
-    compare = Comparison(judgement, known.runs, found.plan, seed=derive_seed(found.searched.study, "rivals"))
+    compare = Comparison(judgement, known.runs, found.plan, seed=derive_seed(found.records.study, "rivals"))
     lines = [
         compare.nothing("as_is", "leaving the model as it is"),
         compare.fixed("partner", f"adopting model {found.pair.teacher} as it is", known.partner),

@@ -1,121 +1,114 @@
-"""How many seeds a pair gets: a first judgement, and one more for a pair that the first left undecided.
+"""Judging a pair in one or two looks: a second look, with more seeds, follows if the first left it undecided.
 
-Whoever looks twice and stops at the first look that pleases errs more often than each look by itself. So
-both looks, written down in the plan before anything ran, use a higher confidence: the one at which the two
-together err as often as a single look at the plan's confidence would.
+Two looks of which either may decide err more often than one. So both looks, which the plan fixes before
+anything runs, use a higher confidence: together they err as often as a single look at the plan's confidence.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 from scipy.special import ndtr
 
-from autokd.core.records import Correctness, FederationFacts, RunRecord, Stage, TrialRecord
-from autokd.core.setting import Pair, Setting, Split, derive_seed
+from autokd.core.pair_records import PairRecords
+from autokd.core.records import FederationFacts, Role, TrialState
+from autokd.core.setting import derive_seed
 from autokd.plan import ConfirmationRecipe, StudyPlan
 from autokd.recommendation.evidence import Lacking, gather
 from autokd.recommendation.local import local_weights_of
 from autokd.recommendation.race import ANY, Owed, pending
-from autokd.recommendation.statistics import Weights
 from autokd.recommendation.verdict import Judgement, Verdict, judge
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Case:
-    """All that the verdict of a pair is a function of.
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """Why a pair cannot be judged yet."""
 
-    Attributes:
-        study: Its name, from which the bootstrap's seed derives.
-        own: Correctness of the student's model as it is, by split, shape (examples,).
-        local: What each example counts on its own label distribution, by split; empty if only gain counts.
-        trials: All trials of the study.
-        runs: All race and confirmation runs of it that have ended.
+    reason: str
+
+
+JudgedPair = Judgement | Lacking | Unfinished
+"""What judging a pair gives: `Lacking` if its runs failed, `Unfinished` if runs are still missing."""
+
+
+def judge_pair(plan: StudyPlan, federation: FederationFacts, records: PairRecords) -> JudgedPair:
+    """Judge a pair from its records; the same records give the same judgement, to the last digit."""
+    seeds, judged = _last_look(plan, federation, records)
+    if reason := _unfinished(plan, records, seeds):
+        return Unfinished(reason)
+    return judged or _judge(plan, federation, records, seeds)
+
+
+def unfinished(plan: StudyPlan, federation: FederationFacts, records: PairRecords) -> str:
+    """Return what is missing before a pair can be judged; empty if nothing is."""
+    return _unfinished(plan, records, seeds_wanted(plan, federation, records))
+
+
+def seeds_wanted(plan: StudyPlan, federation: FederationFacts, records: PairRecords) -> int:
+    """Return how many confirmation seeds a pair gets, judging by the records so far.
+
+    These are the seeds of the first look, or those of the second look if the first is complete and left the
+    pair undecided.
     """
-
-    plan: StudyPlan
-    study: str
-    own: Mapping[Split, Correctness]
-    local: Mapping[Split, Weights]
-    trials: Sequence[TrialRecord]
-    runs: Sequence[RunRecord]
-
-    @classmethod
-    def of(
-        cls,
-        pair: Pair,
-        plan: StudyPlan,
-        federation: FederationFacts,
-        *,
-        study: str,
-        trials: Sequence[TrialRecord],
-        runs: Sequence[RunRecord],
-    ) -> Case:
-        """The case of a pair, with what the federation says of its student."""
-        return cls(
-            plan=plan,
-            study=study,
-            own=federation.participants[pair.student].correct,
-            local={} if plan.aims == ANY else local_weights_of(federation, pair.student),
-            trials=trials,
-            runs=runs,
-        )
-
-    def pending(self, seeds: int, live: Collection[tuple[Stage, Setting, int]] = ()) -> tuple[Owed, ...]:
-        """What is still to be run before the pair can be judged after so many seeds."""
-        return pending(
-            self.plan.confirmation,
-            self.trials,
-            self.runs,
-            live,
-            retries=self.plan.search.retries,
-            aims=self.plan.aims,
-            seeds=seeds,
-        )
-
-    def judged(self, seeds: int) -> Judgement | Lacking:
-        """The judgement after so many seeds; those beyond have no say."""
-        plan, aims = self.plan.confirmation, self.plan.aims
-        evidence = gather(
-            plan,
-            self.own,
-            self.trials,
-            self.runs,
-            retries=self.plan.search.retries,
-            aims=aims,
-            seeds=seeds,
-            local=self.local,
-        )
-        if isinstance(evidence, Lacking):
-            return evidence
-        return judge(
-            evidence,
-            plan,
-            seed=derive_seed(self.study, "verdict"),
-            aims=aims,
-            confidence=look_confidence(plan),
-        )
+    return _last_look(plan, federation, records)[0]
 
 
-def seeds_wanted(case: Case) -> int:
-    """How many confirmation seeds a pair gets, as far as can be told by now.
+def _last_look(
+    plan: StudyPlan, federation: FederationFacts, records: PairRecords
+) -> tuple[int, Judgement | Lacking | None]:
+    """Return the seeds of a pair's last look, and the judgement of that look where it had to be made."""
+    first, *later = plan.confirmation.looks
+    if not later or _pending(plan, records, first):
+        return first, None
+    judged = _judge(plan, federation, records, first)
+    undecided = isinstance(judged, Judgement) and judged.verdict is Verdict.UNDECIDED
+    return (later[-1], None) if undecided else (first, judged)
 
-    Those of the first look; and those of the second if the first has been had and left the pair undecided.
-    """
-    first, *later = case.plan.confirmation.looks
-    if not later or case.pending(first):
-        return first
-    found = case.judged(first)
-    undecided = isinstance(found, Judgement) and found.verdict is Verdict.UNDECIDED
-    return later[-1] if undecided else first
+
+def _unfinished(plan: StudyPlan, records: PairRecords, seeds: int) -> str:
+    baselines = {trial.state for trial in records.trials if trial.role is Role.BASELINE}
+    if not baselines & {TrialState.COMPLETE, TrialState.FAIL}:
+        return "the default setting has not run to the end"
+    missing = _pending(plan, records, seeds)
+    return f"{len(missing)} race and confirmation runs are to be done" if missing else ""
+
+
+def _pending(plan: StudyPlan, records: PairRecords, seeds: int) -> tuple[Owed, ...]:
+    retries, aims = plan.search.retries, plan.aims
+    return pending(plan.confirmation, records.trials, records.runs, retries=retries, aims=aims, seeds=seeds)
+
+
+def _judge(
+    plan: StudyPlan, federation: FederationFacts, records: PairRecords, seeds: int
+) -> Judgement | Lacking:
+    """Judge a pair by the first `seeds` confirmation seeds; the bootstrap's seed derives from the study."""
+    student = records.pair.student
+    evidence = gather(
+        plan.confirmation,
+        federation.participants[student].correct,
+        records.trials,
+        records.runs,
+        retries=plan.search.retries,
+        aims=plan.aims,
+        seeds=seeds,
+        local={} if plan.aims == ANY else local_weights_of(federation, student),
+    )
+    if isinstance(evidence, Lacking):
+        return evidence
+    return judge(
+        evidence,
+        plan.confirmation,
+        seed=derive_seed(records.study, "verdict"),
+        aims=plan.aims,
+        confidence=look_confidence(plan.confirmation),
+    )
 
 
 def look_confidence(plan: ConfirmationRecipe) -> float:
-    """Of the intervals at each look, so that all looks together err as one of `plan.confidence` would.
+    """Return the confidence of intervals at each look, at which all looks together err as `plan.confidence`.
 
     Two looks at a mean that grows from n to m seeds correlate by at least √(n/m), which is what they do where
     seeds are all the noise; examples, which both looks share, only make them more alike. At that least
@@ -128,7 +121,7 @@ def look_confidence(plan: ConfirmationRecipe) -> float:
 
 @cache
 def _shared_confidence(confidence: float, correlation: float) -> float:
-    """P(|Z| <= z) at the z for which two normal variables of this correlation both keep to it so often."""
+    """Return P(|Z| <= z) for the z with P(|X| <= z and |Y| <= z) = confidence, X and Y correlated normals."""
     # Imported here: it takes a while, and only plans with a second look need it.
     from scipy.optimize import brentq
 

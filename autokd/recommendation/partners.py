@@ -174,7 +174,7 @@ def _gain(found: Recommendation, judgement: Judgement, split: Split, count: int)
         judgement.evidence.own[split],
         confidence=1 - (1 - plan.confidence) / count,
         resamples=plan.resamples,
-        seed=derive_seed(found.searched.study, "partners", split.value),
+        seed=derive_seed(found.records.study, "partners", split.value),
     )
 
 
@@ -186,6 +186,6 @@ def _as_good(found: Recommendation, first: Correctness, other: Correctness, coun
         other[:seeds],
         confidence=1 - (1 - plan.confidence) / count,
         resamples=plan.resamples,
-        seed=derive_seed(found.searched.study, "as good"),
+        seed=derive_seed(found.records.study, "as good"),
     )
     return gap.low <= 0

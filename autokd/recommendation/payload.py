@@ -9,7 +9,7 @@ from autokd.core.records import TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, Split
 from autokd.plan import ConfirmationRecipe
 from autokd.recommendation.statistics import NOTHING
-from autokd.recommendation.verdict import Figures, Forgotten, Judgement
+from autokd.recommendation.verdict import RULE, Figures, Forgotten, Judgement
 
 
 def figures(judgement: Judgement | None) -> dict[str, object]:
@@ -39,7 +39,11 @@ def figures(judgement: Judgement | None) -> dict[str, object]:
 
 def decided_on(judgement: Judgement | None, plan: ConfirmationRecipe) -> dict[str, object]:
     """The figures that the verdict rests on, and the numbers of its rule."""
-    rule: dict[str, object] = {"min_improvement": plan.min_improvement, "confidence": plan.confidence}
+    rule: dict[str, object] = {
+        "rule": RULE if judgement is None else judgement.rule,
+        "min_improvement": plan.min_improvement,
+        "confidence": plan.confidence,
+    }
     if judgement is None:
         gains = dict.fromkeys(("candidate_gain", "default_gain", "improvement", "p_beats_default"))
         return {"split": Split.CONFIRMATION.value, "seeds": [], **rule, **gains}

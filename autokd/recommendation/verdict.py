@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from autokd.core.setting import Setting, Split, derive_seed
 from autokd.plan import Aims, ConfirmationRecipe
@@ -17,6 +18,9 @@ from autokd.recommendation.statistics import (
     paired_p_value,
     paired_spread,
 )
+
+RULE: Final = 1
+"""Version of the verdict's rule that new studies get; a study keeps the version that it was created with."""
 
 
 class Verdict(StrEnum):
@@ -89,6 +93,7 @@ class Judgement:
         p_beats_default: How likely the winner would look this much better than the default if it were not;
             None if there is no winner that is allowed.
         forgotten: None where the plan has no limit to it.
+        rule: Version of the rule that decided.
     """
 
     verdict: Verdict
@@ -100,6 +105,7 @@ class Judgement:
     confidence: float
     p_beats_default: float | None
     forgotten: Forgotten | None
+    rule: int = RULE
 
     @property
     def shown(self) -> Arm:

@@ -41,7 +41,7 @@ def presentation(found: Recommendation, *, reproduce: str) -> Presentation:
         "landscape": lambda trials: _low(landscape_figure(landscape_facts(trials, chosen, own=own))),
         "curves": lambda trials: curve_figure(curve_facts(trials, chosen, own=own)),
     }
-    reported = [trial for trial in found.searched.trials if trial.curve]
+    reported = [trial for trial in found.records.trials if trial.curve]
     fitting = {name: fitted(reported, draw, chosen) for name, draw in drawn.items()} if reported else {}
     missing = [(name, len(reported) - shown) for name, (_, shown) in fitting.items() if shown < len(reported)]
     return Presentation(
@@ -99,7 +99,7 @@ def note(found: Recommendation, *, reproduce: str, missing: Iterable[tuple[str, 
         ),
         "### How to reproduce",
         "\n".join(f"    {line}" for line in (reproduce, _again(found))),
-        f"Study `{found.searched.study}`: the names hold hashes of all that decides a run.",
+        f"Study `{found.records.study}`: the names hold hashes of all that decides a run.",
     ]
     parts += [
         f"The figure *{name}* leaves out {count} trials, so that the dashboard stays quick; "

@@ -77,12 +77,12 @@ def matrix_drawings(material: Material) -> Iterator[Drawing]:
 def pair_drawings(material: Material, one: PairMaterial) -> Iterator[Drawing]:
     """The figures of one pair for which something is known."""
     chosen, own = chosen_by_race(one), own_accuracy(material, one)
-    landscape = landscape_facts(one.trials, chosen, own=own)
+    landscape = landscape_facts(one.records.trials, chosen, own=own)
     if landscape.panels:
         yield Drawing(
             name="landscape", figure=figures.landscape_figure(landscape), numbers=_landscape(landscape)
         )
-    curves = curve_facts(one.trials, chosen, own=own)
+    curves = curve_facts(one.records.trials, chosen, own=own)
     if curves.curves:
         yield Drawing(name="curves", figure=figures.curve_figure(curves), numbers=_curves(curves))
     classes = class_rows(one.found, material.federation)

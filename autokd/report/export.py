@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
 from pyarrow import parquet
 
-from autokd.core.records import RungReport, RunRecord, RunState, Stage, TrialRecord
+from autokd.core.pair_records import PairRecords
+from autokd.core.records import RunRecord, RunState, Stage
 from autokd.core.setting import Pair, Setting, Split
 from autokd.errors import InputError
 
@@ -47,35 +47,20 @@ the recipe's. `seconds` is training time since the run began. A run that failed 
 one row, of epoch 0, unless it had reported before."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
-    """All that the store has of one pair.
-
-    Attributes:
-        reports: What each trial reported, by its number.
-        runs: Of the search, and of the sweep.
-    """
-
-    pair: Pair
-    trials: Sequence[TrialRecord]
-    reports: Mapping[int, Sequence[RungReport]]
-    runs: Sequence[RunRecord]
-
-
-def export(measured: Iterable[Measured], path: Path, *, metadata: Mapping[str, Any]) -> int:
-    """Write the table; a file that is there is replaced at the end, and kept if anything fails before.
+def export(pairs: Iterable[PairRecords], path: Path, *, metadata: Mapping[str, Any]) -> int:
+    """Write the table; an existing file is replaced at the end, and kept if anything fails before.
 
     Args:
-        metadata: JSON values that stand in the file beside the table.
+        metadata: JSON values that the file holds beside the table.
 
     Returns:
-        Rows written.
+        Number of rows written.
 
     Raises:
         InputError: If the file cannot be written.
     """
-    found = [row for one in measured for row in rows(one)]
-    table = pa.Table.from_pylist(found, schema=SCHEMA).replace_schema_metadata(
+    table_rows = [row for records in pairs for row in rows(records)]
+    table = pa.Table.from_pylist(table_rows, schema=SCHEMA).replace_schema_metadata(
         {METADATA: json.dumps(metadata, sort_keys=True)}
     )
     try:
@@ -89,14 +74,14 @@ def export(measured: Iterable[Measured], path: Path, *, metadata: Mapping[str, A
             scratch.unlink(missing_ok=True)
     except OSError as error:
         raise InputError(f"--out {path}: cannot be written ({error.strerror or error})") from error
-    return len(found)
+    return len(table_rows)
 
 
-def rows(measured: Measured) -> Iterator[dict[str, Any]]:
-    """The rows of one pair, as `SCHEMA` has them."""
-    for trial in measured.trials:
-        key = _key(measured.pair, SEARCH, trial.setting, trial.seed, trial.state.value)
-        reports = measured.reports.get(trial.number, ())
+def rows(records: PairRecords) -> Iterator[dict[str, Any]]:
+    """Return the rows of one pair, in the columns of `SCHEMA`."""
+    for trial in records.trials:
+        key = _key(records.pair, SEARCH, trial.setting, trial.seed, trial.state.value)
+        reports = records.reports.get(trial.number, ())
         for report in reports:
             yield {
                 **key,
@@ -107,8 +92,8 @@ def rows(measured: Measured) -> Iterator[dict[str, Any]]:
             }
         if not reports:
             yield {**key, "epoch": 0}
-    for run in measured.runs:
-        key = _key(measured.pair, run.stage.value, run.setting, run.seed, run.state.value)
+    for run in (*records.runs, *records.sweep_runs, *records.alternative_runs):
+        key = _key(records.pair, run.stage.value, run.setting, run.seed, run.state.value)
         for rung in run.curve:
             yield {
                 **key,
@@ -133,7 +118,7 @@ def _key(pair: Pair, stage: str, setting: Setting, seed: int, state: str) -> dic
 
 
 def _end(run: RunRecord) -> dict[str, Any]:
-    """A run that is known by its end only; of one that failed nothing was measured."""
+    """A run that is known by its end only; of one that failed nothing was records."""
     if run.state is RunState.FAIL:
         return {}
     reported = Split.VALIDATION if run.stage is Stage.RACE else Split.TEST

@@ -1,4 +1,4 @@
-"""All that a report is made of, read from the store once; nothing in `report` reads anything else."""
+"""The data of a report, read from the store once; nothing in `report` reads anything else."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from autokd.core.records import FederationFacts, RungReport, RunRecord, TrialRecord
+from autokd.core.pair_records import PairRecords
+from autokd.core.records import FederationFacts
 from autokd.core.setting import Pair
 from autokd.plan import StudyPlan
 from autokd.recommendation import Recommendation
@@ -19,25 +20,19 @@ class PairMaterial:
     """One pair.
 
     Attributes:
-        study: Its name in the store.
-        found: Its recommendation; None as long as it is not judged.
-        missing: Why it is not judged, in words; empty if it is.
-        trials: By number.
-        reports: What each trial reported, by its number.
-        runs: Of race and confirmation.
-        swept: Of the sweep, which no verdict reads.
-        explanation: Beside its rivals; None if none was run.
+        found: Recommendation; None as long as the pair is not judged.
+        missing: Why the pair is not judged, in words; else empty.
+        explanation: Comparison with the alternatives; None if none of them ran.
     """
 
-    pair: Pair
-    study: str
+    records: PairRecords
     found: Recommendation | None = None
     missing: str = ""
-    trials: Sequence[TrialRecord] = ()
-    reports: Mapping[int, Sequence[RungReport]] = field(default_factory=dict)
-    runs: Sequence[RunRecord] = ()
-    swept: Sequence[RunRecord] = ()
     explanation: Explanation | None = None
+
+    @property
+    def pair(self) -> Pair:
+        return self.records.pair
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -45,13 +40,13 @@ class Material:
     """A federation under one plan and space.
 
     Attributes:
+        space: What `Space.model_dump` returns.
         federation: None if it was never prepared.
-        space: As `Space.model_dump` gives it.
-        pairs: Those of which the store has something, in order.
-        sweep_epochs: What the frozen grid would cost on one pair.
-        observations: The poster's, in this federation; empty if there is nothing to observe.
-        versions: Of the packages that results depend on, by name.
-        options: What is to be typed after a command so that it means the same study, e.g. `--study mine`.
+        pairs: Pairs with records in the store, in order.
+        sweep_epochs: Cost of the sweep on one pair, in epochs.
+        observations: The poster's observations in this federation; empty if there is nothing to observe.
+        versions: Versions of the packages that results depend on, by name.
+        options: Options that make a command mean the same study, e.g. `--study mine`.
     """
 
     plan: StudyPlan
@@ -70,14 +65,15 @@ class Material:
     @property
     def found(self) -> Mapping[Pair, Recommendation]:
         """The recommendation of each pair that is judged."""
-        return {one.pair: one.found for one in self.pairs if one.found is not None}
+        return {data.pair: data.found for data in self.pairs if data.found is not None}
 
     def of(self, pair: Pair) -> PairMaterial:
-        """What is known of a pair; of one without a study, that."""
-        for one in self.pairs:
-            if one.pair == pair:
-                return one
+        """Return the data of a pair; for a pair without records, how to tune it."""
+        for data in self.pairs:
+            if data.pair == pair:
+                return data
         typed = f"{pair.teacher},{pair.student}{self.options}"
         return PairMaterial(
-            pair=pair, study="", missing=f"it has not been tuned; autokd tune --pair {typed} does that"
+            records=PairRecords(pair=pair, study=""),
+            missing=f"it has not been tuned; autokd tune --pair {typed} does that",
         )

@@ -136,7 +136,7 @@ def _cell(facts: MatrixFacts, teacher: int, student: int) -> Cell | None:
 
 
 def _pair(material: Material, one: PairMaterial) -> dict[str, Any]:
-    rows = trial_rows(one.trials, one.reports, own=own_accuracy(material, one))
+    rows = trial_rows(one.records.trials, one.records.reports, own=own_accuracy(material, one))
     drawn = list(drawings.pair_drawings(material, one))
     return {
         "material": one,

@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from time import monotonic
 
+from autokd.core.pair_records import PairRecords
 from autokd.core.records import Failure, FederationFacts, RungReport, RunRecord, TrialRecord, TrialState
 from autokd.core.setting import Pair, Split
 from autokd.plan import Aims, StudyPlan
-from autokd.recommendation.looks import Case, seeds_wanted
+from autokd.recommendation.looks import seeds_wanted
 from autokd.search.aiming import as_aimed
 from autokd.search.assignment import Answer, Assignment, Died
 from autokd.search.forecast import NOTHING, Load
@@ -151,15 +152,8 @@ class Dispatcher:
     def _look(self, study: _Study) -> None:
         """See whether a pair needs more seeds, where the plan lets it have more."""
         if len(self._plan.confirmation.looks) > 1:
-            case = Case.of(
-                study.pair,
-                self._plan,
-                self._federation,
-                study=study.name,
-                trials=study.trials,
-                runs=study.runs,
-            )
-            study.seeds = seeds_wanted(case)
+            records = PairRecords(pair=study.pair, study=study.name, trials=study.trials, runs=study.runs)
+            study.seeds = seeds_wanted(self._plan, self._federation, records)
 
     @property
     def live(self) -> int:

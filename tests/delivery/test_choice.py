@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import pytest
 
+from autokd.core.pair_records import PairRecords
 from autokd.core.records import Failure
 from autokd.core.setting import DEFAULT
 from autokd.delivery import chosen, promised
 from autokd.errors import NotRecommended
-from autokd.recommendation import Recommendation, Searched, Verdict, recommend
-from tests.recommendation.samples import HOT, failed_run
+from autokd.recommendation import Recommendation, Verdict
+from tests.recommendation.samples import HOT, failed_run, recommend_from
 from tests.recommendation.test_recommendation import PAIR, PLAN, make_meeting, recommended
 
 TOWARDS = {
@@ -26,8 +27,10 @@ def verdict(wanted: Verdict) -> Recommendation:
             for _ in range(PLAN.search.retries + 1)
             for index, run in enumerate(meeting.towards.runs)
         ]
-        towards = Searched(study=meeting.towards.study, trials=meeting.towards.trials, runs=lost)
-        found = recommend(PAIR, PLAN, meeting.federation, towards)
+        towards = PairRecords(
+            pair=PAIR, study=meeting.towards.study, trials=meeting.towards.trials, runs=lost
+        )
+        found = recommend_from(PLAN, meeting.federation, towards)
     else:
         found = recommended(make_meeting(towards=TOWARDS[wanted]))
     assert found.verdict is wanted

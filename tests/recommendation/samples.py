@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from autokd.core.pair_records import PairRecords
 from autokd.core.records import (
     Correctness,
     Failure,
@@ -21,6 +22,7 @@ from autokd.core.records import (
 )
 from autokd.core.setting import DEFAULT, Setting, Split, TransferSet
 from autokd.plan import CONFIRMATION_SEEDS, RACE_SEEDS, ConfirmationRecipe, StudyPlan
+from autokd.recommendation import Recommendation, judge_pair, recommend
 
 PLAN = ConfirmationRecipe()
 BOTH = TransferSet.BOTH
@@ -135,3 +137,11 @@ def make_plan(**confirmation: object) -> StudyPlan:
             "confirmation": {"resamples": 300, **confirmation},
         }
     )
+
+
+def recommend_from(
+    plan: StudyPlan, federation: FederationFacts, records: PairRecords, reverse: PairRecords | None = None
+) -> Recommendation:
+    """Judge both pairs of a meeting and recommend for the first."""
+    other = None if reverse is None else judge_pair(plan, federation, reverse)
+    return recommend(plan, federation, records, judge_pair(plan, federation, records), reverse=other)

@@ -6,11 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from autokd.core.pair_records import PairRecords
 from autokd.core.records import Correctness, Failure, RunRecord, Stage
 from autokd.core.setting import DEFAULT, SEARCHABLE, Pair, Setting, Split
 from autokd.core.setting_variants import untaught
 from autokd.plan import CONFIRMATION_SEEDS
-from autokd.recommendation import Recommendation, Searched, Verdict, recommend
+from autokd.recommendation import Recommendation, Verdict
 from autokd.recommendation.attribution import Step
 from autokd.recommendation.comparison import Line
 from autokd.recommendation.elsewhere import Elsewhere
@@ -26,6 +27,7 @@ from tests.recommendation.samples import (
     make_federation,
     make_plan,
     make_trials,
+    recommend_from,
 )
 
 PAIR = Pair(0, 1)
@@ -56,11 +58,11 @@ def rivals(shares: Mapping[Setting, float], seeds: int = 5) -> list[RunRecord]:
 def judged(
     winner: Setting, *, pair: Pair = PAIR, default: float = DEFAULT_S, share: float = WINNER_S
 ) -> Recommendation:
-    return recommend(
-        pair,
+    return recommend_from(
         make_plan(candidates=1),
         make_federation([model(PARTNER), model(OWN)]),
-        Searched(
+        PairRecords(
+            pair=pair,
             study=f"digits-1a2b3c4d/digits-0/{pair}",
             trials=make_trials(winner),
             runs=[*arm(DEFAULT, default), *arm(winner, share)],

@@ -6,12 +6,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from autokd.core.pair_records import PairRecords
+from autokd.core.records import FederationFacts
 from autokd.core.setting import DEFAULT, Pair, Split
 from autokd.plan import ConfirmationRecipe, StudyPlan
-from autokd.recommendation import Recommendation, Searched, Verdict, recommend
-from autokd.recommendation.looks import Case, look_confidence, seeds_wanted
+from autokd.recommendation import Recommendation, Verdict, pending
+from autokd.recommendation.looks import Unfinished, judge_pair, look_confidence, seeds_wanted
 from autokd.recommendation.statistics import paired_spread
-from tests.recommendation.samples import HOT, confirmation_runs, make_federation, make_plan, make_trials
+from autokd.recommendation.verdict import Judgement
+from tests.recommendation.samples import (
+    HOT,
+    confirmation_runs,
+    make_federation,
+    make_plan,
+    make_trials,
+    recommend_from,
+)
 from tests.recommendation.simulated import SEEDS_RULE, Noise, draw_arms
 
 PAIR = Pair(0, 1)
@@ -53,8 +63,10 @@ def test_two_looks_together_err_as_one() -> None:
     assert once / 1500 == pytest.approx(0.05, abs=0.02)
 
 
-def searched(accuracies: tuple[float, float], *, seeds: int, seed: int = 0) -> tuple[Case, Recommendation]:
-    """A pair with so many confirmation seeds in the store: the case, and what is recommended."""
+def searched(
+    accuracies: tuple[float, float], *, seeds: int, seed: int = 0
+) -> tuple[FederationFacts, PairRecords, Recommendation]:
+    """A federation, the records of a pair with so many confirmation seeds, and what is recommended."""
     rng = np.random.default_rng(seed)
     arms = {
         split: draw_arms(rng, accuracies, SEEDS_RULE, fixed=0.6, seeds=15, examples=size)
@@ -70,9 +82,9 @@ def searched(accuracies: tuple[float, float], *, seeds: int, seed: int = 0) -> t
         )
     ]
     federation, trials = make_federation([own, own]), make_trials(HOT)
-    case = Case.of(PAIR, TWICE, federation, study="s", trials=trials, runs=runs)
-    known = Searched(study="s", trials=trials, runs=runs)
-    return case, recommend(PAIR, _as_far(TWICE, seeds_wanted(case), seeds), federation, known)
+    records = PairRecords(pair=PAIR, study="s", trials=trials, runs=runs)
+    plan = _as_far(TWICE, seeds_wanted(TWICE, federation, records), seeds)
+    return federation, records, recommend_from(plan, federation, records)
 
 
 def _as_far(plan: StudyPlan, wanted: int, seeds: int) -> StudyPlan:
@@ -81,21 +93,24 @@ def _as_far(plan: StudyPlan, wanted: int, seeds: int) -> StudyPlan:
 
 
 def test_a_pair_that_is_decided_gets_no_more_seeds() -> None:
-    case, found = searched((0.95, 0.7), seeds=5)
-    assert seeds_wanted(case) == 5
-    assert not case.pending(5)
+    federation, records, found = searched((0.95, 0.7), seeds=5)
+    assert seeds_wanted(TWICE, federation, records) == 5
+    assert isinstance(judge_pair(TWICE, federation, records), Judgement)
     assert found.verdict is Verdict.TUNED
     assert found.to_json()["seeds"] == 5
 
 
 def test_an_undecided_pair_gets_the_rest_for_both_arms_and_is_judged_on_all() -> None:
-    case, _ = searched((0.66, 0.62), seeds=5)
-    assert seeds_wanted(case) == 15
-    owed = case.pending(15)
+    federation, records, _ = searched((0.66, 0.62), seeds=5)
+    assert seeds_wanted(TWICE, federation, records) == 15
+    assert judge_pair(TWICE, federation, records) == Unfinished(
+        "20 race and confirmation runs are to be done"
+    )
+    owed = pending(TWICE.confirmation, records.trials, records.runs, seeds=15)
     assert [run.seed for run in owed] == [2000 + seed for seed in range(5, 15) for _ in range(2)]
     assert {run.setting for run in owed} == {HOT, DEFAULT}
-    later, found = searched((0.66, 0.62), seeds=15)
-    assert not later.pending(seeds_wanted(later))
+    federation, records, found = searched((0.66, 0.62), seeds=15)
+    assert isinstance(judge_pair(TWICE, federation, records), Judgement)
     decided = found.to_json()["decided_on"]
     assert isinstance(decided, dict)
     assert len(decided["seeds"]) == 15
@@ -104,7 +119,7 @@ def test_an_undecided_pair_gets_the_rest_for_both_arms_and_is_judged_on_all() ->
 
 def test_what_ran_after_a_decision_changes_nothing() -> None:
     """Somebody lowers the cap, or the driver had runs under way: the first look decided."""
-    few, many = (searched((0.95, 0.7), seeds=seeds)[1].to_json() for seeds in (5, 15))
+    few, many = (searched((0.95, 0.7), seeds=seeds)[2].to_json() for seeds in (5, 15))
     assert few["decided_on"] == many["decided_on"]
 
 

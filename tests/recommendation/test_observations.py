@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import permutations
+from typing import Any
 
 import numpy as np
 import pytest
 
+from autokd.core.pair_records import PairRecords
 from autokd.core.records import RungReport, RungScores, RunRecord, RunState, Stage, TrialRecord
 from autokd.core.setting import DEFAULT, Pair, Setting, Split, TransferSet
 from autokd.plan import ConfirmationRecipe
 from autokd.recommendation.averages import participant_interval
 from autokd.recommendation.observation import Observation, Status, observed
-from autokd.recommendation.observations import SeenPair, observe
+from autokd.recommendation.observations import observe
 from autokd.recommendation.observed_meetings import worths_of
+from autokd.recommendation.verdict import Judgement
 from tests.recommendation.samples import (
     HOT,
     make_federation,
@@ -49,17 +52,24 @@ def swept(setting: Setting, share: float, *, lost: float = 0.0, seed: int = 0) -
     )
 
 
-def by_sweep(shares: Callable[[Pair], Mapping[Setting, float]], seeds: int = 1) -> dict[Pair, SeenPair]:
+def by_sweep(shares: Callable[[Pair], Mapping[Setting, float]], seeds: int = 1) -> dict[Pair, PairRecords]:
     return {
-        pair: SeenPair(
-            swept=[swept(*one, seed=seed) for one in shares(pair).items() for seed in range(seeds)]
+        pair: stored(
+            pair, sweep_runs=[swept(*one, seed=seed) for one in shares(pair).items() for seed in range(seeds)]
         )
         for pair in PAIRS
     }
 
 
-def found(seen: Mapping[Pair, SeenPair], key: str) -> Observation:
-    told = observe(seen, FEDERATION, PLAN, dataset="digits")
+def stored(pair: Pair, **records: Any) -> PairRecords:
+    return PairRecords(pair=pair, study=str(pair), **records)
+
+
+def found(
+    seen: Mapping[Pair, PairRecords], key: str, judgements: Mapping[Pair, Judgement | None] | None = None
+) -> Observation:
+    judged_pairs = {pair: one for pair, one in (judgements or {}).items() if one is not None}
+    told = observe(seen, judged_pairs, FEDERATION, PLAN, dataset="digits")
     return next(one for one in told if one.key == key)
 
 
@@ -91,7 +101,7 @@ def test_a_difference_that_examples_make_by_chance_does_not_count(better: int, c
     runs = [swept(DEFAULT, 0.5), swept(FAIR, 0.9)]
     for run, correct in zip(runs, (default, other), strict=True):
         run.correct[Split.CONFIRMATION][:] = correct
-    seen = {pair: SeenPair(swept=runs) for pair in PAIRS}
+    seen = {pair: stored(pair, sweep_runs=runs) for pair in PAIRS}
     assert mean(found(seen, "share_that_needs_tuning")) == float(counts)
 
 
@@ -113,12 +123,12 @@ def test_what_is_chosen_is_chosen_on_validation() -> None:
             ),
         ]
 
-    seen = {pair: SeenPair(swept=runs(pair)) for pair in PAIRS}
+    seen = {pair: stored(pair, sweep_runs=runs(pair)) for pair in PAIRS}
     assert mean(found(seen, "share_that_needs_tuning")) == 0
     assert mean(found(seen, "tuning_pays")) == pytest.approx(-30)
 
 
-def by_search(shares: Callable[[Pair], Mapping[Setting, float]]) -> dict[Pair, SeenPair]:
+def by_search(shares: Callable[[Pair], Mapping[Setting, float]]) -> dict[Pair, PairRecords]:
     def trials(pair: Pair) -> list[TrialRecord]:
         return [
             make_trial(0, DEFAULT, 0.5),
@@ -126,7 +136,7 @@ def by_search(shares: Callable[[Pair], Mapping[Setting, float]]) -> dict[Pair, S
         ]
 
     return {
-        pair: SeenPair(trials=trials(pair), reports={one.number: [_report(one)] for one in trials(pair)})
+        pair: stored(pair, trials=trials(pair), reports={one.number: [_report(one)] for one in trials(pair)})
         for pair in PAIRS
     }
 
@@ -174,7 +184,9 @@ def test_what_own_settings_have_beyond_the_best_single_one() -> None:
 def test_forgetting_is_told_of_the_sets_that_differ_most() -> None:
     losses = {DEFAULT: 6.0, FAIR: 4.0, SHARED: -1.0}
     seen = {
-        pair: SeenPair(swept=[swept(one, 0.5, lost=lost + pair.student) for one, lost in losses.items()])
+        pair: stored(
+            pair, sweep_runs=[swept(one, 0.5, lost=lost + pair.student) for one, lost in losses.items()]
+        )
         for pair in PAIRS
     }
     one = found(seen, "forgetting")
@@ -230,21 +242,22 @@ def test_the_multiple_is_told_and_not_decided() -> None:
 
 def test_confirmed_answers_go_before_swept_ones() -> None:
     judgement = judged(HOT).judgement
-    one = found({pair: SeenPair(judgement=judgement) for pair in PAIRS}, "tuning_pays")
+    one = found({pair: stored(pair) for pair in PAIRS}, "tuning_pays", dict.fromkeys(PAIRS, judgement))
     assert mean(one) == pytest.approx(25)
     assert (one.source, one.status) == ("confirmation", Status.REPRODUCED)
 
 
 def test_swept_pairs_have_to_do_where_too_few_were_confirmed() -> None:
-    few = {Pair(0, 1): SeenPair(judgement=judged(HOT).judgement)}
-    seen = by_sweep(lambda pair: {DEFAULT: OWN[pair.student], FAIR: OWN[pair.student] + 0.1}) | few
-    one = found(seen, "tuning_pays")
+    few = {Pair(0, 1): judged(HOT).judgement}
+    seen = by_sweep(lambda pair: {DEFAULT: OWN[pair.student], FAIR: OWN[pair.student] + 0.1})
+    seen[Pair(0, 1)] = stored(Pair(0, 1))
+    one = found(seen, "tuning_pays", few)
     assert (one.source, one.pairs) == ("sweep", 19)
-    assert found(seen, "position").source == "sweep"
+    assert found(seen, "position", few).source == "sweep"
 
 
 def test_an_empty_store_measures_nothing_and_says_what_is_needed() -> None:
-    told = observe({}, FEDERATION, PLAN, dataset="digits")
+    told = observe({}, {}, FEDERATION, PLAN, dataset="digits")
     assert {one.status for one in told} == {Status.NOT_MEASURABLE}
     assert all(one.how for one in told)
     assert len({one.key for one in told}) == len(told)
@@ -276,5 +289,5 @@ def test_a_share_may_be_the_posters_or_more(share: float, status: Status) -> Non
 def test_a_setting_that_diverged_is_no_candidate() -> None:
     """Of two seeds one died: the setting has nothing to be paired with."""
     runs = [swept(one, 0.5, seed=seed) for one in (DEFAULT, SHARED) for seed in (0, 1)]
-    seen = {pair: SeenPair(swept=[*runs, swept(FAIR, 0.9)]) for pair in PAIRS}
+    seen = {pair: stored(pair, sweep_runs=[*runs, swept(FAIR, 0.9)]) for pair in PAIRS}
     assert mean(found(seen, "tuning_pays")) == 0

@@ -5,11 +5,19 @@ import json
 import numpy as np
 import pytest
 
+from autokd.core.pair_records import PairRecords
 from autokd.core.records import Correctness
 from autokd.core.setting import DEFAULT, Pair, Split
-from autokd.recommendation import Searched, Verdict, recommend
+from autokd.recommendation import Verdict
 from autokd.recommendation.partners import Ranking, ranked, shrunk
-from tests.recommendation.samples import HOT, confirmation_runs, make_federation, make_plan, make_trials
+from tests.recommendation.samples import (
+    HOT,
+    confirmation_runs,
+    make_federation,
+    make_plan,
+    make_trials,
+    recommend_from,
+)
 from tests.recommendation.simulated import DIGITS, draw_arms
 
 PLAN = make_plan(resamples=200)
@@ -35,7 +43,9 @@ def ranking(rng: np.random.Generator, accuracies: list[float], *, default: float
         ]
         pair = Pair(partner + 1, 0)
         found.append(
-            recommend(pair, PLAN, federation, Searched(study=str(pair), trials=make_trials(HOT), runs=runs))
+            recommend_from(
+                PLAN, federation, PairRecords(pair=pair, study=str(pair), trials=make_trials(HOT), runs=runs)
+            )
         )
     return ranked(found, student=0, unknown=[9])
 

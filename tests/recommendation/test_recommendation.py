@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from autokd.core.pair_records import PairRecords
 from autokd.core.records import Correctness, Failure, FederationFacts, RunRecord, TrialState
 from autokd.core.setting import DEFAULT, Pair, Setting, Split, TransferSet
 from autokd.errors import NotTuned
-from autokd.recommendation import Recommendation, Searched, Verdict, recommend, winner
+from autokd.recommendation import Recommendation, Verdict, winner
 from autokd.recommendation.statistics import paired_interval
 from tests.recommendation.samples import (
     HOT,
@@ -20,6 +21,7 @@ from tests.recommendation.samples import (
     make_plan,
     make_trial,
     make_trials,
+    recommend_from,
 )
 from tests.recommendation.simulated import DIGITS, draw_arms
 
@@ -37,8 +39,8 @@ class Meeting:
     """Two participants and what the store has of both their pairs."""
 
     federation: FederationFacts
-    towards: Searched
-    back: Searched
+    towards: PairRecords
+    back: PairRecords
 
 
 def make_meeting(
@@ -57,7 +59,8 @@ def make_meeting(
         runs[0][split], runs[1][split] = arms[:2], arms[2:4]
         own[0][split], own[1][split] = arms[4][0], arms[5][0]
     searched = [
-        Searched(
+        PairRecords(
+            pair=pair,
             study=f"digits-1a2b3c4d/digits-0/{pair}",
             trials=make_trials(candidate),
             runs=[
@@ -75,7 +78,7 @@ def make_meeting(
 
 
 def recommended(meeting: Meeting) -> Recommendation:
-    return recommend(PAIR, PLAN, meeting.federation, meeting.towards, reverse=meeting.back)
+    return recommend_from(PLAN, meeting.federation, meeting.towards, reverse=meeting.back)
 
 
 def test_the_json_has_what_the_command_line_promises() -> None:
@@ -143,10 +146,13 @@ def test_the_verdict_follows_from_the_stored_runs(towards: tuple[float, float], 
 
 def test_the_same_records_give_the_same_recommendation_in_whatever_order() -> None:
     meeting = make_meeting()
-    shuffled = Searched(
-        study=meeting.towards.study, trials=meeting.towards.trials[::-1], runs=meeting.towards.runs[::-1]
+    shuffled = PairRecords(
+        pair=PAIR,
+        study=meeting.towards.study,
+        trials=meeting.towards.trials[::-1],
+        runs=meeting.towards.runs[::-1],
     )
-    again = recommend(PAIR, PLAN, meeting.federation, shuffled, reverse=meeting.back)
+    again = recommend_from(PLAN, meeting.federation, shuffled, reverse=meeting.back)
     assert again.to_json() == recommended(meeting).to_json()
 
 
@@ -154,7 +160,7 @@ def test_both_sides_of_a_meeting_read_the_same_runs() -> None:
     """The identity of the poster's tables, on recommendations as they are printed."""
     meeting = make_meeting()
     one = recommended(meeting).to_json()["position"]
-    zero = recommend(PAIR.reverse, PLAN, meeting.federation, meeting.back, reverse=meeting.towards)
+    zero = recommend_from(PLAN, meeting.federation, meeting.back, reverse=meeting.towards)
     other = zero.to_json()["position"]
     assert isinstance(one, dict)
     assert isinstance(other, dict)
@@ -207,7 +213,7 @@ def test_a_space_that_holds_only_the_default_does_not_end_in_tuned() -> None:
 def test_without_a_baseline_the_verdict_is_failed() -> None:
     meeting = make_meeting()
     trials = [make_trial(0, DEFAULT, state=TrialState.FAIL), make_trial(1, HOT)]
-    found = recommend(PAIR, PLAN, meeting.federation, Searched(study="s", trials=trials))
+    found = recommend_from(PLAN, meeting.federation, PairRecords(pair=PAIR, study="s", trials=trials))
     plain = json.loads(json.dumps(found.to_json()))
     assert (found.verdict, plain["setting"], plain["gain"]) == (Verdict.FAILED, None, None)
     assert plain.keys() >= KEYS
@@ -221,8 +227,8 @@ def test_diverged_runs_are_told() -> None:
         failed_run(HOT, 0, Failure.DIVERGED) if (run.setting, run.seed) == (HOT, 2000) else run
         for run in meeting.towards.runs
     ]
-    searched = Searched(study=meeting.towards.study, trials=meeting.towards.trials, runs=runs)
-    found = recommend(PAIR, PLAN, meeting.federation, searched)
+    searched = PairRecords(pair=PAIR, study=meeting.towards.study, trials=meeting.towards.trials, runs=runs)
+    found = recommend_from(PLAN, meeting.federation, searched)
     assert "1 runs diverged and count as no gain" in found.reason
     whole = recommended(meeting)
     assert found.gain is not None
@@ -233,14 +239,14 @@ def test_diverged_runs_are_told() -> None:
 @pytest.mark.parametrize("trials", [[], [make_trial(0, DEFAULT, state=TrialState.RUNNING)]])
 def test_before_the_search_there_is_no_recommendation(trials) -> None:
     with pytest.raises(NotTuned, match=r"run autokd tune --pair 0,1"):
-        recommend(PAIR, PLAN, make_meeting().federation, Searched(study="s", trials=trials))
+        recommend_from(PLAN, make_meeting().federation, PairRecords(pair=PAIR, study="s", trials=trials))
 
 
 def test_before_the_confirmation_is_finished_there_is_no_recommendation() -> None:
     meeting = make_meeting()
-    half = Searched(study="s", trials=meeting.towards.trials, runs=meeting.towards.runs[:-2])
+    half = PairRecords(pair=PAIR, study="s", trials=meeting.towards.trials, runs=meeting.towards.runs[:-2])
     with pytest.raises(NotTuned, match="2 race and confirmation runs are to be done"):
-        recommend(PAIR, PLAN, meeting.federation, half)
+        recommend_from(PLAN, meeting.federation, half)
     # As the reverse pair, it counts as unknown.
-    found = recommend(PAIR.reverse, PLAN, meeting.federation, meeting.back, reverse=half)
+    found = recommend_from(PLAN, meeting.federation, meeting.back, reverse=half)
     assert found.position.gain_as_teacher is None

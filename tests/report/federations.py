@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from autokd.core.pair_records import PairRecords
 from autokd.core.records import (
     Failure,
     FederationFacts,
@@ -23,9 +24,8 @@ from autokd.core.records import (
 )
 from autokd.core.setting import DEFAULT, Pair, Setting, Split
 from autokd.plan import StudyPlan
-from autokd.recommendation import Searched, recommend
 from autokd.report import Material, PairMaterial
-from tests.recommendation.samples import confirmation_runs, make_plan
+from tests.recommendation.samples import confirmation_runs, make_plan, recommend_from
 from tests.report.samples import HOT, TRIALS, model, right
 
 JUDGED = (Split.CONFIRMATION, Split.TEST)
@@ -87,23 +87,24 @@ def make_material(
     }
     pairs = [
         PairMaterial(
-            pair=pair,
-            study=one.study,
-            found=recommend(pair, plan, known, one, reverse=searched.get(pair.reverse)),
-            trials=one.trials,
-            reports={trial.number: reports(trial) for trial in one.trials},
-            runs=one.runs,
-            swept=(swept or {}).get(pair, ()),
+            records=replace(
+                one,
+                reports={trial.number: reports(trial) for trial in one.trials},
+                sweep_runs=(swept or {}).get(pair, ()),
+            ),
+            found=recommend_from(plan, known, one, reverse=searched.get(pair.reverse)),
         )
         for pair, one in searched.items()
     ]
     pairs += [
         PairMaterial(
-            pair=pair,
-            study=f"{known.name}/digits-0/{pair}",
+            records=PairRecords(
+                pair=pair,
+                study=f"{known.name}/digits-0/{pair}",
+                trials=trials,
+                reports={trial.number: reports(trial) for trial in trials},
+            ),
             missing=f"pair {pair} has no recommendation yet: 7 runs are to be done",
-            trials=trials,
-            reports={trial.number: reports(trial) for trial in trials},
         )
         for pair in unfinished
     ]
@@ -168,7 +169,7 @@ def _searched(
     gains: Gains,
     trials: Sequence[TrialRecord],
     winner: Setting,
-) -> Searched:
+) -> PairRecords:
     study = f"{name}/digits-0/{pair}"
     if gains is None:
         dead = replace(
@@ -178,11 +179,11 @@ def _searched(
             failure=Failure.DIVERGED,
             reason="loss became nan at step 3",
         )
-        return Searched(study=study, trials=[dead])
+        return PairRecords(pair=pair, study=study, trials=[dead])
     own = accuracies[pair.student]
     runs = [
         run
         for setting, gain in zip((DEFAULT, winner), gains, strict=True)
         for run in confirmation_runs(setting, {split: right(own + gain, 100, 5) for split in JUDGED})
     ]
-    return Searched(study=study, trials=trials, runs=runs)
+    return PairRecords(pair=pair, study=study, trials=trials, runs=runs)

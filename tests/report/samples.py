@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from autokd.core.pair_records import PairRecords
 from autokd.core.records import Correctness, Failure, Role, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, Pair, Setting, Split, TransferSet
-from autokd.recommendation import Recommendation, Searched, recommend
-from tests.recommendation.samples import confirmation_runs, make_federation, make_plan
+from autokd.recommendation import Recommendation
+from tests.recommendation.samples import confirmation_runs, make_federation, make_plan, recommend_from
 
 PAIR = Pair(teacher=0, student=1)
 HOT = Setting(temperature=4.0, alpha=0.1, transfer_set=TransferSet.BOTH)
@@ -60,11 +61,11 @@ def make_recommendation(
     """Participant 1 is right on 60 % as it is, on 65 % by the default, on 80 % by the winner if one ran."""
     judged = (Split.CONFIRMATION, Split.TEST)
     accuracies = {DEFAULT: 0.65, HOT: 0.8}
-    return recommend(
-        PAIR,
+    return recommend_from(
         make_plan(race_seeds=1, candidates=1),
         replace(make_federation([model(0.5), model(0.6)]), name=name),
-        Searched(
+        PairRecords(
+            pair=PAIR,
             study=f"{name}/digits-0/{PAIR}",
             trials=trials,
             runs=[

@@ -42,7 +42,7 @@ def test_the_note_says_the_recommendations_own_numbers() -> None:
         assert str(interval) in told
     assert f"### Position: {found.position.advice.value}" in told
     assert f"    {COMMAND}\n    autokd recommend --pair 0,1 --json" in told
-    assert found.searched.study in told
+    assert found.records.study in told
 
 
 def test_attributes_are_small_and_plain() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,11 @@ import numpy as np
 import pytest
 from pyarrow import parquet
 
+from autokd.core.pair_records import PairRecords
 from autokd.core.records import Failure, RungReport, RungScores, RunRecord, RunState, Stage
 from autokd.core.setting import DEFAULT, Split
 from autokd.errors import InputError
-from autokd.report.export import METADATA, SCHEMA, Measured, export, rows
+from autokd.report.export import METADATA, SCHEMA, export, rows
 from tests.recommendation.samples import confirmation_run, failed_run, race_run
 from tests.report.samples import BASELINE, DIED, HOT, PAIR, PUBLIC, STOPPED
 
@@ -50,12 +52,12 @@ def reported(epoch: int, accuracy: float) -> RungReport:
     )
 
 
-def measured(*trials: Any, runs: Any = ()) -> Measured:
+def measured(*trials: Any, runs: Any = ()) -> PairRecords:
     reports = {one.number: [reported(*rung) for rung in one.curve] for one in trials}
-    return Measured(pair=PAIR, trials=trials, reports=reports, runs=runs)
+    return PairRecords(pair=PAIR, study="s", trials=trials, reports=reports, runs=runs)
 
 
-def found(one: Measured) -> list[tuple[Any, ...]]:
+def found(one: PairRecords) -> list[tuple[Any, ...]]:
     return [tuple(row[name] for name in KEY) for row in rows(one)]
 
 
@@ -72,7 +74,7 @@ def names(folder: Path) -> set[str]:
 
 
 @pytest.fixture
-def everything() -> Measured:
+def everything() -> PairRecords:
     right = {Split.CONFIRMATION: [True, False], Split.TEST: [True, True, True, False]}
     runs = [race_run(HOT, 0, right=6), confirmation_run(HOT, 0, right, forgetting=2.5), SWEPT]
     return measured(BASELINE, STOPPED, DIED, runs=runs)
@@ -133,11 +135,11 @@ def test_a_trial_that_failed_keeps_what_it_had_reported() -> None:
     assert [row[-2:] for row in found(measured(DIED))] == [("FAIL", 0)]
     (nothing,) = rows(measured(DIED))
     assert figures(nothing) == {}
-    late = Measured(pair=PAIR, trials=[DIED], reports={DIED.number: [reported(3, 0.25)]}, runs=())
+    late = replace(measured(DIED), reports={DIED.number: [reported(3, 0.25)]})
     assert [row[-2:] for row in found(late)] == [("FAIL", 3)]
 
 
-def test_what_is_written_is_what_is_read(everything: Measured, tmp_path: Path) -> None:
+def test_what_is_written_is_what_is_read(everything: PairRecords, tmp_path: Path) -> None:
     file = tmp_path / "new" / "table.parquet"
     told = {"federation": "digits-1a2b3c4d", "pairs": {"0->1": {"overlap": 1 / 3}}}
     count = export([everything, measured(runs=[SWEPT])], file, metadata=told)
@@ -150,13 +152,13 @@ def test_what_is_written_is_what_is_read(everything: Measured, tmp_path: Path) -
     assert metadata(file) == told
 
 
-def test_the_file_may_be_read_by_whoever_may_read_others(everything: Measured, tmp_path: Path) -> None:
+def test_the_file_may_be_read_by_whoever_may_read_others(everything: PairRecords, tmp_path: Path) -> None:
     (tmp_path / "other").touch()
     export([everything], tmp_path / "table.parquet", metadata={})
     assert (tmp_path / "table.parquet").stat().st_mode == (tmp_path / "other").stat().st_mode
 
 
-def test_a_table_that_is_there_is_replaced(everything: Measured, tmp_path: Path) -> None:
+def test_a_table_that_is_there_is_replaced(everything: PairRecords, tmp_path: Path) -> None:
     file = tmp_path / "table.parquet"
     export([everything], file, metadata={"number": 1})
     export([], file, metadata={"number": 2})
@@ -166,7 +168,7 @@ def test_a_table_that_is_there_is_replaced(everything: Measured, tmp_path: Path)
 
 
 def test_a_table_that_is_there_is_kept_if_the_new_one_fails(
-    everything: Measured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    everything: PairRecords, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "table.parquet"
     export([everything], file, metadata={"number": 1})
@@ -176,7 +178,7 @@ def test_a_table_that_is_there_is_kept_if_the_new_one_fails(
         Path(where).write_bytes(b"PAR1")
         raise OSError(28, "No space left on device")
 
-    def broken() -> Iterator[Measured]:
+    def broken() -> Iterator[PairRecords]:
         yield everything
         raise RuntimeError("the store is gone")
 
@@ -191,7 +193,7 @@ def test_a_table_that_is_there_is_kept_if_the_new_one_fails(
 
 @pytest.mark.parametrize("where", ["folder", "file/table.parquet", "/dev/null/table.parquet"])
 def test_a_table_that_cannot_be_written_is_a_clear_error(
-    everything: Measured, tmp_path: Path, where: str
+    everything: PairRecords, tmp_path: Path, where: str
 ) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()

@@ -58,7 +58,7 @@ def test_a_pair_says_what_its_recommendation_says(half_done: Material) -> None:
     found = half_done.found[PAIR]
     for text in (page(half_done), pair_page(half_done, PAIR)):
         told = words(text)
-        for expected in (found.advice, found.reason, found.position.why, found.searched.study):
+        for expected in (found.advice, found.reason, found.position.why, found.records.study):
             assert expected in told
         assert found.judgement is not None
         for figures in (found.judgement.test, found.judgement.confirmation):

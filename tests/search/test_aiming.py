@@ -6,10 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autokd.core.pair_records import PairRecords
 from autokd.core.records import Role, Stage, TrialRecord, TrialState
 from autokd.core.setting import Setting, TransferSet
 from autokd.plan import Aims, Constraints, StudyPlan
-from autokd.recommendation.looks import Case, seeds_wanted
+from autokd.recommendation.looks import judge_pair, seeds_wanted
+from autokd.recommendation.verdict import Judgement
 from autokd.search.aiming import as_aimed
 from tests.search.worlds import BACKWARD, FORWARD, TINY, Office
 
@@ -82,9 +84,7 @@ def test_an_undecided_pair_is_given_the_seeds_that_the_plan_lets_it_have(
     office.work()
     given = {pair: len({run.seed for run in office.runs(pair)}) for pair in office.names}
     for pair, name in office.names.items():
-        case = Case.of(
-            pair, plan, office.facts, study=name, trials=office.trials(pair), runs=office.runs(pair)
-        )
-        assert seeds_wanted(case) == given[pair]
-        assert not case.pending(given[pair])
+        records = PairRecords(pair=pair, study=name, trials=office.trials(pair), runs=office.runs(pair))
+        assert seeds_wanted(plan, office.facts, records) == given[pair]
+        assert isinstance(judge_pair(plan, office.facts, records), Judgement)
     assert given == {FORWARD: seeds, BACKWARD: 2}

@@ -73,10 +73,10 @@ class AnytimeFacts:
 
 def cost_facts(material: Material) -> CostFacts:
     """Over all pairs that have a study."""
-    studied = [one for one in material.pairs if one.trials]
-    trials = [trial for one in studied for trial in one.trials]
-    runs = [run for one in studied for run in one.runs]
-    reports = [reports[-1] for one in studied for reports in one.reports.values() if reports]
+    studied = [one for one in material.pairs if one.records.trials]
+    trials = [trial for one in studied for trial in one.records.trials]
+    runs = [run for one in studied for run in one.records.runs]
+    reports = [reports[-1] for one in studied for reports in one.records.reports.values() if reports]
     return CostFacts(
         search=sum(trial.epochs for trial in trials),
         confirmation=sum(run.epochs for run in runs),
@@ -144,10 +144,12 @@ class _Pair:
 
 
 def _pair(material: Material, one: PairMaterial) -> _Pair | None:
-    swept = [run for run in one.swept if run.state is RunState.COMPLETE and run.seed == SWEEP_SEEDS]
+    swept = [
+        run for run in one.records.sweep_runs if run.state is RunState.COMPLETE and run.seed == SWEEP_SEEDS
+    ]
     baselines = [
         trial.accuracy
-        for trial in one.trials
+        for trial in one.records.trials
         if trial.role is Role.BASELINE and trial.state is TrialState.COMPLETE
     ]
     if not swept or not baselines or material.federation is None:
@@ -157,7 +159,7 @@ def _pair(material: Material, one: PairMaterial) -> _Pair | None:
     epochs = sum(run.epochs for run in swept)
     return _Pair(
         pair=one.pair,
-        steps=tuple(_steps(one.trials, own, epochs)),
+        steps=tuple(_steps(one.records.trials, own, epochs)),
         swept=tuple(sorted(POINTS * (run.accuracy(Split.VALIDATION) - own) for run in swept)),
         default=POINTS * (baselines[0] - own),
     )

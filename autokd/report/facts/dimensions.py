@@ -179,8 +179,8 @@ def forgotten(material: Material) -> tuple[Forgotten, ...]:
     """By transfer set, in their order; those without a trial are absent."""
     lost: dict[TransferSet, dict[Pair, list[float]]] = {}
     for one in material.pairs:
-        for trial in one.trials:
-            reports = one.reports.get(trial.number)
+        for trial in one.records.trials:
+            reports = one.records.reports.get(trial.number)
             if trial.state is TrialState.COMPLETE and reports:
                 of_pairs = lost.setdefault(trial.setting.transfer_set, {})
                 of_pairs.setdefault(one.pair, []).append(reports[-1].forgetting)
@@ -244,14 +244,16 @@ def _differs(setting: Setting) -> bool:
 def _searched(one: PairMaterial) -> list[tuple[Setting, float]]:
     return [
         (trial.setting, trial.accuracy)
-        for trial in one.trials
+        for trial in one.records.trials
         if trial.state is TrialState.COMPLETE and trial.accuracy is not None
     ]
 
 
 def _swept(one: PairMaterial) -> list[tuple[Setting, float]]:
     return [
-        (run.setting, run.accuracy(Split.VALIDATION)) for run in one.swept if run.state is RunState.COMPLETE
+        (run.setting, run.accuracy(Split.VALIDATION))
+        for run in one.records.sweep_runs
+        if run.state is RunState.COMPLETE
     ]
 
 

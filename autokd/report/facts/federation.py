@@ -94,15 +94,15 @@ def headline_facts(material: Material) -> HeadlineFacts:
     defaults = {
         pair: one.judgement.test.default_gain.mean for pair, one in found.items() if one.judgement is not None
     }
-    studied = [one for one in material.pairs if one.trials]
+    studied = [one for one in material.pairs if one.records.trials]
     sweep = max(material.sweep_epochs * len(studied), 1)
     return HeadlineFacts(
         pairs=material.participants * (material.participants - 1),
         verdicts=Counter(one.verdict for one in found.values()),
         gain=mean_over_pairs({pair: one.recommended_gain.mean for pair, one in found.items()}, material.plan),
         default_gain=mean_over_pairs(defaults, material.plan),
-        search=sum(trial.epochs for one in studied for trial in one.trials) / sweep,
-        confirmation=sum(run.epochs for one in studied for run in one.runs) / sweep,
+        search=sum(trial.epochs for one in studied for trial in one.records.trials) / sweep,
+        confirmation=sum(run.epochs for one in studied for run in one.records.runs) / sweep,
         private=set(material.space["transfer_set"]) <= _NOTHING_MOVES,
     )
 

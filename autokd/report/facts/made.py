@@ -57,7 +57,7 @@ def made_facts(material: Material, pair: Pair | None = None) -> MadeFacts:
     plan, federation = material.plan, material.federation
     sizes = _sizes(plan, federation)
     private = "" if federation is None else f"{sum(sum(one.histogram) for one in federation.participants)}"
-    study = next((one.study.rpartition("/")[0] for one in material.pairs if one.study), "")
+    study = next((one.records.study.rpartition("/")[0] for one in material.pairs if one.records.study), "")
     seeds = plan.confirmation
     return MadeFacts(
         identity=(
@@ -101,12 +101,12 @@ def pair_made(one: PairMaterial) -> tuple[Entry, ...]:
     if found is None:
         return ()
     judgement = found.judgement
-    counts = ", ".join(f"{n} {state.lower()}" for state, n in count_by_state(one.trials).items() if n)
+    counts = ", ".join(f"{n} {state.lower()}" for state, n in count_by_state(one.records.trials).items() if n)
     entries = [
-        ("study", one.study),
+        ("study", one.records.study),
         ("trials", counts or "none"),
-        ("epochs of search", str(sum(trial.epochs for trial in one.trials))),
-        ("epochs of race and confirmation", str(sum(run.epochs for run in one.runs))),
+        ("epochs of search", str(sum(trial.epochs for trial in one.records.trials))),
+        ("epochs of race and confirmation", str(sum(run.epochs for run in one.records.runs))),
         ("paired confirmation seeds", str(0 if judgement is None else len(judgement.evidence.seeds))),
     ]
     if judgement is not None and judgement.shown.forgetting is not None:
@@ -123,7 +123,7 @@ def _commands(material: Material, pair: Pair | None) -> Iterator[str]:
     trials = _trials(material)
     more = "" if trials in (0, material.plan.search.trials) else f" --trials {trials}"
     yield f"autokd tune {which}{more}{material.options}"
-    if any(one.swept for one in material.pairs):
+    if any(one.records.sweep_runs for one in material.pairs):
         yield f"autokd sweep {which}{material.options}"
     yield f"autokd report{'' if pair is None else f' {which}'}{material.options}"
 
@@ -132,7 +132,7 @@ def _trials(material: Material) -> int:
     """Per pair, as the store has them: the two pairs of a meeting share theirs, and a retry is no trial."""
     meetings: dict[frozenset[int], list[int]] = {}
     for one in material.pairs:
-        done = sum(trial.failure is None or not trial.failure.retried for trial in one.trials)
+        done = sum(trial.failure is None or not trial.failure.retried for trial in one.records.trials)
         meetings.setdefault(one.pair.meeting, []).append(done)
     return max((math.ceil(sum(counts) / len(counts)) for counts in meetings.values()), default=0)
 

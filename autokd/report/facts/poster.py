@@ -94,5 +94,5 @@ def _as_teacher(
         material.federation.participants[pair.teacher].correct[Split.TEST],
         confidence=plan.confidence,
         resamples=plan.resamples,
-        seed=derive_seed(teaching.searched.study, "as teacher"),
+        seed=derive_seed(teaching.records.study, "as teacher"),
     )
