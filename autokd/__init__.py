@@ -12,6 +12,7 @@ Each name is imported when it is first used, so that `import autokd` is quick.
 from __future__ import annotations
 
 import logging
+import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from autokd.api import distill as distill
     from autokd.api import recommend as recommend
     from autokd.api import tune as tune
+    from autokd.callbacks import Callbacks as Callbacks
     from autokd.compute import Compute as Compute
     from autokd.core.setting import DEFAULT as DEFAULT
     from autokd.core.setting import Pair as Pair
@@ -42,7 +44,6 @@ if TYPE_CHECKING:
     from autokd.recommendation import Verdict as Verdict
     from autokd.search.space import Space as Space
     from autokd.search.workers import Workers as Workers
-    from autokd.undertaking import Listener as Listener
     from autokd.workspace import Batch as Batch
     from autokd.workspace import Workspace as Workspace
 
@@ -54,6 +55,7 @@ _FROM: Final = {
     "distill": "autokd.api",
     "recommend": "autokd.api",
     "tune": "autokd.api",
+    "Callbacks": "autokd.callbacks",
     "Compute": "autokd.compute",
     "Card": "autokd.delivery",
     "AutokdError": "autokd.errors",
@@ -74,11 +76,12 @@ _FROM: Final = {
     "Setting": "autokd.core.setting",
     "Split": "autokd.core.setting",
     "TransferSet": "autokd.core.setting",
-    "Listener": "autokd.undertaking",
     "Batch": "autokd.workspace",
     "Workspace": "autokd.workspace",
 }
 """Where each public name is imported from."""
+_FORMER: Final = {"Listener": ("autokd.callbacks", "Callbacks")}
+"""Former public names, for one more release: where each is, and the name to use instead."""
 
 __all__ = ["__version__", *_FROM]
 
@@ -86,6 +89,12 @@ __all__ = ["__version__", *_FROM]
 if not TYPE_CHECKING:  # Else a checker would take any name for one of ours.
 
     def __getattr__(name: str) -> object:
+        if name in _FORMER:
+            module, instead = _FORMER[name]
+            warnings.warn(
+                f"autokd.{name} is deprecated: use autokd.{instead}", DeprecationWarning, stacklevel=2
+            )
+            return getattr(import_module(module), name)
         if name not in _FROM:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         value: object = getattr(import_module(_FROM[name]), name)

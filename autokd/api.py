@@ -8,19 +8,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from autokd.callbacks import accepts_listener
 from autokd.core.setting import Pair, Position, Setting
 from autokd.defaults import STUDY
 
 if TYPE_CHECKING:
+    from autokd.callbacks import Callbacks
     from autokd.compute import Compute
     from autokd.delivery import Card
     from autokd.plan import StudyPlan
     from autokd.recommendation import Recommendation
     from autokd.search.workers import Workers
-    from autokd.undertaking import Listener
     from autokd.workspace import Workspace
 
 
+@accepts_listener
 def tune(
     pair: Pair | str,
     *,
@@ -32,7 +34,7 @@ def tune(
     position: Position | None = None,
     compute: Compute | None = None,
     workers: Workers | None = None,
-    listener: Listener | None = None,
+    callbacks: Callbacks | None = None,
 ) -> Recommendation:
     """Search a pair (by default with the reverse one), prove what was found, and say what to do.
 
@@ -44,7 +46,7 @@ def tune(
         position: Search only this position of the student; by default all that the space holds.
         compute: How runs compute.
         workers: On what; by default on all cores of this machine.
-        listener: Told how it gets on.
+        callbacks: Called while it lasts.
 
     Raises:
         InputError: If something asked for does not hold; nothing was changed.
@@ -58,7 +60,7 @@ def tune(
     """
     here = _workspace(study, home=home, storage=storage, space=space, trials=trials)
     asked = here.pair(str(pair))
-    outcome = here.tune(asked, position=position, compute=compute, workers=workers, listener=listener)
+    outcome = here.tune(asked, position=position, compute=compute, workers=workers, callbacks=callbacks)
     if outcome.interrupted:
         raise KeyboardInterrupt
     return outcome.recommendations[0]
@@ -92,6 +94,7 @@ def recommend(
     return here.recommend(here.pair(str(pair)))
 
 
+@accepts_listener
 def distill(
     pair: Pair | str,
     out: str | Path,
@@ -104,7 +107,7 @@ def distill(
     storage: str | None = None,
     space: str | Path | None = None,
     compute: Compute | None = None,
-    listener: Listener | None = None,
+    callbacks: Callbacks | None = None,
 ) -> Card:
     """Make the recommended student in this process; its weights go to `out`, with a card beside them.
 
@@ -116,7 +119,7 @@ def distill(
         force: Distil even where the advice is to leave the model as it is, and replace files that are there.
         study: As in `Workspace.open`, like `home`, `storage` and `space`.
         compute: How the run computes.
-        listener: Told how it gets on.
+        callbacks: Called while it lasts.
 
     Raises:
         NotRecommended: If the advice is to leave the model as it is; nothing was changed.
@@ -137,7 +140,7 @@ def distill(
         seed=seed,
         force=force,
         compute=compute,
-        listener=listener,
+        callbacks=callbacks,
     )
 
 

@@ -8,42 +8,19 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from autokd.callbacks import Callbacks
 from autokd.cluster import check_answers, session
 from autokd.compute import Compute
-from autokd.federation import Federation, Progress, check, find, notices, prepare
+from autokd.federation import Federation, check, find, notices, prepare
 from autokd.plan import StudyPlan
 from autokd.search.dispatcher import Dispatcher
-from autokd.search.errands import ErrandProgress, Errands
-from autokd.search.patience import Outage, PatientStore
-from autokd.search.progress import Progress as SearchProgress
-from autokd.search.sweeping import Sweeper, SweepProgress
+from autokd.search.errands import Errands
+from autokd.search.patience import PatientStore
+from autokd.search.sweeping import Sweeper
 from autokd.search.workers import Workers
 from autokd.store import Store
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listener:
-    """Who is told how a long command gets on; by default nobody.
-
-    Attributes:
-        preparing: Participants that are pre-trained, of how many.
-        searching: After each change of the search.
-        sweeping: After each run of a sweep.
-        explaining: After each run of a pair's rivals.
-        distilling: Epochs of a single run that are trained, of how many.
-        waiting: For the database, after each try; None when it is back.
-        stopping: At the first Ctrl-C.
-    """
-
-    preparing: Progress = lambda done, total: None
-    searching: Callable[[SearchProgress], None] = lambda progress: None
-    sweeping: Callable[[SweepProgress], None] = lambda progress: None
-    explaining: Callable[[ErrandProgress], None] = lambda progress: None
-    distilling: Progress = lambda done, total: None
-    waiting: Callable[[Outage | None], None] = lambda outage: None
-    stopping: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +31,7 @@ class Undertaking:
         federation: Prepared.
         compute: How runs compute.
         workers: On what.
-        listener: Told how it gets on.
+        callbacks: Called while it lasts.
     """
 
     plan: StudyPlan
@@ -62,7 +39,7 @@ class Undertaking:
     federation: Federation
     compute: Compute
     workers: Workers
-    listener: Listener
+    callbacks: Callbacks
     _opened: Store
     _stack: ExitStack
 
@@ -73,7 +50,7 @@ class Undertaking:
             PairBusy: If another driver is at work on one of them.
         """
         lease = self._stack.enter_context(self._opened.acquire(studies))
-        store = PatientStore(self._opened, lease, listen=self.listener.waiting)
+        store = PatientStore(self._opened, lease, listen=self.callbacks.on_outage)
         store.put_federation(self.federation.facts())
         return store
 
@@ -86,7 +63,7 @@ class Undertaking:
 
         def stopping() -> None:
             store.give_up()
-            self.listener.stopping()
+            self.callbacks.on_stopping()
 
         self._stack.enter_context(session(address=self.workers.address))
         trainable = distilling(self.plan, self.federation, self.compute)
@@ -107,7 +84,7 @@ def undertaking(
     open_store: Callable[[], Store],
     compute: Compute,
     workers: Workers,
-    listener: Listener,
+    callbacks: Callbacks,
 ) -> Iterator[Undertaking]:
     """Open a store, and the federation, which is made now unless it was before.
 
@@ -130,7 +107,7 @@ def undertaking(
                 home=home,
                 compute=compute,
                 address=workers.address,
-                progress=listener.preparing,
+                progress=callbacks.on_prepare,
                 checked=checked,
             )
         yield Undertaking(
@@ -139,7 +116,7 @@ def undertaking(
             federation=federation,
             compute=compute,
             workers=workers,
-            listener=listener,
+            callbacks=callbacks,
             _opened=opened,
             _stack=stack,
         )

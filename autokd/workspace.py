@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from autokd.answers import Answer, Records, stale_ones, tune_command
+from autokd.callbacks import Callbacks, accepts_listener
 from autokd.compute import Compute
 from autokd.core.pair_records import PairRecords
 from autokd.core.setting import Pair, Position, Setting
@@ -39,7 +40,7 @@ from autokd.search.sweeping import Sweeper, SweepProgress
 from autokd.search.telling import telling
 from autokd.search.workers import Workers
 from autokd.store import Store, sqlite_url
-from autokd.undertaking import Listener, Undertaking, undertaking
+from autokd.undertaking import Undertaking, undertaking
 
 if TYPE_CHECKING:
     from autokd.report.material import Material
@@ -178,6 +179,7 @@ class Workspace:
             recipe, home=home, compute=compute, workers=workers, address=address, progress=progress
         )
 
+    @accepts_listener
     def tune(
         self,
         pair: Pair,
@@ -185,7 +187,7 @@ class Workspace:
         position: Position | None = None,
         compute: Compute | None = None,
         workers: Workers | None = None,
-        listener: Listener | None = None,
+        callbacks: Callbacks | None = None,
     ) -> Outcome:
         """Search, race, confirm and judge; whatever the store has already is not done again.
 
@@ -194,18 +196,21 @@ class Workspace:
             position: Only this position; by default all that the space holds.
             compute: How runs compute.
             workers: On what.
-            listener: Told how it gets on.
+            callbacks: Called while it lasts.
 
         Raises:
             InputError: If the device is not there, the federation cannot be made, cluster or storage do not
                 answer, or another driver is at work on one of the pairs (`PairBusy`); nothing was changed.
             AutokdError: If federation or store fail; what was stored is kept, and the same call goes on.
         """
-        batch = self.tune_all([pair], position=position, compute=compute, workers=workers, listener=listener)
+        batch = self.tune_all(
+            [pair], position=position, compute=compute, workers=workers, callbacks=callbacks
+        )
         asked_first = [] if batch.interrupted else sorted(batch.answers, key=lambda one: one != pair)
         found = tuple(self.recommend(one) for one in asked_first)
         return Outcome(recommendations=found, interrupted=batch.interrupted, ran=batch.ran)
 
+    @accepts_listener
     def tune_all(
         self,
         pairs: Sequence[Pair],
@@ -213,7 +218,7 @@ class Workspace:
         position: Position | None = None,
         compute: Compute | None = None,
         workers: Workers | None = None,
-        listener: Listener | None = None,
+        callbacks: Callbacks | None = None,
     ) -> Batch:
         """Tune many pairs in one experiment, like `tune`; each meeting is judged as soon as it is over."""
         space = self.space
@@ -221,7 +226,7 @@ class Workspace:
             space = space.model_copy(update={"position": (position,)}).permitted(self.plan.forbidden)
         meetings = meetings_of(space, pairs)
         answers: dict[Pair, Payload] = {}
-        with self._undertaking(compute, workers, listener) as at_work:
+        with self._undertaking(compute, workers, callbacks) as at_work:
             judge = self._judge(at_work.federation)
             names = {pair: judge.study(pair) for meeting in meetings for pair in meeting}
             store = at_work.acquire(names.values())
@@ -242,15 +247,16 @@ class Workspace:
                 proposer=experienced(
                     store, plan=self.plan, space=self.space, federation=at_work.federation, names=names
                 ),
-                listen=telling(store, at_work.listener.searching),
+                listen=telling(store, at_work.callbacks.on_search),
                 listen_seconds=_LISTEN_SECONDS,
                 conclude=conclude,
             )
             if not dispatcher.finished:
-                at_work.listener.searching(dispatcher.progress())
+                at_work.callbacks.on_search(dispatcher.progress())
             done = at_work.drive(dispatcher, store)
             return Batch(answers=answers, interrupted=not done, ran=dispatcher.ended)
 
+    @accepts_listener
     def sweep(
         self,
         pairs: Sequence[Pair],
@@ -258,7 +264,7 @@ class Workspace:
         seeds: int = 1,
         compute: Compute | None = None,
         workers: Workers | None = None,
-        listener: Listener | None = None,
+        callbacks: Callbacks | None = None,
     ) -> Swept:
         """Run every setting of this workspace's grid on each pair; what the store has is not run again.
 
@@ -269,7 +275,7 @@ class Workspace:
         if not self.space.is_grid:
             problem = f"space {self.space.name} has a continuous dimension; a sweep needs lists of values"
             raise PlanError(source="command line", field="--space", problem=problem)
-        with self._undertaking(compute, workers, listener) as at_work:
+        with self._undertaking(compute, workers, callbacks) as at_work:
             names = {pair: sweep_name(at_work.federation.name, self.plan, pair) for pair in pairs}
             store = at_work.acquire(names.values())
             sweeper = Sweeper(
@@ -278,9 +284,9 @@ class Workspace:
                 seeds=seeds,
                 retries=self.plan.search.retries,
                 store=store,
-                listen=at_work.listener.sweeping,
+                listen=at_work.callbacks.on_sweep,
             )
-            at_work.listener.sweeping(sweeper.progress())
+            at_work.callbacks.on_sweep(sweeper.progress())
             done = at_work.drive(sweeper, store)
         return Swept(federation=at_work.federation.name, progress=sweeper.progress(), interrupted=not done)
 
@@ -318,13 +324,14 @@ class Workspace:
             raise NotTuned(f"participant {student} has no partner with a recommendation; {way_out}")
         return ranked(found, student=student, unknown=unknown)
 
+    @accepts_listener
     def explain(
         self,
         pair: Pair,
         *,
         compute: Compute | None = None,
         workers: Workers | None = None,
-        listener: Listener | None = None,
+        callbacks: Callbacks | None = None,
     ) -> Explained:
         """Run the rivals of a pair that was tuned, and line them up; what the store has is not run again.
 
@@ -335,7 +342,7 @@ class Workspace:
         """
         # Before anything is prepared or started: without one there is nothing to explain.
         self.recommend(pair)
-        with self._undertaking(compute, workers, listener) as at_work:
+        with self._undertaking(compute, workers, callbacks) as at_work:
             explainer = Explainer(self._judge(at_work.federation), at_work.federation)
             names = explainer.names(pair)
             studies = [explainer.judge.study(one) for one in names]
@@ -346,10 +353,10 @@ class Workspace:
                 names=names,
                 retries=case.retries,
                 store=store,
-                listen=at_work.listener.explaining,
+                listen=at_work.callbacks.on_explain,
             )
             if not errands.finished:
-                at_work.listener.explaining(errands.progress())
+                at_work.callbacks.on_explain(errands.progress())
             done = at_work.drive(errands, store)
             return Explained(explainer.explanation(store, pair) if done else None, errands.ended)
 
@@ -392,6 +399,7 @@ class Workspace:
             raise NotTuned("there is no other pair to learn from; run autokd tune on some first")
         return predicted(learner, names[pair], pair)
 
+    @accepts_listener
     def distill(
         self,
         pair: Pair,
@@ -401,7 +409,7 @@ class Workspace:
         seed: int = 0,
         force: bool = False,
         compute: Compute | None = None,
-        listener: Listener | None = None,
+        callbacks: Callbacks | None = None,
     ) -> Card:
         """Make the recommended student in this process, and write its weights with a card beside them.
 
@@ -412,7 +420,7 @@ class Workspace:
             seed: Which of this setting's runs, from 0; none of them was seen by search, race or confirmation.
             force: Distil even if the recommendation is against it, and replace files that are there.
             compute: How the run computes.
-            listener: Told how it gets on.
+            callbacks: Called while it lasts.
 
         Raises:
             NotRecommended: If the recommendation is to leave the model as it is; nothing was changed.
@@ -438,8 +446,7 @@ class Workspace:
             file=out.name,
             compute=compute or Compute(),
         )
-        told = listener or Listener()
-        made = deliver(federation, self.plan, order, progress=told.distilling)
+        made = deliver(federation, self.plan, order, progress=(callbacks or Callbacks()).on_distill)
         files.write(made, folder=place(self.home) / federation.name, force=force)
         return made.card
 
@@ -524,7 +531,7 @@ class Workspace:
         return [Pair(teacher, student) for teacher, student in permutations(everybody, 2)]
 
     def _undertaking(
-        self, compute: Compute | None, workers: Workers | None, listener: Listener | None
+        self, compute: Compute | None, workers: Workers | None, callbacks: Callbacks | None
     ) -> AbstractContextManager[Undertaking]:
         return undertaking(
             self.plan,
@@ -532,7 +539,7 @@ class Workspace:
             open_store=lambda: self.open_store(create=True),
             compute=compute or Compute(),
             workers=workers or Workers(),
-            listener=listener or Listener(),
+            callbacks=callbacks or Callbacks(),
         )
 
     @contextmanager

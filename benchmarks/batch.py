@@ -30,6 +30,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from autokd.callbacks import Callbacks
 from autokd.cluster import session
 from autokd.compute import Compute
 from autokd.core.records import RunState, Stage
@@ -39,11 +40,11 @@ from autokd.federation import Federation
 from autokd.search.assignment import Assignment, Job
 from autokd.search.progress import Progress
 from autokd.search.studies import study_name
-from autokd.workspace import Listener, Workspace
+from autokd.workspace import Workspace
 
 
 @dataclass(slots=True)
-class Watch:
+class Watch(Callbacks):
     """When things happened, in seconds of `perf_counter`, and how much the driver's process had computed.
 
     Attributes:
@@ -60,7 +61,7 @@ class Watch:
     ended: int = 0
     forecast: tuple[float, float] | None = None
 
-    def __call__(self, progress: Progress) -> None:
+    def on_search(self, progress: Progress) -> None:
         if not self.first and not any(study.epochs for study in progress.studies):
             return
         self.last = perf_counter()
@@ -193,7 +194,7 @@ def main() -> None:
             started = perf_counter()
             federation = workspace.prepare(compute, progress=lambda done, total: None)
             prepared = perf_counter()
-            batch = workspace.tune_all(pairs, compute=compute, listener=Listener(searching=watch))
+            batch = workspace.tune_all(pairs, compute=compute, callbacks=watch)
             done = perf_counter()
             second = workspace.tune_all(pairs, compute=compute)
             asked_again = perf_counter() - done

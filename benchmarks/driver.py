@@ -27,10 +27,11 @@ from time import perf_counter, process_time
 from typing import Final
 from unittest.mock import patch
 
+from autokd.callbacks import Callbacks
 from autokd.cluster import session
 from autokd.core.setting import Pair
 from autokd.search.progress import Progress
-from autokd.workspace import Listener, Workspace, storage_url
+from autokd.workspace import Workspace, storage_url
 from tests.search.formula import formula
 from tests.search.worlds import facts, instead_of_a_federation, open_space, tiny_plan
 
@@ -42,7 +43,7 @@ _AFTER_THE_SEARCH: Final = 6
 
 
 @dataclass(slots=True)
-class Watch:
+class Watch(Callbacks):
     """From the first report on, so that imports and the start of the workers are left out.
 
     Attributes:
@@ -56,7 +57,7 @@ class Watch:
     wall: float = 0.0
     runs: int = 0
 
-    def __call__(self, progress: Progress) -> None:
+    def on_search(self, progress: Progress) -> None:
         if progress.ended:
             now = process_time(), perf_counter(), progress.ended
             self._first = self._first or now
@@ -78,7 +79,7 @@ def batch(participants: int, runs: int, storage: str | None) -> str:
             instead_of_a_federation(federation),
             patch("autokd.search.driver.distilling", return_value=formula(plan)),
         ):
-            done = workspace.tune_all(pairs, listener=Listener(searching=watch))
+            done = workspace.tune_all(pairs, callbacks=watch)
     assert len(done.answers) == len(pairs)
     # In KiB on Linux: the most that it ever had.
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

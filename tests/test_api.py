@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import doctest
+import gc
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -14,14 +16,15 @@ import yaml
 
 import autokd
 from autokd import api
+from autokd.callbacks import accepts_listener
 from autokd.federation import _federation
 from tests.test_docs import ROOT
 
 PUBLIC = {
-    "Answer", "AutokdError", "Batch", "Card", "Compute", "DEFAULT", "Federation", "InputError", "Interval",
-    "Listener", "Member", "NotRecommended", "NotTuned", "Pair", "Position", "Recommendation", "Setting",
-    "Space", "Split", "StudyPlan", "TransferSet", "Verdict", "Workers", "Workspace", "distill", "recommend",
-    "tune",
+    "Answer", "AutokdError", "Batch", "Callbacks", "Card", "Compute", "DEFAULT", "distill", "Federation",
+    "InputError", "Interval", "Member", "NotRecommended", "NotTuned", "Pair", "Position", "recommend",
+    "Recommendation", "Setting", "Space", "Split", "StudyPlan", "TransferSet", "tune", "Verdict", "Workers",
+    "Workspace",
 }  # fmt: skip
 
 
@@ -100,3 +103,28 @@ def _hold(examples: doctest.DocTest) -> None:
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
     runner.run(examples)
     assert runner.summarize(verbose=False).failed == 0
+
+
+def test_a_listener_still_works_and_names_what_to_use_instead() -> None:
+    with pytest.warns(DeprecationWarning, match="autokd.Callbacks"):
+        former = autokd.Listener  # type: ignore[attr-defined]
+    calls: list[object] = []
+    listener = former(preparing=lambda done, total: calls.append((done, total)), noticing=calls.append)
+    assert isinstance(listener, autokd.Callbacks)
+    received: list[autokd.Callbacks] = []
+
+    @accepts_listener
+    def tune(*, callbacks: autokd.Callbacks) -> None:
+        received.append(callbacks)
+
+    with pytest.warns(DeprecationWarning, match="callbacks="):
+        tune(listener=listener)  # type: ignore[call-arg]
+    assert received.pop() is listener
+    listener.on_prepare(1, 2)
+    listener.on_stopping()
+    logging.getLogger("autokd.federation").warning("no room")
+    assert calls == [(1, 2), "no room"]
+    del listener
+    gc.collect()
+    logging.getLogger("autokd.federation").warning("nobody listens any more")
+    assert calls == [(1, 2), "no room"]

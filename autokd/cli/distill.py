@@ -74,7 +74,7 @@ def distill(
     from autokd.workspace import Workspace
 
     workspace = Workspace.open(study, home=home, storage=storage, space=space)
-    with watching() as listener:
+    with watching() as callbacks:
         card = workspace.distill(
             workspace.pair(pair),
             path,
@@ -94,7 +94,7 @@ def distill(
             compute=options.compute(
                 device=device, precision=precision, channels_last=channels_last, threads=threads
             ),
-            listener=listener,
+            callbacks=callbacks,
         )
     if json:
         print_json(card.to_json())

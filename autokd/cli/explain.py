@@ -60,14 +60,14 @@ def explain(
         concurrency=concurrency, cpus=cpus_per_trial, gpus=gpus_per_trial, address=ray_address, device=device
     )
     workspace = Workspace.open(study, home=home, storage=storage, space=space)
-    with watching() as listener:
+    with watching() as callbacks:
         found = workspace.explain(
             workspace.pair(pair),
             compute=options.compute(
                 device=device, precision=precision, channels_last=channels_last, threads=threads
             ),
             workers=workers,
-            listener=listener,
+            callbacks=callbacks,
         )
     if found.explanation is None:
         raise typer.Exit(130)

@@ -34,12 +34,12 @@ def prepare(
     from autokd.workspace import Workspace
 
     workspace = Workspace.open(study, home=home)
-    with watching() as listener:
+    with watching() as callbacks:
         federation = workspace.prepare(
             Compute(device=device, threads=threads),
             workers=workers,
             address=ray_address,
-            progress=listener.preparing,
+            progress=callbacks.on_prepare,
         )
     own = {
         one.number: float(federation.correct(one.number, Split.TEST).mean())

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -14,6 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from autokd.callbacks import Callbacks
 from autokd.cli.console import about, clock, err, note, pace
 from autokd.cli.matrix import FEW, Cell, Matrix
 
@@ -22,79 +23,52 @@ if TYPE_CHECKING:
     from autokd.search.patience import Outage
     from autokd.search.progress import Progress, StudyProgress
     from autokd.search.sweeping import SweepProgress
-    from autokd.undertaking import Listener
 
 _LINE_SECONDS: Final = 10.0
 """Between two lines where there is no terminal."""
 
 
-class View(Protocol):
-    """What progress is shown on."""
-
-    def preparing(self, done: int, total: int) -> None: ...
-    def searching(self, progress: Progress) -> None: ...
-    def sweeping(self, progress: SweepProgress) -> None: ...
-    def explaining(self, progress: ErrandProgress) -> None: ...
-    def distilling(self, done: int, total: int) -> None: ...
-    def waiting(self, outage: Outage | None) -> None: ...
-    def stopping(self) -> None: ...
-
-
-def _listener(view: View) -> Listener:
-    from autokd.undertaking import Listener
-
-    return Listener(
-        preparing=view.preparing,
-        searching=view.searching,
-        sweeping=view.sweeping,
-        explaining=view.explaining,
-        distilling=view.distilling,
-        waiting=view.waiting,
-        stopping=view.stopping,
-    )
-
-
 @contextmanager
-def watching(console: Console = err) -> Iterator[Listener]:
+def watching(console: Console = err) -> Iterator[Callbacks]:
     """Show the progress of what runs inside on standard error."""
     if not console.is_terminal or console.is_dumb_terminal:
-        yield _listener(Lines())
+        yield Lines()
         return
     with Live(console=console, transient=True, refresh_per_second=4) as live:
-        yield _listener(Screen(live))
+        yield Screen(live)
 
 
-class Lines:
+class Lines(Callbacks):
     """A line at the beginning, every ten seconds, and at the end of each stage."""
 
     def __init__(self) -> None:
         self._last = -_LINE_SECONDS
 
-    def preparing(self, done: int, total: int) -> None:
+    def on_prepare(self, done: int, total: int) -> None:
         if self._due() or done == total:
             note(f"preparing: {done} of {total} participants")
 
-    def searching(self, progress: Progress) -> None:
+    def on_search(self, progress: Progress) -> None:
         if self._due() or progress.left == 0 or _starting(progress):
             note(f"{_pace(progress)}; {_told(progress)}")
 
-    def sweeping(self, progress: SweepProgress) -> None:
+    def on_sweep(self, progress: SweepProgress) -> None:
         if self._due() or progress.done == progress.total:
             note(swept(progress))
 
-    def explaining(self, progress: ErrandProgress) -> None:
+    def on_explain(self, progress: ErrandProgress) -> None:
         if self._due() or progress.done == progress.total or not progress.ended:
             note(compared(progress))
 
-    def distilling(self, done: int, total: int) -> None:
+    def on_distill(self, done: int, total: int) -> None:
         if self._due() or done == total:
             note(f"distilling: {done} of {total} epochs")
 
-    def waiting(self, outage: Outage | None) -> None:
+    def on_outage(self, outage: Outage | None) -> None:
         if outage is None or outage.tries == 1 or self._due():
             note(away(outage))
 
-    def stopping(self) -> None:
+    def on_stopping(self) -> None:
         note(STOPPING)
 
     def _due(self) -> bool:
@@ -105,33 +79,33 @@ class Lines:
         return True
 
 
-class Screen:
+class Screen(Callbacks):
     """The whole picture, redrawn in place."""
 
     def __init__(self, live: Live) -> None:
         self._live = live
 
-    def preparing(self, done: int, total: int) -> None:
+    def on_prepare(self, done: int, total: int) -> None:
         self._show(Text(f"preparing {total} participants"), _bar(done, total))
 
-    def searching(self, progress: Progress) -> None:
+    def on_search(self, progress: Progress) -> None:
         picture = table(progress.studies) if _few(progress) else matrix(progress.studies)
         total = progress.ended + progress.left
         self._show(picture, _bar(progress.ended, total), Text(_pace(progress), style="dim"))
 
-    def sweeping(self, progress: SweepProgress) -> None:
+    def on_sweep(self, progress: SweepProgress) -> None:
         self._show(_bar(progress.done, progress.total), Text(swept(progress), style="dim"))
 
-    def explaining(self, progress: ErrandProgress) -> None:
+    def on_explain(self, progress: ErrandProgress) -> None:
         self._show(_bar(progress.done, progress.total), Text(compared(progress), style="dim"))
 
-    def distilling(self, done: int, total: int) -> None:
+    def on_distill(self, done: int, total: int) -> None:
         self._show(_bar(done, total), Text(f"distilling: {done} of {total} epochs", style="dim"))
 
-    def waiting(self, outage: Outage | None) -> None:
+    def on_outage(self, outage: Outage | None) -> None:
         self._show(Text(away(outage), style="yellow"))
 
-    def stopping(self) -> None:
+    def on_stopping(self) -> None:
         self._live.console.print(STOPPING, style="yellow")
 
     def _show(self, *parts: RenderableType) -> None:

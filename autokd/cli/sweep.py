@@ -69,7 +69,7 @@ def sweep(
         teacher=teacher,
         student=student,
     )
-    with watching() as listener:
+    with watching() as callbacks:
         swept = workspace.sweep(
             asked,
             seeds=seeds,
@@ -77,7 +77,7 @@ def sweep(
                 device=device, precision=precision, channels_last=channels_last, threads=threads
             ),
             workers=workers,
-            listener=listener,
+            callbacks=callbacks,
         )
     if swept.interrupted:
         raise typer.Exit(130)

@@ -79,7 +79,7 @@ def tune(
         teacher=teacher,
         student=student,
     )
-    with watching() as listener:
+    with watching() as callbacks:
         batch = workspace.tune_all(
             asked,
             position=position,
@@ -87,7 +87,7 @@ def tune(
                 device=device, precision=precision, channels_last=channels_last, threads=threads
             ),
             workers=workers,
-            listener=listener,
+            callbacks=callbacks,
         )
     if batch.interrupted:
         raise typer.Exit(130)

@@ -33,8 +33,8 @@ def record(regime: str, home: Path) -> None:
     workspace = Workspace.open(str(own) if own.exists() else regime, home=home, space="poster_sweep")
     everybody = range(workspace.plan.federation.participants)
     pairs = [Pair(*two) for two in permutations(everybody, 2)]
-    with watching() as listener:
-        swept = workspace.sweep(pairs, seeds=SEEDS, listener=listener)
+    with watching() as callbacks:
+        swept = workspace.sweep(pairs, seeds=SEEDS, callbacks=callbacks)
     if swept.interrupted:
         raise SystemExit(130)
     rows = workspace.export(FOLDER / f"{regime}.parquet")

@@ -164,8 +164,8 @@ def test_status_has_the_colours_that_a_terminal_has(
 def test_progress_is_redrawn_only_where_a_terminal_can() -> None:
     def shown_on(**kind: object) -> object:
         console = Console(file=io.StringIO(), **kind)  # type: ignore[arg-type]
-        with watching(console) as listener:
-            return listener.searching.__self__  # type: ignore[attr-defined]
+        with watching(console) as callbacks:
+            return callbacks
 
     assert isinstance(shown_on(force_terminal=True, _environ={"TERM": "xterm"}), Screen)
     assert isinstance(shown_on(force_terminal=True, _environ={"TERM": "dumb"}), Lines)

@@ -65,8 +65,8 @@ def test_a_notice_is_shown_once_with_a_terminal_and_without() -> None:
     for terminal in (False, True):
         screen = StringIO()
         console = Console(file=screen, force_terminal=terminal, width=80)
-        with show_notices(console), watching(console) as listener:
-            listener.preparing(1, 2)
+        with show_notices(console), watching(console) as callbacks:
+            callbacks.on_prepare(1, 2)
             logging.getLogger("autokd.federation.preparation").warning(notice)
             logging.getLogger("autokd.search.router").warning(notice)
         assert screen.getvalue().count(notice) == 1
