@@ -12,7 +12,7 @@ from typing import Final
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from autokd.colours import diverging, legible_on, reach
+from autokd.core.colors import diverging, legible_on, reach
 from autokd.core.setting import Pair
 
 LETTERS: Final = {"tuned": "t", "default": "d", "skip": "s", "undecided": "u", "failed": "f"}

@@ -6,18 +6,16 @@ figure beside it in the database: so each is held below `MOST_BYTES`, with fewer
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
-
-import plotly.graph_objects as go
 
 from autokd.core.records import Presentation, Role, TrialRecord
 from autokd.core.setting import Setting, Split
 from autokd.recommendation import Interval, Recommendation
 from autokd.report.facts import curve_facts, landscape_facts
 from autokd.report.figures import curve_figure, landscape_figure
+from autokd.report.figures.common import Figure, as_json
 
 MOST_BYTES: Final = 50_000
 """Of a figure's JSON."""
@@ -25,7 +23,7 @@ _DIGITS: Final = 5
 """Significant ones in a figure; no screen shows more."""
 
 _Row = tuple[str, Interval | None, Interval | None]
-_Draw = Callable[[Sequence[TrialRecord]], go.Figure]
+_Draw = Callable[[Sequence[TrialRecord]], Figure]
 
 
 def presentation(found: Recommendation, *, reproduce: str) -> Presentation:
@@ -38,7 +36,7 @@ def presentation(found: Recommendation, *, reproduce: str) -> Presentation:
     own = float(found.student.correct[Split.VALIDATION].mean())
     chosen = _chosen(found)
     drawn: Mapping[str, _Draw] = {
-        "landscape": lambda trials: _low(landscape_figure(landscape_facts(trials, chosen, own=own))),
+        "landscape": lambda trials: landscape_figure(landscape_facts(trials, chosen, own=own), low=True),
         "curves": lambda trials: curve_figure(curve_facts(trials, chosen, own=own)),
     }
     reported = [trial for trial in found.records.trials if trial.curve]
@@ -131,27 +129,16 @@ def fitted(
     return text, shown
 
 
-def _low(figure: go.Figure) -> go.Figure:
-    """The same with room for its lower row: the upper one has the same axis, whose title would not fit."""
-    lowest = min((axis.domain[0] for axis in figure.select_yaxes()), default=0.0)
-    for row in figure.select_yaxes():
-        if row.domain[0] > lowest:
-            figure.update_xaxes(title=None, selector={"anchor": row.plotly_name.replace("axis", "")})
-    return figure
-
-
-def slim(figure: go.Figure) -> str:
-    """A figure's JSON as large as its frame, without plotly's own template or digits that nobody sees."""
-    content = json.loads(figure.to_json())
-    for name in ("template", "height"):
-        content["layout"].pop(name, None)
-    return json.dumps(_short(content), separators=(",", ":"))
+def slim(figure: Figure) -> str:
+    """Return a figure as short JSON: without its height, so that it fills its frame, and with few digits."""
+    layout = {name: value for name, value in figure["layout"].items() if name != "height"}
+    return as_json(_short({**figure, "layout": layout}))
 
 
 def _short(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _short(one) for key, one in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_short(one) for one in value]
     return float(f"{value:.{_DIGITS}g}") if isinstance(value, float) else value
 

@@ -6,8 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import plotly.graph_objects as go
-
 from autokd.core.setting import Setting, Split
 from autokd.report import figures
 from autokd.report.facts.costs import AnytimeFacts, anytime_facts
@@ -17,6 +15,7 @@ from autokd.report.facts.means import Mean
 from autokd.report.facts.pairs import CurveFacts, LandscapeFacts, curve_facts, landscape_facts
 from autokd.report.facts.participants import ParticipantsFacts, participants_facts
 from autokd.report.facts.trials import class_rows
+from autokd.report.figures.common import Figure
 from autokd.report.material import Material, PairMaterial
 
 Numbers = Sequence[Mapping[str, Any]]
@@ -33,7 +32,7 @@ class Drawing:
     """
 
     name: str
-    figure: go.Figure
+    figure: Figure
     numbers: Numbers
 
 

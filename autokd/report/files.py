@@ -67,7 +67,7 @@ async def _write(kaleido: Any, drawn: Iterable[Drawing], folder: Path, listen: C
     async with kaleido.Kaleido(mathjax=False) as browser:
         for drawing in drawn:
             for suffix in FORMATS:
-                options = {"format": suffix, "width": drawing.figure.layout.width or _WIDTH}
+                options = {"format": suffix, "width": drawing.figure["layout"].get("width", _WIDTH)}
                 options["scale"] = _PIXELS if suffix == "png" else 1
                 picture = await browser.calc_fig(drawing.figure, opts=options)
                 (folder / f"{drawing.name}.{suffix}").write_bytes(picture)

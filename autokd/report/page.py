@@ -18,7 +18,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from autokd.colours import AROUND_OWN, legible_on
+from autokd.core.colors import AROUND_OWN, legible_on
 from autokd.core.setting import DEFAULT, Pair
 from autokd.errors import InputError
 from autokd.recommendation import Interval, Verdict
@@ -33,7 +33,7 @@ from autokd.report.facts.participants import participants_facts
 from autokd.report.facts.poster import poster_tables
 from autokd.report.facts.trials import TrialRow, class_rows, trial_rows
 from autokd.report.figures import as_json, library
-from autokd.report.figures.federation import cell_colour
+from autokd.report.figures.federation import cell_color
 from autokd.report.material import Material, PairMaterial
 from autokd.report.palette import DARK, VERDICTS
 
@@ -107,7 +107,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     found.filters |= {"pp": _pp, "observed": _observed}
-    found.globals |= {"cell_colour": cell_colour, "legible_on": legible_on, "cell": _cell}
+    found.globals |= {"cell_color": cell_color, "legible_on": legible_on, "cell": _cell}
     return found
 
 
@@ -125,7 +125,7 @@ def _shared(material: Material) -> dict[str, Any]:
         "library": Markup(library()),
         "dark": Markup(json.dumps(dict(DARK))),
         "letters": LETTERS,
-        "verdict_colours": VERDICTS,
+        "verdict_colors": VERDICTS,
         "scale": AROUND_OWN,
         "known": {str(one.pair) for one in material.pairs},
     }
@@ -180,9 +180,7 @@ def _cells(row: TrialRow, dimensions: Sequence[str]) -> list[object]:
 
 def _packed(drawn: Iterable[Drawing], **more: object) -> str:
     """As the browser unpacks it: base64 of gzip of JSON, in which no name can end a tag."""
-    parts = [f'"{one.name}":{as_json(one.figure)}' for one in drawn]
-    parts += [f'"{name}":{json.dumps(value, allow_nan=False)}' for name, value in more.items()]
-    text = "{" + ",".join(parts) + "}"
+    text = as_json({one.name: one.figure for one in drawn} | more)
     # No time of day, so that the same facts give the same page.
     return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
 

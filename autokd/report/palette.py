@@ -1,6 +1,6 @@
-"""Colours that colour-blind readers tell apart, on white and on black.
+"""Colors that color-blind readers can distinguish, on white and on black.
 
-Okabe and Ito 2008, "Color Universal Design". The scale of gains is in `autokd.colours`.
+Okabe and Ito 2008, "Color Universal Design". The scale of gains is in `autokd.core.colors`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ DARK: Final[Mapping[str, str]] = {
     PAPER: "#14171b",
     "#0072b2": "#56b4e9",
 }
-"""What stands for these where the reader's screen is dark; all other colours serve both."""
+"""Replacements on a dark screen; all other colors serve both."""
 
 TRANSFER_SETS: Final[Mapping[TransferSet, str]] = {
     TransferSet.STUDENT: "#0072b2",
@@ -42,4 +42,4 @@ VERDICTS: Final[Mapping[Verdict, str]] = {
 
 WITHOUT_OWN: Final = "Cividis"
 COUNTS: Final = ("#f7fbff", "#c6dbef", "#6baed6", "#2171b5", "#08306b")
-"""None to many."""
+"""Scale of counts, from none to many."""

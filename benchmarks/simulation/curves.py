@@ -113,7 +113,9 @@ def figure(kept: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> go.Figure:
                 drawn.add_trace(_band(found), **place)
             drawn.add_trace(_line(name, found, named=name not in named), **place)
             named.add(name)
-    drawn.update_layout(**layout(height=1060, width=1180, legend={"orientation": "h", "y": -0.07}))
+    drawn.update_layout(
+        template="none", **layout(height=1060, width=1180, legend={"orientation": "h", "y": -0.07})
+    )
     drawn.update_layout(margin={"t": 40})
     drawn.update_annotations(font_size=14)
     drawn.update_xaxes(**AXIS, tickformat=".0%", range=[0, 0.2])

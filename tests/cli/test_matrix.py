@@ -14,7 +14,7 @@ from autokd.answers import Answer
 from autokd.cli.listing import table
 from autokd.cli.matrix import FEW, Cell, Matrix
 from autokd.cli.progress import Lines, Screen, watching
-from autokd.colours import diverging
+from autokd.core.colors import diverging
 from autokd.core.setting import Pair
 from tests.cli.conftest import PROGRAM, Tuned
 from tests.cli.terminal import Terminal

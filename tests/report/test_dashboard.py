@@ -7,7 +7,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-import plotly.graph_objects as go
 import pytest
 
 from autokd.core.records import TrialRecord, TrialState
@@ -15,6 +14,7 @@ from autokd.core.setting import Setting, TransferSet
 from autokd.report.dashboard import MOST_BYTES, attributes, fitted, note, presentation, slim
 from autokd.report.facts import curve_facts
 from autokd.report.figures import curve_figure
+from autokd.report.figures.common import Figure
 from tests.report.samples import BASELINE, HOT, STOPPED, TRIALS, WON, make_recommendation, trial
 
 COMMAND = "autokd tune --study digits --space default --pair 0,1 --trials 32"
@@ -119,7 +119,7 @@ def test_the_default_and_the_chosen_one_are_the_last_to_go() -> None:
     best = trial(9, Setting(2.0, 0.5, TransferSet.BOTH), TrialState.COMPLETE, (10, 0.99))
     seen: list[list[int]] = []
 
-    def draw(trials: Sequence[TrialRecord]) -> go.Figure:
+    def draw(trials: Sequence[TrialRecord]) -> Figure:
         seen.append([one.number for one in trials])
         return curve_figure(curve_facts(trials, HOT))
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from autokd import colours
+from autokd.core import colors
 from autokd.core.setting import Pair, TransferSet
 from autokd.recommendation import Advice, Recommendation, Verdict
 from autokd.report.facts.means import Mean, mean_over_pairs
@@ -135,7 +135,7 @@ def matrices(material: Material) -> tuple[MatrixFacts, ...]:
     """Default, recommendation, difference, verdict and position, in this order."""
     found = material.found
     figures = [figure(one) for figure in (_default, _recommended, _difference) for one in found.values()]
-    reach = colours.reach(value for value in figures if value is not None)
+    reach = colors.reach(value for value in figures if value is not None)
     everybody = material.participants
     return (
         MatrixFacts(

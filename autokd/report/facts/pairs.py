@@ -58,13 +58,13 @@ class LandscapeFacts:
         panels: In the order of `TransferSet`; only transfer sets that were tried.
         temperatures: Lowest and highest that were tried; None if there are no panels.
         own: Accuracy of the student's model as it is on validation, in [0, 1]; None if not known.
-        colours: The accuracies at the two ends of the colour scale, in [0, 1]; None if no trial reported.
+        colors: The accuracies at the two ends of the color scale, in [0, 1]; None if no trial reported.
     """
 
     panels: tuple[Panel, ...]
     temperatures: tuple[float, float] | None
     own: float | None
-    colours: tuple[float, float] | None
+    colors: tuple[float, float] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +137,7 @@ def landscape_facts(
         panels=panels,
         temperatures=(min(temperatures), max(temperatures)) if temperatures else None,
         own=own,
-        colours=_colours(accuracies, own),
+        colors=_colors(accuracies, own),
     )
 
 
@@ -158,7 +158,7 @@ def curve_facts(
     )
 
 
-def _colours(accuracies: Sequence[float], own: float | None) -> tuple[float, float] | None:
+def _colors(accuracies: Sequence[float], own: float | None) -> tuple[float, float] | None:
     """Ends of the scale: as far below the own model as the best trial lies above it.
 
     What is worse still has the colour of the lower end: settings that ruin a model would otherwise take up

@@ -1,14 +1,23 @@
-"""What all figures share: axes, layout, and how a figure becomes text."""
+"""What all figures share: their form, axes, layout, and how a figure becomes text."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, Final
 
-import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from autokd.report.palette import INK, LINES, MUTED, PAPER
+
+Figure = dict[str, Any]
+"""A figure as plotly.js reads it: `data`, a list of traces, and `layout`.
+
+Plain dictionaries: plotly's own classes check every property, which takes seconds for 90 pairs. The tests
+check each kind of figure with those classes.
+"""
+Trace = dict[str, Any]
 
 AXIS: Final = {
     "gridcolor": LINES,
@@ -19,15 +28,19 @@ AXIS: Final = {
     "fixedrange": True,
     "automargin": True,
 }
-PLAIN_AXIS: Final = {**AXIS, "showgrid": False, "ticks": ""}
-"""Of names instead of numbers."""
 ZERO: Final = {"color": MUTED, "width": 1}
 
 
+def figure(
+    data: Sequence[Trace], *, height: int, xaxis: Mapping[str, Any], yaxis: Mapping[str, Any], **more: Any
+) -> Figure:
+    """Return a figure of these traces; `more` holds further properties of the layout."""
+    return {"data": data, "layout": layout(height=height, xaxis=xaxis, yaxis=yaxis, **more)}
+
+
 def layout(*, height: int, **more: Any) -> dict[str, Any]:
-    """The legend stands above the plot, which gives way to as many rows as it takes."""
+    """Return the common layout; the legend stands above the plot, which shrinks if it has many rows."""
     return {
-        "template": "none",
         "height": height,
         "margin": {"l": 60, "r": 20, "t": 20, "b": 50},
         "paper_bgcolor": PAPER,
@@ -39,26 +52,56 @@ def layout(*, height: int, **more: Any) -> dict[str, Any]:
     }
 
 
-def scale(colours: tuple[str, ...]) -> list[list[object]]:
-    """Colours at equal distances, as plotly wants them."""
-    return [[number / (len(colours) - 1), colour] for number, colour in enumerate(colours)]
+def axis(title: str = "", **more: Any) -> dict[str, Any]:
+    """Return an axis of numbers."""
+    return {**AXIS, **({"title": {"text": title}} if title else {}), **more}
+
+
+def name_axis(title: str = "", **more: Any) -> dict[str, Any]:
+    """Return an axis of names, without grid and ticks."""
+    return axis(title, showgrid=False, **{"ticks": "", **more})
+
+
+def ticks(names: Sequence[str]) -> dict[str, Any]:
+    """Return the ticks of an axis whose positions 0, 1, ... have these names."""
+    return {"tickvals": list(range(len(names))), "ticktext": [literal(name) for name in names]}
+
+
+def horizontal_line(y: float | None, line: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a shape: a line at `y` across the whole plot."""
+    return {"type": "line", "x0": 0, "x1": 1, "xref": "x domain", "y0": y, "y1": y, "yref": "y", "line": line}
+
+
+def scatter(x: Sequence[Any], y: Sequence[Any], mode: str, **more: Any) -> Trace:
+    """Return a trace of marks or lines."""
+    return {"type": "scatter", "x": x, "y": y, "mode": mode, **more}
+
+
+def legend_entry(name: str, **style: Mapping[str, Any]) -> Trace:
+    """Return a trace without data that explains a mark or a line in the legend."""
+    return scatter([None], [None], "markers" if "marker" in style else "lines", name=name, **style)
+
+
+def scale(colors: Sequence[str]) -> list[list[object]]:
+    """Return a color scale with the colors at equal distances."""
+    return [[number / (len(colors) - 1), color] for number, color in enumerate(colors)]
 
 
 def percent(accuracy: float | None) -> float | None:
-    """Accuracy in [0, 1] as figures show it."""
+    """Return an accuracy in [0, 1] in percent, as figures show it."""
     return None if accuracy is None else 100 * accuracy
 
 
 def literal(text: str) -> str:
-    """Text from outside as plotly shows it unchanged: it takes tags for markup, and knows few entities."""
+    """Return text from outside escaped for plotly, which interprets tags as markup."""
     return escape(text, quote=False)
 
 
-def as_json(figure: go.Figure) -> str:
-    """A figure for `Plotly.newPlot`; the same figure gives the same text."""
-    return str(figure.to_json())
+def as_json(content: object) -> str:
+    """Return JSON; the same content gives the same text."""
+    return json.dumps(content, allow_nan=False, separators=(",", ":"))
 
 
 def library() -> str:
-    """plotly.js itself, 5 MB of JavaScript."""
+    """Return the source of plotly.js: 5 MB of JavaScript."""
     return str(get_plotlyjs())

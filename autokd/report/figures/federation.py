@@ -5,166 +5,162 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-import plotly.graph_objects as go
-
-from autokd.colours import AROUND_OWN, diverging, legible_on
+from autokd.core.colors import AROUND_OWN, diverging, legible_on
 from autokd.core.setting import Pair
 from autokd.recommendation import Verdict
 from autokd.report.facts.federation import Cell, MatrixFacts
 from autokd.report.facts.participants import ParticipantsFacts
-from autokd.report.figures.common import AXIS, PLAIN_AXIS, layout, literal, percent, scale
+from autokd.report.figures.common import (
+    Figure,
+    axis,
+    figure,
+    name_axis,
+    percent,
+    scale,
+    scatter,
+    ticks,
+)
 from autokd.report.palette import CHOSEN, COUNTS, INK, MUTED, VERDICTS
 
 
-def cell_colour(cell: Cell, reach: float | None) -> str | None:
-    """Of one pair in a matrix: its value on the scale, or where there is no scale its verdict."""
+def cell_color(cell: Cell, reach: float | None) -> str | None:
+    """Return the color of one pair in a matrix: of its value or, where `reach` is None, of its verdict."""
     if reach is None:
         return VERDICTS[cell.verdict]
     return None if cell.value is None else diverging(cell.value, reach)
 
 
-def matrix_figure(facts: MatrixFacts) -> go.Figure:
-    """Teacher downwards, student across."""
+def matrix_figure(facts: MatrixFacts) -> Figure:
+    """Draw a matrix with teachers as rows and students as columns."""
     everybody = range(facts.participants)
-    verdicts = list(VERDICTS)
-    values: list[list[float | None]] = []
-    for teacher in everybody:
-        row: list[float | None] = []
-        for student in everybody:
-            cell = None if teacher == student else facts.cells.get(Pair(teacher, student))
-            if cell is None:
-                row.append(None)
-            else:
-                row.append(verdicts.index(cell.verdict) if facts.reach is None else cell.value)
-        values.append(row)
     names = [str(number) for number in everybody]
-    figure = go.Figure(
-        go.Heatmap(z=values, x=names, y=names, xgap=1, ygap=1, hoverinfo="skip", **_colours(facts))
-    )
+    values = [[_value(facts, Pair(t, s)) if t != s else None for s in everybody] for t in everybody]
+    heatmap = {"type": "heatmap", "z": values, "x": names, "y": names, "xgap": 1, "ygap": 1}
+    annotations = []
     for pair, cell in facts.cells.items():
-        colour = cell_colour(cell, facts.reach)
-        figure.add_annotation(
-            x=str(pair.student),
-            y=str(pair.teacher),
-            text="<br>".join(cell.lines),
-            showarrow=False,
-            font={"size": 11, "color": INK if colour is None else legible_on(colour)},
+        color = cell_color(cell, facts.reach)
+        annotations.append(
+            {
+                "x": str(pair.student),
+                "y": str(pair.teacher),
+                "text": "<br>".join(cell.lines),
+                "showarrow": False,
+                "font": {"size": 11, "color": INK if color is None else legible_on(color)},
+            }
         )
-    axis = {**PLAIN_AXIS, "type": "category"}
-    figure.update_xaxes(title="student", side="top", **axis)
-    figure.update_yaxes(title="teacher", autorange="reversed", **axis)
-    figure.update_layout(**layout(height=540, width=700, margin={"l": 60, "r": 20, "t": 110, "b": 20}))
-    figure.update_layout(title={"text": facts.title, "x": 0, "xref": "paper", "y": 0.97})
-    return figure
-
-
-def histogram_figure(facts: ParticipantsFacts) -> go.Figure:
-    """Private examples by participant and class."""
-    counts = [list(one.histogram) for one in facts.participants]
-    figure = go.Figure(
-        go.Heatmap(
-            z=counts,
-            y=[str(one.number) for one in facts.participants],
-            text=[[str(count) if count else "" for count in row] for row in counts],
-            texttemplate="%{text}",
-            hovertemplate="participant %{y}: %{z}<extra></extra>",
-            colorscale=scale(COUNTS),
-            xgap=1,
-            ygap=1,
-            colorbar={"title": {"text": "private<br>examples"}, "thickness": 14, "outlinewidth": 0},
-        )
+    return figure(
+        [{**heatmap, "hoverinfo": "skip", **_colors(facts)}],
+        height=540,
+        width=700,
+        margin={"l": 60, "r": 20, "t": 110, "b": 20},
+        title={"text": facts.title, "x": 0, "xref": "paper", "y": 0.97},
+        annotations=annotations,
+        xaxis=name_axis("student", side="top", type="category"),
+        yaxis=name_axis("teacher", autorange="reversed", type="category"),
     )
-    names = {"tickvals": list(range(len(facts.classes))), "ticktext": list(map(literal, facts.classes))}
-    figure.update_xaxes(title="class", **names, **PLAIN_AXIS)
-    figure.update_yaxes(title="participant", autorange="reversed", **{**PLAIN_AXIS, "type": "category"})
-    figure.update_layout(
-        **layout(height=120 + 30 * len(facts.participants), margin={"l": 60, "r": 20, "t": 20, "b": 50})
+
+
+def histogram_figure(facts: ParticipantsFacts) -> Figure:
+    """Draw the number of private examples by participant and class."""
+    counts = [list(participant.histogram) for participant in facts.participants]
+    heatmap = {
+        "type": "heatmap",
+        "z": counts,
+        "y": [str(participant.number) for participant in facts.participants],
+        "text": [[str(count) if count else "" for count in row] for row in counts],
+        "texttemplate": "%{text}",
+        "hovertemplate": "participant %{y}: %{z}<extra></extra>",
+        "colorscale": scale(COUNTS),
+        "xgap": 1,
+        "ygap": 1,
+        "colorbar": _color_bar(title={"text": "private<br>examples"}),
+    }
+    return figure(
+        [heatmap],
+        height=120 + 30 * len(facts.participants),
+        xaxis=name_axis("class", **ticks(facts.classes)),
+        yaxis=name_axis("participant", autorange="reversed", type="category"),
     )
-    return figure
 
 
-def accuracy_figure(facts: ParticipantsFacts) -> go.Figure:
-    """Accuracy on test of every participant, before and after its best meeting."""
-    figure = go.Figure()
-    there = facts.participants
-    improved = [one for one in there if one.best is not None]
-    for one in improved:
-        figure.add_scatter(
-            x=[percent(one.accuracy), percent(one.after)],
-            y=[str(one.number)] * 2,
-            mode="lines",
+def accuracy_figure(facts: ParticipantsFacts) -> Figure:
+    """Draw the accuracy on test of every participant, before and after its best meeting."""
+    participants = facts.participants
+    names = [str(participant.number) for participant in participants]
+    improved = [(participant, participant.best) for participant in participants if participant.best]
+    traces = [
+        scatter(
+            [percent(participant.accuracy), percent(participant.after)],
+            [str(participant.number)] * 2,
+            "lines",
             line={"color": MUTED, "width": 2},
             hoverinfo="skip",
             showlegend=False,
         )
-    figure.add_scatter(
-        x=[percent(one.accuracy) for one in there],
-        y=[str(one.number) for one in there],
-        mode="markers",
-        marker={"symbol": "circle-open", "size": 11, "color": INK, "line": {"width": 2}},
-        name="as it is",
-        hovertemplate="participant %{y} as it is: %{x:.1f}%<extra></extra>",
-    )
-    figure.add_scatter(
-        x=[percent(one.after) for one in improved],
-        y=[str(one.number) for one in improved],
-        error_x=_beyond(facts),
-        mode="markers",
-        marker={"symbol": "circle", "size": 11, "color": CHOSEN},
-        name="after its best meeting",
-        hovertext=[
-            f"participant {one.number}, position {one.best.position} with {one.best.partner}: {one.best.gain}"
-            for one in improved
-            if one.best is not None
-        ],
-        hoverinfo="text",
-    )
-    figure.update_xaxes(title="accuracy on test", ticksuffix="%", **AXIS)
-    figure.update_yaxes(
-        title="participant",
-        autorange="reversed",
-        categoryorder="array",
-        categoryarray=[str(one.number) for one in there],
-        **{**PLAIN_AXIS, "type": "category"},
-    )
-    figure.update_layout(**layout(height=130 + 28 * len(there), margin={"l": 60, "r": 20, "t": 50, "b": 50}))
-    return figure
-
-
-def _beyond(facts: ParticipantsFacts) -> dict[str, Any]:
-    """The interval of the gain, from the accuracy that it leads to."""
-    gains = [one.best.gain for one in facts.participants if one.best is not None]
-    return {
-        "type": "data",
-        "symmetric": False,
-        "array": [gain.high - gain.mean for gain in gains],
-        "arrayminus": [gain.mean - gain.low for gain in gains],
-        "color": CHOSEN,
-        "thickness": 1.5,
-    }
-
-
-def _colours(facts: MatrixFacts) -> dict[str, Any]:
-    if facts.reach is not None:
-        bar = {"title": {"text": "pp on test"}, "thickness": 14, "outlinewidth": 0}
-        return {
-            "colorscale": scale(AROUND_OWN),
-            "zmin": -facts.reach,
-            "zmax": facts.reach,
-            "colorbar": bar,
-        }
-    steps = [number / len(VERDICTS) for number in range(len(VERDICTS) + 1)]
-    stepped = [
-        [end, colour] for ends, colour in zip(pairwise(steps), VERDICTS.values(), strict=True) for end in ends
+        for participant, _ in improved
     ]
+    traces += [
+        scatter(
+            [percent(participant.accuracy) for participant in participants],
+            names,
+            "markers",
+            marker={"symbol": "circle-open", "size": 11, "color": INK, "line": {"width": 2}},
+            name="as it is",
+            hovertemplate="participant %{y} as it is: %{x:.1f}%<extra></extra>",
+        ),
+        scatter(
+            [percent(participant.after) for participant, _ in improved],
+            [str(participant.number) for participant, _ in improved],
+            "markers",
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": [best.gain.high - best.gain.mean for _, best in improved],
+                "arrayminus": [best.gain.mean - best.gain.low for _, best in improved],
+                "color": CHOSEN,
+                "thickness": 1.5,
+            },
+            marker={"symbol": "circle", "size": 11, "color": CHOSEN},
+            name="after its best meeting",
+            hovertext=[
+                f"participant {participant.number}, position {best.position} with {best.partner}: {best.gain}"
+                for participant, best in improved
+            ],
+            hoverinfo="text",
+        ),
+    ]
+    order = {"autorange": "reversed", "categoryorder": "array", "categoryarray": names, "type": "category"}
+    return figure(
+        traces,
+        height=130 + 28 * len(participants),
+        margin={"l": 60, "r": 20, "t": 50, "b": 50},
+        xaxis=axis("accuracy on test", ticksuffix="%"),
+        yaxis=name_axis("participant", **order),
+    )
+
+
+def _value(facts: MatrixFacts, pair: Pair) -> float | None:
+    cell = facts.cells.get(pair)
+    if cell is None:
+        return None
+    return list(VERDICTS).index(cell.verdict) if facts.reach is None else cell.value
+
+
+def _color_bar(**more: Any) -> dict[str, Any]:
+    return {"thickness": 14, "outlinewidth": 0, **more}
+
+
+def _colors(facts: MatrixFacts) -> dict[str, Any]:
+    if facts.reach is not None:
+        ends = {"zmin": -facts.reach, "zmax": facts.reach}
+        return {"colorscale": scale(AROUND_OWN), "colorbar": _color_bar(title={"text": "pp on test"}), **ends}
+    count = len(VERDICTS)
+    edges = pairwise(number / count for number in range(count + 1))
     return {
-        "colorscale": stepped,
+        "colorscale": [
+            [end, color] for ends, color in zip(edges, VERDICTS.values(), strict=True) for end in ends
+        ],
         "zmin": -0.5,
-        "zmax": len(VERDICTS) - 0.5,
-        "colorbar": {
-            "tickvals": list(range(len(VERDICTS))),
-            "ticktext": [verdict.value for verdict in Verdict],
-            "thickness": 14,
-            "outlinewidth": 0,
-        },
+        "zmax": count - 0.5,
+        "colorbar": _color_bar(tickvals=list(range(count)), ticktext=[verdict.value for verdict in Verdict]),
     }

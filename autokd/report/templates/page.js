@@ -2,7 +2,7 @@
 (() => {
   "use strict";
   const dark = matchMedia("(prefers-color-scheme: dark)");
-  const colours = new Map(Object.entries(JSON.parse(document.getElementById("dark").textContent)));
+  const colors = new Map(Object.entries(JSON.parse(document.getElementById("dark").textContent)));
   const config = { responsive: true, displaylogo: false, displayModeBar: false };
   const texts = new Map();
 
@@ -13,7 +13,7 @@
       texts.set(packed, await new Response(stream).text());
     }
     const instead = (key, value) =>
-      (dark.matches && typeof value === "string" && colours.get(value)) || value;
+      (dark.matches && typeof value === "string" && colors.get(value)) || value;
     return JSON.parse(texts.get(packed), instead);
   }
 

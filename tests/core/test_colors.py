@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from autokd.colours import AROUND_OWN, diverging, legible_on, reach
+from autokd.core.colors import AROUND_OWN, diverging, legible_on, reach
 
 
 def test_the_scale_is_the_same_on_both_sides_of_zero() -> None:

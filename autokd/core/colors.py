@@ -1,4 +1,4 @@
-"""Gains as colours: one scale around 0, on the page and in the terminal."""
+"""The color scale of gains, on the page and in the terminal."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Iterable
 from typing import Final
 
 AROUND_OWN: Final = ("#b2182b", "#ef8a62", "#fddbc7", "#f7f7f7", "#d1e5f0", "#67a9cf", "#2166ac")
-"""Worse than the own model in red, better in blue: ColorBrewer's RdBu, safe for colour-blind readers."""
+"""Worse than the own model in red, better in blue: ColorBrewer's RdBu, safe for color-blind readers."""
 _INSIDE: Final = 0.95
-"""The share of all gains that the scale tells apart; the rest have the colour of its ends."""
+"""Share of all gains that the scale distinguishes; the others get the color of its ends."""
 
 
 def reach(gains: Iterable[float]) -> float:
-    """Where the scale ends on both sides of 0: the size below which 95% of all gains lie.
+    """Return the end of the scale on both sides of 0: 95% of the absolute gains lie below it.
 
     Args:
-        gains: In pp.
+        gains: Gains in pp.
 
     Returns:
-        In whole pp, at least 1.
+        Whole pp, at least 1.
     """
     sizes = sorted(map(abs, gains))
     if not sizes:
@@ -28,15 +28,15 @@ def reach(gains: Iterable[float]) -> float:
 
 
 def diverging(value: float, reach: float) -> str:
-    """The colour of `value` on the scale from -reach to reach; what lies beyond has the colour of the end."""
+    """Return the color of `value` on the scale from -reach to reach; values beyond get the end's color."""
     place = (min(max(value / reach, -1.0), 1.0) + 1) / 2 * (len(AROUND_OWN) - 1)
     below = min(int(place), len(AROUND_OWN) - 2)
     return _between(AROUND_OWN[below], AROUND_OWN[below + 1], place - below)
 
 
-def legible_on(colour: str) -> str:
-    """Black or white, whichever contrasts more: at least 4.5 to 1 (relative luminance of WCAG 2.1)."""
-    red, green, blue = (_linear(part / 255) for part in _parts(colour))
+def legible_on(color: str) -> str:
+    """Return black or white, whichever contrasts more: at least 4.5 to 1 (relative luminance of WCAG 2.1)."""
+    red, green, blue = (_linear(part / 255) for part in _parts(color))
     luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
     return "#000000" if (luminance + 0.05) ** 2 > 1.05 * 0.05 else "#ffffff"
 
@@ -46,8 +46,8 @@ def _between(low: str, high: str, share: float) -> str:
     return "#" + "".join(f"{part:02x}" for part in mixed)
 
 
-def _parts(colour: str) -> tuple[int, ...]:
-    return tuple(bytes.fromhex(colour.removeprefix("#")))
+def _parts(color: str) -> tuple[int, ...]:
+    return tuple(bytes.fromhex(color.removeprefix("#")))
 
 
 def _linear(part: float) -> float:
