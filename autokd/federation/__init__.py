@@ -1,6 +1,7 @@
 """Federations: data sets, partitions, architectures, pre-training, and participants on disk."""
 
-from autokd.federation._federation import Dataset as Dataset
+from autokd.data.dataset import Dataset as Dataset
+from autokd.data.run_images import placed as placed
 from autokd.federation._federation import Federation as Federation
 from autokd.federation._federation import Participant as Participant
 from autokd.federation.architectures import ARCHITECTURES as ARCHITECTURES
@@ -12,7 +13,6 @@ from autokd.federation.architectures import weights_of as weights_of
 from autokd.federation.folder import find as find
 from autokd.federation.folder import notices as notices
 from autokd.federation.folder import place as place
-from autokd.federation.images import placed as placed
 from autokd.federation.memory import Member as Member
 from autokd.federation.preparation import Checked as Checked
 from autokd.federation.preparation import Progress as Progress

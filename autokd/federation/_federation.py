@@ -16,9 +16,10 @@ from scipy.special import softmax
 
 from autokd.core.records import FederationFacts, ParticipantFacts
 from autokd.core.setting import Split
+from autokd.data.dataset import Dataset
+from autokd.data.mapped_arrays import let_go
 from autokd.defaults import STUDY, usual_home
 from autokd.errors import NotTuned
-from autokd.federation.arrays import let_go
 from autokd.own import OwnFederation
 from autokd.plan import ArchitectureRecipe, FederationRecipe
 from autokd.recipes import read_plan
@@ -26,25 +27,6 @@ from autokd.recipes import read_plan
 if TYPE_CHECKING:
     from autokd.compute import Compute
     from autokd.federation.memory import Examples, Member
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Dataset:
-    """Labelled images that a federation is cut from.
-
-    Attributes:
-        images: uint8 (or float32, of data that are no pixels), shape (n, channels, height, width).
-        labels: int64 class indices, shape (n,).
-        classes: Names by class index.
-        mean: Per channel, in units of the stored pixel values, shape (channels,).
-        std: Likewise.
-    """
-
-    images: NDArray[np.uint8] | NDArray[np.float32]
-    labels: NDArray[np.int64]
-    classes: tuple[str, ...]
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

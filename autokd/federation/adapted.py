@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from autokd.core.import_factory import call
 from autokd.errors import PlanError, UnknownName
 from autokd.federation.architectures import ARCHITECTURES, Shape, architecture
-from autokd.federation.code import call
 from autokd.own import Input, Network
 from autokd.plan import ArchitectureRecipe, OwnArchitecture
 

@@ -14,8 +14,8 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from autokd.data.sources.labelled_images import unreadable
 from autokd.errors import PlanError
-from autokd.federation.sources.labelled import unreadable
 
 _INSIDE: Final = ("state_dict", "model_state_dict", "model")
 """Where training scripts keep the state dict among other things."""

@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autokd.core.setting import Split, derive_seed
+from autokd.data.sources.labelled_images import Labelled, renumbered
+from autokd.data.temporary_arrays import joined, some
 from autokd.errors import PlanError
 from autokd.federation.partition import interleaved, whole_counts
-from autokd.federation.scratch import joined, some
-from autokd.federation.sources import Labelled
-from autokd.federation.sources.labelled import renumbered
 from autokd.own import AnySource, HeldOutSplits, OwnFederation, SeparateSplits, SharedSplits
 
 _PARTS = ("validation", "confirmation", "test", "public")

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autokd.federation._federation import Dataset, Federation, Participant
+from autokd.data.dataset import Dataset
+from autokd.data.mapped_arrays import Arrays, pieces
+from autokd.data.temporary_arrays import joined
+from autokd.federation._federation import Federation, Participant
 from autokd.federation.architectures import Weights
-from autokd.federation.arrays import Arrays, pieces
 from autokd.federation.layout import Layout
 from autokd.federation.pretraining import Pretrained
-from autokd.federation.scratch import joined
 from autokd.own import OwnFederation
 from autokd.plan import ArchitectureRecipe, FederationRecipe, Frozen, OwnArchitecture, content_hash
 

@@ -12,8 +12,9 @@ import torch
 from torch import nn
 
 from autokd.compute import Compute
+from autokd.data.dataset import Dataset
+from autokd.data.sources.labelled_images import Labelled, beyond, renumbered, scale_of
 from autokd.errors import PlanError
-from autokd.federation._federation import Dataset
 from autokd.federation.adapted import input_shape, own_network
 from autokd.federation.architectures import Weights, build, weights_of
 from autokd.federation.checkpoint import fit, read_checkpoint
@@ -21,8 +22,6 @@ from autokd.federation.findings import Findings
 from autokd.federation.folder import checkpoint_hash
 from autokd.federation.kept import IN_MEMORY, Memory
 from autokd.federation.pretraining import logits_of
-from autokd.federation.sources import Labelled
-from autokd.federation.sources.labelled import beyond, renumbered, scale_of
 from autokd.own import OwnFederation, OwnParticipant
 from autokd.plan import OwnArchitecture
 

@@ -32,10 +32,11 @@ from safetensors import SafetensorError
 
 from autokd._version import __version__
 from autokd.core.setting import Split
+from autokd.data import mapped_arrays
+from autokd.data.dataset import Dataset
+from autokd.data.mapped_arrays import Arrays
 from autokd.errors import FederationError, HomeNotWritable
-from autokd.federation import arrays
-from autokd.federation._federation import Dataset, Federation
-from autokd.federation.arrays import Arrays
+from autokd.federation._federation import Federation
 from autokd.federation.content import Hashes, data_arrays, layout_arrays, put_together
 from autokd.federation.layout import Layout
 from autokd.federation.origins import changed
@@ -127,7 +128,7 @@ def save(
             draft = Path(temporary) / folder.name
             (draft / "participants").mkdir(parents=True)
             for name, content in _contents(federation).items():
-                arrays.write(draft / name, content)
+                mapped_arrays.write(draft / name, content)
             (draft / _MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
             try:
                 draft.rename(folder)
@@ -302,7 +303,7 @@ def _read_manifest(folder: Path) -> _Manifest:
 
 def _read(folder: Path, name: str) -> dict[str, NDArray[Any]]:
     try:
-        return arrays.read(folder / name)
+        return mapped_arrays.read(folder / name)
     except (OSError, SafetensorError, ValueError) as error:
         raise _damaged(folder / name, f"cannot be read ({error})") from error
 

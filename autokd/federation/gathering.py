@@ -15,18 +15,18 @@ import torch
 from numpy.typing import NDArray
 
 from autokd.compute import Compute
+from autokd.data.dataset import Dataset
+from autokd.data.mapped_arrays import pieces
+from autokd.data.sources import read
+from autokd.data.sources.labelled_images import Labelled, Wanted, beyond, renumbered, scale_of
+from autokd.data.temporary_arrays import joined, some
 from autokd.errors import PlanError
-from autokd.federation._federation import Dataset
 from autokd.federation.architectures import Weights
-from autokd.federation.arrays import pieces
 from autokd.federation.common import Common, common_splits
 from autokd.federation.examining import examine
 from autokd.federation.findings import Findings
 from autokd.federation.kept import Memory
 from autokd.federation.layout import Layout
-from autokd.federation.scratch import joined, some
-from autokd.federation.sources import Labelled, Wanted, read
-from autokd.federation.sources.labelled import beyond, renumbered, scale_of
 from autokd.own import AnySource, MemorySource, OwnFederation
 from autokd.plan import OwnArchitecture
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from autokd.core.setting import Split, derive_seed
-from autokd.federation._federation import Dataset
+from autokd.data.dataset import Dataset
+from autokd.data.temporary_arrays import some
 from autokd.federation.partition import Indices, cut, partition
-from autokd.federation.scratch import some
 from autokd.plan import FederationRecipe
 
 

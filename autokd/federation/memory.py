@@ -12,14 +12,14 @@ import numpy as np
 from torch import nn
 
 from autokd.compute import Compute
+from autokd.data.sources.factory import read_dataset
+from autokd.data.sources.labelled_images import Labelled, Wanted, as_images, as_labels, named
 from autokd.errors import InputError
 from autokd.federation._federation import Federation
 from autokd.federation.content import digest
 from autokd.federation.gathering import gathered
 from autokd.federation.kept import Memory
 from autokd.federation.preparation import Checked, prepare
-from autokd.federation.sources.labelled import Labelled, Wanted, as_images, as_labels, named
-from autokd.federation.sources.made_by_code import read_dataset
 from autokd.own import Input, MemorySource, Network, OwnFederation, OwnParticipant, SeparateSplits, Source
 
 Examples = Any

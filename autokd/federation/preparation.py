@@ -19,9 +19,11 @@ from numpy.typing import NDArray
 
 from autokd.cluster import check_answers, session
 from autokd.compute import Compute
+from autokd.data import builtin
+from autokd.data.dataset import Dataset
 from autokd.errors import AutokdError, DeviceUnavailable, Diverged, FederationError, InputError
-from autokd.federation import datasets, folder
-from autokd.federation._federation import Dataset, Federation
+from autokd.federation import folder
+from autokd.federation._federation import Federation
 from autokd.federation.architectures import build, load_weights
 from autokd.federation.content import assemble
 from autokd.federation.gathering import Gathered, gathered
@@ -134,7 +136,7 @@ def check(recipe: FederationRecipe | OwnFederation) -> Checked:
     sources = fingerprints(recipe)
     if isinstance(recipe, OwnFederation):
         return Checked.of(gathered(recipe, Compute(), source=recipe.source), sources)
-    data = datasets.load(recipe.dataset, recipe.folder)
+    data = builtin.load(recipe.dataset, recipe.folder)
     data, layout = only_used(data, lay_out(recipe, data))
     _, channels, size, _ = data.images.shape
     for architecture in recipe.architectures:

@@ -14,13 +14,14 @@ from torch.nn import functional as F
 
 from autokd.compute import Compute
 from autokd.core.setting import derive_seed
+from autokd.data.augmentation import crop_and_flip
+from autokd.data.dataset import Dataset
+from autokd.data.mapped_arrays import taken
+from autokd.data.run_images import Images, placed
+from autokd.data.temporary_arrays import empty
 from autokd.errors import Diverged
-from autokd.federation._federation import Dataset
 from autokd.federation.adapted import Adapted
 from autokd.federation.architectures import Weights, build, weights_of
-from autokd.federation.augmentation import crop_and_flip
-from autokd.federation.images import Images, placed, taken
-from autokd.federation.scratch import empty
 from autokd.federation.training import batches, learning_rate, make_optimizer, set_learning_rate
 from autokd.plan import FederationRecipe, PretrainingRecipe
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from autokd.data.mapped_arrays import pieces
 from autokd.federation._federation import Federation
-from autokd.federation.arrays import pieces
 from autokd.own import OwnFederation
 from autokd.plan import FederationRecipe, OwnArchitecture
 

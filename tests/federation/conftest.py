@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from autokd.compute import Compute
-from autokd.federation import Dataset, Federation, datasets
+from autokd.data import builtin
+from autokd.federation import Dataset, Federation
 from autokd.federation.content import assemble
 from autokd.federation.layout import lay_out
 from autokd.federation.pretraining import pretrain
@@ -36,7 +37,7 @@ def make_recipe(**changes: Any) -> FederationRecipe:
 
 def prepare_here(recipe: FederationRecipe) -> Federation:
     """What `prepare` makes, without Ray and without a disk."""
-    data = datasets.load(recipe.dataset)
+    data = builtin.load(recipe.dataset)
     layout = lay_out(recipe, data)
     pretrained = [
         pretrain(recipe, data, private, participant=number, compute=Compute())
@@ -56,7 +57,7 @@ def _one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def digits() -> Dataset:
-    return datasets.load("digits")
+    return builtin.load("digits")
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from autokd.core.setting import Split
+from autokd.data import mapped_arrays
 from autokd.federation import Federation
 from autokd.federation.content import Hashes, digest
 from autokd.plan import FederationRecipe
@@ -125,7 +126,7 @@ def test_a_federation_travels_to_other_processes(federation: Federation) -> None
 
 def test_the_hash_is_the_one_that_stores_have_names_from(monkeypatch: pytest.MonkeyPatch) -> None:
     """As it was made when everything was in memory at once."""
-    monkeypatch.setattr("autokd.federation.arrays.PIECE_BYTES", 100)
+    monkeypatch.setattr(mapped_arrays, "PIECE_BYTES", 100)
     dice = np.random.default_rng(0)
     arrays = {
         "images": dice.integers(0, 256, (50, 3, 4, 4), dtype=np.uint8),

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
+from autokd.data import mapped_arrays
 from autokd.errors import FederationError
-from autokd.federation import Federation, arrays, find
+from autokd.federation import Federation, find
 from autokd.federation.content import Hashes
 from autokd.federation.folder import load, place, save
 
@@ -214,7 +215,7 @@ def test_a_draft_that_dies_leaves_no_federation(
     def die(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(arrays, "write", die)
+    monkeypatch.setattr(mapped_arrays, "write", die)
     with pytest.raises(KeyboardInterrupt):
         save(federation, place(home) / federation.name)
     assert list(place(home).iterdir()) == []

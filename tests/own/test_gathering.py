@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from autokd.compute import Compute
 from autokd.core.setting import Pair, Setting, Split, TransferSet
+from autokd.data import temporary_arrays
 from autokd.distillation import Run
 from autokd.errors import FederationError
-from autokd.federation import Federation, prepare, scratch
+from autokd.federation import Federation, prepare
 from autokd.federation.content import Hashes
 from autokd.federation.findings import Findings
 from autokd.federation.folder import save
@@ -217,7 +218,7 @@ def test_what_memory_has_no_room_for_is_the_same_federation(
 ) -> None:
     expected = made(mine)
     sizes: list[int] = []
-    monkeypatch.setattr(scratch, "fits", lambda wanted, free: sizes.append(wanted))
+    monkeypatch.setattr(temporary_arrays, "fits", lambda wanted, free: sizes.append(wanted))
     shutil.rmtree(mine / "home")
     assert made(mine).name == expected.name
     assert max(sizes) == expected.data.images.nbytes

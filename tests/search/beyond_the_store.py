@@ -23,8 +23,8 @@ import ray
 from autokd.compute import Compute
 from autokd.core.records import RunState
 from autokd.core.setting import Pair, Split
+from autokd.data import mapped_arrays
 from autokd.distillation import Run
-from autokd.federation import arrays
 from autokd.search.driver import distilling, drive
 from autokd.search.studies import sweep_name
 from autokd.search.sweeping import Sweeper
@@ -47,14 +47,14 @@ def main(home: Path) -> None:
         small.data.images[:half],
         small.data.images[half:],
     )
-    arrays.write(home / "images", {"images": images})
+    mapped_arrays.write(home / "images", {"images": images})
     where = np.where(np.arange(len(small.data.images)) < half, 0, IMAGES - len(small.data.images))
     there = np.arange(len(small.data.images)) + where
     labels, logits = np.zeros(IMAGES, np.int64), np.zeros((2, IMAGES, 4), np.float32)
     labels[there], logits[:, there] = small.data.labels, small.logits
     federation = replace(
         small,
-        data=replace(small.data, images=arrays.read(home / "images")["images"], labels=labels),
+        data=replace(small.data, images=mapped_arrays.read(home / "images")["images"], labels=labels),
         splits={split: there[rows] for split, rows in small.splits.items()},
         public=there[small.public],
         participants=tuple(replace(one, private=there[one.private]) for one in small.participants),

@@ -18,9 +18,10 @@ import pytest
 from autokd.compute import Compute
 from autokd.core.records import Failure, Role, RunState, Stage, TrialState
 from autokd.core.setting import DEFAULT, Pair, Setting, Split
+from autokd.data import mapped_arrays
 from autokd.distillation import Run, Rung
 from autokd.errors import StoreError
-from autokd.federation import Federation, arrays, place
+from autokd.federation import Federation, place
 from autokd.federation.folder import save
 from autokd.plan import StudyPlan
 from autokd.search.dispatcher import Dispatcher
@@ -203,7 +204,7 @@ def test_images_that_do_not_fit_are_streamed_with_the_same_results_and_a_word(
 ) -> None:
     """Of a federation that lies on disk, and of which no run may hold an image."""
     save(federation, place(home) / federation.name)
-    files = arrays.read(place(home) / federation.name / "data.safetensors")
+    files = mapped_arrays.read(place(home) / federation.name / "data.safetensors")
     mapped = replace(federation, data=replace(federation.data, images=files["images"]))
     desktop = Desktop(home, mapped, tiny_plan())
     assert desktop.drive(desktop.sweeper(), compute=Compute(image_bytes=0))

@@ -19,7 +19,8 @@ from PIL import Image
 from pydantic import TypeAdapter
 from torchvision import datasets, transforms
 
-from autokd.federation.sources import Labelled, Wanted, read
+from autokd.data.sources import read
+from autokd.data.sources.labelled_images import Labelled, Wanted
 from autokd.own import AnySource
 
 RNG = np.random.default_rng(0)

@@ -10,22 +10,22 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from autokd.errors import PlanError
-from autokd.federation.sources.labelled import (
+from autokd.data.sources.decoding import fitted
+from autokd.data.sources.labelled_images import (
     Labelled,
     Wanted,
     as_images,
     as_labels,
     chosen,
-    fitted,
     named,
     unreadable,
 )
+from autokd.errors import PlanError
 from autokd.own import NpzSource
 
 
 def read(source: NpzSource, base: Path, wanted: Wanted) -> Labelled:
-    """The chosen examples of an archive; see `autokd.federation.sources.read`."""
+    """The chosen examples of an archive; see `autokd.data.sources.read`."""
     file = base / Path(source.path).expanduser()
     name = str(file)
     arrays = _arrays(file, source)

@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from autokd.data.sources.decoding import fitted
+from autokd.data.sources.image_folder import read_folder
+from autokd.data.sources.labelled_images import Labelled, Wanted, as_images, chosen
 from autokd.errors import PlanError
-from autokd.federation.sources.image_folder import read_folder
-from autokd.federation.sources.labelled import Labelled, Wanted, as_images, chosen, fitted
 from autokd.own import TorchvisionSource
 
 
 def read(source: TorchvisionSource, base: Path, wanted: Wanted) -> Labelled:
-    """The chosen examples of a data set; see `autokd.federation.sources.read`."""
+    """The chosen examples of a data set; see `autokd.data.sources.read`."""
     root = base / Path(source.root).expanduser()
     part = "train" if source.train else "test"
     if (root / part).is_dir() and not source.download:

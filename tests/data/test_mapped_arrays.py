@@ -11,7 +11,8 @@ import safetensors.numpy
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 
-from autokd.federation import Federation, arrays
+from autokd.data import mapped_arrays
+from autokd.federation import Federation
 from autokd.federation.folder import load, place, save
 
 MIB = 2**20
@@ -39,12 +40,12 @@ def some() -> dict[str, NDArray[Any]]:
 @pytest.fixture
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """A few rows each, so that arrays of a test have many."""
-    monkeypatch.setattr(arrays, "PIECE_BYTES", 1000)
+    monkeypatch.setattr(mapped_arrays, "PIECE_BYTES", 1000)
 
 
 @pytest.mark.usefixtures("small_pieces")
 def test_what_is_written_is_what_the_library_writes(tmp_path: Path) -> None:
-    arrays.write(tmp_path / "file", some())
+    mapped_arrays.write(tmp_path / "file", some())
     plain = {name: np.asarray(value, order="C") for name, value in some().items()}
     plain["swapped"] = plain["swapped"].astype("<i4")
     assert (tmp_path / "file").read_bytes() == safetensors.numpy.save(plain)
@@ -52,8 +53,8 @@ def test_what_is_written_is_what_the_library_writes(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("small_pieces")
 def test_what_is_mapped_is_what_was_written(tmp_path: Path) -> None:
-    arrays.write(tmp_path / "file", some())
-    found = arrays.read(tmp_path / "file")
+    mapped_arrays.write(tmp_path / "file", some())
+    found = mapped_arrays.read(tmp_path / "file")
     assert found.keys() == some().keys()
     for name, value in some().items():
         assert (found[name].shape, found[name].dtype) == (value.shape, value.dtype.newbyteorder("<"))
@@ -67,7 +68,7 @@ def test_what_another_writer_did_not_align_is_read(tmp_path: Path) -> None:
     length = int.from_bytes(content[:8], "little")
     moved = (length + 3).to_bytes(8, "little") + content[8 : 8 + length] + b"   " + content[8 + length :]
     (tmp_path / "file").write_bytes(moved)
-    (found,) = arrays.read(tmp_path / "file").values()
+    (found,) = mapped_arrays.read(tmp_path / "file").values()
     assert found.tolist() == [0, 1, 2, 3, 4]
     assert found.flags.aligned
 
@@ -75,29 +76,31 @@ def test_what_another_writer_did_not_align_is_read(tmp_path: Path) -> None:
 def test_what_else_a_writer_says_of_an_array_is_passed_over(tmp_path: Path) -> None:
     header = b'{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2],"unit":"mm"},"__metadata__":{"a":"b"}}'
     (tmp_path / "file").write_bytes(len(header).to_bytes(8, "little") + header + b"\x05\x06")
-    assert {name: value.tolist() for name, value in arrays.read(tmp_path / "file").items()} == {"a": [5, 6]}
+    assert {name: value.tolist() for name, value in mapped_arrays.read(tmp_path / "file").items()} == {
+        "a": [5, 6]
+    }
 
 
 @pytest.mark.parametrize("cut", [0, 4, 20, -1])
 def test_what_is_cut_off_is_refused(tmp_path: Path, cut: int) -> None:
-    arrays.write(tmp_path / "file", {"a": np.arange(5)})
+    mapped_arrays.write(tmp_path / "file", {"a": np.arange(5)})
     (tmp_path / "file").write_bytes((tmp_path / "file").read_bytes()[:cut])
     with pytest.raises(SafetensorError):
-        arrays.read(tmp_path / "file")
+        mapped_arrays.read(tmp_path / "file")
 
 
 def test_a_type_that_numpy_does_not_have_is_refused(tmp_path: Path) -> None:
     header = b'{"a":{"dtype":"BF16","shape":[1],"data_offsets":[0,2]}}'
     (tmp_path / "file").write_bytes(len(header).to_bytes(8, "little") + header + b"00")
     with pytest.raises(ValueError, match="BF16"):
-        arrays.read(tmp_path / "file")
+        mapped_arrays.read(tmp_path / "file")
 
 
 @pytest.mark.usefixtures("small_pieces")
 @pytest.mark.parametrize("name", some())
 def test_pieces_are_the_whole_in_order(name: str) -> None:
     array = some()[name]
-    parts = list(arrays.pieces(array))
+    parts = list(mapped_arrays.pieces(array))
     assert all(part.nbytes <= 1000 for part in parts)
     little = array.astype(array.dtype.newbyteorder("<"))
     assert b"".join(part.tobytes() for part in parts) == little.tobytes()
@@ -114,20 +117,20 @@ class TestLettingGo:
     @pytest.fixture
     def mapped(self, tmp_path: Path) -> NDArray[Any]:
         values = np.arange(8 * MIB).reshape(-1, 1024)
-        arrays.write(tmp_path / "file", {"values": values})
-        return arrays.read(tmp_path / "file")["values"]
+        mapped_arrays.write(tmp_path / "file", {"values": values})
+        return mapped_arrays.read(tmp_path / "file")["values"]
 
     def test_gives_memory_back_and_loses_nothing(self, mapped: NDArray[Any]) -> None:
         before = resident()
         total = int(mapped.sum())
         assert resident() - before > 48 * MIB  # of 64, which were looked at
-        arrays.let_go([mapped[10:20], mapped])
+        mapped_arrays.let_go([mapped[10:20], mapped])
         assert resident() - before < 16 * MIB
         assert int(mapped.sum()) == total == 8 * MIB * (8 * MIB - 1) // 2
 
     def test_is_part_of_walking_through_pieces(self, mapped: NDArray[Any]) -> None:
         before = resident()
-        most = max(resident() for piece in arrays.pieces(mapped) if piece.sum())
+        most = max(resident() for piece in mapped_arrays.pieces(mapped) if piece.sum())
         assert most - before < 48 * MIB  # of 64; a piece has 16
 
     def test_leaves_what_somebody_else_has_mapped_alone(self) -> None:
@@ -135,7 +138,7 @@ class TestLettingGo:
         private = mmap.mmap(-1, mmap.PAGESIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         array = np.frombuffer(private, np.uint8)
         array[:] = 5
-        arrays.let_go([array])
+        mapped_arrays.let_go([array])
         assert array.sum() == 5 * mmap.PAGESIZE
 
     def test_goes_over_all_of_a_federation(self, home: Path, federation: Federation) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F
 
-from autokd.federation.augmentation import crop_and_flip
+from autokd.data.augmentation import crop_and_flip
 
 IMAGES = torch.arange(1, 1 + 200 * 2 * 6 * 6, dtype=torch.float32).view(200, 2, 6, 6)
 

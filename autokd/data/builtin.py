@@ -11,9 +11,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from autokd.data.dataset import Dataset
+from autokd.data.mapped_arrays import pieces
 from autokd.errors import PlanError, UnknownName
-from autokd.federation._federation import Dataset
-from autokd.federation.arrays import pieces
 from autokd.own import AnySource
 
 
@@ -38,7 +38,8 @@ def load(recipe: str | AnySource, base: Path = Path()) -> Dataset:
 
 def _from_source(source: AnySource, base: Path) -> Dataset:
     # Imported here: built-in data sets do without it.
-    from autokd.federation.sources import Wanted, read
+    from autokd.data.sources import read
+    from autokd.data.sources.labelled_images import Wanted
 
     try:
         found = read(source, base, Wanted())

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from autokd.compute import Compute
-from autokd.federation import arrays, images
-from autokd.federation.images import Resident, Streamed, placed, taken
+from autokd.data import mapped_arrays, run_images
+from autokd.data.mapped_arrays import taken
+from autokd.data.run_images import Resident, Streamed, placed
 
 SOURCE = np.random.default_rng(0).integers(0, 256, (50, 3, 4, 4), dtype=np.uint8)
 EACH = 3 * 4 * 4
@@ -18,8 +19,8 @@ ROWS = [np.arange(5), np.array([7, 2, 2, 49, 0]), np.array([6, 5, 6]), np.array(
 
 @pytest.mark.parametrize("rows", ROWS, ids=str)
 def test_rows_are_taken_in_the_order_in_which_they_are_asked_for(tmp_path: Path, rows: np.ndarray) -> None:
-    arrays.write(tmp_path / "file", {"images": SOURCE})
-    for source in (SOURCE, arrays.read(tmp_path / "file")["images"]):
+    mapped_arrays.write(tmp_path / "file", {"images": SOURCE})
+    for source in (SOURCE, mapped_arrays.read(tmp_path / "file")["images"]):
         found = taken(source, rows)
         np.testing.assert_array_equal(found, np.array([SOURCE[row] for row in rows]).reshape(found.shape))
         assert found.flags.writeable
@@ -46,8 +47,8 @@ def test_a_limit_decides_to_the_byte() -> None:
 def test_without_a_limit_what_is_free_decides(
     monkeypatch: pytest.MonkeyPatch, free: int, kind: type[object]
 ) -> None:
-    monkeypatch.setattr(images, "free_bytes", lambda device: free)
-    monkeypatch.setattr(images, "runs_at_once", lambda device: 1)
+    monkeypatch.setattr(run_images, "free_bytes", lambda device: free)
+    monkeypatch.setattr(run_images, "runs_at_once", lambda device: 1)
     assert isinstance(placed(SOURCE, WHICH, Compute()), kind)
 
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from autokd.compute import Compute
-from autokd.federation.arrays import let_go
-from autokd.federation.room import fits, free_bytes, runs_at_once
+from autokd.data.free_memory import fits, free_bytes, runs_at_once
+from autokd.data.mapped_arrays import taken
 
 
 class Images(Protocol):
@@ -108,21 +108,3 @@ def placed(source: NDArray[Any], which: NDArray[np.int64], compute: Compute) -> 
     if resident:
         return Resident(torch.from_numpy(taken(source, which)).to(compute.device))
     return Streamed(source, which, compute.device)
-
-
-def taken(source: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[Any]:
-    """A copy of some rows of an array, in the order in which they are asked for.
-
-    They are read in the order in which they lie, which a disk does fastest, and let go of.
-    """
-    if not rows.size:
-        return source[rows]
-    if bool((rows[1:] >= rows[:-1]).all()):
-        first, last, copy = rows[0], rows[-1], source[rows]
-    else:
-        order = np.argsort(rows)
-        first, last = rows[order[0]], rows[order[-1]]
-        copy = np.empty((len(rows), *source.shape[1:]), dtype=source.dtype)
-        copy[order] = source[rows[order]]
-    let_go([source[first : last + 1]])
-    return copy

@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from autokd.data.sources.decoding import decoded
+from autokd.data.sources.labelled_images import Labelled, Wanted, as_labels, chosen, named, unreadable
+from autokd.data.temporary_arrays import empty
 from autokd.errors import PlanError
-from autokd.federation.scratch import empty
-from autokd.federation.sources.decoding import decoded
-from autokd.federation.sources.labelled import Labelled, Wanted, as_labels, chosen, named, unreadable
 from autokd.own import ParquetSource
 
 
 def read(source: ParquetSource, base: Path, wanted: Wanted) -> Labelled:
-    """The chosen rows of a table; see `autokd.federation.sources.read`."""
+    """The chosen rows of a table; see `autokd.data.sources.read`."""
     file = base / Path(source.path).expanduser()
     table = _table(file, source)
     which = chosen(source, base, table.num_rows)

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from autokd.data import mapped_arrays, temporary_arrays
+from autokd.data.temporary_arrays import empty, joined, some
 from autokd.errors import InputError
-from autokd.federation import scratch
-from autokd.federation.scratch import empty, joined, some
 
 ROWS = np.random.default_rng(0).integers(0, 256, (50, 3, 4, 4), dtype=np.uint8)
 
@@ -17,8 +17,10 @@ ROWS = np.random.default_rng(0).integers(0, 256, (50, 3, 4, 4), dtype=np.uint8)
 @pytest.fixture(params=["in memory", "on disk"])
 def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(scratch, "free_bytes", lambda device: 0 if request.param == "on disk" else None)
-    monkeypatch.setattr(scratch, "_CHUNK", 7)
+    monkeypatch.setattr(
+        temporary_arrays, "free_bytes", lambda device: 0 if request.param == "on disk" else None
+    )
+    monkeypatch.setattr(temporary_arrays, "_CHUNK", 7)
     return str(request.param)
 
 
@@ -50,14 +52,14 @@ def test_some_rows_are_in_the_order_in_which_they_are_asked_for() -> None:
 
 @pytest.mark.usefixtures("place")
 def test_joined_is_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("autokd.federation.arrays.PIECE_BYTES", 100)
+    monkeypatch.setattr(mapped_arrays, "PIECE_BYTES", 100)
     parts = [ROWS[:20], ROWS[:0], ROWS[20:21], ROWS[21:]]
     np.testing.assert_array_equal(joined(parts), ROWS)
 
 
 def test_a_full_disk_is_said_with_the_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(scratch, "free_bytes", lambda device: 0)
+    monkeypatch.setattr(temporary_arrays, "free_bytes", lambda device: 0)
 
     def full(*_: object) -> None:
         raise OSError(28, os.strerror(28))

@@ -119,27 +119,6 @@ def as_images(array: NDArray[Any], *, source: str, field: str) -> Pixels:
     return np.ascontiguousarray(array, dtype=np.uint8)
 
 
-def fitted(images: Pixels, wanted: Wanted, *, source: str) -> Pixels:
-    """Images in the wanted shape.
-
-    Raises:
-        PlanError: If they are not square, or floats that would have to be scaled.
-    """
-    from autokd.federation.sources.decoding import scaled
-
-    _, channels, height, width = images.shape
-    if wanted.size in (None, height) and height == width and wanted.channels in (None, channels):
-        return images
-    if wanted.size is None and height != width:
-        problem = f"images are {height}x{width} pixels; give images.size to scale them to squares"
-        raise PlanError(source=source, field="images", problem=problem)
-    if images.dtype != np.uint8:
-        problem = f"images of floating-point numbers are {channels}x{height}x{width} and cannot be scaled"
-        raise PlanError(source=source, field="images", problem=problem)
-    out = [scaled(np.moveaxis(one, 0, -1), wanted) for one in images]
-    return np.stack(out) if out else images
-
-
 def as_labels(values: NDArray[Any], *, source: str, field: str, count: int) -> NDArray[np.int64]:
     """Labels as whole numbers, one for each of `count` images.
 

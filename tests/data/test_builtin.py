@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
+from autokd.data import builtin
 from autokd.errors import UnknownName
-from autokd.federation import Dataset, datasets
+from autokd.federation import Dataset
 
 
 def test_digits_are_those_of_scikit_learn(digits: Dataset) -> None:
@@ -33,4 +34,4 @@ def test_an_unknown_name_says_what_exists() -> None:
     with pytest.raises(
         UnknownName, match=r"no dataset is called 'digit'; known: digits\. Did you mean 'digits'"
     ):
-        datasets.load("digit")
+        builtin.load("digit")

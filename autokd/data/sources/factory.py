@@ -10,15 +10,15 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from autokd.core.import_factory import call
+from autokd.data.sources.decoding import fitted, from_pillow
+from autokd.data.sources.labelled_images import Labelled, Wanted, as_images, chosen, named
 from autokd.errors import PlanError
-from autokd.federation.code import call
-from autokd.federation.sources.decoding import from_pillow
-from autokd.federation.sources.labelled import Labelled, Wanted, as_images, chosen, fitted, named
 from autokd.own import CodeSource, Source
 
 
 def read(source: CodeSource, base: Path, wanted: Wanted) -> Labelled:
-    """The chosen examples of a data set; see `autokd.federation.sources.read`."""
+    """The chosen examples of a data set; see `autokd.data.sources.read`."""
     made = call(source.factory, source.options, base)
     return read_dataset(made, source, base, wanted, name=source.factory)
 

@@ -8,10 +8,10 @@ from typing import Final
 
 import numpy as np
 
+from autokd.data.sources.decoding import decoded
+from autokd.data.sources.labelled_images import Labelled, Wanted, chosen, unreadable
+from autokd.data.temporary_arrays import empty
 from autokd.errors import PlanError
-from autokd.federation.scratch import empty
-from autokd.federation.sources.decoding import decoded
-from autokd.federation.sources.labelled import Labelled, Wanted, chosen, unreadable
 from autokd.own import FolderSource, Source
 
 _SUFFIXES: Final = frozenset(
@@ -20,7 +20,7 @@ _SUFFIXES: Final = frozenset(
 
 
 def read(source: FolderSource, base: Path, wanted: Wanted) -> Labelled:
-    """The chosen images of a folder; see `autokd.federation.sources.read`."""
+    """The chosen images of a folder; see `autokd.data.sources.read`."""
     return read_folder(base / Path(source.path).expanduser(), source, base, wanted)
 
 

@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autokd.data.free_memory import fits, free_bytes
+from autokd.data.mapped_arrays import mapped, pieces, taken
 from autokd.errors import InputError
-from autokd.federation.arrays import mapped, pieces
-from autokd.federation.images import taken
-from autokd.federation.room import fits, free_bytes
 
 _CHUNK = 4096
 """Rows that are copied at a time."""

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from autokd.data.sources.labelled_images import Labelled as Labelled
+from autokd.data.sources.labelled_images import Wanted as Wanted
 from autokd.errors import PlanError
-from autokd.federation.sources.labelled import Labelled as Labelled
-from autokd.federation.sources.labelled import Wanted as Wanted
 from autokd.own import (
     AnySource,
     CodeSource,
@@ -44,25 +44,25 @@ def _found(source: AnySource, base: Path, wanted: Wanted) -> Labelled:
     # Each imported here: what one reader needs takes time to import, and others do without.
     match source:
         case TorchvisionSource():
-            from autokd.federation.sources import published
+            from autokd.data.sources import torchvision_datasets
 
-            return published.read(source, base, wanted)
+            return torchvision_datasets.read(source, base, wanted)
         case FolderSource():
-            from autokd.federation.sources import image_folder
+            from autokd.data.sources import image_folder
 
             return image_folder.read(source, base, wanted)
         case NpzSource():
-            from autokd.federation.sources import archive
+            from autokd.data.sources import npz
 
-            return archive.read(source, base, wanted)
+            return npz.read(source, base, wanted)
         case ParquetSource():
-            from autokd.federation.sources import table
+            from autokd.data.sources import parquet
 
-            return table.read(source, base, wanted)
+            return parquet.read(source, base, wanted)
         case CodeSource():
-            from autokd.federation.sources import made_by_code
+            from autokd.data.sources import factory
 
-            return made_by_code.read(source, base, wanted)
+            return factory.read(source, base, wanted)
         case MemorySource():
             problem = "was in the memory of the program that made this federation; it cannot be read again"
             raise PlanError(source=source.sha256[:8], field="", problem=problem)

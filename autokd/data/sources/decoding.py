@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from autokd.data.sources.labelled_images import Pixels, Wanted
 from autokd.errors import PlanError
-from autokd.federation.sources.labelled import Wanted
 
 FORMATS: Final = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 _MOST_PIXELS: Final = 2**26
@@ -69,3 +69,22 @@ def from_pillow(image: Image.Image, wanted: Wanted, *, name: str) -> NDArray[np.
 def scaled(array: NDArray[Any], wanted: Wanted) -> NDArray[np.uint8]:
     """One array of shape (height, width, channels) in the wanted shape, channels first."""
     return from_pillow(Image.fromarray(array[..., 0] if array.shape[2] == 1 else array), wanted, name="image")
+
+
+def fitted(images: Pixels, wanted: Wanted, *, source: str) -> Pixels:
+    """Images in the wanted shape.
+
+    Raises:
+        PlanError: If they are not square, or floats that would have to be scaled.
+    """
+    _, channels, height, width = images.shape
+    if wanted.size in (None, height) and height == width and wanted.channels in (None, channels):
+        return images
+    if wanted.size is None and height != width:
+        problem = f"images are {height}x{width} pixels; give images.size to scale them to squares"
+        raise PlanError(source=source, field="images", problem=problem)
+    if images.dtype != np.uint8:
+        problem = f"images of floating-point numbers are {channels}x{height}x{width} and cannot be scaled"
+        raise PlanError(source=source, field="images", problem=problem)
+    out = [scaled(np.moveaxis(one, 0, -1), wanted) for one in images]
+    return np.stack(out) if out else images
