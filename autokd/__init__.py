@@ -39,11 +39,11 @@ if TYPE_CHECKING:
     from autokd.federation import Federation as Federation
     from autokd.federation import Member as Member
     from autokd.plan import StudyPlan as StudyPlan
-    from autokd.recommendation import Interval as Interval
     from autokd.recommendation import Recommendation as Recommendation
     from autokd.recommendation import Verdict as Verdict
     from autokd.search.space import Space as Space
     from autokd.search.workers import Workers as Workers
+    from autokd.statistics.paired import Interval as Interval
     from autokd.workspace import Batch as Batch
     from autokd.workspace import Workspace as Workspace
 
@@ -65,7 +65,7 @@ _FROM: Final = {
     "Federation": "autokd.federation",
     "Member": "autokd.federation",
     "StudyPlan": "autokd.plan",
-    "Interval": "autokd.recommendation",
+    "Interval": "autokd.statistics.paired",
     "Recommendation": "autokd.recommendation",
     "Verdict": "autokd.recommendation",
     "Space": "autokd.search.space",

@@ -16,8 +16,8 @@ from autokd.federation.gathering import gather
 from autokd.own import OwnFederation
 from autokd.plan import StudyPlan
 from autokd.recipes import read_plan
-from autokd.recommendation.statistics import Spread
 from autokd.search.space import read_space
+from autokd.statistics.paired import VarianceComponents
 
 _CHANGED: Final = 0.1
 """Share of a split's answers that a distilled model changes, from wrong to right or the reverse."""
@@ -120,7 +120,8 @@ def detectable(examples: int, confidence: float) -> float:
     if examples < 2:
         return math.inf
     variance = 100**2 * _CHANGED / examples
-    return Spread(seeds=1, examples=examples, rows=0.0, columns=variance, rest=0.0).detectable(confidence)
+    components = VarianceComponents(seeds=1, examples=examples, seed=0.0, example=variance, residual=0.0)
+    return components.detectable(confidence)
 
 
 def _space_problems(study: str, plan: StudyPlan) -> list[PlanError]:

@@ -32,7 +32,7 @@ from autokd.distillation import Run
 from autokd.federation import Federation, prepare
 from autokd.plan import StudyPlan
 from autokd.recipes import read_plan
-from autokd.recommendation.averages import participant_interval
+from autokd.statistics.dyadic import dyadic_interval
 from benchmarks.null import asked_for
 
 RESULTS: Final = Path(__file__).parent / "results"
@@ -128,12 +128,12 @@ def row(order: Order) -> Row:
 def table(rows: list[Row]) -> dict[str, object]:
     """Means over pairs with their intervals, in pp, and how often a method's choice is on public data."""
     told: dict[str, object] = {
-        "cross-entropy only over as-is": participant_interval(
+        "cross-entropy only over as-is": dyadic_interval(
             {one.pair: float(np.mean(one.alone)) for one in rows}
         ).to_json()
     }
     for name in rows[0].gains:
-        mean = participant_interval({one.pair: float(np.mean(one.gains[name])) for one in rows})
+        mean = dyadic_interval({one.pair: float(np.mean(one.gains[name])) for one in rows})
         public = sum(
             one.chosen[name].transfer_set is TransferSet.PUBLIC for one in rows if name in one.chosen
         )

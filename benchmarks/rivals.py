@@ -26,11 +26,12 @@ from typing import Final, NamedTuple
 
 from autokd.cluster import session
 from autokd.core.setting import Pair, Split
-from autokd.recommendation import Interval, Recommendation
+from autokd.recommendation import Recommendation
 from autokd.recommendation.attribution import Step
-from autokd.recommendation.averages import participant_interval
 from autokd.recommendation.comparison import Line
 from autokd.recommendation.explanation import Explanation
+from autokd.statistics.dyadic import dyadic_interval
+from autokd.statistics.paired import Interval
 from autokd.workspace import Workspace
 from benchmarks.null import asked_for
 
@@ -86,11 +87,11 @@ def rivals(rows: Sequence[Row]) -> Mapping[str, str]:
 def means(rows: Sequence[Row]) -> Mapping[str, tuple[Interval, Interval]]:
     """By rival: its gain, and the recommended answer minus it; "recommended" has the first alone."""
     ours = {one.found.pair: one.recommended for one in rows}
-    told = {"recommended": (participant_interval(ours), participant_interval(dict.fromkeys(ours, 0.0)))}
+    told = {"recommended": (dyadic_interval(ours), dyadic_interval(dict.fromkeys(ours, 0.0)))}
     for rival in rivals(rows):
         theirs = {one.found.pair: one.gain(rival) for one in rows}
         differences = {pair: ours[pair] - theirs[pair] for pair in ours}
-        told[rival] = participant_interval(theirs), participant_interval(differences)
+        told[rival] = dyadic_interval(theirs), dyadic_interval(differences)
     return told
 
 
@@ -104,7 +105,7 @@ def steps(rows: Sequence[Row]) -> Mapping[str, tuple[Interval, int]]:
             for pair, part in parts.items()
             if part is not None and step in part.parts
         }
-        told[step.value] = participant_interval({pair: worth.get(pair, 0.0) for pair in parts}), len(worth)
+        told[step.value] = dyadic_interval({pair: worth.get(pair, 0.0) for pair in parts}), len(worth)
     return told
 
 

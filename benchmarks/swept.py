@@ -24,10 +24,10 @@ from typing import Final
 import numpy as np
 
 from autokd.core.setting import Pair, Position, Setting, Split
-from autokd.recommendation.averages import participant_interval
 from autokd.recommendation.evidence import Evidence
 from autokd.recommendation.recommendation import Recommendation
-from autokd.recommendation.statistics import Spread, paired_spread
+from autokd.statistics.dyadic import dyadic_interval
+from autokd.statistics.paired import VarianceComponents, variance_components
 from autokd.workspace import Workspace
 from benchmarks.null import some_pairs
 from benchmarks.simulation.table import SPLITS, Table, load
@@ -65,8 +65,8 @@ def row(table: Table, found: Recommendation) -> Row | None:
         return None
     winner, default = judgement.evidence.winner, judgement.evidence.default
     split = Split.CONFIRMATION
-    spread = paired_spread(winner.correct[split], default.correct[split])
-    gain_spread = paired_spread(winner.correct[split], judgement.evidence.own[split])
+    spread = variance_components(winner.correct[split], default.correct[split])
+    gain_spread = variance_components(winner.correct[split], judgement.evidence.own[split])
     effect, gain = true_effects(table, found.pair, winner.setting, judgement.evidence)
     return Row(
         pair=str(found.pair),
@@ -92,12 +92,12 @@ def true_effects(table: Table, pair: Pair, setting: Setting, evidence: Evidence)
     return gain - default, gain
 
 
-def variances(spreads: list[Spread]) -> dict[str, float]:
+def variances(spreads: list[VarianceComponents]) -> dict[str, float]:
     """Means over pairs of what one seed, one example and one of both vary by, in pp² of correctness."""
     parts = {
-        "seed": [one.seeds * (one.rows - one.rest) for one in spreads],
-        "example": [one.examples * (one.columns - one.rest) for one in spreads],
-        "rest": [one.seeds * one.examples * one.rest for one in spreads],
+        "seed": [one.seeds * (one.seed - one.residual) for one in spreads],
+        "example": [one.examples * (one.example - one.residual) for one in spreads],
+        "rest": [one.seeds * one.examples * one.residual for one in spreads],
     }
     return {name: float(np.mean(values)) for name, values in parts.items()}
 
@@ -109,10 +109,13 @@ def measured(found: list[Recommendation]) -> dict[str, dict[str, float]]:
     both = [(one.winner, one.default, one.own[split]) for one in known if one.winner is not None]
     return {
         "winner minus default": variances(
-            [paired_spread(winner.correct[split], default.correct[split]) for winner, default, _ in both]
+            [
+                variance_components(winner.correct[split], default.correct[split])
+                for winner, default, _ in both
+            ]
         ),
         "winner minus as-is": variances(
-            [paired_spread(winner.correct[split], own) for winner, _, own in both]
+            [variance_components(winner.correct[split], own) for winner, _, own in both]
         ),
     }
 
@@ -143,7 +146,7 @@ def main() -> None:
     visible = [one for one in rows if one.true > one.detectable]
     both = [one for one in visible if one.true_gain > one.detectable_gain]
     means = {
-        name: participant_interval({Pair.parse(one.pair): getattr(one, name) for one in rows}).to_json()
+        name: dyadic_interval({Pair.parse(one.pair): getattr(one, name) for one in rows}).to_json()
         for name in ("recommended", "default")
     }
     content = {

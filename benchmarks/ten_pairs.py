@@ -39,9 +39,9 @@ from autokd.core.setting import Pair, Position, Setting, Split, TransferSet, der
 from autokd.distillation import Run
 from autokd.federation import Federation
 from autokd.plan import DistillationRecipe
-from autokd.recommendation import Interval, Recommendation, Verdict, paired_interval
-from autokd.recommendation.statistics import NOTHING, POINTS
+from autokd.recommendation import Recommendation, Verdict
 from autokd.recommendation.verdict import Judgement
+from autokd.statistics.paired import NOTHING, POINTS, Interval, paired_interval
 from autokd.workspace import Workspace
 
 PAIRS = ("4,9", "9,4", "1,4", "4,1", "2,7", "7,2", "8,3", "3,8", "0,5", "6,1")

@@ -5,8 +5,8 @@
 Correctness is a probit model with crossed effects of seeds and examples, that of the tests. *null*: pairs
 whose settings are all worth the same, 5 pp above as-is, go through the real dispatcher, early stopping, race
 and recommendation. *power*: how often an improvement is called `tuned`, from none to half as much again as
-the smallest detectable one (`Spread.detectable`). *coverage*: of 95% intervals, with the variances of seeds
-and examples that `benchmarks.swept` has measured on `digits`.
+the smallest detectable one (`VarianceComponents.detectable`). *coverage*: of 95% intervals, with the
+variances of seeds and examples that `benchmarks.swept` has measured on `digits`.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ from autokd.plan import ConfirmationRecipe
 from autokd.recipes import read_plan
 from autokd.recommendation import Verdict, judge_pair, recommend
 from autokd.recommendation.evidence import Arm, Evidence
-from autokd.recommendation.statistics import paired_spread
 from autokd.recommendation.verdict import judge
 from autokd.search.assignment import Assignment
 from autokd.search.dispatcher import Dispatcher
 from autokd.search.space import read_space
-from tests.recommendation.simulated import DIGITS, Noise, draw_arms
+from autokd.statistics.paired import variance_components
+from tests.statistics.simulated import DIGITS, Noise, draw_arms
 
 RESULTS: Final = Path(__file__).parent / "results"
 SIZES: Final = {Split.VALIDATION: 200, Split.CONFIRMATION: 350, Split.TEST: 250}
@@ -206,7 +206,7 @@ def null(pairs: int) -> Found:
 def power(pairs: int) -> Found:
     """Share of `tuned` by the true improvement, with the default 5 pp above as-is."""
     rng, plan = np.random.default_rng(1), ConfirmationRecipe(resamples=1000)
-    alike = [paired_spread(*draw_arms(rng, (REACHED, REACHED), DIGITS)) for _ in range(2000)]
+    alike = [variance_components(*draw_arms(rng, (REACHED, REACHED), DIGITS)) for _ in range(2000)]
     unit = float(np.mean([one.detectable(plan.confidence) for one in alike]))
     curve = {}
     for multiple in (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5):
@@ -246,8 +246,8 @@ def fitted(variances: Mapping[str, float], *, fixed: bool) -> Noise:
         first, second = draw_arms(
             rng, accuracies, noise, fixed=0.60 if fixed else None, seeds=60, examples=4000
         )
-        one = paired_spread(first, second)
-        found = [one.rows - one.rest, one.columns - one.rest, one.rest]
+        one = variance_components(first, second)
+        found = [one.seed - one.residual, one.example - one.residual, one.residual]
         scale = [one.seeds, one.examples, one.seeds * one.examples]
         seen = np.array(found) * np.array(scale)
         return float((np.log(np.maximum(seen, 1e-3) / wanted) ** 2).sum())
@@ -272,7 +272,7 @@ def coverage(pairs: int) -> Found:
         held = 0
         for _ in range(4 * pairs):
             first, second = draw_arms(rng, accuracies, noise, fixed=0.60 if fixed else None)
-            reach = paired_spread(first, second).half_width(0.95)
+            reach = variance_components(first, second).half_width(0.95)
             held += abs(100 * (first.mean() - second.mean()) - gap) <= reach
         found[name] = {
             "variances": variances,

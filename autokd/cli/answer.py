@@ -13,9 +13,9 @@ from autokd.cli.console import out
 
 if TYPE_CHECKING:
     from autokd.recommendation import Recommendation
-    from autokd.recommendation.statistics import Interval
     from autokd.recommendation.verdict import Judgement
     from autokd.search.prediction import Prediction
+    from autokd.statistics.paired import Interval
 
 COLOUR: Final = {
     "tuned": "green",

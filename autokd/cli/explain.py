@@ -14,9 +14,9 @@ from autokd.cli.progress import watching
 from autokd.core.setting import Split
 
 if TYPE_CHECKING:
-    from autokd.recommendation import Interval
     from autokd.recommendation.comparison import Line
     from autokd.recommendation.explanation import Explanation
+    from autokd.statistics.paired import Interval
 
 _NAME: Final = 29
 """Characters of a rival's name."""

@@ -11,8 +11,8 @@ from autokd.cli import options
 from autokd.cli.console import out, print_json
 
 if TYPE_CHECKING:
-    from autokd.recommendation import Interval
     from autokd.recommendation.observation import Observation
+    from autokd.statistics.paired import Interval
 
 _COLOUR: Final = {
     "reproduced": "green",

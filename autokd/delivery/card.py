@@ -10,7 +10,7 @@ from autokd.core.setting import Split
 from autokd.delivery.order import Order, Promise
 from autokd.own import OwnFederation
 from autokd.plan import ArchitectureRecipe, DistillationRecipe, FederationRecipe
-from autokd.recommendation import Interval
+from autokd.statistics.paired import Interval
 
 FORMAT: Final = 1
 """Of the card's JSON."""

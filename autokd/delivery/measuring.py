@@ -15,7 +15,7 @@ from autokd.distillation import assess
 from autokd.errors import Diverged
 from autokd.federation import Federation, Weights, build, load_weights, logits_of
 from autokd.plan import ConfirmationRecipe
-from autokd.recommendation import paired_interval
+from autokd.statistics.paired import paired_interval
 
 _SPLITS: Final = (Split.VALIDATION, Split.CONFIRMATION, Split.TEST)
 

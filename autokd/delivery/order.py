@@ -9,7 +9,7 @@ from typing import Final
 from autokd.compute import Compute
 from autokd.core.setting import Pair, Setting
 from autokd.plan import DELIVERY_SEEDS
-from autokd.recommendation import Interval
+from autokd.statistics.paired import Interval
 
 USUAL: Final = Compute()
 """How runs compute if nothing else is said."""

@@ -3,9 +3,6 @@
 Pure functions of records; nothing here reads a database or trains.
 """
 
-from autokd.recommendation.averages import participant_interval as participant_interval
-from autokd.recommendation.discoveries import Discoveries as Discoveries
-from autokd.recommendation.discoveries import discoveries as discoveries
 from autokd.recommendation.looks import judge_pair as judge_pair
 from autokd.recommendation.looks import unfinished as unfinished
 from autokd.recommendation.network import Traffic as Traffic
@@ -17,6 +14,4 @@ from autokd.recommendation.race import pending as pending
 from autokd.recommendation.race import winner as winner
 from autokd.recommendation.recommendation import Recommendation as Recommendation
 from autokd.recommendation.recommendation import recommend as recommend
-from autokd.recommendation.statistics import Interval as Interval
-from autokd.recommendation.statistics import paired_interval as paired_interval
 from autokd.recommendation.verdict import Verdict as Verdict

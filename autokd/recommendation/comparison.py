@@ -10,8 +10,8 @@ from autokd.core.setting import DEFAULT, Setting, Split, derive_seed
 from autokd.core.setting_variants import plain
 from autokd.plan import ConfirmationRecipe
 from autokd.recommendation.evidence import JUDGED, Arm, arm
-from autokd.recommendation.statistics import NOTHING, Interval, paired_interval
 from autokd.recommendation.verdict import Judgement
+from autokd.statistics.paired import NOTHING, Interval, paired_interval
 
 Models = Mapping[Split, Correctness]
 """Correctness by split, shape (seeds, examples), or (examples,) without seeds."""

@@ -11,7 +11,7 @@ from autokd.core.pair_records import PairRecords
 from autokd.core.records import FederationFacts, RunState, TrialState
 from autokd.core.setting import Setting, Split, TransferSet
 from autokd.core.setting_variants import plain
-from autokd.recommendation.statistics import POINTS
+from autokd.statistics.paired import POINTS
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from autokd.core.records import (
 from autokd.core.setting import DEFAULT, Setting, Split
 from autokd.plan import CONFIRMATION_SEEDS, Aims, ConfirmationRecipe
 from autokd.recommendation.race import ANY, RETRIES, winner
-from autokd.recommendation.statistics import Weights
+from autokd.statistics.paired import Weights
 
 JUDGED = (Split.CONFIRMATION, Split.TEST)
 """The splits that confirmation runs are evaluated on."""

@@ -18,9 +18,9 @@ from autokd.core.records import FederationFacts, Role, TrialState
 from autokd.core.setting import derive_seed
 from autokd.plan import ConfirmationRecipe, StudyPlan
 from autokd.recommendation.evidence import Lacking, gather
-from autokd.recommendation.local import local_weights_of
 from autokd.recommendation.race import ANY, Owed, pending
 from autokd.recommendation.verdict import Judgement, Verdict, judge
+from autokd.statistics.label_weights import local_weights_of
 
 
 @dataclass(frozen=True, slots=True)

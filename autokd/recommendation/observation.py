@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from autokd.core.setting import Pair
-from autokd.recommendation.averages import participant_interval
-from autokd.recommendation.statistics import Interval
+from autokd.statistics.dyadic import dyadic_interval
+from autokd.statistics.paired import Interval
 
 Values = Mapping[Pair, float]
 """A figure of each pair."""
@@ -121,6 +121,6 @@ def over_pairs(values: Values) -> Interval | None:
     if not values:
         return None
     try:
-        return participant_interval(values)
+        return dyadic_interval(values)
     except ValueError:
         return None

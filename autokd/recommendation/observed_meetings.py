@@ -11,9 +11,9 @@ import numpy as np
 from autokd.core.records import FederationFacts, RungReport, TrialRecord, TrialState
 from autokd.core.setting import Pair, Split, TransferSet
 from autokd.recommendation.observation import Observation, observed, over_pairs, unknown
-from autokd.recommendation.statistics import POINTS
 from autokd.recommendation.swept import Arms, best, forgetting
 from autokd.recommendation.verdict import Judgement
+from autokd.statistics.paired import POINTS
 
 Reports = Mapping[int, Sequence[RungReport]]
 _TIMES = 5.0

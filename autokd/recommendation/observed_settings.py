@@ -14,9 +14,9 @@ from autokd.core.setting import DEFAULT, SEARCHABLE, Pair, Split, TransferSet, d
 from autokd.core.setting_variants import moved
 from autokd.plan import ConfirmationRecipe
 from autokd.recommendation.observation import Observation, observed, over_pairs, unknown
-from autokd.recommendation.statistics import POINTS, paired_interval
 from autokd.recommendation.swept import Arms, best, others_on
 from autokd.recommendation.verdict import Judgement
+from autokd.statistics.paired import POINTS, paired_interval
 
 WORTH: Final = 0.5
 """In pp: by how much T and α must be better to count."""

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from autokd.core.records import Correctness
 from autokd.core.setting import Split, derive_seed
 from autokd.recommendation.recommendation import Recommendation
-from autokd.recommendation.statistics import POINTS, Interval, paired_interval
 from autokd.recommendation.verdict import Judgement, described
+from autokd.statistics.paired import POINTS, Interval, paired_interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

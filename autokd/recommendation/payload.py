@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from autokd.core.records import TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, Split
 from autokd.plan import ConfirmationRecipe
-from autokd.recommendation.statistics import NOTHING
 from autokd.recommendation.verdict import RULE, Figures, Forgotten, Judgement
+from autokd.statistics.paired import NOTHING
 
 
 def figures(judgement: Judgement | None) -> dict[str, object]:

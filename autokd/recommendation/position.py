@@ -22,8 +22,8 @@ from enum import StrEnum
 from autokd.core.records import Correctness
 from autokd.core.setting import Position, Split, derive_seed
 from autokd.plan import ConfirmationRecipe
-from autokd.recommendation.statistics import Interval, paired_interval
 from autokd.recommendation.verdict import Judgement, Verdict
+from autokd.statistics.paired import Interval, paired_interval
 
 
 class Advice(StrEnum):

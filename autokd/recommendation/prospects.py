@@ -9,9 +9,8 @@ from typing import Final
 from autokd.core.setting import Split
 from autokd.plan import ConfirmationRecipe
 from autokd.recommendation.evidence import Arm
-from autokd.recommendation.local import objective_weights
-from autokd.recommendation.statistics import Spread, paired_spread
-from autokd.recommendation.verdict import Judgement, Verdict, described
+from autokd.recommendation.verdict import Judgement, Verdict, described, objective_weights
+from autokd.statistics.paired import VarianceComponents, variance_components
 
 MOST_SEEDS: Final = 50
 """A claim that would need more is called out of reach of seeds: it would cost more than the whole search."""
@@ -23,7 +22,7 @@ class _Step:
     now."""
 
     distance: float
-    spread: Spread
+    spread: VarianceComponents
 
     def seeds(self, confidence: float) -> int | None:
         """The fewest seeds that would do, one more than there are at least; None if beyond MOST_SEEDS."""
@@ -103,9 +102,9 @@ def _claims(judgement: Judgement, plan: ConfirmationRecipe) -> list[_Claim]:
     return [*claims, _Claim(f"nothing gains {plan.min_improvement:g} pp", tuple(nothing))]
 
 
-def _spread(judgement: Judgement, first: Arm, second: Arm | None) -> Spread:
+def _spread(judgement: Judgement, first: Arm, second: Arm | None) -> VarianceComponents:
     own = judgement.evidence.own[Split.CONFIRMATION]
-    return paired_spread(
+    return variance_components(
         first.correct[Split.CONFIRMATION],
         own if second is None else second.correct[Split.CONFIRMATION],
         weights=objective_weights(judgement.aims, judgement.evidence.local, Split.CONFIRMATION),

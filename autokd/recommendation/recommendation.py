@@ -15,8 +15,8 @@ from autokd.recommendation.looks import JudgedPair, Unfinished
 from autokd.recommendation.network import Traffic, traffic
 from autokd.recommendation.position import PositionAdvice, advise
 from autokd.recommendation.prospects import what_would_decide
-from autokd.recommendation.statistics import NOTHING, Interval
 from autokd.recommendation.verdict import Judgement, Verdict, described
+from autokd.statistics.paired import NOTHING, Interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -9,14 +10,13 @@ from typing import Final
 from autokd.core.setting import Setting, Split, derive_seed
 from autokd.plan import Aims, ConfirmationRecipe
 from autokd.recommendation.evidence import Arm, Evidence
-from autokd.recommendation.local import objective_weights
 from autokd.recommendation.race import ANY
-from autokd.recommendation.statistics import (
+from autokd.statistics.paired import (
     Interval,
     Weights,
     paired_interval,
     paired_p_value,
-    paired_spread,
+    variance_components,
 )
 
 RULE: Final = 1
@@ -127,7 +127,7 @@ class Judgement:
     def single_run(self, confidence: float) -> Interval:
         """What one further run of the arm shown would gain, by its runs on test; a user gets one model."""
         gain = self.gain(Split.TEST).mean
-        spread = paired_spread(self.shown.correct[Split.TEST], self.evidence.own[Split.TEST])
+        spread = variance_components(self.shown.correct[Split.TEST], self.evidence.own[Split.TEST])
         reach = spread.single_run(confidence)
         return Interval(gain, gain - reach, gain + reach)
 
@@ -273,6 +273,20 @@ def _forgotten(
 
     winner = None if evidence.winner is None else lost(evidence.winner)
     return Forgotten(limit=limit, default=lost(evidence.default), winner=winner)
+
+
+def objective_weights(aims: Aims, local: Mapping[Split, Weights], split: Split) -> Weights | None:
+    """Return the weight of each example for an objective; None if all count 1.
+
+    `gain_local` has a plus where forgetting has a minus: what a student forgets is local accuracy it loses.
+    """
+    match aims.objective:
+        case "gain":
+            return None
+        case "gain_local":
+            return local[split]
+        case "gain_minus_forgetting":
+            return 1 + local[split]
 
 
 def described(setting: Setting) -> str:

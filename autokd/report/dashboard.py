@@ -12,10 +12,11 @@ from typing import Any, Final
 
 from autokd.core.records import Presentation, Role, TrialRecord
 from autokd.core.setting import Setting, Split
-from autokd.recommendation import Interval, Recommendation
+from autokd.recommendation import Recommendation
 from autokd.report.facts import curve_facts, landscape_facts
 from autokd.report.figures import curve_figure, landscape_figure
 from autokd.report.figures.common import Figure, as_json
+from autokd.statistics.paired import Interval
 
 MOST_BYTES: Final = 50_000
 """Of a figure's JSON."""

@@ -21,7 +21,7 @@ from markupsafe import Markup
 from autokd.core.colors import AROUND_OWN, legible_on
 from autokd.core.setting import DEFAULT, Pair
 from autokd.errors import InputError
-from autokd.recommendation import Interval, Verdict
+from autokd.recommendation import Verdict
 from autokd.recommendation.observation import Observation
 from autokd.report import drawings
 from autokd.report.drawings import Drawing, own_accuracy
@@ -36,6 +36,7 @@ from autokd.report.figures import as_json, library
 from autokd.report.figures.federation import cell_color
 from autokd.report.material import Material, PairMaterial
 from autokd.report.palette import DARK, VERDICTS
+from autokd.statistics.paired import Interval
 
 _ALWAYS = ("temperature", "alpha", "transfer_set")
 """Dimensions that the table of trials has even if they are the same in all."""

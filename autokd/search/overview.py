@@ -11,7 +11,7 @@ from typing import Any
 
 from autokd.core.records import RunRecord, TrialRecord, TrialState
 from autokd.core.setting import Pair
-from autokd.recommendation.discoveries import Discoveries, discoveries
+from autokd.statistics.false_discovery import Discoveries, discoveries
 from autokd.store import DriverFacts, readable
 
 

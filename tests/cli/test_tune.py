@@ -16,7 +16,7 @@ from optuna.trial import TrialState
 
 from autokd.cli import options
 from autokd.compute import Compute
-from autokd.recommendation.statistics import paired_interval
+from autokd.statistics.paired import paired_interval
 from tests.cli.conftest import TRIALS, Command, Tuned, dump
 
 pytestmark = [pytest.mark.slow, pytest.mark.ray]

@@ -17,7 +17,7 @@ from autokd.recommendation.comparison import Line
 from autokd.recommendation.elsewhere import Elsewhere
 from autokd.recommendation.explanation import Explanation, Known, explain, teacher_or_data
 from autokd.recommendation.rivals import ON_VALIDATION, Subject
-from autokd.recommendation.statistics import Interval
+from autokd.statistics.paired import Interval
 from tests.recommendation.samples import (
     HOT,
     PUBLIC,

@@ -12,8 +12,8 @@ from autokd.core.setting import DEFAULT, Pair, Split
 from autokd.plan import ConfirmationRecipe, StudyPlan
 from autokd.recommendation import Recommendation, Verdict, pending
 from autokd.recommendation.looks import Unfinished, judge_pair, look_confidence, seeds_wanted
-from autokd.recommendation.statistics import paired_spread
 from autokd.recommendation.verdict import Judgement
+from autokd.statistics.paired import variance_components
 from tests.recommendation.samples import (
     HOT,
     confirmation_runs,
@@ -22,7 +22,7 @@ from tests.recommendation.samples import (
     make_trials,
     recommend_from,
 )
-from tests.recommendation.simulated import SEEDS_RULE, Noise, draw_arms
+from tests.statistics.simulated import SEEDS_RULE, Noise, draw_arms
 
 PAIR = Pair(0, 1)
 TWICE = make_plan(max_seeds=15, resamples=200)
@@ -54,7 +54,7 @@ def test_two_looks_together_err_as_one() -> None:
         one, other = draw_arms(rng, (0.65, 0.65), noise, seeds=15, examples=200)
         beyond = [
             abs(100 * (one[:seeds].mean() - other[:seeds].mean()))
-            > paired_spread(one[:seeds], other[:seeds]).half_width(confidence)
+            > variance_components(one[:seeds], other[:seeds]).half_width(confidence)
             for seeds, confidence in ((5, look_confidence(plan)), (15, look_confidence(plan)), (15, 0.95))
         ]
         twice += beyond[0] or beyond[1]

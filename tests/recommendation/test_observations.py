@@ -13,11 +13,11 @@ from autokd.core.pair_records import PairRecords
 from autokd.core.records import RungReport, RungScores, RunRecord, RunState, Stage, TrialRecord
 from autokd.core.setting import DEFAULT, Pair, Setting, Split, TransferSet
 from autokd.plan import ConfirmationRecipe
-from autokd.recommendation.averages import participant_interval
 from autokd.recommendation.observation import Observation, Status, observed
 from autokd.recommendation.observations import observe
 from autokd.recommendation.observed_meetings import worths_of
 from autokd.recommendation.verdict import Judgement
+from autokd.statistics.dyadic import dyadic_interval
 from tests.recommendation.samples import (
     HOT,
     make_federation,
@@ -271,7 +271,7 @@ def test_the_interval_decides_what_became_of_a_claim(level: float, status: Statu
     rng = np.random.default_rng(1)
     values = {pair: level + float(rng.normal(0, 0.3)) for pair in PAIRS}
     one = observed("a", "b", values, source="sweep", how="c", lacking="d")
-    assert one.figure == participant_interval(values)
+    assert one.figure == dyadic_interval(values)
     assert one.status is status
     assert one.to_json()["status"] == status.value
 

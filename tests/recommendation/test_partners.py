@@ -18,7 +18,7 @@ from tests.recommendation.samples import (
     make_trials,
     recommend_from,
 )
-from tests.recommendation.simulated import DIGITS, draw_arms
+from tests.statistics.simulated import DIGITS, draw_arms
 
 PLAN = make_plan(resamples=200)
 SIZES = {Split.VALIDATION: 20, Split.CONFIRMATION: 350, Split.TEST: 250}

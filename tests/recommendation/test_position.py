@@ -11,8 +11,8 @@ from autokd.core.setting import Split
 from autokd.plan import ConfirmationRecipe
 from autokd.recommendation.position import Advice, PositionAdvice, advise
 from autokd.recommendation.verdict import Judgement, judge
-from tests.recommendation.simulated import DIGITS, draw_arms
 from tests.recommendation.test_verdict import make_evidence
+from tests.statistics.simulated import DIGITS, draw_arms
 
 QUICK = ConfirmationRecipe(resamples=200)
 

@@ -7,10 +7,10 @@ import pytest
 
 from autokd.plan import ConfirmationRecipe
 from autokd.recommendation.prospects import MOST_SEEDS, what_would_decide
-from autokd.recommendation.statistics import paired_spread
 from autokd.recommendation.verdict import Judgement, Verdict, judge
-from tests.recommendation.simulated import DIGITS, EXAMPLES_RULE, Noise, draw_arms
+from autokd.statistics.paired import variance_components
 from tests.recommendation.test_verdict import make_evidence
+from tests.statistics.simulated import DIGITS, EXAMPLES_RULE, Noise, draw_arms
 
 QUICK = ConfirmationRecipe(resamples=200)
 
@@ -51,7 +51,7 @@ def test_the_number_named_is_the_smallest_that_would_do() -> None:
         if match is None:
             continue
         seeds, mean = 5 + int(match[1]), found.confirmation.default_gain.mean
-        spread = paired_spread(default, own)
+        spread = variance_components(default, own)
         assert spread.with_seeds(seeds).half_width(0.95) < mean
         assert seeds == 6 or spread.with_seeds(seeds - 1).half_width(0.95) >= mean
         checked += 1

@@ -11,7 +11,7 @@ from autokd.core.records import Correctness, Failure, FederationFacts, RunRecord
 from autokd.core.setting import DEFAULT, Pair, Setting, Split, TransferSet
 from autokd.errors import NotTuned
 from autokd.recommendation import Recommendation, Verdict, winner
-from autokd.recommendation.statistics import paired_interval
+from autokd.statistics.paired import paired_interval
 from tests.recommendation.samples import (
     HOT,
     TUNING,
@@ -23,7 +23,7 @@ from tests.recommendation.samples import (
     make_trials,
     recommend_from,
 )
-from tests.recommendation.simulated import DIGITS, draw_arms
+from tests.statistics.simulated import DIGITS, draw_arms
 
 PAIR = Pair(teacher=0, student=1)
 PLAN = make_plan()

@@ -11,10 +11,19 @@ from autokd.core.records import Correctness
 from autokd.core.setting import DEFAULT, Split
 from autokd.plan import Aims, ConfirmationRecipe, Constraints
 from autokd.recommendation.evidence import Arm, Evidence
-from autokd.recommendation.statistics import Interval, Weights
-from autokd.recommendation.verdict import Figures, Verdict, compare, decide, described, judge
-from tests.recommendation.samples import HOT, TUNING, WARM
-from tests.recommendation.simulated import DIGITS, draw_arms
+from autokd.recommendation.verdict import (
+    Figures,
+    Verdict,
+    compare,
+    decide,
+    described,
+    judge,
+    objective_weights,
+)
+from autokd.statistics.label_weights import local_weights_of
+from autokd.statistics.paired import Interval, Weights
+from tests.recommendation.samples import HOT, TUNING, WARM, make_federation
+from tests.statistics.simulated import DIGITS, draw_arms
 
 QUICK = ConfirmationRecipe(resamples=200)
 INTERVALS = (
@@ -231,3 +240,29 @@ def test_runs_that_copy_the_default_are_not_tuned() -> None:
 def test_a_setting_without_a_teacher_is_called_fine_tuning() -> None:
     assert "fine-tuning on both" in described(TUNING)
     assert described(WARM) == "T=2 α=0.3 on both"
+
+
+def test_an_objective_weighs_the_examples() -> None:
+    federation = make_federation([{split: np.zeros(4, dtype=bool) for split in Split}] * 2)
+    local = local_weights_of(federation, 1)
+    split = Split.CONFIRMATION
+    assert objective_weights(Aims(), {}, split) is None
+    assert objective_weights(Aims(objective="gain_local"), local, split) is local[split]
+    added = objective_weights(Aims(objective="gain_minus_forgetting"), local, split)
+    assert added is not None
+    np.testing.assert_allclose(added, 1 + local[split])
+
+
+@given(st.floats(-50, 50), st.floats(-50, 50))
+def test_what_a_run_is_worth(gain: float, forgetting: float) -> None:
+    assert Aims().value(gain, forgetting) == gain
+    assert Aims(objective="gain_local").value(gain, forgetting) == -forgetting
+    assert Aims(objective="gain_minus_forgetting").value(gain, forgetting) == gain - forgetting
+
+
+def test_the_lower_limit_counts() -> None:
+    aims = Aims(constraints=Constraints(max_forgetting=2.0, max_local_loss=1.0))
+    assert aims.constraints.limit == 1.0
+    assert aims.keeps(1.0)
+    assert not aims.keeps(1.1)
+    assert Aims().keeps(100.0)

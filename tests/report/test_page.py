@@ -14,13 +14,14 @@ import pytest
 from autokd.core.records import TrialState
 from autokd.core.setting import Pair, Split
 from autokd.errors import InputError
-from autokd.recommendation import Interval, Verdict
+from autokd.recommendation import Verdict
 from autokd.recommendation.attribution import Attribution, Step
 from autokd.recommendation.comparison import Line
 from autokd.recommendation.explanation import Explanation
 from autokd.recommendation.observation import Observation, Status
 from autokd.report import Material, page, pair_page, write
 from autokd.report.figures import library
+from autokd.statistics.paired import Interval
 from tests.report.federations import BAD, GOOD, LOST, everybody, make_federation, make_material, swept_run
 from tests.report.samples import HOT, TRIALS, WARM, trial
 

@@ -12,9 +12,9 @@ import numpy as np
 from autokd.core.records import Role, RunState, TrialRecord, TrialState
 from autokd.core.setting import Pair, Split
 from autokd.plan import SWEEP_SEEDS
-from autokd.recommendation.statistics import POINTS
 from autokd.report.facts.means import Mean, mean_over_pairs
 from autokd.report.material import Material, PairMaterial
+from autokd.statistics.paired import POINTS
 
 SHARES: Final = (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1.0)
 """Of the sweep's epochs, at which the curve is drawn."""

@@ -9,8 +9,8 @@ import numpy as np
 
 from autokd.core.setting import Pair
 from autokd.plan import StudyPlan
-from autokd.recommendation.averages import participant_interval
-from autokd.recommendation.statistics import Interval
+from autokd.statistics.dyadic import dyadic_interval
+from autokd.statistics.paired import Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,4 +36,4 @@ def mean_over_pairs(values: Mapping[Pair, float], plan: StudyPlan) -> Mean | Non
     if all(not one.meeting.isdisjoint(other.meeting) for one in values for other in values):
         return Mean(mean, None)
     recipe = plan.confirmation
-    return Mean(mean, participant_interval(values, confidence=recipe.confidence, resamples=recipe.resamples))
+    return Mean(mean, dyadic_interval(values, confidence=recipe.confidence, resamples=recipe.resamples))

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from autokd.core.setting import Split
 from autokd.recommendation import Advice, Recommendation
-from autokd.recommendation.statistics import POINTS, Interval
 from autokd.report.material import Material
+from autokd.statistics.paired import POINTS, Interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,10 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from autokd.core.setting import Pair, Split, derive_seed
-from autokd.recommendation import Recommendation, paired_interval
+from autokd.recommendation import Recommendation
 from autokd.recommendation.position import Advice
-from autokd.recommendation.statistics import POINTS, Interval
 from autokd.report.material import Material
+from autokd.statistics.paired import POINTS, Interval, paired_interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from autokd.core.records import FederationFacts, RungReport, TrialRecord
 from autokd.core.setting import Split
 from autokd.recommendation import Recommendation
 from autokd.recommendation.evidence import Arm
-from autokd.recommendation.statistics import POINTS
+from autokd.statistics.paired import POINTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,14 +11,15 @@ from hypothesis.extra import numpy as arrays
 from scipy import stats
 
 from autokd.core.records import Correctness
-from autokd.recommendation.statistics import (
+from autokd.statistics.paired import (
     Interval,
     _crossed_means,
+    crossed_interval,
     paired_interval,
     paired_p_value,
-    paired_spread,
+    variance_components,
 )
-from tests.recommendation.simulated import DIGITS, NOISES, SEEDS_RULE, Noise, draw_arms
+from tests.statistics.simulated import DIGITS, NOISES, SEEDS_RULE, Noise, draw_arms
 
 
 def interval(
@@ -57,8 +58,8 @@ def test_the_order_of_seeds_and_of_examples_tells_nothing(arms, random) -> None:
     random.shuffle(seeds)
     random.shuffle(examples)
     moved = second[seeds][:, examples] if second.ndim == 2 else second[examples]
-    here, there = paired_spread(first, second), paired_spread(first[seeds][:, examples], moved)
-    for part in ("rows", "columns", "rest"):
+    here, there = variance_components(first, second), variance_components(first[seeds][:, examples], moved)
+    for part in ("seed", "example", "residual"):
         assert getattr(here, part) == pytest.approx(getattr(there, part), abs=1e-9)
 
 
@@ -149,21 +150,21 @@ def test_a_single_run_keeps_to_its_interval(name: str) -> None:
     held = 0
     for _ in range(200):
         arm, own = draw_arms(rng, (0.68,), NOISES[name], fixed=0.62, seeds=6, examples=20_000)
-        reach = paired_spread(arm[:5, :250], own[:250]).single_run(0.95)
+        reach = variance_components(arm[:5, :250], own[:250]).single_run(0.95)
         mean = arm[:5, :250].mean() - own[:250].mean()
         held += abs(100 * (arm[5].mean() - own.mean() - mean)) <= reach
     assert 0.91 <= held / 200 <= 0.995
 
 
 def test_a_single_run_is_less_sure_than_the_mean() -> None:
-    spread = paired_spread(*draw_arms(np.random.default_rng(11), (0.7, 0.6), SEEDS_RULE))
+    spread = variance_components(*draw_arms(np.random.default_rng(11), (0.7, 0.6), SEEDS_RULE))
     assert spread.single_run(0.95) > spread.half_width(0.95)
 
 
 def test_what_is_called_detectable_is_mostly_detected() -> None:
     """A true difference of that size lies beyond the interval in four of five cases."""
     rng = np.random.default_rng(12)
-    wide = [paired_spread(*draw_arms(rng, (0.66, 0.62), DIGITS)).detectable(0.95) for _ in range(100)]
+    wide = [variance_components(*draw_arms(rng, (0.66, 0.62), DIGITS)).detectable(0.95) for _ in range(100)]
     gap = float(np.mean(wide)) / 100
     found = [interval(*draw_arms(rng, (0.62 + gap, 0.62), DIGITS)).low > 0 for _ in range(200)]
     assert np.mean(found) == pytest.approx(0.8, abs=0.1)
@@ -208,7 +209,7 @@ def test_coverage(name: str, fixed: float | None) -> None:
     for _ in range(800):
         first, second = draw_arms(rng, accuracies, NOISES[name], fixed=fixed)
         gap = abs(100 * (first.mean() - second.mean()) - 6)
-        covered += gap <= paired_spread(first, second).half_width(0.95)
+        covered += gap <= variance_components(first, second).half_width(0.95)
     assert 0.93 <= covered / 800 <= 0.985
 
 
@@ -220,7 +221,7 @@ def test_resampling_widens_an_ordinary_interval_but_little() -> None:
         first, second = draw_arms(rng, (0.68, 0.62), DIGITS)
         found, student = (
             interval(first, second, resamples=4000),
-            paired_spread(first, second).half_width(0.95),
+            variance_components(first, second).half_width(0.95),
         )
         assert found.low <= found.mean - student + 1e-9
         assert found.high >= found.mean + student - 1e-9
@@ -245,7 +246,7 @@ def test_simpler_intervals_cover_too_little() -> None:
 
 def test_more_seeds_narrow_what_is_due_to_seeds_down_to_what_is_due_to_examples() -> None:
     rng = np.random.default_rng(6)
-    few = paired_spread(*draw_arms(rng, (0.7, 0.6), SEEDS_RULE))
+    few = variance_components(*draw_arms(rng, (0.7, 0.6), SEEDS_RULE))
     widths = [few.with_seeds(seeds).half_width(0.95) for seeds in (5, 8, 20, 50, math.inf)]
     assert widths == sorted(widths, reverse=True)
     assert widths[-1] > 0
@@ -259,8 +260,8 @@ def test_a_forecast_of_more_seeds_comes_true() -> None:
     forecast, found = [], []
     for _ in range(150):
         first, second = draw_arms(rng, (0.66, 0.62), noise, seeds=20)
-        forecast.append(paired_spread(first[:5], second[:5]).with_seeds(20).error ** 2)
-        found.append(paired_spread(first, second).error ** 2)
+        forecast.append(variance_components(first[:5], second[:5]).with_seeds(20).error ** 2)
+        found.append(variance_components(first, second).error ** 2)
     assert np.mean(forecast) == pytest.approx(np.mean(found), rel=0.1)
 
 
@@ -277,3 +278,13 @@ def test_an_interval_holds_its_mean() -> None:
     with pytest.raises(ValueError, match="does not hold"):
         Interval(mean=1.0, low=2.0, high=3.0)
     assert str(Interval(mean=4.46, low=-0.54, high=9.0)) == "+4.5 pp [-0.5, +9.0]"
+
+
+def test_a_single_difference_has_students_interval_of_the_crossed_model() -> None:
+    rng = np.random.default_rng(1)
+    first, second = (rng.random((5, 90)) < share for share in (0.8, 0.6))
+    components = variance_components(first, second)
+    found = crossed_interval(first.astype(float) - second, confidence=0.95)
+    mean = 100 * (first.mean() - second.mean())
+    reach = components.half_width(0.95)
+    assert (found.mean, found.low, found.high) == pytest.approx((mean, mean - reach, mean + reach))

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autokd.core.setting import Pair
-from autokd.recommendation import participant_interval
-from autokd.recommendation.averages import participant_error
+from autokd.statistics.dyadic import dyadic_error, dyadic_interval
 
 TEN = [Pair(*two) for two in permutations(range(10), 2)]
 
@@ -29,13 +28,13 @@ def test_effects_of_participants_alone_leave_the_error_of_a_mean_of_participants
     """y = a_t + a_s has the mean 2·mean(a), of which ten participants tell the error."""
     effects = np.random.default_rng(0).normal(0, 3, 10)
     values = {pair: effects[pair.teacher] + effects[pair.student] for pair in TEN}
-    assert participant_error(values) == pytest.approx(2 * effects.std(ddof=1) / np.sqrt(10))
+    assert dyadic_error(values) == pytest.approx(2 * effects.std(ddof=1) / np.sqrt(10))
 
 
 def test_the_error_is_unbiased_where_it_can_be_worked_out() -> None:
     """Teachers and students of independent effects: σ² of the mean is (σ_t² + σ_s²)/10 + σ_cell²/90."""
     rng = np.random.default_rng(1)
-    squares = [participant_error(figures(rng, teacher=2, student=3, cell=4)) ** 2 for _ in range(400)]
+    squares = [dyadic_error(figures(rng, teacher=2, student=3, cell=4)) ** 2 for _ in range(400)]
     assert np.mean(squares) == pytest.approx((4 + 9) / 10 + 16 / 90, rel=0.08)
 
 
@@ -46,7 +45,7 @@ def test_coverage(teacher: float, student: float, cell: float) -> None:
     """Of 95% intervals, standard error of 150 simulations 1.8%; the seed is fixed."""
     rng = np.random.default_rng(2)
     found = [
-        participant_interval(
+        dyadic_interval(
             figures(rng, teacher=teacher, student=student, cell=cell, mean=4), resamples=400, seed=index
         )
         for index in range(150)
@@ -68,24 +67,22 @@ def test_ninety_independent_units_would_promise_too_much() -> None:
 def test_laws(numbers: list[float], shift: float, seed: int) -> None:
     pairs = list(permutations(range(4), 2))
     values = {Pair(*pair): number for pair, number in zip(pairs, numbers, strict=True)}
-    found = participant_interval(values, resamples=200, seed=seed)
-    assert found == participant_interval(values, resamples=200, seed=seed)
+    found = dyadic_interval(values, resamples=200, seed=seed)
+    assert found == dyadic_interval(values, resamples=200, seed=seed)
     assert found.mean == pytest.approx(np.mean(numbers))
-    moved = participant_interval(
-        {pair: one + shift for pair, one in values.items()}, resamples=200, seed=seed
-    )
+    moved = dyadic_interval({pair: one + shift for pair, one in values.items()}, resamples=200, seed=seed)
     assert (moved.low, moved.high) == pytest.approx((found.low + shift, found.high + shift), abs=1e-6)
-    wide = participant_interval(values, confidence=0.99, resamples=200, seed=seed)
+    wide = dyadic_interval(values, confidence=0.99, resamples=200, seed=seed)
     assert wide.low <= found.low + 1e-9 <= found.high + 2e-9 <= wide.high + 3e-9
 
 
 def test_the_same_figure_everywhere_has_no_doubt() -> None:
-    found = participant_interval(dict.fromkeys(TEN, 2.5))
+    found = dyadic_interval(dict.fromkeys(TEN, 2.5))
     assert (found.mean, found.low, found.high) == (2.5, 2.5, 2.5)
 
 
 def test_pairs_of_one_participant_are_refused() -> None:
     with pytest.raises(ValueError, match="9 pairs that all share a participant"):
-        participant_interval({Pair(other, 9): 1.0 for other in range(9)})
+        dyadic_interval({Pair(other, 9): 1.0 for other in range(9)})
     with pytest.raises(ValueError, match="share a participant"):
-        participant_interval({Pair(*two): 1.0 for two in permutations(range(3), 2)})
+        dyadic_interval({Pair(*two): 1.0 for two in permutations(range(3), 2)})

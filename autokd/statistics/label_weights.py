@@ -1,0 +1,47 @@
+"""Weights that turn a common split into a participant's own label distribution.
+
+Local accuracy is the mean over classes of the accuracy within a class, weighted by the class's share in the
+participant's private data. It equals a mean over the split's examples with the weights
+
+    share of the class · examples of the split / examples of the class in the split
+
+and forgetting is the loss of local accuracy. So both are compared like a gain, with weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autokd.core.records import FederationFacts
+from autokd.core.setting import Split
+from autokd.statistics.paired import Weights
+
+
+def local_weights(labels: NDArray[np.int64], histogram: tuple[int, ...]) -> Weights:
+    """Return the weight of each example on a participant's own label distribution; 1 on average.
+
+    A class without examples in the split is left out, and the other shares grow in proportion.
+
+    Args:
+        labels: Labels of the split, shape (examples,).
+        histogram: The participant's private examples per class.
+
+    Raises:
+        ValueError: If the split has no example of any class of the participant.
+    """
+    shares = np.array(histogram, dtype=np.float64)
+    counts = np.bincount(labels, minlength=shares.size)
+    total = shares[counts > 0].sum()
+    if total <= 0:
+        raise ValueError("the split has no example of any class that the participant has examples of")
+    weights: Weights = (shares / total / np.maximum(counts, 1))[labels] * labels.size
+    return weights
+
+
+def local_weights_of(federation: FederationFacts, participant: int) -> Mapping[Split, Weights]:
+    """Return the weights of a participant on every split."""
+    histogram = federation.participants[participant].histogram
+    return {split: local_weights(labels, histogram) for split, labels in federation.labels.items()}
