@@ -10,12 +10,12 @@ from autokd.core.pair_records import PairRecords
 from autokd.core.records import RunRecord
 from autokd.core.setting import Pair, Split, TransferSet
 from autokd.errors import NotTuned
+from autokd.explanation.attribution import between
+from autokd.explanation.explanation import Explanation, Known, explain
 from autokd.federation import Federation
 from autokd.judging import Judge
 from autokd.recommendation import Recommendation
-from autokd.recommendation.attribution import between
 from autokd.recommendation.elsewhere import Elsewhere, best_elsewhere
-from autokd.recommendation.explanation import Explanation, Known, explain
 from autokd.recommendation.position import Advice
 from autokd.recommendation.race import Owed, to_be_run
 from autokd.recommendation.rivals import Subject, repeated, wanted

@@ -240,7 +240,7 @@ class ConfirmationRecipe(Frozen):
         race_seeds: Fresh seeds each candidate runs with in the race.
         seeds: Further fresh seeds for the winner and the default, paired.
         max_seeds: An undecided pair gets so many and is judged once more; by default none does. Both
-            judgements together keep the error rate of one (`autokd.recommendation.looks`).
+            judgements together keep the error rate of one (`autokd.recommendation.interim_looks`).
         min_improvement: In pp; a pair that cannot gain as much is not worth distilling.
         confidence: Of the intervals.
         resamples: Bootstrap resamples.

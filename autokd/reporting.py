@@ -8,17 +8,17 @@ from importlib.metadata import version
 from typing import Final
 
 from autokd._version import __version__
+from autokd.claims.all_claims import observe
+from autokd.claims.claim import Claim
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import FederationFacts
 from autokd.core.setting import Pair
 from autokd.errors import NotTuned
 from autokd.explaining import Explainer
+from autokd.explanation.explanation import Explanation
 from autokd.federation import Federation
 from autokd.judging import Judge
 from autokd.plan import StudyPlan
-from autokd.recommendation.explanation import Explanation
-from autokd.recommendation.observation import Observation
-from autokd.recommendation.observations import observe
 from autokd.report.material import Material, PairMaterial
 from autokd.search.space import Space, sweep_epochs
 from autokd.search.studies import sweep_name
@@ -48,7 +48,7 @@ def gather(
     """
     facts = None if federation is None else federation.facts()
     known: list[PairMaterial] = []
-    observations: tuple[Observation, ...] = ()
+    observations: tuple[Claim, ...] = ()
     if federation is not None and facts is not None and store is not None:
         judge = Judge(plan, space, facts)
         explainer = Explainer(judge, federation)
@@ -72,7 +72,7 @@ def gather(
 
 def _observations(
     plan: StudyPlan, federation: FederationFacts, known: Sequence[PairMaterial]
-) -> tuple[Observation, ...]:
+) -> tuple[Claim, ...]:
     """As `autokd observations` has them."""
     if not any(one.records.trials or one.records.sweep_runs for one in known):
         return ()

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from autokd.answers import Answer, Records, stale_ones, tune_command
 from autokd.callbacks import Callbacks, accepts_listener
+from autokd.claims.all_claims import observe
+from autokd.claims.claim import Claim
 from autokd.compute import Compute
 from autokd.core.pair_records import PairRecords
 from autokd.core.setting import Pair, Position, Setting
@@ -18,15 +20,13 @@ from autokd.defaults import STUDY, usual_home, usual_storage
 from autokd.delivery import Card, Files, Order, chosen, deliver, promised
 from autokd.errors import NotTuned, PlanError
 from autokd.explaining import Explained, Explainer
+from autokd.explanation.explanation import Explanation
 from autokd.exporting import export_all
 from autokd.federation import Federation, Progress, find, place, prepare
 from autokd.judging import Judge, Payload
 from autokd.plan import StudyPlan
 from autokd.recipes import read_plan
 from autokd.recommendation import Recommendation
-from autokd.recommendation.explanation import Explanation
-from autokd.recommendation.observation import Observation
-from autokd.recommendation.observations import observe
 from autokd.recommendation.partners import Ranking, ranked
 from autokd.search.dispatcher import Dispatcher
 from autokd.search.errands import Errands
@@ -462,7 +462,7 @@ class Workspace:
                 raise self._nothing(way_out, records.stale(pairs))
             return records.overview(pairs)
 
-    def observations(self) -> tuple[Observation, ...]:
+    def observations(self) -> tuple[Claim, ...]:
         """The poster's observations in this federation, from the store alone.
 
         Raises:

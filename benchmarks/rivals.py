@@ -26,10 +26,10 @@ from typing import Final, NamedTuple
 
 from autokd.cluster import session
 from autokd.core.setting import Pair, Split
+from autokd.explanation.attribution import Step
+from autokd.explanation.comparison import Line
+from autokd.explanation.explanation import Explanation
 from autokd.recommendation import Recommendation
-from autokd.recommendation.attribution import Step
-from autokd.recommendation.comparison import Line
-from autokd.recommendation.explanation import Explanation
 from autokd.statistics.dyadic import dyadic_interval
 from autokd.statistics.paired import Interval
 from autokd.workspace import Workspace

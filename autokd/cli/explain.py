@@ -14,8 +14,8 @@ from autokd.cli.progress import watching
 from autokd.core.setting import Split
 
 if TYPE_CHECKING:
-    from autokd.recommendation.comparison import Line
-    from autokd.recommendation.explanation import Explanation
+    from autokd.explanation.comparison import Line
+    from autokd.explanation.explanation import Explanation
     from autokd.statistics.paired import Interval
 
 _NAME: Final = 29

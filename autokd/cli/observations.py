@@ -11,7 +11,7 @@ from autokd.cli import options
 from autokd.cli.console import out, print_json
 
 if TYPE_CHECKING:
-    from autokd.recommendation.observation import Observation
+    from autokd.claims.claim import Claim
     from autokd.statistics.paired import Interval
 
 _COLOUR: Final = {
@@ -51,7 +51,7 @@ def observations(
         show(one)
 
 
-def show(one: Observation) -> None:
+def show(one: Claim) -> None:
     """The claim, what became of it, the figure, and how it was found."""
     out.print(Text.assemble((one.status.value, f"bold {_COLOUR[one.status.value]}"), f"  {one.claim}"))
     if one.figure is not None:

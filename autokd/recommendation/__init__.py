@@ -3,9 +3,9 @@
 Pure functions of records; nothing here reads a database or trains.
 """
 
-from autokd.recommendation.looks import judge_pair as judge_pair
-from autokd.recommendation.looks import unfinished as unfinished
-from autokd.recommendation.network import Traffic as Traffic
+from autokd.recommendation.communication import Cost as Cost
+from autokd.recommendation.interim_looks import judge_pair as judge_pair
+from autokd.recommendation.interim_looks import unfinished as unfinished
 from autokd.recommendation.position import Advice as Advice
 from autokd.recommendation.position import PositionAdvice as PositionAdvice
 from autokd.recommendation.race import Owed as Owed

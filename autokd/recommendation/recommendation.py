@@ -10,11 +10,11 @@ from autokd.core.setting import Pair, Position, Setting, Split, derive_seed
 from autokd.errors import NotTuned
 from autokd.plan import ConfirmationRecipe, StudyPlan
 from autokd.recommendation import payload
+from autokd.recommendation.communication import Cost, communication_cost
 from autokd.recommendation.evidence import Lacking
-from autokd.recommendation.looks import JudgedPair, Unfinished
-from autokd.recommendation.network import Traffic, traffic
+from autokd.recommendation.interim_looks import JudgedPair, Unfinished
 from autokd.recommendation.position import PositionAdvice, advise
-from autokd.recommendation.prospects import what_would_decide
+from autokd.recommendation.power import what_would_decide
 from autokd.recommendation.verdict import Judgement, Verdict, described
 from autokd.statistics.paired import NOTHING, Interval
 
@@ -41,7 +41,7 @@ class Recommendation:
     position: PositionAdvice
     reason: str
     what_would_decide: str = ""
-    network: Traffic | None = None
+    network: Cost | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -161,7 +161,7 @@ def recommend(
         position=position,
         reason=judged.reason if isinstance(judged, Lacking) else _reason(judged, plan.confirmation),
         what_would_decide="" if judgement is None else what_would_decide(judgement, plan.confirmation),
-        network=None if judgement is None else traffic(judgement.shown.setting, pair, federation),
+        network=None if judgement is None else communication_cost(judgement.shown.setting, pair, federation),
     )
 
 

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from autokd.claims.claim import Claim
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import FederationFacts
 from autokd.core.setting import Pair
+from autokd.explanation.explanation import Explanation
 from autokd.plan import StudyPlan
 from autokd.recommendation import Recommendation
-from autokd.recommendation.explanation import Explanation
-from autokd.recommendation.observation import Observation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -54,7 +54,7 @@ class Material:
     federation: FederationFacts | None = None
     pairs: Sequence[PairMaterial] = ()
     sweep_epochs: int = 0
-    observations: Sequence[Observation] = ()
+    observations: Sequence[Claim] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     options: str = ""
 

@@ -18,11 +18,11 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from autokd.claims.claim import Claim
 from autokd.core.colors import AROUND_OWN, legible_on
 from autokd.core.setting import DEFAULT, Pair
 from autokd.errors import InputError
 from autokd.recommendation import Verdict
-from autokd.recommendation.observation import Observation
 from autokd.report import drawings
 from autokd.report.drawings import Drawing, own_accuracy
 from autokd.report.facts.costs import anytime_facts, cost_facts
@@ -186,7 +186,7 @@ def _packed(drawn: Iterable[Drawing], **more: object) -> str:
     return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
 
 
-def _observed(one: Observation) -> str:
+def _observed(one: Claim) -> str:
     """The figure of an observation in its unit; nothing where there is none."""
     if one.figure is None:
         return ""

@@ -11,7 +11,7 @@ from autokd.core.pair_records import PairRecords
 from autokd.core.records import Failure, FederationFacts, RungReport, RunRecord, TrialRecord, TrialState
 from autokd.core.setting import Pair, Split
 from autokd.plan import Aims, StudyPlan
-from autokd.recommendation.looks import seeds_wanted
+from autokd.recommendation.interim_looks import seeds_wanted
 from autokd.search.aiming import as_aimed
 from autokd.search.assignment import Answer, Assignment, Died
 from autokd.search.forecast import NOTHING, Load

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
+from autokd.claims.claim import Claim, Status
 from autokd.core.records import TrialState
 from autokd.core.setting import Pair, Split
 from autokd.errors import InputError
+from autokd.explanation.attribution import Attribution, Step
+from autokd.explanation.comparison import Line
+from autokd.explanation.explanation import Explanation
 from autokd.recommendation import Verdict
-from autokd.recommendation.attribution import Attribution, Step
-from autokd.recommendation.comparison import Line
-from autokd.recommendation.explanation import Explanation
-from autokd.recommendation.observation import Observation, Status
 from autokd.report import Material, page, pair_page, write
 from autokd.report.figures import library
 from autokd.statistics.paired import Interval
@@ -153,7 +153,7 @@ def test_rivals_and_where_the_gain_comes_from_where_they_were_run(half_done: Mat
 
 
 def test_the_poster_s_observations_stand_with_their_figures(half_done: Material) -> None:
-    share = Observation(
+    share = Claim(
         key="share",
         claim="2/3 of the pairs need <other> T and α",
         status=Status.OPEN,

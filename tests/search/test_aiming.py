@@ -10,7 +10,7 @@ from autokd.core.pair_records import PairRecords
 from autokd.core.records import Role, Stage, TrialRecord, TrialState
 from autokd.core.setting import Setting, TransferSet
 from autokd.plan import Aims, Constraints, StudyPlan
-from autokd.recommendation.looks import judge_pair, seeds_wanted
+from autokd.recommendation.interim_looks import judge_pair, seeds_wanted
 from autokd.recommendation.verdict import Judgement
 from autokd.search.aiming import as_aimed
 from tests.search.worlds import BACKWARD, FORWARD, TINY, Office

@@ -8,12 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from autokd.core.pair_records import PairRecords
-from autokd.core.records import FederationFacts
-from autokd.core.setting import Pair, Split
-from autokd.plan import ConfirmationRecipe
-from autokd.recommendation.observation import Observation, over_pairs, unknown
-from autokd.recommendation.observed_meetings import (
+from autokd.claims.claim import Claim, over_pairs, unknown
+from autokd.claims.grid_results import arms_of
+from autokd.claims.position_claims import (
     forgetting_by_set,
     judged_models,
     position,
@@ -21,8 +18,11 @@ from autokd.recommendation.observed_meetings import (
     times_of_position,
     worths_of,
 )
-from autokd.recommendation.observed_settings import no_single_setting, share_that_needs_tuning, tuning_pays
-from autokd.recommendation.swept import arms_of
+from autokd.claims.setting_claims import no_single_setting, share_that_needs_tuning, tuning_pays
+from autokd.core.pair_records import PairRecords
+from autokd.core.records import FederationFacts
+from autokd.core.setting import Pair, Split
+from autokd.plan import ConfirmationRecipe
 from autokd.recommendation.verdict import Judgement
 
 
@@ -33,7 +33,7 @@ def observe(
     plan: ConfirmationRecipe,
     *,
     dataset: str,
-) -> tuple[Observation, ...]:
+) -> tuple[Claim, ...]:
     """Return all observations, those that cannot be made included.
 
     Args:
@@ -65,7 +65,7 @@ def observe(
     )
 
 
-def _poster_figures(federation: FederationFacts, dataset: str) -> Observation:
+def _poster_figures(federation: FederationFacts, dataset: str) -> Claim:
     """Return that the poster's own figures cannot be checked: its partition, grids and recipe are unknown."""
     networks = sorted({participant.architecture for participant in federation.participants})
     here = f"{len(federation.participants)} participants ({', '.join(networks)}) on {dataset}"

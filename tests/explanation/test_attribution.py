@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from autokd.core.setting import DEFAULT, Pair, Setting, Split, TransferSet
-from autokd.recommendation.attribution import Step, Taken, attribute, between, corners
+from autokd.explanation.attribution import Step, Taken, attribute, between, corners
 from autokd.statistics.shapley import subsets
 from tests.recommendation.samples import HOT, PUBLIC, TUNING
 

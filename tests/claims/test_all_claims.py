@@ -9,21 +9,21 @@ from typing import Any
 import numpy as np
 import pytest
 
+from autokd.claims.all_claims import observe
+from autokd.claims.claim import Claim, Status, observed
+from autokd.claims.position_claims import worths_of
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import RungReport, RungScores, RunRecord, RunState, Stage, TrialRecord
 from autokd.core.setting import DEFAULT, Pair, Setting, Split, TransferSet
 from autokd.plan import ConfirmationRecipe
-from autokd.recommendation.observation import Observation, Status, observed
-from autokd.recommendation.observations import observe
-from autokd.recommendation.observed_meetings import worths_of
 from autokd.recommendation.verdict import Judgement
 from autokd.statistics.dyadic import dyadic_interval
+from tests.explanation.test_explanation import judged
 from tests.recommendation.samples import (
     HOT,
     make_federation,
     make_trial,
 )
-from tests.recommendation.test_explanation import judged
 
 EXAMPLES = 200
 FAIR = Setting(2.0, 0.5, TransferSet.STUDENT)
@@ -67,13 +67,13 @@ def stored(pair: Pair, **records: Any) -> PairRecords:
 
 def found(
     seen: Mapping[Pair, PairRecords], key: str, judgements: Mapping[Pair, Judgement | None] | None = None
-) -> Observation:
+) -> Claim:
     judged_pairs = {pair: one for pair, one in (judgements or {}).items() if one is not None}
     told = observe(seen, judged_pairs, FEDERATION, PLAN, dataset="digits")
     return next(one for one in told if one.key == key)
 
 
-def mean(one: Observation) -> float:
+def mean(one: Claim) -> float:
     assert one.figure is not None
     return one.figure.mean
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from autokd.plan import ConfirmationRecipe
-from autokd.recommendation.prospects import MOST_SEEDS, what_would_decide
+from autokd.recommendation.power import MOST_SEEDS, what_would_decide
 from autokd.recommendation.verdict import Judgement, Verdict, judge
 from autokd.statistics.paired import variance_components
 from tests.recommendation.test_verdict import make_evidence

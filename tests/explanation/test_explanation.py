@@ -10,12 +10,12 @@ from autokd.core.pair_records import PairRecords
 from autokd.core.records import Correctness, Failure, RunRecord, Stage
 from autokd.core.setting import DEFAULT, SEARCHABLE, Pair, Setting, Split
 from autokd.core.setting_variants import untaught
+from autokd.explanation.attribution import Step
+from autokd.explanation.comparison import Line
+from autokd.explanation.explanation import Explanation, Known, explain, teacher_or_data
 from autokd.plan import CONFIRMATION_SEEDS
 from autokd.recommendation import Recommendation, Verdict
-from autokd.recommendation.attribution import Step
-from autokd.recommendation.comparison import Line
 from autokd.recommendation.elsewhere import Elsewhere
-from autokd.recommendation.explanation import Explanation, Known, explain, teacher_or_data
 from autokd.recommendation.rivals import ON_VALIDATION, Subject
 from autokd.statistics.paired import Interval
 from tests.recommendation.samples import (

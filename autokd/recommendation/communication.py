@@ -25,7 +25,7 @@ COUNT_BYTES: Final = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Traffic:
+class Cost:
     """In bytes, uncompressed, once per distillation."""
 
     weights: int = 0
@@ -59,7 +59,7 @@ class Traffic:
         }
 
 
-def traffic(setting: Setting, pair: Pair, federation: FederationFacts) -> Traffic | None:
+def communication_cost(setting: Setting, pair: Pair, federation: FederationFacts) -> Cost | None:
     """What moves to the student's side for one distillation; None where sizes are not known."""
     teacher = federation.participants[pair.teacher]
     if teacher.weight_bytes is None or federation.example_bytes is None or federation.public is None:
@@ -70,19 +70,19 @@ def traffic(setting: Setting, pair: Pair, federation: FederationFacts) -> Traffi
     weights = teacher.weight_bytes if asked else 0
     match setting.transfer_set:
         case TransferSet.STUDENT | TransferSet.VALIDATION:
-            return Traffic(weights=weights, class_counts=counts)
+            return Cost(weights=weights, class_counts=counts)
         case TransferSet.TEACHER:
-            return Traffic(
+            return Cost(
                 logits=examples * answer if asked else 0,
                 class_counts=counts,
                 raw_examples=examples * federation.example_bytes,
             )
         case TransferSet.BOTH:
-            return Traffic(
+            return Cost(
                 weights=weights, class_counts=counts, raw_examples=examples * federation.example_bytes
             )
         case TransferSet.PUBLIC:
-            return Traffic(logits=federation.public * answer, class_counts=counts)
+            return Cost(logits=federation.public * answer, class_counts=counts)
 
 
 def _size(size: float) -> str:

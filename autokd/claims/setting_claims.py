@@ -9,12 +9,12 @@ from typing import Final
 import numpy as np
 from scipy.special import ndtri
 
+from autokd.claims.claim import Claim, observed, over_pairs, unknown
+from autokd.claims.grid_results import Arms, best, others_on
 from autokd.core.records import Role, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, SEARCHABLE, Pair, Split, TransferSet, derive_seed
 from autokd.core.setting_variants import moved
 from autokd.plan import ConfirmationRecipe
-from autokd.recommendation.observation import Observation, observed, over_pairs, unknown
-from autokd.recommendation.swept import Arms, best, others_on
 from autokd.recommendation.verdict import Judgement
 from autokd.statistics.paired import POINTS, paired_interval
 
@@ -31,7 +31,7 @@ def share_that_needs_tuning(
     plan: ConfirmationRecipe,
     *,
     examples: int,
-) -> Observation:
+) -> Claim:
     """The share of pairs whose T and α matter at a fixed transfer set: the default's.
 
     Args:
@@ -77,7 +77,7 @@ def share_that_needs_tuning(
     )
 
 
-def no_single_setting(swept: Mapping[Pair, Arms]) -> Observation:
+def no_single_setting(swept: Mapping[Pair, Arms]) -> Claim:
     """What each pair's own best setting has beyond the one that is best over all."""
     key, claim = "no_single_setting", "no single setting is the best for all pairs"
     common = set.intersection(*(set(arms) for arms in swept.values())) if swept else set()
@@ -104,7 +104,7 @@ def no_single_setting(swept: Mapping[Pair, Arms]) -> Observation:
     )
 
 
-def tuning_pays(swept: Mapping[Pair, Arms], judged: Mapping[Pair, Judgement]) -> Observation:
+def tuning_pays(swept: Mapping[Pair, Arms], judged: Mapping[Pair, Judgement]) -> Claim:
     """What the setting found has beyond the default."""
     source, how = "confirmation", "the race's winner minus the default, fresh seeds, on test"
     values = {

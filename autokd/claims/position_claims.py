@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from autokd.claims.claim import Claim, observed, over_pairs, unknown
+from autokd.claims.grid_results import Arms, best, forgetting
 from autokd.core.records import FederationFacts, RungReport, TrialRecord, TrialState
 from autokd.core.setting import Pair, Split, TransferSet
-from autokd.recommendation.observation import Observation, observed, over_pairs, unknown
-from autokd.recommendation.swept import Arms, best, forgetting
 from autokd.recommendation.verdict import Judgement
 from autokd.statistics.paired import POINTS
 
@@ -39,7 +39,7 @@ class Worth(NamedTuple):
     adoption: float
 
 
-def position(worths: Mapping[Pair, Worth], source: str) -> Observation:
+def position(worths: Mapping[Pair, Worth], source: str) -> Claim:
     """What the right position is worth beside the other one, and beside adopting the better model."""
     return observed(
         "position",
@@ -59,7 +59,7 @@ def position(worths: Mapping[Pair, Worth], source: str) -> Observation:
     )
 
 
-def times_of_position(worths: Mapping[Pair, Worth]) -> Observation:
+def times_of_position(worths: Mapping[Pair, Worth]) -> Claim:
     """The poster's factor; what it is measured against the poster does not say, so nothing is decided."""
     key, claim = "times_of_position", "the right position gives up to 5+ times the improvement on average"
     by_participant: defaultdict[int, list[Worth]] = defaultdict(list)
@@ -135,7 +135,7 @@ def forgetting_by_set(
     swept: Mapping[Pair, Arms],
     searched: Mapping[Pair, Sequence[TrialRecord]],
     reports: Mapping[Pair, Reports],
-) -> Observation:
+) -> Claim:
     """How much more a student forgets on one transfer set than on another."""
     if swept:
         choosing = {pair: forgetting(arms, Split.VALIDATION) for pair, arms in swept.items()}

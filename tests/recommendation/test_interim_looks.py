@@ -11,7 +11,7 @@ from autokd.core.records import FederationFacts
 from autokd.core.setting import DEFAULT, Pair, Split
 from autokd.plan import ConfirmationRecipe, StudyPlan
 from autokd.recommendation import Recommendation, Verdict, pending
-from autokd.recommendation.looks import Unfinished, judge_pair, look_confidence, seeds_wanted
+from autokd.recommendation.interim_looks import Unfinished, judge_pair, look_confidence, seeds_wanted
 from autokd.recommendation.verdict import Judgement
 from autokd.statistics.paired import variance_components
 from tests.recommendation.samples import (

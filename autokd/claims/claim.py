@@ -25,7 +25,7 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
+class Claim:
     """One claim and what there is to say about it.
 
     Attributes:
@@ -78,7 +78,7 @@ def observed(
     how: str,
     lacking: str,
     beside: Mapping[str, Values] | None = None,
-) -> Observation:
+) -> Claim:
     """The mean over pairs against what the poster says of it.
 
     Not reproduced if the whole interval lies below what is expected; else reproduced if the whole of it lies
@@ -98,7 +98,7 @@ def observed(
     elif figure.low > threshold:
         status = Status.REPRODUCED
     others = {name: over_pairs(its) for name, its in (beside or {}).items()}
-    return Observation(
+    return Claim(
         key=key,
         claim=claim,
         status=status,
@@ -111,9 +111,9 @@ def observed(
     )
 
 
-def unknown(key: str, claim: str, lacking: str) -> Observation:
+def unknown(key: str, claim: str, lacking: str) -> Claim:
     """A claim that nothing can be said about."""
-    return Observation(key=key, claim=claim, status=Status.NOT_MEASURABLE, how=lacking)
+    return Claim(key=key, claim=claim, status=Status.NOT_MEASURABLE, how=lacking)
 
 
 def over_pairs(values: Values) -> Interval | None:

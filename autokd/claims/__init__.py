@@ -1,0 +1,1 @@
+"""The claims of the poster, checked in the federation at hand."""

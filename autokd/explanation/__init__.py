@@ -1,0 +1,1 @@
+"""A recommendation beside its alternatives, and where its gain comes from."""
