@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from autokd.api import tune as tune
     from autokd.callbacks import Callbacks as Callbacks
     from autokd.compute import Compute as Compute
+    from autokd.config.space import Space as Space
+    from autokd.config.study import StudyConfig as StudyConfig
     from autokd.core.setting import DEFAULT as DEFAULT
     from autokd.core.setting import Pair as Pair
     from autokd.core.setting import Position as Position
@@ -38,10 +40,8 @@ if TYPE_CHECKING:
     from autokd.errors import NotTuned as NotTuned
     from autokd.federation import Federation as Federation
     from autokd.federation import Member as Member
-    from autokd.plan import StudyPlan as StudyPlan
     from autokd.recommendation import Recommendation as Recommendation
     from autokd.recommendation import Verdict as Verdict
-    from autokd.search.space import Space as Space
     from autokd.search.workers import Workers as Workers
     from autokd.statistics.paired import Interval as Interval
     from autokd.workspace import Batch as Batch
@@ -64,11 +64,11 @@ _FROM: Final = {
     "NotTuned": "autokd.errors",
     "Federation": "autokd.federation",
     "Member": "autokd.federation",
-    "StudyPlan": "autokd.plan",
+    "StudyConfig": "autokd.config.study",
     "Interval": "autokd.statistics.paired",
     "Recommendation": "autokd.recommendation",
     "Verdict": "autokd.recommendation",
-    "Space": "autokd.search.space",
+    "Space": "autokd.config.space",
     "Workers": "autokd.search.workers",
     "DEFAULT": "autokd.core.setting",
     "Pair": "autokd.core.setting",
@@ -80,8 +80,11 @@ _FROM: Final = {
     "Workspace": "autokd.workspace",
 }
 """Where each public name is imported from."""
-_FORMER: Final = {"Listener": ("autokd.callbacks", "Callbacks")}
-"""Former public names, for one more release: where each is, and the name to use instead."""
+_FORMER: Final = {
+    "Listener": ("autokd.callbacks", "Callbacks"),
+    "StudyPlan": ("autokd.config.study", "StudyConfig"),
+}
+"""Former public names, for one more release: the module of each, and the name to use instead."""
 
 __all__ = ["__version__", *_FROM]
 
@@ -90,11 +93,12 @@ if not TYPE_CHECKING:  # Else a checker would take any name for one of ours.
 
     def __getattr__(name: str) -> object:
         if name in _FORMER:
-            module, instead = _FORMER[name]
+            where, instead = _FORMER[name]
             warnings.warn(
                 f"autokd.{name} is deprecated: use autokd.{instead}", DeprecationWarning, stacklevel=2
             )
-            return getattr(import_module(module), name)
+            module = import_module(where)
+            return getattr(module, name if hasattr(module, name) else instead)
         if name not in _FROM:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         value: object = getattr(import_module(_FROM[name]), name)

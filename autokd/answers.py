@@ -11,15 +11,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from autokd.config.space import Space, sweep_epochs
+from autokd.config.study import StudyConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import FederationFacts
 from autokd.core.setting import Pair
 from autokd.errors import NotTuned
 from autokd.judging import Judge, Payload
-from autokd.plan import StudyPlan
 from autokd.recommendation import Recommendation, unfinished
 from autokd.search.overview import AtWork, Overview, overview_of
-from autokd.search.space import Space, sweep_epochs
 from autokd.search.studies import namesakes
 from autokd.store import Store
 
@@ -78,7 +78,7 @@ class Records:
     """
 
     store: Store
-    plan: StudyPlan
+    plan: StudyConfig
     space: Space
     federation: FederationFacts | None
 

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autokd.callbacks import accepts_listener
+from autokd.config.defaults import STUDY
 from autokd.core.setting import Pair, Position, Setting
-from autokd.defaults import STUDY
 
 if TYPE_CHECKING:
     from autokd.callbacks import Callbacks
     from autokd.compute import Compute
+    from autokd.config.study import StudyConfig
     from autokd.delivery import Card
-    from autokd.plan import StudyPlan
     from autokd.recommendation import Recommendation
     from autokd.search.workers import Workers
     from autokd.workspace import Workspace
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def tune(
     pair: Pair | str,
     *,
-    study: str | Path | StudyPlan = STUDY,
+    study: str | Path | StudyConfig = STUDY,
     home: str | Path | None = None,
     storage: str | None = None,
     space: str | Path | None = None,
@@ -69,7 +69,7 @@ def tune(
 def recommend(
     pair: Pair | str,
     *,
-    study: str | Path | StudyPlan = STUDY,
+    study: str | Path | StudyConfig = STUDY,
     home: str | Path | None = None,
     storage: str | None = None,
     space: str | Path | None = None,
@@ -102,7 +102,7 @@ def distill(
     setting: Setting | None = None,
     seed: int = 0,
     force: bool = False,
-    study: str | Path | StudyPlan = STUDY,
+    study: str | Path | StudyConfig = STUDY,
     home: str | Path | None = None,
     storage: str | None = None,
     space: str | Path | None = None,
@@ -145,7 +145,7 @@ def distill(
 
 
 def _workspace(
-    study: str | Path | StudyPlan,
+    study: str | Path | StudyConfig,
     *,
     home: str | Path | None,
     storage: str | None,

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from autokd.compute import Compute
-from autokd.defaults import EFFECT
+from autokd.config.defaults import EFFECT
+from autokd.config.external import ExternalFederation
+from autokd.config.space import read_space
+from autokd.config.study import StudyConfig
+from autokd.config.yaml_files import read_study_config
 from autokd.errors import InputError, PlanError
 from autokd.federation import Checked, check
 from autokd.federation.findings import Findings
 from autokd.federation.gathering import gather
-from autokd.own import OwnFederation
-from autokd.plan import StudyPlan
-from autokd.recipes import read_plan
-from autokd.search.space import read_space
 from autokd.statistics.paired import VarianceComponents
 
 _CHANGED: Final = 0.1
@@ -65,14 +65,14 @@ def inspect(study: str, *, effect: float = EFFECT) -> Inspection:
         effect: The gain that is sought, in pp: of splits that are too small for it the author is warned.
     """
     try:
-        plan = read_plan(study)
+        plan = read_study_config(study)
     except PlanError as error:
         return Inspection(problems=error.all)
     except InputError as error:
         return Inspection(problems=(PlanError(source=study, field="", problem=str(error)),))
     problems = _space_problems(study, plan)
     federation = plan.federation
-    if isinstance(federation, OwnFederation):
+    if isinstance(federation, ExternalFederation):
         findings = Findings(federation.source)
         found = gather(federation, Compute(), findings)
         problems += findings.problems
@@ -124,7 +124,7 @@ def detectable(examples: int, confidence: float) -> float:
     return components.detectable(confidence)
 
 
-def _space_problems(study: str, plan: StudyPlan) -> list[PlanError]:
+def _space_problems(study: str, plan: StudyConfig) -> list[PlanError]:
     try:
         read_space(plan.space).permitted(plan.forbidden)
     except PlanError as error:

@@ -6,18 +6,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from autokd.config.study import StudyConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.setting import Pair
 from autokd.errors import NotTuned
 from autokd.federation import Federation
-from autokd.plan import StudyPlan
 from autokd.search.features import pair_features
 from autokd.search.studies import rivals_name, sweep_name
 from autokd.store import Store
 
 
 def export_all(
-    path: Path, *, plan: StudyPlan, federation: Federation, names: Mapping[Pair, str], store: Store
+    path: Path, *, plan: StudyConfig, federation: Federation, names: Mapping[Pair, str], store: Store
 ) -> int:
     """Write the trials and runs of some studies, and sweep and rivals of their pairs; how many rows.
 
@@ -49,7 +49,7 @@ def export_all(
     return export(measured, path, metadata=_beside(plan, federation, names))
 
 
-def _beside(plan: StudyPlan, federation: Federation, names: Mapping[Pair, str]) -> dict[str, Any]:
+def _beside(plan: StudyConfig, federation: Federation, names: Mapping[Pair, str]) -> dict[str, Any]:
     """What stands in the file beside the table."""
     return {
         "federation": federation.name,

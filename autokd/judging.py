@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from autokd._version import __version__
+from autokd.config.base import content_hash
+from autokd.config.space import Space
+from autokd.config.study import StudyConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import FederationFacts, Presentation
 from autokd.core.setting import Pair
-from autokd.plan import StudyPlan, content_hash
 from autokd.recommendation import Recommendation, judge_pair, recommend
 from autokd.recommendation.verdict import Judgement
 from autokd.search.patience import PatientStore
-from autokd.search.space import Space
 from autokd.search.studies import study_name
 from autokd.store import Store
 
@@ -29,7 +30,7 @@ Payload = Mapping[str, Any]
 class Judge:
     """Judges the pairs of one federation under one plan."""
 
-    plan: StudyPlan
+    plan: StudyConfig
     space: Space
     federation: FederationFacts
 

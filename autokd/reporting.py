@@ -10,6 +10,8 @@ from typing import Final
 from autokd._version import __version__
 from autokd.claims.all_claims import observe
 from autokd.claims.claim import Claim
+from autokd.config.space import Space, sweep_epochs
+from autokd.config.study import StudyConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import FederationFacts
 from autokd.core.setting import Pair
@@ -18,9 +20,7 @@ from autokd.explaining import Explainer
 from autokd.explanation.explanation import Explanation
 from autokd.federation import Federation
 from autokd.judging import Judge
-from autokd.plan import StudyPlan
 from autokd.report.material import Material, PairMaterial
-from autokd.search.space import Space, sweep_epochs
 from autokd.search.studies import sweep_name
 from autokd.store import Store
 
@@ -28,7 +28,7 @@ _PACKAGES: Final = ("torch", "torchvision", "ray", "optuna", "numpy", "scipy", "
 
 
 def gather(
-    plan: StudyPlan,
+    plan: StudyConfig,
     space: Space,
     federation: Federation | None,
     store: Store | None,
@@ -71,7 +71,7 @@ def gather(
 
 
 def _observations(
-    plan: StudyPlan, federation: FederationFacts, known: Sequence[PairMaterial]
+    plan: StudyConfig, federation: FederationFacts, known: Sequence[PairMaterial]
 ) -> tuple[Claim, ...]:
     """As `autokd observations` has them."""
     if not any(one.records.trials or one.records.sweep_runs for one in known):

@@ -11,8 +11,8 @@ from pathlib import Path
 from autokd.callbacks import Callbacks
 from autokd.cluster import check_answers, session
 from autokd.compute import Compute
+from autokd.config.study import StudyConfig
 from autokd.federation import Federation, check, find, notices, prepare
-from autokd.plan import StudyPlan
 from autokd.search.dispatcher import Dispatcher
 from autokd.search.errands import Errands
 from autokd.search.patience import PatientStore
@@ -34,7 +34,7 @@ class Undertaking:
         callbacks: Called while it lasts.
     """
 
-    plan: StudyPlan
+    plan: StudyConfig
     home: Path
     federation: Federation
     compute: Compute
@@ -78,7 +78,7 @@ class Undertaking:
 
 @contextmanager
 def undertaking(
-    plan: StudyPlan,
+    plan: StudyConfig,
     *,
     home: Path,
     open_store: Callable[[], Store],

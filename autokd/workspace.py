@@ -14,9 +14,12 @@ from autokd.callbacks import Callbacks, accepts_listener
 from autokd.claims.all_claims import observe
 from autokd.claims.claim import Claim
 from autokd.compute import Compute
+from autokd.config.defaults import STUDY, usual_home, usual_storage
+from autokd.config.space import Space, read_space
+from autokd.config.study import StudyConfig
+from autokd.config.yaml_files import read_study_config
 from autokd.core.pair_records import PairRecords
 from autokd.core.setting import Pair, Position, Setting
-from autokd.defaults import STUDY, usual_home, usual_storage
 from autokd.delivery import Card, Files, Order, chosen, deliver, promised
 from autokd.errors import NotTuned, PlanError
 from autokd.explaining import Explained, Explainer
@@ -24,8 +27,6 @@ from autokd.explanation.explanation import Explanation
 from autokd.exporting import export_all
 from autokd.federation import Federation, Progress, find, place, prepare
 from autokd.judging import Judge, Payload
-from autokd.plan import StudyPlan
-from autokd.recipes import read_plan
 from autokd.recommendation import Recommendation
 from autokd.recommendation.partners import Ranking, ranked
 from autokd.search.dispatcher import Dispatcher
@@ -34,7 +35,6 @@ from autokd.search.experience import announce, experienced
 from autokd.search.overview import Overview
 from autokd.search.prediction import Prediction, predicted
 from autokd.search.progress import Conclusion
-from autokd.search.space import Space, read_space
 from autokd.search.studies import meetings_of, sweep_name
 from autokd.search.sweeping import Sweeper, SweepProgress
 from autokd.search.telling import telling
@@ -110,7 +110,7 @@ class Workspace:
         study: The recipe as it was named; by default the plan's name.
     """
 
-    plan: StudyPlan
+    plan: StudyConfig
     space: Space
     home: Path
     storage: str
@@ -119,7 +119,7 @@ class Workspace:
     @classmethod
     def open(
         cls,
-        study: str | Path | StudyPlan = STUDY,
+        study: str | Path | StudyConfig = STUDY,
         *,
         home: str | Path | None = None,
         storage: str | None = None,
@@ -142,7 +142,7 @@ class Workspace:
         >>> Workspace.open("digits").plan.federation.size
         10
         """
-        plan = study if isinstance(study, StudyPlan) else read_plan(str(study))
+        plan = study if isinstance(study, StudyConfig) else read_study_config(str(study))
         plan = plan if trials is None else plan.with_(trials=trials)
         folder = Path(home) if home else usual_home()
         return cls(
@@ -150,7 +150,7 @@ class Workspace:
             space=read_space(str(space or plan.space)).permitted(plan.forbidden),
             home=folder,
             storage=storage_url(storage or usual_storage(), folder),
-            study=plan.name if isinstance(study, StudyPlan) else str(study),
+            study=plan.name if isinstance(study, StudyConfig) else str(study),
         )
 
     def pair(self, text: str) -> Pair:

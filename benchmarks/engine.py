@@ -35,6 +35,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from autokd.compute import Compute
+from autokd.config.federation import ArchitectureConfig, FederationConfig
+from autokd.config.training import DistillationConfig
+from autokd.config.yaml_files import read_study_config
 from autokd.core.setting import Pair, Setting, Split, TransferSet, derive_seed
 from autokd.distillation import Run, distillation_loss, examples
 from autokd.federation import (
@@ -48,8 +51,6 @@ from autokd.federation import (
     prepare,
     weights_of,
 )
-from autokd.plan import ArchitectureRecipe, DistillationRecipe, FederationRecipe
-from autokd.recipes import read_plan
 
 STUDY: Final = "digits"
 SETTING: Final = Setting(temperature=2.0, alpha=0.5, transfer_set=TransferSet.BOTH)
@@ -88,7 +89,7 @@ class Case:
 
     federation: Federation
     pair: Pair
-    recipe: DistillationRecipe
+    recipe: DistillationConfig
     rungs: Sequence[int]
 
 
@@ -98,7 +99,7 @@ def case(name: str, home: Path) -> Case:
     Args:
         home: Where the built-in federation lies, or is put.
     """
-    plan = read_plan(STUDY)
+    plan = read_study_config(STUDY)
     if name == STUDY:
         federation = prepare(plan.federation, home=home, compute=Compute())
         return Case(federation=federation, pair=Pair(4, 9), recipe=plan.distillation, rungs=plan.rungs)
@@ -112,7 +113,7 @@ def case(name: str, home: Path) -> Case:
     )
 
 
-def random_federation(what: Random, usual: FederationRecipe) -> Federation:
+def random_federation(what: Random, usual: FederationConfig) -> Federation:
     """Two untrained participants on random images, with random logits.
 
     Args:
@@ -120,7 +121,7 @@ def random_federation(what: Random, usual: FederationRecipe) -> Federation:
     """
     dice = np.random.default_rng(0)
     count = what.images + HELD_OUT
-    architecture = ArchitectureRecipe(name=what.architecture, options=dict(what.options))
+    architecture = ArchitectureConfig(name=what.architecture, options=dict(what.options))
     weights = weights_of(build(architecture, channels=3, size=32, classes=CLASSES))
     halves = np.array_split(np.arange(what.images), 2)
     return Federation(

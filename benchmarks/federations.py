@@ -18,11 +18,11 @@ import numpy as np
 import torch
 
 from autokd.compute import Compute
+from autokd.config.training import DistillationConfig
+from autokd.config.yaml_files import read_study_config
 from autokd.core.setting import Pair, Setting, Split, TransferSet
 from autokd.distillation import Run
 from autokd.federation import Federation, prepare
-from autokd.plan import DistillationRecipe
-from autokd.recipes import read_plan
 
 NO_TEACHER = Setting(temperature=1.0, alpha=0.0, transfer_set=TransferSet.STUDENT)
 
@@ -44,7 +44,7 @@ class Row:
     changes: tuple[float, ...]
 
 
-def measure(federation: Federation, recipe: DistillationRecipe, *, seeds: int) -> list[Row]:
+def measure(federation: Federation, recipe: DistillationConfig, *, seeds: int) -> list[Row]:
     """All participants; every seed is another order of the examples."""
     rows = []
     for one in federation.participants:
@@ -63,7 +63,7 @@ def measure(federation: Federation, recipe: DistillationRecipe, *, seeds: int) -
     return rows
 
 
-def alone(federation: Federation, pair: Pair, recipe: DistillationRecipe, seed: int) -> float:
+def alone(federation: Federation, pair: Pair, recipe: DistillationConfig, seed: int) -> float:
     """Accuracy on test after going on without a teacher, in %."""
     *_, last = Run(
         federation,
@@ -116,7 +116,7 @@ def main() -> None:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as scratch:
         for study in options.study or ["digits", "digits_iid"]:
-            plan = read_plan(study)
+            plan = read_study_config(study)
             federation = prepare(plan.federation, home=options.home or Path(scratch), compute=Compute())
             print(
                 table(federation.name, measure(federation, plan.distillation, seeds=options.seeds)),

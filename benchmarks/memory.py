@@ -37,15 +37,16 @@ import numpy as np
 import psutil
 
 from autokd.cluster import session
+from autokd.config.federation import ArchitectureConfig
+from autokd.config.space import Space
+from autokd.config.study import StudyConfig
+from autokd.config.yaml_files import read_study_config
 from autokd.core.setting import Pair, Position, Split
 from autokd.federation import Dataset, build, place, weights_of
 from autokd.federation.content import assemble
 from autokd.federation.folder import save
 from autokd.federation.layout import Layout
 from autokd.federation.pretraining import Pretrained
-from autokd.plan import ArchitectureRecipe, StudyPlan
-from autokd.recipes import read_plan
-from autokd.search.space import Space
 from autokd.search.workers import Workers
 from autokd.workspace import Workspace, storage_url
 from benchmarks.ten_pairs import machine
@@ -85,9 +86,9 @@ def kinds(images: int) -> dict[str, Kind]:
     }
 
 
-def plan_for(kind: Kind) -> StudyPlan:
+def plan_for(kind: Kind) -> StudyConfig:
     """The shipped study of this size, on such a federation, and as short as it can be."""
-    usual = read_plan("cifar10_resnet18")
+    usual = read_study_config("cifar10_resnet18")
     content = usual.model_dump(mode="json", exclude_unset=True)
     content["federation"] |= {
         "name": "memory",
@@ -104,7 +105,7 @@ def plan_for(kind: Kind) -> StudyPlan:
     content["distillation"] |= {"epochs": 1}
     content["search"] = {"trials": 2, "startup_trials": 2, "stopping": {"rungs": []}}
     content["confirmation"] = {"candidates": 1, "race_seeds": 1, "seeds": 2, "resamples": 200}
-    return StudyPlan.model_validate(content)
+    return StudyConfig.model_validate(content)
 
 
 def make(kind: Kind, home: Path) -> None:
@@ -125,7 +126,7 @@ def make(kind: Kind, home: Path) -> None:
         public=public,
         private=tuple(private),
     )
-    architecture = ArchitectureRecipe(name=kind.architecture, options=dict(kind.options))
+    architecture = ArchitectureConfig(name=kind.architecture, options=dict(kind.options))
     pretrained = [
         Pretrained(
             weights=weights_of(build(architecture, channels=3, size=kind.size, classes=10, seed=number)),

@@ -27,11 +27,11 @@ import torch
 import yaml
 
 from autokd.compute import Compute
+from autokd.config.study import StudyConfig
 from autokd.core.records import TrialState
 from autokd.core.setting import DEFAULT, Pair, Position, Setting, Split, derive_seed
 from autokd.distillation import Run
 from autokd.federation import Federation, find
-from autokd.plan import StudyPlan
 from autokd.recommendation.evidence import Arm, Evidence
 from autokd.recommendation.recommendation import Recommendation
 from autokd.recommendation.verdict import judge
@@ -47,7 +47,7 @@ SPACE: Final = {
 JUDGED: Final = (Split.CONFIRMATION, Split.TEST)
 
 
-def without_the_rule(federation: Federation, plan: StudyPlan, found: Recommendation) -> str:
+def without_the_rule(federation: Federation, plan: StudyConfig, found: Recommendation) -> str:
     """The verdict if the best trial, however alike to the default, had won the race."""
     judgement = found.judgement
     if judgement is None:
@@ -67,7 +67,7 @@ def without_the_rule(federation: Federation, plan: StudyPlan, found: Recommendat
 
 
 def students(
-    federation: Federation, plan: StudyPlan, pair: Pair, setting: Setting, seed: int
+    federation: Federation, plan: StudyConfig, pair: Pair, setting: Setting, seed: int
 ) -> dict[Split, np.ndarray]:
     """Correctness of one run on the judged splits."""
     recipe = plan.distillation

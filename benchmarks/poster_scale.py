@@ -24,12 +24,13 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from autokd.compute import Compute
+from autokd.config.federation import ArchitectureConfig, FederationConfig
+from autokd.config.space import read_space
+from autokd.config.study import StudyConfig
+from autokd.config.yaml_files import read_study_config
 from autokd.core.setting import Pair, Split, TransferSet
 from autokd.distillation import Run
 from autokd.federation import build
-from autokd.plan import ArchitectureRecipe, FederationRecipe, StudyPlan
-from autokd.recipes import read_plan
-from autokd.search.space import read_space
 from benchmarks.engine import CLASSES, SETTING, Random, random_federation
 
 STUDY: Final = "cifar10_resnet18"
@@ -39,7 +40,7 @@ FORWARD_AND_BACKWARD: Final = 3
 """Times the operations of a forward pass: the backward pass takes two matrix products for each of its one."""
 
 
-def counts(plan: StudyPlan, *, search: float, confirmation: float) -> Mapping[str, float]:
+def counts(plan: StudyConfig, *, search: float, confirmation: float) -> Mapping[str, float]:
     """Examples that are trained on, by what for.
 
     Args:
@@ -47,7 +48,7 @@ def counts(plan: StudyPlan, *, search: float, confirmation: float) -> Mapping[st
         confirmation: Likewise, the race included.
     """
     federation = plan.federation
-    assert isinstance(federation, FederationRecipe)
+    assert isinstance(federation, FederationConfig)
     splits = federation.splits
     public = splits.public
     private = IMAGES - splits.validation - splits.confirmation - splits.test - public
@@ -70,7 +71,7 @@ def counts(plan: StudyPlan, *, search: float, confirmation: float) -> Mapping[st
     }
 
 
-def operations(architecture: ArchitectureRecipe) -> int:
+def operations(architecture: ArchitectureConfig) -> int:
     """Floating-point operations to train on one image of 3 x 32 x 32 once."""
     network = build(architecture, channels=3, size=32, classes=CLASSES).eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
@@ -78,11 +79,11 @@ def operations(architecture: ArchitectureRecipe) -> int:
     return FORWARD_AND_BACKWARD * int(counter.get_total_flops())
 
 
-def speed(plan: StudyPlan, compute: Compute, seconds: float) -> float:
+def speed(plan: StudyConfig, compute: Compute, seconds: float) -> float:
     """Examples/s of autokd's engine in training, of the runs that began within so many seconds."""
     recipe = plan.distillation.model_copy(update={"epochs": 1})
     usual = plan.federation
-    assert isinstance(usual, FederationRecipe)
+    assert isinstance(usual, FederationConfig)
     architecture = usual.architectures[0]
     # A GPU is faster by orders of magnitude, and takes longer to get going.
     images = recipe.batch_size * (1 if compute.device == "cpu" else 100)
@@ -132,8 +133,8 @@ def main() -> None:
     torch.set_num_threads(1)
     compute = Compute(device=options.device, precision=options.precision, channels_last=options.channels_last)
     compute.check()
-    plan = read_plan(STUDY)
-    assert isinstance(plan.federation, FederationRecipe)
+    plan = read_study_config(STUDY)
+    assert isinstance(plan.federation, FederationConfig)
     each, here = operations(plan.federation.architectures[0]), speed(plan, compute, options.seconds)
     print(f"{compute}: {here:,.1f} examples/s, {each / 1e9:.2f} GFLOP each, {here * each / 1e9:,.0f} GFLOP/s")
     others = "".join(f"  hours at {one:g} TFLOP/s" for one in options.sustained)

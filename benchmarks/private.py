@@ -27,11 +27,11 @@ import numpy as np
 import torch
 
 from autokd.compute import Compute
+from autokd.config.study import StudyConfig
+from autokd.config.yaml_files import read_study_config
 from autokd.core.setting import DEFAULT, Method, Pair, Setting, Split, TransferSet
 from autokd.distillation import Run
 from autokd.federation import Federation, prepare
-from autokd.plan import StudyPlan
-from autokd.recipes import read_plan
 from autokd.statistics.dyadic import dyadic_interval
 from benchmarks.null import asked_for
 
@@ -77,8 +77,8 @@ class Row:
 
 
 @cache
-def _federation(study: str, home: Path) -> tuple[StudyPlan, Federation]:
-    plan = read_plan(study)
+def _federation(study: str, home: Path) -> tuple[StudyConfig, Federation]:
+    plan = read_study_config(study)
     return plan, prepare(plan.federation, home=home, compute=Compute())
 
 

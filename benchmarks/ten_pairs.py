@@ -34,11 +34,11 @@ from numpy.typing import NDArray
 
 from autokd.cluster import session
 from autokd.compute import Compute
+from autokd.config.training import DistillationConfig
 from autokd.core.records import Correctness
 from autokd.core.setting import Pair, Position, Setting, Split, TransferSet, derive_seed
 from autokd.distillation import Run
 from autokd.federation import Federation
-from autokd.plan import DistillationRecipe
 from autokd.recommendation import Recommendation, Verdict
 from autokd.recommendation.verdict import Judgement
 from autokd.statistics.paired import NOTHING, POINTS, Interval, paired_interval
@@ -89,7 +89,7 @@ class Row:
         return "default" if self.gain("default").mean > 0 else "as-is"
 
 
-def row(found: Recommendation, federation: Federation, recipe: DistillationRecipe) -> Row:
+def row(found: Recommendation, federation: Federation, recipe: DistillationConfig) -> Row:
     """Line a recommendation up with its rivals."""
     judgement = found.judgement
     if judgement is None:
@@ -129,7 +129,7 @@ def row(found: Recommendation, federation: Federation, recipe: DistillationRecip
 
 
 def untaught_student(
-    federation: Federation, pair: Pair, setting: Setting, seed: int, recipe: DistillationRecipe
+    federation: Federation, pair: Pair, setting: Setting, seed: int, recipe: DistillationConfig
 ) -> Correctness:
     """Correctness on test of a run that is no part of any search; shape (examples,)."""
     run = Run(

@@ -25,6 +25,9 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.stats import norm
 
+from autokd.config.space import read_space
+from autokd.config.study import ConfirmationConfig
+from autokd.config.yaml_files import read_study_config
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import (
     FederationFacts,
@@ -38,14 +41,11 @@ from autokd.core.records import (
     TrialState,
 )
 from autokd.core.setting import DEFAULT, Pair, Setting, Split, TransferSet, derive_seed
-from autokd.plan import ConfirmationRecipe
-from autokd.recipes import read_plan
 from autokd.recommendation import Verdict, judge_pair, recommend
 from autokd.recommendation.evidence import Arm, Evidence
 from autokd.recommendation.verdict import judge
 from autokd.search.assignment import Assignment
 from autokd.search.dispatcher import Dispatcher
-from autokd.search.space import read_space
 from autokd.statistics.paired import variance_components
 from tests.statistics.simulated import DIGITS, Noise, draw_arms
 
@@ -149,7 +149,7 @@ class AnySetting:
 
 def nothing_to_find(number: int, noise: Noise) -> Verdict:
     """One pair, searched, raced, confirmed and judged."""
-    plan, pair, world = read_plan("digits"), Pair(0, 1), World(number, noise)
+    plan, pair, world = read_study_config("digits"), Pair(0, 1), World(number, noise)
     facts, records = world.facts(), Records()
     store: Any = records
     dispatcher = Dispatcher(
@@ -205,7 +205,7 @@ def null(pairs: int) -> Found:
 
 def power(pairs: int) -> Found:
     """Share of `tuned` by the true improvement, with the default 5 pp above as-is."""
-    rng, plan = np.random.default_rng(1), ConfirmationRecipe(resamples=1000)
+    rng, plan = np.random.default_rng(1), ConfirmationConfig(resamples=1000)
     alike = [variance_components(*draw_arms(rng, (REACHED, REACHED), DIGITS)) for _ in range(2000)]
     unit = float(np.mean([one.detectable(plan.confidence) for one in alike]))
     curve = {}

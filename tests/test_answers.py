@@ -14,9 +14,9 @@ import yaml
 
 from autokd.answers import Answer, Records
 from autokd.cli.listing import Form, form_of, table, written
+from autokd.config.study import StudyConfig
 from autokd.core.setting import Pair, Setting
 from autokd.errors import InputError
-from autokd.plan import StudyPlan
 from autokd.search.studies import study_name
 from autokd.store import Store, sqlite_url
 from tests.delivery.test_choice import TOWARDS, verdict
@@ -25,12 +25,12 @@ from tests.search.worlds import open_space
 
 FEDERATION = make_meeting().federation
 SPACE = open_space()
-OTHER = StudyPlan.model_validate(
+OTHER = StudyConfig.model_validate(
     {**PLAN.model_dump(mode="json"), "distillation": {"learning_rate": 0.5, "epochs": 10}}
 )
 
 
-def study(federation: str = FEDERATION.name, plan: StudyPlan = PLAN, pair: Pair = PAIR) -> str:
+def study(federation: str = FEDERATION.name, plan: StudyConfig = PLAN, pair: Pair = PAIR) -> str:
     return study_name(federation, plan, SPACE, pair)
 
 

@@ -23,7 +23,7 @@ from tests.test_docs import ROOT
 PUBLIC = {
     "Answer", "AutokdError", "Batch", "Callbacks", "Card", "Compute", "DEFAULT", "distill", "Federation",
     "InputError", "Interval", "Member", "NotRecommended", "NotTuned", "Pair", "Position", "recommend",
-    "Recommendation", "Setting", "Space", "Split", "StudyPlan", "TransferSet", "tune", "Verdict", "Workers",
+    "Recommendation", "Setting", "Space", "Split", "StudyConfig", "TransferSet", "tune", "Verdict", "Workers",
     "Workspace",
 }  # fmt: skip
 
@@ -35,6 +35,13 @@ def test_the_public_names_are_these() -> None:
         assert getattr(autokd, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'tuna'"):
         autokd.tuna  # type: ignore[attr-defined]  # noqa: B018
+
+
+@pytest.mark.parametrize(("former", "instead"), [("StudyPlan", "StudyConfig")])
+def test_former_names_are_the_new_things_with_a_warning(former: str, instead: str) -> None:
+    with pytest.warns(DeprecationWarning, match=instead):
+        thing = getattr(autokd, former)
+    assert thing is getattr(autokd, instead)
 
 
 def test_what_checkers_see_is_what_is_there() -> None:

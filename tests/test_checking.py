@@ -13,10 +13,10 @@ from scipy import stats
 
 from autokd.checking import detectable, inspect
 from autokd.compute import Compute
+from autokd.config.federation import FederationConfig, SplitSizes
+from autokd.config.yaml_files import read_study_config, shipped
 from autokd.federation import check
 from autokd.federation.pretraining import pretrain
-from autokd.plan import FederationRecipe, SplitSizes
-from autokd.recipes import read_plan, shipped
 from tests.cli.conftest import Command
 from tests.cli.conftest import here as here
 
@@ -72,8 +72,8 @@ def test_where_there_are_too_few_images_one_line_says_so(
 @pytest.mark.parametrize("study", CIFAR)
 def test_with_images_they_can_be_made(cifar_folder: Path, study: str) -> None:
     """With a hundredth of the examples; everything else is as shipped."""
-    recipe = read_plan(study).federation
-    assert isinstance(recipe, FederationRecipe)
+    recipe = read_study_config(study).federation
+    assert isinstance(recipe, FederationConfig)
     partition = recipe.partition.model_copy(update={"examples": 20, "minimum": 4})
     splits = SplitSizes(validation=20, confirmation=30, test=30, public=20)
     few = recipe.model_copy(update={"partition": partition, "splits": splits})
@@ -115,7 +115,7 @@ def test_splits_that_are_too_small_for_the_effect_sought_are_warned_of() -> None
 
 
 def test_every_problem_of_a_recipe_is_listed(here: Command) -> None:
-    plan = read_plan("digits").model_dump(mode="json")
+    plan = read_study_config("digits").model_dump(mode="json")
     plan["federation"]["participants"] = 1
     plan["distillation"]["lr"] = plan["distillation"].pop("learning_rate")
     Path("mine.yaml").write_text(json.dumps(plan))
@@ -133,7 +133,7 @@ def test_every_problem_of_a_recipe_is_listed(here: Command) -> None:
     ],
 )
 def test_the_space_is_looked_at_too(here: Command, change: dict[str, str], field: str, words: str) -> None:
-    Path("mine.yaml").write_text(json.dumps(read_plan("digits").model_dump(mode="json") | change))
+    Path("mine.yaml").write_text(json.dumps(read_study_config("digits").model_dump(mode="json") | change))
     (problem,) = inspect("mine.yaml").problems
     assert problem.field == field
     assert words in str(problem)

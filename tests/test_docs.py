@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from autokd.plan import StudyPlan
-from autokd.search.space import Space, read_space
+from autokd.config.space import Space, read_space
+from autokd.config.study import StudyConfig
 
 ROOT = Path(__file__).parent.parent
 BLOCKS = re.findall(r"```yaml\n# (\w+)\n(.*?)```", (ROOT / "docs" / "recipes.md").read_text(), re.DOTALL)
@@ -15,7 +15,7 @@ BLOCKS = re.findall(r"```yaml\n# (\w+)\n(.*?)```", (ROOT / "docs" / "recipes.md"
 
 def test_the_recipes_of_the_docs_hold_and_name_every_field() -> None:
     texts = dict(BLOCKS)
-    plan = StudyPlan.model_validate(yaml.safe_load(texts["study"]))
+    plan = StudyConfig.model_validate(yaml.safe_load(texts["study"]))
     space = Space.model_validate(yaml.safe_load(texts["space"]))
     for model, told in ((plan, texts["study"]), (plan.distillation, texts["study"]), (space, texts["space"])):
         for field in type(model).model_fields:
@@ -24,8 +24,8 @@ def test_the_recipes_of_the_docs_hold_and_name_every_field() -> None:
 
 def test_the_defaults_of_the_docs_are_the_defaults() -> None:
     written = yaml.safe_load(dict(BLOCKS)["study"])
-    plan = StudyPlan.model_validate(written)
-    assert plan == StudyPlan.model_validate(
+    plan = StudyConfig.model_validate(written)
+    assert plan == StudyConfig.model_validate(
         {name: value for name, value in written.items() if name not in ("space", "search", "confirmation")}
     )
     assert Space.model_validate(yaml.safe_load(dict(BLOCKS)["space"])).model_copy(

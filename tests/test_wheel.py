@@ -16,8 +16,8 @@ from typing import NamedTuple
 import pytest
 
 import autokd
-from autokd.plan import content_hash
-from autokd.recipes import Kind, read_plan, shipped
+from autokd.config.base import content_hash
+from autokd.config.yaml_files import Kind, read_study_config, shipped
 
 ROOT = Path(__file__).parent.parent
 KINDS: tuple[Kind, ...] = ("studies", "search_spaces")
@@ -108,7 +108,9 @@ def test_the_command_says_its_version(installed: Installed) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_recipe_of_the_checkout_is_shipped(installed: Installed, kind: Kind) -> None:
-    names = installed.python(f"from autokd.recipes import shipped; print(*shipped({kind!r}))").split()
+    names = installed.python(
+        f"from autokd.config.yaml_files import shipped; print(*shipped({kind!r}))"
+    ).split()
     assert names == sorted(path.stem for path in (ROOT / kind).glob("*.yaml"))
     assert names
 
@@ -116,19 +118,19 @@ def test_every_recipe_of_the_checkout_is_shipped(installed: Installed, kind: Kin
 def test_every_shipped_study_reads_as_in_the_checkout(installed: Installed) -> None:
     printed = installed.python(
         """
-        from autokd.plan import content_hash
-        from autokd.recipes import read_plan, shipped
-        print(*(content_hash(read_plan(name)) for name in shipped("studies")))
+        from autokd.config.study import content_hash
+        from autokd.config.yaml_files import read_study_config, shipped
+        print(*(content_hash(read_study_config(name)) for name in shipped("studies")))
         """
     )
-    assert printed.split() == [content_hash(read_plan(name)) for name in shipped("studies")]
+    assert printed.split() == [content_hash(read_study_config(name)) for name in shipped("studies")]
 
 
 def test_every_shipped_space_is_read(installed: Installed) -> None:
     printed = installed.python(
         """
-        from autokd.recipes import shipped
-        from autokd.search.space import read_space
+        from autokd.config.yaml_files import shipped
+        from autokd.config.space import read_space
         print(*(read_space(name).name for name in shipped("search_spaces")))
         """
     )

@@ -19,10 +19,10 @@ from autokd.claims.position_claims import (
     worths_of,
 )
 from autokd.claims.setting_claims import no_single_setting, share_that_needs_tuning, tuning_pays
+from autokd.config.study import ConfirmationConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import FederationFacts
 from autokd.core.setting import Pair, Split
-from autokd.plan import ConfirmationRecipe
 from autokd.recommendation.verdict import Judgement
 
 
@@ -30,7 +30,7 @@ def observe(
     records: Mapping[Pair, PairRecords],
     judgements: Mapping[Pair, Judgement],
     federation: FederationFacts,
-    plan: ConfirmationRecipe,
+    plan: ConfirmationConfig,
     *,
     dataset: str,
 ) -> tuple[Claim, ...]:

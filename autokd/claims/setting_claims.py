@@ -11,10 +11,10 @@ from scipy.special import ndtri
 
 from autokd.claims.claim import Claim, observed, over_pairs, unknown
 from autokd.claims.grid_results import Arms, best, others_on
+from autokd.config.study import ConfirmationConfig
 from autokd.core.records import Role, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, SEARCHABLE, Pair, Split, TransferSet, derive_seed
 from autokd.core.setting_variants import moved
-from autokd.plan import ConfirmationRecipe
 from autokd.recommendation.verdict import Judgement
 from autokd.statistics.paired import POINTS, paired_interval
 
@@ -28,7 +28,7 @@ _MOST: Final = 1 / 2
 def share_that_needs_tuning(
     swept: Mapping[Pair, Arms],
     searched: Mapping[Pair, Sequence[TrialRecord]],
-    plan: ConfirmationRecipe,
+    plan: ConfirmationConfig,
     *,
     examples: int,
 ) -> Claim:
@@ -131,7 +131,7 @@ def _beyond_the_default(arms: Arms) -> float:
 
 
 def _by_sweep(
-    swept: Mapping[Pair, Arms], transfer_set: TransferSet, plan: ConfirmationRecipe
+    swept: Mapping[Pair, Arms], transfer_set: TransferSet, plan: ConfirmationConfig
 ) -> dict[Pair, float]:
     """1 of a pair whose T and α matter on a transfer set, else 0."""
     found = {}

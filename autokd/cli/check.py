@@ -8,7 +8,7 @@ import typer
 
 from autokd.cli import options
 from autokd.cli.console import err, fail, out, print_json
-from autokd.defaults import EFFECT
+from autokd.config.defaults import EFFECT
 
 if TYPE_CHECKING:
     from autokd.checking import Inspection

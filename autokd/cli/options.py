@@ -12,7 +12,7 @@ import typer
 
 from autokd.cli.secrets import holds_secret
 from autokd.cluster import check_address
-from autokd.defaults import HOME, HOME_VARIABLE, STORAGE_VARIABLE, STUDY
+from autokd.config.defaults import HOME, HOME_VARIABLE, STORAGE_VARIABLE, STUDY
 from autokd.errors import InputError
 
 if TYPE_CHECKING:

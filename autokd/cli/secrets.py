@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from autokd.defaults import STORAGE_VARIABLE
+from autokd.config.defaults import STORAGE_VARIABLE
 
 _OPTION = "--storage"
 

@@ -86,7 +86,7 @@ class TrialRecord:
 
     Attributes:
         number: Optuna's trial number within the study, from 0.
-        seed: The run's seed index (see `SEARCH_SEED` in `autokd.plan`).
+        seed: The run's seed index (see `SEARCH_SEED` in `autokd.config.study`).
         curve: (epoch, validation accuracy in [0, 1]) by epoch, for every rung reported.
         lost: Forgetting on validation at the same rungs, in pp; empty where it was not kept.
         reason: For a FAIL, what happened in words.

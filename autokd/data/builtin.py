@@ -11,10 +11,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from autokd.config.external import AnySource
 from autokd.data.dataset import Dataset
 from autokd.data.mapped_arrays import pieces
 from autokd.errors import PlanError, UnknownName
-from autokd.own import AnySource
 
 
 def load(recipe: str | AnySource, base: Path = Path()) -> Dataset:

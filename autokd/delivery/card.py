@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from autokd.config.external import ExternalFederation
+from autokd.config.federation import ArchitectureConfig, FederationConfig
+from autokd.config.training import DistillationConfig
 from autokd.core.setting import Split
 from autokd.delivery.order import Order, Promise
-from autokd.own import OwnFederation
-from autokd.plan import ArchitectureRecipe, DistillationRecipe, FederationRecipe
 from autokd.statistics.paired import Interval
 
 FORMAT: Final = 1
@@ -92,7 +93,7 @@ class Origin:
     """
 
     name: str
-    recipe: FederationRecipe | OwnFederation
+    recipe: FederationConfig | ExternalFederation
     sha256: Mapping[str, str]
 
 
@@ -108,8 +109,8 @@ class Card:
     """
 
     order: Order
-    recipe: DistillationRecipe
-    architecture: ArchitectureRecipe
+    recipe: DistillationConfig
+    architecture: ArchitectureConfig
     images: Images
     origin: Origin
     scores: Mapping[Split, Scores]

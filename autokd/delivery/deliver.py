@@ -14,6 +14,7 @@ import safetensors.numpy
 import torch
 
 from autokd._version import __version__
+from autokd.config.study import StudyConfig
 from autokd.core.setting import Pair
 from autokd.delivery.card import Card, Images, Origin
 from autokd.delivery.measuring import measured
@@ -21,7 +22,6 @@ from autokd.delivery.order import Order
 from autokd.distillation import Run, adapted
 from autokd.federation import Federation, Weights, weights_of
 from autokd.federation.content import Hashes
-from autokd.plan import StudyPlan
 
 Progress = Callable[[int, int], None]
 """Told how many epochs are trained, of how many."""
@@ -46,7 +46,7 @@ class Delivered:
 
 def deliver(
     federation: Federation,
-    plan: StudyPlan,
+    plan: StudyConfig,
     order: Order,
     *,
     progress: Progress = lambda done, total: None,
@@ -92,7 +92,7 @@ def deliver(
 
 def _trained(
     federation: Federation,
-    plan: StudyPlan,
+    plan: StudyConfig,
     order: Order,
     progress: Progress,
 ) -> Weights:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from autokd.config.external import Input
+from autokd.config.federation import ExternalArchitecture
 from autokd.core.setting import Split
 from autokd.delivery.card import Card, Scores
 from autokd.delivery.order import Promise
 from autokd.federation.architectures import architecture
-from autokd.own import Input
-from autokd.plan import OwnArchitecture
 from autokd.recommendation import Verdict
 
 _NETWORK = """\
@@ -19,9 +19,9 @@ network = {architecture}({options}).build(Shape(channels={channels}, size={size}
 """
 _OWN_NETWORK = """\
 from autokd.federation import build
-from autokd.plan import OwnArchitecture
+from autokd.config.study import ExternalArchitecture
 
-architecture = OwnArchitecture({fields})
+architecture = ExternalArchitecture({fields})
 network = build(architecture, channels={channels}, size={size}, classes={classes}).eval()
 """
 _SCRIPT = """\
@@ -57,7 +57,7 @@ def _network(card: Card) -> str:
     """What builds the network; code that its recipe names is found where the script is started."""
     images, recipe = card.images, card.architecture
     shape = {"channels": images.channels, "size": images.size, "classes": len(images.classes)}
-    if isinstance(recipe, OwnArchitecture):
+    if isinstance(recipe, ExternalArchitecture):
         fields = {"name": recipe.name, "outputs": recipe.outputs, "labels": recipe.labels}
         fields |= {"options": recipe.options} if recipe.options else {}
         fields |= {"input": recipe.input.model_dump(exclude_defaults=True)} if recipe.input != Input() else {}

@@ -8,20 +8,20 @@ from typing import Final
 import numpy as np
 
 from autokd.compute import Compute
+from autokd.config.study import ConfirmationConfig
 from autokd.core.records import Correctness
 from autokd.core.setting import Split, derive_seed
 from autokd.delivery.card import ClassScores, Scores
 from autokd.distillation import assess
 from autokd.errors import Diverged
 from autokd.federation import Federation, Weights, build, load_weights, logits_of
-from autokd.plan import ConfirmationRecipe
 from autokd.statistics.paired import paired_interval
 
 _SPLITS: Final = (Split.VALIDATION, Split.CONFIRMATION, Split.TEST)
 
 
 def measured(
-    federation: Federation, student: int, weights: Weights, confirmation: ConfirmationRecipe
+    federation: Federation, student: int, weights: Weights, confirmation: ConfirmationConfig
 ) -> dict[Split, Scores]:
     """What weights are worth on each common split, loaded into a fresh network, in float32 on the CPU.
 
@@ -53,7 +53,7 @@ def _scores(
     student: int,
     split: Split,
     right: Correctness,
-    confirmation: ConfirmationRecipe,
+    confirmation: ConfirmationConfig,
 ) -> Scores:
     labels = federation.data.labels[federation.splits[split]]
     before = federation.correct(student, split)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from autokd.compute import Compute
+from autokd.config.study import DELIVERY_SEEDS
 from autokd.core.setting import Pair, Setting
-from autokd.plan import DELIVERY_SEEDS
 from autokd.statistics.paired import Interval
 
 USUAL: Final = Compute()

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from autokd.compute import Compute
+from autokd.config.training import DistillationConfig
 from autokd.core.setting import Pair, Setting, derive_seed
 from autokd.distillation.loss import distillation_loss
 from autokd.distillation.memory import ran_out_of_memory, release_memory
@@ -30,7 +31,6 @@ from autokd.federation import (
     placed,
     set_learning_rate,
 )
-from autokd.plan import DistillationRecipe
 
 _FEWEST: Final = 2
 """Examples in a part: BatchNorm cannot train on one."""
@@ -73,7 +73,7 @@ class Loop:
         setting: Setting,
         *,
         seed: int,
-        recipe: DistillationRecipe,
+        recipe: DistillationConfig,
         compute: Compute,
     ) -> None:
         data, where = federation.data, examples(federation, pair, setting.transfer_set)
@@ -176,15 +176,15 @@ class Loop:
         return [part.detach() for part in (loss.total, loss.soft, loss.hard) if part is not None]
 
 
-def adapted(recipe: DistillationRecipe, setting: Setting) -> DistillationRecipe:
+def adapted(recipe: DistillationConfig, setting: Setting) -> DistillationConfig:
     """The recipe of a run: the study's, with what the setting has of its own."""
     own = {"learning_rate": setting.learning_rate, "epochs": setting.epochs, "batch_norm": setting.batch_norm}
     # Validated again: `model_copy` would take anything.
     changed = {name: value for name, value in own.items() if value is not None}
-    return DistillationRecipe.model_validate({**recipe.model_dump(), **changed}) if changed else recipe
+    return DistillationConfig.model_validate({**recipe.model_dump(), **changed}) if changed else recipe
 
 
-def train_mode(module: nn.Module, recipe: DistillationRecipe) -> None:
+def train_mode(module: nn.Module, recipe: DistillationConfig) -> None:
     """Train mode; where the recipe keeps BatchNorm `frozen`, its layers stay in eval mode.
 
     They then normalise with the running statistics of pre-training, which do not move; their scale and shift

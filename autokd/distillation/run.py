@@ -14,6 +14,7 @@ from torch import nn
 from torch.backends import cudnn
 
 from autokd.compute import Compute
+from autokd.config.training import DistillationConfig
 from autokd.core.records import RungReport
 from autokd.core.setting import Pair, Setting, Split, TransferSet
 from autokd.distillation.evaluation import Evaluation, assess
@@ -21,7 +22,6 @@ from autokd.distillation.loop import Loop, Losses, adapted
 from autokd.distillation.memory import ran_out_of_memory, release_memory
 from autokd.errors import Diverged, OutOfMemory
 from autokd.federation import Federation, logits_of
-from autokd.plan import DistillationRecipe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -105,7 +105,7 @@ class Run(Iterator[Rung]):
         setting: Setting,
         *,
         seed: int,
-        recipe: DistillationRecipe,
+        recipe: DistillationConfig,
         rungs: Sequence[int],
         splits: Sequence[Split],
         compute: Compute,

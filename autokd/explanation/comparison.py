@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from autokd.config.study import ConfirmationConfig
 from autokd.core.records import Correctness, Failure, RunRecord, RunState, Stage
 from autokd.core.setting import DEFAULT, Setting, Split, derive_seed
 from autokd.core.setting_variants import plain
-from autokd.plan import ConfirmationRecipe
 from autokd.recommendation.evidence import JUDGED, Arm, arm
 from autokd.recommendation.verdict import Judgement
 from autokd.statistics.paired import NOTHING, Interval, paired_interval
@@ -61,7 +61,7 @@ class Comparison:
     """Holds the answer of a pair against one rival after the other."""
 
     def __init__(
-        self, judgement: Judgement, runs: Sequence[RunRecord], plan: ConfirmationRecipe, *, seed: int
+        self, judgement: Judgement, runs: Sequence[RunRecord], plan: ConfirmationConfig, *, seed: int
     ) -> None:
         self._judgement, self._arms = judgement, Arms(judgement, runs)
         self._plan, self._seed = plan, seed

@@ -14,15 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
+from autokd.config.defaults import STUDY, usual_home
+from autokd.config.external import ExternalFederation
+from autokd.config.federation import ArchitectureConfig, FederationConfig
+from autokd.config.yaml_files import read_study_config
 from autokd.core.records import FederationFacts, ParticipantFacts
 from autokd.core.setting import Split
 from autokd.data.dataset import Dataset
 from autokd.data.mapped_arrays import let_go
-from autokd.defaults import STUDY, usual_home
 from autokd.errors import NotTuned
-from autokd.own import OwnFederation
-from autokd.plan import ArchitectureRecipe, FederationRecipe
-from autokd.recipes import read_plan
 
 if TYPE_CHECKING:
     from autokd.compute import Compute
@@ -41,7 +41,7 @@ class Participant:
     """
 
     number: int
-    architecture: ArchitectureRecipe
+    architecture: ArchitectureConfig
     weights: Mapping[str, NDArray[np.generic]]
     private: NDArray[np.int64]
 
@@ -63,7 +63,7 @@ class Federation:
     """
 
     name: str
-    recipe: FederationRecipe | OwnFederation
+    recipe: FederationConfig | ExternalFederation
     data: Dataset
     splits: Mapping[Split, NDArray[np.int64]]
     public: NDArray[np.int64]
@@ -92,7 +92,7 @@ class Federation:
         from autokd.federation.folder import find
 
         folder = Path(home) if home else usual_home()
-        found = find(folder, read_plan(str(study)).federation)
+        found = find(folder, read_study_config(str(study)).federation)
         if found is None:
             problem = f"the federation of study {study} has not been prepared under {folder}"
             raise NotTuned(f"{problem}; run autokd prepare, or Workspace.prepare")
@@ -114,7 +114,7 @@ class Federation:
     ) -> Federation:
         """A federation of models and data that are in memory; it is kept under `home` like any other.
 
-        Its `recipe` goes into a `StudyPlan`, which `tune` and `Workspace.open` take in place of a study.
+        Its `recipe` goes into a `StudyConfig`, which `tune` and `Workspace.open` take in place of a study.
 
         Args:
             name: Begins the federation's name.

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from autokd.config.external import Input, Network
+from autokd.config.federation import ArchitectureConfig, ExternalArchitecture
 from autokd.core.import_factory import call
 from autokd.errors import PlanError, UnknownName
 from autokd.federation.architectures import ARCHITECTURES, Shape, architecture
-from autokd.own import Input, Network
-from autokd.plan import ArchitectureRecipe, OwnArchitecture
 
 _PLAIN: Final = ("cnn", "mlp")
 _GREY: Final = (0.299, 0.587, 0.114)
@@ -36,7 +36,7 @@ class Adapted(nn.Module):
         channels: Of the federation's images.
     """
 
-    def __init__(self, network: nn.Module, recipe: OwnArchitecture, *, channels: int) -> None:
+    def __init__(self, network: nn.Module, recipe: ExternalArchitecture, *, channels: int) -> None:
         super().__init__()
         self.network = network
         self.mean: Tensor
@@ -95,7 +95,7 @@ class Adapted(nn.Module):
         return logits.index_select(1, self.order)
 
 
-def adapted(recipe: OwnArchitecture, *, channels: int, size: int) -> nn.Module:
+def adapted(recipe: ExternalArchitecture, *, channels: int, size: int) -> nn.Module:
     """The network of a participant, ready for the federation's images.
 
     Args:
@@ -138,7 +138,7 @@ def own_network(recipe: Network, *, shape: Shape, base: Path) -> nn.Module:
             raise PlanError(source=recipe.name, field="", problem=problem)
         return made.float()
     if recipe.name in _PLAIN:
-        plain = ArchitectureRecipe(name=recipe.name, options=recipe.options)
+        plain = ArchitectureConfig(name=recipe.name, options=recipe.options)
         try:
             return architecture(plain).build(shape)
         except ValueError as error:

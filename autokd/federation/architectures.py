@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 from torch import nn
 
+from autokd.config.base import Frozen
+from autokd.config.federation import ArchitectureConfig, ExternalArchitecture
 from autokd.errors import PlanError, UnknownName
 from autokd.federation._federation import Federation
-from autokd.plan import ArchitectureRecipe, Frozen, OwnArchitecture
 
 Weights = Mapping[str, NDArray[np.generic]]
 """A network's state dict as NumPy arrays, by name: parameters and buffers."""
@@ -123,7 +124,7 @@ ARCHITECTURES: Final[Mapping[str, type[Architecture]]] = MappingProxyType(
 """What a recipe may name."""
 
 
-def build(recipe: ArchitectureRecipe, *, channels: int, size: int, classes: int, seed: int = 0) -> nn.Module:
+def build(recipe: ArchitectureConfig, *, channels: int, size: int, classes: int, seed: int = 0) -> nn.Module:
     """A network on the CPU; torch's global random state is left as it was.
 
     Args:
@@ -137,7 +138,7 @@ def build(recipe: ArchitectureRecipe, *, channels: int, size: int, classes: int,
         UnknownName: If there is no architecture of that name.
         PlanError: If it has no such option, or the option's value does not hold or does not fit the images.
     """
-    if isinstance(recipe, OwnArchitecture):
+    if isinstance(recipe, ExternalArchitecture):
         # Imported here: that module builds the networks of this one, too.
         from autokd.federation.adapted import adapted
 
@@ -154,7 +155,7 @@ def build(recipe: ArchitectureRecipe, *, channels: int, size: int, classes: int,
         raise PlanError(source=f"architecture {recipe.name}", field="options", problem=str(error)) from error
 
 
-def architecture(recipe: ArchitectureRecipe) -> Architecture:
+def architecture(recipe: ArchitectureConfig) -> Architecture:
     """The architecture that a recipe names, its options validated.
 
     Raises:

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from autokd.config.external import AnySource, ExternalFederation, HeldOutSplits, SeparateSplits, SharedSplits
 from autokd.core.setting import Split, derive_seed
 from autokd.data.sources.labelled_images import Labelled, renumbered
 from autokd.data.temporary_arrays import joined, some
 from autokd.errors import PlanError
 from autokd.federation.partition import interleaved, whole_counts
-from autokd.own import AnySource, HeldOutSplits, OwnFederation, SeparateSplits, SharedSplits
 
 _PARTS = ("validation", "confirmation", "test", "public")
 
@@ -53,7 +53,7 @@ Reader = Callable[[AnySource, str], Labelled | None]
 
 
 def common_splits(
-    recipe: OwnFederation, read: Reader, noting: Callable[[str], AbstractContextManager[None, bool]]
+    recipe: ExternalFederation, read: Reader, noting: Callable[[str], AbstractContextManager[None, bool]]
 ) -> Common | None:
     """The parts, as far as they can be read; None if one cannot.
 

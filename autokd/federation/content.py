@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autokd.config.base import Frozen, content_hash
+from autokd.config.external import ExternalFederation
+from autokd.config.federation import ArchitectureConfig, ExternalArchitecture, FederationConfig
 from autokd.data.dataset import Dataset
 from autokd.data.mapped_arrays import Arrays, pieces
 from autokd.data.temporary_arrays import joined
@@ -17,8 +20,6 @@ from autokd.federation._federation import Federation, Participant
 from autokd.federation.architectures import Weights
 from autokd.federation.layout import Layout
 from autokd.federation.pretraining import Pretrained
-from autokd.own import OwnFederation
-from autokd.plan import ArchitectureRecipe, FederationRecipe, Frozen, OwnArchitecture, content_hash
 
 
 class Hashes(Frozen):
@@ -48,9 +49,9 @@ class Hashes(Frozen):
 
     def name(
         self,
-        recipe: FederationRecipe | OwnFederation,
+        recipe: FederationConfig | ExternalFederation,
         data: Dataset,
-        architectures: Sequence[OwnArchitecture] = (),
+        architectures: Sequence[ExternalArchitecture] = (),
     ) -> str:
         """The recipe's name and a hash of recipe, data, layout and weights, e.g. `digits-1a2b3c4d`.
 
@@ -65,11 +66,11 @@ class Hashes(Frozen):
 
 
 def assemble(
-    recipe: FederationRecipe | OwnFederation,
+    recipe: FederationConfig | ExternalFederation,
     data: Dataset,
     layout: Layout,
     pretrained: Sequence[Pretrained],
-    architectures: Sequence[OwnArchitecture] = (),
+    architectures: Sequence[ExternalArchitecture] = (),
 ) -> Federation:
     """The federation that these parts make, under its name; all of its arrays become read-only.
 
@@ -95,13 +96,13 @@ def assemble(
 
 
 def put_together(
-    recipe: FederationRecipe | OwnFederation,
+    recipe: FederationConfig | ExternalFederation,
     data: Dataset,
     layout: Layout,
     *,
     weights: Sequence[Weights],
     logits: NDArray[np.float32],
-    architectures: Sequence[OwnArchitecture],
+    architectures: Sequence[ExternalArchitecture],
 ) -> Federation:
     """The same without a name, which takes looking at all of the content; nothing is copied here.
 
@@ -109,8 +110,8 @@ def put_together(
         weights: By participant.
         logits: Shape (participants, n, classes).
     """
-    networks: Sequence[ArchitectureRecipe]
-    if isinstance(recipe, OwnFederation):
+    networks: Sequence[ArchitectureConfig]
+    if isinstance(recipe, ExternalFederation):
         networks = [one.located(recipe.folder / "recipe") for one in architectures]
     else:
         networks = [recipe.architecture(number) for number in range(len(weights))]

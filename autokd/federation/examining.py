@@ -12,6 +12,8 @@ import torch
 from torch import nn
 
 from autokd.compute import Compute
+from autokd.config.external import ExternalFederation, ExternalParticipant
+from autokd.config.federation import ExternalArchitecture
 from autokd.data.dataset import Dataset
 from autokd.data.sources.labelled_images import Labelled, beyond, renumbered, scale_of
 from autokd.errors import PlanError
@@ -22,8 +24,6 @@ from autokd.federation.findings import Findings
 from autokd.federation.folder import checkpoint_hash
 from autokd.federation.kept import IN_MEMORY, Memory
 from autokd.federation.pretraining import logits_of
-from autokd.own import OwnFederation, OwnParticipant
-from autokd.plan import OwnArchitecture
 
 _TOLERANCE: Final = 0.005
 """By how much a claimed accuracy may be off: it may have been written with two digits."""
@@ -40,14 +40,14 @@ class Examined:
         checkpoint: SHA-256 of its file, in hex.
     """
 
-    architecture: OwnArchitecture
+    architecture: ExternalArchitecture
     weights: Weights
     accuracy: float
     checkpoint: str
 
 
 def examine(
-    recipe: OwnFederation,
+    recipe: ExternalFederation,
     private: Sequence[Labelled | None],
     classes: tuple[str, ...],
     compute: Compute,
@@ -73,9 +73,9 @@ def examine(
 
 
 def _network(
-    recipe: OwnFederation,
+    recipe: ExternalFederation,
     number: int,
-    one: OwnParticipant,
+    one: ExternalParticipant,
     data: Labelled | None,
     classes: tuple[str, ...],
     compute: Compute,
@@ -134,7 +134,7 @@ def _network(
             findings.problem(f"{where}.labels", problem)
             return None
         means = {name: output for output, name in labels.items()}
-        architecture = OwnArchitecture(
+        architecture = ExternalArchitecture(
             name=one.architecture.name,
             options=one.architecture.options,
             outputs=answered,
@@ -158,7 +158,7 @@ def _network(
     return None
 
 
-def _hash(one: OwnParticipant, file: Path) -> str:
+def _hash(one: ExternalParticipant, file: Path) -> str:
     if one.checkpoint.startswith(IN_MEMORY):
         return one.checkpoint.removeprefix(IN_MEMORY)
     return checkpoint_hash(file)
@@ -236,7 +236,7 @@ def _accuracy(
 
 
 def _as_claimed(
-    one: OwnParticipant, accuracy: _Accuracy, examples: int, findings: Findings, where: str
+    one: ExternalParticipant, accuracy: _Accuracy, examples: int, findings: Findings, where: str
 ) -> bool:
     """Whether a model is as good on its own data as the recipe says; without a claim, whatever it is."""
     hint = ""

@@ -31,6 +31,9 @@ from pydantic import Field, ValidationError
 from safetensors import SafetensorError
 
 from autokd._version import __version__
+from autokd.config.base import Frozen
+from autokd.config.external import ExternalFederation
+from autokd.config.federation import AnyFederation, ExternalArchitecture, FederationConfig
 from autokd.core.setting import Split
 from autokd.data import mapped_arrays
 from autokd.data.dataset import Dataset
@@ -41,8 +44,6 @@ from autokd.federation.content import Hashes, data_arrays, layout_arrays, put_to
 from autokd.federation.layout import Layout
 from autokd.federation.origins import changed
 from autokd.federation.soundness import problems
-from autokd.own import OwnFederation
-from autokd.plan import AnyFederation, FederationRecipe, Frozen, OwnArchitecture
 
 _FORMAT: Final = 1
 _MANIFEST: Final = "manifest.json"
@@ -76,7 +77,7 @@ class _Manifest(Frozen):
     meaning: _Meaning
     sha256: Hashes
     versions: dict[str, str]
-    architectures: tuple[OwnArchitecture, ...] = ()
+    architectures: tuple[ExternalArchitecture, ...] = ()
     checkpoints: tuple[str, ...] = ()
     sources: dict[str, str] = Field(default_factory=dict)
 
@@ -117,7 +118,7 @@ def save(
         architectures=tuple(
             one.architecture
             for one in federation.participants
-            if isinstance(one.architecture, OwnArchitecture)
+            if isinstance(one.architecture, ExternalArchitecture)
         ),
         checkpoints=tuple(checkpoints),
         sources=dict(sources),
@@ -177,7 +178,7 @@ def load(folder: Path) -> Federation:
     return replace(federation, name=manifest.name)
 
 
-def find(home: Path, recipe: FederationRecipe | OwnFederation) -> Federation | None:
+def find(home: Path, recipe: FederationConfig | ExternalFederation) -> Federation | None:
     """The prepared federation of a recipe, if there is one under `home`.
 
     A recipe is recognised by its content, not its name. The copy of data and weights that lies with the
@@ -212,14 +213,14 @@ def notices(home: Path, federation: Federation) -> list[str]:
     ]
 
 
-def located(federation: Federation, recipe: FederationRecipe | OwnFederation) -> Federation:
+def located(federation: Federation, recipe: FederationConfig | ExternalFederation) -> Federation:
     """The federation of a recipe, which knows where its file lies: code is imported from there."""
-    if not isinstance(recipe, OwnFederation):
+    if not isinstance(recipe, ExternalFederation):
         return federation
     participants = tuple(
         replace(one, architecture=one.architecture.located(recipe.folder / "recipe"))
         for one in federation.participants
-        if isinstance(one.architecture, OwnArchitecture)
+        if isinstance(one.architecture, ExternalArchitecture)
     )
     return replace(federation, recipe=recipe, participants=participants)
 
@@ -234,9 +235,9 @@ def checkpoint_hash(file: Path) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-def _trained_again(recipe: FederationRecipe | OwnFederation, written: Sequence[str]) -> bool:
+def _trained_again(recipe: FederationConfig | ExternalFederation, written: Sequence[str]) -> bool:
     """Whether a checkpoint is there that is not the one that was read."""
-    if not isinstance(recipe, OwnFederation):
+    if not isinstance(recipe, ExternalFederation):
         return False
     for one, known in zip(recipe.participants, written, strict=False):
         try:

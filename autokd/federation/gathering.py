@@ -15,6 +15,8 @@ import torch
 from numpy.typing import NDArray
 
 from autokd.compute import Compute
+from autokd.config.external import AnySource, ExternalFederation, MemorySource
+from autokd.config.federation import ExternalArchitecture
 from autokd.data.dataset import Dataset
 from autokd.data.mapped_arrays import pieces
 from autokd.data.sources import read
@@ -27,8 +29,6 @@ from autokd.federation.examining import examine
 from autokd.federation.findings import Findings
 from autokd.federation.kept import Memory
 from autokd.federation.layout import Layout
-from autokd.own import AnySource, MemorySource, OwnFederation
-from autokd.plan import OwnArchitecture
 
 _FEWEST: Final = 2
 
@@ -45,14 +45,14 @@ class Gathered:
 
     data: Dataset
     layout: Layout
-    architectures: tuple[OwnArchitecture, ...]
+    architectures: tuple[ExternalArchitecture, ...]
     weights: tuple[Weights, ...]
     accuracies: tuple[float, ...]
     checkpoints: tuple[str, ...]
 
 
 def gather(
-    recipe: OwnFederation, compute: Compute, findings: Findings, memory: Memory | None = None
+    recipe: ExternalFederation, compute: Compute, findings: Findings, memory: Memory | None = None
 ) -> Gathered | None:
     """Read and look at everything; None if there are problems, which stand in `findings` then.
 
@@ -97,7 +97,7 @@ def gather(
 
 
 def gathered(
-    recipe: OwnFederation, compute: Compute, *, source: str, memory: Memory | None = None
+    recipe: ExternalFederation, compute: Compute, *, source: str, memory: Memory | None = None
 ) -> Gathered:
     """The same for who goes on only if nothing is wrong.
 
@@ -113,7 +113,7 @@ def gathered(
 
 def _read(
     source: AnySource,
-    recipe: OwnFederation,
+    recipe: ExternalFederation,
     wanted: Wanted,
     memory: Memory,
     findings: Findings,
@@ -127,7 +127,7 @@ def _read(
 
 
 def _classes(
-    recipe: OwnFederation, private: Sequence[Labelled], common: Common | None, findings: Findings
+    recipe: ExternalFederation, private: Sequence[Labelled], common: Common | None, findings: Findings
 ) -> tuple[str, ...]:
     """The common label space; classes of anybody's that are not in it are problems."""
     classes = recipe.classes or tuple(dict.fromkeys(name for one in private for name in one.classes))
@@ -168,7 +168,7 @@ def _one_shape(private: Sequence[Labelled | None], common: Common, findings: Fin
 
 
 def _disjoint(
-    recipe: OwnFederation, private: Sequence[Labelled], common: Common, findings: Findings
+    recipe: ExternalFederation, private: Sequence[Labelled], common: Common, findings: Findings
 ) -> Common:
     """The common splits without what is somebody's private data, or in a split before."""
     seen: dict[bytes, str] = {}

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from autokd.config.federation import FederationConfig
 from autokd.core.setting import Split, derive_seed
 from autokd.data.dataset import Dataset
 from autokd.data.temporary_arrays import some
 from autokd.federation.partition import Indices, cut, partition
-from autokd.plan import FederationRecipe
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,7 +29,7 @@ class Layout:
     private: tuple[Indices, ...]
 
 
-def lay_out(recipe: FederationRecipe, data: Dataset) -> Layout:
+def lay_out(recipe: FederationConfig, data: Dataset) -> Layout:
     """Draw who holds what, from the recipe's name and seed alone.
 
     Raises:

@@ -12,6 +12,15 @@ import numpy as np
 from torch import nn
 
 from autokd.compute import Compute
+from autokd.config.external import (
+    ExternalFederation,
+    ExternalParticipant,
+    Input,
+    MemorySource,
+    Network,
+    SeparateSplits,
+    Source,
+)
 from autokd.data.sources.factory import read_dataset
 from autokd.data.sources.labelled_images import Labelled, Wanted, as_images, as_labels, named
 from autokd.errors import InputError
@@ -20,7 +29,6 @@ from autokd.federation.content import digest
 from autokd.federation.gathering import gathered
 from autokd.federation.kept import Memory
 from autokd.federation.preparation import Checked, prepare
-from autokd.own import Input, MemorySource, Network, OwnFederation, OwnParticipant, SeparateSplits, Source
 
 Examples = Any
 """A `torch.utils.data.Dataset` of (image, label), or a pair of arrays: images and labels."""
@@ -67,10 +75,10 @@ def from_models(
     parts = {f"splits.{part}": examples for part, examples in splits.items()}
     parts |= {f"participants.{number}.data": one.data for number, one in enumerate(members)}
     sources = {where: _keep(memory, examples, where, classes) for where, examples in parts.items()}
-    recipe = OwnFederation(
+    recipe = ExternalFederation(
         name=name,
         participants=tuple(
-            OwnParticipant(
+            ExternalParticipant(
                 architecture=Network(name=_architecture(one, number), options=dict(one.options)),
                 checkpoint=memory.keep_weights(one.model),
                 data=sources[f"participants.{number}.data"],

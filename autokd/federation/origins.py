@@ -9,23 +9,23 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from autokd.own import (
+from autokd.config.external import (
     AnySource,
     CodeSource,
+    ExternalFederation,
     FolderSource,
     HeldOutSplits,
     MemorySource,
     NpzSource,
-    OwnFederation,
     ParquetSource,
     SeparateSplits,
     SharedSplits,
     TorchvisionSource,
 )
-from autokd.plan import FederationRecipe
+from autokd.config.federation import FederationConfig
 
 
-def fingerprints(recipe: FederationRecipe | OwnFederation) -> dict[str, str]:
+def fingerprints(recipe: FederationConfig | ExternalFederation) -> dict[str, str]:
     """What the files of each source look like now, by the recipe's field; of those that are there."""
     found = {}
     for field, source in _sources(recipe):
@@ -35,14 +35,14 @@ def fingerprints(recipe: FederationRecipe | OwnFederation) -> dict[str, str]:
     return found
 
 
-def changed(recipe: FederationRecipe | OwnFederation, written: Mapping[str, str]) -> list[str]:
+def changed(recipe: FederationConfig | ExternalFederation, written: Mapping[str, str]) -> list[str]:
     """The fields whose files look otherwise than was written once; data that are gone may be gone."""
     now = fingerprints(recipe) if written else {}
     return [field for field, before in written.items() if now.get(field, before) != before]
 
 
-def _sources(recipe: FederationRecipe | OwnFederation) -> Iterator[tuple[str, AnySource]]:
-    if isinstance(recipe, FederationRecipe):
+def _sources(recipe: FederationConfig | ExternalFederation) -> Iterator[tuple[str, AnySource]]:
+    if isinstance(recipe, FederationConfig):
         if not isinstance(recipe.dataset, str):
             yield "federation.dataset", recipe.dataset
         return

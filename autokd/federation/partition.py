@@ -12,17 +12,17 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from autokd.core.setting import Split
-from autokd.errors import PlanError
-from autokd.plan import (
+from autokd.config.federation import (
     ClassesPartition,
     DirichletPartition,
     EqualDirichletPartition,
     IidPartition,
-    PartitionRecipe,
+    PartitionConfig,
     QuantityPartition,
     SplitSizes,
 )
+from autokd.core.setting import Split
+from autokd.errors import PlanError
 
 Indices = NDArray[np.int64]
 
@@ -72,7 +72,7 @@ def cut(labels: Indices, sizes: SplitSizes, rng: np.random.Generator) -> Cut:
 
 
 def partition(
-    recipe: PartitionRecipe, labels: Indices, participants: int, rng: np.random.Generator
+    recipe: PartitionConfig, labels: Indices, participants: int, rng: np.random.Generator
 ) -> tuple[Indices, ...]:
     """Divide examples among participants: disjoint, everybody with at least two.
 

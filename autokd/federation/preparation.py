@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 
 from autokd.cluster import check_answers, session
 from autokd.compute import Compute
+from autokd.config.external import ExternalFederation
+from autokd.config.federation import FederationConfig
 from autokd.data import builtin
 from autokd.data.dataset import Dataset
 from autokd.errors import AutokdError, DeviceUnavailable, Diverged, FederationError, InputError
@@ -30,8 +32,6 @@ from autokd.federation.gathering import Gathered, gathered
 from autokd.federation.layout import Layout, lay_out, only_used
 from autokd.federation.origins import fingerprints
 from autokd.federation.pretraining import Pretrained, logits_of, pretrain
-from autokd.own import OwnFederation
-from autokd.plan import FederationRecipe
 
 Progress = Callable[[int, int], None]
 """Told how many participants are done, of how many."""
@@ -65,7 +65,7 @@ class Checked:
 
 
 def prepare(
-    recipe: FederationRecipe | OwnFederation,
+    recipe: FederationConfig | ExternalFederation,
     *,
     home: Path,
     compute: Compute,
@@ -105,7 +105,7 @@ def prepare(
     checked = checked or check(recipe)
     folder.check_writable(home)
     data, layout, own = checked.data, checked.layout, checked.gathered
-    if isinstance(recipe, OwnFederation):
+    if isinstance(recipe, ExternalFederation):
         assert own is not None
         answered = _ask_all(own, compute=compute, progress=progress)
         federation = assemble(recipe, data, layout, answered, own.architectures)
@@ -126,7 +126,7 @@ def prepare(
     return folder.located(folder.load(where), recipe)
 
 
-def check(recipe: FederationRecipe | OwnFederation) -> Checked:
+def check(recipe: FederationConfig | ExternalFederation) -> Checked:
     """Say now what is wrong with a recipe, rather than inside a worker; writes nothing.
 
     Raises:
@@ -134,7 +134,7 @@ def check(recipe: FederationRecipe | OwnFederation) -> Checked:
             finds, of which the first problem is told.
     """
     sources = fingerprints(recipe)
-    if isinstance(recipe, OwnFederation):
+    if isinstance(recipe, ExternalFederation):
         return Checked.of(gathered(recipe, Compute(), source=recipe.source), sources)
     data = builtin.load(recipe.dataset, recipe.folder)
     data, layout = only_used(data, lay_out(recipe, data))
@@ -163,7 +163,7 @@ def _ask_all(gathered: Gathered, *, compute: Compute, progress: Progress) -> lis
 
 
 def _pretrain_all(
-    recipe: FederationRecipe,
+    recipe: FederationConfig,
     data: Dataset,
     layout: Layout,
     *,
@@ -235,7 +235,7 @@ def check_room(resources: Mapping[str, float], *, on_gpu: bool) -> None:
 
 
 def _pretrain_one(
-    recipe: FederationRecipe, data: Dataset, private: NDArray[np.int64], participant: int, compute: Compute
+    recipe: FederationConfig, data: Dataset, private: NDArray[np.int64], participant: int, compute: Compute
 ) -> Pretrained:
     """What a worker does."""
     torch.set_num_threads(compute.threads)

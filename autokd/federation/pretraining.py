@@ -13,6 +13,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from autokd.compute import Compute
+from autokd.config.federation import FederationConfig
+from autokd.config.training import PretrainingConfig
 from autokd.core.setting import derive_seed
 from autokd.data.augmentation import crop_and_flip
 from autokd.data.dataset import Dataset
@@ -23,7 +25,6 @@ from autokd.errors import Diverged
 from autokd.federation.adapted import Adapted
 from autokd.federation.architectures import Weights, build, weights_of
 from autokd.federation.training import batches, learning_rate, make_optimizer, set_learning_rate
-from autokd.plan import FederationRecipe, PretrainingRecipe
 
 _EVALUATION_BATCH: Final = 1000
 _EVALUATION_BYTES: Final = 2**22
@@ -47,7 +48,7 @@ class Pretrained:
 
 
 def pretrain(
-    recipe: FederationRecipe,
+    recipe: FederationConfig,
     data: Dataset,
     private: NDArray[np.int64],
     *,
@@ -131,7 +132,7 @@ def evaluation_batch(module: nn.Module, shape: tuple[int, ...]) -> int:
 
 def _train(
     module: nn.Module,
-    recipe: PretrainingRecipe,
+    recipe: PretrainingConfig,
     data: Dataset,
     private: NDArray[np.int64],
     images: Images,

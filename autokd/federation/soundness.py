@@ -10,10 +10,10 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from autokd.config.external import ExternalFederation
+from autokd.config.federation import ExternalArchitecture, FederationConfig
 from autokd.data.mapped_arrays import pieces
 from autokd.federation._federation import Federation
-from autokd.own import OwnFederation
-from autokd.plan import FederationRecipe, OwnArchitecture
 
 
 def problems(federation: Federation) -> Iterator[str]:
@@ -33,7 +33,7 @@ def problems(federation: Federation) -> Iterator[str]:
     if not len(data.mean) == len(data.std) == channels or not all(one > 0 for one in data.std):
         yield f"mean and std are not {channels} numbers each, the latter positive"
     for one in federation.participants:
-        if isinstance(one.architecture, OwnArchitecture):
+        if isinstance(one.architecture, ExternalArchitecture):
             if not _labels(one.architecture, classes):
                 yield f"architectures.{one.number}.labels are not one output, or none, for each class"
             if not _as_named(one.architecture, federation.recipe, one.number):
@@ -52,7 +52,7 @@ def problems(federation: Federation) -> Iterator[str]:
             yield f"{name} is empty"
 
 
-def _labels(architecture: OwnArchitecture, classes: int) -> bool:
+def _labels(architecture: ExternalArchitecture, classes: int) -> bool:
     known = [output for output in architecture.labels if output >= 0]
     return (
         len(architecture.labels) == classes
@@ -61,9 +61,11 @@ def _labels(architecture: OwnArchitecture, classes: int) -> bool:
     )
 
 
-def _as_named(architecture: OwnArchitecture, recipe: FederationRecipe | OwnFederation, number: int) -> bool:
+def _as_named(
+    architecture: ExternalArchitecture, recipe: FederationConfig | ExternalFederation, number: int
+) -> bool:
     """Whether code that would be run is what the recipe's author has named, and nobody else."""
-    if not isinstance(recipe, OwnFederation):
+    if not isinstance(recipe, ExternalFederation):
         return False
     named = recipe.participants[number]
     mine = (architecture.name, architecture.options, architecture.input)

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
-from autokd.plan import TrainingRecipe
+from autokd.config.training import TrainingConfig
 
 
-def make_optimizer(recipe: TrainingRecipe, parameters: Iterable[nn.Parameter]) -> Optimizer:
+def make_optimizer(recipe: TrainingConfig, parameters: Iterable[nn.Parameter]) -> Optimizer:
     """A fresh optimizer: no state of an earlier training lives on."""
     rate, decay = recipe.learning_rate, recipe.weight_decay
     match recipe.optimizer:
@@ -25,7 +25,7 @@ def make_optimizer(recipe: TrainingRecipe, parameters: Iterable[nn.Parameter]) -
             return AdamW(parameters, lr=rate, weight_decay=decay)
 
 
-def learning_rate(recipe: TrainingRecipe, epoch: int) -> float:
+def learning_rate(recipe: TrainingConfig, epoch: int) -> float:
     """The learning rate of one epoch.
 
     `cosine` falls from the recipe's rate in the first epoch towards 0, which it would reach in the epoch

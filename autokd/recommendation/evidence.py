@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from autokd.config.study import CONFIRMATION_SEEDS, ConfirmationConfig, Objective
 from autokd.core.records import (
     Correctness,
     Failure,
@@ -18,7 +19,6 @@ from autokd.core.records import (
     TrialState,
 )
 from autokd.core.setting import DEFAULT, Setting, Split
-from autokd.plan import CONFIRMATION_SEEDS, Aims, ConfirmationRecipe
 from autokd.recommendation.race import ANY, RETRIES, winner
 from autokd.statistics.paired import Weights
 
@@ -70,13 +70,13 @@ class Lacking:
 
 
 def gather(
-    plan: ConfirmationRecipe,
+    plan: ConfirmationConfig,
     own: Mapping[Split, Correctness],
     trials: Sequence[TrialRecord],
     runs: Sequence[RunRecord],
     *,
     retries: int = RETRIES,
-    aims: Aims = ANY,
+    aims: Objective = ANY,
     seeds: int | None = None,
     local: Mapping[Split, Weights] | None = None,
 ) -> Evidence | Lacking:

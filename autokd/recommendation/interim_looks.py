@@ -13,10 +13,10 @@ from functools import cache
 import numpy as np
 from scipy.special import ndtr
 
+from autokd.config.study import ConfirmationConfig, StudyConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import FederationFacts, Role, TrialState
 from autokd.core.setting import derive_seed
-from autokd.plan import ConfirmationRecipe, StudyPlan
 from autokd.recommendation.evidence import Lacking, gather
 from autokd.recommendation.race import ANY, Owed, pending
 from autokd.recommendation.verdict import Judgement, Verdict, judge
@@ -34,7 +34,7 @@ JudgedPair = Judgement | Lacking | Unfinished
 """What judging a pair gives: `Lacking` if its runs failed, `Unfinished` if runs are still missing."""
 
 
-def judge_pair(plan: StudyPlan, federation: FederationFacts, records: PairRecords) -> JudgedPair:
+def judge_pair(plan: StudyConfig, federation: FederationFacts, records: PairRecords) -> JudgedPair:
     """Judge a pair from its records; the same records give the same judgement, to the last digit."""
     seeds, judged = _last_look(plan, federation, records)
     if reason := _unfinished(plan, records, seeds):
@@ -42,12 +42,12 @@ def judge_pair(plan: StudyPlan, federation: FederationFacts, records: PairRecord
     return judged or _judge(plan, federation, records, seeds)
 
 
-def unfinished(plan: StudyPlan, federation: FederationFacts, records: PairRecords) -> str:
+def unfinished(plan: StudyConfig, federation: FederationFacts, records: PairRecords) -> str:
     """Return what is missing before a pair can be judged; empty if nothing is."""
     return _unfinished(plan, records, seeds_wanted(plan, federation, records))
 
 
-def seeds_wanted(plan: StudyPlan, federation: FederationFacts, records: PairRecords) -> int:
+def seeds_wanted(plan: StudyConfig, federation: FederationFacts, records: PairRecords) -> int:
     """Return how many confirmation seeds a pair gets, judging by the records so far.
 
     These are the seeds of the first look, or those of the second look if the first is complete and left the
@@ -57,7 +57,7 @@ def seeds_wanted(plan: StudyPlan, federation: FederationFacts, records: PairReco
 
 
 def _last_look(
-    plan: StudyPlan, federation: FederationFacts, records: PairRecords
+    plan: StudyConfig, federation: FederationFacts, records: PairRecords
 ) -> tuple[int, Judgement | Lacking | None]:
     """Return the seeds of a pair's last look, and the judgement of that look where it had to be made."""
     first, *later = plan.confirmation.looks
@@ -68,7 +68,7 @@ def _last_look(
     return (later[-1], None) if undecided else (first, judged)
 
 
-def _unfinished(plan: StudyPlan, records: PairRecords, seeds: int) -> str:
+def _unfinished(plan: StudyConfig, records: PairRecords, seeds: int) -> str:
     baselines = {trial.state for trial in records.trials if trial.role is Role.BASELINE}
     if not baselines & {TrialState.COMPLETE, TrialState.FAIL}:
         return "the default setting has not run to the end"
@@ -76,13 +76,13 @@ def _unfinished(plan: StudyPlan, records: PairRecords, seeds: int) -> str:
     return f"{len(missing)} race and confirmation runs are to be done" if missing else ""
 
 
-def _pending(plan: StudyPlan, records: PairRecords, seeds: int) -> tuple[Owed, ...]:
+def _pending(plan: StudyConfig, records: PairRecords, seeds: int) -> tuple[Owed, ...]:
     retries, aims = plan.search.retries, plan.aims
     return pending(plan.confirmation, records.trials, records.runs, retries=retries, aims=aims, seeds=seeds)
 
 
 def _judge(
-    plan: StudyPlan, federation: FederationFacts, records: PairRecords, seeds: int
+    plan: StudyConfig, federation: FederationFacts, records: PairRecords, seeds: int
 ) -> Judgement | Lacking:
     """Judge a pair by the first `seeds` confirmation seeds; the bootstrap's seed derives from the study."""
     student = records.pair.student
@@ -107,7 +107,7 @@ def _judge(
     )
 
 
-def look_confidence(plan: ConfirmationRecipe) -> float:
+def look_confidence(plan: ConfirmationConfig) -> float:
     """Return the confidence of intervals at each look, at which all looks together err as `plan.confidence`.
 
     Two looks at a mean that grows from n to m seeds correlate by at least √(n/m), which is what they do where

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from autokd.config.study import ConfirmationConfig
 from autokd.core.records import TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, Split
-from autokd.plan import ConfirmationRecipe
 from autokd.recommendation.verdict import RULE, Figures, Forgotten, Judgement
 from autokd.statistics.paired import NOTHING
 
@@ -37,7 +37,7 @@ def figures(judgement: Judgement | None) -> dict[str, object]:
     }
 
 
-def decided_on(judgement: Judgement | None, plan: ConfirmationRecipe) -> dict[str, object]:
+def decided_on(judgement: Judgement | None, plan: ConfirmationConfig) -> dict[str, object]:
     """The figures that the verdict rests on, and the numbers of its rule."""
     rule: dict[str, object] = {
         "rule": RULE if judgement is None else judgement.rule,

@@ -19,9 +19,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from autokd.config.study import ConfirmationConfig
 from autokd.core.records import Correctness
 from autokd.core.setting import Position, Split, derive_seed
-from autokd.plan import ConfirmationRecipe
 from autokd.recommendation.verdict import Judgement, Verdict
 from autokd.statistics.paired import Interval, paired_interval
 
@@ -98,7 +98,7 @@ def advise(
     *,
     as_student: Judgement | None,
     as_teacher: Judgement | None,
-    plan: ConfirmationRecipe,
+    plan: ConfirmationConfig,
     seed: int,
     forbidden: Collection[Position] = (),
 ) -> PositionAdvice:

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
+from autokd.config.study import ConfirmationConfig
 from autokd.core.setting import Split
-from autokd.plan import ConfirmationRecipe
 from autokd.recommendation.evidence import Arm
 from autokd.recommendation.verdict import Judgement, Verdict, described, objective_weights
 from autokd.statistics.paired import VarianceComponents, variance_components
@@ -50,7 +50,7 @@ class _Claim:
         return max(known) if len(known) == len(needed) else None
 
 
-def what_would_decide(judgement: Judgement, plan: ConfirmationRecipe) -> str:
+def what_would_decide(judgement: Judgement, plan: ConfirmationConfig) -> str:
     """For an undecided pair one sentence of advice; empty for all others.
 
     Each claim that the present means speak for is tried: with how many seeds would its intervals exclude what
@@ -78,7 +78,7 @@ def what_would_decide(judgement: Judgement, plan: ConfirmationRecipe) -> str:
     )
 
 
-def _claims(judgement: Judgement, plan: ConfirmationRecipe) -> list[_Claim]:
+def _claims(judgement: Judgement, plan: ConfirmationConfig) -> list[_Claim]:
     figures, evidence, forgotten = judgement.decisive, judgement.evidence, judgement.forgotten
     claims: list[_Claim] = []
     nothing: list[_Step] = []

@@ -13,19 +13,19 @@ import math
 from collections.abc import Collection, Iterator, Sequence
 from typing import Final, NamedTuple
 
+from autokd.config.study import CONFIRMATION_SEEDS, RACE_SEEDS, ConfirmationConfig, Objective, SearchConfig
 from autokd.core.records import Failure, Role, RunRecord, RunState, Stage, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, Setting, Split
-from autokd.plan import CONFIRMATION_SEEDS, RACE_SEEDS, Aims, ConfirmationRecipe, SearchRecipe
 
 SAME_ALPHA: Final = 0.005
 """Two weights this close are taken for one."""
 SAME_LOG: Final = math.log(1.01)
 """Two temperatures, or learning rates, within one per cent are taken for one."""
-RETRIES: Final = SearchRecipe().retries
+RETRIES: Final = SearchConfig().retries
 """How often a run that died of infrastructure is tried again, where the study does not say."""
 
 
-ANY: Final = Aims()
+ANY: Final = Objective()
 """Gain counts, and nothing else."""
 
 
@@ -66,7 +66,7 @@ def _rest(setting: Setting) -> tuple[object, ...]:
 
 
 def candidates(
-    plan: ConfirmationRecipe, trials: Sequence[TrialRecord], *, aims: Aims = ANY
+    plan: ConfirmationConfig, trials: Sequence[TrialRecord], *, aims: Objective = ANY
 ) -> tuple[Setting, ...]:
     """The settings that enter the race, best first.
 
@@ -91,12 +91,12 @@ def candidates(
 
 
 def winner(
-    plan: ConfirmationRecipe,
+    plan: ConfirmationConfig,
     trials: Sequence[TrialRecord],
     runs: Sequence[RunRecord],
     *,
     retries: int = RETRIES,
-    aims: Aims = ANY,
+    aims: Objective = ANY,
 ) -> Setting | None:
     """The candidate whose race runs are worth the most on validation, on average; the search's do not count.
 
@@ -119,13 +119,13 @@ def winner(
 
 
 def pending(
-    plan: ConfirmationRecipe,
+    plan: ConfirmationConfig,
     trials: Sequence[TrialRecord],
     runs: Sequence[RunRecord],
     live: Collection[tuple[Stage, Setting, int]] = (),
     *,
     retries: int = RETRIES,
-    aims: Aims = ANY,
+    aims: Objective = ANY,
     seeds: int | None = None,
 ) -> tuple[Owed, ...]:
     """The runs that a finished search still owes, most urgent first.
@@ -159,7 +159,7 @@ def pending(
     return tuple(run for run in wanted if run not in busy and _unfinished(run, runs, retries))
 
 
-def _race(plan: ConfirmationRecipe, setting: Setting) -> Iterator[Owed]:
+def _race(plan: ConfirmationConfig, setting: Setting) -> Iterator[Owed]:
     return (Owed(Stage.RACE, setting, RACE_SEEDS + index) for index in range(plan.race_seeds))
 
 
@@ -182,13 +182,13 @@ def to_be_run(records: Sequence[RunRecord], retries: int) -> bool:
     return sum(failure is not Failure.INTERRUPTED for failure in failures) <= retries
 
 
-def _worth(aims: Aims, trial: TrialRecord) -> float:
+def _worth(aims: Objective, trial: TrialRecord) -> float:
     """In pp, up to what all trials of a study have in common."""
     return aims.value(100 * (trial.accuracy or 0.0), trial.forgetting)
 
 
 def _race_mean(
-    plan: ConfirmationRecipe, setting: Setting, runs: Sequence[RunRecord], aims: Aims
+    plan: ConfirmationConfig, setting: Setting, runs: Sequence[RunRecord], aims: Objective
 ) -> float | None:
     """What the race runs are worth on average, in pp as `_worth` has it.
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from autokd.config.study import ConfirmationConfig, StudyConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import FederationFacts, ParticipantFacts
 from autokd.core.setting import Pair, Position, Setting, Split, derive_seed
 from autokd.errors import NotTuned
-from autokd.plan import ConfirmationRecipe, StudyPlan
 from autokd.recommendation import payload
 from autokd.recommendation.communication import Cost, communication_cost
 from autokd.recommendation.evidence import Lacking
@@ -34,7 +34,7 @@ class Recommendation:
 
     pair: Pair
     federation: str
-    plan: ConfirmationRecipe
+    plan: ConfirmationConfig
     records: PairRecords = field(repr=False)
     student: ParticipantFacts = field(repr=False)
     judgement: Judgement | None
@@ -115,7 +115,7 @@ class Recommendation:
 
 
 def recommend(
-    plan: StudyPlan,
+    plan: StudyConfig,
     federation: FederationFacts,
     records: PairRecords,
     judged: JudgedPair,
@@ -165,7 +165,7 @@ def recommend(
     )
 
 
-def _reason(judgement: Judgement, plan: ConfirmationRecipe) -> str:
+def _reason(judgement: Judgement, plan: ConfirmationConfig) -> str:
     figures, winner = judgement.decisive, judgement.evidence.winner
     objective = judgement.aims.objective
     default = f"the default gains {figures.default_gain}"

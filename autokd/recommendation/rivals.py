@@ -22,10 +22,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
+from autokd.config.study import RACE_SEEDS
 from autokd.core.records import RunRecord, RunState, Stage
 from autokd.core.setting import DEFAULT, Setting, Split, TransferSet
 from autokd.core.setting_variants import moved, plain, untaught
-from autokd.plan import RACE_SEEDS
 from autokd.recommendation.elsewhere import Elsewhere
 from autokd.recommendation.race import RETRIES, Owed, to_be_run
 

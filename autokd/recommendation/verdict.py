@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from autokd.config.study import ConfirmationConfig, Objective
 from autokd.core.setting import Setting, Split, derive_seed
-from autokd.plan import Aims, ConfirmationRecipe
 from autokd.recommendation.evidence import Arm, Evidence
 from autokd.recommendation.race import ANY
 from autokd.statistics.paired import (
@@ -101,7 +101,7 @@ class Judgement:
     confirmation: Figures
     test: Figures
     decisive: Figures
-    aims: Aims
+    aims: Objective
     confidence: float
     p_beats_default: float | None
     forgotten: Forgotten | None
@@ -165,7 +165,7 @@ def decide(
 def compare(
     evidence: Evidence,
     split: Split,
-    plan: ConfirmationRecipe,
+    plan: ConfirmationConfig,
     *,
     seed: int,
     confidence: float | None = None,
@@ -204,10 +204,10 @@ def compare(
 
 def judge(
     evidence: Evidence,
-    plan: ConfirmationRecipe,
+    plan: ConfirmationConfig,
     *,
     seed: int,
-    aims: Aims = ANY,
+    aims: Objective = ANY,
     confidence: float | None = None,
 ) -> Judgement:
     """Decide on confirmation, and work out the gains on test, too; those have no say.
@@ -255,7 +255,7 @@ def judge(
 
 
 def _forgotten(
-    evidence: Evidence, plan: ConfirmationRecipe, aims: Aims, *, seed: int, confidence: float
+    evidence: Evidence, plan: ConfirmationConfig, aims: Objective, *, seed: int, confidence: float
 ) -> Forgotten | None:
     limit = aims.constraints.limit
     if limit is None:
@@ -275,7 +275,7 @@ def _forgotten(
     return Forgotten(limit=limit, default=lost(evidence.default), winner=winner)
 
 
-def objective_weights(aims: Aims, local: Mapping[Split, Weights], split: Split) -> Weights | None:
+def objective_weights(aims: Objective, local: Mapping[Split, Weights], split: Split) -> Weights | None:
     """Return the weight of each example for an objective; None if all count 1.
 
     `gain_local` has a plus where forgetting has a minus: what a student forgets is local accuracy it loses.

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from autokd.claims.claim import Claim
+from autokd.config.study import StudyConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import FederationFacts
 from autokd.core.setting import Pair
 from autokd.explanation.explanation import Explanation
-from autokd.plan import StudyPlan
 from autokd.recommendation import Recommendation
 
 
@@ -49,7 +49,7 @@ class Material:
         options: Options that make a command mean the same study, e.g. `--study mine`.
     """
 
-    plan: StudyPlan
+    plan: StudyConfig
     space: Mapping[str, Any]
     federation: FederationFacts | None = None
     pairs: Sequence[PairMaterial] = ()

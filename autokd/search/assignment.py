@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from autokd.compute import Compute
+from autokd.config.study import StudyConfig
+from autokd.config.training import DistillationConfig
 from autokd.core.records import Failure, RungReport, RunRecord, RunState, Stage
 from autokd.core.setting import Pair, Setting, Split
-from autokd.plan import DistillationRecipe, StudyPlan
 
 SEARCH: Final = "search"
 ANSWER: Final = "answer"
@@ -77,12 +78,12 @@ class Assignment:
 class Job:
     """What all runs of an experiment have in common."""
 
-    recipe: DistillationRecipe
+    recipe: DistillationConfig
     rungs: tuple[int, ...]
     compute: Compute
 
     @classmethod
-    def of(cls, plan: StudyPlan, compute: Compute) -> Job:
+    def of(cls, plan: StudyConfig, compute: Compute) -> Job:
         return cls(recipe=plan.distillation, rungs=plan.rungs, compute=compute)
 
     def rungs_for(self, assignment: Assignment) -> tuple[int, ...]:

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from scipy.special import ndtr
 
+from autokd.config.study import SearchConfig
 from autokd.core.records import Failure, Role, TrialRecord, TrialState
 from autokd.core.setting import Pair, Setting
-from autokd.plan import SearchRecipe
 
 
 class Attempt(NamedTuple):
@@ -53,7 +53,7 @@ def spent(trials: Sequence[TrialRecord]) -> int:
 
 
 def next_in_meeting(
-    plan: SearchRecipe, meeting: Mapping[Pair, Sequence[TrialRecord]], *, validation_examples: int
+    plan: SearchConfig, meeting: Mapping[Pair, Sequence[TrialRecord]], *, validation_examples: int
 ) -> Pair | None:
     """Which of a meeting's searched pairs gets the next new trial; None when the budget is spent.
 

@@ -7,19 +7,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from time import monotonic
 
+from autokd.config.space import Space
+from autokd.config.study import Objective, StudyConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import Failure, FederationFacts, RungReport, RunRecord, TrialRecord, TrialState
 from autokd.core.setting import Pair, Split
-from autokd.plan import Aims, StudyPlan
 from autokd.recommendation.interim_looks import seeds_wanted
 from autokd.search.aiming import as_aimed
 from autokd.search.assignment import Answer, Assignment, Died
 from autokd.search.forecast import NOTHING, Load
 from autokd.search.next_work import RunWork, StudyState, TrialWork, Work, next_work
+from autokd.search.optuna_space import distributions
 from autokd.search.patience import PatientStore
 from autokd.search.progress import Conclusion, Progress, StudyProgress, shown, survey
 from autokd.search.sampling import Proposer, Tpe
-from autokd.search.space import Space
 from autokd.search.stopping import goes_on
 from autokd.store import Store
 
@@ -97,7 +98,7 @@ class Dispatcher:
     def __init__(
         self,
         *,
-        plan: StudyPlan,
+        plan: StudyConfig,
         space: Space,
         federation: FederationFacts,
         meetings: Sequence[Sequence[Pair]],
@@ -109,7 +110,7 @@ class Dispatcher:
         conclude: Callable[[Sequence[Pair]], Mapping[Pair, Conclusion]] = lambda pairs: {},
     ) -> None:
         self._plan, self._space, self._store, self._federation = plan, space, store, federation
-        self._aims, self._aiming = plan.aims, plan.aims != Aims()
+        self._aims, self._aiming = plan.aims, plan.aims != Objective()
         self._proposer = proposer or Tpe(space, plan.search.startup_trials)
         self._listen, self._conclude = listen, conclude
         self._listen_seconds, self._told = listen_seconds, -math.inf
@@ -290,7 +291,7 @@ class Dispatcher:
             setting,
             seed=work.seed,
             role=role,
-            distributions=self._space.distributions(),
+            distributions=distributions(self._space),
         )
         study.trials.append(begun)
         return begun

@@ -22,8 +22,8 @@ from ray.tune import CheckpointConfig, FailureConfig, RunConfig, Trainable, Tune
 from threadpoolctl import threadpool_limits
 
 from autokd.compute import Compute
+from autokd.config.study import StudyConfig
 from autokd.federation import Federation
-from autokd.plan import StudyPlan
 from autokd.search.assignment import Job
 from autokd.search.router import Desk, Office, OneAshaPerStudy, Router, StopFlag
 from autokd.search.trainable import DistillationTrainable
@@ -46,7 +46,7 @@ _PENDING: Final = 64
 """More than we ever hand out ahead; Tune would otherwise keep one trial at a time pending."""
 
 
-def distilling(plan: StudyPlan, federation: Federation, compute: Compute) -> type[Trainable]:
+def distilling(plan: StudyConfig, federation: Federation, compute: Compute) -> type[Trainable]:
     """What workers run: distillations in a federation, which travels once through Ray's object store.
 
     Args:

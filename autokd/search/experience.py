@@ -7,14 +7,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
+from autokd.config.space import Space
+from autokd.config.study import StudyConfig
 from autokd.core.setting import Pair, Split
 from autokd.federation import Federation
-from autokd.plan import StudyPlan
 from autokd.search.aiming import as_aimed
 from autokd.search.features import PairFeatures, pair_features
 from autokd.search.learning import Learner
 from autokd.search.patience import PatientStore
-from autokd.search.space import Space
 from autokd.search.studies import same_search
 from autokd.search.surrogate import Subject
 from autokd.store import Store
@@ -38,7 +38,7 @@ def announce(store: Store | PatientStore, name: str, federation: Federation, pai
 def experienced(
     store: Store | PatientStore,
     *,
-    plan: StudyPlan,
+    plan: StudyConfig,
     space: Space,
     federation: Federation,
     names: Mapping[Pair, str],

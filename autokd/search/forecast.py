@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from autokd.config.study import StudyConfig
 from autokd.core.records import TrialRecord, TrialState
-from autokd.plan import StudyPlan
 from autokd.search.stopping import spared
 
 _PRIOR: Final = 4
@@ -56,7 +56,7 @@ def forecast(done: Load, left: Load, *, seconds: float, training: float) -> floa
     return seconds * (training * by_epochs + (1 - training) * by_runs)
 
 
-def epochs_of_a_trial(plan: StudyPlan, trials: Iterable[TrialRecord]) -> float:
+def epochs_of_a_trial(plan: StudyConfig, trials: Iterable[TrialRecord]) -> float:
     """Epochs to expect of a trial that may be stopped early: the plan's, or the more are seen theirs.
 
     By the plan, 1/`reduction` of the trials at a rung go on.
@@ -69,7 +69,7 @@ def epochs_of_a_trial(plan: StudyPlan, trials: Iterable[TrialRecord]) -> float:
     return (_PRIOR * expected + sum(seen)) / (_PRIOR + len(seen))
 
 
-def runs_of_a_confirmation(plan: StudyPlan, seen: Iterable[int]) -> float:
+def runs_of_a_confirmation(plan: StudyConfig, seen: Iterable[int]) -> float:
     """Race and confirmation runs to expect of a pair: the plan's, or the more pairs are over theirs.
 
     Args:

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from autokd.config.space import ALPHA, LEARNING_RATE, TEMPERATURE, Range, Space
+from autokd.config.training import DistillationConfig
 from autokd.core.records import Role, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, Setting
-from autokd.plan import DistillationRecipe
 from autokd.search.sampling import Tpe, anchors
-from autokd.search.space import ALPHA, LEARNING_RATE, TEMPERATURE, Range, Space
 from autokd.search.surrogate import Belief, Prior, Subject, Surrogate, encode, given
 
 SCALE: Final = 10.0
@@ -68,7 +68,7 @@ class Learner:
         prior: Prior | None = None,
         scale: float = SCALE,
         most: int = MOST,
-        usual: DistillationRecipe | None = None,
+        usual: DistillationConfig | None = None,
     ) -> None:
         self._subjects, self._own = subjects, own
         self._surrogate = Surrogate(prior or Prior(), scale=scale, most=most, usual=usual)

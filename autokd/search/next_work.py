@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from autokd.config.study import SEARCH_SEED, StudyConfig
 from autokd.core.records import Role, RunRecord, Stage, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, Pair, Setting
-from autokd.plan import SEARCH_SEED, StudyPlan
 from autokd.recommendation.race import Owed, pending
 from autokd.search.budget import next_in_meeting, to_retry
 
@@ -53,7 +53,7 @@ class StudyState:
     seeds: int | None = None
 
 
-def next_work(plan: StudyPlan, meeting: Sequence[StudyState], *, validation_examples: int) -> Work | None:
+def next_work(plan: StudyConfig, meeting: Sequence[StudyState], *, validation_examples: int) -> Work | None:
     """What the searched pairs of one meeting need next, most urgent first; None if nothing can go out now.
 
     1. The default setting, as trial 0 of each study.
@@ -84,7 +84,7 @@ def next_work(plan: StudyPlan, meeting: Sequence[StudyState], *, validation_exam
     return None
 
 
-def _owed(plan: StudyPlan, study: StudyState, seeds: int | None) -> Sequence[Owed]:
+def _owed(plan: StudyConfig, study: StudyState, seeds: int | None) -> Sequence[Owed]:
     return pending(
         plan.confirmation,
         study.trials,

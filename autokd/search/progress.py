@@ -6,14 +6,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from autokd.config.space import sweep_epochs
+from autokd.config.study import StudyConfig
 from autokd.core.records import Role, Stage, TrialRecord, TrialState
 from autokd.core.setting import Pair, Setting
-from autokd.plan import StudyPlan
 from autokd.recommendation.race import pending
 from autokd.search.budget import spent
 from autokd.search.forecast import NOTHING, Load, epochs_of_a_trial, forecast, runs_of_a_confirmation
 from autokd.search.next_work import StudyState, baseline_failed
-from autokd.search.space import sweep_epochs
 from autokd.search.stopping import spared
 
 
@@ -92,7 +92,7 @@ class Progress:
 
 
 def survey(
-    plan: StudyPlan,
+    plan: StudyConfig,
     meetings: Sequence[Sequence[StudyState]],
     *,
     over: Sequence[StudyProgress] = (),
@@ -141,7 +141,7 @@ def _accuracy(trial: TrialRecord) -> float:
     return trial.accuracy or 0.0
 
 
-def _left(plan: StudyPlan, meeting: Sequence[StudyState], after: float) -> Load:
+def _left(plan: StudyConfig, meeting: Sequence[StudyState], after: float) -> Load:
     """Trials up to the budget; what race and confirmation will need (`after` runs a pair), or still owe."""
     alive = [study for study in meeting if not study.trials or not baseline_failed(study.trials)]
     searching = [study for study in alive if not study.exhausted]
@@ -159,7 +159,7 @@ def _left(plan: StudyPlan, meeting: Sequence[StudyState], after: float) -> Load:
     return Load(new + len(running) + later, exempt * full + (new - exempt) * early + under_way + later * full)
 
 
-def _owed(plan: StudyPlan, study: StudyState) -> int:
+def _owed(plan: StudyConfig, study: StudyState) -> int:
     owed = pending(
         plan.confirmation,
         study.trials,

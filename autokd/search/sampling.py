@@ -15,9 +15,10 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial
 
+from autokd.config.space import ALPHA, TRANSFER_SET, Range, Space
 from autokd.core.records import Role, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, Setting, TransferSet, derive_seed
-from autokd.search.space import ALPHA, TRANSFER_SET, Range, Space
+from autokd.search.optuna_space import distributions, suggest
 
 _REDRAWS: Final = 20
 _MOST_TOLD: Final = 100
@@ -80,12 +81,12 @@ def propose(
         return None
     inside = [trial for trial in trials if trial.setting in space and trial.state is not TrialState.FAIL]
     memory = optuna.create_study(direction="maximize")
-    distributions = space.distributions()
-    memory.add_trials([_known(trial, distributions) for trial in telling(inside)])
+    parameters = distributions(space)
+    memory.add_trials([_known(trial, parameters) for trial in telling(inside)])
     for redraw in range(_REDRAWS):
         memory.sampler = _sampler(derive_seed(study, "sampler", len(tried), redraw), startup_trials)
         asked = memory.ask()
-        setting = space.suggest(asked)
+        setting = suggest(space, asked)
         if setting not in tried:
             return setting
         # A run is a function of its setting and seed: a second one would only spend epochs.

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from autokd.config.study import StoppingConfig
 from autokd.core.records import Role, TrialRecord, TrialState
-from autokd.plan import StoppingRecipe
 
 
-def goes_on(stopping: StoppingRecipe, trial: TrialRecord, others: Iterable[TrialRecord]) -> bool:
+def goes_on(stopping: StoppingConfig, trial: TrialRecord, others: Iterable[TrialRecord]) -> bool:
     """Whether a trial that has just reported may go on to the next rung.
 
     The stopping variant of asynchronous successive halving: at each rung a trial goes on if it is among the
@@ -34,6 +34,6 @@ def goes_on(stopping: StoppingRecipe, trial: TrialRecord, others: Iterable[Trial
     return accuracy >= cutoff
 
 
-def spared(stopping: StoppingRecipe, trial: TrialRecord) -> bool:
+def spared(stopping: StoppingConfig, trial: TrialRecord) -> bool:
     """Whether a trial runs to its end whatever it reports."""
     return trial.role is Role.BASELINE or trial.number < stopping.grace

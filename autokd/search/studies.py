@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from autokd.config.base import content_hash
+from autokd.config.space import Space
+from autokd.config.study import Objective, StudyConfig
 from autokd.core.setting import Pair
-from autokd.plan import Aims, StudyPlan, content_hash
-from autokd.search.space import Space
 
 
-def study_name(federation: str, plan: StudyPlan, space: Space, pair: Pair) -> str:
+def study_name(federation: str, plan: StudyConfig, space: Space, pair: Pair) -> str:
     """`<federation>/<plan>/4->9`, both parts with a short content hash.
 
     The plan's hash holds what decides the runs of a study: recipe, early stopping and space. What only says
@@ -17,7 +18,7 @@ def study_name(federation: str, plan: StudyPlan, space: Space, pair: Pair) -> st
     and constraints decide what is searched for and answered, so they belong to it where there are any.
     """
     dimensions = space.model_dump(mode="json", exclude={"name", "position"})
-    aims = [] if plan.aims == Aims() else [plan.aims]
+    aims = [] if plan.aims == Objective() else [plan.aims]
     digest = content_hash(plan.distillation, plan.search.stopping, dimensions, *aims)
     return f"{federation}/{plan.name}-{space.name}-{digest}/{pair}"
 
@@ -32,7 +33,7 @@ def _digest(study: str) -> str:
     return plan.rpartition("-")[2]
 
 
-def namesakes(studies: Iterable[str], plan: StudyPlan, space: Space, pair: Pair) -> tuple[str, ...]:
+def namesakes(studies: Iterable[str], plan: StudyConfig, space: Space, pair: Pair) -> tuple[str, ...]:
     """Of some studies, by name, those of a pair whose federation, plan and space have these names.
 
     Their hashes are left out of it: these are what the study was, is or will be, whatever its recipes say.
@@ -46,12 +47,12 @@ def _without_hashes(study: str) -> tuple[str, str, str]:
     return federation.rpartition("-")[0], plan.rpartition("-")[0], pair
 
 
-def sweep_name(federation: str, plan: StudyPlan, pair: Pair) -> str:
+def sweep_name(federation: str, plan: StudyConfig, pair: Pair) -> str:
     """Where a pair's swept runs are kept: apart from its searches, whatever their space or early stopping."""
     return f"{federation}/{plan.name}-sweep-{content_hash(plan.distillation)}/{pair}"
 
 
-def rivals_name(federation: str, plan: StudyPlan, pair: Pair) -> str:
+def rivals_name(federation: str, plan: StudyConfig, pair: Pair) -> str:
     """Where the runs of a pair's rivals are kept; they depend on no space, so all spaces share them."""
     return f"{federation}/{plan.name}-rivals-{content_hash(plan.distillation)}/{pair}"
 

@@ -25,8 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
+from autokd.config.training import DistillationConfig
 from autokd.core.setting import SEARCHABLE, BatchNorm, Method, Pair, Setting
-from autokd.plan import DistillationRecipe
 from autokd.search.features import PairFeatures
 
 Array = NDArray[np.float64]
@@ -140,7 +140,7 @@ class Surrogate:
     """
 
     def __init__(
-        self, prior: Prior, *, scale: float, most: int, usual: DistillationRecipe | None = None
+        self, prior: Prior, *, scale: float, most: int, usual: DistillationConfig | None = None
     ) -> None:
         self._prior, self._scale, self._most, self._usual = prior, scale, most, usual
         self._subjects = _Subjects()
@@ -243,7 +243,7 @@ def covariance(prior: Prior, subjects: Sequence[Subject], settings: Array) -> Ar
     return found
 
 
-def encode(settings: Sequence[Setting], usual: DistillationRecipe | None = None) -> Array:
+def encode(settings: Sequence[Setting], usual: DistillationConfig | None = None) -> Array:
     """Settings as numbers, shape (settings, 7).
 
     Transfer set by number, log₂ T, α; method by number, learning rate and epochs in octaves of the recipe's,

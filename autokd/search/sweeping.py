@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
+from autokd.config.study import SWEEP_SEEDS
 from autokd.core.records import RungReport, RunRecord, RunState, Stage
 from autokd.core.setting import Pair, Setting
-from autokd.plan import SWEEP_SEEDS
 from autokd.recommendation.race import to_be_run
 from autokd.search.assignment import Answer, Assignment, Died
 from autokd.search.patience import PatientStore

@@ -22,8 +22,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from autokd.config.study import StoppingConfig
 from autokd.core.setting import DEFAULT, Pair
-from autokd.plan import StoppingRecipe
 from autokd.search.assignment import Assignment
 from autokd.search.dispatcher import Dispatcher
 from autokd.search.surrogate import Prior, Subject, covariance, encode
@@ -112,11 +112,11 @@ class Choice:
     name: str
     order: Order = by_chance
     serves: type[Dispatcher] = Dispatcher
-    stopping: StoppingRecipe = LATE
+    stopping: StoppingConfig = LATE
 
 
 def _stopping(name: str, rungs: Sequence[int] = (3, 6), *, reduction: int = 2, grace: int = 6) -> Choice:
-    return Choice(name=name, stopping=StoppingRecipe(rungs=tuple(rungs), reduction=reduction, grace=grace))
+    return Choice(name=name, stopping=StoppingConfig(rungs=tuple(rungs), reduction=reduction, grace=grace))
 
 
 CHOICES: Final[Mapping[str, Sequence[Choice]]] = {

@@ -10,18 +10,19 @@ from typing import Any, Final, final
 
 import optuna
 
+from autokd.config.space import ALPHA, TEMPERATURE, TRANSFER_SET
+from autokd.config.study import StoppingConfig
 from autokd.core.records import Role, TrialRecord, TrialState
 from autokd.core.setting import Pair, Setting, TransferSet, derive_seed
-from autokd.plan import StoppingRecipe
+from autokd.search import optuna_space
 from autokd.search.learning import Learner
 from autokd.search.sampling import Proposer, Tpe
-from autokd.search.space import ALPHA, TEMPERATURE, TRANSFER_SET
 from autokd.search.surrogate import Prior, Subject
 from benchmarks.simulation.table import SPLITS, Table
 
-ASHA: Final = StoppingRecipe(rungs=(3, 6), reduction=2, grace=0)
-LATE: Final = StoppingRecipe(rungs=(3, 6), reduction=2, grace=6)
-NONE: Final = StoppingRecipe(rungs=())
+ASHA: Final = StoppingConfig(rungs=(3, 6), reduction=2, grace=0)
+LATE: Final = StoppingConfig(rungs=(3, 6), reduction=2, grace=6)
+NONE: Final = StoppingConfig(rungs=())
 _REPEATS: Final = 5
 """Wishes for what was tried already after which a sampler has no other; each takes it a second."""
 
@@ -38,7 +39,7 @@ class Policy:
 
     name: str
     make: Callable[[Table, Mapping[Pair, str], int], Proposer]
-    stopping: StoppingRecipe = NONE
+    stopping: StoppingConfig = NONE
     shares: bool = False
 
 
@@ -77,7 +78,7 @@ class OptunaGp:
     def propose(self, study: str, trials: Sequence[TrialRecord]) -> Setting | None:
         accuracies = {trial.setting: trial.accuracy for trial in trials if trial.state is TrialState.COMPLETE}
         tried = {trial.setting for trial in trials}
-        distributions = dict(self._space.distributions())
+        distributions = dict(optuna_space.distributions(self._space))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             sampler = optuna.samplers.GPSampler(

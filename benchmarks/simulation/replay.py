@@ -11,9 +11,9 @@ from typing import Any, NamedTuple, final
 import numpy as np
 from optuna.distributions import BaseDistribution
 
+from autokd.config.study import StudyConfig
 from autokd.core.records import Failure, Role, RungReport, RunRecord, RunState, TrialRecord, TrialState
 from autokd.core.setting import Pair, Setting, Split
-from autokd.plan import StudyPlan
 from autokd.search.assignment import Assignment, Died
 from autokd.search.dispatcher import Dispatcher
 from autokd.search.sampling import Proposer
@@ -85,7 +85,7 @@ class Memory:
 def replay(
     table: Table,
     *,
-    plan: StudyPlan,
+    plan: StudyConfig,
     meetings: Sequence[Sequence[Pair]],
     proposer: Proposer,
     seed: int,

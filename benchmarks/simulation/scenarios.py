@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Final
 
+from autokd.config.study import StudyConfig
 from autokd.core.setting import Pair, Setting
-from autokd.plan import StudyPlan
 from autokd.search.dispatcher import Dispatcher
 from autokd.search.prediction import predicted
 from autokd.search.sampling import Proposer
@@ -147,7 +147,7 @@ def _search(
     )
 
 
-def _plan(plan: StudyPlan, policy: Policy, trials: int) -> StudyPlan:
+def _plan(plan: StudyConfig, policy: Policy, trials: int) -> StudyConfig:
     return plan.with_(trials=trials, stopping=policy.stopping)
 
 

@@ -13,11 +13,12 @@ import numpy as np
 import pyarrow.parquet as parquet
 from numpy.typing import NDArray
 
+from autokd.config.federation import FederationConfig
+from autokd.config.space import Space, read_space
+from autokd.config.study import StudyConfig
 from autokd.core.records import FederationFacts, ParticipantFacts
 from autokd.core.setting import DEFAULT, Pair, Setting, Split, TransferSet
-from autokd.plan import FederationRecipe, StudyPlan
 from autokd.search.features import PairFeatures
-from autokd.search.space import Space, read_space
 
 FOLDER: Final = Path(__file__).parent.parent / "tables"
 TABLES: Final = ("digits", "digits_plain", "digits_classes")
@@ -37,7 +38,7 @@ class Table:
     """
 
     name: str
-    plan: StudyPlan
+    plan: StudyConfig
     space: Space
     pairs: tuple[Pair, ...]
     settings: tuple[Setting, ...]
@@ -77,7 +78,7 @@ class Table:
 
     def facts(self) -> FederationFacts:
         """What the driver wants to know of the federation; the examples themselves it never looks at."""
-        assert isinstance(self.plan.federation, FederationRecipe)
+        assert isinstance(self.plan.federation, FederationConfig)
         sizes = self.plan.federation.splits
         lengths = dict(zip(SPLITS, (sizes.validation, sizes.confirmation, sizes.test), strict=True))
         return FederationFacts(
@@ -128,7 +129,7 @@ def load(name: str) -> Table:
         raise ValueError(f"{name}.parquet is not a whole sweep: {(~ended).sum()} runs are missing")
     return Table(
         name=name,
-        plan=StudyPlan.model_validate(metadata["plan"]),
+        plan=StudyConfig.model_validate(metadata["plan"]),
         space=space,
         pairs=pairs,
         settings=settings,

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from autokd.compute import Compute
+from autokd.config.federation import ArchitectureConfig
 from autokd.core.setting import Split
 from autokd.distillation import Run, examples
 from autokd.federation import network
-from autokd.plan import ArchitectureRecipe
 from benchmarks.engine import RANDOM, SETTING, Case, Random, bare, case, measured, spread, turns
 
 SMALL = Random(architecture="cnn", options={"widths": [4, 8]}, images=40, batch_size=8, epochs=2)
@@ -28,7 +28,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Case:
 def test_a_random_federation_is_one_that_runs_take(small: Case) -> None:
     assert small.federation.data.images.shape[1:] == (3, 32, 32)
     assert len(examples(small.federation, small.pair, SETTING.transfer_set)) == SMALL.images
-    assert small.federation.participants[0].architecture == ArchitectureRecipe(
+    assert small.federation.participants[0].architecture == ArchitectureConfig(
         name="cnn", options={"widths": [4, 8]}
     )
     assert (small.recipe.epochs, small.recipe.batch_size, tuple(small.rungs)) == (2, 8, (2,))

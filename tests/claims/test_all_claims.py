@@ -12,10 +12,10 @@ import pytest
 from autokd.claims.all_claims import observe
 from autokd.claims.claim import Claim, Status, observed
 from autokd.claims.position_claims import worths_of
+from autokd.config.study import ConfirmationConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import RungReport, RungScores, RunRecord, RunState, Stage, TrialRecord
 from autokd.core.setting import DEFAULT, Pair, Setting, Split, TransferSet
-from autokd.plan import ConfirmationRecipe
 from autokd.recommendation.verdict import Judgement
 from autokd.statistics.dyadic import dyadic_interval
 from tests.explanation.test_explanation import judged
@@ -30,7 +30,7 @@ FAIR = Setting(2.0, 0.5, TransferSet.STUDENT)
 SHARED = Setting(1.0, 0.5, TransferSet.BOTH)
 PAIRS = [Pair(t, s) for t, s in permutations(range(5), 2)]
 OWN = (0.3, 0.4, 0.5, 0.6, 0.7)
-PLAN = ConfirmationRecipe(resamples=200)
+PLAN = ConfirmationConfig(resamples=200)
 
 
 def right(share: float, examples: int = EXAMPLES) -> np.ndarray:

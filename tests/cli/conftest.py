@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from autokd.cli.app import run
-from autokd.recipes import read_plan
+from autokd.config.yaml_files import read_study_config
 
 PROGRAM = Path(sys.executable).parent / "autokd"
 TRIALS = "10"
@@ -117,7 +117,7 @@ def ray_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @pytest.fixture
 def quick_study(tmp_path: Path) -> Path:
     """A study of the same federation in which little is to be done."""
-    plan = read_plan("digits").model_dump(mode="json")
+    plan = read_study_config("digits").model_dump(mode="json")
     plan["name"] = "quick"
     plan["distillation"]["epochs"] = 4
     plan["search"].update(trials=4, startup_trials=4, stopping={"rungs": [1, 2], "grace": 0})

@@ -13,7 +13,7 @@ import pytest
 import torch
 import yaml
 
-from autokd.recipes import read_plan
+from autokd.config.yaml_files import read_study_config
 from tests.cli.conftest import Command, Outcome, Tuned
 
 SPACE = {
@@ -205,7 +205,7 @@ def test_cuda_where_there_is_none(here: Command, name: list[str]) -> None:
 
 def study(folder: Path, **changes: Any) -> Path:
     file = folder / "mine.yaml"
-    file.write_text(yaml.safe_dump(read_plan("digits").model_dump(mode="json") | changes))
+    file.write_text(yaml.safe_dump(read_study_config("digits").model_dump(mode="json") | changes))
     return file
 
 
@@ -265,7 +265,7 @@ def test_a_space_that_does_not_hold(
 def test_a_federation_that_cannot_be_made(
     here: Command, tmp_path: Path, name: list[str], changes: dict[str, Any], words: tuple[str, ...]
 ) -> None:
-    federation = read_plan("digits").federation.model_dump(mode="json")
+    federation = read_study_config("digits").federation.model_dump(mode="json")
     file = study(tmp_path, federation=federation | changes)
     refused(here(*name, "--study", file), *words)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from autokd.own import HeldOutSplits, OwnFederation, SharedSplits
-from autokd.recipes import read_plan
+from autokd.config.external import ExternalFederation, HeldOutSplits, SharedSplits
+from autokd.config.yaml_files import read_study_config
 from tests.cli.conftest import Command
 
 
@@ -17,8 +17,8 @@ def test_a_recipe_is_written_that_can_be_read(here: Command) -> None:
     said = here("init")
     assert said.code == 0
     assert "wrote mine.yaml; fill it in, then: autokd check mine.yaml" in said.out
-    recipe = read_plan("mine.yaml").federation
-    assert isinstance(recipe, OwnFederation)
+    recipe = read_study_config("mine.yaml").federation
+    assert isinstance(recipe, ExternalFederation)
     assert recipe.size == 2
     # Its files are not there yet: check says so, once for each.
     problems = here("check", "mine.yaml").err.splitlines()
@@ -39,13 +39,13 @@ def test_what_is_commented_out_holds_as_well(here: Command) -> None:
     first = content["federation"]["participants"][0]
     assert {"labels", "claimed_accuracy", "held_out"} <= set(first)
     assert {"images", "classes"} <= set(content["federation"])
-    OwnFederation.model_validate(content["federation"])
+    ExternalFederation.model_validate(content["federation"])
     for line in re.findall(r"# data: (\{.*?\})", text):
         first["data"] = yaml.safe_load(line)
-        OwnFederation.model_validate(content["federation"])
+        ExternalFederation.model_validate(content["federation"])
     shared = dict(re.findall(r"^    # (data|validation|confirmation|test|public): (.*)$", text, re.MULTILINE))
     assert isinstance(
-        OwnFederation.model_validate(
+        ExternalFederation.model_validate(
             content["federation"]
             | {
                 "splits": {
@@ -58,7 +58,7 @@ def test_what_is_commented_out_holds_as_well(here: Command) -> None:
     )
     content["federation"]["participants"][1]["held_out"] = first["data"]
     held_out = content["federation"] | {"splits": {"kind": "held_out", "duplicates": "drop"}}
-    assert isinstance(OwnFederation.model_validate(held_out).splits, HeldOutSplits)
+    assert isinstance(ExternalFederation.model_validate(held_out).splits, HeldOutSplits)
 
 
 def test_a_file_that_is_there_is_never_replaced(here: Command) -> None:

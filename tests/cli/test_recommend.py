@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from autokd.recipes import read_plan
+from autokd.config.yaml_files import read_study_config
 from tests.cli.conftest import Command, Tuned
 
 pytestmark = [pytest.mark.slow, pytest.mark.ray]
@@ -105,7 +105,7 @@ def test_all_pairs_are_listed_tuned_or_not(here: Command, tuned: Tuned, tmp_path
 
 
 def test_what_was_tuned_under_another_recipe_is_stale(here: Command, tuned: Tuned, tmp_path: Path) -> None:
-    plan = read_plan("digits").model_dump(mode="json")
+    plan = read_study_config("digits").model_dump(mode="json")
     plan["distillation"]["epochs"] = 11
     (tmp_path / "digits.yaml").write_text(yaml.safe_dump(plan))
     where = ("--study", "digits.yaml", "--home", tuned.home)

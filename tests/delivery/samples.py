@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from autokd.config.study import StudyConfig
 from autokd.core.setting import Pair, Setting, TransferSet
 from autokd.delivery import Order
-from autokd.plan import StudyPlan
 
-PLAN = StudyPlan.model_validate(
+PLAN = StudyConfig.model_validate(
     {
         "name": "random",
         "federation": {

@@ -11,13 +11,13 @@ from safetensors.torch import load as load_tensors
 from torch import nn
 
 from autokd.compute import Compute
+from autokd.config.study import CONFIRMATION_SEEDS, DELIVERY_SEEDS, RACE_SEEDS, SEARCH_SEED
 from autokd.core.setting import BatchNorm, Split
 from autokd.delivery import deliver
 from autokd.distillation import Run
 from autokd.errors import Diverged
 from autokd.federation import Federation, weights_of
 from autokd.federation.architectures import Cnn, Shape
-from autokd.plan import CONFIRMATION_SEEDS, DELIVERY_SEEDS, RACE_SEEDS, SEARCH_SEED
 from tests.delivery.samples import ORDER, PLAN, make_order
 
 

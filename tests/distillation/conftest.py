@@ -10,21 +10,22 @@ import pytest
 import torch
 
 from autokd.compute import Compute
+from autokd.config.federation import FederationConfig
+from autokd.config.training import DistillationConfig
 from autokd.core.setting import DEFAULT, Pair, Split
 from autokd.distillation import Run
 from autokd.federation import Dataset, Federation, Participant, build, network, weights_of
-from autokd.plan import DistillationRecipe, FederationRecipe
 
 CLASSES = 4
 PAIR = Pair(teacher=0, student=1)
-RECIPE = DistillationRecipe(learning_rate=0.1, batch_size=16, epochs=6)
+RECIPE = DistillationConfig(learning_rate=0.1, batch_size=16, epochs=6)
 
 MakeRun = Callable[..., Run]
 
 
 def make_federation(architecture: str = "cnn", **options: tuple[int, ...] | str) -> Federation:
     """Two participants with 33 and 30 private images, 40 + 60 + 50 held out, 20 public; all read-only."""
-    recipe = FederationRecipe.model_validate(
+    recipe = FederationConfig.model_validate(
         {
             "name": "random",
             "dataset": "digits",

@@ -13,6 +13,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from autokd.compute import Compute
+from autokd.config.federation import ExternalArchitecture
+from autokd.config.training import DistillationConfig
 from autokd.core.setting import (
     DEFAULT,
     SEARCHABLE,
@@ -27,7 +29,6 @@ from autokd.core.setting import (
 from autokd.distillation import Run, distillation_loss, examples, loop
 from autokd.errors import DeviceUnavailable, Diverged, OutOfMemory, PlanError
 from autokd.federation import Federation, build, network, weights_of
-from autokd.plan import DistillationRecipe, OwnArchitecture
 from tests.distillation.conftest import PAIR, RECIPE, MakeRun, make_federation
 
 EVERY_EPOCH = tuple(range(1, RECIPE.epochs + 1))
@@ -39,8 +40,8 @@ def setting(temperature=1.0, alpha: float | None = 0.5, on=TransferSet.STUDENT) 
     )
 
 
-def recipe(**changes) -> DistillationRecipe:
-    return DistillationRecipe.model_validate(RECIPE.model_dump() | changes)
+def recipe(**changes) -> DistillationConfig:
+    return DistillationConfig.model_validate(RECIPE.model_dump() | changes)
 
 
 def bits(run: Run) -> tuple[object, ...]:
@@ -481,7 +482,7 @@ def test_resnet18_takes_the_path_of_a_gpu_on_whatever_is_there(make_run: MakeRun
 
 def test_what_layers_draw_by_chance_is_the_runs_own(federation: Federation, make_run: MakeRun) -> None:
     """Dropout asks torch's global generator, and no other; its state must neither decide nor change."""
-    architecture = OwnArchitecture(
+    architecture = ExternalArchitecture(
         name="tests.distillation.networks:dropping", outputs=4, labels=tuple(range(4))
     )
     weights = weights_of(build(architecture, channels=1, size=8, classes=4))

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from autokd.config.study import CONFIRMATION_SEEDS
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import Correctness, Failure, RunRecord, Stage
 from autokd.core.setting import DEFAULT, SEARCHABLE, Pair, Setting, Split
@@ -13,7 +14,6 @@ from autokd.core.setting_variants import untaught
 from autokd.explanation.attribution import Step
 from autokd.explanation.comparison import Line
 from autokd.explanation.explanation import Explanation, Known, explain, teacher_or_data
-from autokd.plan import CONFIRMATION_SEEDS
 from autokd.recommendation import Recommendation, Verdict
 from autokd.recommendation.elsewhere import Elsewhere
 from autokd.recommendation.rivals import ON_VALIDATION, Subject

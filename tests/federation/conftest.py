@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from autokd.compute import Compute
+from autokd.config.federation import FederationConfig
 from autokd.data import builtin
 from autokd.federation import Dataset, Federation
 from autokd.federation.content import assemble
 from autokd.federation.layout import lay_out
 from autokd.federation.pretraining import pretrain
-from autokd.plan import FederationRecipe
 
 SMALL: dict[str, Any] = {
     "name": "small",
@@ -31,11 +31,11 @@ SMALL: dict[str, Any] = {
 }
 
 
-def make_recipe(**changes: Any) -> FederationRecipe:
-    return FederationRecipe.model_validate(SMALL | changes)
+def make_recipe(**changes: Any) -> FederationConfig:
+    return FederationConfig.model_validate(SMALL | changes)
 
 
-def prepare_here(recipe: FederationRecipe) -> Federation:
+def prepare_here(recipe: FederationConfig) -> Federation:
     """What `prepare` makes, without Ray and without a disk."""
     data = builtin.load(recipe.dataset)
     layout = lay_out(recipe, data)
@@ -61,10 +61,10 @@ def digits() -> Dataset:
 
 
 @pytest.fixture(scope="session")
-def recipe() -> FederationRecipe:
+def recipe() -> FederationConfig:
     return make_recipe()
 
 
 @pytest.fixture(scope="package")  # and so made in one thread, whichever tests are chosen
-def federation(recipe: FederationRecipe) -> Federation:
+def federation(recipe: FederationConfig) -> Federation:
     return prepare_here(recipe)

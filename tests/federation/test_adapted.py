@@ -12,12 +12,12 @@ from torch.nn import functional as F
 from torchvision import models, transforms
 from torchvision.transforms import functional as vision
 
+from autokd.config.external import Input, Network
+from autokd.config.federation import ExternalArchitecture
 from autokd.errors import PlanError
 from autokd.federation import build
 from autokd.federation.adapted import Adapted, own_network
 from autokd.federation.architectures import Shape
-from autokd.own import Input, Network
-from autokd.plan import OwnArchitecture
 
 PIXELS = torch.rand(6, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 
@@ -37,7 +37,7 @@ class Recorder(nn.Module):
 
 
 def adapt(network: nn.Module, labels: tuple[int, ...], **input: Any) -> Adapted:
-    recipe = OwnArchitecture(name="any", outputs=4, labels=labels, input=Input(**input))
+    recipe = ExternalArchitecture(name="any", outputs=4, labels=labels, input=Input(**input))
     return Adapted(network, recipe, channels=3)
 
 
@@ -88,13 +88,15 @@ def test_and_it_can_learn_that_class() -> None:
 
 def test_grey_and_colour_and_size_are_made_to_fit() -> None:
     network = Recorder()
-    recipe = OwnArchitecture(name="any", outputs=4, labels=(0, 1, 2, 3), input=Input(channels=3, size=16))
+    recipe = ExternalArchitecture(
+        name="any", outputs=4, labels=(0, 1, 2, 3), input=Input(channels=3, size=16)
+    )
     Adapted(network, recipe, channels=1)(PIXELS[:, :1])
     assert network.seen.shape == (6, 3, 16, 16)
     assert torch.equal(network.seen[:, 0], network.seen[:, 2])
     expected = vision.resize(PIXELS[:, :1], [16, 16], antialias=True)
     assert torch.allclose(network.seen[:, :1], expected, atol=1e-6)
-    grey = OwnArchitecture(name="any", outputs=4, labels=(0, 1, 2, 3), input=Input(channels=1))
+    grey = ExternalArchitecture(name="any", outputs=4, labels=(0, 1, 2, 3), input=Input(channels=1))
     Adapted(network, grey, channels=3)(PIXELS)
     assert torch.allclose(network.seen, vision.rgb_to_grayscale(PIXELS), atol=1e-3)
 
@@ -117,7 +119,7 @@ def test_torchvisions_networks_are_torchvisions() -> None:
 
 def test_building_leaves_the_global_random_state_alone() -> None:
     before = torch.get_rng_state()
-    recipe = OwnArchitecture(name="resnet18", outputs=4, labels=(0, 1, 2, 3))
+    recipe = ExternalArchitecture(name="resnet18", outputs=4, labels=(0, 1, 2, 3))
     first, second = (build(recipe, channels=3, size=8, classes=4, seed=1).state_dict() for _ in range(2))
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert torch.equal(torch.get_rng_state(), before)

@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import nn
 
+from autokd.config.federation import ArchitectureConfig
 from autokd.errors import PlanError, UnknownName
 from autokd.federation import ARCHITECTURES, Federation, build, load_weights, network, weights_of
-from autokd.plan import ArchitectureRecipe
 
 
 def make(name: str, *, channels: int = 1, size: int = 8, seed: int = 0, **options: Any) -> nn.Module:
-    recipe = ArchitectureRecipe(name=name, options=options)
+    recipe = ArchitectureConfig(name=name, options=options)
     return build(recipe, channels=channels, size=size, classes=10, seed=seed)
 
 

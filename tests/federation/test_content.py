@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from autokd.config.federation import FederationConfig
 from autokd.core.setting import Split
 from autokd.data import mapped_arrays
 from autokd.federation import Federation
 from autokd.federation.content import Hashes, digest
-from autokd.plan import FederationRecipe
 
 from .conftest import make_recipe, prepare_here
 
@@ -73,7 +73,7 @@ def test_a_federation_bears_the_name_of_its_content(federation: Federation) -> N
 
 
 def test_the_same_recipe_gives_the_same_name(federation: Federation) -> None:
-    assert isinstance(federation.recipe, FederationRecipe)
+    assert isinstance(federation.recipe, FederationConfig)
     assert prepare_here(federation.recipe).name == federation.name
 
 

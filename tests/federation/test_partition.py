@@ -6,25 +6,25 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from autokd.core.setting import Split
-from autokd.errors import PlanError
-from autokd.federation.partition import Indices, cut, partition
-from autokd.plan import (
+from autokd.config.federation import (
     ClassesPartition,
     DirichletPartition,
     EqualDirichletPartition,
     IidPartition,
-    PartitionRecipe,
+    PartitionConfig,
     QuantityPartition,
     SplitSizes,
 )
+from autokd.core.setting import Split
+from autokd.errors import PlanError
+from autokd.federation.partition import Indices, cut, partition
 
 SEEDS = st.integers(0, 2**32 - 1)
 LABELS = arrays(np.int64, st.integers(60, 300), elements=st.integers(0, 5))
 BALANCED = np.arange(1000) % 10
 
 
-def recipes() -> st.SearchStrategy[PartitionRecipe]:
+def recipes() -> st.SearchStrategy[PartitionConfig]:
     betas, minimums = st.floats(0.1, 100), st.integers(2, 4)
     return st.one_of(
         st.builds(DirichletPartition, scheme=st.just("dirichlet"), beta=betas, minimum=minimums),
@@ -45,7 +45,7 @@ def class_counts(labels: Indices, parts: tuple[Indices, ...]) -> Indices:
 
 @given(recipe=recipes(), labels=LABELS, participants=st.integers(2, 8), seed=SEEDS)
 def test_a_partition_is_disjoint_and_covering_and_leaves_nobody_out(
-    recipe: PartitionRecipe, labels: Indices, participants: int, seed: int
+    recipe: PartitionConfig, labels: Indices, participants: int, seed: int
 ) -> None:
     try:
         parts = partition(recipe, labels, participants, np.random.default_rng(seed))
@@ -58,7 +58,7 @@ def test_a_partition_is_disjoint_and_covering_and_leaves_nobody_out(
 
 
 @given(recipe=recipes(), seed=SEEDS)
-def test_a_partition_is_a_function_of_its_arguments(recipe: PartitionRecipe, seed: int) -> None:
+def test_a_partition_is_a_function_of_its_arguments(recipe: PartitionConfig, seed: int) -> None:
     assume(not isinstance(recipe, ClassesPartition) or recipe.per_participant >= 2)
     first, second = (partition(recipe, BALANCED, 5, np.random.default_rng(seed)) for _ in range(2))
     assert [part.tolist() for part in first] == [part.tolist() for part in second]
@@ -144,7 +144,7 @@ def test_dirichlet_shares_have_the_moments_of_the_distribution() -> None:
     ],
 )
 def test_what_cannot_be_met_names_field_and_way_out(
-    recipe: PartitionRecipe, participants: int, field: str, problem: str
+    recipe: PartitionConfig, participants: int, field: str, problem: str
 ) -> None:
     with pytest.raises(PlanError, match=problem) as caught:
         partition(recipe, BALANCED, participants, np.random.default_rng(0))

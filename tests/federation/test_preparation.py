@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from autokd.compute import Compute
+from autokd.config.federation import FederationConfig
 from autokd.errors import (
     DeviceUnavailable,
     Diverged,
@@ -20,7 +21,6 @@ from autokd.errors import (
 from autokd.federation import Federation, find, prepare
 from autokd.federation.folder import place, save
 from autokd.federation.preparation import check_room
-from autokd.plan import FederationRecipe
 
 from .conftest import make_recipe
 
@@ -69,7 +69,7 @@ def test_a_cluster_without_room_is_said_rather_than_waited_for(
 
 
 @pytest.mark.ray
-def test_a_ray_that_was_there_before_is_left_running(home: Path, recipe: FederationRecipe) -> None:
+def test_a_ray_that_was_there_before_is_left_running(home: Path, recipe: FederationConfig) -> None:
     import ray
 
     prepare(recipe, home=home, compute=CPU)
@@ -121,7 +121,7 @@ def test_what_cannot_be_prepared_is_said_before_any_worker_starts(
 
 @pytest.mark.usefixtures("no_ray")
 def test_a_home_that_cannot_be_written_is_said_before_any_worker_starts(
-    home: Path, recipe: FederationRecipe
+    home: Path, recipe: FederationConfig
 ) -> None:
     place(home).write_text("a file where the folder should be")
     with pytest.raises(HomeNotWritable, match=r"federations: cannot be written: .*; choose another --home"):
@@ -142,8 +142,8 @@ import sys
 from pathlib import Path
 from autokd.compute import Compute
 from autokd.federation import prepare
-from autokd.plan import FederationRecipe
-recipe = FederationRecipe.model_validate_json(sys.argv[1])
+from autokd.config.study import FederationConfig
+recipe = FederationConfig.model_validate_json(sys.argv[1])
 name = prepare(recipe, home=Path(sys.argv[2]), compute=Compute(), workers=2).name
 import ray
 assert not ray.is_initialized()

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from torch import nn
 
 from autokd.compute import Compute
+from autokd.config.external import Input
+from autokd.config.federation import ExternalArchitecture, FederationConfig
 from autokd.core.setting import Split
 from autokd.errors import Diverged
 from autokd.federation import Dataset, network, weights_of
 from autokd.federation._federation import Federation
 from autokd.federation.adapted import Adapted
 from autokd.federation.pretraining import Pretrained, evaluation_batch, logits_of, pretrain
-from autokd.own import Input
-from autokd.plan import FederationRecipe, OwnArchitecture
 
 from .conftest import make_recipe
 
@@ -27,7 +27,7 @@ PRIVATE: NDArray[np.int64] = np.arange(100, dtype=np.int64)
 def train(
     digits: Dataset, *, participant: int = 0, compute: Compute | None = None, **training: Any
 ) -> Pretrained:
-    recipe: FederationRecipe = make_recipe(pretraining={"learning_rate": 0.05, "epochs": 3} | training)
+    recipe: FederationConfig = make_recipe(pretraining={"learning_rate": 0.05, "epochs": 3} | training)
     return pretrain(recipe, digits, PRIVATE, participant=participant, compute=compute or Compute())
 
 
@@ -117,7 +117,7 @@ def test_a_batch_that_is_looked_at_has_few_mebibytes(shape: tuple[int, ...], ima
 
 
 def test_what_a_network_scales_images_to_counts() -> None:
-    recipe = OwnArchitecture(
+    recipe = ExternalArchitecture(
         name="cnn", outputs=2, labels=(0, 1), input=Input(channels=3, size=224, mean=(0.0,), std=(1.0,))
     )
     larger = Adapted(nn.Identity(), recipe, channels=1)

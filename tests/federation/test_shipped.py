@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from autokd.compute import Compute
+from autokd.config.federation import FederationConfig
+from autokd.config.study import StudyConfig
+from autokd.config.training import DistillationConfig
+from autokd.config.yaml_files import read_study_config
 from autokd.core.setting import Pair, Setting, Split, TransferSet
 from autokd.distillation import Run
 from autokd.federation import Federation
-from autokd.plan import DistillationRecipe, FederationRecipe, StudyPlan
-from autokd.recipes import read_plan
 
 from .conftest import prepare_here
 
@@ -22,7 +24,7 @@ def own_accuracies(federation: Federation) -> list[float]:
     return [100 * float(federation.correct(one.number, Split.TEST).mean()) for one in federation.participants]
 
 
-def going_on_alone(federation: Federation, recipe: DistillationRecipe, *, student: int) -> float:
+def going_on_alone(federation: Federation, recipe: DistillationConfig, *, student: int) -> float:
     """Change of accuracy on test without a teacher, in pp."""
     pair = Pair(teacher=(student + 1) % len(federation.participants), student=student)
     run = Run(
@@ -40,10 +42,10 @@ def going_on_alone(federation: Federation, recipe: DistillationRecipe, *, studen
 
 
 def test_the_benign_federation_differs_in_its_partition_only() -> None:
-    digits, iid = read_plan("digits"), read_plan("digits_iid")
-    assert isinstance(digits.federation, FederationRecipe)
+    digits, iid = read_study_config("digits"), read_study_config("digits_iid")
+    assert isinstance(digits.federation, FederationConfig)
     there = iid.federation.model_copy(update={"name": "digits", "partition": digits.federation.partition})
-    assert StudyPlan(**{**dict(iid), "name": "digits", "federation": there}) == digits
+    assert StudyConfig(**{**dict(iid), "name": "digits", "federation": there}) == digits
 
 
 @pytest.mark.slow
@@ -53,8 +55,8 @@ def test_the_benign_federation_differs_in_its_partition_only() -> None:
 def test_participants_are_worth_what_is_documented(
     study: str, weakest: tuple[float, float], strongest: tuple[float, float]
 ) -> None:
-    plan = read_plan(study)
-    assert isinstance(plan.federation, FederationRecipe)
+    plan = read_study_config(study)
+    assert isinstance(plan.federation, FederationConfig)
     federation = prepare_here(plan.federation)
     own = own_accuracies(federation)
     assert weakest[0] <= min(own) <= weakest[1]

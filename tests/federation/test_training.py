@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.optim import SGD, Adam, AdamW
 
+from autokd.config.training import TrainingConfig
 from autokd.federation import batches, learning_rate, make_optimizer, set_learning_rate
-from autokd.plan import TrainingRecipe
 
 
-def make(**fields: Any) -> TrainingRecipe:
-    return TrainingRecipe.model_validate({"learning_rate": 0.4, "epochs": 4} | fields)
+def make(**fields: Any) -> TrainingConfig:
+    return TrainingConfig.model_validate({"learning_rate": 0.4, "epochs": 4} | fields)
 
 
 def drawn(n: int, batch_size: int, seed: int) -> list[list[int]]:

@@ -20,13 +20,13 @@ from PIL import Image
 from pydantic import TypeAdapter, ValidationError
 
 from autokd.checking import inspect
+from autokd.config.external import AnySource
 from autokd.data.sources import read
 from autokd.data.sources.decoding import decoded
 from autokd.data.sources.labelled_images import Wanted
 from autokd.errors import PlanError
 from autokd.federation.architectures import Cnn, Shape
 from autokd.federation.checkpoint import fit, read_checkpoint
-from autokd.own import AnySource
 from tests.fuzz.harness import LONGEST_MESSAGE, Target
 from tests.fuzz.odd import damaged, edited
 

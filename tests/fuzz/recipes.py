@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from autokd.cli.selection import selected
 from autokd.cluster import check_address
+from autokd.config.base import content_hash
+from autokd.config.space import read_space
+from autokd.config.yaml_files import read_study_config
 from autokd.core.setting import Pair
 from autokd.federation import check
-from autokd.plan import content_hash
-from autokd.recipes import read_plan
-from autokd.search.space import read_space
+from autokd.search.optuna_space import distributions
 from autokd.store import normalise, redacted
 from autokd.store.url import secrets
 from tests.federation.conftest import SMALL
@@ -60,14 +61,14 @@ def _in_a_file(read: Callable[[str], object]) -> Callable[[bytes], object]:
 
 
 def _study(file: str) -> None:
-    plan = read_plan(file)
+    plan = read_study_config(file)
     content_hash(plan)
     check(plan.federation)
 
 
 def _space(file: str) -> None:
     space = read_space(file)
-    space.distributions()
+    distributions(space)
     space.pairs(Pair(4, 9))
     if space.is_grid:
         space.grid()

@@ -13,6 +13,10 @@ import torch
 from numpy.typing import NDArray
 
 from autokd.compute import Compute
+from autokd.config.external import ExternalFederation
+from autokd.config.federation import ExternalArchitecture
+from autokd.config.training import DistillationConfig
+from autokd.config.yaml_files import read_study_config
 from autokd.core.setting import Pair, Setting, Split, TransferSet
 from autokd.data import temporary_arrays
 from autokd.distillation import Run
@@ -22,17 +26,14 @@ from autokd.federation.content import Hashes
 from autokd.federation.findings import Findings
 from autokd.federation.folder import save
 from autokd.federation.gathering import gather
-from autokd.own import OwnFederation
-from autokd.plan import DistillationRecipe, OwnArchitecture
-from autokd.recipes import read_plan
 from autokd.workspace import Workspace
 from tests.own.conftest import edit
 from tests.own.samples import CLASSES, folder_source
 
 
-def of(folder: Path) -> OwnFederation:
-    recipe = read_plan(str(folder / "mine.yaml")).federation
-    assert isinstance(recipe, OwnFederation)
+def of(folder: Path) -> ExternalFederation:
+    recipe = read_study_config(str(folder / "mine.yaml")).federation
+    assert isinstance(recipe, ExternalFederation)
     return recipe
 
 
@@ -59,7 +60,7 @@ def test_parts_are_disjoint_and_cover_all_that_was_given(mine: Path) -> None:
     assert sorted(together) == list(range(len(federation.data.images))) == list(range(48 + 36))
     assert len(federation.public) == 0
     assert federation.data.classes == CLASSES
-    assert all(isinstance(one.architecture, OwnArchitecture) for one in federation.participants)
+    assert all(isinstance(one.architecture, ExternalArchitecture) for one in federation.participants)
 
 
 def test_a_shared_benchmark_is_divided_with_the_class_shares_of_the_whole(mine: Path) -> None:
@@ -131,8 +132,8 @@ def test_without_public_examples_they_are_no_transfer_set(mine: Path) -> None:
 def test_label_sets_may_be_partly_disjoint(disjoint: Path) -> None:
     federation = made(disjoint)
     first, second = (one.architecture for one in federation.participants)
-    assert isinstance(first, OwnArchitecture)
-    assert isinstance(second, OwnArchitecture)
+    assert isinstance(first, ExternalArchitecture)
+    assert isinstance(second, ExternalArchitecture)
     assert (first.labels, second.labels) == ((0, 1, 2, 3), (-1, -1, 1, 0))
     answers = federation.logits[1].argmax(axis=1)
     assert set(answers) <= {2, 3}
@@ -140,7 +141,7 @@ def test_label_sets_may_be_partly_disjoint(disjoint: Path) -> None:
 
 
 def test_and_the_student_can_learn_the_classes_that_it_did_not_know(disjoint: Path) -> None:
-    recipe = DistillationRecipe(learning_rate=0.01, epochs=60, optimizer="adam", batch_size=8)
+    recipe = DistillationConfig(learning_rate=0.01, epochs=60, optimizer="adam", batch_size=8)
     run = Run(
         made(disjoint),
         Pair(0, 1),
@@ -200,11 +201,11 @@ def test_a_folder_cannot_name_code_that_the_recipe_does_not(mine: Path) -> None:
     """Somebody who knows how names come about has put a network of their own into a prepared federation."""
     federation = made(mine)
     one = federation.participants[1]
-    assert isinstance(one.architecture, OwnArchitecture)
+    assert isinstance(one.architecture, ExternalArchitecture)
     evil = one.architecture.model_copy(update={"name": "evil:make"})
     forged = replace(federation, participants=(federation.participants[0], replace(one, architecture=evil)))
     architectures = [
-        who.architecture for who in forged.participants if isinstance(who.architecture, OwnArchitecture)
+        who.architecture for who in forged.participants if isinstance(who.architecture, ExternalArchitecture)
     ]
     name = Hashes.of(forged).name(forged.recipe, forged.data, architectures)
     save(replace(forged, name=name), mine / "home" / "federations" / name)

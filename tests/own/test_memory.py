@@ -13,12 +13,12 @@ from torchvision import datasets, transforms
 
 import autokd
 from autokd.compute import Compute
+from autokd.config.yaml_files import read_study_config
 from autokd.core.setting import Split
 from autokd.errors import InputError, PlanError
 from autokd.federation import Federation, Member, find, prepare
 from autokd.federation.architectures import Cnn, Mlp, Shape
 from autokd.federation.checkpoint import read_checkpoint
-from autokd.recipes import read_plan
 from tests.own.samples import CLASSES, SIZE
 
 SHAPE = Shape(channels=3, size=SIZE, classes=len(CLASSES))
@@ -53,7 +53,7 @@ def make(folder: Path, made: list[Member]) -> Federation:
 
 def test_they_answer_as_they_do_from_files(mine: Path) -> None:
     federation = make(mine, members(mine))
-    recipe = read_plan(str(mine / "mine.yaml")).federation
+    recipe = read_study_config(str(mine / "mine.yaml")).federation
     from_files = prepare(recipe, home=mine / "other", compute=Compute())
     assert np.array_equal(federation.data.images, from_files.data.images)
     assert np.array_equal(federation.logits, from_files.logits)
@@ -73,7 +73,7 @@ def test_they_are_kept_and_found_again_and_another_weight_is_another_federation(
 
 def test_a_recipe_in_memory_is_a_study(mine: Path) -> None:
     federation = make(mine, members(mine))
-    plan = autokd.StudyPlan.model_validate(
+    plan = autokd.StudyConfig.model_validate(
         {
             "name": "small",
             "federation": federation.recipe,

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from autokd.config.study import CONFIRMATION_SEEDS, RACE_SEEDS, ConfirmationConfig, StudyConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import (
     Correctness,
@@ -21,10 +22,9 @@ from autokd.core.records import (
     TrialState,
 )
 from autokd.core.setting import DEFAULT, Setting, Split, TransferSet
-from autokd.plan import CONFIRMATION_SEEDS, RACE_SEEDS, ConfirmationRecipe, StudyPlan
 from autokd.recommendation import Recommendation, judge_pair, recommend
 
-PLAN = ConfirmationRecipe()
+PLAN = ConfirmationConfig()
 BOTH = TransferSet.BOTH
 HOT = Setting(temperature=4.0, alpha=0.1, transfer_set=BOTH)
 WARM = Setting(temperature=2.0, alpha=0.3, transfer_set=BOTH)
@@ -118,10 +118,10 @@ def make_federation(models: Sequence[Mapping[Split, Correctness]]) -> Federation
     )
 
 
-def make_plan(**confirmation: object) -> StudyPlan:
+def make_plan(**confirmation: object) -> StudyConfig:
     """A whole study recipe; only its confirmation part matters here."""
     training = {"learning_rate": 0.01, "epochs": 10}
-    return StudyPlan.model_validate(
+    return StudyConfig.model_validate(
         {
             "name": "digits",
             "federation": {
@@ -140,7 +140,7 @@ def make_plan(**confirmation: object) -> StudyPlan:
 
 
 def recommend_from(
-    plan: StudyPlan, federation: FederationFacts, records: PairRecords, reverse: PairRecords | None = None
+    plan: StudyConfig, federation: FederationFacts, records: PairRecords, reverse: PairRecords | None = None
 ) -> Recommendation:
     """Judge both pairs of a meeting and recommend for the first."""
     other = None if reverse is None else judge_pair(plan, federation, reverse)

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from autokd.config.study import CONFIRMATION_SEEDS
 from autokd.core.records import Correctness, Failure, RunRecord, TrialState
 from autokd.core.setting import DEFAULT, Setting, Split
-from autokd.plan import CONFIRMATION_SEEDS
 from autokd.recommendation.evidence import Evidence, Lacking, gather
 from tests.recommendation.samples import (
     HOT,

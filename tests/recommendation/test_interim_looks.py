@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from autokd.config.study import ConfirmationConfig, StudyConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import FederationFacts
 from autokd.core.setting import DEFAULT, Pair, Split
-from autokd.plan import ConfirmationRecipe, StudyPlan
 from autokd.recommendation import Recommendation, Verdict, pending
 from autokd.recommendation.interim_looks import Unfinished, judge_pair, look_confidence, seeds_wanted
 from autokd.recommendation.verdict import Judgement
@@ -30,23 +30,23 @@ SIZES = {Split.VALIDATION: 200, Split.CONFIRMATION: 350, Split.TEST: 250}
 
 
 def test_one_look_is_at_the_confidence_of_the_plan() -> None:
-    assert look_confidence(ConfirmationRecipe()) == look_confidence(ConfirmationRecipe(max_seeds=5)) == 0.95
+    assert look_confidence(ConfirmationConfig()) == look_confidence(ConfirmationConfig(max_seeds=5)) == 0.95
 
 
 @given(st.integers(2, 20), st.integers(1, 60), st.sampled_from([0.9, 0.95, 0.99]))
 def test_two_looks_lie_between_one_look_and_bonferroni(seeds: int, more: int, confidence: float) -> None:
-    found = look_confidence(ConfirmationRecipe(seeds=seeds, max_seeds=seeds + more, confidence=confidence))
+    found = look_confidence(ConfirmationConfig(seeds=seeds, max_seeds=seeds + more, confidence=confidence))
     assert confidence < found <= 1 - (1 - confidence) / 2
 
 
 def test_two_looks_of_equal_size_have_the_level_that_pocock_published() -> None:
     """Pocock 1977, table 1: two looks at a total of 5% are at 0.0294 each."""
-    assert 1 - look_confidence(ConfirmationRecipe(seeds=5, max_seeds=10)) == pytest.approx(0.0294, abs=5e-5)
+    assert 1 - look_confidence(ConfirmationConfig(seeds=5, max_seeds=10)) == pytest.approx(0.0294, abs=5e-5)
 
 
 def test_two_looks_together_err_as_one() -> None:
     """Standard error of 5% from 1,500 simulations: 0.6%; where seeds are nearly all the noise."""
-    plan = ConfirmationRecipe(seeds=5, max_seeds=15)
+    plan = ConfirmationConfig(seeds=5, max_seeds=15)
     rng = np.random.default_rng(0)
     noise = Noise(difficulty=1.0, taste=0.02, shift=0.3, flutter=0.1)
     once = twice = 0
@@ -87,7 +87,7 @@ def searched(
     return federation, records, recommend_from(plan, federation, records)
 
 
-def _as_far(plan: StudyPlan, wanted: int, seeds: int) -> StudyPlan:
+def _as_far(plan: StudyConfig, wanted: int, seeds: int) -> StudyConfig:
     """A plan that asks for no more than there is, so that something is recommended in any case."""
     return plan if wanted <= seeds else make_plan(resamples=200)
 
@@ -125,5 +125,5 @@ def test_what_ran_after_a_decision_changes_nothing() -> None:
 
 def test_a_cap_below_the_first_look_is_refused() -> None:
     with pytest.raises(ValidationError, match="max_seeds 4 lies below seeds 5"):
-        ConfirmationRecipe(max_seeds=4)
-    assert ConfirmationRecipe(max_seeds=5).looks == (5,)
+        ConfirmationConfig(max_seeds=4)
+    assert ConfirmationConfig(max_seeds=5).looks == (5,)

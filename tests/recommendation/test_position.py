@@ -6,15 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from autokd.config.study import ConfirmationConfig
 from autokd.core.records import Correctness
 from autokd.core.setting import Split
-from autokd.plan import ConfirmationRecipe
 from autokd.recommendation.position import Advice, PositionAdvice, advise
 from autokd.recommendation.verdict import Judgement, judge
 from tests.recommendation.test_verdict import make_evidence
 from tests.statistics.simulated import DIGITS, draw_arms
 
-QUICK = ConfirmationRecipe(resamples=200)
+QUICK = ConfirmationConfig(resamples=200)
 
 
 def both(correct: Correctness) -> dict[Split, Correctness]:

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from autokd.config.study import CONFIRMATION_SEEDS, RACE_SEEDS, Constraints, Objective
 from autokd.core.records import Failure, RunRecord, Stage, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, Setting, Split, TransferSet
-from autokd.plan import CONFIRMATION_SEEDS, RACE_SEEDS, Aims, Constraints
 from autokd.recommendation.race import Owed, alike, candidates, pending, winner
 from tests.recommendation.samples import (
     BOTH,
@@ -184,7 +184,7 @@ def test_more_seeds_later_keep_what_was_done() -> None:
     }
 
 
-LIMITED = Aims(constraints=Constraints(max_forgetting=2.0))
+LIMITED = Objective(constraints=Constraints(max_forgetting=2.0))
 
 
 def forgetful(number: int, setting: Setting, accuracy: float, lost: float) -> TrialRecord:
@@ -205,8 +205,8 @@ def test_candidates_are_the_best_by_the_objective() -> None:
         forgetful(3, COOL, 0.70, -3.0),
     ]
     assert candidates(PLAN, trials) == (HOT, WARM, COOL)
-    assert candidates(PLAN, trials, aims=Aims(objective="gain_minus_forgetting")) == (WARM, HOT, COOL)
-    assert candidates(PLAN, trials, aims=Aims(objective="gain_local")) == (COOL, WARM, HOT)
+    assert candidates(PLAN, trials, aims=Objective(objective="gain_minus_forgetting")) == (WARM, HOT, COOL)
+    assert candidates(PLAN, trials, aims=Objective(objective="gain_local")) == (COOL, WARM, HOT)
 
 
 def test_the_race_too_is_won_by_the_objective_and_within_the_limit() -> None:
@@ -219,5 +219,5 @@ def test_the_race_too_is_won_by_the_objective_and_within_the_limit() -> None:
     ]
     assert winner(PLAN, trials, runs) == HOT
     assert winner(PLAN, trials, runs, aims=LIMITED) == WARM
-    assert winner(PLAN, trials, runs, aims=Aims(objective="gain_minus_forgetting")) == WARM
-    assert winner(PLAN, trials, runs, aims=Aims(constraints=Constraints(max_forgetting=0.5))) is None
+    assert winner(PLAN, trials, runs, aims=Objective(objective="gain_minus_forgetting")) == WARM
+    assert winner(PLAN, trials, runs, aims=Objective(constraints=Constraints(max_forgetting=0.5))) is None

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 
+from autokd.config.study import CONFIRMATION_SEEDS, RACE_SEEDS
 from autokd.core.records import Failure, RunRecord, RunState, Stage
 from autokd.core.setting import DEFAULT, SEARCHABLE, Method, Setting, Split, TransferSet
 from autokd.core.setting_variants import moved, plain, untaught
-from autokd.plan import CONFIRMATION_SEEDS, RACE_SEEDS
 from autokd.recommendation.elsewhere import Elsewhere
 from autokd.recommendation.race import Owed
 from autokd.recommendation.rivals import (

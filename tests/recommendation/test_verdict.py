@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autokd.config.study import ConfirmationConfig, Constraints, Objective
 from autokd.core.records import Correctness
 from autokd.core.setting import DEFAULT, Split
-from autokd.plan import Aims, ConfirmationRecipe, Constraints
 from autokd.recommendation.evidence import Arm, Evidence
 from autokd.recommendation.verdict import (
     Figures,
@@ -25,7 +25,7 @@ from autokd.statistics.paired import Interval, Weights
 from tests.recommendation.samples import HOT, TUNING, WARM, make_federation
 from tests.statistics.simulated import DIGITS, draw_arms
 
-QUICK = ConfirmationRecipe(resamples=200)
+QUICK = ConfirmationConfig(resamples=200)
 INTERVALS = (
     st.tuples(*[st.floats(-20, 20)] * 3).map(sorted).map(lambda three: Interval(three[1], three[0], three[2]))
 )
@@ -131,8 +131,12 @@ def arms_that_forget() -> Evidence:
 
 def test_a_winner_that_forgets_too_much_is_rejected() -> None:
     free = judge(arms_that_forget(), QUICK, seed=1)
-    bound = judge(arms_that_forget(), QUICK, seed=1, aims=Aims(constraints=Constraints(max_forgetting=19.9)))
-    wide = judge(arms_that_forget(), QUICK, seed=1, aims=Aims(constraints=Constraints(max_local_loss=20)))
+    bound = judge(
+        arms_that_forget(), QUICK, seed=1, aims=Objective(constraints=Constraints(max_forgetting=19.9))
+    )
+    wide = judge(
+        arms_that_forget(), QUICK, seed=1, aims=Objective(constraints=Constraints(max_local_loss=20))
+    )
     assert (free.verdict, free.forgotten) == (Verdict.TUNED, None)
     assert free.p_beats_default is not None
     assert free.p_beats_default < 0.01
@@ -147,8 +151,8 @@ def test_a_winner_that_forgets_too_much_is_rejected() -> None:
 
 
 def test_the_objective_decides() -> None:
-    local = judge(arms_that_forget(), QUICK, seed=1, aims=Aims(objective="gain_local"))
-    both = judge(arms_that_forget(), QUICK, seed=1, aims=Aims(objective="gain_minus_forgetting"))
+    local = judge(arms_that_forget(), QUICK, seed=1, aims=Objective(objective="gain_local"))
+    both = judge(arms_that_forget(), QUICK, seed=1, aims=Objective(objective="gain_minus_forgetting"))
     assert local.decisive.winner_gain is not None
     assert local.decisive.winner_gain.mean == pytest.approx(-20)
     assert local.verdict is Verdict.SKIP
@@ -246,23 +250,23 @@ def test_an_objective_weighs_the_examples() -> None:
     federation = make_federation([{split: np.zeros(4, dtype=bool) for split in Split}] * 2)
     local = local_weights_of(federation, 1)
     split = Split.CONFIRMATION
-    assert objective_weights(Aims(), {}, split) is None
-    assert objective_weights(Aims(objective="gain_local"), local, split) is local[split]
-    added = objective_weights(Aims(objective="gain_minus_forgetting"), local, split)
+    assert objective_weights(Objective(), {}, split) is None
+    assert objective_weights(Objective(objective="gain_local"), local, split) is local[split]
+    added = objective_weights(Objective(objective="gain_minus_forgetting"), local, split)
     assert added is not None
     np.testing.assert_allclose(added, 1 + local[split])
 
 
 @given(st.floats(-50, 50), st.floats(-50, 50))
 def test_what_a_run_is_worth(gain: float, forgetting: float) -> None:
-    assert Aims().value(gain, forgetting) == gain
-    assert Aims(objective="gain_local").value(gain, forgetting) == -forgetting
-    assert Aims(objective="gain_minus_forgetting").value(gain, forgetting) == gain - forgetting
+    assert Objective().value(gain, forgetting) == gain
+    assert Objective(objective="gain_local").value(gain, forgetting) == -forgetting
+    assert Objective(objective="gain_minus_forgetting").value(gain, forgetting) == gain - forgetting
 
 
 def test_the_lower_limit_counts() -> None:
-    aims = Aims(constraints=Constraints(max_forgetting=2.0, max_local_loss=1.0))
+    aims = Objective(constraints=Constraints(max_forgetting=2.0, max_local_loss=1.0))
     assert aims.constraints.limit == 1.0
     assert aims.keeps(1.0)
     assert not aims.keeps(1.1)
-    assert Aims().keeps(100.0)
+    assert Objective().keeps(100.0)

@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from autokd.config.study import StudyConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import (
     Failure,
@@ -23,7 +24,6 @@ from autokd.core.records import (
     TrialState,
 )
 from autokd.core.setting import DEFAULT, Pair, Setting, Split
-from autokd.plan import StudyPlan
 from autokd.report import Material, PairMaterial
 from tests.recommendation.samples import confirmation_runs, make_plan, recommend_from
 from tests.report.samples import HOT, TRIALS, model, right
@@ -156,7 +156,7 @@ def swept_run(setting: Setting, accuracy: float, *, seed: int = 0) -> RunRecord:
     )
 
 
-def _plan(participants: int) -> StudyPlan:
+def _plan(participants: int) -> StudyConfig:
     plan = make_plan(race_seeds=1, candidates=1)
     federation = plan.federation.model_copy(update={"participants": participants})
     return plan.model_copy(update={"federation": federation})

@@ -10,7 +10,7 @@ from typing import Any
 from ray import tune
 from ray.tune.result import DONE
 
-from autokd.plan import StudyPlan
+from autokd.config.study import StudyConfig
 from autokd.search.assignment import ANSWER, Assignment
 from tests.search.worlds import record, report
 
@@ -46,7 +46,7 @@ class FormulaTrainable(tune.Trainable):
         return {ANSWER: report(self._assignment, self._rungs.pop(0)), DONE: not self._rungs}
 
 
-def formula(plan: StudyPlan, *, seconds: float = 0.0, journal: Path | None = None) -> type[tune.Trainable]:
+def formula(plan: StudyConfig, *, seconds: float = 0.0, journal: Path | None = None) -> type[tune.Trainable]:
     """What `distilling` is for real runs.
 
     Args:

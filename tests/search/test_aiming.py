@@ -6,17 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autokd.config.study import Constraints, Objective, StudyConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import Role, Stage, TrialRecord, TrialState
 from autokd.core.setting import Setting, TransferSet
-from autokd.plan import Aims, Constraints, StudyPlan
 from autokd.recommendation.interim_looks import judge_pair, seeds_wanted
 from autokd.recommendation.verdict import Judgement
 from autokd.search.aiming import as_aimed
 from tests.search.worlds import BACKWARD, FORWARD, TINY, Office
 
 OWN = 0.6
-LIMITED = Aims(constraints=Constraints(max_forgetting=2.0))
+LIMITED = Objective(constraints=Constraints(max_forgetting=2.0))
 
 
 def trial(accuracy: float, lost: float) -> TrialRecord:
@@ -31,7 +31,7 @@ def trial(accuracy: float, lost: float) -> TrialRecord:
     )
 
 
-def seen(accuracy: float, lost: float, aims: Aims) -> float:
+def seen(accuracy: float, lost: float, aims: Objective) -> float:
     found = as_aimed(trial(accuracy, lost), aims, OWN).accuracy
     assert found is not None
     return found
@@ -39,12 +39,12 @@ def seen(accuracy: float, lost: float, aims: Aims) -> float:
 
 def test_gain_alone_is_the_accuracy_itself() -> None:
     one = trial(0.7, 5.0)
-    assert as_aimed(one, Aims(), OWN) is one
+    assert as_aimed(one, Objective(), OWN) is one
 
 
 def test_other_objectives_stand_where_the_accuracy_was() -> None:
-    assert seen(0.7, 4.0, Aims(objective="gain_minus_forgetting")) == pytest.approx(0.66)
-    assert seen(0.7, 4.0, Aims(objective="gain_local")) == pytest.approx(0.56)
+    assert seen(0.7, 4.0, Objective(objective="gain_minus_forgetting")) == pytest.approx(0.66)
+    assert seen(0.7, 4.0, Objective(objective="gain_local")) == pytest.approx(0.56)
 
 
 @given(st.floats(0, 1), st.floats(2.01, 60))
@@ -59,7 +59,9 @@ def test_what_breaks_a_constraint_is_worse_than_nothing_the_more_it_does(
 
 def test_a_search_by_another_objective_goes_where_that_is_best(tmp_path: Path) -> None:
     """No run forgets anything here: by local gain all settings are alike, and each is as good as any."""
-    plan = StudyPlan.model_validate({**TINY, "objective": "gain_local", "constraints": {"max_forgetting": 1}})
+    plan = StudyConfig.model_validate(
+        {**TINY, "objective": "gain_local", "constraints": {"max_forgetting": 1}}
+    )
     office = Office(tmp_path, plan)
     office.work()
     assert {one.stage for one in office.runs()} == {Stage.RACE, Stage.CONFIRMATION}
@@ -79,7 +81,7 @@ def test_an_undecided_pair_is_given_the_seeds_that_the_plan_lets_it_have(
         "confidence": confidence,
     }
     search = {"trials": 6, "startup_trials": 3, "stopping": {"rungs": []}}
-    plan = StudyPlan.model_validate({**TINY, "search": search, "confirmation": confirmation})
+    plan = StudyConfig.model_validate({**TINY, "search": search, "confirmation": confirmation})
     office = Office(tmp_path, plan)
     office.work()
     given = {pair: len({run.seed for run in office.runs(pair)}) for pair in office.names}

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autokd.config.study import SearchConfig
 from autokd.core.records import Failure, Role, TrialRecord, TrialState
 from autokd.core.setting import Pair, Setting, TransferSet
-from autokd.plan import SearchRecipe
 from autokd.search.budget import next_in_meeting, promise, spent, to_retry
 from tests.search.worlds import BACKWARD, FORWARD
 
@@ -34,7 +34,7 @@ def trial(
 
 def played(trials: int, floor: float, best: dict[Pair, float]) -> dict[Pair, int]:
     """Give out a whole meeting's budget, every trial of a pair reaching the same."""
-    plan = SearchRecipe(trials=trials, floor=floor)
+    plan = SearchConfig(trials=trials, floor=floor)
     meeting: dict[Pair, list[TrialRecord]] = {pair: [] for pair in best}
     while (pair := next_in_meeting(plan, meeting, validation_examples=200)) is not None:
         meeting[pair].append(trial(len(meeting[pair]), best[pair]))

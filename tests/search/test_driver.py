@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from autokd.compute import Compute
+from autokd.config.study import StudyConfig
 from autokd.core.records import Failure, Role, RunState, Stage, TrialState
 from autokd.core.setting import DEFAULT, Pair, Setting, Split
 from autokd.data import mapped_arrays
@@ -23,7 +24,6 @@ from autokd.distillation import Run, Rung
 from autokd.errors import StoreError
 from autokd.federation import Federation, place
 from autokd.federation.folder import save
-from autokd.plan import StudyPlan
 from autokd.search.dispatcher import Dispatcher
 from autokd.search.driver import distilling, drive
 from autokd.search.progress import Progress
@@ -40,10 +40,10 @@ MEETING = (FORWARD, BACKWARD)
 GRID = open_space(temperature=[1, 4], alpha=[0.3], transfer_set=["both", "public"]).grid()
 
 
-def tiny_plan(**distillation: object) -> StudyPlan:
+def tiny_plan(**distillation: object) -> StudyConfig:
     recipe = {"learning_rate": 0.05, "batch_size": 16, "epochs": 4, **distillation}
     search = {"trials": 5, "startup_trials": 3, "stopping": {"rungs": [1, 2], "reduction": 2, "grace": 0}}
-    return StudyPlan.model_validate({**TINY, "distillation": recipe, "search": search})
+    return StudyConfig.model_validate({**TINY, "distillation": recipe, "search": search})
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def federation() -> Federation:
 class Desktop:
     """What a command would set up, on one store that lasts as long as the test."""
 
-    def __init__(self, home: Path, federation: Federation, plan: StudyPlan) -> None:
+    def __init__(self, home: Path, federation: Federation, plan: StudyConfig) -> None:
         self.home, self.federation, self.plan = home, federation, plan
         self.store = Store.open(sqlite_url(home / "store.db"))
         self.store.put_federation(federation.facts())

@@ -10,10 +10,10 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
+from autokd.config.study import StoppingConfig
 from autokd.core.records import Failure, FederationFacts, Role, TrialState
 from autokd.core.setting import Pair, Setting, Split, TransferSet
 from autokd.federation import Federation
-from autokd.plan import StoppingRecipe
 from autokd.search.experience import announce, experienced
 from autokd.search.features import PairFeatures
 from autokd.search.learning import Learner
@@ -177,7 +177,7 @@ def test_only_runs_to_the_end_are(store: Store, federation: Federation, state: T
 @pytest.mark.parametrize(
     "study",
     [
-        study_name(ELSEWHERE, tiny_plan(stopping=StoppingRecipe(rungs=(3,))), SPACE, OTHER),
+        study_name(ELSEWHERE, tiny_plan(stopping=StoppingConfig(rungs=(3,))), SPACE, OTHER),
         study_name(ELSEWHERE, PLAN, open_space(alpha=[0.5]), OTHER),
         sweep_name(ELSEWHERE, PLAN, OTHER),
     ],

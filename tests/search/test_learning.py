@@ -9,10 +9,10 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import norm
 
+from autokd.config.space import Space, read_space
 from autokd.core.records import Failure, Role, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, SEARCHABLE, Method, Pair, Setting, TransferSet
 from autokd.search.learning import Learner, expected_improvement, lattice
-from autokd.search.space import Space, read_space
 from autokd.search.surrogate import Belief, Subject
 from tests.search.worlds import OWN, features, open_space
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from autokd.config.study import CONFIRMATION_SEEDS, RACE_SEEDS, SEARCH_SEED
 from autokd.core.records import Failure, Role, RunRecord, Stage, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, Setting, TransferSet
-from autokd.plan import CONFIRMATION_SEEDS, RACE_SEEDS, SEARCH_SEED
 from autokd.search.assignment import Assignment
 from autokd.search.next_work import RunWork, StudyState, TrialWork, next_work
 from tests.search.worlds import BACKWARD, FORWARD, record, tiny_plan

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from autokd.config.space import sweep_epochs
 from autokd.core.records import TrialState
 from autokd.errors import StoreError
 from autokd.search.overview import AtWork, Overview, overview_of
-from autokd.search.space import sweep_epochs
 from autokd.store import DriverFacts
 from tests.search.worlds import BACKWARD, FORWARD, Office, tiny_plan
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from autokd.config.space import Space, read_space
 from autokd.core.records import Failure, Role, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, Setting, TransferSet
 from autokd.search.sampling import anchors, propose, telling
-from autokd.search.space import Space, read_space
 from tests.search.worlds import open_space
 
 

@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autokd.config.study import StoppingConfig
 from autokd.core.records import Failure, Role, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, Setting, TransferSet
-from autokd.plan import StoppingRecipe
 from autokd.search.stopping import goes_on
 
-RECIPE = StoppingRecipe(rungs=(3, 6), reduction=2, grace=0)
+RECIPE = StoppingConfig(rungs=(3, 6), reduction=2, grace=0)
 accuracies = st.lists(st.integers(0, 200).map(lambda right: right / 200), max_size=20)
 
 
@@ -42,7 +42,7 @@ def test_the_best_share_of_those_that_reported_goes_on(
     values: list[float], mine: float, reduction: int
 ) -> None:
     """Independent source: the quantile rule of the paper's top_k, by sorting."""
-    recipe = StoppingRecipe(rungs=(3, 6), reduction=reduction, grace=0)
+    recipe = StoppingConfig(rungs=(3, 6), reduction=reduction, grace=0)
     everybody = sorted([*values, mine], reverse=True)
     kept = max(1, len(everybody) // reduction)
     decided = goes_on(recipe, trial(0, mine), others(values))
@@ -83,7 +83,7 @@ def test_the_baseline_is_exempt_and_counts_for_others() -> None:
 @pytest.mark.parametrize("grace", [0, 1, 4])
 def test_the_first_trials_of_a_study_are_never_stopped(grace: int) -> None:
     """And count for those that come after them."""
-    recipe = StoppingRecipe(rungs=(3, 6), reduction=2, grace=grace)
+    recipe = StoppingConfig(rungs=(3, 6), reduction=2, grace=grace)
     better = others([0.9] * 5)
     spared = [number for number in range(8) if goes_on(recipe, trial(number, 0.1), better)]
     assert spared == list(range(grace))

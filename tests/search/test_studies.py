@@ -1,12 +1,12 @@
 from __future__ import annotations
 
+from autokd.config.study import StoppingConfig, StudyConfig
 from autokd.core.setting import Pair, Position
-from autokd.plan import StoppingRecipe, StudyPlan
 from autokd.search.studies import meetings_of, same_search, study_name, sweep_name
 from tests.search.worlds import TINY, open_space, tiny_plan
 
 
-def name(plan: StudyPlan | None = None, **space: object) -> str:
+def name(plan: StudyConfig | None = None, **space: object) -> str:
     return study_name("digits-1a2b3c4d", plan or tiny_plan(), open_space(**space), Pair(4, 9))
 
 
@@ -17,11 +17,11 @@ def test_a_name_says_federation_plan_and_pair() -> None:
 
 
 def test_what_decides_a_run_makes_another_study() -> None:
-    other_recipe = StudyPlan.model_validate({**TINY, "distillation": {"learning_rate": 0.2, "epochs": 10}})
+    other_recipe = StudyConfig.model_validate({**TINY, "distillation": {"learning_rate": 0.2, "epochs": 10}})
     names = {
         name(),
         name(other_recipe),
-        name(tiny_plan(stopping=StoppingRecipe(rungs=(3,)))),
+        name(tiny_plan(stopping=StoppingConfig(rungs=(3,)))),
         name(temperature=[1, 2]),
     }
     assert len(names) == 4
@@ -30,16 +30,16 @@ def test_what_decides_a_run_makes_another_study() -> None:
 def test_what_is_wanted_forbidden_or_limited_makes_another_study() -> None:
     names = {
         name(),
-        name(StudyPlan.model_validate({**TINY, "objective": "gain_local"})),
-        name(StudyPlan.model_validate({**TINY, "constraints": {"max_forgetting": 2.0}})),
-        name(StudyPlan.model_validate({**TINY, "constraints": {"max_local_loss": 1.0}})),
+        name(StudyConfig.model_validate({**TINY, "objective": "gain_local"})),
+        name(StudyConfig.model_validate({**TINY, "constraints": {"max_forgetting": 2.0}})),
+        name(StudyConfig.model_validate({**TINY, "constraints": {"max_local_loss": 1.0}})),
         name(transfer_set=["student", "public"]),
     }
     assert len(names) == 5
 
 
 def test_what_only_says_how_much_does_not() -> None:
-    more_seeds = StudyPlan.model_validate({**TINY, "confirmation": {"seeds": 9}})
+    more_seeds = StudyConfig.model_validate({**TINY, "confirmation": {"seeds": 9}})
     assert name(tiny_plan(trials=64)) == name(more_seeds) == name(position=[Position.STUDENT]) == name()
 
 
@@ -50,10 +50,10 @@ def test_the_same_search_may_be_of_any_pair_and_federation_and_go_by_any_name() 
 
 
 def test_another_recipe_early_stopping_or_space_and_a_sweep_are_not_the_same_search() -> None:
-    other_recipe = StudyPlan.model_validate({**TINY, "distillation": {"learning_rate": 0.2, "epochs": 10}})
+    other_recipe = StudyConfig.model_validate({**TINY, "distillation": {"learning_rate": 0.2, "epochs": 10}})
     others = [
         name(other_recipe),
-        name(tiny_plan(stopping=StoppingRecipe(rungs=(3, 6), reduction=2, grace=1))),
+        name(tiny_plan(stopping=StoppingConfig(rungs=(3, 6), reduction=2, grace=1))),
         name(temperature=[1, 2]),
         sweep_name("digits-1a2b3c4d", tiny_plan(), Pair(4, 9)),
     ]
@@ -61,11 +61,11 @@ def test_another_recipe_early_stopping_or_space_and_a_sweep_are_not_the_same_sea
 
 
 def test_a_sweep_is_kept_apart_and_whatever_its_space_or_early_stopping() -> None:
-    def swept(plan: StudyPlan) -> str:
+    def swept(plan: StudyConfig) -> str:
         return sweep_name("digits-1a2b3c4d", plan, Pair(4, 9))
 
-    other_recipe = StudyPlan.model_validate({**TINY, "distillation": {"learning_rate": 0.2, "epochs": 10}})
-    assert swept(tiny_plan()) == swept(tiny_plan(trials=64, stopping=StoppingRecipe(rungs=(3,))))
+    other_recipe = StudyConfig.model_validate({**TINY, "distillation": {"learning_rate": 0.2, "epochs": 10}})
+    assert swept(tiny_plan()) == swept(tiny_plan(trials=64, stopping=StoppingConfig(rungs=(3,))))
     assert len({swept(tiny_plan()), swept(other_recipe), name()}) == 3
 
 

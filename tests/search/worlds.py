@@ -12,6 +12,8 @@ from unittest.mock import patch
 
 import numpy as np
 
+from autokd.config.space import Space
+from autokd.config.study import StudyConfig
 from autokd.core.records import (
     Failure,
     FederationFacts,
@@ -25,13 +27,11 @@ from autokd.core.records import (
     TrialState,
 )
 from autokd.core.setting import SEARCHABLE, Pair, Setting, Split, TransferSet, derive_seed
-from autokd.plan import StudyPlan
 from autokd.search.assignment import Assignment, Died, swept_rungs
 from autokd.search.dispatcher import Dispatcher
 from autokd.search.features import PairFeatures
 from autokd.search.patience import PatientStore
 from autokd.search.sampling import Proposer
-from autokd.search.space import Space
 from autokd.search.studies import study_name
 from autokd.store import Lease, Store
 
@@ -56,8 +56,8 @@ TINY: Mapping[str, object] = {
 }
 
 
-def tiny_plan(**search: object) -> StudyPlan:
-    return StudyPlan.model_validate(TINY).with_(**search)
+def tiny_plan(**search: object) -> StudyConfig:
+    return StudyConfig.model_validate(TINY).with_(**search)
 
 
 def open_space(**fields: object) -> Space:
@@ -180,7 +180,7 @@ class Office:
     def __init__(
         self,
         folder: Path,
-        plan: StudyPlan,
+        plan: StudyConfig,
         *,
         meetings: Sequence[Sequence[Pair]] = ((FORWARD, BACKWARD),),
         space: Space | None = None,

@@ -15,8 +15,8 @@ from unittest.mock import patch
 
 from ray.tune import Trainable
 
+from autokd.config.study import StudyConfig
 from autokd.core.setting import Pair
-from autokd.plan import StudyPlan
 from autokd.search.assignment import Answer, Died
 from autokd.search.dispatcher import Dispatcher
 from autokd.search.workers import Workers
@@ -50,7 +50,7 @@ def tune(place: Workspace, pairs: Sequence[Pair], address: str) -> bool:
         if not isinstance(answer, Died):
             enter(written, "recorded", given)
 
-    def workers(plan: StudyPlan, *rest: object) -> type[Trainable]:
+    def workers(plan: StudyConfig, *rest: object) -> type[Trainable]:
         return formula(plan, seconds=SECONDS, journal=written)
 
     with (

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import product
 
+from autokd.config.study import CONFIRMATION_SEEDS
 from autokd.core.records import Role, RunState, Stage, TrialState
 from autokd.core.setting import DEFAULT, Pair
-from autokd.plan import CONFIRMATION_SEEDS
 from autokd.recommendation.race import pending, winner
 from autokd.search.assignment import Assignment
 from autokd.search.studies import meetings_of, study_name

@@ -6,10 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from autokd.data.sources.labelled_images import Labelled as Labelled
-from autokd.data.sources.labelled_images import Wanted as Wanted
-from autokd.errors import PlanError
-from autokd.own import (
+from autokd.config.external import (
     AnySource,
     CodeSource,
     FolderSource,
@@ -18,6 +15,9 @@ from autokd.own import (
     ParquetSource,
     TorchvisionSource,
 )
+from autokd.data.sources.labelled_images import Labelled as Labelled
+from autokd.data.sources.labelled_images import Wanted as Wanted
+from autokd.errors import PlanError
 
 
 def read(source: AnySource, base: Path, wanted: Wanted) -> Labelled:

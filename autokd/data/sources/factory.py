@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from autokd.config.external import CodeSource, Source
 from autokd.core.import_factory import call
 from autokd.data.sources.decoding import fitted, from_pillow
 from autokd.data.sources.labelled_images import Labelled, Wanted, as_images, chosen, named
 from autokd.errors import PlanError
-from autokd.own import CodeSource, Source
 
 
 def read(source: CodeSource, base: Path, wanted: Wanted) -> Labelled:

@@ -8,11 +8,11 @@ from typing import Final
 
 import numpy as np
 
+from autokd.config.external import FolderSource, Source
 from autokd.data.sources.decoding import decoded
 from autokd.data.sources.labelled_images import Labelled, Wanted, chosen, unreadable
 from autokd.data.temporary_arrays import empty
 from autokd.errors import PlanError
-from autokd.own import FolderSource, Source
 
 _SUFFIXES: Final = frozenset(
     {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}

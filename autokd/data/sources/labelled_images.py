@@ -10,8 +10,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from autokd.config.external import Source
 from autokd.errors import PlanError
-from autokd.own import Source
 
 Pixels = NDArray[np.uint8] | NDArray[np.float32]
 _COLOURS: Final = (1, 3)

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from autokd.config.external import NpzSource
 from autokd.data.sources.decoding import fitted
 from autokd.data.sources.labelled_images import (
     Labelled,
@@ -21,7 +22,6 @@ from autokd.data.sources.labelled_images import (
     unreadable,
 )
 from autokd.errors import PlanError
-from autokd.own import NpzSource
 
 
 def read(source: NpzSource, base: Path, wanted: Wanted) -> Labelled:

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from autokd.config.external import ParquetSource
 from autokd.data.sources.decoding import decoded
 from autokd.data.sources.labelled_images import Labelled, Wanted, as_labels, chosen, named, unreadable
 from autokd.data.temporary_arrays import empty
 from autokd.errors import PlanError
-from autokd.own import ParquetSource
 
 
 def read(source: ParquetSource, base: Path, wanted: Wanted) -> Labelled:

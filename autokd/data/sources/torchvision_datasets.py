@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from autokd.config.external import TorchvisionSource
 from autokd.data.sources.decoding import fitted
 from autokd.data.sources.image_folder import read_folder
 from autokd.data.sources.labelled_images import Labelled, Wanted, as_images, chosen
 from autokd.errors import PlanError
-from autokd.own import TorchvisionSource
 
 
 def read(source: TorchvisionSource, base: Path, wanted: Wanted) -> Labelled:

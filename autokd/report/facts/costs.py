@@ -9,9 +9,9 @@ from typing import Final
 
 import numpy as np
 
+from autokd.config.study import SWEEP_SEEDS
 from autokd.core.records import Role, RunState, TrialRecord, TrialState
 from autokd.core.setting import Pair, Split
-from autokd.plan import SWEEP_SEEDS
 from autokd.report.facts.means import Mean, mean_over_pairs
 from autokd.report.material import Material, PairMaterial
 from autokd.statistics.paired import POINTS

@@ -7,17 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from autokd.config.base import content_hash
+from autokd.config.federation import FederationConfig
+from autokd.config.study import CONFIRMATION_SEEDS, RACE_SEEDS, SEARCH_SEED, SWEEP_SEEDS, StudyConfig
 from autokd.core.records import FederationFacts
 from autokd.core.setting import Pair
-from autokd.plan import (
-    CONFIRMATION_SEEDS,
-    RACE_SEEDS,
-    SEARCH_SEED,
-    SWEEP_SEEDS,
-    FederationRecipe,
-    StudyPlan,
-    content_hash,
-)
 from autokd.recommendation.payload import count_by_state
 from autokd.report.material import Material, PairMaterial
 
@@ -85,9 +79,9 @@ def made_facts(material: Material, pair: Pair | None = None) -> MadeFacts:
     )
 
 
-def _sizes(plan: StudyPlan, federation: FederationFacts | None) -> Mapping[str, int | str]:
+def _sizes(plan: StudyConfig, federation: FederationFacts | None) -> Mapping[str, int | str]:
     """Of the common parts: as they are, or else as the recipe says."""
-    if isinstance(plan.federation, FederationRecipe):
+    if isinstance(plan.federation, FederationConfig):
         return plan.federation.splits.model_dump()
     if federation is None:
         return dict.fromkeys(("validation", "confirmation", "test", "public"), "an unknown number of")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from autokd.config.study import StudyConfig
 from autokd.core.setting import Pair
-from autokd.plan import StudyPlan
 from autokd.statistics.dyadic import dyadic_interval
 from autokd.statistics.paired import Interval
 
@@ -28,7 +28,7 @@ class Mean:
         return f"{self.value:+.1f} pp" if self.interval is None else str(self.interval)
 
 
-def mean_over_pairs(values: Mapping[Pair, float], plan: StudyPlan) -> Mean | None:
+def mean_over_pairs(values: Mapping[Pair, float], plan: StudyConfig) -> Mean | None:
     """With the confidence that the plan asks for in its verdicts; None of nothing."""
     if not values:
         return None

@@ -19,9 +19,9 @@ from PIL import Image
 from pydantic import TypeAdapter
 from torchvision import datasets, transforms
 
+from autokd.config.external import AnySource
 from autokd.data.sources import read
 from autokd.data.sources.labelled_images import Labelled, Wanted
-from autokd.own import AnySource
 
 RNG = np.random.default_rng(0)
 IMAGES: NDArray[np.uint8] = RNG.integers(0, 256, size=(12, 8, 8, 3), dtype=np.uint8)

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from autokd.config.space import read_space
 from autokd.core.setting import Pair
 from autokd.recommendation import Verdict
 from autokd.report.facts.federation import HeadlineFacts, headline_facts, matrices, sentence
 from autokd.report.facts.means import Mean, mean_over_pairs
 from autokd.report.material import Material
-from autokd.search.space import read_space
 from tests.recommendation.samples import make_plan
 from tests.report.federations import BAD, GOOD, LOST, Gains, everybody, make_material
 

@@ -3,14 +3,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import optuna
 import pytest
 
+from autokd.config.space import Space, read_space
+from autokd.config.study import Forbidden
+from autokd.config.yaml_files import shipped
 from autokd.core.setting import DEFAULT, BatchNorm, Method, Pair, Position, Setting, TransferSet
 from autokd.errors import PlanError, UnknownName
-from autokd.plan import Forbidden
-from autokd.recipes import shipped
-from autokd.search.space import Space, read_space
 from tests.search.worlds import open_space
 
 
@@ -37,17 +36,6 @@ def test_a_continuous_space_has_no_grid() -> None:
         read_space("default").grid()
 
 
-def test_what_is_suggested_lies_inside_and_alpha_is_not_sampled_on_public() -> None:
-    space = open_space(temperature={"low": 2, "high": 4}, alpha=[0, 0.25])
-    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-    for _ in range(60):
-        trial = study.ask()
-        setting = space.suggest(trial)
-        assert setting in space
-        assert ("alpha" in trial.params) == (setting.transfer_set is not TransferSet.PUBLIC)
-    assert {"alpha" in trial.params for trial in study.trials} == {True, False}
-
-
 EXTENDED = open_space(
     temperature=[1, 4],
     alpha=[0.5],
@@ -56,16 +44,6 @@ EXTENDED = open_space(
     epochs=[5, 20],
     batch_norm=["frozen"],
 )
-
-
-def test_what_else_may_be_searched_is_drawn_with_the_rest() -> None:
-    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-    drawn = [EXTENDED.suggest(study.ask()) for _ in range(40)]
-    assert all(one in EXTENDED for one in drawn)
-    assert {(one.method, one.epochs, one.batch_norm) for one in drawn} == {
-        (method, epochs, BatchNorm.FROZEN) for method in (Method.PLAIN, Method.ENSEMBLE) for epochs in (5, 20)
-    }
-    assert all(study.trials[0].params.keys() <= EXTENDED.distributions().keys() for one in drawn)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +70,7 @@ def test_where_a_space_does_not_speak_of_it_nothing_else_is_inside() -> None:
     assert setting in open_space()
     for other in ({"method": Method.ENSEMBLE}, {"epochs": 10}, {"learning_rate": 0.01}):
         assert replace(setting, **other) not in open_space()
-    assert set(open_space().distributions()) == {"temperature", "alpha", "transfer_set"}
+    assert set(open_space().dimensions) == {"temperature", "alpha", "transfer_set"}
 
 
 def test_a_grid_has_every_combination() -> None:

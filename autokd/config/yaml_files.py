@@ -1,7 +1,7 @@
-"""Recipes at the file border: find a YAML file by path or shipped name, and read it into a checked model.
+"""Finds recipes by path or shipped name, and reads their YAML into validated models.
 
-Shipped recipes lie in the top-level folders `studies/` and `search_spaces/` of a checkout, and inside the
-package in an installed wheel; both are found by bare name from any working folder.
+Shipped recipes are in the folders `studies/` and `search_spaces/` of a checkout, and inside the package in an
+installed wheel. Both are found by name from any working folder.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from autokd.config.study import StudyConfig
 from autokd.errors import PlanError, UnknownName
-from autokd.plan import StudyPlan
 
 Kind = Literal["studies", "search_spaces"]
 _SINGULAR: dict[Kind, str] = {"studies": "study", "search_spaces": "search space"}
@@ -25,7 +25,7 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 
 def shipped(kind: Kind) -> tuple[str, ...]:
-    """Names of the recipes that come with autokd, sorted."""
+    """Return the sorted names of the recipes that come with autokd."""
     names = (entry.name for entry in _folder(kind).iterdir())
     return tuple(sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml")))
 
@@ -34,8 +34,8 @@ def read(kind: Kind, name_or_path: str, model: type[_Model]) -> _Model:
     """Read a recipe by shipped name (`digits`) or from a YAML file (anything with a slash or `.yaml`).
 
     Raises:
-        UnknownName: No shipped recipe has that name.
-        PlanError: The file cannot be read, or a field in it does not hold.
+        UnknownName: If no shipped recipe has that name.
+        PlanError: If the file cannot be read, or one of its fields is not valid.
     """
     if _is_path(name_or_path):
         path = Path(name_or_path).expanduser()
@@ -54,23 +54,23 @@ def read(kind: Kind, name_or_path: str, model: type[_Model]) -> _Model:
     return _parse((_folder(kind) / file).read_text(encoding="utf-8"), source=f"{kind}/{file}", model=model)
 
 
-def read_plan(name_or_path: str) -> StudyPlan:
-    """Read a study; relative paths in it are taken from the study file's own folder.
+def read_study_config(name_or_path: str) -> StudyConfig:
+    """Read a study recipe by shipped name or path.
 
-    A shipped study has no such folder: its paths start from the present one.
+    Relative paths in it start from the folder of its file, and for a shipped recipe from the working folder.
 
     Raises:
-        UnknownName: No shipped study has that name.
-        PlanError: The file cannot be read, or a field in it does not hold.
+        UnknownName: If no shipped study has that name.
+        PlanError: If the file cannot be read, or one of its fields is not valid.
     """
-    plan = read("studies", name_or_path, StudyPlan)
+    config = read("studies", name_or_path, StudyConfig)
     if not _is_path(name_or_path):
-        return plan
+        return config
     file = Path(name_or_path).expanduser()
-    changes: dict[str, object] = {"federation": plan.federation.located(file)}
-    if _is_path(plan.space):
-        changes["space"] = str(file.parent / Path(plan.space).expanduser())
-    return plan.model_copy(update=changes)
+    changes: dict[str, object] = {"federation": config.federation.located(file)}
+    if _is_path(config.space):
+        changes["space"] = str(file.parent / Path(config.space).expanduser())
+    return config.model_copy(update=changes)
 
 
 def _is_path(name_or_path: str) -> bool:
@@ -78,12 +78,12 @@ def _is_path(name_or_path: str) -> bool:
 
 
 def _folder(kind: Kind) -> Traversable:
-    inside = files("autokd") / "shipped" / kind
-    return inside if inside.is_dir() else Path(__file__).parent.parent / kind
+    packaged = files("autokd") / "shipped" / kind
+    return packaged if packaged.is_dir() else Path(__file__).parents[2] / kind
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """Refuses a key that is written twice, of which YAML would silently keep the last."""
+    """Refuses duplicate keys, of which YAML would silently keep the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
@@ -100,8 +100,8 @@ def _parse(text: str, *, source: str, model: type[_Model]) -> _Model:
     try:
         content = yaml.load(text, Loader=_StrictLoader)
     except yaml.YAMLError as error:
-        where = getattr(error, "problem_mark", None)
-        line = f"line {where.line + 1}" if where is not None else ""
+        mark = getattr(error, "problem_mark", None)
+        line = f"line {mark.line + 1}" if mark is not None else ""
         problem = f"is not valid YAML: {getattr(error, 'problem', None) or error}"
         raise PlanError(source=source, field=line, problem=problem) from None
     except RecursionError:
@@ -111,43 +111,34 @@ def _parse(text: str, *, source: str, model: type[_Model]) -> _Model:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        raise _in_our_words(error, content, source=source, model=model) from None
+        problems = error.errors(include_url=False, include_context=False)
+        # Unknown fields come first: a misspelt field is often why another one is missing.
+        problems.sort(key=lambda problem: problem["type"] != "extra_forbidden")
+        raise PlanError.together(
+            [_plan_error(problem, content, source=source, model=model) for problem in problems]
+        ) from None
 
 
-def _in_our_words(
-    error: ValidationError, content: dict[str, Any], *, source: str, model: type[BaseModel]
+def _plan_error(
+    details: ErrorDetails, content: dict[str, Any], *, source: str, model: type[BaseModel]
 ) -> PlanError:
-    """Pydantic's complaints as one error, which has all others with it.
-
-    A misspelt field comes first: it is often why another one is missing.
-    """
-    problems = error.errors(include_url=False, include_context=False)
-    problems.sort(key=lambda problem: problem["type"] != "extra_forbidden")
-    return PlanError.together([_problem(one, content, source=source, model=model) for one in problems])
-
-
-def _problem(one: ErrorDetails, content: dict[str, Any], *, source: str, model: type[BaseModel]) -> PlanError:
-    location = _as_written(one["loc"], content)
-    if one["type"] == "missing":
-        location.append(one["loc"][-1])
-    problem = one["msg"].removeprefix("Value error, ")
-    if one["type"] == "extra_forbidden":
-        known = _fields_at(model, one["loc"][:-1])
-        problem = "unknown field" + (f"; known here: {', '.join(known)}" if known else "")
-    elif one["type"] == "missing":
+    location = _location_in_file(details["loc"], content)
+    if details["type"] == "missing":
+        location.append(details["loc"][-1])
+    problem = details["msg"].removeprefix("Value error, ")
+    if details["type"] == "extra_forbidden":
+        fields = _fields_at(model, details["loc"][:-1])
+        problem = "unknown field" + (f"; known here: {', '.join(fields)}" if fields else "")
+    elif details["type"] == "missing":
         problem = "is missing"
-    elif not isinstance(one["input"], dict | list):
-        problem = f"{problem}, not {_shortly(one['input'])}"
+    elif not isinstance(details["input"], dict | list):
+        text = repr(details["input"])
+        problem += f", not {text[:_LONGEST_QUOTE]}{'...' if len(text) > _LONGEST_QUOTE else ''}"
     return PlanError(source=source, field=".".join(map(str, location)), problem=problem)
 
 
-def _shortly(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= _LONGEST_QUOTE else f"{text[:_LONGEST_QUOTE]}..."
-
-
-def _as_written(location: tuple[int | str, ...], content: object) -> list[int | str]:
-    """What of a location is in the file, without the levels that pydantic adds for the members of a union."""
+def _location_in_file(location: tuple[int | str, ...], content: object) -> list[int | str]:
+    """Return a location without the levels that pydantic adds for the members of a union."""
     written: list[int | str] = []
     for part in location:
         try:
@@ -159,18 +150,18 @@ def _as_written(location: tuple[int | str, ...], content: object) -> list[int | 
 
 
 def _fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> tuple[str, ...]:
-    """Names of the fields that the model at `location` knows; empty where it cannot be told."""
-    here: list[type[BaseModel]] = [model]
+    """Return the names of the fields of the model at `location`; empty if it is ambiguous."""
+    models: list[type[BaseModel]] = [model]
     for part in location:
         if isinstance(part, int):
             continue
-        fields = [one.model_fields[part].annotation for one in here if part in one.model_fields]
-        tagged = [one for one in here if _has_tag(one, part)]
-        if fields:
-            here = [found for annotation in fields for found in _models_in(annotation)]
+        annotations = [known.model_fields[part].annotation for known in models if part in known.model_fields]
+        tagged = [known for known in models if _has_tag(known, part)]
+        if annotations:
+            models = [member for annotation in annotations for member in _models_in(annotation)]
         elif tagged:
-            here = tagged
-    return tuple(here[0].model_fields) if len(here) == 1 else ()
+            models = tagged
+    return tuple(models[0].model_fields) if len(models) == 1 else ()
 
 
 def _has_tag(model: type[BaseModel], tag: str) -> bool:
@@ -182,4 +173,4 @@ def _has_tag(model: type[BaseModel], tag: str) -> bool:
 def _models_in(annotation: object) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
-    return [found for argument in get_args(annotation) for found in _models_in(argument)]
+    return [member for argument in get_args(annotation) for member in _models_in(argument)]

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from autokd.config.study import StudyConfig
+from autokd.config.yaml_files import read_study_config, shipped
 from autokd.errors import PlanError, UnknownName
-from autokd.plan import StudyPlan
-from autokd.recipes import read_plan, shipped
 from tests.search.worlds import TINY
 
 
@@ -33,7 +33,7 @@ def changed(path: str, value: object) -> str:
 
 @pytest.mark.parametrize("name", shipped("studies"))
 def test_every_shipped_study_can_be_read_and_is_called_as_its_file(name: str) -> None:
-    assert read_plan(name).name == name
+    assert read_study_config(name).name == name
 
 
 def test_digits_and_its_benign_sister_are_shipped() -> None:
@@ -42,7 +42,7 @@ def test_digits_and_its_benign_sister_are_shipped() -> None:
 
 def test_a_name_is_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert read_plan("digits").federation.participants == 10
+    assert read_study_config("digits").federation.participants == 10
 
 
 def test_a_file_beats_nothing_and_nothing_beats_a_file(
@@ -51,14 +51,14 @@ def test_a_file_beats_nothing_and_nothing_beats_a_file(
     """A bare name is always the shipped one, whatever lies in the working folder."""
     monkeypatch.chdir(tmp_path)
     write(tmp_path, changed("name", "other"), name="digits.yaml")
-    assert read_plan("digits").name == "digits"
-    assert read_plan("digits.yaml").name == "other"
+    assert read_study_config("digits").name == "digits"
+    assert read_study_config("digits.yaml").name == "other"
 
 
 def test_a_relative_space_is_taken_from_beside_the_study(tmp_path: Path) -> None:
-    plan = read_plan(write(tmp_path, changed("space", "spaces/mine.yaml")))
+    plan = read_study_config(write(tmp_path, changed("space", "spaces/mine.yaml")))
     assert plan.space == os.fspath(tmp_path / "spaces" / "mine.yaml")
-    assert read_plan(write(tmp_path, changed("space", "private"))).space == "private"
+    assert read_study_config(write(tmp_path, changed("space", "private"))).space == "private"
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_what_does_not_hold_names_file_and_field(
 ) -> None:
     file = write(tmp_path, changed(path, value))
     with pytest.raises(PlanError) as caught:
-        read_plan(file)
+        read_study_config(file)
     assert (caught.value.source, caught.value.field) == (file, field)
     assert hint in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -121,27 +121,27 @@ def test_what_does_not_hold_names_file_and_field(
 )
 def test_a_file_that_is_no_recipe_says_so(tmp_path: Path, text: str, hint: str) -> None:
     with pytest.raises(PlanError, match=r"mine\.yaml") as caught:
-        read_plan(write(tmp_path, text))
+        read_study_config(write(tmp_path, text))
     assert hint in str(caught.value)
 
 
 def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
     with pytest.raises(PlanError, match="No such file"):
-        read_plan(str(tmp_path / "absent.yaml"))
+        read_study_config(str(tmp_path / "absent.yaml"))
     with pytest.raises(PlanError, match="Is a directory"):
-        read_plan(f"{tmp_path}/")
+        read_study_config(f"{tmp_path}/")
     binary = tmp_path / "binary.yaml"
     binary.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(PlanError, match="UTF-8"):
-        read_plan(str(binary))
+        read_study_config(str(binary))
 
 
 def test_an_unknown_name_lists_what_there_is_and_how_to_name_a_file() -> None:
     with pytest.raises(UnknownName, match=r"known: .*Did you mean 'digits'.*\./digit\.yaml"):
-        read_plan("digit")
+        read_study_config("digit")
 
 
 def test_a_plan_is_a_value() -> None:
-    plan = read_plan("digits")
-    assert StudyPlan.model_validate(plan.model_dump()) == plan
-    assert hash(plan.search) == hash(read_plan("digits").search)
+    plan = read_study_config("digits")
+    assert StudyConfig.model_validate(plan.model_dump()) == plan
+    assert hash(plan.search) == hash(read_study_config("digits").search)

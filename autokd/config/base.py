@@ -1,4 +1,4 @@
-"""What all parts of a recipe are made of: frozen models that refuse unknown fields, and their hash."""
+"""Base classes of all parts of a recipe, and the hash of their content."""
 
 from __future__ import annotations
 
@@ -21,46 +21,46 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 
 
 class Frozen(BaseModel):
-    """Unknown fields are refused: a typo must not be ignored silently.
+    """An immutable model that refuses unknown fields, so that no typo is ignored silently.
 
     Attributes:
-        newer: Fields that a part was given later: written only where they are not at their default, so that
-            recipes from before keep their hash, and what was tuned under it is found.
+        omit_if_default: Fields that were added after the first release. They are left out of the dump while
+            they have their default, so that older recipes keep their hash and their stored results.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-    newer: ClassVar[frozenset[str]] = frozenset()
+    omit_if_default: ClassVar[frozenset[str]] = frozenset()
 
     @model_serializer(mode="wrap")
-    def _without_newer_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         content: dict[str, Any] = handler(self)
         fields = type(self).model_fields
-        for name in self.newer:
+        for name in self.omit_if_default:
             if getattr(self, name) == fields[name].default:
                 content.pop(name, None)
         return content
 
 
-class Located(Frozen):
-    """A recipe that names files: paths are as written, and start from the folder of the recipe's own file.
+class FileBacked(Frozen):
+    """A recipe that names files. Paths stay as written and are relative to the folder of the recipe's file.
 
-    That file is no part of its content: a recipe that was moved together with its files is the same recipe.
+    The location of that file is not part of the content: a recipe that is moved with its files stays equal.
     """
 
     _file: Path | None = PrivateAttr(default=None)
 
     @property
     def folder(self) -> Path:
-        """Which paths start from."""
+        """The folder that paths are relative to."""
         return Path() if self._file is None else self._file.parent
 
     @property
     def source(self) -> str:
-        """How errors name the recipe."""
+        """The name of the recipe in error messages."""
         return "federation" if self._file is None else str(self._file)
 
     def located(self, file: Path) -> Self:
-        """The same recipe, as it lies in a file."""
+        """Return the same recipe with `file` as its location."""
         copy = self.model_copy()
         copy._file = file
         return copy
@@ -73,7 +73,10 @@ class Located(Frozen):
 
 
 def content_hash(*parts: object, digits: int = 8) -> str:
-    """A short hash of models and plain values; the same on every machine."""
+    """Return a short hash of models and plain values that is the same on every machine.
+
+    Stored names contain it. It covers field names and values; names of classes are not part of it.
+    """
     plain = [part.model_dump(mode="json") if isinstance(part, BaseModel) else part for part in parts]
     text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:digits]

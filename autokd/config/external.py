@@ -1,7 +1,7 @@
-"""What a recipe says of models and data that autokd did not make: their files, shapes and labels.
+"""Models and data that autokd did not make: where their files are, and what their inputs and outputs mean.
 
-Paths are relative to the recipe's own folder. They are kept as written, and the folder beside them, so that a
-recipe that is moved with its files stays the same recipe.
+Paths are relative to the folder of the recipe's file. They are stored as written, so that a recipe that is
+moved together with its files stays the same recipe.
 """
 
 from __future__ import annotations
@@ -11,22 +11,28 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from autokd.frozen import Frozen, Located, Name, Option
+from autokd.config.base import FileBacked, Frozen, Name, Option
 
 FilePath = Annotated[str, Field(min_length=1, max_length=4096, pattern=r"^[^\x00]*$")]
 Code = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$", max_length=255)]
-"""`package.module:factory`; it is imported and called, so it is code that the recipe's author vouches for."""
+"""`package.module:factory`. It is imported and called: code that the recipe's author vouches for."""
 NetworkName = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*(:[A-Za-z_][\w.]*)?$", max_length=255)]
 Label = Annotated[str, Field(min_length=1, max_length=255)]
 
 
+def _refuse_duplicates(names: Sequence[str] | None) -> None:
+    for number, name in enumerate(names or ()):
+        if name in (names or ())[:number]:
+            raise ValueError(f"class {name!r} twice")
+
+
 class Source(Frozen):
-    """Labelled images somewhere; what all kinds have in common.
+    """Labelled images; the fields that all kinds of sources share.
 
     Attributes:
-        start, stop, step: Which examples, counted as the source has them; by default all.
-        indices: A file with the numbers of the examples instead: `.npy`, or text with one a line.
-        classes: What the source's labels mean, by number; by default what it says itself.
+        start, stop, step: The examples to use, in the source's own order; all by default.
+        indices: A file with the numbers of the examples instead: `.npy`, or text with one number a line.
+        classes: Class names by the source's label number; by default the source's own names.
     """
 
     start: int = Field(default=0, ge=0)
@@ -44,12 +50,12 @@ class Source(Frozen):
     @field_validator("classes")
     @classmethod
     def _different(cls, classes: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        _once(classes, "class")
+        _refuse_duplicates(classes)
         return classes
 
 
 class TorchvisionSource(Source):
-    """A data set of torchvision's, from its own files; or image folders `train` and `test` below `root`."""
+    """A torchvision data set, from its own files or from image folders `train` and `test` in `root`."""
 
     kind: Literal["torchvision"]
     dataset: Literal["CIFAR10", "CIFAR100", "MNIST", "FashionMNIST", "SVHN"]
@@ -59,7 +65,7 @@ class TorchvisionSource(Source):
 
 
 class FolderSource(Source):
-    """A folder of images with one subfolder per class; files in the order of their names."""
+    """A folder of images with one subfolder per class; files are sorted by name."""
 
     kind: Literal["folder"]
     path: FilePath
@@ -75,7 +81,7 @@ class NpzSource(Source):
 
 
 class ParquetSource(Source):
-    """Parquet with encoded images, in Hugging Face's layout: a column of structs with `bytes`, and labels."""
+    """Parquet in Hugging Face's layout: a column of structs with encoded images in `bytes`, and labels."""
 
     kind: Literal["parquet"]
     path: FilePath
@@ -92,7 +98,7 @@ class CodeSource(Source):
 
 
 class MemorySource(Source):
-    """What a program had in memory when it made a federation; known by its content, and not read again."""
+    """Images that a program passed in memory; they are identified by their content and not read again."""
 
     kind: Literal["memory"]
     sha256: str
@@ -105,11 +111,11 @@ AnySource = Annotated[
 
 
 class Network(Frozen):
-    """A participant's network.
+    """The network of a participant.
 
     Attributes:
-        name: `cnn`, `mlp`, a model of torchvision's, or `package.module:factory`.
-        options: Of the network; torchvision's ResNets also have `stem: cifar`.
+        name: `cnn`, `mlp`, the name of a torchvision model, or `package.module:factory`.
+        options: Options of the network; torchvision's ResNets also take `stem: cifar`.
     """
 
     name: NetworkName
@@ -117,13 +123,13 @@ class Network(Frozen):
 
 
 class Input(Frozen):
-    """What a network was trained to take.
+    """The input that a network was trained on.
 
     Attributes:
-        mean, std: Subtracted from and divided by, one number or one a channel; of pixels in [0, 1], as
-            torchvision's `ToTensor` makes them.
-        channels: 3 repeats grey images, 1 makes colours grey; by default as the images are.
-        size: Height and width to scale images to; by default as they are.
+        mean, std: Normalisation of pixels in [0, 1] (as torchvision's `ToTensor` makes them); one number, or
+            one per channel.
+        channels: 3 repeats grey images, 1 converts to grey; by default the images' own.
+        size: Height and width that images are scaled to; by default the images' own.
     """
 
     mean: tuple[float, ...] = Field(default=(0.0,), min_length=1)
@@ -136,23 +142,16 @@ def _numbered(labels: object) -> object:
     return dict(enumerate(labels)) if isinstance(labels, list | tuple) else labels
 
 
-def _once(names: Sequence[str] | None, what: str) -> None:
-    given = list(names or ())
-    twice = sorted({name for name in given if given.count(name) > 1})
-    if twice:
-        raise ValueError(f"{what} {twice[0]!r} twice")
-
-
-class OwnParticipant(Frozen):
+class ExternalParticipant(Frozen):
     """A model that was trained elsewhere.
 
     Attributes:
-        checkpoint: Its state dict: `.safetensors`, or any other name for what `torch.save` wrote.
-        data: What it was trained on: its private examples.
-        held_out: Labelled examples that it was not trained on and gives to the common splits.
-        labels: The class that each of the network's outputs means: a list, or a mapping from output number
-            to class that leaves outputs out; by default the classes of `data`.
-        claimed_accuracy: On `data`, in [0, 1]: what whoever trained it measured.
+        checkpoint: File of its state dict: `.safetensors`, or any other name for a file of `torch.save`.
+        data: Its private examples, on which it was trained.
+        held_out: Labelled examples that it was not trained on and contributes to the common splits.
+        labels: The class that each output of the network means: a list, or a mapping from output number to
+            class that may leave out outputs; by default the classes of `data`.
+        claimed_accuracy: Accuracy on `data` in [0, 1] that the model's owner measured.
     """
 
     architecture: Network
@@ -168,23 +167,23 @@ class OwnParticipant(Frozen):
     def _outputs(cls, labels: dict[int, str] | None) -> dict[int, str] | None:
         if labels and min(labels) < 0:
             raise ValueError(f"output {min(labels)} does not exist; outputs are numbered from 0")
-        _once(list(labels.values()) if labels else None, "class")
+        _refuse_duplicates(list(labels.values()) if labels else None)
         return labels
 
 
 class _Splits(Frozen):
-    """What all ways to come by the common splits share.
+    """The fields that all ways to make the common splits share.
 
     Attributes:
-        duplicates: What becomes of images that are also somebody's private data, or in another split: a
-            student would be judged on what it was trained on.
+        duplicates: Whether images that are also private data, or in another split, are refused or dropped: a
+            student must not be judged on examples that it was trained on.
     """
 
     duplicates: Literal["refuse", "drop"] = "refuse"
 
 
 class SharedSplits(_Splits):
-    """One common benchmark, divided by chance with the class shares of the whole."""
+    """Common splits drawn at random from one benchmark, each with the class shares of the whole."""
 
     kind: Literal["shared"]
     data: AnySource
@@ -195,7 +194,7 @@ class SharedSplits(_Splits):
 
 
 class SeparateSplits(_Splits):
-    """Each common part from a place of its own."""
+    """Common splits with a source each."""
 
     kind: Literal["separate"]
     validation: AnySource
@@ -205,7 +204,7 @@ class SeparateSplits(_Splits):
 
 
 class HeldOutSplits(_Splits):
-    """What the participants give as `held_out`, divided in these proportions."""
+    """Common splits made from the participants' `held_out` examples, in these proportions."""
 
     kind: Literal["held_out"]
     validation: float = Field(default=0.25, gt=0)
@@ -214,29 +213,29 @@ class HeldOutSplits(_Splits):
     public: float = Field(default=0.1, ge=0)
 
 
-OwnSplits = Annotated[SharedSplits | SeparateSplits | HeldOutSplits, Field(discriminator="kind")]
+ExternalSplits = Annotated[SharedSplits | SeparateSplits | HeldOutSplits, Field(discriminator="kind")]
 
 
 class ImageShape(Frozen):
-    """What all images are brought to as they are read; by default they have to agree already."""
+    """The shape that all images are converted to when they are read; by default they must already agree."""
 
     channels: Literal[1, 3] | None = None
     size: int | None = Field(default=None, ge=1, le=4096)
 
 
-class OwnFederation(Located):
+class ExternalFederation(FileBacked):
     """Participants that were trained elsewhere, and the common splits that they are judged on.
 
     Attributes:
-        name: With a content hash: the federation's name.
+        name: First part of the federation's name; a content hash follows.
         classes: The common label space, in this order; by default in the order in which the participants'
-            data name them.
-        seed: Of what is divided by chance.
+            data name the classes.
+        seed: Seed of the random splits.
     """
 
     name: Name
-    participants: tuple[OwnParticipant, ...] = Field(min_length=2, max_length=1000)
-    splits: OwnSplits
+    participants: tuple[ExternalParticipant, ...] = Field(min_length=2, max_length=1000)
+    splits: ExternalSplits
     images: ImageShape = ImageShape()
     classes: tuple[Label, ...] | None = Field(default=None, min_length=2)
     seed: int = Field(default=0, ge=0)
@@ -244,15 +243,15 @@ class OwnFederation(Located):
     @field_validator("classes")
     @classmethod
     def _different(cls, classes: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        _once(classes, "class")
+        _refuse_duplicates(classes)
         return classes
 
     @model_validator(mode="after")
-    def _somebody_holds_out(self) -> OwnFederation:
+    def _somebody_holds_out(self) -> ExternalFederation:
         if isinstance(self.splits, HeldOutSplits):
-            missing = [number for number, one in enumerate(self.participants) if one.held_out is None]
-            if missing:
-                raise ValueError(f"splits are held_out, so participants.{missing[0]} needs held_out, too")
+            for number, participant in enumerate(self.participants):
+                if participant.held_out is None:
+                    raise ValueError(f"splits are held_out, so participants.{number} needs held_out, too")
         return self
 
     @property
@@ -262,18 +261,18 @@ class OwnFederation(Located):
 
     @property
     def has_public(self) -> bool:
-        """Whether there is a public part to train on."""
+        """Whether there are public examples to train on."""
         public = self.splits.public
         return public is not None and (isinstance(public, Source) or public > 0)
 
     @property
     def described_data(self) -> str:
-        """What the images are called in a table."""
+        """Name of the data in tables."""
         return self.name
 
 
-def is_own(content: object) -> bool:
-    """Whether a federation's fields are those of `OwnFederation`: its participants are a list."""
+def is_external(content: object) -> bool:
+    """Return whether a federation's fields are those of `ExternalFederation`: its participants are a list."""
     participants = (
         content.get("participants")
         if isinstance(content, Mapping)

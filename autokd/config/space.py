@@ -8,8 +8,6 @@ from enum import StrEnum
 from functools import cache, cached_property
 from typing import Annotated, Any, Final
 
-import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from pydantic import (
     BeforeValidator,
     Discriminator,
@@ -20,10 +18,20 @@ from pydantic import (
     model_validator,
 )
 
-from autokd.core.setting import DEFAULT, SEARCHABLE, BatchNorm, Method, Pair, Position, Setting, TransferSet
+from autokd.config.base import Frozen, Name
+from autokd.config.study import Forbidden, StudyConfig
+from autokd.config.yaml_files import read
+from autokd.core.setting import (
+    DEFAULT,
+    SEARCHABLE,
+    BatchNorm,
+    Method,
+    Pair,
+    Position,
+    Setting,
+    TransferSet,
+)
 from autokd.errors import PlanError
-from autokd.plan import Forbidden, Frozen, Name, StudyPlan
-from autokd.recipes import read
 
 TEMPERATURE: Final = "temperature"
 ALPHA: Final = "alpha"
@@ -35,7 +43,7 @@ BATCH_NORM: Final = "batch_norm"
 
 
 class Range(Frozen):
-    """A continuous dimension, ends included."""
+    """A continuous dimension; both ends are included."""
 
     low: float
     high: float
@@ -49,30 +57,26 @@ class Range(Frozen):
             raise ValueError(f"a logarithmic range starts above 0, not at {self.low}")
         return self
 
-    @property
-    def distribution(self) -> BaseDistribution:
-        return FloatDistribution(self.low, self.high, log=self.log)
-
     def __contains__(self, value: object) -> bool:
         return isinstance(value, int | float) and self.low <= value <= self.high
 
 
 Values = Annotated[tuple[float, ...], Field(min_length=1)]
-"""A dimension of listed values; a frozen grid has nothing else."""
+"""A dimension of listed values; a grid has only such dimensions."""
 
-# NOTE: without a discriminator pydantic would complain of a broken Range that it is no list either.
+# NOTE: without a discriminator pydantic would also complain that an invalid Range is not a list.
 Dimension = Annotated[
     Annotated[Range, Tag("range")] | Annotated[Values, Tag("values")],
-    Discriminator(lambda given: "range" if isinstance(given, dict | Range) else "values"),
+    Discriminator(lambda value: "range" if isinstance(value, dict | Range) else "values"),
 ]
 
 
-def _searchable(given: object) -> object:
-    """All but the set on which settings are chosen: nothing that is searched may train on it."""
-    if given not in SEARCHABLE:
-        *first, last = (f"'{one}'" for one in SEARCHABLE)
+def _searchable(value: object) -> object:
+    """Refuse the validation split, since settings are chosen on it."""
+    if value not in SEARCHABLE:
+        *first, last = (f"'{name}'" for name in SEARCHABLE)
         raise ValueError(f"Input should be {', '.join(first)} or {last}")
-    return given
+    return value
 
 
 Searched = Annotated[TransferSet, BeforeValidator(_searchable)]
@@ -81,8 +85,8 @@ Searched = Annotated[TransferSet, BeforeValidator(_searchable)]
 class Space(Frozen):
     """What may be tried for a pair (the dimensions of `Setting`) and for a meeting (`position`).
 
-    Alpha is not sampled where the transfer set is `public`: it has no meaning there. Of the last four
-    dimensions of a setting a space need not speak: then the method is plain, and the rest the recipe's.
+    Alpha is not sampled if the transfer set is `public`: it has no meaning there. A space may leave out
+    `method` (then it is plain), `learning_rate`, `epochs` and `batch_norm` (then they are the recipe's).
     """
 
     name: Name
@@ -124,7 +128,7 @@ class Space(Frozen):
 
     @cached_property
     def dimensions(self) -> Mapping[str, Range | tuple[Any, ...]]:
-        """Of a setting, by name, values as plain as Optuna keeps them; only those that a search draws."""
+        """The dimensions of a setting that are searched, by name; enum members as plain strings."""
         dimensions: dict[str, Range | tuple[Any, ...]] = {
             TEMPERATURE: self.temperature,
             ALPHA: self.alpha,
@@ -140,26 +144,11 @@ class Space(Frozen):
             dimensions[BATCH_NORM] = _plain(self.batch_norm)
         return dimensions
 
-    def distributions(self) -> Mapping[str, BaseDistribution]:
-        """Optuna's view of the dimensions of a setting, by parameter name."""
-        return {name: _distribution(dimension) for name, dimension in self.dimensions.items()}
-
-    def suggest(self, trial: optuna.Trial) -> Setting:
-        """Draw a setting from Optuna's sampler."""
-        # NOTE: in this order, since a sampler that draws one by one would otherwise draw others.
-        drawn: dict[str, Any] = {TRANSFER_SET: _draw(trial, TRANSFER_SET, self.dimensions[TRANSFER_SET])}
-        if drawn[TRANSFER_SET] != TransferSet.PUBLIC:
-            drawn[ALPHA] = _draw(trial, ALPHA, self.alpha)
-        for name, dimension in self.dimensions.items():
-            if name not in (ALPHA, TRANSFER_SET):
-                drawn[name] = _draw(trial, name, dimension)
-        return Setting.from_json(drawn)
-
     def __contains__(self, setting: Setting) -> bool:
-        values, usual = setting.values(), DEFAULT.values()
+        values, defaults = setting.values(), DEFAULT.values()
         searched = self.dimensions
         return all(
-            values[name] in searched[name] if name in searched else values[name] == usual[name]
+            values[name] in searched[name] if name in searched else values[name] == defaults[name]
             for name in values
             if not (name == ALPHA and values[name] is None)
         )
@@ -170,7 +159,7 @@ class Space(Frozen):
         return not any(isinstance(dimension, Range) for dimension in self.dimensions.values())
 
     def grid(self) -> tuple[Setting, ...]:
-        """All settings of a grid: T × α × transfer set, and T × `public`, times all that is searched besides.
+        """Return all settings of a grid: T × α × transfer set, and T × `public`, times the other dimensions.
 
         Raises:
             ValueError: If a dimension is continuous.
@@ -179,8 +168,8 @@ class Space(Frozen):
             raise ValueError(f"space {self.name} has a continuous dimension and so no grid")
         lists = {name: dimension for name, dimension in self.dimensions.items() if name != TRANSFER_SET}
         settings: list[Setting] = []
-        # Unlabelled examples come last, whatever the order of the sets.
-        for transfer_set in sorted(self.transfer_set, key=lambda one: one is TransferSet.PUBLIC):
+        # Settings on unlabelled examples come last, whatever the order of the transfer sets.
+        for transfer_set in sorted(self.transfer_set, key=lambda examples: examples is TransferSet.PUBLIC):
             public = transfer_set is TransferSet.PUBLIC
             names = [name for name in lists if not (public and name == ALPHA)]
             settings += [
@@ -190,14 +179,14 @@ class Space(Frozen):
         return tuple(settings)
 
     def permitted(self, forbidden: Forbidden) -> Space:
-        """What is left of the space where a plan forbids transfer sets or positions.
+        """Return the space without the forbidden transfer sets and positions.
 
         Raises:
             PlanError: If nothing is left.
         """
         left = {
-            "transfer_set": tuple(one for one in self.transfer_set if one not in forbidden.transfer_sets),
-            "position": tuple(one for one in self.position if one not in forbidden.positions),
+            "transfer_set": tuple(name for name in self.transfer_set if name not in forbidden.transfer_sets),
+            "position": tuple(name for name in self.position if name not in forbidden.positions),
         }
         for dimension, values in left.items():
             if not values:
@@ -206,7 +195,7 @@ class Space(Frozen):
         return self.model_copy(update=left)
 
     def pairs(self, pair: Pair) -> tuple[Pair, ...]:
-        """The pairs that answering for `pair` has to search, the pair itself first."""
+        """Return the pairs to search for an answer about `pair`, the pair itself first."""
         return tuple(
             pair if position is Position.STUDENT else pair.reverse for position in sorted(self.position)
         )
@@ -216,8 +205,8 @@ def read_space(name_or_path: str) -> Space:
     """Read a search space by shipped name or path.
 
     Raises:
-        UnknownName: No shipped space has that name.
-        PlanError: The file cannot be read, or a field in it does not hold.
+        UnknownName: If no shipped space has that name.
+        PlanError: If the file cannot be read, or one of its fields is not valid.
     """
     return read("search_spaces", name_or_path, Space)
 
@@ -227,19 +216,9 @@ def _sweep_settings() -> int:
     return len(read_space("poster_sweep").grid())
 
 
-def sweep_epochs(plan: StudyPlan, pairs: int) -> int:
-    """Epochs that the frozen grid `poster_sweep` runs on so many pairs, with this plan's budget of a run."""
-    return _sweep_settings() * plan.distillation.epochs * pairs
-
-
-def _draw(trial: optuna.Trial, name: str, dimension: Range | tuple[Any, ...]) -> Any:
-    if isinstance(dimension, Range):
-        return trial.suggest_float(name, dimension.low, dimension.high, log=dimension.log)
-    return trial.suggest_categorical(name, dimension)
-
-
-def _distribution(dimension: Range | tuple[Any, ...]) -> BaseDistribution:
-    return dimension.distribution if isinstance(dimension, Range) else CategoricalDistribution(dimension)
+def sweep_epochs(config: StudyConfig, pairs: int) -> int:
+    """Return the number of epochs that a sweep of the grid `poster_sweep` takes for so many pairs."""
+    return _sweep_settings() * config.distillation.epochs * pairs
 
 
 def _plain(names: Iterable[StrEnum]) -> tuple[str, ...]:

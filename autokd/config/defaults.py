@@ -1,4 +1,4 @@
-"""What is meant where nothing is said: the same on the command line as from Python."""
+"""Defaults that the command line and the Python interface share."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ STORAGE_VARIABLE: Final = "AUTOKD_STORAGE"
 HOME: Final = Path("autokd-home")
 STUDY: Final = "digits"
 EFFECT: Final = 5.0
-"""The gain that `autokd check` takes for sought, in pp."""
+"""The gain that `autokd check` assumes, in pp."""
 
 
 def usual_home() -> Path:
-    """The folder for everything, as the environment has it."""
+    """Return the home folder: the environment variable, or the default."""
     return Path(os.environ.get(HOME_VARIABLE) or HOME)
 
 
 def usual_storage() -> str | None:
-    """The database, as the environment has it; None is the file in the home folder."""
+    """Return the database URL of the environment; None means the SQLite file in the home folder."""
     return os.environ.get(STORAGE_VARIABLE) or None

@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from autokd.plan import FederationRecipe, StoppingRecipe, StudyPlan, content_hash
-from autokd.recipes import read_plan
+from autokd.config.base import content_hash
+from autokd.config.federation import FederationConfig
+from autokd.config.study import StoppingConfig, StudyConfig
+from autokd.config.yaml_files import read_study_config
 from tests.search.worlds import TINY, tiny_plan
 
 
@@ -23,17 +25,17 @@ def test_what_is_derived_is_validated_too() -> None:
     with pytest.raises(ValidationError):
         tiny_plan().with_(trials=0)
     with pytest.raises(ValidationError, match="must lie below"):
-        tiny_plan().with_(stopping=StoppingRecipe(rungs=(3, 10)))
+        tiny_plan().with_(stopping=StoppingConfig(rungs=(3, 10)))
 
 
 def test_a_trial_reports_at_each_rung_and_at_the_end() -> None:
     assert tiny_plan().rungs == (3, 6, 10)
-    assert tiny_plan(stopping=StoppingRecipe(rungs=())).rungs == (10,)
+    assert tiny_plan(stopping=StoppingConfig(rungs=())).rungs == (10,)
 
 
 def test_one_architecture_serves_all_or_each_has_its_own() -> None:
-    recipe = StudyPlan.model_validate(TINY).federation
-    assert isinstance(recipe, FederationRecipe)
+    recipe = StudyConfig.model_validate(TINY).federation
+    assert isinstance(recipe, FederationConfig)
     assert recipe.architecture(3).name == "mlp"
     own = recipe.model_copy(
         update={
@@ -45,26 +47,26 @@ def test_one_architecture_serves_all_or_each_has_its_own() -> None:
 
 def test_fields_that_came_later_leave_old_hashes_alone() -> None:
     """What was tuned before is found again: `digits` had these hashes when the fields were not there."""
-    plan = read_plan("digits")
+    plan = read_study_config("digits")
     assert (content_hash(plan.federation), content_hash(plan)) == ("67530c99", "34e66402")
-    assert isinstance(plan.federation, FederationRecipe)
+    assert isinstance(plan.federation, FederationConfig)
     augmented = plan.federation.pretraining.model_copy(update={"augmentation": "crop_flip"})
     assert augmented.model_dump()["augmentation"] == "crop_flip"
     assert "augmentation" not in plan.federation.pretraining.model_dump()
 
 
 def test_where_a_recipe_lies_is_no_part_of_it() -> None:
-    recipe = read_plan("digits").federation
+    recipe = read_study_config("digits").federation
     moved = recipe.located(Path("somewhere/mine.yaml"))
     assert moved == recipe
     assert hash(moved) == hash(recipe)
     assert (recipe.folder, moved.folder, moved.source) == (Path(), Path("somewhere"), "somewhere/mine.yaml")
-    assert read_plan("digits").with_(trials=7).federation.folder == Path()
+    assert read_study_config("digits").with_(trials=7).federation.folder == Path()
 
 
 def test_a_content_hash_sees_content_and_nothing_else() -> None:
     plan = tiny_plan()
-    assert content_hash(plan) == content_hash(StudyPlan.model_validate(plan.model_dump()))
+    assert content_hash(plan) == content_hash(StudyConfig.model_validate(plan.model_dump()))
     assert content_hash(plan) != content_hash(tiny_plan(trials=7))
     assert content_hash({"a": 1, "b": 2}) == content_hash({"b": 2, "a": 1})
     assert content_hash("1") != content_hash(1)

@@ -1,0 +1,1 @@
+"""What recipes say: frozen models that are validated when the YAML files are read."""

@@ -1,0 +1,209 @@
+"""StudyConfig: the content of a study recipe (`studies/*.yaml`).
+
+The parts that determine what a run computes have a content hash, which is part of the study's name. Parts
+that only say how much to do (number of trials, seeds of the confirmation) are not hashed: they may be raised
+later, and the same study continues.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from autokd.config.base import Frozen, Name
+from autokd.config.federation import AnyFederation
+from autokd.config.training import DistillationConfig
+
+SEARCH_SEED: Final = 0
+"""Seed index of all search trials: with common random numbers, settings differ in nothing else."""
+RACE_SEEDS: Final = 1_000
+"""First seed index of race runs; the next run has RACE_SEEDS + 1, and so on."""
+SWEEP_SEEDS: Final = SEARCH_SEED
+"""First seed index of swept runs, the same as that of search trials."""
+CONFIRMATION_SEEDS: Final = 2_000
+"""First seed index of confirmation runs."""
+DELIVERY_SEEDS: Final = 10_000
+"""First seed index of distilled models that are delivered."""
+
+
+class StoppingConfig(Frozen):
+    """ASHA (Li et al. 2020, arXiv:1810.05934): at each rung the best 1/`reduction` of the trials continue.
+
+    The first `grace` trials always run to the end, so that there are complete results to learn from, for this
+    pair and for others.
+    """
+
+    rungs: tuple[int, ...] = Field(default=(3, 6), description="Epochs at which a trial may be stopped.")
+    reduction: int = Field(default=2, ge=2)
+    grace: int = Field(
+        default=6, ge=0, description="Number of trials per study that are never stopped, with the baseline."
+    )
+
+    @field_validator("rungs")
+    @classmethod
+    def _increasing(cls, rungs: tuple[int, ...]) -> tuple[int, ...]:
+        if any(rung < 1 for rung in rungs) or list(rungs) != sorted(set(rungs)):
+            raise ValueError("must be increasing epochs from 1")
+        return rungs
+
+
+class SearchConfig(Frozen):
+    """How the settings of one pair are searched.
+
+    Attributes:
+        trials: Number of trials per pair, with the baseline. The two pairs of a meeting share 2 x `trials`.
+        floor: Minimum share of `trials` that each pair of a meeting gets, however unpromising it is.
+        startup_trials: Number of random trials before the sampler learns.
+        retries: How often a run is repeated after a failure of the infrastructure.
+    """
+
+    trials: int = Field(default=32, ge=2)
+    floor: float = Field(default=0.5, gt=0, le=1)
+    startup_trials: int = Field(default=10, ge=1)
+    stopping: StoppingConfig = StoppingConfig()
+    retries: int = Field(default=3, ge=0)
+
+
+class ConfirmationConfig(Frozen):
+    """How the winner of a search is chosen and judged.
+
+    Attributes:
+        candidates: Number of settings in the race.
+        race_seeds: Number of fresh seeds of each candidate in the race.
+        seeds: Number of further fresh seeds, on which the winner and the default are compared in pairs.
+        max_seeds: Number of seeds after which an undecided pair is judged a second time; None for never. Both
+            judgements together keep the error rate of one (`autokd.recommendation.looks`).
+        min_improvement: Smallest gain worth distilling for, in pp.
+        confidence: Confidence level of the intervals.
+        resamples: Number of bootstrap resamples.
+    """
+
+    candidates: int = Field(default=3, ge=1)
+    race_seeds: int = Field(default=2, ge=1)
+    seeds: int = Field(default=5, ge=2)
+    max_seeds: int | None = Field(default=None, ge=2)
+    min_improvement: float = Field(default=0.5, ge=0)
+    confidence: float = Field(default=0.95, gt=0.5, lt=1)
+    resamples: int = Field(default=4000, ge=200)
+
+    @model_validator(mode="after")
+    def _seeds_up_to(self) -> ConfirmationConfig:
+        if self.max_seeds is not None and self.max_seeds < self.seeds:
+            raise ValueError(f"max_seeds {self.max_seeds} lies below seeds {self.seeds}")
+        return self
+
+    @property
+    def looks(self) -> tuple[int, ...]:
+        """Numbers of seeds after which a pair is judged."""
+        return (self.seeds,) if self.max_seeds in (None, self.seeds) else (self.seeds, self.max_seeds)
+
+
+class Constraints(Frozen):
+    """What a setting may cost the student on its own label distribution, in pp; unlimited by default.
+
+    Both limits bound the same quantity, since forgetting is the lost local accuracy: the lower one counts.
+    """
+
+    max_forgetting: float | None = Field(default=None, ge=0)
+    max_local_loss: float | None = Field(default=None, ge=0)
+
+    @property
+    def limit(self) -> float | None:
+        """The lower of the two limits, in pp."""
+        limits = (self.max_forgetting, self.max_local_loss)
+        return min((limit for limit in limits if limit is not None), default=None)
+
+
+ObjectiveName = Literal["gain", "gain_local", "gain_minus_forgetting"]
+
+
+class Objective(Frozen):
+    """What a setting is optimised for, and the constraints that it must satisfy.
+
+    Attributes:
+        objective: `gain` is the gain in accuracy on the common split; `gain_local` the gain on the student's
+            own label distribution (minus its forgetting); `gain_minus_forgetting` the sum of both.
+    """
+
+    objective: ObjectiveName = "gain"
+    constraints: Constraints = Constraints()
+
+    def value(self, gain: float, forgetting: float) -> float:
+        """Return the value of a run in pp, from its gain and its forgetting in pp."""
+        match self.objective:
+            case "gain":
+                return gain
+            case "gain_local":
+                return -forgetting
+            case "gain_minus_forgetting":
+                return gain - forgetting
+
+    def keeps(self, forgetting: float) -> bool:
+        """Return whether a forgetting (in pp) satisfies the constraints."""
+        limit = self.constraints.limit
+        return limit is None or forgetting <= limit
+
+
+class Forbidden(Frozen):
+    """Transfer sets and positions that may not be used, whatever the space contains.
+
+    The transfer set `student` cannot be forbidden: the default setting is the baseline of every study.
+    """
+
+    transfer_sets: tuple[Literal["teacher", "both", "public"], ...] = ()
+    positions: tuple[Literal["student", "teacher"], ...] = ()
+
+    @field_validator("positions")
+    @classmethod
+    def _leaves_one(cls, positions: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(positions)) > 1:
+            raise ValueError("forbids both positions; nothing would be left to tune")
+        return positions
+
+
+class StudyConfig(Frozen):
+    """What to tune and how: the content of a study recipe."""
+
+    name: Name
+    federation: AnyFederation
+    distillation: DistillationConfig
+    space: str = Field(default="default", min_length=1, description="A shipped space's name or a YAML file.")
+    search: SearchConfig = SearchConfig()
+    confirmation: ConfirmationConfig = ConfirmationConfig()
+    objective: ObjectiveName = "gain"
+    constraints: Constraints = Constraints()
+    forbid: Forbidden = Forbidden()
+
+    @model_validator(mode="after")
+    def _rungs_inside_the_budget(self) -> StudyConfig:
+        rungs, epochs = self.search.stopping.rungs, self.distillation.epochs
+        if rungs and rungs[-1] >= epochs:
+            raise ValueError(
+                f"search.stopping.rungs {list(rungs)} must lie below the {epochs} epochs of a run"
+            )
+        return self
+
+    @property
+    def rungs(self) -> tuple[int, ...]:
+        """All epochs at which a search trial reports, the full budget last."""
+        return (*self.search.stopping.rungs, self.distillation.epochs)
+
+    @property
+    def aims(self) -> Objective:
+        """Objective and constraints together."""
+        return Objective(objective=self.objective, constraints=self.constraints)
+
+    @property
+    def forbidden(self) -> Forbidden:
+        """`forbid`, with the transfer set `public` where the federation has no public examples."""
+        if self.federation.has_public or "public" in self.forbid.transfer_sets:
+            return self.forbid
+        return self.forbid.model_copy(update={"transfer_sets": (*self.forbid.transfer_sets, "public")})
+
+    def with_(self, **search: Any) -> StudyConfig:
+        """Return a validated copy with other search parameters."""
+        merged = {**self.search.model_dump(), **search}
+        copy = StudyConfig.model_validate({**self.model_dump(), "search": merged})
+        # The dump does not contain where the recipe's file is, so the federation is taken over as it was.
+        return copy.model_copy(update={"federation": self.federation})

@@ -1,0 +1,41 @@
+"""The search space as Optuna sees it: distributions, and settings drawn by Optuna's samplers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
+
+from autokd.config.space import ALPHA, TRANSFER_SET, Range, Space
+from autokd.core.setting import Setting, TransferSet
+
+
+def distributions(space: Space) -> Mapping[str, BaseDistribution]:
+    """Return Optuna's distributions of the dimensions of a setting, by parameter name."""
+    return {name: _distribution(dimension) for name, dimension in space.dimensions.items()}
+
+
+def suggest(space: Space, trial: optuna.Trial) -> Setting:
+    """Draw a setting with Optuna's sampler."""
+    # NOTE: the order matters: independent samplers would otherwise draw other values.
+    values: dict[str, Any] = {TRANSFER_SET: _draw(trial, TRANSFER_SET, space.dimensions[TRANSFER_SET])}
+    if values[TRANSFER_SET] != TransferSet.PUBLIC:
+        values[ALPHA] = _draw(trial, ALPHA, space.alpha)
+    for name, dimension in space.dimensions.items():
+        if name not in (ALPHA, TRANSFER_SET):
+            values[name] = _draw(trial, name, dimension)
+    return Setting.from_json(values)
+
+
+def _draw(trial: optuna.Trial, name: str, dimension: Range | tuple[Any, ...]) -> Any:
+    if isinstance(dimension, Range):
+        return trial.suggest_float(name, dimension.low, dimension.high, log=dimension.log)
+    return trial.suggest_categorical(name, dimension)
+
+
+def _distribution(dimension: Range | tuple[Any, ...]) -> BaseDistribution:
+    if isinstance(dimension, Range):
+        return FloatDistribution(dimension.low, dimension.high, log=dimension.log)
+    return CategoricalDistribution(dimension)

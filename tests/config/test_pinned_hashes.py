@@ -1,0 +1,42 @@
+"""Stored results are found by these names: no renaming of classes may change them."""
+
+from __future__ import annotations
+
+import pytest
+
+from autokd.config.base import content_hash
+from autokd.config.space import read_space
+from autokd.config.yaml_files import read_study_config, shipped
+from autokd.core.setting import Pair
+from autokd.search.studies import rivals_name, study_name, sweep_name
+
+RECIPES = {
+    "cifar10_resnet18": ("8d079884", "ffd8ea18"),
+    "cifar10_small": ("a3de8012", "8c53f002"),
+    "digits": ("34e66402", "67530c99"),
+    "digits_iid": ("2bf6c32c", "46792716"),
+}
+"""Hashes of the whole study recipe and of its federation."""
+STUDIES = {
+    "cifar10_resnet18": ("e7d7bf6b", "e538b4f3", "d386e042", "f19f4118", "d5c85761"),
+    "cifar10_small": ("7b0aa432", "6cb5652a", "a02f5433", "f5eb9ce4", "134b2433"),
+    "digits": ("1b01c241", "6fb4f864", "f0839d0f", "b893606b", "74a6f5e5"),
+    "digits_iid": ("1b01c241", "6fb4f864", "f0839d0f", "b893606b", "74a6f5e5"),
+}
+"""Hashes in the names of the studies, by search space in alphabetical order, and of the sweep."""
+
+
+def test_every_shipped_recipe_is_pinned() -> None:
+    assert set(RECIPES) == set(STUDIES) == set(shipped("studies"))
+    assert shipped("search_spaces") == ("default", "extended", "poster_sweep", "private")
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_names_of_stored_studies_stay(name: str) -> None:
+    config, pair = read_study_config(name), Pair(4, 9)
+    assert (content_hash(config), content_hash(config.federation)) == RECIPES[name]
+    *hashes, of_sweep = STUDIES[name]
+    for space, digest in zip(shipped("search_spaces"), hashes, strict=True):
+        assert study_name("f", config, read_space(space), pair) == f"f/{name}-{space}-{digest}/4->9"
+    assert sweep_name("f", config, pair) == f"f/{name}-sweep-{of_sweep}/4->9"
+    assert rivals_name("f", config, pair) == f"f/{name}-rivals-{of_sweep}/4->9"

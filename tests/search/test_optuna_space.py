@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import optuna
+
+from autokd.core.setting import BatchNorm, Method, TransferSet
+from autokd.search.optuna_space import distributions, suggest
+from tests.search.worlds import open_space
+
+EXTENDED = open_space(
+    temperature=[1, 4],
+    alpha=[0.5],
+    method=["plain", "ensemble"],
+    learning_rate={"low": 0.001, "high": 0.1, "log": True},
+    epochs=[5, 20],
+    batch_norm=["frozen"],
+)
+
+
+def test_what_is_suggested_lies_inside_and_alpha_is_not_sampled_on_public() -> None:
+    space = open_space(temperature={"low": 2, "high": 4}, alpha=[0, 0.25])
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    for _ in range(60):
+        trial = study.ask()
+        setting = suggest(space, trial)
+        assert setting in space
+        assert ("alpha" in trial.params) == (setting.transfer_set is not TransferSet.PUBLIC)
+    assert {"alpha" in trial.params for trial in study.trials} == {True, False}
+
+
+def test_what_else_may_be_searched_is_drawn_with_the_rest() -> None:
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    drawn = [suggest(EXTENDED, study.ask()) for _ in range(40)]
+    assert all(setting in EXTENDED for setting in drawn)
+    assert {(setting.method, setting.epochs, setting.batch_norm) for setting in drawn} == {
+        (method, epochs, BatchNorm.FROZEN) for method in (Method.PLAIN, Method.ENSEMBLE) for epochs in (5, 20)
+    }
+    assert all(trial.params.keys() <= distributions(EXTENDED).keys() for trial in study.trials)
