@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
     from autokd.search.errands import ErrandProgress
-    from autokd.search.patience import Outage
     from autokd.search.progress import Progress
     from autokd.search.sweeping import SweepProgress
+    from autokd.store import Outage
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")

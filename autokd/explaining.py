@@ -20,7 +20,6 @@ from autokd.recommendation.position import Advice
 from autokd.recommendation.race import Owed, to_be_run
 from autokd.recommendation.rivals import Subject, repeated, wanted
 from autokd.recommendation.verdict import Judgement
-from autokd.search.patience import PatientStore
 from autokd.search.studies import rivals_name, sweep_name
 from autokd.store import Store
 
@@ -78,7 +77,7 @@ class Explainer:
         name, plan = self.federation.name, self.judge.plan
         return {one: rivals_name(name, plan, one) for one in (pair, pair.reverse)}
 
-    def case(self, store: Store | PatientStore, pair: Pair) -> Case:
+    def case(self, store: Store, pair: Pair) -> Case:
         """What there is to explain.
 
         Raises:
@@ -99,7 +98,7 @@ class Explainer:
             retries=self.judge.plan.search.retries,
         )
 
-    def explanation(self, store: Store | PatientStore, pair: Pair) -> Explanation:
+    def explanation(self, store: Store, pair: Pair) -> Explanation:
         """The explanation that the records come to; what has not run is said to be missing.
 
         Raises:
@@ -149,7 +148,7 @@ class Explainer:
             one for one in allowed if one is not TransferSet.PUBLIC or len(self.federation.public) > 1
         )
 
-    def _elsewhere(self, store: Store | PatientStore, pair: Pair) -> Elsewhere | None:
+    def _elsewhere(self, store: Store, pair: Pair) -> Elsewhere | None:
         """From all pairs without either participant."""
         name, plan, participants = self.federation.name, self.judge.plan, self.judge.federation.participants
         rest = [one.number for one in participants if one.number not in pair.meeting]

@@ -15,7 +15,6 @@ from autokd.core.records import FederationFacts, Presentation
 from autokd.core.setting import Pair
 from autokd.recommendation import Recommendation, judge_pair, recommend
 from autokd.recommendation.verdict import Judgement
-from autokd.search.patience import PatientStore
 from autokd.search.studies import study_name
 from autokd.store import Store
 
@@ -38,7 +37,7 @@ class Judge:
         """The name of a pair's study in the store."""
         return study_name(self.federation.name, self.plan, self.space, pair)
 
-    def recommendation(self, store: Store | PatientStore, pair: Pair) -> Recommendation:
+    def recommendation(self, store: Store, pair: Pair) -> Recommendation:
         """The recommendation that the pair's records and those of the reverse pair come to.
 
         Raises:
@@ -54,25 +53,25 @@ class Judge:
             reverse=judge_pair(plan, federation, reverse),
         )
 
-    def judgement(self, store: Store | PatientStore, pair: Pair) -> Judgement | None:
+    def judgement(self, store: Store, pair: Pair) -> Judgement | None:
         """What was decided of a pair; None if it is not tuned to the end, or failed."""
         judged = judge_pair(self.plan, self.federation, self._searched(store, pair))
         return judged if isinstance(judged, Judgement) else None
 
-    def conclude(self, store: PatientStore, pair: Pair) -> Payload:
+    def conclude(self, store: Store, pair: Pair) -> Payload:
         """Judge a pair, store it and show it in the dashboard; what the store has of that is left alone."""
         name, basis = self.study(pair), self._basis(store, pair)
         known = store.recommendation(name)
         if known is not None and known.get("basis") != basis:
             known = None
         mark = content_hash(basis, _FORMAT)
-        if known is not None and store.presented(name) == mark:
+        if known is not None and store.dashboard_mark(name) == mark:
             return known
         found = self.recommendation(store, pair)
         if known is None:
             known = {**found.to_json(), "basis": basis}
             store.put_recommendation(name, known)
-        store.present(name, self._presentation(found), mark=mark)
+        store.publish_dashboard(name, self._presentation(found), mark=mark)
         return known
 
     def _presentation(self, found: Recommendation) -> Presentation:
@@ -84,7 +83,7 @@ class Judge:
         command += f" --pair {pair.teacher},{pair.student} --trials {plan.search.trials}"
         return presentation(found, reproduce=command)
 
-    def _basis(self, store: PatientStore, pair: Pair) -> str:
+    def _basis(self, store: Store, pair: Pair) -> str:
         """What a judgement rests on, in short: as long as it stays, so does the judgement."""
         known = [self._searched(store, one) for one in (pair, pair.reverse)]
         counts = [[len(one.trials), len(one.runs)] for one in known]
@@ -92,6 +91,6 @@ class Judge:
         aims = (plan.objective, plan.constraints, plan.forbid)
         return content_hash(__version__, plan.confirmation, *aims, plan.search.retries, counts)
 
-    def _searched(self, store: Store | PatientStore, pair: Pair) -> PairRecords:
+    def _searched(self, store: Store, pair: Pair) -> PairRecords:
         name = self.study(pair)
         return PairRecords(pair=pair, study=name, trials=store.trials(name), runs=store.runs(name))

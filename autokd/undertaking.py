@@ -15,7 +15,6 @@ from autokd.config.study import StudyConfig
 from autokd.federation import Federation, check, find, notices, prepare
 from autokd.search.dispatcher import Dispatcher
 from autokd.search.errands import Errands
-from autokd.search.patience import PatientStore
 from autokd.search.sweeping import Sweeper
 from autokd.search.workers import Workers
 from autokd.store import Store
@@ -43,18 +42,17 @@ class Undertaking:
     _opened: Store
     _stack: ExitStack
 
-    def acquire(self, studies: Collection[str]) -> PatientStore:
+    def acquire(self, studies: Collection[str]) -> Store:
         """The store, to write to these studies.
 
         Raises:
             PairBusy: If another driver is at work on one of them.
         """
-        lease = self._stack.enter_context(self._opened.acquire(studies))
-        store = PatientStore(self._opened, lease, listen=self.callbacks.on_outage)
-        store.put_federation(self.federation.facts())
-        return store
+        self._stack.enter_context(self._opened.acquire(studies, on_outage=self.callbacks.on_outage))
+        self._opened.put_federation(self.federation.facts())
+        return self._opened
 
-    def drive(self, office: Dispatcher | Sweeper | Errands, store: PatientStore) -> bool:
+    def drive(self, office: Dispatcher | Sweeper | Errands, store: Store) -> bool:
         """Do all that the office has to hand out, if anything; False if it was interrupted."""
         if office.finished:
             return True

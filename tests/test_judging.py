@@ -12,7 +12,7 @@ from optuna_dashboard import get_note
 from sqlalchemy import event
 
 from autokd.judging import Judge
-from autokd.search.patience import PatientStore
+from autokd.store import Store
 from tests.search.worlds import BACKWARD, FORWARD, Office, tiny_plan
 
 
@@ -31,8 +31,9 @@ def judge(office: Office) -> Judge:
 
 
 @pytest.fixture
-def store(office: Office) -> PatientStore:
-    return PatientStore(office.store, office.store.acquire(office.names.values()))
+def store(office: Office) -> Store:
+    office.store.acquire(office.names.values())
+    return office.store
 
 
 def writes(office: Office) -> list[str]:
@@ -52,9 +53,7 @@ def note_of(office: Office) -> str:
     return str(get_note(study))
 
 
-def test_a_judged_pair_is_shown_with_what_was_recommended(
-    office: Office, judge: Judge, store: PatientStore
-) -> None:
+def test_a_judged_pair_is_shown_with_what_was_recommended(office: Office, judge: Judge, store: Store) -> None:
     answer = judge.conclude(store, FORWARD)
     note, shown = note_of(office), store.attributes(office.names[FORWARD])
     assert note.startswith(f"## 0->1: {answer['verdict']}\n")
@@ -64,7 +63,7 @@ def test_a_judged_pair_is_shown_with_what_was_recommended(
     assert shown["default_gain"] == pytest.approx(answer["default_gain"]["mean"], abs=0.005)
 
 
-def test_again_nothing_is_written(office: Office, judge: Judge, store: PatientStore) -> None:
+def test_again_nothing_is_written(office: Office, judge: Judge, store: Store) -> None:
     first = {pair: judge.conclude(store, pair) for pair in (FORWARD, BACKWARD)}
     written = writes(office)
     assert {pair: judge.conclude(store, pair) for pair in (FORWARD, BACKWARD)} == first
@@ -72,10 +71,10 @@ def test_again_nothing_is_written(office: Office, judge: Judge, store: PatientSt
 
 
 def test_one_that_was_judged_before_there_were_notes_gets_its_own(
-    office: Office, judge: Judge, store: PatientStore, monkeypatch: pytest.MonkeyPatch
+    office: Office, judge: Judge, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as before:
-        before.setattr(PatientStore, "present", lambda *arguments, **more: None)
+        before.setattr(Store, "publish_dashboard", lambda *arguments, **more: None)
         answer = judge.conclude(store, FORWARD)
     assert note_of(office) == ""
     written = writes(office)

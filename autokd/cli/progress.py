@@ -20,9 +20,9 @@ from autokd.cli.matrix import FEW, Cell, Matrix
 
 if TYPE_CHECKING:
     from autokd.search.errands import ErrandProgress
-    from autokd.search.patience import Outage
     from autokd.search.progress import Progress, StudyProgress
     from autokd.search.sweeping import SweepProgress
+    from autokd.store import Outage
 
 _LINE_SECONDS: Final = 10.0
 """Between two lines where there is no terminal."""

@@ -18,7 +18,6 @@ from autokd.search.assignment import Answer, Assignment, Died
 from autokd.search.forecast import NOTHING, Load
 from autokd.search.next_work import RunWork, StudyState, TrialWork, Work, next_work
 from autokd.search.optuna_space import distributions
-from autokd.search.patience import PatientStore
 from autokd.search.progress import Conclusion, Progress, StudyProgress, shown, survey
 from autokd.search.sampling import Proposer, Tpe
 from autokd.search.stopping import goes_on
@@ -103,7 +102,7 @@ class Dispatcher:
         federation: FederationFacts,
         meetings: Sequence[Sequence[Pair]],
         names: Mapping[Pair, str],
-        store: Store | PatientStore,
+        store: Store,
         proposer: Proposer | None = None,
         listen: Callable[[Progress], None] = lambda progress: None,
         listen_seconds: float = 0.0,
@@ -255,7 +254,7 @@ class Dispatcher:
         conclusions = self._conclude([study.pair for study in meeting])
         self._over += [shown(study.state(), conclusions.get(study.pair)) for study in meeting]
         for study in meeting:
-            self._store.let_go(study.name)
+            self._store.evict(study.name)
 
     def _next(self, meeting: _Meeting) -> Work | None:
         return next_work(

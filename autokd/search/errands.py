@@ -10,7 +10,6 @@ from autokd.core.records import RungReport, RunRecord
 from autokd.core.setting import Pair
 from autokd.recommendation.race import Owed, to_be_run
 from autokd.search.assignment import Answer, Assignment, Died
-from autokd.search.patience import PatientStore
 from autokd.store import Store
 
 Runs = Mapping[Pair, Sequence[RunRecord]]
@@ -66,7 +65,7 @@ class Errands:
         wanted: Wanted,
         names: Mapping[Pair, str],
         retries: int,
-        store: Store | PatientStore,
+        store: Store,
         listen: Callable[[ErrandProgress], None] = lambda progress: None,
     ) -> None:
         self._wanted, self._names, self._retries = wanted, names, retries

@@ -14,7 +14,6 @@ from autokd.federation import Federation
 from autokd.search.aiming import as_aimed
 from autokd.search.features import PairFeatures, pair_features
 from autokd.search.learning import Learner
-from autokd.search.patience import PatientStore
 from autokd.search.studies import same_search
 from autokd.search.surrogate import Subject
 from autokd.store import Store
@@ -22,7 +21,7 @@ from autokd.store import Store
 _KNOWN = {one.name for one in fields(PairFeatures)}
 
 
-def announce(store: Store | PatientStore, name: str, federation: Federation, pair: Pair) -> None:
+def announce(store: Store, name: str, federation: Federation, pair: Pair) -> None:
     """Make a pair's study, unless it is there, and have it say whose it is and what is known of the pair.
 
     Args:
@@ -36,7 +35,7 @@ def announce(store: Store | PatientStore, name: str, federation: Federation, pai
 
 
 def experienced(
-    store: Store | PatientStore,
+    store: Store,
     *,
     plan: StudyConfig,
     space: Space,
@@ -68,9 +67,7 @@ def experienced(
     return learner
 
 
-def _others(
-    store: Store | PatientStore, names: Mapping[Pair, str]
-) -> Iterator[tuple[str, tuple[Subject, float]]]:
+def _others(store: Store, names: Mapping[Pair, str]) -> Iterator[tuple[str, tuple[Subject, float]]]:
     """Studies with the same recipe, early stopping and space, and their students' accuracy as they are."""
     example = next(iter(names.values()))
     searched = set(names.values())

@@ -12,7 +12,7 @@ from typing import Any
 from autokd.core.records import RunRecord, TrialRecord, TrialState
 from autokd.core.setting import Pair
 from autokd.statistics.false_discovery import Discoveries, discoveries
-from autokd.store import DriverFacts, readable
+from autokd.store import DriverFacts, validated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +78,7 @@ class AtWork:
     @classmethod
     def of(cls, driver: DriverFacts) -> AtWork:
         """What a driver's words come to."""
-        with readable("what its driver tells"):
+        with validated("what its driver tells"):
             told = {name: _finite(value) for name, value in driver.words.items() if value is not None}
             age = _finite(driver.age)
             ended, left, seconds = (told.get(name) for name in ("ended", "left", "seconds_left"))
@@ -178,7 +178,7 @@ def overview_of(
         runs: Of the study.
         answer: Its stored recommendation, if there is one.
     """
-    with readable(f"pair {pair}"):
+    with validated(f"pair {pair}"):
         gain = None if answer is None else answer["gain"]
         return PairOverview(
             pair=pair,

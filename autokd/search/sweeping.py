@@ -12,7 +12,6 @@ from autokd.core.records import RungReport, RunRecord, RunState, Stage
 from autokd.core.setting import Pair, Setting
 from autokd.recommendation.race import to_be_run
 from autokd.search.assignment import Answer, Assignment, Died
-from autokd.search.patience import PatientStore
 from autokd.store import Store
 
 
@@ -68,7 +67,7 @@ class Sweeper:
         names: Mapping[Pair, str],
         seeds: int,
         retries: int,
-        store: Store | PatientStore,
+        store: Store,
         listen: Callable[[SweepProgress], None] = lambda progress: None,
     ) -> None:
         self._names, self._retries, self._store, self._listen = names, retries, store, listen

@@ -7,15 +7,15 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Final
 
-from autokd.search.patience import PatientStore
 from autokd.search.progress import Progress
+from autokd.store import Store
 
 _SECONDS: Final = 5.0
 """Between two tellings; each is one small transaction."""
 
 
 def telling(
-    store: PatientStore, listen: Callable[[Progress], None], *, seconds: float = _SECONDS
+    store: Store, listen: Callable[[Progress], None], *, seconds: float = _SECONDS
 ) -> Callable[[Progress], None]:
     """A listener that passes on all that it hears, and tells the store of it now and then."""
     told = -math.inf
@@ -24,7 +24,7 @@ def telling(
         nonlocal told
         if monotonic() - told >= seconds:
             told = monotonic()
-            store.tell(
+            store.heartbeat(
                 {
                     "ended": progress.ended,
                     "left": progress.left,

@@ -13,9 +13,9 @@ from sqlalchemy import Engine, create_engine, event, inspect
 from sqlalchemy.engine import URL
 
 from autokd.errors import NotTuned, StorageUnavailable, StoreError
-from autokd.store.alone import alone
-from autokd.store.faults import translated
+from autokd.store.db_errors import translate_errors
 from autokd.store.leases import lease_seconds
+from autokd.store.migration_lock import migration_lock
 from autokd.store.migrations import VERSION_TABLE, upgrade
 from autokd.store.url import redacted, sqlite_file
 
@@ -54,7 +54,7 @@ def connect(url: URL, *, create: bool) -> RDBStorage:
         _require_writable(url)
     else:
         _require_tables(url, options)
-    with translated(url), alone(url, options):
+    with translate_errors(url), migration_lock(url, options):
         # NOTE: Optuna fills "{SCHEMA_VERSION}" into URLs by `str.format`; a brace in ours is just a brace.
         text = url.render_as_string(hide_password=False).replace("{", "{{").replace("}", "}}")
         # Optuna's own check would leave its connections open when it fails.
@@ -142,7 +142,7 @@ def _require_tables(url: URL, options: dict[str, Any]) -> None:
     if file is not None and not file.exists():
         raise nothing
     _require_writable(url)
-    with translated(url):
+    with translate_errors(url):
         engine = create_engine(url, **options)
         try:
             present = inspect(engine).has_table(VERSION_TABLE)

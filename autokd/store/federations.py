@@ -1,8 +1,9 @@
-"""Federations as the store keeps them: labels, participants, and what each gets right as it is."""
+"""Tables of the federations: labels, participants, and which examples each own model gets right."""
 
 from __future__ import annotations
 
 import json
+from typing import final
 
 from sqlalchemy import Engine, select
 from sqlalchemy.exc import IntegrityError
@@ -10,39 +11,40 @@ from sqlalchemy.orm import Session
 
 from autokd.core.records import FederationFacts, ParticipantFacts
 from autokd.core.setting import Split
-from autokd.store.packing import pack_bits, pack_labels, unpack_bits, unpack_labels
+from autokd.store.encoding import pack_bits, pack_labels, unpack_bits, unpack_labels
 from autokd.store.tables import FederationRow, ParticipantCorrectRow, ParticipantRow, SplitRow
 
 
-def put_federation(engine: Engine, facts: FederationFacts) -> None:
-    """Keep a federation; one of that name is left as it is, since the name holds the hash of its content."""
-    if _exists(engine, facts.name):
-        return
-    try:
-        with Session(engine) as session, session.begin():
-            session.add(_row(facts))
-    except IntegrityError:
-        # Somebody else was quicker; anything but that is a fault.
-        if not _exists(engine, facts.name):
-            raise
+@final
+class Federations:
+    """Federations of one database; `Store` says what each method promises."""
 
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
 
-def federation(engine: Engine, name: str) -> FederationFacts | None:
-    """The facts of one federation, or None."""
-    with Session(engine) as session:
-        row = session.scalar(select(FederationRow).where(FederationRow.name == name))
-        return None if row is None else _facts(row)
+    def put(self, facts: FederationFacts) -> None:
+        if self._exists(facts.name):
+            return
+        try:
+            with Session(self._engine) as session, session.begin():
+                session.add(_row(facts))
+        except IntegrityError:
+            # Another process may have added the same federation; any other conflict is an error.
+            if not self._exists(facts.name):
+                raise
 
+    def federation(self, name: str) -> FederationFacts | None:
+        with Session(self._engine) as session:
+            row = session.scalar(select(FederationRow).where(FederationRow.name == name))
+            return None if row is None else _facts(row)
 
-def federations(engine: Engine) -> tuple[str, ...]:
-    """All names, in the order in which they came."""
-    with Session(engine) as session:
-        return tuple(session.scalars(select(FederationRow.name).order_by(FederationRow.id)))
+    def names(self) -> tuple[str, ...]:
+        with Session(self._engine) as session:
+            return tuple(session.scalars(select(FederationRow.name).order_by(FederationRow.id)))
 
-
-def _exists(engine: Engine, name: str) -> bool:
-    with Session(engine) as session:
-        return session.scalar(select(FederationRow.id).where(FederationRow.name == name)) is not None
+    def _exists(self, name: str) -> bool:
+        with Session(self._engine) as session:
+            return session.scalar(select(FederationRow.id).where(FederationRow.name == name)) is not None
 
 
 def _row(facts: FederationFacts) -> FederationRow:

@@ -22,12 +22,12 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import IntegrityError
 
 from autokd.errors import LeaseLost, PairBusy, StoreError
-from autokd.store.clock import Now
-from autokd.store.faults import translated
-from autokd.store.foreign import readable
-from autokd.store.guard import Guard
+from autokd.store.db_clock import Now
+from autokd.store.db_errors import translate_errors
+from autokd.store.fencing import Fence
 from autokd.store.process import Process
 from autokd.store.tables import DriverRow, LeaseRow
+from autokd.store.validation import validated
 
 _SECONDS: Final = 120.0
 _BEATS: Final = 4
@@ -69,14 +69,14 @@ class Lease:
     """
 
     def __init__(
-        self, engine: Engine, url: URL, guard: Guard, *, token: str, fences: Mapping[str, int], seconds: float
+        self, engine: Engine, url: URL, fence: Fence, *, token: str, fences: Mapping[str, int], seconds: float
     ) -> None:
         """Use `Store.acquire`."""
-        self._engine, self._url, self._guard, self._token = engine, url, guard, token
+        self._engine, self._url, self._fence, self._token = engine, url, fence, token
         self.studies, self.fences, self.seconds = tuple(fences), fences, seconds
         self._over = threading.Event()
         self._heart = threading.Thread(target=self._beat, name="autokd-lease", daemon=True)
-        guard.hold(token)
+        fence.add(token)
         self._heart.start()
 
     def __enter__(self) -> Self:
@@ -90,7 +90,12 @@ class Lease:
     @property
     def lost(self) -> bool:
         """Somebody is known to have taken over: nothing is written through this store any more."""
-        return self._guard.shut
+        return self._fence.shut
+
+    @property
+    def held(self) -> bool:
+        """Whether it has not been released; it may have been lost."""
+        return not self._over.is_set()
 
     def renew(self) -> None:
         """Hold it for another `seconds`, also if it had expired and nobody took it.
@@ -101,14 +106,14 @@ class Lease:
         """
         self._change(expires=Now() + self.seconds)
 
-    def tell(self, words: Mapping[str, Any]) -> None:
+    def heartbeat(self, status: Mapping[str, Any]) -> None:
         """Let others know how the driver gets on: small JSON values, in place of what it told before.
 
         Raises:
             LeaseLost: If somebody has taken over.
             StoreUnreachable: If the database does not answer.
         """
-        self._change(words=json.dumps(dict(words)), told=Now())
+        self._change(words=json.dumps(dict(status)), told=Now())
 
     def release(self) -> None:
         """Give it back, so that nobody has to wait; nothing happens if it was given back or lost before.
@@ -122,16 +127,16 @@ class Lease:
         if self.lost:
             return
         row = delete(DriverRow).where(DriverRow.token == self._token)
-        with suppress(StoreError), translated(self._url), self._engine.begin() as connection:
-            self._guard.let_go(self._token)
+        with suppress(StoreError), translate_errors(self._url), self._engine.begin() as connection:
+            self._fence.remove(self._token)
             if connection.execute(row).rowcount == 0:
-                self._guard.shut = True
+                self._fence.shut = True
 
     def _change(self, **values: object) -> None:
         """Set columns of the driver's own row."""
         row = update(DriverRow).where(DriverRow.token == self._token)
-        with translated(self._url), self._engine.begin() as connection:
-            # Where the row is gone this changes nothing, and the guard objects to the commit.
+        with translate_errors(self._url), self._engine.begin() as connection:
+            # Where the row is gone this changes nothing, and the fence refuses the commit.
             connection.execute(row.values(**values))
 
     def _beat(self) -> None:
@@ -144,7 +149,7 @@ class Lease:
                 continue  # The database is away or full; who writes next will say so.
 
 
-def acquire(engine: Engine, url: URL, guard: Guard, studies: Collection[str], *, seconds: float) -> Lease:
+def acquire(engine: Engine, url: URL, fence: Fence, studies: Collection[str], *, seconds: float) -> Lease:
     """Take all of the studies, or none; `Store.acquire` says more.
 
     Raises:
@@ -170,7 +175,7 @@ def acquire(engine: Engine, url: URL, guard: Guard, studies: Collection[str], *,
         connection.execute(leases.values(token=token))
         taken = select(LeaseRow).where(LeaseRow.token == token).order_by(LeaseRow.study)
         fences = {row.study: row.fence for row in connection.execute(taken)}
-    return Lease(engine, url, guard, token=token, fences=fences, seconds=seconds)
+    return Lease(engine, url, fence, token=token, fences=fences, seconds=seconds)
 
 
 _VALID: Final = (DriverRow.expires > Now()).label("valid")
@@ -190,7 +195,7 @@ def drivers(engine: Engine, studies: Collection[str]) -> tuple[DriverFacts, ...]
         .order_by(DriverRow.since)
     )
     found = []
-    with engine.connect() as connection, readable("its drivers"):
+    with engine.connect() as connection, validated("its drivers"):
         for row in connection.execute(query):
             process, alive = _holder(row)
             found.append(
@@ -219,7 +224,7 @@ def _require_free(connection: Connection, studies: Sequence[str], *, lock: bool 
     )
     former = set()
     for row in connection.execute(query.with_for_update() if lock else query):
-        with readable(f"who has study {row.study!r}"):
+        with validated(f"who has study {row.study!r}"):
             holder, alive = _holder(row)
             if alive:
                 raise PairBusy(study=row.study, owner=str(holder), since=row.since, until=row.expires)

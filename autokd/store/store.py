@@ -1,11 +1,12 @@
-"""Store: everything that autokd keeps, behind one short interface."""
+"""Store: everything that autokd keeps, behind one interface."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from functools import partial
 from types import TracebackType
-from typing import Any, NoReturn, Self, final
+from typing import Any, NoReturn, ParamSpec, Self, TypeVar, final
 
 from optuna.distributions import BaseDistribution
 from optuna.storages import RDBStorage
@@ -23,29 +24,35 @@ from autokd.core.records import (
 )
 from autokd.core.setting import Setting
 from autokd.errors import StorageUnavailable, StoreUnreachable
-from autokd.store import federations, leases, results
+from autokd.store import leases
 from autokd.store.database import connect
-from autokd.store.faults import translated
-from autokd.store.foreign import readable
-from autokd.store.guard import Guard
-from autokd.store.leases import Lease
+from autokd.store.federations import Federations
+from autokd.store.fencing import Fence
+from autokd.store.retrying import Outage, OutageRetry
+from autokd.store.runs import Runs
 from autokd.store.trials import Trials
 from autokd.store.url import normalise, redacted
+from autokd.store.validation import validated
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 @final
 class Store:
     """Studies, trials, runs, federations and recommendations in one SQL database.
 
-    Only the driver that has a study's lease writes to that study; any number of processes may read at the
-    same time, Optuna Dashboard among them. Within a process a store may be shared by threads. It is never
-    pickled: it holds a password.
+    Only the driver that holds a study's lease writes to that study; any number of processes may read at the
+    same time, Optuna Dashboard among them. Threads of a process may share a store. It is never pickled: it
+    holds a password.
 
-    Each method is one or a few short transactions. A name of a study that does not exist is a `StoreError`,
-    except where a method only reads and has an empty answer. Every method raises `StoreUnreachable` if the
-    database does not answer or stays locked, and `StoreError` if it answers with an error; no message holds a
-    password. After `StoreUnreachable` it is unknown whether the write was done: read back before repeating
-    `begin_trial`; all other methods may be repeated as they are.
+    Each method is one or a few short transactions, and raises `StoreError` if the database answers with an
+    error or there is no study of that name, except where a method only reads and has an empty answer.
+
+    If the database does not answer or stays locked, a store that holds a lease waits, renews the lease and
+    repeats the call, reading back first what may have been written already; it may then raise `LeaseLost`. A
+    store without a lease, or after `give_up`, raises `StoreUnreachable`, and it is unknown whether the write
+    was done. No message holds a password.
     """
 
     def __init__(self, url: URL, storage: RDBStorage) -> None:
@@ -53,9 +60,11 @@ class Store:
         self._url = url
         self._storage = storage
         self._engine = storage.engine
+        self._fence = Fence(storage.engine)
+        self._retry = OutageRetry(url)
         self._trials = Trials(storage)
-        self._guard = Guard(storage.engine)
-        self._leases: list[Lease] = []
+        self._runs = Runs(storage.engine)
+        self._federations = Federations(storage.engine)
 
     @classmethod
     def open(cls, url: str, *, create: bool = True) -> Store:
@@ -66,7 +75,7 @@ class Store:
             create: Whether to make what is missing: file, folder, tables.
 
         Raises:
-            InputError: If the URL is none, or its driver is not installed.
+            InputError: If this is not a database URL, or its driver is not installed.
             NotTuned: If there is nothing yet and `create` is off; nothing was changed.
             StorageUnavailable: If the database does not answer; nothing was changed.
             StoreError: If it was written by a newer autokd or Optuna.
@@ -78,8 +87,8 @@ class Store:
             raise StorageUnavailable(str(error)) from error.__cause__
 
     def close(self) -> None:
-        """Give back leases and let go of all connections; the store must not be used any more."""
-        for lease in self._leases:
+        """Release leases and close all connections; the store must not be used any more."""
+        for lease in self._retry.held:
             lease.release()
         self._storage.remove_session()
         self._engine.dispose()
@@ -108,97 +117,105 @@ class Store:
         """For tools that show Optuna's studies, as its dashboard; autokd itself uses only this class."""
         return self._storage
 
-    # Who is at work
+    # Leases
 
-    def acquire(self, studies: Collection[str], *, seconds: float | None = None) -> Lease:
-        """Become the only driver of some studies, which need not exist yet: of all of them, or of none.
+    def acquire(
+        self,
+        studies: Collection[str],
+        *,
+        seconds: float | None = None,
+        on_outage: Callable[[Outage | None], None] = lambda outage: None,
+    ) -> leases.Lease:
+        """Become the only driver of all of the studies, or of none; they need not exist yet.
 
         The lease is renewed until it is released or the store is closed. It is taken over from a driver that
         has been silent for longer than its lease, and at once from one that ran on this machine and is gone.
-        While a lease is held, a commit of anything through this store raises `LeaseLost` if it was lost.
+        While a lease is held, this store waits out outages; once it is lost, every commit raises `LeaseLost`.
 
         Args:
-            studies: Names.
             seconds: How long this driver may be silent; by default two minutes.
+            on_outage: Called after each failed attempt to reach the database, and with None when it is back.
 
         Raises:
-            PairBusy: If a driver that is alive has one of them; found without waiting for any writer.
+            PairBusy: If a driver that is alive has one of them; this does not wait for any writer.
         """
-        with self._translated():
-            seconds = leases.lease_seconds() if seconds is None else seconds
-            lease = leases.acquire(self._engine, self._url, self._guard, studies, seconds=seconds)
-        self._leases.append(lease)
+        seconds = leases.lease_seconds() if seconds is None else seconds
+        lease = self._run(leases.acquire, self._engine, self._url, self._fence, studies, seconds=seconds)
+        self._retry.leases.append(lease)
+        self._retry.on_outage = on_outage
         return lease
 
+    def heartbeat(self, status: Mapping[str, Any]) -> None:
+        """Store how this driver gets on, for other processes: small JSON values in place of earlier ones.
+
+        During an outage nothing is stored; the next heartbeat is.
+        """
+        with suppress(StoreUnreachable):
+            for lease in self._retry.held:
+                lease.heartbeat(status)
+
+    def give_up(self) -> None:
+        """End waiting for the database, now and later; a signal handler may call this."""
+        self._retry.give_up()
+
     def drivers(self, studies: Collection[str]) -> tuple[leases.DriverFacts, ...]:
-        """Who is at work on any of the studies, or was and is gone without giving them back."""
-        with self._translated():
-            return leases.drivers(self._engine, studies)
+        """Return the drivers of any of the studies, also those that died without releasing them."""
+        return self._run(leases.drivers, self._engine, studies)
 
     # Studies and trials
 
     def create_study(
         self, name: str, *, attributes: Mapping[str, Any], features: Mapping[str, float] | None = None
     ) -> None:
-        """Make a study that maximises validation accuracy, unless it is there; set its attributes.
+        """Make a study that maximises validation accuracy, unless it exists; set its attributes.
 
         Args:
             attributes: Small JSON values for the dashboard; an existing study gets them, too.
-            features: Of its pair, for those who learn from the study; the dashboard does not show them.
+            features: Features of its pair, which the dashboard does not show.
         """
-        with self._translated():
-            self._trials.create_study(name, attributes, features)
+        self._run(self._trials.create_study, name, attributes, features)
 
     def set_attributes(self, study: str, attributes: Mapping[str, Any]) -> None:
-        """Set small JSON values of a study for the dashboard; others are left as they are."""
-        with self._translated():
-            self._trials.set_attributes(study, attributes)
+        """Set small JSON values of a study for the dashboard; others stay as they are."""
+        self._run(self._trials.set_attributes, study, attributes)
 
     def attributes(self, study: str) -> Mapping[str, Any]:
-        """What `create_study` and `set_attributes` have set."""
-        with self._translated(), readable(f"study {study!r}"):
-            return self._trials.attributes(study)
+        """Return what `create_study` and `set_attributes` have set."""
+        return self._read(f"study {study!r}", self._trials.attributes, study)
 
     def features(self, study: str) -> Mapping[str, float]:
-        """What `create_study` has set; empty if it set none."""
-        with self._translated(), readable(f"study {study!r}"):
-            return self._trials.features(study)
+        """Return the features that `create_study` has set; empty if it set none."""
+        return self._read(f"study {study!r}", self._trials.features, study)
 
-    def present(self, study: str, presentation: Presentation, *, mark: str) -> None:
-        """Show people a judged study in Optuna Dashboard, in place of what was shown before.
+    def publish_dashboard(self, study: str, presentation: Presentation, *, mark: str) -> None:
+        """Show a judged study in Optuna Dashboard, in place of what was shown before.
 
-        What somebody has added to the note in the dashboard stays, below the note of autokd.
+        What people have added to the note in the dashboard stays, below the note of autokd.
 
         Args:
-            mark: Of what is shown: with the one that is there already, nothing is written. It is kept once
-                all is.
+            mark: Identifies the content: if it is there already, nothing is written. It is stored last.
         """
-        with self._translated():
-            self._trials.present(study, presentation, mark)
+        self._run(self._trials.publish_dashboard, study, presentation, mark)
 
-    def presented(self, study: str) -> str | None:
-        """The mark of what is shown of a study, or None."""
-        with self._translated():
-            return self._trials.presented(study)
+    def dashboard_mark(self, study: str) -> str | None:
+        """Return the mark of what the dashboard shows of a study, or None."""
+        return self._run(self._trials.dashboard_mark, study)
 
     def studies(self) -> tuple[str, ...]:
-        """Names of autokd's studies in order; those of others in the same database are left out."""
-        with self._translated(), readable("its studies"):
-            return self._trials.studies()
+        """Return the sorted names of autokd's studies; others in the same database are left out."""
+        return self._read("its studies", self._trials.studies)
 
     def trials(self, study: str) -> tuple[TrialRecord, ...]:
-        """All trials by number; empty if the study is unknown.
+        """Return all trials by number; empty if the study is unknown.
 
         Raises:
             StoreError: If one of them was not written by autokd.
         """
-        with self._translated(), readable(f"study {study!r}"):
-            return self._trials.trials(study)
+        return self._read(f"study {study!r}", self._trials.trials, study)
 
     def reports(self, study: str) -> Mapping[int, tuple[RungReport, ...]]:
-        """All that was reported, by trial number and in order of epochs; empty if the study is unknown."""
-        with self._translated(), readable(f"study {study!r}"):
-            return self._trials.reports(study)
+        """Return all reports by trial number, ordered by epoch; empty if the study is unknown."""
+        return self._read(f"study {study!r}", self._trials.reports, study)
 
     def begin_trial(
         self,
@@ -213,98 +230,96 @@ class Store:
 
         Args:
             distributions: What the setting was drawn from, by `temperature`, `alpha`, `transfer_set`. A value
-                outside of its distribution is no parameter to Optuna (see `autokd.store.mapping`).
+                outside of its distribution is no parameter to Optuna (see `autokd.store.optuna_mapping`).
 
         Raises:
             StoreError: Also if earlier trials of the study were drawn from incompatible distributions.
         """
-        with self._translated():
-            return self._trials.begin(study, setting, seed=seed, role=role, distributions=distributions)
+        begin = partial(self._trials.begin, study, setting, seed=seed, role=role, distributions=distributions)
+        before = self._run(self._trials.count, study)
+
+        def begin_unless_begun() -> TrialRecord:
+            begun = self._trials.trials(study)[before:]
+            return begun[0] if begun else begin()
+
+        return self._retry(begin, again=begin_unless_begun)
 
     def report(self, study: str, number: int, report: RungReport) -> None:
-        """Keep what a RUNNING trial says at a rung; saying it again changes nothing.
+        """Store the report of a RUNNING trial at a rung; the same report again changes nothing.
 
         Raises:
             ValueError: If the accuracy is not a finite number.
             StoreError: Also if the trial has ended without this report.
         """
-        with self._translated():
-            self._trials.report(study, number, report)
+        self._run(self._trials.report, study, number, report)
 
     def end_trial(
-        self,
-        study: str,
-        number: int,
-        state: TrialState,
-        *,
-        failure: Failure | None = None,
-        reason: str = "",
+        self, study: str, number: int, state: TrialState, *, failure: Failure | None = None, reason: str = ""
     ) -> None:
-        """Tell how a trial ended; its value is the last reported accuracy, a FAIL has none.
+        """End a trial; its value is the last reported accuracy, and a FAIL has none.
 
-        Ending it again in the same way changes nothing.
+        To end it again in the same way changes nothing.
 
         Raises:
             ValueError: If state and failure do not fit, or a trial that did not fail has never reported.
             StoreError: Also if the trial has ended in another way.
         """
-        with self._translated():
-            self._trials.end(study, number, state, failure, reason)
+        self._run(self._trials.end, study, number, state, failure, reason)
 
-    def let_go(self, study: str) -> None:
-        """Keep nothing of a study in memory; asked for again, it is read again."""
-        self._trials.let_go(study)
+    def evict(self, study: str) -> None:
+        """Drop what is cached of a study in memory; the next call reads it again."""
+        self._trials.evict(study)
 
-    # Race and confirmation runs, and what is concluded from them
+    # Race and confirmation runs, and recommendations
 
     def add_run(self, study: str, run: RunRecord) -> None:
-        """Keep a race or confirmation run for ever.
+        """Store a race or confirmation run.
 
         Raises:
             DuplicateRun: If the run is COMPLETE and one of this study, stage, setting and seed is there
                 already. A FAIL may be there any number of times.
         """
-        with self._translated():
-            results.add_run(self._engine, study, run)
+        before = self._run(self._runs.count, study)
+
+        def add_unless_added() -> None:
+            if self._runs.count(study) == before:
+                self._runs.add(study, run)
+
+        self._retry(partial(self._runs.add, study, run), again=add_unless_added)
 
     def runs(self, study: str) -> tuple[RunRecord, ...]:
-        """All runs in the order in which they were added; empty if the study is unknown."""
-        with self._translated(), readable(f"study {study!r}"):
-            return results.runs(self._engine, study)
+        """Return all runs in the order in which they were added; empty if the study is unknown."""
+        return self._read(f"study {study!r}", self._runs.runs, study)
 
     def put_recommendation(self, study: str, payload: Mapping[str, Any]) -> None:
-        """Keep the latest judgement, JSON values only, in place of the one before."""
-        with self._translated():
-            results.put_recommendation(self._engine, study, payload)
+        """Store the latest judgement, JSON values only, in place of the one before."""
+        self._run(self._runs.put_recommendation, study, payload)
 
     def recommendation(self, study: str) -> Mapping[str, Any] | None:
-        """The latest judgement, or None."""
-        with self._translated(), readable(f"study {study!r}"):
-            return results.recommendation(self._engine, study)
+        """Return the latest judgement, or None."""
+        return self._read(f"study {study!r}", self._runs.recommendation, study)
 
     def recommended(self) -> tuple[str, ...]:
-        """Names of the studies that have a judgement, in order."""
-        with self._translated():
-            return results.recommended(self._engine)
+        """Return the sorted names of the studies that have a judgement."""
+        return self._run(self._runs.recommended)
 
     # Federations
 
     def put_federation(self, facts: FederationFacts) -> None:
-        """Keep a federation; one of that name stays as it is, since the name holds its content's hash."""
-        with self._translated():
-            federations.put_federation(self._engine, facts)
+        """Store a federation; one of that name stays as it is, since the name holds its content's hash."""
+        self._run(self._federations.put, facts)
 
     def federation(self, name: str) -> FederationFacts | None:
-        """What is known of a federation, or None."""
-        with self._translated(), readable(f"federation {name!r}"):
-            return federations.federation(self._engine, name)
+        """Return the facts of a federation, or None."""
+        return self._read(f"federation {name!r}", self._federations.federation, name)
 
     def federations(self) -> tuple[str, ...]:
-        """The names of all federations, in the order in which they came."""
-        with self._translated():
-            return federations.federations(self._engine)
+        """Return the names of all federations, in the order in which they were added."""
+        return self._run(self._federations.names)
 
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        with translated(self._url):
-            yield
+    def _run(self, operation: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        return self._retry(partial(operation, *args, **kwargs))
+
+    def _read(self, what: str, operation: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        with validated(what):
+            return self._run(operation, *args, **kwargs)

@@ -19,9 +19,9 @@ from optuna.trial import FrozenTrial
 from autokd.core.records import Failure, Presentation, Role, RungReport, TrialRecord, TrialState
 from autokd.core.setting import Setting
 from autokd.errors import StoreError
-from autokd.store import mapping, presenting
+from autokd.store import dashboard_notes, optuna_mapping
 from autokd.store.tables import NAME_LENGTH, REASON_LENGTH
-from autokd.store.writing import TrialWriter
+from autokd.store.trial_writer import TrialWriter
 
 METRIC: Final = "validation accuracy"
 """What a study maximises, in [0, 1]."""
@@ -102,18 +102,18 @@ class Trials:
             # They once were a user attribute.
             return self.attributes(name).get("features", {}) if found is None else found
 
-    def present(self, name: str, presentation: Presentation, mark: str) -> None:
+    def publish_dashboard(self, name: str, presentation: Presentation, mark: str) -> None:
         """Show people a judged study, and note that it is shown."""
-        if self.presented(name) == mark:
+        if self.dashboard_mark(name) == mark:
             return
         self.set_attributes(name, presentation.attributes)
         with self._existing(name) as study:
-            presenting.present(self._storage, study.number, presentation, mark)
+            dashboard_notes.publish(self._storage, study.number, presentation, mark)
 
-    def presented(self, name: str) -> str | None:
+    def dashboard_mark(self, name: str) -> str | None:
         """The mark of what is shown of a study."""
         with self._existing(name) as study:
-            return presenting.mark_of(self._storage, study.number)
+            return dashboard_notes.mark_of(self._storage, study.number)
 
     def studies(self) -> tuple[str, ...]:
         """Our studies by name; others in the same database are left out."""
@@ -122,11 +122,16 @@ class Trials:
 
     def trials(self, study: str) -> tuple[TrialRecord, ...]:
         """All trials by number; empty if the study is unknown."""
-        return tuple(mapping.record(study, trial) for trial in self._frozen(study))
+        return tuple(optuna_mapping.record(study, trial) for trial in self._frozen(study))
 
     def reports(self, study: str) -> Mapping[int, tuple[RungReport, ...]]:
         """All that the trials reported, by trial number."""
-        return {trial.number: mapping.reports(trial) for trial in self._frozen(study)}
+        return {trial.number: optuna_mapping.reports(trial) for trial in self._frozen(study)}
+
+    def count(self, name: str) -> int:
+        """The number of a study's trials."""
+        with self._existing(name) as study:
+            return self._writer.count(study.number)
 
     def begin(
         self,
@@ -138,7 +143,7 @@ class Trials:
         distributions: Mapping[str, BaseDistribution],
     ) -> TrialRecord:
         """Add a RUNNING trial, whole, in one transaction."""
-        template = mapping.running(setting, seed=seed, role=role, distributions=distributions)
+        template = optuna_mapping.running(setting, seed=seed, role=role, distributions=distributions)
         with self._existing(name) as study:
             try:
                 trial, number = self._writer.begin(study.number, template)
@@ -170,22 +175,25 @@ class Trials:
             if number in study.reached:
                 epochs, accuracy = study.reached[number]
             else:
-                known = mapping.record(name, self._storage.get_trial(trial))
+                known = optuna_mapping.record(name, self._storage.get_trial(trial))
                 if known.state is not TrialState.RUNNING:
                     _require_same_end(name, known, state, failure)
                     return
                 epochs, accuracy = known.epochs, known.accuracy
-            attributes: dict[str, Any] = {mapping.EPOCHS: epochs}
+            attributes: dict[str, Any] = {optuna_mapping.EPOCHS: epochs}
             if failure is not None:
-                attributes |= {mapping.REASON: reason[:REASON_LENGTH], mapping.FAILURE: failure.value}
+                attributes |= {
+                    optuna_mapping.REASON: reason[:REASON_LENGTH],
+                    optuna_mapping.FAILURE: failure.value,
+                }
             elif accuracy is None:
                 raise ValueError(f"trial {number} of study {name!r} cannot end as {state} without a report")
             if not self._writer.end(trial, state, None if failure else accuracy, attributes):
-                ended = mapping.record(name, self._storage.get_trial(trial))
+                ended = optuna_mapping.record(name, self._storage.get_trial(trial))
                 _require_same_end(name, ended, state, failure)
             study.reached.pop(number, None)
 
-    def let_go(self, name: str) -> None:
+    def evict(self, name: str) -> None:
         """Keep nothing of a study in memory."""
         self._studies.pop(name, None)
 

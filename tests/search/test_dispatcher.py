@@ -11,7 +11,6 @@ from autokd.core.records import Failure, Role, Stage, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, Pair, Setting
 from autokd.search.assignment import Died
 from autokd.search.learning import Learner
-from autokd.search.patience import PatientStore
 from autokd.search.sampling import Tpe
 from autokd.search.studies import study_name
 from autokd.search.surrogate import Subject
@@ -268,8 +267,10 @@ def test_a_meeting_that_is_over_is_let_go_and_the_others_are_kept(
     def noted(store: Store, study: str) -> None:
         gone.append((study, {trial.state for trial in store.trials(study)}))
 
-    monkeypatch.setattr(Store, "let_go", noted)
-    office = Office(tmp_path, tiny_plan(), meetings=[[FORWARD, BACKWARD], [Pair(2, 3)]], through=PatientStore)
+    monkeypatch.setattr(Store, "evict", noted)
+    office = Office(
+        tmp_path, tiny_plan(), meetings=[[FORWARD, BACKWARD], [Pair(2, 3)]], prepare=Store.acquire
+    )
     office.work(workers=2)
     assert [study for study, _ in gone] == [office.names[pair] for pair in (FORWARD, BACKWARD, Pair(2, 3))]
     assert not any(TrialState.RUNNING in states for _, states in gone)

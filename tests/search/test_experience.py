@@ -17,7 +17,6 @@ from autokd.federation import Federation
 from autokd.search.experience import announce, experienced
 from autokd.search.features import PairFeatures
 from autokd.search.learning import Learner
-from autokd.search.patience import PatientStore
 from autokd.search.studies import study_name, sweep_name
 from autokd.search.surrogate import Subject
 from autokd.store import Store, sqlite_url
@@ -104,8 +103,7 @@ def made(store: Store, federation: Federation) -> Learner:
     names = {pair: name(federation.name, pair) for pair in (FORWARD, BACKWARD)}
     for study in names.values():
         store.create_study(study, attributes={})
-    patient = PatientStore(store, store.acquire(names.values()))
-    return experienced(patient, plan=PLAN, space=SPACE, federation=federation, names=names)
+    return experienced(store, plan=PLAN, space=SPACE, federation=federation, names=names)
 
 
 def knows(learner: Learner) -> np.ndarray:

@@ -8,7 +8,6 @@ import pytest
 
 from autokd.errors import StoreUnreachable
 from autokd.search.forecast import Load
-from autokd.search.patience import PatientStore
 from autokd.search.progress import Progress
 from autokd.search.telling import telling
 from autokd.store import Lease, Store, sqlite_url
@@ -19,6 +18,7 @@ STUDY = "federation/plan/4->9"
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     with Store.open(sqlite_url(tmp_path / "store.db")) as opened:
+        opened.acquire([STUDY])
         yield opened
 
 
@@ -37,7 +37,7 @@ def progress(ended: int) -> Progress:
 
 def test_the_store_is_told_what_the_listener_hears(store: Store) -> None:
     heard: list[Progress] = []
-    hear = telling(PatientStore(store, store.acquire([STUDY])), heard.append, seconds=0.0)
+    hear = telling(store, heard.append, seconds=0.0)
     hear(progress(ended=6))
     hear(progress(ended=11))
     assert heard == [progress(ended=6), progress(ended=11)]
@@ -47,7 +47,7 @@ def test_the_store_is_told_what_the_listener_hears(store: Store) -> None:
 
 def test_it_is_told_now_and_then_only(store: Store) -> None:
     heard: list[Progress] = []
-    hear = telling(PatientStore(store, store.acquire([STUDY])), heard.append, seconds=1000.0)
+    hear = telling(store, heard.append, seconds=1000.0)
     hear(progress(ended=6))
     hear(progress(ended=11))
     assert len(heard) == 2
@@ -60,9 +60,9 @@ def test_a_database_that_is_away_is_told_later(store: Store, monkeypatch: pytest
     def away(lease: Lease, words: Mapping[str, Any]) -> None:
         raise StoreUnreachable("it is away")
 
-    hear = telling(PatientStore(store, store.acquire([STUDY])), lambda progress: None, seconds=0.0)
+    hear = telling(store, lambda progress: None, seconds=0.0)
     with monkeypatch.context() as patched:
-        patched.setattr(Lease, "tell", away)
+        patched.setattr(Lease, "heartbeat", away)
         hear(progress(ended=6))
     assert store.drivers([STUDY])[0].words == {}
     hear(progress(ended=11))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
@@ -30,10 +30,9 @@ from autokd.core.setting import SEARCHABLE, Pair, Setting, Split, TransferSet, d
 from autokd.search.assignment import Assignment, Died, swept_rungs
 from autokd.search.dispatcher import Dispatcher
 from autokd.search.features import PairFeatures
-from autokd.search.patience import PatientStore
 from autokd.search.sampling import Proposer
 from autokd.search.studies import study_name
-from autokd.store import Lease, Store
+from autokd.store import Store
 
 FORWARD, BACKWARD = Pair(0, 1), Pair(1, 0)
 SIZES = {Split.VALIDATION: 200, Split.CONFIRMATION: 350, Split.TEST: 250}
@@ -185,7 +184,7 @@ class Office:
         meetings: Sequence[Sequence[Pair]] = ((FORWARD, BACKWARD),),
         space: Space | None = None,
         address: str | None = None,
-        through: Callable[[Store, Lease], PatientStore] | None = None,
+        prepare: Callable[[Store, Collection[str]], object] = lambda store, studies: None,
         proposer: Proposer | None = None,
     ) -> None:
         self.plan, self.space = plan, space or open_space()
@@ -199,13 +198,14 @@ class Office:
         }
         for name in self.names.values():
             self.store.create_study(name, attributes={})
+        prepare(self.store, self.names.values())
         self.dispatcher = Dispatcher(
             plan=plan,
             space=self.space,
             federation=self.facts,
             meetings=meetings,
             names=self.names,
-            store=through(self.store, self.store.acquire(self.names.values())) if through else self.store,
+            store=self.store,
             proposer=proposer,
         )
 

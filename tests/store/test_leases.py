@@ -329,8 +329,8 @@ def test_what_a_driver_tells_is_there_for_others_as_long_as_it_is_at_work(
     with enter().acquire(pairs[:1], seconds=LONG) as lease:
         (silent,) = reader.drivers(pairs)
         assert (silent.words, silent.age) == ({}, 0.0)
-        lease.tell({"left": 7, "seconds_left": None})
-        lease.tell({"left": 6, "seconds_left": 1.5})
+        lease.heartbeat({"left": 7, "seconds_left": None})
+        lease.heartbeat({"left": 6, "seconds_left": 1.5})
         (found,) = reader.drivers(pairs)
         assert found.words == {"left": 6, "seconds_left": 1.5}
         assert found.alive
@@ -348,8 +348,8 @@ def test_drivers_come_in_the_order_in_which_they_began(
         enter().acquire(pairs[1:], seconds=LONG) as first,
         enter().acquire(pairs[:1], seconds=LONG) as second,
     ):
-        first.tell({"left": 1})
-        second.tell({"left": 2})
+        first.heartbeat({"left": 1})
+        second.heartbeat({"left": 2})
         assert [one.words["left"] for one in enter().drivers(pairs)] == [1, 2]
 
 
@@ -373,5 +373,5 @@ def test_who_was_followed_tells_nothing_more(
     expire(address)
     enter().acquire(pairs, seconds=LONG)
     with pytest.raises(LeaseLost):
-        lost.tell({"left": 1})
+        lost.heartbeat({"left": 1})
     assert [one.words for one in enter().drivers(pairs)] == [{}]

@@ -233,15 +233,15 @@ class TestTrials:
         number = begin(store, study).number
         store.report(study, number, rung(3))
         before = store.trials(study)
-        store.let_go(study)
+        store.evict(study)
         assert store.trials(study) == before
-        store.let_go(study)
+        store.evict(study)
         store.end_trial(study, number, TrialState.COMPLETE)
         assert store.trials(study)[0].state is TrialState.COMPLETE
         assert begin(store, study).number == number + 1
 
     def test_an_unknown_study_may_be_let_go(self, store: Store) -> None:
-        store.let_go("nobody")
+        store.evict("nobody")
         assert store.trials("nobody") == ()
 
 

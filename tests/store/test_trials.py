@@ -59,12 +59,12 @@ def in_memory() -> list[FrozenTrial]:
 
 
 def test_a_study_that_is_let_go_takes_no_memory(searched: Store) -> None:
-    searched.let_go(STUDY)
+    searched.evict(STUDY)
     before = {id(each) for each in in_memory()}
     searched.trials(STUDY)
     read = [weakref.ref(each) for each in in_memory() if id(each) not in before]
     assert len(read) >= 4
-    searched.let_go(STUDY)
+    searched.evict(STUDY)
     gc.collect()
     assert not any(each() for each in read)
 

@@ -3,11 +3,11 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from itertools import chain, cycle, repeat
 from pathlib import Path
 from threading import Timer
-from typing import cast, final
+from typing import final
 
 import pytest
 from sqlalchemy import text
@@ -15,10 +15,8 @@ from sqlalchemy import text
 from autokd.core.records import Role, TrialState
 from autokd.core.setting import DEFAULT
 from autokd.errors import LeaseLost, StoreError, StoreUnreachable
-from autokd.search import patience
 from autokd.search.assignment import Assignment, Died
-from autokd.search.patience import Outage, PatientStore
-from autokd.store import Store, sqlite_url
+from autokd.store import Outage, Store, retrying, sqlite_url
 from tests.postgres import Postgres, private_postgres
 from tests.search.worlds import FORWARD, Office, made, tiny_plan
 from tests.store.drivers import expire
@@ -29,21 +27,20 @@ STUDY = "federation/plan/4->9"
 
 @final
 class Fickle:
-    """A store whose calls fail by turns: `before` they were done, `after` it, or not at all (`fine`)."""
+    """A part of a store whose calls fail `before` they are done, `after` that, or not at all (`fine`)."""
 
-    def __init__(self, store: Store, fates: Iterator[str]) -> None:
-        self._store, self._fates = store, fates
+    def __init__(self, part: object, fates: Iterator[str]) -> None:
+        self._part, self._fates = part, fates
 
-    def let_go(self, study: str) -> None:
+    def evict(self, study: str) -> None:
         """Asks no database."""
-        self._store.let_go(study)
 
     def __getattr__(self, name: str) -> Callable[..., object]:
         def call(*args: object, **kwargs: object) -> object:
             fate = next(self._fates)
             if fate == "before":
                 raise StoreUnreachable("it is away")
-            answer = getattr(self._store, name)(*args, **kwargs)
+            answer = getattr(self._part, name)(*args, **kwargs)
             if fate == "after":
                 raise StoreUnreachable("it went away")
             return answer
@@ -51,8 +48,10 @@ class Fickle:
         return call
 
 
-def fickle(store: Store, fates: Iterator[str]) -> Store:
-    return cast(Store, Fickle(store, fates))
+def make_fickle(store: Store, fates: Iterator[str]) -> None:
+    """Let all later calls to the database fail by turns."""
+    for part in ("_trials", "_runs", "_federations"):
+        setattr(store, part, Fickle(getattr(store, part), fates))
 
 
 def once(*fates: str) -> Iterator[str]:
@@ -62,7 +61,7 @@ def once(*fates: str) -> Iterator[str]:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """No time between tries."""
-    monkeypatch.setattr(patience, "_FIRST_WAIT", 0.0)
+    monkeypatch.setattr(retrying, "_FIRST_WAIT", 0.0)
 
 
 @pytest.fixture
@@ -91,21 +90,21 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[object, ...
 def test_whatever_fails_before_or_after_nothing_is_lost_or_doubled(
     tmp_path: Path, seed: int, uninterrupted: tuple[object, ...]
 ) -> None:
-    told: list[Outage | None] = []
+    outages: list[Outage | None] = []
     dice = random.Random(seed)
     fates = iter(lambda: dice.choices(["before", "after", "fine"], [3, 3, 4])[0], None)
-    office = Office(
-        tmp_path,
-        tiny_plan(),
-        meetings=[[FORWARD]],
-        through=lambda store, lease: PatientStore(fickle(store, fates), lease, listen=told.append),
-    )
+
+    def prepare(store: Store, studies: Collection[str]) -> None:
+        store.acquire(studies, on_outage=outages.append)
+        make_fickle(store, fates)
+
+    office = Office(tmp_path, tiny_plan(), meetings=[[FORWARD]], prepare=prepare)
     office.work()
     assert outcome(office) == uninterrupted
     assert {trial.state for trial in office.trials()} <= {TrialState.COMPLETE, TrialState.PRUNED}
     # Half of at least thirty calls fail; each outage ends once.
-    assert len([one for one in told if one]) > 10
-    assert told[-1] is None
+    assert len([outage for outage in outages if outage]) > 10
+    assert outages[-1] is None
     office.close()
 
 
@@ -113,8 +112,9 @@ def test_whatever_fails_before_or_after_nothing_is_lost_or_doubled(
 @pytest.mark.parametrize("fate", ["before", "after"])
 def test_a_failed_run_which_may_be_there_twice_is_added_once(store: Store, fate: str) -> None:
     store.add_run(STUDY, failed_run())
-    patient = PatientStore(fickle(store, once("fine", fate)), store.acquire([STUDY]))
-    patient.add_run(STUDY, failed_run())
+    store.acquire([STUDY])
+    make_fickle(store, once("fine", fate))
+    store.add_run(STUDY, failed_run())
     assert len(store.runs(STUDY)) == 2
 
 
@@ -122,56 +122,69 @@ def test_a_failed_run_which_may_be_there_twice_is_added_once(store: Store, fate:
 @pytest.mark.parametrize("fate", ["before", "after"])
 def test_a_trial_like_the_last_one_is_another_trial(store: Store, fate: str) -> None:
     """So it is not what was begun, but how many, that tells whether it was."""
-    patient = PatientStore(fickle(store, once("fine", "fine", fate, "fine", "fine")), store.acquire([STUDY]))
+    store.acquire([STUDY])
+    make_fickle(store, once("fine", "fine", "fine", fate))
     for number in range(3):
-        begun = patient.begin_trial(STUDY, DEFAULT, seed=0, role=Role.BASELINE, distributions=DISTRIBUTIONS)
+        begun = store.begin_trial(STUDY, DEFAULT, seed=0, role=Role.BASELINE, distributions=DISTRIBUTIONS)
         assert begun.number == number
     assert len(store.trials(STUDY)) == 3
 
 
 @pytest.mark.usefixtures("quick")
 def test_the_listener_hears_of_every_try_and_of_the_end(store: Store) -> None:
-    told: list[Outage | None] = []
-    patient = PatientStore(
-        fickle(store, once("before", "before", "before")), store.acquire([STUDY]), listen=told.append
-    )
-    patient.trials(STUDY)
-    first, second, third, end = told
+    outages: list[Outage | None] = []
+    store.acquire([STUDY], on_outage=outages.append)
+    make_fickle(store, once("before", "before", "before"))
+    store.trials(STUDY)
+    first, second, third, end = outages
     assert end is None
     assert first is not None
     assert first.reason == "it is away"
-    assert [one.tries for one in (first, second, third) if one] == [1, 2, 3]
-    assert {one.since for one in (first, second, third) if one} == {first.since}
+    assert [outage.tries for outage in (first, second, third) if outage] == [1, 2, 3]
+    assert {outage.since for outage in (first, second, third) if outage} == {first.since}
 
 
 @pytest.mark.usefixtures("quick")
 def test_what_is_only_read_is_read_again(store: Store) -> None:
     store.put_federation(facts("federation"))
     store.set_attributes(STUDY, {"teacher": 4})
-    patient = PatientStore(fickle(store, cycle(["before", "after", "fine"])), store.acquire([STUDY]))
-    assert patient.studies() == (STUDY,)
-    assert patient.attributes(STUDY) == {"teacher": 4}
-    assert patient.federation("unknown") is None
-    known = patient.federation("federation")
+    store.acquire([STUDY])
+    make_fickle(store, cycle(["before", "after", "fine"]))
+    assert store.studies() == (STUDY,)
+    assert store.attributes(STUDY) == {"teacher": 4}
+    assert store.federation("unknown") is None
+    known = store.federation("federation")
     assert known is not None
     assert known.name == "federation"
 
 
 def test_waits_grow_up_to_a_bound(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
-    monkeypatch.setattr(PatientStore, "_sleep", lambda self, seconds: waits.append(seconds))
-    patient = PatientStore(fickle(store, once(*["before"] * 10)), store.acquire([STUDY]))
-    patient.trials(STUDY)
+    monkeypatch.setattr(retrying.OutageRetry, "_sleep", lambda self, seconds: waits.append(seconds))
+    store.acquire([STUDY])
+    make_fickle(store, once(*["before"] * 10))
+    store.trials(STUDY)
     assert waits == [0.25, 0.5, 1, 2, 4, 8, 15, 15, 15, 15]
 
 
+@pytest.mark.parametrize("before", [lambda store: None, lambda store: store.acquire([STUDY]).release()])
+def test_without_a_lease_nothing_is_waited_for(store: Store, before: Callable[[Store], None]) -> None:
+    before(store)
+    make_fickle(store, repeat("before"))
+    began = time.monotonic()
+    with pytest.raises(StoreUnreachable, match="it is away"):
+        store.trials(STUDY)
+    assert time.monotonic() - began < 0.2
+
+
 def test_giving_up_ends_a_wait_and_all_later_ones(store: Store) -> None:
-    patient = PatientStore(fickle(store, repeat("before")), store.acquire([STUDY]))
-    Timer(0.5, patient.give_up).start()
+    store.acquire([STUDY])
+    make_fickle(store, repeat("before"))
+    Timer(0.5, store.give_up).start()
     for most in (3.0, 0.2):
         began = time.monotonic()
         with pytest.raises(StoreUnreachable, match="it is away"):
-            patient.report(STUDY, 0, rung(3))
+            store.report(STUDY, 0, rung(3))
         assert time.monotonic() - began < most
 
 
@@ -185,12 +198,13 @@ def test_who_was_followed_during_the_outage_writes_nothing_more(store: Store, fa
                 expire(store.url)
                 other.acquire([STUDY])
 
-        patient = PatientStore(fickle(store, once("fine", fate)), store.acquire([STUDY]), listen=follow)
+        store.acquire([STUDY], on_outage=follow)
+        make_fickle(store, once("fine", fate))
         with pytest.raises(LeaseLost):
-            patient.add_run(STUDY, complete_run())
+            store.add_run(STUDY, complete_run())
         assert len(store.runs(STUDY)) == (fate == "after")
         with pytest.raises(LeaseLost):
-            patient.add_run(STUDY, complete_run(seed=1))
+            store.add_run(STUDY, complete_run(seed=1))
 
 
 @pytest.mark.parametrize(
@@ -198,16 +212,16 @@ def test_who_was_followed_during_the_outage_writes_nothing_more(store: Store, fa
     [("query_only = ON", "readonly database"), ("max_page_count = 1", "database or disk is full")],
 )
 def test_what_does_not_mend_itself_is_not_waited_for(store: Store, pragma: str, problem: str) -> None:
-    told: list[Outage | None] = []
-    patient = PatientStore(store, store.acquire([STUDY]), listen=told.append)
+    outages: list[Outage | None] = []
+    store.acquire([STUDY], on_outage=outages.append)
     kept = 0
     with store._engine.connect() as connection:
         connection.execute(text(f"PRAGMA {pragma}"))
     with pytest.raises(StoreError, match=problem) as caught:  # noqa: PT012
         for kept in range(200):
-            patient.add_run(STUDY, complete_run(seed=kept))
+            store.add_run(STUDY, complete_run(seed=kept))
     assert not isinstance(caught.value, StoreUnreachable)
-    assert told == []
+    assert outages == []
     with Store.open(store.url, create=False) as again:
         assert len(again.runs(STUDY)) == kept
         again.add_run(STUDY, complete_run(seed=kept))
@@ -229,7 +243,7 @@ def test_a_server_that_is_stopped_and_started_costs_only_time(
 ) -> None:
     """Three times, each for longer than the lease lasts."""
     monkeypatch.setenv("AUTOKD_LEASE_SECONDS", "1")
-    told: list[Outage | None] = []
+    outages: list[Outage | None] = []
     starts: list[Timer] = []
     calls = Counter[str]()
 
@@ -247,13 +261,13 @@ def test_a_server_that_is_stopped_and_started_costs_only_time(
         tiny_plan(),
         meetings=[[FORWARD]],
         address=postgres.url,
-        through=lambda store, lease: PatientStore(store, lease, listen=told.append),
+        prepare=lambda store, studies: store.acquire(studies, on_outage=outages.append),
     )
     office.work(fate=fate)
     for start in starts:
         start.join()
     assert len(starts) == 3
-    assert told.count(None) == 3
+    assert outages.count(None) == 3
     assert outcome(office) == uninterrupted
     assert {trial.state for trial in office.trials()} <= {TrialState.COMPLETE, TrialState.PRUNED}
     office.close()

@@ -15,7 +15,7 @@ from sqlalchemy import event
 from autokd.core.records import Presentation
 from autokd.errors import StoreError
 from autokd.store import Store
-from autokd.store.presenting import YOURS
+from autokd.store.dashboard_notes import YOURS
 
 NOTE = "## 4->9: tuned\n\n| α | 老 |\n" + "a line that makes it long\n" * 500
 
@@ -43,31 +43,31 @@ def figures_of(store: Store, name: str) -> dict[str, Any]:
 
 
 def test_the_dashboard_reads_what_was_written(store: Store, study: str) -> None:
-    store.present(study, shown(curves=figure(10_000), landscape=figure(3)), mark="a")
+    store.publish_dashboard(study, shown(curves=figure(10_000), landscape=figure(3)), mark="a")
     assert note_of(store, study) == NOTE + YOURS
     assert figures_of(store, study) == {
         "curves": json.loads(figure(10_000)),
         "landscape": json.loads(figure(3)),
     }
     assert store.attributes(study) == {"verdict": "tuned", "gain": 1.5}
-    assert store.presented(study) == "a"
+    assert store.dashboard_mark(study) == "a"
 
 
 @pytest.mark.parametrize("points", [1, 20_000])
 def test_it_is_replaced_by_what_is_shorter_or_longer(store: Store, study: str, points: int) -> None:
-    store.present(study, shown(curves=figure(5_000)), mark="a")
-    store.present(study, shown("short", curves=figure(points)), mark="b")
+    store.publish_dashboard(study, shown(curves=figure(5_000)), mark="a")
+    store.publish_dashboard(study, shown("short", curves=figure(points)), mark="b")
     assert note_of(store, study) == "short" + YOURS
     assert figures_of(store, study) == {"curves": json.loads(figure(points))}
-    assert store.presented(study) == "b"
+    assert store.dashboard_mark(study) == "b"
 
 
 def test_what_people_add_to_the_note_stays(store: Store, study: str) -> None:
     optuna_dashboard.save_note(study_of(store, study), "Mine, from before.")
-    store.present(study, shown("first"), mark="a")
+    store.publish_dashboard(study, shown("first"), mark="a")
     assert note_of(store, study) == f"first{YOURS}Mine, from before."
     optuna_dashboard.save_note(study_of(store, study), note_of(store, study) + "\nMore of it, α." * 1_000)
-    store.present(study, shown("second"), mark="b")
+    store.publish_dashboard(study, shown("second"), mark="b")
     assert note_of(store, study) == f"second{YOURS}Mine, from before." + "\nMore of it, α." * 1_000
 
 
@@ -76,14 +76,14 @@ def test_a_page_with_an_older_note_cannot_be_saved_over_a_new_one(store: Store, 
     number = study_of(store, study)._study_id
     versions = []
     for note in ("first", "second", "second"):
-        store.present(study, shown(note), mark=note)
+        store.publish_dashboard(study, shown(note), mark=note)
         versions.append(store.optuna_storage.get_study_system_attrs(number)["dashboard:note_ver"])
     assert versions == [1, 2, 2]
 
 
 def test_the_same_again_writes_nothing(file_store: Store) -> None:
     file_store.create_study("s", attributes={})
-    file_store.present("s", shown(curves=figure(100)), mark="a")
+    file_store.publish_dashboard("s", shown(curves=figure(100)), mark="a")
     written: list[str] = []
 
     def executed(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
@@ -91,7 +91,7 @@ def test_the_same_again_writes_nothing(file_store: Store) -> None:
             written.append(statement)
 
     event.listen(file_store.optuna_storage.engine, "after_cursor_execute", executed)
-    file_store.present("s", shown(curves=figure(100)), mark="a")
+    file_store.publish_dashboard("s", shown(curves=figure(100)), mark="a")
     assert written == []
 
 
@@ -117,16 +117,16 @@ def test_what_was_cut_off_is_completed(
     with monkeypatch.context() as patched:
         patched.setattr(RDBStorage, "set_study_system_attr", until_killed)
         with pytest.raises(Killed):
-            file_store.present("s", shown(curves=figure(2_500)), mark="a")
-    assert file_store.presented("s") is None
-    file_store.present("s", shown(curves=figure(2_500)), mark="a")
+            file_store.publish_dashboard("s", shown(curves=figure(2_500)), mark="a")
+    assert file_store.dashboard_mark("s") is None
+    file_store.publish_dashboard("s", shown(curves=figure(2_500)), mark="a")
     assert note_of(file_store, "s") == NOTE + YOURS
     assert figures_of(file_store, "s") == {"curves": json.loads(figure(2_500))}
-    assert file_store.presented("s") == "a"
+    assert file_store.dashboard_mark("s") == "a"
 
 
 def test_an_unknown_study_is_named(store: Store) -> None:
     with pytest.raises(StoreError, match="no study 'nobody'"):
-        store.present("nobody", shown(), mark="a")
+        store.publish_dashboard("nobody", shown(), mark="a")
     with pytest.raises(StoreError, match="no study 'nobody'"):
-        store.presented("nobody")
+        store.dashboard_mark("nobody")

@@ -22,7 +22,7 @@ from autokd.core.records import Role
 from autokd.core.setting import DEFAULT
 from autokd.errors import StorageUnavailable, StoreError, StoreUnreachable
 from autokd.store import Store, normalise, sqlite_url
-from autokd.store.faults import translated
+from autokd.store.db_errors import translate_errors
 from tests.store.conftest import SERVERS
 from tests.store.samples import DISTRIBUTIONS, complete_run, rung
 
@@ -164,7 +164,7 @@ def test_a_talkative_driver_is_silenced(said: str, wrapped: bool) -> None:
     url = normalise("postgresql://db/studies").set(username="me", password=SECRET)
     if "%" in said:
         url = url.set(password="hunter@ 2")
-    with pytest.raises(StoreUnreachable) as caught, translated(url):
+    with pytest.raises(StoreUnreachable) as caught, translate_errors(url):
         fail(said, inside_optuna=wrapped)
     assert "hunter" not in printed(caught.value)
     assert "\n" not in str(caught.value)
@@ -185,7 +185,7 @@ def test_a_talkative_driver_is_silenced(said: str, wrapped: bool) -> None:
 )
 def test_what_postgresql_says_tells_an_outage_from_a_fault(state: str, away: bool) -> None:
     error = psycopg.errors.lookup(state)("it says so")
-    with pytest.raises(StoreError) as caught, translated(normalise("postgresql://db/studies")):
+    with pytest.raises(StoreError) as caught, translate_errors(normalise("postgresql://db/studies")):
         raise DBAPIError.instance("SELECT 1", {}, error, psycopg.Error)
     assert isinstance(caught.value, StoreUnreachable) is away
 
@@ -236,11 +236,14 @@ def test_a_disk_that_may_only_be_read_is_named_and_nothing_is_changed(tiny_disk:
 
 def test_a_cause_is_kept_where_there_is_no_secret() -> None:
     cause = DatabaseError("SELECT 1", {}, RuntimeError("odd"))
-    with pytest.raises(StoreError, match="reports: odd") as caught, translated(normalise("sqlite:///x.db")):
+    with (
+        pytest.raises(StoreError, match="reports: odd") as caught,
+        translate_errors(normalise("sqlite:///x.db")),
+    ):
         raise cause
     assert caught.value.__cause__ is cause
 
 
 def test_what_is_no_fault_of_the_database_passes() -> None:
-    with pytest.raises(KeyError), translated(normalise("sqlite:///x.db")):
+    with pytest.raises(KeyError), translate_errors(normalise("sqlite:///x.db")):
         raise KeyError("a slip of ours")

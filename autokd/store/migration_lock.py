@@ -23,7 +23,7 @@ _WAIT_SECONDS: Final = 60
 
 
 @contextmanager
-def alone(url: URL, options: dict[str, Any]) -> Iterator[None]:
+def migration_lock(url: URL, options: dict[str, Any]) -> Iterator[None]:
     """Wait until no other process is in here with this database.
 
     A process that dies lets go: the lock belongs to an open file or to a connection.

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.exc import NoSuchColumnError
 
 from autokd.errors import StoreError
-from autokd.store import Store, readable, sqlite_url
+from autokd.store import Store, sqlite_url, validated
 from tests.store.samples import complete_run, facts
 
 STUDY = "digits-1a2b3c4d/plan/4->9"
@@ -46,5 +46,5 @@ def test_a_row_that_others_wrote_is_said_to_be_so(tmp_path: Path, statement: str
 
 
 def test_the_databases_own_errors_are_left_to_others() -> None:
-    with pytest.raises(NoSuchColumnError), readable("a study"):
+    with pytest.raises(NoSuchColumnError), validated("a study"):
         raise NoSuchColumnError

@@ -24,7 +24,7 @@ from sqlalchemy import Engine, MetaData, Table, delete, func, insert, select, up
 from sqlalchemy.exc import IntegrityError
 
 from autokd.core.records import RungReport, TrialState
-from autokd.store import mapping
+from autokd.store import optuna_mapping
 
 _Row = Mapping[str, Any]
 
@@ -52,12 +52,18 @@ class TrialWriter:
         found.reflect(self._engine, only=("studies", "trials", "trial_params", *_KEYS))
         return found.tables
 
+    def count(self, study: int) -> int:
+        """Return the number of a study's trials."""
+        query = select(func.count()).where(self._tables["trials"].c.study_id == study)
+        with self._engine.connect() as connection:
+            return connection.execute(query).scalar_one()
+
     def begin(self, study: int, trial: FrozenTrial) -> tuple[int, int]:
         """Add a RUNNING trial.
 
         Args:
             study: Optuna's number of it.
-            trial: As `mapping.running` makes it.
+            trial: As `optuna_mapping.running` makes it.
 
         Returns:
             Optuna's number of the trial, and its number within the study.
@@ -103,7 +109,7 @@ class TrialWriter:
 
     def report(self, trial: int, report: RungReport) -> bool:
         """Keep one rung, in place of what was kept of it before; False if the trial is not running."""
-        key, details = mapping.details(report)
+        key, details = optuna_mapping.details(report)
         value = {
             "step": report.epoch,
             "intermediate_value": report.accuracy,

@@ -12,7 +12,7 @@ from autokd.errors import StoreError
 
 
 @contextmanager
-def readable(what: str) -> Iterator[None]:
+def validated(what: str) -> Iterator[None]:
     """Read what the database has of something; what cannot be understood is a `StoreError`.
 
     Raises:
@@ -21,7 +21,7 @@ def readable(what: str) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, OptunaError):
-        raise  # Some of them are LookupErrors, too; they are translated elsewhere.
+        raise  # Some of them are LookupErrors, too; they are translate_errors elsewhere.
     except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise StoreError(
             f"what the database has of {what} was not written by autokd ({error!r:.300}); "

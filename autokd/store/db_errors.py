@@ -30,7 +30,7 @@ _LONGEST_DETAIL: Final = 300
 
 
 @contextmanager
-def translated(url: URL) -> Iterator[None]:
+def translate_errors(url: URL) -> Iterator[None]:
     """Raise our errors in place of foreign ones, with a one-line message that holds no password.
 
     Raises:

@@ -17,7 +17,7 @@ _WROTE: Final = "autokd wrote"
 
 
 @final
-class Guard:
+class Fence:
     """Watches the commits of one engine; it costs nothing while no lease is held.
 
     Attributes:
@@ -31,18 +31,18 @@ class Guard:
         event.listen(engine, "after_cursor_execute", self._executed)
         event.listen(engine, "commit", self._committing)
 
-    def hold(self, token: str) -> None:
+    def add(self, token: str) -> None:
         """From now on commit nothing unless this driver is in the database."""
         self._watch(self._tokens | {token})
 
-    def let_go(self, token: str) -> None:
+    def remove(self, token: str) -> None:
         """The lease is given back by its owner."""
         self._watch(self._tokens - {token})
 
     def _watch(self, tokens: frozenset[str]) -> None:
         # NOTE: the lock keeps a taker waiting until our commit is done. It must be one that our own renewal
         # waits for, too (not FOR KEY SHARE): so after a renewal no earlier commit can still be under way,
-        # and what is read then is how things stand (see `autokd.search.patience`).
+        # and what is read then is how things stand (see `autokd.store.retrying`).
         self._query = select(DriverRow.token).where(DriverRow.token.in_(tokens)).with_for_update(read=True)
         self._tokens = tokens
 

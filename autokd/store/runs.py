@@ -1,68 +1,66 @@
-"""Runs outside the search, and recommendations: what is known of a study beyond its trials."""
+"""Tables of the runs outside the search, and of recommendations."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Mapping
+from typing import final
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from autokd.core.records import Failure, RunRecord, RunState, Stage
 from autokd.core.setting import BatchNorm, Method, Setting, Split, TransferSet
 from autokd.errors import DuplicateRun
-from autokd.store.packing import pack_bits, pack_curve, unpack_bits, unpack_curve
+from autokd.store.encoding import pack_bits, pack_curve, unpack_bits, unpack_curve
 from autokd.store.tables import REASON_LENGTH, RecommendationRow, RunCorrectRow, RunCurveRow, RunRow
 
 
-def add_run(engine: Engine, study: str, run: RunRecord) -> None:
-    """Keep a run for ever.
+@final
+class Runs:
+    """Runs and recommendations of one database; `Store` says what each method promises."""
 
-    Raises:
-        DuplicateRun: If the run is COMPLETE and one of this study, stage, setting and seed is there already.
-    """
-    row = _row(study, run)
-    try:
-        with Session(engine) as session, session.begin():
-            session.add(row)
-    except IntegrityError:
-        if run.state is RunState.FAIL:
-            raise
-        raise DuplicateRun(
-            f"study {study!r} already has a COMPLETE {run.stage} run of {run.setting} with seed {run.seed}"
-        ) from None
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
 
+    def add(self, study: str, run: RunRecord) -> None:
+        row = _row(study, run)
+        try:
+            with Session(self._engine) as session, session.begin():
+                session.add(row)
+        except IntegrityError:
+            if run.state is RunState.FAIL:
+                raise
+            which = f"{run.stage} run of {run.setting} with seed {run.seed}"
+            raise DuplicateRun(f"study {study!r} already has a COMPLETE {which}") from None
 
-def runs(engine: Engine, study: str) -> tuple[RunRecord, ...]:
-    """All runs of a study in the order in which they were added."""
-    with Session(engine) as session:
-        rows = session.scalars(select(RunRow).where(RunRow.study == study).order_by(RunRow.id))
-        return tuple(_record(row) for row in rows)
+    def count(self, study: str) -> int:
+        with Session(self._engine) as session:
+            return session.scalar(select(func.count()).where(RunRow.study == study)) or 0
 
+    def runs(self, study: str) -> tuple[RunRecord, ...]:
+        with Session(self._engine) as session:
+            rows = session.scalars(select(RunRow).where(RunRow.study == study).order_by(RunRow.id))
+            return tuple(_record(row) for row in rows)
 
-def put_recommendation(engine: Engine, study: str, payload: Mapping[str, object]) -> None:
-    """Keep the latest judgement of a study in place of the one before."""
-    text = json.dumps(payload, allow_nan=False)
-    with Session(engine) as session, session.begin():
-        session.merge(RecommendationRow(study=study, payload=text))
+    def put_recommendation(self, study: str, payload: Mapping[str, object]) -> None:
+        text = json.dumps(payload, allow_nan=False)
+        with Session(self._engine) as session, session.begin():
+            session.merge(RecommendationRow(study=study, payload=text))
 
+    def recommendation(self, study: str) -> Mapping[str, object] | None:
+        with Session(self._engine) as session:
+            row = session.get(RecommendationRow, study)
+            payload = None if row is None else json.loads(row.payload)
+        if payload is not None and not isinstance(payload, dict):
+            raise TypeError(f"a recommendation is a mapping, not {payload!r:.100}")
+        return payload
 
-def recommendation(engine: Engine, study: str) -> Mapping[str, object] | None:
-    """The latest judgement of a study, or None."""
-    with Session(engine) as session:
-        row = session.get(RecommendationRow, study)
-        payload = None if row is None else json.loads(row.payload)
-    if payload is not None and not isinstance(payload, dict):
-        raise TypeError(f"a recommendation is a mapping, not {payload!r:.100}")
-    return payload
-
-
-def recommended(engine: Engine) -> tuple[str, ...]:
-    """Names of the studies that have a judgement, in order."""
-    with Session(engine) as session:
-        return tuple(session.scalars(select(RecommendationRow.study).order_by(RecommendationRow.study)))
+    def recommended(self) -> tuple[str, ...]:
+        with Session(self._engine) as session:
+            return tuple(session.scalars(select(RecommendationRow.study).order_by(RecommendationRow.study)))
 
 
 def _identity(study: str, run: RunRecord) -> str:

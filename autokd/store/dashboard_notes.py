@@ -32,7 +32,7 @@ def mark_of(storage: BaseStorage, study: int) -> str | None:
     return storage.get_study_system_attrs(study).get(_MARK) or None
 
 
-def present(storage: BaseStorage, study: int, presentation: Presentation, mark: str) -> None:
+def publish(storage: BaseStorage, study: int, presentation: Presentation, mark: str) -> None:
     """Write note and figures in place of earlier ones, only what differs; each piece is a transaction.
 
     After a kill in between, a figure may be cut off until it is written again.

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from autokd.core.records import RungScores
 from autokd.core.setting import Split
-from autokd.store.packing import (
+from autokd.store.encoding import (
     pack_bits,
     pack_curve,
     pack_labels,

@@ -1,0 +1,124 @@
+"""Wait for a database that is away, and repeat the call that failed.
+
+A driver survives a restart of the database or a minute without network: each call is repeated until it
+succeeds. Nothing is lost, since no decision rests on what is not stored; nothing is stored twice, since what
+may have been written already is read back before it is written again.
+
+Only an outage is waited for. A full disk, a read-only database or tables of another version do not mend
+themselves: those errors are raised at once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, TypeVar, final
+
+from sqlalchemy.engine import URL
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential
+
+from autokd.errors import StoreUnreachable
+from autokd.store.db_errors import translate_errors
+from autokd.store.leases import Lease
+
+_T = TypeVar("_T")
+
+_FIRST_WAIT: Final = 0.25
+_LONGEST_WAIT: Final = 15.0
+"""Seconds between two attempts: an attempt costs next to nothing, while all workers wait for it."""
+_POLL_SECONDS: Final = 0.1
+"""Longest sleep in one piece, so that `give_up` takes effect at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """The database is away, and the driver waits for it.
+
+    Attributes:
+        since: Time of the first failed attempt, by this machine's clock.
+        tries: Number of failed attempts since then.
+        reason: Error message of the last attempt; it holds no password.
+    """
+
+    since: datetime
+    tries: int
+    reason: str
+
+
+@final
+class OutageRetry:
+    """Runs calls to the database, and waits out outages while a lease is held.
+
+    Without a lease, the first failure is raised.
+
+    Attributes:
+        leases: All leases that were acquired.
+        on_outage: Called after each failed attempt, and with None at the end of an outage.
+    """
+
+    def __init__(self, url: URL) -> None:
+        self._url = url
+        self.leases: list[Lease] = []
+        self.on_outage: Callable[[Outage | None], None] = lambda outage: None
+        self._given_up = False
+
+    @property
+    def held(self) -> list[Lease]:
+        """The leases that have not been released."""
+        return [lease for lease in self.leases if lease.held]
+
+    def give_up(self) -> None:
+        """End waiting, now and later; a signal handler may call this in the middle of a wait."""
+        # NOTE: not an Event, whose lock the interrupted wait may hold.
+        self._given_up = True
+
+    def __call__(self, call: Callable[[], _T], *, again: Callable[[], _T] | None = None) -> _T:
+        """Return what `call` returns.
+
+        After an outage the leases are renewed first: it may have lasted longer than they did.
+
+        Args:
+            again: Replaces `call` after a failure, when it is unknown whether `call` has written.
+
+        Raises:
+            StoreUnreachable: If the database is away, and no lease is held or `give_up` was called.
+            LeaseLost: If another driver has taken over during an outage.
+            StoreError: If the database answers with an error.
+        """
+        since: datetime | None = None
+
+        def attempt() -> _T:
+            with translate_errors(self._url):
+                if since is None:
+                    return call()
+                for lease in self.held:
+                    # NOTE: also waits for a commit of ours that the server may still be at (see `fencing`).
+                    lease.renew()
+                return (again or call)()
+
+        def on_failure(state: RetryCallState) -> None:
+            nonlocal since
+            since = since or datetime.now(UTC)
+            reason = state.outcome.exception() if state.outcome else None
+            self.on_outage(Outage(since, state.attempt_number, str(reason)))
+
+        retrying = Retrying(
+            retry=retry_if_exception_type(StoreUnreachable),
+            stop=lambda state: self._given_up or not self.held,
+            wait=wait_exponential(multiplier=_FIRST_WAIT, max=_LONGEST_WAIT),
+            sleep=self._sleep,
+            before_sleep=on_failure,
+            reraise=True,
+        )
+        try:
+            return retrying(attempt)
+        finally:
+            if since is not None:
+                self.on_outage(None)
+
+    def _sleep(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while not self._given_up and (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, _POLL_SECONDS))
