@@ -30,7 +30,7 @@ def export_all(
         InputError: If the file cannot be written.
     """
     # Imported here: only this needs pyarrow.
-    from autokd.report.export import export
+    from autokd.report.parquet_table import export
 
     measured = [
         PairRecords(

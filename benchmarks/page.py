@@ -20,7 +20,7 @@ from typing import Final
 
 from autokd.core.records import TrialRecord, TrialState
 from autokd.core.setting import Pair
-from autokd.report import Material, page
+from autokd.report import Material, ReportFacts, page
 from autokd.workspace import Workspace
 from benchmarks.screen import chromium
 from tests.report.federations import GOOD, make_material
@@ -73,7 +73,7 @@ def main() -> None:
         made_up() if options.home is None else Workspace.open(options.study, home=options.home).gather()
     )
     began = perf_counter()
-    text = page(material)
+    text = page(ReportFacts(material))
     making = perf_counter() - began
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "report.html"

@@ -56,17 +56,15 @@ def report(
     material = workspace.gather(None if one is None else [one], options=again)
 
     # Imported here, after what may be wrong with the arguments: drawing takes a while to import.
-    from autokd.report import page, pair_page, write
-    from autokd.report.files import drawings, write_figures
+    from autokd.report import ReportFacts, page, write
+    from autokd.report.chart_files import write_figures
+    from autokd.report.charts import all_charts
 
-    write(page(material) if one is None else pair_page(material, one), path)
+    facts = ReportFacts(material, one)
+    write(page(facts), path)
     count = 0
     if figures is not None:
-        count = write_figures(
-            drawings(material, pairs=material.pairs, federation=one is None),
-            figures,
-            listen=lambda name: note(f"drew {name}"),
-        )
+        count = write_figures(all_charts(facts), figures, listen=lambda name: note(f"drew {name}"))
     if json:
         print_json({"path": str(path), "pairs": len(material.pairs), "figures": count})
         return

@@ -1,104 +1,98 @@
-"""A judged pair in Optuna Dashboard: a note in Markdown, small attributes, and figures small enough to keep.
+"""A judged pair in Optuna Dashboard: a note in Markdown, a few attributes, and small figures.
 
-The figures are those of the page, on the same facts. The dashboard reads all of a study at once, and keeps a
-figure beside it in the database: so each is held below `MOST_BYTES`, with fewer trials if need be.
+The figures are those of the page. The dashboard always reads a whole study, with the figures stored in it, so
+each figure is kept below `MOST_BYTES`; if need be, it shows fewer trials.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from autokd.core.records import Presentation, Role, TrialRecord
-from autokd.core.setting import Setting, Split
+from autokd.core.records import Presentation, Role
 from autokd.recommendation import Recommendation
-from autokd.report.facts import curve_facts, landscape_facts
+from autokd.report.facts.pairs import chosen_setting
+from autokd.report.facts.report import PairFacts
 from autokd.report.figures import curve_figure, landscape_figure
 from autokd.report.figures.common import Figure, as_json
+from autokd.report.material import PairMaterial
 from autokd.statistics.paired import Interval
 
 MOST_BYTES: Final = 50_000
-"""Of a figure's JSON."""
+"""Largest size of a figure's JSON."""
 _DIGITS: Final = 5
-"""Significant ones in a figure; no screen shows more."""
+"""Significant digits in a figure; no screen shows more."""
 
 _Row = tuple[str, Interval | None, Interval | None]
-_Draw = Callable[[Sequence[TrialRecord]], Figure]
+_Draw = Callable[[PairFacts], Figure]
+_FIGURES: Final[Mapping[str, _Draw]] = {
+    "landscape": lambda facts: landscape_figure(facts.landscape, low=True),
+    "curves": lambda facts: curve_figure(facts.curves),
+}
 
 
-def presentation(found: Recommendation, *, reproduce: str) -> Presentation:
-    """All that the dashboard shows of a pair.
+def presentation(recommendation: Recommendation, *, reproduce: str) -> Presentation:
+    """Return all that the dashboard shows of a pair.
 
     Args:
-        found: The judged pair.
-        reproduce: The command that comes to the same.
+        recommendation: The judged pair.
+        reproduce: Command that gives the same result.
     """
-    own = float(found.student.correct[Split.VALIDATION].mean())
-    chosen = _chosen(found)
-    drawn: Mapping[str, _Draw] = {
-        "landscape": lambda trials: landscape_figure(landscape_facts(trials, chosen, own=own), low=True),
-        "curves": lambda trials: curve_figure(curve_facts(trials, chosen, own=own)),
-    }
-    reported = [trial for trial in found.records.trials if trial.curve]
-    fitting = {name: fitted(reported, draw, chosen) for name, draw in drawn.items()} if reported else {}
+    reported = [trial for trial in recommendation.records.trials if trial.curve]
+    data = PairMaterial(records=recommendation.records, found=recommendation)
+    facts = PairFacts(data).with_trials(reported)
+    fitting = {name: fitted(facts, draw) for name, draw in _FIGURES.items()} if reported else {}
     missing = [(name, len(reported) - shown) for name, (_, shown) in fitting.items() if shown < len(reported)]
     return Presentation(
-        note=note(found, reproduce=reproduce, missing=missing),
-        attributes=attributes(found),
-        figures={name: figure for name, (figure, _) in fitting.items()},
+        note=note(recommendation, reproduce=reproduce, missing=missing),
+        attributes=attributes(recommendation),
+        figures={name: text for name, (text, _) in fitting.items()},
     )
 
 
-def attributes(found: Recommendation) -> Mapping[str, str | float | None]:
-    """What a list of studies can be read and sorted by; gains in pp of the student, on test."""
-    judgement, setting = found.judgement, found.setting
+def attributes(recommendation: Recommendation) -> Mapping[str, str | float | None]:
+    """Return what a list of studies shows and sorts by; gains are the student's on test, in pp."""
+    judgement, setting = recommendation.judgement, recommendation.setting
     return {
-        "verdict": found.verdict.value,
-        "gain": _rounded(found.gain),
+        "verdict": recommendation.verdict.value,
+        "gain": _rounded(recommendation.gain),
         "default_gain": None if judgement is None else _rounded(judgement.test.default_gain),
         "setting": None if setting is None else str(setting),
-        "position": found.position.advice.value,
+        "position": recommendation.position.advice.value,
     }
 
 
-def note(found: Recommendation, *, reproduce: str, missing: Iterable[tuple[str, int]] = ()) -> str:
-    """Markdown in which every number is the recommendation's.
+def note(recommendation: Recommendation, *, reproduce: str, missing: Iterable[tuple[str, int]] = ()) -> str:
+    """Return a note in Markdown; every number is the recommendation's.
 
     Args:
-        found: The judged pair.
-        reproduce: The command that comes to the same.
-        missing: How many trials a figure leaves out, by name.
+        recommendation: The judged pair.
+        reproduce: Command that gives the same result.
+        missing: Name of each figure that leaves out trials, and how many.
     """
-    pair = found.pair
+    pair = recommendation.pair
     parts = [
-        f"## {pair}: {found.verdict.value}",
-        f"**{_escaped(found.advice.removeprefix(f'{pair}: '))}**",
-        *_gains(found),
-        f"Why: {_escaped(found.reason)}.",
+        f"## {pair}: {recommendation.verdict.value}",
+        f"**{_escaped(recommendation.advice.removeprefix(f'{pair}: '))}**",
+        *_gains(recommendation),
+        f"Why: {_escaped(recommendation.reason)}.",
     ]
-    if found.what_would_decide:
-        parts.append(f"What would decide: {_escaped(found.what_would_decide)}.")
-    position = found.position
+    if recommendation.what_would_decide:
+        parts.append(f"What would decide: {_escaped(recommendation.what_would_decide)}.")
+    position = recommendation.position
+    test, decided = position.test, position.confirmation
     parts += [
         f"### Position: {position.advice.value}",
         f"{_escaped(position.why)}.",
         _table(
-            (f"as student, {pair}", position.test.as_student, position.confirmation.as_student),
-            (
-                f"as teacher, {pair.reverse} (adopted)",
-                position.test.as_teacher,
-                position.confirmation.as_teacher,
-            ),
-            (
-                f"with model {pair.teacher} as it is",
-                position.test.by_adoption,
-                position.confirmation.by_adoption,
-            ),
+            (f"as student, {pair}", test.as_student, decided.as_student),
+            (f"as teacher, {pair.reverse} (adopted)", test.as_teacher, decided.as_teacher),
+            (f"with model {pair.teacher} as it is", test.by_adoption, decided.by_adoption),
         ),
         "### How to reproduce",
-        "\n".join(f"    {line}" for line in (reproduce, _again(found))),
-        f"Study `{found.records.study}`: the names hold hashes of all that decides a run.",
+        f"    {reproduce}\n    autokd recommend --pair {pair.teacher},{pair.student} --json",
+        f"Study `{recommendation.records.study}`: the names hold hashes of all that decides a run.",
     ]
     parts += [
         f"The figure *{name}* leaves out {count} trials, so that the dashboard stays quick; "
@@ -108,25 +102,28 @@ def note(found: Recommendation, *, reproduce: str, missing: Iterable[tuple[str, 
     return "\n\n".join(parts)
 
 
-def fitted(
-    trials: Sequence[TrialRecord],
-    draw: _Draw,
-    chosen: Setting | None,
-    *,
-    most: int = MOST_BYTES,
-) -> tuple[str, int]:
-    """A figure's JSON within `most` bytes, and how many trials it shows: baseline, chosen, then the best.
+def fitted(facts: PairFacts, draw: _Draw, *, most: int = MOST_BYTES) -> tuple[str, int]:
+    """Return a figure's JSON within `most` bytes, and how many trials it shows.
+
+    The default and the setting that the race chose are left out last, before them the best trials.
 
     Args:
-        trials: That have reported, by number.
-        draw: The figure of some of them.
-        chosen: By the race.
-        most: Of the JSON.
+        facts: Facts of trials that have reported.
+        draw: Draws the figure.
+        most: Largest size of the JSON, in bytes.
     """
-    ranked = sorted(trials, key=lambda one: (not _told_of(one, chosen), -(one.accuracy or 0.0), one.number))
-    shown = len(trials)
-    while len(text := slim(draw(sorted(ranked[:shown], key=lambda one: one.number)))) > most and shown > 1:
+    ranked = sorted(
+        facts.data.records.trials,
+        key=lambda trial: (
+            trial.role is not Role.BASELINE and trial.setting != facts.chosen,
+            -(trial.accuracy or 0.0),
+            trial.number,
+        ),
+    )
+    shown = len(ranked)
+    while len(text := slim(draw(facts))) > most and shown > 1:
         shown //= 2
+        facts = facts.with_trials(ranked[:shown])
     return text, shown
 
 
@@ -138,30 +135,22 @@ def slim(figure: Figure) -> str:
 
 def _short(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _short(one) for key, one in value.items()}
+        return {key: _short(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
-        return [_short(one) for one in value]
+        return [_short(part) for part in value]
     return float(f"{value:.{_DIGITS}g}") if isinstance(value, float) else value
 
 
-def _told_of(trial: TrialRecord, chosen: Setting | None) -> bool:
-    return trial.role is Role.BASELINE or trial.setting == chosen
-
-
-def _chosen(found: Recommendation) -> Setting | None:
-    winner = None if found.judgement is None else found.judgement.evidence.winner
-    return None if winner is None else winner.setting
-
-
-def _gains(found: Recommendation) -> Iterator[str]:
-    if found.judgement is None:
+def _gains(recommendation: Recommendation) -> Iterator[str]:
+    judgement, winner = recommendation.judgement, chosen_setting(recommendation)
+    if judgement is None:
         return
-    test, decided, winner = found.judgement.test, found.judgement.confirmation, _chosen(found)
+    test, decided = judgement.test, judgement.confirmation
     rows: list[_Row] = [("the default setting", test.default_gain, decided.default_gain)]
     if winner is not None:
         rows.insert(0, (str(winner), test.winner_gain, decided.winner_gain))
         rows.append(("difference", test.improvement, decided.improvement))
-    yield f"Gain of participant {found.pair.student}:"
+    yield f"Gain of participant {recommendation.pair.student}:"
     yield _table(*rows)
 
 
@@ -175,14 +164,10 @@ def _pp(interval: Interval | None) -> str:
     return "not tried" if interval is None else _escaped(str(interval))
 
 
-def _again(found: Recommendation) -> str:
-    return f"autokd recommend --pair {found.pair.teacher},{found.pair.student} --json"
-
-
 def _rounded(interval: Interval | None) -> float | None:
     return None if interval is None else round(interval.mean, 2)
 
 
 def _escaped(text: str) -> str:
-    """Markdown that shows a text as it is: the dashboard would carry out HTML and formulas in it."""
+    """Escape a text for Markdown; else the dashboard would interpret HTML and formulas in it."""
     return re.sub(r"([\\`*_{}\[\]<>#$|~])", r"\\\1", text)

@@ -1,7 +1,7 @@
-"""One HTML file about a federation, or about a pair; its numbers are the facts', none is worked out here.
+"""One HTML file about a federation or a pair; it shows the numbers of the facts and computes none.
 
-Figures and trials stand in it packed, and are drawn when a reader comes to them: ninety pairs would otherwise
-take seconds to load and three times the room.
+Figures and trials are stored in it compressed, and drawn when a reader opens them: otherwise 90 pairs would
+take seconds to load and three times the space.
 """
 
 from __future__ import annotations
@@ -23,23 +23,17 @@ from autokd.core.colors import AROUND_OWN, legible_on
 from autokd.core.setting import DEFAULT, Pair
 from autokd.errors import InputError
 from autokd.recommendation import Verdict
-from autokd.report import drawings
-from autokd.report.drawings import Drawing, own_accuracy
-from autokd.report.facts.costs import anytime_facts, cost_facts
-from autokd.report.facts.dimensions import best_facts, forgotten, importance
-from autokd.report.facts.federation import LETTERS, Cell, MatrixFacts, headline_facts, matrices, sentence
-from autokd.report.facts.made import made_facts, pair_made
-from autokd.report.facts.participants import participants_facts
-from autokd.report.facts.poster import poster_tables
-from autokd.report.facts.trials import TrialRow, class_rows, trial_rows
+from autokd.report.charts import Chart, federation_charts, pair_charts
+from autokd.report.facts.federation import LETTERS, Cell, MatrixFacts, sentence
+from autokd.report.facts.report import PairFacts, ReportFacts
+from autokd.report.facts.trials import TrialRow
 from autokd.report.figures import as_json, library
 from autokd.report.figures.federation import cell_color
-from autokd.report.material import Material, PairMaterial
 from autokd.report.palette import DARK, VERDICTS
 from autokd.statistics.paired import Interval
 
 _ALWAYS = ("temperature", "alpha", "transfer_set")
-"""Dimensions that the table of trials has even if they are the same in all."""
+"""Dimensions that the table of trials shows even if all trials have the same value."""
 _COLUMNS = (
     {"name": "state"},
     {"name": "epochs run"},
@@ -49,39 +43,37 @@ _COLUMNS = (
     {"name": "seconds", "decimals": 1},
     {"name": "what happened"},
 )
-"""Of that table, after number, role and setting; figures are on validation."""
+"""Columns of that table after number, role and setting; figures are on validation."""
 
 
-def page(material: Material) -> str:
-    """The whole federation as text; the same material gives the same page."""
+def page(facts: ReportFacts) -> str:
+    """Return the page of a federation, or of the one pair that is reported; same facts, same page."""
+    data = facts.data
+    folder = files("autokd.report").joinpath("templates")
+    name = data.plan.name if data.federation is None else data.federation.name
+    # What is marked as safe comes from this package, never from a store.
+    common = {
+        "facts": facts,
+        "data": data,
+        "style": Markup(folder.joinpath("page.css").read_text(encoding="utf-8")),
+        "script": Markup(folder.joinpath("page.js").read_text(encoding="utf-8")),
+        "library": Markup(library()),
+        "dark": Markup(json.dumps(dict(DARK))),
+        "letters": LETTERS,
+        "verdict_colors": VERDICTS,
+        "scale": AROUND_OWN,
+        "pairs": [_pair(pair_facts) for pair_facts in facts.pairs],
+    }
+    if facts.pair is not None:
+        return _render("single.html", **common, title=f"{facts.pair} of {name}")
     return _render(
         "federation.html",
-        **_shared(material),
-        title=material.plan.name if material.federation is None else material.federation.name,
-        headline=sentence(headline_facts(material)),
-        participants=participants_facts(material),
-        matrices=matrices(material),
-        verdicts={verdict: headline_facts(material).verdicts.get(verdict, 0) for verdict in Verdict},
-        pairs=[_pair(material, one) for one in material.pairs],
-        posters=poster_tables(material),
-        best=best_facts(material),
-        forgotten=forgotten(material),
-        importance=importance(material),
-        anytime=anytime_facts(material),
-        cost=cost_facts(material),
-        made=made_facts(material),
-        packed=_packed(drawings.federation_drawings(material)),
-    )
-
-
-def pair_page(material: Material, pair: Pair) -> str:
-    """One pair as text; the same material gives the same page."""
-    return _render(
-        "single.html",
-        **_shared(material),
-        title=f"{pair} of {material.plan.name if material.federation is None else material.federation.name}",
-        one=_pair(material, material.of(pair)),
-        made=made_facts(material, pair),
+        **common,
+        title=name,
+        headline=sentence(facts.headline),
+        verdicts={verdict: facts.headline.verdicts.get(verdict, 0) for verdict in Verdict},
+        pairs_with_records={str(pair_facts.pair) for pair_facts in facts.pairs},
+        packed=_packed(federation_charts(facts)),
     )
 
 
@@ -100,58 +92,37 @@ def write(text: str, path: Path) -> None:
 
 @cache
 def _environment() -> Environment:
-    found = Environment(
+    environment = Environment(
         loader=PackageLoader("autokd.report"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters |= {"pp": _pp, "observed": _observed}
-    found.globals |= {"cell_color": cell_color, "legible_on": legible_on, "cell": _cell}
-    return found
+    environment.filters |= {"pp": _pp, "observed": _observed}
+    environment.globals |= {"cell_color": cell_color, "legible_on": legible_on, "cell": _cell}
+    return environment
 
 
 def _render(name: str, **content: object) -> str:
     return str(_environment().get_template(name).render(**content))
 
 
-def _shared(material: Material) -> dict[str, Any]:
-    """What stands on every page; the parts that are no text come from this package, never from a store."""
-    folder = files("autokd.report").joinpath("templates")
-    return {
-        "material": material,
-        "style": Markup(folder.joinpath("page.css").read_text(encoding="utf-8")),
-        "script": Markup(folder.joinpath("page.js").read_text(encoding="utf-8")),
-        "library": Markup(library()),
-        "dark": Markup(json.dumps(dict(DARK))),
-        "letters": LETTERS,
-        "verdict_colors": VERDICTS,
-        "scale": AROUND_OWN,
-        "known": {str(one.pair) for one in material.pairs},
-    }
-
-
 def _cell(facts: MatrixFacts, teacher: int, student: int) -> Cell | None:
     return facts.cells.get(Pair(teacher, student))
 
 
-def _pair(material: Material, one: PairMaterial) -> dict[str, Any]:
-    rows = trial_rows(one.records.trials, one.records.reports, own=own_accuracy(material, one))
-    drawn = list(drawings.pair_drawings(material, one))
+def _pair(facts: PairFacts) -> dict[str, Any]:
+    charts = list(pair_charts(facts))
     return {
-        "material": one,
-        "found": one.found,
-        "classes": class_rows(one.found, material.federation),
-        "figures": [drawing.name for drawing in drawn],
-        "trials": len(rows),
-        "made": pair_made(one),
-        "packed": _packed(drawn, trials=_trials(rows)),
+        "facts": facts,
+        "charts": [chart.name for chart in charts],
+        "packed": _packed(charts, trials=_trials(facts.trials)),
     }
 
 
 def _trials(rows: Sequence[TrialRow]) -> dict[str, object]:
-    """The table of trials, which the browser makes: columns, and a list for each row."""
+    """Return what the browser makes the table of trials from: columns, and a list for each row."""
     dimensions = [
         name for name in DEFAULT.values() if name in _ALWAYS or len({row.setting[name] for row in rows}) > 1
     ]
@@ -179,24 +150,25 @@ def _cells(row: TrialRow, dimensions: Sequence[str]) -> list[object]:
     ]
 
 
-def _packed(drawn: Iterable[Drawing], **more: object) -> str:
-    """As the browser unpacks it: base64 of gzip of JSON, in which no name can end a tag."""
-    text = as_json({one.name: one.figure for one in drawn} | more)
-    # No time of day, so that the same facts give the same page.
+def _packed(charts: Iterable[Chart], **more: object) -> str:
+    """Return base64 of gzip of JSON, which the browser unpacks; so no text in it can end a tag."""
+    text = as_json({chart.name: chart.figure for chart in charts} | more)
+    # Without the time of day, so that the same facts give the same page.
     return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
 
 
-def _observed(one: Claim) -> str:
-    """The figure of an observation in its unit; nothing where there is none."""
-    if one.figure is None:
+def _observed(claim: Claim) -> str:
+    """Return the figure of a claim in its unit, or nothing if there is none."""
+    interval = claim.figure
+    if interval is None:
         return ""
-    if one.unit == "pp":
-        return str(one.figure)
-    return f"{one.figure.mean:.2f} [{one.figure.low:.2f}, {one.figure.high:.2f}] {one.unit}"
+    if claim.unit == "pp":
+        return str(interval)
+    return f"{interval.mean:.2f} [{interval.low:.2f}, {interval.high:.2f}] {claim.unit}"
 
 
 def _pp(figure: Interval | float | None, decimals: int = 1) -> str:
-    """In pp, or that it is not known."""
+    """Return a figure in pp, or say that it is not known."""
     if figure is None:
         return "not tried"
     return str(figure) if isinstance(figure, Interval) else f"{figure:+.{decimals}f} pp"

@@ -24,7 +24,7 @@ from autokd.core.records import (
     TrialState,
 )
 from autokd.core.setting import DEFAULT, Pair, Setting, Split
-from autokd.report import Material, PairMaterial
+from autokd.report import Material, PairMaterial, ReportFacts, page
 from tests.recommendation.samples import confirmation_runs, make_plan, recommend_from
 from tests.report.samples import HOT, TRIALS, model, right
 
@@ -121,6 +121,11 @@ def make_material(
         versions={"autokd": "0.1.0"},
         options=" --home elsewhere",
     )
+
+
+def page_of(material: Material, pair: Pair | None = None) -> str:
+    """The page of all pairs, or of one."""
+    return page(ReportFacts(material, pair))
 
 
 def everybody(participants: int) -> list[Pair]:

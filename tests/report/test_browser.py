@@ -8,9 +8,8 @@ import pytest
 
 from autokd.core.records import TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, Pair
-from autokd.report import page, pair_page
 from tests.browser import Browser, Seen, chromium
-from tests.report.federations import BAD, GOOD, make_material, swept_run
+from tests.report.federations import BAD, GOOD, make_material, page_of, swept_run
 from tests.report.samples import HOT, TRIALS, trial
 
 pytestmark = pytest.mark.slow
@@ -82,7 +81,7 @@ def marks(document: str) -> tuple[int, int]:
 def test_the_figures_of_a_pair_are_drawn_with_all_their_marks_and_no_complaint(
     browser: Browser, trials: Sequence[TrialRecord], expected: tuple[int, int]
 ) -> None:
-    seen = browser.look(pair_page(make_material(OWN, {PAIR: GOOD}, trials=trials), PAIR), then=SORT)
+    seen = browser.look(page_of(make_material(OWN, {PAIR: GOOD}, trials=trials), PAIR), then=SORT)
     assert figures(seen.document) == {"landscape", "curves", "classes"}
     assert marks(seen.document) == expected
     assert seen.console == []
@@ -94,7 +93,7 @@ def test_the_figures_of_a_pair_are_drawn_with_all_their_marks_and_no_complaint(
 def test_a_click_in_a_matrix_opens_the_pair_and_draws_it(browser: Browser) -> None:
     gains = {PAIR: GOOD, PAIR.reverse: BAD}
     swept = {pair: [swept_run(HOT, 0.7), swept_run(DEFAULT, 0.5)] for pair in gains}
-    text = page(make_material(OWN, gains, swept=swept))
+    text = page_of(make_material(OWN, gains, swept=swept))
     before = browser.look(text, then=TELL)
     ofall = {"histograms", "accuracies", "forgetting", "best-settings", "importance", "anytime"}
     assert (told(before, "shown"), figures(before.document), before.console) == ("", ofall, [])
@@ -110,6 +109,6 @@ def test_a_click_in_a_matrix_opens_the_pair_and_draws_it(browser: Browser) -> No
 
 def test_the_browser_is_kept_from_fetching_anything(browser: Browser) -> None:
     image = '<img src="https://example.org/seen.png">'
-    text = pair_page(make_material(OWN, {PAIR: GOOD}), PAIR).replace("<noscript>", f"{image}<noscript>")
+    text = page_of(make_material(OWN, {PAIR: GOOD}), PAIR).replace("<noscript>", f"{image}<noscript>")
     (complaint,) = browser.look(text).console
     assert "Content Security Policy" in complaint

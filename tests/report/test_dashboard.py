@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -12,9 +11,11 @@ import pytest
 from autokd.core.records import TrialRecord, TrialState
 from autokd.core.setting import Setting, TransferSet
 from autokd.report.dashboard import MOST_BYTES, attributes, fitted, note, presentation, slim
-from autokd.report.facts import curve_facts
+from autokd.report.facts.pairs import curve_facts
+from autokd.report.facts.report import PairFacts
 from autokd.report.figures import curve_figure
 from autokd.report.figures.common import Figure
+from autokd.report.material import PairMaterial
 from tests.report.samples import BASELINE, HOT, STOPPED, TRIALS, WON, make_recommendation, trial
 
 COMMAND = "autokd tune --study digits --space default --pair 0,1 --trials 32"
@@ -119,10 +120,12 @@ def test_the_default_and_the_chosen_one_are_the_last_to_go() -> None:
     best = trial(9, Setting(2.0, 0.5, TransferSet.BOTH), TrialState.COMPLETE, (10, 0.99))
     seen: list[list[int]] = []
 
-    def draw(trials: Sequence[TrialRecord]) -> Figure:
-        seen.append([one.number for one in trials])
-        return curve_figure(curve_facts(trials, HOT))
+    def draw(facts: PairFacts) -> Figure:
+        seen.append(sorted(trial.number for trial in facts.data.records.trials))
+        return curve_figure(facts.curves)
 
-    _, shown = fitted([BASELINE, WON, STOPPED, best], draw, HOT, most=1)
+    recommendation = make_recommendation()
+    data = PairMaterial(records=recommendation.records, found=recommendation)
+    _, shown = fitted(PairFacts(data).with_trials([BASELINE, WON, STOPPED, best]), draw, most=1)
     assert seen == [[0, 1, 2, 9], [0, 1], [1]]
     assert shown == 1

@@ -8,20 +8,19 @@ import pytest
 
 from autokd.core.records import TrialRecord
 from autokd.core.setting import TransferSet
-from autokd.report import curve_facts, landscape_facts
-from autokd.report import curve_figure as draw_curves
-from autokd.report import landscape_figure as draw_landscape
+from autokd.report import figures
+from autokd.report.facts.pairs import curve_facts, landscape_facts
 from autokd.report.palette import CHOSEN, TRANSFER_SETS
 from tests.report.samples import BASELINE, DIED, HOT, PUBLIC, STOPPED, TRIALS, WON
 
 
 def landscape_figure(*facts: Any) -> Any:
     """The figure as plotly's own classes read it, which refuse a property that plotly.js does not have."""
-    return go.Figure(draw_landscape(*facts))
+    return go.Figure(figures.landscape_figure(*facts))
 
 
 def curve_figure(*facts: Any) -> Any:
-    return go.Figure(draw_curves(*facts))
+    return go.Figure(figures.curve_figure(*facts))
 
 
 def drawn(figure: Any, mode: str) -> list[Any]:

@@ -19,10 +19,19 @@ from autokd.explanation.attribution import Attribution, Step
 from autokd.explanation.comparison import Line
 from autokd.explanation.explanation import Explanation
 from autokd.recommendation import Verdict
-from autokd.report import Material, page, pair_page, write
+from autokd.report import Material, write
 from autokd.report.figures import library
 from autokd.statistics.paired import Interval
-from tests.report.federations import BAD, GOOD, LOST, everybody, make_federation, make_material, swept_run
+from tests.report.federations import (
+    BAD,
+    GOOD,
+    LOST,
+    everybody,
+    make_federation,
+    make_material,
+    page_of,
+    swept_run,
+)
 from tests.report.samples import HOT, TRIALS, WARM, trial
 
 OWN = (0.3, 0.4, 0.5, 0.6)
@@ -57,7 +66,7 @@ def half_done() -> Material:
 
 def test_a_pair_says_what_its_recommendation_says(half_done: Material) -> None:
     found = half_done.found[PAIR]
-    for text in (page(half_done), pair_page(half_done, PAIR)):
+    for text in (page_of(half_done), page_of(half_done, PAIR)):
         told = words(text)
         for expected in (found.advice, found.reason, found.position.why, found.records.study):
             assert expected in told
@@ -72,7 +81,7 @@ def test_a_pair_says_what_its_recommendation_says(half_done: Material) -> None:
 
 
 def test_a_pair_has_its_figures_and_its_trials(half_done: Material) -> None:
-    (content,) = packed(pair_page(half_done, PAIR))
+    (content,) = packed(page_of(half_done, PAIR))
     assert set(content) == {"landscape", "curves", "classes", "trials"}
     names = [column["name"] for column in content["trials"]["columns"]]
     rows = [dict(zip(names, row, strict=True)) for row in content["trials"]["rows"]]
@@ -85,7 +94,7 @@ def test_a_pair_has_its_figures_and_its_trials(half_done: Material) -> None:
 
 
 def test_every_judged_pair_has_a_cell_that_leads_to_it(half_done: Material) -> None:
-    text = own_part(page(half_done))
+    text = own_part(page_of(half_done))
     for pair in [*half_done.found, Pair(1, 2)]:
         name = f"pair-{pair.teacher}-{pair.student}"
         assert text.count(f'<a href="#{name}" title=') == 5
@@ -95,13 +104,13 @@ def test_every_judged_pair_has_a_cell_that_leads_to_it(half_done: Material) -> N
 
 
 def test_what_is_missing_leaves_a_sentence(half_done: Material) -> None:
-    told = words(page(half_done))
+    told = words(page_of(half_done))
     assert "1->2: no recommendation yet" in told
     assert "7 runs are to be done" in told
     assert "loss became nan at step 3" in told
     assert "No rivals were run for this pair; autokd explain --pair 0,1 --home elsewhere does" in told
     assert "mean over the 1 pairs" in told
-    nothing = words(page(make_material(OWN, {})))
+    nothing = words(page_of(make_material(OWN, {})))
     for sentence in (
         "No pair is judged yet.",
         "autokd tune --all --home elsewhere does that",
@@ -139,7 +148,7 @@ def test_rivals_and_where_the_gain_comes_from_where_they_were_run(half_done: Mat
         epochs=400,
     )
     told = words(
-        pair_page(replace(half_done, pairs=[replace(half_done.of(PAIR), explanation=explanation)]), PAIR)
+        page_of(replace(half_done, pairs=[replace(half_done.of(PAIR), explanation=explanation)]), PAIR)
     )
     for expected in (
         "adopting <b>model 0</b> +4.0 pp [+1.0, +7.0] +4.0 pp [+1.0, +7.0] wins",
@@ -162,7 +171,7 @@ def test_the_poster_s_observations_stand_with_their_figures(half_done: Material)
         how="counted",
     )
     gain = replace(share, key="gain", claim="tuning pays", figure=Interval(4.0, 1.0, 7.0), unit="pp")
-    told = words(page(replace(half_done, observations=[share, gain])))
+    told = words(page_of(replace(half_done, observations=[share, gain])))
     assert (
         "2/3 of the pairs need <other> T and α cannot be told 0.50 [0.25, 0.75] share of pairs counted"
         in told
@@ -172,22 +181,22 @@ def test_the_poster_s_observations_stand_with_their_figures(half_done: Material)
 
 def test_an_empty_store_has_a_page() -> None:
     empty = replace(make_material(OWN, {}), federation=None)
-    assert "No federation has been prepared yet; autokd prepare --home elsewhere" in words(page(empty))
-    assert packed(page(empty)) == [{}]
-    told = words(pair_page(empty, PAIR))
+    assert "No federation has been prepared yet; autokd prepare --home elsewhere" in words(page_of(empty))
+    assert packed(page_of(empty)) == [{}]
+    told = words(page_of(empty, PAIR))
     assert "0->1: no recommendation yet" in told
     assert "it has not been tuned; autokd tune --pair 0,1 --home elsewhere does that" in told
     assert "No trial has ended." in told
 
 
 def test_a_federation_where_everything_failed_has_a_page() -> None:
-    told = words(page(make_material(OWN, dict.fromkeys(everybody(4), LOST))))
+    told = words(page_of(make_material(OWN, dict.fromkeys(everybody(4), LOST))))
     assert "0 of 12 pairs should distill with tuned settings, 0 with the default, 12 failed" in told
 
 
 def test_the_default_standing_alone_has_no_row_of_a_winner() -> None:
     material = make_material(OWN, {PAIR: GOOD}, trials=TRIALS[:1])
-    told = words(pair_page(material, PAIR))
+    told = words(page_of(material, PAIR))
     assert "the default setting" in told
     assert "difference" not in told
     assert re.search(r"as teacher: 1->0, adopted by 1 not tried not tried", told)
@@ -202,7 +211,7 @@ def test_names_and_reasons_from_outside_are_escaped() -> None:
     )
     material = make_material(OWN, {PAIR: GOOD}, federation=federation, trials=[*TRIALS[:2], died])
     dead = replace(material.pairs[0], found=None, missing=HOSTILE)
-    for text in (page(material), pair_page(material, PAIR), page(replace(material, pairs=[dead]))):
+    for text in (page_of(material), page_of(material, PAIR), page_of(replace(material, pairs=[dead]))):
         own = own_part(text)
         assert "alert(" in own
         assert "<script>alert" not in own
@@ -211,14 +220,14 @@ def test_names_and_reasons_from_outside_are_escaped() -> None:
         # The three of every page and the packed parts, and no more.
         assert len(re.findall("<script", own)) == len(re.findall("</script", own)) == 3 + len(packed(text))
         assert HOSTILE in words(text)
-    (content,) = packed(pair_page(material, PAIR))
+    (content,) = packed(page_of(material, PAIR))
     assert content["trials"]["rows"][2][-1] == HOSTILE
     # Plotly takes tags for markup.
     assert content["classes"]["layout"]["xaxis"]["ticktext"][1] == "größe &amp; &lt;b&gt;co&lt;/b&gt;"
 
 
 def test_the_same_material_gives_the_same_page(half_done: Material) -> None:
-    assert page(half_done) == page(half_done)
+    assert page_of(half_done) == page_of(half_done)
 
 
 def test_ninety_pairs_with_64_trials_each_stay_below_eight_megabytes() -> None:
@@ -231,8 +240,8 @@ def test_ninety_pairs_with_64_trials_each_stay_below_eight_megabytes() -> None:
         wide.append(trial(number, setting, state, *curve[:rungs]))
     gains = dict.fromkeys(everybody(4)[:4], GOOD)
     material = make_material(OWN, gains, trials=[TRIALS[0], *wide])
-    some = len(page(material).encode())
-    fewer = len(page(replace(material, pairs=material.pairs[:2])).encode())
+    some = len(page_of(material).encode())
+    fewer = len(page_of(replace(material, pairs=material.pairs[:2])).encode())
     each = (some - fewer) / 2
     assert fewer + 88 * each < 8_000_000
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from autokd.core.records import Role, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, Setting, TransferSet
+from autokd.recommendation import Recommendation
 
 _ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 """A running trial is not shown: its last figure is not its last yet."""
@@ -139,6 +140,16 @@ def landscape_facts(
         own=own,
         colors=_colors(accuracies, own),
     )
+
+
+def chosen_setting(recommendation: Recommendation | None) -> Setting | None:
+    """Return the setting that the race chose, whatever the verdict on it.
+
+    None if the default stands alone, or nothing is judged.
+    """
+    judgement = None if recommendation is None else recommendation.judgement
+    winner = None if judgement is None else judgement.evidence.winner
+    return None if winner is None else winner.setting
 
 
 def curve_facts(

@@ -4,8 +4,7 @@ import pytest
 
 from autokd.core.records import TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, TransferSet
-from autokd.report import curve_facts, landscape_facts
-from autokd.report.facts.pairs import Curve, Panel, Point
+from autokd.report.facts.pairs import Curve, Panel, Point, curve_facts, landscape_facts
 from tests.report.samples import BASELINE, DIED, HOT, PUBLIC, RUNNING, STOPPED, TRIALS, WARM, WON, trial
 
 

@@ -8,10 +8,10 @@ import pytest
 
 from autokd.core.setting import Pair
 from autokd.recommendation.position import Advice
-from autokd.report import Material, page
+from autokd.report import Material
 from autokd.report.facts.participants import participants_facts
 from autokd.report.facts.poster import PosterTable, Row, poster_tables
-from tests.report.federations import BAD, GOOD, LOST, everybody, make_material
+from tests.report.federations import BAD, GOOD, LOST, everybody, make_material, page_of
 
 OWN = (0.31, 0.42, 0.53, 0.64)
 
@@ -57,7 +57,7 @@ def test_the_identity_of_the_poster(material: Material) -> None:
 
 
 def test_the_identity_holds_in_the_printed_tables(material: Material) -> None:
-    printed = read_tables(page(material))
+    printed = read_tables(page_of(material))
     assert len(printed) == 12
     for (one, other), (student, _, adoption) in printed.items():
         _, teacher, _ = printed[other, one]

@@ -19,7 +19,7 @@ Entry = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MadeFacts:
+class ProvenanceFacts:
     """All as (name, value) in words.
 
     Attributes:
@@ -41,7 +41,7 @@ class MadeFacts:
     commands: tuple[str, ...]
 
 
-def made_facts(material: Material, pair: Pair | None = None) -> MadeFacts:
+def provenance_facts(material: Material, pair: Pair | None = None) -> ProvenanceFacts:
     """Everything that a second machine needs.
 
     Args:
@@ -53,7 +53,7 @@ def made_facts(material: Material, pair: Pair | None = None) -> MadeFacts:
     private = "" if federation is None else f"{sum(sum(one.histogram) for one in federation.participants)}"
     study = next((one.records.study.rpartition("/")[0] for one in material.pairs if one.records.study), "")
     seeds = plan.confirmation
-    return MadeFacts(
+    return ProvenanceFacts(
         identity=(
             ("federation", "not prepared yet" if federation is None else federation.name),
             ("studies", f"{study}/T->S" if study else "none yet"),
@@ -89,7 +89,7 @@ def _sizes(plan: StudyConfig, federation: FederationFacts | None) -> Mapping[str
     return sizes | {"public": federation.public or 0}
 
 
-def pair_made(one: PairMaterial) -> tuple[Entry, ...]:
+def pair_provenance(one: PairMaterial) -> tuple[Entry, ...]:
     """How the recommendation of one pair was made; empty as long as there is none."""
     found = one.found
     if found is None:

@@ -14,7 +14,7 @@ from autokd.core.pair_records import PairRecords
 from autokd.core.records import Failure, RungReport, RungScores, RunRecord, RunState, Stage
 from autokd.core.setting import DEFAULT, Split
 from autokd.errors import InputError
-from autokd.report.export import METADATA, SCHEMA, export, rows
+from autokd.report.parquet_table import METADATA, SCHEMA, export, rows
 from tests.recommendation.samples import confirmation_run, failed_run, race_run
 from tests.report.samples import BASELINE, DIED, HOT, PAIR, PUBLIC, STOPPED
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from autokd.core.setting import Pair
-from autokd.report.facts.made import made_facts, pair_made
+from autokd.report.facts.provenance import pair_provenance, provenance_facts
 from tests.report.federations import GOOD, make_material, swept_run
 from tests.report.samples import HOT
 
@@ -11,7 +11,7 @@ PAIR = Pair(0, 1)
 
 
 def test_everything_that_a_second_machine_needs() -> None:
-    facts = made_facts(make_material((0.5, 0.6), {PAIR: GOOD}))
+    facts = provenance_facts(make_material((0.5, 0.6), {PAIR: GOOD}))
     assert dict(facts.identity)["federation"] == "digits-1a2b3c4d"
     assert dict(facts.identity)["studies"] == "digits-1a2b3c4d/digits-0/T->S"
     assert dict(facts.splits)["private"].startswith("42 examples")
@@ -25,19 +25,19 @@ def test_everything_that_a_second_machine_needs() -> None:
 
 
 def test_the_commands_name_what_differs_from_the_recipe() -> None:
-    facts = made_facts(make_material((0.5, 0.6), {PAIR: GOOD}))
+    facts = provenance_facts(make_material((0.5, 0.6), {PAIR: GOOD}))
     # Five trials in this pair, the running one included.
     assert facts.commands == (
         "autokd prepare --home elsewhere",
         "autokd tune --all --trials 5 --home elsewhere",
         "autokd report --home elsewhere",
     )
-    swept = made_facts(make_material((0.5, 0.6), {PAIR: GOOD}, swept={PAIR: [swept_run(HOT, 0.5)]}))
+    swept = provenance_facts(make_material((0.5, 0.6), {PAIR: GOOD}, swept={PAIR: [swept_run(HOT, 0.5)]}))
     assert "autokd sweep --all --home elsewhere" in swept.commands
 
 
 def test_the_commands_of_one_pair() -> None:
-    facts = made_facts(make_material((0.5, 0.6), {PAIR: GOOD}), PAIR)
+    facts = provenance_facts(make_material((0.5, 0.6), {PAIR: GOOD}), PAIR)
     assert facts.commands[1:] == (
         "autokd tune --pair 0,1 --trials 5 --home elsewhere",
         "autokd report --pair 0,1 --home elsewhere",
@@ -45,7 +45,7 @@ def test_the_commands_of_one_pair() -> None:
 
 
 def test_before_anything_was_prepared() -> None:
-    facts = made_facts(replace(make_material((0.5, 0.6), {}), federation=None))
+    facts = provenance_facts(replace(make_material((0.5, 0.6), {}), federation=None))
     assert dict(facts.identity)["federation"] == "not prepared yet"
     assert dict(facts.splits)["private"] == "not divided yet"
     assert facts.commands[1] == "autokd tune --all --home elsewhere"
@@ -53,7 +53,7 @@ def test_before_anything_was_prepared() -> None:
 
 def test_how_a_pair_was_made() -> None:
     (one,) = make_material((0.5, 0.6), {PAIR: GOOD}).pairs
-    told = dict(pair_made(one))
+    told = dict(pair_provenance(one))
     assert told["trials"] == "1 running, 2 complete, 1 pruned, 1 fail"
     assert told["paired confirmation seeds"] == "5"
-    assert pair_made(replace(one, found=None)) == ()
+    assert pair_provenance(replace(one, found=None)) == ()

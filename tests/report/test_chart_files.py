@@ -4,7 +4,6 @@ import builtins
 import csv
 import math
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,10 @@ import pytest
 
 from autokd.core.setting import DEFAULT, Pair
 from autokd.errors import InputError
-from autokd.report.drawings import federation_drawings, matrix_drawings, pair_drawings
-from autokd.report.files import drawings, write_figures
+from autokd.report import ReportFacts
+from autokd.report.chart_files import write_figures
+from autokd.report.charts import all_charts, federation_charts, matrix_charts, pair_charts
+from autokd.report.facts.report import PairFacts
 from tests.browser import chromium
 from tests.report.federations import GOOD, make_material, swept_run
 from tests.report.samples import HOT
@@ -26,20 +27,21 @@ OWN = (0.5, 0.6, 0.4, 0.5)
 def test_every_figure_has_a_name_of_its_own_and_numbers() -> None:
     gains = {PAIR: GOOD, PAIR.reverse: GOOD}
     material = make_material(OWN, gains, swept={PAIR: [swept_run(HOT, 0.7), swept_run(DEFAULT, 0.6)]})
-    everything = list(drawings(material, pairs=material.pairs, federation=True))
+    everything = list(all_charts(ReportFacts(material)))
     names = [one.name for one in everything]
     assert len(set(names)) == len(names) == 6 + 5 + 3 * 2
     assert {"histograms", "default-gain", "position", "0-1-landscape", "1-0-classes"} <= set(names)
     for one in everything:
         assert one.numbers
         go.Figure(one.figure)  # Raises at a property that plotly does not know.
-    of_pair = drawings(material, pairs=[material.of(PAIR)], federation=False)
+    of_pair = all_charts(ReportFacts(material, PAIR))
     assert [one.name for one in of_pair] == ["0-1-landscape", "0-1-curves", "0-1-classes"]
 
 
 def test_the_numbers_are_those_of_the_facts() -> None:
     material = make_material(OWN, {PAIR: GOOD, PAIR.reverse: GOOD})
-    by_name = {one.name: one.numbers for one in (*federation_drawings(material), *matrix_drawings(material))}
+    facts = ReportFacts(material)
+    by_name = {chart.name: chart.numbers for chart in (*federation_charts(facts), *matrix_charts(facts))}
     assert by_name["recommended-gain"][0]["value"] == pytest.approx(20)
     assert by_name["recommended-gain"][0]["shown"] == "+20.0"
     assert by_name["position"][0]["shown"] == "S +20.0 / -10.0"
@@ -48,7 +50,7 @@ def test_the_numbers_are_those_of_the_facts() -> None:
     assert by_name["best-settings"][0]["temperature"] == 4
     assert by_name["forgetting"][1]["mean"] == pytest.approx(0.1)
     assert "anytime" not in by_name
-    curves = {one.name: one.numbers for one in pair_drawings(material, material.of(PAIR))}["curves"]
+    curves = {chart.name: chart.numbers for chart in pair_charts(_pair_facts())}["curves"]
     assert [(row["epoch"], row["accuracy"]) for row in curves if row["trial"] == 1] == [
         (0, 0.6),
         (3, 0.6),
@@ -77,15 +79,14 @@ def test_without_chromium_the_error_says_so(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("BROWSER_PATH", str(tmp_path / "nowhere"))
     monkeypatch.setattr(shutil, "which", lambda *arguments, **more: None)
     with pytest.raises(InputError, match=r"--figures: .*Chrom"):
-        write_figures(pair_drawings(*_one()), tmp_path)
+        write_figures(pair_charts(_pair_facts()), tmp_path)
 
 
 @pytest.mark.slow
 def test_writes_pictures_and_numbers(tmp_path: Path) -> None:
     pytest.importorskip("kaleido")
     chromium()
-    material, one = _one()
-    first = replace(next(pair_drawings(material, one)), name="landscape")
+    first = next(pair_charts(_pair_facts()))
     drew: list[str] = []
     assert write_figures([first], tmp_path / "new", listen=drew.append) == 1
     assert drew == ["landscape"]
@@ -101,6 +102,6 @@ def test_writes_pictures_and_numbers(tmp_path: Path) -> None:
     assert rows[2]["accuracy"] == ""
 
 
-def _one() -> tuple[Any, Any]:
-    material = make_material(OWN, {PAIR: GOOD})
-    return material, material.of(PAIR)
+def _pair_facts() -> PairFacts:
+    (facts,) = ReportFacts(make_material(OWN, {PAIR: GOOD}), PAIR).pairs
+    return facts

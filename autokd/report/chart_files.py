@@ -1,0 +1,85 @@
+"""Charts as files: each as PNG and SVG, with its numbers as CSV."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Final
+
+from autokd.errors import InputError
+from autokd.report.charts import Chart, Numbers
+
+FORMATS: Final = ("png", "svg")
+_WIDTH: Final = 900
+"""Width in pixels of figures that do not set it."""
+_PIXELS: Final = 2
+"""Pixels of a PNG for each pixel of the figure; more than one, so that it is sharp in print."""
+
+
+def write_figures(
+    charts: Iterable[Chart], folder: Path, *, listen: Callable[[str], None] = lambda name: None
+) -> int:
+    """Write `NAME.png`, `NAME.svg` and `NAME.csv` for each chart; existing files are replaced.
+
+    Args:
+        charts: Charts to write.
+        folder: Folder to write to; it is created if it is missing.
+        listen: Called with each name once its files are written.
+
+    Returns:
+        Number of charts written.
+
+    Raises:
+        InputError: If kaleido or Chromium is missing, or a file cannot be written.
+    """
+    kaleido = _kaleido()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return asyncio.run(_write(kaleido, charts, folder, listen))
+    except OSError as error:
+        raise InputError(f"--figures {folder}: cannot be written ({error.strerror or error})") from error
+    except kaleido.errors.ChromeNotFoundError as error:
+        raise InputError(
+            "--figures: no Chrome or Chromium was found, which draws the figures; install one, or name its "
+            "program in the environment variable BROWSER_PATH"
+        ) from error
+    except (kaleido.errors.BrowserClosedError, kaleido.errors.BrowserFailedError) as error:
+        raise InputError(f"--figures: Chromium did not start or went away ({error})") from error
+
+
+async def _write(kaleido: Any, charts: Iterable[Chart], folder: Path, listen: Callable[[str], None]) -> int:
+    count = 0
+    # NOTE: without mathjax=False it would be fetched from the network.
+    async with kaleido.Kaleido(mathjax=False) as browser:
+        for chart in charts:
+            for suffix in FORMATS:
+                options = {"format": suffix, "width": chart.figure["layout"].get("width", _WIDTH)}
+                options["scale"] = _PIXELS if suffix == "png" else 1
+                picture = await browser.calc_fig(chart.figure, opts=options)
+                (folder / f"{chart.name}.{suffix}").write_bytes(picture)
+            _write_numbers(chart.numbers, folder / f"{chart.name}.csv")
+            listen(chart.name)
+            count += 1
+    return count
+
+
+def _write_numbers(numbers: Numbers, path: Path) -> None:
+    """Write the numbers exactly, so that reading them gives the same; an unknown number is an empty field."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(numbers[0]) if numbers else [])
+        writer.writeheader()
+        writer.writerows(numbers)
+
+
+def _kaleido() -> Any:
+    try:
+        import kaleido
+        import kaleido.errors
+    except ImportError as error:
+        raise InputError(
+            "--figures: drawing files needs kaleido; install autokd with its extra, "
+            "pip install 'autokd[figures]', and Chrome or Chromium"
+        ) from error
+    return kaleido

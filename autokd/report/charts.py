@@ -1,0 +1,189 @@
+"""Every figure of a report with its name and the numbers that it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from autokd.report import figures
+from autokd.report.facts.costs import AnytimeFacts
+from autokd.report.facts.dimensions import BestFacts, Forgotten
+from autokd.report.facts.federation import MatrixFacts
+from autokd.report.facts.means import Mean
+from autokd.report.facts.pairs import CurveFacts, LandscapeFacts
+from autokd.report.facts.participants import ParticipantsFacts
+from autokd.report.facts.report import PairFacts, ReportFacts
+from autokd.report.figures.common import Figure
+
+Numbers = Sequence[Mapping[str, Any]]
+"""Rows of a table; all have the same columns."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chart:
+    """One figure with its numbers.
+
+    Attributes:
+        name: Name of its files, without suffix.
+        numbers: The numbers that the figure shows.
+    """
+
+    name: str
+    figure: Figure
+    numbers: Numbers
+
+
+def all_charts(facts: ReportFacts) -> Iterator[Chart]:
+    """Yield the charts of a report; the names of a pair's charts begin with the pair."""
+    if facts.pair is None:
+        yield from federation_charts(facts)
+        yield from matrix_charts(facts)
+    for pair_facts in facts.pairs:
+        for chart in pair_charts(pair_facts):
+            yield replace(chart, name=f"{pair_facts.pair.teacher}-{pair_facts.pair.student}-{chart.name}")
+
+
+def federation_charts(facts: ReportFacts) -> Iterator[Chart]:
+    """Yield the charts of the whole federation for which there is data."""
+    participants = facts.participants
+    if participants.participants:
+        yield Chart("histograms", figures.histogram_figure(participants), _histograms(participants))
+        yield Chart("accuracies", figures.accuracy_figure(participants), _accuracies(participants))
+    if facts.forgotten:
+        yield Chart("forgetting", figures.forgotten_figure(facts.forgotten), _forgotten(facts.forgotten))
+    if facts.best.chosen:
+        yield Chart("best-settings", figures.best_figure(facts.best), _best(facts.best))
+    if facts.importance.dimensions:
+        numbers = [asdict(dimension) for dimension in facts.importance.dimensions]
+        yield Chart("importance", figures.importance_figure(facts.importance), numbers)
+    if facts.anytime is not None:
+        yield Chart("anytime", figures.anytime_figure(facts.anytime), _anytime(facts.anytime))
+
+
+def matrix_charts(facts: ReportFacts) -> Iterator[Chart]:
+    """Yield the matrices of teacher by student; a page shows them as tables instead."""
+    for matrix in facts.matrices:
+        if matrix.cells:
+            yield Chart(matrix.name, figures.matrix_figure(matrix), _matrix(matrix))
+
+
+def pair_charts(facts: PairFacts) -> Iterator[Chart]:
+    """Yield the charts of one pair for which there is data."""
+    if facts.landscape.panels:
+        yield Chart("landscape", figures.landscape_figure(facts.landscape), _landscape(facts.landscape))
+    if facts.curves.curves:
+        yield Chart("curves", figures.curve_figure(facts.curves), _curves(facts.curves))
+    if facts.classes:
+        numbers = [asdict(row) for row in facts.classes]
+        yield Chart("classes", figures.classes_figure(facts.classes), numbers)
+
+
+def _histograms(facts: ParticipantsFacts) -> Numbers:
+    return [
+        {"participant": participant.number, "class": name, "examples": count}
+        for participant in facts.participants
+        for name, count in zip(facts.classes, participant.histogram, strict=True)
+    ]
+
+
+def _accuracies(facts: ParticipantsFacts) -> Numbers:
+    return [
+        {
+            "participant": participant.number,
+            "accuracy": participant.accuracy,
+            "accuracy_after": participant.after,
+            "partner": best and best.partner,
+            "position": best and best.position.value,
+            "gain": best and best.gain.mean,
+            "gain_low": best and best.gain.low,
+            "gain_high": best and best.gain.high,
+        }
+        for participant in facts.participants
+        for best in [participant.best]
+    ]
+
+
+def _matrix(facts: MatrixFacts) -> Numbers:
+    return [
+        {
+            "teacher": pair.teacher,
+            "student": pair.student,
+            "verdict": cell.verdict.value,
+            "value": cell.value,
+            "shown": " / ".join(cell.lines),
+        }
+        for pair, cell in sorted(facts.cells.items())
+    ]
+
+
+def _landscape(facts: LandscapeFacts) -> Numbers:
+    return [
+        {
+            "trial": point.number,
+            **point.setting.values(),
+            "state": point.state.value,
+            "epoch": point.epoch,
+            "accuracy": point.accuracy,
+            "default": point.setting == panel.default,
+            "chosen": point.setting == panel.chosen,
+        }
+        for panel in facts.panels
+        for point in panel.points
+    ]
+
+
+def _curves(facts: CurveFacts) -> Numbers:
+    return [
+        {
+            "trial": curve.number,
+            **curve.setting.values(),
+            "state": curve.state.value,
+            "epoch": epoch,
+            "accuracy": accuracy,
+        }
+        for curve in facts.curves
+        for epoch, accuracy in zip(curve.epochs, curve.accuracies, strict=True)
+    ]
+
+
+def _forgotten(facts: Sequence[Forgotten]) -> Numbers:
+    names = ("least", "quarter", "half", "three_quarters", "most")
+    return [
+        {
+            "transfer_set": forgotten.transfer_set.value,
+            "trials": forgotten.trials,
+            **dict(zip(names, forgotten.quantiles, strict=True)),
+            **_mean("mean", forgotten.mean),
+        }
+        for forgotten in facts
+    ]
+
+
+def _best(facts: BestFacts) -> Numbers:
+    return [
+        {"teacher": pair.teacher, "student": pair.student, **setting.values()}
+        for pair, setting in sorted(facts.chosen.items())
+    ]
+
+
+def _anytime(facts: AnytimeFacts) -> Numbers:
+    return [
+        {
+            "share": point.share,
+            **_mean("search", point.search),
+            "random": point.random,
+            "sweep": facts.sweep,
+            "default": facts.default,
+        }
+        for point in facts.points
+    ]
+
+
+def _mean(name: str, mean: Mean) -> dict[str, float | None]:
+    interval = mean.interval
+    return {
+        name: mean.value,
+        f"{name}_low": None if interval is None else interval.low,
+        f"{name}_high": None if interval is None else interval.high,
+    }
