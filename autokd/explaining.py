@@ -8,6 +8,7 @@ from itertools import permutations
 
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import RunRecord
+from autokd.core.run_spec import RunSpec
 from autokd.core.setting import Pair, Split, TransferSet
 from autokd.errors import NotTuned
 from autokd.explanation.attribution import between
@@ -17,7 +18,7 @@ from autokd.judging import Judge
 from autokd.recommendation import Recommendation
 from autokd.recommendation.elsewhere import Elsewhere, best_elsewhere
 from autokd.recommendation.position import Advice
-from autokd.recommendation.race import Owed, to_be_run
+from autokd.recommendation.race import to_be_run
 from autokd.recommendation.rivals import Subject, repeated, wanted
 from autokd.recommendation.verdict import Judgement
 from autokd.search.studies import rivals_name, sweep_name
@@ -52,11 +53,11 @@ class Case:
     reverse: tuple[Judgement, Subject] | None
     retries: int
 
-    def wanted(self, runs: Mapping[Pair, Sequence[RunRecord]]) -> Mapping[Pair, Sequence[Owed]]:
+    def wanted(self, runs: Mapping[Pair, Sequence[RunRecord]]) -> Mapping[Pair, Sequence[RunSpec]]:
         """All runs that the explanation takes as things stand, done or not, by pair."""
         steps = list(between(self.subject.setting).values())
         pair = self.found.pair
-        found: dict[Pair, Sequence[Owed]] = {
+        found: dict[Pair, Sequence[RunSpec]] = {
             pair: wanted(self.subject, runs[pair], steps=steps, retries=self.retries)
         }
         if self.reverse is not None:
@@ -90,10 +91,10 @@ class Explainer:
         if found.position.advice is Advice.TEACHER:
             judgement = self.judge.recommendation(store, pair.reverse).judgement
             assert judgement is not None, "its model was advised"
-            reverse = (judgement, self._subject(judgement, None))
+            reverse = (judgement, self._subject(pair.reverse, judgement, None))
         return Case(
             found=found,
-            subject=self._subject(found.judgement, self._elsewhere(store, pair)),
+            subject=self._subject(pair, found.judgement, self._elsewhere(store, pair)),
             reverse=reverse,
             retries=self.judge.plan.search.retries,
         )
@@ -114,13 +115,11 @@ class Explainer:
                 subject=case.subject,
                 runs=runs[pair],
                 reverse=None if case.reverse is None else case.reverse[0],
-                reverse_runs=[
-                    one for one in runs[pair.reverse] if Owed(one.stage, one.setting, one.seed) in steps
-                ],
+                reverse_runs=[one for one in runs[pair.reverse] if RunSpec.of(pair.reverse, one) in steps],
                 partner=self.judge.federation.participants[pair.teacher].correct,
                 averaged={split: self.federation.averaged(sorted(pair.meeting), split) for split in Split},
                 owed=sum(
-                    _is_owed(one, runs[whose], case.retries)
+                    to_be_run([run for run in runs[whose] if RunSpec.of(whose, run) == one], case.retries)
                     for whose, its in all_wanted.items()
                     for one in its
                 ),
@@ -128,10 +127,11 @@ class Explainer:
             retries=case.retries,
         )
 
-    def _subject(self, judgement: Judgement, elsewhere: Elsewhere | None) -> Subject:
+    def _subject(self, pair: Pair, judgement: Judgement, elsewhere: Elsewhere | None) -> Subject:
         evidence, plan = judgement.evidence, self.judge.plan
         arms = (evidence.default, evidence.winner)
         return Subject(
+            pair=pair,
             setting=judgement.shown.setting,
             confirmed=tuple(arm.setting for arm in arms if arm is not None),
             seeds=evidence.seeds,
@@ -166,7 +166,3 @@ class Explainer:
             self.judge.federation,
             transfer_sets=self._transfer_sets(),
         )
-
-
-def _is_owed(run: Owed, runs: Sequence[RunRecord], retries: int) -> bool:
-    return to_be_run([one for one in runs if (one.stage, one.setting, one.seed) == run], retries)

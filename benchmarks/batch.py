@@ -34,10 +34,11 @@ from autokd.callbacks import Callbacks
 from autokd.cluster import session
 from autokd.compute import Compute
 from autokd.core.records import RunState, Stage
+from autokd.core.run_spec import RunSpec
 from autokd.core.setting import Pair, Split
 from autokd.distillation import Run, examples
 from autokd.federation import Federation
-from autokd.search.assignment import Assignment, Job
+from autokd.search.assignment import Job
 from autokd.search.progress import Progress
 from autokd.search.studies import study_name
 from autokd.workspace import Workspace
@@ -80,7 +81,7 @@ class Done(NamedTuple):
         answer: Its last accuracy, or its correctness by split.
     """
 
-    given: Assignment
+    given: RunSpec
     epochs: int
     answer: object
 
@@ -92,11 +93,11 @@ def answered(workspace: Workspace, federation: Federation, pairs: Iterable[Pair]
             name = study_name(federation.name, workspace.plan, workspace.space, pair)
             for trial in store.trials(name):
                 if trial.epochs:
-                    given = Assignment(pair, trial.setting, trial.seed, None)
+                    given = RunSpec(pair, trial.setting, trial.seed, None)
                     yield Done(given, trial.epochs, trial.accuracy)
             for run in store.runs(name):
                 if run.state is RunState.COMPLETE:
-                    given = Assignment(pair, run.setting, run.seed, run.stage)
+                    given = RunSpec.of(pair, run)
                     yield Done(given, run.epochs, run.correct)
 
 
@@ -143,7 +144,7 @@ def work(federation: Federation, done: Done) -> int:
     return done.epochs * len(examples(federation, done.given.pair, done.given.setting.transfer_set))
 
 
-def again(federation: Federation, job: Job, given: Assignment, epochs: int) -> object:
+def again(federation: Federation, job: Job, given: RunSpec, epochs: int) -> object:
     """The same run in this process, as far as it went; its last accuracy, or its correctness by split."""
     run = Run(
         federation,

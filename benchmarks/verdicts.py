@@ -40,11 +40,11 @@ from autokd.core.records import (
     TrialRecord,
     TrialState,
 )
+from autokd.core.run_spec import RunSpec
 from autokd.core.setting import DEFAULT, Pair, Setting, Split, TransferSet, derive_seed
 from autokd.recommendation import Verdict, judge_pair, recommend
 from autokd.recommendation.evidence import Arm, Evidence
 from autokd.recommendation.verdict import judge
-from autokd.search.assignment import Assignment
 from autokd.search.dispatcher import Dispatcher
 from autokd.statistics.paired import variance_components
 from tests.statistics.simulated import DIGITS, Noise, draw_arms
@@ -173,7 +173,7 @@ def nothing_to_find(number: int, noise: Noise) -> Verdict:
     return recommend(plan, facts, searched, judge_pair(plan, facts, searched)).verdict
 
 
-def _serve(dispatcher: Dispatcher, key: str, given: Assignment, world: World, rungs: Sequence[int]) -> None:
+def _serve(dispatcher: Dispatcher, key: str, given: RunSpec, world: World, rungs: Sequence[int]) -> None:
     if given.stage is not None:
         splits = (Split.VALIDATION,) if given.stage is Stage.RACE else (Split.CONFIRMATION, Split.TEST)
         correct = {split: world.run(given.setting, given.seed, split) for split in splits}

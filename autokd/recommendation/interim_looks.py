@@ -16,9 +16,10 @@ from scipy.special import ndtr
 from autokd.config.study import ConfirmationConfig, StudyConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import FederationFacts, Role, TrialState
+from autokd.core.run_spec import RunSpec
 from autokd.core.setting import derive_seed
 from autokd.recommendation.evidence import Lacking, gather
-from autokd.recommendation.race import ANY, Owed, pending
+from autokd.recommendation.race import ANY, pending
 from autokd.recommendation.verdict import Judgement, Verdict, judge
 from autokd.statistics.label_weights import local_weights_of
 
@@ -76,9 +77,9 @@ def _unfinished(plan: StudyConfig, records: PairRecords, seeds: int) -> str:
     return f"{len(missing)} race and confirmation runs are to be done" if missing else ""
 
 
-def _pending(plan: StudyConfig, records: PairRecords, seeds: int) -> tuple[Owed, ...]:
+def _pending(plan: StudyConfig, records: PairRecords, seeds: int) -> tuple[RunSpec, ...]:
     retries, aims = plan.search.retries, plan.aims
-    return pending(plan.confirmation, records.trials, records.runs, retries=retries, aims=aims, seeds=seeds)
+    return pending(plan.confirmation, records, retries=retries, aims=aims, seeds=seeds)
 
 
 def _judge(

@@ -2,76 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from autokd.compute import Compute
 from autokd.config.study import StudyConfig
 from autokd.config.training import DistillationConfig
-from autokd.core.records import Failure, RungReport, RunRecord, RunState, Stage
-from autokd.core.setting import Pair, Setting, Split
+from autokd.core.records import Stage
+from autokd.core.run_spec import RunSpec
+from autokd.core.setting import Split
 
-SEARCH: Final = "search"
 ANSWER: Final = "answer"
 """The key under which a worker's answer stands in the result that Tune passes on."""
 NOTICE: Final = "notice"
 """Likewise, of what a user is to know of how the run is done."""
-
-
-@dataclass(frozen=True, slots=True)
-class Died:
-    """A run's own end by error, as data: an exception would cost Tune the worker."""
-
-    failure: Failure
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """One run to do.
-
-    Attributes:
-        stage: None for a trial of the search, which reports every rung and may be stopped.
-    """
-
-    pair: Pair
-    setting: Setting
-    seed: int
-    stage: Stage | None
-
-    def to_config(self) -> dict[str, Any]:
-        """As Tune's `config`, of plain values only."""
-        return {
-            "teacher": self.pair.teacher,
-            "student": self.pair.student,
-            "setting": self.setting.to_json(),
-            "seed": self.seed,
-            "stage": SEARCH if self.stage is None else str(self.stage),
-        }
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Assignment:
-        """Back again; exact, since nothing was rounded."""
-        stage = config["stage"]
-        return cls(
-            pair=Pair(config["teacher"], config["student"]),
-            setting=Setting.from_json(config["setting"]),
-            seed=config["seed"],
-            stage=None if stage == SEARCH else Stage(stage),
-        )
-
-    def failed(self, died: Died) -> RunRecord:
-        """What is kept of a run outside the search that died."""
-        assert self.stage is not None
-        return RunRecord(
-            stage=self.stage,
-            setting=self.setting,
-            seed=self.seed,
-            state=RunState.FAIL,
-            failure=died.failure,
-            reason=died.reason,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,21 +31,21 @@ class Job:
     def of(cls, plan: StudyConfig, compute: Compute) -> Job:
         return cls(recipe=plan.distillation, rungs=plan.rungs, compute=compute)
 
-    def rungs_for(self, assignment: Assignment) -> tuple[int, ...]:
+    def rungs_for(self, spec: RunSpec) -> tuple[int, ...]:
         """Where a run looks at its student: a trial at each rung, a swept run at more, others at the end."""
-        end = assignment.setting.epochs or self.rungs[-1]
-        if assignment.stage is Stage.SWEEP:
+        end = spec.setting.epochs or self.rungs[-1]
+        if spec.stage is Stage.SWEEP:
             return swept_rungs(end)
-        return rungs_until(end, self.rungs) if assignment.stage is None else (end,)
+        return rungs_until(end, self.rungs) if spec.stage is None else (end,)
 
-    def splits_for(self, assignment: Assignment) -> tuple[Split, ...]:
+    def splits_for(self, spec: RunSpec) -> tuple[Split, ...]:
         """What a run may look at: choose on validation, decide on confirmation, report on test.
 
         A swept run decides nothing, and looks at all of them.
         """
-        if assignment.stage is Stage.SWEEP:
+        if spec.stage is Stage.SWEEP:
             return (Split.VALIDATION, Split.CONFIRMATION, Split.TEST)
-        if assignment.stage in (Stage.CONFIRMATION, Stage.RIVAL):
+        if spec.stage in (Stage.CONFIRMATION, Stage.RIVAL):
             return (Split.CONFIRMATION, Split.TEST)
         return (Split.VALIDATION,)
 
@@ -116,6 +61,3 @@ def swept_rungs(epochs: int) -> tuple[int, ...]:
 
 
 _SWEPT: Final = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
-
-
-Answer = RungReport | RunRecord | Died

@@ -4,55 +4,47 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from time import monotonic
 
 from autokd.config.space import Space
-from autokd.config.study import Objective, StudyConfig
+from autokd.config.study import SEARCH_SEED, Objective, StudyConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import Failure, FederationFacts, RungReport, RunRecord, TrialRecord, TrialState
+from autokd.core.run_spec import RunFailure, RunResult, RunSpec
 from autokd.core.setting import Pair, Split
 from autokd.recommendation.interim_looks import seeds_wanted
 from autokd.search.aiming import as_aimed
-from autokd.search.assignment import Answer, Assignment, Died
 from autokd.search.forecast import NOTHING, Load
-from autokd.search.next_work import RunWork, StudyState, TrialWork, Work, next_work
+from autokd.search.next_work import PairSearch, next_work
 from autokd.search.optuna_space import distributions
-from autokd.search.progress import Conclusion, Progress, StudyProgress, shown, survey
+from autokd.search.progress import Conclusion, Progress, StudyProgress, study_progress, survey
 from autokd.search.sampling import Proposer, Tpe
 from autokd.search.stopping import goes_on
 from autokd.store import Store
 
 
-@dataclass(slots=True, eq=False)
-class _Study:
-    """The mirror of one study; every change goes to the store first.
+@dataclass(slots=True, eq=False, kw_only=True)
+class _Study(PairSearch):
+    """A pair whose records mirror the store; every change goes to the store first.
 
     Attributes:
-        own: Accuracy of the student's model as it is on validation, in [0, 1].
-        seeds: How many its confirmation gets, as far as can be told.
+        initial_accuracy: Validation accuracy of the student's model before distillation, in [0, 1].
     """
 
-    pair: Pair
-    name: str
-    trials: list[TrialRecord]
-    runs: list[RunRecord]
-    own: float
-    seeds: int
-    live: dict[str, Assignment] = field(default_factory=dict)
-    exhausted: bool = False
+    initial_accuracy: float
 
-    def state(self) -> StudyState:
-        return StudyState(
-            pair=self.pair,
-            trials=self.trials,
-            runs=self.runs,
-            live_runs=[
-                (one.stage, one.setting, one.seed) for one in self.live.values() if one.stage is not None
-            ],
-            exhausted=self.exhausted,
-            seeds=self.seeds,
-        )
+    @property
+    def name(self) -> str:
+        return self.records.study
+
+    def add_run(self, run: RunRecord) -> None:
+        self.records = replace(self.records, runs=(*self.records.runs, run))
+
+    def put_trial(self, trial: TrialRecord) -> None:
+        """Add a trial, or replace the one with its number."""
+        trials = {known.number: known for known in self.trials} | {trial.number: trial}
+        self.records = replace(self.records, trials=tuple(trials.values()))
 
 
 _Meeting = list[_Study]
@@ -69,7 +61,7 @@ class _Live:
 
     meeting: _Meeting
     study: _Study
-    assignment: Assignment
+    spec: RunSpec
     number: int | None
     stopped: bool = False
     seconds: float = 0.0
@@ -134,16 +126,19 @@ class Dispatcher:
                 self._store.end_trial(name, trial.number, TrialState.FAIL, failure=failure, reason=reason)
                 trial = replace(trial, state=TrialState.FAIL, failure=failure, reason=reason)
             trials.append(trial)
-        own = float(self._federation.participants[pair.student].correct[Split.VALIDATION].mean())
-        seeds = self._plan.confirmation.seeds
-        study = _Study(pair, name, trials, list(self._store.runs(name)), own, seeds)
+        initial = self._federation.participants[pair.student].correct[Split.VALIDATION].mean()
+        study = _Study(
+            records=PairRecords(pair=pair, study=name, trials=trials, runs=self._store.runs(name)),
+            seeds=self._plan.confirmation.seeds,
+            initial_accuracy=float(initial),
+        )
         for trial in trials:
             self._proposer.learn(name, self._aimed(study, trial))
         self._look(study)
         return study
 
     def _aimed(self, study: _Study, trial: TrialRecord) -> TrialRecord:
-        return as_aimed(trial, self._aims, study.own)
+        return as_aimed(trial, self._aims, study.initial_accuracy)
 
     def _all_aimed(self, study: _Study) -> Sequence[TrialRecord]:
         # Asked at every rung: where only gain counts, which is mostly, trials are looked at as they are.
@@ -152,8 +147,7 @@ class Dispatcher:
     def _look(self, study: _Study) -> None:
         """See whether a pair needs more seeds, where the plan lets it have more."""
         if len(self._plan.confirmation.looks) > 1:
-            records = PairRecords(pair=study.pair, study=study.name, trials=study.trials, runs=study.runs)
-            study.seeds = seeds_wanted(self._plan, self._federation, records)
+            study.seeds = seeds_wanted(self._plan, self._federation, study.records)
 
     @property
     def live(self) -> int:
@@ -165,14 +159,13 @@ class Dispatcher:
         """Nothing is under way, and nothing is left to hand out."""
         return not self._open
 
-    def assign(self, key: str) -> Assignment | None:
+    def assign(self, key: str) -> RunSpec | None:
         """Hand out the next run under a key of the caller's; None if nothing can be handed out now."""
         for meeting in self._open:
             while (work := self._next(meeting)) is not None:
-                study = next(one for one in meeting if one.pair == work.pair)
-                if (given := self._begin(meeting, study, work, key)) is not None:
+                if (spec := self._begin(meeting, work, key)) is not None:
                     self._tell()
-                    return given
+                    return spec
         # A grid may have run out just now.
         for meeting in list(self._open):
             self._close_if_over(meeting)
@@ -191,14 +184,14 @@ class Dispatcher:
         self._tell()
         return not live.stopped
 
-    def end(self, key: str, answer: Answer) -> None:
+    def end(self, key: str, answer: RunResult) -> None:
         """Record how a run ended: by its last rung, by being stopped at one, by its record, or by dying."""
         live = self._live[key]
-        if isinstance(answer, Died):
+        if isinstance(answer, RunFailure):
             self._fail(live, answer)
         elif isinstance(answer, RunRecord):
             self._store.add_run(live.study.name, answer)
-            live.study.runs.append(answer)
+            live.study.add_run(answer)
             self._look(live.study)
         elif live.stopped:
             self._end_trial(live, TrialState.PRUNED)
@@ -211,14 +204,14 @@ class Dispatcher:
     def interrupt(self, reason: str) -> None:
         """Mark everything under way as interrupted, to be done again another time."""
         for key, live in list(self._live.items()):
-            self._fail(live, Died(Failure.INTERRUPTED, reason))
+            self._fail(live, RunFailure(Failure.INTERRUPTED, reason))
             self._forget(key)
 
     def progress(self) -> Progress:
         """How things stand."""
         return survey(
             self._plan,
-            [[study.state() for study in meeting] for meeting in self._open],
+            self._open,
             over=self._over,
             live=len(self._live),
             ended=self.ended,
@@ -233,7 +226,7 @@ class Dispatcher:
         time = max(1, self._most_live - 1) * (monotonic() - self._began - self._waited)
         return min(1.0, self._trained / time) if time > 0 else 0.0
 
-    def _account(self, live: _Live, answer: Answer) -> None:
+    def _account(self, live: _Live, answer: RunResult) -> None:
         """Note what a run took; the first tells when, and nothing else."""
         if not self.ended:
             return
@@ -252,65 +245,64 @@ class Dispatcher:
             return
         self._open.remove(meeting)
         conclusions = self._conclude([study.pair for study in meeting])
-        self._over += [shown(study.state(), conclusions.get(study.pair)) for study in meeting]
+        self._over += [study_progress(study, conclusions.get(study.pair)) for study in meeting]
         for study in meeting:
             self._store.evict(study.name)
 
-    def _next(self, meeting: _Meeting) -> Work | None:
-        return next_work(
-            self._plan, [study.state() for study in meeting], validation_examples=self._validation
-        )
+    def _next(self, meeting: _Meeting) -> RunSpec | Pair | None:
+        return next_work(self._plan, meeting, validation_examples=self._validation)
 
-    def _begin(self, meeting: _Meeting, study: _Study, work: Work, key: str) -> Assignment | None:
+    def _begin(self, meeting: _Meeting, work: RunSpec | Pair, key: str) -> RunSpec | None:
         """Start a run in the store; None if the space has no setting left."""
-        number = None
-        if isinstance(work, RunWork):
-            given = Assignment(work.pair, work.setting, work.seed, work.stage)
-        else:
-            begun = self._begin_trial(study, work)
-            if begun is None:
-                study.exhausted = True
-                return None
-            given = Assignment(work.pair, begun.setting, begun.seed, None)
-            number = begun.number
-        study.live[key] = given
-        self._live[key] = _Live(meeting, study, given, number)
+        pair = work if isinstance(work, Pair) else work.pair
+        study = next(study for study in meeting if study.pair == pair)
+        spec = self._sampled(study) if isinstance(work, Pair) else work
+        if spec is None:
+            study.exhausted = True
+            return None
+        number = self._begin_trial(study, spec) if spec.stage is None else None
+        study.live[key] = spec
+        self._live[key] = _Live(meeting, study, spec, number)
         self._most_live = max(self._most_live, len(self._live))
-        return given
+        return spec
 
-    def _begin_trial(self, study: _Study, work: TrialWork) -> TrialRecord | None:
-        setting, role = work.setting, work.role
+    def _sampled(self, study: _Study) -> RunSpec | None:
+        """Return a trial with the setting that the sampler chooses; None if nothing is left to try."""
+        setting = self._proposer.propose(study.name, self._all_aimed(study))
         if setting is None:
-            setting = self._proposer.propose(study.name, self._all_aimed(study))
-            if setting is None:
-                return None
-            role = self._proposer.role(study.name, setting)
-        begun = self._store.begin_trial(
+            return None
+        return RunSpec(study.pair, setting, SEARCH_SEED, None, self._proposer.role(study.name, setting))
+
+    def _begin_trial(self, study: _Study, spec: RunSpec) -> int:
+        trial = self._store.begin_trial(
             study.name,
-            setting,
-            seed=work.seed,
-            role=role,
+            spec.setting,
+            seed=spec.seed,
+            role=spec.role,
             distributions=distributions(self._space),
         )
-        study.trials.append(begun)
-        return begun
+        study.put_trial(trial)
+        return trial.number
 
     def _record_rung(self, live: _Live, report: RungReport) -> TrialRecord:
         trial = self._trial(live)
         self._store.report(live.study.name, trial.number, report)
         curve = (*trial.curve, (report.epoch, report.accuracy))
-        return self._update(live, replace(trial, curve=curve, lost=(*trial.lost, report.forgetting)))
+        trial = replace(trial, curve=curve, lost=(*trial.lost, report.forgetting))
+        live.study.put_trial(trial)
+        return trial
 
-    def _end_trial(self, live: _Live, state: TrialState, died: Died | None = None) -> None:
+    def _end_trial(self, live: _Live, state: TrialState, died: RunFailure | None = None) -> None:
         trial = self._trial(live)
         failure, reason = (died.failure, died.reason) if died is not None else (None, "")
         self._store.end_trial(live.study.name, trial.number, state, failure=failure, reason=reason)
-        ended = self._update(live, replace(trial, state=state, failure=failure, reason=reason))
+        ended = replace(trial, state=state, failure=failure, reason=reason)
+        live.study.put_trial(ended)
         self._proposer.learn(live.study.name, self._aimed(live.study, ended))
         self._look(live.study)
 
-    def _fail(self, live: _Live, died: Died) -> None:
-        given = live.assignment
+    def _fail(self, live: _Live, died: RunFailure) -> None:
+        given = live.spec
         if given.stage is None:
             self._end_trial(live, TrialState.FAIL, died)
             return
@@ -318,15 +310,10 @@ class Dispatcher:
             return  # A run that did not end is owed as it was; there is no row to close.
         run = given.failed(died)
         self._store.add_run(live.study.name, run)
-        live.study.runs.append(run)
+        live.study.add_run(run)
 
     def _trial(self, live: _Live) -> TrialRecord:
         return next(trial for trial in live.study.trials if trial.number == live.number)
-
-    def _update(self, live: _Live, trial: TrialRecord) -> TrialRecord:
-        place = next(place for place, old in enumerate(live.study.trials) if old.number == trial.number)
-        live.study.trials[place] = trial
-        return trial
 
     def _forget(self, key: str) -> None:
         live = self._live.pop(key)

@@ -81,7 +81,7 @@ def drive(
 
     Args:
         dispatcher: Knows the studies, and records.
-        trainable: What a worker does with an `Assignment`.
+        trainable: What a worker does with an `RunSpec`.
         home: Ray Tune's scratch is kept below it while the experiment lasts.
         workers: What runs get to run on.
         on_stopping: Told of the first Ctrl-C.

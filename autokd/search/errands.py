@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from time import monotonic
 
 from autokd.core.records import RungReport, RunRecord
+from autokd.core.run_spec import RunFailure, RunResult, RunSpec
 from autokd.core.setting import Pair
-from autokd.recommendation.race import Owed, to_be_run
-from autokd.search.assignment import Answer, Assignment, Died
+from autokd.recommendation.race import to_be_run
 from autokd.store import Store
 
 Runs = Mapping[Pair, Sequence[RunRecord]]
 """What the store has, by pair."""
-Wanted = Callable[[Runs], Mapping[Pair, Sequence[Owed]]]
+Wanted = Callable[[Runs], Mapping[Pair, Sequence[RunSpec]]]
 """All runs that are wanted as things stand, done or not, by pair and most urgent first."""
 
 
@@ -71,7 +71,7 @@ class Errands:
         self._wanted, self._names, self._retries = wanted, names, retries
         self._store, self._listen = store, listen
         self._runs = {pair: list(store.runs(name)) for pair, name in names.items()}
-        self._live: dict[str, Assignment] = {}
+        self._live: dict[str, RunSpec] = {}
         self._since = monotonic()
         self.ended = 0
 
@@ -85,7 +85,7 @@ class Errands:
         """Nothing is under way, and nothing is owed."""
         return not (self._live or self._owed())
 
-    def assign(self, key: str) -> Assignment | None:
+    def assign(self, key: str) -> RunSpec | None:
         """Hand out the next run under a key of the caller's; None if nothing can be handed out now."""
         busy = set(self._live.values())
         given = next((one for one in self._owed() if one not in busy), None)
@@ -97,10 +97,10 @@ class Errands:
         """Such a run says all that it has to say at its end."""
         raise AssertionError(f"{self._live[key]} reported at epoch {report.epoch}, as a trial would")
 
-    def end(self, key: str, answer: Answer) -> None:
+    def end(self, key: str, answer: RunResult) -> None:
         """Record how a run ended; one that died of infrastructure is owed again."""
         given = self._live.pop(key)
-        record = given.failed(answer) if isinstance(answer, Died) else answer
+        record = given.failed(answer) if isinstance(answer, RunFailure) else answer
         assert isinstance(record, RunRecord), f"{given} answered {record}"
         self._store.add_run(self._names[given.pair], record)
         self._runs[given.pair].append(record)
@@ -124,18 +124,13 @@ class Errands:
             seconds=monotonic() - self._since,
         )
 
-    def _all(self) -> list[Assignment]:
-        wanted = {pair: dict.fromkeys(owed) for pair, owed in self._wanted(self._runs).items()}
-        return [
-            Assignment(pair, one.setting, one.seed, one.stage)
-            for pair, owed in wanted.items()
-            for one in owed
-        ]
+    def _all(self) -> list[RunSpec]:
+        return [spec for wanted in self._wanted(self._runs).values() for spec in dict.fromkeys(wanted)]
 
-    def _owed(self) -> list[Assignment]:
+    def _owed(self) -> list[RunSpec]:
         """Those that are under way included."""
-        known: dict[Assignment, list[RunRecord]] = {}
+        known: dict[RunSpec, list[RunRecord]] = {}
         for pair, runs in self._runs.items():
             for run in runs:
-                known.setdefault(Assignment(pair, run.setting, run.seed, run.stage), []).append(run)
+                known.setdefault(RunSpec.of(pair, run), []).append(run)
         return [one for one in self._all() if to_be_run(known.get(one, []), self._retries)]

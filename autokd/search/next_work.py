@@ -1,95 +1,86 @@
-"""What the state of a meeting in the store calls for next; a pure function, so a resume is the same call."""
+"""The next run of a meeting: a pure function of the stored records, so resuming is the same call again."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from autokd.config.study import SEARCH_SEED, StudyConfig
-from autokd.core.records import Role, RunRecord, Stage, TrialRecord, TrialState
-from autokd.core.setting import DEFAULT, Pair, Setting
-from autokd.recommendation.race import Owed, pending
+from autokd.core.pair_records import PairRecords
+from autokd.core.records import Role, TrialRecord, TrialState
+from autokd.core.run_spec import RunSpec
+from autokd.core.setting import DEFAULT, Pair
+from autokd.recommendation.race import pending
 from autokd.search.budget import next_in_meeting, to_retry
 
 
-@dataclass(frozen=True, slots=True)
-class TrialWork:
-    """A trial of the search; without a setting, the sampler is to choose one."""
-
-    pair: Pair
-    role: Role
-    setting: Setting | None
-    seed: int
-
-
-@dataclass(frozen=True, slots=True)
-class RunWork:
-    """A race or confirmation run, outside the search."""
-
-    pair: Pair
-    stage: Stage
-    setting: Setting
-    seed: int
-
-
-Work = TrialWork | RunWork
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class StudyState:
-    """All that the store has of one study, and which of its runs are under way.
+@dataclass(slots=True, eq=False)
+class PairSearch:
+    """The search of one pair: its records, and what the driver knows besides.
 
     Attributes:
-        live_runs: Race and confirmation runs under way; live trials are RUNNING in `trials`.
-        exhausted: The space is a grid and every setting of it was tried.
-        seeds: Of the confirmation, once the search is over; by default the plan's.
+        records: Trials and runs as the store has them; trials in progress are RUNNING.
+        seeds: Number of seeds of the confirmation; None for the plan's.
+        live: Runs in progress, by a key of the caller.
+        exhausted: Whether the space is a grid of which every setting was tried.
     """
 
-    pair: Pair
-    trials: Sequence[TrialRecord]
-    runs: Sequence[RunRecord]
-    live_runs: Collection[tuple[Stage, Setting, int]] = ()
-    exhausted: bool = False
+    records: PairRecords
     seeds: int | None = None
+    live: dict[str, RunSpec] = field(default_factory=dict)
+    exhausted: bool = False
+
+    @property
+    def pair(self) -> Pair:
+        return self.records.pair
+
+    @property
+    def trials(self) -> Sequence[TrialRecord]:
+        return self.records.trials
 
 
-def next_work(plan: StudyConfig, meeting: Sequence[StudyState], *, validation_examples: int) -> Work | None:
-    """What the searched pairs of one meeting need next, most urgent first; None if nothing can go out now.
+def next_work(
+    plan: StudyConfig, meeting: Sequence[PairSearch], *, validation_examples: int
+) -> RunSpec | Pair | None:
+    """Return the most urgent run of a meeting's searched pairs; None if none can start now.
 
     1. The default setting, as trial 0 of each study.
-    2. Again what died of infrastructure.
-    3. New trials, as the budget has it, in studies whose baseline has not failed for good.
-    4. Races and confirmations, when the search of the whole meeting is over; while its last trials run, the
-       default's confirmation already, which depends on no winner: so no worker idles and is let go.
+    2. Trials that failed for lack of infrastructure, again.
+    3. New trials up to the budget, in studies whose baseline has not failed for good.
+    4. Races and confirmations, once the search of the whole meeting is over. The default's confirmation,
+    which
+       depends on no winner, starts while the last trials run, so that no worker is idle and stopped.
 
-    The answer is None both when all is done and while something live must end first.
+    Returns:
+        A pair stands for a new trial whose setting the sampler chooses. None means that all is done, or
+        that a run in progress must end first.
     """
-    for study in meeting:
-        if not study.trials:
-            return TrialWork(study.pair, Role.BASELINE, DEFAULT, SEARCH_SEED)
-    for study in meeting:
-        for again in to_retry(study.trials, plan.search.retries):
-            return TrialWork(study.pair, *again)
-    alive = [study for study in meeting if not baseline_failed(study.trials)]
-    searching = {study.pair: study.trials for study in alive if not study.exhausted}
+    for search in meeting:
+        if not search.trials:
+            return RunSpec(search.pair, DEFAULT, SEARCH_SEED, None, Role.BASELINE)
+    for search in meeting:
+        for trial in to_retry(search.trials, plan.search.retries):
+            return RunSpec(search.pair, trial.setting, trial.seed, None, trial.role)
+    alive = [search for search in meeting if not baseline_failed(search.trials)]
+    searching = {search.pair: search.trials for search in alive if not search.exhausted}
     if searching:
         pair = next_in_meeting(plan.search, searching, validation_examples=validation_examples)
         if pair is not None:
-            return TrialWork(pair, Role.SEARCH, None, SEARCH_SEED)
-    searched = not any(trial.state is TrialState.RUNNING for study in alive for trial in study.trials)
-    for study in alive:
-        for owed in _owed(plan, study, study.seeds if searched else None):
-            if searched or owed.setting == DEFAULT:
-                return RunWork(study.pair, *owed)
+            return pair
+    is_over = not any(trial.state is TrialState.RUNNING for search in alive for trial in search.trials)
+    for search in alive:
+        for spec in pending_runs(plan, search, search.seeds if is_over else None):
+            if is_over or spec.setting == DEFAULT:
+                return spec
     return None
 
 
-def _owed(plan: StudyConfig, study: StudyState, seeds: int | None) -> Sequence[Owed]:
+def pending_runs(plan: StudyConfig, search: PairSearch, seeds: int | None) -> tuple[RunSpec, ...]:
+    """Return the race and confirmation runs of a pair that are still to be started."""
     return pending(
         plan.confirmation,
-        study.trials,
-        study.runs,
-        study.live_runs,
+        search.records,
+        search.live.values(),
         retries=plan.search.retries,
         aims=plan.aims,
         seeds=seeds,
@@ -97,9 +88,9 @@ def _owed(plan: StudyConfig, study: StudyState, seeds: int | None) -> Sequence[O
 
 
 def baseline_failed(trials: Sequence[TrialRecord]) -> bool:
-    """Whether the default setting ended without a result: then nothing of the study could be judged.
+    """Return whether the default setting failed for good; then nothing of the study could be judged.
 
-    Asked after `to_retry`: what may be tried again is not a failure for good.
+    Call it after `to_retry`: a trial that may be tried again has not failed for good.
     """
     states = {trial.state for trial in trials if trial.role is Role.BASELINE}
     return states == {TrialState.FAIL}

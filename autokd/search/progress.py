@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from autokd.config.space import sweep_epochs
 from autokd.config.study import StudyConfig
 from autokd.core.records import Role, Stage, TrialRecord, TrialState
 from autokd.core.setting import Pair, Setting
-from autokd.recommendation.race import pending
-from autokd.search.budget import spent
+from autokd.search.budget import trials_used
 from autokd.search.forecast import NOTHING, Load, epochs_of_a_trial, forecast, runs_of_a_confirmation
-from autokd.search.next_work import StudyState, baseline_failed
+from autokd.search.next_work import PairSearch, baseline_failed, pending_runs
 from autokd.search.stopping import spared
 
 
@@ -93,7 +92,7 @@ class Progress:
 
 def survey(
     plan: StudyConfig,
-    meetings: Sequence[Sequence[StudyState]],
+    meetings: Sequence[Sequence[PairSearch]],
     *,
     over: Sequence[StudyProgress] = (),
     live: int,
@@ -103,8 +102,8 @@ def survey(
     done: Load = NOTHING,
     training: float = 0.0,
 ) -> Progress:
-    """Where a batch stands: meetings with something left to do, and the studies of those that are over."""
-    studies = (*over, *(shown(study) for meeting in meetings for study in meeting))
+    """Return the progress of a batch: of open meetings, and of the studies of finished ones (`over`)."""
+    studies = (*over, *(study_progress(search) for meeting in meetings for search in meeting))
     after = runs_of_a_confirmation(plan, [study.runs for study in over if study.baseline is not None])
     left = sum((_left(plan, meeting, after) for meeting in meetings), NOTHING)
     return Progress(
@@ -121,18 +120,19 @@ def survey(
     )
 
 
-def shown(study: StudyState, conclusion: Conclusion | None = None) -> StudyProgress:
-    """What is shown of one study."""
-    complete = [trial for trial in study.trials if trial.state is TrialState.COMPLETE]
+def study_progress(search: PairSearch, conclusion: Conclusion | None = None) -> StudyProgress:
+    """Return the progress of one pair."""
+    trials, runs = search.records.trials, search.records.runs
+    complete = [trial for trial in trials if trial.state is TrialState.COMPLETE]
     baseline = next((trial for trial in complete if trial.role is Role.BASELINE), None)
     best = max(complete, key=_accuracy, default=None)
     return StudyProgress(
-        pair=study.pair,
-        counts=Counter(trial.state for trial in study.trials),
+        pair=search.pair,
+        counts=Counter(trial.state for trial in trials),
         baseline=_accuracy(baseline) if baseline else None,
         best=(_accuracy(best), best.setting) if best else None,
-        epochs=sum(trial.epochs for trial in study.trials) + sum(run.epochs for run in study.runs),
-        runs=len(study.runs),
+        epochs=sum(trial.epochs for trial in trials) + sum(run.epochs for run in runs),
+        runs=len(runs),
         conclusion=conclusion,
     )
 
@@ -141,33 +141,35 @@ def _accuracy(trial: TrialRecord) -> float:
     return trial.accuracy or 0.0
 
 
-def _left(plan: StudyConfig, meeting: Sequence[StudyState], after: float) -> Load:
-    """Trials up to the budget; what race and confirmation will need (`after` runs a pair), or still owe."""
-    alive = [study for study in meeting if not study.trials or not baseline_failed(study.trials)]
-    searching = [study for study in alive if not study.exhausted]
-    new = max(0, plan.search.trials * len(searching) - sum(spent(study.trials) for study in searching))
-    running = [trial for study in alive for trial in study.trials if trial.state is TrialState.RUNNING]
+def _left(plan: StudyConfig, meeting: Sequence[PairSearch], after: float) -> Load:
+    """Return what is left of a meeting: trials up to the budget, then race and confirmation.
+
+    Args:
+        after: Expected number of race and confirmation runs of a pair.
+    """
+    alive = [search for search in meeting if not search.trials or not baseline_failed(search.trials)]
+    searching = [search for search in alive if not search.exhausted]
+    new = max(0, plan.search.trials * len(searching) - sum(trials_used(each.trials) for each in searching))
+    running = [trial for search in alive for trial in search.trials if trial.state is TrialState.RUNNING]
     full = plan.rungs[-1]
     if not new and not running:
-        owed = sum(_owed(plan, study) for study in alive)
-        return Load(owed, owed * full)
-    early = epochs_of_a_trial(plan, [trial for study in meeting for trial in study.trials])
+        pending = sum(_pending(plan, search) for search in alive)
+        return Load(pending, pending * full)
+    early = epochs_of_a_trial(plan, [trial for search in meeting for trial in search.trials])
     stopping = plan.search.stopping
-    exempt = min(new, sum(max(0, stopping.grace - len(study.trials)) for study in searching))
-    under_way = sum(max(0.0, (full if spared(stopping, one) else early) - one.epochs) for one in running)
-    later = sum(max(0.0, after - len(study.runs)) for study in alive)
-    return Load(new + len(running) + later, exempt * full + (new - exempt) * early + under_way + later * full)
-
-
-def _owed(plan: StudyConfig, study: StudyState) -> int:
-    owed = pending(
-        plan.confirmation,
-        study.trials,
-        study.runs,
-        retries=plan.search.retries,
-        aims=plan.aims,
-        seeds=study.seeds,
+    exempt = min(new, sum(max(0, stopping.grace - len(search.trials)) for search in searching))
+    in_progress = sum(
+        max(0.0, (full if spared(stopping, trial) else early) - trial.epochs) for trial in running
     )
-    racing = any(run.stage is Stage.RACE for run in owed)
-    # The winner's confirmation runs are not owed before there is a winner, but they will be.
-    return len(owed) + (plan.confirmation.seeds if racing else 0)
+    later = sum(max(0.0, after - len(search.records.runs)) for search in alive)
+    return Load(
+        new + len(running) + later, exempt * full + (new - exempt) * early + in_progress + later * full
+    )
+
+
+def _pending(plan: StudyConfig, search: PairSearch) -> int:
+    """Return the number of runs after the search that have not ended."""
+    specs = pending_runs(plan, replace(search, live={}), search.seeds)
+    racing = any(spec.stage is Stage.RACE for spec in specs)
+    # The winner's confirmation runs join these as soon as there is a winner.
+    return len(specs) + (plan.confirmation.seeds if racing else 0)

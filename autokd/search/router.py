@@ -24,8 +24,9 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from autokd.core.records import Failure, RungReport
+from autokd.core.run_spec import RunFailure, RunResult, RunSpec
 from autokd.errors import WorkersLost
-from autokd.search.assignment import ANSWER, NOTICE, Answer, Assignment, Died
+from autokd.search.assignment import ANSWER, NOTICE
 
 _log = logging.getLogger(__name__)
 
@@ -48,13 +49,13 @@ class Office(Protocol):
     def finished(self) -> bool:
         """Nothing is under way, and nothing is left to hand out."""
 
-    def assign(self, key: str) -> Assignment | None:
+    def assign(self, key: str) -> RunSpec | None:
         """Hand out the next run under a key of the caller's; None if nothing can be handed out now."""
 
     def report(self, key: str, report: RungReport) -> bool:
         """Record a trial's rung; False if it is to stop there."""
 
-    def end(self, key: str, answer: Answer) -> None:
+    def end(self, key: str, answer: RunResult) -> None:
         """Record how a run ended."""
 
     def interrupt(self, reason: str) -> None:
@@ -176,7 +177,7 @@ class Router(Searcher):
     ) -> None:
         if error or result is None or ANSWER not in result:
             reason = self.desk.reasons.pop(trial_id, "the worker was lost")
-            self.desk.dispatcher.end(trial_id, Died(Failure.INFRASTRUCTURE, reason))
+            self.desk.dispatcher.end(trial_id, RunFailure(Failure.INFRASTRUCTURE, reason))
             self._give_up_if_hopeless(reason)
         else:
             self.desk.lost = 0

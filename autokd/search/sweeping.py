@@ -9,9 +9,9 @@ from time import monotonic
 
 from autokd.config.study import SWEEP_SEEDS
 from autokd.core.records import RungReport, RunRecord, RunState, Stage
+from autokd.core.run_spec import RunFailure, RunResult, RunSpec
 from autokd.core.setting import Pair, Setting
 from autokd.recommendation.race import to_be_run
-from autokd.search.assignment import Answer, Assignment, Died
 from autokd.store import Store
 
 
@@ -71,21 +71,21 @@ class Sweeper:
         listen: Callable[[SweepProgress], None] = lambda progress: None,
     ) -> None:
         self._names, self._retries, self._store, self._listen = names, retries, store, listen
-        self._records: dict[Assignment, list[RunRecord]] = {
-            Assignment(pair, setting, SWEEP_SEEDS + seed, Stage.SWEEP): []
+        self._records: dict[RunSpec, list[RunRecord]] = {
+            RunSpec(pair, setting, SWEEP_SEEDS + seed, Stage.SWEEP): []
             for seed in range(seeds)
             for pair in names
             for setting in grid
         }
         for pair, name in names.items():
             for run in store.runs(name):
-                swept = Assignment(pair, run.setting, run.seed, run.stage)
+                swept = RunSpec.of(pair, run)
                 # Another grid, or more seeds, may have been swept before.
                 if swept in self._records:
                     self._records[swept].append(run)
         self._left = deque(one for one, known in self._records.items() if to_be_run(known, retries))
         self.failed = sum(map(self._is_lost, self._records.values()))
-        self._live: dict[str, Assignment] = {}
+        self._live: dict[str, RunSpec] = {}
         self._since = monotonic()
         self.ended = 0
 
@@ -99,7 +99,7 @@ class Sweeper:
         """Nothing is under way, and nothing is left to hand out."""
         return not (self._live or self._left)
 
-    def assign(self, key: str) -> Assignment | None:
+    def assign(self, key: str) -> RunSpec | None:
         """Hand out the next run under a key of the caller's; None if nothing can be handed out now."""
         if not self._left:
             return None
@@ -110,10 +110,10 @@ class Sweeper:
         """A swept run says all that it has to say at its end."""
         raise AssertionError(f"{self._live[key]} reported at epoch {report.epoch}, as a trial would")
 
-    def end(self, key: str, answer: Answer) -> None:
+    def end(self, key: str, answer: RunResult) -> None:
         """Record how a run ended; one that died of infrastructure comes last again."""
         given = self._live.pop(key)
-        record = given.failed(answer) if isinstance(answer, Died) else answer
+        record = given.failed(answer) if isinstance(answer, RunFailure) else answer
         assert isinstance(record, RunRecord), f"{given} answered {record}"
         self._store.add_run(self._names[given.pair], record)
         self._records[given].append(record)

@@ -13,15 +13,16 @@ from ray import tune
 from ray.tune.result import DONE
 
 from autokd.core.records import Failure, RungScores, RunRecord, RunState, Stage
+from autokd.core.run_spec import RunFailure, RunResult, RunSpec
 from autokd.core.setting import Split
 from autokd.distillation import Run, Rung
 from autokd.errors import Diverged, OutOfMemory
 from autokd.federation import Federation
-from autokd.search.assignment import ANSWER, NOTICE, Answer, Assignment, Died, Job
+from autokd.search.assignment import ANSWER, NOTICE, Job
 
 
 class DistillationTrainable(tune.Trainable):
-    """A Tune worker; its whole variation is in `config` (an `Assignment`), so it is reused for every run.
+    """A Tune worker; its whole variation is in `config` (an `RunSpec`), so it is reused for every run.
 
     The one trainable of the experiment: Tune's registry is keyed by name, and two of one name would silently
     run each other's code.
@@ -38,7 +39,7 @@ class DistillationTrainable(tune.Trainable):
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        self._assignment = Assignment.from_config(new_config)
+        self._assignment = RunSpec.from_config(new_config)
         # Dropping the former run frees its student; a new run holds nothing before its first rung.
         self._run: Run | None = None
         return True
@@ -52,12 +53,12 @@ class DistillationTrainable(tune.Trainable):
                 record = _record(self._assignment, self._assignment.stage, [rung, *self._run])
                 return _last(record, self._run.notice)
         except Diverged as error:
-            return _last(Died(Failure.DIVERGED, str(error)))
+            return _last(RunFailure(Failure.DIVERGED, str(error)))
         except OutOfMemory as error:
-            return _last(Died(Failure.OUT_OF_MEMORY, str(error)))
+            return _last(RunFailure(Failure.OUT_OF_MEMORY, str(error)))
         except Exception:
             # It would come again (a run is a function of its arguments), so it is data, not a lost worker.
-            return _last(Died(Failure.ERROR, traceback.format_exc(limit=-5)))
+            return _last(RunFailure(Failure.ERROR, traceback.format_exc(limit=-5)))
         done = rung.epoch == self._job.rungs_for(self._assignment)[-1]
         return {ANSWER: rung.report(), NOTICE: self._run.notice, DONE: done}
 
@@ -78,11 +79,11 @@ class DistillationTrainable(tune.Trainable):
         )
 
 
-def _last(answer: Answer, notice: str = "") -> dict[str, Any]:
+def _last(answer: RunResult, notice: str = "") -> dict[str, Any]:
     return {ANSWER: answer, NOTICE: notice, DONE: True}
 
 
-def _record(given: Assignment, stage: Stage, rungs: Sequence[Rung]) -> RunRecord:
+def _record(given: RunSpec, stage: Stage, rungs: Sequence[Rung]) -> RunRecord:
     end = rungs[-1]
     reported = Split.VALIDATION if stage is Stage.RACE else Split.TEST
     return RunRecord(

@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autokd.config.study import StoppingConfig
+from autokd.core.run_spec import RunSpec
 from autokd.core.setting import DEFAULT, Pair
-from autokd.search.assignment import Assignment
 from autokd.search.dispatcher import Dispatcher
 from autokd.search.surrogate import Prior, Subject, covariance, encode
 from benchmarks.simulation.measure import COSTS, Points, at
@@ -42,7 +42,7 @@ _RUN: Final = 0.05
 class Abreast(Dispatcher):
     """Serves the pair that has the fewest trials: all get their second one before any gets its third."""
 
-    def assign(self, key: str) -> Assignment | None:
+    def assign(self, key: str) -> RunSpec | None:
         self._open.sort(key=lambda meeting: sum(len(study.trials) for study in meeting))
         return super().assign(key)
 

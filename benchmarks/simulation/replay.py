@@ -13,8 +13,8 @@ from optuna.distributions import BaseDistribution
 
 from autokd.config.study import StudyConfig
 from autokd.core.records import Failure, Role, RungReport, RunRecord, RunState, TrialRecord, TrialState
+from autokd.core.run_spec import RunFailure, RunSpec
 from autokd.core.setting import Pair, Setting, Split
-from autokd.search.assignment import Assignment, Died
 from autokd.search.dispatcher import Dispatcher
 from autokd.search.sampling import Proposer
 from benchmarks.simulation.table import Table
@@ -119,7 +119,7 @@ def replay(
         listen_seconds=float("inf"),
     )
     ran: list[Ran] = []
-    busy: list[tuple[int, int, str, Assignment, int]] = []
+    busy: list[tuple[int, int, str, RunSpec, int]] = []
     serial, now = count(), 0
     while not dispatcher.finished:
         while len(busy) < workers:
@@ -135,7 +135,7 @@ def replay(
             continue
         report = _report(table, given, epoch, seed)
         if report is None:
-            dispatcher.end(key, Died(Failure.DIVERGED, "as it did when the table was recorded"))
+            dispatcher.end(key, RunFailure(Failure.DIVERGED, "as it did when the table was recorded"))
             ran.append(Ran(given.pair, given.setting, epoch, whole=False))
             continue
         if epoch == plan.rungs[-1]:
@@ -150,7 +150,7 @@ def replay(
     return ran
 
 
-def _report(table: Table, given: Assignment, epoch: int, seed: int) -> RungReport | None:
+def _report(table: Table, given: RunSpec, epoch: int, seed: int) -> RungReport | None:
     """None for a run that diverged."""
     where = (table.row[given.pair], table.column[given.setting], seed, table.rungs.index(epoch))
     accuracy = float(table.accuracy[where][0])
@@ -167,7 +167,7 @@ def _report(table: Table, given: Assignment, epoch: int, seed: int) -> RungRepor
     )
 
 
-def _record(given: Assignment, epochs: int) -> RunRecord:
+def _record(given: RunSpec, epochs: int) -> RunRecord:
     """A confirmation run, of which nobody here asks more than whether it is done."""
     assert given.stage is not None
     return RunRecord(

@@ -77,6 +77,7 @@ def known(found: Recommendation, runs: Sequence[RunRecord], **changes: object) -
     usual: dict[str, object] = {
         "found": found,
         "subject": Subject(
+            pair=found.pair,
             setting=found.judgement.shown.setting,
             confirmed=(DEFAULT, evidence.winner.setting),
             seeds=evidence.seeds,

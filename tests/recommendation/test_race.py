@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autokd.config.study import CONFIRMATION_SEEDS, RACE_SEEDS, Constraints, Objective
+from autokd.config.study import CONFIRMATION_SEEDS, RACE_SEEDS, ConfirmationConfig, Constraints, Objective
+from autokd.core.pair_records import PairRecords
 from autokd.core.records import Failure, RunRecord, Stage, TrialRecord, TrialState
-from autokd.core.setting import DEFAULT, Setting, Split, TransferSet
-from autokd.recommendation.race import Owed, alike, candidates, pending, winner
+from autokd.core.run_spec import RunSpec
+from autokd.core.setting import DEFAULT, Pair, Setting, Split, TransferSet
+from autokd.recommendation.race import alike, candidates, pending, winner
 from tests.recommendation.samples import (
     BOTH,
     COOL,
@@ -26,10 +29,23 @@ from tests.recommendation.samples import (
     race_run,
 )
 
+PAIR = Pair(0, 1)
 JUDGED = {Split.CONFIRMATION: [True, False], Split.TEST: [True]}
 
 
-def finished(run: Owed) -> RunRecord:
+def owed_runs(
+    plan: ConfirmationConfig,
+    trials: Sequence[TrialRecord],
+    runs: Sequence[RunRecord],
+    live: Sequence[RunSpec] = (),
+    *,
+    retries: int = 3,
+) -> tuple[RunSpec, ...]:
+    records = PairRecords(pair=PAIR, study="s", trials=trials, runs=runs)
+    return pending(plan, records, live, retries=retries)
+
+
+def finished(run: RunSpec) -> RunRecord:
     """What a worker would bring back; HOT is best in the race."""
     if run.stage is Stage.CONFIRMATION:
         return confirmation_run(run.setting, run.seed - CONFIRMATION_SEEDS, JUDGED)
@@ -106,35 +122,35 @@ def test_a_candidate_that_fails_for_good_drops_out(failure: Failure) -> None:
         race_run(WARM, 1, 1),
     ]
     assert winner(PLAN, trials, runs) == WARM
-    assert {run.setting for run in pending(PLAN, trials, runs)} == {WARM, DEFAULT}
+    assert {run.setting for run in owed_runs(PLAN, trials, runs)} == {WARM, DEFAULT}
 
 
 def test_if_all_candidates_drop_out_the_default_is_confirmed_alone() -> None:
     trials = make_trials(HOT, WARM)
     runs = [failed_run(setting, i, Failure.DIVERGED, Stage.RACE) for setting in (HOT, WARM) for i in (0, 1)]
     assert winner(PLAN, trials, runs) is None
-    owed = pending(PLAN, trials, runs)
-    assert [run[:2] for run in owed] == [(Stage.CONFIRMATION, DEFAULT)] * PLAN.seeds
+    owed = owed_runs(PLAN, trials, runs)
+    assert [(run.stage, run.setting) for run in owed] == [(Stage.CONFIRMATION, DEFAULT)] * PLAN.seeds
 
 
 def test_a_single_candidate_needs_no_race() -> None:
     assert winner(PLAN, make_trials(HOT), []) == HOT
-    assert all(run.stage is Stage.CONFIRMATION for run in pending(PLAN, make_trials(HOT), []))
+    assert all(run.stage is Stage.CONFIRMATION for run in owed_runs(PLAN, make_trials(HOT), []))
 
 
 def test_nothing_is_owed_without_a_complete_baseline() -> None:
     trials = [make_trial(0, DEFAULT, state=TrialState.FAIL), make_trial(1, HOT), make_trial(2, WARM)]
-    assert pending(PLAN, trials, []) == ()
+    assert owed_runs(PLAN, trials, []) == ()
 
 
 def test_the_default_is_confirmed_while_the_race_is_on() -> None:
-    owed = pending(PLAN, make_trials(HOT, WARM, COOL), [])
+    owed = owed_runs(PLAN, make_trials(HOT, WARM, COOL), [])
     assert [run.stage for run in owed] == [Stage.RACE] * 6 + [Stage.CONFIRMATION] * 5
     assert {run.setting for run in owed[6:]} == {DEFAULT}
 
 
 def test_winner_and_default_are_confirmed_seed_by_seed() -> None:
-    owed = pending(PLAN, make_trials(HOT), [])
+    owed = owed_runs(PLAN, make_trials(HOT), [])
     seeds = range(CONFIRMATION_SEEDS, CONFIRMATION_SEEDS + PLAN.seeds)
     assert [(run.seed, run.setting) for run in owed] == list(itertools.product(seeds, [HOT, DEFAULT]))
 
@@ -144,8 +160,8 @@ def test_winner_and_default_are_confirmed_seed_by_seed() -> None:
 def test_at_most_sixteen_runs_a_pair_in_whatever_order_they_end(data: st.DataObject) -> None:
     trials = make_trials(WARM, HOT, COOL, TUNING)
     runs: list[RunRecord] = []
-    live: list[Owed] = []
-    while owed := (*live, *pending(PLAN, trials, runs, live)):
+    live: list[RunSpec] = []
+    while owed := (*live, *owed_runs(PLAN, trials, runs, live)):
         run = data.draw(st.sampled_from(owed))
         if run in live:
             live.remove(run)
@@ -169,16 +185,16 @@ def test_at_most_sixteen_runs_a_pair_in_whatever_order_they_end(data: st.DataObj
 )
 def test_retries_end(failure: Failure, times: int, again: bool) -> None:
     runs = [failed_run(DEFAULT, 0, failure)] * times
-    owed = pending(PLAN, make_trials(HOT), runs, retries=2)
-    assert (Owed(Stage.CONFIRMATION, DEFAULT, CONFIRMATION_SEEDS) in owed) is again
+    owed = owed_runs(PLAN, make_trials(HOT), runs, retries=2)
+    assert (RunSpec(PAIR, DEFAULT, CONFIRMATION_SEEDS, Stage.CONFIRMATION) in owed) is again
 
 
 def test_more_seeds_later_keep_what_was_done() -> None:
     trials = make_trials(HOT)
-    runs = [finished(run) for run in pending(PLAN, trials, [])]
-    assert pending(PLAN, trials, runs) == ()
+    runs = [finished(run) for run in owed_runs(PLAN, trials, [])]
+    assert owed_runs(PLAN, trials, runs) == ()
     more = PLAN.model_copy(update={"seeds": 7})
-    assert {run.seed for run in pending(more, trials, runs)} == {
+    assert {run.seed for run in owed_runs(more, trials, runs)} == {
         CONFIRMATION_SEEDS + 5,
         CONFIRMATION_SEEDS + 6,
     }

@@ -9,10 +9,10 @@ from hypothesis import given
 
 from autokd.config.study import CONFIRMATION_SEEDS, RACE_SEEDS
 from autokd.core.records import Failure, RunRecord, RunState, Stage
-from autokd.core.setting import DEFAULT, SEARCHABLE, Method, Setting, Split, TransferSet
+from autokd.core.run_spec import RunSpec
+from autokd.core.setting import DEFAULT, SEARCHABLE, Method, Pair, Setting, Split, TransferSet
 from autokd.core.setting_variants import moved, plain, untaught
 from autokd.recommendation.elsewhere import Elsewhere
-from autokd.recommendation.race import Owed
 from autokd.recommendation.rivals import (
     ON_VALIDATION,
     RATES,
@@ -32,6 +32,7 @@ FAST = replace(DEFAULT, learning_rate=0.03)
 
 def subject(setting: Setting = HOT, **changes: object) -> Subject:
     usual: dict[str, object] = {
+        "pair": Pair(0, 1),
         "setting": setting,
         "confirmed": (DEFAULT, setting),
         "seeds": SEEDS,
@@ -61,7 +62,7 @@ def choosing(one: Subject, right: dict[float, int], failure: Failure | None = No
     return runs
 
 
-def asked(owed: Sequence[Owed], stage: Stage) -> list[Setting]:
+def asked(owed: Sequence[RunSpec], stage: Stage) -> list[Setting]:
     return list(dict.fromkeys(one.setting for one in owed if one.stage is stage))
 
 
@@ -79,7 +80,7 @@ def test_every_rival_runs_with_every_seed_of_the_confirmation() -> None:
     assert set(asked(owed, Stage.RIVAL)) == expected
     assert len(owed) == len(set(owed)) == len(RATES) * 2 + len(expected) * 2
     for setting in expected:
-        assert {run.seed for run in owed if run[:2] == (Stage.RIVAL, setting)} == set(SEEDS)
+        assert {run.seed for run in owed if (run.stage, run.setting) == (Stage.RIVAL, setting)} == set(SEEDS)
 
 
 def test_runs_come_seed_by_seed() -> None:

@@ -11,7 +11,8 @@ from ray import tune
 from ray.tune.result import DONE
 
 from autokd.config.study import StudyConfig
-from autokd.search.assignment import ANSWER, Assignment
+from autokd.core.run_spec import RunSpec
+from autokd.search.assignment import ANSWER
 from tests.search.worlds import record, report
 
 
@@ -30,7 +31,7 @@ class FormulaTrainable(tune.Trainable):
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        self._assignment = Assignment.from_config(new_config)
+        self._assignment = RunSpec.from_config(new_config)
         self._rungs = list(self._all_rungs) if self._assignment.stage is None else []
         self._began = False
         return True
@@ -60,12 +61,12 @@ def formula(plan: StudyConfig, *, seconds: float = 0.0, journal: Path | None = N
     return trainable
 
 
-def enter(journal: Path, event: str, given: Assignment) -> None:
+def enter(journal: Path, event: str, given: RunSpec) -> None:
     """Add a line to a journal that several processes write; lines this short stay whole, and in order."""
     with journal.open("ab", buffering=0) as file:
         file.write(f"{event}\t{key_of(given)}\n".encode())
 
 
-def key_of(given: Assignment) -> str:
+def key_of(given: RunSpec) -> str:
     """What makes a run the same run."""
     return json.dumps(given.to_config(), sort_keys=True)

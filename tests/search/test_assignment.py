@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from autokd.compute import Compute
 from autokd.core.records import Stage
+from autokd.core.run_spec import RunSpec
 from autokd.core.setting import DEFAULT, Setting, Split, TransferSet
-from autokd.search.assignment import Assignment, Job, swept_rungs
+from autokd.search.assignment import Job, swept_rungs
 from tests.search.worlds import FORWARD, tiny_plan
 
 labelled = st.sampled_from([TransferSet.STUDENT, TransferSet.TEACHER, TransferSet.BOTH])
@@ -21,9 +22,9 @@ settings = st.one_of(
 
 @given(settings, st.integers(0, 10**6), st.sampled_from([None, *Stage]))
 def test_nothing_is_lost_on_the_way_to_a_worker(setting: Setting, seed: int, stage: Stage | None) -> None:
-    given_out = Assignment(FORWARD, setting, seed, stage)
+    given_out = RunSpec(FORWARD, setting, seed, stage)
     config = json.loads(json.dumps(given_out.to_config()))
-    assert Assignment.from_config(config) == given_out
+    assert RunSpec.from_config(config) == given_out
 
 
 @pytest.mark.parametrize(
@@ -41,7 +42,7 @@ def test_who_may_look_where(stage: Stage | None, rungs: tuple[int, ...], splits:
     A swept run decides nothing.
     """
     job = Job.of(tiny_plan(), Compute())
-    given_out = Assignment(FORWARD, DEFAULT, 0, stage)
+    given_out = RunSpec(FORWARD, DEFAULT, 0, stage)
     assert job.rungs_for(given_out) == rungs
     assert job.splits_for(given_out) == splits
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from autokd.config.study import SearchConfig
 from autokd.core.records import Failure, Role, TrialRecord, TrialState
 from autokd.core.setting import Pair, Setting, TransferSet
-from autokd.search.budget import next_in_meeting, promise, spent, to_retry
+from autokd.search.budget import next_in_meeting, probability_best, to_retry, trials_used
 from tests.search.worlds import BACKWARD, FORWARD
 
 
@@ -69,14 +69,15 @@ def test_a_pair_alone_gets_its_own_number() -> None:
 def test_promise_is_the_probability_of_being_the_better_one() -> None:
     """By hand: p = 0.6 and 0.5 of 100: error = sqrt(0.24 + 0.25) / 10 = 0.07; Φ(0.1 / 0.07) = 0.9234."""
     meeting = {FORWARD: [trial(0, 0.6)], BACKWARD: [trial(0, 0.5)]}
-    weights = promise(meeting, validation_examples=100)
+    weights = probability_best(meeting, validation_examples=100)
     assert weights[FORWARD] == pytest.approx(0.92343, abs=1e-5)
     assert weights[BACKWARD] == pytest.approx(1 - 0.92343, abs=1e-5)
 
 
 @given(st.floats(0, 1), st.floats(0, 1))
 def test_promise_is_never_nothing(forward: float, backward: float) -> None:
-    weights = promise({FORWARD: [trial(0, forward)], BACKWARD: [trial(0, backward)]}, validation_examples=200)
+    meeting = {FORWARD: [trial(0, forward)], BACKWARD: [trial(0, backward)]}
+    weights = probability_best(meeting, validation_examples=200)
     assert min(weights.values()) >= 0.02
     assert sum(weights.values()) == pytest.approx(1)
 
@@ -84,13 +85,13 @@ def test_promise_is_never_nothing(forward: float, backward: float) -> None:
 @pytest.mark.parametrize("failure", [Failure.DIVERGED, Failure.ERROR])
 def test_what_would_come_again_is_not_retried_and_is_spent(failure: Failure) -> None:
     assert to_retry([trial(0, failure=failure)], 3) == ()
-    assert spent([trial(0, failure=failure)]) == 1
+    assert trials_used([trial(0, failure=failure)]) == 1
 
 
 def test_infrastructure_is_retried_up_to_the_bound_and_is_spent_once() -> None:
     died = [trial(number, temperature=2, failure=Failure.INFRASTRUCTURE) for number in range(4)]
     assert [len(to_retry(died[:count], 3)) for count in range(1, 5)] == [1, 1, 1, 0]
-    assert spent(died) == 1
+    assert trials_used(died) == 1
 
 
 def test_interruptions_are_always_made_up_for() -> None:

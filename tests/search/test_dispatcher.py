@@ -8,8 +8,8 @@ from typing import final
 import pytest
 
 from autokd.core.records import Failure, Role, Stage, TrialRecord, TrialState
+from autokd.core.run_spec import RunFailure
 from autokd.core.setting import DEFAULT, Pair, Setting
-from autokd.search.assignment import Died
 from autokd.search.learning import Learner
 from autokd.search.sampling import Tpe
 from autokd.search.studies import study_name
@@ -147,9 +147,9 @@ def test_a_diverged_trial_is_recorded_and_not_repeated(tmp_path: Path) -> None:
 def test_a_default_that_diverges_ends_its_study_and_not_the_other(tmp_path: Path) -> None:
     office = Office(tmp_path, tiny_plan())
 
-    def fate(given: object) -> Died | None:
+    def fate(given: object) -> RunFailure | None:
         mine = getattr(given, "pair", None) == FORWARD and getattr(given, "setting", None) == DEFAULT
-        return Died(Failure.DIVERGED, "loss became inf") if mine else None
+        return RunFailure(Failure.DIVERGED, "loss became inf") if mine else None
 
     office.work(fate=fate)
     forward = office.trials(FORWARD)
@@ -162,7 +162,7 @@ def test_a_default_that_diverges_ends_its_study_and_not_the_other(tmp_path: Path
 @pytest.mark.parametrize("failure", [Failure.INFRASTRUCTURE, Failure.OUT_OF_MEMORY])
 def test_infrastructure_is_retried_up_to_the_bound(tmp_path: Path, failure: Failure) -> None:
     office = Office(tmp_path, tiny_plan(retries=2), meetings=[[FORWARD]])
-    office.work(fate=lambda given: Died(failure, "gone") if given.seed == 0 else None)
+    office.work(fate=lambda given: RunFailure(failure, "gone") if given.seed == 0 else None)
     baselines = [trial for trial in office.trials() if trial.role is Role.BASELINE]
     assert [trial.state for trial in baselines] == [TrialState.FAIL] * 3
     assert [trial.number for trial in office.trials()] == [0, 1, 2]  # nothing else is worth trying
@@ -170,7 +170,7 @@ def test_infrastructure_is_retried_up_to_the_bound(tmp_path: Path, failure: Fail
 
 def test_a_baseline_that_dies_once_is_retried_so_that_there_is_exactly_one(tmp_path: Path) -> None:
     office = Office(tmp_path, tiny_plan(), meetings=[[FORWARD]])
-    deaths = iter([Died(Failure.INFRASTRUCTURE, "worker lost")])
+    deaths = iter([RunFailure(Failure.INFRASTRUCTURE, "worker lost")])
     office.work(fate=lambda given: next(deaths, None) if given.setting == DEFAULT else None)
     baselines = [trial.state for trial in office.trials() if trial.role is Role.BASELINE]
     assert baselines == [TrialState.FAIL, TrialState.COMPLETE]

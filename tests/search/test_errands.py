@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from autokd.core.records import Failure, RunState, Stage
+from autokd.core.run_spec import RunFailure, RunSpec
 from autokd.core.setting import Pair, Setting, TransferSet
-from autokd.recommendation.race import Owed
-from autokd.search.assignment import Assignment, Died
 from autokd.search.errands import ErrandProgress, Errands, Runs
 from autokd.search.studies import rivals_name
 from autokd.store import Store
@@ -18,21 +17,18 @@ from tests.search.worlds import BACKWARD, FORWARD, Fate, Killed, lives, record, 
 
 NAMES = {pair: rivals_name("formula-00000000", tiny_plan(), pair) for pair in (FORWARD, BACKWARD)}
 HOT, COLD = Setting(4.0, 0.3, TransferSet.BOTH), Setting(1.0, 0.3, TransferSet.BOTH)
-FIRST = [Owed(Stage.RACE, one, 1000 + index) for index in range(2) for one in (COLD, HOT)]
-THEN = [Owed(Stage.RIVAL, HOT, 2000 + index) for index in range(2)]
-ELSEWHERE = [Owed(Stage.RIVAL, COLD, 2000 + index) for index in range(2)]
+FIRST = [RunSpec(FORWARD, one, 1000 + index, Stage.RACE) for index in range(2) for one in (COLD, HOT)]
+THEN = [RunSpec(FORWARD, HOT, 2000 + index, Stage.RIVAL) for index in range(2)]
+ELSEWHERE = [RunSpec(BACKWARD, COLD, 2000 + index, Stage.RIVAL) for index in range(2)]
 
 
-def wanted(runs: Runs) -> Mapping[Pair, Sequence[Owed]]:
+def wanted(runs: Runs) -> Mapping[Pair, Sequence[RunSpec]]:
     """Two settings race; the winner, known once all have run, runs again. Of the other pair no race."""
     raced = [run for run in runs[FORWARD] if run.stage is Stage.RACE and run.state is RunState.COMPLETE]
     return {FORWARD: [*FIRST, *(THEN if len(raced) == len(FIRST) else ())], BACKWARD: ELSEWHERE}
 
 
-EVERYTHING = [
-    *(Assignment(FORWARD, one.setting, one.seed, one.stage) for one in (*FIRST, *THEN)),
-    *(Assignment(BACKWARD, one.setting, one.seed, one.stage) for one in ELSEWHERE),
-]
+EVERYTHING = [*FIRST, *THEN, *ELSEWHERE]
 
 
 class Visit:
@@ -45,10 +41,10 @@ class Visit:
             wanted=wanted, names=NAMES, retries=retries, store=store, listen=self.told.append
         )
 
-    def work(self, *, fate: Fate = lives, ends: int | None = None, workers: int = 1) -> list[Assignment]:
+    def work(self, *, fate: Fate = lives, ends: int | None = None, workers: int = 1) -> list[RunSpec]:
         """Serve until all is done; die with all that is live after `ends` runs."""
-        handed_out: list[Assignment] = []
-        live: dict[str, Assignment] = {}
+        handed_out: list[RunSpec] = []
+        live: dict[str, RunSpec] = {}
         while not self.errands.finished:
             while len(live) < workers:
                 given = self.errands.assign(f"run-{len(handed_out)}")
@@ -65,9 +61,9 @@ class Visit:
             self.errands.end(key, fate(ended) or record(ended))
         return handed_out
 
-    def kept(self) -> list[Assignment]:
+    def kept(self) -> list[RunSpec]:
         return [
-            Assignment(pair, run.setting, run.seed, run.stage)
+            RunSpec.of(pair, run)
             for pair, name in NAMES.items()
             for run in self._store.runs(name)
             if run.state is RunState.COMPLETE
@@ -101,10 +97,10 @@ def test_a_killed_office_is_followed_by_one_that_does_the_rest(store: Store, end
 
 
 def test_infrastructure_is_tried_again_up_to_the_bound_and_nothing_else_is(store: Store) -> None:
-    def fate(given: Assignment) -> Died | None:
+    def fate(given: RunSpec) -> RunFailure | None:
         if given.pair == BACKWARD:
             lost = given.seed == 2000
-            return Died(Failure.INFRASTRUCTURE if lost else Failure.DIVERGED, "why")
+            return RunFailure(Failure.INFRASTRUCTURE if lost else Failure.DIVERGED, "why")
         return None
 
     handed_out = Visit(store, retries=2).work(fate=fate)

@@ -13,8 +13,8 @@ from unittest.mock import patch
 import pytest
 
 from autokd.core.records import Role, TrialRecord, TrialState
+from autokd.core.run_spec import RunSpec
 from autokd.core.setting import DEFAULT, Pair, Setting, TransferSet
-from autokd.search.assignment import Assignment
 from autokd.search.forecast import NOTHING, Load, epochs_of_a_trial, forecast, runs_of_a_confirmation
 from autokd.search.progress import Progress
 from tests.search.worlds import Killed, Office, record, report, tiny_plan
@@ -100,7 +100,7 @@ class Factory:
 
     def work(self) -> None:
         dispatcher, serial = self.office.dispatcher, 0
-        waiting: list[tuple[str, Assignment]] = []
+        waiting: list[tuple[str, RunSpec]] = []
         busy: list[tuple[float, str, Iterator[float]]] = []
         self.clock.now += self.start
         while not dispatcher.finished:
@@ -116,7 +116,7 @@ class Factory:
                 heappush(busy, (self.clock.now + seconds, key, steps))
             self.told.append(dispatcher.progress())
 
-    def _steps(self, key: str, given: Assignment) -> Iterator[float]:
+    def _steps(self, key: str, given: RunSpec) -> Iterator[float]:
         """Waits, with what the run says in between."""
         dispatcher, epochs = self.office.dispatcher, self.office.plan.rungs
         if given.stage is not None:

@@ -3,10 +3,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from autokd.config.study import CONFIRMATION_SEEDS, RACE_SEEDS, SEARCH_SEED
+from autokd.core.pair_records import PairRecords
 from autokd.core.records import Failure, Role, RunRecord, Stage, TrialRecord, TrialState
-from autokd.core.setting import DEFAULT, Setting, TransferSet
-from autokd.search.assignment import Assignment
-from autokd.search.next_work import RunWork, StudyState, TrialWork, next_work
+from autokd.core.run_spec import RunSpec
+from autokd.core.setting import DEFAULT, Pair, Setting, TransferSet
+from autokd.search.next_work import PairSearch, next_work
 from tests.search.worlds import BACKWARD, FORWARD, record, tiny_plan
 
 PLAN = tiny_plan(trials=3)
@@ -34,55 +35,58 @@ def tried(number: int, accuracy: float) -> TrialRecord:
 SEARCHED = (BASELINE, tried(1, 0.6), tried(2, 0.7))
 
 
-def state(*trials: TrialRecord, runs: tuple[RunRecord, ...] = (), **fields: object) -> StudyState:
-    return StudyState(FORWARD, trials, runs, **fields)  # type: ignore[arg-type]
+def state(*trials: TrialRecord, runs: tuple[RunRecord, ...] = (), **fields: object) -> PairSearch:
+    records = PairRecords(pair=FORWARD, study="forward", trials=trials, runs=runs)
+    return PairSearch(records, **fields)  # type: ignore[arg-type]
 
 
-def ask(*meeting: StudyState) -> object:
+def other(*trials: TrialRecord) -> PairSearch:
+    return PairSearch(PairRecords(pair=BACKWARD, study="backward", trials=trials))
+
+
+def ask(*meeting: PairSearch) -> RunSpec | Pair | None:
     return next_work(PLAN, meeting, validation_examples=200)
 
 
 def test_the_default_comes_first_in_each_study() -> None:
-    empty = StudyState(BACKWARD, (), ())
-    assert ask(state(), empty) == TrialWork(FORWARD, Role.BASELINE, DEFAULT, SEARCH_SEED)
-    assert ask(state(BASELINE), empty) == TrialWork(BACKWARD, Role.BASELINE, DEFAULT, SEARCH_SEED)
+    assert ask(state(), other()) == RunSpec(FORWARD, DEFAULT, SEARCH_SEED, None, Role.BASELINE)
+    assert ask(state(BASELINE), other()) == RunSpec(BACKWARD, DEFAULT, SEARCH_SEED, None, Role.BASELINE)
 
 
 def test_then_trials_while_the_baseline_still_runs() -> None:
     running = replace(BASELINE, state=TrialState.RUNNING, curve=())
-    assert ask(state(running)) == TrialWork(FORWARD, Role.SEARCH, None, SEARCH_SEED)
+    assert ask(state(running)) == FORWARD
 
 
 def test_what_died_of_infrastructure_comes_before_anything_new() -> None:
     lost = replace(tried(1, 0.6), state=TrialState.FAIL, failure=Failure.INFRASTRUCTURE, curve=())
-    assert ask(state(BASELINE, lost)) == TrialWork(FORWARD, Role.SEARCH, lost.setting, SEARCH_SEED)
+    assert ask(state(BASELINE, lost)) == RunSpec(FORWARD, lost.setting, SEARCH_SEED, None, Role.SEARCH)
 
 
 def test_after_the_search_the_race_and_the_default_of_the_confirmation() -> None:
     first = ask(state(*SEARCHED))
-    assert first == RunWork(FORWARD, Stage.RACE, tried(2, 0.7).setting, RACE_SEEDS)
+    assert first == RunSpec(FORWARD, tried(2, 0.7).setting, RACE_SEEDS, Stage.RACE)
 
 
 def test_while_the_last_trial_runs_the_default_is_confirmed_and_nothing_else() -> None:
     last = replace(tried(2, 0.7), state=TrialState.RUNNING)
-    default = RunWork(FORWARD, Stage.CONFIRMATION, DEFAULT, CONFIRMATION_SEEDS)
+    default = RunSpec(FORWARD, DEFAULT, CONFIRMATION_SEEDS, Stage.CONFIRMATION)
     assert ask(state(BASELINE, tried(1, 0.6), last)) == default
-    live = [(Stage.CONFIRMATION, DEFAULT, CONFIRMATION_SEEDS + index) for index in range(2)]
-    assert ask(state(BASELINE, tried(1, 0.6), last, live_runs=live)) is None
+    live = {str(index): replace(default, seed=CONFIRMATION_SEEDS + index) for index in range(2)}
+    assert ask(state(BASELINE, tried(1, 0.6), last, live=live)) is None
 
 
 def test_the_other_study_of_the_meeting_must_be_searched_too() -> None:
-    other = StudyState(BACKWARD, (BASELINE, replace(tried(1, 0.6), state=TrialState.RUNNING)), ())
-    work = ask(state(*SEARCHED), other)
-    assert isinstance(work, TrialWork)  # 6 for both, 5 are spent
-    assert work.setting is None
+    running = replace(tried(1, 0.6), state=TrialState.RUNNING)
+    # The two have a budget of 6 together, and used 5.
+    assert ask(state(*SEARCHED), other(BASELINE, running)) in (FORWARD, BACKWARD)
 
 
 def test_it_comes_to_an_end() -> None:
     runs: list[RunRecord] = []
     while (work := ask(state(*SEARCHED, runs=tuple(runs)))) is not None:
-        assert isinstance(work, RunWork)
-        runs.append(record(Assignment(work.pair, work.setting, work.seed, work.stage)))
+        assert isinstance(work, RunSpec)
+        runs.append(record(work))
         assert len(runs) <= 2 + 4
     assert len(runs) == 2 + 4
     default = {run.seed for run in runs if run.stage is Stage.CONFIRMATION and run.setting == DEFAULT}
@@ -98,4 +102,6 @@ def test_a_study_whose_baseline_failed_for_good_is_over() -> None:
 
 
 def test_an_exhausted_grid_goes_on_to_the_race() -> None:
-    assert isinstance(ask(state(BASELINE, tried(1, 0.6), exhausted=True)), RunWork)
+    work = ask(state(BASELINE, tried(1, 0.6), exhausted=True))
+    assert isinstance(work, RunSpec)
+    assert work.stage is Stage.CONFIRMATION

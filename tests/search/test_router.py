@@ -14,8 +14,9 @@ from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
 from autokd.core.records import Failure, RungReport, TrialState
+from autokd.core.run_spec import RunFailure, RunSpec
 from autokd.errors import StoreError, WorkersLost
-from autokd.search.assignment import ANSWER, NOTICE, Assignment, Died
+from autokd.search.assignment import ANSWER, NOTICE
 from autokd.search.router import Desk, OneAshaPerStudy, Router, StopFlag
 from tests.search.worlds import FORWARD, Office, report, tiny_plan
 
@@ -33,7 +34,7 @@ def desk(office: Office) -> Desk:
 
 
 def told(given: dict[str, Any], epoch: int) -> dict[str, Any]:
-    return {ANSWER: report(Assignment.from_config(given), epoch)}
+    return {ANSWER: report(RunSpec.from_config(given), epoch)}
 
 
 def says(router: Router, key: str) -> object:
@@ -87,7 +88,7 @@ def test_a_lost_worker_is_infrastructure_with_the_reason(desk: Desk, office: Off
 def test_a_run_that_died_says_how(desk: Desk, office: Office) -> None:
     router = Router(desk)
     router.suggest("a")
-    router.on_trial_complete("a", {ANSWER: Died(Failure.DIVERGED, "loss became nan at step 3")})
+    router.on_trial_complete("a", {ANSWER: RunFailure(Failure.DIVERGED, "loss became nan at step 3")})
     (died,) = office.trials()
     assert (died.failure, died.reason) == (Failure.DIVERGED, "loss became nan at step 3")
 
@@ -134,7 +135,7 @@ def test_stopping_waits_for_what_is_live_and_then_is_final(desk: Desk) -> None:
     router.suggest("a")
     desk.stopping = True
     assert router.suggest("b") is None
-    router.on_trial_complete("a", {ANSWER: Died(Failure.DIVERGED, "")})
+    router.on_trial_complete("a", {ANSWER: RunFailure(Failure.DIVERGED, "")})
     assert says(router, "b") == Searcher.FINISHED
 
 
@@ -142,9 +143,9 @@ def test_finished_is_said_only_when_nothing_is_live(desk: Desk) -> None:
     router = Router(desk)
     router.suggest("baseline")
     while says(router, "next") is not None:
-        router.on_trial_complete("next", {ANSWER: Died(Failure.DIVERGED, "")})
+        router.on_trial_complete("next", {ANSWER: RunFailure(Failure.DIVERGED, "")})
     assert desk.dispatcher.live == 1  # the budget is spent, but the baseline has not ended
-    router.on_trial_complete("baseline", {ANSWER: Died(Failure.DIVERGED, "")})
+    router.on_trial_complete("baseline", {ANSWER: RunFailure(Failure.DIVERGED, "")})
     assert says(router, "next") == Searcher.FINISHED
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from autokd.core.records import Failure, RunState, Stage
+from autokd.core.run_spec import RunFailure, RunSpec
 from autokd.core.setting import Pair, Setting
-from autokd.search.assignment import Assignment, Died
 from autokd.search.studies import sweep_name
 from autokd.search.sweeping import Sweeper, SweepProgress
 from autokd.store import Store
@@ -30,9 +30,9 @@ GRID = open_space(temperature=[1, 4], alpha=[0.3], transfer_set=["both", "public
 NAMES = {pair: sweep_name("formula-00000000", tiny_plan(), pair) for pair in PAIRS}
 
 
-def everything(seeds: int) -> list[Assignment]:
+def everything(seeds: int) -> list[RunSpec]:
     return [
-        Assignment(pair, setting, seed, Stage.SWEEP)
+        RunSpec(pair, setting, seed, Stage.SWEEP)
         for seed in range(seeds)
         for pair in PAIRS
         for setting in GRID
@@ -51,7 +51,7 @@ class Sweep:
             grid=grid, names=NAMES, seeds=seeds, retries=retries, store=store, listen=self.told.append
         )
 
-    def work(self, *, fate: Fate = lives, ends: int | None = None, workers: int = 1) -> list[Assignment]:
+    def work(self, *, fate: Fate = lives, ends: int | None = None, workers: int = 1) -> list[RunSpec]:
         """Serve until all is done.
 
         Args:
@@ -65,8 +65,8 @@ class Sweep:
         Raises:
             Killed: After `ends`.
         """
-        handed_out: list[Assignment] = []
-        live: dict[str, Assignment] = {}
+        handed_out: list[RunSpec] = []
+        live: dict[str, RunSpec] = {}
         while not self.sweeper.finished:
             while len(live) < workers:
                 key = f"run-{len(handed_out)}"
@@ -84,10 +84,10 @@ class Sweep:
             self.sweeper.end(key, fate(ended) or record(ended))
         return handed_out
 
-    def kept(self, state: RunState = RunState.COMPLETE) -> list[Assignment]:
+    def kept(self, state: RunState = RunState.COMPLETE) -> list[RunSpec]:
         """What the store has, by pair."""
         return [
-            Assignment(pair, run.setting, run.seed, run.stage)
+            RunSpec(pair, run.setting, run.seed, run.stage)
             for pair, name in NAMES.items()
             for run in self._store.runs(name)
             if run.state is state
@@ -106,7 +106,7 @@ def test_everything_is_run_once_and_all_pairs_with_one_seed_before_the_next(stor
     assert sorted(sweep.kept(), key=str) == sorted(everything(2), key=str)
     for pair, name in NAMES.items():
         for run in store.runs(name):
-            given = Assignment(pair, run.setting, run.seed, run.stage)
+            given = RunSpec(pair, run.setting, run.seed, run.stage)
             assert run.curve == record(given).curve
             assert run.curve[-1].epoch == 10
 
@@ -142,7 +142,7 @@ def test_of_another_grid_only_what_is_new_is_run(store: Store) -> None:
     Sweep(store, seeds=1, grid=GRID[:3]).work()
     other = Sweep(store, seeds=1, grid=GRID[1:])
     assert other.sweeper.progress().total == 9
-    assert other.work() == [Assignment(pair, GRID[3], 0, Stage.SWEEP) for pair in PAIRS]
+    assert other.work() == [RunSpec(pair, GRID[3], 0, Stage.SWEEP) for pair in PAIRS]
 
 
 @pytest.mark.parametrize("failure", [Failure.INFRASTRUCTURE, Failure.OUT_OF_MEMORY])
@@ -151,7 +151,7 @@ def test_infrastructure_is_tried_again_at_the_end_of_the_queue_up_to_the_bound(
 ) -> None:
     unlucky = everything(2)[1]
     sweep = Sweep(store, retries=2)
-    handed_out = sweep.work(fate=lambda given: Died(failure, "gone") if given == unlucky else None)
+    handed_out = sweep.work(fate=lambda given: RunFailure(failure, "gone") if given == unlucky else None)
     assert handed_out == [*everything(2), unlucky, unlucky]
     assert sweep.kept(RunState.FAIL) == [unlucky] * 3
     assert (sweep.sweeper.failed, sweep.sweeper.progress().done) == (1, 24)
@@ -162,7 +162,7 @@ def test_infrastructure_is_tried_again_at_the_end_of_the_queue_up_to_the_bound(
 
 
 def test_a_run_that_dies_once_is_made_up_for_and_no_failure(store: Store) -> None:
-    deaths = iter([Died(Failure.INFRASTRUCTURE, "worker lost")])
+    deaths = iter([RunFailure(Failure.INFRASTRUCTURE, "worker lost")])
     sweep = Sweep(store)
     assert sweep.work(fate=lambda given: next(deaths, None)) == [*everything(2), everything(2)[0]]
     assert sweep.sweeper.failed == 0
@@ -170,8 +170,8 @@ def test_a_run_that_dies_once_is_made_up_for_and_no_failure(store: Store) -> Non
 
 
 def test_tries_before_a_kill_count(store: Store) -> None:
-    def gone(given: Assignment) -> Died | None:
-        return Died(Failure.INFRASTRUCTURE, "gone") if given == everything(2)[0] else None
+    def gone(given: RunSpec) -> RunFailure | None:
+        return RunFailure(Failure.INFRASTRUCTURE, "gone") if given == everything(2)[0] else None
 
     with pytest.raises(Killed):
         Sweep(store, retries=1).work(fate=gone, ends=1)
@@ -184,7 +184,9 @@ def test_tries_before_a_kill_count(store: Store) -> None:
 def test_what_would_come_again_is_not_tried_again(store: Store, failure: Failure) -> None:
     sweep = Sweep(store)
     hot = [one for one in everything(2) if one.setting.temperature > 2]
-    assert sweep.work(fate=lambda given: Died(failure, "why") if given in hot else None) == everything(2)
+    assert sweep.work(fate=lambda given: RunFailure(failure, "why") if given in hot else None) == everything(
+        2
+    )
     assert sorted(sweep.kept(RunState.FAIL), key=str) == sorted(hot, key=str)
     reasons = {(run.failure, run.reason) for run in store.runs(NAMES[FORWARD]) if run.failure}
     assert reasons == {(failure, "why")}
@@ -219,7 +221,7 @@ def test_progress_is_told_after_each_run(store: Store) -> None:
 def test_a_run_that_is_to_be_tried_again_is_not_done(store: Store) -> None:
     sweep = Sweep(store)
     sweep.sweeper.assign("a")
-    sweep.sweeper.end("a", Died(Failure.INFRASTRUCTURE, "gone"))
+    sweep.sweeper.end("a", RunFailure(Failure.INFRASTRUCTURE, "gone"))
     (told,) = sweep.told
     assert (told.done, told.failed, told.ended) == (0, 0, 1)
 

@@ -26,8 +26,9 @@ from autokd.core.records import (
     TrialRecord,
     TrialState,
 )
+from autokd.core.run_spec import RunFailure, RunSpec
 from autokd.core.setting import SEARCHABLE, Pair, Setting, Split, TransferSet, derive_seed
-from autokd.search.assignment import Assignment, Died, swept_rungs
+from autokd.search.assignment import swept_rungs
 from autokd.search.dispatcher import Dispatcher
 from autokd.search.features import PairFeatures
 from autokd.search.sampling import Proposer
@@ -112,7 +113,7 @@ def first(accuracy: float, size: int) -> np.ndarray:
     return right
 
 
-def accuracy(given: Assignment, epoch: int, epochs: int = 10) -> float:
+def accuracy(given: RunSpec, epoch: int, epochs: int = 10) -> float:
     """What a student reaches: best at T = 4, alpha = 0.3 on `both`; seeds shift it a little."""
     setting = given.setting
     alpha = 0.6 if setting.alpha is None else setting.alpha
@@ -122,7 +123,7 @@ def accuracy(given: Assignment, epoch: int, epochs: int = 10) -> float:
     return OWN - 0.05 + (shape + data + 0.1 * (given.pair.teacher == 1)) * epoch / epochs + luck
 
 
-def report(given: Assignment, epoch: int) -> RungReport:
+def report(given: RunSpec, epoch: int) -> RungReport:
     reached = accuracy(given, epoch)
     return RungReport(
         epoch=epoch,
@@ -135,7 +136,7 @@ def report(given: Assignment, epoch: int) -> RungReport:
     )
 
 
-def record(given: Assignment) -> RunRecord:
+def record(given: RunSpec) -> RunRecord:
     assert given.stage is not None
     reached = accuracy(given, 10)
     splits = {Stage.RACE: (Split.VALIDATION,), Stage.CONFIRMATION: (Split.CONFIRMATION, Split.TEST)}
@@ -152,21 +153,21 @@ def record(given: Assignment) -> RunRecord:
     )
 
 
-def scores(given: Assignment, epoch: int) -> RungScores:
+def scores(given: RunSpec, epoch: int) -> RungScores:
     reached = accuracy(given, epoch)
     return RungScores(epoch, dict.fromkeys(Split, reached), dict.fromkeys(Split, 0.0), 0.1 * epoch)
 
 
-Fate = Callable[[Assignment], Died | None]
+Fate = Callable[[RunSpec], RunFailure | None]
 """Whether a run dies, at its first report."""
 
 
-def lives(given: Assignment) -> Died | None:
+def lives(given: RunSpec) -> RunFailure | None:
     return None
 
 
 def diverges(where: Callable[[Setting], bool]) -> Fate:
-    return lambda given: Died(Failure.DIVERGED, "loss became nan") if where(given.setting) else None
+    return lambda given: RunFailure(Failure.DIVERGED, "loss became nan") if where(given.setting) else None
 
 
 class Killed(Exception):
@@ -224,7 +225,7 @@ class Office:
             Killed: After `reports`.
         """
         told, serial = 0, 0
-        live: dict[str, tuple[Assignment, list[int]]] = {}
+        live: dict[str, tuple[RunSpec, list[int]]] = {}
         while not self.dispatcher.finished:
             while len(live) < workers:
                 given = self.dispatcher.assign(f"run-{serial}")
@@ -242,7 +243,7 @@ class Office:
                     del live[key]
         return told
 
-    def _say(self, key: str, given: Assignment, rungs: list[int], fate: Fate) -> bool:
+    def _say(self, key: str, given: RunSpec, rungs: list[int], fate: Fate) -> bool:
         """One answer of a run; True if it was the last."""
         died = fate(given)
         if died is not None:

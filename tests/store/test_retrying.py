@@ -13,9 +13,9 @@ import pytest
 from sqlalchemy import text
 
 from autokd.core.records import Role, TrialState
+from autokd.core.run_spec import RunFailure, RunSpec
 from autokd.core.setting import DEFAULT
 from autokd.errors import LeaseLost, StoreError, StoreUnreachable
-from autokd.search.assignment import Assignment, Died
 from autokd.store import Outage, Store, retrying, sqlite_url
 from tests.postgres import Postgres, private_postgres
 from tests.search.worlds import FORWARD, Office, made, tiny_plan
@@ -247,7 +247,7 @@ def test_a_server_that_is_stopped_and_started_costs_only_time(
     starts: list[Timer] = []
     calls = Counter[str]()
 
-    def fate(given: Assignment) -> Died | None:
+    def fate(given: RunSpec) -> RunFailure | None:
         """Lives; but at some of the reports the server goes away before it is heard."""
         calls["reports"] += 1
         if calls["reports"] in (2, 9, 17):

@@ -16,8 +16,8 @@ from unittest.mock import patch
 from ray.tune import Trainable
 
 from autokd.config.study import StudyConfig
+from autokd.core.run_spec import RunFailure, RunResult
 from autokd.core.setting import Pair
-from autokd.search.assignment import Answer, Died
 from autokd.search.dispatcher import Dispatcher
 from autokd.search.workers import Workers
 from autokd.workspace import Workspace
@@ -44,10 +44,10 @@ def tune(place: Workspace, pairs: Sequence[Pair], address: str) -> bool:
     """On the cluster at that address; False if it was interrupted."""
     end, written = Dispatcher.end, journal(place.home)
 
-    def end_and_tell(self: Dispatcher, key: str, answer: Answer) -> None:
-        given = self._live[key].assignment
+    def end_and_tell(self: Dispatcher, key: str, answer: RunResult) -> None:
+        given = self._live[key].spec
         end(self, key, answer)
-        if not isinstance(answer, Died):
+        if not isinstance(answer, RunFailure):
             enter(written, "recorded", given)
 
     def workers(plan: StudyConfig, *rest: object) -> type[Trainable]:

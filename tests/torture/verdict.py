@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 
 from autokd.config.study import CONFIRMATION_SEEDS
+from autokd.core.pair_records import PairRecords
 from autokd.core.records import Role, RunState, Stage, TrialState
+from autokd.core.run_spec import RunSpec
 from autokd.core.setting import DEFAULT, Pair
 from autokd.recommendation.race import pending, winner
-from autokd.search.assignment import Assignment
 from autokd.search.studies import meetings_of, study_name
 from autokd.store import Store
 from autokd.workspace import Workspace
@@ -50,7 +51,8 @@ def _check_pair(place: Workspace, store: Store, pair: Pair) -> None:
     baselines = [trial.state for trial in trials if trial.role is Role.BASELINE]
     assert baselines.count(TrialState.COMPLETE) == 1, f"{pair}: {baselines}"
     assert set(baselines) <= {TrialState.COMPLETE, TrialState.FAIL}, f"{pair}: {baselines}"
-    assert not pending(plan.confirmation, trials, runs, retries=plan.search.retries), pair
+    records = PairRecords(pair=pair, study=name, trials=trials, runs=runs)
+    assert not pending(plan.confirmation, records, retries=plan.search.retries), pair
     complete = [run for run in runs if run.state is RunState.COMPLETE]
     confirmed = [(run.setting, run.seed) for run in complete if run.stage is Stage.CONFIRMATION]
     best = winner(plan.confirmation, trials, runs, retries=plan.search.retries)
@@ -62,15 +64,15 @@ def _check_pair(place: Workspace, store: Store, pair: Pair) -> None:
     assert recommendation["verdict"] != "failed", f"{pair}: {recommendation}"
 
 
-def _finished(place: Workspace, store: Store, pair: Pair) -> Iterator[Assignment]:
+def _finished(place: Workspace, store: Store, pair: Pair) -> Iterator[RunSpec]:
     """The runs that came to an answer, by what the store has."""
     name = _name(place, pair)
     for trial in store.trials(name):
         if trial.state in ENDED:
-            yield Assignment(pair, trial.setting, trial.seed, None)
+            yield RunSpec(pair, trial.setting, trial.seed, None)
     for run in store.runs(name):
         if run.state is RunState.COMPLETE:
-            yield Assignment(pair, run.setting, run.seed, run.stage)
+            yield RunSpec.of(pair, run)
 
 
 def _check_journal(place: Workspace, finished: Sequence[str]) -> None:

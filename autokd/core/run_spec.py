@@ -1,0 +1,81 @@
+"""One run to do, and how a run ends; plain values that cross Ray."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from autokd.core.records import Failure, Role, RungReport, RunRecord, RunState, Stage
+from autokd.core.setting import Pair, Setting
+
+SEARCH: Final = "search"
+"""Stands in a worker's config for the stage of a trial."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunFailure:
+    """Why a run ended without a result. It is a value, since an exception would cost Tune the worker."""
+
+    failure: Failure
+    reason: str
+
+
+RunResult = RungReport | RunRecord | RunFailure
+"""What a worker reports: a rung of a trial, the record of a run outside the search, or a failure."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSpec:
+    """One run to do.
+
+    Attributes:
+        stage: None for a trial of the search, which reports every rung and may be stopped early.
+        role: Origin of a trial; it has no meaning for runs outside the search.
+    """
+
+    pair: Pair
+    setting: Setting
+    seed: int
+    stage: Stage | None
+    role: Role = Role.SEARCH
+
+    @classmethod
+    def of(cls, pair: Pair, run: RunRecord) -> RunSpec:
+        """Return the spec that a finished run of a pair had."""
+        return cls(pair, run.setting, run.seed, run.stage)
+
+    def to_config(self) -> dict[str, Any]:
+        """Return the spec as Tune's `config`, of plain values only."""
+        return {
+            "teacher": self.pair.teacher,
+            "student": self.pair.student,
+            "setting": self.setting.to_json(),
+            "seed": self.seed,
+            "stage": SEARCH if self.stage is None else str(self.stage),
+            "role": str(self.role),
+        }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> RunSpec:
+        """Return the spec that `to_config` wrote, exactly."""
+        stage = config["stage"]
+        return cls(
+            pair=Pair(config["teacher"], config["student"]),
+            setting=Setting.from_json(config["setting"]),
+            seed=config["seed"],
+            stage=None if stage == SEARCH else Stage(stage),
+            role=Role(config["role"]),
+        )
+
+    def failed(self, failure: RunFailure) -> RunRecord:
+        """Return the record of a run outside the search that failed."""
+        assert self.stage is not None
+        return RunRecord(
+            stage=self.stage,
+            setting=self.setting,
+            seed=self.seed,
+            state=RunState.FAIL,
+            failure=failure.failure,
+            reason=failure.reason,
+        )
