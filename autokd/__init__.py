@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from autokd.api import recommend as recommend
     from autokd.api import tune as tune
     from autokd.callbacks import Callbacks as Callbacks
-    from autokd.compute import Compute as Compute
+    from autokd.compute.device import Compute as Compute
+    from autokd.compute.resources import Resources as Resources
     from autokd.config.space import Space as Space
     from autokd.config.study import StudyConfig as StudyConfig
     from autokd.core.setting import DEFAULT as DEFAULT
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from autokd.federation import Member as Member
     from autokd.recommendation import Recommendation as Recommendation
     from autokd.recommendation import Verdict as Verdict
-    from autokd.search.workers import Workers as Workers
     from autokd.statistics.paired import Interval as Interval
     from autokd.workspace import Batch as Batch
     from autokd.workspace import Workspace as Workspace
@@ -56,7 +56,7 @@ _FROM: Final = {
     "recommend": "autokd.api",
     "tune": "autokd.api",
     "Callbacks": "autokd.callbacks",
-    "Compute": "autokd.compute",
+    "Compute": "autokd.compute.device",
     "Card": "autokd.delivery",
     "AutokdError": "autokd.errors",
     "InputError": "autokd.errors",
@@ -69,7 +69,7 @@ _FROM: Final = {
     "Recommendation": "autokd.recommendation",
     "Verdict": "autokd.recommendation",
     "Space": "autokd.config.space",
-    "Workers": "autokd.search.workers",
+    "Resources": "autokd.compute.resources",
     "DEFAULT": "autokd.core.setting",
     "Pair": "autokd.core.setting",
     "Position": "autokd.core.setting",
@@ -83,6 +83,7 @@ _FROM: Final = {
 _FORMER: Final = {
     "Listener": ("autokd.callbacks", "Callbacks"),
     "StudyPlan": ("autokd.config.study", "StudyConfig"),
+    "Workers": ("autokd.compute.resources", "Resources"),
 }
 """Former public names, for one more release: the module of each, and the name to use instead."""
 

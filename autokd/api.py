@@ -14,11 +14,11 @@ from autokd.core.setting import Pair, Position, Setting
 
 if TYPE_CHECKING:
     from autokd.callbacks import Callbacks
-    from autokd.compute import Compute
+    from autokd.compute.device import Compute
+    from autokd.compute.resources import Resources
     from autokd.config.study import StudyConfig
     from autokd.delivery import Card
     from autokd.recommendation import Recommendation
-    from autokd.search.workers import Workers
     from autokd.workspace import Workspace
 
 
@@ -33,7 +33,7 @@ def tune(
     trials: int | None = None,
     position: Position | None = None,
     compute: Compute | None = None,
-    workers: Workers | None = None,
+    workers: Resources | None = None,
     callbacks: Callbacks | None = None,
 ) -> Recommendation:
     """Search a pair (by default with the reverse one), prove what was found, and say what to do.

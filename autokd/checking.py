@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from autokd.compute import Compute
+from autokd.compute.device import Compute
 from autokd.config.defaults import EFFECT
 from autokd.config.external import ExternalFederation
 from autokd.config.space import read_space

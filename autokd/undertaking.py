@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autokd.callbacks import Callbacks
-from autokd.cluster import check_answers, session
-from autokd.compute import Compute
+from autokd.compute.device import Compute
+from autokd.compute.ray_cluster import check_answers, session
+from autokd.compute.resources import Resources
 from autokd.config.study import StudyConfig
 from autokd.federation import Federation, check, find, notices, prepare
 from autokd.search.dispatcher import Dispatcher
 from autokd.search.errands import Errands
 from autokd.search.sweeping import Sweeper
-from autokd.search.workers import Workers
 from autokd.store import Store
 
 _log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ class Undertaking:
     home: Path
     federation: Federation
     compute: Compute
-    workers: Workers
+    workers: Resources
     callbacks: Callbacks
     _opened: Store
     _stack: ExitStack
@@ -81,7 +81,7 @@ def undertaking(
     home: Path,
     open_store: Callable[[], Store],
     compute: Compute,
-    workers: Workers,
+    workers: Resources,
     callbacks: Callbacks,
 ) -> Iterator[Undertaking]:
     """Open a store, and the federation, which is made now unless it was before.

@@ -13,7 +13,8 @@ from autokd.answers import Answer, Records, stale_ones, tune_command
 from autokd.callbacks import Callbacks, accepts_listener
 from autokd.claims.all_claims import observe
 from autokd.claims.claim import Claim
-from autokd.compute import Compute
+from autokd.compute.device import Compute
+from autokd.compute.resources import Resources
 from autokd.config.defaults import STUDY, usual_home, usual_storage
 from autokd.config.space import Space, read_space
 from autokd.config.study import StudyConfig
@@ -38,7 +39,6 @@ from autokd.search.progress import Conclusion
 from autokd.search.studies import meetings_of, sweep_name
 from autokd.search.sweeping import Sweeper, SweepProgress
 from autokd.search.telling import telling
-from autokd.search.workers import Workers
 from autokd.store import Store, sqlite_url
 from autokd.undertaking import Undertaking, undertaking
 
@@ -186,7 +186,7 @@ class Workspace:
         *,
         position: Position | None = None,
         compute: Compute | None = None,
-        workers: Workers | None = None,
+        workers: Resources | None = None,
         callbacks: Callbacks | None = None,
     ) -> Outcome:
         """Search, race, confirm and judge; whatever the store has already is not done again.
@@ -217,7 +217,7 @@ class Workspace:
         *,
         position: Position | None = None,
         compute: Compute | None = None,
-        workers: Workers | None = None,
+        workers: Resources | None = None,
         callbacks: Callbacks | None = None,
     ) -> Batch:
         """Tune many pairs in one experiment, like `tune`; each meeting is judged as soon as it is over."""
@@ -263,7 +263,7 @@ class Workspace:
         *,
         seeds: int = 1,
         compute: Compute | None = None,
-        workers: Workers | None = None,
+        workers: Resources | None = None,
         callbacks: Callbacks | None = None,
     ) -> Swept:
         """Run every setting of this workspace's grid on each pair; what the store has is not run again.
@@ -330,7 +330,7 @@ class Workspace:
         pair: Pair,
         *,
         compute: Compute | None = None,
-        workers: Workers | None = None,
+        workers: Resources | None = None,
         callbacks: Callbacks | None = None,
     ) -> Explained:
         """Run the rivals of a pair that was tuned, and line them up; what the store has is not run again.
@@ -531,14 +531,14 @@ class Workspace:
         return [Pair(teacher, student) for teacher, student in permutations(everybody, 2)]
 
     def _undertaking(
-        self, compute: Compute | None, workers: Workers | None, callbacks: Callbacks | None
+        self, compute: Compute | None, workers: Resources | None, callbacks: Callbacks | None
     ) -> AbstractContextManager[Undertaking]:
         return undertaking(
             self.plan,
             home=self.home,
             open_store=lambda: self.open_store(create=True),
             compute=compute or Compute(),
-            workers=workers or Workers(),
+            workers=workers or Resources(),
             callbacks=callbacks or Callbacks(),
         )
 

@@ -31,8 +31,8 @@ import numpy as np
 import torch
 
 from autokd.callbacks import Callbacks
-from autokd.cluster import session
-from autokd.compute import Compute
+from autokd.compute.device import Compute
+from autokd.compute.ray_cluster import session
 from autokd.core.records import RunState, Stage
 from autokd.core.run_spec import RunSpec
 from autokd.core.setting import Pair, Split

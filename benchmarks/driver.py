@@ -28,7 +28,7 @@ from typing import Final
 from unittest.mock import patch
 
 from autokd.callbacks import Callbacks
-from autokd.cluster import session
+from autokd.compute.ray_cluster import session
 from autokd.core.setting import Pair
 from autokd.search.progress import Progress
 from autokd.workspace import Workspace, storage_url

@@ -34,7 +34,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from autokd.compute import Compute
+from autokd.compute.device import Compute
 from autokd.config.federation import ArchitectureConfig, FederationConfig
 from autokd.config.training import DistillationConfig
 from autokd.config.yaml_files import read_study_config

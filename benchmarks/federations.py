@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from autokd.compute import Compute
+from autokd.compute.device import Compute
 from autokd.config.training import DistillationConfig
 from autokd.config.yaml_files import read_study_config
 from autokd.core.setting import Pair, Setting, Split, TransferSet

@@ -36,7 +36,8 @@ from typing import Any, Final
 import numpy as np
 import psutil
 
-from autokd.cluster import session
+from autokd.compute.ray_cluster import session
+from autokd.compute.resources import Resources
 from autokd.config.federation import ArchitectureConfig
 from autokd.config.space import Space
 from autokd.config.study import StudyConfig
@@ -47,7 +48,6 @@ from autokd.federation.content import assemble
 from autokd.federation.folder import save
 from autokd.federation.layout import Layout
 from autokd.federation.pretraining import Pretrained
-from autokd.search.workers import Workers
 from autokd.workspace import Workspace, storage_url
 from benchmarks.ten_pairs import machine
 
@@ -150,7 +150,9 @@ def play(kind: Kind, home: Path) -> None:
     )
     workspace = Workspace(plan=plan_for(kind), space=space, home=home, storage=storage_url(None, home))
     with session(cpus=WORKERS):
-        outcome = workspace.tune(Pair(4, 9), position=Position.STUDENT, workers=Workers(concurrency=WORKERS))
+        outcome = workspace.tune(
+            Pair(4, 9), position=Position.STUDENT, workers=Resources(concurrency=WORKERS)
+        )
     assert {one.verdict.value for one in outcome.recommendations}.isdisjoint({"failed"}), outcome
     print(outcome.ran)
 

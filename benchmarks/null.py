@@ -26,7 +26,7 @@ import numpy as np
 import torch
 import yaml
 
-from autokd.compute import Compute
+from autokd.compute.device import Compute
 from autokd.config.study import StudyConfig
 from autokd.core.records import TrialState
 from autokd.core.setting import DEFAULT, Pair, Position, Setting, Split, derive_seed

@@ -23,7 +23,7 @@ from typing import Final
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from autokd.compute import Compute
+from autokd.compute.device import Compute
 from autokd.config.federation import ArchitectureConfig, FederationConfig
 from autokd.config.space import read_space
 from autokd.config.study import StudyConfig

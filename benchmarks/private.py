@@ -26,7 +26,7 @@ from typing import Final
 import numpy as np
 import torch
 
-from autokd.compute import Compute
+from autokd.compute.device import Compute
 from autokd.config.study import StudyConfig
 from autokd.config.yaml_files import read_study_config
 from autokd.core.setting import DEFAULT, Method, Pair, Setting, Split, TransferSet

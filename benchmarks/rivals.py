@@ -24,7 +24,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Final, NamedTuple
 
-from autokd.cluster import session
+from autokd.compute.ray_cluster import session
 from autokd.core.setting import Pair, Split
 from autokd.explanation.attribution import Step
 from autokd.explanation.comparison import Line

@@ -32,8 +32,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from autokd.cluster import session
-from autokd.compute import Compute
+from autokd.compute.device import Compute
+from autokd.compute.ray_cluster import session
 from autokd.config.training import DistillationConfig
 from autokd.core.records import Correctness
 from autokd.core.setting import Pair, Position, Setting, Split, TransferSet, derive_seed

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from autokd.cluster import session
+from autokd.compute.ray_cluster import session
 
 # A developer's own store must never be written to, nor may their terminal or cluster decide a test.
 for _name in ("AUTOKD_HOME", "AUTOKD_STORAGE", "FORCE_COLOR", "PY_COLORS", "RAY_ADDRESS"):

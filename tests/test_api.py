@@ -23,8 +23,8 @@ from tests.test_docs import ROOT
 PUBLIC = {
     "Answer", "AutokdError", "Batch", "Callbacks", "Card", "Compute", "DEFAULT", "distill", "Federation",
     "InputError", "Interval", "Member", "NotRecommended", "NotTuned", "Pair", "Position", "recommend",
-    "Recommendation", "Setting", "Space", "Split", "StudyConfig", "TransferSet", "tune", "Verdict", "Workers",
-    "Workspace",
+    "Recommendation", "Setting", "Space", "Split", "StudyConfig", "TransferSet", "tune", "Verdict",
+    "Resources", "Workspace",
 }  # fmt: skip
 
 
@@ -37,7 +37,7 @@ def test_the_public_names_are_these() -> None:
         autokd.tuna  # type: ignore[attr-defined]  # noqa: B018
 
 
-@pytest.mark.parametrize(("former", "instead"), [("StudyPlan", "StudyConfig")])
+@pytest.mark.parametrize(("former", "instead"), [("StudyPlan", "StudyConfig"), ("Workers", "Resources")])
 def test_former_names_are_the_new_things_with_a_warning(former: str, instead: str) -> None:
     with pytest.warns(DeprecationWarning, match=instead):
         thing = getattr(autokd, former)

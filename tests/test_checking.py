@@ -12,7 +12,7 @@ from PIL import Image
 from scipy import stats
 
 from autokd.checking import detectable, inspect
-from autokd.compute import Compute
+from autokd.compute.device import Compute
 from autokd.config.federation import FederationConfig, SplitSizes
 from autokd.config.yaml_files import read_study_config, shipped
 from autokd.federation import check

@@ -153,7 +153,7 @@ def test_workers_start_in_an_environment_of_any_name(installed: Installed) -> No
     printed = installed.python(
         """
         import ray
-        from autokd.cluster import session
+        from autokd.compute.ray_cluster import session
         with session(cpus=1):
             # Ray Tune's workers have variables of their own, which makes Ray start them by a shell.
             task = ray.remote(lambda: "started").options(runtime_env={"env_vars": {"ANY": "1"}})

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from autokd.cli.secrets import holds_secret
-from autokd.cluster import check_address
+from autokd.compute.ray_cluster import check_address
 from autokd.config.defaults import HOME, HOME_VARIABLE, STORAGE_VARIABLE, STUDY
 from autokd.errors import InputError
 
 if TYPE_CHECKING:
-    from autokd.compute import Compute
-    from autokd.search.workers import Workers
+    from autokd.compute.device import Compute
+    from autokd.compute.resources import Resources
 
 _DEBUG: Final = "AUTOKD_DEBUG"
 
@@ -128,13 +128,13 @@ SWEPT_SPACE: Final = "poster_sweep"
 
 def workers(
     *, concurrency: int | None, cpus: float, gpus: float, address: str | None, device: str
-) -> Workers:
+) -> Resources:
     """On what runs are to be done.
 
     Raises:
         InputError: If these options contradict each other.
     """
-    from autokd.search.workers import Workers
+    from autokd.compute.resources import Resources
 
     if cpus + gpus == 0:
         raise InputError(
@@ -146,12 +146,12 @@ def workers(
             f"--device {device}: on a cluster, Ray shows a run only the GPUs that it reserves; "
             "add --gpus-per-trial, e.g. 0.25"
         )
-    return Workers(concurrency=concurrency, cpus_per_run=cpus, gpus_per_run=gpus, address=address)
+    return Resources(concurrency=concurrency, cpus_per_run=cpus, gpus_per_run=gpus, address=address)
 
 
 def compute(*, device: str, precision: Precision, channels_last: bool, threads: int) -> Compute:
     """How runs are to compute."""
-    from autokd.compute import Compute
+    from autokd.compute.device import Compute
 
     return Compute(device=device, precision=precision.value, channels_last=channels_last, threads=threads)
 

@@ -29,7 +29,7 @@ def prepare(
 
     Example: [bold]autokd prepare --study digits_iid[/bold]
     """
-    from autokd.compute import Compute
+    from autokd.compute.device import Compute
     from autokd.core.setting import Split
     from autokd.workspace import Workspace
 

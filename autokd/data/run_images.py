@@ -15,8 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from autokd.compute import Compute
-from autokd.data.free_memory import fits, free_bytes, runs_at_once
+from autokd.compute.device import Compute
+from autokd.compute.free_memory import fits, free_bytes, runs_at_once
 from autokd.data.mapped_arrays import taken
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autokd.data.free_memory import fits, free_bytes
+from autokd.compute.free_memory import fits, free_bytes
 from autokd.data.mapped_arrays import mapped, pieces, taken
 from autokd.errors import InputError
 

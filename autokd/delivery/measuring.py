@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from autokd.compute import Compute
+from autokd.compute.device import Compute
 from autokd.config.study import ConfirmationConfig
 from autokd.core.records import Correctness
 from autokd.core.setting import Split, derive_seed

@@ -6,7 +6,7 @@ import shlex
 from dataclasses import dataclass
 from typing import Final
 
-from autokd.compute import Compute
+from autokd.compute.device import Compute
 from autokd.config.study import DELIVERY_SEEDS
 from autokd.core.setting import Pair, Setting
 from autokd.statistics.paired import Interval

@@ -13,11 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from autokd.compute import Compute
+from autokd.compute.device import Compute
+from autokd.compute.out_of_memory import ran_out_of_memory, release_memory
 from autokd.config.training import DistillationConfig
 from autokd.core.setting import Pair, Setting, derive_seed
 from autokd.distillation.loss import distillation_loss
-from autokd.distillation.memory import ran_out_of_memory, release_memory
 from autokd.distillation.targets import targets
 from autokd.distillation.transfer_set import examples
 from autokd.errors import Diverged

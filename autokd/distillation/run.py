@@ -13,13 +13,13 @@ import numpy as np
 from torch import nn
 from torch.backends import cudnn
 
-from autokd.compute import Compute
+from autokd.compute.device import Compute
+from autokd.compute.out_of_memory import ran_out_of_memory, release_memory
 from autokd.config.training import DistillationConfig
 from autokd.core.records import RungReport
 from autokd.core.setting import Pair, Setting, Split, TransferSet
 from autokd.distillation.evaluation import Evaluation, assess
 from autokd.distillation.loop import Loop, Losses, adapted
-from autokd.distillation.memory import ran_out_of_memory, release_memory
 from autokd.errors import Diverged, OutOfMemory
 from autokd.federation import Federation, logits_of
 

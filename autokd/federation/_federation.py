@@ -25,7 +25,7 @@ from autokd.data.mapped_arrays import let_go
 from autokd.errors import NotTuned
 
 if TYPE_CHECKING:
-    from autokd.compute import Compute
+    from autokd.compute.device import Compute
     from autokd.federation.memory import Examples, Member
 
 
@@ -146,7 +146,7 @@ class Federation:
         (2, ('0', '1'))
         """
         # Imported here: that module makes federations, and so imports this one.
-        from autokd.compute import Compute
+        from autokd.compute.device import Compute
         from autokd.federation.memory import from_models
 
         splits = {"validation": validation, "confirmation": confirmation, "test": test}

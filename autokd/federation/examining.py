@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from autokd.compute import Compute
+from autokd.compute.device import Compute
 from autokd.config.external import ExternalFederation, ExternalParticipant
 from autokd.config.federation import ExternalArchitecture
 from autokd.data.dataset import Dataset

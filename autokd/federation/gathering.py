@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from autokd.compute import Compute
+from autokd.compute.device import Compute
 from autokd.config.external import AnySource, ExternalFederation, MemorySource
 from autokd.config.federation import ExternalArchitecture
 from autokd.data.dataset import Dataset

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from autokd.compute import Compute
+from autokd.compute.device import Compute
 from autokd.config.external import (
     ExternalFederation,
     ExternalParticipant,

@@ -17,8 +17,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from autokd.cluster import check_answers, session
-from autokd.compute import Compute
+from autokd.compute.device import Compute
+from autokd.compute.ray_cluster import check_answers, session
 from autokd.config.external import ExternalFederation
 from autokd.config.federation import FederationConfig
 from autokd.data import builtin
@@ -85,7 +85,7 @@ def prepare(
         home: The directory under which everything lies.
         compute: Of each worker.
         workers: How many at once; by default one per CPU core.
-        address: Of a Ray cluster to join for it, see `autokd.cluster`; by default this machine does it.
+        address: Address of a Ray cluster to join, see `autokd.compute.ray_cluster`; None for this machine.
         progress: Called at the start and after each participant; not at all if the federation was found.
         checked: What `check` has just said.
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional as F
 
-from autokd.compute import Compute
+from autokd.compute.device import Compute
 from autokd.config.federation import FederationConfig
 from autokd.config.training import PretrainingConfig
 from autokd.core.setting import derive_seed

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from autokd.compute import Compute
+from autokd.compute.device import Compute
 from autokd.config.study import StudyConfig
 from autokd.config.training import DistillationConfig
 from autokd.core.records import Stage

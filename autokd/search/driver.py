@@ -21,13 +21,13 @@ from ray import tune
 from ray.tune import CheckpointConfig, FailureConfig, RunConfig, Trainable, TuneConfig, Tuner
 from threadpoolctl import threadpool_limits
 
-from autokd.compute import Compute
+from autokd.compute.device import Compute
+from autokd.compute.resources import Resources
 from autokd.config.study import StudyConfig
 from autokd.federation import Federation
 from autokd.search.assignment import Job
 from autokd.search.router import Desk, Office, OneAshaPerStudy, Router, StopFlag
 from autokd.search.trainable import DistillationTrainable
-from autokd.search.workers import Workers
 
 _ENVIRONMENT: Final = {
     "RAY_AIR_NEW_OUTPUT": "0",  # The new output prints a table even when it is asked to be silent.
@@ -68,7 +68,7 @@ def drive(
     trainable: type[Trainable],
     *,
     home: Path,
-    workers: Workers,
+    workers: Resources,
     on_stopping: Callable[[], None] = lambda: None,
     runs_of_an_experiment: int = _RUNS_OF_AN_EXPERIMENT,
 ) -> bool:
@@ -98,7 +98,7 @@ def drive(
         workers.check(ray.cluster_resources())  # type: ignore[no-untyped-call]
     os.environ.update(_ENVIRONMENT)
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # What dies is in the store, with its reason.
-    desk = Desk(dispatcher, most_live=_most_live(workers), most=runs_of_an_experiment)
+    desk = Desk(dispatcher, max_in_flight=_most_live(workers), most=runs_of_an_experiment)
     try:
         # The driver's own algebra on every core would only slow down the workers, and itself.
         with _interrupts(desk, on_stopping), threadpool_limits(1):
@@ -113,7 +113,7 @@ def drive(
     return not desk.stopping
 
 
-def _experiment(desk: Desk, trainable: type[Trainable], home: Path, workers: Workers) -> None:
+def _experiment(desk: Desk, trainable: type[Trainable], home: Path, workers: Resources) -> None:
     """One Tuner, until the desk has nothing more for it."""
     with _scratch(home) as scratch:
         Tuner(
@@ -136,14 +136,14 @@ def _experiment(desk: Desk, trainable: type[Trainable], home: Path, workers: Wor
         ).fit()
 
 
-def _most_live(workers: Workers) -> Callable[[], int]:
+def _most_live(workers: Resources) -> Callable[[], int]:
     """How many runs may be live on the cluster as it is now, looked up every few seconds."""
     known = (-math.inf, 1)
 
     def ask() -> int:
         nonlocal known
         if monotonic() - known[0] > _CLUSTER_SECONDS:
-            known = (monotonic(), workers.most_live(ray.cluster_resources()))  # type: ignore[no-untyped-call]
+            known = (monotonic(), workers.max_in_flight(ray.cluster_resources()))  # type: ignore[no-untyped-call]
         return known[1]
 
     return ask

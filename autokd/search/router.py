@@ -67,7 +67,7 @@ class Desk:
 
     Args:
         dispatcher: Knows the studies, and records.
-        most_live: How many runs may be handed out and not ended, as the cluster is now.
+        max_in_flight: How many runs may be handed out and not ended, as the cluster is now.
         most: Runs to hand out; then the experiment ends, finished or not, since Tune forgets none of them.
 
     Attributes:
@@ -75,18 +75,18 @@ class Desk:
         stopping: Tune is to stop every run at its next report.
         error: The first exception out of a hook; the driver raises it once Tune has returned.
         reasons: Why a worker was lost, by run, until the Searcher is told of it.
-        lost: Workers lost since one last said something.
-        widest: The most that `most_live` has been so far.
+        lost: Resources lost since one last said something.
+        widest: The most that `max_in_flight` has been so far.
     """
 
     def __init__(
         self,
         dispatcher: Office | None,
         *,
-        most_live: Callable[[], int] = lambda: 2,
+        max_in_flight: Callable[[], int] = lambda: 2,
         most: float = math.inf,
     ) -> None:
-        self._dispatcher, self._most_live, self.most = dispatcher, most_live, most
+        self._dispatcher, self._most_live, self.most = dispatcher, max_in_flight, most
         self._noticed: set[str] = set()
         self.widest = 1
         self.handed_out = 0

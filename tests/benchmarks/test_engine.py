@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from autokd.compute import Compute
+from autokd.compute.device import Compute
 from autokd.config.federation import ArchitectureConfig
 from autokd.core.setting import Split
 from autokd.distillation import Run, examples

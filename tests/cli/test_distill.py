@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from autokd.cli import options
-from autokd.compute import Compute
+from autokd.compute.device import Compute
 from autokd.core.setting import BatchNorm, Method, Pair, Setting, TransferSet
 from autokd.delivery import Order
 from autokd.recommendation import Verdict

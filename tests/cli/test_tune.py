@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from optuna.trial import TrialState
 
 from autokd.cli import options
-from autokd.compute import Compute
+from autokd.compute.device import Compute
 from autokd.statistics.paired import paired_interval
 from tests.cli.conftest import TRIALS, Command, Tuned, dump
 

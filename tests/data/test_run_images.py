@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from autokd.compute import Compute
+from autokd.compute.device import Compute
 from autokd.data import mapped_arrays, run_images
 from autokd.data.mapped_arrays import taken
 from autokd.data.run_images import Resident, Streamed, placed

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load as load_tensors
 from torch import nn
 
-from autokd.compute import Compute
+from autokd.compute.device import Compute
 from autokd.config.study import CONFIRMATION_SEEDS, DELIVERY_SEEDS, RACE_SEEDS, SEARCH_SEED
 from autokd.core.setting import BatchNorm, Split
 from autokd.delivery import deliver

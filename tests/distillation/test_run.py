@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from autokd.compute import Compute
+from autokd.compute.device import Compute
 from autokd.config.federation import ExternalArchitecture
 from autokd.config.training import DistillationConfig
 from autokd.core.setting import (

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from autokd.compute import Compute
+from autokd.compute.device import Compute
 from autokd.config.federation import FederationConfig
 from autokd.data import builtin
 from autokd.federation import Dataset, Federation

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from autokd.compute import Compute
+from autokd.compute.device import Compute
 from autokd.config.federation import FederationConfig
 from autokd.errors import (
     DeviceUnavailable,
@@ -140,7 +140,7 @@ def test_a_damaged_federation_is_not_silently_prepared_again(home: Path, federat
 ALONE = """
 import sys
 from pathlib import Path
-from autokd.compute import Compute
+from autokd.compute.device import Compute
 from autokd.federation import prepare
 from autokd.config.study import FederationConfig
 recipe = FederationConfig.model_validate_json(sys.argv[1])

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from autokd.compute import Compute
+from autokd.compute.device import Compute
 from autokd.config.external import Input
 from autokd.config.federation import ExternalArchitecture, FederationConfig
 from autokd.core.setting import Split

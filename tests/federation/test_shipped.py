@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from autokd.compute import Compute
+from autokd.compute.device import Compute
 from autokd.config.federation import FederationConfig
 from autokd.config.study import StudyConfig
 from autokd.config.training import DistillationConfig

@@ -11,7 +11,7 @@ import yaml
 from hypothesis import strategies as st
 
 from autokd.cli.selection import selected
-from autokd.cluster import check_address
+from autokd.compute.ray_cluster import check_address
 from autokd.config.base import content_hash
 from autokd.config.space import read_space
 from autokd.config.yaml_files import read_study_config

@@ -12,7 +12,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from autokd.compute import Compute
+from autokd.compute.device import Compute
 from autokd.config.external import ExternalFederation
 from autokd.config.federation import ExternalArchitecture
 from autokd.config.training import DistillationConfig

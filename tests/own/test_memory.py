@@ -12,7 +12,7 @@ from torch import nn
 from torchvision import datasets, transforms
 
 import autokd
-from autokd.compute import Compute
+from autokd.compute.device import Compute
 from autokd.config.yaml_files import read_study_config
 from autokd.core.setting import Split
 from autokd.errors import InputError, PlanError

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from autokd.compute import Compute
+from autokd.compute.device import Compute
 from autokd.federation import Federation, notices, prepare
 from autokd.federation.origins import fingerprints
 from tests.own.test_gathering import change, of

@@ -20,7 +20,8 @@ from typing import Final
 import numpy as np
 import ray
 
-from autokd.compute import Compute
+from autokd.compute.device import Compute
+from autokd.compute.resources import Resources
 from autokd.core.records import RunState
 from autokd.core.setting import Pair, Split
 from autokd.data import mapped_arrays
@@ -28,7 +29,6 @@ from autokd.distillation import Run
 from autokd.search.driver import distilling, drive
 from autokd.search.studies import sweep_name
 from autokd.search.sweeping import Sweeper
-from autokd.search.workers import Workers
 from autokd.store import Store, sqlite_url
 from tests.distillation.conftest import make_federation
 from tests.search.worlds import open_space, tiny_plan
@@ -75,7 +75,7 @@ def main(home: Path) -> None:
         store.create_study(name, attributes={})
         sweeper = Sweeper(grid=grid, names={PAIR: name}, seeds=1, retries=3, store=store)
         trainable = distilling(plan, federation, Compute(image_bytes=0))
-        done = drive(sweeper, trainable, home=home, workers=Workers())
+        done = drive(sweeper, trainable, home=home, workers=Resources())
         runs = store.runs(name)
     failed = [run.reason for run in runs if run.state is not RunState.COMPLETE]
     runs = tuple(run for run in runs if run.state is RunState.COMPLETE)

@@ -24,12 +24,12 @@ import ray
 from ray import tune
 from ray.cluster_utils import Cluster
 
-from autokd.cluster import session
-from autokd.compute import Compute
+from autokd.compute.device import Compute
+from autokd.compute.ray_cluster import session
+from autokd.compute.resources import Resources
 from autokd.core.setting import Pair
 from autokd.federation import prepare
 from autokd.search.driver import drive
-from autokd.search.workers import Workers
 from tests.federation.conftest import make_recipe
 from tests.search.formula import FormulaTrainable
 from tests.search.worlds import BACKWARD, FORWARD, Office, tiny_plan
@@ -119,7 +119,7 @@ def _cluster(home: Path, notes: Path) -> Iterator[Cluster]:
         cluster.shutdown()
 
 
-def _tune(meeting: Sequence[Pair], workers: Workers, home: Path, notes: Path) -> None:
+def _tune(meeting: Sequence[Pair], workers: Resources, home: Path, notes: Path) -> None:
     office = Office(home, tiny_plan(), meetings=[meeting])
     with session(address=workers.address):
         trainable = tune.with_parameters(
@@ -141,11 +141,11 @@ def main(folder: Path) -> None:
     # NOTE: nodes are added in the main thread only, since Ray sets handlers of signals for each.
     with _cluster(home, notes) as cluster, ThreadPoolExecutor(1) as thread:
         address = cluster.address
-        batch = thread.submit(_tune, MEETING, Workers(address=address), home, notes)
+        batch = thread.submit(_tune, MEETING, Resources(address=address), home, notes)
         removed, added = _accident(cluster, notes)
         batch.result()
         (notes / "worked").rename(notes / "worked-together")
-        _tune([ALONE], Workers(concurrency=1, address=address), home, notes)
+        _tune([ALONE], Resources(concurrency=1, address=address), home, notes)
         prepared = prepare(make_recipe(), home=home, compute=Compute(), address=address)
         touched = _lines(notes / "touched")
         with session(address=address):

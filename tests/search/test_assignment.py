@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autokd.compute import Compute
+from autokd.compute.device import Compute
 from autokd.core.records import Stage
 from autokd.core.run_spec import RunSpec
 from autokd.core.setting import DEFAULT, Setting, Split, TransferSet

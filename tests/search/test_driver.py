@@ -15,7 +15,8 @@ import numpy as np
 import psutil
 import pytest
 
-from autokd.compute import Compute
+from autokd.compute.device import Compute
+from autokd.compute.resources import Resources
 from autokd.config.study import StudyConfig
 from autokd.core.records import Failure, Role, RunState, Stage, TrialState
 from autokd.core.setting import DEFAULT, Pair, Setting, Split
@@ -30,7 +31,6 @@ from autokd.search.progress import Progress
 from autokd.search.router import Office
 from autokd.search.studies import study_name, sweep_name
 from autokd.search.sweeping import Sweeper, SweepProgress
-from autokd.search.workers import Workers
 from autokd.store import Store, sqlite_url
 from tests.distillation.conftest import make_federation
 from tests.search.worlds import BACKWARD, FORWARD, TINY, open_space
@@ -86,7 +86,7 @@ class Desktop:
             office,
             distilling(self.plan, self.federation, compute or Compute()),
             home=self.home,
-            workers=Workers(),
+            workers=Resources(),
             **options,
         )
 

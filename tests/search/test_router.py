@@ -30,7 +30,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
 
 @pytest.fixture
 def desk(office: Office) -> Desk:
-    return Desk(office.dispatcher, most_live=lambda: 3)
+    return Desk(office.dispatcher, max_in_flight=lambda: 3)
 
 
 def told(given: dict[str, Any], epoch: int) -> dict[str, Any]:
@@ -96,7 +96,7 @@ def test_a_run_that_died_says_how(desk: Desk, office: Office) -> None:
 def test_what_a_worker_wants_told_is_told_once_whenever_it_says_it(
     office: Office, caplog: pytest.LogCaptureFixture
 ) -> None:
-    desk = Desk(office.dispatcher, most_live=lambda: 3)
+    desk = Desk(office.dispatcher, max_in_flight=lambda: 3)
     router, scheduler = Router(desk), OneAshaPerStudy(desk)
     first, second = router.suggest("a"), router.suggest("b")
     assert first is not None
@@ -174,7 +174,7 @@ def test_an_experiment_ends_after_its_share_and_another_goes_on(desk: Desk) -> N
 def patient(tmp_path: Path) -> Iterator[Desk]:
     """A desk whose runs are tried again and again."""
     office = Office(tmp_path, tiny_plan(trials=30, retries=1000), meetings=[[FORWARD]])
-    yield Desk(office.dispatcher, most_live=lambda: 2)
+    yield Desk(office.dispatcher, max_in_flight=lambda: 2)
     office.close()
 
 

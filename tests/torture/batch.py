@@ -15,11 +15,11 @@ from unittest.mock import patch
 
 from ray.tune import Trainable
 
+from autokd.compute.resources import Resources
 from autokd.config.study import StudyConfig
 from autokd.core.run_spec import RunFailure, RunResult
 from autokd.core.setting import Pair
 from autokd.search.dispatcher import Dispatcher
-from autokd.search.workers import Workers
 from autokd.workspace import Workspace
 from tests.search.formula import enter, formula
 from tests.search.worlds import facts, instead_of_a_federation, open_space, tiny_plan
@@ -58,7 +58,7 @@ def tune(place: Workspace, pairs: Sequence[Pair], address: str) -> bool:
         instead_of_a_federation(facts()),
         patch("autokd.search.driver.distilling", workers),
     ):
-        return not place.tune_all(pairs, workers=Workers(address=address)).interrupted
+        return not place.tune_all(pairs, workers=Resources(address=address)).interrupted
 
 
 def main(home: str, storage: str, address: str, trials: str, *pairs: str) -> None:

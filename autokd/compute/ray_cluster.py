@@ -1,4 +1,4 @@
-"""Ray, started quietly and ended again, or a cluster joined: one session serves pre-training and search."""
+"""Starts and ends Ray on this machine, or joins a cluster; pre-training and search share one session."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ from autokd.errors import InputError
 
 _ENVIRONMENT: Final = {
     "RAY_USAGE_STATS_ENABLED": "0",
-    # Ray's behaviour to come, asked for now; without it Ray warns at each start.
+    # The future behaviour of Ray; without it Ray warns at each start.
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
 _TOKEN: Final = "RAY_AUTH_TOKEN"
-"""What Ray's own processes prove by that they belong together."""
-_TOKEN_IS_GIVEN: Final = (_TOKEN, "RAY_AUTH_TOKEN_PATH", "RAY_AUTH_MODE")
+"""The token by which Ray's processes authenticate to each other."""
+_TOKEN_VARIABLES: Final = (_TOKEN, "RAY_AUTH_TOKEN_PATH", "RAY_AUTH_MODE")
 _SECRET: Final = "AUTOKD_STORAGE"
-"""An address that may hold a password: only the driver writes to the store, so no worker gets to see it."""
+"""A URL that may hold a password. Only the driver opens the store, so no worker gets to see it."""
 _ANSWER_SECONDS: Final = 6.0
 _GREETING: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
-"""How a client of HTTP/2, and so of gRPC, begins: preface and empty SETTINGS (RFC 9113, section 3.4)."""
+"""First bytes of an HTTP/2 (and gRPC) client: preface and empty SETTINGS (RFC 9113, section 3.4)."""
 _FRAME_HEADER, _FRAME_TYPE, _SETTINGS = 9, 3, 4
 _REASON_LENGTH: Final = 300
 
 
 @contextmanager
 def session(*, cpus: int | None = None, address: str | None = None) -> Iterator[None]:
-    """Ray on this machine, or a cluster; one that is started already is used, and left as it is.
+    """Start Ray on this machine, or join a cluster. A Ray that is already running is used and left running.
 
     Args:
-        cpus: How many this machine offers to workers; by default all there are. A cluster knows its own.
-        address: Of a cluster to join, see `check_address`; at the end it is left and goes on without us.
+        cpus: Number of this machine's CPUs for workers, all by default; ignored for a cluster.
+        address: Address of a cluster to join, see `check_address`; the cluster keeps running afterwards.
 
     Raises:
         InputError: If no cluster can be joined at `address`.
     """
-    # Imported here, since it takes seconds and much of autokd does without.
+    # Imported here, since it takes seconds and many commands do not need it.
     import ray
 
     if ray.is_initialized():
@@ -50,11 +50,11 @@ def session(*, cpus: int | None = None, address: str | None = None) -> Iterator[
         return
     os.environ.update(_ENVIRONMENT)
     secret = os.environ.pop(_SECRET, None)
-    own_token = address is None and not any(os.environ.get(name) for name in _TOKEN_IS_GIVEN)
+    own_token = address is None and not any(os.environ.get(name) for name in _TOKEN_VARIABLES)
     try:
         if address is None:
             if own_token:
-                # Ray would make one as well, and keep it in the home folder in a file that all may read.
+                # Ray would store its own in a world-readable file in the home folder.
                 os.environ[_TOKEN] = secrets.token_hex(32)
             ray.init(
                 address="local",
@@ -76,10 +76,10 @@ def session(*, cpus: int | None = None, address: str | None = None) -> Iterator[
 
 
 def check_address(address: str) -> None:
-    """Whether an address is one in form: `HOST:PORT`, or `auto` for the cluster this machine is a node of.
+    """Check the form of an address: `HOST:PORT`, or `auto` for the cluster that this machine is a node of.
 
     Raises:
-        InputError: If it is not.
+        InputError: If it has another form.
     """
     scheme, separator, _ = address.partition("://")
     if separator:
@@ -93,13 +93,13 @@ def check_address(address: str) -> None:
 
 
 def check_answers(address: str | None) -> None:
-    """Whether somebody is there, before anything is begun: Ray itself would try for minutes.
+    """Check that a cluster answers before anything starts: Ray itself would try for minutes.
 
     Args:
-        address: Of a cluster; None, for this machine alone, always holds.
+        address: Address of the cluster; None, for this machine alone, is always valid.
 
     Raises:
-        InputError: If there is no cluster to be found, or nobody answers like one.
+        InputError: If there is no cluster, or the server at the address is not Ray.
     """
     if address is not None:
         check_address(address)
@@ -110,9 +110,9 @@ def _join(address: str) -> None:
     import ray
     from ray.exceptions import RayError
 
-    there = _resolve(address)
+    resolved = _resolve(address)
     try:
-        ray.init(address=there, log_to_driver=False, logging_level=logging.ERROR)
+        ray.init(address=resolved, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError, RayError) as error:
         reason = " ".join(str(error.__cause__ or error).split())[:_REASON_LENGTH].rstrip(".")
         raise InputError(
@@ -122,38 +122,38 @@ def _join(address: str) -> None:
 
 
 def _resolve(address: str) -> str:
-    """`HOST:PORT` of a cluster that answers."""
-    there = _this_machines_cluster() if address == "auto" else address
-    host, port = _host_and_port(there)
+    """Return `HOST:PORT` of a cluster that answers."""
+    resolved = _this_machines_cluster() if address == "auto" else address
+    host, port = _host_and_port(resolved)
     try:
         with socket.create_connection((host, port), timeout=_ANSWER_SECONDS) as connection:
-            answers_alike = bool(os.environ.get("RAY_USE_TLS")) or _speaks_grpc(connection)
+            is_ray = bool(os.environ.get("RAY_USE_TLS")) or _speaks_grpc(connection)
     except OSError as error:
         raise InputError(
-            f"--ray-address {address}: nobody answers at {there} ({error}); is the cluster up, and is it the "
-            "address that ray start named?"
+            f"--ray-address {address}: nobody answers at {resolved} ({error}); is the cluster up, and is it "
+            "the address that ray start named?"
         ) from error
-    if not answers_alike:
+    if not is_ray:
         raise InputError(
-            f"--ray-address {address}: what answers at {there} is not Ray; the port is the one that ray "
+            f"--ray-address {address}: the server at {resolved} is not Ray; the port is the one that ray "
             "start named, usually 6379, not the dashboard's"
         )
-    return there
+    return resolved
 
 
 def _this_machines_cluster() -> str:
     from ray._private import services
 
-    found: str | None = None
+    address: str | None = None
     with suppress(ConnectionError, ValueError):
-        # NOTE: `ray.init` asks the same; asked here, its answer can be tried before Ray waits for it.
-        found = services.canonicalize_bootstrap_address("auto")
-    if found is None:
+        # NOTE: `ray.init` does the same; done here, the address can be tried before Ray waits for it.
+        address = services.canonicalize_bootstrap_address("auto")
+    if address is None:
         raise InputError(
-            "--ray-address auto: this machine is no node of a cluster that is up; make it one by "
+            "--ray-address auto: this machine is not a node of a running cluster; make it one by "
             "ray start --address HOST:PORT"
         )
-    return found
+    return address
 
 
 def _host_and_port(address: str) -> tuple[str, int]:
@@ -164,22 +164,22 @@ def _host_and_port(address: str) -> tuple[str, int]:
 
 
 def _speaks_grpc(connection: socket.socket) -> bool:
-    """Whether the other side begins as a server of HTTP/2 must, with its SETTINGS."""
+    """Return whether the server answers with SETTINGS, as HTTP/2 requires."""
     connection.sendall(_GREETING)
     header = connection.recv(_FRAME_HEADER, socket.MSG_WAITALL)
     return len(header) == _FRAME_HEADER and header[_FRAME_TYPE] == _SETTINGS
 
 
 def _forget_token() -> None:
-    """So that a cluster that is joined later, in this same process, is told its own."""
+    """Remove our token, so that a cluster that this process joins later gets its own."""
     from ray._raylet import AuthenticationTokenLoader  # type: ignore[attr-defined]  # it is in no stub
 
-    for name in _TOKEN_IS_GIVEN:
+    for name in _TOKEN_VARIABLES:
         os.environ.pop(name, None)
     AuthenticationTokenLoader.instance().reset_cache()
 
 
 def _runtime_environment() -> dict[str, str]:
-    """Ray starts Tune's workers by a shell, and forgets the quotes around Python's own path."""
+    """Quote the path of Python, since Ray starts Tune's workers by a shell and does not quote it."""
     python = shlex.quote(sys.executable)
     return {} if python == sys.executable else {"py_executable": python}

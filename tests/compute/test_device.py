@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from autokd.compute import Compute
+from autokd.compute.device import Compute
 from autokd.errors import DeviceUnavailable
 
 

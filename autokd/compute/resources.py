@@ -1,4 +1,4 @@
-"""What runs get to run on, and so how many there may be at once."""
+"""How much of a Ray cluster each run reserves, and so how many runs there may be at once."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from autokd.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)
-class Workers:
-    """Where runs go, and what each reserves there.
+class Resources:
+    """Where runs are executed, and what each of them reserves.
 
     Attributes:
-        concurrency: Runs at once; None for as many as the cluster holds.
+        concurrency: Maximum number of runs at once; None for as many as the cluster holds.
         cpus_per_run: CPUs of a run.
         gpus_per_run: GPUs of a run; a fraction lets runs share one.
-        address: Of a Ray cluster to join, see `autokd.cluster`; None starts one on this machine.
+        address: Address of a Ray cluster to join (`autokd.compute.ray_cluster`); None starts one here.
     """
 
     concurrency: int | None = None
@@ -34,27 +34,27 @@ class Workers:
             )
 
     def check(self, resources: Mapping[str, float]) -> None:
-        """Fail now rather than wait for ever.
+        """Raise an error, rather than wait for ever, if a cluster cannot hold a single run.
 
         Raises:
-            InputError: If a cluster of these resources cannot hold a single run.
+            InputError: If that is so.
         """
         for option, name, wanted in (
             ("--cpus-per-trial", "CPU", self.cpus_per_run),
             ("--gpus-per-trial", "GPU", self.gpus_per_run),
         ):
-            there = resources.get(name, 0)
-            if wanted > there:
-                raise InputError(f"{option} {wanted:g}: there are only {there:g} {name}s; reserve less")
+            available = resources.get(name, 0)
+            if wanted > available:
+                raise InputError(f"{option} {wanted:g}: there are only {available:g} {name}s; reserve less")
 
-    def most_live(self, resources: Mapping[str, float]) -> int:
-        """Runs to hand out to a cluster of these resources, at least 1.
+    def max_in_flight(self, resources: Mapping[str, float]) -> int:
+        """Return the number of runs to hand out to a cluster of these resources, at least 1.
 
-        One more than it can hold, since Tune keeps an idle worker only if another run is waiting for one; but
-        never more than may run at once.
+        It is one more than the cluster can hold, since Tune keeps an idle worker only while another run waits
+        for one, but never more than `concurrency`.
         """
-        wanted = {"CPU": self.cpus_per_run, "GPU": self.gpus_per_run}
+        shares = {"CPU": self.cpus_per_run, "GPU": self.gpus_per_run}
         # NOTE: 1 // 0.1 is 9 in floating point, yet a GPU in ten parts holds ten runs.
-        room = [int(resources.get(name, 0) / share + 1e-9) for name, share in wanted.items() if share]
-        most = max(1, min(room)) + 1
+        capacity = [int(resources.get(name, 0) / share + 1e-9) for name, share in shares.items() if share]
+        most = max(1, min(capacity)) + 1
         return most if self.concurrency is None else min(most, self.concurrency)

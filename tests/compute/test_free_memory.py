@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from autokd.data.free_memory import _of_the_host, fits, free_bytes
+from autokd.compute.free_memory import _of_the_host, fits, free_bytes
 
 GIB = 2**30
 MEMINFO = "MemTotal:       8388608 kB\nMemFree:          100 kB\nMemAvailable:    4194304 kB\n"

@@ -1,4 +1,4 @@
-"""The one place that tells "the device is full" from other errors, and frees what a dead run held."""
+"""Recognises errors that mean "out of memory", and frees what a failed run held."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _SIGNS: Final = (
 
 
 def ran_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that host or device memory is used up.
+    """Return whether an error says that host or device memory is used up.
 
-    NOTE: only CUDA's caching allocator has a type of its own for it; the others raise a RuntimeError that is
-    known by its words.
+    NOTE: only CUDA's caching allocator has its own exception type; the other allocators raise a RuntimeError
+    that only its message identifies.
     """
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
@@ -28,6 +28,6 @@ def ran_out_of_memory(error: BaseException) -> bool:
 
 
 def release_memory() -> None:
-    """Give back what nothing refers to any more, to Python and to the CUDA driver."""
+    """Return unused memory to Python and to the CUDA driver."""
     gc.collect()
-    torch.cuda.empty_cache()  # Does nothing where CUDA is not in use.
+    torch.cuda.empty_cache()  # Does nothing if CUDA is not in use.

@@ -1,4 +1,4 @@
-"""Where and how tensors are computed: device, precision, memory format, threads."""
+"""How tensors are computed: device, precision, memory format, threads."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from autokd.errors import DeviceUnavailable
 
 @dataclass(frozen=True, slots=True)
 class Compute:
-    """How a run computes; equal values on equal machines give equal bits (rule 8 of the design).
+    """How a run computes. Equal values on equal machines give equal bits.
 
     Attributes:
-        device: A torch device, `cpu`, `cuda` or `cuda:1`.
+        device: A torch device: `cpu`, `cuda` or `cuda:1`.
         precision: `bfloat16` runs forward passes under autocast; weights stay float32.
-        channels_last: NHWC memory layout, faster convolutions on GPUs and recent CPUs.
-        threads: Intra-op CPU threads of a run; one a worker keeps workers out of each other's way.
-        image_bytes: What the images of a run may take on the device; if they are more, each batch is fetched
-            from the host, with the same results. None for a share of what is free there.
+        channels_last: NHWC memory layout: faster convolutions on GPUs and recent CPUs.
+        threads: Intra-op CPU threads of a run.
+        image_bytes: Maximum size of a run's images on the device. Larger ones stay on the host and each batch
+            is copied, with the same results. None for a share of the free memory.
     """
 
     device: str = "cpu"
@@ -32,13 +32,13 @@ class Compute:
     image_bytes: int | None = None
 
     def check(self, *, elsewhere: bool = False) -> None:
-        """Fail now, and clearly, rather than inside a worker.
+        """Raise an error now, rather than inside a worker, if the device does not exist.
 
         Args:
-            elsewhere: Other machines compute, of which only Ray knows what they have.
+            elsewhere: Whether other machines compute; only Ray knows their devices.
 
         Raises:
-            DeviceUnavailable: If this machine has no such device, or none has.
+            DeviceUnavailable: If this machine has no such device, or no machine can have it.
         """
         try:
             device = torch.device(self.device)
@@ -56,18 +56,18 @@ class Compute:
             raise DeviceUnavailable(f"--device {self.device}: only cpu and cuda are supported")
 
     def on_assigned_gpu(self) -> Compute:
-        """The same where Ray has assigned GPUs: it shows a worker only its own, numbered from 0."""
+        """Return the same without a device index: Ray shows a worker only its own GPUs, numbered from 0."""
         return replace(self, device=torch.device(self.device).type)
 
     def autocast(self) -> AbstractContextManager[object]:
-        """The context that forward passes run in."""
+        """Return the context for forward passes."""
         if self.precision == "float32":
             return nullcontext()
         return torch.autocast(torch.device(self.device).type, dtype=torch.bfloat16)
 
     @property
     def memory_format(self) -> torch.memory_format:
-        """Of images, shape (batch, channels, height, width), and of convolution weights."""
+        """Memory format of images, shape (batch, channels, height, width), and of convolution weights."""
         return torch.channels_last if self.channels_last else torch.contiguous_format
 
     def place(self, module: nn.Module) -> nn.Module:
@@ -79,13 +79,13 @@ class Compute:
 
         Args:
             images: uint8, shape (batch, channels, height, width), on any device.
-            mean: Per channel, in units of the stored pixel values, shape (channels,).
-            std: Likewise.
+            mean: Mean per channel in units of the stored pixel values, shape (channels,).
+            std: Standard deviation in the same form.
 
         Returns:
             float32 on the device, same shape.
         """
-        there = images.to(self.device, non_blocking=True).float()
+        values = images.to(self.device, non_blocking=True).float()
         shape = (1, -1, 1, 1)
-        centred = (there - mean.to(self.device).view(shape)) / std.to(self.device).view(shape)
-        return centred.to(memory_format=self.memory_format)
+        normalised = (values - mean.to(self.device).view(shape)) / std.to(self.device).view(shape)
+        return normalised.to(memory_format=self.memory_format)

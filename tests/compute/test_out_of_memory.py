@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from autokd.distillation.memory import ran_out_of_memory, release_memory
+from autokd.compute.out_of_memory import ran_out_of_memory, release_memory
 
 
 def test_knows_the_host_allocators_own_error():

@@ -1,0 +1,1 @@
+"""Where runs compute: device, precision, memory, Ray and its resources."""
