@@ -1,14 +1,14 @@
-"""The poster's observations in the federation at hand, from stored records alone.
+"""The poster's claims in the federation at hand, checked on stored records alone.
 
 They use the runs of sweeps where there are some, else of searches, and confirmations, where these suffice,
-for what concerns a pair's answer. Each observation names its source, its treatment of noise and its pairs.
+for what concerns a pair's answer. Each claim names its source, its treatment of noise and its pairs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from autokd.claims.claim import Claim, over_pairs, unknown
+from autokd.claims.claim import Claim, not_measurable, over_pairs
 from autokd.claims.grid_results import arms_of
 from autokd.claims.position_claims import (
     forgetting_by_set,
@@ -34,7 +34,7 @@ def observe(
     *,
     dataset: str,
 ) -> tuple[Claim, ...]:
-    """Return all observations, those that cannot be made included.
+    """Return all claims, including those that cannot be checked here.
 
     Args:
         records: Stored records by pair.
@@ -56,7 +56,7 @@ def observe(
         position(worths, source),
         times_of_position(worths),
         forgetting_by_set(swept, searched, {pair: records[pair].reports for pair in searched}),
-        unknown(
+        not_measurable(
             "other_distillation",
             "joint distillation needs careful tuning, unlike offline and online distillation",
             "autokd runs joint distillation only",
@@ -69,7 +69,7 @@ def _poster_figures(federation: FederationFacts, dataset: str) -> Claim:
     """Return that the poster's own figures cannot be checked: its partition, grids and recipe are unknown."""
     networks = sorted({participant.architecture for participant in federation.participants})
     here = f"{len(federation.participants)} participants ({', '.join(networks)}) on {dataset}"
-    return unknown(
+    return not_measurable(
         "poster_figures",
         "its tables: gains of participants 1, 4 and 9 with ResNet-18 on CIFAR-10",
         f"here are {here}; the poster's partition, grids and training recipe are not known",

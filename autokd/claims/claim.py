@@ -1,4 +1,4 @@
-"""An observation: what the poster claims, what this federation shows of it, and how that was found."""
+"""A claim of the poster, what this federation shows of it, and how that was measured."""
 
 from __future__ import annotations
 
@@ -11,38 +11,37 @@ from autokd.statistics.dyadic import dyadic_interval
 from autokd.statistics.paired import Interval
 
 Values = Mapping[Pair, float]
-"""A figure of each pair."""
+"""One figure by pair."""
 
 
 class Status(StrEnum):
-    """What became of a claim of the poster's in this federation."""
+    """What this federation shows of a claim."""
 
     REPRODUCED = "reproduced"
     NOT_REPRODUCED = "not reproduced"
     OPEN = "cannot be told"
-    """The interval holds both answers."""
+    """The interval allows both answers."""
     NOT_MEASURABLE = "not measurable here"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """One claim and what there is to say about it.
+    """One claim of the poster and its figure in this federation.
 
     Attributes:
-        key: For programs.
-        claim: What the poster says.
-        status: What became of it here.
-        figure: The number that decides that, with an interval that resamples participants; None if there is
-            none.
-        unit: Of the figure: `pp` or `share of pairs`.
-        pairs: Of how many pairs it is.
+        key: Name for programs.
+        statement: What the poster says.
+        status: What this federation shows of it.
+        figure: The number that decides the status, with its interval; None if there is none.
+        unit: Unit of the figure: `pp` or `share of pairs`.
+        pairs: Number of pairs behind the figure.
         source: `sweep`, `search` or `confirmation`; empty without a figure.
         how: What the figure is, and how noise was dealt with; or what is missing.
         beside: Further figures in the same unit, by name.
     """
 
     key: str
-    claim: str
+    statement: str
     status: Status
     figure: Interval | None = None
     unit: str = "pp"
@@ -52,23 +51,23 @@ class Claim:
     beside: Mapping[str, Interval] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, object]:
-        """Plain values."""
+        """Return plain values."""
         return {
             "observation": self.key,
-            "poster": self.claim,
+            "poster": self.statement,
             "status": self.status.value,
             "figure": None if self.figure is None else self.figure.to_json(),
             "unit": self.unit,
             "pairs": self.pairs,
             "source": self.source or None,
             "how": self.how,
-            "beside": {name: one.to_json() for name, one in self.beside.items()},
+            "beside": {name: interval.to_json() for name, interval in self.beside.items()},
         }
 
 
-def observed(
+def measured(
     key: str,
-    claim: str,
+    statement: str,
     values: Values,
     *,
     threshold: float = 0.0,
@@ -79,45 +78,44 @@ def observed(
     lacking: str,
     beside: Mapping[str, Values] | None = None,
 ) -> Claim:
-    """The mean over pairs against what the poster says of it.
+    """Return a claim decided by the mean over pairs.
 
-    Not reproduced if the whole interval lies below what is expected; else reproduced if the whole of it lies
-    above `threshold`.
+    Not reproduced if the whole interval lies below `expected`; else reproduced if all of it lies above
+    `threshold`.
 
     Args:
-        expected: The poster's figure, or `threshold` if it has none.
-        lacking: What to say if the pairs are too few to tell how participants vary.
-        beside: Further figures.
+        expected: The poster's figure; `threshold` if it has none.
+        lacking: What is missing if the pairs are too few to show how participants vary.
     """
     figure = over_pairs(values)
     if figure is None:
-        return unknown(key, claim, f"{lacking} ({len(values)} pairs so far)")
+        return not_measurable(key, statement, f"{lacking} ({len(values)} pairs so far)")
     status = Status.OPEN
     if figure.high < (threshold if expected is None else expected):
         status = Status.NOT_REPRODUCED
     elif figure.low > threshold:
         status = Status.REPRODUCED
-    others = {name: over_pairs(its) for name, its in (beside or {}).items()}
+    others = {name: over_pairs(figures) for name, figures in (beside or {}).items()}
     return Claim(
         key=key,
-        claim=claim,
+        statement=statement,
         status=status,
         figure=figure,
         unit=unit,
         pairs=len(values),
         source=source,
         how=how,
-        beside={name: one for name, one in others.items() if one is not None},
+        beside={name: interval for name, interval in others.items() if interval is not None},
     )
 
 
-def unknown(key: str, claim: str, lacking: str) -> Claim:
-    """A claim that nothing can be said about."""
-    return Claim(key=key, claim=claim, status=Status.NOT_MEASURABLE, how=lacking)
+def not_measurable(key: str, statement: str, reason: str) -> Claim:
+    """Return a claim that cannot be checked, with the reason."""
+    return Claim(key=key, statement=statement, status=Status.NOT_MEASURABLE, how=reason)
 
 
 def over_pairs(values: Values) -> Interval | None:
-    """The mean over pairs; None of pairs too few to tell how participants vary."""
+    """Return the mean over pairs; None if the pairs are too few to show how participants vary."""
     if not values:
         return None
     try:

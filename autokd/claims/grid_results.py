@@ -1,7 +1,8 @@
-"""What the sweep of one pair says: every setting with the same seeds, seen on every split."""
+"""Results of a pair's sweep: every setting with the same seeds, evaluated on every split."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,15 +18,15 @@ class SweptArm:
     """The students of one setting.
 
     Attributes:
-        correct: By split, shape (seeds, examples), or (examples,) of a single seed.
-        forgetting: Mean over seeds in pp, by split.
+        correct: Correctness by split, shape (seeds, examples), or (examples,) for a single seed.
+        forgetting: Mean forgetting over seeds in pp, by split.
     """
 
     correct: Mapping[Split, Correctness]
     forgetting: Mapping[Split, float]
 
     def accuracy(self, split: Split) -> float:
-        """Mean over seeds, in [0, 1]."""
+        """Return the mean accuracy over seeds, in [0, 1]."""
         return float(self.correct[split].mean())
 
 
@@ -33,41 +34,44 @@ Arms = Mapping[Setting, SweptArm]
 
 
 def arms_of(runs: Sequence[RunRecord]) -> Arms:
-    """Every setting that came to its end with each of the default's seeds; none without the default.
+    """Return every setting that completed with each of the default's seeds; none without the default.
 
-    So all arms are paired. A setting of which a run failed, because it diverged for instance, is left out.
+    So all arms are paired. A setting with a failed run, for instance a diverged one, is left out.
     """
-    by_setting: dict[Setting, dict[int, RunRecord]] = {}
+    by_setting: defaultdict[Setting, dict[int, RunRecord]] = defaultdict(dict)
     for run in runs:
         if run.state is RunState.COMPLETE:
-            by_setting.setdefault(plain(run.setting), {})[run.seed] = run
+            by_setting[plain(run.setting)][run.seed] = run
     seeds = sorted(by_setting.get(DEFAULT, ()))
     return {
-        setting: _arm([known[seed] for seed in seeds])
-        for setting, known in by_setting.items()
-        if seeds and known.keys() >= set(seeds)
+        setting: _arm([by_seed[seed] for seed in seeds])
+        for setting, by_seed in by_setting.items()
+        if seeds and by_seed.keys() >= set(seeds)
     }
 
 
 def best(arms: Arms, *, among: Collection[Setting]) -> Setting | None:
-    """The setting with the highest accuracy on validation; None if none of them is there."""
-    there = [one for one in among if one in arms]
-    # Of two that are equally good, any, but always the same.
-    return max(there, key=lambda one: (arms[one].accuracy(Split.VALIDATION), str(one)), default=None)
+    """Return the setting with the highest accuracy on validation; None if no candidate has an arm."""
+    # Ties are broken by the setting's text, so that the choice is always the same.
+    return max(
+        (setting for setting in among if setting in arms),
+        key=lambda setting: (arms[setting].accuracy(Split.VALIDATION), str(setting)),
+        default=None,
+    )
 
 
 def others_on(arms: Arms, transfer_set: TransferSet) -> list[Setting]:
-    """The settings of a transfer set that differ from the default there in T or α."""
-    there = moved(DEFAULT, transfer_set)
-    return [one for one in arms if one.transfer_set is transfer_set and one != there]
+    """Return the settings of a transfer set that differ from the default there in T or α."""
+    default = moved(DEFAULT, transfer_set)
+    return [setting for setting in arms if setting.transfer_set is transfer_set and setting != default]
 
 
 def forgetting(arms: Arms, split: Split) -> dict[TransferSet, float]:
-    """Mean over the settings of each transfer set, in pp."""
-    found: dict[TransferSet, list[float]] = {}
-    for setting, one in arms.items():
-        found.setdefault(setting.transfer_set, []).append(one.forgetting[split])
-    return {transfer_set: float(np.mean(values)) for transfer_set, values in found.items()}
+    """Return the mean forgetting over the settings of each transfer set, in pp."""
+    by_set: defaultdict[TransferSet, list[float]] = defaultdict(list)
+    for setting, arm in arms.items():
+        by_set[setting.transfer_set].append(arm.forgetting[split])
+    return {transfer_set: float(np.mean(values)) for transfer_set, values in by_set.items()}
 
 
 def _arm(runs: Sequence[RunRecord]) -> SweptArm:

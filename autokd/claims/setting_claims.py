@@ -1,4 +1,4 @@
-"""What the poster says of settings: that most pairs need their own T and α, and that no setting suits all."""
+"""Claims of the poster about settings: most pairs need their own T and α, and no setting suits all."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from scipy.special import ndtri
 
-from autokd.claims.claim import Claim, observed, over_pairs, unknown
+from autokd.claims.claim import Claim, measured, not_measurable, over_pairs
 from autokd.claims.grid_results import Arms, best, others_on
 from autokd.config.study import ConfirmationConfig
 from autokd.core.records import Role, TrialRecord, TrialState
@@ -19,10 +19,10 @@ from autokd.recommendation.verdict import Judgement
 from autokd.statistics.paired import POINTS, paired_interval
 
 WORTH: Final = 0.5
-"""In pp: by how much T and α must be better to count."""
+"""Improvement, in pp, from which T and α count as better."""
 _POSTER: Final = 2 / 3
 _MOST: Final = 1 / 2
-"""The share is called reproduced if it is more than this for sure, and may be the poster's."""
+"""The share is reproduced if its interval lies above this, unless it lies below the poster's share."""
 
 
 def share_that_needs_tuning(
@@ -32,21 +32,21 @@ def share_that_needs_tuning(
     *,
     examples: int,
 ) -> Claim:
-    """The share of pairs whose T and α matter at a fixed transfer set: the default's.
+    """Check the share of pairs whose T and α matter on the default's transfer set.
 
     Args:
-        swept: By pair; where there are none, searches have to do.
+        swept: Sweeps by pair; if there are none, searches are used.
         searched: Trials by pair.
         plan: Confidence and resamples.
-        examples: On validation.
+        examples: Number of validation examples.
     """
     key = "share_that_needs_tuning"
-    claim = "2/3 of the pairs need another T and α than the default's T = 1, α = 0.5"
+    statement = "2/3 of the pairs need another T and α than the default's T = 1, α = 0.5"
     home = DEFAULT.transfer_set
     if not swept:
-        return observed(
+        return measured(
             key,
-            claim,
+            statement,
             _by_search(searched, examples),
             threshold=_MOST,
             expected=_POSTER,
@@ -58,12 +58,15 @@ def share_that_needs_tuning(
             "too few are; a sweep tells it better",
             lacking=f"needs swept pairs, or searched ones with several full trials on {home} examples",
         )
-    labelled: list[TransferSet] = [one for one in SEARCHABLE if one is not TransferSet.PUBLIC]
-    by_set: dict[TransferSet, dict[Pair, float]] = {one: _by_sweep(swept, one, plan) for one in labelled}
+    by_set: dict[TransferSet, dict[Pair, float]] = {
+        transfer_set: _by_sweep(swept, transfer_set, plan)
+        for transfer_set in SEARCHABLE
+        if transfer_set is not TransferSet.PUBLIC
+    }
     single = any(arms[DEFAULT].correct[Split.TEST].ndim == 1 for arms in swept.values())
-    return observed(
+    return measured(
         key,
-        claim,
+        statement,
         by_set[home],
         threshold=_MOST,
         expected=_POSTER,
@@ -73,29 +76,29 @@ def share_that_needs_tuning(
         f"they beat the default's by {WORTH:g} pp and the {plan.confidence:.0%} interval lies above 0"
         + ("; one seed, so that interval knows the noise of examples only" if single else ""),
         lacking="needs more swept pairs",
-        beside={f"on {one}": its for one, its in by_set.items() if one is not home},
+        beside={f"on {other}": values for other, values in by_set.items() if other is not home},
     )
 
 
 def no_single_setting(swept: Mapping[Pair, Arms]) -> Claim:
-    """What each pair's own best setting has beyond the one that is best over all."""
-    key, claim = "no_single_setting", "no single setting is the best for all pairs"
+    """Check what each pair's own best setting gains beyond the one that is best over all pairs."""
+    key, statement = "no_single_setting", "no single setting is the best for all pairs"
     common = set.intersection(*(set(arms) for arms in swept.values())) if swept else set()
     if not common:
-        return unknown(key, claim, "needs swept pairs (autokd sweep)")
+        return not_measurable(key, statement, "needs swept pairs (autokd sweep)")
     means = {
-        one: float(np.mean([arms[one].accuracy(Split.VALIDATION) for arms in swept.values()]))
-        for one in common
+        setting: float(np.mean([arms[setting].accuracy(Split.VALIDATION) for arms in swept.values()]))
+        for setting in common
     }
-    single = max(common, key=lambda one: (means[one], str(one)))
+    single = max(common, key=lambda setting: (means[setting], str(setting)))
     values = {}
     for pair, arms in swept.items():
         own = best(arms, among=common)
         assert own is not None
         values[pair] = POINTS * (arms[own].accuracy(Split.TEST) - arms[single].accuracy(Split.TEST))
-    return observed(
+    return measured(
         key,
-        claim,
+        statement,
         values,
         source="sweep",
         how=f"each pair's own best setting minus {single}, the best over all pairs; both chosen on "
@@ -105,16 +108,16 @@ def no_single_setting(swept: Mapping[Pair, Arms]) -> Claim:
 
 
 def tuning_pays(swept: Mapping[Pair, Arms], judged: Mapping[Pair, Judgement]) -> Claim:
-    """What the setting found has beyond the default."""
+    """Check what the setting found gains beyond the default."""
     source, how = "confirmation", "the race's winner minus the default, fresh seeds, on test"
     values = {
-        pair: 0.0 if one.test.improvement is None else one.test.improvement.mean
-        for pair, one in judged.items()
+        pair: 0.0 if judgement.test.improvement is None else judgement.test.improvement.mean
+        for pair, judgement in judged.items()
     }
     if over_pairs(values) is None and swept:
         source, how = "sweep", "the best setting, chosen on validation, minus the default, on test"
         values = {pair: _beyond_the_default(arms) for pair, arms in swept.items()}
-    return observed(
+    return measured(
         "tuning_pays",
         "appropriate tuning improves the gain significantly",
         values,
@@ -133,8 +136,8 @@ def _beyond_the_default(arms: Arms) -> float:
 def _by_sweep(
     swept: Mapping[Pair, Arms], transfer_set: TransferSet, plan: ConfirmationConfig
 ) -> dict[Pair, float]:
-    """1 of a pair whose T and α matter on a transfer set, else 0."""
-    found = {}
+    """Return 1 for each pair whose T and α matter on a transfer set, else 0."""
+    matters = {}
     for pair, arms in swept.items():
         default = arms.get(moved(DEFAULT, transfer_set))
         chosen = best(arms, among=others_on(arms, transfer_set))
@@ -147,24 +150,24 @@ def _by_sweep(
             resamples=plan.resamples,
             seed=derive_seed("observations", str(pair), transfer_set.value),
         )
-        found[pair] = float(difference.mean >= WORTH and difference.low > 0)
-    return found
+        matters[pair] = float(difference.mean >= WORTH and difference.low > 0)
+    return matters
 
 
 def _by_search(searched: Mapping[Pair, Sequence[TrialRecord]], examples: int) -> dict[Pair, float]:
-    """The same from trials; a pair of which nothing else ran to the end there is left out."""
-    found = {}
+    """Return the same from trials, for the pairs with another full trial on the default's transfer set."""
+    matters = {}
     for pair, trials in searched.items():
-        there = [
+        full = [
             trial
             for trial in trials
             if trial.state is TrialState.COMPLETE and trial.setting.transfer_set is DEFAULT.transfer_set
         ]
-        baseline = next((trial.accuracy for trial in there if trial.role is Role.BASELINE), None)
-        others = [trial.accuracy or 0.0 for trial in there if trial.setting != DEFAULT]
+        baseline = next((trial.accuracy for trial in full if trial.role is Role.BASELINE), None)
+        others = [trial.accuracy or 0.0 for trial in full if trial.setting != DEFAULT]
         if baseline is None or not others:
             continue
         variance = sum(share * (1 - share) for share in (baseline, max(others))) / examples
         chance = float(ndtri(1 - 0.05 / len(others))) * math.sqrt(variance)
-        found[pair] = float(max(others) - baseline >= max(WORTH / POINTS, chance))
-    return found
+        matters[pair] = float(max(others) - baseline >= max(WORTH / POINTS, chance))
+    return matters

@@ -53,7 +53,7 @@ def observations(
 
 def show(one: Claim) -> None:
     """The claim, what became of it, the figure, and how it was found."""
-    out.print(Text.assemble((one.status.value, f"bold {_COLOUR[one.status.value]}"), f"  {one.claim}"))
+    out.print(Text.assemble((one.status.value, f"bold {_COLOUR[one.status.value]}"), f"  {one.statement}"))
     if one.figure is not None:
         told = Text.assemble(
             (figure(one.figure, one.unit), "bold"), f"  {one.pairs} pairs, from {one.source}"

@@ -73,7 +73,7 @@ class ConfirmationConfig(Frozen):
         race_seeds: Number of fresh seeds of each candidate in the race.
         seeds: Number of further fresh seeds, on which the winner and the default are compared in pairs.
         max_seeds: Number of seeds after which an undecided pair is judged a second time; None for never. Both
-            judgements together keep the error rate of one (`autokd.recommendation.looks`).
+            judgements together keep the error rate of one (`autokd.recommendation.interim_looks`).
         min_improvement: Smallest gain worth distilling for, in pp.
         confidence: Confidence level of the intervals.
         resamples: Number of bootstrap resamples.

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from autokd.claims.all_claims import observe
-from autokd.claims.claim import Claim, Status, observed
+from autokd.claims.claim import Claim, Status, measured
 from autokd.claims.position_claims import worths_of
 from autokd.config.study import ConfirmationConfig
 from autokd.core.pair_records import PairRecords
@@ -270,7 +270,7 @@ def test_an_empty_store_measures_nothing_and_says_what_is_needed() -> None:
 def test_the_interval_decides_what_became_of_a_claim(level: float, status: Status) -> None:
     rng = np.random.default_rng(1)
     values = {pair: level + float(rng.normal(0, 0.3)) for pair in PAIRS}
-    one = observed("a", "b", values, source="sweep", how="c", lacking="d")
+    one = measured("a", "b", values, source="sweep", how="c", lacking="d")
     assert one.figure == dyadic_interval(values)
     assert one.status is status
     assert one.to_json()["status"] == status.value
@@ -282,7 +282,7 @@ def test_the_interval_decides_what_became_of_a_claim(level: float, status: Statu
 def test_a_share_may_be_the_posters_or_more(share: float, status: Status) -> None:
     rng = np.random.default_rng(1)
     values = {pair: share + float(rng.normal(0, 0.05)) for pair in PAIRS}
-    one = observed("a", "b", values, threshold=1 / 2, expected=2 / 3, source="s", how="c", lacking="d")
+    one = measured("a", "b", values, threshold=1 / 2, expected=2 / 3, source="s", how="c", lacking="d")
     assert one.status is status
 
 

@@ -164,13 +164,13 @@ def test_rivals_and_where_the_gain_comes_from_where_they_were_run(half_done: Mat
 def test_the_poster_s_observations_stand_with_their_figures(half_done: Material) -> None:
     share = Claim(
         key="share",
-        claim="2/3 of the pairs need <other> T and α",
+        statement="2/3 of the pairs need <other> T and α",
         status=Status.OPEN,
         figure=Interval(0.5, 0.25, 0.75),
         unit="share of pairs",
         how="counted",
     )
-    gain = replace(share, key="gain", claim="tuning pays", figure=Interval(4.0, 1.0, 7.0), unit="pp")
+    gain = replace(share, key="gain", statement="tuning pays", figure=Interval(4.0, 1.0, 7.0), unit="pp")
     told = words(page_of(replace(half_done, observations=[share, gain])))
     assert (
         "2/3 of the pairs need <other> T and α cannot be told 0.50 [0.25, 0.75] share of pairs counted"
