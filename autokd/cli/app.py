@@ -25,7 +25,7 @@ from autokd.cli import (
     version,
 )
 from autokd.cli.console import fail, note, show_notices
-from autokd.cli.options import debugging
+from autokd.cli.options import as_command, debugging
 from autokd.cli.secrets import hide_secrets
 from autokd.errors import AutokdError
 
@@ -53,7 +53,7 @@ for command in (
     dashboard.dashboard,
     version.version,
 ):
-    app.command()(command)
+    app.command()(as_command(command))
 
 
 @app.callback(invoke_without_command=True)

@@ -23,7 +23,6 @@ def check(
         float, typer.Option(min=0.01, help="The gain that is sought, in pp: for it the splits must do.")
     ] = EFFECT,
     json: options.Json = False,
-    debug: options.Debug = False,
 ) -> None:
     """Look at all that a study names, and list every problem; writes nothing.
 

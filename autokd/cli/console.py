@@ -6,12 +6,15 @@ import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Final
 
 from rich.console import Console
 from rich.text import Text
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
+
+NOTHING_LEFT: Final = "nothing was left to do; these are the stored results"
 
 
 def fail(message: str) -> None:

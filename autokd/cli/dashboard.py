@@ -9,6 +9,7 @@ import typer
 
 from autokd.cli import options
 from autokd.cli.console import note
+from autokd.config.defaults import HOME
 from autokd.errors import InputError
 
 
@@ -17,9 +18,8 @@ def dashboard(
     host: Annotated[
         str, typer.Option(help="Address to listen on; others than loopback are open to all.")
     ] = "127.0.0.1",
-    home: options.Home = options.DEFAULT_HOME,
+    home: options.Home = HOME,
     storage: options.Storage = None,
-    debug: options.Debug = False,
 ) -> None:
     """Open Optuna Dashboard on the store: every study with its trials, curves and parameters.
 

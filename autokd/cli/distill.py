@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 from rich.table import Table
@@ -20,49 +20,80 @@ if TYPE_CHECKING:
     from autokd.delivery import Card
 
 
+@dataclass(frozen=True, kw_only=True)
+class SettingOptions(options.Group):
+    """A setting to use in place of the recommended one."""
+
+    PANEL: ClassVar = "A setting in place of the recommended one"
+
+    temperature: Annotated[
+        float | None, typer.Option(help="Temperature T; a setting needs it and --transfer-set.")
+    ] = None
+    alpha: Annotated[
+        float | None, typer.Option(help="Weight α of the teacher's loss; needed, except on public.")
+    ] = None
+    transfer_set: Annotated[TransferSet | None, typer.Option(help="Examples to distill on.")] = None
+    method: Annotated[Method | None, typer.Option(help="Method; by default plain.")] = None
+    learning_rate: Annotated[float | None, typer.Option(help="By default the study recipe's.")] = None
+    epochs: Annotated[int | None, typer.Option(help="By default the study recipe's.")] = None
+    batch_norm: Annotated[BatchNorm | None, typer.Option(help="By default the study recipe's.")] = None
+
+    def setting(self) -> Setting | None:
+        """Return the setting; None if no option was given.
+
+        Raises:
+            PlanError: If it is incomplete or not valid.
+        """
+        values = {name: value for name, value in asdict(self).items() if value is not None}
+        if not values:
+            return None
+        if self.transfer_set is TransferSet.VALIDATION:
+            problem = "validation is held out: the card could not say what the model is worth there"
+            raise PlanError(source="command line", field="--transfer-set", problem=problem)
+        needed = ["temperature", "transfer_set"]
+        if self.transfer_set is not TransferSet.PUBLIC:
+            needed.append("alpha")
+        elif self.alpha is not None:
+            problem = "has no meaning on public, which has no labels; leave it out"
+            raise PlanError(source="command line", field="--alpha", problem=problem)
+        for name in needed:
+            if name not in values:
+                problem = (
+                    "is missing; a setting is --temperature, --transfer-set and, except on public, --alpha"
+                )
+                raise PlanError(source="command line", field=f"--{name.replace('_', '-')}", problem=problem)
+        try:
+            return Setting.from_json(values)
+        except ValueError as error:
+            raise PlanError(source="command line", field="setting", problem=str(error)) from error
+
+
 def distill(
     pair: options.PairText,
     path: Annotated[
         Path,
         typer.Option(
             "--out",
-            help="The file to write; its card is written beside it as .json and .md.",
+            help="File to write; the card is written beside it as .json and .md.",
             metavar="STUDENT.SAFETENSORS",
         ),
     ],
-    temperature: Annotated[
-        float | None, typer.Option(help="With --transfer-set: this setting, not the recommended one.")
-    ] = None,
-    alpha: Annotated[float | None, typer.Option(help="Of that setting; not with public.")] = None,
-    transfer_set: Annotated[TransferSet | None, typer.Option(help="Of that setting.")] = None,
-    method: Annotated[Method | None, typer.Option(help="Of that setting; by default plain.")] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option(help="Of that setting; by default the study's, as in the next two.")
-    ] = None,
-    epochs: Annotated[int | None, typer.Option(help="Of that setting.")] = None,
-    batch_norm: Annotated[BatchNorm | None, typer.Option(help="Of that setting.")] = None,
+    setting: SettingOptions,
+    study: options.StudyOptions,
+    computing: options.ComputeOptions,
     seed: Annotated[
-        int, typer.Option(min=0, help="Which of this setting's runs; no search or verdict has seen any.")
+        int, typer.Option(min=0, help="Which run of the setting; neither search nor verdict has used any.")
     ] = 0,
     force: Annotated[
         bool,
-        typer.Option("--force", help="Distil against the recommendation; replace files that are there."),
+        typer.Option("--force", help="Distill even against the recommendation; replace existing files."),
     ] = False,
-    study: options.Study = options.DEFAULT_STUDY,
-    space: options.SpaceName = None,
-    home: options.Home = options.DEFAULT_HOME,
-    storage: options.Storage = None,
-    device: options.Device = "cpu",
-    precision: options.PrecisionName = options.Precision.FLOAT32,
-    channels_last: options.ChannelsLast = False,
-    threads: options.Threads = 1,
     json: options.Json = False,
-    debug: options.Debug = False,
 ) -> None:
-    """Train the student that is recommended for a tuned pair, and write its weights with a card.
+    """Train the recommended student of a tuned pair, and write its weights with a card.
 
-    The card says what the model is worth before and after, by split and class, and how to make it again: the
-    same command gives the same file. Where the recommendation is to leave the model as it is, nothing is
+    The card states the accuracy before and after, by split and class, and how to make the model again: the
+    same command gives the same file. If the recommendation is to leave the model as it is, nothing is
     trained.
 
     Examples:
@@ -71,63 +102,21 @@ def distill(
 
         [bold]autokd distill --pair 4,9 --temperature 2 --transfer-set public --out own.safetensors[/bold]
     """
-    from autokd.workspace import Workspace
-
-    workspace = Workspace.open(study, home=home, storage=storage, space=space)
+    workspace = study.workspace()
     with watching() as callbacks:
         card = workspace.distill(
             workspace.pair(pair),
             path,
-            setting=_setting(
-                {
-                    "temperature": temperature,
-                    "alpha": alpha,
-                    "transfer_set": transfer_set,
-                    "method": method,
-                    "learning_rate": learning_rate,
-                    "epochs": epochs,
-                    "batch_norm": batch_norm,
-                }
-            ),
+            setting=setting.setting(),
             seed=seed,
             force=force,
-            compute=options.compute(
-                device=device, precision=precision, channels_last=channels_last, threads=threads
-            ),
+            compute=computing.compute(),
             callbacks=callbacks,
         )
     if json:
         print_json(card.to_json())
     else:
         _show(card, path)
-
-
-def _setting(given: Mapping[str, Any]) -> Setting | None:
-    """What was given by hand; None if nothing was.
-
-    Raises:
-        PlanError: If it is no whole setting.
-    """
-    told = {name: value for name, value in given.items() if value is not None}
-    if not told:
-        return None
-    if told.get("transfer_set") is TransferSet.VALIDATION:
-        problem = "validation is held out: the card could not say what the model is worth there"
-        raise PlanError(source="command line", field="--transfer-set", problem=problem)
-    needed = ["temperature", "transfer_set"]
-    if told.get("transfer_set") is not TransferSet.PUBLIC:
-        needed.append("alpha")
-    elif "alpha" in told:
-        problem = "has no meaning on public, which has no labels; leave it out"
-        raise PlanError(source="command line", field="--alpha", problem=problem)
-    for name in needed:
-        if name not in told:
-            problem = "is missing; a setting is --temperature, --transfer-set and, except on public, --alpha"
-            raise PlanError(source="command line", field=f"--{name.replace('_', '-')}", problem=problem)
-    try:
-        return Setting.from_json(told)
-    except ValueError as error:
-        raise PlanError(source="command line", field="setting", problem=str(error)) from error
 
 
 def _show(card: Card, path: Path) -> None:

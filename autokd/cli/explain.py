@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from autokd.cli import options
-from autokd.cli.console import note, out, print_json
+from autokd.cli.console import NOTHING_LEFT, note, out, print_json
 from autokd.cli.progress import watching
 from autokd.core.setting import Split
 
@@ -26,57 +26,38 @@ _FIGURE: Final = 20
 
 def explain(
     pair: options.PairText,
-    study: options.Study = options.DEFAULT_STUDY,
-    space: options.SpaceName = None,
-    home: options.Home = options.DEFAULT_HOME,
-    storage: options.Storage = None,
-    device: options.Device = "cpu",
-    precision: options.PrecisionName = options.Precision.FLOAT32,
-    channels_last: options.ChannelsLast = False,
-    threads: options.Threads = 1,
-    concurrency: options.Concurrency = None,
-    cpus_per_trial: options.CpusPerTrial = 1.0,
-    gpus_per_trial: options.GpusPerTrial = 0.0,
-    ray_address: options.RayAddress = None,
+    study: options.StudyOptions,
+    computing: options.RunOptions,
     json: options.Json = False,
-    debug: options.Debug = False,
 ) -> None:
-    """Hold the answer for a tuned pair against what a sceptic would do instead.
+    """Compare the recommendation of a tuned pair with its alternatives, and say where its gain comes from.
 
-    Training on the same examples without a teacher; the default on each transfer set and with another
-    learning rate; what is best for other pairs; averaging both models, adopting the partner's, doing
-    nothing; fine-tuning on the validation split. And which step is worth what: T and α, transfer set,
-    position. It takes some 50 runs of its own; what the store has is not run again.
+    The alternatives: training on the same examples without a teacher; the default setting on each transfer
+    set and with another learning rate; the setting that is best for other pairs; averaging both models;
+    adopting the partner's model; doing nothing; fine-tuning on the validation split. The gain is divided
+    into the shares of T and α, of the transfer set, and of the position. This takes about 50 additional
+    runs; stored runs are not run again.
 
     Examples:
 
         [bold]autokd explain --pair 4,9[/bold]
 
-        [bold]autokd explain --pair 4,9 --json[/bold]   (with the figures on confirmation)
+        [bold]autokd explain --pair 4,9 --json[/bold]   (also the figures on confirmation)
     """
-    from autokd.workspace import Workspace
-
-    workers = options.workers(
-        concurrency=concurrency, cpus=cpus_per_trial, gpus=gpus_per_trial, address=ray_address, device=device
-    )
-    workspace = Workspace.open(study, home=home, storage=storage, space=space)
+    workers = computing.workers()
+    workspace = study.workspace()
     with watching() as callbacks:
-        found = workspace.explain(
-            workspace.pair(pair),
-            compute=options.compute(
-                device=device, precision=precision, channels_last=channels_last, threads=threads
-            ),
-            workers=workers,
-            callbacks=callbacks,
+        explained = workspace.explain(
+            workspace.pair(pair), compute=computing.compute(), workers=workers, callbacks=callbacks
         )
-    if found.explanation is None:
+    if explained.explanation is None:
         raise typer.Exit(130)
-    if not found.ran:
-        note("nothing was left to do; this is what the store has")
+    if not explained.ran:
+        note(NOTHING_LEFT)
     if json:
-        print_json(found.explanation.to_json())
+        print_json(explained.explanation.to_json())
     else:
-        show(found.explanation)
+        show(explained.explanation)
 
 
 def show(found: Explanation) -> None:

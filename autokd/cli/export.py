@@ -13,12 +13,8 @@ from autokd.cli.console import out, print_json
 
 def export(
     path: Annotated[Path, typer.Option("--out", help="The file to write.", metavar="TABLE.PARQUET")],
-    study: options.Study = options.DEFAULT_STUDY,
-    space: options.SpaceName = None,
-    home: options.Home = options.DEFAULT_HOME,
-    storage: options.Storage = None,
+    study: options.StudyOptions,
     json: options.Json = False,
-    debug: options.Debug = False,
 ) -> None:
     """Write one row per pair, setting, seed and rung, with accuracy, forgetting and seconds.
 
@@ -26,9 +22,7 @@ def export(
 
     Example: [bold]autokd export --out table.parquet[/bold]
     """
-    from autokd.workspace import Workspace
-
-    rows = Workspace.open(study, home=home, storage=storage, space=space).export(path)
+    rows = study.workspace().export(path)
     if json:
         print_json({"rows": rows, "path": str(path)})
     else:

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from autokd.cli import options
 from autokd.cli.console import out
 from autokd.errors import InputError
 
@@ -17,7 +16,6 @@ _NAME = Path("mine.yaml")
 
 def init(
     file: Annotated[Path, typer.Argument(help="The recipe to write.", metavar="FILE")] = _NAME,
-    debug: options.Debug = False,
 ) -> None:
     """Write a commented recipe for models and data of your own; never over a file.
 

@@ -23,12 +23,8 @@ _COLOUR: Final = {
 
 
 def observations(
-    study: options.Study = options.DEFAULT_STUDY,
-    space: options.SpaceName = None,
-    home: options.Home = options.DEFAULT_HOME,
-    storage: options.Storage = None,
+    study: options.StudyOptions,
     json: options.Json = False,
-    debug: options.Debug = False,
 ) -> None:
     """Print what the poster claims and what the store has of it, each with interval and number of pairs.
 
@@ -41,9 +37,7 @@ def observations(
 
         [bold]autokd sweep --all && autokd observations --json[/bold]   (hours)
     """
-    from autokd.workspace import Workspace
-
-    found = Workspace.open(study, home=home, storage=storage, space=space).observations()
+    found = study.workspace().observations()
     if json:
         print_json({"observations": [one.to_json() for one in found]})
         return

@@ -1,29 +1,39 @@
-"""Options that several commands share, each written once."""
+"""Options that several commands share, each written once, in groups; and what the groups stand for.
+
+A `Group` is a dataclass whose fields are options. A command takes it as one parameter, and `as_command` gives
+Typer the fields in its place.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
+from copy import copy
+from dataclasses import dataclass, fields
 from enum import StrEnum
+from inspect import Parameter, Signature, cleandoc, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, get_args, get_type_hints
 
 import typer
 
 from autokd.cli.secrets import holds_secret
 from autokd.compute.ray_cluster import check_address
 from autokd.config.defaults import HOME, HOME_VARIABLE, STORAGE_VARIABLE, STUDY
-from autokd.errors import InputError
+from autokd.core.setting import Pair
+from autokd.errors import InputError, PlanError
 
 if TYPE_CHECKING:
     from autokd.compute.device import Compute
     from autokd.compute.resources import Resources
+    from autokd.workspace import Workspace
 
 _DEBUG: Final = "AUTOKD_DEBUG"
 
 
 def debugging() -> bool:
-    """Whether errors are to be shown with their traceback."""
+    """Return whether errors are shown with their traceback."""
     return bool(os.environ.get(_DEBUG))
 
 
@@ -33,7 +43,7 @@ def _debug(wanted: bool) -> None:
 
 
 def _cluster(address: str | None) -> str | None:
-    """The cluster that is meant; none is what Ray itself takes nothing and `local` for."""
+    """Return the address of a cluster; None also for what Ray itself takes as none."""
     if address in (None, "", "local"):
         return None
     check_address(address)
@@ -41,7 +51,7 @@ def _cluster(address: str | None) -> str | None:
 
 
 class Precision(StrEnum):
-    """Of forward passes."""
+    """Number format of forward passes."""
 
     FLOAT32 = "float32"
     BFLOAT16 = "bfloat16"
@@ -49,21 +59,10 @@ class Precision(StrEnum):
 
 Study = Annotated[
     str,
-    typer.Option(
-        help="What to tune: a shipped study (digits, digits_iid, cifar10_small, ...), or a YAML file."
-    ),
+    typer.Option(help="Study recipe: a shipped one (digits, digits_iid, cifar10_small, ...) or a YAML file."),
 ]
 PairText = Annotated[str, typer.Option("--pair", help="Teacher and student, e.g. 4,9.", metavar="T,S")]
-SpaceName = Annotated[
-    str | None,
-    typer.Option(
-        "--space",
-        help="Where to search: default, private, poster_sweep, or a YAML file. By default the study's own.",
-    ),
-]
-Home = Annotated[
-    Path, typer.Option(envvar=HOME_VARIABLE, help="The folder that holds everything autokd writes.")
-]
+Home = Annotated[Path, typer.Option(envvar=HOME_VARIABLE, help="Folder that holds everything autokd writes.")]
 Storage = Annotated[
     str | None,
     typer.Option(
@@ -73,40 +72,8 @@ Storage = Annotated[
         show_default=False,
     ),
 ]
-OnePair = Annotated[
-    str | None,
-    typer.Option("--pair", help="Teacher and student, e.g. 4,9.", metavar="T,S", show_default=False),
-]
-SomePairs = Annotated[
-    str | None,
-    typer.Option("--pairs", help="Several: --pairs 4,9 9,4 1,2", metavar="T,S...", show_default=False),
-]
-MorePairs = Annotated[list[str] | None, typer.Argument(metavar="T,S", hidden=True)]
-AllPairs = Annotated[bool, typer.Option("--all", help="All pairs of the federation.")]
-Teacher = Annotated[
-    int | None, typer.Option("--teacher", help="All pairs in which this participant teaches.", metavar="T")
-]
-Student = Annotated[
-    int | None, typer.Option("--student", help="All pairs in which this participant learns.", metavar="S")
-]
-Concurrency = Annotated[
-    int | None, typer.Option(min=1, help="Runs at once; by default as many as there is room for.")
-]
-CpusPerTrial = Annotated[float, typer.Option(min=0, help="CPUs that a run reserves.")]
-GpusPerTrial = Annotated[
-    float, typer.Option(min=0, help="GPUs that a run reserves, e.g. 0.25 for four runs on each.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on standard output.")]
-Debug = Annotated[
-    bool, typer.Option("--debug", callback=_debug, is_eager=True, help="Show the traceback of an error.")
-]
 Device = Annotated[str, typer.Option(help="Where runs compute: cpu, cuda or cuda:1.")]
-PrecisionName = Annotated[
-    Precision, typer.Option("--precision", help="Of forward passes; bfloat16 is faster on recent GPUs.")
-]
-ChannelsLast = Annotated[
-    bool, typer.Option("--channels-last", help="NHWC memory layout; faster convolutions on GPUs.")
-]
+Threads = Annotated[int, typer.Option(min=1, help="CPU threads of one run.")]
 RayAddress = Annotated[
     str | None,
     typer.Option(
@@ -114,60 +81,219 @@ RayAddress = Annotated[
         envvar="RAY_ADDRESS",
         show_envvar=True,
         callback=_cluster,
-        help="Of a Ray cluster that this machine is a node of: HOST:PORT, or auto. By default none is used.",
+        help="Ray cluster to use: HOST:PORT or auto; this machine must be one of its nodes. By default none.",
         metavar="HOST:PORT",
         show_default=False,
     ),
 ]
-Threads = Annotated[int, typer.Option(min=1, help="CPU threads of one run.")]
+Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on standard output.")]
+Debug = Annotated[
+    bool, typer.Option("--debug", callback=_debug, is_eager=True, help="Show the traceback of an error.")
+]
 
-DEFAULT_HOME: Final = HOME
-DEFAULT_STUDY: Final = STUDY
-SWEPT_SPACE: Final = "poster_sweep"
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """Options that belong together; in the help they stand in a panel of this title."""
+
+    PANEL: ClassVar[str]
 
 
-def workers(
-    *, concurrency: int | None, cpus: float, gpus: float, address: str | None, device: str
-) -> Resources:
-    """On what runs are to be done.
+@dataclass(frozen=True, kw_only=True)
+class StudyOptions(Group):
+    """Which study, and where its results are."""
 
-    Raises:
-        InputError: If these options contradict each other.
-    """
-    from autokd.compute.resources import Resources
+    PANEL: ClassVar = "Study recipe and storage"
 
-    if cpus + gpus == 0:
-        raise InputError(
-            "--cpus-per-trial 0: a run must reserve something; give it a share of a GPU, "
-            "e.g. --gpus-per-trial 0.25"
+    study: Study = STUDY
+    space: Annotated[
+        str | None,
+        typer.Option(
+            help="Search space: default, private, poster_sweep or a YAML file. By default the recipe's own."
+        ),
+    ] = None
+    home: Home = HOME
+    storage: Storage = None
+
+    def workspace(self, *, trials: int | None = None) -> Workspace:
+        """Read the recipes; see `Workspace.open`."""
+        from autokd.workspace import Workspace
+
+        return Workspace.open(
+            self.study, home=self.home, storage=self.storage, space=self.space, trials=trials
         )
-    if address is not None and device != "cpu" and gpus == 0:
-        raise InputError(
-            f"--device {device}: on a cluster, Ray shows a run only the GPUs that it reserves; "
-            "add --gpus-per-trial, e.g. 0.25"
+
+    def repeated(self) -> Mapping[str, str]:
+        """Return the options that make another command mean the same study and store, by name.
+
+        Defaults, and what the environment says anyway, are left out, and so is an address with a password.
+        """
+        implied = {
+            "study": STUDY,
+            "home": os.environ.get(HOME_VARIABLE, str(HOME)),
+            "storage": os.environ.get(STORAGE_VARIABLE),
+        }
+        values = {name: str(getattr(self, name) or "") for name in ("study", "space", "home", "storage")}
+        if self.storage and holds_secret(self.storage):
+            values["storage"] = ""
+        return {name: value for name, value in values.items() if value and value != implied.get(name)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairOptions(Group):
+    """Which pairs a command is for: one, several, all, or those of one participant."""
+
+    PANEL: ClassVar = "Pairs"
+
+    pair: Annotated[
+        str | None,
+        typer.Option("--pair", help="Teacher and student, e.g. 4,9.", metavar="T,S", show_default=False),
+    ] = None
+    pairs: Annotated[
+        str | None,
+        typer.Option(
+            "--pairs", help="Several pairs: --pairs 4,9 9,4 1,2", metavar="T,S...", show_default=False
+        ),
+    ] = None
+    more: Annotated[list[str] | None, typer.Argument(metavar="T,S", hidden=True)] = None
+    every: Annotated[bool, typer.Option("--all", help="All pairs of the federation.")] = False
+    teacher: Annotated[
+        int | None, typer.Option(help="All pairs in which this participant teaches.", metavar="T")
+    ] = None
+    student: Annotated[
+        int | None, typer.Option(help="All pairs in which this participant learns.", metavar="S")
+    ] = None
+
+    def selected(self, participants: int) -> tuple[Pair, ...]:
+        """Return the selected pairs of a federation with so many participants, in order and each once.
+
+        Raises:
+            PlanError: If none or several of the options were given, or a pair or participant does not exist.
+        """
+        listed = [text for text in (self.pairs, *(self.more or ())) if text]
+        by_role = self.teacher is not None or self.student is not None
+        if sum((self.pair is not None, bool(listed), self.every, by_role)) != 1:
+            problem = "say which pairs: one of --pair 4,9, --pairs 4,9 9,4, --all, --teacher 4, --student 9"
+            raise PlanError(source="command line", field="--pair", problem=problem)
+        if self.pair is not None:
+            listed = [self.pair]
+        if listed:
+            return tuple(dict.fromkeys(Pair.parse(text, participants=participants) for text in listed))
+        for name, number in (("--teacher", self.teacher), ("--student", self.student)):
+            if number is not None and not 0 <= number < participants:
+                problem = f"participant {number} does not exist; they are numbered 0 to {participants - 1}"
+                raise PlanError(source="command line", field=name, problem=problem)
+        if self.teacher is not None and self.teacher == self.student:
+            problem = f"participant {self.teacher} cannot teach itself"
+            raise PlanError(source="command line", field="--student", problem=problem)
+        teachers = range(participants) if self.teacher is None else [self.teacher]
+        students = range(participants) if self.student is None else [self.student]
+        return tuple(
+            Pair(teacher, student) for teacher in teachers for student in students if teacher != student
         )
-    return Resources(concurrency=concurrency, cpus_per_run=cpus, gpus_per_run=gpus, address=address)
 
 
-def compute(*, device: str, precision: Precision, channels_last: bool, threads: int) -> Compute:
-    """How runs are to compute."""
-    from autokd.compute.device import Compute
+@dataclass(frozen=True, kw_only=True)
+class ComputeOptions(Group):
+    """How runs compute."""
 
-    return Compute(device=device, precision=precision.value, channels_last=channels_last, threads=threads)
+    PANEL: ClassVar = "Computing"
+
+    device: Device = "cpu"
+    precision: Annotated[
+        Precision, typer.Option(help="Number format of forward passes; bfloat16 is faster on recent GPUs.")
+    ] = Precision.FLOAT32
+    channels_last: Annotated[
+        bool, typer.Option("--channels-last", help="NHWC memory layout: faster convolutions on GPUs.")
+    ] = False
+    threads: Threads = 1
+
+    def compute(self) -> Compute:
+        """Return how runs compute."""
+        from autokd.compute.device import Compute
+
+        return Compute(
+            device=self.device,
+            precision=self.precision.value,
+            channels_last=self.channels_last,
+            threads=self.threads,
+        )
 
 
-def repeated(*, study: str, space: str | None, home: Path, storage: str | None) -> Mapping[str, str]:
-    """The options to type again so that another command means the same study in the same store.
+@dataclass(frozen=True, kw_only=True)
+class RunOptions(ComputeOptions):
+    """How runs compute, and on what."""
 
-    What is the default or stands in the environment is left out, and so is an address with a password.
-    """
-    given = {"study": study, "space": space or "", "home": str(home), "storage": storage or ""}
-    implied = {
-        "study": DEFAULT_STUDY,
-        "home": os.environ.get(HOME_VARIABLE, str(DEFAULT_HOME)),
-        "storage": os.environ.get(STORAGE_VARIABLE),
-    }
-    told = {name: text for name, text in given.items() if text and text != implied.get(name)}
-    if storage and holds_secret(storage):
-        told.pop("storage", None)
-    return told
+    concurrency: Annotated[
+        int | None, typer.Option(min=1, help="Runs at once; by default as many as there is room for.")
+    ] = None
+    cpus_per_trial: Annotated[float, typer.Option(min=0, help="CPUs that a run reserves.")] = 1.0
+    gpus_per_trial: Annotated[
+        float, typer.Option(min=0, help="GPUs that a run reserves, e.g. 0.25 for four runs on each.")
+    ] = 0.0
+    ray_address: RayAddress = None
+
+    def workers(self) -> Resources:
+        """Return what runs are done on.
+
+        Raises:
+            InputError: If these options contradict each other.
+        """
+        from autokd.compute.resources import Resources
+
+        if self.cpus_per_trial + self.gpus_per_trial == 0:
+            raise InputError(
+                "--cpus-per-trial 0: a run must reserve something; give it a share of a GPU, "
+                "e.g. --gpus-per-trial 0.25"
+            )
+        if self.ray_address is not None and self.device != "cpu" and self.gpus_per_trial == 0:
+            raise InputError(
+                f"--device {self.device}: on a cluster, Ray shows a run only the GPUs that it reserves; "
+                "add --gpus-per-trial, e.g. 0.25"
+            )
+        return Resources(
+            concurrency=self.concurrency,
+            cpus_per_run=self.cpus_per_trial,
+            gpus_per_run=self.gpus_per_trial,
+            address=self.ray_address,
+        )
+
+
+def as_command(function: Callable[..., None]) -> Callable[..., None]:
+    """Return a function as Typer takes it: every group replaced by its options, and `--debug` added."""
+    parameters: list[Parameter] = []
+    groups: dict[str, type[Group]] = {}
+    for parameter in signature(function, eval_str=True).parameters.values():
+        group = parameter.annotation
+        if not (isinstance(group, type) and issubclass(group, Group)):
+            parameters.append(parameter.replace(kind=Parameter.KEYWORD_ONLY))
+            continue
+        groups[parameter.name] = group
+        hints = get_type_hints(group, include_extras=True)
+        for field in fields(group):
+            plain, option = get_args(hints[field.name])
+            option = copy(option)
+            option.rich_help_panel = group.PANEL
+            parameters.append(
+                Parameter(
+                    field.name,
+                    Parameter.KEYWORD_ONLY,
+                    default=field.default,
+                    annotation=Annotated[plain, option],
+                )
+            )
+    parameters.append(Parameter("debug", Parameter.KEYWORD_ONLY, default=False, annotation=Debug))
+
+    def command(**values: Any) -> None:
+        del values["debug"]
+        filled = {
+            name: group(**{field.name: values.pop(field.name) for field in fields(group)})
+            for name, group in groups.items()
+        }
+        function(**values, **filled)
+
+    command.__name__ = function.__name__
+    # Typer keeps the line breaks of a paragraph, which are those of the source.
+    command.__doc__ = re.sub(r"(?<=\S)\n(?=\S)", " ", cleandoc(function.__doc__ or ""))
+    command.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+    return command

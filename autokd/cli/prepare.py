@@ -9,11 +9,12 @@ import typer
 from autokd.cli import options
 from autokd.cli.console import out, print_json
 from autokd.cli.progress import watching
+from autokd.config.defaults import HOME, STUDY
 
 
 def prepare(
-    study: options.Study = options.DEFAULT_STUDY,
-    home: options.Home = options.DEFAULT_HOME,
+    study: options.Study = STUDY,
+    home: options.Home = HOME,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Participants pre-trained at once; by default one a CPU core.")
     ] = None,
@@ -21,7 +22,6 @@ def prepare(
     threads: options.Threads = 1,
     ray_address: options.RayAddress = None,
     json: options.Json = False,
-    debug: options.Debug = False,
 ) -> None:
     """Pre-train the participants of a study's federation, unless it was done before.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,6 @@ from autokd.cli.answer import show, show_prediction
 from autokd.cli.console import note, out, print_json
 from autokd.cli.listing import Form, form_of, table, written
 from autokd.cli.partners import show_partners
-from autokd.cli.selection import selected
 from autokd.core.atomic_write import write_together
 from autokd.errors import InputError, NotTuned
 
@@ -21,85 +21,85 @@ if TYPE_CHECKING:
     from autokd.workspace import Workspace
 
 
-def recommend(
-    pair: options.OnePair = None,
-    pairs: options.SomePairs = None,
-    more: options.MorePairs = None,
-    every: options.AllPairs = False,
-    teacher: options.Teacher = None,
+@dataclass(frozen=True, kw_only=True)
+class RecommendPairs(options.PairOptions):
+    """Which pairs to list; a student alone asks for the ranking of its partners."""
+
     student: Annotated[
-        int | None, typer.Option("--student", help="Rank all partners for this participant.", metavar="S")
-    ] = None,
-    study: options.Study = options.DEFAULT_STUDY,
-    space: options.SpaceName = None,
-    home: options.Home = options.DEFAULT_HOME,
-    storage: options.Storage = None,
+        int | None,
+        typer.Option(help="Rank all partners of this participant; with --teacher, this pair.", metavar="S"),
+    ] = None
+
+    @property
+    def ranked(self) -> int | None:
+        """The participant whose partners are ranked; None if pairs are asked for."""
+        listed = self.pair or self.pairs or self.more or self.every or self.teacher is not None
+        return None if listed else self.student
+
+
+def recommend(
+    pairs: RecommendPairs,
+    study: options.StudyOptions,
     json: options.Json = False,
-    csv: Annotated[bool, typer.Option("--csv", help="Print one line a pair, for a spreadsheet.")] = False,
-    yaml: Annotated[bool, typer.Option("--yaml", help="Print what --json does, as YAML.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Print one line per pair, for a spreadsheet.")] = False,
+    yaml: Annotated[bool, typer.Option("--yaml", help="Print the content of --json as YAML.")] = False,
     path: Annotated[
         Path | None,
         typer.Option(
             "--out",
-            help="Write it to this file instead; the form by its ending, if no other was named.",
+            help="Write to this file instead; its ending gives the format, unless an option names one.",
             metavar="FILE",
             show_default=False,
         ),
     ] = None,
     stale: Annotated[
         bool,
-        typer.Option("--stale", help="Where there is no other, show one of an older federation or plan."),
+        typer.Option(
+            "--stale", help="If there is no recommendation, show one of an older federation or study recipe."
+        ),
     ] = False,
     predict: Annotated[
         bool,
-        typer.Option("--predict", help="Without tuning it: what the runs of other pairs let one expect."),
+        typer.Option("--predict", help="Predict the gain of an untuned pair from the runs of other pairs."),
     ] = False,
-    debug: options.Debug = False,
 ) -> None:
-    """Say what participant S should do with teacher T; the pair must have been tuned, unless one predicts.
+    """Show what participant S should do with teacher T, from the stored results of `autokd tune`.
 
-    Gains are in percentage points of the student, on the common test split, with 95% intervals. Of many
-    pairs, those without a recommendation are listed, too.
+    Gains are percentage points of the student's accuracy on the common test split, with 95% intervals. Pairs
+    without a recommendation are listed, too.
 
     Examples:
 
         [bold]autokd recommend --pair 4,9 --json[/bold]
 
-        [bold]autokd recommend --student 9[/bold]   (which of its partners?)
+        [bold]autokd recommend --student 9[/bold]   (which partner is best for 9?)
 
         [bold]autokd recommend --all --out pairs.csv[/bold]
 
-        [bold]autokd recommend --pair 4,9 --predict[/bold]   (from the runs of other pairs)
+        [bold]autokd recommend --pair 4,9 --predict[/bold]   (a pair that was not tuned)
     """
-    from autokd.workspace import Workspace
-
     form = form_of(json=json, csv=csv, yaml=yaml, path=path)
-    workspace = Workspace.open(study, home=home, storage=storage, space=space)
-    if student is not None and not (pair or pairs or more or every or teacher is not None):
+    workspace = study.workspace()
+    if pairs.ranked is not None:
         if predict or stale or path is not None or form not in (None, Form.JSON):
-            raise InputError("--student: its ranking is for people or --json; list pairs with --all instead")
-        show_partners(workspace, student, json=json)
+            raise InputError(
+                "--student: a ranking is printed as text or --json; list pairs with --all instead"
+            )
+        show_partners(workspace, pairs.ranked, json=json)
         return
-    asked = selected(
-        participants=workspace.plan.federation.size,
-        pair=pair,
-        pairs=[text for text in (pairs, *(more or ())) if text],
-        every=every,
-        teacher=teacher,
-        student=student,
-    )
+    selected = pairs.selected(workspace.plan.federation.size)
     if predict:
-        if len(asked) > 1 or path is not None or form not in (None, Form.JSON):
-            raise InputError("--predict: is of one --pair, for people or as --json")
-        _predict(workspace, asked[0], json=json)
+        if len(selected) > 1 or path is not None or form not in (None, Form.JSON):
+            raise InputError("--predict: takes one --pair, and prints text or --json")
+        _predict(workspace, selected[0], json=json)
         return
-    answers = workspace.answers(asked, stale=stale)
-    if pair is not None and answers[0].payload is None:
+    answers = workspace.answers(selected, stale=stale)
+    single = pairs.pair is not None
+    if single and answers[0].payload is None:
         raise NotTuned(answers[0].missing)
     if form is not None:
-        text = written([one.to_json() for one in answers], form, single=pair is not None)
-        _put(text, path)
-    elif pair is not None and answers[0].found is not None:
+        _put(written([answer.to_json() for answer in answers], form, single=single), path)
+    elif single and answers[0].found is not None:
         show(answers[0].found)
     else:
         out.print(table(answers))

@@ -13,6 +13,7 @@ from autokd.cli.console import note, out, print_json
 
 
 def report(
+    study: options.StudyOptions,
     path: Annotated[Path, typer.Option("--out", help="The page to write.", metavar="REPORT.HTML")] = Path(
         "report.html"
     ),
@@ -31,12 +32,7 @@ def report(
             show_default=False,
         ),
     ] = None,
-    study: options.Study = options.DEFAULT_STUDY,
-    space: options.SpaceName = None,
-    home: options.Home = options.DEFAULT_HOME,
-    storage: options.Storage = None,
     json: options.Json = False,
-    debug: options.Debug = False,
 ) -> None:
     """Write one file that shows every pair: open it in a browser, send it, keep it; it needs no network.
 
@@ -48,11 +44,9 @@ def report(
 
         [bold]autokd report --pair 4,9 --figures figures[/bold]
     """
-    from autokd.workspace import Workspace
-
-    workspace = Workspace.open(study, home=home, storage=storage, space=space)
+    workspace = study.workspace()
     one = None if pair is None else workspace.pair(pair)
-    again = typed(options.repeated(study=study, space=space, home=home, storage=storage))
+    again = typed(study.repeated())
     material = workspace.gather(None if one is None else [one], options=again)
 
     # Imported here, after what may be wrong with the arguments: drawing takes a while to import.

@@ -15,12 +15,8 @@ if TYPE_CHECKING:
 
 
 def status(
-    study: options.Study = options.DEFAULT_STUDY,
-    space: options.SpaceName = None,
-    home: options.Home = options.DEFAULT_HOME,
-    storage: options.Storage = None,
+    study: options.StudyOptions,
     json: options.Json = False,
-    debug: options.Debug = False,
 ) -> None:
     """Show the verdict and gain of every pair, what it cost, and how far the drivers are that are at work.
 
@@ -30,9 +26,7 @@ def status(
 
         [bold]watch -n 5 autokd status[/bold]                beside a running `autokd tune --all`
     """
-    from autokd.workspace import Workspace
-
-    seen = Workspace.open(study, home=home, storage=storage, space=space).status()
+    seen = study.workspace().status()
     if json:
         print_json(seen.to_json())
     else:

@@ -82,7 +82,7 @@ def test_images_that_do_not_fit_are_told_of_and_change_nothing(
 ) -> None:
     given = ("distill", "--pair", "1,2", "--home", tuned.home, *SETTING)
     assert "no room" not in here(*given, "--out", "resident.safetensors").err
-    monkeypatch.setattr(options, "compute", lambda **_: Compute(image_bytes=0))
+    monkeypatch.setattr(options.ComputeOptions, "compute", lambda self: Compute(image_bytes=0))
     shown = here(*given, "--out", "streamed.safetensors")
     assert shown.err.count("memory has no room for a run's images") == 1
     students = [(tmp_path / f"{name}.safetensors").read_bytes() for name in ("resident", "streamed")]

@@ -185,7 +185,7 @@ def test_images_that_do_not_fit_are_told_of_once(
     here: Command, quick_study: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All the way from a worker to the terminal."""
-    monkeypatch.setattr(options, "compute", lambda **_: Compute(image_bytes=0))
+    monkeypatch.setattr(options.ComputeOptions, "compute", lambda self: Compute(image_bytes=0))
     shown = here("tune", "--study", quick_study, "--pair", "4,9", "--home", home)
     assert shown.code == 0, shown.err
     assert shown.err.count("memory has no room for a run's images") == 1

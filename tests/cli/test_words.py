@@ -14,7 +14,7 @@ from rich.console import Console
 
 import autokd
 from autokd.cli.console import clock, show_notices
-from autokd.cli.options import repeated
+from autokd.cli.options import StudyOptions
 from autokd.cli.progress import plain, swept, table, watching
 from autokd.cli.secrets import without_secret
 from autokd.core.records import TrialState
@@ -160,13 +160,15 @@ def test_a_secret_is_taken_out_of_the_arguments(
 
 def test_what_is_usual_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     home = Path("autokd-home")
-    assert repeated(study="digits", space=None, home=home, storage=None) == {}
+    assert StudyOptions(study="digits", space=None, home=home, storage=None).repeated() == {}
     monkeypatch.setenv("AUTOKD_HOME", "/elsewhere")
-    assert repeated(study="digits", space=None, home=Path("/elsewhere"), storage=None) == {}
-    assert repeated(study="digits", space=None, home=home, storage=None) == {"home": "autokd-home"}
+    assert StudyOptions(study="digits", space=None, home=Path("/elsewhere"), storage=None).repeated() == {}
+    assert StudyOptions(study="digits", space=None, home=home, storage=None).repeated() == {
+        "home": "autokd-home"
+    }
 
 
 def test_what_another_command_needs_is_repeated_but_no_password() -> None:
-    given = repeated(study="s.yaml", space="private", home=Path("h"), storage="sqlite:///a.db")
+    given = StudyOptions(study="s.yaml", space="private", home=Path("h"), storage="sqlite:///a.db").repeated()
     assert given == {"study": "s.yaml", "space": "private", "home": "h", "storage": "sqlite:///a.db"}
-    assert repeated(study="digits", space=None, home=Path("autokd-home"), storage=SECRET) == {}
+    assert StudyOptions(study="digits", space=None, home=Path("autokd-home"), storage=SECRET).repeated() == {}

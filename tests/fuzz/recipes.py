@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from hypothesis import strategies as st
 
-from autokd.cli.selection import selected
+from autokd.cli.options import PairOptions
 from autokd.compute.ray_cluster import check_address
 from autokd.config.base import content_hash
 from autokd.config.space import read_space
@@ -77,9 +77,7 @@ def _space(file: str) -> None:
 def _pair(text: str) -> None:
     pair = Pair.parse(text, participants=PARTICIPANTS)
     assert {pair.teacher, pair.student} <= set(range(PARTICIPANTS))
-    assert selected(
-        participants=PARTICIPANTS, pair=None, pairs=text.split(), every=False, teacher=None, student=None
-    )
+    assert PairOptions(more=text.split()).selected(PARTICIPANTS)
 
 
 def _storage(text: str) -> None:
