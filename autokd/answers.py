@@ -20,7 +20,7 @@ from autokd.errors import NotTuned
 from autokd.judging import Judge, Payload
 from autokd.recommendation import Recommendation, unfinished
 from autokd.search.overview import AtWork, Overview, overview_of
-from autokd.search.studies import namesakes
+from autokd.search.study_names import namesakes
 from autokd.store import Store
 
 

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
-    from autokd.search.errands import ErrandProgress
+    from autokd.execution.run_queue import ErrandProgress
+    from autokd.execution.sweeping import SweepProgress
     from autokd.search.progress import Progress
-    from autokd.search.sweeping import SweepProgress
     from autokd.store import Outage
 
 _P = ParamSpec("_P")

@@ -21,7 +21,7 @@ from autokd.recommendation.position import Advice
 from autokd.recommendation.race import to_be_run
 from autokd.recommendation.rivals import Subject, repeated, wanted
 from autokd.recommendation.verdict import Judgement
-from autokd.search.studies import rivals_name, sweep_name
+from autokd.search.study_names import rivals_name, sweep_name
 from autokd.store import Store
 
 

@@ -11,8 +11,8 @@ from autokd.core.pair_records import PairRecords
 from autokd.core.setting import Pair
 from autokd.errors import NotTuned
 from autokd.federation import Federation
-from autokd.search.features import pair_features
-from autokd.search.studies import rivals_name, sweep_name
+from autokd.search.pair_features import pair_features
+from autokd.search.study_names import rivals_name, sweep_name
 from autokd.store import Store
 
 

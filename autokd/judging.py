@@ -15,7 +15,7 @@ from autokd.core.records import FederationFacts, Presentation
 from autokd.core.setting import Pair
 from autokd.recommendation import Recommendation, judge_pair, recommend
 from autokd.recommendation.verdict import Judgement
-from autokd.search.studies import study_name
+from autokd.search.study_names import study_name
 from autokd.store import Store
 
 _FORMAT: Final = 1

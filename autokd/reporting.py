@@ -21,7 +21,7 @@ from autokd.explanation.explanation import Explanation
 from autokd.federation import Federation
 from autokd.judging import Judge
 from autokd.report.material import Material, PairMaterial
-from autokd.search.studies import sweep_name
+from autokd.search.study_names import sweep_name
 from autokd.store import Store
 
 _PACKAGES: Final = ("torch", "torchvision", "ray", "optuna", "numpy", "scipy", "scikit-learn", "sqlalchemy")

@@ -13,10 +13,10 @@ from autokd.compute.device import Compute
 from autokd.compute.ray_cluster import check_answers, session
 from autokd.compute.resources import Resources
 from autokd.config.study import StudyConfig
+from autokd.execution.run_queue import Errands
+from autokd.execution.search_queue import SearchQueue
+from autokd.execution.sweeping import Sweeper
 from autokd.federation import Federation, check, find, notices, prepare
-from autokd.search.dispatcher import Dispatcher
-from autokd.search.errands import Errands
-from autokd.search.sweeping import Sweeper
 from autokd.store import Store
 
 _log = logging.getLogger(__name__)
@@ -52,12 +52,12 @@ class Undertaking:
         self._opened.put_federation(self.federation.facts())
         return self._opened
 
-    def drive(self, office: Dispatcher | Sweeper | Errands, store: Store) -> bool:
+    def drive(self, office: SearchQueue | Sweeper | Errands, store: Store) -> bool:
         """Do all that the office has to hand out, if anything; False if it was interrupted."""
         if office.finished:
             return True
         # Imported here: Tune takes seconds to import, and often there is nothing left to run.
-        from autokd.search.driver import distilling, drive
+        from autokd.execution.driver import distilling, drive
 
         def stopping() -> None:
             store.give_up()

@@ -23,6 +23,10 @@ from autokd.core.pair_records import PairRecords
 from autokd.core.setting import Pair, Position, Setting
 from autokd.delivery import Card, Files, Order, chosen, deliver, promised
 from autokd.errors import NotTuned, PlanError
+from autokd.execution.run_queue import Errands
+from autokd.execution.search_queue import SearchQueue
+from autokd.execution.sweeping import Sweeper, SweepProgress
+from autokd.execution.telling import telling
 from autokd.explaining import Explained, Explainer
 from autokd.explanation.explanation import Explanation
 from autokd.exporting import export_all
@@ -30,15 +34,11 @@ from autokd.federation import Federation, Progress, find, place, prepare
 from autokd.judging import Judge, Payload
 from autokd.recommendation import Recommendation
 from autokd.recommendation.partners import Ranking, ranked
-from autokd.search.dispatcher import Dispatcher
-from autokd.search.errands import Errands
-from autokd.search.experience import announce, experienced
 from autokd.search.overview import Overview
 from autokd.search.prediction import Prediction, predicted
 from autokd.search.progress import Conclusion
-from autokd.search.studies import meetings_of, sweep_name
-from autokd.search.sweeping import Sweeper, SweepProgress
-from autokd.search.telling import telling
+from autokd.search.study_names import meetings_of, sweep_name
+from autokd.search.transfer import register_study, warm_started_sampler
 from autokd.store import Store, sqlite_url
 from autokd.undertaking import Undertaking, undertaking
 
@@ -231,30 +231,30 @@ class Workspace:
             names = {pair: judge.study(pair) for meeting in meetings for pair in meeting}
             store = at_work.acquire(names.values())
             for pair, name in names.items():
-                announce(store, name, at_work.federation, pair)
+                register_study(store, name, at_work.federation, pair)
 
             def conclude(over: Sequence[Pair]) -> Mapping[Pair, Conclusion]:
                 answers.update({pair: judge.conclude(store, pair) for pair in over})
                 return {pair: _in_short(answers[pair]) for pair in over}
 
-            dispatcher = Dispatcher(
+            queue = SearchQueue(
                 plan=self.plan,
                 space=self.space,
                 federation=judge.federation,
                 meetings=meetings,
                 names=names,
                 store=store,
-                proposer=experienced(
+                sampler=warm_started_sampler(
                     store, plan=self.plan, space=self.space, federation=at_work.federation, names=names
                 ),
                 listen=telling(store, at_work.callbacks.on_search),
                 listen_seconds=_LISTEN_SECONDS,
                 conclude=conclude,
             )
-            if not dispatcher.finished:
-                at_work.callbacks.on_search(dispatcher.progress())
-            done = at_work.drive(dispatcher, store)
-            return Batch(answers=answers, interrupted=not done, ran=dispatcher.ended)
+            if not queue.finished:
+                at_work.callbacks.on_search(queue.progress())
+            done = at_work.drive(queue, store)
+            return Batch(answers=answers, interrupted=not done, ran=queue.ended)
 
     @accepts_listener
     def sweep(
@@ -394,7 +394,9 @@ class Workspace:
         federation = self._federation("run autokd tune on other pairs first")
         with self.open_store(create=False) as store:
             names = {pair: self._judge(federation).study(pair)}
-            learner = experienced(store, plan=self.plan, space=self.space, federation=federation, names=names)
+            learner = warm_started_sampler(
+                store, plan=self.plan, space=self.space, federation=federation, names=names
+            )
         if not learner.runs:
             raise NotTuned("there is no other pair to learn from; run autokd tune on some first")
         return predicted(learner, names[pair], pair)

@@ -21,7 +21,7 @@ import numpy as np
 
 from autokd.core.records import TrialState
 from autokd.core.setting import Pair, Position
-from autokd.search.studies import study_name
+from autokd.search.study_names import study_name
 from autokd.workspace import Workspace
 from benchmarks.simulation.measure import answer, yardstick
 from benchmarks.simulation.policies import POLICIES

@@ -37,10 +37,10 @@ from autokd.core.records import RunState, Stage
 from autokd.core.run_spec import RunSpec
 from autokd.core.setting import Pair, Split
 from autokd.distillation import Run, examples
+from autokd.execution.run_context import RunContext
 from autokd.federation import Federation
-from autokd.search.assignment import Job
 from autokd.search.progress import Progress
-from autokd.search.studies import study_name
+from autokd.search.study_names import study_name
 from autokd.workspace import Workspace
 
 
@@ -118,7 +118,7 @@ class Repeated:
     estimate: float
 
 
-def repeat(federation: Federation, job: Job, done: Sequence[Done], most: int) -> Repeated:
+def repeat(federation: Federation, job: RunContext, done: Sequence[Done], most: int) -> Repeated:
     """Do these runs again, or a sample of so many."""
     sample = random.Random(0).sample(done, min(most, len(done)))
     seconds, sampled = defaultdict[Stage | None, float](float), Counter[Stage | None]()
@@ -144,7 +144,7 @@ def work(federation: Federation, done: Done) -> int:
     return done.epochs * len(examples(federation, done.given.pair, done.given.setting.transfer_set))
 
 
-def again(federation: Federation, job: Job, given: RunSpec, epochs: int) -> object:
+def again(federation: Federation, job: RunContext, given: RunSpec, epochs: int) -> object:
     """The same run in this process, as far as it went; its last accuracy, or its correctness by split."""
     run = Run(
         federation,
@@ -201,7 +201,7 @@ def main() -> None:
             asked_again = perf_counter() - done
         found = list(answered(workspace, federation, batch.answers))
     assert second.ran == 0
-    job, slots = Job.of(workspace.plan, compute), os.cpu_count() or 1
+    job, slots = RunContext.of(workspace.plan, compute), os.cpu_count() or 1
     repeated = repeat(federation, job, found, options.sample)
     working, driver = watch.last - watch.first, watch.processed[1] - watch.processed[0]
     load = ", ".join(f"{one:.1f}" for one in os.getloadavg())

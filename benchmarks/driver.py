@@ -32,7 +32,7 @@ from autokd.compute.ray_cluster import session
 from autokd.core.setting import Pair
 from autokd.search.progress import Progress
 from autokd.workspace import Workspace, storage_url
-from tests.search.formula import formula
+from tests.execution.formula import formula
 from tests.search.worlds import facts, instead_of_a_federation, open_space, tiny_plan
 
 BATCHES: Final = ((10, 1_000), (10, 3_000), (10, 10_000), (30, 10_000))
@@ -77,7 +77,7 @@ def batch(participants: int, runs: int, storage: str | None) -> str:
         with (
             session(),
             instead_of_a_federation(federation),
-            patch("autokd.search.driver.distilling", return_value=formula(plan)),
+            patch("autokd.execution.driver.distilling", return_value=formula(plan)),
         ):
             done = workspace.tune_all(pairs, callbacks=watch)
     assert len(done.answers) == len(pairs)

@@ -3,7 +3,7 @@
     python -m benchmarks.verdicts [null power coverage] [--pairs 500]
 
 Correctness is a probit model with crossed effects of seeds and examples, that of the tests. *null*: pairs
-whose settings are all worth the same, 5 pp above as-is, go through the real dispatcher, early stopping, race
+whose settings are all worth the same, 5 pp above as-is, go through the real queue, early stopping, race
 and recommendation. *power*: how often an improvement is called `tuned`, from none to half as much again as
 the smallest detectable one (`VarianceComponents.detectable`). *coverage*: of 95% intervals, with the
 variances of seeds and examples that `benchmarks.swept` has measured on `digits`.
@@ -42,10 +42,10 @@ from autokd.core.records import (
 )
 from autokd.core.run_spec import RunSpec
 from autokd.core.setting import DEFAULT, Pair, Setting, Split, TransferSet, derive_seed
+from autokd.execution.search_queue import SearchQueue
 from autokd.recommendation import Verdict, judge_pair, recommend
 from autokd.recommendation.evidence import Arm, Evidence
 from autokd.recommendation.verdict import judge
-from autokd.search.dispatcher import Dispatcher
 from autokd.statistics.paired import variance_components
 from tests.statistics.simulated import DIGITS, Noise, draw_arms
 
@@ -129,12 +129,12 @@ class Records:
 
 
 class AnySetting:
-    """A proposer that draws from the whole space: where all settings are alike, none is better."""
+    """A sampler that draws from the whole space: where all settings are alike, none is better."""
 
     def __init__(self, seed: int) -> None:
         self._dice = np.random.default_rng(seed)
 
-    def propose(self, study: str, trials: Sequence[TrialRecord]) -> Setting | None:
+    def suggest(self, study: str, trials: Sequence[TrialRecord]) -> Setting | None:
         chosen = list(TransferSet)[self._dice.integers(4)]
         alpha = None if chosen is TransferSet.PUBLIC else float(self._dice.uniform(0, 1))
         return Setting(float(np.exp(self._dice.uniform(np.log(0.5), np.log(16)))), alpha, chosen)
@@ -152,28 +152,28 @@ def nothing_to_find(number: int, noise: Noise) -> Verdict:
     plan, pair, world = read_study_config("digits"), Pair(0, 1), World(number, noise)
     facts, records = world.facts(), Records()
     store: Any = records
-    dispatcher = Dispatcher(
+    queue = SearchQueue(
         plan=plan,
         space=read_space("default"),
         federation=facts,
         meetings=[[pair]],
         names={pair: f"simulated/{number}/0->1"},
         store=store,
-        proposer=AnySetting(number),
+        sampler=AnySetting(number),
         listen_seconds=float("inf"),
     )
     for serial in count():
-        given = dispatcher.assign(str(serial))
+        given = queue.assign(str(serial))
         if given is None:
             break
-        _serve(dispatcher, str(serial), given, world, plan.rungs)
+        _serve(queue, str(serial), given, world, plan.rungs)
     searched = PairRecords(
         pair=pair, study=f"simulated/{number}/0->1", trials=records.trials(""), runs=records.finished
     )
     return recommend(plan, facts, searched, judge_pair(plan, facts, searched)).verdict
 
 
-def _serve(dispatcher: Dispatcher, key: str, given: RunSpec, world: World, rungs: Sequence[int]) -> None:
+def _serve(queue: SearchQueue, key: str, given: RunSpec, world: World, rungs: Sequence[int]) -> None:
     if given.stage is not None:
         splits = (Split.VALIDATION,) if given.stage is Stage.RACE else (Split.CONFIRMATION, Split.TEST)
         correct = {split: world.run(given.setting, given.seed, split) for split in splits}
@@ -186,14 +186,14 @@ def _serve(dispatcher: Dispatcher, key: str, given: RunSpec, world: World, rungs
             forgetting=0.0,
             epochs=rungs[-1],
         )
-        dispatcher.end(key, done)
+        queue.end(key, done)
         return
     for epoch in rungs:
         reached = OWN + (REACHED - OWN) * epoch / rungs[-1]
         accuracy = float(world.run(given.setting, given.seed, Split.VALIDATION, reached).mean())
         report = RungReport(epoch, accuracy, 0.0, accuracy, 0.0, 0.0, 0.0)
-        if epoch == rungs[-1] or not dispatcher.report(key, report):
-            dispatcher.end(key, report)
+        if epoch == rungs[-1] or not queue.report(key, report):
+            queue.end(key, report)
             return
 
 

@@ -17,7 +17,7 @@ from autokd.cli.listing import Form, form_of, table, written
 from autokd.config.study import StudyConfig
 from autokd.core.setting import Pair, Setting
 from autokd.errors import InputError
-from autokd.search.studies import study_name
+from autokd.search.study_names import study_name
 from autokd.store import Store, sqlite_url
 from tests.delivery.test_choice import TOWARDS, verdict
 from tests.recommendation.test_recommendation import PAIR, PLAN, make_meeting

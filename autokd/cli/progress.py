@@ -19,9 +19,9 @@ from autokd.cli.console import about, clock, err, note, pace
 from autokd.cli.matrix import FEW, Cell, Matrix
 
 if TYPE_CHECKING:
-    from autokd.search.errands import ErrandProgress
+    from autokd.execution.run_queue import ErrandProgress
+    from autokd.execution.sweeping import SweepProgress
     from autokd.search.progress import Progress, StudyProgress
-    from autokd.search.sweeping import SweepProgress
     from autokd.store import Outage
 
 _LINE_SECONDS: Final = 10.0

@@ -8,7 +8,7 @@ from typing import Any, Final
 from scipy.special import ndtri
 
 from autokd.core.setting import Pair, Setting
-from autokd.search.learning import Learner
+from autokd.search.gp_sampler import GpSampler
 
 CONFIDENCE: Final = 0.95
 
@@ -47,7 +47,7 @@ class Prediction:
         }
 
 
-def predicted(learner: Learner, study: str, pair: Pair) -> Prediction:
+def predicted(learner: GpSampler, study: str, pair: Pair) -> Prediction:
     """The prediction of a learner that has seen other pairs, for one of which it has seen nothing."""
     setting, mean, deviation = learner.expectation(study)
     reach = float(ndtri((1 + CONFIDENCE) / 2)) * deviation

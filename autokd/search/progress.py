@@ -10,10 +10,10 @@ from autokd.config.space import sweep_epochs
 from autokd.config.study import StudyConfig
 from autokd.core.records import Role, Stage, TrialRecord, TrialState
 from autokd.core.setting import Pair, Setting
+from autokd.search.asha import is_exempt
 from autokd.search.budget import trials_used
-from autokd.search.forecast import NOTHING, Load, epochs_of_a_trial, forecast, runs_of_a_confirmation
+from autokd.search.eta import NOTHING, Load, epochs_of_a_trial, forecast, runs_of_a_confirmation
 from autokd.search.next_work import PairSearch, baseline_failed, pending_runs
-from autokd.search.stopping import spared
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ def _left(plan: StudyConfig, meeting: Sequence[PairSearch], after: float) -> Loa
     stopping = plan.search.stopping
     exempt = min(new, sum(max(0, stopping.grace - len(search.trials)) for search in searching))
     in_progress = sum(
-        max(0.0, (full if spared(stopping, trial) else early) - trial.epochs) for trial in running
+        max(0.0, (full if is_exempt(stopping, trial) else early) - trial.epochs) for trial in running
     )
     later = sum(max(0.0, after - len(search.records.runs)) for search in alive)
     return Load(

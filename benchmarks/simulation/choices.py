@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from autokd.config.study import StoppingConfig
 from autokd.core.run_spec import RunSpec
 from autokd.core.setting import DEFAULT, Pair
-from autokd.search.dispatcher import Dispatcher
-from autokd.search.surrogate import Prior, Subject, covariance, encode
+from autokd.execution.search_queue import SearchQueue
+from autokd.search.gaussian_process import KernelParameters, Task, covariance, encode
 from benchmarks.simulation.measure import COSTS, Points, at
 from benchmarks.simulation.policies import LATE, NONE, Policy, learner
 from benchmarks.simulation.processes import pool
@@ -39,7 +39,7 @@ _RUN: Final = 0.05
 """What is left unknown of a pair that was searched, in units of the surrogate's variances; for the order."""
 
 
-class Abreast(Dispatcher):
+class Abreast(SearchQueue):
     """Serves the pair that has the fewest trials: all get their second one before any gets its third."""
 
     def assign(self, key: str) -> RunSpec | None:
@@ -93,8 +93,8 @@ def _chosen(
 ) -> list[Pair]:
     """Greedily by what is worth most, given what is unknown of each pair; the first one by chance."""
     pairs = by_chance(table, seed)
-    subjects = [Subject(table.name, pair, table.features[pair]) for pair in pairs]
-    variance = covariance(Prior(), subjects, encode([DEFAULT] * len(pairs)))
+    subjects = [Task(table.name, pair, table.features[pair]) for pair in pairs]
+    variance = covariance(KernelParameters(), subjects, encode([DEFAULT] * len(pairs)))
     left, order = list(range(len(pairs))), []
     while left:
         place = left[int(worth(left, variance).argmax())] if order else left[0]
@@ -111,7 +111,7 @@ class Choice:
 
     name: str
     order: Order = by_chance
-    serves: type[Dispatcher] = Dispatcher
+    serves: type[SearchQueue] = SearchQueue
     stopping: StoppingConfig = LATE
 
 

@@ -3,7 +3,7 @@
     python -m benchmarks.simulation.fit [--table digits] [--settings 8] [--seeds 0] [--out FILE]
 
 The log marginal likelihood of the gains of some settings of every pair, drawn by chance, is maximised over
-the variances, lengths and correlations of `autokd.search.surrogate.Prior` that a table can tell; what
+the variances, lengths and correlations of `KernelParameters` that a table can tell; what
 concerns methods, learning rates, epochs and BatchNorm stays. Beside it stands the likelihood of other
 settings of the same pairs with the table's other seed, and of the other tables: a constant that only fits
 its own table gains nothing there. With `--seeds`, batches from cold are simulated with both, too.
@@ -28,8 +28,8 @@ from scipy.optimize import minimize
 from threadpoolctl import threadpool_limits
 
 from autokd.core.setting import Pair
-from autokd.search.learning import SCALE, Learner
-from autokd.search.surrogate import Prior, Subject, covariance, encode
+from autokd.search.gaussian_process import KernelParameters, Task, covariance, encode
+from autokd.search.gp_sampler import SCALE, GpSampler
 from benchmarks.simulation.measure import at
 from benchmarks.simulation.policies import LATE, Policy, learner
 from benchmarks.simulation.scenarios import cold
@@ -68,7 +68,7 @@ class Runs:
         gains: On validation, in units of the prior's scale, shape (runs,).
     """
 
-    subjects: Sequence[Subject]
+    subjects: Sequence[Task]
     settings: NDArray[np.float64]
     gains: NDArray[np.float64]
 
@@ -85,13 +85,13 @@ def drawn(table: Table, *, each: int, seed: int, skip: int = 0) -> Runs:
     for pair in table.pairs:
         order = random.Random(str(pair)).sample(range(len(table.settings)), len(table.settings))
         for column in order[skip : skip + each]:
-            subjects.append(Subject(table.name, pair, table.features[pair]))
+            subjects.append(Task(table.name, pair, table.features[pair]))
             settings.append(table.settings[column])
             gains.append(table.gain[table.row[pair], column, seed, 0] / SCALE)
     return Runs(subjects=subjects, settings=encode(settings), gains=np.array(gains))
 
 
-def log_likelihood(prior: Prior, runs: Runs) -> float:
+def log_likelihood(prior: KernelParameters, runs: Runs) -> float:
     """Of the gains, in nats; −∞ where rounding leaves no covariance."""
     matrix = covariance(prior, runs.subjects, runs.settings)
     matrix[np.diag_indices_from(matrix)] += prior.noise
@@ -104,7 +104,7 @@ def log_likelihood(prior: Prior, runs: Runs) -> float:
     return float(-0.5 * (fit + spread + len(runs.gains) * np.log(2 * np.pi)))
 
 
-def fitted(runs: Runs, start: Prior, *, rounds: int = 40) -> Prior:
+def fitted(runs: Runs, start: KernelParameters, *, rounds: int = 40) -> KernelParameters:
     """The prior under which these gains are the most likely, starting from another one."""
     ends = [(-np.log(SPAN), _most(start, name)) for name in FITTED]
 
@@ -122,20 +122,20 @@ def fitted(runs: Runs, start: Prior, *, rounds: int = 40) -> Prior:
     return _moved(start, found.x)
 
 
-def _most(start: Prior, name: str) -> float:
+def _most(start: KernelParameters, name: str) -> float:
     """A correlation stays below 1."""
     return float(np.log(0.999 / start.across_sets) if name == "across_sets" else np.log(SPAN))
 
 
-def _moved(start: Prior, logs: NDArray[np.float64]) -> Prior:
+def _moved(start: KernelParameters, logs: NDArray[np.float64]) -> KernelParameters:
     values = {name: getattr(start, name) * np.exp(log) for name, log in zip(FITTED, logs, strict=True)}
     return replace(start, **{name: float(value) for name, value in values.items()})
 
 
-def _with(prior: Prior) -> Policy:
+def _with(prior: KernelParameters) -> Policy:
     """autokd's own way to search, with another prior."""
 
-    def make(table: Table, names: Mapping[Pair, str], seed: int) -> Learner:
+    def make(table: Table, names: Mapping[Pair, str], seed: int) -> GpSampler:
         return learner(table, names, seed, prior)
 
     return Policy("autokd", make, stopping=LATE, shares=True)
@@ -156,7 +156,7 @@ def main() -> None:
     tables = {name: load(name) for name in TABLES}
     mine = tables[options.table]
     runs = drawn(mine, each=options.settings, seed=0)
-    shipped = Prior()
+    shipped = KernelParameters()
     found = fitted(runs, shipped, rounds=options.rounds)
     print(f"{options.table}: {len(runs.gains)} runs of {len(mine.pairs)} pairs")
     print(f"  {'':<24}{'shipped':>10}{'fitted':>10}")

@@ -15,9 +15,9 @@ from autokd.config.study import StoppingConfig
 from autokd.core.records import Role, TrialRecord, TrialState
 from autokd.core.setting import Pair, Setting, TransferSet, derive_seed
 from autokd.search import optuna_space
-from autokd.search.learning import Learner
-from autokd.search.sampling import Proposer, Tpe
-from autokd.search.surrogate import Prior, Subject
+from autokd.search.gaussian_process import KernelParameters, Task
+from autokd.search.gp_sampler import GpSampler
+from autokd.search.tpe import Sampler, Tpe
 from benchmarks.simulation.table import SPLITS, Table
 
 ASHA: Final = StoppingConfig(rungs=(3, 6), reduction=2, grace=0)
@@ -32,13 +32,13 @@ class Policy:
     """A way to search.
 
     Attributes:
-        make: A proposer for the pairs of a table, whose studies have these names, with a seed of its own.
+        make: A sampler for the pairs of a table, whose studies have these names, with a seed of its own.
         stopping: Where runs are stopped early.
         shares: It learns from one pair for another.
     """
 
     name: str
-    make: Callable[[Table, Mapping[Pair, str], int], Proposer]
+    make: Callable[[Table, Mapping[Pair, str], int], Sampler]
     stopping: StoppingConfig = NONE
     shares: bool = False
 
@@ -50,7 +50,7 @@ class Random:
     def __init__(self, table: Table, seed: int) -> None:
         self._settings, self._seed = table.settings, seed
 
-    def propose(self, study: str, trials: Sequence[TrialRecord]) -> Setting | None:
+    def suggest(self, study: str, trials: Sequence[TrialRecord]) -> Setting | None:
         tried = {trial.setting for trial in trials}
         left = [setting for setting in self._settings if setting not in tried]
         dice = random.Random(derive_seed(study, self._seed, len(trials)))
@@ -75,7 +75,7 @@ class OptunaGp:
         self._space, self._seed = table.space, seed
         self._otherwise = Random(table, seed)
 
-    def propose(self, study: str, trials: Sequence[TrialRecord]) -> Setting | None:
+    def suggest(self, study: str, trials: Sequence[TrialRecord]) -> Setting | None:
         accuracies = {trial.setting: trial.accuracy for trial in trials if trial.state is TrialState.COMPLETE}
         tried = {trial.setting for trial in trials}
         distributions = dict(optuna_space.distributions(self._space))
@@ -101,7 +101,7 @@ class OptunaGp:
                     memory.tell(asked, state=optuna.trial.TrialState.FAIL)
                 else:
                     memory.tell(asked, again)
-        return self._otherwise.propose(study, trials)
+        return self._otherwise.suggest(study, trials)
 
     def role(self, study: str, setting: Setting) -> Role:
         return Role.SEARCH
@@ -122,12 +122,14 @@ def _flat(params: Mapping[str, Any]) -> Setting:
     return Setting(params[TEMPERATURE], alpha, transfer_set)
 
 
-def learner(table: Table, names: Mapping[Pair, str], seed: int, prior: Prior | None = None) -> Learner:
+def learner(
+    table: Table, names: Mapping[Pair, str], seed: int, prior: KernelParameters | None = None
+) -> GpSampler:
     """autokd's own, with everything that it has in a real batch; with another prior to try that one out."""
     validation = SPLITS.index(SPLITS[0])
-    return Learner(
+    return GpSampler(
         table.space,
-        subjects={name: Subject(table.name, pair, table.features[pair]) for pair, name in names.items()},
+        subjects={name: Task(table.name, pair, table.features[pair]) for pair, name in names.items()},
         own={name: float(table.own[pair.student, validation]) for pair, name in names.items()},
         startup_trials=table.plan.search.startup_trials,
         prior=prior,

@@ -1,4 +1,4 @@
-"""The real dispatcher, served by workers that look their answers up in a table."""
+"""The real queue, served by workers that look their answers up in a table."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from autokd.config.study import StudyConfig
 from autokd.core.records import Failure, Role, RungReport, RunRecord, RunState, TrialRecord, TrialState
 from autokd.core.run_spec import RunFailure, RunSpec
 from autokd.core.setting import Pair, Setting, Split
-from autokd.search.dispatcher import Dispatcher
-from autokd.search.sampling import Proposer
+from autokd.execution.search_queue import SearchQueue
+from autokd.search.tpe import Sampler
 from benchmarks.simulation.table import Table
 
 WORKERS = 2
@@ -38,7 +38,7 @@ class Ran(NamedTuple):
 
 @final
 class Memory:
-    """What the dispatcher writes to in place of a database; it reads from it only at its start."""
+    """What the queue writes to in place of a database; it reads from it only at its start."""
 
     def __init__(self) -> None:
         self._numbers: dict[str, count[int]] = {}
@@ -62,7 +62,7 @@ class Memory:
         return TrialRecord(number=number, setting=setting, seed=seed, role=role, state=TrialState.RUNNING)
 
     def report(self, study: str, number: int, report: RungReport) -> None:
-        """Nothing: the dispatcher remembers it."""
+        """Nothing: the queue remembers it."""
 
     def end_trial(
         self,
@@ -87,11 +87,11 @@ def replay(
     *,
     plan: StudyConfig,
     meetings: Sequence[Sequence[Pair]],
-    proposer: Proposer,
+    sampler: Sampler,
     seed: int,
     names: Mapping[Pair, str],
     workers: int = WORKERS,
-    serves: type[Dispatcher] = Dispatcher,
+    serves: type[SearchQueue] = SearchQueue,
 ) -> list[Ran]:
     """Search these meetings, from cold, as the driver would.
 
@@ -100,7 +100,7 @@ def replay(
         seed: Which of the table's seeds answers.
         workers: That run at once; an epoch takes all of them the same time.
         names: Of each pair's study: what samplers draw their seeds from.
-        serves: The dispatcher; another than the real one only to try out what that one could do.
+        serves: The queue; another than the real one only to try out what that one could do.
 
     Returns:
         All trials, in the order in which they ended.
@@ -108,44 +108,44 @@ def replay(
     brief = plan.confirmation.model_copy(update={"candidates": 1, "seeds": 2})
     plan = plan.model_copy(update={"confirmation": brief})
     memory: Any = Memory()
-    dispatcher = serves(
+    queue = serves(
         plan=plan,
         space=table.space,
         federation=table.facts(),
         meetings=meetings,
         names=names,
         store=memory,
-        proposer=proposer,
+        sampler=sampler,
         listen_seconds=float("inf"),
     )
     ran: list[Ran] = []
     busy: list[tuple[int, int, str, RunSpec, int]] = []
     serial, now = count(), 0
-    while not dispatcher.finished:
+    while not queue.finished:
         while len(busy) < workers:
             number = next(serial)
-            given = dispatcher.assign(f"{number}")
+            given = queue.assign(f"{number}")
             if given is None:
                 break
             epochs = plan.rungs[0] if given.stage is None else plan.rungs[-1]
             heapq.heappush(busy, (now + epochs, number, f"{number}", given, epochs))
         now, number, key, given, epoch = heapq.heappop(busy)
         if given.stage is not None:
-            dispatcher.end(key, _record(given, epoch))
+            queue.end(key, _record(given, epoch))
             continue
         report = _report(table, given, epoch, seed)
         if report is None:
-            dispatcher.end(key, RunFailure(Failure.DIVERGED, "as it did when the table was recorded"))
+            queue.end(key, RunFailure(Failure.DIVERGED, "as it did when the table was recorded"))
             ran.append(Ran(given.pair, given.setting, epoch, whole=False))
             continue
         if epoch == plan.rungs[-1]:
-            dispatcher.end(key, report)
-        elif dispatcher.report(key, report):
+            queue.end(key, report)
+        elif queue.report(key, report):
             later = plan.rungs[plan.rungs.index(epoch) + 1]
             heapq.heappush(busy, (now + later - epoch, number, key, given, later))
             continue
         else:
-            dispatcher.end(key, report)
+            queue.end(key, report)
         ran.append(Ran(given.pair, given.setting, epoch, epoch == plan.rungs[-1]))
     return ran
 

@@ -9,9 +9,9 @@ from typing import Final
 
 from autokd.config.study import StudyConfig
 from autokd.core.setting import Pair, Setting
-from autokd.search.dispatcher import Dispatcher
+from autokd.execution.search_queue import SearchQueue
 from autokd.search.prediction import predicted
-from autokd.search.sampling import Proposer
+from autokd.search.tpe import Sampler
 from benchmarks.simulation.measure import answer, cost, half, meeting_answer, meeting_yardstick, yardstick
 from benchmarks.simulation.policies import POLICIES, Policy, learner
 from benchmarks.simulation.replay import Ran, replay
@@ -30,13 +30,13 @@ def cold(
     trials: int,
     *,
     order: Sequence[Pair] | None = None,
-    serves: type[Dispatcher] = Dispatcher,
+    serves: type[SearchQueue] = SearchQueue,
 ) -> tuple[float, float]:
     """Cost and share of a batch of all pairs from an empty store, with fixed roles.
 
     Args:
         order: In which the pairs are served; by default one of the seed's.
-        serves: The dispatcher; by default the real one.
+        serves: The queue; by default the real one.
     """
     meetings = [(pair,) for pair in order] if order else _shuffled([(pair,) for pair in table.pairs], seed)
     ran = _search(table, policy, seed, meetings, trials, serves=serves)
@@ -112,10 +112,10 @@ def unseen(table: Table, seed: int) -> tuple[float, float]:
     gains = table.gain[:, :, seed % table.seeds]
     for mine, others in meetings(table, seed):
         names = _names([*others, *mine], seed)
-        proposer = learner(table, names, seed)
-        _search(table, policy, seed, _shuffled([(each,) for each in others], seed), TUNED, proposer)
+        sampler = learner(table, names, seed)
+        _search(table, policy, seed, _shuffled([(each,) for each in others], seed), TUNED, sampler)
         for pair in mine:
-            found = predicted(proposer, names[pair], pair)
+            found = predicted(sampler, names[pair], pair)
             answers[pair] = 0.0
             if found.setting is not None:
                 validation, _, test = gains[table.row[pair], table.column[found.setting]]
@@ -131,16 +131,16 @@ def _search(
     seed: int,
     meetings: Sequence[Sequence[Pair]],
     trials: int,
-    proposer: Proposer | None = None,
+    sampler: Sampler | None = None,
     *,
-    serves: type[Dispatcher] = Dispatcher,
+    serves: type[SearchQueue] = SearchQueue,
 ) -> list[Ran]:
     names = _names([pair for meeting in meetings for pair in meeting], seed)
     return replay(
         table,
         plan=_plan(table.plan, policy, trials),
         meetings=meetings,
-        proposer=proposer or policy.make(table, names, seed),
+        sampler=sampler or policy.make(table, names, seed),
         seed=seed % table.seeds,
         names=names,
         serves=serves,

@@ -18,7 +18,7 @@ from autokd.config.space import Space, read_space
 from autokd.config.study import StudyConfig
 from autokd.core.records import FederationFacts, ParticipantFacts
 from autokd.core.setting import DEFAULT, Pair, Setting, Split, TransferSet
-from autokd.search.features import PairFeatures
+from autokd.search.pair_features import PairFeatures
 
 FOLDER: Final = Path(__file__).parent.parent / "tables"
 TABLES: Final = ("digits", "digits_plain", "digits_classes")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from autokd.core.setting import DEFAULT, Pair
-from autokd.search.surrogate import Prior, Subject, covariance, encode
+from autokd.search.gaussian_process import KernelParameters, Task, covariance, encode
 from benchmarks.simulation.choices import (
     CHOICES,
     Abreast,
@@ -47,8 +47,8 @@ def test_in_rounds_everybody_has_taught_and_learned_before_anybody_does_so_again
 
 
 def test_next_is_the_pair_that_those_before_tell_least_of_or_that_tells_most(table: Table) -> None:
-    subjects = [Subject(table.name, pair, table.features[pair]) for pair in table.pairs]
-    prior = covariance(Prior(), subjects, encode([DEFAULT] * 90))
+    subjects = [Task(table.name, pair, table.features[pair]) for pair in table.pairs]
+    prior = covariance(KernelParameters(), subjects, encode([DEFAULT] * 90))
 
     def left(pairs: list[Pair]) -> np.ndarray:
         """What stays unknown of each pair, once these have shown nearly all of theirs."""
@@ -75,7 +75,7 @@ def test_abreast_no_pair_is_two_trials_ahead(table: Table) -> None:
         table,
         plan=table.plan.with_(trials=4, stopping=LATE),
         meetings=[(pair,) for pair in pairs],
-        proposer=POLICIES["random"].make(table, names, 0),
+        sampler=POLICIES["random"].make(table, names, 0),
         seed=0,
         names=names,
         serves=Abreast,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from autokd.search.surrogate import Prior, Surrogate, covariance, encode
+from autokd.search.gaussian_process import KernelParameters, Surrogate, covariance, encode
 from benchmarks.simulation.fit import FITTED, Runs, drawn, fitted, log_likelihood
 from benchmarks.simulation.table import Table
 
@@ -23,13 +23,13 @@ def test_the_likelihood_is_the_product_of_what_the_surrogate_predicts_run_by_run
         table.settings[int(np.flatnonzero((table_settings(table) == row).all(axis=1))[0])]
         for row in runs.settings
     ]
-    surrogate, total = Surrogate(Prior(), scale=1.0, most=1_000), 0.0
+    surrogate, total = Surrogate(KernelParameters(), scale=1.0, most=1_000), 0.0
     for subject, row, setting, gain in zip(runs.subjects, runs.settings, settings, runs.gains, strict=True):
         belief = surrogate.predict(subject, row[None])
         deviation = np.sqrt(belief.covariance[0, 0] + surrogate.noise)
         total += float(norm.logpdf(gain, belief.mean[0], deviation))
         surrogate.learn(subject, setting, float(gain))
-    assert log_likelihood(Prior(), runs) == pytest.approx(total)
+    assert log_likelihood(KernelParameters(), runs) == pytest.approx(total)
 
 
 def table_settings(table: Table) -> np.ndarray:
@@ -47,20 +47,20 @@ def test_two_draws_of_a_pair_share_no_setting(table: Table) -> None:
 def test_constants_that_made_the_gains_are_found_again(table: Table) -> None:
     """Of gains drawn from a known prior: noise and the pair's own part come back, which the start lacks."""
     runs = drawn(table, each=3, seed=0)
-    truth = replace(Prior(), noise=0.3)
+    truth = replace(KernelParameters(), noise=0.3)
     matrix = covariance(truth, runs.subjects, runs.settings) + truth.noise * np.eye(len(runs.gains))
     gains = np.linalg.cholesky(matrix) @ np.random.default_rng(0).standard_normal(len(matrix))
     runs = Runs(subjects=runs.subjects, settings=runs.settings, gains=gains)
-    found = fitted(runs, Prior(), rounds=15)
+    found = fitted(runs, KernelParameters(), rounds=15)
     # 270 runs tell a variance to about a tenth; this allows for four times as much.
     assert found.noise == pytest.approx(truth.noise, rel=0.4)
     assert log_likelihood(found, runs) >= log_likelihood(truth, runs) - 1
-    assert log_likelihood(found, runs) > log_likelihood(Prior(), runs) + 10
+    assert log_likelihood(found, runs) > log_likelihood(KernelParameters(), runs) + 10
 
 
 def test_what_no_table_tells_stays(table: Table) -> None:
-    found = fitted(some(drawn(table, each=1, seed=0), 30), Prior(), rounds=2)
+    found = fitted(some(drawn(table, each=1, seed=0), 30), KernelParameters(), rounds=2)
     for name in ("across_methods", "across_batch_norm", "learning_rate_length", "epochs_length"):
         assert name not in FITTED
-        assert getattr(found, name) == getattr(Prior(), name)
+        assert getattr(found, name) == getattr(KernelParameters(), name)
     assert 0 < found.across_sets < 1

@@ -35,7 +35,7 @@ def ran(
         table,
         plan=table.plan.with_(trials=trials, stopping=chosen.stopping),
         meetings=[(pair,) for pair in some],
-        proposer=chosen.make(table, names, seed),
+        sampler=chosen.make(table, names, seed),
         seed=seed,
         names=names,
     )
@@ -191,5 +191,5 @@ def test_optunas_gaussian_process_is_never_sent_to_a_setting_twice(table: Table)
         for number, setting in enumerate(table.settings)
         if setting != left
     ]
-    assert chosen.propose("study", tried) == left
-    assert chosen.propose("study", tried[:3]) not in {one.setting for one in tried[:3]}
+    assert chosen.suggest("study", tried) == left
+    assert chosen.suggest("study", tried[:3]) not in {one.setting for one in tried[:3]}

@@ -19,9 +19,9 @@ from autokd.cli.progress import plain, swept, table, watching
 from autokd.cli.secrets import without_secret
 from autokd.core.records import TrialState
 from autokd.core.setting import DEFAULT, Pair, Setting, TransferSet
-from autokd.search.forecast import NOTHING, Load
+from autokd.execution.sweeping import SweepProgress
+from autokd.search.eta import NOTHING, Load
 from autokd.search.progress import Progress, StudyProgress
-from autokd.search.sweeping import SweepProgress
 from tests.cli.conftest import Command
 
 SECRET = "postgresql://me:hunter2@there/studies"
@@ -68,14 +68,14 @@ def test_a_notice_is_shown_once_with_a_terminal_and_without() -> None:
         with show_notices(console), watching(console) as callbacks:
             callbacks.on_prepare(1, 2)
             logging.getLogger("autokd.federation.preparation").warning(notice)
-            logging.getLogger("autokd.search.router").warning(notice)
+            logging.getLogger("autokd.execution.tune_adapters").warning(notice)
         assert screen.getvalue().count(notice) == 1
         logging.getLogger("autokd").warning(notice)
         assert screen.getvalue().count(notice) == 1
 
 
 def test_a_library_prints_no_notice() -> None:
-    program = "import autokd, logging; logging.getLogger('autokd.search.router').warning('no room')"
+    program = "import autokd, logging; logging.getLogger('autokd.execution.tune_adapters').warning('no room')"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("", "")
 

@@ -8,7 +8,7 @@ from autokd.config.base import content_hash
 from autokd.config.space import read_space
 from autokd.config.yaml_files import read_study_config, shipped
 from autokd.core.setting import Pair
-from autokd.search.studies import rivals_name, study_name, sweep_name
+from autokd.search.study_names import rivals_name, study_name, sweep_name
 
 RECIPES = {
     "cifar10_resnet18": ("8d079884", "ffd8ea18"),

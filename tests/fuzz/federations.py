@@ -24,7 +24,7 @@ from autokd.federation.content import Hashes, assemble, digest
 from autokd.federation.folder import load, place, save
 from autokd.federation.layout import Layout
 from autokd.federation.pretraining import Pretrained
-from autokd.search.features import pair_features
+from autokd.search.pair_features import pair_features
 from tests.federation.conftest import make_recipe
 from tests.fuzz.harness import Target
 from tests.fuzz.odd import damaged, edited

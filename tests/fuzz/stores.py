@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from autokd.core.records import Failure, Role, TrialState
 from autokd.core.setting import DEFAULT, Pair
-from autokd.search.experience import experienced
 from autokd.search.overview import AtWork, overview_of
-from autokd.search.studies import study_name
+from autokd.search.study_names import study_name
+from autokd.search.transfer import warm_started_sampler
 from autokd.store import Store, sqlite_url
 from tests.fuzz.harness import Target
 from tests.fuzz.odd import damaged
@@ -171,9 +171,9 @@ def _use(store: Store) -> None:
     found = SimpleNamespace(
         name=known.name, correct=lambda one, split: known.participants[one].correct[split]
     )
-    with patch("autokd.search.experience.pair_features", lambda federation, pair: features(pair)):
+    with patch("autokd.search.transfer.pair_features", lambda federation, pair: features(pair)):
         names = {OTHER: _study(OTHER)}
-        experienced(store, plan=tiny_plan(), space=open_space(), federation=found, names=names)  # type: ignore[arg-type]
+        warm_started_sampler(store, plan=tiny_plan(), space=open_space(), federation=found, names=names)  # type: ignore[arg-type]
 
 
 TARGETS = (Target("store", st.deferred(_edits), _read),)

@@ -46,7 +46,7 @@ def test_an_overview_counts_what_the_store_has(tmp_path: Path) -> None:
 
 def test_a_pair_that_is_not_judged_has_no_verdict(tmp_path: Path) -> None:
     office = Office(tmp_path, tiny_plan())
-    office.dispatcher.assign("a")
+    office.queue.assign("a")
     one = overview_of(FORWARD, office.trials(), office.runs(), None)
     assert (one.verdict, one.gain, one.answer, one.trials) == (None, None, None, {TrialState.RUNNING: 1})
     assert one.to_json()["trials"] == {"RUNNING": 1, "COMPLETE": 0, "PRUNED": 0, "FAIL": 0}

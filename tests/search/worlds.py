@@ -28,11 +28,11 @@ from autokd.core.records import (
 )
 from autokd.core.run_spec import RunFailure, RunSpec
 from autokd.core.setting import SEARCHABLE, Pair, Setting, Split, TransferSet, derive_seed
-from autokd.search.assignment import swept_rungs
-from autokd.search.dispatcher import Dispatcher
-from autokd.search.features import PairFeatures
-from autokd.search.sampling import Proposer
-from autokd.search.studies import study_name
+from autokd.execution.run_context import swept_rungs
+from autokd.execution.search_queue import SearchQueue
+from autokd.search.pair_features import PairFeatures
+from autokd.search.study_names import study_name
+from autokd.search.tpe import Sampler
 from autokd.store import Store
 
 FORWARD, BACKWARD = Pair(0, 1), Pair(1, 0)
@@ -102,7 +102,7 @@ def instead_of_a_federation(known: FederationFacts) -> Iterator[None]:
     with (
         patch("autokd.undertaking.find", return_value=found),
         patch("autokd.undertaking.notices", return_value=[]),
-        patch("autokd.search.experience.pair_features", lambda federation, pair: features(pair)),
+        patch("autokd.search.transfer.pair_features", lambda federation, pair: features(pair)),
     ):
         yield
 
@@ -175,7 +175,7 @@ class Killed(Exception):
 
 
 class Office:
-    """A dispatcher with its store and studies, made anew as after a kill."""
+    """A queue with its store and studies, made anew as after a kill."""
 
     def __init__(
         self,
@@ -186,7 +186,7 @@ class Office:
         space: Space | None = None,
         address: str | None = None,
         prepare: Callable[[Store, Collection[str]], object] = lambda store, studies: None,
-        proposer: Proposer | None = None,
+        sampler: Sampler | None = None,
     ) -> None:
         self.plan, self.space = plan, space or open_space()
         self.store = Store.open(address or f"sqlite:///{folder / 'store.db'}")
@@ -200,14 +200,14 @@ class Office:
         for name in self.names.values():
             self.store.create_study(name, attributes={})
         prepare(self.store, self.names.values())
-        self.dispatcher = Dispatcher(
+        self.queue = SearchQueue(
             plan=plan,
             space=self.space,
             federation=self.facts,
             meetings=meetings,
             names=self.names,
             store=self.store,
-            proposer=proposer,
+            sampler=sampler,
         )
 
     def work(self, *, workers: int = 1, fate: Fate = lives, reports: int | None = None) -> int:
@@ -226,9 +226,9 @@ class Office:
         """
         told, serial = 0, 0
         live: dict[str, tuple[RunSpec, list[int]]] = {}
-        while not self.dispatcher.finished:
+        while not self.queue.finished:
             while len(live) < workers:
-                given = self.dispatcher.assign(f"run-{serial}")
+                given = self.queue.assign(f"run-{serial}")
                 if given is None:
                     break
                 rungs = list(self.plan.rungs) if given.stage is None else []
@@ -247,15 +247,15 @@ class Office:
         """One answer of a run; True if it was the last."""
         died = fate(given)
         if died is not None:
-            self.dispatcher.end(key, died)
+            self.queue.end(key, died)
             return True
         if given.stage is not None:
-            self.dispatcher.end(key, record(given))
+            self.queue.end(key, record(given))
             return True
         answer = report(given, rungs.pop(0))
-        if rungs and self.dispatcher.report(key, answer):
+        if rungs and self.queue.report(key, answer):
             return False
-        self.dispatcher.end(key, answer)
+        self.queue.end(key, answer)
         return True
 
     def trials(self, pair: Pair = FORWARD) -> tuple[TrialRecord, ...]:

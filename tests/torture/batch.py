@@ -19,9 +19,9 @@ from autokd.compute.resources import Resources
 from autokd.config.study import StudyConfig
 from autokd.core.run_spec import RunFailure, RunResult
 from autokd.core.setting import Pair
-from autokd.search.dispatcher import Dispatcher
+from autokd.execution.search_queue import SearchQueue
 from autokd.workspace import Workspace
-from tests.search.formula import enter, formula
+from tests.execution.formula import enter, formula
 from tests.search.worlds import facts, instead_of_a_federation, open_space, tiny_plan
 
 SECONDS = 0.1
@@ -42,9 +42,9 @@ def journal(home: Path) -> Path:
 
 def tune(place: Workspace, pairs: Sequence[Pair], address: str) -> bool:
     """On the cluster at that address; False if it was interrupted."""
-    end, written = Dispatcher.end, journal(place.home)
+    end, written = SearchQueue.end, journal(place.home)
 
-    def end_and_tell(self: Dispatcher, key: str, answer: RunResult) -> None:
+    def end_and_tell(self: SearchQueue, key: str, answer: RunResult) -> None:
         given = self._live[key].spec
         end(self, key, answer)
         if not isinstance(answer, RunFailure):
@@ -54,9 +54,9 @@ def tune(place: Workspace, pairs: Sequence[Pair], address: str) -> bool:
         return formula(plan, seconds=SECONDS, journal=written)
 
     with (
-        patch.object(Dispatcher, "end", end_and_tell),
+        patch.object(SearchQueue, "end", end_and_tell),
         instead_of_a_federation(facts()),
-        patch("autokd.search.driver.distilling", workers),
+        patch("autokd.execution.driver.distilling", workers),
     ):
         return not place.tune_all(pairs, workers=Resources(address=address)).interrupted
 

@@ -12,10 +12,10 @@ from autokd.core.records import Role, RunState, Stage, TrialState
 from autokd.core.run_spec import RunSpec
 from autokd.core.setting import DEFAULT, Pair
 from autokd.recommendation.race import pending, winner
-from autokd.search.studies import meetings_of, study_name
+from autokd.search.study_names import meetings_of, study_name
 from autokd.store import Store
 from autokd.workspace import Workspace
-from tests.search.formula import key_of
+from tests.execution.formula import key_of
 from tests.search.worlds import facts
 from tests.torture.batch import journal
 

@@ -1,0 +1,1 @@
+"""Has runs done by Ray Tune's workers, and records their results."""

@@ -1,0 +1,38 @@
+"""Trials as a search sees them that is after more than gain: worth in place of accuracy."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from autokd.config.study import Objective
+from autokd.core.records import TrialRecord
+
+
+def scalarise(trial: TrialRecord, aims: Objective, own: float) -> TrialRecord:
+    """The same trial, its curve what the aims make of it, so that whoever compares accuracies goes by them.
+
+    A rung becomes own + worth/100, with the worth in pp by `Objective.value`; where only gain counts that is
+    the accuracy itself. A rung that breaks a constraint counts as worse than to leave the model as it is, by
+    as much as it forgets beyond the limit: so early stopping and sampler turn away from there.
+
+    Args:
+        trial: Of any state.
+        aims: Of the plan.
+        own: Accuracy on validation of the student's model as it is, in [0, 1].
+    """
+    if aims == Objective():
+        return trial
+    lost = trial.lost or (0.0,) * len(trial.curve)
+    curve = tuple(
+        (epoch, own + _worth(aims, 100 * (accuracy - own), forgetting) / 100)
+        for (epoch, accuracy), forgetting in zip(trial.curve, lost, strict=True)
+    )
+    return replace(trial, curve=curve)
+
+
+def _worth(aims: Objective, gain: float, forgetting: float) -> float:
+    """In pp."""
+    value, limit = aims.value(gain, forgetting), aims.constraints.limit
+    if limit is None or forgetting <= limit:
+        return value
+    return min(value, 0.0) - (forgetting - limit)

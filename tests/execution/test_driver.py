@@ -1,0 +1,320 @@
+"""The real thing, small: Ray workers, Tune, SQLite, and networks that train for milliseconds."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+from autokd.compute.device import Compute
+from autokd.compute.resources import Resources
+from autokd.config.study import StudyConfig
+from autokd.core.records import Failure, Role, RunState, Stage, TrialState
+from autokd.core.setting import DEFAULT, Pair, Setting, Split
+from autokd.data import mapped_arrays
+from autokd.distillation import Run, Rung
+from autokd.errors import StoreError
+from autokd.execution.driver import distilling, drive
+from autokd.execution.search_queue import SearchQueue
+from autokd.execution.sweeping import Sweeper, SweepProgress
+from autokd.execution.tune_adapters import RunQueue
+from autokd.federation import Federation, place
+from autokd.federation.folder import save
+from autokd.search.progress import Progress
+from autokd.search.study_names import study_name, sweep_name
+from autokd.store import Store, sqlite_url
+from tests.distillation.conftest import make_federation
+from tests.search.worlds import BACKWARD, FORWARD, TINY, open_space
+
+pytestmark = pytest.mark.ray
+MEETING = (FORWARD, BACKWARD)
+GRID = open_space(temperature=[1, 4], alpha=[0.3], transfer_set=["both", "public"]).grid()
+
+
+def tiny_plan(**distillation: object) -> StudyConfig:
+    recipe = {"learning_rate": 0.05, "batch_size": 16, "epochs": 4, **distillation}
+    search = {"trials": 5, "startup_trials": 3, "stopping": {"rungs": [1, 2], "reduction": 2, "grace": 0}}
+    return StudyConfig.model_validate({**TINY, "distillation": recipe, "search": search})
+
+
+@pytest.fixture(scope="module")
+def federation() -> Federation:
+    return replace(make_federation(), name="random-00000000")
+
+
+class Desktop:
+    """What a command would set up, on one store that lasts as long as the test."""
+
+    def __init__(self, home: Path, federation: Federation, plan: StudyConfig) -> None:
+        self.home, self.federation, self.plan = home, federation, plan
+        self.store = Store.open(sqlite_url(home / "store.db"))
+        self.store.put_federation(federation.facts())
+        self.names = {pair: study_name(federation.name, plan, open_space(), pair) for pair in MEETING}
+        for name in self.names.values():
+            self.store.create_study(name, attributes={})
+        self.swept = {pair: sweep_name(federation.name, plan, pair) for pair in MEETING}
+
+    def queue(
+        self,
+        listen: Callable[[Progress], None] = lambda progress: None,
+        meetings: Sequence[Sequence[Pair]] = (MEETING,),
+    ) -> SearchQueue:
+        return SearchQueue(
+            plan=self.plan,
+            space=open_space(),
+            federation=self.federation.facts(),
+            meetings=meetings,
+            names=self.names,
+            store=self.store,
+            listen=listen,
+        )
+
+    def sweeper(self, listen: Callable[[SweepProgress], None] = lambda progress: None) -> Sweeper:
+        return Sweeper(grid=GRID, names=self.swept, seeds=2, retries=0, store=self.store, listen=listen)
+
+    def drive(self, office: RunQueue, *, compute: Compute | None = None, **options: Any) -> bool:
+        return drive(
+            office,
+            distilling(self.plan, self.federation, compute or Compute()),
+            home=self.home,
+            workers=Resources(),
+            **options,
+        )
+
+
+@pytest.fixture
+def desktop(home: Path, federation: Federation) -> Desktop:
+    return Desktop(home, federation, tiny_plan())
+
+
+def test_a_meeting_is_searched_raced_and_confirmed_for_real(desktop: Desktop) -> None:
+    # Several experiments on end, as a batch of thousands of runs has them.
+    assert desktop.drive(desktop.queue(), runs_of_an_experiment=20)
+    total = 0
+    for pair, name in desktop.names.items():
+        trials = desktop.store.trials(name)
+        total += len(trials)
+        assert [trial.state for trial in trials if trial.role is Role.BASELINE] == [TrialState.COMPLETE]
+        for trial in trials:
+            assert trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
+            assert (trial.epochs == 4) == (trial.state is TrialState.COMPLETE)
+            assert (
+                _again(desktop, pair, trial.setting, trial.seed)[-1].report().accuracy
+                == pytest.approx(dict(trial.curve)[trial.epochs], abs=0)
+                or trial.state is TrialState.PRUNED
+            )
+        runs = desktop.store.runs(name)
+        assert len(runs) <= 2 + 4
+        assert {run.state for run in runs} == {RunState.COMPLETE}
+        assert {run.epochs for run in runs} == {4}
+    assert total == 10
+    assert not [entry for entry in desktop.home.iterdir() if entry.name.startswith("ray-tune-")]
+    # What is finished needs no workers: a second call returns at once and changes nothing.
+    before = [desktop.store.trials(name) for name in desktop.names.values()]
+    again = desktop.queue()
+    assert again.finished
+    assert desktop.drive(again)
+    assert [desktop.store.trials(name) for name in desktop.names.values()] == before
+
+
+def _again(
+    desktop: Desktop,
+    pair: Pair,
+    setting: Setting,
+    seed: int,
+    *,
+    rungs: Sequence[int] | None = None,
+    splits: Sequence[Split] = (Split.VALIDATION,),
+) -> list[Rung]:
+    """The same run here, without Ray: to the bit what the worker reported (rule 8 of the design)."""
+    return list(
+        Run(
+            desktop.federation,
+            pair,
+            setting,
+            seed=seed,
+            recipe=desktop.plan.distillation,
+            rungs=rungs or desktop.plan.rungs,
+            splits=splits,
+            compute=Compute(),
+        )
+    )
+
+
+def test_interrupted_by_ctrl_c_it_goes_on_where_it_was(desktop: Desktop) -> None:
+    told: list[str] = []
+
+    def listen(progress: Progress) -> None:
+        if progress.ended == 3 and not told:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    assert not desktop.drive(desktop.queue(listen), on_stopping=lambda: told.append("stopping"))
+    assert told == ["stopping"]
+    assert signal.getsignal(signal.SIGINT) is before
+    trials = [trial for name in desktop.names.values() for trial in desktop.store.trials(name)]
+    assert len([trial for trial in trials if trial.state is not TrialState.FAIL]) >= 3
+    assert {trial.failure for trial in trials if trial.state is TrialState.FAIL} == {Failure.INTERRUPTED}
+    assert desktop.drive(desktop.queue())
+    for name in desktop.names.values():
+        ended = desktop.store.trials(name)
+        assert not [trial for trial in ended if trial.state is TrialState.RUNNING]
+        assert len([trial for trial in ended if trial.setting == DEFAULT and trial.accuracy is not None]) >= 1
+    made = [
+        trial
+        for name in desktop.names.values()
+        for trial in desktop.store.trials(name)
+        if trial.state is not TrialState.FAIL
+    ]
+    assert len(made) == 10
+
+
+def test_a_swept_run_is_the_same_run_looked_at_on_the_way_and_on_every_split(desktop: Desktop) -> None:
+    assert desktop.drive(desktop.sweeper())
+    for pair, name in desktop.swept.items():
+        runs = desktop.store.runs(name)
+        assert {(run.setting, run.seed) for run in runs} == set(product(GRID, (0, 1)))
+        assert len(runs) == 8
+        for run in runs:
+            again = _again(desktop, pair, run.setting, run.seed, rungs=(1, 2, 3, 4), splits=tuple(Split))
+            assert (run.stage, run.state, run.epochs) == (Stage.SWEEP, RunState.COMPLETE, 4)
+            assert [one.epoch for one in run.curve] == [1, 2, 3, 4]
+            for scores, rung in zip(run.curve, again, strict=True):
+                seen = rung.evaluations
+                assert scores.accuracy == {split: seen[split].accuracy for split in Split}
+                assert scores.forgetting == {split: seen[split].forgetting for split in Split}
+            for split in Split:
+                np.testing.assert_array_equal(run.correct[split], again[-1].evaluations[split].correct)
+            assert run.forgetting == again[-1].evaluations[Split.TEST].forgetting
+            assert run.local_accuracy == again[-1].evaluations[Split.TEST].local_accuracy
+            assert run.seconds == run.curve[-1].seconds > run.curve[0].seconds > 0
+
+
+def test_images_that_do_not_fit_are_streamed_with_the_same_results_and_a_word(
+    home: Path, federation: Federation, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of a federation that lies on disk, and of which no run may hold an image."""
+    save(federation, place(home) / federation.name)
+    files = mapped_arrays.read(place(home) / federation.name / "data.safetensors")
+    mapped = replace(federation, data=replace(federation.data, images=files["images"]))
+    desktop = Desktop(home, mapped, tiny_plan())
+    assert desktop.drive(desktop.sweeper(), compute=Compute(image_bytes=0))
+    assert [message.partition(":")[0] for message in caplog.messages] == [
+        "memory has no room for a run's images"
+    ]
+    resident = replace(desktop.federation, data=federation.data)
+    for pair, name in desktop.swept.items():
+        runs = desktop.store.runs(name)
+        assert len(runs) == 8
+        for run in runs:
+            again = Run(
+                resident,
+                pair,
+                run.setting,
+                seed=run.seed,
+                recipe=desktop.plan.distillation,
+                rungs=(4,),
+                splits=tuple(Split),
+                compute=Compute(),
+            )
+            (rung,) = again
+            for split in Split:
+                np.testing.assert_array_equal(run.correct[split], rung.evaluations[split].correct)
+
+
+def test_a_sweep_interrupted_by_ctrl_c_goes_on_where_it_was(desktop: Desktop) -> None:
+    def listen(progress: SweepProgress) -> None:
+        if progress.ended == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def kept() -> list[tuple[Pair, Setting, int]]:
+        return [
+            (pair, run.setting, run.seed)
+            for pair, name in desktop.swept.items()
+            for run in desktop.store.runs(name)
+            if run.state is RunState.COMPLETE
+        ]
+
+    interrupted = desktop.sweeper(listen)
+    assert not desktop.drive(interrupted)
+    before = kept()
+    assert 3 <= len(before) < 16
+    assert interrupted.progress().done == len(before)
+    assert desktop.drive(desktop.sweeper())
+    assert Counter(kept()) == Counter(product(MEETING, GRID, (0, 1)))
+
+
+def test_a_worker_that_is_killed_costs_one_trial_which_is_made_again(
+    home: Path, federation: Federation
+) -> None:
+    desktop = Desktop(home, federation, tiny_plan())
+
+    def listen(progress: Progress) -> None:
+        # Again until it hit one at work: between two runs a worker is lost to nobody.
+        lost = any(study.counts.get(TrialState.FAIL) for study in progress.studies)
+        if progress.ended >= 2 and not lost:
+            for worker in _workers()[:1]:
+                worker.kill()
+
+    assert desktop.drive(desktop.queue(listen))
+    trials = [trial for name in desktop.names.values() for trial in desktop.store.trials(name)]
+    died = [trial for trial in trials if trial.state is TrialState.FAIL]
+    assert {trial.failure for trial in died} == {Failure.INFRASTRUCTURE}
+    assert all(trial.reason for trial in died)
+    alive = {(trial.setting, trial.role) for trial in trials if trial.state is not TrialState.FAIL}
+    assert {(trial.setting, trial.role) for trial in died} <= alive
+    assert len(trials) - len(died) == 10
+
+
+def _workers() -> list[psutil.Process]:
+    """The processes that run our trainable now."""
+    return [one for one in psutil.Process().children(recursive=True) if _runs_our_trainable(one)]
+
+
+def _runs_our_trainable(process: psutil.Process) -> bool:
+    try:
+        return "Trainable" in " ".join(process.cmdline()[:1])
+    except psutil.Error:  # It has just died.
+        return False
+
+
+def test_a_default_that_diverges_ends_with_the_reason_in_the_store(
+    home: Path, federation: Federation
+) -> None:
+    desktop = Desktop(home, federation, tiny_plan(learning_rate=1e30))
+    assert desktop.drive(desktop.queue())
+    for name in desktop.names.values():
+        baseline, *others = desktop.store.trials(name)
+        assert (baseline.role, baseline.failure) == (Role.BASELINE, Failure.DIVERGED)
+        assert "try a lower learning rate" in baseline.reason
+        # What was handed out before the baseline died ends likewise.
+        assert {trial.failure for trial in others} <= {Failure.DIVERGED}
+        assert not desktop.store.runs(name)
+
+
+def test_an_error_of_the_store_ends_the_experiment_and_is_raised(
+    desktop: Desktop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue = desktop.queue()
+    calls = iter(range(100))
+    report = queue._store.report
+
+    def fail_at_the_third(self: Store, *args: object) -> None:
+        if next(calls) == 2:
+            raise StoreError("disk full")
+        report(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Store, "report", fail_at_the_third)
+    with pytest.raises(StoreError, match="disk full"):
+        desktop.drive(queue)
+    states = {trial.state for name in desktop.names.values() for trial in desktop.store.trials(name)}
+    assert TrialState.RUNNING not in states

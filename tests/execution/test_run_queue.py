@@ -1,0 +1,139 @@
+"""Runs that are owed, on a real store; a run is a formula, and nothing starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from autokd.core.records import Failure, RunState, Stage
+from autokd.core.run_spec import RunFailure, RunSpec
+from autokd.core.setting import Pair, Setting, TransferSet
+from autokd.execution.run_queue import ErrandProgress, Errands, Runs
+from autokd.search.study_names import rivals_name
+from autokd.store import Store
+from tests.search.worlds import BACKWARD, FORWARD, Fate, Killed, lives, record, report, tiny_plan
+
+NAMES = {pair: rivals_name("formula-00000000", tiny_plan(), pair) for pair in (FORWARD, BACKWARD)}
+HOT, COLD = Setting(4.0, 0.3, TransferSet.BOTH), Setting(1.0, 0.3, TransferSet.BOTH)
+FIRST = [RunSpec(FORWARD, one, 1000 + index, Stage.RACE) for index in range(2) for one in (COLD, HOT)]
+THEN = [RunSpec(FORWARD, HOT, 2000 + index, Stage.RIVAL) for index in range(2)]
+ELSEWHERE = [RunSpec(BACKWARD, COLD, 2000 + index, Stage.RIVAL) for index in range(2)]
+
+
+def wanted(runs: Runs) -> Mapping[Pair, Sequence[RunSpec]]:
+    """Two settings race; the winner, known once all have run, runs again. Of the other pair no race."""
+    raced = [run for run in runs[FORWARD] if run.stage is Stage.RACE and run.state is RunState.COMPLETE]
+    return {FORWARD: [*FIRST, *(THEN if len(raced) == len(FIRST) else ())], BACKWARD: ELSEWHERE}
+
+
+EVERYTHING = [*FIRST, *THEN, *ELSEWHERE]
+
+
+class Visit:
+    """An office made anew on what the store has, as each call of the command makes one."""
+
+    def __init__(self, store: Store, *, retries: int = 1) -> None:
+        self._store = store
+        self.told: list[ErrandProgress] = []
+        self.errands = Errands(
+            wanted=wanted, names=NAMES, retries=retries, store=store, listen=self.told.append
+        )
+
+    def work(self, *, fate: Fate = lives, ends: int | None = None, workers: int = 1) -> list[RunSpec]:
+        """Serve until all is done; die with all that is live after `ends` runs."""
+        handed_out: list[RunSpec] = []
+        live: dict[str, RunSpec] = {}
+        while not self.errands.finished:
+            while len(live) < workers:
+                given = self.errands.assign(f"run-{len(handed_out)}")
+                if given is None:
+                    break
+                live[f"run-{len(handed_out)}"] = given
+                handed_out.append(given)
+            assert live, "nothing is live, nothing is handed out, and yet it is not finished"
+            assert len(live) == self.errands.live
+            if self.errands.ended == ends:
+                raise Killed
+            key = next(iter(live))
+            ended = live.pop(key)
+            self.errands.end(key, fate(ended) or record(ended))
+        return handed_out
+
+    def kept(self) -> list[RunSpec]:
+        return [
+            RunSpec.of(pair, run)
+            for pair, name in NAMES.items()
+            for run in self._store.runs(name)
+            if run.state is RunState.COMPLETE
+        ]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(f"sqlite:///{tmp_path / 'store.db'}") as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("workers", [1, 3, 8])
+def test_what_becomes_known_to_be_wanted_is_done_too_and_all_of_it_once(store: Store, workers: int) -> None:
+    visit = Visit(store)
+    assert sorted(visit.work(workers=workers), key=str) == sorted(EVERYTHING, key=str)
+    assert sorted(visit.kept(), key=str) == sorted(EVERYTHING, key=str)
+    again = Visit(store)
+    assert again.errands.finished
+    assert again.errands.assign("a") is None
+
+
+@pytest.mark.parametrize("ends", range(len(EVERYTHING)))
+def test_a_killed_office_is_followed_by_one_that_does_the_rest(store: Store, ends: int) -> None:
+    with pytest.raises(Killed):
+        Visit(store).work(ends=ends, workers=3)
+    done = Visit(store).kept()
+    assert len(done) == ends
+    handed_out = Visit(store).work(workers=3)
+    assert sorted([*done, *handed_out], key=str) == sorted(EVERYTHING, key=str)
+
+
+def test_infrastructure_is_tried_again_up_to_the_bound_and_nothing_else_is(store: Store) -> None:
+    def fate(given: RunSpec) -> RunFailure | None:
+        if given.pair == BACKWARD:
+            lost = given.seed == 2000
+            return RunFailure(Failure.INFRASTRUCTURE if lost else Failure.DIVERGED, "why")
+        return None
+
+    handed_out = Visit(store, retries=2).work(fate=fate)
+    counts = [handed_out.count(one) for one in EVERYTHING]
+    assert counts == [1] * 6 + [3, 1]
+    assert {run.reason for run in store.runs(NAMES[BACKWARD])} == {"why"}
+    assert Visit(store, retries=2).errands.finished
+
+
+def test_interrupting_gives_back_what_is_live(store: Store) -> None:
+    visit = Visit(store)
+    given = [visit.errands.assign(key) for key in ("a", "b")]
+    visit.errands.interrupt("the command was interrupted")
+    assert visit.errands.live == 0
+    assert visit.work()[:2] == given == EVERYTHING[:2]
+
+
+def test_progress_grows_with_what_is_known(store: Store) -> None:
+    visit = Visit(store)
+    before = visit.errands.progress()
+    assert (before.done, before.total, before.ended, before.seconds_left) == (0, 6, 0, None)
+    visit.work()
+    assert [(one.done, one.total) for one in visit.told[2:5]] == [(3, 6), (4, 8), (5, 8)]
+    assert visit.told[-1].seconds_left == 0
+
+
+def test_the_time_left_is_that_of_the_pace_since_the_first_run_ended() -> None:
+    assert ErrandProgress(done=21, total=51, ended=11, seconds=10.0).seconds_left == pytest.approx(30.0)
+
+
+def test_a_rung_is_not_what_such_a_run_says(store: Store) -> None:
+    visit = Visit(store)
+    given = visit.errands.assign("a")
+    assert given is not None
+    with pytest.raises(AssertionError, match="reported at epoch 3, as a trial would"):
+        visit.errands.report("a", report(given, 3))

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autokd.errors import StoreUnreachable
+from autokd.execution.telling import telling
+from autokd.search.eta import Load
+from autokd.search.progress import Progress
+from autokd.store import Lease, Store, sqlite_url
+
+STUDY = "federation/plan/4->9"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(sqlite_url(tmp_path / "store.db")) as opened:
+        opened.acquire([STUDY])
+        yield opened
+
+
+def progress(ended: int) -> Progress:
+    return Progress(
+        studies=(),
+        live=2,
+        ended=ended,
+        left=20,
+        seconds=12.0,
+        waited=2.0,
+        epochs_left=40.0,
+        done=Load(ended - 1, 2.0 * (ended - 1)),
+    )
+
+
+def test_the_store_is_told_what_the_listener_hears(store: Store) -> None:
+    heard: list[Progress] = []
+    hear = telling(store, heard.append, seconds=0.0)
+    hear(progress(ended=6))
+    hear(progress(ended=11))
+    assert heard == [progress(ended=6), progress(ended=11)]
+    (driver,) = store.drivers([STUDY])
+    assert driver.words == {"ended": 11, "left": 20, "per_second": 1.0, "seconds_left": 20.0}
+
+
+def test_it_is_told_now_and_then_only(store: Store) -> None:
+    heard: list[Progress] = []
+    hear = telling(store, heard.append, seconds=1000.0)
+    hear(progress(ended=6))
+    hear(progress(ended=11))
+    assert len(heard) == 2
+    assert store.drivers([STUDY])[0].words["ended"] == 6
+
+
+def test_a_database_that_is_away_is_told_later(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The runs' own writes wait for it, and say so."""
+
+    def away(lease: Lease, words: Mapping[str, Any]) -> None:
+        raise StoreUnreachable("it is away")
+
+    hear = telling(store, lambda progress: None, seconds=0.0)
+    with monkeypatch.context() as patched:
+        patched.setattr(Lease, "heartbeat", away)
+        hear(progress(ended=6))
+    assert store.drivers([STUDY])[0].words == {}
+    hear(progress(ended=11))
+    assert store.drivers([STUDY])[0].words["ended"] == 11

@@ -1,0 +1,199 @@
+"""The time that is left: by hand, and against runs whose time is a formula of a clock of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from heapq import heappop, heappush
+from pathlib import Path
+from random import Random
+from typing import final
+from unittest.mock import patch
+
+import pytest
+
+from autokd.core.records import Role, TrialRecord, TrialState
+from autokd.core.run_spec import RunSpec
+from autokd.core.setting import DEFAULT, Pair, Setting, TransferSet
+from autokd.search.eta import NOTHING, Load, epochs_of_a_trial, forecast, runs_of_a_confirmation
+from autokd.search.progress import Progress
+from tests.search.worlds import Killed, Office, record, report, tiny_plan
+
+
+def test_by_runs_and_by_epochs_in_the_share_that_training_has() -> None:
+    """Half of the runs are done, but a third of the epochs: 10 s more by runs, 20 s by epochs."""
+    done, left = Load(20, 100), Load(20, 200)
+    assert [forecast(done, left, seconds=10.0, training=share) for share in (0.0, 1.0, 0.75)] == [
+        10,
+        20,
+        17.5,
+    ]
+
+
+def test_nothing_is_foretold_from_a_few_runs_and_nothing_left_takes_no_time() -> None:
+    assert forecast(Load(4, 40), Load(20, 200), seconds=10.0, training=0.5) is None
+    assert forecast(Load(8, 80), Load(20, 200), seconds=10.0, training=0.5) == pytest.approx(25.0)
+    assert forecast(Load(4, 40), NOTHING, seconds=10.0, training=0.5) == 0
+
+
+def test_runs_of_which_no_epoch_was_reported_still_take_time() -> None:
+    assert forecast(Load(10, 0), Load(20, 200), seconds=10.0, training=0.5) == pytest.approx(20.0)
+
+
+def trial(number: int, epochs: int, state: TrialState = TrialState.PRUNED) -> TrialRecord:
+    curve = ((epochs, 0.5),) if epochs else ()
+    return TrialRecord(
+        number=number,
+        setting=Setting(2.0, 0.5, DEFAULT.transfer_set),
+        seed=0,
+        role=Role.SEARCH,
+        state=state,
+        curve=curve,
+    )
+
+
+def test_how_far_a_trial_gets() -> None:
+    """Rungs 3, 6, 10, of which half go on: 3 + 3/2 + 4/4 = 5.5 epochs, with the weight of four trials."""
+    plan = tiny_plan()
+    assert epochs_of_a_trial(plan, []) == 5.5
+    assert epochs_of_a_trial(plan, [trial(number, 3) for number in range(1, 5)]) == (5.5 + 3) / 2
+    # Those under way say nothing yet; those that could not be stopped say nothing of the others.
+    assert epochs_of_a_trial(plan, [trial(5, 3, TrialState.RUNNING)]) == 5.5
+    graceful = tiny_plan(stopping={"rungs": (3, 6), "reduction": 2, "grace": 6})
+    assert epochs_of_a_trial(graceful, [trial(5, 10, TrialState.COMPLETE)]) == 5.5
+
+
+def test_how_many_runs_a_confirmation_takes() -> None:
+    """Two candidates with one seed each, two seeds of winner and default: six; the default alone has two."""
+    plan = tiny_plan()
+    assert runs_of_a_confirmation(plan, []) == 6
+    assert runs_of_a_confirmation(plan, [2, 2, 2, 2]) == 4
+
+
+@dataclass(slots=True)
+class Clock:
+    """What `monotonic` says."""
+
+    now: float = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass(slots=True)
+class Factory:
+    """Workers that take time by a formula, with one run more handed out than there are workers.
+
+    Attributes:
+        start: Seconds until the workers are there.
+        a_run: Seconds that a run takes beyond its epochs.
+        an_epoch: Seconds that an epoch takes.
+    """
+
+    office: Office
+    clock: Clock
+    workers: int = 2
+    start: float = 20.0
+    a_run: float = 0.1
+    an_epoch: float = 0.05
+    told: list[Progress] = field(default_factory=list)
+
+    def work(self) -> None:
+        queue, serial = self.office.queue, 0
+        waiting: list[tuple[str, RunSpec]] = []
+        busy: list[tuple[float, str, Iterator[float]]] = []
+        self.clock.now += self.start
+        while not queue.finished:
+            while queue.live <= self.workers and (given := queue.assign(f"{serial}")) is not None:
+                waiting.append((f"{serial}", given))
+                serial += 1
+            while waiting and len(busy) < self.workers:
+                key, given = waiting.pop(0)
+                steps = self._steps(key, given)
+                heappush(busy, (self.clock.now + next(steps), key, steps))
+            self.clock.now, key, steps = heappop(busy)
+            if (seconds := next(steps, None)) is not None:
+                heappush(busy, (self.clock.now + seconds, key, steps))
+            self.told.append(queue.progress())
+
+    def _steps(self, key: str, given: RunSpec) -> Iterator[float]:
+        """Waits, with what the run says in between."""
+        queue, epochs = self.office.queue, self.office.plan.rungs
+        if given.stage is not None:
+            yield self.a_run + self.an_epoch * epochs[-1]
+            queue.end(key, replace(record(given), seconds=self.an_epoch * epochs[-1]))
+            return
+        before = 0
+        for rung in epochs:
+            yield self.an_epoch * (rung - before) + (0 if before else self.a_run)
+            said, before = replace(report(given, rung), seconds=self.an_epoch * rung), rung
+            if rung == epochs[-1] or not queue.report(key, said):
+                queue.end(key, said)
+                return
+
+
+def worked(factory: Factory) -> Sequence[Progress]:
+    with patch("autokd.execution.search_queue.monotonic", factory.clock):
+        factory.work()
+    return factory.told
+
+
+def wrong(told: Sequence[Progress], share: float) -> float:
+    """By how much the forecast missed what was left, after a share of the time; 0.1 is a tenth too long."""
+    end, start = told[-1].seconds, told[-1].waited
+    then = next(one for one in told if one.seconds - start >= share * (end - start))
+    assert then.seconds_left is not None
+    return then.seconds_left / (end - then.seconds) - 1
+
+
+@final
+class Any:
+    """Proposes at random, which takes no time."""
+
+    def __init__(self) -> None:
+        self._random = Random(1)
+
+    def suggest(self, name: str, trials: Sequence[TrialRecord]) -> Setting:
+        sets = (TransferSet.STUDENT, TransferSet.TEACHER, TransferSet.BOTH)
+        return Setting(2 ** self._random.uniform(-1, 4), self._random.random(), self._random.choice(sets))
+
+    def role(self, name: str, setting: Setting) -> Role:
+        return Role.SEARCH
+
+    def learn(self, name: str, trial: TrialRecord) -> None:
+        pass
+
+
+MEETINGS = {
+    "one pair": [[Pair(0, 1)]],
+    "a meeting": [[Pair(0, 1), Pair(1, 0)]],
+    "a batch": [[Pair(a, b), Pair(b, a)] for a in range(3) for b in range(a)],
+}
+
+
+@pytest.mark.parametrize("what", MEETINGS)
+@pytest.mark.parametrize(("a_run", "an_epoch"), [(0.5, 0.01), (0.1, 0.05), (0.01, 0.5)])
+def test_after_a_fifth_of_the_time_the_forecast_is_right_within_a_quarter(
+    tmp_path: Path, what: str, a_run: float, an_epoch: float
+) -> None:
+    plan = tiny_plan(trials=24, stopping={"rungs": (3, 6), "reduction": 2, "grace": 6})
+    with patch("autokd.execution.search_queue.monotonic", clock := Clock()):
+        office = Office(tmp_path, plan, meetings=MEETINGS[what], sampler=Any())
+    told = worked(Factory(office, clock, a_run=a_run, an_epoch=an_epoch))
+    for share in (0.2, 0.4, 0.6):
+        assert abs(wrong(told, share)) < 0.25, share
+    assert told[-1].seconds_left == 0
+
+
+def test_what_was_done_before_neither_counts_nor_is_counted_again(tmp_path: Path) -> None:
+    """A command that goes on with a batch knows only its own pace."""
+    plan = tiny_plan(trials=24)
+    with patch("autokd.execution.search_queue.monotonic", clock := Clock()):
+        office = Office(tmp_path, plan, meetings=MEETINGS["a batch"], sampler=Any())
+        with pytest.raises(Killed):
+            office.work(workers=2, reports=200)
+        office.close()
+        again = Office(tmp_path, plan, meetings=MEETINGS["a batch"], sampler=Any())
+    told = worked(Factory(again, clock))
+    assert told[0].seconds_left is None
+    assert abs(wrong(told, 0.2)) < 0.25

@@ -1,0 +1,303 @@
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+from scipy.integrate import quad
+from scipy.stats import norm
+
+from autokd.config.space import Space, read_space
+from autokd.core.records import Failure, Role, TrialRecord, TrialState
+from autokd.core.setting import DEFAULT, SEARCHABLE, Method, Pair, Setting, TransferSet
+from autokd.search.gaussian_process import Posterior, Task
+from autokd.search.gp_sampler import GpSampler, candidate_settings, expected_improvement
+from tests.search.worlds import OWN, features, open_space
+
+PAIRS = [Pair(teacher, student) for teacher in range(4) for student in range(4) if teacher != student]
+GRID = open_space(temperature=[1, 4, 16], alpha=[0.2, 0.5, 0.8], transfer_set=["student", "both"])
+LINE = open_space(temperature=[2], alpha={"low": 0.2, "high": 0.8}, transfer_set=["both"])
+STUDY = str(PAIRS[0])
+HOT, COLD = Setting(16.0, 0.8, TransferSet.BOTH), Setting(1.0, 0.2, TransferSet.STUDENT)
+Formula = Callable[[Setting], float]
+
+
+def best_at(optimum: Setting) -> Formula:
+    """Gains in pp, 8 at the optimum and down to a loss far from it."""
+
+    def gain(setting: Setting) -> float:
+        octaves = math.log2(setting.temperature / optimum.temperature)
+        alphas = [1.0 if one.alpha is None else one.alpha for one in (setting, optimum)]
+        other_set = setting.transfer_set is not optimum.transfer_set
+        return 8 - octaves**2 / 2 - 20 * (alphas[0] - alphas[1]) ** 2 - 3 * other_set
+
+    return gain
+
+
+HOT_IS_BEST = best_at(HOT)
+
+
+def test_of_a_large_lattice_some_are_considered_and_all_lie_inside() -> None:
+    space = read_space("extended")
+    considered = candidate_settings(space)
+    assert len(considered) < 600
+    assert [one for one in considered if one not in space] == [DEFAULT]
+    for name in ("method", "epochs", "batch_norm", "transfer_set", "learning_rate"):
+        assert len({one.values()[name] for one in considered if one in space}) > 1, name
+    assert candidate_settings(space) == considered
+
+
+def test_what_is_taught_is_learned_like_everything_else() -> None:
+    space = open_space(temperature=[1, 4], alpha=[0.5], transfer_set=["both"], method=["plain", "ensemble"])
+    learned = learner(space)
+    for number, setting in enumerate(space.grid()):
+        gain = 8.0 if setting.method is Method.ENSEMBLE else -8.0
+        for pair in PAIRS[1:]:
+            learned.learn(str(pair), trial(number, setting, gain))
+    proposed = learned.suggest(STUDY, [])
+    assert proposed is not None
+    assert proposed.method is Method.ENSEMBLE
+
+
+def learner(space: Space, most: int = 100) -> GpSampler:
+    return GpSampler(
+        space,
+        subjects={str(pair): Task("formula", pair, features(pair)) for pair in PAIRS},
+        own={str(pair): OWN for pair in PAIRS},
+        startup_trials=3,
+        most=most,
+    )
+
+
+def trial(
+    number: int, setting: Setting, gain: float = 0.0, state: TrialState = TrialState.COMPLETE
+) -> TrialRecord:
+    return TrialRecord(
+        number=number,
+        setting=setting,
+        seed=0,
+        role=Role.SEARCH,
+        state=state,
+        curve=() if state is TrialState.RUNNING else ((10, OWN + gain / 100),),
+        failure=Failure.DIVERGED if state is TrialState.FAIL else None,
+    )
+
+
+def search(
+    asked: GpSampler, trials: int, *, study: str = STUDY, gain: Formula = HOT_IS_BEST
+) -> list[TrialRecord]:
+    """The default, then what is proposed; every trial is learned from as soon as it is over."""
+    seen: list[TrialRecord] = []
+    setting: Setting | None = DEFAULT
+    while setting is not None and len(seen) < trials:
+        seen.append(trial(len(seen), setting, gain(setting)))
+        asked.learn(study, seen[-1])
+        setting = asked.suggest(study, seen)
+    return seen
+
+
+def settings_of(trials: Sequence[TrialRecord]) -> list[Setting]:
+    return [one.setting for one in trials]
+
+
+def assert_same(one: Posterior, other: Posterior) -> None:
+    np.testing.assert_allclose(one.mean, other.mean, atol=1e-7)
+    np.testing.assert_allclose(one.covariance, other.covariance, atol=1e-7)
+
+
+@pytest.mark.parametrize(("mean", "deviation", "best"), [(0, 1, 0), (3, 2, 5), (5, 0.5, 3), (-4, 10, 2)])
+def test_expected_improvement_is_the_integral_it_stands_for(
+    mean: float, deviation: float, best: float
+) -> None:
+    belief = Posterior(np.array([mean]), np.array([[deviation**2]]))
+    above = norm(mean, deviation)
+    expected, _ = quad(lambda gain: (gain - best) * above.pdf(gain), best, max(best, mean) + 12 * deviation)
+    np.testing.assert_allclose(expected_improvement(belief, best), expected, rtol=1e-6)
+
+
+def test_what_is_known_for_sure_improves_by_what_it_is_better() -> None:
+    belief = Posterior(np.array([7.0, 1.0]), np.zeros((2, 2)))
+    np.testing.assert_allclose(expected_improvement(belief, 2.0), [5.0, 0.0], atol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["default", "private", "poster_sweep"])
+def test_what_is_considered_lies_in_the_space_once_and_the_default_beside_it(name: str) -> None:
+    space = read_space(name)
+    considered = candidate_settings(space)
+    assert all(setting in space for setting in considered if setting != DEFAULT)
+    assert DEFAULT in considered
+    assert len(set(considered)) == len(considered)
+
+
+def test_both_ends_of_a_range_are_considered_on_each_transfer_set() -> None:
+    considered = candidate_settings(read_space("default"))
+    for transfer_set in SEARCHABLE:
+        mine = [one for one in considered if one.transfer_set is transfer_set]
+        temperatures = {one.temperature for one in mine}
+        assert {0.5, 16.0} <= temperatures
+        if transfer_set is not TransferSet.PUBLIC:
+            assert {0.0, 1.0} <= {one.alpha for one in mine}
+
+
+def test_without_the_teachers_part_one_temperature_is_enough() -> None:
+    without = [one for one in candidate_settings(read_space("default")) if one.alpha == 0]
+    assert {one.transfer_set for one in without} == set(SEARCHABLE) - {TransferSet.PUBLIC}
+    assert len(without) == 3
+
+
+def test_a_grid_is_considered_as_it_is() -> None:
+    grid = read_space("poster_sweep")
+    assert set(candidate_settings(grid)) == set(grid.grid())
+
+
+def test_a_grid_is_proposed_once_each_and_then_there_is_nothing() -> None:
+    seen = search(learner(GRID), 1000)
+    assert len(seen) == 18
+    assert set(settings_of(seen)) == set(GRID.grid())
+
+
+def test_of_a_grid_without_the_teachers_part_too() -> None:
+    """Most of those are not considered, since they are all one, and left for the end."""
+    grid = open_space(temperature=[1, 4], alpha=[0, 0.5], transfer_set=["student", "public"])
+    assert set(settings_of(search(learner(grid), 1000))) == set(grid.grid())
+
+
+def test_once_all_is_tried_that_was_considered_tpe_goes_on() -> None:
+    count = len(set(candidate_settings(LINE)) - {DEFAULT})
+    later = settings_of(search(learner(LINE), 1 + count + 5))
+    assert set(later[: 1 + count]) == set(candidate_settings(LINE))
+    assert all(setting in LINE for setting in later[1 + count :])
+    assert len(set(later)) == 1 + count + 5
+
+
+def test_a_default_outside_of_the_space_is_not_proposed() -> None:
+    outside = open_space(temperature=[4, 8], alpha=[0.5], transfer_set=["both"])
+    assert DEFAULT not in outside
+    everything = [trial(number, setting) for number, setting in enumerate(outside.grid())]
+    assert learner(outside).suggest(STUDY, everything) is None
+    assert set(settings_of(search(learner(outside), 1000))) == {DEFAULT, *outside.grid()}
+
+
+def test_the_same_trials_give_the_same_proposals() -> None:
+    space = read_space("default")
+    assert search(learner(space), 10) == search(learner(space), 10)
+
+
+def test_it_is_better_than_random_search() -> None:
+    """Mean best of ten trials over eleven optima, against the same number of random ones."""
+    grid = read_space("poster_sweep")
+    found, drawn = [], []
+    for number, optimum in enumerate(grid.grid()[::7]):
+        gain = best_at(optimum)
+        found.append(max(map(gain, settings_of(search(learner(grid), 10, gain=gain)))))
+        drawn.append(max(map(gain, [DEFAULT, *random.Random(number).sample(grid.grid(), 9)])))
+    assert np.mean(found) > np.mean(drawn) + 0.5
+
+
+@pytest.mark.parametrize("optimum", [HOT, COLD], ids=str)
+def test_what_was_best_for_others_is_tried_first(optimum: Setting) -> None:
+    asked, gain = learner(GRID), best_at(optimum)
+    for pair in PAIRS[1:4]:
+        for number, setting in enumerate(random.Random(pair.teacher).sample(GRID.grid(), 18)):
+            asked.learn(str(pair), trial(number, setting, gain(setting)))
+    default = trial(0, DEFAULT, gain(DEFAULT))
+    asked.learn(STUDY, default)
+    assert asked.suggest(STUDY, [default]) == optimum
+
+
+def test_against_others_the_pairs_own_runs_prevail() -> None:
+    """What is best for this pair is the worst of all to go by the others, so it would come last of 18."""
+    asked = learner(GRID)
+    for pair in PAIRS[1:4]:
+        search(asked, 18, study=str(pair), gain=best_at(HOT))
+    own = settings_of(search(asked, 10, gain=best_at(COLD)))
+    assert own[1] == HOT
+    assert COLD in own
+
+
+def test_workers_that_ask_at_once_are_sent_apart() -> None:
+    asked, considered = learner(read_space("default")), candidate_settings(read_space("default"))
+    seen = search(asked, 3)
+    first = asked.suggest(STUDY, seen)
+    assert first is not None
+    under_way = [*seen, trial(3, first, state=TrialState.RUNNING)]
+    second = asked.suggest(STUDY, under_way)
+    assert second is not None
+    before, after = asked.belief(STUDY, seen), asked.belief(STUDY, under_way)
+    # Where the first one is, and around it, less is open than before: the second goes further away.
+    place = considered.index(first)
+    likeness = before.covariance[place] / (before.deviation[place] * before.deviation)
+    assert likeness[considered.index(second)] < 0.9
+    assert (likeness > 0.9).sum() > 1
+    np.testing.assert_allclose(after.mean, before.mean)
+    assert after.deviation[place] < before.deviation[place] / 2
+
+
+@pytest.mark.parametrize("most", [100, 3])
+def test_the_order_of_what_it_saw_does_not_matter(most: int) -> None:
+    kept, anew = learner(read_space("default"), most=most), learner(read_space("default"))
+    seen = search(kept, 8)
+    for one in reversed(seen):
+        anew.learn(STUDY, one)
+    assert_same(kept.belief(STUDY, seen), anew.belief(STUDY, seen))
+
+
+def test_a_belief_is_formed_anew_when_others_have_taught_something() -> None:
+    kept, anew = learner(GRID), learner(GRID)
+    seen = search(kept, 4)
+    for one in seen:
+        anew.learn(STUDY, one)
+    for number, setting in enumerate(GRID.grid()[:6]):
+        for each in (kept, anew):
+            each.learn(str(PAIRS[1]), trial(number, setting, -5.0))
+    assert_same(kept.belief(STUDY, seen), anew.belief(STUDY, seen))
+
+
+@pytest.mark.parametrize("state", [TrialState.FAIL, TrialState.PRUNED])
+def test_what_did_not_run_to_its_end_teaches_nothing_and_is_not_tried_again(state: TrialState) -> None:
+    asked, unaware = learner(GRID), learner(GRID)
+    for number, setting in enumerate(GRID.grid()[:9]):
+        asked.learn(STUDY, trial(number, setting, 20.0, state))
+    ended = [trial(number, setting, 20.0, state) for number, setting in enumerate(GRID.grid()[:9])]
+    assert_same(asked.belief(STUDY, ended), unaware.belief(STUDY, []))
+    assert asked.suggest(STUDY, ended) in GRID.grid()[9:]
+
+
+def test_a_pairs_own_runs_count_even_when_no_more_are_learned() -> None:
+    full, enough = learner(GRID, most=3), learner(GRID)
+    others = [trial(number, setting, 5.0) for number, setting in enumerate(GRID.grid()[:3])]
+    for each in (full, enough):
+        for one in others:
+            each.learn(str(PAIRS[1]), one)
+    own = search(full, 5, gain=best_at(COLD))
+    for one in own:
+        enough.learn(STUDY, one)
+    assert_same(full.belief(STUDY, own), enough.belief(STUDY, own))
+    resumed = learner(GRID, most=3)
+    for one in others:
+        resumed.learn(str(PAIRS[1]), one)
+    assert_same(resumed.belief(STUDY, own), enough.belief(STUDY, own))
+
+
+def test_a_proposal_is_transferred_once_another_pair_has_told_something() -> None:
+    asked = learner(GRID)
+    seen = search(asked, 3)
+    assert asked.role(STUDY, GRID.grid()[5]) is Role.SEARCH
+    asked.learn(str(PAIRS[1]), seen[0])
+    assert asked.role(STUDY, GRID.grid()[5]) is Role.TRANSFERRED
+    assert asked.role(str(PAIRS[1]), GRID.grid()[5]) is Role.TRANSFERRED
+    # What is on no candidate_settings was TPE's idea, which looks at one pair.
+    assert asked.role(STUDY, Setting(1.2345, 0.678, TransferSet.BOTH)) is Role.SEARCH
+
+
+def test_nothing_is_lost_of_a_study_that_was_let_go_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("autokd.search.gp_sampler._HELD_BYTES", 1)
+    asked, anew = learner(GRID), learner(GRID)
+    seen = search(asked, 4)
+    asked.suggest(str(PAIRS[1]), [])
+    for one in seen:
+        anew.learn(STUDY, one)
+    assert list(asked._held) == [str(PAIRS[1])]
+    assert_same(asked.belief(STUDY, seen), anew.belief(STUDY, seen))

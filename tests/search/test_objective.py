@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autokd.config.study import Constraints, Objective, StudyConfig
+from autokd.core.pair_records import PairRecords
+from autokd.core.records import Role, Stage, TrialRecord, TrialState
+from autokd.core.setting import Setting, TransferSet
+from autokd.recommendation.interim_looks import judge_pair, seeds_wanted
+from autokd.recommendation.verdict import Judgement
+from autokd.search.objective import scalarise
+from tests.search.worlds import BACKWARD, FORWARD, TINY, Office
+
+OWN = 0.6
+LIMITED = Objective(constraints=Constraints(max_forgetting=2.0))
+
+
+def trial(accuracy: float, lost: float) -> TrialRecord:
+    return TrialRecord(
+        number=1,
+        setting=Setting(2.0, 0.5, TransferSet.BOTH),
+        seed=0,
+        role=Role.SEARCH,
+        state=TrialState.COMPLETE,
+        curve=((3, 0.5), (10, accuracy)),
+        lost=(0.0, lost),
+    )
+
+
+def seen(accuracy: float, lost: float, aims: Objective) -> float:
+    found = scalarise(trial(accuracy, lost), aims, OWN).accuracy
+    assert found is not None
+    return found
+
+
+def test_gain_alone_is_the_accuracy_itself() -> None:
+    one = trial(0.7, 5.0)
+    assert scalarise(one, Objective(), OWN) is one
+
+
+def test_other_objectives_stand_where_the_accuracy_was() -> None:
+    assert seen(0.7, 4.0, Objective(objective="gain_minus_forgetting")) == pytest.approx(0.66)
+    assert seen(0.7, 4.0, Objective(objective="gain_local")) == pytest.approx(0.56)
+
+
+@given(st.floats(0, 1), st.floats(2.01, 60))
+def test_what_breaks_a_constraint_is_worse_than_nothing_the_more_it_does(
+    accuracy: float, lost: float
+) -> None:
+    found = seen(accuracy, lost, LIMITED)
+    assert found < OWN
+    assert seen(accuracy, lost + 1, LIMITED) == pytest.approx(found - 0.01)
+    assert seen(accuracy, 2.0, LIMITED) == pytest.approx(accuracy)
+
+
+def test_a_search_by_another_objective_goes_where_that_is_best(tmp_path: Path) -> None:
+    """No run forgets anything here: by local gain all settings are alike, and each is as good as any."""
+    plan = StudyConfig.model_validate(
+        {**TINY, "objective": "gain_local", "constraints": {"max_forgetting": 1}}
+    )
+    office = Office(tmp_path, plan)
+    office.work()
+    assert {one.stage for one in office.runs()} == {Stage.RACE, Stage.CONFIRMATION}
+    assert all(set(one.lost) <= {0.0} for one in office.trials())
+
+
+@pytest.mark.parametrize(("confidence", "seeds"), [(0.95, 2), (0.99999, 4)], ids=["decided", "undecided"])
+def test_an_undecided_pair_is_given_the_seeds_that_the_plan_lets_it_have(
+    tmp_path: Path, confidence: float, seeds: int
+) -> None:
+    confirmation = {
+        "candidates": 1,
+        "race_seeds": 1,
+        "seeds": 2,
+        "max_seeds": 4,
+        "resamples": 200,
+        "confidence": confidence,
+    }
+    search = {"trials": 6, "startup_trials": 3, "stopping": {"rungs": []}}
+    plan = StudyConfig.model_validate({**TINY, "search": search, "confirmation": confirmation})
+    office = Office(tmp_path, plan)
+    office.work()
+    given = {pair: len({run.seed for run in office.runs(pair)}) for pair in office.names}
+    for pair, name in office.names.items():
+        records = PairRecords(pair=pair, study=name, trials=office.trials(pair), runs=office.runs(pair))
+        assert seeds_wanted(plan, office.facts, records) == given[pair]
+        assert isinstance(judge_pair(plan, office.facts, records), Judgement)
+    assert given == {FORWARD: seeds, BACKWARD: 2}

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from autokd.config.study import StoppingConfig, StudyConfig
+from autokd.core.setting import Pair, Position
+from autokd.search.study_names import meetings_of, same_search, study_name, sweep_name
+from tests.search.worlds import TINY, open_space, tiny_plan
+
+
+def name(plan: StudyConfig | None = None, **space: object) -> str:
+    return study_name("digits-1a2b3c4d", plan or tiny_plan(), open_space(**space), Pair(4, 9))
+
+
+def test_a_name_says_federation_plan_and_pair() -> None:
+    federation, plan, pair = name().split("/")
+    assert (federation, pair) == ("digits-1a2b3c4d", "4->9")
+    assert plan.startswith("tiny-open-")
+
+
+def test_what_decides_a_run_makes_another_study() -> None:
+    other_recipe = StudyConfig.model_validate({**TINY, "distillation": {"learning_rate": 0.2, "epochs": 10}})
+    names = {
+        name(),
+        name(other_recipe),
+        name(tiny_plan(stopping=StoppingConfig(rungs=(3,)))),
+        name(temperature=[1, 2]),
+    }
+    assert len(names) == 4
+
+
+def test_what_is_wanted_forbidden_or_limited_makes_another_study() -> None:
+    names = {
+        name(),
+        name(StudyConfig.model_validate({**TINY, "objective": "gain_local"})),
+        name(StudyConfig.model_validate({**TINY, "constraints": {"max_forgetting": 2.0}})),
+        name(StudyConfig.model_validate({**TINY, "constraints": {"max_local_loss": 1.0}})),
+        name(transfer_set=["student", "public"]),
+    }
+    assert len(names) == 5
+
+
+def test_what_only_says_how_much_does_not() -> None:
+    more_seeds = StudyConfig.model_validate({**TINY, "confirmation": {"seeds": 9}})
+    assert name(tiny_plan(trials=64)) == name(more_seeds) == name(position=[Position.STUDENT]) == name()
+
+
+def test_the_same_search_may_be_of_any_pair_and_federation_and_go_by_any_name() -> None:
+    plan = tiny_plan().model_copy(update={"name": "a-plan"})
+    other = study_name("cifar-5e6f7a8b", plan, open_space(name="a-space"), Pair(0, 1))
+    assert same_search(name(), other)
+
+
+def test_another_recipe_early_stopping_or_space_and_a_sweep_are_not_the_same_search() -> None:
+    other_recipe = StudyConfig.model_validate({**TINY, "distillation": {"learning_rate": 0.2, "epochs": 10}})
+    others = [
+        name(other_recipe),
+        name(tiny_plan(stopping=StoppingConfig(rungs=(3, 6), reduction=2, grace=1))),
+        name(temperature=[1, 2]),
+        sweep_name("digits-1a2b3c4d", tiny_plan(), Pair(4, 9)),
+    ]
+    assert not any(same_search(name(), other) for other in others)
+
+
+def test_a_sweep_is_kept_apart_and_whatever_its_space_or_early_stopping() -> None:
+    def swept(plan: StudyConfig) -> str:
+        return sweep_name("digits-1a2b3c4d", plan, Pair(4, 9))
+
+    other_recipe = StudyConfig.model_validate({**TINY, "distillation": {"learning_rate": 0.2, "epochs": 10}})
+    assert swept(tiny_plan()) == swept(tiny_plan(trials=64, stopping=StoppingConfig(rungs=(3,))))
+    assert len({swept(tiny_plan()), swept(other_recipe), name()}) == 3
+
+
+def test_pairs_of_one_meeting_are_searched_together_and_once() -> None:
+    asked = [Pair(4, 9), Pair(9, 4), Pair(1, 4)]
+    assert meetings_of(open_space(), asked) == ((Pair(4, 9), Pair(9, 4)), (Pair(1, 4), Pair(4, 1)))
+
+
+def test_with_one_position_only_what_was_asked_is_searched() -> None:
+    space = open_space(position=[Position.STUDENT])
+    assert meetings_of(space, [Pair(4, 9), Pair(1, 4), Pair(9, 4)]) == (
+        (Pair(4, 9), Pair(9, 4)),
+        (Pair(1, 4),),
+    )
+
+
+def test_all_pairs_of_ten_participants_make_45_meetings() -> None:
+    everybody = [Pair(t, s) for t in range(10) for s in range(10) if t != s]
+    meetings = meetings_of(open_space(), everybody)
+    assert len(meetings) == 45
+    assert sorted(pair for meeting in meetings for pair in meeting) == everybody

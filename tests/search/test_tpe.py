@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from autokd.config.space import Space, read_space
+from autokd.core.records import Failure, Role, TrialRecord, TrialState
+from autokd.core.setting import DEFAULT, Setting, TransferSet
+from autokd.search.tpe import initial_settings, next_setting, subsample
+from tests.search.worlds import open_space
+
+
+def quality(setting: Setting) -> float:
+    """In [0, 1]; best at T = 4, alpha = 0.25, on `both`."""
+    alpha = 1.0 if setting.alpha is None else setting.alpha
+    data = {TransferSet.BOTH: 0.2, TransferSet.TEACHER: 0.1}.get(setting.transfer_set, 0.0)
+    return 0.7 + data - 0.04 * (math.log2(setting.temperature) - 2) ** 2 - 0.3 * (alpha - 0.25) ** 2
+
+
+def finished(number: int, setting: Setting) -> TrialRecord:
+    return TrialRecord(
+        number=number,
+        setting=setting,
+        seed=0,
+        role=Role.SEARCH,
+        state=TrialState.COMPLETE,
+        curve=((10, quality(setting)),),
+    )
+
+
+def search(space: Space, trials: int, *, study: str = "s", startup_trials: int = 8) -> list[TrialRecord]:
+    seen: list[TrialRecord] = []
+    while len(seen) < trials:
+        setting = next_setting(space, seen, study=study, startup_trials=startup_trials)
+        if setting is None:
+            break
+        seen.append(finished(len(seen), setting))
+    return seen
+
+
+def best(trials: list[TrialRecord]) -> float:
+    return max(trial.accuracy or 0 for trial in trials)
+
+
+def test_the_same_trials_give_the_same_proposal_and_another_study_another() -> None:
+    seen = search(open_space(), 12)
+    again = next_setting(open_space(), seen, study="s", startup_trials=8)
+    assert again == next_setting(open_space(), list(seen), study="s", startup_trials=8)
+    assert again != next_setting(open_space(), seen, study="t", startup_trials=8)
+
+
+def test_what_failed_for_good_is_not_proposed_again_and_teaches_nothing() -> None:
+    seen = search(open_space(), 12)
+    dead = TrialRecord(
+        number=12,
+        setting=Setting(3.0, 0.5, TransferSet.BOTH),
+        seed=0,
+        role=Role.SEARCH,
+        state=TrialState.FAIL,
+        failure=Failure.DIVERGED,
+    )
+    proposal = next_setting(open_space(), [*seen, dead], study="s", startup_trials=8)
+    assert proposal is not None
+    assert proposal != dead.setting
+
+
+def test_workers_that_ask_at_once_get_different_settings() -> None:
+    seen = search(open_space(), 12)
+    for number in range(12, 20):
+        setting = next_setting(open_space(), seen, study="s", startup_trials=8)
+        assert setting is not None
+        assert setting not in {trial.setting for trial in seen}
+        seen.append(
+            TrialRecord(number=number, setting=setting, seed=0, role=Role.SEARCH, state=TrialState.RUNNING)
+        )
+
+
+def test_a_grid_is_tried_once_each_and_then_there_is_nothing() -> None:
+    space = open_space(temperature=[1, 2, 4], alpha=[0.25, 0.5])
+    seen = search(space, 1000)
+    assert len(seen) == 3 * 2 * 3 + 3
+    assert {trial.setting for trial in seen} == set(space.grid())
+
+
+def test_a_baseline_outside_of_the_space_does_no_harm() -> None:
+    space = open_space(temperature={"low": 4, "high": 8}, transfer_set=["both"])
+    baseline = TrialRecord(
+        number=0,
+        setting=DEFAULT,
+        seed=0,
+        role=Role.BASELINE,
+        state=TrialState.COMPLETE,
+        curve=((10, 0.99),),
+    )
+    seen = [baseline]
+    for number in range(1, 15):
+        setting = next_setting(space, seen, study="s", startup_trials=5)
+        assert setting is not None
+        assert setting in space
+        seen.append(finished(number, setting))
+
+
+def test_it_is_better_than_random_search() -> None:
+    """Mean best of 40 trials over 12 studies, against the same number of random ones (seeds are fixed)."""
+    space = read_space("default")
+    tpe = [best(search(space, 40, study=f"study {index}")) for index in range(12)]
+    random = [best(search(space, 40, study=f"study {index}", startup_trials=1000)) for index in range(12)]
+    assert np.mean(tpe) > np.mean(random) + 0.005
+
+
+def test_a_study_begins_without_the_teacher_on_each_labelled_set() -> None:
+    seen = search(read_space("default"), 3)
+    assert [trial.setting for trial in seen] == [
+        Setting(1, 0, TransferSet.STUDENT),
+        Setting(1, 0, TransferSet.TEACHER),
+        Setting(1, 0, TransferSet.BOTH),
+    ]
+
+
+def test_anchors_lie_in_the_space_or_there_are_none() -> None:
+    assert initial_settings(read_space("poster_sweep")) == ()
+    assert initial_settings(read_space("private")) == (Setting(1, 0, TransferSet.STUDENT),)
+    assert initial_settings(open_space(alpha={"low": 0.1, "high": 1})) == ()
+    hot = open_space(temperature={"low": 2, "high": 4}, transfer_set=["both", "public"])
+    assert initial_settings(hot) == (Setting(2, 0, TransferSet.BOTH),)
+
+
+def test_of_many_trials_the_sampler_is_shown_the_best_some_of_each_rank_and_what_runs() -> None:
+    settings = [Setting(1 + number / 100, 0.5, TransferSet.BOTH) for number in range(400)]
+    ended = [
+        replace(finished(number, setting), curve=((10, (number * 7 % 400) / 400),))
+        for number, setting in enumerate(settings)
+    ]
+    running = replace(ended[0], number=400, state=TrialState.RUNNING, curve=())
+    cut_short = replace(ended[0], number=401, state=TrialState.PRUNED, curve=((1, 0.999),))
+    told = subsample([*ended, running, cut_short])
+    assert [trial.number for trial in told] == sorted(trial.number for trial in told)
+    assert len(told) == 101
+    assert running in told
+    accuracies = sorted(trial.accuracy or 0.0 for trial in told if trial.state is TrialState.COMPLETE)
+    assert accuracies[-25:] == [number / 400 for number in range(375, 400)]
+    # The others stand for all ranks alike.
+    assert 0.4 < np.median(accuracies[:-25]) < 0.55
+
+
+def test_of_few_trials_the_sampler_is_shown_all() -> None:
+    seen = search(open_space(), 30)
+    assert subsample(seen) == seen
