@@ -11,15 +11,15 @@ from autokd.core.records import RunRecord
 from autokd.core.run_spec import RunSpec
 from autokd.core.setting import Pair, Split, TransferSet
 from autokd.errors import NotTuned
+from autokd.explanation.alternatives import Subject, repeated, wanted
 from autokd.explanation.attribution import between
+from autokd.explanation.best_elsewhere import BestAverageSetting, best_elsewhere
 from autokd.explanation.explanation import Explanation, Known, explain
 from autokd.federation import Federation
 from autokd.judging import Judge
 from autokd.recommendation import Recommendation
-from autokd.recommendation.elsewhere import Elsewhere, best_elsewhere
 from autokd.recommendation.position import Advice
 from autokd.recommendation.race import to_be_run
-from autokd.recommendation.rivals import Subject, repeated, wanted
 from autokd.recommendation.verdict import Judgement
 from autokd.search.study_names import rivals_name, sweep_name
 from autokd.store import Store
@@ -127,7 +127,7 @@ class Explainer:
             retries=case.retries,
         )
 
-    def _subject(self, pair: Pair, judgement: Judgement, elsewhere: Elsewhere | None) -> Subject:
+    def _subject(self, pair: Pair, judgement: Judgement, elsewhere: BestAverageSetting | None) -> Subject:
         evidence, plan = judgement.evidence, self.judge.plan
         arms = (evidence.default, evidence.winner)
         return Subject(
@@ -148,7 +148,7 @@ class Explainer:
             one for one in allowed if one is not TransferSet.PUBLIC or len(self.federation.public) > 1
         )
 
-    def _elsewhere(self, store: Store, pair: Pair) -> Elsewhere | None:
+    def _elsewhere(self, store: Store, pair: Pair) -> BestAverageSetting | None:
         """From all pairs without either participant."""
         name, plan, participants = self.federation.name, self.judge.plan, self.judge.federation.participants
         rest = [one.number for one in participants if one.number not in pair.meeting]

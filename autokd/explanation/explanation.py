@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from autokd.core.records import RunRecord
 from autokd.core.setting import Pair, Setting, Split, derive_seed
+from autokd.explanation.alternatives import Subject, chosen_rate, trained
 from autokd.explanation.attribution import Attribution, Step, Taken, attribute, corners
 from autokd.explanation.comparison import Arms, By, Comparison, Line, Models, by_split
 from autokd.recommendation.evidence import JUDGED, Arm
 from autokd.recommendation.recommendation import Recommendation
-from autokd.recommendation.rivals import Subject, chosen_rate, trained
 from autokd.recommendation.verdict import Judgement, Verdict, described
 from autokd.statistics.shapley import Values
 

@@ -11,12 +11,12 @@ from autokd.core.pair_records import PairRecords
 from autokd.core.records import Correctness, Failure, RunRecord, Stage
 from autokd.core.setting import DEFAULT, SEARCHABLE, Pair, Setting, Split
 from autokd.core.setting_variants import untaught
+from autokd.explanation.alternatives import ON_VALIDATION, Subject
 from autokd.explanation.attribution import Step
+from autokd.explanation.best_elsewhere import BestAverageSetting
 from autokd.explanation.comparison import Line
 from autokd.explanation.explanation import Explanation, Known, explain, teacher_or_data
 from autokd.recommendation import Recommendation, Verdict
-from autokd.recommendation.elsewhere import Elsewhere
-from autokd.recommendation.rivals import ON_VALIDATION, Subject
 from autokd.statistics.paired import Interval
 from tests.recommendation.samples import (
     HOT,
@@ -84,7 +84,7 @@ def known(found: Recommendation, runs: Sequence[RunRecord], **changes: object) -
             transfer_sets=SEARCHABLE,
             learning_rate=0.01,
             rate_seeds=2,
-            elsewhere=Elsewhere(DEFAULT, 1.0, 3, 4),
+            elsewhere=BestAverageSetting(DEFAULT, 1.0, 3, 4),
         ),
         "runs": runs,
         "reverse": None,

@@ -15,7 +15,7 @@ from autokd.statistics.paired import POINTS
 
 
 @dataclass(frozen=True, slots=True)
-class Elsewhere:
+class BestAverageSetting:
     """The best setting over other pairs.
 
     Attributes:
@@ -32,7 +32,7 @@ class Elsewhere:
 
 def best_elsewhere(
     others: Sequence[PairRecords], federation: FederationFacts, *, transfer_sets: Collection[TransferSet]
-) -> Elsewhere | None:
+) -> BestAverageSetting | None:
     """Return the setting with the highest mean gain on validation over the pairs on which it ran.
 
     Only a setting that ran on at least half of the pairs competes: one that was tried on two of them may have
@@ -55,7 +55,7 @@ def best_elsewhere(
             if setting.transfer_set in transfer_sets:
                 gains[setting].append(POINTS * (accuracy - before))
     competing = [
-        Elsewhere(setting, math.fsum(values) / len(values), len(values), known)
+        BestAverageSetting(setting, math.fsum(values) / len(values), len(values), known)
         for setting, values in gains.items()
         if 2 * len(values) >= known
     ]

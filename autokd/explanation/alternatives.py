@@ -27,7 +27,7 @@ from autokd.core.records import RunRecord, RunState, Stage
 from autokd.core.run_spec import RunSpec
 from autokd.core.setting import DEFAULT, Pair, Setting, Split, TransferSet
 from autokd.core.setting_variants import moved, plain, untaught
-from autokd.recommendation.elsewhere import Elsewhere
+from autokd.explanation.best_elsewhere import BestAverageSetting
 from autokd.recommendation.race import RETRIES, records_of, to_be_run
 
 RATES: Final = (0.03, 0.1, 0.3, 1.0, 3.0)
@@ -57,7 +57,7 @@ class Subject:
     transfer_sets: tuple[TransferSet, ...]
     learning_rate: float
     rate_seeds: int
-    elsewhere: Elsewhere | None = None
+    elsewhere: BestAverageSetting | None = None
 
 
 class Trained(NamedTuple):

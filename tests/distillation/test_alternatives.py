@@ -12,8 +12,8 @@ from torch.nn import functional as F
 from autokd.core.setting import BatchNorm, Method, Setting, Split, TransferSet, derive_seed
 from autokd.core.setting_variants import untaught
 from autokd.distillation import examples
+from autokd.explanation.alternatives import ON_VALIDATION
 from autokd.federation import Federation, network
-from autokd.recommendation.rivals import ON_VALIDATION
 from tests.distillation.conftest import PAIR, RECIPE, MakeRun
 
 JUDGED = (Split.CONFIRMATION, Split.TEST)

@@ -12,8 +12,7 @@ from autokd.core.records import Failure, RunRecord, RunState, Stage
 from autokd.core.run_spec import RunSpec
 from autokd.core.setting import DEFAULT, SEARCHABLE, Method, Pair, Setting, Split, TransferSet
 from autokd.core.setting_variants import moved, plain, untaught
-from autokd.recommendation.elsewhere import Elsewhere
-from autokd.recommendation.rivals import (
+from autokd.explanation.alternatives import (
     ON_VALIDATION,
     RATES,
     Subject,
@@ -23,6 +22,7 @@ from autokd.recommendation.rivals import (
     trained,
     wanted,
 )
+from autokd.explanation.best_elsewhere import BestAverageSetting
 from tests.recommendation.samples import HOT, PUBLIC, TUNING
 from tests.samples import settings
 
@@ -67,7 +67,7 @@ def asked(owed: Sequence[RunSpec], stage: Stage) -> list[Setting]:
 
 
 def test_every_rival_runs_with_every_seed_of_the_confirmation() -> None:
-    one = subject(elsewhere=Elsewhere(TUNING, 3.0, 4, 5))
+    one = subject(elsewhere=BestAverageSetting(TUNING, 3.0, 4, 5))
     owed = wanted(one, choosing(one, {3.0: 9}))
     expected = {
         moved(DEFAULT, TransferSet.TEACHER),

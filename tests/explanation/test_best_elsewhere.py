@@ -9,7 +9,7 @@ import pytest
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import RunRecord, RunState, Stage, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, SEARCHABLE, Pair, Setting, Split, TransferSet
-from autokd.recommendation.elsewhere import best_elsewhere
+from autokd.explanation.best_elsewhere import best_elsewhere
 from tests.recommendation.samples import COOL, HOT, PUBLIC, WARM, make_federation, make_trial
 
 Other = tuple[float, PairRecords]
