@@ -32,11 +32,11 @@ from autokd.core.pair_records import PairRecords
 from autokd.core.records import (
     FederationFacts,
     ParticipantFacts,
-    Role,
     RungReport,
     RunRecord,
     RunState,
     Stage,
+    TrialOrigin,
     TrialRecord,
     TrialState,
 )
@@ -116,7 +116,9 @@ class Records:
     def report(self, study: str, number: int, report: RungReport) -> None:
         one = self.known[number]
         curve = (*one.curve, (report.epoch, report.accuracy))
-        self.known[number] = replace(one, curve=curve, lost=(*one.lost, report.forgetting))
+        self.known[number] = replace(
+            one, curve=curve, forgetting_curve=(*one.forgetting_curve, report.forgetting)
+        )
 
     def end_trial(self, study: str, number: int, state: TrialState, **rest: Any) -> None:
         self.known[number] = replace(self.known[number], state=state)
@@ -139,9 +141,9 @@ class AnySetting:
         alpha = None if chosen is TransferSet.PUBLIC else float(self._dice.uniform(0, 1))
         return Setting(float(np.exp(self._dice.uniform(np.log(0.5), np.log(16)))), alpha, chosen)
 
-    def role(self, study: str, setting: Setting) -> Role:
+    def role(self, study: str, setting: Setting) -> TrialOrigin:
         """No other pair has a say."""
-        return Role.SEARCH
+        return TrialOrigin.SEARCH
 
     def learn(self, study: str, trial: TrialRecord) -> None:
         """Nothing."""

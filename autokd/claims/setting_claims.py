@@ -12,7 +12,7 @@ from scipy.special import ndtri
 from autokd.claims.claim import Claim, measured, not_measurable, over_pairs
 from autokd.claims.grid_results import Arms, best, others_on
 from autokd.config.study import ConfirmationConfig
-from autokd.core.records import Role, TrialRecord, TrialState
+from autokd.core.records import TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, SEARCHABLE, Pair, Split, TransferSet, derive_seed
 from autokd.core.setting_variants import moved
 from autokd.recommendation.verdict import Judgement
@@ -163,7 +163,7 @@ def _by_search(searched: Mapping[Pair, Sequence[TrialRecord]], examples: int) ->
             for trial in trials
             if trial.state is TrialState.COMPLETE and trial.setting.transfer_set is DEFAULT.transfer_set
         ]
-        baseline = next((trial.accuracy for trial in full if trial.role is Role.BASELINE), None)
+        baseline = next((trial.accuracy for trial in full if trial.role is TrialOrigin.BASELINE), None)
         others = [trial.accuracy or 0.0 for trial in full if trial.setting != DEFAULT]
         if baseline is None or not others:
             continue

@@ -1,4 +1,4 @@
-"""Files that are whole or not there at all: written under another name, then moved."""
+"""Writes files completely or not at all: under another name first, which is then replaced."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from autokd.errors import InputError
 
 
 def write_together(content: Mapping[Path, bytes], *, option: str) -> None:
-    """Write some files, which are moved to their places once all are written; what is there is replaced.
+    """Write several files and move them to their places once all are written; existing files are replaced.
 
     Args:
-        content: By path, in the order in which they come into place; folders are made.
-        option: Where the user said so, for the message, e.g. `--out student.safetensors`.
+        content: Content by path, in the order in which the files are moved; missing folders are made.
+        option: Command-line option that names the files, for the error message, e.g. `--out x.safetensors`.
 
     Raises:
-        InputError: If that cannot be done.
+        InputError: If a file cannot be written.
     """
-    # NOTE: not temporary files, which nobody else might read.
+    # NOTE: not `tempfile`, whose files nobody else could read.
     drafts = {path: path.parent / f".{path.name}.{os.getpid()}" for path in content}
     try:
         try:

@@ -1,4 +1,4 @@
-"""What is known about runs once they are stored: the values that store, search and recommendation share."""
+"""Stored trials and runs, as the values that store, search and recommendation share."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from autokd.core.setting import DEFAULT, Setting, Split
 
 Correctness = NDArray[np.bool_]
-"""Per example of a split, in the split's order: did the model predict the label? Shape (examples,)."""
+"""Whether a model predicted the label, by example in the order of the split; shape (examples,)."""
 
 
 class TrialState(StrEnum):
-    """Optuna's words for it."""
+    """States of a trial, in Optuna's words."""
 
     RUNNING = "RUNNING"
     COMPLETE = "COMPLETE"
@@ -24,42 +24,42 @@ class TrialState(StrEnum):
     PRUNED = "PRUNED"
     """Stopped early by ASHA."""
     FAIL = "FAIL"
-    """Died; `failure` says how."""
+    """Failed; `failure` says how."""
 
 
-class Role(StrEnum):
+class TrialOrigin(StrEnum):
     """Why a trial exists."""
 
     BASELINE = "baseline"
     """The default setting, exempt from early stopping."""
     SEARCH = "search"
-    """Proposed without a look at any other pair."""
+    """Proposed from this pair's trials alone."""
     TRANSFERRED = "transferred"
-    """Proposed by what is believed of the pair, where runs of other pairs had a say in that."""
+    """Proposed by a model that also learned from runs of other pairs."""
 
 
 class Failure(StrEnum):
-    """How a run died, and so whether the same run is worth trying again (rule 9 of the design)."""
+    """How a run failed, and so whether it is worth repeating."""
 
     DIVERGED = "diverged"
-    """Non-finite loss: it would come again."""
+    """Non-finite loss; a repetition would give the same."""
     ERROR = "error"
-    """An unexpected exception inside the run: it would come again."""
+    """Unexpected exception inside the run; a repetition would give the same."""
     OUT_OF_MEMORY = "out of memory"
     INFRASTRUCTURE = "infrastructure"
-    """Worker, node or driver died."""
+    """A worker, node or driver died."""
     INTERRUPTED = "interrupted"
     """The user stopped the command."""
 
     @property
-    def retried(self) -> bool:
-        """Whether the same run may succeed next time."""
+    def is_transient(self) -> bool:
+        """Whether a repetition of the run may succeed."""
         return self in (Failure.OUT_OF_MEMORY, Failure.INFRASTRUCTURE, Failure.INTERRUPTED)
 
 
 @dataclass(frozen=True, slots=True)
 class RungReport:
-    """What a run says at one rung, as plain numbers.
+    """The figures that a run reports at one rung.
 
     Attributes:
         epoch: Epochs trained so far, from 1.
@@ -82,37 +82,37 @@ class RungReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialRecord:
-    """One trial of a study as the store has it.
+    """One stored trial of a study.
 
     Attributes:
         number: Optuna's trial number within the study, from 0.
         seed: The run's seed index (see `SEARCH_SEED` in `autokd.config.study`).
-        curve: (epoch, validation accuracy in [0, 1]) by epoch, for every rung reported.
-        lost: Forgetting on validation at the same rungs, in pp; empty where it was not kept.
-        reason: For a FAIL, what happened in words.
+        curve: (epoch, validation accuracy in [0, 1]) at every reported rung.
+        forgetting_curve: Forgetting on validation at the same rungs, in pp; empty if it was not stored.
+        reason: Description of the failure, if the trial failed.
     """
 
     number: int
     setting: Setting
     seed: int
-    role: Role
+    role: TrialOrigin
     state: TrialState
     curve: tuple[tuple[int, float], ...] = ()
-    lost: tuple[float, ...] = ()
+    forgetting_curve: tuple[float, ...] = ()
     failure: Failure | None = None
     reason: str = ""
 
     def __post_init__(self) -> None:
         if (self.state is TrialState.FAIL) != (self.failure is not None):
             raise ValueError(f"failure={self.failure} does not fit state={self.state}")
-        if self.role is Role.BASELINE and self.setting != DEFAULT:
+        if self.role is TrialOrigin.BASELINE and self.setting != DEFAULT:
             raise ValueError(f"a baseline runs the default setting, not {self.setting}")
         if self.state is TrialState.COMPLETE and not self.curve:
             raise ValueError("a COMPLETE trial has a curve")
 
     @property
     def epochs(self) -> int:
-        """Epochs spent, as far as reported."""
+        """Epochs trained until the last report."""
         return self.curve[-1][0] if self.curve else 0
 
     @property
@@ -122,23 +122,23 @@ class TrialRecord:
 
     @property
     def forgetting(self) -> float:
-        """The last reported forgetting, in pp; 0 where none was kept."""
-        return self.lost[-1] if self.lost else 0.0
+        """The last reported forgetting, in pp; 0 if none was stored."""
+        return self.forgetting_curve[-1] if self.forgetting_curve else 0.0
 
 
 class Stage(StrEnum):
-    """What a run outside the search is for."""
+    """The purpose of a run outside the search."""
 
     RACE = "race"
     CONFIRMATION = "confirmation"
     SWEEP = "sweep"
-    """One setting of the whole grid, looked at as it goes and on every split; no search ever sees it."""
+    """A setting of a grid, evaluated at every rung and on every split; no search uses it."""
     RIVAL = "rival"
-    """What a sceptic would do instead of the winner, or a step between default and winner."""
+    """An alternative to the winner, or a step between default and winner."""
 
 
 class RunState(StrEnum):
-    """A run outside the search is recorded once it has ended."""
+    """State of a run outside the search, which is stored once it has ended."""
 
     COMPLETE = "COMPLETE"
     FAIL = "FAIL"
@@ -146,7 +146,7 @@ class RunState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RungScores:
-    """How good the student of a swept run is at one rung.
+    """Scores of the student of a swept run at one rung.
 
     Attributes:
         epoch: Epochs trained so far, from 1.
@@ -166,21 +166,20 @@ class RunRecord:
     """One finished run outside the search.
 
     Attributes:
-        seed: The run's seed index; the same index pairs the arms of a comparison.
-        correct: Per-example correctness of the student at the end, by split. A race run has only
-            `validation`; a confirmation or rival run has `confirmation` and `test`; a swept run has all
-            three.
-        forgetting: In pp, on the split that the stage reports (race: validation, others: test).
-        local_accuracy: In [0, 1], on that same split.
-        epochs: Epochs spent.
-        curve: Of a swept run, by epoch, the end included; empty for others.
+        seed: Seed index; runs with the same index are compared in pairs.
+        correct: Correctness of the student at the end, by split. A race run has only `validation`, a
+            confirmation or rival run `confirmation` and `test`, a swept run all three.
+        forgetting: Forgetting in pp on the split of the stage (validation for a race, else test).
+        local_accuracy: Accuracy in [0, 1] on the student's own label distribution, on the same split.
+        epochs: Epochs trained.
+        curve: Scores of a swept run by epoch, the last one included; empty for other runs.
     """
 
     stage: Stage
     setting: Setting
     seed: int
     state: RunState
-    # Not in the repr: Tune formats every result for its log, wanted or not, and arrays take milliseconds.
+    # Not in the repr: Tune formats every result for its log, and arrays take milliseconds.
     correct: Mapping[Split, Correctness] = field(default_factory=dict, repr=False)
     forgetting: float | None = None
     local_accuracy: float | None = None
@@ -197,18 +196,18 @@ class RunRecord:
             raise ValueError(f"correctness of splits {sorted(self.correct)} does not fit state={self.state}")
 
     def accuracy(self, split: Split) -> float:
-        """Top-1 on `split`, in [0, 1]."""
+        """Return the top-1 accuracy on `split`, in [0, 1]."""
         return float(self.correct[split].mean())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Presentation:
-    """What people see of a judged study in Optuna Dashboard.
+    """What Optuna Dashboard shows of a judged study.
 
     Attributes:
-        note: Markdown.
-        attributes: Small JSON values, by name.
-        figures: plotly figures as JSON, by a name that is a valid HTML id.
+        note: Text in Markdown.
+        attributes: Small JSON values by name.
+        figures: plotly figures as JSON, by name; names are valid HTML ids.
     """
 
     note: str
@@ -218,13 +217,13 @@ class Presentation:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ParticipantFacts:
-    """What the store knows of a participant before anything is distilled: its as-is state.
+    """A participant before any distillation.
 
     Attributes:
-        architecture: Its name, e.g. `cnn`.
-        histogram: Private examples per class.
-        correct: Per-example correctness of its model as it is, by split.
-        weight_bytes: Size of its model's weights; None where the store is all that is known.
+        architecture: Name of the architecture, e.g. `cnn`.
+        histogram: Number of private examples by class.
+        correct: Correctness of the participant's model, by split.
+        weight_bytes: Size of the weights; None if only the store was read.
     """
 
     number: int
@@ -236,13 +235,13 @@ class ParticipantFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FederationFacts:
-    """A federation as the store sees it: enough to judge and report without its images and weights.
+    """What judging and reporting need to know of a federation, without its images and weights.
 
     Attributes:
-        name: With its content hash, e.g. `digits-1a2b3c4d`.
-        labels: Class index per example, by split.
-        example_bytes: Size of one example, label included; None where the store is all that is known.
-        public: Number of shared examples; None likewise.
+        name: Name with the content hash, e.g. `digits-1a2b3c4d`.
+        labels: Class indices of the examples, by split.
+        example_bytes: Size of one example with its label; None if only the store was read.
+        public: Number of public examples; None if only the store was read.
     """
 
     name: str

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from autokd.core.records import Failure, Role, RungReport, RunRecord, RunState, Stage
+from autokd.core.records import Failure, RungReport, RunRecord, RunState, Stage, TrialOrigin
 from autokd.core.setting import Pair, Setting
 
 SEARCH: Final = "search"
@@ -38,7 +38,7 @@ class RunSpec:
     setting: Setting
     seed: int
     stage: Stage | None
-    role: Role = Role.SEARCH
+    role: TrialOrigin = TrialOrigin.SEARCH
 
     @classmethod
     def of(cls, pair: Pair, run: RunRecord) -> RunSpec:
@@ -65,7 +65,7 @@ class RunSpec:
             setting=Setting.from_json(config["setting"]),
             seed=config["seed"],
             stage=None if stage == SEARCH else Stage(stage),
-            role=Role(config["role"]),
+            role=TrialOrigin(config["role"]),
         )
 
     def failed(self, failure: RunFailure) -> RunRecord:

@@ -1,4 +1,4 @@
-"""What is tuned (a setting) and for whom (a pair): the small values that every layer speaks in."""
+"""Settings, which are tuned, and pairs, for which they are tuned."""
 
 from __future__ import annotations
 
@@ -14,43 +14,43 @@ from autokd.errors import PlanError
 
 
 class TransferSet(StrEnum):
-    """The examples distilled on, in the run's own roles."""
+    """The examples that a student is distilled on; `student` and `teacher` are those of the run."""
 
     STUDENT = "student"
     """The student's private data."""
     TEACHER = "teacher"
-    """The teacher's private data: raw examples move to the student."""
+    """The teacher's private data: raw examples are moved to the student."""
     BOTH = "both"
     """The union of the two."""
     PUBLIC = "public"
     """Shared and unlabelled: the loss is T²·KL alone, and alpha has no meaning."""
     VALIDATION = "validation"
-    """The labelled validation split, and so in no search space: only a rival is trained on it."""
+    """The labelled validation split. It is in no search space: only an alternative is trained on it."""
 
 
 SEARCHABLE: Final = (TransferSet.STUDENT, TransferSet.TEACHER, TransferSet.BOTH, TransferSet.PUBLIC)
-"""The transfer sets that a search space may hold."""
+"""The transfer sets that a search space may contain."""
 
 
 class Method(StrEnum):
-    """What the student is taught by the frozen models (see `autokd.distillation.targets` for sources)."""
+    """How targets are made of the frozen models' outputs (sources: `autokd.distillation.targets`)."""
 
     PLAIN = "plain"
     """The teacher's softened outputs."""
     DATA_PARTITIONING = "data_partitioning"
-    """Each example by the teacher or by the student as it was, whichever is the better one there."""
+    """For each example, the outputs of the teacher or of the initial student, whichever is better."""
     LOGIT_STANDARDISATION = "logit_standardisation"
-    """The teacher's outputs, both sides' logits standardised for each example."""
+    """The teacher's outputs; the logits of both models are standardised for each example."""
     ENSEMBLE = "ensemble"
-    """The mean of the logits of the teacher and of the student as it was."""
+    """The mean of the logits of the teacher and of the initial student."""
     SEEN_CLASSES = "seen_classes"
-    """Both models' outputs, in each class by how many private examples of it each has seen."""
+    """Both models' outputs, weighted in each class by their numbers of private examples of it."""
     TRUST = "trust"
-    """The teacher's outputs, the less of them the less sure it is of the label."""
+    """The teacher's outputs, weighted by its confidence in the label."""
 
 
 class BatchNorm(StrEnum):
-    """Whether BatchNorm statistics move while a student is distilled."""
+    """Whether BatchNorm statistics are updated while a student is distilled."""
 
     TRAIN = "train"
     FROZEN = "frozen"
@@ -60,11 +60,11 @@ class Split(StrEnum):
     """The common held-out parts, disjoint from each other and from all private data."""
 
     VALIDATION = "validation"
-    """Where the search and the race look."""
+    """Used by the search and the race."""
     CONFIRMATION = "confirmation"
-    """Where the verdict looks."""
+    """Used by the verdict."""
     TEST = "test"
-    """Only reported, never decided on."""
+    """Only reported; nothing is decided on it."""
 
 
 class Position(StrEnum):
@@ -76,17 +76,17 @@ class Position(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One point of the space that is searched inside a pair.
+    """One point of the space that is searched for a pair.
 
     Attributes:
-        temperature: T > 0, softens both outputs.
+        temperature: T > 0, which softens the outputs of both models.
         alpha: Weight of the distillation term in [0, 1]; None if and only if the transfer set is `public`.
-            0 means that the teacher is not used: plain fine-tuning.
-        transfer_set: What the student trains on.
-        method: What it is taught.
-        learning_rate: At the start of the schedule, or None for the recipe's, as in the next two.
-        epochs: Full budget of the run.
-        batch_norm: Whether its statistics move.
+            0 is plain fine-tuning without the teacher.
+        transfer_set: Examples that the student is trained on.
+        method: How its targets are made.
+        learning_rate: Initial learning rate; None for the recipe's.
+        epochs: Full budget of the run; None for the recipe's.
+        batch_norm: Whether BatchNorm statistics are updated; None for the recipe's.
     """
 
     temperature: float
@@ -116,17 +116,17 @@ class Setting:
 
     @property
     def more(self) -> str:
-        """In words what goes beyond T, α and transfer set; empty if nothing does."""
-        told = {
+        """Description of everything beyond T, α and transfer set; empty if there is nothing."""
+        words = {
             "": "" if self.method is Method.PLAIN else self.method.value.replace("_", " "),
             "learning rate ": "" if self.learning_rate is None else f"{self.learning_rate:.3g}",
             "epochs ": self.epochs or "",
             "BatchNorm ": self.batch_norm or "",
         }
-        return "".join(f", {name}{value}" for name, value in told.items() if value)
+        return "".join(f", {name}{value}" for name, value in words.items() if value)
 
     def values(self) -> dict[str, float | str | None]:
-        """Every dimension by name, as plain values; None is as the recipe has it, or has no meaning."""
+        """Return every dimension by name as plain values; None is the recipe's value, or has no meaning."""
         return {
             "temperature": self.temperature,
             "alpha": self.alpha,
@@ -138,19 +138,19 @@ class Setting:
         }
 
     def to_json(self) -> dict[str, float | str | None]:
-        """As `values`, without what is as in every setting of T, α and transfer set alone."""
-        usual = {"method": Method.PLAIN.value, "learning_rate": None, "epochs": None, "batch_norm": None}
-        return {name: value for name, value in self.values().items() if usual.get(name, ...) != value}
+        """Return `values` without the dimensions beyond T, α and transfer set that have their default."""
+        defaults = {"method": Method.PLAIN.value, "learning_rate": None, "epochs": None, "batch_norm": None}
+        return {name: value for name, value in self.values().items() if defaults.get(name, ...) != value}
 
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> Setting:
-        """The inverse, exact; a missing alpha is None.
+        """Return the setting that `to_json` wrote; a missing alpha is None.
 
         Raises:
-            KeyError: If temperature or transfer set are missing.
-            ValueError: If a value does not hold.
+            KeyError: If temperature or transfer set is missing.
+            ValueError: If a value is not valid.
         """
-        frozen = plain.get("batch_norm")
+        batch_norm = plain.get("batch_norm")
         return cls(
             temperature=plain["temperature"],
             alpha=plain.get("alpha"),
@@ -158,7 +158,7 @@ class Setting:
             method=Method(plain.get("method", Method.PLAIN)),
             learning_rate=plain.get("learning_rate"),
             epochs=plain.get("epochs"),
-            batch_norm=None if frozen is None else BatchNorm(frozen),
+            batch_norm=None if batch_norm is None else BatchNorm(batch_norm),
         )
 
 
@@ -168,7 +168,7 @@ DEFAULT = Setting(temperature=1.0, alpha=0.5, transfer_set=TransferSet.STUDENT)
 
 @dataclass(frozen=True, slots=True, order=True)
 class Pair:
-    """A directed pair: `teacher` teaches `student`; written `4->9`."""
+    """A directed pair, written `4->9`: participant 4 teaches participant 9."""
 
     teacher: int
     student: int
@@ -189,7 +189,7 @@ class Pair:
 
     @property
     def meeting(self) -> frozenset[int]:
-        """The two participants, whoever teaches."""
+        """The two participants, in either direction."""
         return frozenset((self.teacher, self.student))
 
     @classmethod
@@ -197,11 +197,11 @@ class Pair:
         """Read `"4,9"` (or `"4->9"`): teacher first.
 
         Args:
-            text: What the user typed.
-            participants: If known, both numbers must lie below it.
+            text: Text that the user typed.
+            participants: Number of participants, if known.
 
         Raises:
-            PlanError: Naming the field `--pair` and the way out.
+            PlanError: If the text is not a pair of different participants.
         """
         match = re.fullmatch(r"\s*(\d{1,9})\s*(?:,|->)\s*(\d{1,9})\s*", text, flags=re.ASCII)
         if match is None:
@@ -221,6 +221,6 @@ class Pair:
 
 
 def derive_seed(*parts: str | int) -> int:
-    """A seed in [0, 2⁶³) that depends on nothing but names and numbers, on every machine the same."""
+    """Return a seed in [0, 2⁶³) from names and numbers, the same on every machine."""
     text = "\x1f".join(f"{type(part).__name__}:{part}" for part in parts)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1

@@ -288,7 +288,7 @@ class SearchQueue:
         trial = self._trial(live)
         self._store.report(live.study.name, trial.number, report)
         curve = (*trial.curve, (report.epoch, report.accuracy))
-        trial = replace(trial, curve=curve, lost=(*trial.lost, report.forgetting))
+        trial = replace(trial, curve=curve, forgetting_curve=(*trial.forgetting_curve, report.forgetting))
         live.study.put_trial(trial)
         return trial
 

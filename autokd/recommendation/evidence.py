@@ -11,10 +11,10 @@ from autokd.config.study import CONFIRMATION_SEEDS, ConfirmationConfig, Objectiv
 from autokd.core.records import (
     Correctness,
     Failure,
-    Role,
     RunRecord,
     RunState,
     Stage,
+    TrialOrigin,
     TrialRecord,
     TrialState,
 )
@@ -96,7 +96,7 @@ def gather(
         seeds: How many seeds are looked at; by default `plan.seeds`.
         local: As in `Evidence`.
     """
-    baselines = [trial for trial in trials if trial.role is Role.BASELINE]
+    baselines = [trial for trial in trials if trial.role is TrialOrigin.BASELINE]
     if not any(trial.state is TrialState.COMPLETE for trial in baselines):
         return Lacking(f"the default setting never ran to the full budget{_last_words(baselines)}")
     best = winner(plan, trials, runs, retries=retries, aims=aims)

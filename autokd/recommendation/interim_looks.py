@@ -15,7 +15,7 @@ from scipy.special import ndtr
 
 from autokd.config.study import ConfirmationConfig, StudyConfig
 from autokd.core.pair_records import PairRecords
-from autokd.core.records import FederationFacts, Role, TrialState
+from autokd.core.records import FederationFacts, TrialOrigin, TrialState
 from autokd.core.run_spec import RunSpec
 from autokd.core.setting import derive_seed
 from autokd.recommendation.evidence import Lacking, gather
@@ -70,7 +70,7 @@ def _last_look(
 
 
 def _unfinished(plan: StudyConfig, records: PairRecords, seeds: int) -> str:
-    baselines = {trial.state for trial in records.trials if trial.role is Role.BASELINE}
+    baselines = {trial.state for trial in records.trials if trial.role is TrialOrigin.BASELINE}
     if not baselines & {TrialState.COMPLETE, TrialState.FAIL}:
         return "the default setting has not run to the end"
     missing = _pending(plan, records, seeds)

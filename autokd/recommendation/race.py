@@ -16,7 +16,7 @@ from typing import Final
 
 from autokd.config.study import CONFIRMATION_SEEDS, RACE_SEEDS, ConfirmationConfig, Objective, SearchConfig
 from autokd.core.pair_records import PairRecords
-from autokd.core.records import Failure, Role, RunRecord, RunState, Stage, TrialRecord, TrialState
+from autokd.core.records import Failure, RunRecord, RunState, Stage, TrialOrigin, TrialRecord, TrialState
 from autokd.core.run_spec import RunSpec
 from autokd.core.setting import DEFAULT, Setting, Split
 
@@ -139,7 +139,7 @@ def pending(
         Empty when all is done, and if there is no COMPLETE baseline: then nothing could be judged.
     """
     trials, runs, pair = records.trials, records.runs, records.pair
-    if not any(trial.role is Role.BASELINE and trial.state is TrialState.COMPLETE for trial in trials):
+    if not any(trial.role is TrialOrigin.BASELINE and trial.state is TrialState.COMPLETE for trial in trials):
         return ()
     field = candidates(plan, trials, aims=aims)
     racing = field if len(field) > 1 else ()
@@ -168,7 +168,7 @@ def to_be_run(records: Sequence[RunRecord], retries: int) -> bool:
     if any(record.state is RunState.COMPLETE for record in records):
         return False
     failures = [record.failure for record in records if record.failure is not None]
-    if not all(failure.retried for failure in failures):
+    if not all(failure.is_transient for failure in failures):
         return False
     return sum(failure is not Failure.INTERRUPTED for failure in failures) <= retries
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from autokd.core.records import Presentation, Role
+from autokd.core.records import Presentation, TrialOrigin
 from autokd.recommendation import Recommendation
 from autokd.report.facts.pairs import chosen_setting
 from autokd.report.facts.report import PairFacts
@@ -115,7 +115,7 @@ def fitted(facts: PairFacts, draw: _Draw, *, most: int = MOST_BYTES) -> tuple[st
     ranked = sorted(
         facts.data.records.trials,
         key=lambda trial: (
-            trial.role is not Role.BASELINE and trial.setting != facts.chosen,
+            trial.role is not TrialOrigin.BASELINE and trial.setting != facts.chosen,
             -(trial.accuracy or 0.0),
             trial.number,
         ),

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from autokd.config.study import StoppingConfig
-from autokd.core.records import Role, TrialRecord, TrialState
+from autokd.core.records import TrialOrigin, TrialRecord, TrialState
 
 
 def should_continue(stopping: StoppingConfig, trial: TrialRecord, others: Iterable[TrialRecord]) -> bool:
@@ -36,4 +36,4 @@ def should_continue(stopping: StoppingConfig, trial: TrialRecord, others: Iterab
 
 def is_exempt(stopping: StoppingConfig, trial: TrialRecord) -> bool:
     """Whether a trial runs to its end whatever it reports."""
-    return trial.role is Role.BASELINE or trial.number < stopping.grace
+    return trial.role is TrialOrigin.BASELINE or trial.number < stopping.grace

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from scipy.special import ndtr
 
 from autokd.config.study import SearchConfig
-from autokd.core.records import Failure, Role, TrialRecord, TrialState
+from autokd.core.records import Failure, TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import Pair, Setting
 
 
-def _attempt(trial: TrialRecord) -> tuple[Role, Setting, int]:
+def _attempt(trial: TrialRecord) -> tuple[TrialOrigin, Setting, int]:
     """Return what a trial set out to run; a retry is another trial of the same attempt."""
     return trial.role, trial.setting, trial.seed
 
@@ -26,7 +26,7 @@ def to_retry(trials: Sequence[TrialRecord], retries: int) -> tuple[TrialRecord, 
     # This is called for every run that is handed out, while hardly any trial fails.
     if not any(trial.state is TrialState.FAIL for trial in trials):
         return ()
-    attempts: dict[tuple[Role, Setting, int], list[TrialRecord]] = {}
+    attempts: dict[tuple[TrialOrigin, Setting, int], list[TrialRecord]] = {}
     for trial in trials:
         attempts.setdefault(_attempt(trial), []).append(trial)
     return tuple(made[0] for made in attempts.values() if _is_retried(made, retries))
@@ -34,7 +34,7 @@ def to_retry(trials: Sequence[TrialRecord], retries: int) -> tuple[TrialRecord, 
 
 def _is_retried(attempt: Sequence[TrialRecord], retries: int) -> bool:
     failures = [trial.failure for trial in attempt]
-    if any(failure is None or not failure.retried for failure in failures):
+    if any(failure is None or not failure.is_transient for failure in failures):
         return False
     return sum(failure is not Failure.INTERRUPTED for failure in failures) <= retries
 

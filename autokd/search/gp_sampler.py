@@ -13,7 +13,7 @@ from scipy.special import ndtr
 
 from autokd.config.space import ALPHA, LEARNING_RATE, TEMPERATURE, Range, Space
 from autokd.config.training import DistillationConfig
-from autokd.core.records import Role, TrialRecord, TrialState
+from autokd.core.records import TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, Setting
 from autokd.search.gaussian_process import KernelParameters, Posterior, Surrogate, Task, condition, encode
 from autokd.search.tpe import Tpe, initial_settings
@@ -101,10 +101,10 @@ class GpSampler:
         promise = expected_improvement(belief, max(best, 0.0))
         return self._candidates[int(np.where(open_, promise, -np.inf).argmax())]
 
-    def role(self, study: str, setting: Setting) -> Role:
+    def role(self, study: str, setting: Setting) -> TrialOrigin:
         """Whether runs of other pairs were among those that a proposal rests on."""
         others = self._surrogate.runs > len(self._learned.get(study, ()))
-        return Role.TRANSFERRED if others and setting in self._places else Role.SEARCH
+        return TrialOrigin.TRANSFERRED if others and setting in self._places else TrialOrigin.SEARCH
 
     def expectation(self, study: str) -> tuple[Setting, float, float]:
         """The setting of which the most is expected from what was learned, and the gain of a run with it.

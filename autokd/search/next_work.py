@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from autokd.config.study import SEARCH_SEED, StudyConfig
 from autokd.core.pair_records import PairRecords
-from autokd.core.records import Role, TrialRecord, TrialState
+from autokd.core.records import TrialOrigin, TrialRecord, TrialState
 from autokd.core.run_spec import RunSpec
 from autokd.core.setting import DEFAULT, Pair
 from autokd.recommendation.race import pending
@@ -57,7 +57,7 @@ def next_work(
     """
     for search in meeting:
         if not search.trials:
-            return RunSpec(search.pair, DEFAULT, SEARCH_SEED, None, Role.BASELINE)
+            return RunSpec(search.pair, DEFAULT, SEARCH_SEED, None, TrialOrigin.BASELINE)
     for search in meeting:
         for trial in to_retry(search.trials, plan.search.retries):
             return RunSpec(search.pair, trial.setting, trial.seed, None, trial.role)
@@ -92,5 +92,5 @@ def baseline_failed(trials: Sequence[TrialRecord]) -> bool:
 
     Call it after `to_retry`: a trial that may be tried again has not failed for good.
     """
-    states = {trial.state for trial in trials if trial.role is Role.BASELINE}
+    states = {trial.state for trial in trials if trial.role is TrialOrigin.BASELINE}
     return states == {TrialState.FAIL}

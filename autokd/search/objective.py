@@ -22,7 +22,7 @@ def scalarise(trial: TrialRecord, aims: Objective, own: float) -> TrialRecord:
     """
     if aims == Objective():
         return trial
-    lost = trial.lost or (0.0,) * len(trial.curve)
+    lost = trial.forgetting_curve or (0.0,) * len(trial.curve)
     curve = tuple(
         (epoch, own + _worth(aims, 100 * (accuracy - own), forgetting) / 100)
         for (epoch, accuracy), forgetting in zip(trial.curve, lost, strict=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from autokd.config.space import sweep_epochs
 from autokd.config.study import StudyConfig
-from autokd.core.records import Role, Stage, TrialRecord, TrialState
+from autokd.core.records import Stage, TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import Pair, Setting
 from autokd.search.asha import is_exempt
 from autokd.search.budget import trials_used
@@ -124,7 +124,7 @@ def study_progress(search: PairSearch, conclusion: Conclusion | None = None) -> 
     """Return the progress of one pair."""
     trials, runs = search.records.trials, search.records.runs
     complete = [trial for trial in trials if trial.state is TrialState.COMPLETE]
-    baseline = next((trial for trial in complete if trial.role is Role.BASELINE), None)
+    baseline = next((trial for trial in complete if trial.role is TrialOrigin.BASELINE), None)
     best = max(complete, key=_accuracy, default=None)
     return StudyProgress(
         pair=search.pair,

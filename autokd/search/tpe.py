@@ -16,7 +16,7 @@ from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial
 
 from autokd.config.space import ALPHA, TRANSFER_SET, Range, Space
-from autokd.core.records import Role, TrialRecord, TrialState
+from autokd.core.records import TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, Setting, TransferSet, derive_seed
 from autokd.search.optuna_space import distributions, suggest
 
@@ -33,7 +33,7 @@ class Sampler(Protocol):
     def suggest(self, study: str, trials: Sequence[TrialRecord]) -> Setting | None:
         """The next setting of a study, or None if a grid has nothing left that was not tried."""
 
-    def role(self, study: str, setting: Setting) -> Role:
+    def role(self, study: str, setting: Setting) -> TrialOrigin:
         """Of a setting that was proposed just now: whether other pairs had a say in it."""
 
     def learn(self, study: str, trial: TrialRecord) -> None:
@@ -51,9 +51,9 @@ class Tpe:
         """The next setting of a study, or None if a grid has nothing left that was not tried."""
         return next_setting(self.space, trials, study=study, startup_trials=self.startup_trials)
 
-    def role(self, study: str, setting: Setting) -> Role:
+    def role(self, study: str, setting: Setting) -> TrialOrigin:
         """No other pair ever has a say."""
-        return Role.SEARCH
+        return TrialOrigin.SEARCH
 
     def learn(self, study: str, trial: TrialRecord) -> None:
         """Nothing: what there is to know stands in the trials of a study."""

@@ -17,7 +17,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import FrozenTrial, create_trial
 from optuna.trial import TrialState as OptunaState
 
-from autokd.core.records import Failure, Role, RungReport, TrialRecord, TrialState
+from autokd.core.records import Failure, RungReport, TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import Setting
 from autokd.errors import StoreError
 
@@ -31,7 +31,7 @@ _RUNG: Final = "rung "
 
 
 def running(
-    setting: Setting, *, seed: int, role: Role, distributions: Mapping[str, BaseDistribution]
+    setting: Setting, *, seed: int, role: TrialOrigin, distributions: Mapping[str, BaseDistribution]
 ) -> FrozenTrial:
     """A RUNNING trial as Optuna has it, yet without a number.
 
@@ -69,10 +69,10 @@ def record(study: str, trial: FrozenTrial) -> TrialRecord:
             number=trial.number,
             setting=Setting.from_json({**trial.params, **attributes.get(OUTSIDE, {})}),
             seed=int(attributes[SEED]),
-            role=Role(attributes[ROLE]),
+            role=TrialOrigin(attributes[ROLE]),
             state=state,
             curve=tuple((epoch, accuracy) for epoch, accuracy, _ in rungs),
-            lost=tuple(told["forgetting"] for _, _, told in rungs),
+            forgetting_curve=tuple(told["forgetting"] for _, _, told in rungs),
             failure=Failure(attributes[FAILURE]) if failed else None,
             reason=attributes.get(REASON, "") if failed else "",
         )

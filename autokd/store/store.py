@@ -16,9 +16,9 @@ from autokd.core.records import (
     Failure,
     FederationFacts,
     Presentation,
-    Role,
     RungReport,
     RunRecord,
+    TrialOrigin,
     TrialRecord,
     TrialState,
 )
@@ -223,7 +223,7 @@ class Store:
         setting: Setting,
         *,
         seed: int,
-        role: Role,
+        role: TrialOrigin,
         distributions: Mapping[str, BaseDistribution],
     ) -> TrialRecord:
         """Add a trial in state RUNNING, all of it in one transaction.

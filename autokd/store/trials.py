@@ -16,7 +16,7 @@ from optuna.storages import RDBStorage
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial
 
-from autokd.core.records import Failure, Presentation, Role, RungReport, TrialRecord, TrialState
+from autokd.core.records import Failure, Presentation, RungReport, TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import Setting
 from autokd.errors import StoreError
 from autokd.store import dashboard_notes, optuna_mapping
@@ -139,7 +139,7 @@ class Trials:
         setting: Setting,
         *,
         seed: int,
-        role: Role,
+        role: TrialOrigin,
         distributions: Mapping[str, BaseDistribution],
     ) -> TrialRecord:
         """Add a RUNNING trial, whole, in one transaction."""

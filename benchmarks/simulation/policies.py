@@ -12,7 +12,7 @@ import optuna
 
 from autokd.config.space import ALPHA, TEMPERATURE, TRANSFER_SET
 from autokd.config.study import StoppingConfig
-from autokd.core.records import Role, TrialRecord, TrialState
+from autokd.core.records import TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import Pair, Setting, TransferSet, derive_seed
 from autokd.search import optuna_space
 from autokd.search.gaussian_process import KernelParameters, Task
@@ -56,8 +56,8 @@ class Random:
         dice = random.Random(derive_seed(study, self._seed, len(trials)))
         return dice.choice(left) if left else None
 
-    def role(self, study: str, setting: Setting) -> Role:
-        return Role.SEARCH
+    def role(self, study: str, setting: Setting) -> TrialOrigin:
+        return TrialOrigin.SEARCH
 
     def learn(self, study: str, trial: TrialRecord) -> None:
         """Nothing."""
@@ -103,8 +103,8 @@ class OptunaGp:
                     memory.tell(asked, again)
         return self._otherwise.suggest(study, trials)
 
-    def role(self, study: str, setting: Setting) -> Role:
-        return Role.SEARCH
+    def role(self, study: str, setting: Setting) -> TrialOrigin:
+        return TrialOrigin.SEARCH
 
     def learn(self, study: str, trial: TrialRecord) -> None:
         """Nothing."""

@@ -12,7 +12,7 @@ import numpy as np
 from optuna.distributions import BaseDistribution
 
 from autokd.config.study import StudyConfig
-from autokd.core.records import Failure, Role, RungReport, RunRecord, RunState, TrialRecord, TrialState
+from autokd.core.records import Failure, RungReport, RunRecord, RunState, TrialOrigin, TrialRecord, TrialState
 from autokd.core.run_spec import RunFailure, RunSpec
 from autokd.core.setting import Pair, Setting, Split
 from autokd.execution.search_queue import SearchQueue
@@ -55,7 +55,7 @@ class Memory:
         setting: Setting,
         *,
         seed: int,
-        role: Role,
+        role: TrialOrigin,
         distributions: Mapping[str, BaseDistribution],
     ) -> TrialRecord:
         number = next(self._numbers.setdefault(study, count()))

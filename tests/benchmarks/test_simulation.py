@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from autokd.core.records import Role, TrialRecord, TrialState
+from autokd.core.records import TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, Pair
 from benchmarks.simulation.measure import (
     answer,
@@ -184,7 +184,7 @@ def test_optunas_gaussian_process_is_never_sent_to_a_setting_twice(table: Table)
             number=number,
             setting=setting,
             seed=0,
-            role=Role.SEARCH,
+            role=TrialOrigin.SEARCH,
             state=TrialState.RUNNING if number % 2 else TrialState.COMPLETE,
             curve=() if number % 2 else ((10, 0.5 + 0.001 * number),),
         )

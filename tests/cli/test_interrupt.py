@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from autokd.core.records import Failure, Role, TrialState
+from autokd.core.records import Failure, TrialOrigin, TrialState
 from autokd.store import Store, sqlite_url
 from tests.cli.conftest import PROGRAM, Command, Tuned
 from tests.cli.terminal import Terminal
@@ -60,7 +60,7 @@ def test_ctrl_c_says_how_to_go_on_and_the_same_command_finishes(
         after = store.trials(study)
         assert after[: len(before)] == before
         assert TrialState.RUNNING not in {one.state for one in after}
-        baselines = [one.state for one in after if one.role is Role.BASELINE]
+        baselines = [one.state for one in after if one.role is TrialOrigin.BASELINE]
         assert baselines.count(TrialState.COMPLETE) == 1
 
 

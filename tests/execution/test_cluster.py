@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from autokd.core.records import Failure, Role, RunState, Stage, TrialRecord, TrialState
+from autokd.core.records import Failure, RunState, Stage, TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import Pair
 from autokd.federation import find
 from autokd.search.study_names import study_name
@@ -69,7 +69,7 @@ def test_a_node_that_leaves_costs_only_its_run_which_is_made_again(aftermath: Af
 def test_every_study_ends_as_planned(aftermath: Aftermath, pair: Pair) -> None:
     trials, runs = aftermath.trials(pair), aftermath.store.runs(aftermath.study(pair))
     assert TrialState.RUNNING not in [trial.state for trial in trials]
-    baselines = [trial.state for trial in trials if trial.role is Role.BASELINE]
+    baselines = [trial.state for trial in trials if trial.role is TrialOrigin.BASELINE]
     assert baselines.count(TrialState.COMPLETE) == 1
     assert {run.state for run in runs} == {RunState.COMPLETE}
     confirmed = [(run.setting, run.seed) for run in runs if run.stage is Stage.CONFIRMATION]

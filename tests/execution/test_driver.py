@@ -18,7 +18,7 @@ import pytest
 from autokd.compute.device import Compute
 from autokd.compute.resources import Resources
 from autokd.config.study import StudyConfig
-from autokd.core.records import Failure, Role, RunState, Stage, TrialState
+from autokd.core.records import Failure, RunState, Stage, TrialOrigin, TrialState
 from autokd.core.setting import DEFAULT, Pair, Setting, Split
 from autokd.data import mapped_arrays
 from autokd.distillation import Run, Rung
@@ -103,7 +103,9 @@ def test_a_meeting_is_searched_raced_and_confirmed_for_real(desktop: Desktop) ->
     for pair, name in desktop.names.items():
         trials = desktop.store.trials(name)
         total += len(trials)
-        assert [trial.state for trial in trials if trial.role is Role.BASELINE] == [TrialState.COMPLETE]
+        assert [trial.state for trial in trials if trial.role is TrialOrigin.BASELINE] == [
+            TrialState.COMPLETE
+        ]
         for trial in trials:
             assert trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
             assert (trial.epochs == 4) == (trial.state is TrialState.COMPLETE)
@@ -294,7 +296,7 @@ def test_a_default_that_diverges_ends_with_the_reason_in_the_store(
     assert desktop.drive(desktop.queue())
     for name in desktop.names.values():
         baseline, *others = desktop.store.trials(name)
-        assert (baseline.role, baseline.failure) == (Role.BASELINE, Failure.DIVERGED)
+        assert (baseline.role, baseline.failure) == (TrialOrigin.BASELINE, Failure.DIVERGED)
         assert "try a lower learning rate" in baseline.reason
         # What was handed out before the baseline died ends likewise.
         assert {trial.failure for trial in others} <= {Failure.DIVERGED}

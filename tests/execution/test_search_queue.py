@@ -7,7 +7,7 @@ from typing import final
 
 import pytest
 
-from autokd.core.records import Failure, Role, Stage, TrialRecord, TrialState
+from autokd.core.records import Failure, Stage, TrialOrigin, TrialRecord, TrialState
 from autokd.core.run_spec import RunFailure
 from autokd.core.setting import DEFAULT, Pair, Setting
 from autokd.search.gaussian_process import Task
@@ -37,7 +37,7 @@ def test_a_meeting_runs_to_its_end_with_every_state_told_truly(tmp_path: Path) -
     assert sum(len(trials) for trials in both) == 24
     assert min(len(trials) for trials in both) >= 6  # the floor
     for trials in both:
-        baselines = [trial for trial in trials if trial.role is Role.BASELINE]
+        baselines = [trial for trial in trials if trial.role is TrialOrigin.BASELINE]
         assert [(one.number, one.setting, one.state) for one in baselines] == [
             (0, DEFAULT, TrialState.COMPLETE)
         ]
@@ -153,7 +153,7 @@ def test_a_default_that_diverges_ends_its_study_and_not_the_other(tmp_path: Path
 
     office.work(fate=fate)
     forward = office.trials(FORWARD)
-    assert [trial.state for trial in forward if trial.role is Role.BASELINE] == [TrialState.FAIL]
+    assert [trial.state for trial in forward if trial.role is TrialOrigin.BASELINE] == [TrialState.FAIL]
     assert not office.runs(FORWARD)
     assert len(office.trials(BACKWARD)) == 6
     assert office.runs(BACKWARD)
@@ -163,7 +163,7 @@ def test_a_default_that_diverges_ends_its_study_and_not_the_other(tmp_path: Path
 def test_infrastructure_is_retried_up_to_the_bound(tmp_path: Path, failure: Failure) -> None:
     office = Office(tmp_path, tiny_plan(retries=2), meetings=[[FORWARD]])
     office.work(fate=lambda given: RunFailure(failure, "gone") if given.seed == 0 else None)
-    baselines = [trial for trial in office.trials() if trial.role is Role.BASELINE]
+    baselines = [trial for trial in office.trials() if trial.role is TrialOrigin.BASELINE]
     assert [trial.state for trial in baselines] == [TrialState.FAIL] * 3
     assert [trial.number for trial in office.trials()] == [0, 1, 2]  # nothing else is worth trying
 
@@ -172,7 +172,7 @@ def test_a_baseline_that_dies_once_is_retried_so_that_there_is_exactly_one(tmp_p
     office = Office(tmp_path, tiny_plan(), meetings=[[FORWARD]])
     deaths = iter([RunFailure(Failure.INFRASTRUCTURE, "worker lost")])
     office.work(fate=lambda given: next(deaths, None) if given.setting == DEFAULT else None)
-    baselines = [trial.state for trial in office.trials() if trial.role is Role.BASELINE]
+    baselines = [trial.state for trial in office.trials() if trial.role is TrialOrigin.BASELINE]
     assert baselines == [TrialState.FAIL, TrialState.COMPLETE]
     assert len(made(office.trials())) == 6
 
@@ -181,7 +181,7 @@ def test_a_grid_ends_when_every_setting_was_tried(tmp_path: Path) -> None:
     grid = open_space(temperature=[1, 4], alpha=[0.3], transfer_set=["both"])
     office = Office(tmp_path, tiny_plan(), meetings=[[FORWARD]], space=grid)
     office.work()
-    tried = [trial.setting for trial in office.trials() if trial.role is Role.SEARCH]
+    tried = [trial.setting for trial in office.trials() if trial.role is TrialOrigin.SEARCH]
     assert sorted(tried, key=str) == sorted(grid.grid(), key=str)
     assert office.runs()
 
@@ -220,8 +220,8 @@ class Attentive:
     def suggest(self, study: str, trials: Sequence[TrialRecord]) -> Setting | None:
         return Tpe(open_space(), startup_trials=3).suggest(study, trials)
 
-    def role(self, study: str, setting: Setting) -> Role:
-        return Role.TRANSFERRED
+    def role(self, study: str, setting: Setting) -> TrialOrigin:
+        return TrialOrigin.TRANSFERRED
 
     def learn(self, study: str, trial: TrialRecord) -> None:
         self.shown.append((study, trial))
@@ -243,7 +243,7 @@ def test_who_proposes_is_shown_once_how_each_trial_ended(tmp_path: Path) -> None
     assert {trial.state for _, trial in sampler.shown} == set(TrialState) - {TrialState.RUNNING}
     # It says of all that it proposed that other pairs had a say; the default was not its choice.
     roles = {trial.setting == DEFAULT: trial.role for _, trial in sampler.shown}
-    assert roles == {True: Role.BASELINE, False: Role.TRANSFERRED}
+    assert roles == {True: TrialOrigin.BASELINE, False: TrialOrigin.TRANSFERRED}
 
 
 def test_and_those_that_a_driver_before_had_left_too(tmp_path: Path) -> None:

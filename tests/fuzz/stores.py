@@ -15,7 +15,7 @@ from unittest.mock import patch
 
 from hypothesis import strategies as st
 
-from autokd.core.records import Failure, Role, TrialState
+from autokd.core.records import Failure, TrialOrigin, TrialState
 from autokd.core.setting import DEFAULT, Pair
 from autokd.search.overview import AtWork, overview_of
 from autokd.search.study_names import study_name
@@ -47,7 +47,7 @@ def _written() -> bytes:
                 None,
             ]
             for number, end in enumerate(ends):
-                setting, role = (DEFAULT, Role.BASELINE) if number == 0 else (ODD, Role.SEARCH)
+                setting, role = (DEFAULT, TrialOrigin.BASELINE) if number == 0 else (ODD, TrialOrigin.SEARCH)
                 store.begin_trial(name, setting, seed=0, role=role, distributions=DISTRIBUTIONS)
                 store.report(name, number, rung(3))
                 if end is not None:

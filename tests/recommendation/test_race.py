@@ -204,7 +204,7 @@ LIMITED = Objective(constraints=Constraints(max_forgetting=2.0))
 
 
 def forgetful(number: int, setting: Setting, accuracy: float, lost: float) -> TrialRecord:
-    return replace(make_trial(number, setting, accuracy), lost=(lost,))
+    return replace(make_trial(number, setting, accuracy), forgetting_curve=(lost,))
 
 
 def test_a_trial_that_forgets_too_much_does_not_enter_the_race() -> None:

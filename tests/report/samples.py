@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from autokd.core.pair_records import PairRecords
-from autokd.core.records import Correctness, Failure, Role, TrialRecord, TrialState
+from autokd.core.records import Correctness, Failure, TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, Pair, Setting, Split, TransferSet
 from autokd.recommendation import Recommendation
 from tests.recommendation.samples import confirmation_runs, make_federation, make_plan, recommend_from
@@ -30,7 +30,7 @@ def trial(
         number=number,
         setting=setting,
         seed=0,
-        role=Role.BASELINE if number == 0 else Role.SEARCH,
+        role=TrialOrigin.BASELINE if number == 0 else TrialOrigin.SEARCH,
         state=state,
         curve=curve,
         failure=Failure.DIVERGED if state is TrialState.FAIL else None,

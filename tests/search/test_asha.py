@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autokd.config.study import StoppingConfig
-from autokd.core.records import Failure, Role, TrialRecord, TrialState
+from autokd.core.records import Failure, TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, Setting, TransferSet
 from autokd.search.asha import should_continue
 
@@ -18,10 +18,10 @@ def trial(
     number: int,
     *accuracies: float,
     state: TrialState = TrialState.RUNNING,
-    role: Role = Role.SEARCH,
+    role: TrialOrigin = TrialOrigin.SEARCH,
 ) -> TrialRecord:
     curve = tuple(zip((3, 6, 10), accuracies, strict=False))
-    setting = DEFAULT if role is Role.BASELINE else Setting(2.0, 0.5, TransferSet.BOTH)
+    setting = DEFAULT if role is TrialOrigin.BASELINE else Setting(2.0, 0.5, TransferSet.BOTH)
     return TrialRecord(
         number=number,
         setting=setting,
@@ -75,7 +75,7 @@ def test_each_rung_compares_what_was_reported_there() -> None:
 
 
 def test_the_baseline_is_exempt_and_counts_for_others() -> None:
-    baseline = trial(0, 0.2, role=Role.BASELINE)
+    baseline = trial(0, 0.2, role=TrialOrigin.BASELINE)
     assert should_continue(RECIPE, baseline, others([0.9] * 5))
     assert not should_continue(RECIPE, trial(1, 0.1), [baseline])
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autokd.config.study import SearchConfig
-from autokd.core.records import Failure, Role, TrialRecord, TrialState
+from autokd.core.records import Failure, TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import Pair, Setting, TransferSet
 from autokd.search.budget import next_in_meeting, probability_best, to_retry, trials_used
 from tests.search.worlds import BACKWARD, FORWARD
@@ -25,7 +25,7 @@ def trial(
         number=number,
         setting=Setting(temperature or number + 1, 0.5, TransferSet.BOTH),
         seed=0,
-        role=Role.SEARCH,
+        role=TrialOrigin.SEARCH,
         state=state,
         curve=() if failure or accuracy is None else ((10, accuracy),),
         failure=failure,

@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 import pytest
 
-from autokd.core.records import Role, TrialRecord, TrialState
+from autokd.core.records import TrialOrigin, TrialRecord, TrialState
 from autokd.core.run_spec import RunSpec
 from autokd.core.setting import DEFAULT, Pair, Setting, TransferSet
 from autokd.search.eta import NOTHING, Load, epochs_of_a_trial, forecast, runs_of_a_confirmation
@@ -46,7 +46,7 @@ def trial(number: int, epochs: int, state: TrialState = TrialState.PRUNED) -> Tr
         number=number,
         setting=Setting(2.0, 0.5, DEFAULT.transfer_set),
         seed=0,
-        role=Role.SEARCH,
+        role=TrialOrigin.SEARCH,
         state=state,
         curve=curve,
     )
@@ -157,8 +157,8 @@ class Any:
         sets = (TransferSet.STUDENT, TransferSet.TEACHER, TransferSet.BOTH)
         return Setting(2 ** self._random.uniform(-1, 4), self._random.random(), self._random.choice(sets))
 
-    def role(self, name: str, setting: Setting) -> Role:
-        return Role.SEARCH
+    def role(self, name: str, setting: Setting) -> TrialOrigin:
+        return TrialOrigin.SEARCH
 
     def learn(self, name: str, trial: TrialRecord) -> None:
         pass

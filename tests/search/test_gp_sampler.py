@@ -10,7 +10,7 @@ from scipy.integrate import quad
 from scipy.stats import norm
 
 from autokd.config.space import Space, read_space
-from autokd.core.records import Failure, Role, TrialRecord, TrialState
+from autokd.core.records import Failure, TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, SEARCHABLE, Method, Pair, Setting, TransferSet
 from autokd.search.gaussian_process import Posterior, Task
 from autokd.search.gp_sampler import GpSampler, candidate_settings, expected_improvement
@@ -78,7 +78,7 @@ def trial(
         number=number,
         setting=setting,
         seed=0,
-        role=Role.SEARCH,
+        role=TrialOrigin.SEARCH,
         state=state,
         curve=() if state is TrialState.RUNNING else ((10, OWN + gain / 100),),
         failure=Failure.DIVERGED if state is TrialState.FAIL else None,
@@ -284,12 +284,12 @@ def test_a_pairs_own_runs_count_even_when_no_more_are_learned() -> None:
 def test_a_proposal_is_transferred_once_another_pair_has_told_something() -> None:
     asked = learner(GRID)
     seen = search(asked, 3)
-    assert asked.role(STUDY, GRID.grid()[5]) is Role.SEARCH
+    assert asked.role(STUDY, GRID.grid()[5]) is TrialOrigin.SEARCH
     asked.learn(str(PAIRS[1]), seen[0])
-    assert asked.role(STUDY, GRID.grid()[5]) is Role.TRANSFERRED
-    assert asked.role(str(PAIRS[1]), GRID.grid()[5]) is Role.TRANSFERRED
+    assert asked.role(STUDY, GRID.grid()[5]) is TrialOrigin.TRANSFERRED
+    assert asked.role(str(PAIRS[1]), GRID.grid()[5]) is TrialOrigin.TRANSFERRED
     # What is on no candidate_settings was TPE's idea, which looks at one pair.
-    assert asked.role(STUDY, Setting(1.2345, 0.678, TransferSet.BOTH)) is Role.SEARCH
+    assert asked.role(STUDY, Setting(1.2345, 0.678, TransferSet.BOTH)) is TrialOrigin.SEARCH
 
 
 def test_nothing_is_lost_of_a_study_that_was_let_go_of(monkeypatch: pytest.MonkeyPatch) -> None:

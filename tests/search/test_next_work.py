@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from autokd.config.study import CONFIRMATION_SEEDS, RACE_SEEDS, SEARCH_SEED
 from autokd.core.pair_records import PairRecords
-from autokd.core.records import Failure, Role, RunRecord, Stage, TrialRecord, TrialState
+from autokd.core.records import Failure, RunRecord, Stage, TrialOrigin, TrialRecord, TrialState
 from autokd.core.run_spec import RunSpec
 from autokd.core.setting import DEFAULT, Pair, Setting, TransferSet
 from autokd.search.next_work import PairSearch, next_work
@@ -15,7 +15,7 @@ BASELINE = TrialRecord(
     number=0,
     setting=DEFAULT,
     seed=SEARCH_SEED,
-    role=Role.BASELINE,
+    role=TrialOrigin.BASELINE,
     state=TrialState.COMPLETE,
     curve=((3, 0.5), (6, 0.5), (10, 0.5)),
 )
@@ -26,7 +26,7 @@ def tried(number: int, accuracy: float) -> TrialRecord:
         number=number,
         setting=Setting(float(number + 1), 0.25, TransferSet.BOTH),
         seed=SEARCH_SEED,
-        role=Role.SEARCH,
+        role=TrialOrigin.SEARCH,
         state=TrialState.COMPLETE,
         curve=((10, accuracy),),
     )
@@ -49,8 +49,10 @@ def ask(*meeting: PairSearch) -> RunSpec | Pair | None:
 
 
 def test_the_default_comes_first_in_each_study() -> None:
-    assert ask(state(), other()) == RunSpec(FORWARD, DEFAULT, SEARCH_SEED, None, Role.BASELINE)
-    assert ask(state(BASELINE), other()) == RunSpec(BACKWARD, DEFAULT, SEARCH_SEED, None, Role.BASELINE)
+    assert ask(state(), other()) == RunSpec(FORWARD, DEFAULT, SEARCH_SEED, None, TrialOrigin.BASELINE)
+    assert ask(state(BASELINE), other()) == RunSpec(
+        BACKWARD, DEFAULT, SEARCH_SEED, None, TrialOrigin.BASELINE
+    )
 
 
 def test_then_trials_while_the_baseline_still_runs() -> None:
@@ -60,7 +62,7 @@ def test_then_trials_while_the_baseline_still_runs() -> None:
 
 def test_what_died_of_infrastructure_comes_before_anything_new() -> None:
     lost = replace(tried(1, 0.6), state=TrialState.FAIL, failure=Failure.INFRASTRUCTURE, curve=())
-    assert ask(state(BASELINE, lost)) == RunSpec(FORWARD, lost.setting, SEARCH_SEED, None, Role.SEARCH)
+    assert ask(state(BASELINE, lost)) == RunSpec(FORWARD, lost.setting, SEARCH_SEED, None, TrialOrigin.SEARCH)
 
 
 def test_after_the_search_the_race_and_the_default_of_the_confirmation() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from autokd.config.study import Constraints, Objective, StudyConfig
 from autokd.core.pair_records import PairRecords
-from autokd.core.records import Role, Stage, TrialRecord, TrialState
+from autokd.core.records import Stage, TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import Setting, TransferSet
 from autokd.recommendation.interim_looks import judge_pair, seeds_wanted
 from autokd.recommendation.verdict import Judgement
@@ -24,10 +24,10 @@ def trial(accuracy: float, lost: float) -> TrialRecord:
         number=1,
         setting=Setting(2.0, 0.5, TransferSet.BOTH),
         seed=0,
-        role=Role.SEARCH,
+        role=TrialOrigin.SEARCH,
         state=TrialState.COMPLETE,
         curve=((3, 0.5), (10, accuracy)),
-        lost=(0.0, lost),
+        forgetting_curve=(0.0, lost),
     )
 
 
@@ -65,7 +65,7 @@ def test_a_search_by_another_objective_goes_where_that_is_best(tmp_path: Path) -
     office = Office(tmp_path, plan)
     office.work()
     assert {one.stage for one in office.runs()} == {Stage.RACE, Stage.CONFIRMATION}
-    assert all(set(one.lost) <= {0.0} for one in office.trials())
+    assert all(set(one.forgetting_curve) <= {0.0} for one in office.trials())
 
 
 @pytest.mark.parametrize(("confidence", "seeds"), [(0.95, 2), (0.99999, 4)], ids=["decided", "undecided"])

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from autokd.config.space import Space, read_space
-from autokd.core.records import Failure, Role, TrialRecord, TrialState
+from autokd.core.records import Failure, TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, Setting, TransferSet
 from autokd.search.tpe import initial_settings, next_setting, subsample
 from tests.search.worlds import open_space
@@ -24,7 +24,7 @@ def finished(number: int, setting: Setting) -> TrialRecord:
         number=number,
         setting=setting,
         seed=0,
-        role=Role.SEARCH,
+        role=TrialOrigin.SEARCH,
         state=TrialState.COMPLETE,
         curve=((10, quality(setting)),),
     )
@@ -57,7 +57,7 @@ def test_what_failed_for_good_is_not_proposed_again_and_teaches_nothing() -> Non
         number=12,
         setting=Setting(3.0, 0.5, TransferSet.BOTH),
         seed=0,
-        role=Role.SEARCH,
+        role=TrialOrigin.SEARCH,
         state=TrialState.FAIL,
         failure=Failure.DIVERGED,
     )
@@ -73,7 +73,9 @@ def test_workers_that_ask_at_once_get_different_settings() -> None:
         assert setting is not None
         assert setting not in {trial.setting for trial in seen}
         seen.append(
-            TrialRecord(number=number, setting=setting, seed=0, role=Role.SEARCH, state=TrialState.RUNNING)
+            TrialRecord(
+                number=number, setting=setting, seed=0, role=TrialOrigin.SEARCH, state=TrialState.RUNNING
+            )
         )
 
 
@@ -90,7 +92,7 @@ def test_a_baseline_outside_of_the_space_does_no_harm() -> None:
         number=0,
         setting=DEFAULT,
         seed=0,
-        role=Role.BASELINE,
+        role=TrialOrigin.BASELINE,
         state=TrialState.COMPLETE,
         curve=((10, 0.99),),
     )

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from autokd.config.study import StoppingConfig
-from autokd.core.records import Failure, FederationFacts, Role, TrialState
+from autokd.core.records import Failure, FederationFacts, TrialOrigin, TrialState
 from autokd.core.setting import Pair, Setting, Split, TransferSet
 from autokd.federation import Federation
 from autokd.search.gaussian_process import Task
@@ -92,7 +92,7 @@ def tune(
 ) -> None:
     """Put a study there with one trial."""
     store.create_study(study, **said)
-    begun = store.begin_trial(study, TRIED, seed=0, role=Role.SEARCH, distributions=DISTRIBUTIONS)
+    begun = store.begin_trial(study, TRIED, seed=0, role=TrialOrigin.SEARCH, distributions=DISTRIBUTIONS)
     store.report(study, begun.number, rung(10, accuracy))
     if state is not TrialState.RUNNING:
         failure = Failure.DIVERGED if state is TrialState.FAIL else None

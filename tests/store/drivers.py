@@ -16,7 +16,7 @@ from typing import IO, cast, final
 
 from sqlalchemy import create_engine, update
 
-from autokd.core.records import Role
+from autokd.core.records import TrialOrigin
 from autokd.core.setting import DEFAULT
 from autokd.errors import StoreError
 from autokd.store import Store, normalise
@@ -80,7 +80,7 @@ def main(address: str, study: str) -> None:
         for _ in sys.stdin:
             try:
                 begun = store.begin_trial(
-                    study, DEFAULT, seed=0, role=Role.BASELINE, distributions=DISTRIBUTIONS
+                    study, DEFAULT, seed=0, role=TrialOrigin.BASELINE, distributions=DISTRIBUTIONS
                 )
             except StoreError as error:
                 print(type(error).__name__, flush=True)

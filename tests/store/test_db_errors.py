@@ -18,7 +18,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 
-from autokd.core.records import Role
+from autokd.core.records import TrialOrigin
 from autokd.core.setting import DEFAULT
 from autokd.errors import StorageUnavailable, StoreError, StoreUnreachable
 from autokd.store import Store, normalise, sqlite_url
@@ -67,7 +67,7 @@ def test_a_database_that_the_server_does_not_have(address: str) -> None:
 def test_a_server_that_comes_back_finds_the_same_store_working(
     store: Store, address: str, study: str
 ) -> None:
-    begun = store.begin_trial(study, DEFAULT, seed=0, role=Role.SEARCH, distributions=DISTRIBUTIONS)
+    begun = store.begin_trial(study, DEFAULT, seed=0, role=TrialOrigin.SEARCH, distributions=DISTRIBUTIONS)
     end_all_connections(address)
     store.report(study, begun.number, rung(3))
     end_all_connections(address)

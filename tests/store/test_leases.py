@@ -15,7 +15,7 @@ from threading import Barrier
 import pytest
 from sqlalchemy import create_engine, text, update
 
-from autokd.core.records import Role, TrialState
+from autokd.core.records import TrialOrigin, TrialState
 from autokd.core.setting import DEFAULT
 from autokd.errors import InputError, LeaseLost, PairBusy, StoreError
 from autokd.store import Store, normalise, sqlite_url
@@ -46,7 +46,9 @@ def pairs() -> tuple[str, str]:
 
 
 def begin(store: Store, study: str) -> int:
-    return store.begin_trial(study, DEFAULT, seed=0, role=Role.BASELINE, distributions=DISTRIBUTIONS).number
+    return store.begin_trial(
+        study, DEFAULT, seed=0, role=TrialOrigin.BASELINE, distributions=DISTRIBUTIONS
+    ).number
 
 
 def test_a_second_driver_is_told_who_the_first_is(enter: Callable[[], Store], pairs: tuple[str, str]) -> None:

@@ -10,7 +10,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import TrialState as OptunaState
 from optuna.trial import create_trial
 
-from autokd.core.records import Role, RungReport, TrialState
+from autokd.core.records import RungReport, TrialOrigin, TrialState
 from autokd.core.setting import DEFAULT, BatchNorm, Method, Setting, TransferSet
 from autokd.errors import StoreError
 from autokd.store import optuna_mapping
@@ -44,21 +44,21 @@ def spaces(draw: st.DrawFn) -> Mapping[str, BaseDistribution]:
 def test_a_setting_comes_back_from_any_space(
     setting: Setting, space: Mapping[str, BaseDistribution], seed: int
 ) -> None:
-    trial = optuna_mapping.running(setting, seed=seed, role=Role.SEARCH, distributions=space)
+    trial = optuna_mapping.running(setting, seed=seed, role=TrialOrigin.SEARCH, distributions=space)
     record = optuna_mapping.record("study", trial)
-    assert (record.setting, record.seed, record.role) == (setting, seed, Role.SEARCH)
+    assert (record.setting, record.seed, record.role) == (setting, seed, TrialOrigin.SEARCH)
     assert record.state is TrialState.RUNNING
 
 
 def test_inside_its_space_a_setting_is_all_parameters() -> None:
-    trial = optuna_mapping.running(ODD, seed=0, role=Role.SEARCH, distributions=DISTRIBUTIONS)
+    trial = optuna_mapping.running(ODD, seed=0, role=TrialOrigin.SEARCH, distributions=DISTRIBUTIONS)
     assert trial.params == {"temperature": ODD.temperature, "alpha": ODD.alpha, "transfer_set": "both"}
     assert trial.distributions == DISTRIBUTIONS
     assert optuna_mapping.OUTSIDE not in trial.user_attrs
 
 
 def test_on_public_data_there_is_no_alpha() -> None:
-    trial = optuna_mapping.running(PUBLIC, seed=0, role=Role.SEARCH, distributions=DISTRIBUTIONS)
+    trial = optuna_mapping.running(PUBLIC, seed=0, role=TrialOrigin.SEARCH, distributions=DISTRIBUTIONS)
     assert trial.params == {"temperature": PUBLIC.temperature, "transfer_set": "public"}
 
 
@@ -67,7 +67,7 @@ def test_only_what_lies_outside_is_no_parameter() -> None:
         "temperature": FloatDistribution(2, 4, log=True),
         "transfer_set": CategoricalDistribution(["teacher"]),
     }
-    trial = optuna_mapping.running(DEFAULT, seed=0, role=Role.BASELINE, distributions=narrow)
+    trial = optuna_mapping.running(DEFAULT, seed=0, role=TrialOrigin.BASELINE, distributions=narrow)
     assert trial.params == {"alpha": 0.5}
     assert trial.user_attrs[optuna_mapping.OUTSIDE] == {"temperature": 1.0, "transfer_set": "student"}
 
@@ -75,7 +75,7 @@ def test_only_what_lies_outside_is_no_parameter() -> None:
 def test_a_distribution_of_the_wrong_kind_is_refused() -> None:
     wrong = {"transfer_set": IntDistribution(0, 3)}
     with pytest.raises(ValueError, match="cannot come from"):
-        optuna_mapping.running(DEFAULT, seed=0, role=Role.SEARCH, distributions=wrong)
+        optuna_mapping.running(DEFAULT, seed=0, role=TrialOrigin.SEARCH, distributions=wrong)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_a_foreign_trial_is_named(attributes: dict[str, object]) -> None:
 
 
 def test_a_failure_without_a_kind_is_foreign() -> None:
-    trial = optuna_mapping.running(DEFAULT, seed=0, role=Role.SEARCH, distributions=DISTRIBUTIONS)
+    trial = optuna_mapping.running(DEFAULT, seed=0, role=TrialOrigin.SEARCH, distributions=DISTRIBUTIONS)
     trial.state = OptunaState.FAIL
     with pytest.raises(StoreError, match="not written by autokd"):
         optuna_mapping.record("mine", trial)
@@ -104,7 +104,7 @@ def test_a_failure_without_a_kind_is_foreign() -> None:
 @given(st.lists(st.integers(1, 500), unique=True))
 def test_reports_come_back_in_order_of_epochs(epochs: list[int]) -> None:
     said = [rung(epoch, epoch / 1000) for epoch in epochs]
-    trial = optuna_mapping.running(DEFAULT, seed=0, role=Role.SEARCH, distributions=DISTRIBUTIONS)
+    trial = optuna_mapping.running(DEFAULT, seed=0, role=TrialOrigin.SEARCH, distributions=DISTRIBUTIONS)
     trial.intermediate_values = {each.epoch: each.accuracy for each in said}
     trial.system_attrs = dict(map(optuna_mapping.details, said))
 

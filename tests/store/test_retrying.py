@@ -12,7 +12,7 @@ from typing import final
 import pytest
 from sqlalchemy import text
 
-from autokd.core.records import Role, TrialState
+from autokd.core.records import TrialOrigin, TrialState
 from autokd.core.run_spec import RunFailure, RunSpec
 from autokd.core.setting import DEFAULT
 from autokd.errors import LeaseLost, StoreError, StoreUnreachable
@@ -125,7 +125,9 @@ def test_a_trial_like_the_last_one_is_another_trial(store: Store, fate: str) -> 
     store.acquire([STUDY])
     make_fickle(store, once("fine", "fine", "fine", fate))
     for number in range(3):
-        begun = store.begin_trial(STUDY, DEFAULT, seed=0, role=Role.BASELINE, distributions=DISTRIBUTIONS)
+        begun = store.begin_trial(
+            STUDY, DEFAULT, seed=0, role=TrialOrigin.BASELINE, distributions=DISTRIBUTIONS
+        )
         assert begun.number == number
     assert len(store.trials(STUDY)) == 3
 

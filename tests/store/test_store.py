@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 
-from autokd.core.records import Failure, Role, RunRecord, Stage, TrialRecord, TrialState
+from autokd.core.records import Failure, RunRecord, Stage, TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, Method, Setting, Split, TransferSet
 from autokd.errors import DuplicateRun, StoreError
 from autokd.store import Store
@@ -28,7 +28,9 @@ from tests.store.samples import (
 )
 
 
-def begin(store: Store, study: str, setting: Setting = DEFAULT, role: Role = Role.SEARCH) -> TrialRecord:
+def begin(
+    store: Store, study: str, setting: Setting = DEFAULT, role: TrialOrigin = TrialOrigin.SEARCH
+) -> TrialRecord:
     return store.begin_trial(study, setting, seed=0, role=role, distributions=DISTRIBUTIONS)
 
 
@@ -82,9 +84,9 @@ class TestTrials:
         assert [begin(store, study).number for _ in range(3)] == [0, 1, 2]
 
     def test_role_and_seed_come_back(self, store: Store, study: str) -> None:
-        store.begin_trial(study, DEFAULT, seed=7, role=Role.BASELINE, distributions=DISTRIBUTIONS)
+        store.begin_trial(study, DEFAULT, seed=7, role=TrialOrigin.BASELINE, distributions=DISTRIBUTIONS)
         (trial,) = store.trials(study)
-        assert (trial.role, trial.seed) == (Role.BASELINE, 7)
+        assert (trial.role, trial.seed) == (TrialOrigin.BASELINE, 7)
 
     def test_a_baseline_outside_of_the_space_is_kept_beside_trials_inside(
         self, store: Store, study: str
@@ -95,15 +97,15 @@ class TestTrials:
             "transfer_set": CategoricalDistribution(["teacher", "both"]),
         }
         inside = Setting(3.0, 0.7, TransferSet.BOTH)
-        store.begin_trial(study, DEFAULT, seed=0, role=Role.BASELINE, distributions=narrow)
-        store.begin_trial(study, inside, seed=0, role=Role.SEARCH, distributions=narrow)
+        store.begin_trial(study, DEFAULT, seed=0, role=TrialOrigin.BASELINE, distributions=narrow)
+        store.begin_trial(study, inside, seed=0, role=TrialOrigin.SEARCH, distributions=narrow)
         assert [trial.setting for trial in store.trials(study)] == [DEFAULT, inside]
 
     def test_another_space_in_the_same_study_is_refused(self, store: Store, study: str) -> None:
         begin(store, study)
         other = DISTRIBUTIONS | {"transfer_set": CategoricalDistribution(["student"])}
         with pytest.raises(StoreError, match="another space"):
-            store.begin_trial(study, DEFAULT, seed=0, role=Role.SEARCH, distributions=other)
+            store.begin_trial(study, DEFAULT, seed=0, role=TrialOrigin.SEARCH, distributions=other)
         assert len(store.trials(study)) == 1
 
     def test_reports_make_the_curve_in_order_of_epochs(self, store: Store, study: str) -> None:

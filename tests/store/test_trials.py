@@ -20,7 +20,7 @@ from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 from sqlalchemy import text
 
-from autokd.core.records import Failure, Role, TrialState
+from autokd.core.records import Failure, TrialOrigin, TrialState
 from autokd.core.setting import DEFAULT, Setting, TransferSet
 from autokd.errors import StoreError
 from autokd.store import Store
@@ -34,10 +34,15 @@ def searched(file_store: Store) -> Store:
     """A store with one study that has a trial of each kind."""
     file_store.create_study(STUDY, attributes={"federation": "digits-1a2b3c4d", "teacher": 4})
 
-    def begin(setting: Setting, role: Role = Role.SEARCH) -> int:
+    def begin(setting: Setting, role: TrialOrigin = TrialOrigin.SEARCH) -> int:
         return file_store.begin_trial(STUDY, setting, seed=0, role=role, distributions=DISTRIBUTIONS).number
 
-    baseline, pruned, failed, _running = begin(DEFAULT, Role.BASELINE), begin(ODD), begin(PUBLIC), begin(ODD)
+    baseline, pruned, failed, _running = (
+        begin(DEFAULT, TrialOrigin.BASELINE),
+        begin(ODD),
+        begin(PUBLIC),
+        begin(ODD),
+    )
     for epoch in (3, 6, 10):
         file_store.report(STUDY, baseline, rung(epoch, 0.5 + epoch / 100))
     file_store.end_trial(STUDY, baseline, TrialState.COMPLETE)
@@ -102,7 +107,7 @@ def test_samplers_learn_from_it(file_store: Store, space: str) -> None:
         distributions["transfer_set"] = CategoricalDistribution(["teacher", "both"])
     file_store.create_study(STUDY, attributes={})
     drawn = [Setting(2 + step / 10, step / 20, TransferSet.BOTH) for step in range(15)]
-    for setting, role in [(DEFAULT, Role.BASELINE), *((each, Role.SEARCH) for each in drawn)]:
+    for setting, role in [(DEFAULT, TrialOrigin.BASELINE), *((each, TrialOrigin.SEARCH) for each in drawn)]:
         trial = file_store.begin_trial(STUDY, setting, seed=0, role=role, distributions=distributions)
         file_store.report(STUDY, trial.number, rung(10, setting.temperature / 10))
         file_store.end_trial(STUDY, trial.number, TrialState.COMPLETE)
@@ -192,7 +197,9 @@ def test_optuna_says_nothing(file_store: Store, capfd: pytest.CaptureFixture[str
 
 def test_an_end_that_others_wrote_meanwhile_is_kept(file_store: Store) -> None:
     file_store.create_study(STUDY, attributes={})
-    trial = file_store.begin_trial(STUDY, ODD, seed=0, role=Role.SEARCH, distributions=DISTRIBUTIONS).number
+    trial = file_store.begin_trial(
+        STUDY, ODD, seed=0, role=TrialOrigin.SEARCH, distributions=DISTRIBUTIONS
+    ).number
     file_store.report(STUDY, trial, rung(3, 0.5))
     with Store.open(file_store.url) as other:
         other.end_trial(STUDY, trial, TrialState.PRUNED)
@@ -214,7 +221,9 @@ def test_times_are_told_as_optuna_tells_its_own(file_store: Store, monkeypatch: 
     time.tzset()
     try:
         file_store.create_study(STUDY, attributes={})
-        trial = file_store.begin_trial(STUDY, ODD, seed=0, role=Role.SEARCH, distributions=DISTRIBUTIONS)
+        trial = file_store.begin_trial(
+            STUDY, ODD, seed=0, role=TrialOrigin.SEARCH, distributions=DISTRIBUTIONS
+        )
         file_store.end_trial(STUDY, trial.number, TrialState.FAIL, failure=Failure.ERROR, reason="none")
         study = optuna.load_study(study_name=STUDY, storage=optuna_storage(file_store))
         study.tell(study.ask(), 0.5)
@@ -236,7 +245,7 @@ def test_a_report_of_which_a_reader_sees_half_is_not_there_yet(file_store: Store
     """Optuna reads values after attributes, in statements of their own; a trial's end comes after both."""
     file_store.create_study(STUDY, attributes={})
     number = file_store.begin_trial(
-        STUDY, DEFAULT, seed=0, role=Role.BASELINE, distributions=DISTRIBUTIONS
+        STUDY, DEFAULT, seed=0, role=TrialOrigin.BASELINE, distributions=DISTRIBUTIONS
     ).number
     file_store.report(STUDY, number, rung(3, 0.5))
     file_store.report(STUDY, number, rung(6, 0.6))

@@ -8,7 +8,7 @@ from itertools import product
 
 from autokd.config.study import CONFIRMATION_SEEDS
 from autokd.core.pair_records import PairRecords
-from autokd.core.records import Role, RunState, Stage, TrialState
+from autokd.core.records import RunState, Stage, TrialOrigin, TrialState
 from autokd.core.run_spec import RunSpec
 from autokd.core.setting import DEFAULT, Pair
 from autokd.recommendation.race import pending, winner
@@ -48,7 +48,7 @@ def _check_pair(place: Workspace, store: Store, pair: Pair) -> None:
     trials, runs = store.trials(name), store.runs(name)
     states = [trial.state for trial in trials]
     assert TrialState.RUNNING not in states, f"{pair}: {states}"
-    baselines = [trial.state for trial in trials if trial.role is Role.BASELINE]
+    baselines = [trial.state for trial in trials if trial.role is TrialOrigin.BASELINE]
     assert baselines.count(TrialState.COMPLETE) == 1, f"{pair}: {baselines}"
     assert set(baselines) <= {TrialState.COMPLETE, TrialState.FAIL}, f"{pair}: {baselines}"
     records = PairRecords(pair=pair, study=name, trials=trials, runs=runs)

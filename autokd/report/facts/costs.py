@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from autokd.config.study import SWEEP_SEEDS
-from autokd.core.records import Role, RunState, TrialRecord, TrialState
+from autokd.core.records import RunState, TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import Pair, Split
 from autokd.report.facts.means import Mean, mean_over_pairs
 from autokd.report.material import Material, PairMaterial
@@ -150,7 +150,7 @@ def _pair(material: Material, one: PairMaterial) -> _Pair | None:
     baselines = [
         trial.accuracy
         for trial in one.records.trials
-        if trial.role is Role.BASELINE and trial.state is TrialState.COMPLETE
+        if trial.role is TrialOrigin.BASELINE and trial.state is TrialState.COMPLETE
     ]
     if not swept or not baselines or material.federation is None:
         return None

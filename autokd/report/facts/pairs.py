@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from autokd.core.records import Role, TrialRecord, TrialState
+from autokd.core.records import TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, Setting, TransferSet
 from autokd.recommendation import Recommendation
 
@@ -197,6 +197,6 @@ def _curve(trial: TrialRecord, chosen: Setting | None, own: float | None) -> Cur
         state=trial.state,
         epochs=epochs,
         accuracies=accuracies,
-        default=trial.role is Role.BASELINE,
+        default=trial.role is TrialOrigin.BASELINE,
         chosen=trial.setting == chosen,
     )

@@ -126,7 +126,7 @@ def _trials(material: Material) -> int:
     """Per pair, as the store has them: the two pairs of a meeting share theirs, and a retry is no trial."""
     meetings: dict[frozenset[int], list[int]] = {}
     for one in material.pairs:
-        done = sum(trial.failure is None or not trial.failure.retried for trial in one.records.trials)
+        done = sum(trial.failure is None or not trial.failure.is_transient for trial in one.records.trials)
         meetings.setdefault(one.pair.meeting, []).append(done)
     return max((math.ceil(sum(counts) / len(counts)) for counts in meetings.values()), default=0)
 
