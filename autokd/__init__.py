@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Final
 from autokd._version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from autokd.answers import Answer as Answer
     from autokd.api import distill as distill
     from autokd.api import recommend as recommend
     from autokd.api import tune as tune
@@ -44,14 +43,14 @@ if TYPE_CHECKING:
     from autokd.recommendation import Recommendation as Recommendation
     from autokd.recommendation import Verdict as Verdict
     from autokd.statistics.paired import Interval as Interval
-    from autokd.workspace import Batch as Batch
+    from autokd.workflows.recommend import PairResult as PairResult
+    from autokd.workflows.tune import Batch as Batch
     from autokd.workspace import Workspace as Workspace
 
 # A library prints nothing by itself; the command line adds a handler of its own.
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 _FROM: Final = {
-    "Answer": "autokd.answers",
     "distill": "autokd.api",
     "recommend": "autokd.api",
     "tune": "autokd.api",
@@ -76,11 +75,13 @@ _FROM: Final = {
     "Setting": "autokd.core.setting",
     "Split": "autokd.core.setting",
     "TransferSet": "autokd.core.setting",
-    "Batch": "autokd.workspace",
+    "PairResult": "autokd.workflows.recommend",
+    "Batch": "autokd.workflows.tune",
     "Workspace": "autokd.workspace",
 }
 """Where each public name is imported from."""
 _FORMER: Final = {
+    "Answer": ("autokd.workflows.recommend", "PairResult"),
     "Listener": ("autokd.callbacks", "Callbacks"),
     "StudyPlan": ("autokd.config.study", "StudyConfig"),
     "Workers": ("autokd.compute.resources", "Resources"),

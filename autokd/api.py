@@ -58,9 +58,13 @@ def tune(
     >>> found.verdict in autokd.Verdict
     True
     """
+    from autokd.workflows import tune as workflow
+
     here = _workspace(study, home=home, storage=storage, space=space, trials=trials)
     asked = here.pair(str(pair))
-    outcome = here.tune(asked, position=position, compute=compute, workers=workers, callbacks=callbacks)
+    outcome = workflow.tune(
+        here, asked, position=position, compute=compute, workers=workers, callbacks=callbacks
+    )
     if outcome.interrupted:
         raise KeyboardInterrupt
     return outcome.recommendations[0]
@@ -90,8 +94,10 @@ def recommend(
     >>> found.to_json()["split"]
     'test'
     """
+    from autokd.workflows import recommend as workflow
+
     here = _workspace(study, home=home, storage=storage, space=space)
-    return here.recommend(here.pair(str(pair)))
+    return workflow.recommend(here, here.pair(str(pair)))
 
 
 @accepts_listener
@@ -132,8 +138,11 @@ def distill(
     >>> card.scores[autokd.Split.TEST].examples
     250
     """
+    from autokd.workflows import distill as workflow
+
     here = _workspace(study, home=home, storage=storage, space=space)
-    return here.distill(
+    return workflow.distill(
+        here,
         here.pair(str(pair)),
         Path(out),
         setting=setting,

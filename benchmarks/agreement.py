@@ -22,6 +22,8 @@ import numpy as np
 from autokd.core.records import TrialState
 from autokd.core.setting import Pair, Position
 from autokd.search.study_names import study_name
+from autokd.workflows.status import status
+from autokd.workflows.tune import tune_all
 from autokd.workspace import Workspace
 from benchmarks.simulation.measure import answer, yardstick
 from benchmarks.simulation.policies import POLICIES
@@ -45,9 +47,9 @@ def main() -> None:
         workspace = Workspace.open("digits", home=Path(home), space="poster_sweep", trials=options.trials)
         pairs = [Pair(*two) for two in permutations(range(workspace.plan.federation.participants), 2)]
         began = perf_counter()
-        workspace.tune_all(pairs, position=Position.STUDENT)
+        tune_all(workspace, pairs, position=Position.STUDENT)
         seconds = perf_counter() - began
-        seen = workspace.status()
+        seen = status(workspace)
         differing, answers = 0, {}
         with workspace.open_store(create=False) as store:
             for pair in pairs:

@@ -41,6 +41,8 @@ from autokd.execution.run_context import RunContext
 from autokd.federation import Federation
 from autokd.search.progress import Progress
 from autokd.search.study_names import study_name
+from autokd.workflows.prepare import prepare
+from autokd.workflows.tune import tune_all
 from autokd.workspace import Workspace
 
 
@@ -193,11 +195,11 @@ def main() -> None:
         began = perf_counter()
         with session():
             started = perf_counter()
-            federation = workspace.prepare(compute, progress=lambda done, total: None)
+            federation = prepare(workspace, compute, progress=lambda done, total: None)
             prepared = perf_counter()
-            batch = workspace.tune_all(pairs, compute=compute, callbacks=watch)
+            batch = tune_all(workspace, pairs, compute=compute, callbacks=watch)
             done = perf_counter()
-            second = workspace.tune_all(pairs, compute=compute)
+            second = tune_all(workspace, pairs, compute=compute)
             asked_again = perf_counter() - done
         found = list(answered(workspace, federation, batch.answers))
     assert second.ran == 0

@@ -31,6 +31,7 @@ from autokd.callbacks import Callbacks
 from autokd.compute.ray_cluster import session
 from autokd.core.setting import Pair
 from autokd.search.progress import Progress
+from autokd.workflows.tune import tune_all
 from autokd.workspace import Workspace, storage_url
 from tests.execution.formula import formula
 from tests.search.worlds import facts, instead_of_a_federation, open_space, tiny_plan
@@ -79,7 +80,7 @@ def batch(participants: int, runs: int, storage: str | None) -> str:
             instead_of_a_federation(federation),
             patch("autokd.execution.driver.distilling", return_value=formula(plan)),
         ):
-            done = workspace.tune_all(pairs, callbacks=watch)
+            done = tune_all(workspace, pairs, callbacks=watch)
     assert len(done.answers) == len(pairs)
     # In KiB on Linux: the most that it ever had.
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -48,6 +48,7 @@ from autokd.federation.content import assemble
 from autokd.federation.folder import save
 from autokd.federation.layout import Layout
 from autokd.federation.pretraining import Pretrained
+from autokd.workflows.tune import tune
 from autokd.workspace import Workspace, storage_url
 from benchmarks.ten_pairs import machine
 
@@ -150,8 +151,8 @@ def play(kind: Kind, home: Path) -> None:
     )
     workspace = Workspace(plan=plan_for(kind), space=space, home=home, storage=storage_url(None, home))
     with session(cpus=WORKERS):
-        outcome = workspace.tune(
-            Pair(4, 9), position=Position.STUDENT, workers=Resources(concurrency=WORKERS)
+        outcome = tune(
+            workspace, Pair(4, 9), position=Position.STUDENT, workers=Resources(concurrency=WORKERS)
         )
     assert {one.verdict.value for one in outcome.recommendations}.isdisjoint({"failed"}), outcome
     print(outcome.ran)

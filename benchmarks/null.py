@@ -35,6 +35,8 @@ from autokd.federation import Federation, find
 from autokd.recommendation.evidence import Arm, Evidence
 from autokd.recommendation.recommendation import Recommendation
 from autokd.recommendation.verdict import judge
+from autokd.workflows.recommend import recommend
+from autokd.workflows.tune import tune_all
 from autokd.workspace import Workspace
 
 OUTPUT: Final = Path(__file__).parent / "results" / "null.json"
@@ -115,9 +117,9 @@ def main() -> None:
         )
         plan = workspace.plan
         pairs = some_pairs(plan.federation.participants, options.pairs)
-        if workspace.tune_all(pairs, position=Position.STUDENT).interrupted:
+        if tune_all(workspace, pairs, position=Position.STUDENT).interrupted:
             raise SystemExit(130)
-        found = [workspace.recommend(pair) for pair in pairs]
+        found = [recommend(workspace, pair) for pair in pairs]
         federation = find(workspace.home, plan.federation)
         assert federation is not None
         torch.set_num_threads(1)  # As the workers have it.

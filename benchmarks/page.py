@@ -21,6 +21,7 @@ from typing import Final
 from autokd.core.records import TrialRecord, TrialState
 from autokd.core.setting import Pair
 from autokd.report import Material, ReportFacts, page
+from autokd.workflows.report import report_data
 from autokd.workspace import Workspace
 from benchmarks.screen import chromium
 from tests.report.federations import GOOD, make_material
@@ -70,7 +71,7 @@ def main() -> None:
     parser.add_argument("--study", default="digits")
     options = parser.parse_args()
     material = (
-        made_up() if options.home is None else Workspace.open(options.study, home=options.home).gather()
+        made_up() if options.home is None else report_data(Workspace.open(options.study, home=options.home))
     )
     began = perf_counter()
     text = page(ReportFacts(material))

@@ -29,9 +29,11 @@ from autokd.core.setting import Pair, Split
 from autokd.explanation.attribution import Step
 from autokd.explanation.comparison import Line
 from autokd.explanation.explanation import Explanation
-from autokd.recommendation import Recommendation
+from autokd.recommendation import Interval, Recommendation
 from autokd.statistics.dyadic import dyadic_interval
-from autokd.statistics.paired import Interval
+from autokd.workflows.explain import explain
+from autokd.workflows.recommend import recommend
+from autokd.workflows.tune import tune_all
 from autokd.workspace import Workspace
 from benchmarks.null import asked_for
 
@@ -124,14 +126,14 @@ def main() -> None:
         everybody = range(workspace.plan.federation.size)
         pairs = asked_for(options.pairs, len(everybody))
         stack.enter_context(session())
-        if workspace.tune_all([Pair(*two) for two in permutations(everybody, 2)]).interrupted:
+        if tune_all(workspace, [Pair(*two) for two in permutations(everybody, 2)]).interrupted:
             raise SystemExit(130)
         rows, runs, began = [], 0, perf_counter()
         for pair in pairs:
-            done = workspace.explain(pair)
+            done = explain(workspace, pair)
             if done.explanation is None:
                 raise SystemExit(130)
-            rows.append(Row(workspace.recommend(pair), done.explanation))
+            rows.append(Row(recommend(workspace, pair), done.explanation))
             runs += done.explanation.runs
             print(f"{pair}: {rows[-1].found.verdict}, {rows[-1].recommended:+.1f} pp", flush=True)
         seconds = perf_counter() - began

@@ -28,6 +28,8 @@ from autokd.recommendation.evidence import Evidence
 from autokd.recommendation.recommendation import Recommendation
 from autokd.statistics.dyadic import dyadic_interval
 from autokd.statistics.paired import VarianceComponents, variance_components
+from autokd.workflows.recommend import recommend
+from autokd.workflows.tune import tune_all
 from autokd.workspace import Workspace
 from benchmarks.null import some_pairs
 from benchmarks.simulation.table import SPLITS, Table, load
@@ -139,9 +141,9 @@ def main() -> None:
         home = options.home or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         workspace = Workspace.open("digits", home=home, space="poster_sweep", trials=options.trials)
         pairs = some_pairs(workspace.plan.federation.participants, options.pairs)
-        if workspace.tune_all(pairs, position=Position.STUDENT).interrupted:
+        if tune_all(workspace, pairs, position=Position.STUDENT).interrupted:
             raise SystemExit(130)
-        found = [workspace.recommend(pair) for pair in pairs]
+        found = [recommend(workspace, pair) for pair in pairs]
     rows = [one for one in (row(table, each) for each in found) if one is not None]
     visible = [one for one in rows if one.true > one.detectable]
     both = [one for one in visible if one.true_gain > one.detectable_gain]

@@ -42,6 +42,8 @@ from autokd.federation import Federation
 from autokd.recommendation import Recommendation, Verdict
 from autokd.recommendation.verdict import Judgement
 from autokd.statistics.paired import NOTHING, POINTS, Interval, paired_interval
+from autokd.workflows.prepare import prepare
+from autokd.workflows.tune import tune as tune_pair
 from autokd.workspace import Workspace
 
 PAIRS = ("4,9", "9,4", "1,4", "4,1", "2,7", "7,2", "8,3", "3,8", "0,5", "6,1")
@@ -277,7 +279,7 @@ def tune(workspace: Workspace, pairs: Sequence[Pair]) -> tuple[list[Recommendati
             continue
         both = pair.reverse in pairs
         began = perf_counter()
-        outcome = workspace.tune(pair, position=None if both else Position.STUDENT)
+        outcome = tune_pair(workspace, pair, position=None if both else Position.STUDENT)
         if outcome.interrupted:
             sys.exit("interrupted; with --home the same command goes on")
         searched = [str(one.pair) for one in outcome.recommendations]
@@ -307,7 +309,7 @@ def main() -> None:
         pairs = [workspace.pair(text) for text in options.pair or PAIRS]
         before, began = machine(), perf_counter()
         stack.enter_context(session())
-        federation = workspace.prepare(Compute(), progress=lambda done, total: None)
+        federation = prepare(workspace, Compute(), progress=lambda done, total: None)
         prepared = perf_counter() - began
         recommendations, meetings = tune(workspace, pairs)
         seconds = perf_counter() - began

@@ -18,13 +18,14 @@ import autokd
 from autokd import api
 from autokd.callbacks import accepts_listener
 from autokd.federation import _federation
+from autokd.workspace import _FORMER_METHODS
 from tests.test_docs import ROOT
 
 PUBLIC = {
-    "Answer", "AutokdError", "Batch", "Callbacks", "Card", "Compute", "DEFAULT", "distill", "Federation",
-    "InputError", "Interval", "Member", "NotRecommended", "NotTuned", "Pair", "Position", "recommend",
-    "Recommendation", "Setting", "Space", "Split", "StudyConfig", "TransferSet", "tune", "Verdict",
-    "Resources", "Workspace",
+    "AutokdError", "Batch", "Callbacks", "Card", "Compute", "DEFAULT", "distill", "Federation",
+    "InputError", "Interval", "Member", "NotRecommended", "NotTuned", "Pair", "PairResult", "Position",
+    "recommend", "Recommendation", "Setting", "Space", "Split", "StudyConfig", "TransferSet", "tune",
+    "Resources", "Verdict", "Workspace",
 }  # fmt: skip
 
 
@@ -135,3 +136,25 @@ def test_a_listener_still_works_and_names_what_to_use_instead() -> None:
     gc.collect()
     logging.getLogger("autokd.federation").warning("nobody listens any more")
     assert calls == [(1, 2), "no room"]
+
+
+def test_former_names_are_the_new_ones_and_say_so() -> None:
+    for name, (_, instead) in autokd._FORMER.items():
+        with pytest.warns(DeprecationWarning, match=rf"autokd\.{name} is deprecated: use autokd\.{instead}"):
+            former = getattr(autokd, name)
+        assert issubclass(former, getattr(autokd, instead))
+
+
+def test_former_methods_of_a_workspace_call_the_workflows(tmp_path: Path) -> None:
+    workspace = autokd.Workspace.open("digits", home=tmp_path)
+    for name, function in _FORMER_METHODS.items():
+        with pytest.warns(DeprecationWarning, match=rf"Workspace\.{name} is deprecated: .*{function}"):
+            method = getattr(workspace, name)
+        assert callable(method)
+    with (
+        pytest.warns(DeprecationWarning, match="recommend"),
+        pytest.raises(autokd.NotTuned, match="--pair 4,9"),
+    ):
+        workspace.recommend(autokd.Pair(4, 9))  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match="no attribute 'tuna'"):
+        workspace.tuna  # type: ignore[attr-defined]  # noqa: B018

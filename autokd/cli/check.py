@@ -11,8 +11,8 @@ from autokd.cli.console import err, fail, out, print_json
 from autokd.config.defaults import EFFECT
 
 if TYPE_CHECKING:
-    from autokd.checking import Inspection
     from autokd.errors import PlanError
+    from autokd.workflows.check import Inspection
 
 _INPUT = 2
 
@@ -31,7 +31,7 @@ def check(
 
     Example: [bold]autokd check mine.yaml[/bold]
     """
-    from autokd.checking import inspect
+    from autokd.workflows.check import inspect
 
     found = inspect(study, effect=effect)
     if json:

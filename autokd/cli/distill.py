@@ -102,9 +102,12 @@ def distill(
 
         [bold]autokd distill --pair 4,9 --temperature 2 --transfer-set public --out own.safetensors[/bold]
     """
+    from autokd.workflows import distill as workflow
+
     workspace = study.workspace()
     with watching() as callbacks:
-        card = workspace.distill(
+        card = workflow.distill(
+            workspace,
             workspace.pair(pair),
             path,
             setting=setting.setting(),

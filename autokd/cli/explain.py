@@ -45,10 +45,12 @@ def explain(
         [bold]autokd explain --pair 4,9 --json[/bold]   (also the figures on confirmation)
     """
     workers = computing.workers()
+    from autokd.workflows import explain as workflow
+
     workspace = study.workspace()
     with watching() as callbacks:
-        explained = workspace.explain(
-            workspace.pair(pair), compute=computing.compute(), workers=workers, callbacks=callbacks
+        explained = workflow.explain(
+            workspace, workspace.pair(pair), compute=computing.compute(), workers=workers, callbacks=callbacks
         )
     if explained.explanation is None:
         raise typer.Exit(130)

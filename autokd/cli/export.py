@@ -22,7 +22,9 @@ def export(
 
     Example: [bold]autokd export --out table.parquet[/bold]
     """
-    rows = study.workspace().export(path)
+    from autokd.workflows import export as workflow
+
+    rows = workflow.export(study.workspace(), path)
     if json:
         print_json({"rows": rows, "path": str(path)})
     else:

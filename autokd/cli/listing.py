@@ -22,7 +22,7 @@ from autokd.core.setting import Setting
 from autokd.errors import InputError
 
 if TYPE_CHECKING:
-    from autokd.answers import Answer
+    from autokd.workflows.recommend import PairResult
 
 
 class Form(StrEnum):
@@ -79,7 +79,7 @@ def written(entries: Sequence[Mapping[str, Any]], form: Form, *, single: bool) -
     """The text of a list; of a single pair, JSON and YAML are one object instead.
 
     Args:
-        entries: As `Answer.to_json` gives them.
+        entries: As `PairResult.to_json` gives them.
     """
     if form is Form.CSV:
         return _csv(entries)
@@ -90,7 +90,7 @@ def written(entries: Sequence[Mapping[str, Any]], form: Form, *, single: bool) -
     return text
 
 
-def table(answers: Sequence[Answer]) -> RenderableType:
+def table(answers: Sequence[PairResult]) -> RenderableType:
     """One row a pair; of many pairs also the matrix; and what the rows come to."""
     grid = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     grid.add_column("pair", header_style="dim", no_wrap=True)
@@ -107,7 +107,7 @@ def table(answers: Sequence[Answer]) -> RenderableType:
     return Group(*parts, Text(_summary(answers), style="dim"))
 
 
-def _matrix(answers: Sequence[Answer]) -> Matrix:
+def _matrix(answers: Sequence[PairResult]) -> Matrix:
     cells = {one.pair: _cell(one.payload) for one in answers}
     return Matrix(1 + max(max(pair.meeting) for pair in cells), cells)
 
@@ -119,7 +119,7 @@ def _cell(found: Mapping[str, Any] | None) -> Cell:
     return Cell(found["verdict"], None if gain is None else gain["mean"])
 
 
-def _cells(one: Answer) -> tuple[Text, ...]:
+def _cells(one: PairResult) -> tuple[Text, ...]:
     found = one.payload
     if found is None:
         return Text("none", style="dim"), Text(one.way_out, style="dim")
@@ -148,7 +148,7 @@ def _interval(gain: Mapping[str, float]) -> str:
     return f"{gain['mean']:+.1f} [{gain['low']:+.1f}, {gain['high']:+.1f}]"
 
 
-def _summary(answers: Sequence[Answer]) -> str:
+def _summary(answers: Sequence[PairResult]) -> str:
     counts = Counter("none" if one.payload is None else one.payload["verdict"] for one in answers)
     told = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
     older = sum(one.held_back for one in answers)

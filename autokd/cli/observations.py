@@ -37,7 +37,9 @@ def observations(
 
         [bold]autokd sweep --all && autokd observations --json[/bold]   (hours)
     """
-    found = study.workspace().observations()
+    from autokd.workflows import observe_claims as workflow
+
+    found = workflow.observe_claims(study.workspace())
     if json:
         print_json({"observations": [one.to_json() for one in found]})
         return

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 def show_partners(workspace: Workspace, student: int, *, json: bool) -> None:
     """Rank the partners of a participant, and print them."""
-    found = workspace.partners(student)
+    from autokd.workflows.recommend import partners
+
+    found = partners(workspace, student)
     if json:
         print_json(found.to_json())
     else:

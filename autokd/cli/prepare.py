@@ -31,11 +31,13 @@ def prepare(
     """
     from autokd.compute.device import Compute
     from autokd.core.setting import Split
+    from autokd.workflows import prepare as workflow
     from autokd.workspace import Workspace
 
     workspace = Workspace.open(study, home=home)
     with watching() as callbacks:
-        federation = workspace.prepare(
+        federation = workflow.prepare(
+            workspace,
             Compute(device=device, threads=threads),
             workers=workers,
             address=ray_address,

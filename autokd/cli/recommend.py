@@ -79,6 +79,8 @@ def recommend(
         [bold]autokd recommend --pair 4,9 --predict[/bold]   (a pair that was not tuned)
     """
     form = form_of(json=json, csv=csv, yaml=yaml, path=path)
+    from autokd.workflows import recommend as workflow
+
     workspace = study.workspace()
     if pairs.ranked is not None:
         if predict or stale or path is not None or form not in (None, Form.JSON):
@@ -93,7 +95,7 @@ def recommend(
             raise InputError("--predict: takes one --pair, and prints text or --json")
         _predict(workspace, selected[0], json=json)
         return
-    answers = workspace.answers(selected, stale=stale)
+    answers = workflow.recommend_all(workspace, selected, stale=stale)
     single = pairs.pair is not None
     if single and answers[0].payload is None:
         raise NotTuned(answers[0].missing)
@@ -106,7 +108,9 @@ def recommend(
 
 
 def _predict(workspace: Workspace, pair: Pair, *, json: bool) -> None:
-    expected = workspace.predict(pair)
+    from autokd.workflows.recommend import predict
+
+    expected = predict(workspace, pair)
     if json:
         print_json(expected.to_json())
     else:

@@ -44,10 +44,12 @@ def report(
 
         [bold]autokd report --pair 4,9 --figures figures[/bold]
     """
+    from autokd.workflows import report as workflow
+
     workspace = study.workspace()
     one = None if pair is None else workspace.pair(pair)
     again = typed(study.repeated())
-    material = workspace.gather(None if one is None else [one], options=again)
+    material = workflow.report_data(workspace, None if one is None else [one], options=again)
 
     # Imported here, after what may be wrong with the arguments: drawing takes a while to import.
     from autokd.report import ReportFacts, page, write

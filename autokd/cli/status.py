@@ -11,7 +11,7 @@ from autokd.cli.console import about, out, pace, print_json
 from autokd.cli.matrix import Cell, Matrix
 
 if TYPE_CHECKING:
-    from autokd.search.overview import AtWork, Overview
+    from autokd.workflows.status import DriverStatus, Overview
 
 
 def status(
@@ -26,7 +26,9 @@ def status(
 
         [bold]watch -n 5 autokd status[/bold]                beside a running `autokd tune --all`
     """
-    seen = study.workspace().status()
+    from autokd.workflows import status as workflow
+
+    seen = workflow.status(study.workspace())
     if json:
         print_json(seen.to_json())
     else:
@@ -35,7 +37,7 @@ def status(
 
 def show(seen: Overview) -> None:
     """The matrix, and the cost beside the sweep's."""
-    from autokd.answers import stale_ones
+    from autokd.workflows.stale import stale_hint
 
     cells = {one.pair: Cell(one.verdict, one.gain, sum(one.trials.values()) + one.runs) for one in seen.pairs}
     search, confirmation = seen.cost
@@ -46,7 +48,7 @@ def show(seen: Overview) -> None:
     if seen.judged:
         out.print(Text(str(seen.discoveries)))
     if seen.stale:
-        out.print(Text(stale_ones(seen.stale), style="yellow"))
+        out.print(Text(stale_hint(seen.stale), style="yellow"))
     out.print(
         Text(
             f"epochs, as a share of sweeping the grid on the same pairs: search {search:.1%}, "
@@ -58,7 +60,7 @@ def show(seen: Overview) -> None:
         out.print(Text(at_work(one), style="dim" if one.alive else "yellow"))
 
 
-def at_work(one: AtWork) -> str:
+def at_work(one: DriverStatus) -> str:
     """A driver in one line: who, since when, how far, and how long it will take."""
     since = f"{one.since.astimezone():%Y-%m-%d %H:%M:%S}"
     if not one.alive:

@@ -14,7 +14,7 @@ from autokd.cli.console import note, out, print_json
 from autokd.cli.progress import watching
 
 if TYPE_CHECKING:
-    from autokd.workspace import Swept
+    from autokd.workflows.sweep import Swept
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,11 +47,18 @@ def sweep(
         [bold]autokd export --out table.parquet[/bold]   (the results as a table)
     """
     workers = computing.workers()
+    from autokd.workflows import sweep as workflow
+
     workspace = study.workspace()
     selected = pairs.selected(workspace.plan.federation.size)
     with watching() as callbacks:
-        swept = workspace.sweep(
-            selected, seeds=seeds, compute=computing.compute(), workers=workers, callbacks=callbacks
+        swept = workflow.sweep(
+            workspace,
+            selected,
+            seeds=seeds,
+            compute=computing.compute(),
+            workers=workers,
+            callbacks=callbacks,
         )
     if swept.interrupted:
         raise typer.Exit(130)

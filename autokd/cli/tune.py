@@ -13,7 +13,7 @@ from autokd.cli.progress import watching
 from autokd.core.setting import Position
 
 if TYPE_CHECKING:
-    from autokd.workspace import Batch, Workspace
+    from autokd.workflows.tune import Batch
 
 
 def tune(
@@ -49,33 +49,54 @@ def tune(
 
         [bold]autokd tune --all --ray-address 10.0.0.1:6379[/bold]   (on a cluster node)
     """
-    workers = computing.workers()
+    from autokd.workflows import tune as workflow
+
+    compute, workers = computing.compute(), computing.workers()
     workspace = study.workspace(trials=trials)
     selected = pairs.selected(workspace.plan.federation.size)
     with watching() as callbacks:
-        batch = workspace.tune_all(
-            selected, position=position, compute=computing.compute(), workers=workers, callbacks=callbacks
-        )
-    if batch.interrupted:
+        if pairs.pair is None:
+            batch = workflow.tune_all(
+                workspace,
+                selected,
+                position=position,
+                compute=compute,
+                workers=workers,
+                callbacks=callbacks,
+                with_overview=not json,
+            )
+            interrupted, ran = batch.interrupted, batch.ran
+            failed = any(answer["verdict"] == "failed" for answer in batch.answers.values())
+        else:
+            outcome = workflow.tune(
+                workspace,
+                selected[0],
+                position=position,
+                compute=compute,
+                workers=workers,
+                callbacks=callbacks,
+            )
+            interrupted, ran = outcome.interrupted, outcome.ran
+            failed = any(found.verdict.value == "failed" for found in outcome.recommendations)
+    if interrupted:
         raise typer.Exit(130)
-    if not batch.ran:
+    if not ran:
         note(NOTHING_LEFT)
     if pairs.pair is None:
-        _show_many(batch, workspace, json=json)
+        _show_many(batch, json=json)
     else:
-        (pair,) = selected
-        first = workspace.recommend(pair if pair in batch.answers else pair.reverse)
+        first = outcome.recommendations[0]
         if json:
             print_json(first.to_json())
         else:
             show(first)
             out.print(further(first, study.repeated()), markup=False, style="dim", soft_wrap=True)
-    if any(answer["verdict"] == "failed" for answer in batch.answers.values()):
+    if failed:
         raise typer.Exit(1)
 
 
-def _show_many(batch: Batch, workspace: Workspace, *, json: bool) -> None:
+def _show_many(batch: Batch, *, json: bool) -> None:
     if json:
         print_json([dict(batch.answers[pair]) for pair in sorted(batch.answers)])
-    else:
-        status.show(workspace.status())
+    elif batch.overview is not None:
+        status.show(batch.overview)

@@ -11,6 +11,7 @@ from autokd.config.space import Space
 from autokd.config.study import StudyConfig
 from autokd.core.setting import Pair, Split
 from autokd.federation import Federation
+from autokd.recommendation.verdict import RULE
 from autokd.search.gaussian_process import Task
 from autokd.search.gp_sampler import GpSampler
 from autokd.search.objective import scalarise
@@ -22,14 +23,17 @@ _KNOWN = {one.name for one in fields(PairFeatures)}
 
 
 def register_study(store: Store, name: str, federation: Federation, pair: Pair) -> None:
-    """Make a pair's study, unless it is there, and have it say whose it is and what is known of the pair.
+    """Make a pair's study, unless it is there, and set its attributes: the pair, its features, the rule.
 
     Args:
         name: Of the study.
     """
+    attributes = {"teacher": pair.teacher, "student": pair.student}
+    if not store.trials(name):
+        attributes["rule"] = RULE
     store.create_study(
         name,
-        attributes={"teacher": pair.teacher, "student": pair.student},
+        attributes=attributes,
         features=pair_features(federation, pair).to_json(),
     )
 

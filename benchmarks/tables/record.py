@@ -20,6 +20,8 @@ from rich.console import Console
 
 from autokd.cli.progress import watching
 from autokd.core.setting import Pair
+from autokd.workflows.export import export
+from autokd.workflows.sweep import sweep
 from autokd.workspace import Workspace
 
 FOLDER: Final = Path(__file__).parent
@@ -34,10 +36,10 @@ def record(regime: str, home: Path) -> None:
     everybody = range(workspace.plan.federation.participants)
     pairs = [Pair(*two) for two in permutations(everybody, 2)]
     with watching() as callbacks:
-        swept = workspace.sweep(pairs, seeds=SEEDS, callbacks=callbacks)
+        swept = sweep(workspace, pairs, seeds=SEEDS, callbacks=callbacks)
     if swept.interrupted:
         raise SystemExit(130)
-    rows = workspace.export(FOLDER / f"{regime}.parquet")
+    rows = export(workspace, FOLDER / f"{regime}.parquet")
     Console().print(f"{regime}: federation {swept.federation}, {rows} rows, {swept.progress.failed} failed")
 
 

@@ -17,6 +17,7 @@ from autokd.compute.device import Compute
 from autokd.core.setting import BatchNorm, Method, Pair, Setting, TransferSet
 from autokd.delivery import Order
 from autokd.recommendation import Verdict
+from autokd.workflows.results import StoredResults
 from autokd.workspace import Workspace
 from tests.cli.conftest import Command, Tuned
 from tests.cli.test_bad_input import refused
@@ -114,7 +115,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         seen.update(workspace=workspace, pair=pair, out=out, **others)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Workspace, "distill", distill)
+    monkeypatch.setattr("autokd.workflows.distill.distill", distill)
     return seen
 
 
@@ -177,7 +178,7 @@ def test_what_is_not_recommended_is_refused_with_the_reason(
     here: Command, tuned: Tuned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: Verdict
 ) -> None:
     against = verdict(wanted)
-    monkeypatch.setattr(Workspace, "recommend", lambda self, pair: against)
+    monkeypatch.setattr(StoredResults, "recommendation", lambda self, pair: against)
     arguments = ("distill", "--pair", "0,1", "--home", tuned.home, "--out", "student.safetensors")
     refused(here(*arguments), wanted.value, against.reason, "--force distils")
     assert list(tmp_path.iterdir()) == []

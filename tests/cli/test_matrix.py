@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from autokd.answers import Answer
 from autokd.cli.listing import table
 from autokd.cli.matrix import FEW, Cell, Matrix
 from autokd.cli.progress import Lines, Screen, watching
 from autokd.core.colors import diverging
 from autokd.core.setting import Pair
+from autokd.workflows.recommend import PairResult
 from tests.cli.conftest import PROGRAM, Tuned
 from tests.cli.terminal import Terminal
 
@@ -129,7 +129,7 @@ def test_nothing_to_say_is_said_of_nothing() -> None:
 
 
 def test_a_list_of_many_pairs_ends_with_their_matrix() -> None:
-    answers = [Answer(pair=Pair(*pair), missing="was not tuned") for pair in permutations(range(4), 2)]
+    answers = [PairResult(pair=Pair(*pair), missing="was not tuned") for pair in permutations(range(4), 2)]
     assert "not judged yet 12" in drawn(table(answers), width=80)
     assert "not judged yet" not in drawn(table(answers[:FEW]), width=80)
 

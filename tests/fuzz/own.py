@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 from PIL import Image
 from pydantic import TypeAdapter, ValidationError
 
-from autokd.checking import inspect
 from autokd.config.external import AnySource
 from autokd.data.sources import read
 from autokd.data.sources.decoding import decoded
@@ -27,6 +26,7 @@ from autokd.data.sources.labelled_images import Wanted
 from autokd.errors import PlanError
 from autokd.federation.architectures import Cnn, Shape
 from autokd.federation.checkpoint import fit, read_checkpoint
+from autokd.workflows.check import inspect
 from tests.fuzz.harness import LONGEST_MESSAGE, Target
 from tests.fuzz.odd import damaged, edited
 

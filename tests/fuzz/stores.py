@@ -15,12 +15,13 @@ from unittest.mock import patch
 
 from hypothesis import strategies as st
 
+from autokd.core.pair_records import PairRecords
 from autokd.core.records import Failure, TrialOrigin, TrialState
 from autokd.core.setting import DEFAULT, Pair
-from autokd.search.overview import AtWork, overview_of
 from autokd.search.study_names import study_name
 from autokd.search.transfer import warm_started_sampler
 from autokd.store import Store, sqlite_url
+from autokd.workflows.status import DriverStatus, pair_overview
 from tests.fuzz.harness import Target
 from tests.fuzz.odd import damaged
 from tests.search.worlds import facts, features, open_space, tiny_plan
@@ -158,14 +159,15 @@ def _use(store: Store) -> None:
     """What `status`, `recommend`, `export` and the beginning of `tune` read."""
     name = _study(PAIR)
     store.studies()
-    overview_of(PAIR, store.trials(name), store.runs(name), store.recommendation(name))
+    records = PairRecords(pair=PAIR, study=name, trials=store.trials(name), runs=store.runs(name))
+    pair_overview(records, store.recommendation(name))
     store.reports(name)
     store.attributes(name)
     store.features(name)
     for federation in store.federations():
         store.federation(federation)
     for driver in store.drivers([name]):
-        json.dumps(AtWork.of(driver).to_json(), allow_nan=False)
+        json.dumps(DriverStatus.of(driver).to_json(), allow_nan=False)
     store.acquire([name]).release()
     known = facts()
     found = SimpleNamespace(

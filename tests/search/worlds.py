@@ -100,8 +100,8 @@ def instead_of_a_federation(known: FederationFacts) -> Iterator[None]:
 
     found = SimpleNamespace(name=known.name, facts=lambda: known, correct=correct)
     with (
-        patch("autokd.undertaking.find", return_value=found),
-        patch("autokd.undertaking.notices", return_value=[]),
+        patch("autokd.workflows.session.find", return_value=found),
+        patch("autokd.workflows.session.notices", return_value=[]),
         patch("autokd.search.transfer.pair_features", lambda federation, pair: features(pair)),
     ):
         yield

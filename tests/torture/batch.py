@@ -20,6 +20,7 @@ from autokd.config.study import StudyConfig
 from autokd.core.run_spec import RunFailure, RunResult
 from autokd.core.setting import Pair
 from autokd.execution.search_queue import SearchQueue
+from autokd.workflows.tune import tune_all
 from autokd.workspace import Workspace
 from tests.execution.formula import enter, formula
 from tests.search.worlds import facts, instead_of_a_federation, open_space, tiny_plan
@@ -58,7 +59,7 @@ def tune(place: Workspace, pairs: Sequence[Pair], address: str) -> bool:
         instead_of_a_federation(facts()),
         patch("autokd.execution.driver.distilling", workers),
     ):
-        return not place.tune_all(pairs, workers=Resources(address=address)).interrupted
+        return not tune_all(place, pairs, workers=Resources(address=address)).interrupted
 
 
 def main(home: str, storage: str, address: str, trials: str, *pairs: str) -> None:

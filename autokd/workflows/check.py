@@ -1,4 +1,4 @@
-"""All that is wrong with a study before anything is done: `autokd check`."""
+"""Checking a study before anything is done: all its problems at once."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from autokd.federation.gathering import gather
 from autokd.statistics.paired import VarianceComponents
 
 _CHANGED: Final = 0.1
-"""Share of a split's answers that a distilled model changes, from wrong to right or the reverse."""
+"""Share of a split's predictions that a distilled model changes, from wrong to right or the reverse."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """A participant as `check` found it.
+    """A participant.
 
     Attributes:
-        private: Number of its examples.
-        accuracy: On these, in [0, 1]; None if it is not trained yet.
+        private: Number of private examples.
+        accuracy: Accuracy on these, in [0, 1]; None if the model is not trained yet.
     """
 
     number: int
@@ -40,14 +40,14 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspection:
-    """What there is to say of a study before anything is done.
+    """The result of checking a study.
 
     Attributes:
-        problems: What has to be mended; each names file and field.
-        warnings: What its author should know.
-        members: Empty if there are problems.
-        splits: Examples of each common part; likewise.
-        detectable: The smallest gain on confirmation that is likely told from nothing, in pp.
+        problems: What has to be corrected; each names file and field.
+        warnings: What the author should know.
+        members: Participants; empty if there are problems.
+        splits: Number of examples of each common split; None if there are problems.
+        detectable: Smallest gain on confirmation that is likely to be told from 0, in pp.
     """
 
     problems: tuple[PlanError, ...] = ()
@@ -58,11 +58,11 @@ class Inspection:
 
 
 def inspect(study: str, *, effect: float = EFFECT) -> Inspection:
-    """Look at everything that a study names; nothing is written, and every problem is in one list.
+    """Check everything that a study names; nothing is written, and all problems are in one list.
 
     Args:
-        study: A shipped study's name, or a YAML file.
-        effect: The gain that is sought, in pp: of splits that are too small for it the author is warned.
+        study: Name of a shipped study, or a YAML file.
+        effect: Gain that is sought, in pp; splits that are too small to detect it cause a warning.
     """
     try:
         plan = read_study_config(study)
@@ -74,13 +74,13 @@ def inspect(study: str, *, effect: float = EFFECT) -> Inspection:
     federation = plan.federation
     if isinstance(federation, ExternalFederation):
         findings = Findings(federation.source)
-        found = gather(federation, Compute(), findings)
+        external = gather(federation, Compute(), findings)
         problems += findings.problems
         warnings = tuple(findings.warnings)
-        if found is None or problems:
+        if external is None or problems:
             return Inspection(problems=tuple(problems), warnings=warnings)
-        checked, accuracies = Checked.of(found), found.accuracies
-        names = [one.name for one in found.architectures]
+        checked, accuracies = Checked.of(external), external.accuracies
+        names = [architecture.name for architecture in external.architectures]
     else:
         warnings, accuracies = (), ()
         try:
@@ -109,13 +109,13 @@ def inspect(study: str, *, effect: float = EFFECT) -> Inspection:
 
 
 def detectable(examples: int, confidence: float) -> float:
-    """The smallest gain that a split tells from nothing in four cases of five, in pp.
+    """Return the smallest gain that a split tells from 0 with a power of 80%, in pp.
 
-    A tenth of the answers are taken to change, from right to wrong or the other way.
+    A tenth of the predictions are assumed to change, from right to wrong or the other way.
 
     Args:
-        examples: Of the split, at least 2.
-        confidence: Of the interval that must exclude 0.
+        examples: Size of the split, at least 2.
+        confidence: Confidence of the interval that must exclude 0.
     """
     if examples < 2:
         return math.inf
@@ -135,7 +135,7 @@ def _space_problems(study: str, plan: StudyConfig) -> list[PlanError]:
 
 
 def _within(study: str, error: InputError) -> PlanError:
-    """A problem of a federation that autokd makes, under the file that it stands in."""
+    """Return a problem of a federation that autokd makes, with the file that it is in."""
     if isinstance(error, PlanError) and error.source == "federation":
         return PlanError(source=study, field=f"federation.{error.field}", problem=error.problem)
     return PlanError(source=study, field="federation", problem=str(error))

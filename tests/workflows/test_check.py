@@ -11,12 +11,12 @@ import pytest
 from PIL import Image
 from scipy import stats
 
-from autokd.checking import detectable, inspect
 from autokd.compute.device import Compute
 from autokd.config.federation import FederationConfig, SplitSizes
 from autokd.config.yaml_files import read_study_config, shipped
 from autokd.federation import check
 from autokd.federation.pretraining import pretrain
+from autokd.workflows.check import detectable, inspect
 from tests.cli.conftest import Command
 from tests.cli.conftest import here as here
 

@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 
 from autokd.config.space import sweep_epochs
+from autokd.core.pair_records import PairRecords
 from autokd.core.records import TrialState
+from autokd.core.setting import Pair
 from autokd.errors import StoreError
-from autokd.search.overview import AtWork, Overview, overview_of
 from autokd.store import DriverFacts
+from autokd.workflows.status import DriverStatus, Overview, pair_overview
 from tests.search.worlds import BACKWARD, FORWARD, Office, tiny_plan
 
 ANSWER = {
@@ -19,11 +21,16 @@ ANSWER = {
 }
 
 
+def records(office: Office, pair: Pair) -> PairRecords:
+    study, trials, runs = office.names[pair], office.trials(pair), office.runs(pair)
+    return PairRecords(pair=pair, study=study, trials=trials, runs=runs)
+
+
 def test_an_overview_counts_what_the_store_has(tmp_path: Path) -> None:
     office = Office(tmp_path, tiny_plan(trials=12))
     office.work()
     pairs = (FORWARD, BACKWARD)
-    seen = [overview_of(pair, office.trials(pair), office.runs(pair), ANSWER) for pair in pairs]
+    seen = [pair_overview(records(office, pair), ANSWER) for pair in pairs]
     for pair, one in zip(pairs, seen, strict=True):
         assert sum(one.trials.values()) == len(office.trials(pair))
         assert one.search_epochs == sum(trial.epochs for trial in office.trials(pair))
@@ -47,14 +54,14 @@ def test_an_overview_counts_what_the_store_has(tmp_path: Path) -> None:
 def test_a_pair_that_is_not_judged_has_no_verdict(tmp_path: Path) -> None:
     office = Office(tmp_path, tiny_plan())
     office.queue.assign("a")
-    one = overview_of(FORWARD, office.trials(), office.runs(), None)
+    one = pair_overview(records(office, FORWARD), None)
     assert (one.verdict, one.gain, one.answer, one.trials) == (None, None, None, {TrialState.RUNNING: 1})
     assert one.to_json()["trials"] == {"RUNNING": 1, "COMPLETE": 0, "PRUNED": 0, "FAIL": 0}
 
 
 def test_a_pair_that_failed_has_a_verdict_and_no_gain() -> None:
     failed = {"verdict": "failed", "gain": None, "recommended": {"answer": "as-is"}}
-    one = overview_of(FORWARD, (), (), failed)
+    one = pair_overview(PairRecords(pair=FORWARD, study="s"), failed)
     assert (one.verdict, one.gain, one.answer) == ("failed", None, "as-is")
 
 
@@ -63,9 +70,9 @@ def driver(**words: object) -> DriverFacts:
 
 
 def test_what_is_left_is_told_from_now_and_not_from_when_the_driver_told_it() -> None:
-    one = AtWork.of(driver(ended=12, left=30, per_second=2.5, seconds_left=12.0))
+    one = DriverStatus.of(driver(ended=12, left=30, per_second=2.5, seconds_left=12.0))
     assert (one.ended, one.left, one.per_second, one.seconds_left) == (12, 30, 2.5, 8.0)
-    assert AtWork.of(driver(seconds_left=3.0)).seconds_left == 0.0
+    assert DriverStatus.of(driver(seconds_left=3.0)).seconds_left == 0.0
     assert one.to_json() == {
         "owner": "ann@node, process 7",
         "since": "1970-01-02T00:00:00+00:00",
@@ -78,7 +85,7 @@ def test_what_is_left_is_told_from_now_and_not_from_when_the_driver_told_it() ->
 
 
 def test_a_driver_that_has_told_nothing_is_at_work_all_the_same() -> None:
-    one = AtWork.of(driver())
+    one = DriverStatus.of(driver())
     assert (one.ended, one.left, one.per_second, one.seconds_left) == (None, None, None, None)
     json.dumps(one.to_json())
 
@@ -88,4 +95,4 @@ def test_a_driver_that_has_told_nothing_is_at_work_all_the_same() -> None:
 )
 def test_words_that_no_driver_has_told_are_said_to_be_so(words: dict[str, object]) -> None:
     with pytest.raises(StoreError, match="what its driver tells"):
-        AtWork.of(driver(**words))
+        DriverStatus.of(driver(**words))

@@ -11,8 +11,8 @@ import pytest
 from optuna_dashboard import get_note
 from sqlalchemy import event
 
-from autokd.judging import Judge
 from autokd.store import Store
+from autokd.workflows.results import StoredResults
 from tests.search.worlds import BACKWARD, FORWARD, Office, tiny_plan
 
 
@@ -26,14 +26,14 @@ def office(tmp_path: Path) -> Iterator[Office]:
 
 
 @pytest.fixture
-def judge(office: Office) -> Judge:
-    return Judge(office.plan, office.space, office.facts)
-
-
-@pytest.fixture
 def store(office: Office) -> Store:
     office.store.acquire(office.names.values())
     return office.store
+
+
+@pytest.fixture
+def results(office: Office, store: Store) -> StoredResults:
+    return StoredResults(office.plan, office.space, office.facts, store)
 
 
 def writes(office: Office) -> list[str]:
@@ -53,8 +53,10 @@ def note_of(office: Office) -> str:
     return str(get_note(study))
 
 
-def test_a_judged_pair_is_shown_with_what_was_recommended(office: Office, judge: Judge, store: Store) -> None:
-    answer = judge.conclude(store, FORWARD)
+def test_a_judged_pair_is_shown_with_what_was_recommended(
+    office: Office, results: StoredResults, store: Store
+) -> None:
+    answer = results.judge_and_publish(FORWARD)
     note, shown = note_of(office), store.attributes(office.names[FORWARD])
     assert note.startswith(f"## 0->1: {answer['verdict']}\n")
     assert "autokd tune --study tiny --space open --pair 0,1 --trials 6" in note
@@ -63,21 +65,21 @@ def test_a_judged_pair_is_shown_with_what_was_recommended(office: Office, judge:
     assert shown["default_gain"] == pytest.approx(answer["default_gain"]["mean"], abs=0.005)
 
 
-def test_again_nothing_is_written(office: Office, judge: Judge, store: Store) -> None:
-    first = {pair: judge.conclude(store, pair) for pair in (FORWARD, BACKWARD)}
+def test_again_nothing_is_written(office: Office, results: StoredResults) -> None:
+    first = {pair: results.judge_and_publish(pair) for pair in (FORWARD, BACKWARD)}
     written = writes(office)
-    assert {pair: judge.conclude(store, pair) for pair in (FORWARD, BACKWARD)} == first
+    assert {pair: results.judge_and_publish(pair) for pair in (FORWARD, BACKWARD)} == first
     assert written == []
 
 
 def test_one_that_was_judged_before_there_were_notes_gets_its_own(
-    office: Office, judge: Judge, store: Store, monkeypatch: pytest.MonkeyPatch
+    office: Office, results: StoredResults, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as before:
         before.setattr(Store, "publish_dashboard", lambda *arguments, **more: None)
-        answer = judge.conclude(store, FORWARD)
+        answer = results.judge_and_publish(FORWARD)
     assert note_of(office) == ""
     written = writes(office)
-    assert judge.conclude(store, FORWARD) == answer
+    assert results.judge_and_publish(FORWARD) == answer
     assert note_of(office).startswith("## 0->1")
     assert not any("autokd_recommendation" in statement for statement in written)

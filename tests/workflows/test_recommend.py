@@ -5,20 +5,22 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
-from autokd.answers import Answer, Records
 from autokd.cli.listing import Form, form_of, table, written
 from autokd.config.study import StudyConfig
 from autokd.core.setting import Pair, Setting
 from autokd.errors import InputError
 from autokd.search.study_names import study_name
 from autokd.store import Store, sqlite_url
+from autokd.workflows.recommend import PairResult, pair_results
+from autokd.workflows.results import StoredResults
+from autokd.workflows.stale import StaleStudies
 from tests.delivery.test_choice import TOWARDS, verdict
 from tests.recommendation.test_recommendation import PAIR, PLAN, make_meeting
 from tests.search.worlds import open_space
@@ -45,9 +47,13 @@ def keep(store: Store, name: str, advice: str) -> None:
     store.put_recommendation(name, found)
 
 
-def answer(store: Store, *, stale: bool, prepared: bool = True) -> Answer:
-    records = Records(store, PLAN, SPACE, FEDERATION if prepared else None)
-    (only,) = records.answers([PAIR], stale=stale)
+def stale_count(store: Store, pairs: Sequence[Pair]) -> int:
+    return StaleStudies(StoredResults(PLAN, SPACE, FEDERATION, store)).count(pairs)
+
+
+def answer(store: Store, *, stale: bool, prepared: bool = True) -> PairResult:
+    results = StoredResults(PLAN, SPACE, FEDERATION if prepared else None, store)
+    (only,) = pair_results(results, [PAIR], stale=stale)
     return only
 
 
@@ -55,7 +61,7 @@ def test_a_pair_without_any_is_listed_with_the_way_out(store: Store) -> None:
     plain = answer(store, stale=True).to_json()
     assert (plain["verdict"], plain["stale"], plain["way_out"]) == (None, False, "autokd tune --pair 0,1")
     assert "has no recommendation yet" in str(plain["reason"])
-    assert Records(store, PLAN, SPACE, FEDERATION).stale([PAIR]) == 0
+    assert stale_count(store, [PAIR]) == 0
 
 
 @pytest.mark.parametrize(
@@ -75,7 +81,7 @@ def test_what_is_not_of_today_is_shown_only_when_asked_for(
     store: Store, name: str, prepared: bool, why: str
 ) -> None:
     keep(store, name, "then")
-    assert Records(store, PLAN, SPACE, FEDERATION).stale([PAIR, PAIR.reverse]) == 1
+    assert stale_count(store, [PAIR, PAIR.reverse]) == 1
     held_back = answer(store, stale=False, prepared=prepared)
     assert (held_back.payload, held_back.held_back) == (None, True)
     assert why in held_back.missing
@@ -111,9 +117,9 @@ def test_of_several_the_closest_to_today_is_shown(store: Store) -> None:
 
 
 ANSWERS = (
-    *(Answer(pair=PAIR, found=verdict(wanted)) for wanted in TOWARDS),
-    Answer(pair=Pair(3, 4), missing="nothing yet", held_back=True),
-    Answer(pair=Pair(4, 3), kept=verdict(next(iter(TOWARDS))).to_json(), stale="of yesterday"),
+    *(PairResult(pair=PAIR, found=verdict(wanted)) for wanted in TOWARDS),
+    PairResult(pair=Pair(3, 4), missing="nothing yet", held_back=True),
+    PairResult(pair=Pair(4, 3), kept=verdict(next(iter(TOWARDS))).to_json(), stale="of yesterday"),
 )
 ENTRIES = [one.to_json() for one in ANSWERS]
 

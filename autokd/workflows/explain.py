@@ -1,0 +1,202 @@
+"""Explaining: runs the alternatives to a pair's recommendation, and compares them with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import permutations
+
+from autokd.callbacks import Callbacks
+from autokd.compute.device import Compute
+from autokd.compute.resources import Resources
+from autokd.core.records import Correctness, RunRecord
+from autokd.core.run_spec import RunSpec
+from autokd.core.setting import Pair, Split, TransferSet
+from autokd.errors import NotTuned
+from autokd.execution.run_queue import Errands
+from autokd.explanation.alternatives import Subject, repeated, wanted
+from autokd.explanation.attribution import between
+from autokd.explanation.best_elsewhere import BestAverageSetting, best_elsewhere
+from autokd.explanation.explanation import Explanation, Known
+from autokd.explanation.explanation import explain as explain_runs
+from autokd.federation import Federation
+from autokd.recommendation import Recommendation
+from autokd.recommendation.position import Advice
+from autokd.recommendation.race import to_be_run
+from autokd.recommendation.verdict import Judgement
+from autokd.workflows.recommend import tune_command
+from autokd.workflows.results import StoredResults, open_results
+from autokd.workflows.session import run_session
+from autokd.workspace import Workspace
+
+Runs = Mapping[Pair, Sequence[RunRecord]]
+"""Runs of the alternatives, of a pair and of the reverse pair."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """The result of explaining a pair.
+
+    Attributes:
+        explanation: None if it was interrupted; the same call goes on.
+        ran: Number of runs that ended during this call; 0 if the store had everything.
+    """
+
+    explanation: Explanation | None
+    ran: int
+
+
+def explain(
+    workspace: Workspace,
+    pair: Pair,
+    *,
+    compute: Compute | None = None,
+    workers: Resources | None = None,
+    callbacks: Callbacks | None = None,
+) -> Explained:
+    """Run the alternatives to the recommendation of a tuned pair; what the store has is not run again.
+
+    Raises:
+        NotTuned: If there is no recommendation yet; nothing was changed.
+        InputError: As in `tune`; nothing was changed.
+        AutokdError: If federation or store fail; what was stored is kept, and the same call goes on.
+    """
+    with open_results(workspace, f"run {tune_command(pair)}") as (federation, results):
+        # Before anything is started: without a recommendation there is nothing to explain.
+        task = ExplanationTask.of(results, federation, pair)
+        with run_session(workspace, compute, workers, callbacks, (federation, results)) as session:
+            names = {side: results.alternatives_study(side) for side in (pair, pair.reverse)}
+            store = session.acquire([*map(results.study, names), *names.values()])
+            errands = Errands(
+                wanted=task.wanted,
+                names=names,
+                retries=task.retries,
+                store=store,
+                listen=session.callbacks.on_explain,
+            )
+            if not errands.finished:
+                session.callbacks.on_explain(errands.progress())
+            done = session.drive(errands, store)
+            runs = {side: store.runs(name) for side, name in names.items()}
+            return Explained(task.explanation(runs) if done else None, errands.ended)
+
+
+def stored_explanation(results: StoredResults, federation: Federation, pair: Pair) -> Explanation | None:
+    """Return the explanation from the runs that are there, which may be incomplete; None if none ran.
+
+    Raises:
+        NotTuned: If the pair has no recommendation yet, or its runs failed.
+    """
+    runs = {side: results.records(side).alternative_runs for side in (pair, pair.reverse)}
+    return ExplanationTask.of(results, federation, pair).explanation(runs) if runs[pair] else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ExplanationTask:
+    """A judged pair, and the alternatives to compare it with.
+
+    Attributes:
+        found: Recommendation of the pair.
+        subject: What the alternatives of the pair are derived from.
+        reverse: Judgement and subject of the reverse pair, if its model is the one to adopt.
+        federation: Models whose outputs are averaged.
+        partner: Correctness of the teacher as it is, by split, shape (examples,).
+        retries: How often a run that died of infrastructure is tried again.
+    """
+
+    found: Recommendation
+    subject: Subject
+    reverse: tuple[Judgement, Subject] | None
+    federation: Federation
+    partner: Mapping[Split, Correctness]
+    retries: int
+
+    @classmethod
+    def of(cls, results: StoredResults, federation: Federation, pair: Pair) -> ExplanationTask:
+        """Return the task of a pair.
+
+        Raises:
+            NotTuned: If the pair has no recommendation yet, or its runs failed.
+        """
+        found = results.recommendation(pair)
+        if found.judgement is None:
+            raise NotTuned(f"pair {pair} has nothing to explain: {found.reason}")
+        transfer_sets = tuple(
+            transfer_set
+            for transfer_set in results.space.transfer_set
+            if transfer_set is not TransferSet.PUBLIC or len(federation.public) > 1
+        )
+        reverse = None
+        if found.position.advice is Advice.TEACHER:
+            judgement = results.judged(pair.reverse)
+            assert isinstance(judgement, Judgement), "the advice is to adopt its model"
+            reverse = judgement, _subject(results, pair.reverse, judgement, transfer_sets, None)
+        elsewhere = _best_elsewhere(results, pair, transfer_sets)
+        return cls(
+            found=found,
+            subject=_subject(results, pair, found.judgement, transfer_sets, elsewhere),
+            reverse=reverse,
+            federation=federation,
+            partner=results.facts.participants[pair.teacher].correct,
+            retries=results.plan.search.retries,
+        )
+
+    def wanted(self, runs: Runs) -> Mapping[Pair, Sequence[RunSpec]]:
+        """Return all runs of the explanation by pair, done or not, as far as `runs` decide them."""
+        pair, steps = self.found.pair, list(between(self.subject.setting).values())
+        owed: dict[Pair, Sequence[RunSpec]] = {
+            pair: wanted(self.subject, runs[pair], steps=steps, retries=self.retries)
+        }
+        if self.reverse is not None:
+            subject = self.reverse[1]
+            owed[pair.reverse] = repeated(subject, list(between(subject.setting).values()))
+        return owed
+
+    def explanation(self, runs: Runs) -> Explanation:
+        """Return the explanation that the runs come to; it says which runs are missing."""
+        pair, all_wanted = self.found.pair, self.wanted(runs)
+        steps = set(all_wanted.get(pair.reverse, ()))
+        known = Known(
+            found=self.found,
+            subject=self.subject,
+            runs=runs[pair],
+            reverse=None if self.reverse is None else self.reverse[0],
+            reverse_runs=[run for run in runs[pair.reverse] if RunSpec.of(pair.reverse, run) in steps],
+            partner=self.partner,
+            averaged={split: self.federation.averaged(sorted(pair.meeting), split) for split in Split},
+            owed=sum(
+                to_be_run([run for run in runs[side] if RunSpec.of(side, run) == spec], self.retries)
+                for side, specs in all_wanted.items()
+                for spec in specs
+            ),
+        )
+        return explain_runs(known, retries=self.retries)
+
+
+def _subject(
+    results: StoredResults,
+    pair: Pair,
+    judgement: Judgement,
+    transfer_sets: tuple[TransferSet, ...],
+    elsewhere: BestAverageSetting | None,
+) -> Subject:
+    evidence, plan = judgement.evidence, results.plan
+    return Subject(
+        pair=pair,
+        setting=judgement.shown.setting,
+        confirmed=tuple(arm.setting for arm in (evidence.default, evidence.winner) if arm is not None),
+        seeds=evidence.seeds,
+        transfer_sets=transfer_sets,
+        learning_rate=plan.distillation.learning_rate,
+        rate_seeds=plan.confirmation.race_seeds,
+        elsewhere=elsewhere,
+    )
+
+
+def _best_elsewhere(
+    results: StoredResults, pair: Pair, transfer_sets: tuple[TransferSet, ...]
+) -> BestAverageSetting | None:
+    """Return the best setting over all pairs without either participant."""
+    rest = [number for number in range(len(results.facts.participants)) if number not in pair.meeting]
+    others = [results.swept(Pair(teacher, student)) for teacher, student in permutations(rest, 2)]
+    return best_elsewhere(others, results.facts, transfer_sets=transfer_sets)

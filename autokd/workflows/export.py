@@ -1,0 +1,54 @@
+"""Exporting everything that was measured, and what is known of the federation, into one table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from autokd.errors import NotTuned
+from autokd.federation import Federation
+from autokd.search.pair_features import pair_features
+from autokd.workflows.results import StoredResults, open_results
+from autokd.workspace import Workspace
+
+
+def export(workspace: Workspace, path: Path) -> int:
+    """Write all runs of a plan and space, those of sweep and alternatives too; return the number of rows.
+
+    Args:
+        workspace: Study, home and store.
+        path: Parquet file.
+
+    Raises:
+        NotTuned: If there is nothing.
+        InputError: If the file cannot be written.
+    """
+    # Imported here: only this needs pyarrow.
+    from autokd.report.parquet_table import export as write_table
+
+    with open_results(workspace, "run autokd tune or autokd sweep") as (federation, results):
+        pairs = [results.records(pair) for pair in workspace.pairs]
+        if not any(one.trials or one.runs or one.sweep_runs or one.alternative_runs for one in pairs):
+            plan = workspace.plan
+            raise NotTuned(f"the store has nothing of study {plan.name}; run autokd tune or autokd sweep")
+        return write_table(pairs, path, metadata=_metadata(workspace, federation, results))
+
+
+def _metadata(workspace: Workspace, federation: Federation, results: StoredResults) -> dict[str, Any]:
+    """Return what the file holds beside the table."""
+    return {
+        "federation": federation.name,
+        "plan": workspace.plan.model_dump(mode="json"),
+        "participants": [
+            {
+                "number": participant.number,
+                "architecture": participant.architecture,
+                "histogram": participant.histogram,
+                "accuracy": {
+                    str(split): float(correct.mean()) for split, correct in participant.correct.items()
+                },
+            }
+            for participant in results.facts.participants
+        ],
+        "pairs": {str(pair): pair_features(federation, pair).to_json() for pair in workspace.pairs},
+    }

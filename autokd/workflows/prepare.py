@@ -1,0 +1,27 @@
+"""Preparing a study's federation."""
+
+from __future__ import annotations
+
+from autokd.compute.device import Compute
+from autokd.federation import Federation, Progress
+from autokd.federation import prepare as prepare_federation
+from autokd.workspace import Workspace
+
+
+def prepare(
+    workspace: Workspace,
+    compute: Compute,
+    *,
+    workers: int | None = None,
+    address: str | None = None,
+    progress: Progress,
+) -> Federation:
+    """Return the federation, pre-trained now unless it was before; see `autokd.federation.prepare`."""
+    return prepare_federation(
+        workspace.plan.federation,
+        home=workspace.home,
+        compute=compute,
+        workers=workers,
+        address=address,
+        progress=progress,
+    )

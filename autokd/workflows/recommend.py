@@ -1,0 +1,160 @@
+"""Recommending from the store alone: one pair, many pairs, the partners of a participant, or a prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from autokd.core.setting import Pair
+from autokd.errors import NotTuned, PlanError
+from autokd.recommendation import Recommendation
+from autokd.recommendation.partners import Ranking, ranked
+from autokd.search.prediction import Prediction, predicted
+from autokd.search.transfer import warm_started_sampler
+from autokd.workflows.results import Payload, StoredResults, nothing_tuned, open_any_results, open_results
+from autokd.workflows.stale import StaleStudies
+from autokd.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PairResult:
+    """What the store has of one pair.
+
+    Attributes:
+        found: Recommendation of today, if there is one.
+        kept: Stale recommendation in its place, as the store has it, if it was asked for.
+        missing: Why there is none of today, in words; empty if there is.
+        stale: Why `kept` is not of today.
+        held_back: Whether there is a stale recommendation that was not asked for.
+    """
+
+    pair: Pair
+    found: Recommendation | None = None
+    kept: Payload | None = None
+    missing: str = ""
+    stale: str = ""
+    held_back: bool = False
+
+    @property
+    def payload(self) -> Payload | None:
+        """The recommendation as `Recommendation.to_json` writes it, of today or stale, if there is one."""
+        return self.kept if self.found is None else self.found.to_json()
+
+    @property
+    def way_out(self) -> str:
+        """The command that makes a recommendation of today."""
+        return tune_command(self.pair)
+
+    def to_json(self) -> dict[str, object]:
+        """Return an entry of `autokd recommend --all --json`; all have `pair`, `verdict` and `stale`."""
+        if self.found is not None:
+            return {**self.found.to_json(), "stale": False}
+        if self.kept is not None:
+            content = {name: value for name, value in self.kept.items() if name != "basis"}
+            return {**content, "stale": True, "why_stale": self.stale, "way_out": self.way_out}
+        return {
+            "pair": {"teacher": self.pair.teacher, "student": self.pair.student},
+            "verdict": None,
+            "stale": False,
+            "reason": self.missing,
+            "way_out": self.way_out,
+        }
+
+
+def recommend(workspace: Workspace, pair: Pair) -> Recommendation:
+    """Return the recommendation of a pair, from what the store has.
+
+    Raises:
+        NotTuned: If there is none yet.
+    """
+    with open_results(workspace, f"run {tune_command(pair)}") as (_, results):
+        return results.recommendation(pair)
+
+
+def recommend_all(
+    workspace: Workspace, pairs: Sequence[Pair], *, stale: bool = False
+) -> tuple[PairResult, ...]:
+    """Return what the store has of each pair; for a pair without a recommendation, why there is none.
+
+    Args:
+        workspace: Study, home and store.
+        pairs: Pairs of the federation.
+        stale: Whether a stale recommendation is wanted where there is none of today.
+
+    Raises:
+        NotTuned: If there is nothing at all.
+    """
+    way_out = f"run {tune_command(pairs[0])}" if len(pairs) == 1 else "run autokd tune --all"
+    with open_any_results(workspace, way_out) as results:
+        if not results.is_prepared and not StaleStudies(results).count(pairs):
+            raise nothing_tuned(workspace, way_out)
+        return pair_results(results, pairs, stale=stale)
+
+
+def pair_results(
+    results: StoredResults, pairs: Sequence[Pair], *, stale: bool = False
+) -> tuple[PairResult, ...]:
+    """Return what the store has of each pair; see `recommend_all`."""
+    studies = StaleStudies(results)
+    return tuple(_pair_result(results, studies, pair, stale=stale) for pair in pairs)
+
+
+def _pair_result(results: StoredResults, studies: StaleStudies, pair: Pair, *, stale: bool) -> PairResult:
+    try:
+        return PairResult(pair=pair, found=results.recommendation(pair))
+    except NotTuned as error:
+        missing = str(error)
+    others = studies.of(pair)
+    if not others:
+        return PairResult(pair=pair, missing=missing)
+    why = studies.reason(others[0])
+    if stale:
+        kept = results.store.recommendation(others[0])
+        return PairResult(pair=pair, kept=kept, missing=missing, stale=why)
+    hint = f"{missing}; a stale one is there ({why}): --stale shows it"
+    return PairResult(pair=pair, missing=hint, held_back=True)
+
+
+def partners(workspace: Workspace, student: int) -> Ranking:
+    """Rank the partners of a participant, best first, by the tuned pairs in which it learns.
+
+    Raises:
+        PlanError: If there is no such participant.
+        NotTuned: If none of these pairs has a recommendation.
+    """
+    count = workspace.plan.federation.size
+    if not 0 <= student < count:
+        problem = f"participant {student} does not exist; they are numbered 0 to {count - 1}"
+        raise PlanError(source="command line", field="--student", problem=problem)
+    way_out = f"run autokd tune --student {student}"
+    recommendations, unknown = [], []
+    with open_results(workspace, way_out) as (_, results):
+        for pair in (Pair(other, student) for other in range(count) if other != student):
+            try:
+                recommendations.append(results.recommendation(pair))
+            except NotTuned:
+                unknown.append(pair.teacher)
+    if not recommendations:
+        raise NotTuned(f"participant {student} has no partner with a recommendation; {way_out}")
+    return ranked(recommendations, student=student, unknown=unknown)
+
+
+def predict(workspace: Workspace, pair: Pair) -> Prediction:
+    """Return what is to be expected of a pair, from the runs of other pairs; its own runs do not count.
+
+    Raises:
+        NotTuned: If the store has no other pair with this recipe and space.
+    """
+    with open_results(workspace, "run autokd tune on other pairs first") as (federation, results):
+        names = {pair: results.study(pair)}
+        learner = warm_started_sampler(
+            results.store, plan=workspace.plan, space=workspace.space, federation=federation, names=names
+        )
+    if not learner.runs:
+        raise NotTuned("there is no other pair to learn from; run autokd tune on some first")
+    return predicted(learner, names[pair], pair)
+
+
+def tune_command(pair: Pair) -> str:
+    """Return the command that makes a recommendation of today."""
+    return f"autokd tune --pair {pair.teacher},{pair.student}"

@@ -1,0 +1,75 @@
+"""The data of a report: all that it shows is read here, so that `report` reads nothing itself."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Final
+
+from autokd._version import __version__
+from autokd.claims.claim import Claim
+from autokd.config.space import sweep_epochs
+from autokd.core.setting import Pair
+from autokd.errors import NotTuned
+from autokd.federation import Federation, find
+from autokd.report.material import Material, PairMaterial
+from autokd.workflows.explain import stored_explanation
+from autokd.workflows.observe_claims import observations_of
+from autokd.workflows.results import StoredResults
+from autokd.workspace import Workspace
+
+_PACKAGES: Final = ("torch", "torchvision", "ray", "optuna", "numpy", "scipy", "scikit-learn", "sqlalchemy")
+
+
+def report_data(workspace: Workspace, pairs: Sequence[Pair] | None = None, *, options: str = "") -> Material:
+    """Return all that a report shows; an empty store has an empty report.
+
+    Args:
+        workspace: Study, home and store.
+        pairs: Pairs to report, by default all; those without records are left out.
+        options: Options that make a command mean this study and store, e.g. `--study mine`.
+    """
+    plan, space = workspace.plan, workspace.space
+    federation = find(workspace.home, plan.federation)
+    facts = None if federation is None else federation.facts()
+    shown: list[PairMaterial] = []
+    observations: tuple[Claim, ...] = ()
+    try:
+        store = workspace.open_store(create=False)
+    except NotTuned:
+        pass
+    else:
+        with store:
+            if federation is not None:
+                results = StoredResults(plan, space, facts, store)
+                asked = workspace.pairs if pairs is None else pairs
+                shown = [data for pair in asked if (data := _pair(results, federation, pair)) is not None]
+                observations = observations_of(results, {data.pair: data.records for data in shown})
+    return Material(
+        plan=plan,
+        space=space.model_dump(mode="json"),
+        federation=facts,
+        pairs=shown,
+        sweep_epochs=sweep_epochs(plan, 1),
+        observations=observations,
+        versions={
+            "autokd": __version__,
+            "python": platform.python_version(),
+            **{name: version(name) for name in _PACKAGES},
+        },
+        options=options,
+    )
+
+
+def _pair(results: StoredResults, federation: Federation, pair: Pair) -> PairMaterial | None:
+    records = results.records(pair)
+    if not (records.trials or records.runs or records.sweep_runs):
+        return None
+    found, explanation, missing = None, None, ""
+    try:
+        found = results.recommendation(pair)
+        explanation = None if found.judgement is None else stored_explanation(results, federation, pair)
+    except NotTuned as error:
+        missing = str(error)
+    return PairMaterial(records=records, found=found, missing=missing, explanation=explanation)

@@ -1,0 +1,219 @@
+"""The stored results of one study: opened once for a command, each pair read once and judged once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final, TypeVar
+
+from autokd._version import __version__
+from autokd.config.base import content_hash
+from autokd.config.space import Space
+from autokd.config.study import StudyConfig
+from autokd.core.pair_records import PairRecords
+from autokd.core.records import FederationFacts, Presentation
+from autokd.core.setting import Pair
+from autokd.errors import NotTuned
+from autokd.federation import Federation, find
+from autokd.recommendation import Recommendation, judge_pair, recommend
+from autokd.recommendation.interim_looks import JudgedPair
+from autokd.recommendation.verdict import Judgement
+from autokd.search.study_names import rivals_name, study_name, sweep_name
+from autokd.store import Store
+from autokd.workspace import Workspace
+
+T = TypeVar("T")
+_DASHBOARD_FORMAT: Final = 1
+"""Version of what the dashboard shows; with another version, what it shows is written anew."""
+
+Payload = Mapping[str, Any]
+"""A recommendation as `Recommendation.to_json` writes it and the store keeps it."""
+
+
+class StoredResults:
+    """The stored records of a study's pairs, and what they are judged to be; both are kept once read.
+
+    Attributes:
+        store: Open database.
+
+    Args:
+        plan: Study recipe.
+        space: Search space.
+        facts: Models as they are; None if the federation is not prepared, then nothing can be judged.
+        store: Open database.
+    """
+
+    def __init__(self, plan: StudyConfig, space: Space, facts: FederationFacts | None, store: Store) -> None:
+        self.plan, self.space, self.store = plan, space, store
+        self._facts = facts
+        self._read: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+        self._judged: dict[Pair, JudgedPair] = {}
+        self._recommendations: dict[Pair, Recommendation] = {}
+
+    @property
+    def is_prepared(self) -> bool:
+        """Whether the federation is prepared."""
+        return self._facts is not None
+
+    @property
+    def facts(self) -> FederationFacts:
+        """The federation.
+
+        Raises:
+            NotTuned: If it is not prepared.
+        """
+        if self._facts is None:
+            raise NotTuned(f"the federation of study {self.plan.name} is not prepared")
+        return self._facts
+
+    def study(self, pair: Pair) -> str:
+        """Return the name of a pair's study."""
+        return study_name(self.facts.name, self.plan, self.space, pair)
+
+    def alternatives_study(self, pair: Pair) -> str:
+        """Return the name under which the runs of a pair's alternatives are stored."""
+        return rivals_name(self.facts.name, self.plan, pair)
+
+    def searched(self, pair: Pair) -> PairRecords:
+        """Return the records of a pair's search, race and confirmation."""
+        study = self.study(pair)
+        trials = self._once(self.store.trials, study)
+        rule = self._once(self.store.attributes, study).get("rule", 1) if trials else 1
+        runs = self._once(self.store.runs, study)
+        return PairRecords(pair=pair, study=study, rule=rule, trials=trials, runs=runs)
+
+    def swept(self, pair: Pair) -> PairRecords:
+        """Return the records of a pair's search and sweep, without race and confirmation."""
+        study, sweep = self.study(pair), sweep_name(self.facts.name, self.plan, pair)
+        trials, runs = self._once(self.store.trials, study), self._once(self.store.runs, sweep)
+        return PairRecords(pair=pair, study=study, trials=trials, sweep_runs=runs)
+
+    def records(self, pair: Pair) -> PairRecords:
+        """Return all records of a pair."""
+        searched = self.searched(pair)
+        return PairRecords(
+            pair=pair,
+            study=searched.study,
+            rule=searched.rule,
+            trials=searched.trials,
+            runs=searched.runs,
+            reports=self._once(self.store.reports, searched.study) if searched.trials else {},
+            sweep_runs=self.swept(pair).sweep_runs,
+            alternative_runs=self._once(self.store.runs, self.alternatives_study(pair)),
+        )
+
+    def judged(self, pair: Pair) -> JudgedPair:
+        """Judge a pair by the verdict's rule."""
+        if pair not in self._judged:
+            self._judged[pair] = judge_pair(self.plan, self.facts, self.searched(pair))
+        return self._judged[pair]
+
+    def judgements(self, pairs: Iterable[Pair]) -> dict[Pair, Judgement]:
+        """Return the judgements of those pairs that are finished and did not fail."""
+        judged = {pair: self.judged(pair) for pair in pairs}
+        return {pair: verdict for pair, verdict in judged.items() if isinstance(verdict, Judgement)}
+
+    def recommendation(self, pair: Pair) -> Recommendation:
+        """Return the recommendation that follows from the records of the pair and the reverse pair.
+
+        Raises:
+            NotTuned: If there is none yet.
+        """
+        if pair not in self._recommendations:
+            records, judged, reverse = self.searched(pair), self.judged(pair), self.judged(pair.reverse)
+            found = recommend(self.plan, self.facts, records, judged, reverse=reverse)
+            self._recommendations[pair] = found
+        return self._recommendations[pair]
+
+    def forget(self, pairs: Iterable[Pair]) -> None:
+        """Forget what was read of some pairs and of their reverse pairs: the store may have more now."""
+        for side in {side for pair in pairs for side in (pair, pair.reverse)}:
+            self._read.pop(self.study(side), None)
+            self._judged.pop(side, None)
+            self._recommendations.pop(side, None)
+
+    def judge_and_publish(self, pair: Pair) -> Payload:
+        """Judge a pair, store the recommendation and show it in the dashboard, unless that is done.
+
+        The store must hold the lease of the study.
+        """
+        store, study, basis = self.store, self.study(pair), self._basis(pair)
+        stored = store.recommendation(study)
+        if stored is not None and stored.get("basis") != basis:
+            stored = None
+        mark = content_hash(basis, _DASHBOARD_FORMAT)
+        if stored is not None and store.dashboard_mark(study) == mark:
+            return stored
+        recommendation = self.recommendation(pair)
+        if stored is None:
+            stored = {**recommendation.to_json(), "basis": basis}
+            store.put_recommendation(study, stored)
+        store.publish_dashboard(study, self._presentation(recommendation), mark=mark)
+        return stored
+
+    def _presentation(self, recommendation: Recommendation) -> Presentation:
+        # Imported here: plotly takes a while to import.
+        from autokd.report.dashboard import presentation
+
+        pair, plan = recommendation.pair, self.plan
+        command = f"autokd tune --study {plan.name} --space {self.space.name}"
+        command += f" --pair {pair.teacher},{pair.student} --trials {plan.search.trials}"
+        return presentation(recommendation, reproduce=command)
+
+    def _basis(self, pair: Pair) -> str:
+        """Return a hash of what a judgement rests on; a stored judgement is valid while it stays the same."""
+        sides = [self.searched(side) for side in (pair, pair.reverse)]
+        counts = [[len(records.trials), len(records.runs)] for records in sides]
+        plan = self.plan
+        aims = (plan.objective, plan.constraints, plan.forbid)
+        return content_hash(__version__, plan.confirmation, *aims, plan.search.retries, counts)
+
+    def _once(self, read: Callable[[str], T], study: str) -> T:
+        """Return what a method of the store reads of a study; it is read once."""
+        known = self._read[study]
+        if read.__name__ not in known:
+            known[read.__name__] = read(study)
+        value: T = known[read.__name__]
+        return value
+
+
+@contextmanager
+def open_results(workspace: Workspace, way_out: str) -> Iterator[tuple[Federation, StoredResults]]:
+    """Load the federation and open the store, once for a command that reads.
+
+    Args:
+        workspace: Study, home and store.
+        way_out: What to do if there is nothing, e.g. `run autokd tune --all`.
+
+    Raises:
+        NotTuned: If the federation is not prepared, or there is no store.
+    """
+    federation = find(workspace.home, workspace.plan.federation)
+    if federation is None:
+        raise nothing_tuned(workspace, way_out)
+    with workspace.open_store(create=False) as store:
+        yield federation, StoredResults(workspace.plan, workspace.space, federation.facts(), store)
+
+
+@contextmanager
+def open_any_results(workspace: Workspace, way_out: str) -> Iterator[StoredResults]:
+    """Open the store, whether the federation is prepared or not; see `open_results`.
+
+    Raises:
+        NotTuned: If there is no store.
+    """
+    federation = find(workspace.home, workspace.plan.federation)
+    try:
+        store = workspace.open_store(create=False)
+    except NotTuned as error:
+        raise (nothing_tuned(workspace, way_out) if federation is None else error) from None
+    with store:
+        facts = None if federation is None else federation.facts()
+        yield StoredResults(workspace.plan, workspace.space, facts, store)
+
+
+def nothing_tuned(workspace: Workspace, way_out: str, hint: str = "") -> NotTuned:
+    """Return the error that there are no results, with a way out."""
+    plan, home = workspace.plan, workspace.home
+    return NotTuned(f"nothing has been tuned under {home} for study {plan.name}; {way_out}{hint}")

@@ -1,0 +1,123 @@
+"""A command that has runs done: its federation, store, lease and workers, opened in turn, closed together."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from autokd.callbacks import Callbacks
+from autokd.compute.device import Compute
+from autokd.compute.ray_cluster import check_answers
+from autokd.compute.ray_cluster import session as ray_session
+from autokd.compute.resources import Resources
+from autokd.execution.run_queue import Errands
+from autokd.execution.search_queue import SearchQueue
+from autokd.execution.sweeping import Sweeper
+from autokd.federation import Federation, check, find, notices, prepare
+from autokd.store import Store
+from autokd.workflows.results import StoredResults
+from autokd.workspace import Workspace
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSession:
+    """What a command has open while its runs are done; use `run_session`.
+
+    Attributes:
+        federation: Prepared federation.
+        results: Stored results, which are judged as runs end.
+        compute: How runs compute.
+        workers: Resources that runs use.
+        callbacks: Called with the progress.
+    """
+
+    workspace: Workspace
+    federation: Federation
+    results: StoredResults
+    compute: Compute
+    workers: Resources
+    callbacks: Callbacks
+    _stack: ExitStack
+
+    def acquire(self, studies: Collection[str]) -> Store:
+        """Return the store, to write to these studies.
+
+        Raises:
+            PairBusy: If another driver is at work on one of them.
+        """
+        store = self.results.store
+        self._stack.enter_context(store.acquire(studies, on_outage=self.callbacks.on_outage))
+        store.put_federation(self.results.facts)
+        return store
+
+    def drive(self, office: SearchQueue | Sweeper | Errands, store: Store) -> bool:
+        """Do all runs that the office has, if any; return False if they were interrupted."""
+        if office.finished:
+            return True
+        # Imported here: Tune takes seconds to import, and often there is nothing left to run.
+        from autokd.execution.driver import distilling, drive
+
+        def stopping() -> None:
+            store.give_up()
+            self.callbacks.on_stopping()
+
+        self._stack.enter_context(ray_session(address=self.workers.address))
+        trainable = distilling(self.workspace.plan, self.federation, self.compute)
+        home = self.workspace.home
+        return drive(office, trainable, home=home, workers=self.workers, on_stopping=stopping)
+
+
+@contextmanager
+def run_session(
+    workspace: Workspace,
+    compute: Compute | None,
+    workers: Resources | None,
+    callbacks: Callbacks | None,
+    opened: tuple[Federation, StoredResults] | None = None,
+) -> Iterator[RunSession]:
+    """Open a store, and the federation, which is prepared now unless it was before.
+
+    Args:
+        workspace: Study, home and store.
+        compute: How runs compute.
+        workers: Resources that runs use; by default all cores of this machine.
+        callbacks: Called with the progress.
+        opened: What `open_results` has opened, if the command has read something before.
+
+    Raises:
+        InputError: If the device is not there, the federation cannot be made, or cluster or storage do not
+            answer; nothing was changed.
+    """
+    compute, workers, callbacks = compute or Compute(), workers or Resources(), callbacks or Callbacks()
+    recipe, home, address = workspace.plan.federation, workspace.home, workers.address
+    compute.check(elsewhere=address is not None)
+    check_answers(address)
+    federation, results = (find(home, recipe), None) if opened is None else opened
+    checked = check(recipe) if federation is None else None
+    for notice in () if federation is None else notices(home, federation):
+        _log.warning(notice)
+    with ExitStack() as stack:
+        store = stack.enter_context(workspace.open_store(create=True)) if results is None else results.store
+        if federation is None:
+            stack.enter_context(ray_session(address=address))
+            federation = prepare(
+                recipe,
+                home=home,
+                compute=compute,
+                address=address,
+                progress=callbacks.on_prepare,
+                checked=checked,
+            )
+        yield RunSession(
+            workspace=workspace,
+            federation=federation,
+            results=results or StoredResults(workspace.plan, workspace.space, federation.facts(), store),
+            compute=compute,
+            workers=workers,
+            callbacks=callbacks,
+            _stack=stack,
+        )

@@ -1,0 +1,230 @@
+"""Where a whole federation stands, from the store alone, whether a driver is at work or not."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from autokd.config.space import sweep_epochs
+from autokd.core.pair_records import PairRecords
+from autokd.core.records import TrialState
+from autokd.core.setting import Pair
+from autokd.recommendation import unfinished
+from autokd.statistics.false_discovery import Discoveries, discoveries
+from autokd.store import DriverFacts, validated
+from autokd.workflows.results import StoredResults, nothing_tuned, open_any_results
+from autokd.workflows.stale import StaleStudies, stale_hint
+from autokd.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairOverview:
+    """One pair.
+
+    Attributes:
+        verdict: None while the pair is not judged.
+        gain: Gain of the judged setting on test, in pp; None without a verdict or a setting.
+        answer: `tuned`, `default` or `as-is`; None while the pair is not judged.
+        trials: Number of trials by state; states without a trial are absent.
+        runs: Number of race and confirmation runs that have ended.
+        search_epochs: Epochs of trials.
+        confirmation_epochs: Epochs of race and confirmation runs.
+        p_beats_default: p-value of the verdict; None without a verdict or a winner.
+    """
+
+    pair: Pair
+    verdict: str | None
+    gain: float | None
+    answer: str | None
+    trials: Mapping[TrialState, int]
+    runs: int
+    search_epochs: int
+    confirmation_epochs: int
+    p_beats_default: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values; states have Optuna's names."""
+        return {
+            "pair": {"teacher": self.pair.teacher, "student": self.pair.student},
+            "verdict": self.verdict,
+            "gain": self.gain,
+            "answer": self.answer,
+            "trials": {state.value: self.trials.get(state, 0) for state in TrialState},
+            "runs": self.runs,
+            "epochs_spent": {"search": self.search_epochs, "confirmation": self.confirmation_epochs},
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriverStatus:
+    """A driver that tunes pairs of the federation, or did so and is gone.
+
+    Attributes:
+        owner: User, machine and process of the driver.
+        since: Start of the driver, in UTC.
+        alive: Whether the driver seems to be at work still.
+        ended: Runs that ended since then; None, like the next three, before its first progress.
+        left: Estimate of the runs still to be done.
+        per_second: Runs that end per second.
+        seconds_left: Estimate of the time that is left, from now.
+    """
+
+    owner: str
+    since: datetime
+    alive: bool
+    ended: int | None = None
+    left: int | None = None
+    per_second: float | None = None
+    seconds_left: float | None = None
+
+    @classmethod
+    def of(cls, driver: DriverFacts) -> DriverStatus:
+        """Return the status that a driver has stored."""
+        with validated("what its driver tells"):
+            figures = {name: _finite(value) for name, value in driver.words.items() if value is not None}
+            age = _finite(driver.age)
+            ended, left, seconds = (figures.get(name) for name in ("ended", "left", "seconds_left"))
+            return cls(
+                owner=driver.owner,
+                since=datetime.fromtimestamp(driver.since, UTC),
+                alive=driver.alive,
+                ended=None if ended is None else round(ended),
+                left=None if left is None else round(left),
+                per_second=figures.get("per_second"),
+                seconds_left=None if seconds is None else max(0.0, seconds - age),
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values; times as ISO 8601."""
+        return {
+            "owner": self.owner,
+            "since": self.since.isoformat(timespec="seconds"),
+            "alive": self.alive,
+            "runs_ended": self.ended,
+            "runs_left": self.left,
+            "runs_per_second": None if self.per_second is None else round(self.per_second, 3),
+            "seconds_left": None if self.seconds_left is None else round(self.seconds_left),
+        }
+
+
+def _finite(value: Any) -> float:
+    if not math.isfinite(value):
+        raise ValueError(f"{value} is no figure")
+    return float(value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """All pairs of a federation under one plan.
+
+    Attributes:
+        participants: Number of participants, which are numbered from 0.
+        pairs: Pairs that have a study.
+        sweep_epochs: Cost of the sweep on these pairs, in epochs.
+        stale: Number of pairs without a recommendation of today that have a stale one.
+        drivers: Drivers at work, and those that are gone without having finished.
+    """
+
+    federation: str
+    participants: int
+    pairs: tuple[PairOverview, ...]
+    sweep_epochs: int
+    stale: int = 0
+    drivers: tuple[DriverStatus, ...] = ()
+
+    @property
+    def judged(self) -> int:
+        """Number of pairs that have a verdict."""
+        return sum(one.verdict is not None for one in self.pairs)
+
+    @property
+    def discoveries(self) -> Discoveries:
+        """The judged pairs that beat the default, corrected for how many there are."""
+        return discoveries([one.p_beats_default for one in self.pairs if one.verdict is not None])
+
+    @property
+    def cost(self) -> tuple[float, float]:
+        """Epochs of search, and of race and confirmation, as shares of the sweep's."""
+        sweep = max(self.sweep_epochs, 1)
+        search = sum(one.search_epochs for one in self.pairs)
+        confirmation = sum(one.confirmation_epochs for one in self.pairs)
+        return search / sweep, confirmation / sweep
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `autokd status --json` prints."""
+        search, confirmation = self.cost
+        verdicts = Counter(one.verdict or "none" for one in self.pairs)
+        return {
+            "federation": self.federation,
+            "participants": self.participants,
+            "verdicts": dict(sorted(verdicts.items())),
+            "beat_default": self.discoveries.to_json(),
+            "stale": self.stale,
+            "cost_of_sweep": {"search": round(search, 6), "confirmation": round(confirmation, 6)},
+            "drivers": [one.to_json() for one in self.drivers],
+            "pairs": [one.to_json() for one in self.pairs],
+        }
+
+
+def status(workspace: Workspace) -> Overview:
+    """Return where every pair stands, from the store alone, whether a driver is at work or not.
+
+    Raises:
+        NotTuned: If nothing has been tuned yet.
+    """
+    way_out = "run autokd tune --all"
+    with open_any_results(workspace, way_out) as results:
+        if not results.is_prepared:
+            stale = StaleStudies(results).count(workspace.pairs)
+            raise nothing_tuned(workspace, way_out, f"; {stale_hint(stale)}" if stale else "")
+        return overview(results, workspace.pairs)
+
+
+def overview(results: StoredResults, pairs: Sequence[Pair]) -> Overview:
+    """Return where the pairs of a federation stand."""
+    plan, store, existing = results.plan, results.store, set(results.store.studies())
+    studied = {pair: results.searched(pair) for pair in pairs if results.study(pair) in existing}
+    stored = {pair: store.recommendation(records.study) for pair, records in studied.items()}
+    of_today = {
+        pair
+        for pair, records in studied.items()
+        if stored[pair] and not unfinished(plan, results.facts, records)
+    }
+    return Overview(
+        federation=results.facts.name,
+        participants=plan.federation.size,
+        pairs=tuple(pair_overview(records, stored[pair]) for pair, records in studied.items()),
+        sweep_epochs=sweep_epochs(plan, len(studied)),
+        stale=StaleStudies(results).count(pair for pair in pairs if pair not in of_today),
+        drivers=tuple(
+            DriverStatus.of(driver)
+            for driver in store.drivers([records.study for records in studied.values()])
+        ),
+    )
+
+
+def pair_overview(records: PairRecords, stored: Mapping[str, Any] | None) -> PairOverview:
+    """Return where a pair stands.
+
+    Args:
+        records: Records of its search, race and confirmation.
+        stored: Stored recommendation, if there is one.
+    """
+    with validated(f"pair {records.pair}"):
+        gain = None if stored is None else stored["gain"]
+        return PairOverview(
+            pair=records.pair,
+            verdict=None if stored is None else stored["verdict"],
+            gain=None if gain is None else gain["mean"],
+            answer=None if stored is None else stored["recommended"]["answer"],
+            trials=Counter(trial.state for trial in records.trials),
+            runs=len(records.runs),
+            search_epochs=sum(trial.epochs for trial in records.trials),
+            confirmation_epochs=sum(run.epochs for run in records.runs),
+            # Recommendations of older versions do not have it; the next `tune` adds it.
+            p_beats_default=None if stored is None else stored.get("decided_on", {}).get("p_beats_default"),
+        )

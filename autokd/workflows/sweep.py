@@ -1,0 +1,66 @@
+"""Sweeping: every setting of a grid on each pair; what the store has already is not run again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from autokd.callbacks import Callbacks
+from autokd.compute.device import Compute
+from autokd.compute.resources import Resources
+from autokd.core.setting import Pair
+from autokd.errors import PlanError
+from autokd.execution.sweeping import Sweeper, SweepProgress
+from autokd.search.study_names import sweep_name
+from autokd.workflows.session import run_session
+from autokd.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swept:
+    """The result of a sweep.
+
+    Attributes:
+        federation: Name of the federation.
+        progress: Runs that are done.
+        interrupted: Whether Ctrl-C ended it; the same call goes on.
+    """
+
+    federation: str
+    progress: SweepProgress
+    interrupted: bool
+
+
+def sweep(
+    workspace: Workspace,
+    pairs: Sequence[Pair],
+    *,
+    seeds: int = 1,
+    compute: Compute | None = None,
+    workers: Resources | None = None,
+    callbacks: Callbacks | None = None,
+) -> Swept:
+    """Run every setting of the workspace's grid on each pair.
+
+    Raises:
+        InputError: If the space is no grid, or as in `tune`; nothing was changed.
+        AutokdError: If federation or store fail; what was stored is kept, and the same call goes on.
+    """
+    plan, space = workspace.plan, workspace.space
+    if not space.is_grid:
+        problem = f"space {space.name} has a continuous dimension; a sweep needs lists of values"
+        raise PlanError(source="command line", field="--space", problem=problem)
+    with run_session(workspace, compute, workers, callbacks) as session:
+        names = {pair: sweep_name(session.federation.name, plan, pair) for pair in pairs}
+        store = session.acquire(names.values())
+        sweeper = Sweeper(
+            grid=space.grid(),
+            names=names,
+            seeds=seeds,
+            retries=plan.search.retries,
+            store=store,
+            listen=session.callbacks.on_sweep,
+        )
+        session.callbacks.on_sweep(sweeper.progress())
+        done = session.drive(sweeper, store)
+    return Swept(federation=session.federation.name, progress=sweeper.progress(), interrupted=not done)

@@ -1,0 +1,151 @@
+"""Tuning: search, race, confirm and judge; what the store has already is not done again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from autokd.callbacks import Callbacks
+from autokd.compute.device import Compute
+from autokd.compute.resources import Resources
+from autokd.core.setting import Pair, Position
+from autokd.execution.search_queue import SearchQueue
+from autokd.execution.telling import telling
+from autokd.recommendation import Recommendation
+from autokd.search.progress import Conclusion
+from autokd.search.study_names import meetings_of
+from autokd.search.transfer import register_study, warm_started_sampler
+from autokd.workflows.results import Payload
+from autokd.workflows.session import RunSession, run_session
+from autokd.workflows.status import Overview, overview
+from autokd.workspace import Workspace
+
+_LISTEN_SECONDS: Final = 0.5
+"""At least this long between two pictures of a batch's progress."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """The result of tuning one pair.
+
+    Attributes:
+        recommendations: Recommendation of every searched pair, the one asked for first; empty if interrupted.
+        interrupted: Whether Ctrl-C ended it; the same call goes on.
+        ran: Number of runs that ended during this call; 0 if the store had everything.
+    """
+
+    recommendations: tuple[Recommendation, ...]
+    interrupted: bool
+    ran: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """The result of tuning many pairs.
+
+    Attributes:
+        answers: Stored recommendation of each pair that is done.
+        interrupted: Whether Ctrl-C ended it; the same call goes on.
+        ran: Number of runs that ended during this call.
+        overview: Where the whole federation stands, if it was asked for.
+    """
+
+    answers: Mapping[Pair, Payload]
+    interrupted: bool
+    ran: int
+    overview: Overview | None = None
+
+
+def tune(
+    workspace: Workspace,
+    pair: Pair,
+    *,
+    position: Position | None = None,
+    compute: Compute | None = None,
+    workers: Resources | None = None,
+    callbacks: Callbacks | None = None,
+) -> Outcome:
+    """Tune a pair, by default with the reverse pair.
+
+    Args:
+        workspace: Study, home and store.
+        pair: The pair; its student asks.
+        position: Only this position; by default all that the space holds.
+        compute: How runs compute.
+        workers: Resources that runs use.
+        callbacks: Called with the progress.
+
+    Raises:
+        InputError: If the device is not there, the federation cannot be made, cluster or storage do not
+            answer, or another driver is at work on one of the pairs (`PairBusy`); nothing was changed.
+        AutokdError: If federation or store fail; what was stored is kept, and the same call goes on.
+    """
+    with run_session(workspace, compute, workers, callbacks) as session:
+        batch = _tune(session, [pair], position)
+        asked_first = () if batch.interrupted else sorted(batch.answers, key=lambda side: side != pair)
+        recommendations = tuple(map(session.results.recommendation, asked_first))
+        return Outcome(recommendations=recommendations, interrupted=batch.interrupted, ran=batch.ran)
+
+
+def tune_all(
+    workspace: Workspace,
+    pairs: Sequence[Pair],
+    *,
+    position: Position | None = None,
+    compute: Compute | None = None,
+    workers: Resources | None = None,
+    callbacks: Callbacks | None = None,
+    with_overview: bool = False,
+) -> Batch:
+    """Tune many pairs in one experiment, like `tune`; each meeting is judged as soon as it is over."""
+    with run_session(workspace, compute, workers, callbacks) as session:
+        batch = _tune(session, pairs, position)
+        if with_overview and not batch.interrupted:
+            batch = replace(batch, overview=overview(session.results, workspace.pairs))
+        return batch
+
+
+def _tune(session: RunSession, pairs: Sequence[Pair], position: Position | None) -> Batch:
+    plan, space, results = session.workspace.plan, session.workspace.space, session.results
+    asked = space
+    if position is not None:
+        asked = space.model_copy(update={"position": (position,)}).permitted(plan.forbidden)
+    meetings = meetings_of(asked, pairs)
+    answers: dict[Pair, Payload] = {}
+    names = {pair: results.study(pair) for meeting in meetings for pair in meeting}
+    store = session.acquire(names.values())
+    for pair, name in names.items():
+        register_study(store, name, session.federation, pair)
+
+    def conclude(over: Sequence[Pair]) -> Mapping[Pair, Conclusion]:
+        results.forget(over)
+        judged = {pair: results.judge_and_publish(pair) for pair in over}
+        answers.update(judged)
+        if len(meetings) > 1:
+            # The records of a large batch would fill the memory.
+            results.forget(over)
+        return {pair: _verdict(payload) for pair, payload in judged.items()}
+
+    queue = SearchQueue(
+        plan=plan,
+        space=space,
+        federation=results.facts,
+        meetings=meetings,
+        names=names,
+        store=store,
+        sampler=warm_started_sampler(
+            store, plan=plan, space=space, federation=session.federation, names=names
+        ),
+        listen=telling(store, session.callbacks.on_search),
+        listen_seconds=_LISTEN_SECONDS,
+        conclude=conclude,
+    )
+    if not queue.finished:
+        session.callbacks.on_search(queue.progress())
+    done = session.drive(queue, store)
+    return Batch(answers=answers, interrupted=not done, ran=queue.ended)
+
+
+def _verdict(payload: Payload) -> Conclusion:
+    return Conclusion(payload["verdict"], payload["gain"] and payload["gain"]["mean"])
