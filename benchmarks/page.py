@@ -81,7 +81,7 @@ def main() -> None:
         path.write_text(text, encoding="utf-8")
         pair = next(iter(material.found))
         loads, clicks, wrong = asyncio.run(opened(path, pair))
-    trials = sum(len(one.trials) for one in material.pairs)
+    trials = sum(len(data.records.trials) for data in material.pairs)
     print(
         f"{len(material.pairs)} pairs, {trials} trials: {len(text.encode()) / 1e6:.1f} MB in {making:.1f} s"
     )

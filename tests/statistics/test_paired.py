@@ -14,6 +14,7 @@ from autokd.core.records import Correctness
 from autokd.statistics.paired import (
     Interval,
     _crossed_means,
+    _distinct_rows,
     crossed_interval,
     paired_interval,
     paired_p_value,
@@ -288,3 +289,12 @@ def test_a_single_difference_has_students_interval_of_the_crossed_model() -> Non
     mean = 100 * (first.mean() - second.mean())
     reach = components.half_width(0.95)
     assert (found.mean, found.low, found.high) == pytest.approx((mean, mean - reach, mean + reach))
+
+
+@pytest.mark.parametrize("columns", [1, 2, 5, 15, pytest.param(20, id="20, more than a number holds")])
+def test_distinct_rows_are_those_that_numpy_finds(columns: int) -> None:
+    rows = np.random.default_rng(0).multinomial(columns, np.full(columns, 1 / columns), size=1000)
+    distinct, places = _distinct_rows(rows, columns)
+    expected, expected_places = np.unique(rows, axis=0, return_inverse=True)
+    assert np.array_equal(distinct, expected)
+    assert np.array_equal(places, expected_places.ravel())
