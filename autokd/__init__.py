@@ -38,8 +38,10 @@ if TYPE_CHECKING:
     from autokd.errors import InputError as InputError
     from autokd.errors import NotRecommended as NotRecommended
     from autokd.errors import NotTuned as NotTuned
-    from autokd.federation import Federation as Federation
-    from autokd.federation import Member as Member
+    from autokd.federation.deprecated import Federation as Federation
+    from autokd.federation.in_memory import Member as Member
+    from autokd.federation.in_memory import federation_from_models as federation_from_models
+    from autokd.federation.preparation import load_federation as load_federation
     from autokd.recommendation import Recommendation as Recommendation
     from autokd.recommendation import Verdict as Verdict
     from autokd.statistics.paired import Interval as Interval
@@ -61,8 +63,10 @@ _FROM: Final = {
     "InputError": "autokd.errors",
     "NotRecommended": "autokd.errors",
     "NotTuned": "autokd.errors",
-    "Federation": "autokd.federation",
-    "Member": "autokd.federation",
+    "Federation": "autokd.federation.deprecated",
+    "Member": "autokd.federation.in_memory",
+    "federation_from_models": "autokd.federation.in_memory",
+    "load_federation": "autokd.federation.preparation",
     "StudyConfig": "autokd.config.study",
     "Interval": "autokd.statistics.paired",
     "Recommendation": "autokd.recommendation",

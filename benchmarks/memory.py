@@ -44,10 +44,10 @@ from autokd.config.study import StudyConfig
 from autokd.config.yaml_files import read_study_config
 from autokd.core.setting import Pair, Position, Split
 from autokd.federation import Dataset, build, place, weights_of
-from autokd.federation.content import assemble
-from autokd.federation.folder import save
+from autokd.federation.hashing import assemble
 from autokd.federation.layout import Layout
 from autokd.federation.pretraining import Pretrained
+from autokd.federation.storage import save
 from autokd.workflows.tune import tune
 from autokd.workspace import Workspace, storage_url
 from benchmarks.ten_pairs import machine

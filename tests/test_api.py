@@ -8,6 +8,7 @@ import gc
 import logging
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
@@ -17,7 +18,7 @@ import yaml
 import autokd
 from autokd import api
 from autokd.callbacks import accepts_listener
-from autokd.federation import _federation
+from autokd.federation import in_memory, preparation
 from autokd.workspace import _FORMER_METHODS
 from tests.test_docs import ROOT
 
@@ -25,7 +26,7 @@ PUBLIC = {
     "AutokdError", "Batch", "Callbacks", "Card", "Compute", "DEFAULT", "distill", "Federation",
     "InputError", "Interval", "Member", "NotRecommended", "NotTuned", "Pair", "PairResult", "Position",
     "recommend", "Recommendation", "Setting", "Space", "Split", "StudyConfig", "TransferSet", "tune",
-    "Resources", "Verdict", "Workspace",
+    "Resources", "Verdict", "Workspace", "federation_from_models", "load_federation",
 }  # fmt: skip
 
 
@@ -98,7 +99,7 @@ def test_the_examples_of_the_docs_hold(tmp_path: Path, monkeypatch: pytest.Monke
     examples = doctest.DocTestParser().get_doctest(page, {}, "python.md", None, 0)
     assert len(examples.examples) > 10
     _hold(examples)
-    modules: tuple[ModuleType, ...] = (api, _federation)
+    modules: tuple[ModuleType, ...] = (api, preparation, in_memory)
     found = [one for module in modules for one in doctest.DocTestFinder().find(module) if one.examples]
     assert len(found) == 5
     for one in found:
@@ -158,3 +159,19 @@ def test_former_methods_of_a_workspace_call_the_workflows(tmp_path: Path) -> Non
         workspace.recommend(autokd.Pair(4, 9))  # type: ignore[attr-defined]
     with pytest.raises(AttributeError, match="no attribute 'tuna'"):
         workspace.tuna  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_the_former_methods_of_a_federation_still_work_and_name_what_to_call_instead(tmp_path: Path) -> None:
+    with (
+        pytest.warns(DeprecationWarning, match=r"autokd\.load_federation"),
+        pytest.raises(autokd.NotTuned, match="has not been prepared"),
+    ):
+        autokd.Federation.load(home=tmp_path)  # type: ignore[attr-defined]
+    with (
+        pytest.warns(DeprecationWarning, match=r"autokd\.federation_from_models"),
+        pytest.raises(TypeError, match="validation"),
+    ):
+        autokd.Federation.from_models("small", [])  # type: ignore[attr-defined]
+    with pytest.warns(DeprecationWarning, match=r"autokd\.models\.architectures"):
+        former = import_module("autokd.federation.architectures")
+    assert former.Cnn is import_module("autokd.models.architectures").Cnn

@@ -21,7 +21,7 @@ from autokd.delivery.measuring import measured
 from autokd.delivery.order import Order
 from autokd.distillation import Run, adapted
 from autokd.federation import Federation, Weights, weights_of
-from autokd.federation.content import Hashes
+from autokd.federation.hashing import Hashes
 
 Progress = Callable[[int, int], None]
 """Told how many epochs are trained, of how many."""

@@ -9,17 +9,17 @@ from autokd.config.federation import ExternalArchitecture
 from autokd.core.setting import Split
 from autokd.delivery.card import Card, Scores
 from autokd.delivery.order import Promise
-from autokd.federation.architectures import architecture
+from autokd.models.architectures import architecture
 from autokd.recommendation import Verdict
 
 _NETWORK = """\
-from autokd.federation.architectures import {architecture}, Shape
+from autokd.models.architectures import {architecture}, Shape
 
 network = {architecture}({options}).build(Shape(channels={channels}, size={size}, classes={classes})).eval()
 """
 _OWN_NETWORK = """\
-from autokd.federation import build
-from autokd.config.study import ExternalArchitecture
+from autokd.config.federation import ExternalArchitecture
+from autokd.models.building import build
 
 architecture = ExternalArchitecture({fields})
 network = build(architecture, channels={channels}, size={size}, classes={classes}).eval()

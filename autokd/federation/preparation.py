@@ -19,19 +19,23 @@ from numpy.typing import NDArray
 
 from autokd.compute.device import Compute
 from autokd.compute.ray_cluster import check_answers, session
+from autokd.config.defaults import STUDY, usual_home
 from autokd.config.external import ExternalFederation
 from autokd.config.federation import FederationConfig
+from autokd.config.yaml_files import read_study_config
 from autokd.data import builtin
 from autokd.data.dataset import Dataset
-from autokd.errors import AutokdError, DeviceUnavailable, Diverged, FederationError, InputError
-from autokd.federation import folder
-from autokd.federation._federation import Federation
-from autokd.federation.architectures import build, load_weights
-from autokd.federation.content import assemble
-from autokd.federation.gathering import Gathered, gathered
+from autokd.errors import AutokdError, DeviceUnavailable, Diverged, FederationError, InputError, NotTuned
+from autokd.federation import storage
+from autokd.federation.external import Gathered, gathered
+from autokd.federation.federation import Federation
+from autokd.federation.hashing import assemble
 from autokd.federation.layout import Layout, lay_out, only_used
-from autokd.federation.origins import fingerprints
-from autokd.federation.pretraining import Pretrained, logits_of, pretrain
+from autokd.federation.pretraining import Pretrained, pretrain
+from autokd.federation.source_changes import fingerprints
+from autokd.models.building import build
+from autokd.models.inference import logits_of
+from autokd.models.weights import load_weights
 
 Progress = Callable[[int, int], None]
 """Told how many participants are done, of how many."""
@@ -62,6 +66,31 @@ class Checked:
     def of(cls, gathered: Gathered, sources: Mapping[str, str] | None = None) -> Checked:
         """Participants that were trained elsewhere."""
         return cls(gathered.data, gathered.layout, gathered, sources or {})
+
+
+def load_federation(study: str | Path = STUDY, *, home: str | Path | None = None) -> Federation:
+    """Read the prepared federation of a study from disk, and check all of its content.
+
+    Args:
+        study: Name of a shipped study recipe, or a YAML file.
+        home: Directory that holds it; by default `$AUTOKD_HOME`, or else `autokd-home` in the working folder.
+
+    Raises:
+        NotTuned: If it has not been prepared there.
+        InputError: If the recipe does not exist or is not valid.
+        FederationError: If the files are damaged.
+
+    >>> import autokd
+    >>> federation = autokd.load_federation("mine.yaml")
+    >>> len(federation.participants)
+    3
+    """
+    folder = Path(home) if home else usual_home()
+    federation = storage.find(folder, read_study_config(str(study)).federation)
+    if federation is None:
+        problem = f"the federation of study {study} has not been prepared under {folder}"
+        raise NotTuned(f"{problem}; run autokd prepare, or Workspace.prepare")
+    return federation
 
 
 def prepare(
@@ -95,15 +124,15 @@ def prepare(
         FederationError: If what lies on disk is damaged or cannot be written, or if workers keep dying.
         Diverged: If pre-training does.
     """
-    found = folder.find(home, recipe)
+    found = storage.find(home, recipe)
     if found is not None:
-        for notice in folder.notices(home, found):
+        for notice in storage.notices(home, found):
             _log.warning(notice)
         return found
     compute.check(elsewhere=address is not None)
     check_answers(address)
     checked = checked or check(recipe)
-    folder.check_writable(home)
+    storage.check_writable(home)
     data, layout, own = checked.data, checked.layout, checked.gathered
     if isinstance(recipe, ExternalFederation):
         assert own is not None
@@ -121,9 +150,9 @@ def prepare(
             progress=progress,
         )
         federation, checkpoints = assemble(recipe, data, layout, pretrained), ()
-    where = folder.place(home) / federation.name
-    folder.save(federation, where, checkpoints=checkpoints, sources=checked.sources)
-    return folder.located(folder.load(where), recipe)
+    where = storage.place(home) / federation.name
+    storage.save(federation, where, checkpoints=checkpoints, sources=checked.sources)
+    return storage.located(storage.load(where), recipe)
 
 
 def check(recipe: FederationConfig | ExternalFederation) -> Checked:

@@ -15,8 +15,8 @@ from autokd.config.study import StudyConfig
 from autokd.config.yaml_files import read_study_config
 from autokd.errors import InputError, PlanError
 from autokd.federation import Checked, check
+from autokd.federation.external import gather
 from autokd.federation.findings import Findings
-from autokd.federation.gathering import gather
 from autokd.statistics.paired import VarianceComponents
 
 _CHANGED: Final = 0.1

@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 
 from autokd.data import mapped_arrays
 from autokd.federation import Federation
-from autokd.federation.folder import load, place, save
+from autokd.federation.storage import load, place, save
 
 MIB = 2**20
 

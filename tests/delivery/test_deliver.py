@@ -17,7 +17,7 @@ from autokd.delivery import deliver
 from autokd.distillation import Run
 from autokd.errors import Diverged
 from autokd.federation import Federation, weights_of
-from autokd.federation.architectures import Cnn, Shape
+from autokd.models.architectures import Cnn, Shape
 from tests.delivery.samples import ORDER, PLAN, make_order
 
 

@@ -76,7 +76,7 @@ def test_the_script_on_a_card_imports_nothing_else(made: Delivered, tmp_path: Pa
     assert [line.split()[1] for line in lines if line.startswith(("import", "from"))] == [
         "torch",
         "safetensors.torch",
-        "autokd.federation.architectures",
+        "autokd.models.architectures",
     ]
     loads = "\n".join([*lines[:5], "print(sum(one.numel() for one in network.parameters()))"])
     done = subprocess.run(

@@ -28,7 +28,7 @@ from autokd.execution.search_queue import SearchQueue
 from autokd.execution.sweeping import Sweeper, SweepProgress
 from autokd.execution.tune_adapters import RunQueue
 from autokd.federation import Federation, place
-from autokd.federation.folder import save
+from autokd.federation.storage import save
 from autokd.search.progress import Progress
 from autokd.search.study_names import study_name, sweep_name
 from autokd.store import Store, sqlite_url

@@ -12,7 +12,7 @@ from autokd.compute.device import Compute
 from autokd.config.federation import FederationConfig
 from autokd.data import builtin
 from autokd.federation import Dataset, Federation
-from autokd.federation.content import assemble
+from autokd.federation.hashing import assemble
 from autokd.federation.layout import lay_out
 from autokd.federation.pretraining import pretrain
 

@@ -19,8 +19,8 @@ from autokd.errors import (
     UnknownName,
 )
 from autokd.federation import Federation, find, prepare
-from autokd.federation.folder import place, save
 from autokd.federation.preparation import check_room
+from autokd.federation.storage import place, save
 
 from .conftest import make_recipe
 

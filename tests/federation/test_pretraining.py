@@ -15,9 +15,10 @@ from autokd.config.federation import ExternalArchitecture, FederationConfig
 from autokd.core.setting import Split
 from autokd.errors import Diverged
 from autokd.federation import Dataset, network, weights_of
-from autokd.federation._federation import Federation
-from autokd.federation.adapted import Adapted
-from autokd.federation.pretraining import Pretrained, evaluation_batch, logits_of, pretrain
+from autokd.federation.federation import Federation
+from autokd.federation.pretraining import Pretrained, pretrain
+from autokd.models.adapter import Adapted
+from autokd.models.inference import evaluation_batch, logits_of
 
 from .conftest import make_recipe
 

@@ -19,11 +19,12 @@ from hypothesis import strategies as st
 
 from autokd.core.setting import Pair, Split
 from autokd.federation import Dataset, Federation
-from autokd.federation.architectures import build, weights_of
-from autokd.federation.content import Hashes, assemble, digest
-from autokd.federation.folder import load, place, save
+from autokd.federation.hashing import Hashes, assemble, digest
 from autokd.federation.layout import Layout
 from autokd.federation.pretraining import Pretrained
+from autokd.federation.storage import load, place, save
+from autokd.models.building import build
+from autokd.models.weights import weights_of
 from autokd.search.pair_features import pair_features
 from tests.federation.conftest import make_recipe
 from tests.fuzz.harness import Target

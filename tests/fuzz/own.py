@@ -24,8 +24,8 @@ from autokd.data.sources import read
 from autokd.data.sources.decoding import decoded
 from autokd.data.sources.labelled_images import Wanted
 from autokd.errors import PlanError
-from autokd.federation.architectures import Cnn, Shape
-from autokd.federation.checkpoint import fit, read_checkpoint
+from autokd.models.architectures import Cnn, Shape
+from autokd.models.checkpoint import fit, read_checkpoint
 from autokd.workflows.check import inspect
 from tests.fuzz.harness import LONGEST_MESSAGE, Target
 from tests.fuzz.odd import damaged, edited

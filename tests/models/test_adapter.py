@@ -16,8 +16,8 @@ from autokd.config.external import Input, Network
 from autokd.config.federation import ExternalArchitecture
 from autokd.errors import PlanError
 from autokd.federation import build
-from autokd.federation.adapted import Adapted, own_network
-from autokd.federation.architectures import Shape
+from autokd.models.adapter import Adapted, own_network
+from autokd.models.architectures import Shape
 
 PIXELS = torch.rand(6, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 

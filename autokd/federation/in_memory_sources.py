@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from autokd.data.sources.labelled_images import Labelled
-from autokd.federation.architectures import weights_of
-from autokd.federation.content import digest
+from autokd.federation.hashing import digest
+from autokd.models.weights import weights_of
 
 IN_MEMORY: Final = "memory:"
 """How a recipe's checkpoint begins that is no file, but was in memory."""

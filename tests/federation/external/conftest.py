@@ -14,9 +14,9 @@ import pytest
 import torch
 import yaml
 
-from autokd.federation.architectures import Cnn, Mlp, Shape
+from autokd.models.architectures import Cnn, Mlp, Shape
 from tests.cli.conftest import here as here
-from tests.own.samples import (
+from tests.federation.external.samples import (
     CLASSES,
     SIZE,
     TINY_CONFIRMATION,

@@ -5,28 +5,22 @@ NumPy rather than torch, since Ray shares NumPy arrays between workers without c
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
+from torch import nn
 
-from autokd.config.defaults import STUDY, usual_home
 from autokd.config.external import ExternalFederation
 from autokd.config.federation import ArchitectureConfig, FederationConfig
-from autokd.config.yaml_files import read_study_config
 from autokd.core.records import FederationFacts, ParticipantFacts
 from autokd.core.setting import Split
 from autokd.data.dataset import Dataset
 from autokd.data.mapped_arrays import let_go
-from autokd.errors import NotTuned
-
-if TYPE_CHECKING:
-    from autokd.compute.device import Compute
-    from autokd.federation.memory import Examples, Member
+from autokd.models.building import build
+from autokd.models.weights import load_weights
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,95 +63,6 @@ class Federation:
     public: NDArray[np.int64]
     participants: tuple[Participant, ...]
     logits: NDArray[np.float32]
-
-    @classmethod
-    def load(cls, study: str | Path = STUDY, *, home: str | Path | None = None) -> Federation:
-        """The prepared federation of a study, from disk; all of its content is checked.
-
-        Args:
-            study: A shipped study's name, or a YAML file.
-            home: Where it lies; by default `$AUTOKD_HOME`, or else `autokd-home` in the present folder.
-
-        Raises:
-            NotTuned: If it has not been prepared there.
-            InputError: If the recipe does not exist or does not hold.
-            FederationError: If what lies there is damaged.
-
-        >>> import autokd
-        >>> federation = autokd.Federation.load("mine.yaml")
-        >>> len(federation.participants)
-        3
-        """
-        # Imported here: that module makes federations, and so imports this one.
-        from autokd.federation.folder import find
-
-        folder = Path(home) if home else usual_home()
-        found = find(folder, read_study_config(str(study)).federation)
-        if found is None:
-            problem = f"the federation of study {study} has not been prepared under {folder}"
-            raise NotTuned(f"{problem}; run autokd prepare, or Workspace.prepare")
-        return found
-
-    @classmethod
-    def from_models(
-        cls,
-        name: str,
-        members: Sequence[Member],
-        *,
-        validation: Examples,
-        confirmation: Examples,
-        test: Examples,
-        public: Examples | None = None,
-        classes: Sequence[str] | None = None,
-        home: str | Path | None = None,
-        compute: Compute | None = None,
-    ) -> Federation:
-        """A federation of models and data that are in memory; it is kept under `home` like any other.
-
-        Its `recipe` goes into a `StudyConfig`, which `tune` and `Workspace.open` take in place of a study.
-
-        Args:
-            name: Begins the federation's name.
-            members: The participants, by number.
-            validation: A data set of (image, label), or a pair of arrays; as the next three.
-            confirmation: Where the verdict looks.
-            test: Only reported.
-            public: Shared, its labels unused.
-            classes: Names by label; by default the labels' numbers, or what a data set itself says.
-            home: As in `load`.
-            compute: Where the models are asked; by default on the CPU.
-
-        Raises:
-            InputError: If something does not hold, as `autokd check` would tell.
-
-        >>> import autokd, numpy as np
-        >>> from autokd.federation.architectures import Cnn, Shape
-        >>> models = [Cnn(widths=(4,)).build(Shape(channels=1, size=8, classes=2)) for _ in range(2)]
-        >>> images = np.random.default_rng(0).integers(0, 256, (60, 8, 8), dtype=np.uint8)
-        >>> parts = [(images[n : n + 12], np.arange(12) % 2) for n in range(0, 60, 12)]
-        >>> members = [
-        ...     autokd.Member(model=model, data=data, architecture="cnn", options={"widths": (4,)})
-        ...     for model, data in zip(models, parts)
-        ... ]
-        >>> federation = autokd.Federation.from_models(
-        ...     "memory", members, validation=parts[2], confirmation=parts[3], test=parts[4]
-        ... )
-        >>> len(federation.participants), federation.data.classes
-        (2, ('0', '1'))
-        """
-        # Imported here: that module makes federations, and so imports this one.
-        from autokd.compute.device import Compute
-        from autokd.federation.memory import from_models
-
-        splits = {"validation": validation, "confirmation": confirmation, "test": test}
-        return from_models(
-            name,
-            members,
-            splits=splits if public is None else splits | {"public": public},
-            classes=classes,
-            home=Path(home) if home else usual_home(),
-            compute=compute or Compute(),
-        )
 
     def let_go(self) -> None:
         """Give back the memory of what was read from files; what is looked at again is read again.
@@ -215,3 +120,12 @@ class Federation:
             example_bytes=self.data.images[0].nbytes + self.data.labels.itemsize,
             public=len(self.public),
         )
+
+
+def network(federation: Federation, participant: int) -> nn.Module:
+    """A participant's model as it is: a fresh copy on the CPU, in eval mode."""
+    one, images = federation.participants[participant], federation.data.images
+    _, channels, size, _ = images.shape
+    module = build(one.architecture, channels=channels, size=size, classes=len(federation.data.classes))
+    load_weights(module, one.weights)
+    return module.eval()

@@ -17,9 +17,9 @@ from autokd.config.yaml_files import read_study_config
 from autokd.core.setting import Split
 from autokd.errors import InputError, PlanError
 from autokd.federation import Federation, Member, find, prepare
-from autokd.federation.architectures import Cnn, Mlp, Shape
-from autokd.federation.checkpoint import read_checkpoint
-from tests.own.samples import CLASSES, SIZE
+from autokd.models.architectures import Cnn, Mlp, Shape
+from autokd.models.checkpoint import read_checkpoint
+from tests.federation.external.samples import CLASSES, SIZE
 
 SHAPE = Shape(channels=3, size=SIZE, classes=len(CLASSES))
 
@@ -48,7 +48,7 @@ def images(folder: Path, part: str) -> datasets.ImageFolder:
 
 def make(folder: Path, made: list[Member]) -> Federation:
     parts = {split.value: images(folder, split.value) for split in Split}
-    return Federation.from_models("small", made, home=folder / "home", **parts)
+    return autokd.federation_from_models("small", made, home=folder / "home", **parts)
 
 
 def test_they_answer_as_they_do_from_files(mine: Path) -> None:

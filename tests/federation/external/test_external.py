@@ -22,13 +22,13 @@ from autokd.data import temporary_arrays
 from autokd.distillation import Run
 from autokd.errors import FederationError
 from autokd.federation import Federation, prepare
-from autokd.federation.content import Hashes
+from autokd.federation.external import gather
 from autokd.federation.findings import Findings
-from autokd.federation.folder import save
-from autokd.federation.gathering import gather
+from autokd.federation.hashing import Hashes
+from autokd.federation.storage import save
 from autokd.workspace import Workspace
-from tests.own.conftest import edit
-from tests.own.samples import CLASSES, folder_source
+from tests.federation.external.conftest import edit
+from tests.federation.external.samples import CLASSES, folder_source
 
 
 def of(folder: Path) -> ExternalFederation:

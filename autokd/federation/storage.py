@@ -13,7 +13,6 @@ refused. A folder is whole or absent: it is written under another name and moved
 
 from __future__ import annotations
 
-import hashlib
 import json
 import platform
 import re
@@ -39,11 +38,12 @@ from autokd.data import mapped_arrays
 from autokd.data.dataset import Dataset
 from autokd.data.mapped_arrays import Arrays
 from autokd.errors import FederationError, HomeNotWritable
-from autokd.federation._federation import Federation
-from autokd.federation.content import Hashes, data_arrays, layout_arrays, put_together
+from autokd.federation.federation import Federation
+from autokd.federation.hashing import Hashes, data_arrays, layout_arrays, put_together
+from autokd.federation.integrity import problems
 from autokd.federation.layout import Layout
-from autokd.federation.origins import changed
-from autokd.federation.soundness import problems
+from autokd.federation.source_changes import changed
+from autokd.models.checkpoint import checkpoint_hash
 
 _FORMAT: Final = 1
 _MANIFEST: Final = "manifest.json"
@@ -223,16 +223,6 @@ def located(federation: Federation, recipe: FederationConfig | ExternalFederatio
         if isinstance(one.architecture, ExternalArchitecture)
     )
     return replace(federation, recipe=recipe, participants=participants)
-
-
-def checkpoint_hash(file: Path) -> str:
-    """SHA-256 of a file, in hex.
-
-    Raises:
-        OSError: If it cannot be read.
-    """
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _trained_again(recipe: FederationConfig | ExternalFederation, written: Sequence[str]) -> bool:

@@ -12,6 +12,7 @@ import numpy as np
 from torch import nn
 
 from autokd.compute.device import Compute
+from autokd.config.defaults import usual_home
 from autokd.config.external import (
     ExternalFederation,
     ExternalParticipant,
@@ -24,10 +25,10 @@ from autokd.config.external import (
 from autokd.data.sources.factory import read_dataset
 from autokd.data.sources.labelled_images import Labelled, Wanted, as_images, as_labels, named
 from autokd.errors import InputError
-from autokd.federation._federation import Federation
-from autokd.federation.content import digest
-from autokd.federation.gathering import gathered
-from autokd.federation.kept import Memory
+from autokd.federation.external import gathered
+from autokd.federation.federation import Federation
+from autokd.federation.hashing import digest
+from autokd.federation.in_memory_sources import Memory
 from autokd.federation.preparation import Checked, prepare
 
 Examples = Any
@@ -61,31 +62,69 @@ class Member:
     labels: Sequence[str] | Mapping[int, str] | None = None
 
 
-def from_models(
+def federation_from_models(
     name: str,
     members: Sequence[Member],
     *,
-    splits: Mapping[str, Examples],
-    classes: Sequence[str] | None,
-    home: Path,
-    compute: Compute,
+    validation: Examples,
+    confirmation: Examples,
+    test: Examples,
+    public: Examples | None = None,
+    classes: Sequence[str] | None = None,
+    home: str | Path | None = None,
+    compute: Compute | None = None,
 ) -> Federation:
-    """See `Federation.from_models`."""
-    memory = Memory()
+    """Make a federation of models and data that are in memory, and store it under `home` like any other.
+
+    Its `recipe` goes into a `StudyConfig`, which `tune` and `Workspace.open` take in place of a study.
+
+    Args:
+        name: First part of the federation's name.
+        members: The participants, in the order of their numbers.
+        validation: A data set of (image, label), or a pair of arrays; the next three are of the same kind.
+        confirmation: Examples on which the verdict is decided.
+        test: Examples that are only reported.
+        public: Shared examples; their labels are not used.
+        classes: Class names in the order of labels; by default what a data set says, or else the numbers.
+        home: Directory as in `load_federation`.
+        compute: Device on which the models are evaluated; by default the CPU.
+
+    Raises:
+        InputError: If anything is wrong that `autokd check` would report.
+
+    >>> import autokd, numpy as np
+    >>> from autokd.models.architectures import Cnn, Shape
+    >>> models = [Cnn(widths=(4,)).build(Shape(channels=1, size=8, classes=2)) for _ in range(2)]
+    >>> images = np.random.default_rng(0).integers(0, 256, (60, 8, 8), dtype=np.uint8)
+    >>> parts = [(images[n : n + 12], np.arange(12) % 2) for n in range(0, 60, 12)]
+    >>> members = [
+    ...     autokd.Member(model=model, data=data, architecture="cnn", options={"widths": (4,)})
+    ...     for model, data in zip(models, parts)
+    ... ]
+    >>> federation = autokd.federation_from_models(
+    ...     "memory", members, validation=parts[2], confirmation=parts[3], test=parts[4]
+    ... )
+    >>> len(federation.participants), federation.data.classes
+    (2, ('0', '1'))
+    """
+    memory, compute = Memory(), compute or Compute()
+    splits = {"validation": validation, "confirmation": confirmation, "test": test}
+    if public is not None:
+        splits["public"] = public
     parts = {f"splits.{part}": examples for part, examples in splits.items()}
-    parts |= {f"participants.{number}.data": one.data for number, one in enumerate(members)}
+    parts |= {f"participants.{number}.data": member.data for number, member in enumerate(members)}
     sources = {where: _keep(memory, examples, where, classes) for where, examples in parts.items()}
     recipe = ExternalFederation(
         name=name,
         participants=tuple(
             ExternalParticipant(
-                architecture=Network(name=_architecture(one, number), options=dict(one.options)),
-                checkpoint=memory.keep_weights(one.model),
+                architecture=Network(name=_architecture(member, number), options=dict(member.options)),
+                checkpoint=memory.keep_weights(member.model),
                 data=sources[f"participants.{number}.data"],
-                input=_input(one),
-                labels=one.labels,
+                input=_input(member),
+                labels=member.labels,
             )
-            for number, one in enumerate(members)
+            for number, member in enumerate(members)
         ),
         splits=SeparateSplits.model_validate(
             {"kind": "separate"} | {part: sources[f"splits.{part}"] for part in splits}
@@ -93,7 +132,7 @@ def from_models(
         classes=None if classes is None else tuple(classes),
     )
     checked = Checked.of(gathered(recipe, compute, source=name, memory=memory))
-    return prepare(recipe, home=home, compute=compute, checked=checked)
+    return prepare(recipe, home=Path(home) if home else usual_home(), compute=compute, checked=checked)
 
 
 def _input(member: Member) -> Input:

@@ -16,10 +16,10 @@ from autokd.config.federation import ArchitectureConfig, ExternalArchitecture, F
 from autokd.data.dataset import Dataset
 from autokd.data.mapped_arrays import Arrays, pieces
 from autokd.data.temporary_arrays import joined
-from autokd.federation._federation import Federation, Participant
-from autokd.federation.architectures import Weights
+from autokd.federation.federation import Federation, Participant
 from autokd.federation.layout import Layout
 from autokd.federation.pretraining import Pretrained
+from autokd.models.weights import Weights
 
 
 class Hashes(Frozen):

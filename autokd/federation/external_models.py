@@ -17,13 +17,13 @@ from autokd.config.federation import ExternalArchitecture
 from autokd.data.dataset import Dataset
 from autokd.data.sources.labelled_images import Labelled, beyond, renumbered, scale_of
 from autokd.errors import PlanError
-from autokd.federation.adapted import input_shape, own_network
-from autokd.federation.architectures import Weights, build, weights_of
-from autokd.federation.checkpoint import fit, read_checkpoint
 from autokd.federation.findings import Findings
-from autokd.federation.folder import checkpoint_hash
-from autokd.federation.kept import IN_MEMORY, Memory
-from autokd.federation.pretraining import logits_of
+from autokd.federation.in_memory_sources import IN_MEMORY, Memory
+from autokd.models.adapter import input_shape, own_network
+from autokd.models.building import build
+from autokd.models.checkpoint import checkpoint_hash, fit, read_checkpoint
+from autokd.models.inference import logits_of
+from autokd.models.weights import Weights, weights_of
 
 _TOLERANCE: Final = 0.005
 """By how much a claimed accuracy may be off: it may have been written with two digits."""

@@ -23,12 +23,12 @@ from autokd.data.sources import read
 from autokd.data.sources.labelled_images import Labelled, Wanted, beyond, renumbered, scale_of
 from autokd.data.temporary_arrays import joined, some
 from autokd.errors import PlanError
-from autokd.federation.architectures import Weights
-from autokd.federation.common import Common, common_splits
-from autokd.federation.examining import examine
+from autokd.federation.external_models import examine
 from autokd.federation.findings import Findings
-from autokd.federation.kept import Memory
+from autokd.federation.held_out_splits import Common, common_splits
+from autokd.federation.in_memory_sources import Memory
 from autokd.federation.layout import Layout
+from autokd.models.weights import Weights
 
 _FEWEST: Final = 2
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import pickle
 import warnings
 import zipfile
@@ -72,6 +73,16 @@ def _unpickled(file: Path) -> object:
         # torch raises what its own parsers do: RuntimeError, OSError, UnicodeDecodeError and others.
         problem = f"is no checkpoint of torch.save, or is cut off or damaged ({type(error).__name__})"
         raise _refused(file, problem) from error
+
+
+def checkpoint_hash(file: Path) -> str:
+    """SHA-256 of a file, in hex.
+
+    Raises:
+        OSError: If it cannot be read.
+    """
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def fit(network: nn.Module, weights: Mapping[str, Tensor], file: Path) -> None:

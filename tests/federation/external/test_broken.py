@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Command
-from tests.own.broken import CASES, P0, P1, Case, move
-from tests.own.conftest import edit
+from tests.federation.external.broken import CASES, P0, P1, Case, move
+from tests.federation.external.conftest import edit
 
 
 def snapshot(folder: Path) -> set[tuple[str, bytes]]:

@@ -11,8 +11,8 @@ import pytest
 
 from autokd.compute.device import Compute
 from autokd.federation import Federation, notices, prepare
-from autokd.federation.origins import fingerprints
-from tests.own.test_gathering import change, of
+from autokd.federation.source_changes import fingerprints
+from tests.federation.external.test_external import change, of
 
 Preparing = Callable[[], tuple[Federation, list[str]]]
 

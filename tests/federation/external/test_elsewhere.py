@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from autokd import Federation, Split
+import autokd
+from autokd import Split
 from tests.cli.conftest import Command
-from tests.own.conftest import measured
-from tests.own.samples import PARTS, recipe, write
+from tests.federation.external.conftest import measured
+from tests.federation.external.samples import PARTS, recipe, write
 
 SIZES = {"test": 4 * PARTS["test"]} | {f"part{number}": 4 * PARTS[f"part{number}"] for number in range(3)}
 
@@ -64,7 +65,7 @@ def test_another_checkpoint_is_another_federation(here: Command, study: Path, tm
     assert here("prepare", "--study", study, "--json").json()["federation"] == first
     # The data may go: the prepared copy is whole.
     shutil.move(study.parent / "images", tmp_path / "gone")
-    assert Federation.load(study).name == first
+    assert autokd.load_federation(study).name == first
     shutil.move(tmp_path / "gone", study.parent / "images")
     import torch
 
@@ -77,6 +78,6 @@ def test_another_checkpoint_is_another_federation(here: Command, study: Path, tm
 def test_a_recipe_may_move_with_its_files(here: Command, study: Path, tmp_path: Path) -> None:
     first = here("prepare", "--study", study, "--json").json()["federation"]
     moved = shutil.move(study.parent, tmp_path / "elsewhere")
-    federation = Federation.load(Path(moved) / "mine.yaml")
+    federation = autokd.load_federation(Path(moved) / "mine.yaml")
     assert federation.name == first
     assert len(federation.splits[Split.TEST]) == SIZES["test"]

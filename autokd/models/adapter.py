@@ -13,7 +13,7 @@ from autokd.config.external import Input, Network
 from autokd.config.federation import ArchitectureConfig, ExternalArchitecture
 from autokd.core.import_factory import call
 from autokd.errors import PlanError, UnknownName
-from autokd.federation.architectures import ARCHITECTURES, Shape, architecture
+from autokd.models.architectures import ARCHITECTURES, Shape, architecture
 
 _PLAIN: Final = ("cnn", "mlp")
 _GREY: Final = (0.299, 0.587, 0.114)

@@ -11,7 +11,7 @@ import pytest
 
 from autokd.core.setting import Split
 from autokd.federation import Federation
-from autokd.federation.soundness import problems
+from autokd.federation.integrity import problems
 
 
 def with_data(**changes: Any) -> Callable[[Federation], Federation]:

@@ -18,8 +18,8 @@ import torch
 from PIL import Image
 from torch import nn
 
-from tests.own.conftest import Recipe, edit
-from tests.own.samples import SIZE
+from tests.federation.external.conftest import Recipe, edit
+from tests.federation.external.samples import SIZE
 
 Break = Callable[[Path], object]
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from autokd.config.external import ExternalFederation
 from autokd.config.federation import ExternalArchitecture, FederationConfig
 from autokd.data.mapped_arrays import pieces
-from autokd.federation._federation import Federation
+from autokd.federation.federation import Federation
 
 
 def problems(federation: Federation) -> Iterator[str]:

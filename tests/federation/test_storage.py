@@ -15,8 +15,8 @@ import safetensors.numpy
 from autokd.data import mapped_arrays
 from autokd.errors import FederationError
 from autokd.federation import Federation, find
-from autokd.federation.content import Hashes
-from autokd.federation.folder import load, place, save
+from autokd.federation.hashing import Hashes
+from autokd.federation.storage import load, place, save
 
 from .conftest import make_recipe, prepare_here
 

@@ -1,0 +1,1 @@
+"""Networks: built, put behind a federation's input and output, trained, and asked."""

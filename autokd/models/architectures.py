@@ -1,0 +1,141 @@
+"""The networks that participants may have, by name, each with its own options.
+
+A new architecture is one class here: its fields are the options that a recipe may set, and `build` makes the
+network.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from types import MappingProxyType
+from typing import Annotated, Final, Literal, final
+
+from pydantic import Field, ValidationError
+from torch import nn
+
+from autokd.config.base import Frozen
+from autokd.config.federation import ArchitectureConfig
+from autokd.errors import PlanError, UnknownName
+
+Widths = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a network maps from and to.
+
+    Attributes:
+        channels: Of an image.
+        size: Height and width of an image, pixels.
+        classes: Number of logits.
+    """
+
+    channels: int
+    size: int
+    classes: int
+
+
+class Architecture(Frozen, ABC):
+    """A family of networks; its fields are its options."""
+
+    @abstractmethod
+    def build(self, shape: Shape) -> nn.Module:
+        """A network from images (batch, channels, size, size) to logits (batch, classes).
+
+        Raises:
+            ValueError: If the options do not fit the shape.
+        """
+
+
+@final
+class Cnn(Architecture):
+    """Conv 3x3 - BatchNorm - ReLU blocks, halved in size between blocks, averaged over space at the end."""
+
+    widths: Widths = (16, 32, 64)
+    batch_norm: bool = True
+
+    def build(self, shape: Shape) -> nn.Module:
+        halvings = len(self.widths) - 1
+        if shape.size < 2**halvings:
+            raise ValueError(
+                f"{len(self.widths)} blocks halve the image {halvings} times; {shape.size} pixels are too few"
+            )
+        layers: list[nn.Module] = []
+        for number, (before, after) in enumerate(pairwise((shape.channels, *self.widths))):
+            if number > 0:
+                layers.append(nn.MaxPool2d(2))
+            # BatchNorm has a bias of its own, so that a convolution's would be lost in it.
+            layers.append(nn.Conv2d(before, after, 3, padding=1, bias=not self.batch_norm))
+            layers += [nn.BatchNorm2d(after), nn.ReLU()] if self.batch_norm else [nn.ReLU()]
+        head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(self.widths[-1], shape.classes)]
+        return nn.Sequential(*layers, *head)
+
+
+@final
+class Mlp(Architecture):
+    """Fully connected layers with ReLU between them, no normalisation."""
+
+    widths: Widths = (64,)
+
+    def build(self, shape: Shape) -> nn.Module:
+        inputs = shape.channels * shape.size**2
+        layers: list[nn.Module] = [nn.Flatten()]
+        for before, after in pairwise((inputs, *self.widths)):
+            layers += [nn.Linear(before, after), nn.ReLU()]
+        return nn.Sequential(*layers, nn.Linear(self.widths[-1], shape.classes))
+
+
+@final
+class ResNet18(Architecture):
+    """torchvision's ResNet-18 (He et al. 2016, arXiv:1512.03385).
+
+    The `usual` stem (7x7, stride 2, then max-pool) shrinks an image fourfold before the first block; the
+    `cifar` stem of the paper's section 4.2 (3x3, stride 1, no pooling) does not, for some 8 times the cost.
+    """
+
+    stem: Literal["usual", "cifar"] = "usual"
+
+    def build(self, shape: Shape) -> nn.Module:
+        # Imported here, since it takes seconds and only this network needs it.
+        import torchvision
+
+        network: nn.Module = torchvision.models.resnet18(weights=None, num_classes=shape.classes)
+        if self.stem == "cifar":
+            network.conv1 = nn.Conv2d(shape.channels, 64, 3, stride=1, padding=1, bias=False)
+            network.maxpool = nn.Identity()
+        elif shape.channels != 3:
+            network.conv1 = nn.Conv2d(shape.channels, 64, 7, stride=2, padding=3, bias=False)
+        return network
+
+
+ARCHITECTURES: Final[Mapping[str, type[Architecture]]] = MappingProxyType(
+    {"cnn": Cnn, "mlp": Mlp, "resnet18": ResNet18}
+)
+"""What a recipe may name."""
+
+
+def architecture(recipe: ArchitectureConfig) -> Architecture:
+    """The architecture that a recipe names, its options validated.
+
+    Raises:
+        UnknownName: If there is no architecture of that name.
+        PlanError: If it has no such option, or the option's value does not hold.
+    """
+    known = ARCHITECTURES.get(recipe.name)
+    if known is None:
+        raise UnknownName(kind="architecture", name=recipe.name, known=ARCHITECTURES)
+    try:
+        return known(**recipe.options)
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = ".".join(str(part) for part in first["loc"])
+        options = ", ".join(known.model_fields)
+        problem = (
+            f"there is no such option; {recipe.name} has: {options}"
+            if first["type"] == "extra_forbidden"
+            else first["msg"]
+        )
+        raise PlanError(source=f"architecture {recipe.name}", field=option, problem=problem) from error

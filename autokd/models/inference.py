@@ -1,0 +1,66 @@
+"""What a network answers to all images of a data set."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from autokd.compute.device import Compute
+from autokd.data.dataset import Dataset
+from autokd.data.mapped_arrays import taken
+from autokd.data.temporary_arrays import empty
+from autokd.models.adapter import Adapted
+
+_EVALUATION_BATCH: Final = 1000
+_EVALUATION_BYTES: Final = 2**22
+"""Of a batch's pixels in float32; what a network makes of them on the way is many times as large."""
+_FEWEST: Final = 16
+
+
+def logits_of(
+    module: nn.Module, data: Dataset, compute: Compute, which: NDArray[np.int64] | None = None
+) -> NDArray[np.float32]:
+    """What a network answers on the data, in eval mode and full precision.
+
+    Full precision, because these stand for the model as it is in every later comparison. Images are read and
+    normalised batch by batch, so that there is never a second copy of all.
+
+    Args:
+        module: On `compute.device`; left in eval mode.
+        data: Images, as many as there may be.
+        compute: Where; its precision is not used.
+        which: Indices of n of them, shape (n,); None for all.
+
+    Returns:
+        Logits, shape (n, classes).
+    """
+    module.eval()
+    mean, std = torch.tensor(data.mean), torch.tensor(data.std)
+    rows = np.arange(len(data.images)) if which is None else which
+    step = evaluation_batch(module, data.images.shape[1:])
+    logits = empty((len(rows), len(data.classes)), np.float32)
+    with torch.inference_mode():
+        for start in range(0, len(rows), step):
+            images = torch.from_numpy(taken(data.images, rows[start : start + step]))
+            answers = module(compute.pixels(images, mean=mean, std=std)).float().cpu()
+            logits[start : start + step] = answers.numpy()
+    return logits
+
+
+def evaluation_batch(module: nn.Module, shape: tuple[int, ...]) -> int:
+    """How many images a network is asked about at once.
+
+    A function of what it takes alone, since another batch size may round the logits otherwise; and never of
+    so many pixels that looking at a student needs more memory than training it.
+
+    Args:
+        module: Whose; one from elsewhere may take larger images than there are.
+        shape: Of an image: channels, height, width.
+    """
+    values = math.prod(module.takes(shape) if isinstance(module, Adapted) else shape)
+    return max(_FEWEST, min(_EVALUATION_BATCH, _EVALUATION_BYTES // (4 * values)))

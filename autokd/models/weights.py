@@ -1,0 +1,37 @@
+"""Weights as NumPy arrays, which Ray shares between workers without copying."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+Weights = Mapping[str, NDArray[np.generic]]
+"""A network's state dict as NumPy arrays, by name: parameters and buffers."""
+
+
+def load_weights(module: nn.Module, weights: Weights) -> None:
+    """Copy weights into a network; what they were read from stays untouched by later training.
+
+    Raises:
+        ValueError: If names or shapes are not exactly those of the network.
+    """
+    copies = {name: torch.from_numpy(np.array(value)) for name, value in weights.items()}
+    try:
+        module.load_state_dict(copies, strict=True)
+    except RuntimeError as error:
+        raise ValueError(f"these weights belong to another network: {error}") from error
+
+
+def weights_of(module: nn.Module) -> Weights:
+    """A read-only copy of a network's weights, on the CPU."""
+    return {name: _frozen(value) for name, value in module.state_dict().items()}
+
+
+def _frozen(value: torch.Tensor) -> NDArray[np.generic]:
+    array: NDArray[np.generic] = value.detach().cpu().numpy().copy()
+    array.setflags(write=False)
+    return array
