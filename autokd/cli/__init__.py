@@ -1,3 +1,3 @@
-"""The command line: one command a module, registered in `app`; it wires, prints, and decides nothing."""
+"""The command line: one command per module, registered in `app`; they print, and decide nothing."""
 
 from autokd.cli.app import main as main

@@ -1,4 +1,4 @@
-"""A recommendation as people read it; every number comes from the recommendation, none is worked out here."""
+"""Prints a recommendation as text; its numbers are those of the recommendation, none is computed here."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from autokd.search.prediction import Prediction
     from autokd.statistics.paired import Interval
 
-COLOUR: Final = {
+COLOR: Final = {
     "tuned": "green",
     "default": "green",
     "skip": "yellow",
@@ -27,9 +27,9 @@ COLOUR: Final = {
 
 
 def show(found: Recommendation) -> None:
-    """Print the verdict, what it rests on, and the position advice."""
+    """Print the verdict with its figures, and the position advice."""
     verdict = found.verdict.value
-    out.print(Text.assemble((verdict, f"bold {COLOUR[verdict]}"), "  ", (found.advice, "bold")))
+    out.print(Text.assemble((verdict, f"bold {COLOR[verdict]}"), "  ", (found.advice, "bold")))
     if found.judgement is not None:
         out.print(figures(found.judgement, found.pair.student))
         out.print(Text(in_use(found), style="dim"))
@@ -43,13 +43,13 @@ def show(found: Recommendation) -> None:
 
 
 def in_use(found: Recommendation) -> str:
-    """What a single run is to be expected to bring, and what moves for it."""
-    told = f"a single run, {found.plan.confidence:.0%} of the time: {found.single_run} on test"
-    return told if found.network is None else f"{told}\ncrosses the network for it: {found.network}"
+    """Return the gain to expect of a single run, and the network traffic that it causes."""
+    gain = f"expected of a single run ({found.plan.confidence:.0%} interval): {found.single_run} on test"
+    return gain if found.network is None else f"{gain}\nsent over the network for it: {found.network}"
 
 
 def show_prediction(found: Prediction) -> None:
-    """Print what is expected, and that nothing of it was measured."""
+    """Print a predicted gain, and say that it was not measured."""
     advice = "leave the model as it is" if found.setting is None else f"try {found.setting}"
     out.print(Text.assemble(("predicted", "bold yellow"), "  ", (advice, "bold")))
     if found.setting is not None:
@@ -62,15 +62,15 @@ def show_prediction(found: Prediction) -> None:
         )
     out.print(
         Text(
-            f"from {found.runs} runs of {found.pairs} other pairs; not measured on this one: "
-            f"autokd tune --pair {found.pair.teacher},{found.pair.student} does that",
+            f"predicted from {found.runs} runs of {found.pairs} other pairs, not measured; to measure it: "
+            f"autokd tune --pair {found.pair.teacher},{found.pair.student}",
             style="dim",
         )
     )
 
 
 def figures(judgement: Judgement, student: int) -> Table:
-    """Test beside confirmation."""
+    """Return the gains on test beside those on confirmation."""
     grid = _grid(f"gain of participant {student}", "on test", "on confirmation (decides)")
     test, decided = judgement.test, judgement.confirmation
     if test.winner_gain is not None and judgement.evidence.winner is not None:
@@ -83,7 +83,7 @@ def figures(judgement: Judgement, student: int) -> Table:
 
 
 def ways(found: Recommendation) -> Table:
-    """What each position would gain, beside adopting the partner's model as it is."""
+    """Return the gain of each position, and of adopting the partner's model as it is."""
     assert found.position is not None
     test, decided = found.position.test, found.position.confirmation
     grid = _grid("", "", "")
@@ -97,7 +97,7 @@ def ways(found: Recommendation) -> Table:
 
 
 def _grid(*headers: str) -> Table:
-    """Columns that all tables of an answer share, within 80 characters."""
+    """Return an empty table; the tables of a recommendation share their columns, within 80 characters."""
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=any(headers))
     for header, width in zip(headers, (27, 23, 25), strict=True):
         grid.add_column(header, header_style="dim", min_width=width)
@@ -105,11 +105,10 @@ def _grid(*headers: str) -> Table:
 
 
 def further(found: Recommendation, where: Mapping[str, str]) -> str:
-    """Commands to look on.
+    """Return the commands that show more of a pair.
 
     Args:
-        found: The pair that was asked for.
-        where: Options to repeat, by name without dashes (see `options.repeated`).
+        where: Options to repeat, by name (see `StudyOptions.repeated`).
     """
     teacher, student = found.pair.teacher, found.pair.student
     commands = (
@@ -123,9 +122,9 @@ def further(found: Recommendation, where: Mapping[str, str]) -> str:
 
 
 def typed(options: Mapping[str, str], *only: str) -> str:
-    """Options as they are typed after a command: all of them, or only some."""
-    chosen = (name for name in options if not only or name in only)
-    return "".join(f" --{name} {shlex.quote(options[name])}" for name in chosen)
+    """Return options as they are typed after a command: all of them, or only some."""
+    names = (name for name in options if not only or name in only)
+    return "".join(f" --{name} {shlex.quote(options[name])}" for name in names)
 
 
 def _pp(interval: Interval | None) -> str:

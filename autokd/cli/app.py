@@ -1,4 +1,4 @@
-"""The application: all commands, and the one place that turns errors and interruptions into exit codes."""
+"""The application: registers all commands, and turns errors and interruptions into exit codes."""
 
 from __future__ import annotations
 
@@ -75,14 +75,14 @@ def main() -> NoReturn:
     hide_secrets()
     code = run()
     if code == _INTERRUPTED:
-        note("interrupted; what was done is kept. Run the same command again to go on.")
+        note("interrupted; results so far are stored. Run the same command again to continue.")
     sys.exit(code)
 
 
 def run() -> int:
-    """Do what the arguments say, and answer with the exit code; every error of ours is one line by then."""
+    """Run the command that the arguments name, print an error in one line, and return the exit code."""
     try:
-        # The command's own return value, or the code of a typer.Exit; and 130 after Ctrl-C.
+        # A command returns None; the code of a typer.Exit, or 130 after Ctrl-C, is returned as it is.
         with show_notices():
             return app(prog_name="autokd", standalone_mode=False) or 0
     except AutokdError as error:
@@ -100,8 +100,8 @@ def _explain(message: str) -> None:
 
 
 def _usage(error: typer.TyperException) -> str:
-    """Typer's own complaint about an argument, in a line like any other of ours."""
-    # NOTE: only some of Typer's errors know the command, and their classes are not public.
+    """Return Typer's complaint about an argument in the form of our own errors."""
+    # NOTE: only some of Typer's errors hold the command, and their classes are not public.
     context: typer.Context | None = getattr(error, "ctx", None)
     command = "autokd" if context is None else context.command_path
     complaint = error.format_message().replace("Value error, ", "").rstrip(".")

@@ -1,4 +1,4 @@
-"""`autokd check`: what is wrong with a study, before any work is done."""
+"""`autokd check`: find what is wrong with a study recipe, before any work is done."""
 
 from __future__ import annotations
 
@@ -18,16 +18,18 @@ _INPUT = 2
 
 
 def check(
-    study: Annotated[str, typer.Argument(help="A YAML file, or a shipped study's name.", metavar="STUDY")],
+    study: Annotated[
+        str, typer.Argument(help="Study recipe: a YAML file or a shipped one's name.", metavar="STUDY")
+    ],
     effect: Annotated[
-        float, typer.Option(min=0.01, help="The gain that is sought, in pp: for it the splits must do.")
+        float, typer.Option(min=0.01, help="Gain in pp that the splits must be large enough to show.")
     ] = EFFECT,
     json: options.Json = False,
 ) -> None:
-    """Look at all that a study names, and list every problem; writes nothing.
+    """Check everything that a study recipe names, and list every problem; writes nothing.
 
-    Files, shapes, classes, a forward pass of each model, its accuracy on its
-    own data, and images that are in two places.
+    It checks files, shapes, classes, a forward pass of each model and its accuracy on its own data, and
+    finds images that are in two data sets.
 
     Example: [bold]autokd check mine.yaml[/bold]
     """
@@ -43,40 +45,35 @@ def check(
 
 
 def _show(study: str, found: Inspection) -> None:
-    for one in found.warnings:
+    for warning in found.warnings:
         err.print("warning: ", style="yellow", end="")
-        err.print(str(one), markup=False, soft_wrap=True)
-    for one in found.problems:
-        fail(str(one))
+        err.print(str(warning), markup=False, soft_wrap=True)
+    for problem in found.problems:
+        fail(str(problem))
     if found.problems or found.splits is None:
         return
     out.print(f"{study}: nothing is wrong", markup=False, soft_wrap=True)
     for member in found.members:
-        told = "" if member.accuracy is None else f", {member.accuracy:.1%} of them right"
-        line = f"  {member.number:>3}  {member.architecture:<24}{member.private:>7} private examples{told}"
+        correct = "" if member.accuracy is None else f", {member.accuracy:.1%} of them correct"
+        line = f"  {member.number:>3}  {member.architecture:<24}{member.private:>7} private examples{correct}"
         out.print(line, markup=False, soft_wrap=True)
     sizes = ", ".join(f"{name} {count}" for name, count in found.splits.items())
-    out.print(f"common splits: {sizes}; a gain of {found.detectable:.1f} pp will likely show on confirmation")
+    out.print(f"common splits: {sizes}; confirmation will likely show a gain of {found.detectable:.1f} pp")
 
 
 def _json(study: str, found: Inspection) -> dict[str, Any]:
     return {
         "study": study,
-        "problems": [_finding(one) for one in found.problems],
-        "warnings": [_finding(one) for one in found.warnings],
+        "problems": [_finding(problem) for problem in found.problems],
+        "warnings": [_finding(warning) for warning in found.warnings],
         "participants": [
-            {
-                "number": one.number,
-                "architecture": one.architecture,
-                "private": one.private,
-                "accuracy": one.accuracy,
-            }
-            for one in found.members
+            {name: getattr(member, name) for name in ("number", "architecture", "private", "accuracy")}
+            for member in found.members
         ],
         "splits": found.splits,
         "detectable": found.detectable,
     }
 
 
-def _finding(one: PlanError) -> dict[str, str]:
-    return {"file": one.source, "field": one.field, "problem": one.problem}
+def _finding(error: PlanError) -> dict[str, str]:
+    return {"file": error.source, "field": error.field, "problem": error.problem}

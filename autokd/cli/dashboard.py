@@ -14,14 +14,16 @@ from autokd.errors import InputError
 
 
 def dashboard(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free one.")] = 8080,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any free one.")
+    ] = 8080,
     host: Annotated[
-        str, typer.Option(help="Address to listen on; others than loopback are open to all.")
+        str, typer.Option(help="Address to listen on; any but a loopback address is open to others.")
     ] = "127.0.0.1",
     home: options.Home = HOME,
     storage: options.Storage = None,
 ) -> None:
-    """Open Optuna Dashboard on the store: every study with its trials, curves and parameters.
+    """Open Optuna Dashboard on the stored results: each pair's study with trials, curves and parameters.
 
     Example: [bold]autokd dashboard --port 8080[/bold]
     """
@@ -34,12 +36,12 @@ def dashboard(
     from autokd.workspace import storage_url
 
     class Server(ThreadingMixIn, WSGIServer):
-        """Serves a browser's several requests at once."""
+        """Serves several requests at once, as browsers send them."""
 
         daemon_threads = True
 
     class Quiet(WSGIRequestHandler):
-        """No line a request."""
+        """Prints no line per request."""
 
         def log_message(self, format: str, *args: object) -> None:
             pass
@@ -51,9 +53,9 @@ def dashboard(
         except OSError as error:
             problem = f"cannot listen there ({error.strerror})"
             raise InputError(f"--host {host} --port {port}: {problem}; --port 0 takes a free one") from error
-        with server, suppress(KeyboardInterrupt):  # Ctrl-C is how it is meant to end.
+        with server, suppress(KeyboardInterrupt):  # Ctrl-C is the normal end.
             note(f"Optuna Dashboard on {store.url}")
             note(f"open http://{host}:{server.server_port}/dashboard  (Ctrl-C ends it)")
             if host not in ("127.0.0.1", "localhost", "::1"):
-                note("warning: everybody who reaches this address can read and change the studies")
+                note("warning: everybody who can reach this address can read and change the studies")
             server.serve_forever()

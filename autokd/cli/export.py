@@ -1,4 +1,4 @@
-"""`autokd export`: all that was measured, as one Parquet table."""
+"""`autokd export`: all measurements as one Parquet table."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from autokd.cli.console import out, print_json
 
 
 def export(
-    path: Annotated[Path, typer.Option("--out", help="The file to write.", metavar="TABLE.PARQUET")],
+    path: Annotated[Path, typer.Option("--out", help="File to write.", metavar="TABLE.PARQUET")],
     study: options.StudyOptions,
     json: options.Json = False,
 ) -> None:
     """Write one row per pair, setting, seed and rung, with accuracy, forgetting and seconds.
 
-    The column stage tells trials of the search (of --space), race, confirmation and swept runs apart.
+    The column stage tells the runs apart: search (in --space), race, confirmation, sweep, rival.
 
     Example: [bold]autokd export --out table.parquet[/bold]
     """

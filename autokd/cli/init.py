@@ -1,4 +1,4 @@
-"""`autokd init`: a recipe to begin with."""
+"""`autokd init`: write a study recipe to start from."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _NAME = Path("mine.yaml")
 
 
 def init(
-    file: Annotated[Path, typer.Argument(help="The recipe to write.", metavar="FILE")] = _NAME,
+    file: Annotated[Path, typer.Argument(help="Study recipe to write.", metavar="FILE")] = _NAME,
 ) -> None:
-    """Write a commented recipe for models and data of your own; never over a file.
+    """Write a commented study recipe for models and data of your own; never replaces a file.
 
     Example: [bold]autokd init mine.yaml[/bold]
     """
@@ -25,7 +25,7 @@ def init(
         raise InputError(f"{file}: a recipe's name ends in .yaml")
     text = (files("autokd") / "cli" / "own.yaml").read_text(encoding="utf-8")
     try:
-        # `x` makes the file, or fails where there is one: nothing is ever replaced.
+        # Mode `x` fails if the file exists: nothing is ever replaced.
         with file.open("x", encoding="utf-8") as opened:
             opened.write(text)
     except FileExistsError:

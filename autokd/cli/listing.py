@@ -1,4 +1,4 @@
-"""Many recommendations at once: a table for people; JSON, CSV and YAML for programs."""
+"""Lists of recommendations: a table for people; JSON, CSV and YAML for programs."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from autokd.cli.answer import COLOUR
-from autokd.cli.matrix import FEW, Cell, Matrix
+from autokd.cli.answer import COLOR
+from autokd.cli.matrix import FEW, Cell, matrix
 from autokd.core.setting import Setting
 from autokd.errors import InputError
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Form(StrEnum):
-    """How a list is written for programs."""
+    """Format of a list for programs."""
 
     JSON = "json"
     CSV = "csv"
@@ -54,14 +54,14 @@ _COLUMNS: Final = (
     "reason",
     "way_out",
 )
-"""Of the CSV; gains in pp of the student on test, empty where there is nothing to say."""
+"""Columns of the CSV; gains are in pp of the student on test, empty if unknown."""
 
 
 def form_of(*, json: bool, csv: bool, yaml: bool, path: Path | None) -> Form | None:
-    """What was asked for; None is a table in the terminal.
+    """Return the format that options or the file's ending name; None for a table in the terminal.
 
     Raises:
-        InputError: If several were, or a file's form cannot be told.
+        InputError: If several options were given, or the ending names no format.
     """
     asked = [form for form, wanted in zip(Form, (json, csv, yaml), strict=True) if wanted]
     if len(asked) > 1:
@@ -70,13 +70,13 @@ def form_of(*, json: bool, csv: bool, yaml: bool, path: Path | None) -> Form | N
         return asked[0] if asked else None
     if path.suffix not in _SUFFIXES:
         raise InputError(
-            f"--out {path}: say in which form, --json, --csv or --yaml, or let the name end in it"
+            f"--out {path}: name the format with --json, --csv or --yaml, or by the ending of the file"
         )
     return _SUFFIXES[path.suffix]
 
 
 def written(entries: Sequence[Mapping[str, Any]], form: Form, *, single: bool) -> str:
-    """The text of a list; of a single pair, JSON and YAML are one object instead.
+    """Return a list as text; a single pair is one object in JSON and YAML.
 
     Args:
         entries: As `PairResult.to_json` gives them.
@@ -91,69 +91,55 @@ def written(entries: Sequence[Mapping[str, Any]], form: Form, *, single: bool) -
 
 
 def table(answers: Sequence[PairResult]) -> RenderableType:
-    """One row a pair; of many pairs also the matrix; and what the rows come to."""
-    grid = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    grid.add_column("pair", header_style="dim", no_wrap=True)
-    grid.add_column("verdict", header_style="dim")
-    grid.add_column("use", header_style="dim", overflow="fold")
-    grid.add_column("gain on test, pp", header_style="dim", no_wrap=True)
-    grid.add_column("default's", header_style="dim", justify="right")
-    grid.add_column("position", header_style="dim")
-    for one in answers:
-        grid.add_row(str(one.pair), *_cells(one))
+    """Return one row per pair, for many pairs also the matrix, and a summary."""
+    grid = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
+    grid.add_column("pair", no_wrap=True)
+    grid.add_column("verdict")
+    grid.add_column("use", overflow="fold")
+    grid.add_column("gain on test, pp", no_wrap=True)
+    grid.add_column("default's", justify="right")
+    grid.add_column("position")
+    for answer in answers:
+        grid.add_row(str(answer.pair), *_row_of(answer))
     parts: list[RenderableType] = [grid]
     if len(answers) > FEW:
-        parts.append(_matrix(answers))
+        parts.append(matrix({answer.pair: _cell(answer.payload) for answer in answers}))
     return Group(*parts, Text(_summary(answers), style="dim"))
 
 
-def _matrix(answers: Sequence[PairResult]) -> Matrix:
-    cells = {one.pair: _cell(one.payload) for one in answers}
-    return Matrix(1 + max(max(pair.meeting) for pair in cells), cells)
-
-
-def _cell(found: Mapping[str, Any] | None) -> Cell:
-    if found is None:
+def _cell(payload: Mapping[str, Any] | None) -> Cell:
+    if payload is None:
         return Cell(None)
-    gain = found["gain"]
-    return Cell(found["verdict"], None if gain is None else gain["mean"])
+    return Cell(payload["verdict"], payload["gain"] and payload["gain"]["mean"])
 
 
-def _cells(one: PairResult) -> tuple[Text, ...]:
-    found = one.payload
-    if found is None:
-        return Text("none", style="dim"), Text(one.way_out, style="dim")
-    verdict: str = found["verdict"]
-    told = Text(verdict, style=COLOUR[verdict])
-    if one.stale:
-        told.append(" (stale)", style="yellow")
-    default = found["default_gain"]
+def _row_of(answer: PairResult) -> tuple[Text, ...]:
+    payload = answer.payload
+    if payload is None:
+        return Text("none", style="dim"), Text(answer.way_out, style="dim")
+    verdict = Text(payload["verdict"], style=COLOR[payload["verdict"]])
+    if answer.stale:
+        verdict.append(" (stale)", style="yellow")
+    default, gain = payload["default_gain"], ""
+    use = "the model as it is"
+    if payload["recommended"]["answer"] != "as-is":
+        use, gain = str(Setting.from_json(payload["setting"])), "{mean:+.1f} [{low:+.1f}, {high:+.1f}]"
+        gain = gain.format(**payload["gain"])
     return (
-        told,
-        Text(_use(found)),
-        Text(_interval(found["gain"]) if found["recommended"]["answer"] != "as-is" else ""),
+        verdict,
+        Text(use),
+        Text(gain),
         Text("" if default is None else f"{default['mean']:+.1f}"),
-        Text(found["position"]["advice"]),
+        Text(payload["position"]["advice"]),
     )
 
 
-def _use(found: Mapping[str, Any]) -> str:
-    answer: str = found["recommended"]["answer"]
-    if answer == "as-is":
-        return "the model as it is"
-    return str(Setting.from_json(found["setting"]))
-
-
-def _interval(gain: Mapping[str, float]) -> str:
-    return f"{gain['mean']:+.1f} [{gain['low']:+.1f}, {gain['high']:+.1f}]"
-
-
 def _summary(answers: Sequence[PairResult]) -> str:
-    counts = Counter("none" if one.payload is None else one.payload["verdict"] for one in answers)
-    told = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
-    older = sum(one.held_back for one in answers)
-    hint = f"; {older} of those without have a stale one, --stale shows it" if older else ""
-    return f"{len(answers)} pairs: {told}{hint}"
+    verdicts = Counter("none" if answer.payload is None else answer.payload["verdict"] for answer in answers)
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common())
+    older = sum(answer.held_back for answer in answers)
+    hint = f"; {older} of those without have a stale one, which --stale shows" if older else ""
+    return f"{len(answers)} pairs: {counts}{hint}"
 
 
 def _csv(entries: Sequence[Mapping[str, Any]]) -> str:
@@ -172,7 +158,7 @@ def _row(entry: Mapping[str, Any]) -> dict[str, Any]:
         return row
     row |= entry["setting"] or {}
     for name in _GAINS:
-        # A stale one may have been made before all of them were.
+        # A stale recommendation may be from a version that had fewer of them.
         gain = entry.get(name) or {"mean": None, "low": None, "high": None}
         row |= {name: gain["mean"], f"{name}_low": gain["low"], f"{name}_high": gain["high"]}
     recommended = entry["recommended"]

@@ -1,4 +1,4 @@
-"""Teacher by student: the verdict and gain of every pair in one picture that fits a terminal."""
+"""The verdict and gain of every pair, teacher by student, in a matrix that fits a terminal."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from autokd.core.colors import diverging, legible_on, reach
 from autokd.core.setting import Pair
 
 LETTERS: Final = {"tuned": "t", "default": "d", "skip": "s", "undecided": "u", "failed": "f"}
-"""Verdicts, which thus need no colour: that one tells the gain."""
+"""Letters of the verdicts; the color of a cell stands for its gain."""
 FEW: Final = 6
-"""More pairs than these are shown as a matrix."""
+"""Most pairs that are listed one by one; more are shown as a matrix."""
 _DIM: Final = "dim"
 _STEPS: Final = (
     (-0.5, "bright_white on red"),
@@ -27,11 +27,11 @@ _STEPS: Final = (
     (0.5, "cyan"),
     (math.inf, "bright_white on blue"),
 )
-"""Up to which share of the scale's end a gain has which style."""
+"""Style of a gain on terminals with sixteen colors, by the largest share of the scale's end."""
 
 
 class Form(Enum):
-    """How much of a pair a cell holds, most first."""
+    """How much of a pair a cell shows, most first."""
 
     WIDE = "+12.3 t"
     NARROW = "+12t"
@@ -40,14 +40,14 @@ class Form(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One pair: its verdict with the judged setting's gain on test in pp, or how many runs it has had."""
+    """One pair: its verdict with the gain of the judged setting on test in pp, or its number of runs."""
 
     verdict: str | None
     gain: float | None = None
     runs: int = 0
 
     def text(self, form: Form) -> str:
-        """As `form` shows it; runs stand in brackets until there is a verdict."""
+        """Return the text in a form; before there is a verdict, the number of runs in brackets."""
         if self.verdict is None:
             return f"({self.runs})" if self.runs and form is not Form.DENSE else "·"
         letter = LETTERS[self.verdict]
@@ -56,7 +56,7 @@ class Cell:
         return f"{self.gain:+.1f} {letter}" if form is Form.WIDE else f"{self.gain:+.0f}{letter}"
 
     def style(self, end: float, *, sixteen: bool = False) -> str:
-        """The gain on the scale from -end to end; of a terminal with sixteen colours four are used."""
+        """Return the color of the gain on a scale from -end to end."""
         if self.verdict is None:
             return _DIM
         if self.gain is None:
@@ -69,35 +69,35 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """All cells, drawn with as much as the terminal has room for; in lines where even letters do not fit."""
+    """All cells in the widest form that fits the terminal; one line per pair if even letters do not fit."""
 
     participants: int
     cells: Mapping[Pair, Cell]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        form = next((one for one in Form if self._width(one) <= options.max_width), None)
+        form = next((form for form in Form if self._width(form) <= options.max_width), None)
         sixteen = console.color_system in ("standard", "windows")
-        coloured = console.color_system is not None and not console.no_color
+        colored = console.color_system is not None and not console.no_color
         if form is None:
             yield from self._lines(sixteen)
         else:
             yield from self._header(form)
             yield from self._rows(form, sixteen)
-        yield Text(self._legend(form, coloured), style=_DIM)
+        yield Text(self._legend(form, colored), style=_DIM)
 
-    def _legend(self, form: Form | None, coloured: bool) -> str:
-        """What colours and letters mean, and how many pairs there are of each verdict."""
+    def _legend(self, form: Form | None, colored: bool) -> str:
+        """Return what colors and letters mean, with the number of pairs of each verdict."""
         verdicts = Counter(cell.verdict for cell in self.cells.values() if cell.verdict is not None)
-        told = [
+        counts = [
             f"{LETTERS[verdict]} {verdict} {verdicts[verdict]}" for verdict in LETTERS if verdicts[verdict]
         ]
         unknown = sum(cell.verdict is None for cell in self.cells.values())
-        told += [f"{'·' if form is Form.DENSE else '(runs)'} not judged yet {unknown}"] if unknown else []
-        if not told:
+        counts += [f"{'·' if form is Form.DENSE else '(runs)'} not judged yet {unknown}"] if unknown else []
+        if not counts:
             return ""
-        scale = f", red -{self._end:g} to blue +{self._end:g}" if verdicts and coloured else ""
+        scale = f", red -{self._end:g} to blue +{self._end:g}" if verdicts and colored else ""
         ways = "rows teach, columns learn; " if form is Form.DENSE else ""
-        return f"{ways}gain of the judged setting on test in pp{scale}; {', '.join(told)}"
+        return f"{ways}gain of the judged setting on test in pp{scale}; {', '.join(counts)}"
 
     @property
     def _end(self) -> float:
@@ -108,7 +108,7 @@ class Matrix:
         return len(str(self.participants - 1))
 
     def _column(self, form: Form) -> int:
-        """Width of a student's column; neighbours stay apart."""
+        """Return the width of a student's column, with a space between neighbors."""
         if form is Form.DENSE:
             return 2
         longest = max((len(cell.text(form)) for cell in self.cells.values()), default=0)
@@ -121,7 +121,7 @@ class Matrix:
         return self._digits if form is Form.DENSE else len("teacher")
 
     def _header(self, form: Form) -> Iterator[Text]:
-        """Students; one digit a line where columns are too narrow for more."""
+        """Yield the students, one digit per line if columns are too narrow for more."""
         everybody, label, column = range(self.participants), self._label(form), self._column(form)
         if form is not Form.DENSE:
             students = "".join(f"->{student}".rjust(column) for student in everybody)
@@ -149,3 +149,8 @@ class Matrix:
                 yield Text.assemble(
                     f"{pair} ", (cell.text(Form.WIDE), cell.style(self._end, sixteen=sixteen))
                 )
+
+
+def matrix(cells: Mapping[Pair, Cell]) -> Matrix:
+    """Return the matrix of some pairs, large enough for all of their participants."""
+    return Matrix(1 + max(max(pair.meeting) for pair in cells), cells)

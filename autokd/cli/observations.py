@@ -1,4 +1,4 @@
-"""`autokd observations`: what the poster observed, in the federation at hand."""
+"""`autokd observations`: whether the poster's claims hold in this federation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from autokd.claims.claim import Claim
     from autokd.statistics.paired import Interval
 
-_COLOUR: Final = {
+_COLOR: Final = {
     "reproduced": "green",
     "not reproduced": "red",
     "cannot be told": "yellow",
@@ -26,10 +26,10 @@ def observations(
     study: options.StudyOptions,
     json: options.Json = False,
 ) -> None:
-    """Print what the poster claims and what the store has of it, each with interval and number of pairs.
+    """Print each claim of the poster, and whether the stored results reproduce it.
 
-    From swept runs where there are some, else from searches and confirmations; intervals resample
-    participants.
+    The figures come from the runs of `autokd sweep` if there are some, else from searches and confirmations.
+    Their intervals resample participants.
 
     Examples:
 
@@ -49,7 +49,7 @@ def observations(
 
 def show(one: Claim) -> None:
     """The claim, what became of it, the figure, and how it was found."""
-    out.print(Text.assemble((one.status.value, f"bold {_COLOUR[one.status.value]}"), f"  {one.statement}"))
+    out.print(Text.assemble((one.status.value, f"bold {_COLOR[one.status.value]}"), f"  {one.statement}"))
     if one.figure is not None:
         told = Text.assemble(
             (figure(one.figure, one.unit), "bold"), f"  {one.pairs} pairs, from {one.source}"
@@ -61,7 +61,7 @@ def show(one: Claim) -> None:
 
 
 def figure(interval: Interval, unit: str) -> str:
-    """In pp, or a share in %."""
+    """Return an interval in pp, or of shares in %."""
     if unit == "pp":
         return str(interval)
     low, high = max(0.0, interval.low), min(1.0, interval.high)

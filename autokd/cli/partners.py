@@ -1,4 +1,4 @@
-"""`autokd recommend --student 9`: its partners, best first."""
+"""`autokd recommend --student 9`: rank the partners of a participant, best first."""
 
 from __future__ import annotations
 
@@ -25,26 +25,23 @@ def show_partners(workspace: Workspace, student: int, *, json: bool) -> None:
         show(found)
 
 
-def show(found: Ranking) -> None:
-    """The advice, and a line for each partner."""
-    out.print(Text.assemble((f"participant {found.student}  ", "bold"), (found.advice, "bold")))
-    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for name in ("teacher", "verdict", "gain on test", "corrected", "setting judged"):
-        grid.add_column(name, header_style="dim")
-    for one in found.partners:
-        mark = "=" if one.as_good else ""
+def show(ranking: Ranking) -> None:
+    """Print the advice, and a line for each partner."""
+    out.print(Text.assemble((f"participant {ranking.student}  ", "bold"), (ranking.advice, "bold")))
+    names = ("teacher", "verdict", "gain on test", "corrected", "setting judged")
+    grid = Table(*names, box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for partner in ranking.partners:
+        mark = "=" if partner.as_good else ""
         grid.add_row(
-            f"{one.found.pair.teacher} {mark}",
-            one.found.verdict.value,
-            str(one.test),
-            f"{one.corrected:+.1f} pp",
-            str(one.found.setting),
+            f"{partner.found.pair.teacher} {mark}",
+            partner.found.verdict.value,
+            str(partner.test),
+            f"{partner.corrected:+.1f} pp",
+            str(partner.found.setting),
         )
     out.print(grid)
-    count = len(found.partners)
-    note = (
-        f"intervals: {found.confidence:.0%} for all {count} at once; =: not shown to be worse than the first"
-    )
-    if found.unknown:
-        note += f"; no recommendation yet from {', '.join(map(str, found.unknown))}"
+    together = f"{ranking.confidence:.0%} for all {len(ranking.partners)} together"
+    note = f"intervals: {together}; =: not shown to be worse than the first"
+    if ranking.unknown:
+        note += f"; no recommendation yet from {', '.join(map(str, ranking.unknown))}"
     out.print(Text(note, style="dim"))

@@ -1,4 +1,4 @@
-"""`autokd prepare`: make a study's federation, once."""
+"""`autokd prepare`: pre-train a study recipe's federation, once."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ def prepare(
     study: options.Study = STUDY,
     home: options.Home = HOME,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Participants pre-trained at once; by default one a CPU core.")
+        int | None, typer.Option(min=1, help="Participants pre-trained at once; by default one per CPU core.")
     ] = None,
     device: options.Device = "cpu",
     threads: options.Threads = 1,
     ray_address: options.RayAddress = None,
     json: options.Json = False,
 ) -> None:
-    """Pre-train the participants of a study's federation, unless it was done before.
+    """Pre-train the participants of a study recipe's federation, unless that was done before.
 
-    [bold]autokd tune[/bold] does this on demand.
+    [bold]autokd tune[/bold] does it, too, if necessary.
 
     Example: [bold]autokd prepare --study digits_iid[/bold]
     """
@@ -43,14 +43,16 @@ def prepare(
             address=ray_address,
             progress=callbacks.on_prepare,
         )
-    own = {
-        one.number: float(federation.correct(one.number, Split.TEST).mean())
-        for one in federation.participants
+    accuracies = {
+        participant.number: float(federation.correct(participant.number, Split.TEST).mean())
+        for participant in federation.participants
     }
     if json:
-        print_json({"federation": federation.name, "home": str(home), "test_accuracy": own})
+        print_json({"federation": federation.name, "home": str(home), "test_accuracy": accuracies})
         return
-    out.print(f"federation {federation.name}, {len(own)} participants, accuracy on the common test split:")
-    for number, accuracy in own.items():
+    out.print(
+        f"federation {federation.name}, {len(accuracies)} participants, accuracy on the common test split:"
+    )
+    for number, accuracy in accuracies.items():
         size = len(federation.participants[number].private)
         out.print(f"  {number:>3}  {accuracy:6.1%}  {size:>6} private examples")

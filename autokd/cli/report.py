@@ -1,4 +1,4 @@
-"""`autokd report`: the whole federation, or one pair, as a page for the browser."""
+"""`autokd report`: write the whole federation, or one pair, as an HTML page."""
 
 from __future__ import annotations
 
@@ -14,29 +14,32 @@ from autokd.cli.console import note, out, print_json
 
 def report(
     study: options.StudyOptions,
-    path: Annotated[Path, typer.Option("--out", help="The page to write.", metavar="REPORT.HTML")] = Path(
+    path: Annotated[Path, typer.Option("--out", help="Page to write.", metavar="REPORT.HTML")] = Path(
         "report.html"
     ),
     pair: Annotated[
         str | None,
         typer.Option(
-            "--pair", help="Only this pair: teacher and student, e.g. 4,9.", metavar="T,S", show_default=False
+            "--pair",
+            help="Show only this pair: teacher and student, e.g. 4,9.",
+            metavar="T,S",
+            show_default=False,
         ),
     ] = None,
     figures: Annotated[
         Path | None,
         typer.Option(
             "--figures",
-            help="Also write each figure there as PNG and SVG, and its numbers as CSV (needs Chromium).",
+            help="Folder to write each figure to, as PNG and SVG, and its numbers as CSV (needs Chromium).",
             metavar="DIR",
             show_default=False,
         ),
     ] = None,
     json: options.Json = False,
 ) -> None:
-    """Write one file that shows every pair: open it in a browser, send it, keep it; it needs no network.
+    """Write one HTML file that shows every pair; it needs no other files and no network.
 
-    What is not done yet leaves a sentence in its place, so it may be made while a batch runs.
+    Where results are missing it says so, so that it can be written while `autokd tune` is running.
 
     Examples:
 

@@ -1,4 +1,4 @@
-"""Keeps a password that was typed into `--storage` out of the process list and of Ray's records."""
+"""Keeps a password in `--storage` out of the process list and out of Ray's records."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _OPTION = "--storage"
 
 
 def hide_secrets() -> None:
-    """Start anew, with an address that holds a secret in the environment rather than in the arguments.
+    """Restart the program with a secret address in the environment instead of in the arguments.
 
-    Ray keeps the command line of its driver in its job records, and reads it from the operating system: only
-    a new process image has another one.
+    Ray records the command line of its driver, which it reads from the operating system; only a new process
+    image has another one.
     """
     arguments, secret = without_secret(sys.argv[1:])
     if secret is not None:
@@ -25,7 +25,7 @@ def hide_secrets() -> None:
 
 
 def without_secret(arguments: Sequence[str]) -> tuple[list[str], str | None]:
-    """Arguments without a `--storage` that holds a secret, and that address; None if there is none."""
+    """Return the arguments without a `--storage` that contains a secret, and that address or None."""
     kept: list[str] = []
     secret: str | None = None
     waiting = iter(arguments)
@@ -46,8 +46,8 @@ def without_secret(arguments: Sequence[str]) -> tuple[list[str], str | None]:
 
 
 def holds_secret(address: str) -> bool:
-    """Whether an address is not to be shown as it is."""
-    # Imported here: the databases' libraries take a second, and most commands do without.
+    """Return whether an address contains a password."""
+    # Imported here: the database libraries take a second to import, and most commands do not need them.
     from autokd.store import redacted
 
     return redacted(address) != address

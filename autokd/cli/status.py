@@ -1,4 +1,4 @@
-"""`autokd status`: where every pair stands, from the store alone."""
+"""`autokd status`: show how far every pair is, from the stored results."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def status(
     study: options.StudyOptions,
     json: options.Json = False,
 ) -> None:
-    """Show the verdict and gain of every pair, what it cost, and how far the drivers are that are at work.
+    """Show verdict and gain of every pair, the cost so far, and the progress of running commands.
 
     Examples:
 
         [bold]autokd status[/bold]
 
-        [bold]watch -n 5 autokd status[/bold]                beside a running `autokd tune --all`
+        [bold]watch -n 5 autokd status[/bold]   (beside a running `autokd tune --all`)
     """
     from autokd.workflows import status as workflow
 
@@ -36,13 +36,17 @@ def status(
 
 
 def show(seen: Overview) -> None:
-    """The matrix, and the cost beside the sweep's."""
+    """Print the matrix, the cost as a share of a sweep, and the running commands."""
     from autokd.workflows.stale import stale_hint
 
-    cells = {one.pair: Cell(one.verdict, one.gain, sum(one.trials.values()) + one.runs) for one in seen.pairs}
+    cells = {
+        pair.pair: Cell(pair.verdict, pair.gain, sum(pair.trials.values()) + pair.runs) for pair in seen.pairs
+    }
     search, confirmation = seen.cost
     out.print(
-        Text(f"federation {seen.federation}: {seen.judged} of {len(seen.pairs)} studied pairs are judged")
+        Text(
+            f"federation {seen.federation}: {seen.judged} of {len(seen.pairs)} pairs with a study are judged"
+        )
     )
     out.print(Matrix(seen.participants, cells))
     if seen.judged:
@@ -51,25 +55,27 @@ def show(seen: Overview) -> None:
         out.print(Text(stale_hint(seen.stale), style="yellow"))
     out.print(
         Text(
-            f"epochs, as a share of sweeping the grid on the same pairs: search {search:.1%}, "
+            f"epochs so far, as a share of a sweep of the same pairs: search {search:.1%}, "
             f"race and confirmation {confirmation:.1%}",
             style="dim",
         )
     )
-    for one in seen.drivers:
-        out.print(Text(at_work(one), style="dim" if one.alive else "yellow"))
+    for driver in seen.drivers:
+        out.print(Text(at_work(driver), style="dim" if driver.alive else "yellow"))
 
 
-def at_work(one: DriverStatus) -> str:
-    """A driver in one line: who, since when, how far, and how long it will take."""
-    since = f"{one.since.astimezone():%Y-%m-%d %H:%M:%S}"
-    if not one.alive:
+def at_work(driver: DriverStatus) -> str:
+    """Return a running command in one line: who, since when, how far, and how long it will take."""
+    since = f"{driver.since.astimezone():%Y-%m-%d %H:%M:%S}"
+    if not driver.alive:
         return (
-            f"{one.owner}, at work since {since}, is gone and had not finished; the same autokd tune "
-            "goes on where it was"
+            f"{driver.owner}, at work since {since}, ended before it was done; the same autokd tune command "
+            "continues"
         )
-    if not one.ended:
-        return f"{one.owner}, at work since {since}: no run has ended yet"
-    eta = about(one.seconds_left if one.left else None)
-    told = f"{one.ended} runs done{pace(one.per_second)}, {one.left} to go{eta}"
-    return f"{one.owner}, at work since {since}: {told}"
+    if not driver.ended:
+        return f"{driver.owner}, at work since {since}: no run has ended yet"
+    eta = about(driver.seconds_left if driver.left else None)
+    return (
+        f"{driver.owner}, at work since {since}: {driver.ended} runs done{pace(driver.per_second)}, "
+        f"{driver.left} to go{eta}"
+    )

@@ -1,4 +1,4 @@
-"""`autokd version`."""
+"""`autokd version`: print versions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PACKAGES = ("torch", "torchvision", "ray", "optuna", "optuna-dashboard", "sqlal
 
 
 def version(json: options.Json = False) -> None:
-    """Print the versions of autokd and of what its results depend on.
+    """Print the versions of autokd and of the packages that its results depend on.
 
     Example: [bold]autokd version --json[/bold]
     """

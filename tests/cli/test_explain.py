@@ -40,7 +40,8 @@ def test_a_tuned_pair_is_explained_once(
 
     before = dump(home / "autokd.db")
     second = here(*arguments, "--json")
-    assert second.err == "nothing was left to do; this is what the store has\n"
+    assert second.err.startswith("nothing was left to do")
+    assert second.err.count("\n") == 1
     again = second.json()
     assert dump(home / "autokd.db") == before
     rivals = {one["rival"]: one for one in again["rivals"]}
