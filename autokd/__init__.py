@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from autokd.api import distill as distill
     from autokd.api import recommend as recommend
     from autokd.api import tune as tune
-    from autokd.callbacks import Callbacks as Callbacks
     from autokd.compute.device import Compute as Compute
     from autokd.compute.resources import Resources as Resources
     from autokd.config.space import Space as Space
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
     from autokd.recommendation import Recommendation as Recommendation
     from autokd.recommendation import Verdict as Verdict
     from autokd.statistics.paired import Interval as Interval
+    from autokd.workflows.callbacks import Callbacks as Callbacks
     from autokd.workflows.recommend import PairResult as PairResult
     from autokd.workflows.tune import Batch as Batch
     from autokd.workspace import Workspace as Workspace
@@ -56,7 +56,7 @@ _FROM: Final = {
     "distill": "autokd.api",
     "recommend": "autokd.api",
     "tune": "autokd.api",
-    "Callbacks": "autokd.callbacks",
+    "Callbacks": "autokd.workflows.callbacks",
     "Compute": "autokd.compute.device",
     "Card": "autokd.delivery",
     "AutokdError": "autokd.errors",
@@ -86,7 +86,7 @@ _FROM: Final = {
 """Where each public name is imported from."""
 _FORMER: Final = {
     "Answer": ("autokd.workflows.recommend", "PairResult"),
-    "Listener": ("autokd.callbacks", "Callbacks"),
+    "Listener": ("autokd.workflows.callbacks", "Callbacks"),
     "StudyPlan": ("autokd.config.study", "StudyConfig"),
     "Workers": ("autokd.compute.resources", "Resources"),
 }

@@ -8,17 +8,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autokd.callbacks import accepts_listener
 from autokd.config.defaults import STUDY
 from autokd.core.setting import Pair, Position, Setting
+from autokd.workflows.callbacks import accepts_listener
 
 if TYPE_CHECKING:
-    from autokd.callbacks import Callbacks
     from autokd.compute.device import Compute
     from autokd.compute.resources import Resources
     from autokd.config.study import StudyConfig
     from autokd.delivery import Card
     from autokd.recommendation import Recommendation
+    from autokd.workflows.callbacks import Callbacks
     from autokd.workspace import Workspace
 
 

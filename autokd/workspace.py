@@ -11,7 +11,6 @@ from itertools import permutations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from autokd.callbacks import accepts_listener
 from autokd.config.defaults import STUDY, usual_home, usual_storage
 from autokd.config.space import Space, read_space
 from autokd.config.study import StudyConfig
@@ -121,6 +120,7 @@ class Workspace:
             module, _, function = _FORMER_METHODS[name].partition(".")
             instead = f"autokd.workflows.{module}.{function}"
             warnings.warn(f"Workspace.{name} is deprecated: use {instead}", DeprecationWarning, stacklevel=2)
+            accepts_listener = import_module("autokd.workflows.callbacks").accepts_listener
             return partial(
                 accepts_listener(getattr(import_module(f"autokd.workflows.{module}"), function)), self
             )

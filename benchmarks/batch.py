@@ -30,7 +30,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from autokd.callbacks import Callbacks
 from autokd.compute.device import Compute
 from autokd.compute.ray_cluster import session
 from autokd.core.records import RunState, Stage
@@ -41,6 +40,7 @@ from autokd.execution.run_context import RunContext
 from autokd.federation import Federation
 from autokd.search.progress import Progress
 from autokd.search.study_names import study_name
+from autokd.workflows.callbacks import Callbacks
 from autokd.workflows.prepare import prepare
 from autokd.workflows.tune import tune_all
 from autokd.workspace import Workspace

@@ -27,10 +27,10 @@ from time import perf_counter, process_time
 from typing import Final
 from unittest.mock import patch
 
-from autokd.callbacks import Callbacks
 from autokd.compute.ray_cluster import session
 from autokd.core.setting import Pair
 from autokd.search.progress import Progress
+from autokd.workflows.callbacks import Callbacks
 from autokd.workflows.tune import tune_all
 from autokd.workspace import Workspace, storage_url
 from tests.execution.formula import formula

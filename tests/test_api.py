@@ -17,8 +17,8 @@ import yaml
 
 import autokd
 from autokd import api
-from autokd.callbacks import accepts_listener
 from autokd.federation import in_memory, preparation
+from autokd.workflows.callbacks import accepts_listener
 from autokd.workspace import _FORMER_METHODS
 from tests.test_docs import ROOT
 

@@ -14,9 +14,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from autokd.callbacks import Callbacks
 from autokd.cli.console import about, clock, err, note, pace
 from autokd.cli.matrix import FEW, Cell, Matrix
+from autokd.workflows.callbacks import Callbacks
 
 if TYPE_CHECKING:
     from autokd.execution.run_queue import ErrandProgress

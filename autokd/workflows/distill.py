@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from autokd.callbacks import Callbacks
 from autokd.compute.device import Compute
 from autokd.core.setting import Pair, Setting
 from autokd.delivery import Card, Files, Order, chosen, deliver, promised
 from autokd.federation import find, place
+from autokd.workflows.callbacks import Callbacks
 from autokd.workflows.recommend import tune_command
 from autokd.workflows.results import nothing_tuned, open_results
 from autokd.workspace import Workspace

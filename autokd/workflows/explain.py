@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 
-from autokd.callbacks import Callbacks
 from autokd.compute.device import Compute
 from autokd.compute.resources import Resources
 from autokd.core.records import Correctness, RunRecord
@@ -24,6 +23,7 @@ from autokd.recommendation import Recommendation
 from autokd.recommendation.position import Advice
 from autokd.recommendation.race import to_be_run
 from autokd.recommendation.verdict import Judgement
+from autokd.workflows.callbacks import Callbacks
 from autokd.workflows.recommend import tune_command
 from autokd.workflows.results import StoredResults, open_results
 from autokd.workflows.session import run_session

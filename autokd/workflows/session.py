@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from autokd.callbacks import Callbacks
 from autokd.compute.device import Compute
 from autokd.compute.ray_cluster import check_answers
 from autokd.compute.ray_cluster import session as ray_session
@@ -17,6 +16,7 @@ from autokd.execution.search_queue import SearchQueue
 from autokd.execution.sweeping import Sweeper
 from autokd.federation import Federation, check, find, notices, prepare
 from autokd.store import Store
+from autokd.workflows.callbacks import Callbacks
 from autokd.workflows.results import StoredResults
 from autokd.workspace import Workspace
 

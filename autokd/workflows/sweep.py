@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from autokd.callbacks import Callbacks
 from autokd.compute.device import Compute
 from autokd.compute.resources import Resources
 from autokd.core.setting import Pair
 from autokd.errors import PlanError
 from autokd.execution.sweeping import Sweeper, SweepProgress
 from autokd.search.study_names import sweep_name
+from autokd.workflows.callbacks import Callbacks
 from autokd.workflows.session import run_session
 from autokd.workspace import Workspace
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from autokd.callbacks import Callbacks
 from autokd.compute.device import Compute
 from autokd.compute.resources import Resources
 from autokd.core.setting import Pair, Position
@@ -16,6 +15,7 @@ from autokd.recommendation import Recommendation
 from autokd.search.progress import Conclusion
 from autokd.search.study_names import meetings_of
 from autokd.search.transfer import register_study, warm_started_sampler
+from autokd.workflows.callbacks import Callbacks
 from autokd.workflows.results import Payload
 from autokd.workflows.session import RunSession, run_session
 from autokd.workflows.status import Overview, overview
