@@ -29,8 +29,9 @@ from autokd.core.setting import Pair, Split
 from autokd.explanation.attribution import Step
 from autokd.explanation.comparison import Line
 from autokd.explanation.explanation import Explanation
-from autokd.recommendation import Interval, Recommendation
+from autokd.recommendation import Recommendation
 from autokd.statistics.dyadic import dyadic_interval
+from autokd.statistics.paired import Interval
 from autokd.workflows.explain import explain
 from autokd.workflows.recommend import recommend
 from autokd.workflows.tune import tune_all

@@ -1,4 +1,4 @@
-"""One answer held against its rivals, on the same examples and seed by seed."""
+"""Compare the answer for a pair with its alternatives, on the same examples and seed by seed."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from autokd.statistics.paired import NOTHING, Interval, paired_interval
 Models = Mapping[Split, Correctness]
 """Correctness by split, shape (seeds, examples), or (examples,) without seeds."""
 By = Mapping[Split, Interval]
-"""In pp, on confirmation and test."""
+"""Intervals in pp, on confirmation and test."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One rival.
+    """One alternative.
 
     Attributes:
-        key: For programs.
-        words: For people.
-        setting: Of one that is trained.
-        gain: Over the student's model as it is; None if the rival is not known.
-        difference: The answer minus this, paired; None likewise.
-        seeds: With how many it ran; 0 for one that is not trained.
-        diverged: Of these, how many ended without a student and count as no gain.
-        note: What else to know, or why it is not known.
+        key: Name for programs.
+        words: Name for people.
+        setting: Setting of an alternative that is trained, else None.
+        gain: Gain over the student's model as it is; None if it is not known.
+        difference: The answer minus the alternative, paired; None if it is not known.
+        seeds: Number of seeds; 0 for an alternative that is not trained.
+        diverged: Number of seeds that ended without a student and count as no gain.
+        note: Further remark, or why the gain is not known.
     """
 
     key: str
@@ -44,7 +44,7 @@ class Line:
     note: str = ""
 
     def to_json(self) -> dict[str, object]:
-        """Intervals by split."""
+        """Return plain values, intervals by split."""
         return {
             "rival": self.key,
             "words": self.words,
@@ -58,7 +58,7 @@ class Line:
 
 
 class Comparison:
-    """Holds the answer of a pair against one rival after the other."""
+    """Compares the answer for a pair with one alternative after the other."""
 
     def __init__(
         self, judgement: Judgement, runs: Sequence[RunRecord], plan: ConfirmationConfig, *, seed: int
@@ -67,7 +67,7 @@ class Comparison:
         self._plan, self._seed = plan, seed
 
     def nothing(self, key: str, words: str) -> Line:
-        """Leaving the model as it is."""
+        """Return the line of leaving the model as it is."""
         return Line(
             key=key,
             words=words,
@@ -76,7 +76,7 @@ class Comparison:
         )
 
     def fixed(self, key: str, words: str, models: Models, *, note: str = "") -> Line:
-        """A rival without seeds."""
+        """Return the line of an alternative without seeds."""
         own, shown = self._judgement.evidence.own, self._judgement.shown.correct
         return Line(
             key=key,
@@ -89,11 +89,11 @@ class Comparison:
         )
 
     def trained(self, key: str, words: str, setting: Setting, *, note: str = "") -> Line:
-        """A rival that is a setting; not known as long as fewer than two of its runs are there."""
-        found = self._arms.of(setting)
-        if isinstance(found, str):
-            return Line(key=key, words=words, setting=setting, note=found)
-        rows, rival = found
+        """Return the line of a trained alternative; it needs two runs."""
+        match = self._arms.of(setting)
+        if isinstance(match, str):
+            return Line(key=key, words=words, setting=setting, note=match)
+        rows, rival = match
         return Line(
             key=key,
             words=words,
@@ -106,7 +106,7 @@ class Comparison:
         )
 
     def _gain(self, key: str, split: Split, rival: Arm) -> Interval:
-        """That of the recommendation, to its last digit, where it has one."""
+        """Return the gain, taken from the recommendation if that has it."""
         evidence, figures = self._judgement.evidence, self._judgement.figures(split)
         if rival is evidence.default:
             return figures.default_gain
@@ -134,7 +134,7 @@ class Comparison:
 
 
 class Arms:
-    """The students of each setting, from the confirmation where it has them, else from the rivals' runs."""
+    """The students of each setting, from the confirmation or else from the alternatives' runs."""
 
     def __init__(self, judgement: Judgement, runs: Sequence[RunRecord]) -> None:
         evidence = judgement.evidence
@@ -145,23 +145,25 @@ class Arms:
         self._runs = [run for run in runs if run.stage is Stage.RIVAL]
 
     def of(self, setting: Setting) -> tuple[Sequence[int], Arm] | str:
-        """Its arm, and which rows of the confirmation's arms its own belong to; or why there is none."""
+        """Return its arm with the paired rows of the confirmation's arms, or why it has none."""
         confirmed = self._confirmed.get(plain(setting))
         if confirmed is not None:
             return range(len(self._seeds)), confirmed
-        telling: dict[int, RunRecord] = {}
-        its = [run for run in self._runs if run.setting == plain(setting)]
-        for run in its:
-            diverged = run.failure is Failure.DIVERGED and run.seed not in telling
+        by_seed: dict[int, RunRecord] = {}
+        runs = [run for run in self._runs if run.setting == plain(setting)]
+        for run in runs:
+            diverged = run.failure is Failure.DIVERGED and run.seed not in by_seed
             if run.state is RunState.COMPLETE or diverged:
-                telling[run.seed] = run
-        rows = [row for row, seed in enumerate(self._seeds) if seed in telling]
+                by_seed[run.seed] = run
+        rows = [row for row, seed in enumerate(self._seeds) if seed in by_seed]
         if len(rows) < 2:
-            reasons = [run.reason.strip().splitlines()[-1] for run in its if run.reason.strip()]
+            reasons = [run.reason.strip().splitlines()[-1] for run in runs if run.reason.strip()]
             return f"its runs failed ({reasons[-1]})" if reasons else "not run yet"
-        return rows, arm(setting, [telling[self._seeds[row]] for row in rows], self._own)
+        return rows, arm(setting, [by_seed[self._seeds[row]] for row in rows], self._own)
 
 
 def by_split(intervals: By | None) -> dict[str, object] | None:
-    """As JSON values."""
-    return None if intervals is None else {str(split): one.to_json() for split, one in intervals.items()}
+    """Return intervals as JSON values."""
+    if intervals is None:
+        return None
+    return {str(split): interval.to_json() for split, interval in intervals.items()}

@@ -1,4 +1,4 @@
-"""A recommendation beside its rivals, and where its gain comes from: a function of what the store has."""
+"""A recommendation beside its alternatives, and where its gain comes from, computed from stored records."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from autokd.statistics.shapley import Values
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """What `autokd explain` says of a pair.
+    """The content of `autokd explain` for one pair.
 
     Attributes:
-        verdict: Of the pair.
-        setting: What is compared with the rivals: the answer, or the candidate that was turned down.
-        gain: Its own.
-        lines: The rivals.
-        teacher_or_data: Whose doing the gain is, in one sentence.
-        attribution: From the default to `setting`, or to the reversed pair where that is the better position;
-            None if a run for it is missing.
-        adoption: What adopting the partner's model as it is gains, which a position's worth stands beside.
-        owed: Runs that are still to be done.
-        runs: Of the rivals, that there are.
-        epochs: Spent on them.
+        verdict: Verdict of the pair.
+        setting: Setting that is compared: the answer, or the candidate that was rejected.
+        gain: Gain of `setting`.
+        lines: The alternatives.
+        teacher_or_data: Where the gain comes from, teacher or data, in one sentence.
+        attribution: Parts of the gain from the default to `setting`, or to the reversed pair if that is the
+            better position; None if a run for it is missing.
+        adoption: Gain of adopting the partner's model as it is.
+        owed: Number of runs that are still missing.
+        runs: Number of the alternatives' runs.
+        epochs: Epochs spent on these runs.
     """
 
     pair: Pair
@@ -47,7 +47,7 @@ class Explanation:
     epochs: int
 
     def to_json(self) -> dict[str, object]:
-        """What `autokd explain --json` prints; gains and differences are in pp of the student."""
+        """Return what `autokd explain --json` prints; gains and differences are in pp of the student."""
         return {
             "pair": {"teacher": self.pair.teacher, "student": self.pair.student},
             "verdict": self.verdict.value,
@@ -65,17 +65,17 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Known:
-    """What an explanation is made from.
+    """The inputs of an explanation.
 
     Attributes:
-        found: Of the pair; it has a judgement.
-        subject: What is compared.
-        runs: Of its rivals.
-        reverse: The judgement of the reversed pair where that is the better position, else None.
-        reverse_runs: Those that the steps to it took.
-        partner: The teacher's model as it is.
-        averaged: Both models' probabilities averaged.
-        owed: Runs that are still to be done.
+        found: Recommendation of the pair; it has a judgement.
+        subject: The facts that decide the alternatives.
+        runs: Runs of the alternatives.
+        reverse: Judgement of the reversed pair if that is the better position, else None.
+        reverse_runs: Runs of the steps to the reversed pair.
+        partner: Correctness of the teacher's model as it is.
+        averaged: Correctness of both models' averaged probabilities.
+        owed: Number of runs that are still missing.
     """
 
     found: Recommendation
@@ -89,7 +89,7 @@ class Known:
 
 
 def explain(known: Known, *, retries: int) -> Explanation:
-    """The table, the sentence and the attribution."""
+    """Compare a pair's recommendation with its alternatives, and divide its gain."""
     found, subject = known.found, known.subject
     judgement = found.judgement
     assert judgement is not None, "a failed pair has nothing to explain"
@@ -133,14 +133,14 @@ def explain(known: Known, *, retries: int) -> Explanation:
 
 
 def teacher_or_data(setting: Setting, untaught: Line | None) -> str:
-    """Whose doing the gain is: of the teacher's outputs, or of the examples that were trained on.
+    """Return in one sentence whether the gain comes from the teacher's outputs or from the training examples.
 
-    Decided on confirmation, by two intervals: the gain of the same examples without the teacher, and what the
-    teacher adds to that.
+    Two intervals on confirmation decide: the gain of the same examples without the teacher, and what the
+    teacher adds to it.
 
     Args:
-        setting: What is compared.
-        untaught: The same without the teacher; None where there are no labels to train on.
+        setting: Setting that is compared.
+        untaught: The same setting without the teacher; None if there are no labels to train on.
     """
     if setting.alpha is None:
         return (
@@ -163,7 +163,7 @@ def teacher_or_data(setting: Setting, untaught: Line | None) -> str:
 
 
 def _attribution(known: Known, judgement: Judgement) -> Attribution | None:
-    """None if a run is missing."""
+    """Return the parts of the gain; None if a run is missing."""
     pair = known.found.pair
     arms = {pair: Arms(judgement, known.runs)}
     steps = {Step.TUNING, Step.TRANSFER_SET}
@@ -171,34 +171,34 @@ def _attribution(known: Known, judgement: Judgement) -> Attribution | None:
         arms[pair.reverse] = Arms(known.reverse, known.reverse_runs)
         steps.add(Step.POSITION)
     reverse = None if known.reverse is None else known.reverse.shown.setting
-    found: dict[Taken, tuple[Pair, Sequence[int], Arm]] = {}
-    for taken, (whose, setting) in corners(pair, judgement.shown.setting, reverse).items():
-        one = arms[whose].of(setting)
-        if isinstance(one, str):
+    corner_arms: dict[Taken, tuple[Pair, Sequence[int], Arm]] = {}
+    for taken, (direction, setting) in corners(pair, judgement.shown.setting, reverse).items():
+        match = arms[direction].of(setting)
+        if isinstance(match, str):
             return None
-        found[taken] = (whose, *one)
-    # Seeds are paired within a direction; of two directions any order is as good.
+        corner_arms[taken] = (direction, *match)
+    # Seeds are paired within a direction; between two directions any order does.
     common = {
-        whose: sorted(set.intersection(*(set(rows) for its, rows, _ in found.values() if its == whose)))
-        for whose in arms
+        pair: sorted(set.intersection(*(set(rows) for of, rows, _ in corner_arms.values() if of == pair)))
+        for pair in arms
     }
     seeds = min(map(len, common.values()))
     if seeds < 2:
         return None
 
     def correct(taken: Taken, split: Split) -> Values:
-        whose, rows, one = found[taken]
-        chosen = [list(rows).index(row) for row in common[whose][:seeds]]
-        return one.correct[split][chosen].astype(float)
+        direction, rows, arm = corner_arms[taken]
+        chosen = [list(rows).index(row) for row in common[direction][:seeds]]
+        return arm.correct[split][chosen].astype(float)
 
     return attribute(correct, frozenset(steps), confidence=known.found.plan.confidence)
 
 
 def _note(key: str, subject: Subject) -> str:
     if key == "elsewhere" and subject.elsewhere is not None:
-        there = subject.elsewhere
-        ran = f"{there.setting}, ran on {there.pairs} of {there.known} pairs without either participant"
-        return f"{ran}, {there.gain:+.1f} pp there on validation"
+        best = subject.elsewhere
+        ran = f"{best.setting}, ran on {best.pairs} of {best.known} pairs without either participant"
+        return f"{ran}, {best.gain:+.1f} pp there on validation"
     if key == "validation":
         return "the labelled examples that the search chose on; never judged on them"
     return ""

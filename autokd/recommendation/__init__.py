@@ -1,7 +1,4 @@
-"""From what a study's store has to what a participant should do: race, statistics, verdict, position.
-
-Pure functions of records; nothing here reads a database or trains.
-"""
+"""From stored records to a recommendation: race, evidence, verdict and position; pure functions only."""
 
 from autokd.recommendation.communication import Cost as Cost
 from autokd.recommendation.interim_looks import judge_pair as judge_pair

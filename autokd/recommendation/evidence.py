@@ -63,7 +63,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class Lacking:
+class InsufficientEvidence:
     """Why there is nothing to judge."""
 
     reason: str
@@ -79,7 +79,7 @@ def gather(
     aims: Objective = ANY,
     seeds: int | None = None,
     local: Mapping[Split, Weights] | None = None,
-) -> Evidence | Lacking:
+) -> Evidence | InsufficientEvidence:
     """Line the confirmation runs up, seed by seed.
 
     A run that diverged counts as the own model: whoever follows the advice and meets a diverging run keeps
@@ -98,20 +98,26 @@ def gather(
     """
     baselines = [trial for trial in trials if trial.role is TrialOrigin.BASELINE]
     if not any(trial.state is TrialState.COMPLETE for trial in baselines):
-        return Lacking(f"the default setting never ran to the full budget{_last_words(baselines)}")
+        return InsufficientEvidence(
+            f"the default setting never ran to the full budget{_last_words(baselines)}"
+        )
     best = winner(plan, trials, runs, retries=retries, aims=aims)
     runs = [run for run in runs if run.stage is Stage.CONFIRMATION and run.setting in (DEFAULT, best)]
     looked_at = seeds or plan.seeds
     defaults = _by_seed(looked_at, DEFAULT, runs)
     if not any(run.state is RunState.COMPLETE for run in defaults.values()):
-        return Lacking(f"no confirmation run of the default setting came to an end{_last_words(runs)}")
+        return InsufficientEvidence(
+            f"no confirmation run of the default setting came to an end{_last_words(runs)}"
+        )
     winners = {} if best is None else _by_seed(looked_at, best, runs)
     paired = tuple(seed for seed in defaults if seed in winners)
     # NOTE: two seeds are the fewest that tell how seeds vary.
     alone = best is None or len(paired) < 2 <= len(defaults)
     told = tuple(defaults) if alone else paired
     if len(told) < 2:
-        return Lacking(f"fewer than two seeds of the confirmation came to an end{_last_words(runs)}")
+        return InsufficientEvidence(
+            f"fewer than two seeds of the confirmation came to an end{_last_words(runs)}"
+        )
     return Evidence(
         seeds=told,
         own={split: own[split] for split in JUDGED},

@@ -18,7 +18,7 @@ from autokd.core.pair_records import PairRecords
 from autokd.core.records import FederationFacts, TrialOrigin, TrialState
 from autokd.core.run_spec import RunSpec
 from autokd.core.setting import derive_seed
-from autokd.recommendation.evidence import Lacking, gather
+from autokd.recommendation.evidence import InsufficientEvidence, gather
 from autokd.recommendation.race import ANY, pending
 from autokd.recommendation.verdict import Judgement, Verdict, judge
 from autokd.statistics.label_weights import local_weights_of
@@ -31,8 +31,8 @@ class Unfinished:
     reason: str
 
 
-JudgedPair = Judgement | Lacking | Unfinished
-"""What judging a pair gives: `Lacking` if its runs failed, `Unfinished` if runs are still missing."""
+JudgedPair = Judgement | InsufficientEvidence | Unfinished
+"""Result of judging a pair: `InsufficientEvidence` if runs failed, `Unfinished` if runs are missing."""
 
 
 def judge_pair(plan: StudyConfig, federation: FederationFacts, records: PairRecords) -> JudgedPair:
@@ -59,7 +59,7 @@ def seeds_wanted(plan: StudyConfig, federation: FederationFacts, records: PairRe
 
 def _last_look(
     plan: StudyConfig, federation: FederationFacts, records: PairRecords
-) -> tuple[int, Judgement | Lacking | None]:
+) -> tuple[int, Judgement | InsufficientEvidence | None]:
     """Return the seeds of a pair's last look, and the judgement of that look where it had to be made."""
     first, *later = plan.confirmation.looks
     if not later or _pending(plan, records, first):
@@ -84,7 +84,7 @@ def _pending(plan: StudyConfig, records: PairRecords, seeds: int) -> tuple[RunSp
 
 def _judge(
     plan: StudyConfig, federation: FederationFacts, records: PairRecords, seeds: int
-) -> Judgement | Lacking:
+) -> Judgement | InsufficientEvidence:
     """Judge a pair by the first `seeds` confirmation seeds; the bootstrap's seed derives from the study."""
     student = records.pair.student
     evidence = gather(
@@ -97,7 +97,7 @@ def _judge(
         seeds=seeds,
         local={} if plan.aims == ANY else local_weights_of(federation, student),
     )
-    if isinstance(evidence, Lacking):
+    if isinstance(evidence, InsufficientEvidence):
         return evidence
     return judge(
         evidence,

@@ -1,8 +1,7 @@
-"""Which partner a participant should learn from: the best of several, corrected for having been chosen.
+"""Which partner a participant should learn from: the best of several, corrected for the choice.
 
-Of nine figures the largest is large partly by luck, so nine intervals that each hold in 95 of 100 cases do
-not hold for the one that was picked, and its mean flatters it. Both are mended here; each pair's own verdict
-stays what it is.
+The largest of nine figures is large partly by luck: its mean is too high, and its 95% interval holds less
+often than 95%. Both are corrected here; each pair's own verdict stays as it is.
 """
 
 from __future__ import annotations
@@ -25,11 +24,11 @@ class Partner:
     """One teacher of the participant; gains are in pp of the participant.
 
     Attributes:
-        found: The pair's own recommendation.
+        found: Recommendation of the pair.
         corrected: Gain on confirmation of the setting judged, shrunk towards the mean of all partners.
-        confirmation: That gain's interval, which holds for all partners at once.
-        test: The gain on test, likewise.
-        as_good: Not shown to be worse than the first partner.
+        confirmation: Interval of that gain, which holds for all partners at once.
+        test: Interval of the gain on test, which holds for all partners at once.
+        as_good: Whether it is not shown to be worse than the first partner.
     """
 
     found: Recommendation
@@ -39,7 +38,7 @@ class Partner:
     as_good: bool
 
     def to_json(self) -> dict[str, object]:
-        """Plain values; the whole recommendation is one `autokd recommend --pair` away."""
+        """Return plain values; `autokd recommend --pair` prints the whole recommendation."""
         setting, network = self.found.setting, self.found.network
         return {
             "teacher": self.found.pair.teacher,
@@ -59,7 +58,7 @@ class Ranking:
     """The partners of a participant, best first.
 
     Attributes:
-        partners: Those with something to train before those whose verdict is to leave the model as it is.
+        partners: Partners with a setting to train, then those whose verdict leaves the model as it is.
         unknown: Partners without a recommendation.
     """
 
@@ -70,25 +69,25 @@ class Ranking:
 
     @property
     def best(self) -> Partner | None:
-        """The first, if it is shown to gain even after it was chosen among so many."""
+        """The first partner, if it is shown to gain even after the correction for the choice."""
         first = self.partners[0] if self.partners else None
         trained = first is not None and first.found.verdict.answer != "as-is"
         return first if first is not None and trained and first.confirmation.low > 0 else None
 
     @property
     def advice(self) -> str:
-        """One sentence."""
+        """The advice in one sentence."""
         count, best = len(self.partners), self.best
         if best is None:
             return f"no partner is shown to be worth it, corrected for choosing the best of {count}"
-        others = [str(one.found.pair.teacher) for one in self.partners if one.as_good and one is not best]
+        others = [str(partner.found.pair.teacher) for partner in self.partners[1:] if partner.as_good]
         setting = best.found.setting
         assert setting is not None
-        told = f"learn from {best.found.pair.teacher}, with {described(setting)}"
-        return f"{told}; not shown to be worse: {', '.join(others)}" if others else told
+        advice = f"learn from {best.found.pair.teacher}, with {described(setting)}"
+        return f"{advice}; not shown to be worse: {', '.join(others)}" if others else advice
 
     def to_json(self) -> dict[str, object]:
-        """What `autokd recommend --student 9 --json` prints."""
+        """Return what `autokd recommend --student 9 --json` prints."""
         best = self.best
         return {
             "student": self.student,
@@ -96,30 +95,30 @@ class Ranking:
             "best": None if best is None else best.found.pair.teacher,
             "corrected_for": len(self.partners),
             "confidence": self.confidence,
-            "partners": [one.to_json() for one in self.partners],
+            "partners": [partner.to_json() for partner in self.partners],
             "unknown": list(self.unknown),
         }
 
 
 def ranked(found: Sequence[Recommendation], *, student: int, unknown: Sequence[int] = ()) -> Ranking:
-    """Rank the partners of one participant, by the confirmation runs of their pairs.
+    """Rank the partners of one participant by the confirmation runs of their pairs.
 
-    Of k partners that were judged,
+    For the k partners that were judged,
 
         corrected     m + τ²/(τ² + e²) · (gain - m): m is the mean of the k gains, e the standard error of a
-                      partner's distance from it, paired by example, and τ² what the gains vary by beyond
+                      partner's distance from it, paired by example, and τ² the variance of the gains beyond
                       the mean of e². The empirical Bayes estimate of Efron and Morris 1975, JASA 70, 311-319.
-        intervals     at confidence 1 - (1 - c)/k, so that all k hold at once in a share c of cases
-                      (Bonferroni), and with them that of the one that is chosen
+        intervals     at confidence 1 - (1 - c)/k, so that all k, and so the chosen one, hold at once in a
+                      share c of cases (Bonferroni)
         as good       low(first - partner) <= 0, at confidence 1 - (1 - c)/(k - 1)
 
     Args:
-        found: Of pairs with this student; those that failed are listed among the unknown.
-        student: Who asks.
+        found: Recommendations of pairs with this student; failed ones count as unknown.
+        student: The participant.
         unknown: Partners without a recommendation.
     """
-    judged = [(one, one.judgement) for one in found if one.judgement is not None]
-    failed = [one.pair.teacher for one in found if one.judgement is None]
+    judged = [(each, each.judgement) for each in found if each.judgement is not None]
+    failed = [each.pair.teacher for each in found if each.judgement is None]
     missing = tuple(sorted((*unknown, *failed)))
     confidence = found[0].plan.confidence if found else 0.0
     if not judged:
@@ -127,28 +126,28 @@ def ranked(found: Sequence[Recommendation], *, student: int, unknown: Sequence[i
     arms = [judgement.shown.correct[Split.CONFIRMATION] for _, judgement in judged]
     corrected = shrunk(arms, judged[0][1].evidence.own[Split.CONFIRMATION])
     order = sorted(
-        range(len(judged)), key=lambda one: (judged[one][0].verdict.answer == "as-is", -corrected[one])
+        range(len(judged)), key=lambda place: (judged[place][0].verdict.answer == "as-is", -corrected[place])
     )
     first = arms[order[0]]
     partners = tuple(
         Partner(
-            found=judged[one][0],
-            corrected=float(corrected[one]),
-            confirmation=_gain(judged[one][0], judged[one][1], Split.CONFIRMATION, len(judged)),
-            test=_gain(judged[one][0], judged[one][1], Split.TEST, len(judged)),
-            as_good=one == order[0] or _as_good(judged[one][0], first, arms[one], len(judged) - 1),
+            found=judged[place][0],
+            corrected=float(corrected[place]),
+            confirmation=_gain(*judged[place], Split.CONFIRMATION, len(judged)),
+            test=_gain(*judged[place], Split.TEST, len(judged)),
+            as_good=place == order[0] or _as_good(judged[place][0], first, arms[place], len(judged) - 1),
         )
-        for one in order
+        for place in order
     )
     return Ranking(student=student, partners=partners, unknown=missing, confidence=confidence)
 
 
 def shrunk(arms: Sequence[Correctness], own: Correctness) -> NDArray[np.float64]:
-    """Corrected gains of arms over one and the same model, in pp, shape (arms,); see `ranked`.
+    """Return the corrected gains of arms over the same model, in pp, shape (arms,); see `ranked`.
 
     Args:
         arms: Correctness on the same examples, each of shape (seeds, examples).
-        own: Of the model as it is, shape (examples,).
+        own: Correctness of the model as it is, shape (examples,).
     """
     rates = np.array([arm.mean(axis=0) for arm in arms])
     gains: NDArray[np.float64] = POINTS * (rates.mean(axis=1) - own.mean())
@@ -156,18 +155,18 @@ def shrunk(arms: Sequence[Correctness], own: Correctness) -> NDArray[np.float64]
         return gains
     examples = own.size
     apart = rates - rates.mean(axis=0)
-    # Of a distance from the mean: its examples, and the arm's own seeds.
-    errors = np.array([one.var(ddof=1) / examples for one in apart])
+    # The error of a distance from the mean comes from its examples and from the arm's own seeds.
+    errors = np.array([distance.var(ddof=1) / examples for distance in apart])
     errors += [arm.mean(axis=1).var(ddof=1) / len(arm) for arm in arms]
     errors *= POINTS**2
     spread = max(float(gains.var(ddof=1)) - float(errors.mean()), 0.0)
     middle = float(gains.mean())
-    kept: NDArray[np.float64] = middle + spread / np.maximum(spread + errors, 1e-12) * (gains - middle)
-    return kept
+    corrected: NDArray[np.float64] = middle + spread / np.maximum(spread + errors, 1e-12) * (gains - middle)
+    return corrected
 
 
 def _gain(found: Recommendation, judgement: Judgement, split: Split, count: int) -> Interval:
-    """Of the arm shown, at a confidence that serves so many partners at once."""
+    """Return the gain of the arm shown, at a confidence that covers `count` partners at once."""
     plan = found.plan
     return paired_interval(
         judgement.shown.correct[split],
@@ -179,7 +178,7 @@ def _gain(found: Recommendation, judgement: Judgement, split: Split, count: int)
 
 
 def _as_good(found: Recommendation, first: Correctness, other: Correctness, count: int) -> bool:
-    """Runs of two pairs have no seeds in common: any order will do."""
+    """Whether `other` is not shown to be worse; two pairs have no seeds in common, so any order does."""
     plan, seeds = found.plan, min(len(first), len(other))
     gap = paired_interval(
         first[:seeds],

@@ -1,4 +1,4 @@
-"""Parts of a recommendation as JSON values: one place that fixes the names."""
+"""Parts of a recommendation as JSON values, with the names that users rely on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from autokd.statistics.paired import NOTHING
 
 
 def figures(judgement: Judgement | None) -> dict[str, object]:
-    """The figures on test, with what they belong to."""
+    """Return the figures on test and their settings."""
     names = ("setting", "gain", "default_gain", "improvement", "forgetting", "candidate", "seeds")
     if judgement is None:
         return {**dict.fromkeys(names), "default_setting": DEFAULT.to_json(), "seeds": 0}
@@ -38,7 +38,7 @@ def figures(judgement: Judgement | None) -> dict[str, object]:
 
 
 def decided_on(judgement: Judgement | None, plan: ConfirmationConfig) -> dict[str, object]:
-    """The figures that the verdict rests on, and the numbers of its rule."""
+    """Return the figures behind the verdict, and the numbers of its rule."""
     rule: dict[str, object] = {
         "rule": RULE if judgement is None else judgement.rule,
         "min_improvement": plan.min_improvement,
@@ -47,7 +47,7 @@ def decided_on(judgement: Judgement | None, plan: ConfirmationConfig) -> dict[st
     if judgement is None:
         gains = dict.fromkeys(("candidate_gain", "default_gain", "improvement", "p_beats_default"))
         return {"split": Split.CONFIRMATION.value, "seeds": [], **rule, **gains}
-    found = judgement.decisive
+    decisive = judgement.decisive
     return {
         "split": Split.CONFIRMATION.value,
         "seeds": list(judgement.evidence.seeds),
@@ -55,32 +55,32 @@ def decided_on(judgement: Judgement | None, plan: ConfirmationConfig) -> dict[st
         "confidence": judgement.confidence,
         "objective": judgement.aims.objective,
         "constraints": _constraints(judgement.forgotten),
-        "candidate_gain": None if found.winner_gain is None else found.winner_gain.to_json(),
-        "default_gain": found.default_gain.to_json(),
-        "improvement": _improvement(found),
+        "candidate_gain": None if decisive.winner_gain is None else decisive.winner_gain.to_json(),
+        "default_gain": decisive.default_gain.to_json(),
+        "improvement": _improvement(decisive),
         "p_beats_default": judgement.p_beats_default,
     }
 
 
 def _constraints(forgotten: Forgotten | None) -> dict[str, object] | None:
-    """What the arms forgot on confirmation, and whether that is allowed."""
+    """Return the forgetting of the arms on confirmation, and whether it is allowed."""
     if forgotten is None:
         return None
     arms: dict[str, object] = {"max_forgetting": forgotten.limit}
-    for name, lost, allowed in (
+    for name, forgetting, allowed in (
         ("candidate", forgotten.winner, forgotten.winner_allowed),
         ("default", forgotten.default, forgotten.default_allowed),
     ):
-        arms[name] = None if lost is None else {"forgetting": lost.to_json(), "allowed": allowed}
+        arms[name] = None if forgetting is None else {"forgetting": forgetting.to_json(), "allowed": allowed}
     return arms
 
 
 def count_by_state(trials: Sequence[TrialRecord]) -> dict[str, int]:
-    """Every state is named, at 0 too."""
+    """Return the number of trials in each state, zeros included."""
     counts = Counter(trial.state for trial in trials)
     return {state.value: counts[state] for state in TrialState}
 
 
 def _improvement(figures: Figures) -> dict[str, float]:
-    """Winner minus default; where the default stands alone it is its own winner, and 0 better than itself."""
+    """Return winner minus default; 0 if there is no winner but the default."""
     return (NOTHING if figures.improvement is None else figures.improvement).to_json()

@@ -1,16 +1,16 @@
 """The position of one participant: learn from the partner, teach it and adopt the result, or neither.
 
-From the side of s, with partner t, and acc(·) on one split common to all:
+For participant s with partner t, and acc(·) on one split common to all:
 
     gain as student    acc(run t->s) - acc(s)
     gain as teacher    acc(run s->t) - acc(s)      s adopts the model that results
     gain by adoption   acc(t) - acc(s)             s takes the partner's model as it is
 
-Seen from both sides
+For both participants together
 
     as_student_s(t) - as_teacher_t(s) = acc(t) - acc(s) = as_teacher_s(t) - as_student_t(s)
 
-which is the identity of the poster's tables. It holds here since both sides read the same runs.
+which is the identity of the poster's tables. It holds here since both participants use the same runs.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from autokd.statistics.paired import Interval, paired_interval
 
 
 class Advice(StrEnum):
-    """Which of the meeting's pairs to use, from one participant's side."""
+    """Which of the meeting's two pairs a participant should use."""
 
     STUDENT = "student"
     TEACHER = "teacher"
     NONE = "none"
-    """Neither; `why` says whether the partner's model as it is would gain."""
+    """Neither; `why` says whether adopting the partner's model as it is would gain."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What each way would gain on one split, in pp of the participant; None where nothing is known."""
+    """Gain of each option on one split, in pp of the participant; None if it is not known."""
 
     as_student: Interval | None
     as_teacher: Interval | None
@@ -49,9 +49,9 @@ class PositionAdvice:
     """The advice with its figures.
 
     Attributes:
-        confirmation: Where it was decided.
-        test: Where it is reported.
-        why: One sentence.
+        confirmation: Options on the split where the advice was decided.
+        test: Options on the split where it is reported.
+        why: Reason in one sentence.
     """
 
     advice: Advice
@@ -72,7 +72,7 @@ class PositionAdvice:
         return self.test.by_adoption
 
     def to_json(self) -> dict[str, object]:
-        """Means on test under the names of the command line, intervals and the rest beside them."""
+        """Return the means on test, and intervals and the decisive figures beside them."""
 
         def plain(options: Options) -> dict[str, object]:
             return {
@@ -102,27 +102,26 @@ def advise(
     seed: int,
     forbidden: Collection[Position] = (),
 ) -> PositionAdvice:
-    """The position of s in its meeting with t, decided on confirmation and reported on test.
+    """Return the position of s in its meeting with t, decided on confirmation and reported on test.
 
-    A way that needs training must be shown to beat both models that are there without any:
+    An option that needs training must be shown to beat both models as they are:
 
-        student   the verdict of t->s is `tuned` or `default` (it beats s's own model), and where the
-        partner's
-                  model is the better one, low(run t->s - t) > 0
+        student   the verdict of t->s is `tuned` or `default` (it beats s's own model), and if the
+                  partner's model is the better one, low(run t->s - t) > 0
         teacher   the verdict of s->t is `tuned` or `default` (it beats the partner's model), and
                   low(run s->t - s) > 0
 
-    Of two ways that pass, the one with the higher mean on confirmation; the student's if they are equal. A
-    position that the plan forbids is shown, if anything is known of it, and never advised.
+    If both pass, the one with the higher mean on confirmation is advised, the student's on a tie. A position
+    that the study forbids is shown if its gain is known, and never advised.
 
     Args:
         own: Correctness of s's model as it is, by split, shape (examples,).
-        partner: Of t's model as it is.
-        as_student: Of the pair t->s; None if there is nothing to judge.
-        as_teacher: Of the pair s->t; likewise, and if it was not tuned.
+        partner: Correctness of t's model as it is.
+        as_student: Judgement of the pair t->s; None if there is none.
+        as_teacher: Judgement of the pair s->t; None if there is none.
         plan: Confidence and resamples.
-        seed: Of the bootstrap.
-        forbidden: Positions that are not to be taken.
+        seed: Seed of the bootstrap.
+        forbidden: Positions that the study forbids.
     """
 
     def interval(name: str, split: Split, first: Correctness, second: Correctness) -> Interval:
@@ -140,24 +139,25 @@ def advise(
             by_adoption=interval("adoption", split, partner[split], own[split]),
         )
 
-    here = options(Split.CONFIRMATION)
+    confirmation = options(Split.CONFIRMATION)
     passed: dict[Advice, Interval] = {}
-    if as_student is not None and here.as_student is not None and _worth_training(as_student):
-        answers = as_student.shown.correct[Split.CONFIRMATION]
-        beyond = interval("student beyond partner", Split.CONFIRMATION, answers, partner[Split.CONFIRMATION])
-        if here.by_adoption.mean <= 0 or beyond.low > 0:
-            passed[Advice.STUDENT] = here.as_student
-    taught = here.as_teacher
+    if as_student is not None and confirmation.as_student is not None and _worth_training(as_student):
+        correct = as_student.shown.correct[Split.CONFIRMATION]
+        beyond = interval("student beyond partner", Split.CONFIRMATION, correct, partner[Split.CONFIRMATION])
+        if confirmation.by_adoption.mean <= 0 or beyond.low > 0:
+            passed[Advice.STUDENT] = confirmation.as_student
+    taught = confirmation.as_teacher
     if as_teacher is not None and taught is not None and _worth_training(as_teacher) and taught.low > 0:
         passed[Advice.TEACHER] = taught
     for position in forbidden:
         passed.pop(Advice(position.value), None)
-    advice = max(passed, key=lambda one: passed[one].mean, default=Advice.NONE)
+    advice = max(passed, key=lambda option: passed[option].mean, default=Advice.NONE)
     return PositionAdvice(
         advice=advice,
-        confirmation=here,
+        confirmation=confirmation,
         test=options(Split.TEST),
-        why=_why(advice, passed, here) + "".join(f"; the plan forbids position {one}" for one in forbidden),
+        why=_why(advice, passed, confirmation)
+        + "".join(f"; the plan forbids position {position}" for position in forbidden),
     )
 
 
@@ -165,20 +165,20 @@ def _worth_training(judgement: Judgement) -> bool:
     return judgement.verdict in (Verdict.TUNED, Verdict.DEFAULT)
 
 
-def _why(advice: Advice, passed: Mapping[Advice, Interval], here: Options) -> str:
+def _why(advice: Advice, passed: Mapping[Advice, Interval], options: Options) -> str:
     if advice is Advice.NONE:
-        if here.by_adoption.low > 0:
+        if options.by_adoption.low > 0:
             return (
-                f"adopting the partner's model as it is gains {here.by_adoption} on confirmation, "
+                f"adopting the partner's model as it is gains {options.by_adoption} on confirmation, "
                 "and no training is shown to beat that"
             )
-        untried = "" if here.as_teacher is not None else "; nothing is known of the position of teacher"
+        untried = "" if options.as_teacher is not None else "; nothing is known of the position of teacher"
         return f"no position is shown to beat both models as they are on confirmation{untried}"
     gain = f"as {advice.value} it gains {passed[advice]} on confirmation"
     other = Advice.TEACHER if advice is Advice.STUDENT else Advice.STUDENT
     if other in passed:
         return f"{gain}, as {other.value} {passed[other]}"
-    figure = here.as_teacher if other is Advice.TEACHER else here.as_student
+    figure = options.as_teacher if other is Advice.TEACHER else options.as_student
     if figure is None:
         return f"{gain}; nothing is known of the position of {other.value}"
     return f"{gain}; as {other.value} ({figure}) it is not shown to beat both models as they are"

@@ -1,9 +1,10 @@
-"""What would decide an undecided pair: more seeds, and how many, or only more confirmation examples."""
+"""What would decide an undecided pair: a number of further seeds, or only more confirmation examples."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Final
 
 from autokd.config.study import ConfirmationConfig
@@ -13,68 +14,66 @@ from autokd.recommendation.verdict import Judgement, Verdict, described, objecti
 from autokd.statistics.paired import VarianceComponents, variance_components
 
 MOST_SEEDS: Final = 50
-"""A claim that would need more is called out of reach of seeds: it would cost more than the whole search."""
+"""More seeds than this would cost more than the whole search, so they are not advised."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """One interval must become narrower than `distance` to each side, in pp, its mean being what it is
-    now."""
+    """An interval whose half width must fall below `distance`, in pp, while its mean stays."""
 
     distance: float
-    spread: VarianceComponents
+    components: VarianceComponents
 
     def seeds(self, confidence: float) -> int | None:
-        """The fewest seeds that would do, one more than there are at least; None if beyond MOST_SEEDS."""
-        for seeds in range(self.spread.seeds + 1, MOST_SEEDS + 1):
-            if self.spread.with_seeds(seeds).half_width(confidence) < self.distance:
+        """Return the smallest sufficient number of seeds above the present one; None above MOST_SEEDS."""
+        for seeds in range(self.components.seeds + 1, MOST_SEEDS + 1):
+            if self.components.with_seeds(seeds).half_width(confidence) < self.distance:
                 return seeds
         return None
 
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """A verdict that all steps together would lead to."""
+    """A statement that is shown once all its steps are done."""
 
     words: str
     steps: tuple[_Step, ...]
 
     @property
-    def thinkable(self) -> bool:
-        """Whether it is true of the present means."""
+    def holds_for_means(self) -> bool:
+        """Whether the present means agree with the claim."""
         return all(step.distance > 0 for step in self.steps)
 
     def seeds(self, confidence: float) -> int | None:
-        needed = [step.seeds(confidence) for step in self.steps]
-        known = [count for count in needed if count is not None]
-        return max(known) if len(known) == len(needed) else None
+        needed = [seeds for step in self.steps if (seeds := step.seeds(confidence)) is not None]
+        return max(needed) if len(needed) == len(self.steps) else None
 
 
 def what_would_decide(judgement: Judgement, plan: ConfirmationConfig) -> str:
-    """For an undecided pair one sentence of advice; empty for all others.
+    """Return one sentence of advice for an undecided pair; empty for all others.
 
-    Each claim that the present means speak for is tried: with how many seeds would its intervals exclude what
-    they must exclude, if means and spreads stayed as they are? The claim that needs the fewest is named. If
-    none can be had with `MOST_SEEDS`, the examples are the limit, and the smallest effect that they would
-    show in four cases of five, with whatever number of seeds, is named instead.
+    For each claim that agrees with the present means, the number of seeds is computed that would show it if
+    means and variances stayed as they are; the sentence names the claim that needs the fewest. If every claim
+    needs more than `MOST_SEEDS`, the examples are the limit, and the sentence names the smallest effect that
+    they would show in four cases of five with any number of seeds.
     """
     if judgement.verdict is not Verdict.UNDECIDED:
         return ""
-    claims = [claim for claim in _claims(judgement, plan) if claim.thinkable]
+    claims = [claim for claim in _claims(judgement, plan) if claim.holds_for_means]
     priced = [(seeds, claim) for claim in claims if (seeds := claim.seeds(judgement.confidence)) is not None]
     if priced:
-        seeds, claim = min(priced, key=lambda one: one[0])
+        seeds, claim = min(priced, key=itemgetter(0))
         return (
             f"{seeds - len(judgement.evidence.seeds)} more seeds (confirmation.seeds: {seeds} in the study) "
             f"would show that {claim.words}, if the present means hold"
         )
-    spreads = [_spread(judgement, judgement.shown, None)]
+    limits = [_components(judgement, judgement.shown, None)]
     if claims:
-        spreads = [step.spread for step in claims[0].steps]
-    floor = max(spread.with_seeds(math.inf).detectable(judgement.confidence) for spread in spreads)
+        limits = [step.components for step in claims[0].steps]
+    floor = max(parts.with_seeds(math.inf).detectable(judgement.confidence) for parts in limits)
     return (
         f"only more confirmation examples: the smallest detectable effect here is {floor:.1f} pp, "
-        f"however many seeds ({spreads[0].examples} examples; splits.confirmation in the study)"
+        f"however many seeds ({limits[0].examples} examples; splits.confirmation in the study)"
     )
 
 
@@ -86,23 +85,23 @@ def _claims(judgement: Judgement, plan: ConfirmationConfig) -> list[_Claim]:
     default_stands = forgotten is None or forgotten.default_allowed
     if winner_stands and figures.winner_gain is not None and figures.improvement is not None:
         assert evidence.winner is not None
-        gain = _spread(judgement, evidence.winner, None)
+        gain = _components(judgement, evidence.winner, None)
         steps = [_Step(figures.winner_gain.mean, gain)]
         beaten = "as-is"
         if default_stands:
             beaten = "default and as-is"
-            against_default = _spread(judgement, evidence.winner, evidence.default)
+            against_default = _components(judgement, evidence.winner, evidence.default)
             steps.insert(0, _Step(figures.improvement.mean, against_default))
         claims.append(_Claim(f"{described(evidence.winner.setting)} beats {beaten}", tuple(steps)))
         nothing.append(_Step(plan.min_improvement - figures.winner_gain.mean, gain))
     if default_stands:
-        default = _spread(judgement, evidence.default, None)
+        default = _components(judgement, evidence.default, None)
         claims.append(_Claim("the default beats as-is", (_Step(figures.default_gain.mean, default),)))
         nothing.append(_Step(plan.min_improvement - figures.default_gain.mean, default))
     return [*claims, _Claim(f"nothing gains {plan.min_improvement:g} pp", tuple(nothing))]
 
 
-def _spread(judgement: Judgement, first: Arm, second: Arm | None) -> VarianceComponents:
+def _components(judgement: Judgement, first: Arm, second: Arm | None) -> VarianceComponents:
     own = judgement.evidence.own[Split.CONFIRMATION]
     return variance_components(
         first.correct[Split.CONFIRMATION],

@@ -11,7 +11,7 @@ from autokd.core.setting import Pair, Position, Setting, Split, derive_seed
 from autokd.errors import NotTuned
 from autokd.recommendation import payload
 from autokd.recommendation.communication import Cost, communication_cost
-from autokd.recommendation.evidence import Lacking
+from autokd.recommendation.evidence import InsufficientEvidence
 from autokd.recommendation.interim_looks import JudgedPair, Unfinished
 from autokd.recommendation.position import PositionAdvice, advise
 from autokd.recommendation.power import what_would_decide
@@ -159,7 +159,9 @@ def recommend(
         student=student,
         judgement=judgement,
         position=position,
-        reason=judged.reason if isinstance(judged, Lacking) else _reason(judged, plan.confirmation),
+        reason=judged.reason
+        if isinstance(judged, InsufficientEvidence)
+        else _reason(judged, plan.confirmation),
         what_would_decide="" if judgement is None else what_would_decide(judgement, plan.confirmation),
         network=None if judgement is None else communication_cost(judgement.shown.setting, pair, federation),
     )

@@ -1,4 +1,4 @@
-"""The verdict of a pair, decided on the confirmation split by one rule on three intervals."""
+"""The verdict of a pair, decided on the confirmation split by a rule on three intervals."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ class Figures:
 
     Attributes:
         default_gain: Default minus as-is.
-        winner_gain: Winner minus as-is; None if the default stands alone.
-        improvement: Winner minus default, paired by seed; None likewise.
+        winner_gain: Winner minus as-is; None if there is no winner.
+        improvement: Winner minus default, paired by seed; None if there is no winner.
     """
 
     default_gain: Interval
@@ -60,11 +60,10 @@ class Figures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forgotten:
-    """What the arms forgot on confirmation, in pp, where the plan has a limit to it.
+    """Forgetting of the arms on confirmation, in pp, if the study limits it.
 
-    An arm is allowed if its mean keeps the limit: with some hundred examples an interval is wider than most
-    limits, so to ask for more would reject nearly every setting, and to ask for less none. The interval
-    says how sure it is.
+    An arm is allowed if its mean keeps the limit. With some hundred examples an interval is wider than most
+    limits: its upper end would reject nearly every setting, and its lower end none.
     """
 
     limit: float
@@ -82,17 +81,15 @@ class Forgotten:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Judgement:
-    """A verdict with what it rests on.
+    """A verdict with the figures behind it.
 
     Attributes:
-        confirmation: Gains on the split where it was decided.
+        confirmation: Gains on the split where the verdict was decided.
         test: The same comparisons where they are reported.
-        decisive: What was decided on: the gains of `confirmation`, or what the plan's objective makes of
-            the same runs.
-        confidence: Of the intervals on confirmation.
-        p_beats_default: How likely the winner would look this much better than the default if it were not;
-            None if there is no winner that is allowed.
-        forgotten: None where the plan has no limit to it.
+        decisive: Figures that decided: the gains of `confirmation`, or their values by the study's objective.
+        confidence: Confidence of the intervals on confirmation.
+        p_beats_default: One-sided p-value of winner minus default; None if there is no allowed winner.
+        forgotten: Forgetting of the arms; None if the study does not limit it.
         rule: Version of the rule that decided.
     """
 
@@ -109,23 +106,23 @@ class Judgement:
 
     @property
     def shown(self) -> Arm:
-        """The arm whose figures stand for the pair: the default where that is the answer, else the winner."""
+        """The arm that represents the pair: the default if that is the answer, else the winner."""
         winner = self.evidence.winner
         return self.evidence.default if self.verdict is Verdict.DEFAULT or winner is None else winner
 
     def figures(self, split: Split) -> Figures:
-        """On confirmation or test."""
+        """Return the comparisons on confirmation or test."""
         return self.test if split is Split.TEST else self.confirmation
 
     def gain(self, split: Split) -> Interval:
-        """Of the arm shown, on confirmation or test."""
+        """Return the gain of the arm shown, on confirmation or test."""
         figures = self.figures(split)
         if self.shown is self.evidence.default or figures.winner_gain is None:
             return figures.default_gain
         return figures.winner_gain
 
     def single_run(self, confidence: float) -> Interval:
-        """What one further run of the arm shown would gain, by its runs on test; a user gets one model."""
+        """Return the gain on test that one further run of the arm shown would have."""
         gain = self.gain(Split.TEST).mean
         spread = variance_components(self.shown.correct[Split.TEST], self.evidence.own[Split.TEST])
         reach = spread.single_run(confidence)
@@ -135,25 +132,25 @@ class Judgement:
 def decide(
     figures: Figures, *, min_improvement: float, default_allowed: bool = True, winner_allowed: bool = True
 ) -> Verdict:
-    """The rule; of two that hold, the one named first counts.
+    """Return the verdict; if several rules hold, the first counts.
 
         skip       high(winner - as-is) < min_improvement and high(default - as-is) < min_improvement
         tuned      low(winner - default) > 0 and low(winner - as-is) > 0
         default    low(default - as-is) > 0
         undecided  otherwise
 
-    Where the default stands alone, what is said of the winner is left out and `tuned` cannot come. What is
-    said of an arm that is not allowed is left out likewise: it is no answer, and no rival.
+    Without a winner, its conditions are left out and `tuned` is impossible. The conditions on an arm that is
+    not allowed are left out as well: it can neither be the answer nor stand in the way of one.
 
     Args:
-        figures: On the confirmation split.
-        min_improvement: In pp; a smaller gain is not worth a distillation, however surely it is there.
-        default_allowed: Whether the default keeps the plan's constraints.
-        winner_allowed: Likewise.
+        figures: Comparisons on the confirmation split.
+        min_improvement: Smallest gain that is worth a distillation, in pp.
+        default_allowed: Whether the default keeps the study's constraints.
+        winner_allowed: Whether the winner does.
     """
     default = figures.default_gain if default_allowed else None
     gain = figures.winner_gain if winner_allowed else None
-    if all(one.high < min_improvement for one in (default, gain) if one is not None):
+    if all(arm.high < min_improvement for arm in (default, gain) if arm is not None):
         return Verdict.SKIP
     if gain is not None and gain.low > 0:
         improvement = figures.improvement
@@ -171,15 +168,15 @@ def compare(
     confidence: float | None = None,
     weights: Weights | None = None,
 ) -> Figures:
-    """The three comparisons on `split`.
+    """Return the three comparisons on `split`.
 
     Args:
-        evidence: Of one pair.
+        evidence: Evidence of one pair.
         split: Confirmation or test.
         plan: Confidence and resamples.
-        seed: Of the bootstrap.
-        confidence: In place of the plan's.
-        weights: Of the examples; see `paired_interval`.
+        seed: Seed of the bootstrap.
+        confidence: Confidence of the intervals; by default the plan's.
+        weights: Weights of the examples; see `paired_interval`.
     """
 
     def interval(name: str, first: Arm, second: Arm | None) -> Interval:
@@ -210,14 +207,14 @@ def judge(
     aims: Objective = ANY,
     confidence: float | None = None,
 ) -> Judgement:
-    """Decide on confirmation, and work out the gains on test, too; those have no say.
+    """Decide on confirmation, and compute the gains on test, which have no influence.
 
     Args:
-        evidence: Of one pair; with `local` weights, unless only gain counts and nothing is forbidden.
+        evidence: Evidence of one pair, with `local` weights unless only gain counts.
         plan: Confidence, resamples and `min_improvement`.
-        seed: Of the bootstrap.
-        aims: What settings are wanted for, and what they must keep.
-        confidence: On confirmation, in place of the plan's.
+        seed: Seed of the bootstrap.
+        aims: Objective and constraints.
+        confidence: Confidence on confirmation; by default the plan's.
     """
     confidence = confidence or plan.confidence
     split = Split.CONFIRMATION
@@ -261,7 +258,7 @@ def _forgotten(
     if limit is None:
         return None
 
-    def lost(arm: Arm) -> Interval:
+    def forgetting(arm: Arm) -> Interval:
         return paired_interval(
             evidence.own[Split.CONFIRMATION],
             arm.correct[Split.CONFIRMATION],
@@ -271,8 +268,8 @@ def _forgotten(
             weights=evidence.local[Split.CONFIRMATION],
         )
 
-    winner = None if evidence.winner is None else lost(evidence.winner)
-    return Forgotten(limit=limit, default=lost(evidence.default), winner=winner)
+    winner = None if evidence.winner is None else forgetting(evidence.winner)
+    return Forgotten(limit=limit, default=forgetting(evidence.default), winner=winner)
 
 
 def objective_weights(aims: Objective, local: Mapping[Split, Weights], split: Split) -> Weights | None:
@@ -290,7 +287,7 @@ def objective_weights(aims: Objective, local: Mapping[Split, Weights], split: Sp
 
 
 def described(setting: Setting) -> str:
-    """A setting in words; without a teacher's part it is called what it is."""
+    """Return a setting in words; one without a teacher is called fine-tuning."""
     if setting.alpha == 0:
         return f"fine-tuning on {setting.transfer_set} (α = 0: the teacher is not used)"
     return str(setting)

@@ -6,7 +6,7 @@ import pytest
 from autokd.config.study import CONFIRMATION_SEEDS
 from autokd.core.records import Correctness, Failure, RunRecord, TrialState
 from autokd.core.setting import DEFAULT, Setting, Split
-from autokd.recommendation.evidence import Evidence, Lacking, gather
+from autokd.recommendation.evidence import Evidence, InsufficientEvidence, gather
 from tests.recommendation.samples import (
     HOT,
     PLAN,
@@ -112,5 +112,5 @@ def test_seeds_beyond_the_plan_are_not_looked_at() -> None:
 )
 def test_what_is_lacking_is_said(baseline: TrialState, runs: list[RunRecord], reason: str) -> None:
     lacking = gather(PLAN, OWN, [make_trial(0, DEFAULT, state=baseline), make_trial(1, HOT)], runs)
-    assert isinstance(lacking, Lacking)
+    assert isinstance(lacking, InsufficientEvidence)
     assert reason in lacking.reason
