@@ -37,7 +37,7 @@ from autokd.core.run_spec import RunSpec
 from autokd.core.setting import Pair, Split
 from autokd.distillation import Run, examples
 from autokd.execution.run_context import RunContext
-from autokd.federation import Federation
+from autokd.federation.federation import Federation
 from autokd.search.progress import Progress
 from autokd.search.study_names import study_name
 from autokd.workflows.callbacks import Callbacks

@@ -39,18 +39,13 @@ from autokd.config.federation import ArchitectureConfig, FederationConfig
 from autokd.config.training import DistillationConfig
 from autokd.config.yaml_files import read_study_config
 from autokd.core.setting import Pair, Setting, Split, TransferSet, derive_seed
+from autokd.data.dataset import Dataset
 from autokd.distillation import Run, distillation_loss, examples
-from autokd.federation import (
-    Dataset,
-    Federation,
-    Participant,
-    batches,
-    build,
-    make_optimizer,
-    network,
-    prepare,
-    weights_of,
-)
+from autokd.federation.federation import Federation, Participant, network
+from autokd.federation.preparation import prepare
+from autokd.models.building import build
+from autokd.models.training import batches, make_optimizer
+from autokd.models.weights import weights_of
 
 STUDY: Final = "digits"
 SETTING: Final = Setting(temperature=2.0, alpha=0.5, transfer_set=TransferSet.BOTH)

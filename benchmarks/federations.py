@@ -22,7 +22,8 @@ from autokd.config.training import DistillationConfig
 from autokd.config.yaml_files import read_study_config
 from autokd.core.setting import Pair, Setting, Split, TransferSet
 from autokd.distillation import Run
-from autokd.federation import Federation, prepare
+from autokd.federation.federation import Federation
+from autokd.federation.preparation import prepare
 
 NO_TEACHER = Setting(temperature=1.0, alpha=0.0, transfer_set=TransferSet.STUDENT)
 

@@ -43,11 +43,13 @@ from autokd.config.space import Space
 from autokd.config.study import StudyConfig
 from autokd.config.yaml_files import read_study_config
 from autokd.core.setting import Pair, Position, Split
-from autokd.federation import Dataset, build, place, weights_of
+from autokd.data.dataset import Dataset
 from autokd.federation.hashing import assemble
 from autokd.federation.layout import Layout
 from autokd.federation.pretraining import Pretrained
-from autokd.federation.storage import save
+from autokd.federation.storage import federations_folder, save
+from autokd.models.building import build
+from autokd.models.weights import weights_of
 from autokd.workflows.tune import tune
 from autokd.workspace import Workspace, storage_url
 from benchmarks.ten_pairs import machine
@@ -136,7 +138,7 @@ def make(kind: Kind, home: Path) -> None:
         for number in range(PARTICIPANTS)
     ]
     federation = assemble(plan.federation, data, layout, pretrained)
-    save(federation, place(home) / federation.name)
+    save(federation, federations_folder(home) / federation.name)
 
 
 def play(kind: Kind, home: Path) -> None:

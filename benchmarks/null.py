@@ -31,7 +31,8 @@ from autokd.config.study import StudyConfig
 from autokd.core.records import TrialState
 from autokd.core.setting import DEFAULT, Pair, Position, Setting, Split, derive_seed
 from autokd.distillation import Run
-from autokd.federation import Federation, find
+from autokd.federation.federation import Federation
+from autokd.federation.storage import find
 from autokd.recommendation.evidence import Arm, Evidence
 from autokd.recommendation.recommendation import Recommendation
 from autokd.recommendation.verdict import judge

@@ -30,7 +30,7 @@ from autokd.config.study import StudyConfig
 from autokd.config.yaml_files import read_study_config
 from autokd.core.setting import Pair, Split, TransferSet
 from autokd.distillation import Run
-from autokd.federation import build
+from autokd.models.building import build
 from benchmarks.engine import CLASSES, SETTING, Random, random_federation
 
 STUDY: Final = "cifar10_resnet18"

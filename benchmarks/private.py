@@ -31,7 +31,8 @@ from autokd.config.study import StudyConfig
 from autokd.config.yaml_files import read_study_config
 from autokd.core.setting import DEFAULT, Method, Pair, Setting, Split, TransferSet
 from autokd.distillation import Run
-from autokd.federation import Federation, prepare
+from autokd.federation.federation import Federation
+from autokd.federation.preparation import prepare
 from autokd.statistics.dyadic import dyadic_interval
 from benchmarks.null import asked_for
 

@@ -38,7 +38,7 @@ from autokd.config.training import DistillationConfig
 from autokd.core.records import Correctness
 from autokd.core.setting import Pair, Position, Setting, Split, TransferSet, derive_seed
 from autokd.distillation import Run
-from autokd.federation import Federation
+from autokd.federation.federation import Federation
 from autokd.recommendation import Recommendation, Verdict
 from autokd.recommendation.verdict import Judgement
 from autokd.statistics.paired import NOTHING, POINTS, Interval, paired_interval

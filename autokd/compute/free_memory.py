@@ -15,7 +15,7 @@ _CGROUP: Final = Path("/sys/fs/cgroup")
 _LIMITS: Final = ("memory.max", "memory.current", "memory.stat")
 
 
-def fits(wanted: int, free: int | None, *, runs: int = 1) -> bool:
+def fits_in_memory(wanted: int, free: int | None, *, runs: int = 1) -> bool:
     """Return whether images of a run fit into memory.
 
     Args:

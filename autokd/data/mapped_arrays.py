@@ -140,10 +140,10 @@ def pieces(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
     for start in range(0, len(rows), step):
         part = rows[start : start + step]
         yield np.ascontiguousarray(part, dtype=part.dtype.newbyteorder("<"))
-        let_go([part])
+        release([part])
 
 
-def taken(source: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[Any]:
+def take_rows(source: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[Any]:
     """A copy of some rows of an array, in the order in which they are asked for.
 
     They are read in the order in which they lie, which a disk does fastest, and let go of.
@@ -157,11 +157,11 @@ def taken(source: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[Any]:
         first, last = rows[order[0]], rows[order[-1]]
         copy = np.empty((len(rows), *source.shape[1:]), dtype=source.dtype)
         copy[order] = source[rows[order]]
-    let_go([source[first : last + 1]])
+    release([source[first : last + 1]])
     return copy
 
 
-def let_go(arrays: Iterable[NDArray[Any]]) -> None:
+def release(arrays: Iterable[NDArray[Any]]) -> None:
     """Give back the memory of what was read from files, which stay mapped; of other arrays nothing.
 
     Only what is faster than disk is lost: whoever looks at it again finds it as it was.

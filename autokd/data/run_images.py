@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from autokd.compute.device import Compute
-from autokd.compute.free_memory import fits, free_bytes, runs_at_once
-from autokd.data.mapped_arrays import taken
+from autokd.compute.free_memory import fits_in_memory, free_bytes, runs_at_once
+from autokd.data.mapped_arrays import take_rows
 
 
 class Images(Protocol):
@@ -89,10 +89,10 @@ class Streamed:
         )
 
     def batch(self, chosen: Tensor) -> Tensor:
-        return torch.from_numpy(taken(self.source, self.which[chosen.cpu().numpy()])).to(self.device)
+        return torch.from_numpy(take_rows(self.source, self.which[chosen.cpu().numpy()])).to(self.device)
 
 
-def placed(source: NDArray[Any], which: NDArray[np.int64], compute: Compute) -> Resident | Streamed:
+def place_images(source: NDArray[Any], which: NDArray[np.int64], compute: Compute) -> Resident | Streamed:
     """The images of a run: on the device if there is room for them.
 
     Args:
@@ -104,7 +104,7 @@ def placed(source: NDArray[Any], which: NDArray[np.int64], compute: Compute) -> 
     if compute.image_bytes is not None:
         resident = wanted <= compute.image_bytes
     else:
-        resident = fits(wanted, free_bytes(compute.device), runs=runs_at_once(compute.device))
+        resident = fits_in_memory(wanted, free_bytes(compute.device), runs=runs_at_once(compute.device))
     if resident:
-        return Resident(torch.from_numpy(taken(source, which)).to(compute.device))
+        return Resident(torch.from_numpy(take_rows(source, which)).to(compute.device))
     return Streamed(source, which, compute.device)

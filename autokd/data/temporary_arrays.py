@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autokd.compute.free_memory import fits, free_bytes
-from autokd.data.mapped_arrays import mapped, pieces, taken
+from autokd.compute.free_memory import fits_in_memory, free_bytes
+from autokd.data.mapped_arrays import mapped, pieces, take_rows
 from autokd.errors import InputError
 
 _CHUNK = 4096
@@ -29,7 +29,7 @@ def empty(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
         InputError: If the disk has none either.
     """
     size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
-    if not size or fits(size, free_bytes("cpu")):
+    if not size or fits_in_memory(size, free_bytes("cpu")):
         return np.empty(shape, dtype)
     try:
         with tempfile.TemporaryFile(prefix="autokd-") as file:
@@ -44,15 +44,15 @@ def empty(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
         ) from error
 
 
-def some(source: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[Any]:
+def copy_rows(source: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[Any]:
     """A copy of some rows, in the order in which they are asked for."""
     made = empty((len(rows), *source.shape[1:]), source.dtype)
     for start in range(0, len(rows), _CHUNK):
-        made[start : start + _CHUNK] = taken(source, rows[start : start + _CHUNK])
+        made[start : start + _CHUNK] = take_rows(source, rows[start : start + _CHUNK])
     return made
 
 
-def joined(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+def concatenate(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
     """A copy of arrays of one type, one after the other along their first axis."""
     made = empty((sum(map(len, parts)), *parts[0].shape[1:]), parts[0].dtype)
     row = 0

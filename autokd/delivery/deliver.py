@@ -20,8 +20,9 @@ from autokd.delivery.card import Card, Images, Origin
 from autokd.delivery.measuring import measured
 from autokd.delivery.order import Order
 from autokd.distillation import Run, adapted
-from autokd.federation import Federation, Weights, weights_of
+from autokd.federation.federation import Federation
 from autokd.federation.hashing import Hashes
+from autokd.models.weights import Weights, weights_of
 
 Progress = Callable[[int, int], None]
 """Told how many epochs are trained, of how many."""

@@ -14,7 +14,10 @@ from autokd.core.setting import Split, derive_seed
 from autokd.delivery.card import ClassScores, Scores
 from autokd.distillation import assess
 from autokd.errors import Diverged
-from autokd.federation import Federation, Weights, build, load_weights, logits_of
+from autokd.federation.federation import Federation
+from autokd.models.building import build
+from autokd.models.inference import logits_of
+from autokd.models.weights import Weights, load_weights
 from autokd.statistics.paired import paired_interval
 
 _SPLITS: Final = (Split.VALIDATION, Split.CONFIRMATION, Split.TEST)

@@ -17,20 +17,13 @@ from autokd.compute.device import Compute
 from autokd.compute.out_of_memory import ran_out_of_memory, release_memory
 from autokd.config.training import DistillationConfig
 from autokd.core.setting import Pair, Setting, derive_seed
+from autokd.data.run_images import place_images
 from autokd.distillation.loss import distillation_loss
 from autokd.distillation.targets import targets
 from autokd.distillation.transfer_set import examples
 from autokd.errors import Diverged
-from autokd.federation import (
-    Federation,
-    batches,
-    learning_rate,
-    make_optimizer,
-    network,
-    own_randomness,
-    placed,
-    set_learning_rate,
-)
+from autokd.federation.federation import Federation, network
+from autokd.models.training import batches, isolated_rng, learning_rate, make_optimizer, set_learning_rate
 
 _FEWEST: Final = 2
 """Examples in a part: BatchNorm cannot train on one."""
@@ -82,7 +75,7 @@ class Loop:
         self._std = torch.tensor(data.std, dtype=torch.float32, device=compute.device)
         self.epochs, self.steps, self.seconds, self.size, self.parts = 0, 0, 0.0, len(where), 1
         self._setting, self._recipe, self._compute = setting, recipe, compute
-        self._images = placed(data.images, where, compute)
+        self._images = place_images(data.images, where, compute)
         self.notice = self._images.notice
         # Labels of the public set exist in the data, but no run may look at them.
         self._labels = (
@@ -115,7 +108,7 @@ class Loop:
         train_mode(self.network, self._recipe)
         parts: list[Tensor] = []
         sizes: list[int] = []
-        with own_randomness(derive_seed("epoch", self._chance, self.epochs), self._compute.device):
+        with isolated_rng(derive_seed("epoch", self._chance, self.epochs), self._compute.device):
             for chosen in batches(
                 self.size, self._recipe.batch_size, self._order, device=self._compute.device
             ):

@@ -21,7 +21,8 @@ from autokd.core.setting import Pair, Setting, Split, TransferSet
 from autokd.distillation.evaluation import Evaluation, assess
 from autokd.distillation.loop import Loop, Losses, adapted
 from autokd.errors import Diverged, OutOfMemory
-from autokd.federation import Federation, logits_of
+from autokd.federation.federation import Federation
+from autokd.models.inference import logits_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from autokd.core.setting import Pair, Split, TransferSet
 from autokd.errors import PlanError
-from autokd.federation import Federation
+from autokd.federation.federation import Federation
 
 
 def examples(federation: Federation, pair: Pair, transfer_set: TransferSet) -> NDArray[np.int64]:

@@ -27,7 +27,7 @@ from autokd.config.study import StudyConfig
 from autokd.execution.run_context import RunContext
 from autokd.execution.tune_adapters import DriverState, QueueScheduler, QueueSearcher, RunQueue, StopFlag
 from autokd.execution.worker import DistillationTrainable
-from autokd.federation import Federation
+from autokd.federation.federation import Federation
 
 _ENVIRONMENT: Final = {
     "RAY_AIR_NEW_OUTPUT": "0",  # The new output prints a table even when it is asked to be silent.
@@ -59,7 +59,7 @@ def distilling(plan: StudyConfig, federation: Federation, compute: Compute) -> t
         DistillationTrainable, federation=federation, job=RunContext.of(plan, compute)
     )
     # The driver itself hardly looks at it again.
-    federation.let_go()
+    federation.release_memory()
     return trainable
 
 

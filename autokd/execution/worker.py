@@ -18,7 +18,7 @@ from autokd.core.setting import Split
 from autokd.distillation import Run, Rung
 from autokd.errors import Diverged, OutOfMemory
 from autokd.execution.run_context import ANSWER, NOTICE, RunContext
-from autokd.federation import Federation
+from autokd.federation.federation import Federation
 
 
 class DistillationTrainable(tune.Trainable):

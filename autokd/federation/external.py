@@ -20,13 +20,13 @@ from autokd.config.federation import ExternalArchitecture
 from autokd.data.dataset import Dataset
 from autokd.data.mapped_arrays import pieces
 from autokd.data.sources import read
-from autokd.data.sources.labelled_images import Labelled, Wanted, beyond, renumbered, scale_of
-from autokd.data.temporary_arrays import joined, some
+from autokd.data.sources.labelled_images import Labelled, Wanted, renumbered, scale_of, unknown_classes
+from autokd.data.temporary_arrays import concatenate, copy_rows
 from autokd.errors import PlanError
-from autokd.federation.external_models import examine
+from autokd.federation.external_models import validate_models
 from autokd.federation.findings import Findings
-from autokd.federation.held_out_splits import Common, common_splits
-from autokd.federation.in_memory_sources import Memory
+from autokd.federation.held_out_splits import CommonSplits, common_splits
+from autokd.federation.in_memory_sources import InMemorySources
 from autokd.federation.layout import Layout
 from autokd.models.weights import Weights
 
@@ -34,7 +34,7 @@ _FEWEST: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Gathered:
+class LoadedExternal:
     """A federation but for what its models answer.
 
     Attributes:
@@ -51,9 +51,9 @@ class Gathered:
     checkpoints: tuple[str, ...]
 
 
-def gather(
-    recipe: ExternalFederation, compute: Compute, findings: Findings, memory: Memory | None = None
-) -> Gathered | None:
+def load_external(
+    recipe: ExternalFederation, compute: Compute, findings: Findings, memory: InMemorySources | None = None
+) -> LoadedExternal | None:
     """Read and look at everything; None if there are problems, which stand in `findings` then.
 
     Args:
@@ -62,7 +62,7 @@ def gather(
         findings: Where problems and warnings go.
         memory: What is not in files.
     """
-    memory = memory or Memory()
+    memory = memory or InMemorySources()
     wanted = Wanted(channels=recipe.images.channels, size=recipe.images.size)
     private = [
         _read(one.data, recipe, wanted, memory, findings, f"participants.{number}.data")
@@ -78,7 +78,7 @@ def gather(
     classes = _classes(recipe, known, common, findings)
     readable = common is not None and len(known) == recipe.size and _one_shape(private, common, findings)
     # Networks and checkpoints are looked at even where it is not, as far as it goes.
-    networks = examine(recipe, private, classes, compute, memory, findings)
+    networks = validate_models(recipe, private, classes, compute, memory, findings)
     if common is None or not readable:
         return None
     common = _disjoint(recipe, known, common, findings)
@@ -86,7 +86,7 @@ def gather(
     if findings.problems:
         return None
     data, layout = _joined(known, common, classes)
-    return Gathered(
+    return LoadedExternal(
         data=data,
         layout=layout,
         architectures=tuple(one.architecture for one in networks),
@@ -96,16 +96,16 @@ def gather(
     )
 
 
-def gathered(
-    recipe: ExternalFederation, compute: Compute, *, source: str, memory: Memory | None = None
-) -> Gathered:
+def load_external_or_raise(
+    recipe: ExternalFederation, compute: Compute, *, source: str, memory: InMemorySources | None = None
+) -> LoadedExternal:
     """The same for who goes on only if nothing is wrong.
 
     Raises:
         PlanError: Of what is wrong, all of it.
     """
     findings = Findings(source)
-    found = gather(recipe, compute, findings, memory)
+    found = load_external(recipe, compute, findings, memory)
     if found is None:
         raise PlanError.together(findings.problems)
     return found
@@ -115,7 +115,7 @@ def _read(
     source: AnySource,
     recipe: ExternalFederation,
     wanted: Wanted,
-    memory: Memory,
+    memory: InMemorySources,
     findings: Findings,
     where: str,
 ) -> Labelled | None:
@@ -127,19 +127,19 @@ def _read(
 
 
 def _classes(
-    recipe: ExternalFederation, private: Sequence[Labelled], common: Common | None, findings: Findings
+    recipe: ExternalFederation, private: Sequence[Labelled], common: CommonSplits | None, findings: Findings
 ) -> tuple[str, ...]:
     """The common label space; classes of anybody's that are not in it are problems."""
     classes = recipe.classes or tuple(dict.fromkeys(name for one in private for name in one.classes))
     if recipe.classes is None and len(private) < recipe.size:
         return classes  # What those would have named whose data cannot be read is not known.
     for number, one in enumerate(private):
-        strange = beyond(one, classes)
+        strange = unknown_classes(one, classes)
         if strange:
             problem = f"has the class {strange[0]}, which is missing in federation.classes"
             findings.problem(f"participants.{number}.data", problem)
     for place, (where, part) in zip(common.parts, common.of_parts(), strict=True) if common else ():
-        strange = beyond(part, classes)
+        strange = unknown_classes(part, classes)
         if strange and where != "public":
             missing = "is missing in federation.classes" if recipe.classes else "no participant's data has"
             known = ", ".join(classes[:10])
@@ -148,7 +148,7 @@ def _classes(
     return classes
 
 
-def _one_shape(private: Sequence[Labelled | None], common: Common, findings: Findings) -> bool:
+def _one_shape(private: Sequence[Labelled | None], common: CommonSplits, findings: Findings) -> bool:
     """Whether all images have one shape; who differs from the first participant is a problem."""
     assert private[0] is not None
     shape = private[0].images.shape[1:]
@@ -168,8 +168,8 @@ def _one_shape(private: Sequence[Labelled | None], common: Common, findings: Fin
 
 
 def _disjoint(
-    recipe: ExternalFederation, private: Sequence[Labelled], common: Common, findings: Findings
-) -> Common:
+    recipe: ExternalFederation, private: Sequence[Labelled], common: CommonSplits, findings: Findings
+) -> CommonSplits:
     """The common splits without what is somebody's private data, or in a split before."""
     seen: dict[bytes, str] = {}
     for number, own in enumerate(private):
@@ -192,10 +192,10 @@ def _disjoint(
                 "federation.splits.duplicates: drop",
             )
         rest = np.setdiff1d(np.arange(len(owners)), bad)
-        kept[where] = Labelled(some(part.images, rest), part.labels[rest], part.classes) if bad else part
+        kept[where] = Labelled(copy_rows(part.images, rest), part.labels[rest], part.classes) if bad else part
         for key in _keys(part.images):
             seen.setdefault(key, f"in {where}")
-    return Common(**kept, places=common.places)
+    return CommonSplits(**kept, places=common.places)
 
 
 def _keys(images: NDArray[np.generic]) -> list[bytes]:
@@ -205,7 +205,7 @@ def _keys(images: NDArray[np.generic]) -> list[bytes]:
 
 
 def _enough(
-    private: Sequence[Labelled], common: Common, classes: tuple[str, ...], findings: Findings
+    private: Sequence[Labelled], common: CommonSplits, classes: tuple[str, ...], findings: Findings
 ) -> None:
     """Whether every student can be judged on every split: some of its classes have to be there."""
     for name, (where, part) in zip(common.parts, common.of_parts(), strict=True):
@@ -225,11 +225,13 @@ def _enough(
                 findings.warn(name, f"{where} has no example of {absent[0]}, a class of participant {number}")
 
 
-def _joined(private: Sequence[Labelled], common: Common, classes: tuple[str, ...]) -> tuple[Dataset, Layout]:
+def _joined(
+    private: Sequence[Labelled], common: CommonSplits, classes: tuple[str, ...]
+) -> tuple[Dataset, Layout]:
     """All images in one array, and who has which."""
     parts = [*private, *(part for _, part in common.of_parts())]
     exact = all(one.images.dtype == np.uint8 for one in parts)
-    images = joined([one.images if exact else _floats(one.images) for one in parts])
+    images = concatenate([one.images if exact else _floats(one.images) for one in parts])
     labels = np.concatenate([renumbered(one, classes) for one in parts])
     ends = np.cumsum([len(one.images) for one in parts])
     places = np.split(np.arange(len(images), dtype=np.int64), ends[:-1])

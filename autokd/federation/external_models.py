@@ -15,11 +15,11 @@ from autokd.compute.device import Compute
 from autokd.config.external import ExternalFederation, ExternalParticipant
 from autokd.config.federation import ExternalArchitecture
 from autokd.data.dataset import Dataset
-from autokd.data.sources.labelled_images import Labelled, beyond, renumbered, scale_of
+from autokd.data.sources.labelled_images import Labelled, renumbered, scale_of, unknown_classes
 from autokd.errors import PlanError
 from autokd.federation.findings import Findings
-from autokd.federation.in_memory_sources import IN_MEMORY, Memory
-from autokd.models.adapter import input_shape, own_network
+from autokd.federation.in_memory_sources import IN_MEMORY, InMemorySources
+from autokd.models.adapter import external_network, input_shape
 from autokd.models.building import build
 from autokd.models.checkpoint import checkpoint_hash, fit, read_checkpoint
 from autokd.models.inference import logits_of
@@ -32,7 +32,7 @@ _WORTH_A_HINT: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Examined:
+class ValidatedModel:
     """A participant's network.
 
     Attributes:
@@ -46,14 +46,14 @@ class Examined:
     checkpoint: str
 
 
-def examine(
+def validate_models(
     recipe: ExternalFederation,
     private: Sequence[Labelled | None],
     classes: tuple[str, ...],
     compute: Compute,
-    memory: Memory,
+    memory: InMemorySources,
     findings: Findings,
-) -> list[Examined]:
+) -> list[ValidatedModel]:
     """The networks with which nothing is wrong; what is with others stands in `findings` then.
 
     Args:
@@ -79,9 +79,9 @@ def _network(
     data: Labelled | None,
     classes: tuple[str, ...],
     compute: Compute,
-    memory: Memory,
+    memory: InMemorySources,
     findings: Findings,
-) -> Examined | None:
+) -> ValidatedModel | None:
     """One participant's network with its weights, after it has answered on its own data."""
     where = f"participants.{number}"
     file = recipe.folder / Path(one.checkpoint).expanduser()
@@ -97,7 +97,7 @@ def _network(
         listed = "federation.classes" if recipe.classes else "the classes of the data"
         findings.problem(f"{where}.labels", f"class {unlisted[0]} is missing in {listed}")
         return None
-    if beyond(data, classes):
+    if unknown_classes(data, classes):
         return None  # Likewise.
     there = {data.classes[label] for label in np.unique(data.labels)}
     unknown = sorted(there - set(labels.values()))
@@ -120,7 +120,7 @@ def _network(
             return None
     with findings.noting(f"{where}.architecture"):
         shape = input_shape(one.input, channels=channels, size=size, classes=outputs)
-        bare = own_network(one.architecture, shape=shape, base=recipe.folder)
+        bare = external_network(one.architecture, shape=shape, base=recipe.folder)
         answered = _answers(bare, torch.zeros(2, shape.channels, shape.size, shape.size))
         if one.labels is None and len(data.classes) != answered:
             findings.problem(
@@ -149,7 +149,7 @@ def _network(
             fit(module.get_submodule("network"), state, file)
             accuracy = _accuracy(module, data, classes, compute, findings, where)
             if accuracy is not None and _as_claimed(one, accuracy, len(data.labels), findings, where):
-                return Examined(
+                return ValidatedModel(
                     architecture=architecture,
                     weights=weights_of(module),
                     accuracy=accuracy.right,

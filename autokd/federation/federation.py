@@ -18,7 +18,7 @@ from autokd.config.federation import ArchitectureConfig, FederationConfig
 from autokd.core.records import FederationFacts, ParticipantFacts
 from autokd.core.setting import Split
 from autokd.data.dataset import Dataset
-from autokd.data.mapped_arrays import let_go
+from autokd.data.mapped_arrays import release
 from autokd.models.building import build
 from autokd.models.weights import load_weights
 
@@ -64,14 +64,14 @@ class Federation:
     participants: tuple[Participant, ...]
     logits: NDArray[np.float32]
 
-    def let_go(self) -> None:
+    def release_memory(self) -> None:
         """Give back the memory of what was read from files; what is looked at again is read again.
 
         Of a federation that is in memory as a whole nothing is given back.
         """
-        let_go([self.data.images, self.data.labels, self.logits, self.public, *self.splits.values()])
+        release([self.data.images, self.data.labels, self.logits, self.public, *self.splits.values()])
         for one in self.participants:
-            let_go([one.private, *one.weights.values()])
+            release([one.private, *one.weights.values()])
 
     def label_counts(self, participant: int) -> NDArray[np.int64]:
         """Private examples per class, shape (classes,)."""

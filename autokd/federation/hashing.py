@@ -15,7 +15,7 @@ from autokd.config.external import ExternalFederation
 from autokd.config.federation import ArchitectureConfig, ExternalArchitecture, FederationConfig
 from autokd.data.dataset import Dataset
 from autokd.data.mapped_arrays import Arrays, pieces
-from autokd.data.temporary_arrays import joined
+from autokd.data.temporary_arrays import concatenate
 from autokd.federation.federation import Federation, Participant
 from autokd.federation.layout import Layout
 from autokd.federation.pretraining import Pretrained
@@ -84,18 +84,18 @@ def assemble(
     Raises:
         ValueError: If an architecture is missing.
     """
-    unnamed = put_together(
+    unnamed = combine(
         recipe,
         data,
         layout,
         weights=[one.weights for one in pretrained],
-        logits=joined([one.logits[None] for one in pretrained]),
+        logits=concatenate([one.logits[None] for one in pretrained]),
         architectures=architectures,
     )
     return replace(unnamed, name=Hashes.of(unnamed).name(recipe, data, architectures))
 
 
-def put_together(
+def combine(
     recipe: FederationConfig | ExternalFederation,
     data: Dataset,
     layout: Layout,
@@ -119,19 +119,19 @@ def put_together(
         Participant(
             number=number,
             architecture=network,
-            weights={name: frozen(value) for name, value in one.items()},
-            private=frozen(own),
+            weights={name: read_only(value) for name, value in one.items()},
+            private=read_only(own),
         )
         for number, (own, one, network) in enumerate(zip(layout.private, weights, networks, strict=True))
     )
     return Federation(
         name="",
         recipe=recipe,
-        data=replace(data, images=frozen(data.images), labels=frozen(data.labels)),
-        splits={split: frozen(where) for split, where in layout.splits.items()},
-        public=frozen(layout.public),
+        data=replace(data, images=read_only(data.images), labels=read_only(data.labels)),
+        splits={split: read_only(where) for split, where in layout.splits.items()},
+        public=read_only(layout.public),
         participants=participants,
-        logits=frozen(logits),
+        logits=read_only(logits),
     )
 
 
@@ -160,7 +160,7 @@ def digest(arrays: Arrays) -> str:
     return total.hexdigest()
 
 
-def frozen(array: NDArray[Any]) -> NDArray[Any]:
+def read_only(array: NDArray[Any]) -> NDArray[Any]:
     """A read-only view."""
     view = array.view()
     view.setflags(write=False)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from autokd.config.external import AnySource, ExternalFederation, HeldOutSplits, SeparateSplits, SharedSplits
 from autokd.core.setting import Split, derive_seed
 from autokd.data.sources.labelled_images import Labelled, renumbered
-from autokd.data.temporary_arrays import joined, some
+from autokd.data.temporary_arrays import concatenate, copy_rows
 from autokd.errors import PlanError
 from autokd.federation.partition import interleaved, whole_counts
 
@@ -20,7 +20,7 @@ _PARTS = ("validation", "confirmation", "test", "public")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Common:
+class CommonSplits:
     """The common parts with their images.
 
     Attributes:
@@ -54,7 +54,7 @@ Reader = Callable[[AnySource, str], Labelled | None]
 
 def common_splits(
     recipe: ExternalFederation, read: Reader, noting: Callable[[str], AbstractContextManager[None, bool]]
-) -> Common | None:
+) -> CommonSplits | None:
     """The parts, as far as they can be read; None if one cannot.
 
     Args:
@@ -88,7 +88,7 @@ def common_splits(
     return None
 
 
-def _cut(data: Labelled, sizes: list[int], rng: np.random.Generator) -> Common:
+def _cut(data: Labelled, sizes: list[int], rng: np.random.Generator) -> CommonSplits:
     if sum(sizes) > len(data.labels):
         problem = f"the parts add up to {sum(sizes)}, and there are only {len(data.labels)} examples"
         raise PlanError(source="shared benchmark", field="", problem=problem)
@@ -101,7 +101,7 @@ def _cut(data: Labelled, sizes: list[int], rng: np.random.Generator) -> Common:
 
 def _divided(
     given: list[Labelled], shares: NDArray[np.float64], wanted: int, rng: np.random.Generator
-) -> Common | None:
+) -> CommonSplits | None:
     """What each participant gives, divided in the same proportions, with the class shares of each."""
     if len(given) < wanted or len({one.images.shape[1:] for one in given}) > 1:
         return None if len(given) < wanted else _ragged(given)
@@ -114,7 +114,7 @@ def _divided(
     return _common({name: _merged(parts) for name, parts in pieces.items()}, "participants", _PARTS)
 
 
-def _ragged(given: list[Labelled]) -> Common:
+def _ragged(given: list[Labelled]) -> CommonSplits:
     """Images of several shapes cannot be joined: let the check of shapes say whose they are."""
     odd = next(one for one in given if one.images.shape[1:] != given[0].images.shape[1:])
     return _common(dict.fromkeys(_PARTS, odd), "participants", _PARTS)
@@ -122,24 +122,24 @@ def _ragged(given: list[Labelled]) -> Common:
 
 def _merged(parts: list[Labelled]) -> Labelled:
     classes = tuple(dict.fromkeys(name for one in parts for name in one.classes))
-    images = joined([one.images for one in parts])
+    images = concatenate([one.images for one in parts])
     labels = np.concatenate([renumbered(one, classes) for one in parts])
     return Labelled(images=images, labels=labels, classes=classes)
 
 
 def _some(data: Labelled, which: NDArray[np.int64]) -> Labelled:
-    return Labelled(images=some(data.images, which), labels=data.labels[which], classes=data.classes)
+    return Labelled(images=copy_rows(data.images, which), labels=data.labels[which], classes=data.classes)
 
 
-def _of(found: Mapping[str, Labelled | None], places: Mapping[str, str]) -> Common | None:
+def _of(found: Mapping[str, Labelled | None], places: Mapping[str, str]) -> CommonSplits | None:
     known = {name: one for name, one in found.items() if one is not None}
     if len(known) < len(found):
         return None
     if "public" not in known:
         # None was asked for: an empty one of the same shape.
         known["public"] = _some(known["test"], np.empty(0, dtype=np.int64))
-    return Common(**known, places=places)
+    return CommonSplits(**known, places=places)
 
 
-def _common(parts: Mapping[str, Labelled], place: str, names: tuple[str, ...]) -> Common:
-    return Common(**parts, places={name: f"{place} ({name})" for name in names})
+def _common(parts: Mapping[str, Labelled], place: str, names: tuple[str, ...]) -> CommonSplits:
+    return CommonSplits(**parts, places={name: f"{place} ({name})" for name in names})

@@ -23,12 +23,12 @@ from autokd.config.external import (
     Source,
 )
 from autokd.data.sources.factory import read_dataset
-from autokd.data.sources.labelled_images import Labelled, Wanted, as_images, as_labels, named
+from autokd.data.sources.labelled_images import Labelled, Wanted, as_images, as_labels, class_names
 from autokd.errors import InputError
-from autokd.federation.external import gathered
+from autokd.federation.external import load_external_or_raise
 from autokd.federation.federation import Federation
 from autokd.federation.hashing import digest
-from autokd.federation.in_memory_sources import Memory
+from autokd.federation.in_memory_sources import InMemorySources
 from autokd.federation.preparation import Checked, prepare
 
 Examples = Any
@@ -107,7 +107,7 @@ def federation_from_models(
     >>> len(federation.participants), federation.data.classes
     (2, ('0', '1'))
     """
-    memory, compute = Memory(), compute or Compute()
+    memory, compute = InMemorySources(), compute or Compute()
     splits = {"validation": validation, "confirmation": confirmation, "test": test}
     if public is not None:
         splits["public"] = public
@@ -131,7 +131,7 @@ def federation_from_models(
         ),
         classes=None if classes is None else tuple(classes),
     )
-    checked = Checked.of(gathered(recipe, compute, source=name, memory=memory))
+    checked = Checked.of(load_external_or_raise(recipe, compute, source=name, memory=memory))
     return prepare(recipe, home=Path(home) if home else usual_home(), compute=compute, checked=checked)
 
 
@@ -142,12 +142,14 @@ def _input(member: Member) -> Input:
     )
 
 
-def _keep(memory: Memory, examples: Examples, where: str, classes: Sequence[str] | None) -> MemorySource:
+def _keep(
+    memory: InMemorySources, examples: Examples, where: str, classes: Sequence[str] | None
+) -> MemorySource:
     own = None if classes is None else tuple(classes)
     if isinstance(examples, tuple | list) and len(examples) == 2 and np.ndim(examples[0]) > 1:
         images = as_images(np.asarray(examples[0]), source=where, field="images")
         labels = as_labels(np.asarray(examples[1]), source=where, field="labels", count=len(images))
-        found = Labelled(images=images, labels=labels, classes=named(labels, own, None))
+        found = Labelled(images=images, labels=labels, classes=class_names(labels, own, None))
     else:
         found = read_dataset(examples, Source(classes=own), Path(), Wanted(), name=where)
     key = hashlib.sha256(digest({"images": found.images, "labels": found.labels}).encode())

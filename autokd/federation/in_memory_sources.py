@@ -19,7 +19,7 @@ IN_MEMORY: Final = "memory:"
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class InMemorySources:
     """What a recipe names that is in memory, by its SHA-256 in hex."""
 
     data: dict[str, Labelled] = field(default_factory=dict)

@@ -10,7 +10,7 @@ import numpy as np
 from autokd.config.federation import FederationConfig
 from autokd.core.setting import Split, derive_seed
 from autokd.data.dataset import Dataset
-from autokd.data.temporary_arrays import some
+from autokd.data.temporary_arrays import copy_rows
 from autokd.federation.partition import Indices, cut, partition
 
 
@@ -56,7 +56,7 @@ def only_used(data: Dataset, layout: Layout) -> tuple[Dataset, Layout]:
         return np.searchsorted(used, where)
 
     return (
-        replace(data, images=some(data.images, used), labels=data.labels[used]),
+        replace(data, images=copy_rows(data.images, used), labels=data.labels[used]),
         Layout(
             splits={split: moved(where) for split, where in layout.splits.items()},
             public=moved(layout.public),

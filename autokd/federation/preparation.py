@@ -27,7 +27,7 @@ from autokd.data import builtin
 from autokd.data.dataset import Dataset
 from autokd.errors import AutokdError, DeviceUnavailable, Diverged, FederationError, InputError, NotTuned
 from autokd.federation import storage
-from autokd.federation.external import Gathered, gathered
+from autokd.federation.external import LoadedExternal, load_external_or_raise
 from autokd.federation.federation import Federation
 from autokd.federation.hashing import assemble
 from autokd.federation.layout import Layout, lay_out, only_used
@@ -53,19 +53,19 @@ class Checked:
     Attributes:
         data: Of a federation that autokd makes, as `layout`.
         layout: Who gets what of it.
-        gathered: Of a federation whose participants were trained elsewhere.
+        external: Of a federation whose participants were trained elsewhere.
         sources: What the files looked like before they were read, by field of the recipe.
     """
 
     data: Dataset
     layout: Layout
-    gathered: Gathered | None = None
+    external: LoadedExternal | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, gathered: Gathered, sources: Mapping[str, str] | None = None) -> Checked:
+    def of(cls, external: LoadedExternal, sources: Mapping[str, str] | None = None) -> Checked:
         """Participants that were trained elsewhere."""
-        return cls(gathered.data, gathered.layout, gathered, sources or {})
+        return cls(external.data, external.layout, external, sources or {})
 
 
 def load_federation(study: str | Path = STUDY, *, home: str | Path | None = None) -> Federation:
@@ -133,7 +133,7 @@ def prepare(
     check_answers(address)
     checked = checked or check(recipe)
     storage.check_writable(home)
-    data, layout, own = checked.data, checked.layout, checked.gathered
+    data, layout, own = checked.data, checked.layout, checked.external
     if isinstance(recipe, ExternalFederation):
         assert own is not None
         answered = _ask_all(own, compute=compute, progress=progress)
@@ -150,9 +150,9 @@ def prepare(
             progress=progress,
         )
         federation, checkpoints = assemble(recipe, data, layout, pretrained), ()
-    where = storage.place(home) / federation.name
+    where = storage.federations_folder(home) / federation.name
     storage.save(federation, where, checkpoints=checkpoints, sources=checked.sources)
-    return storage.located(storage.load(where), recipe)
+    return storage.with_code_folder(storage.load(where), recipe)
 
 
 def check(recipe: FederationConfig | ExternalFederation) -> Checked:
@@ -164,7 +164,7 @@ def check(recipe: FederationConfig | ExternalFederation) -> Checked:
     """
     sources = fingerprints(recipe)
     if isinstance(recipe, ExternalFederation):
-        return Checked.of(gathered(recipe, Compute(), source=recipe.source), sources)
+        return Checked.of(load_external_or_raise(recipe, Compute(), source=recipe.source), sources)
     data = builtin.load(recipe.dataset, recipe.folder)
     data, layout = only_used(data, lay_out(recipe, data))
     _, channels, size, _ = data.images.shape
@@ -173,13 +173,13 @@ def check(recipe: FederationConfig | ExternalFederation) -> Checked:
     return Checked(data, layout, sources=sources)
 
 
-def _ask_all(gathered: Gathered, *, compute: Compute, progress: Progress) -> list[Pretrained]:
+def _ask_all(external: LoadedExternal, *, compute: Compute, progress: Progress) -> list[Pretrained]:
     """What models that were trained elsewhere answer on all of the data; in this process, one by one."""
-    data, answered = gathered.data, []
+    data, answered = external.data, []
     _, channels, size, _ = data.images.shape
-    progress(0, len(gathered.weights))
+    progress(0, len(external.weights))
     for number, (architecture, weights) in enumerate(
-        zip(gathered.architectures, gathered.weights, strict=True)
+        zip(external.architectures, external.weights, strict=True)
     ):
         module = build(architecture, channels=channels, size=size, classes=len(data.classes))
         load_weights(module, weights)
@@ -187,7 +187,7 @@ def _ask_all(gathered: Gathered, *, compute: Compute, progress: Progress) -> lis
         if not np.isfinite(logits).all():
             raise Diverged(step=0, loss=math.nan)
         answered.append(Pretrained(weights=weights, logits=logits))
-        progress(number + 1, len(gathered.weights))
+        progress(number + 1, len(external.weights))
     return answered
 
 

@@ -17,7 +17,7 @@ from autokd.config.training import PretrainingConfig
 from autokd.core.setting import derive_seed
 from autokd.data.augmentation import crop_and_flip
 from autokd.data.dataset import Dataset
-from autokd.data.run_images import Images, placed
+from autokd.data.run_images import Images, place_images
 from autokd.errors import Diverged
 from autokd.models.building import build
 from autokd.models.inference import logits_of
@@ -70,7 +70,7 @@ def pretrain(
     )
     module = compute.place(initial)
     order = torch.Generator().manual_seed(seed)
-    images = placed(data.images, private, compute)
+    images = place_images(data.images, private, compute)
     steps = _train(module, recipe.pretraining, data, private, images, order=order, compute=compute)
     logits = logits_of(module, data, compute)
     if not np.isfinite(logits).all():

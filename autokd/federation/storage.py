@@ -39,7 +39,7 @@ from autokd.data.dataset import Dataset
 from autokd.data.mapped_arrays import Arrays
 from autokd.errors import FederationError, HomeNotWritable
 from autokd.federation.federation import Federation
-from autokd.federation.hashing import Hashes, data_arrays, layout_arrays, put_together
+from autokd.federation.hashing import Hashes, combine, data_arrays, layout_arrays
 from autokd.federation.integrity import problems
 from autokd.federation.layout import Layout
 from autokd.federation.source_changes import changed
@@ -144,7 +144,7 @@ def load(folder: Path) -> Federation:
     """Map a federation into memory and check that all of its content hashes to its name.
 
     Its arrays are read-only and lie in its files still: they take memory only as they are looked at, and
-    `Federation.let_go` gives that back.
+    `Federation.release_memory` gives that back.
 
     Raises:
         FederationError: If anything is missing, damaged, changed or of another version; names the file and
@@ -157,7 +157,7 @@ def load(folder: Path) -> Federation:
     weights = [_read(folder, _weights(number)) for number in range(recipe.size)]
     logits = _read(folder, _LOGITS)
     try:
-        federation = put_together(
+        federation = combine(
             recipe,
             Dataset(images=data["images"], labels=data["labels"], **meaning.model_dump()),
             Layout(
@@ -174,7 +174,7 @@ def load(folder: Path) -> Federation:
     _check(folder, federation, manifest)
     for problem in problems(federation):
         raise _damaged(folder, problem)
-    federation.let_go()
+    federation.release_memory()
     return replace(federation, name=manifest.name)
 
 
@@ -190,19 +190,19 @@ def find(home: Path, recipe: FederationConfig | ExternalFederation) -> Federatio
         FederationError: If a folder that may be the one sought is damaged.
     """
     pattern = re.compile(rf"{re.escape(recipe.name)}-[0-9a-f]{{8}}")
-    candidates = sorted(place(home).glob(f"{recipe.name}-*"))
+    candidates = sorted(federations_folder(home).glob(f"{recipe.name}-*"))
     for folder in candidates:
         if not pattern.fullmatch(folder.name):
             continue
         manifest = _read_manifest(folder)
         if manifest.recipe == recipe and not _trained_again(recipe, manifest.checkpoints):
-            return located(load(folder), recipe)
+            return with_code_folder(load(folder), recipe)
     return None
 
 
 def notices(home: Path, federation: Federation) -> list[str]:
     """What a user is to know of a federation found under `home`: that data have changed since it was made."""
-    folder = place(home) / federation.name
+    folder = federations_folder(home) / federation.name
     fields = changed(federation.recipe, _read_manifest(folder).sources)
     if not fields:
         return []
@@ -213,7 +213,7 @@ def notices(home: Path, federation: Federation) -> list[str]:
     ]
 
 
-def located(federation: Federation, recipe: FederationConfig | ExternalFederation) -> Federation:
+def with_code_folder(federation: Federation, recipe: FederationConfig | ExternalFederation) -> Federation:
     """The federation of a recipe, which knows where its file lies: code is imported from there."""
     if not isinstance(recipe, ExternalFederation):
         return federation
@@ -238,7 +238,7 @@ def _trained_again(recipe: FederationConfig | ExternalFederation, written: Seque
     return False
 
 
-def place(home: Path) -> Path:
+def federations_folder(home: Path) -> Path:
     """Where under `home` the federations lie."""
     return home / "federations"
 
@@ -249,7 +249,7 @@ def check_writable(home: Path) -> None:
     Raises:
         HomeNotWritable: If nothing can be written under `home`.
     """
-    where = place(home)
+    where = federations_folder(home)
     try:
         where.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=where):

@@ -106,7 +106,7 @@ def adapted(recipe: ExternalArchitecture, *, channels: int, size: int) -> nn.Mod
     Raises:
         PlanError, UnknownName: As `own_network`.
     """
-    network = own_network(
+    network = external_network(
         Network(name=recipe.name, options=recipe.options),
         shape=input_shape(recipe.input, channels=channels, size=size, classes=recipe.outputs),
         base=recipe.folder,
@@ -119,7 +119,7 @@ def input_shape(given: Input, *, channels: int, size: int, classes: int) -> Shap
     return Shape(channels=given.channels or channels, size=given.size or size, classes=classes)
 
 
-def own_network(recipe: Network, *, shape: Shape, base: Path) -> nn.Module:
+def external_network(recipe: Network, *, shape: Shape, base: Path) -> nn.Module:
     """The bare network that a recipe names, with random weights, in float32.
 
     Args:

@@ -12,7 +12,7 @@ from torch import nn
 
 from autokd.compute.device import Compute
 from autokd.data.dataset import Dataset
-from autokd.data.mapped_arrays import taken
+from autokd.data.mapped_arrays import take_rows
 from autokd.data.temporary_arrays import empty
 from autokd.models.adapter import Adapted
 
@@ -46,7 +46,7 @@ def logits_of(
     logits = empty((len(rows), len(data.classes)), np.float32)
     with torch.inference_mode():
         for start in range(0, len(rows), step):
-            images = torch.from_numpy(taken(data.images, rows[start : start + step]))
+            images = torch.from_numpy(take_rows(data.images, rows[start : start + step]))
             answers = module(compute.pixels(images, mean=mean, std=std)).float().cpu()
             logits[start : start + step] = answers.numpy()
     return logits

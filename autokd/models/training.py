@@ -54,7 +54,7 @@ def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
 
 
 @contextmanager
-def own_randomness(seed: int, device: torch.device | str) -> Iterator[None]:
+def isolated_rng(seed: int, device: torch.device | str) -> Iterator[None]:
     """Inside, torch's global generators start from a seed; afterwards they are as they were before.
 
     Layers such as Dropout draw from these and from no other: a run that has some is a function of its seed

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from autokd.core.setting import Pair, Split
-from autokd.federation import Federation
+from autokd.federation.federation import Federation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from typing import Any
 from autokd.config.space import Space
 from autokd.config.study import StudyConfig
 from autokd.core.setting import Pair, Split
-from autokd.federation import Federation
+from autokd.federation.federation import Federation
 from autokd.recommendation.verdict import RULE
 from autokd.search.gaussian_process import Task
 from autokd.search.gp_sampler import GpSampler

@@ -14,9 +14,9 @@ from autokd.config.space import read_space
 from autokd.config.study import StudyConfig
 from autokd.config.yaml_files import read_study_config
 from autokd.errors import InputError, PlanError
-from autokd.federation import Checked, check
-from autokd.federation.external import gather
+from autokd.federation.external import load_external
 from autokd.federation.findings import Findings
+from autokd.federation.preparation import Checked, check
 from autokd.statistics.paired import VarianceComponents
 
 _CHANGED: Final = 0.1
@@ -74,7 +74,7 @@ def inspect(study: str, *, effect: float = EFFECT) -> Inspection:
     federation = plan.federation
     if isinstance(federation, ExternalFederation):
         findings = Findings(federation.source)
-        external = gather(federation, Compute(), findings)
+        external = load_external(federation, Compute(), findings)
         problems += findings.problems
         warnings = tuple(findings.warnings)
         if external is None or problems:

@@ -7,7 +7,7 @@ from pathlib import Path
 from autokd.compute.device import Compute
 from autokd.core.setting import Pair, Setting
 from autokd.delivery import Card, Files, Order, chosen, deliver, promised
-from autokd.federation import find, place
+from autokd.federation.storage import federations_folder, find
 from autokd.workflows.callbacks import Callbacks
 from autokd.workflows.recommend import tune_command
 from autokd.workflows.results import nothing_tuned, open_results
@@ -66,5 +66,5 @@ def distill(
         compute=compute or Compute(),
     )
     made = deliver(federation, workspace.plan, order, progress=(callbacks or Callbacks()).on_distill)
-    files.write(made, folder=place(workspace.home) / federation.name, force=force)
+    files.write(made, folder=federations_folder(workspace.home) / federation.name, force=force)
     return made.card

@@ -18,7 +18,7 @@ from autokd.explanation.attribution import between
 from autokd.explanation.best_elsewhere import BestAverageSetting, best_elsewhere
 from autokd.explanation.explanation import Explanation, Known
 from autokd.explanation.explanation import explain as explain_runs
-from autokd.federation import Federation
+from autokd.federation.federation import Federation
 from autokd.recommendation import Recommendation
 from autokd.recommendation.position import Advice
 from autokd.recommendation.race import to_be_run

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from autokd.errors import NotTuned
-from autokd.federation import Federation
+from autokd.federation.federation import Federation
 from autokd.search.pair_features import pair_features
 from autokd.workflows.results import StoredResults, open_results
 from autokd.workspace import Workspace

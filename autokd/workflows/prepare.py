@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from autokd.compute.device import Compute
-from autokd.federation import Federation, Progress
-from autokd.federation import prepare as prepare_federation
+from autokd.federation.federation import Federation
+from autokd.federation.preparation import Progress
+from autokd.federation.preparation import prepare as prepare_federation
 from autokd.workspace import Workspace
 
 

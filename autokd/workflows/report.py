@@ -12,7 +12,8 @@ from autokd.claims.claim import Claim
 from autokd.config.space import sweep_epochs
 from autokd.core.setting import Pair
 from autokd.errors import NotTuned
-from autokd.federation import Federation, find
+from autokd.federation.federation import Federation
+from autokd.federation.storage import find
 from autokd.report.material import Material, PairMaterial
 from autokd.workflows.explain import stored_explanation
 from autokd.workflows.observe_claims import observations_of

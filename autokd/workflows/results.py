@@ -15,7 +15,8 @@ from autokd.core.pair_records import PairRecords
 from autokd.core.records import FederationFacts, Presentation
 from autokd.core.setting import Pair
 from autokd.errors import NotTuned
-from autokd.federation import Federation, find
+from autokd.federation.federation import Federation
+from autokd.federation.storage import find
 from autokd.recommendation import Recommendation, judge_pair, recommend
 from autokd.recommendation.interim_looks import JudgedPair
 from autokd.recommendation.verdict import Judgement

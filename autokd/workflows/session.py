@@ -14,7 +14,9 @@ from autokd.compute.resources import Resources
 from autokd.execution.run_queue import Errands
 from autokd.execution.search_queue import SearchQueue
 from autokd.execution.sweeping import Sweeper
-from autokd.federation import Federation, check, find, notices, prepare
+from autokd.federation.federation import Federation
+from autokd.federation.preparation import check, prepare
+from autokd.federation.storage import find, notices
 from autokd.store import Store
 from autokd.workflows.callbacks import Callbacks
 from autokd.workflows.results import StoredResults

@@ -13,7 +13,7 @@ from autokd.compute.device import Compute
 from autokd.config.federation import ArchitectureConfig
 from autokd.core.setting import Split
 from autokd.distillation import Run, examples
-from autokd.federation import network
+from autokd.federation.federation import network
 from benchmarks.engine import RANDOM, SETTING, Case, Random, bare, case, measured, spread, turns
 
 SMALL = Random(architecture="cnn", options={"widths": [4, 8]}, images=40, batch_size=8, epochs=2)

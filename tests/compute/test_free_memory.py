@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from autokd.compute.free_memory import _of_the_host, fits, free_bytes
+from autokd.compute.free_memory import _of_the_host, fits_in_memory, free_bytes
 
 GIB = 2**30
 MEMINFO = "MemTotal:       8388608 kB\nMemFree:          100 kB\nMemAvailable:    4194304 kB\n"
@@ -23,7 +23,7 @@ MEMINFO = "MemTotal:       8388608 kB\nMemFree:          100 kB\nMemAvailable:  
 def test_images_may_have_a_quarter_of_what_is_free_shared_by_all_runs(
     wanted: int, free: int | None, runs: int, answer: bool
 ) -> None:
-    assert fits(wanted, free, runs=runs) is answer
+    assert fits_in_memory(wanted, free, runs=runs) is answer
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ import pytest
 from sklearn.datasets import load_digits
 
 from autokd.data import builtin
+from autokd.data.dataset import Dataset
 from autokd.errors import UnknownName
-from autokd.federation import Dataset
 
 
 def test_digits_are_those_of_scikit_learn(digits: Dataset) -> None:

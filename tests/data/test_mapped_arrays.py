@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from autokd.data import mapped_arrays
-from autokd.federation import Federation
-from autokd.federation.storage import load, place, save
+from autokd.federation.federation import Federation
+from autokd.federation.storage import federations_folder, load, save
 
 MIB = 2**20
 
@@ -124,7 +124,7 @@ class TestLettingGo:
         before = resident()
         total = int(mapped.sum())
         assert resident() - before > 48 * MIB  # of 64, which were looked at
-        mapped_arrays.let_go([mapped[10:20], mapped])
+        mapped_arrays.release([mapped[10:20], mapped])
         assert resident() - before < 16 * MIB
         assert int(mapped.sum()) == total == 8 * MIB * (8 * MIB - 1) // 2
 
@@ -138,18 +138,18 @@ class TestLettingGo:
         private = mmap.mmap(-1, mmap.PAGESIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         array = np.frombuffer(private, np.uint8)
         array[:] = 5
-        mapped_arrays.let_go([array])
+        mapped_arrays.release([array])
         assert array.sum() == 5 * mmap.PAGESIZE
 
     def test_goes_over_all_of_a_federation(self, home: Path, federation: Federation) -> None:
-        save(federation, place(home) / federation.name)
-        loaded = load(place(home) / federation.name)
+        save(federation, federations_folder(home) / federation.name)
+        loaded = load(federations_folder(home) / federation.name)
         files = [str(file.resolve()) for file in home.rglob("*.safetensors")]
         assert in_memory(files) == 0
         for array in every(loaded):
             array.sum()
         assert in_memory(files) >= sum(Path(file).stat().st_size for file in files)
-        loaded.let_go()
+        loaded.release_memory()
         assert in_memory(files) == 0
 
 

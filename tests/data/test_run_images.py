@@ -8,8 +8,8 @@ import torch
 
 from autokd.compute.device import Compute
 from autokd.data import mapped_arrays, run_images
-from autokd.data.mapped_arrays import taken
-from autokd.data.run_images import Resident, Streamed, placed
+from autokd.data.mapped_arrays import take_rows
+from autokd.data.run_images import Resident, Streamed, place_images
 
 SOURCE = np.random.default_rng(0).integers(0, 256, (50, 3, 4, 4), dtype=np.uint8)
 EACH = 3 * 4 * 4
@@ -21,14 +21,14 @@ ROWS = [np.arange(5), np.array([7, 2, 2, 49, 0]), np.array([6, 5, 6]), np.array(
 def test_rows_are_taken_in_the_order_in_which_they_are_asked_for(tmp_path: Path, rows: np.ndarray) -> None:
     mapped_arrays.write(tmp_path / "file", {"images": SOURCE})
     for source in (SOURCE, mapped_arrays.read(tmp_path / "file")["images"]):
-        found = taken(source, rows)
+        found = take_rows(source, rows)
         np.testing.assert_array_equal(found, np.array([SOURCE[row] for row in rows]).reshape(found.shape))
         assert found.flags.writeable
         assert not np.shares_memory(found, source)
 
 
 def test_both_give_the_same_batches() -> None:
-    resident, streamed = (placed(SOURCE, WHICH, Compute(image_bytes=most)) for most in (10**6, 0))
+    resident, streamed = (place_images(SOURCE, WHICH, Compute(image_bytes=most)) for most in (10**6, 0))
     assert isinstance(resident, Resident)
     assert isinstance(streamed, Streamed)
     for chosen in (torch.tensor([0, 6, 3]), torch.arange(7), torch.tensor([5])):
@@ -39,8 +39,8 @@ def test_both_give_the_same_batches() -> None:
 
 
 def test_a_limit_decides_to_the_byte() -> None:
-    assert isinstance(placed(SOURCE, WHICH, Compute(image_bytes=7 * EACH)), Resident)
-    assert isinstance(placed(SOURCE, WHICH, Compute(image_bytes=7 * EACH - 1)), Streamed)
+    assert isinstance(place_images(SOURCE, WHICH, Compute(image_bytes=7 * EACH)), Resident)
+    assert isinstance(place_images(SOURCE, WHICH, Compute(image_bytes=7 * EACH - 1)), Streamed)
 
 
 @pytest.mark.parametrize(("free", "kind"), [(4 * 7 * EACH, Resident), (4 * 7 * EACH - 1, Streamed)])
@@ -49,18 +49,18 @@ def test_without_a_limit_what_is_free_decides(
 ) -> None:
     monkeypatch.setattr(run_images, "free_bytes", lambda device: free)
     monkeypatch.setattr(run_images, "runs_at_once", lambda device: 1)
-    assert isinstance(placed(SOURCE, WHICH, Compute()), kind)
+    assert isinstance(place_images(SOURCE, WHICH, Compute()), kind)
 
 
 def test_streamed_holds_no_copy() -> None:
-    streamed = placed(SOURCE, WHICH, Compute(image_bytes=0))
+    streamed = place_images(SOURCE, WHICH, Compute(image_bytes=0))
     assert isinstance(streamed, Streamed)
     assert streamed.source is SOURCE
 
 
 def test_who_streams_says_so_and_where() -> None:
-    assert placed(SOURCE, WHICH, Compute()).notice == ""
-    assert placed(SOURCE, WHICH, Compute(image_bytes=0)).notice.startswith("memory has no room")
+    assert place_images(SOURCE, WHICH, Compute()).notice == ""
+    assert place_images(SOURCE, WHICH, Compute(image_bytes=0)).notice.startswith("memory has no room")
     assert Streamed(SOURCE, WHICH, "cuda:1").notice.startswith("cuda:1 has no room")
 
 
@@ -68,7 +68,8 @@ def test_who_streams_says_so_and_where() -> None:
 def test_both_give_the_same_batches_on_a_gpu() -> None:
     chosen = torch.tensor([5, 0, 6], device="cuda")
     resident, streamed = (
-        placed(SOURCE, WHICH, Compute(device="cuda", image_bytes=most)).batch(chosen) for most in (10**6, 0)
+        place_images(SOURCE, WHICH, Compute(device="cuda", image_bytes=most)).batch(chosen)
+        for most in (10**6, 0)
     )
     assert resident.device.type == streamed.device.type == "cuda"
     assert torch.equal(resident, streamed)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from autokd.data import mapped_arrays, temporary_arrays
-from autokd.data.temporary_arrays import empty, joined, some
+from autokd.data.temporary_arrays import concatenate, copy_rows, empty
 from autokd.errors import InputError
 
 ROWS = np.random.default_rng(0).integers(0, 256, (50, 3, 4, 4), dtype=np.uint8)
@@ -46,15 +46,15 @@ def test_it_lies_where_it_should_and_leaves_no_name(place: str, tmp_path: Path) 
 @pytest.mark.usefixtures("place")
 def test_some_rows_are_in_the_order_in_which_they_are_asked_for() -> None:
     rows = np.random.default_rng(1).permutation(50)[:30]
-    np.testing.assert_array_equal(some(ROWS, rows), ROWS[rows])
-    assert some(ROWS, rows[:0]).shape == (0, 3, 4, 4)
+    np.testing.assert_array_equal(copy_rows(ROWS, rows), ROWS[rows])
+    assert copy_rows(ROWS, rows[:0]).shape == (0, 3, 4, 4)
 
 
 @pytest.mark.usefixtures("place")
 def test_joined_is_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mapped_arrays, "PIECE_BYTES", 100)
     parts = [ROWS[:20], ROWS[:0], ROWS[20:21], ROWS[21:]]
-    np.testing.assert_array_equal(joined(parts), ROWS)
+    np.testing.assert_array_equal(concatenate(parts), ROWS)
 
 
 def test_a_full_disk_is_said_with_the_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from autokd.federation import Federation
+from autokd.federation.federation import Federation
 from tests.distillation.conftest import make_federation
 
 

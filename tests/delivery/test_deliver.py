@@ -16,8 +16,9 @@ from autokd.core.setting import BatchNorm, Split
 from autokd.delivery import deliver
 from autokd.distillation import Run
 from autokd.errors import Diverged
-from autokd.federation import Federation, weights_of
+from autokd.federation.federation import Federation
 from autokd.models.architectures import Cnn, Shape
+from autokd.models.weights import weights_of
 from tests.delivery.samples import ORDER, PLAN, make_order
 
 

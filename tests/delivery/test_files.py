@@ -10,7 +10,7 @@ import pytest
 from autokd.delivery import Files, deliver
 from autokd.delivery.deliver import Delivered
 from autokd.errors import InputError
-from autokd.federation import Federation
+from autokd.federation.federation import Federation
 from tests.delivery.samples import ORDER, PLAN
 
 

@@ -13,8 +13,11 @@ from autokd.compute.device import Compute
 from autokd.config.federation import FederationConfig
 from autokd.config.training import DistillationConfig
 from autokd.core.setting import DEFAULT, Pair, Split
+from autokd.data.dataset import Dataset
 from autokd.distillation import Run
-from autokd.federation import Dataset, Federation, Participant, build, network, weights_of
+from autokd.federation.federation import Federation, Participant, network
+from autokd.models.building import build
+from autokd.models.weights import weights_of
 
 CLASSES = 4
 PAIR = Pair(teacher=0, student=1)

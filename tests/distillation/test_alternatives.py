@@ -13,7 +13,7 @@ from autokd.core.setting import BatchNorm, Method, Setting, Split, TransferSet, 
 from autokd.core.setting_variants import untaught
 from autokd.distillation import examples
 from autokd.explanation.alternatives import ON_VALIDATION
-from autokd.federation import Federation, network
+from autokd.federation.federation import Federation, network
 from tests.distillation.conftest import PAIR, RECIPE, MakeRun
 
 JUDGED = (Split.CONFIRMATION, Split.TEST)

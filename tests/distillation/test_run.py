@@ -28,7 +28,9 @@ from autokd.core.setting import (
 )
 from autokd.distillation import Run, distillation_loss, examples, loop
 from autokd.errors import DeviceUnavailable, Diverged, OutOfMemory, PlanError
-from autokd.federation import Federation, build, network, weights_of
+from autokd.federation.federation import Federation, network
+from autokd.models.building import build
+from autokd.models.weights import weights_of
 from tests.distillation.conftest import PAIR, RECIPE, MakeRun, make_federation
 
 EVERY_EPOCH = tuple(range(1, RECIPE.epochs + 1))

@@ -29,7 +29,7 @@ from autokd.compute.ray_cluster import session
 from autokd.compute.resources import Resources
 from autokd.core.setting import Pair
 from autokd.execution.driver import drive
-from autokd.federation import prepare
+from autokd.federation.preparation import prepare
 from tests.execution.formula import FormulaTrainable
 from tests.federation.conftest import make_recipe
 from tests.search.worlds import BACKWARD, FORWARD, Office, tiny_plan

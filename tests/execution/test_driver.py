@@ -27,8 +27,8 @@ from autokd.execution.driver import distilling, drive
 from autokd.execution.search_queue import SearchQueue
 from autokd.execution.sweeping import Sweeper, SweepProgress
 from autokd.execution.tune_adapters import RunQueue
-from autokd.federation import Federation, place
-from autokd.federation.storage import save
+from autokd.federation.federation import Federation
+from autokd.federation.storage import federations_folder, save
 from autokd.search.progress import Progress
 from autokd.search.study_names import study_name, sweep_name
 from autokd.store import Store, sqlite_url
@@ -205,8 +205,8 @@ def test_images_that_do_not_fit_are_streamed_with_the_same_results_and_a_word(
     home: Path, federation: Federation, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Of a federation that lies on disk, and of which no run may hold an image."""
-    save(federation, place(home) / federation.name)
-    files = mapped_arrays.read(place(home) / federation.name / "data.safetensors")
+    save(federation, federations_folder(home) / federation.name)
+    files = mapped_arrays.read(federations_folder(home) / federation.name / "data.safetensors")
     mapped = replace(federation, data=replace(federation.data, images=files["images"]))
     desktop = Desktop(home, mapped, tiny_plan())
     assert desktop.drive(desktop.sweeper(), compute=Compute(image_bytes=0))

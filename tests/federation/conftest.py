@@ -11,7 +11,8 @@ import torch
 from autokd.compute.device import Compute
 from autokd.config.federation import FederationConfig
 from autokd.data import builtin
-from autokd.federation import Dataset, Federation
+from autokd.data.dataset import Dataset
+from autokd.federation.federation import Federation
 from autokd.federation.hashing import assemble
 from autokd.federation.layout import lay_out
 from autokd.federation.pretraining import pretrain

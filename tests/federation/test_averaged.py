@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from autokd.core.setting import Split
-from autokd.federation import Federation
+from autokd.federation.federation import Federation
 
 
 def by_hand(federation: Federation, participants: list[int], split: Split) -> list[bool]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from autokd.config.federation import FederationConfig
 from autokd.core.setting import Split
 from autokd.data import mapped_arrays
-from autokd.federation import Federation
+from autokd.federation.federation import Federation
 from autokd.federation.hashing import Hashes, digest
 
 from .conftest import make_recipe, prepare_here

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from autokd.core.setting import Split
-from autokd.federation import Federation
+from autokd.federation.federation import Federation
 from autokd.federation.integrity import problems
 
 

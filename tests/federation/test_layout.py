@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from autokd.federation import Dataset
+from autokd.data.dataset import Dataset
 from autokd.federation.layout import Layout, lay_out, only_used
 
 from .conftest import make_recipe

@@ -18,9 +18,9 @@ from autokd.errors import (
     PlanError,
     UnknownName,
 )
-from autokd.federation import Federation, find, prepare
-from autokd.federation.preparation import check_room
-from autokd.federation.storage import place, save
+from autokd.federation.federation import Federation
+from autokd.federation.preparation import check_room, prepare
+from autokd.federation.storage import federations_folder, find, save
 
 from .conftest import make_recipe
 
@@ -49,7 +49,7 @@ def test_workers_make_the_same_bits_as_one_process_however_many_there_are(
     assert prepared.name == federation.name
     assert (prepared.logits == federation.logits).all()
     assert told == [(0, 3), (1, 3), (2, 3), (3, 3)]
-    assert [entry.name for entry in place(home).iterdir()] == [federation.name]
+    assert [entry.name for entry in federations_folder(home).iterdir()] == [federation.name]
 
 
 @pytest.mark.parametrize(
@@ -83,14 +83,14 @@ def test_divergence_in_a_worker_is_our_one_line_error_and_leaves_nothing(home: P
         prepare(recipe, home=home, compute=CPU)
     assert type(caught.value) is Diverged
     assert "\n" not in str(caught.value)
-    assert list(place(home).iterdir()) == []
+    assert list(federations_folder(home).iterdir()) == []
 
 
 @pytest.mark.usefixtures("no_ray")
 def test_what_was_prepared_before_is_found_without_ray_or_data(
     home: Path, federation: Federation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save(federation, place(home) / federation.name)
+    save(federation, federations_folder(home) / federation.name)
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
     told: list[tuple[int, int]] = []
     found = prepare(
@@ -123,14 +123,14 @@ def test_what_cannot_be_prepared_is_said_before_any_worker_starts(
 def test_a_home_that_cannot_be_written_is_said_before_any_worker_starts(
     home: Path, recipe: FederationConfig
 ) -> None:
-    place(home).write_text("a file where the folder should be")
+    federations_folder(home).write_text("a file where the folder should be")
     with pytest.raises(HomeNotWritable, match=r"federations: cannot be written: .*; choose another --home"):
         prepare(recipe, home=home, compute=CPU)
 
 
 @pytest.mark.usefixtures("no_ray")
 def test_a_damaged_federation_is_not_silently_prepared_again(home: Path, federation: Federation) -> None:
-    folder = place(home) / federation.name
+    folder = federations_folder(home) / federation.name
     save(federation, folder)
     (folder / "logits.safetensors").unlink()
     with pytest.raises(FederationError, match=r"logits\.safetensors"):
@@ -141,7 +141,7 @@ ALONE = """
 import sys
 from pathlib import Path
 from autokd.compute.device import Compute
-from autokd.federation import prepare
+from autokd.federation.preparation import prepare
 from autokd.config.study import FederationConfig
 recipe = FederationConfig.model_validate_json(sys.argv[1])
 name = prepare(recipe, home=Path(sys.argv[2]), compute=Compute(), workers=2).name

@@ -13,12 +13,13 @@ from autokd.compute.device import Compute
 from autokd.config.external import Input
 from autokd.config.federation import ExternalArchitecture, FederationConfig
 from autokd.core.setting import Split
+from autokd.data.dataset import Dataset
 from autokd.errors import Diverged
-from autokd.federation import Dataset, network, weights_of
-from autokd.federation.federation import Federation
+from autokd.federation.federation import Federation, network
 from autokd.federation.pretraining import Pretrained, pretrain
 from autokd.models.adapter import Adapted
 from autokd.models.inference import evaluation_batch, logits_of
+from autokd.models.weights import weights_of
 
 from .conftest import make_recipe
 

@@ -12,7 +12,7 @@ from autokd.config.training import DistillationConfig
 from autokd.config.yaml_files import read_study_config
 from autokd.core.setting import Pair, Setting, Split, TransferSet
 from autokd.distillation import Run
-from autokd.federation import Federation
+from autokd.federation.federation import Federation
 
 from .conftest import prepare_here
 

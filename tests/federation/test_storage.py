@@ -14,9 +14,9 @@ import safetensors.numpy
 
 from autokd.data import mapped_arrays
 from autokd.errors import FederationError
-from autokd.federation import Federation, find
+from autokd.federation.federation import Federation
 from autokd.federation.hashing import Hashes
-from autokd.federation.storage import load, place, save
+from autokd.federation.storage import federations_folder, find, load, save
 
 from .conftest import make_recipe, prepare_here
 
@@ -25,7 +25,7 @@ Damage = Callable[[Path], object]
 
 @pytest.fixture
 def folder(home: Path, federation: Federation) -> Path:
-    folder = place(home) / federation.name
+    folder = federations_folder(home) / federation.name
     save(federation, folder)
     return folder
 
@@ -46,7 +46,7 @@ def test_what_is_loaded_is_what_was_saved(folder: Path, federation: Federation) 
 def test_a_federation_without_public_examples_can_be_kept(home: Path) -> None:
     splits = {"validation": 200, "confirmation": 350, "test": 250, "public": 0}
     federation = prepare_here(make_recipe(splits=splits))
-    folder = place(home) / federation.name
+    folder = federations_folder(home) / federation.name
     save(federation, folder)
     assert load(folder).public.shape == (0,)
 
@@ -66,9 +66,9 @@ def test_saving_again_keeps_what_is_there(folder: Path, federation: Federation) 
 
 
 def test_a_folder_that_cannot_be_written_is_one_clear_line(home: Path, federation: Federation) -> None:
-    place(home).write_text("a file where the folder should be")
+    federations_folder(home).write_text("a file where the folder should be")
     with pytest.raises(FederationError, match=r"small-[0-9a-f]{8}: cannot be written: "):
-        save(federation, place(home) / federation.name)
+        save(federation, federations_folder(home) / federation.name)
 
 
 def edit(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
@@ -190,16 +190,16 @@ def test_a_recipe_finds_its_federation_and_no_other(folder: Path, home: Path, fe
 
 def test_of_several_with_one_name_the_recipe_decides(folder: Path, home: Path) -> None:
     other = prepare_here(make_recipe(seed=1))
-    save(other, place(home) / other.name)
+    save(other, federations_folder(home) / other.name)
     found = find(home, other.recipe)
     assert found is not None
     assert found.name == other.name
 
 
 def test_what_is_no_federation_is_passed_by(folder: Path, home: Path, federation: Federation) -> None:
-    (place(home) / ".unfinished-abc" / "small-11111111").mkdir(parents=True)
-    (place(home) / "small-notes").mkdir()
-    (place(home) / "small-big-11111111").mkdir()
+    (federations_folder(home) / ".unfinished-abc" / "small-11111111").mkdir(parents=True)
+    (federations_folder(home) / "small-notes").mkdir()
+    (federations_folder(home) / "small-big-11111111").mkdir()
     assert find(home, federation.recipe) is not None
 
 
@@ -217,11 +217,11 @@ def test_a_draft_that_dies_leaves_no_federation(
 
     monkeypatch.setattr(mapped_arrays, "write", die)
     with pytest.raises(KeyboardInterrupt):
-        save(federation, place(home) / federation.name)
-    assert list(place(home).iterdir()) == []
+        save(federation, federations_folder(home) / federation.name)
+    assert list(federations_folder(home).iterdir()) == []
 
 
 def test_another_name_than_the_contents_cannot_be_loaded_back(home: Path, federation: Federation) -> None:
-    save(replace(federation, name="small-22222222"), place(home) / "small-22222222")
+    save(replace(federation, name="small-22222222"), federations_folder(home) / "small-22222222")
     with pytest.raises(FederationError, match="its content has the name"):
-        load(place(home) / "small-22222222")
+        load(federations_folder(home) / "small-22222222")

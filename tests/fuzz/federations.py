@@ -18,11 +18,12 @@ import safetensors.numpy
 from hypothesis import strategies as st
 
 from autokd.core.setting import Pair, Split
-from autokd.federation import Dataset, Federation
+from autokd.data.dataset import Dataset
+from autokd.federation.federation import Federation
 from autokd.federation.hashing import Hashes, assemble, digest
 from autokd.federation.layout import Layout
 from autokd.federation.pretraining import Pretrained
-from autokd.federation.storage import load, place, save
+from autokd.federation.storage import federations_folder, load, save
 from autokd.models.building import build
 from autokd.models.weights import weights_of
 from autokd.search.pair_features import pair_features
@@ -66,7 +67,7 @@ def small() -> Federation:
 def _saved() -> Mapping[str, bytes]:
     federation = small()
     with tempfile.TemporaryDirectory() as home:
-        folder = place(Path(home)) / federation.name
+        folder = federations_folder(Path(home)) / federation.name
         save(federation, folder)
         return {
             str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()
@@ -143,7 +144,7 @@ def _with_header(name: str) -> st.SearchStrategy[Mapping[str, bytes]]:
 
 def _read(files: Mapping[str, bytes]) -> None:
     with tempfile.TemporaryDirectory() as home:
-        folder = place(Path(home)) / small_name()
+        folder = federations_folder(Path(home)) / small_name()
         _write(files, folder)
         _use(load(folder))
 
@@ -151,7 +152,7 @@ def _read(files: Mapping[str, bytes]) -> None:
 def _read_rehashed(change: Array) -> None:
     """What somebody would make who knows how names and hashes come about."""
     with tempfile.TemporaryDirectory() as home:
-        folder = place(Path(home)) / small_name()
+        folder = federations_folder(Path(home)) / small_name()
         _write(_saved(), folder)
         _apply(change, folder)
         _use(load(_rehash(folder)))

@@ -16,7 +16,7 @@ from autokd.config.base import content_hash
 from autokd.config.space import read_space
 from autokd.config.yaml_files import read_study_config
 from autokd.core.setting import Pair
-from autokd.federation import check
+from autokd.federation.preparation import check
 from autokd.search.optuna_space import distributions
 from autokd.store import normalise, redacted
 from autokd.store.url import secrets

@@ -15,9 +15,9 @@ from torchvision.transforms import functional as vision
 from autokd.config.external import Input, Network
 from autokd.config.federation import ExternalArchitecture
 from autokd.errors import PlanError
-from autokd.federation import build
-from autokd.models.adapter import Adapted, own_network
+from autokd.models.adapter import Adapted, external_network
 from autokd.models.architectures import Shape
+from autokd.models.building import build
 
 PIXELS = torch.rand(6, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 
@@ -104,16 +104,18 @@ def test_grey_and_colour_and_size_are_made_to_fit() -> None:
 def test_torchvisions_networks_are_torchvisions() -> None:
     shape = Shape(channels=3, size=32, classes=5)
     for name in ("resnet18", "mobilenet_v3_small"):
-        made = own_network(Network(name=name), shape=shape, base=Path())
+        made = external_network(Network(name=name), shape=shape, base=Path())
         reference = models.get_model(name, weights=None, num_classes=5)
         assert {key: value.shape for key, value in made.state_dict().items()} == {
             key: value.shape for key, value in reference.state_dict().items()
         }
-    cifar = own_network(Network(name="resnet34", options={"stem": "cifar"}), shape=shape, base=Path())
+    cifar = external_network(Network(name="resnet34", options={"stem": "cifar"}), shape=shape, base=Path())
     assert isinstance(cifar, models.ResNet)
     assert (cifar.conv1.kernel_size, cifar.conv1.stride) == ((3, 3), (1, 1))
     assert isinstance(cifar.maxpool, nn.Identity)
-    grey = own_network(Network(name="resnet18"), shape=Shape(channels=1, size=32, classes=5), base=Path())
+    grey = external_network(
+        Network(name="resnet18"), shape=Shape(channels=1, size=32, classes=5), base=Path()
+    )
     assert grey(torch.zeros(2, 1, 32, 32)).shape == (2, 5)
 
 
@@ -128,7 +130,7 @@ def test_building_leaves_the_global_random_state_alone() -> None:
 def test_a_network_may_not_bring_weights() -> None:
     """They would be downloaded."""
     with pytest.raises(PlanError, match="weights is no option"):
-        own_network(
+        external_network(
             Network(name="resnet18", options={"weights": "DEFAULT"}),
             shape=Shape(channels=3, size=32, classes=5),
             base=Path(),

@@ -9,7 +9,10 @@ from torch import nn
 
 from autokd.config.federation import ArchitectureConfig
 from autokd.errors import PlanError, UnknownName
-from autokd.federation import ARCHITECTURES, Federation, build, load_weights, network, weights_of
+from autokd.federation.federation import Federation, network
+from autokd.models.architectures import ARCHITECTURES
+from autokd.models.building import build
+from autokd.models.weights import load_weights, weights_of
 
 
 def make(name: str, *, channels: int = 1, size: int = 8, seed: int = 0, **options: Any) -> nn.Module:

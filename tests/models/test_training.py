@@ -12,7 +12,7 @@ from torch import nn
 from torch.optim import SGD, Adam, AdamW
 
 from autokd.config.training import TrainingConfig
-from autokd.federation import batches, learning_rate, make_optimizer, set_learning_rate
+from autokd.models.training import batches, learning_rate, make_optimizer, set_learning_rate
 
 
 def make(**fields: Any) -> TrainingConfig:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from autokd.core.setting import Pair, Split
-from autokd.federation import Federation
+from autokd.federation.federation import Federation
 from autokd.search.pair_features import PairFeatures, pair_features
 from tests.distillation.conftest import CLASSES, PAIR, make_federation
 

@@ -13,7 +13,7 @@ import pytest
 from autokd.config.study import StoppingConfig
 from autokd.core.records import Failure, FederationFacts, TrialOrigin, TrialState
 from autokd.core.setting import Pair, Setting, Split, TransferSet
-from autokd.federation import Federation
+from autokd.federation.federation import Federation
 from autokd.search.gaussian_process import Task
 from autokd.search.gp_sampler import GpSampler
 from autokd.search.pair_features import PairFeatures

@@ -14,7 +14,7 @@ from scipy import stats
 from autokd.compute.device import Compute
 from autokd.config.federation import FederationConfig, SplitSizes
 from autokd.config.yaml_files import read_study_config, shipped
-from autokd.federation import check
+from autokd.federation.preparation import check
 from autokd.federation.pretraining import pretrain
 from autokd.workflows.check import detectable, inspect
 from tests.cli.conftest import Command

@@ -71,7 +71,7 @@ def scaled(array: NDArray[Any], wanted: Wanted) -> NDArray[np.uint8]:
     return from_pillow(Image.fromarray(array[..., 0] if array.shape[2] == 1 else array), wanted, name="image")
 
 
-def fitted(images: Pixels, wanted: Wanted, *, source: str) -> Pixels:
+def fit_to_format(images: Pixels, wanted: Wanted, *, source: str) -> Pixels:
     """Images in the wanted shape.
 
     Raises:

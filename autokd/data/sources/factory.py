@@ -12,8 +12,8 @@ from PIL import Image
 
 from autokd.config.external import CodeSource, Source
 from autokd.core.import_factory import call
-from autokd.data.sources.decoding import fitted, from_pillow
-from autokd.data.sources.labelled_images import Labelled, Wanted, as_images, chosen, named
+from autokd.data.sources.decoding import fit_to_format, from_pillow
+from autokd.data.sources.labelled_images import Labelled, Wanted, as_images, chosen_indices, class_names
 from autokd.errors import PlanError
 
 
@@ -37,7 +37,7 @@ def read_dataset(made: Any, source: Source, base: Path, wanted: Wanted, *, name:
     except TypeError as error:
         raise PlanError(source=name, field="", problem="makes no data set that has a length") from error
     images, labels = [], []
-    for number in chosen(source, base, total):
+    for number in chosen_indices(source, base, total):
         try:
             image, label = made[int(number)]
             images.append(_array(image, wanted, name))
@@ -52,11 +52,11 @@ def read_dataset(made: Any, source: Source, base: Path, wanted: Wanted, *, name:
             raise PlanError(source=name, field="", problem=problem)
     stacked = np.stack(images) if images else np.empty((0, 1, 1, 1), dtype=np.uint8)
     numbers = np.array(labels, dtype=np.int64)
-    pixels = fitted(_bytes_again(as_images(stacked, source=name, field="")), wanted, source=name)
+    pixels = fit_to_format(_bytes_again(as_images(stacked, source=name, field="")), wanted, source=name)
     return Labelled(
         images=pixels,
         labels=numbers,
-        classes=named(numbers, source.classes, getattr(made, "classes", None)),
+        classes=class_names(numbers, source.classes, getattr(made, "classes", None)),
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from autokd.config.external import FolderSource, Source
 from autokd.data.sources.decoding import decoded
-from autokd.data.sources.labelled_images import Labelled, Wanted, chosen, unreadable
+from autokd.data.sources.labelled_images import Labelled, Wanted, chosen_indices, unreadable
 from autokd.data.temporary_arrays import empty
 from autokd.errors import PlanError
 
@@ -31,7 +31,7 @@ def read_folder(folder: Path, source: Source, base: Path, wanted: Wanted) -> Lab
         PlanError: If it is no such folder, or an image in it cannot be read.
     """
     files, labels, classes = _listed(folder, source.classes)
-    which = chosen(source, base, len(files))
+    which = chosen_indices(source, base, len(files))
     if not which.size:
         raise PlanError(source=str(folder), field="", problem="no example is chosen")
     first = decoded(files[which[0]], wanted, name=str(files[which[0]]))

@@ -46,7 +46,7 @@ class Labelled:
     classes: tuple[str, ...]
 
 
-def chosen(source: Source, base: Path, total: int) -> NDArray[np.int64]:
+def chosen_indices(source: Source, base: Path, total: int) -> NDArray[np.int64]:
     """Which of a source's examples are asked for, in order.
 
     Raises:
@@ -139,7 +139,7 @@ def as_labels(values: NDArray[Any], *, source: str, field: str, count: int) -> N
     return values.astype(np.int64)
 
 
-def named(
+def class_names(
     labels: NDArray[np.int64], given: Iterable[str] | None, own: Iterable[str] | None
 ) -> tuple[str, ...]:
     """Names of the classes: the recipe's, or the source's own, or else their numbers."""
@@ -150,7 +150,7 @@ def named(
     return tuple(str(number) for number in range(int(labels.max()) + 1 if labels.size else 0))
 
 
-def beyond(one: Labelled, classes: tuple[str, ...]) -> list[str]:
+def unknown_classes(one: Labelled, classes: tuple[str, ...]) -> list[str]:
     """Classes that examples have and the federation has not."""
     return [one.classes[label] for label in np.unique(one.labels) if one.classes[label] not in classes]
 

@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autokd.config.external import NpzSource
-from autokd.data.sources.decoding import fitted
+from autokd.data.sources.decoding import fit_to_format
 from autokd.data.sources.labelled_images import (
     Labelled,
     Wanted,
     as_images,
     as_labels,
-    chosen,
-    named,
+    chosen_indices,
+    class_names,
     unreadable,
 )
 from autokd.errors import PlanError
@@ -31,11 +31,11 @@ def read(source: NpzSource, base: Path, wanted: Wanted) -> Labelled:
     arrays = _arrays(file, source)
     images = as_images(arrays[source.images], source=name, field=source.images)
     labels = as_labels(arrays[source.labels], source=name, field=source.labels, count=len(images))
-    which = chosen(source, base, len(images))
+    which = chosen_indices(source, base, len(images))
     return Labelled(
-        images=fitted(images[which], wanted, source=name),
+        images=fit_to_format(images[which], wanted, source=name),
         labels=labels[which],
-        classes=named(labels, source.classes, _names(arrays.get("classes"), name)),
+        classes=class_names(labels, source.classes, _names(arrays.get("classes"), name)),
     )
 
 

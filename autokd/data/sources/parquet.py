@@ -11,7 +11,14 @@ import numpy as np
 
 from autokd.config.external import ParquetSource
 from autokd.data.sources.decoding import decoded
-from autokd.data.sources.labelled_images import Labelled, Wanted, as_labels, chosen, named, unreadable
+from autokd.data.sources.labelled_images import (
+    Labelled,
+    Wanted,
+    as_labels,
+    chosen_indices,
+    class_names,
+    unreadable,
+)
 from autokd.data.temporary_arrays import empty
 from autokd.errors import PlanError
 
@@ -20,7 +27,7 @@ def read(source: ParquetSource, base: Path, wanted: Wanted) -> Labelled:
     """The chosen rows of a table; see `autokd.data.sources.read`."""
     file = base / Path(source.path).expanduser()
     table = _table(file, source)
-    which = chosen(source, base, table.num_rows)
+    which = chosen_indices(source, base, table.num_rows)
     labels, own = _labels(table, file, source.label)
     images = None
     first = 0
@@ -38,7 +45,7 @@ def read(source: ParquetSource, base: Path, wanted: Wanted) -> Labelled:
         images[row] = one
     if images is None:
         raise PlanError(source=str(file), field="", problem="holds no example")
-    return Labelled(images=images, labels=labels[which], classes=named(labels, source.classes, own))
+    return Labelled(images=images, labels=labels[which], classes=class_names(labels, source.classes, own))
 
 
 def _table(file: Path, source: ParquetSource) -> Any:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from autokd.config.external import TorchvisionSource
-from autokd.data.sources.decoding import fitted
+from autokd.data.sources.decoding import fit_to_format
 from autokd.data.sources.image_folder import read_folder
-from autokd.data.sources.labelled_images import Labelled, Wanted, as_images, chosen
+from autokd.data.sources.labelled_images import Labelled, Wanted, as_images, chosen_indices
 from autokd.errors import PlanError
 
 
@@ -23,10 +23,12 @@ def read(source: TorchvisionSource, base: Path, wanted: Wanted) -> Labelled:
     made = _opened(source, root)
     labels = np.asarray(getattr(made, "targets", getattr(made, "labels", None)), dtype=np.int64)
     images = as_images(np.asarray(made.data), source=str(root), field=source.dataset)
-    which = chosen(source, base, len(images))
+    which = chosen_indices(source, base, len(images))
     classes = source.classes or getattr(made, "classes", None) or map(str, range(10))
     return Labelled(
-        images=fitted(images[which], wanted, source=str(root)), labels=labels[which], classes=tuple(classes)
+        images=fit_to_format(images[which], wanted, source=str(root)),
+        labels=labels[which],
+        classes=tuple(classes),
     )
 
 

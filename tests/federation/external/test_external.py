@@ -21,10 +21,11 @@ from autokd.core.setting import Pair, Setting, Split, TransferSet
 from autokd.data import temporary_arrays
 from autokd.distillation import Run
 from autokd.errors import FederationError
-from autokd.federation import Federation, prepare
-from autokd.federation.external import gather
+from autokd.federation.external import load_external
+from autokd.federation.federation import Federation
 from autokd.federation.findings import Findings
 from autokd.federation.hashing import Hashes
+from autokd.federation.preparation import prepare
 from autokd.federation.storage import save
 from autokd.workspace import Workspace
 from tests.federation.external.conftest import edit
@@ -184,7 +185,7 @@ def test_a_model_that_seems_to_have_its_labels_swapped_is_warned_of(mine: Path) 
 
     edit(mine, swapped)
     findings = Findings("mine.yaml")
-    assert gather(of(mine), Compute(), findings) is not None
+    assert load_external(of(mine), Compute(), findings) is not None
     assert any("only 50.0%" in one.problem and "another order" in one.problem for one in findings.warnings)
 
 
@@ -193,7 +194,7 @@ def test_a_class_that_a_split_lacks_is_warned_of(mine: Path) -> None:
         file.unlink()
     (mine / "images" / "test" / "dots").rmdir()
     findings = Findings("mine.yaml")
-    assert gather(of(mine), Compute(), findings) is not None
+    assert load_external(of(mine), Compute(), findings) is not None
     assert any("test has no example of dots" in one.problem for one in findings.warnings)
 
 
@@ -219,7 +220,7 @@ def test_what_memory_has_no_room_for_is_the_same_federation(
 ) -> None:
     expected = made(mine)
     sizes: list[int] = []
-    monkeypatch.setattr(temporary_arrays, "fits", lambda wanted, free: sizes.append(wanted))
+    monkeypatch.setattr(temporary_arrays, "fits_in_memory", lambda wanted, free: sizes.append(wanted))
     shutil.rmtree(mine / "home")
     assert made(mine).name == expected.name
     assert max(sizes) == expected.data.images.nbytes

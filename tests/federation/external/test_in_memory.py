@@ -16,7 +16,10 @@ from autokd.compute.device import Compute
 from autokd.config.yaml_files import read_study_config
 from autokd.core.setting import Split
 from autokd.errors import InputError, PlanError
-from autokd.federation import Federation, Member, find, prepare
+from autokd.federation.federation import Federation
+from autokd.federation.in_memory import Member
+from autokd.federation.preparation import prepare
+from autokd.federation.storage import find
 from autokd.models.architectures import Cnn, Mlp, Shape
 from autokd.models.checkpoint import read_checkpoint
 from tests.federation.external.samples import CLASSES, SIZE

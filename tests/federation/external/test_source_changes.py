@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from autokd.compute.device import Compute
-from autokd.federation import Federation, notices, prepare
+from autokd.federation.federation import Federation
+from autokd.federation.preparation import prepare
 from autokd.federation.source_changes import fingerprints
+from autokd.federation.storage import notices
 from tests.federation.external.test_external import change, of
 
 Preparing = Callable[[], tuple[Federation, list[str]]]
