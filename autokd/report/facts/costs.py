@@ -1,4 +1,4 @@
-"""What the search cost, and how soon it had found what a sweep finds: the anytime curve."""
+"""What the search cost, and how soon it found what a sweep finds: the anytime curve."""
 
 from __future__ import annotations
 
@@ -10,26 +10,27 @@ from typing import Final
 import numpy as np
 
 from autokd.config.study import SWEEP_SEEDS
-from autokd.core.records import RunState, TrialOrigin, TrialRecord, TrialState
+from autokd.core.pair_records import PairRecords
+from autokd.core.records import FederationFacts, RunState, TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import Pair, Split
 from autokd.report.facts.means import Mean, mean_over_pairs
-from autokd.report.material import Material, PairMaterial
+from autokd.report.material import Material
 from autokd.statistics.paired import POINTS
 
 SHARES: Final = (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1.0)
-"""Of the sweep's epochs, at which the curve is drawn."""
+"""Shares of the sweep's epochs at which the curve is drawn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostFacts:
-    """What was spent.
+    """Cost of all pairs that have a study.
 
     Attributes:
         search: Epochs of trials.
         confirmation: Epochs of race and confirmation runs.
-        sweep: Epochs that the frozen grid costs on the pairs that have a study.
-        trials: By state.
-        seconds: Of training in trials, race and confirmation, evaluation excluded.
+        sweep: Epochs of the sweep on the same pairs.
+        trials: Number of trials by state.
+        seconds: Training time of trials, race and confirmation, without evaluation.
     """
 
     search: int
@@ -41,12 +42,12 @@ class CostFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnytimePoint:
-    """At one budget.
+    """What one budget achieves.
 
     Attributes:
-        share: Of the sweep's epochs, in (0, 1].
-        search: Mean gain of the best so far, in pp on validation.
-        random: The same of as many swept settings picked at random.
+        share: Budget as a share of the sweep's epochs, in (0, 1].
+        search: Mean gain of the best setting so far, in pp on validation.
+        random: Expected gain of the best of as many swept settings picked at random.
     """
 
     share: float
@@ -59,10 +60,10 @@ class AnytimeFacts:
     """Search against sweep on the pairs that have both; gains in pp on validation, one seed.
 
     Attributes:
-        points: By share, up to where every search had ended.
+        points: Budgets in increasing order, up to the one at which every search had ended.
         sweep: Mean gain of the sweep's best setting.
         default: Mean gain of the default.
-        pairs: How many.
+        pairs: Number of pairs.
     """
 
     points: tuple[AnytimePoint, ...]
@@ -71,44 +72,45 @@ class AnytimeFacts:
     pairs: int
 
 
-def cost_facts(material: Material) -> CostFacts:
-    """Over all pairs that have a study."""
-    studied = [one for one in material.pairs if one.records.trials]
-    trials = [trial for one in studied for trial in one.records.trials]
-    runs = [run for one in studied for run in one.records.runs]
-    reports = [reports[-1] for one in studied for reports in one.records.reports.values() if reports]
+def cost_facts(data: Material) -> CostFacts:
+    """Return what search, race and confirmation cost."""
+    studied = [pair.records for pair in data.pairs if pair.records.trials]
+    trials = [trial for records in studied for trial in records.trials]
+    runs = [run for records in studied for run in records.runs]
+    last_reports = [reports[-1] for records in studied for reports in records.reports.values() if reports]
     return CostFacts(
         search=sum(trial.epochs for trial in trials),
         confirmation=sum(run.epochs for run in runs),
-        sweep=material.sweep_epochs * len(studied),
+        sweep=data.sweep_epochs * len(studied),
         trials={state.value: sum(trial.state is state for trial in trials) for state in TrialState},
-        seconds=sum(report.seconds for report in reports) + sum(run.seconds for run in runs),
+        seconds=sum(report.seconds for report in last_reports) + sum(run.seconds for run in runs),
     )
 
 
-def anytime_facts(material: Material) -> AnytimeFacts | None:
-    """None where no pair has both a search and a sweep.
+def anytime_facts(data: Material) -> AnytimeFacts | None:
+    """Return the anytime curve; None if no pair has both a search and a sweep.
 
-    The best so far is never below 0: leaving the model as it is was always an option. Only trials that ran to
-    the end can be the best; those that were stopped early cost their epochs.
+    The best gain so far is never below 0, since a model can always be left as it is. Only trials that ran to
+    the end can be the best; trials that were stopped early cost their epochs.
     """
-    known = [one for one in (_pair(material, one) for one in material.pairs) if one is not None]
-    if not known:
+    if data.federation is None:
         return None
-    longest = max(one.share for one in known)
-    shares = [share for share in SHARES if share < longest]
-    shares += [longest]
+    candidates = (_searched_and_swept(pair.records, data.federation) for pair in data.pairs)
+    pairs = [pair for pair in candidates if pair is not None]
+    if not pairs:
+        return None
+    longest = max(pair.share for pair in pairs)
     points = []
-    for share in shares:
-        search = mean_over_pairs({one.pair: one.search(share) for one in known}, material.plan)
+    for share in (*(share for share in SHARES if share < longest), longest):
+        search = mean_over_pairs({pair.pair: pair.search(share) for pair in pairs}, data.plan)
         assert search is not None
-        random = float(np.mean([one.random(share) for one in known]))
+        random = float(np.mean([pair.random(share) for pair in pairs]))
         points.append(AnytimePoint(share=share, search=search, random=random))
     return AnytimeFacts(
         points=tuple(points),
-        sweep=float(np.mean([max(0.0, *one.swept) for one in known])),
-        default=float(np.mean([one.default for one in known])),
-        pairs=len(known),
+        sweep=float(np.mean([max(0.0, *pair.swept) for pair in pairs])),
+        default=float(np.mean([pair.default for pair in pairs])),
+        pairs=len(pairs),
     )
 
 
@@ -117,8 +119,9 @@ class _Pair:
     """One pair that was both searched and swept.
 
     Attributes:
-        steps: (share of the sweep's epochs spent, best gain so far in pp), in the order of trials.
+        steps: (share of the sweep's epochs spent, best gain so far in pp) after each trial.
         swept: Gain of each swept setting in pp, increasing.
+        default: Gain of the default in pp.
     """
 
     pair: Pair
@@ -131,11 +134,11 @@ class _Pair:
         return self.steps[-1][0]
 
     def search(self, share: float) -> float:
-        """The best gain with that budget."""
+        """Return the best gain that the search finds with that budget."""
         return max((gain for spent, gain in self.steps if spent <= share + 1e-12), default=0.0)
 
     def random(self, share: float) -> float:
-        """The expected best of so many swept settings, picked without putting back."""
+        """Return the expected best gain of that share of the swept settings, drawn without replacement."""
         count = max(0, min(len(self.swept), round(share * len(self.swept))))
         if count == 0:
             return 0.0
@@ -143,33 +146,30 @@ class _Pair:
         return sum(max(0.0, gain) * comb(below, count - 1) / ways for below, gain in enumerate(self.swept))
 
 
-def _pair(material: Material, one: PairMaterial) -> _Pair | None:
-    swept = [
-        run for run in one.records.sweep_runs if run.state is RunState.COMPLETE and run.seed == SWEEP_SEEDS
-    ]
+def _searched_and_swept(records: PairRecords, federation: FederationFacts) -> _Pair | None:
+    swept = [run for run in records.sweep_runs if run.state is RunState.COMPLETE and run.seed == SWEEP_SEEDS]
     baselines = [
         trial.accuracy
-        for trial in one.records.trials
+        for trial in records.trials
         if trial.role is TrialOrigin.BASELINE and trial.state is TrialState.COMPLETE
     ]
-    if not swept or not baselines or material.federation is None:
+    if not swept or not baselines:
         return None
-    own = float(material.federation.participants[one.pair.student].correct[Split.VALIDATION].mean())
+    initial = float(federation.participants[records.pair.student].correct[Split.VALIDATION].mean())
     assert baselines[0] is not None
-    epochs = sum(run.epochs for run in swept)
     return _Pair(
-        pair=one.pair,
-        steps=tuple(_steps(one.records.trials, own, epochs)),
-        swept=tuple(sorted(POINTS * (run.accuracy(Split.VALIDATION) - own) for run in swept)),
-        default=POINTS * (baselines[0] - own),
+        pair=records.pair,
+        steps=tuple(_steps(records.trials, initial, sum(run.epochs for run in swept))),
+        swept=tuple(sorted(POINTS * (run.accuracy(Split.VALIDATION) - initial) for run in swept)),
+        default=POINTS * (baselines[0] - initial),
     )
 
 
-def _steps(trials: Sequence[TrialRecord], own: float, sweep: int) -> list[tuple[float, float]]:
+def _steps(trials: Sequence[TrialRecord], initial: float, sweep: int) -> list[tuple[float, float]]:
     spent, best, steps = 0, 0.0, []
     for trial in sorted(trials, key=lambda trial: trial.number):
         spent += trial.epochs
         if trial.state is TrialState.COMPLETE and trial.accuracy is not None:
-            best = max(best, POINTS * (trial.accuracy - own))
+            best = max(best, POINTS * (trial.accuracy - initial))
         steps.append((spent / sweep, best))
     return steps

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -11,23 +12,26 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from autokd.core.pair_records import PairRecords
 from autokd.core.records import RunState, TrialState
 from autokd.core.setting import DEFAULT, Pair, Setting, Split, TransferSet
 from autokd.recommendation import Verdict
 from autokd.recommendation.race import alike
 from autokd.report.facts.means import Mean, mean_over_pairs
-from autokd.report.material import Material, PairMaterial
+from autokd.report.facts.pairs import chosen_setting
+from autokd.report.material import Material
 
 LEVELS: Final = 5
-"""A continuous dimension is cut into as many equally full parts to see how much it matters."""
+"""Number of equally full parts into which a continuous dimension is cut to see how much it matters."""
+_QUANTILES: Final = (0, 0.25, 0.5, 0.75, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bin:
-    """How many of the chosen settings lie in a part of a dimension.
+    """The chosen settings in one part of a dimension.
 
     Attributes:
-        counts: By transfer set; those that occur in no bin are absent.
+        counts: Number of settings by transfer set; transfer sets that no pair chose are absent.
     """
 
     label: str
@@ -39,12 +43,12 @@ class BestFacts:
     """The setting that the race chose, pair by pair.
 
     Attributes:
-        chosen: By pair; pairs in which the default stands alone are absent.
-        temperatures: By the nearest power of two, from the lowest chosen to the highest.
-        alphas: In fifths; 0, which uses no teacher, stands alone, and so does `public`, which has no α.
-        other: Of `chosen`, pairs whose T or α differs from the default's.
-        tuned: Pairs of which it is shown that the chosen setting beats the default.
-        judged: All pairs that have a verdict.
+        chosen: Chosen setting by pair; pairs without a winner beside the default are absent.
+        temperatures: Bins of T by the nearest power of two, from the lowest chosen T to the highest.
+        alphas: Bins of α in fifths, and one each for 0, which uses no teacher, and for `public`, without α.
+        other: Number of pairs in `chosen` whose T or α differs from the default's.
+        tuned: Number of pairs whose chosen setting is shown to beat the default.
+        judged: Number of pairs that have a verdict.
     """
 
     chosen: Mapping[Pair, Setting]
@@ -60,8 +64,8 @@ class Importance:
     """How much of the accuracy's variance a dimension explains by itself.
 
     Attributes:
-        share: In [0, 1]; see `importance`.
-        levels: Of the dimension.
+        share: Explained share of the variance, in [0, 1]; see `importance`.
+        levels: Number of levels of the dimension.
     """
 
     dimension: str
@@ -71,11 +75,12 @@ class Importance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportanceFacts:
-    """Of each dimension that varied, most important first.
+    """Importance of each dimension that varied, most important first.
 
     Attributes:
-        runs: On how many runs this rests, of how many pairs.
-        swept: Whether they are the sweep's, which tries every setting alike, or the search's.
+        runs: Number of runs that this rests on.
+        pairs: Number of pairs with such runs.
+        swept: Whether the runs are the sweep's, which tries every setting equally often, or the search's.
     """
 
     dimensions: tuple[Importance, ...]
@@ -86,12 +91,12 @@ class ImportanceFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forgotten:
-    """What the search's trials that ran to the end forgot on one transfer set, in pp on validation.
+    """Forgetting on one transfer set in trials that ran to the end, in pp on validation.
 
     Attributes:
-        trials: How many.
-        quantiles: Least, quarter, half, three quarters, most, over trials.
-        mean: Over pairs, each counting once.
+        trials: Number of trials.
+        quantiles: Minimum, quartiles and maximum over trials.
+        mean: Mean over pairs, each counting once.
     """
 
     transfer_set: TransferSet
@@ -100,106 +105,95 @@ class Forgotten:
     mean: Mean
 
 
-def best_facts(material: Material) -> BestFacts:
-    """What the race chose, whatever the verdict on it was."""
-    found = material.found
-    chosen = {
-        pair: one.judgement.evidence.winner.setting
-        for pair, one in found.items()
-        if one.judgement is not None and one.judgement.evidence.winner is not None
-    }
+def best_facts(data: Material) -> BestFacts:
+    """Return what the race chose, whatever the verdict on it was."""
+    recommendations = data.found
+    winners = {pair: chosen_setting(recommendation) for pair, recommendation in recommendations.items()}
+    chosen = {pair: setting for pair, setting in winners.items() if setting is not None}
+    settings = list(chosen.values())
     return BestFacts(
         chosen=chosen,
-        temperatures=_temperatures(list(chosen.values())),
-        alphas=_alphas(list(chosen.values())),
-        other=sum(_differs(setting) for setting in chosen.values()),
-        tuned=sum(one.verdict is Verdict.TUNED for one in found.values()),
-        judged=len(found),
+        temperatures=_temperatures(settings),
+        alphas=_alphas(settings),
+        other=sum(_differs(setting) for setting in settings),
+        tuned=sum(found.verdict is Verdict.TUNED for found in recommendations.values()),
+        judged=len(recommendations),
     )
 
 
-def importance(material: Material) -> ImportanceFacts:
-    """The share of the variance within pairs that each dimension explains alone.
+def importance(data: Material) -> ImportanceFacts:
+    """Return the share of the variance within pairs that each dimension explains by itself.
 
-    Accuracies on validation are taken relative to their pair's mean, so good students count as bad ones do.
-    Between the levels of a dimension lies the share ε² = (between - (k - 1)·w) / total of their squares, with
-    w the mean square within levels, k levels, and one degree of freedom less for each pair; below 0 it is 0
-    (Kelley 1935, "An unbiased correlation ratio measure"). What dimensions explain only together is in no
-    share. Of searched pairs only trials that ran to the end count; a search looks more often where it
-    is good, so its shares are those of what it tried.
+    Accuracies on validation are taken relative to their pair's mean, so good and bad students count alike.
+    The levels of a dimension explain the share ε² = (between - (k - 1)·w) / total of the sum of squares,
+    where w is the mean square within levels, k the number of levels, and each pair costs one degree of
+    freedom; a share below 0 becomes 0 (Kelley 1935, "An unbiased correlation ratio measure"). What dimensions
+    explain only together is in no share. Of a search, only trials that ran to the end count; it tries good
+    regions more often, so its shares are those of the settings that it tried.
     """
-    swept = {one.pair: _swept(one) for one in material.pairs}
+    swept = {pair.pair: _swept(pair.records) for pair in data.pairs}
     from_sweep = any(swept.values())
-    samples = swept if from_sweep else {one.pair: _searched(one) for one in material.pairs}
-    enough = {pair: runs for pair, runs in samples.items() if len(runs) > 1}
-    settings = [setting.values() for runs in enough.values() for setting, _ in runs]
-    relative = [
-        accuracy - float(np.mean([value for _, value in runs]))
-        for runs in enough.values()
-        for _, accuracy in runs
-    ]
+    samples = swept if from_sweep else {pair.pair: _searched(pair.records) for pair in data.pairs}
+    groups = [runs for runs in samples.values() if len(runs) > 1]
+    settings = [setting.values() for runs in groups for setting, _ in runs]
+    relative: list[float] = []
+    for runs in groups:
+        mean = float(np.mean([accuracy for _, accuracy in runs]))
+        relative += [accuracy - mean for _, accuracy in runs]
     shares = [
-        Importance(
-            dimension=name,
-            levels=len(set(levels)),
-            share=explained(levels, relative, groups=len(enough)),
-        )
+        Importance(dimension=name, levels=count, share=explained(levels, relative, groups=len(groups)))
         for name in DEFAULT.values()
         for levels in [_levels([setting[name] for setting in settings])]
-        if len(set(levels)) > 1
+        if (count := len(set(levels))) > 1
     ]
     return ImportanceFacts(
-        dimensions=tuple(sorted(shares, key=lambda one: -one.share)),
+        dimensions=tuple(sorted(shares, key=lambda dimension: -dimension.share)),
         runs=len(relative),
-        pairs=len(enough),
+        pairs=len(groups),
         swept=from_sweep,
     )
 
 
 def explained(levels: Sequence[Hashable], values: Sequence[float], *, groups: int) -> float:
-    """ε² of one dimension, in [0, 1].
+    """Return ε² of one dimension, in [0, 1].
 
     Args:
-        levels: Of each run.
-        values: Of each run, relative to the mean of its group.
-        groups: Whose means were taken away.
+        levels: Level of each run.
+        values: Value of each run, relative to the mean of its group.
+        groups: Number of groups.
     """
-    found = np.asarray(values, dtype=np.float64)
-    total = float((found**2).sum())
-    by_level = {level: found[[one == level for one in levels]] for level in set(levels)}
+    relative = np.asarray(values, dtype=np.float64)
+    total = float((relative**2).sum())
+    by_level = {level: relative[[other == level for other in levels]] for level in set(levels)}
     between = sum(len(part) * float(part.mean()) ** 2 for part in by_level.values())
     extra = len(by_level) - 1
-    freedom = len(found) - groups - extra
+    freedom = len(relative) - groups - extra
     if total == 0 or freedom <= 0:
         return 0.0
     return max(0.0, (between - extra * (total - between) / freedom) / total)
 
 
-def forgotten(material: Material) -> tuple[Forgotten, ...]:
-    """By transfer set, in their order; those without a trial are absent."""
-    lost: dict[TransferSet, dict[Pair, list[float]]] = {}
-    for one in material.pairs:
-        for trial in one.records.trials:
-            reports = one.records.reports.get(trial.number)
+def forgotten(data: Material) -> tuple[Forgotten, ...]:
+    """Return forgetting by transfer set; transfer sets without a finished trial are absent."""
+    forgetting: dict[TransferSet, dict[Pair, list[float]]] = {}
+    for pair in data.pairs:
+        for trial in pair.records.trials:
+            reports = pair.records.reports.get(trial.number)
             if trial.state is TrialState.COMPLETE and reports:
-                of_pairs = lost.setdefault(trial.setting.transfer_set, {})
-                of_pairs.setdefault(one.pair, []).append(reports[-1].forgetting)
+                by_pair = forgetting.setdefault(trial.setting.transfer_set, {})
+                by_pair.setdefault(pair.pair, []).append(reports[-1].forgetting)
     facts = []
     for transfer_set in TransferSet:
-        pairs = lost.get(transfer_set, {})
-        mean = mean_over_pairs(
-            {pair: float(np.mean(values)) for pair, values in pairs.items()}, material.plan
-        )
+        by_pair = forgetting.get(transfer_set, {})
+        mean = mean_over_pairs({pair: float(np.mean(values)) for pair, values in by_pair.items()}, data.plan)
         if mean is not None:
-            values = [value for found in pairs.values() for value in found]
-            least, quarter, half, most_of, most = map(float, np.quantile(values, [0, 0.25, 0.5, 0.75, 1]))
+            values = [value for of_pair in by_pair.values() for value in of_pair]
+            least, quarter, half, three_quarters, most = map(
+                float, np.quantile(values, (0, 0.25, 0.5, 0.75, 1))
+            )
+            quantiles = (least, quarter, half, three_quarters, most)
             facts.append(
-                Forgotten(
-                    transfer_set=transfer_set,
-                    trials=len(values),
-                    quantiles=(least, quarter, half, most_of, most),
-                    mean=mean,
-                )
+                Forgotten(transfer_set=transfer_set, trials=len(values), quantiles=quantiles, mean=mean)
             )
     return tuple(facts)
 
@@ -207,7 +201,7 @@ def forgotten(material: Material) -> tuple[Forgotten, ...]:
 def _temperatures(settings: Sequence[Setting]) -> tuple[Bin, ...]:
     powers = [round(math.log2(setting.temperature)) for setting in settings]
     return tuple(
-        _bin(f"{2.0**power:g}", settings, [one == power for one in powers])
+        _bin(f"{2.0**power:g}", settings, [other == power for other in powers])
         for power in range(min(powers, default=0), max(powers, default=-1) + 1)
     )
 
@@ -223,46 +217,35 @@ def _alphas(settings: Sequence[Setting]) -> tuple[Bin, ...]:
 
 
 def _bin(label: str, settings: Sequence[Setting], inside: Sequence[bool]) -> Bin:
-    there = [setting.transfer_set for setting, within in zip(settings, inside, strict=True) if within]
-    return Bin(
-        label=label,
-        counts={
-            one: there.count(one)
-            for one in TransferSet
-            if any(setting.transfer_set is one for setting in settings)
-        },
-    )
+    chosen = {setting.transfer_set for setting in settings}
+    counts = Counter(setting.transfer_set for setting, within in zip(settings, inside, strict=True) if within)
+    return Bin(label=label, counts={name: counts[name] for name in TransferSet if name in chosen})
 
 
 def _differs(setting: Setting) -> bool:
-    """In T or α, whatever the transfer set; without a teacher α differs and T has no effect."""
+    """Return whether T or α differ from the default's, whatever the transfer set; a missing α differs."""
     if setting.alpha is None or DEFAULT.alpha is None:
         return True
     return not alike(Setting(setting.temperature, setting.alpha, DEFAULT.transfer_set), DEFAULT)
 
 
-def _searched(one: PairMaterial) -> list[tuple[Setting, float]]:
+def _searched(records: PairRecords) -> list[tuple[Setting, float]]:
     return [
         (trial.setting, trial.accuracy)
-        for trial in one.records.trials
+        for trial in records.trials
         if trial.state is TrialState.COMPLETE and trial.accuracy is not None
     ]
 
 
-def _swept(one: PairMaterial) -> list[tuple[Setting, float]]:
-    return [
-        (run.setting, run.accuracy(Split.VALIDATION))
-        for run in one.records.sweep_runs
-        if run.state is RunState.COMPLETE
-    ]
+def _swept(records: PairRecords) -> list[tuple[Setting, float]]:
+    runs = [run for run in records.sweep_runs if run.state is RunState.COMPLETE]
+    return [(run.setting, run.accuracy(Split.VALIDATION)) for run in runs]
 
 
 def _levels(values: Sequence[Any]) -> list[Hashable]:
-    """Values as they are where there are few of them; else which part of the numbers each lies in."""
+    """Return the values themselves if there are few of them; else the part that each number lies in."""
     numbers = sorted(value for value in values if isinstance(value, int | float))
-    if len(set(values)) <= LEVELS + 1 or not numbers:
-        return list(values)
-    if len(set(numbers)) <= LEVELS + 1:
+    if min(len(set(values)), len(set(numbers))) <= LEVELS + 1:
         return list(values)
     cuts: NDArray[np.float64] = np.quantile(numbers, np.arange(1, LEVELS) / LEVELS)
     return [

@@ -1,10 +1,11 @@
-"""Teacher by student: what each pair of a federation came to, and the one sentence about all of them."""
+"""The matrices of teacher by student, and the headline about all pairs."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from autokd.core import colors
@@ -20,9 +21,9 @@ LETTERS: Final = {
     Verdict.UNDECIDED: "u",
     Verdict.FAILED: "f",
 }
-"""As `autokd status` has them."""
+"""Letters of the verdicts, as in `autokd status`."""
 _NOTHING_MOVES: Final = frozenset({TransferSet.STUDENT, TransferSet.PUBLIC})
-"""Transfer sets for which no private example leaves its participant."""
+"""Transfer sets with which no private example leaves its participant."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +31,8 @@ class Cell:
     """One pair in a matrix.
 
     Attributes:
-        value: In pp on test, for the colour; None where nothing is known, and where colour tells the verdict.
-        lines: What stands in the cell, short.
+        value: Gain on test in pp, for the color; None if it is not known or the color shows the verdict.
+        lines: Text of the cell.
         told: The same in words.
     """
 
@@ -43,14 +44,14 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatrixFacts:
-    """Teacher by student.
+    """One matrix of teacher by student.
 
     Attributes:
-        name: For files and links.
-        told: How to read it.
-        cells: Of the pairs that are judged.
-        reach: In pp: where the colour scale ends on both sides of 0; the same for all matrices of a report.
-            None where colour tells the verdict.
+        name: Name in files and links.
+        told: How to read the matrix.
+        cells: Cells of the judged pairs.
+        reach: End of the color scale on both sides of 0, in pp, the same for all matrices of a report; None
+            if the color shows the verdict.
     """
 
     name: str
@@ -66,13 +67,13 @@ class HeadlineFacts:
     """All pairs in a few numbers.
 
     Attributes:
-        pairs: How many the federation has.
-        verdicts: How many pairs there are of each.
-        gain: Mean over the judged pairs of what is recommended, on test; None if no pair has figures.
-        default_gain: Likewise of the default setting.
-        search: Epochs of search as a share of what the frozen grid costs on the same pairs.
-        confirmation: Likewise of race and confirmation.
-        private: No setting that was searched lets a private example move.
+        pairs: Number of pairs in the federation.
+        verdicts: Number of pairs by verdict.
+        gain: Mean gain of the recommendations on test, over judged pairs; None if there is none.
+        default_gain: Mean gain of the default setting on test, over judged pairs; None if there is none.
+        search: Epochs of search, as a share of the sweep's cost on the same pairs.
+        confirmation: Epochs of race and confirmation, as a share of the same cost.
+        private: Whether no private example leaves its participant with any setting of the search space.
     """
 
     pairs: int
@@ -88,27 +89,29 @@ class HeadlineFacts:
         return sum(self.verdicts.values())
 
 
-def headline_facts(material: Material) -> HeadlineFacts:
-    """The numbers of the headline; means over pairs have intervals that resample participants."""
-    found = material.found
-    defaults = {
-        pair: one.judgement.test.default_gain.mean for pair, one in found.items() if one.judgement is not None
-    }
-    studied = [one for one in material.pairs if one.records.trials]
-    sweep = max(material.sweep_epochs * len(studied), 1)
+def headline_facts(data: Material) -> HeadlineFacts:
+    """Return the numbers of the headline; means over pairs have intervals that resample participants."""
+    found = data.found
+    defaults = {pair: _default(recommendation) for pair, recommendation in found.items()}
+    studied = [pair.records for pair in data.pairs if pair.records.trials]
+    sweep = max(data.sweep_epochs * len(studied), 1)
     return HeadlineFacts(
-        pairs=material.participants * (material.participants - 1),
-        verdicts=Counter(one.verdict for one in found.values()),
-        gain=mean_over_pairs({pair: one.recommended_gain.mean for pair, one in found.items()}, material.plan),
-        default_gain=mean_over_pairs(defaults, material.plan),
-        search=sum(trial.epochs for one in studied for trial in one.records.trials) / sweep,
-        confirmation=sum(run.epochs for one in studied for run in one.records.runs) / sweep,
-        private=set(material.space["transfer_set"]) <= _NOTHING_MOVES,
+        pairs=data.participants * (data.participants - 1),
+        verdicts=Counter(recommendation.verdict for recommendation in found.values()),
+        gain=mean_over_pairs(
+            {pair: recommendation.recommended_gain.mean for pair, recommendation in found.items()}, data.plan
+        ),
+        default_gain=mean_over_pairs(
+            {pair: gain for pair, gain in defaults.items() if gain is not None}, data.plan
+        ),
+        search=sum(trial.epochs for records in studied for trial in records.trials) / sweep,
+        confirmation=sum(run.epochs for records in studied for run in records.runs) / sweep,
+        private=set(data.space["transfer_set"]) <= _NOTHING_MOVES,
     )
 
 
 def sentence(facts: HeadlineFacts) -> str:
-    """The headline."""
+    """Return the headline."""
     if not facts.judged:
         return "No pair is judged yet."
     tuned, default = facts.verdicts.get(Verdict.TUNED, 0), facts.verdicts.get(Verdict.DEFAULT, 0)
@@ -123,54 +126,47 @@ def sentence(facts: HeadlineFacts) -> str:
         )
         if (count := facts.verdicts.get(verdict, 0))
     ]
-    told = f"{'Where nothing private moves, ' if facts.private else ''}{', '.join(parts)}"
+    text = f"{'Where nothing private moves, ' if facts.private else ''}{', '.join(parts)}"
     if facts.gain is not None:
-        told += f"; mean gain {facts.gain} on test"
+        text += f"; mean gain {facts.gain} on test"
     if facts.default_gain is not None:
-        told += f", where the default gives {facts.default_gain}"
-    return f"{told}; search {facts.search:.0%} and confirmation {facts.confirmation:.0%} of the sweep's cost."
+        text += f", where the default gives {facts.default_gain}"
+    return f"{text}; search {facts.search:.0%} and confirmation {facts.confirmation:.0%} of the sweep's cost."
 
 
-def matrices(material: Material) -> tuple[MatrixFacts, ...]:
-    """Default, recommendation, difference, verdict and position, in this order."""
-    found = material.found
-    figures = [figure(one) for figure in (_default, _recommended, _difference) for one in found.values()]
-    reach = colors.reach(value for value in figures if value is not None)
-    everybody = material.participants
+def matrices(data: Material) -> tuple[MatrixFacts, ...]:
+    """Return default, recommendation, difference, verdict and position, in this order."""
+    found = data.found
+    gains = [gain(pair) for gain in (_default, _recommended, _difference) for pair in found.values()]
+    reach = colors.reach(gain for gain in gains if gain is not None)
+    matrix = partial(MatrixFacts, participants=data.participants, reach=reach)
     return (
-        MatrixFacts(
+        matrix(
             name="default-gain",
             title="Gain of the default",
             told="What the default setting (T = 1, α = 0.5, the student's data) changes on test.",
             cells=_cells(found, _default),
-            reach=reach,
-            participants=everybody,
         ),
-        MatrixFacts(
+        matrix(
             name="recommended-gain",
             title="Gain of the recommendation",
             told="What following the recommendation changes on test; 0 where that is to change nothing.",
             cells=_cells(found, _recommended),
-            reach=reach,
-            participants=everybody,
         ),
-        MatrixFacts(
+        matrix(
             name="difference",
             title="Recommendation minus default",
             told="How much better the recommendation is than the default setting on test.",
             cells=_cells(found, _difference),
-            reach=reach,
-            participants=everybody,
         ),
-        MatrixFacts(
+        matrix(
             name="verdict",
             title="Verdict",
             told="What can be shown of each pair, decided on confirmation.",
-            cells={pair: _verdict(one) for pair, one in found.items()},
+            cells={pair: _verdict(recommendation) for pair, recommendation in found.items()},
             reach=None,
-            participants=everybody,
         ),
-        MatrixFacts(
+        matrix(
             name="position",
             title="Better position of the student",
             told=(
@@ -178,62 +174,63 @@ def matrices(material: Material) -> tuple[MatrixFacts, ...]:
                 "(S), to teach and adopt the model that results (T), or neither (–), and what that gains on "
                 "test; below it, what adopting the partner's model as it is would gain."
             ),
-            cells={pair: _position(one) for pair, one in found.items()},
-            reach=reach,
-            participants=everybody,
+            cells={pair: _position(recommendation) for pair, recommendation in found.items()},
         ),
     )
 
 
 def _cells(
-    found: Mapping[Pair, Recommendation], figure: Callable[[Recommendation], float | None]
+    found: Mapping[Pair, Recommendation], gain: Callable[[Recommendation], float | None]
 ) -> dict[Pair, Cell]:
     cells = {}
-    for pair, one in found.items():
-        value = figure(one)
+    for pair, recommendation in found.items():
+        value = gain(recommendation)
+        words = "no figure" if value is None else f"{value:+.1f} pp on test"
         cells[pair] = Cell(
-            verdict=one.verdict,
+            verdict=recommendation.verdict,
             value=value,
             lines=("" if value is None else f"{value:+.1f}",),
-            told=f"{pair}, {one.verdict}: " + ("no figure" if value is None else f"{value:+.1f} pp on test"),
+            told=f"{pair}, {recommendation.verdict}: {words}",
         )
     return cells
 
 
-def _verdict(one: Recommendation) -> Cell:
-    return Cell(verdict=one.verdict, value=None, lines=(LETTERS[one.verdict],), told=one.advice)
+def _verdict(recommendation: Recommendation) -> Cell:
+    verdict = recommendation.verdict
+    return Cell(verdict=verdict, value=None, lines=(LETTERS[verdict],), told=recommendation.advice)
 
 
-def _position(one: Recommendation) -> Cell:
-    """The gain is that of the advised position; of none, that of leaving the model as it is: 0."""
-    position = one.position
-    gain = {
-        Advice.STUDENT: position.gain_as_student,
-        Advice.TEACHER: position.gain_as_teacher,
-        Advice.NONE: None,
+def _position(recommendation: Recommendation) -> Cell:
+    """Return the gain of the advised position; of none, 0, the gain of leaving the model as it is."""
+    position = recommendation.position
+    letter, gain = {
+        Advice.STUDENT: ("S", position.gain_as_student),
+        Advice.TEACHER: ("T", position.gain_as_teacher),
+        Advice.NONE: ("–", None),
     }[position.advice]
-    adoption = position.gain_by_adoption.mean
-    short = {Advice.STUDENT: "S", Advice.TEACHER: "T", Advice.NONE: "–"}[position.advice]
     return Cell(
-        verdict=one.verdict,
+        verdict=recommendation.verdict,
         value=0.0 if gain is None else gain.mean,
-        lines=(short if gain is None else f"{short} {gain.mean:+.1f}", f"{adoption:+.1f}"),
+        lines=(
+            letter if gain is None else f"{letter} {gain.mean:+.1f}",
+            f"{position.gain_by_adoption.mean:+.1f}",
+        ),
         told=(
-            f"{one.pair}, position {position.advice}: {'0 pp' if gain is None else gain} on test; "
-            f"adopting model {one.pair.teacher} as it is {position.gain_by_adoption}"
+            f"{recommendation.pair}, position {position.advice}: {'0 pp' if gain is None else gain} on test; "
+            f"adopting model {recommendation.pair.teacher} as it is {position.gain_by_adoption}"
         ),
     )
 
 
-def _default(one: Recommendation) -> float | None:
-    return None if one.judgement is None else one.judgement.test.default_gain.mean
+def _default(recommendation: Recommendation) -> float | None:
+    judgement = recommendation.judgement
+    return None if judgement is None else judgement.test.default_gain.mean
 
 
-def _recommended(one: Recommendation) -> float | None:
-    return None if one.judgement is None else one.recommended_gain.mean
+def _recommended(recommendation: Recommendation) -> float | None:
+    return None if recommendation.judgement is None else recommendation.recommended_gain.mean
 
 
-def _difference(one: Recommendation) -> float | None:
-    if one.judgement is None:
-        return None
-    return one.recommended_gain.mean - one.judgement.test.default_gain.mean
+def _difference(recommendation: Recommendation) -> float | None:
+    recommended, default = _recommended(recommendation), _default(recommendation)
+    return None if recommended is None or default is None else recommended - default

@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 
 from autokd.core.records import FederationFacts, TrialRecord
-from autokd.core.setting import Pair, Setting, Split
-from autokd.report.facts.costs import AnytimeFacts, CostFacts, anytime_facts, cost_facts
-from autokd.report.facts.dimensions import (
-    BestFacts,
-    Forgotten,
-    ImportanceFacts,
-    best_facts,
-    forgotten,
-    importance,
-)
-from autokd.report.facts.federation import HeadlineFacts, MatrixFacts, headline_facts, matrices
-from autokd.report.facts.pairs import (
-    CurveFacts,
-    LandscapeFacts,
-    chosen_setting,
-    curve_facts,
-    landscape_facts,
-)
-from autokd.report.facts.participants import ParticipantsFacts, participants_facts
-from autokd.report.facts.poster import PosterTable, poster_tables
-from autokd.report.facts.provenance import Entry, ProvenanceFacts, pair_provenance, provenance_facts
-from autokd.report.facts.trials import ClassRow, TrialRow, class_rows, trial_rows
+from autokd.core.setting import Pair, Split
+from autokd.report.facts.costs import anytime_facts, cost_facts
+from autokd.report.facts.dimensions import best_facts, forgotten, importance
+from autokd.report.facts.federation import headline_facts, matrices
+from autokd.report.facts.pairs import chosen_setting, curve_facts, landscape_facts
+from autokd.report.facts.participants import participants_facts
+from autokd.report.facts.poster import poster_tables
+from autokd.report.facts.provenance import pair_provenance, provenance_facts
+from autokd.report.facts.trials import class_rows, trial_rows
 from autokd.report.material import Material, PairMaterial
 
 
@@ -45,15 +33,10 @@ class PairFacts:
         self.pair = data.pair
         self.found = data.found
 
-    def with_trials(self, trials: list[TrialRecord]) -> PairFacts:
+    def with_trials(self, trials: Sequence[TrialRecord]) -> PairFacts:
         """Return the facts of the same pair with these trials instead of its own."""
         records = replace(self.data.records, trials=trials)
         return PairFacts(replace(self.data, records=records), self.federation)
-
-    @cached_property
-    def chosen(self) -> Setting | None:
-        """Setting that the race chose."""
-        return chosen_setting(self.found)
 
     @cached_property
     def initial_accuracy(self) -> float | None:
@@ -66,26 +49,20 @@ class PairFacts:
             return None
         return float(student.correct[Split.VALIDATION].mean())
 
-    @cached_property
-    def landscape(self) -> LandscapeFacts:
-        return landscape_facts(self.data.records.trials, self.chosen, own=self.initial_accuracy)
-
-    @cached_property
-    def curves(self) -> CurveFacts:
-        return curve_facts(self.data.records.trials, self.chosen, own=self.initial_accuracy)
-
-    @cached_property
-    def classes(self) -> tuple[ClassRow, ...]:
-        return class_rows(self.found, self.federation)
-
-    @cached_property
-    def trials(self) -> tuple[TrialRow, ...]:
-        records = self.data.records
-        return trial_rows(records.trials, records.reports, own=self.initial_accuracy)
-
-    @cached_property
-    def provenance(self) -> tuple[Entry, ...]:
-        return pair_provenance(self.data)
+    chosen = cached_property(lambda self: chosen_setting(self.found))
+    landscape = cached_property(
+        lambda self: landscape_facts(self.data.records.trials, self.chosen, own=self.initial_accuracy)
+    )
+    curves = cached_property(
+        lambda self: curve_facts(self.data.records.trials, self.chosen, own=self.initial_accuracy)
+    )
+    classes = cached_property(lambda self: class_rows(self.found, self.federation))
+    trials = cached_property(
+        lambda self: trial_rows(
+            self.data.records.trials, self.data.records.reports, own=self.initial_accuracy
+        )
+    )
+    provenance = cached_property(lambda self: pair_provenance(self.data))
 
 
 class ReportFacts:
@@ -103,42 +80,13 @@ class ReportFacts:
         reported = data.pairs if pair is None else [data.of(pair)]
         self.pairs = tuple(PairFacts(pair_data, data.federation) for pair_data in reported)
 
-    @cached_property
-    def headline(self) -> HeadlineFacts:
-        return headline_facts(self.data)
-
-    @cached_property
-    def participants(self) -> ParticipantsFacts:
-        return participants_facts(self.data)
-
-    @cached_property
-    def matrices(self) -> tuple[MatrixFacts, ...]:
-        return matrices(self.data)
-
-    @cached_property
-    def posters(self) -> tuple[PosterTable, ...]:
-        return poster_tables(self.data)
-
-    @cached_property
-    def best(self) -> BestFacts:
-        return best_facts(self.data)
-
-    @cached_property
-    def forgotten(self) -> tuple[Forgotten, ...]:
-        return forgotten(self.data)
-
-    @cached_property
-    def importance(self) -> ImportanceFacts:
-        return importance(self.data)
-
-    @cached_property
-    def cost(self) -> CostFacts:
-        return cost_facts(self.data)
-
-    @cached_property
-    def anytime(self) -> AnytimeFacts | None:
-        return anytime_facts(self.data)
-
-    @cached_property
-    def provenance(self) -> ProvenanceFacts:
-        return provenance_facts(self.data, self.pair)
+    headline = cached_property(lambda self: headline_facts(self.data))
+    participants = cached_property(lambda self: participants_facts(self.data))
+    matrices = cached_property(lambda self: matrices(self.data))
+    posters = cached_property(lambda self: poster_tables(self.data))
+    best = cached_property(lambda self: best_facts(self.data))
+    forgotten = cached_property(lambda self: forgotten(self.data))
+    importance = cached_property(lambda self: importance(self.data))
+    cost = cached_property(lambda self: cost_facts(self.data))
+    anytime = cached_property(lambda self: anytime_facts(self.data))
+    provenance = cached_property(lambda self: provenance_facts(self.data, self.pair))
