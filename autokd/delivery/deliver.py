@@ -19,7 +19,7 @@ from autokd.core.setting import Pair
 from autokd.delivery.card import Card, Images, Origin
 from autokd.delivery.measuring import measured
 from autokd.delivery.order import Order
-from autokd.distillation import Run, adapted
+from autokd.distillation import Run, resolve_config
 from autokd.federation.federation import Federation
 from autokd.federation.hashing import Hashes
 from autokd.models.weights import Weights, weights_of
@@ -75,7 +75,7 @@ def deliver(
     _, channels, size, _ = data.images.shape
     card = Card(
         order=order,
-        recipe=adapted(plan.distillation, order.setting),
+        recipe=resolve_config(plan.distillation, order.setting),
         architecture=federation.participants[order.pair.student].architecture,
         images=Images(channels=channels, size=size, mean=data.mean, std=data.std, classes=data.classes),
         origin=_origin(federation, order.pair),
@@ -98,7 +98,7 @@ def _trained(
     progress: Progress,
 ) -> Weights:
     """Of the very run that a worker would do; it is looked at only to tell how it gets on."""
-    epochs = adapted(plan.distillation, order.setting).epochs
+    epochs = resolve_config(plan.distillation, order.setting).epochs
     run = Run(
         federation,
         order.pair,

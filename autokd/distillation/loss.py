@@ -3,16 +3,16 @@
 | symbol | meaning                                  | shape            | unit             |
 |--------|------------------------------------------|------------------|------------------|
 | z_s    | student logits                           | (batch, classes) | -                |
-| z_t    | target logits: the teacher's, or what the method makes of them (`targets`) | (batch, classes) | - |
+| z_t    | target logits, made by the method (`targets`) | (batch, classes) | - |
 | y      | labels                                   | (batch,)         | class index      |
 | T      | temperature > 0                          | scalar           | -                |
 | α      | weight of the distillation term          | scalar in [0, 1] | -                |
-| w      | how far a target is trusted              | (batch,) in [0, 1] | -              |
+| w      | weight of a target                       | (batch,) in [0, 1] | -              |
 | soft   | T² · KL(softmax z_t/T ‖ softmax z_s/T), by example | (batch,) | nats           |
 | hard   | cross-entropy of softmax z_s with y, by example    | (batch,) | nats           |
 
 total = mean of α·w · soft + (1 − α·w) · hard, and of w · soft alone on unlabelled examples. It is continuous
-in T and α over the whole space: no case is special, so a search finds no edge to exploit.
+in T and α over the whole space, without special cases that a search could exploit.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from autokd.core.setting import Method, Setting
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LossParts:
-    """One batch's loss and what it is made of, scalars in nats.
+    """The loss of one batch and its parts, scalars in nats.
 
     Attributes:
-        total: What is minimised.
-        soft: T²·KL to the targets, before its weight.
-        hard: Cross-entropy to the labels, before its weight; None on unlabelled examples.
+        total: The value that is minimised.
+        soft: Unweighted T²·KL to the targets.
+        hard: Unweighted cross-entropy to the labels; None on unlabelled examples.
     """
 
     total: Tensor
@@ -42,9 +42,9 @@ class LossParts:
 
 
 def soft_target_loss(student: Tensor, target: Tensor, *, temperature: float) -> Tensor:
-    """KL(target ‖ student) of the softened outputs, mean over the batch in nats, times T².
+    """Return KL(target ‖ student) of the softened outputs times T², mean over the batch in nats.
 
-    The gradient of the KL shrinks as 1/T²; the factor keeps it of one size while T is being tuned.
+    The gradient of the KL shrinks as 1/T²; the factor keeps its size while T is tuned.
     Source: Hinton, Vinyals, Dean 2015, arXiv:1503.02531, section 2.
 
     Args:
@@ -62,7 +62,7 @@ def soft_target_loss(student: Tensor, target: Tensor, *, temperature: float) -> 
 
 
 def _soft(student: Tensor, target: Tensor, temperature: float, *, reduction: str) -> Tensor:
-    """T²·KL, a scalar by "batchmean", and by "none" of each class, shape (batch, classes)."""
+    """Return T²·KL: a scalar for "batchmean", and for "none" the terms by class, shape (batch, classes)."""
     if student.shape != target.shape:
         raise ValueError(
             f"logits of student {tuple(student.shape)} and target {tuple(target.shape)} differ in shape"
@@ -79,7 +79,7 @@ def _soft(student: Tensor, target: Tensor, temperature: float, *, reduction: str
 
 
 def standardised(logits: Tensor) -> Tensor:
-    """Each row minus its mean, divided by its standard deviation, so that T means the same for all models.
+    """Standardise each row, so that T means the same for all models.
 
     Source: Sun et al. 2024, arXiv:2403.01427, algorithm 1.
 
@@ -89,12 +89,9 @@ def standardised(logits: Tensor) -> Tensor:
     Returns:
         Same shape; a row of equal logits becomes 0.
     """
-    apart = logits - logits.mean(dim=1, keepdim=True)
-    # As in the paper's code, the deviation of the sample is kept above 0.
-    return apart / (logits.std(dim=1, keepdim=True) + _LEAST)
-
-
-_LEAST = 1e-7
+    centred = logits - logits.mean(dim=1, keepdim=True)
+    # As in the paper's code, a small constant keeps the sample standard deviation above 0.
+    return centred / (logits.std(dim=1, keepdim=True) + 1e-7)
 
 
 def distillation_loss(
@@ -105,36 +102,36 @@ def distillation_loss(
     *,
     trust: Tensor | None = None,
 ) -> LossParts:
-    """α · soft + (1 − α) · hard; without labels, as on `public`, soft alone.
+    """Return α · soft + (1 − α) · hard; without labels (on `public`) soft alone.
 
     Source: Hinton, Vinyals, Dean 2015, arXiv:1503.02531, section 2.
 
     Args:
         student: Logits, shape (batch, classes).
-        target: Logits, same shape; of `logit_standardisation` standardised already.
+        target: Logits, same shape; already standardised for `logit_standardisation`.
         labels: Class indices, int64, shape (batch,); None if and only if the setting's alpha is None.
         setting: T, α and method.
-        trust: w of each example, shape (batch,), in [0, 1]; None for 1.
+        trust: Weight w of each example's target in [0, 1], shape (batch,); None for 1.
 
     Raises:
-        ValueError: If labels are there without an alpha to weigh them, or the other way round.
+        ValueError: If there are labels without an alpha, or an alpha without labels.
     """
-    taught = standardised(student) if setting.method is Method.LOGIT_STANDARDISATION else student
+    logits = standardised(student) if setting.method is Method.LOGIT_STANDARDISATION else student
     if (labels is None) != (setting.alpha is None):
         raise ValueError(f"alpha={setting.alpha} does not fit {'no labels' if labels is None else 'labels'}")
     if trust is not None:
-        return _trusting(taught, target, labels, setting, trust)
-    soft = soft_target_loss(taught, target, temperature=setting.temperature)
+        return _weighted_loss(logits, target, labels, setting, trust)
+    soft = soft_target_loss(logits, target, temperature=setting.temperature)
     if labels is None or setting.alpha is None:
         return LossParts(total=soft, soft=soft, hard=None)
     hard = F.cross_entropy(student, labels)
     return LossParts(total=setting.alpha * soft + (1 - setting.alpha) * hard, soft=soft, hard=hard)
 
 
-def _trusting(
+def _weighted_loss(
     student: Tensor, target: Tensor, labels: Tensor | None, setting: Setting, trust: Tensor
 ) -> LossParts:
-    """The same with a weight of its own for each example's target."""
+    """Return the same loss with a weight for each example's target."""
     soft = _soft(student, target, setting.temperature, reduction="none").sum(dim=1)
     if labels is None or setting.alpha is None:
         return LossParts(total=(trust * soft).mean(), soft=soft.mean(), hard=None)

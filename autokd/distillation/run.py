@@ -1,4 +1,4 @@
-"""One distillation as an iterator over rungs; it knows no Ray, no SQL and no files."""
+"""One distillation as an iterator over rungs, without Ray, database and files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from autokd.config.training import DistillationConfig
 from autokd.core.records import RungReport
 from autokd.core.setting import Pair, Setting, Split, TransferSet
 from autokd.distillation.evaluation import Evaluation, assess
-from autokd.distillation.loop import Loop, Losses, adapted
+from autokd.distillation.trainer import Trainer, resolve_config
 from autokd.errors import Diverged, OutOfMemory
 from autokd.federation.federation import Federation
 from autokd.models.inference import logits_of
@@ -27,14 +27,14 @@ from autokd.models.inference import logits_of
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Rung:
-    """What a run says at one rung.
+    """What a run reports at one rung.
 
     Attributes:
-        epoch: Epochs trained so far, from 1.
-        evaluations: Of the student as it is now, on each split that was asked for.
+        epoch: Number of epochs trained, from 1.
+        evaluations: Scores of the student now, on each requested split.
         soft_loss: Mean T²·KL over the examples of this epoch, in nats.
         hard_loss: Mean cross-entropy over the examples of this epoch, in nats; None on unlabelled data.
-        examples_per_second: Of training since the run began, evaluation excluded.
+        examples_per_second: Training speed since the run began, evaluation excluded.
         seconds: Wall-clock time of training since the run began, evaluation excluded.
     """
 
@@ -46,17 +46,17 @@ class Rung:
     seconds: float
 
     def report(self, split: Split = Split.VALIDATION) -> RungReport:
-        """The plain numbers of one split.
+        """Return the figures of one split.
 
         Raises:
-            KeyError: If the run was not asked to look at `split`.
+            KeyError: If the run does not evaluate on `split`.
         """
-        seen = self.evaluations[split]
+        scores = self.evaluations[split]
         return RungReport(
             epoch=self.epoch,
-            accuracy=seen.accuracy,
-            forgetting=seen.forgetting,
-            local_accuracy=seen.local_accuracy,
+            accuracy=scores.accuracy,
+            forgetting=scores.forgetting,
+            local_accuracy=scores.local_accuracy,
             soft_loss=self.soft_loss,
             hard_loss=self.hard_loss,
             seconds=self.seconds,
@@ -67,11 +67,11 @@ class Rung:
 class Run(Iterator[Rung]):
     """One run: (federation, pair, setting, seed, recipe) → a student. Iterating trains it, rung by rung.
 
-    The student starts from its participant's weights with a fresh optimizer; the teacher's logits are those
-    stored with the federation. The run is a function of its arguments: the same give the same bits on the
-    same device, precision and number of threads (which the worker sets, not the run), whatever ran before. It
-    neither uses nor changes global random state. Nothing is computed before the first rung is asked for, and
-    a run that is dropped between rungs, as ASHA does, leaves nothing behind.
+    The student starts from its participant's weights with a fresh optimizer; the teacher's logits are stored
+    with the federation. A run is a function of its arguments: equal arguments give equal bits on the same
+    device, precision and number of threads (which the worker sets, not the run). It neither uses nor changes
+    global random state. Nothing is computed before the first rung is requested, and a run may be dropped
+    between rungs, as ASHA does.
 
         run = Run(federation, pair, DEFAULT, seed=0, recipe=recipe, rungs=(3, 6, 10),
                   splits=[Split.VALIDATION], compute=Compute())
@@ -80,22 +80,22 @@ class Run(Iterator[Rung]):
         weights_of(run.student)
 
     Args:
-        federation: Where participants, data and the teacher's logits come from.
-        pair: Who teaches whom.
-        setting: What is tuned.
-        seed: A seed index, from 0. Runs of one pair and seed index are paired across settings (see `Loop`).
-        recipe: How the student goes on training, as far as the setting does not say.
-        rungs: Epochs at which to evaluate and yield, increasing, the last one the run's full budget.
-        splits: What to evaluate on; nothing else is looked at.
+        federation: Participants, data and the teacher's logits.
+        pair: Teacher and student.
+        setting: The setting to train with.
+        seed: Seed index, from 0. Runs of one pair and seed index are paired across settings (see `Trainer`).
+        recipe: How the student is trained, where the setting does not say it.
+        rungs: Increasing epochs at which to evaluate and yield; the last one is the run's full budget.
+        splits: Splits to evaluate on.
         compute: Where and how tensors are computed.
 
     Raises:
-        ValueError: If the participants, seed, rungs or splits do not hold.
+        ValueError: If the participants, seed, rungs or splits are not valid.
         DeviceUnavailable: If this machine does not have the device.
 
-    Asking for a rung raises, once, after which the run is over:
-        Diverged: If the loss, or what the student answers at a rung, is not finite.
-        OutOfMemory: If host or device memory does not suffice; what the run held is free by then.
+    Requesting a rung may raise, after which the run is over:
+        Diverged: If the loss or the student's outputs are not finite.
+        OutOfMemory: If host or device memory is used up; the memory of the run is already released.
         PlanError: If the transfer set is too small to train on.
     """
 
@@ -114,7 +114,7 @@ class Run(Iterator[Rung]):
         participants = len(federation.participants)
         if max(pair.teacher, pair.student) >= participants:
             raise ValueError(f"pair {pair} is not one of {participants} participants, numbered from 0")
-        recipe = adapted(recipe, setting)
+        recipe = resolve_config(recipe, setting)
         if seed < 0:
             raise ValueError(f"seed={seed} is a seed index, from 0")
         if not rungs or rungs[0] < 1 or list(rungs) != sorted(set(rungs)) or rungs[-1] != recipe.epochs:
@@ -128,14 +128,14 @@ class Run(Iterator[Rung]):
         compute.check()
         self._federation, self._pair, self._setting = federation, pair, setting
         self._seed, self._recipe, self._compute = seed, recipe, compute
-        self._splits, self._owed = tuple(splits), deque(rungs)
-        self._loop: Loop | None = None
+        self._splits, self._remaining = tuple(splits), deque(rungs)
+        self._trainer: Trainer | None = None
         self._notice = ""
         self._student: nn.Module | None = None
 
     @property
     def notice(self) -> str:
-        """What a user is to know of how it runs; empty before the first rung, or if there is nothing."""
+        """Message to the user about the run; empty before the first rung, or if there is none."""
         return self._notice
 
     @property
@@ -150,7 +150,7 @@ class Run(Iterator[Rung]):
         return self._student
 
     def __next__(self) -> Rung:
-        if not self._owed:
+        if not self._remaining:
             raise StopIteration
         try:
             with _deterministic_kernels():
@@ -159,59 +159,53 @@ class Run(Iterator[Rung]):
             self._abandon()
             if not ran_out_of_memory(error):
                 raise
-            words = str(error).partition("\n")[0]
-        # Past the except block the traceback is gone, and with it the tensors that its frames held.
+            reason = str(error).partition("\n")[0]
+        # After the except block the traceback is gone, and with it the tensors that its frames held.
         release_memory()
         raise OutOfMemory(
-            f"{self._pair} {self._setting}: {self._compute.device} ran out of memory ({words}); "
+            f"{self._pair} {self._setting}: {self._compute.device} ran out of memory ({reason}); "
             "run fewer workers at once, lower distillation.batch_size, or set "
             "distillation.on_out_of_memory: split"
         )
 
     def _advance(self) -> Rung:
-        """Train up to the next rung and look at the splits there."""
-        loop = self._loop = self._loop or self._begin()
-        self._notice = loop.notice
-        epoch = self._owed.popleft()
-        while loop.epochs < epoch:
-            losses = loop.epoch()
-        rung = self._rung(loop, losses)
-        if not self._owed:
-            self._student = loop.network.eval()
-            self._student.zero_grad(set_to_none=True)
-            self._loop = None
-        return rung
-
-    def _begin(self) -> Loop:
-        """Gather what the run works on."""
-        return Loop(
-            self._federation,
-            self._pair,
-            self._setting,
-            seed=self._seed,
-            recipe=self._recipe,
-            compute=self._compute,
-        )
-
-    def _rung(self, loop: Loop, losses: Losses) -> Rung:
-        """What there is to say about the student now."""
-        return Rung(
-            epoch=loop.epochs,
-            evaluations={split: self._evaluate(loop, split) for split in self._splits},
+        """Train up to the next rung and evaluate there."""
+        if self._trainer is None:
+            self._trainer = Trainer(
+                self._federation,
+                self._pair,
+                self._setting,
+                seed=self._seed,
+                config=self._recipe,
+                compute=self._compute,
+            )
+        trainer = self._trainer
+        self._notice = trainer.notice
+        epoch = self._remaining.popleft()
+        while trainer.epochs < epoch:
+            losses = trainer.epoch()
+        rung = Rung(
+            epoch=trainer.epochs,
+            evaluations={split: self._evaluate(trainer, split) for split in self._splits},
             soft_loss=losses.soft,
             hard_loss=losses.hard,
-            examples_per_second=loop.epochs * loop.size / loop.seconds,
-            seconds=loop.seconds,
+            examples_per_second=trainer.epochs * trainer.size / trainer.seconds,
+            seconds=trainer.seconds,
         )
+        if not self._remaining:
+            self._student = trainer.network.eval()
+            self._student.zero_grad(set_to_none=True)
+            self._trainer = None
+        return rung
 
-    def _evaluate(self, loop: Loop, split: Split) -> Evaluation:
-        data, where, student = self._federation.data, self._federation.splits[split], self._pair.student
-        # Asked in the same way as the models as they are, so that before and after differ in nothing else.
-        logits = logits_of(loop.network, data, self._compute, where)
+    def _evaluate(self, trainer: Trainer, split: Split) -> Evaluation:
+        data, indices, student = self._federation.data, self._federation.splits[split], self._pair.student
+        # Computed as for the participants' models, so that before and after differ in nothing else.
+        logits = logits_of(trainer.network, data, self._compute, indices)
         if not np.isfinite(logits).all():
-            # The loss of the last step was computed before its update: only the answers show that one.
-            raise Diverged(step=loop.steps, loss=math.nan)
-        labels = data.labels[where]
+            # The loss of the last step was computed before its update: only the outputs show that.
+            raise Diverged(step=trainer.steps, loss=math.nan)
+        labels = data.labels[indices]
         return assess(
             logits.argmax(axis=1) == labels,
             labels=labels,
@@ -220,14 +214,14 @@ class Run(Iterator[Rung]):
         )
 
     def _abandon(self) -> None:
-        """Let go of everything, so that a failed run holds no memory and cannot be continued."""
-        self._owed.clear()
-        self._loop = None
+        """Release everything, so that a failed run holds no memory and cannot be continued."""
+        self._remaining.clear()
+        self._trainer = None
 
 
 @contextmanager
 def _deterministic_kernels() -> Iterator[None]:
-    """Let cuDNN use only kernels that give the same bits each time; of no effect on the CPU."""
+    """Restrict cuDNN to deterministic kernels; this has no effect on the CPU."""
     before = cudnn.deterministic, cudnn.benchmark
     cudnn.deterministic, cudnn.benchmark = True, False
     try:

@@ -1,4 +1,4 @@
-"""Which examples a run distils on."""
+"""The examples that a run is trained on."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from autokd.federation.federation import Federation
 
 
 def examples(federation: Federation, pair: Pair, transfer_set: TransferSet) -> NDArray[np.int64]:
-    """Indices into the federation's data, shape (m,), each at most once.
+    """Return the examples as indices into the federation's data, shape (m,), without duplicates.
 
     Raises:
-        PlanError: If there are fewer than two such examples, so that nothing can be trained on them.
+        PlanError: If there are fewer than two such examples, so that no network can be trained on them.
     """
-    private = {who: federation.participants[who].private for who in (pair.teacher, pair.student)}
+    teacher, student = (federation.participants[number].private for number in (pair.teacher, pair.student))
     match transfer_set:
         case TransferSet.STUDENT:
-            chosen = private[pair.student]
+            chosen = student
         case TransferSet.TEACHER:
-            chosen = private[pair.teacher]
+            chosen = teacher
         case TransferSet.BOTH:
-            chosen = np.union1d(private[pair.student], private[pair.teacher])
+            chosen = np.union1d(student, teacher)
         case TransferSet.PUBLIC:
             chosen = federation.public
         case TransferSet.VALIDATION:

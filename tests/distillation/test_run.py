@@ -26,7 +26,7 @@ from autokd.core.setting import (
     TransferSet,
     derive_seed,
 )
-from autokd.distillation import Run, distillation_loss, examples, loop
+from autokd.distillation import Run, distillation_loss, examples, trainer
 from autokd.errors import DeviceUnavailable, Diverged, OutOfMemory, PlanError
 from autokd.federation.federation import Federation, network
 from autokd.models.building import build
@@ -336,7 +336,7 @@ def test_report_has_the_numbers_of_one_split(make_run: MakeRun):
 
 def test_time_counts_training_only(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch):
     ticks = iter(range(0, 1000, 5))
-    monkeypatch.setattr(loop, "perf_counter", lambda: float(next(ticks)))
+    monkeypatch.setattr(trainer, "perf_counter", lambda: float(next(ticks)))
     rungs = list(make_run(rungs=(2, 6), splits=list(Split)))
     # Two looks at the clock an epoch, 5 s apart; 30 examples.
     assert [rung.seconds for rung in rungs] == [10, 30]
@@ -366,7 +366,7 @@ def test_out_of_memory_is_told_and_leaves_nothing_behind(make_run: MakeRun, monk
         held.append(weakref.ref(student))
         return torch.empty(10**15)
 
-    monkeypatch.setattr(loop, "distillation_loss", greedy)
+    monkeypatch.setattr(trainer, "distillation_loss", greedy)
     run = make_run()
     with pytest.raises(
         OutOfMemory, match=r"0->1 T=1 α=0\.5 on student: cpu ran out of memory .* lower"
@@ -381,7 +381,7 @@ def test_other_errors_come_through_as_they_are(make_run: MakeRun, monkeypatch: p
     def broken(*_, **more):
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(loop, "distillation_loss", broken)
+    monkeypatch.setattr(trainer, "distillation_loss", broken)
     run = make_run()
     with pytest.raises(RuntimeError, match="a bug"):
         next(run)
@@ -407,7 +407,7 @@ def test_asks_for_kernels_that_repeat_and_leaves_the_choice_as_it_was(
         return distillation_loss(*arguments, **more)
 
     monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
-    monkeypatch.setattr(loop, "distillation_loss", spy)
+    monkeypatch.setattr(trainer, "distillation_loss", spy)
     list(make_run())
     assert seen == {(True, False)}
     assert torch.backends.cudnn.benchmark
@@ -505,15 +505,15 @@ def test_what_layers_draw_by_chance_is_the_runs_own(federation: Federation, make
 def scarce(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """A device that cannot hold more than five examples; the sizes that it was asked to hold."""
     asked: list[int] = []
-    whole = loop.Loop._backward
+    whole = trainer.Trainer._backward
 
-    def backward(self: loop.Loop, chosen: torch.Tensor, share: float) -> list[torch.Tensor]:
+    def backward(self: trainer.Trainer, chosen: torch.Tensor, share: float) -> list[torch.Tensor]:
         asked.append(len(chosen))
         if len(chosen) > 5:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
         return whole(self, chosen, share)
 
-    monkeypatch.setattr(loop.Loop, "_backward", backward)
+    monkeypatch.setattr(trainer.Trainer, "_backward", backward)
     return asked
 
 
@@ -547,6 +547,6 @@ def test_else_or_where_no_part_fits_the_run_fails_with_the_reason(
     def never(*_: object) -> list[torch.Tensor]:
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
-    monkeypatch.setattr(loop.Loop, "_backward", never)
+    monkeypatch.setattr(trainer.Trainer, "_backward", never)
     with pytest.raises(OutOfMemory):
         next(make_run(recipe=recipe(on_out_of_memory="split")))

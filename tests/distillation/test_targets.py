@@ -31,7 +31,7 @@ def made(method: Method, answer, *, labelled: bool = True) -> Targets:
     return targets(
         method,
         teacher=torch.tensor(teacher),
-        own=torch.tensor(own),
+        student=torch.tensor(own),
         labels=torch.tensor(labels) if labelled else None,
         seen=(torch.tensor(seen[0]), torch.tensor(seen[1])),
     )

@@ -1,0 +1,203 @@
+"""Trains a student on its transfer set, one epoch at a time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Final, final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from autokd.compute.device import Compute
+from autokd.compute.out_of_memory import ran_out_of_memory, release_memory
+from autokd.config.training import DistillationConfig
+from autokd.core.setting import Pair, Setting, derive_seed
+from autokd.data.run_images import place_images
+from autokd.distillation.loss import distillation_loss
+from autokd.distillation.targets import targets
+from autokd.distillation.transfer_set import examples
+from autokd.errors import Diverged
+from autokd.federation.federation import Federation, network
+from autokd.models.training import batches, isolated_rng, learning_rate, make_optimizer, set_learning_rate
+
+_MIN_PART: Final = 2
+"""Minimum size of a part of a batch: BatchNorm cannot train on one example."""
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """Means over the examples of one epoch, in nats.
+
+    Attributes:
+        soft: T²·KL to the targets.
+        hard: Cross-entropy to the labels; None on unlabelled examples.
+    """
+
+    soft: float
+    hard: float | None
+
+
+@final
+class Trainer:
+    """Trains one student. Everything is on the device from the start, except images that do not fit.
+
+    The order of the examples depends on federation, pair and seed index and not on the setting: two settings
+    on one transfer set see the same batches, which removes the noise of the order from their comparison.
+
+    Attributes:
+        network: The student.
+        epochs: Number of epochs trained.
+        steps: Number of optimizer steps.
+        seconds: Wall-clock time spent in `epoch`.
+        size: Number of examples in the transfer set.
+        parts: Number of parts that each batch is divided into because the device cannot hold it.
+        notice: Message to the user if the images are not on the device; else empty.
+    """
+
+    def __init__(
+        self,
+        federation: Federation,
+        pair: Pair,
+        setting: Setting,
+        *,
+        seed: int,
+        config: DistillationConfig,
+        compute: Compute,
+    ) -> None:
+        data, indices = federation.data, examples(federation, pair, setting.transfer_set)
+        self.network: nn.Module = compute.place(network(federation, pair.student))
+        self._mean = torch.tensor(data.mean, dtype=torch.float32, device=compute.device)
+        self._std = torch.tensor(data.std, dtype=torch.float32, device=compute.device)
+        self.epochs, self.steps, self.seconds, self.size, self.parts = 0, 0, 0.0, len(indices), 1
+        self._setting, self._config, self._compute = setting, config, compute
+        self._images = place_images(data.images, indices, compute)
+        self.notice = self._images.notice
+        # Labels of the public set exist in the data, but no run may use them.
+        self._labels = (
+            None if setting.alpha is None else torch.from_numpy(data.labels[indices]).to(compute.device)
+        )
+        self._targets = targets(
+            setting.method,
+            teacher=torch.from_numpy(federation.logits[pair.teacher, indices]).to(compute.device),
+            student=torch.from_numpy(federation.logits[pair.student, indices]).to(compute.device),
+            labels=self._labels,
+            seen=(
+                torch.from_numpy(federation.label_counts(pair.teacher)),
+                torch.from_numpy(federation.label_counts(pair.student)),
+            ),
+        )
+        self._optimizer = make_optimizer(config, self.network.parameters())
+        self._seed = derive_seed(federation.name, str(pair), seed)
+        self._order = torch.Generator().manual_seed(self._seed)
+
+    def epoch(self) -> Losses:
+        """Train on every example of the transfer set once.
+
+        Raises:
+            Diverged: If a loss was not finite; it names the first such step of the run, from 1. It is raised
+                at the end of the epoch, since a check at every step would make a GPU wait for the host.
+        """
+        start, first = perf_counter(), self.steps + 1
+        set_learning_rate(self._optimizer, learning_rate(self._config, self.epochs))
+        # At every epoch, since an evaluation puts the student into eval mode.
+        train_mode(self.network, self._config)
+        parts: list[Tensor] = []
+        sizes: list[int] = []
+        with isolated_rng(derive_seed("epoch", self._seed, self.epochs), self._compute.device):
+            for chosen in batches(
+                self.size, self._config.batch_size, self._order, device=self._compute.device
+            ):
+                parts += self._step_in_parts(chosen)
+                sizes.append(len(chosen))
+        # Copying to the host waits for the device, so that the time below is all of the epoch's.
+        losses = torch.stack(parts).view(len(sizes), -1).double().cpu().numpy()
+        self.epochs, self.steps = self.epochs + 1, self.steps + len(sizes)
+        self.seconds += perf_counter() - start
+        _check_finite(losses[:, 0], first=first)
+        return _mean_losses(losses[:, 1:], sizes)
+
+    def _step_in_parts(self, chosen: Tensor) -> list[Tensor]:
+        """Make one step; if the recipe allows it, with the batch in as many parts as the device needs."""
+        while True:
+            try:
+                return self._step(chosen)
+            except Exception as error:
+                smaller = len(chosen) // (2 * self.parts) >= _MIN_PART
+                if self._config.on_out_of_memory == "fail" or not smaller or not ran_out_of_memory(error):
+                    raise
+            # After the except block the traceback is gone, and with it the tensors that its frames held.
+            self._optimizer.zero_grad(set_to_none=True)
+            release_memory()
+            self.parts *= 2
+
+    def _step(self, chosen: Tensor) -> list[Tensor]:
+        """Make one optimizer step on the examples at `chosen`; return total, soft and any hard loss."""
+        self._optimizer.zero_grad(set_to_none=True)
+        parts = chosen.tensor_split(max(1, min(self.parts, len(chosen) // _MIN_PART)))
+        # The mean over the batch is the weighted mean over its parts; a whole batch keeps its exact bits.
+        shares = [len(part) / len(chosen) for part in parts]
+        losses = [self._backward(part, share) for part, share in zip(parts, shares, strict=True)]
+        self._optimizer.step()
+        if len(losses) == 1:
+            return losses[0]
+        return [
+            torch.stack([share * loss for share, loss in zip(shares, column, strict=True)]).sum()
+            for column in zip(*losses, strict=True)
+        ]
+
+    def _backward(self, chosen: Tensor, share: float) -> list[Tensor]:
+        """Add the gradient of some examples of a batch; return their losses."""
+        compute, labels, trust = self._compute, self._labels, self._targets.trust
+        images = compute.pixels(self._images.batch(chosen), mean=self._mean, std=self._std)
+        with compute.autocast():
+            logits = self.network(images)
+        # The loss is computed in float32 outside autocast: T² would amplify the rounding of bfloat16.
+        loss = distillation_loss(
+            logits.float(),
+            self._targets.logits.index_select(0, chosen),
+            None if labels is None else labels.index_select(0, chosen),
+            self._setting,
+            trust=None if trust is None else trust.index_select(0, chosen),
+        )
+        total = loss.total if share == 1 else share * loss.total
+        total.backward()  # type: ignore[no-untyped-call]
+        return [part.detach() for part in (loss.total, loss.soft, loss.hard) if part is not None]
+
+
+def resolve_config(config: DistillationConfig, setting: Setting) -> DistillationConfig:
+    """Return the configuration of a run: the study's, with the setting's learning rate, epochs, BatchNorm."""
+    values = {name: getattr(setting, name) for name in ("learning_rate", "epochs", "batch_norm")}
+    changes = {name: value for name, value in values.items() if value is not None}
+    # Validated again, since `model_copy` would accept anything.
+    return DistillationConfig.model_validate({**config.model_dump(), **changes}) if changes else config
+
+
+def train_mode(module: nn.Module, config: DistillationConfig) -> None:
+    """Set train mode; if BatchNorm is `frozen`, its layers stay in eval mode.
+
+    They then normalise with the unchanged running statistics of pre-training; their scale and shift are
+    trained like any other weight.
+    """
+    module.train()
+    if config.batch_norm == "frozen":
+        for layer in module.modules():
+            if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d):
+                layer.eval()
+
+
+def _check_finite(totals: NDArray[np.float64], *, first: int) -> None:
+    """Raise `Diverged` if a loss is not finite; `first` is the step of `totals[0]`."""
+    for offset, loss in enumerate(totals.tolist()):
+        if not math.isfinite(loss):
+            raise Diverged(step=first + offset, loss=loss)
+
+
+def _mean_losses(losses: NDArray[np.float64], sizes: Sequence[int]) -> Losses:
+    """Return the mean over examples; each row holds the means of a batch: soft and, with labels, hard."""
+    soft, *hard = np.average(losses, axis=0, weights=sizes).tolist()
+    return Losses(soft=soft, hard=hard[0] if hard else None)
