@@ -19,8 +19,7 @@ from autokd.cli.matrix import FEW, Cell, Matrix
 from autokd.workflows.callbacks import Callbacks
 
 if TYPE_CHECKING:
-    from autokd.execution.run_queue import ErrandProgress
-    from autokd.execution.sweeping import SweepProgress
+    from autokd.execution.run_queue import RunQueueProgress
     from autokd.search.progress import Progress, StudyProgress
     from autokd.store import Outage
 
@@ -52,11 +51,11 @@ class Lines(Callbacks):
         if self._due() or progress.left == 0 or _starting(progress):
             note(f"{_pace(progress)}; {_told(progress)}")
 
-    def on_sweep(self, progress: SweepProgress) -> None:
+    def on_sweep(self, progress: RunQueueProgress) -> None:
         if self._due() or progress.done == progress.total:
             note(swept(progress))
 
-    def on_explain(self, progress: ErrandProgress) -> None:
+    def on_explain(self, progress: RunQueueProgress) -> None:
         if self._due() or progress.done == progress.total or not progress.ended:
             note(compared(progress))
 
@@ -93,10 +92,10 @@ class Screen(Callbacks):
         total = progress.ended + progress.left
         self._show(picture, _bar(progress.ended, total), Text(_pace(progress), style="dim"))
 
-    def on_sweep(self, progress: SweepProgress) -> None:
+    def on_sweep(self, progress: RunQueueProgress) -> None:
         self._show(_bar(progress.done, progress.total), Text(swept(progress), style="dim"))
 
-    def on_explain(self, progress: ErrandProgress) -> None:
+    def on_explain(self, progress: RunQueueProgress) -> None:
         self._show(_bar(progress.done, progress.total), Text(compared(progress), style="dim"))
 
     def on_distill(self, done: int, total: int) -> None:
@@ -200,14 +199,14 @@ def _pace(progress: Progress) -> str:
     )
 
 
-def swept(progress: SweepProgress) -> str:
+def swept(progress: RunQueueProgress) -> str:
     """How far a sweep is, in one line."""
     eta = about(progress.seconds_left if progress.done != progress.total else None)
     failed = f", {progress.failed} failed" if progress.failed else ""
     return f"{progress.done} of {progress.total} runs swept{failed}{eta}"
 
 
-def compared(progress: ErrandProgress) -> str:
+def compared(progress: RunQueueProgress) -> str:
     """How far the runs of a pair's rivals are, in one line."""
     eta = about(progress.seconds_left if progress.done != progress.total else None)
     return f"{progress.done} of {progress.total} runs of rivals done{eta}"

@@ -25,7 +25,8 @@ from autokd.compute.device import Compute
 from autokd.compute.resources import Resources
 from autokd.config.study import StudyConfig
 from autokd.execution.run_context import RunContext
-from autokd.execution.tune_adapters import DriverState, QueueScheduler, QueueSearcher, RunQueue, StopFlag
+from autokd.execution.run_queue import RunQueue
+from autokd.execution.tune_adapters import DriverState, QueueScheduler, QueueSearcher, StopFlag
 from autokd.execution.worker import DistillationTrainable
 from autokd.federation.federation import Federation
 

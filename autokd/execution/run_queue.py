@@ -1,62 +1,93 @@
-"""Runs that are owed, until none is: what is owed is asked anew whenever a run has ended."""
+"""What a driver serves its workers from: the `RunQueue` interface, and the queue of a list of runs."""
 
 from __future__ import annotations
 
+from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
+from typing import Protocol
 
-from autokd.core.records import RungReport, RunRecord
+from autokd.config.study import SWEEP_SEEDS
+from autokd.core.records import RungReport, RunRecord, RunState, Stage
 from autokd.core.run_spec import RunFailure, RunResult, RunSpec
-from autokd.core.setting import Pair
+from autokd.core.setting import Pair, Setting
 from autokd.recommendation.race import to_be_run
 from autokd.store import Store
 
 Runs = Mapping[Pair, Sequence[RunRecord]]
-"""What the store has, by pair."""
-Wanted = Callable[[Runs], Mapping[Pair, Sequence[RunSpec]]]
-"""All runs that are wanted as things stand, done or not, by pair and most urgent first."""
+"""Stored runs by pair."""
+Wanted = Callable[[Runs], Sequence[RunSpec]]
+"""Returns all runs that are known to be needed, done or not, most urgent first."""
+
+
+class RunQueue(Protocol):
+    """Hands out runs and records their results; used by one driver in one thread."""
+
+    @property
+    def live(self) -> int:
+        """Number of runs in progress."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether no run is in progress, and none is left to hand out."""
+
+    def assign(self, key: str) -> RunSpec | None:
+        """Hand out the next run under a key that the caller chooses; None if no run can start now."""
+
+    def report(self, key: str, report: RungReport) -> bool:
+        """Record a rung of a trial; return False if the trial is to stop there."""
+
+    def end(self, key: str, result: RunResult) -> None:
+        """Record how a run ended."""
+
+    def interrupt(self, reason: str) -> None:
+        """Give up all runs in progress; they are done again another time."""
 
 
 @dataclass(frozen=True, slots=True)
-class ErrandProgress:
-    """How far it is.
+class RunQueueProgress:
+    """How much of a list of runs is done.
 
     Attributes:
-        done: Runs that came to an end or are not tried again.
-        total: Runs that are wanted, as far as is known by now.
-        ended: Runs that ended since the command began.
-        seconds: Since the first of these ended; before that, since the command began.
+        done: Number of runs that are complete, or failed and are not tried again.
+        total: Number of runs that are known to be needed.
+        failed: Number of runs of `done` that failed.
+        ended: Number of runs that ended since the command began.
+        seconds: Seconds since the first of these ended; before that, since the command began.
     """
 
     done: int
     total: int
+    failed: int
     ended: int
     seconds: float
 
     @property
     def seconds_left(self) -> float | None:
-        """At the pace so far; None before there is one."""
+        """Expected seconds for the rest at the pace so far; None before a second run has ended."""
         if self.ended < 2 or self.seconds <= 0:
             return None
         return (self.total - self.done) * self.seconds / (self.ended - 1)
 
 
-class Errands:
-    """Serves workers with the runs that a pure function of the store wants; one driver, one thread.
+class FixedRunQueue:
+    """Serves workers with a list of runs, without a search; implements `RunQueue`.
 
-    What is wanted may grow with what is known: which learning rate is confirmed shows only after the runs
-    that choose it. After any death the same call goes on.
+    The list may grow while its runs end: which learning rate is repeated with more seeds is known only
+    after the runs that choose it. What is left follows from the stored runs, so the same call continues
+    after a kill.
 
     Attributes:
-        ended: Runs that have ended since this office was made.
+        ended: Number of runs that have ended since this queue was made.
+        failed: Number of runs that failed and are not tried again.
 
     Args:
-        wanted: Says which runs.
-        names: Where each pair's runs are kept.
-        retries: How often a run that died of infrastructure or memory is tried again.
-        store: Where everything is read from at the start and written to as it happens.
-        listen: Told how it gets on after each run.
+        wanted: Returns the list. As long as it returns the same object, the list has not changed.
+        names: Name under which each pair's runs are stored.
+        retries: Number of retries of a run that failed for lack of infrastructure or memory.
+        store: Read once at the start; every result is written to it.
+        listen: Called with the progress after each run.
     """
 
     def __init__(
@@ -66,71 +97,110 @@ class Errands:
         names: Mapping[Pair, str],
         retries: int,
         store: Store,
-        listen: Callable[[ErrandProgress], None] = lambda progress: None,
+        listen: Callable[[RunQueueProgress], None] = lambda progress: None,
     ) -> None:
         self._wanted, self._names, self._retries = wanted, names, retries
         self._store, self._listen = store, listen
         self._runs = {pair: list(store.runs(name)) for pair, name in names.items()}
+        self._records: defaultdict[RunSpec, list[RunRecord]] = defaultdict(list)
+        for pair, runs in self._runs.items():
+            for run in runs:
+                self._records[RunSpec.of(pair, run)].append(run)
         self._live: dict[str, RunSpec] = {}
         self._since = monotonic()
         self.ended = 0
+        self._set_specs(wanted(self._runs))
+
+    @classmethod
+    def of_sweep(
+        cls,
+        *,
+        grid: Sequence[Setting],
+        names: Mapping[Pair, str],
+        seeds: int,
+        retries: int,
+        store: Store,
+        listen: Callable[[RunQueueProgress], None] = lambda progress: None,
+    ) -> FixedRunQueue:
+        """Return the queue of a sweep: each setting of the grid, for each pair, with each seed.
+
+        All pairs run with one seed before the next, so that an interrupted sweep has results of every pair.
+        A run that failed and is tried again comes last.
+        """
+        specs = [
+            RunSpec(pair, setting, SWEEP_SEEDS + seed, Stage.SWEEP)
+            for seed in range(seeds)
+            for pair in names
+            for setting in grid
+        ]
+        return cls(wanted=lambda runs: specs, names=names, retries=retries, store=store, listen=listen)
 
     @property
     def live(self) -> int:
-        """Runs under way."""
+        """Number of runs in progress."""
         return len(self._live)
 
     @property
     def finished(self) -> bool:
-        """Nothing is under way, and nothing is owed."""
-        return not (self._live or self._owed())
+        """Whether no run is in progress, and none is left to hand out."""
+        return not (self._live or self._waiting)
 
     def assign(self, key: str) -> RunSpec | None:
-        """Hand out the next run under a key of the caller's; None if nothing can be handed out now."""
-        busy = set(self._live.values())
-        given = next((one for one in self._owed() if one not in busy), None)
-        if given is not None:
-            self._live[key] = given
-        return given
+        """Hand out the next run under a key that the caller chooses; None if no run can start now."""
+        if not self._waiting:
+            return None
+        self._live[key] = self._waiting.popleft()
+        return self._live[key]
 
     def report(self, key: str, report: RungReport) -> bool:
-        """Such a run says all that it has to say at its end."""
+        """Raise: these runs report only their end."""
         raise AssertionError(f"{self._live[key]} reported at epoch {report.epoch}, as a trial would")
 
-    def end(self, key: str, answer: RunResult) -> None:
-        """Record how a run ended; one that died of infrastructure is owed again."""
-        given = self._live.pop(key)
-        record = given.failed(answer) if isinstance(answer, RunFailure) else answer
-        assert isinstance(record, RunRecord), f"{given} answered {record}"
-        self._store.add_run(self._names[given.pair], record)
-        self._runs[given.pair].append(record)
+    def end(self, key: str, result: RunResult) -> None:
+        """Record how a run ended, and put it back into the queue if it is to be tried again."""
+        spec = self._live.pop(key)
+        record = spec.failed(result) if isinstance(result, RunFailure) else result
+        assert isinstance(record, RunRecord), f"{spec} ended with {record}"
+        self._store.add_run(self._names[spec.pair], record)
+        self._runs[spec.pair].append(record)
+        self._records[spec].append(record)
+        specs = self._wanted(self._runs)
+        if specs is not self._specs:
+            self._set_specs(specs)
+        elif self._is_pending(spec):
+            self._waiting.append(spec)
+        else:
+            self.failed += self._has_failed(spec)
         self.ended += 1
         if self.ended == 1:
-            # What came before is mostly workers that started.
+            # Most of the time before this was the start of the workers.
             self._since = monotonic()
         self._listen(self.progress())
 
     def interrupt(self, reason: str) -> None:
-        """Give up everything under way; a run that did not end is owed as it was."""
+        """Give up all runs in progress; they are done again another time."""
+        self._waiting.extendleft(reversed(self._live.values()))
         self._live.clear()
 
-    def progress(self) -> ErrandProgress:
-        """How things stand."""
-        total = len(self._all())
-        return ErrandProgress(
-            done=total - len(self._owed()),
-            total=total,
+    def progress(self) -> RunQueueProgress:
+        """Return how much is done."""
+        return RunQueueProgress(
+            done=len(self._specs) - len(self._waiting) - len(self._live),
+            total=len(self._specs),
+            failed=self.failed,
             ended=self.ended,
             seconds=monotonic() - self._since,
         )
 
-    def _all(self) -> list[RunSpec]:
-        return [spec for wanted in self._wanted(self._runs).values() for spec in dict.fromkeys(wanted)]
+    def _set_specs(self, specs: Sequence[RunSpec]) -> None:
+        live = set(self._live.values())
+        self._specs = specs
+        self._waiting = deque(spec for spec in specs if spec not in live and self._is_pending(spec))
+        self.failed = sum(map(self._has_failed, specs))
 
-    def _owed(self) -> list[RunSpec]:
-        """Those that are under way included."""
-        known: dict[RunSpec, list[RunRecord]] = {}
-        for pair, runs in self._runs.items():
-            for run in runs:
-                known.setdefault(RunSpec.of(pair, run), []).append(run)
-        return [one for one in self._all() if to_be_run(known.get(one, []), self._retries)]
+    def _is_pending(self, spec: RunSpec) -> bool:
+        return to_be_run(self._records[spec], self._retries)
+
+    def _has_failed(self, spec: RunSpec) -> bool:
+        """Return whether a run failed and is not tried again."""
+        return not self._is_pending(spec) and all(run.state is RunState.FAIL for run in self._records[spec])

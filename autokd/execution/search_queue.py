@@ -1,4 +1,4 @@
-"""Hands out work and records what comes back; knows no Ray, and all that it remembers stands in the store."""
+"""The queue of a search: hands out runs and records their results; its state can be read from the store."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
+from typing import Final
 
 from autokd.config.space import Space
 from autokd.config.study import SEARCH_SEED, Objective, StudyConfig
@@ -23,67 +24,81 @@ from autokd.search.progress import Conclusion, Progress, StudyProgress, study_pr
 from autokd.search.tpe import Sampler, Tpe
 from autokd.store import Store
 
-
-@dataclass(slots=True, eq=False, kw_only=True)
-class _Study(PairSearch):
-    """A pair whose records mirror the store; every change goes to the store first.
-
-    Attributes:
-        initial_accuracy: Validation accuracy of the student's model before distillation, in [0, 1].
-    """
-
-    initial_accuracy: float
-
-    @property
-    def name(self) -> str:
-        return self.records.study
-
-    def add_run(self, run: RunRecord) -> None:
-        self.records = replace(self.records, runs=(*self.records.runs, run))
-
-    def put_trial(self, trial: TrialRecord) -> None:
-        """Add a trial, or replace the one with its number."""
-        trials = {known.number: known for known in self.trials} | {trial.number: trial}
-        self.records = replace(self.records, trials=tuple(trials.values()))
-
-
-_Meeting = list[_Study]
+_HEARTBEAT_SECONDS: Final = 5.0
+"""Time between two heartbeats; each is one small transaction."""
 
 
 @dataclass(slots=True, eq=False)
 class _Live:
-    """One run under way.
+    """A run in progress.
 
     Attributes:
-        number: Of its trial; None for a race or confirmation run.
-        seconds: Of training, as far as reported.
+        number: Number of its trial; None for a race or confirmation run.
+        stopped: Whether ASHA stopped it at its last report.
+        seconds: Seconds of training reported so far.
     """
 
-    meeting: _Meeting
-    study: _Study
+    meeting: list[PairSearch]
+    study: PairSearch
     spec: RunSpec
     number: int | None
     stopped: bool = False
     seconds: float = 0.0
 
+    @property
+    def trial(self) -> TrialRecord:
+        return next(trial for trial in self.study.trials if trial.number == self.number)
 
-class SearchQueue:
-    """Serves workers from any number of meetings; one driver, one thread.
+
+class _Pace:
+    """Measures what the forecast needs. The first run only marks the end of the workers' start.
 
     Attributes:
-        ended: Runs that have ended since this dispatcher was made.
+        ended: Number of runs that have ended.
+        waited: Seconds until the first of them had ended.
+        done: Runs and epochs of the others.
+        most_live: Largest number of runs in progress at once.
+    """
+
+    def __init__(self) -> None:
+        self._began, self._trained = monotonic(), 0.0
+        self.ended, self.waited, self.done, self.most_live = 0, 0.0, NOTHING, 1
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the command began."""
+        return monotonic() - self._began
+
+    @property
+    def training(self) -> float:
+        """Share of the workers' time that went into training; one run in progress waits for a worker."""
+        time = max(1, self.most_live - 1) * (self.seconds - self.waited)
+        return min(1.0, self._trained / time) if time > 0 else 0.0
+
+    def add(self, load: Load, seconds: float) -> None:
+        """Count a run that has ended."""
+        self.ended += 1
+        if self.ended == 1:
+            self.waited = self.seconds
+            return
+        self.done += load
+        self._trained += seconds
+
+
+class SearchQueue:
+    """Serves workers with the searches of any number of meetings; implements `RunQueue`.
 
     Args:
-        plan: What to do.
-        space: Where to search.
-        federation: For the size of the validation split, and the models as they are.
-        meetings: The searched pairs, those of one meeting together, in the order in which they are served.
-        names: The study of each pair; it exists in the store.
-        store: Where everything is read from at the start and written to as it happens.
-        sampler: Chooses settings, and learns from every trial that ends; by default TPE, study by study.
-        listen: Told how things stand after a change.
-        listen_seconds: At most this often; a picture of a whole batch takes milliseconds to draw up.
-        conclude: Judges the pairs of a meeting, once nothing is left to do for it.
+        plan: The study recipe.
+        space: The search space.
+        federation: The federation's facts: the validation labels, and the models before distillation.
+        meetings: The searched pairs, grouped by meeting, in the order in which they are served.
+        names: Name of each pair's study, which exists in the store.
+        store: Read once at the start; every change is written to it.
+        sampler: Chooses settings and learns from every trial that ends; by default TPE, which looks at one
+        study. listen: Called with the progress after a change. listen_seconds: Least time between two calls
+        of `listen`; the progress of a batch takes milliseconds. conclude: Judges the pairs of a meeting for
+        which nothing is left to do.
     """
 
     def __init__(
@@ -101,24 +116,99 @@ class SearchQueue:
         conclude: Callable[[Sequence[Pair]], Mapping[Pair, Conclusion]] = lambda pairs: {},
     ) -> None:
         self._plan, self._space, self._store, self._federation = plan, space, store, federation
-        self._aims, self._aiming = plan.aims, plan.aims != Objective()
         self._sampler = sampler or Tpe(space, plan.search.startup_trials)
         self._listen, self._conclude = listen, conclude
-        self._listen_seconds, self._told = listen_seconds, -math.inf
-        self._validation = len(federation.labels[Split.VALIDATION])
+        self._listen_seconds, self._listened = listen_seconds, -math.inf
+        self._pace = _Pace()
         self._live: dict[str, _Live] = {}
-        self._began = monotonic()
-        self._waited = 0.0
-        self._done, self._trained, self._most_live = NOTHING, 0.0, 1
-        self.ended = 0
         self._over: list[StudyProgress] = []
-        self._open: list[_Meeting] = []
+        self._open: list[list[PairSearch]] = []
         for meeting in meetings:
             self._open.append([self._load(pair, names[pair]) for pair in meeting])
             self._close_if_over(self._open[-1])
 
-    def _load(self, pair: Pair, name: str) -> _Study:
-        """A study as the store has it; what a former driver left RUNNING ended with that driver."""
+    @property
+    def ended(self) -> int:
+        """Number of runs that have ended since this queue was made."""
+        return self._pace.ended
+
+    @property
+    def live(self) -> int:
+        """Number of runs in progress."""
+        return len(self._live)
+
+    @property
+    def finished(self) -> bool:
+        """Whether no run is in progress, and none is left to hand out."""
+        return not self._open
+
+    def assign(self, key: str) -> RunSpec | None:
+        """Hand out the next run under a key that the caller chooses; None if no run can start now."""
+        for meeting in self._open:
+            while (work := self._next(meeting)) is not None:
+                if (spec := self._begin(meeting, work, key)) is not None:
+                    self._notify()
+                    return spec
+        # A grid may have become exhausted just now.
+        for meeting in list(self._open):
+            self._close_if_over(meeting)
+        return None
+
+    def report(self, key: str, report: RungReport) -> bool:
+        """Record a rung of a trial; return False if the trial is to stop there."""
+        live = self._live[key]
+        live.seconds = report.seconds
+        trial = self._record_rung(live, report)
+        # This is called at every rung; with the default objective, trials are compared as they are.
+        trials = live.study.trials
+        if self._plan.aims != Objective():
+            trials = [self._scalarised(live.study, other) for other in trials]
+        live.stopped = not should_continue(
+            self._plan.search.stopping,
+            self._scalarised(live.study, trial),
+            (other for other in trials if other.number != trial.number),
+        )
+        self._notify()
+        return not live.stopped
+
+    def end(self, key: str, result: RunResult) -> None:
+        """Record how a run ended: by its last rung, by early stopping, by its record, or by a failure."""
+        live = self._live[key]
+        if isinstance(result, RunFailure):
+            self._fail(live, result)
+        elif isinstance(result, RunRecord):
+            self._add_run(live.study, result)
+        elif live.stopped:
+            self._end_trial(live, TrialState.PRUNED)
+        else:
+            self._record_rung(live, result)
+            self._end_trial(live, TrialState.COMPLETE)
+        seconds = live.seconds if isinstance(result, RunFailure) else result.seconds
+        epochs = result.epochs if isinstance(result, RunRecord) else 0
+        self._remove(key, Load(1, epochs if live.number is None else live.trial.epochs), seconds)
+
+    def interrupt(self, reason: str) -> None:
+        """Mark all runs in progress as interrupted; they are done again another time."""
+        for key, live in list(self._live.items()):
+            self._fail(live, RunFailure(Failure.INTERRUPTED, reason))
+            self._remove(key, NOTHING, 0.0)
+
+    def progress(self) -> Progress:
+        """Return how much is done."""
+        return survey(
+            self._plan,
+            self._open,
+            over=self._over,
+            live=len(self._live),
+            ended=self._pace.ended,
+            seconds=self._pace.seconds,
+            waited=self._pace.waited,
+            done=self._pace.done,
+            training=self._pace.training,
+        )
+
+    def _load(self, pair: Pair, name: str) -> PairSearch:
+        """Return a study as stored; a trial that is RUNNING there ended with the driver that ran it."""
         trials = []
         for trial in self._store.trials(name):
             if trial.state is TrialState.RUNNING:
@@ -127,155 +217,63 @@ class SearchQueue:
                 trial = replace(trial, state=TrialState.FAIL, failure=failure, reason=reason)
             trials.append(trial)
         initial = self._federation.participants[pair.student].correct[Split.VALIDATION].mean()
-        study = _Study(
+        study = PairSearch(
             records=PairRecords(pair=pair, study=name, trials=trials, runs=self._store.runs(name)),
             seeds=self._plan.confirmation.seeds,
             initial_accuracy=float(initial),
         )
         for trial in trials:
-            self._sampler.learn(name, self._aimed(study, trial))
-        self._look(study)
+            self._sampler.learn(name, self._scalarised(study, trial))
+        self._update_seeds(study)
         return study
 
-    def _aimed(self, study: _Study, trial: TrialRecord) -> TrialRecord:
-        return scalarise(trial, self._aims, study.initial_accuracy)
+    def _scalarised(self, study: PairSearch, trial: TrialRecord) -> TrialRecord:
+        return scalarise(trial, self._plan.aims, study.initial_accuracy)
 
-    def _all_aimed(self, study: _Study) -> Sequence[TrialRecord]:
-        # Asked at every rung: where only gain counts, which is mostly, trials are looked at as they are.
-        return [self._aimed(study, trial) for trial in study.trials] if self._aiming else study.trials
-
-    def _look(self, study: _Study) -> None:
-        """See whether a pair needs more seeds, where the plan lets it have more."""
+    def _update_seeds(self, study: PairSearch) -> None:
+        """Look whether a pair needs more seeds, if the recipe allows it more."""
         if len(self._plan.confirmation.looks) > 1:
             study.seeds = seeds_wanted(self._plan, self._federation, study.records)
 
-    @property
-    def live(self) -> int:
-        """Runs under way."""
-        return len(self._live)
-
-    @property
-    def finished(self) -> bool:
-        """Nothing is under way, and nothing is left to hand out."""
-        return not self._open
-
-    def assign(self, key: str) -> RunSpec | None:
-        """Hand out the next run under a key of the caller's; None if nothing can be handed out now."""
-        for meeting in self._open:
-            while (work := self._next(meeting)) is not None:
-                if (spec := self._begin(meeting, work, key)) is not None:
-                    self._tell()
-                    return spec
-        # A grid may have run out just now.
-        for meeting in list(self._open):
-            self._close_if_over(meeting)
-        return None
-
-    def report(self, key: str, report: RungReport) -> bool:
-        """Record a trial's rung; False if it is to stop there."""
-        live = self._live[key]
-        live.seconds = report.seconds
-        trial = self._record_rung(live, report)
-        live.stopped = not should_continue(
-            self._plan.search.stopping,
-            self._aimed(live.study, trial),
-            (other for other in self._all_aimed(live.study) if other.number != trial.number),
-        )
-        self._tell()
-        return not live.stopped
-
-    def end(self, key: str, answer: RunResult) -> None:
-        """Record how a run ended: by its last rung, by being stopped at one, by its record, or by dying."""
-        live = self._live[key]
-        if isinstance(answer, RunFailure):
-            self._fail(live, answer)
-        elif isinstance(answer, RunRecord):
-            self._store.add_run(live.study.name, answer)
-            live.study.add_run(answer)
-            self._look(live.study)
-        elif live.stopped:
-            self._end_trial(live, TrialState.PRUNED)
-        else:
-            self._record_rung(live, answer)
-            self._end_trial(live, TrialState.COMPLETE)
-        self._account(live, answer)
-        self._forget(key)
-
-    def interrupt(self, reason: str) -> None:
-        """Mark everything under way as interrupted, to be done again another time."""
-        for key, live in list(self._live.items()):
-            self._fail(live, RunFailure(Failure.INTERRUPTED, reason))
-            self._forget(key)
-
-    def progress(self) -> Progress:
-        """How things stand."""
-        return survey(
-            self._plan,
-            self._open,
-            over=self._over,
-            live=len(self._live),
-            ended=self.ended,
-            seconds=monotonic() - self._began,
-            waited=self._waited,
-            done=self._done,
-            training=self._training(),
-        )
-
-    def _training(self) -> float:
-        """Workers are one fewer than runs under way, of which one waits for a worker."""
-        time = max(1, self._most_live - 1) * (monotonic() - self._began - self._waited)
-        return min(1.0, self._trained / time) if time > 0 else 0.0
-
-    def _account(self, live: _Live, answer: RunResult) -> None:
-        """Note what a run took; the first tells when, and nothing else."""
-        if not self.ended:
-            return
-        if isinstance(answer, RungReport | RunRecord):
-            live.seconds = answer.seconds
-        if live.number is not None:
-            epochs = self._trial(live).epochs
-        else:
-            epochs = answer.epochs if isinstance(answer, RunRecord) else 0
-        self._done += Load(1, epochs)
-        self._trained += live.seconds
-
-    def _close_if_over(self, meeting: _Meeting) -> None:
-        """Let go of a meeting that needs nothing more; what is shown of it is all that stays in memory."""
+    def _close_if_over(self, meeting: list[PairSearch]) -> None:
+        """Judge and close a meeting for which nothing is left to do; only its progress stays in memory."""
         if any(study.live for study in meeting) or self._next(meeting) is not None:
             return
         self._open.remove(meeting)
         conclusions = self._conclude([study.pair for study in meeting])
         self._over += [study_progress(study, conclusions.get(study.pair)) for study in meeting]
         for study in meeting:
-            self._store.evict(study.name)
+            self._store.evict(study.records.study)
 
-    def _next(self, meeting: _Meeting) -> RunSpec | Pair | None:
-        return next_work(self._plan, meeting, validation_examples=self._validation)
+    def _next(self, meeting: list[PairSearch]) -> RunSpec | Pair | None:
+        examples = len(self._federation.labels[Split.VALIDATION])
+        return next_work(self._plan, meeting, validation_examples=examples)
 
-    def _begin(self, meeting: _Meeting, work: RunSpec | Pair, key: str) -> RunSpec | None:
+    def _begin(self, meeting: list[PairSearch], work: RunSpec | Pair, key: str) -> RunSpec | None:
         """Start a run in the store; None if the space has no setting left."""
         pair = work if isinstance(work, Pair) else work.pair
         study = next(study for study in meeting if study.pair == pair)
-        spec = self._sampled(study) if isinstance(work, Pair) else work
+        spec = self._sample(study) if isinstance(work, Pair) else work
         if spec is None:
             study.exhausted = True
             return None
         number = self._begin_trial(study, spec) if spec.stage is None else None
         study.live[key] = spec
         self._live[key] = _Live(meeting, study, spec, number)
-        self._most_live = max(self._most_live, len(self._live))
+        self._pace.most_live = max(self._pace.most_live, len(self._live))
         return spec
 
-    def _sampled(self, study: _Study) -> RunSpec | None:
-        """Return a trial with the setting that the sampler chooses; None if nothing is left to try."""
-        setting = self._sampler.suggest(study.name, self._all_aimed(study))
+    def _sample(self, study: PairSearch) -> RunSpec | None:
+        """Return a trial with the setting that the sampler chooses; None if no setting is left."""
+        name = study.records.study
+        setting = self._sampler.suggest(name, [self._scalarised(study, trial) for trial in study.trials])
         if setting is None:
             return None
-        return RunSpec(study.pair, setting, SEARCH_SEED, None, self._sampler.role(study.name, setting))
+        return RunSpec(study.pair, setting, SEARCH_SEED, None, self._sampler.role(name, setting))
 
-    def _begin_trial(self, study: _Study, spec: RunSpec) -> int:
+    def _begin_trial(self, study: PairSearch, spec: RunSpec) -> int:
         trial = self._store.begin_trial(
-            study.name,
+            study.records.study,
             spec.setting,
             seed=spec.seed,
             role=spec.role,
@@ -285,47 +283,59 @@ class SearchQueue:
         return trial.number
 
     def _record_rung(self, live: _Live, report: RungReport) -> TrialRecord:
-        trial = self._trial(live)
-        self._store.report(live.study.name, trial.number, report)
+        trial = live.trial
+        self._store.report(live.study.records.study, trial.number, report)
         curve = (*trial.curve, (report.epoch, report.accuracy))
         trial = replace(trial, curve=curve, forgetting_curve=(*trial.forgetting_curve, report.forgetting))
         live.study.put_trial(trial)
         return trial
 
-    def _end_trial(self, live: _Live, state: TrialState, died: RunFailure | None = None) -> None:
-        trial = self._trial(live)
-        failure, reason = (died.failure, died.reason) if died is not None else (None, "")
-        self._store.end_trial(live.study.name, trial.number, state, failure=failure, reason=reason)
-        ended = replace(trial, state=state, failure=failure, reason=reason)
-        live.study.put_trial(ended)
-        self._sampler.learn(live.study.name, self._aimed(live.study, ended))
-        self._look(live.study)
+    def _end_trial(self, live: _Live, state: TrialState, cause: RunFailure | None = None) -> None:
+        study, number = live.study, live.trial.number
+        failure, reason = (cause.failure, cause.reason) if cause is not None else (None, "")
+        self._store.end_trial(study.records.study, number, state, failure=failure, reason=reason)
+        trial = replace(live.trial, state=state, failure=failure, reason=reason)
+        study.put_trial(trial)
+        self._sampler.learn(study.records.study, self._scalarised(study, trial))
+        self._update_seeds(study)
 
-    def _fail(self, live: _Live, died: RunFailure) -> None:
-        given = live.spec
-        if given.stage is None:
-            self._end_trial(live, TrialState.FAIL, died)
-            return
-        if died.failure is Failure.INTERRUPTED:
-            return  # A run that did not end is owed as it was; there is no row to close.
-        run = given.failed(died)
-        self._store.add_run(live.study.name, run)
-        live.study.add_run(run)
+    def _add_run(self, study: PairSearch, run: RunRecord) -> None:
+        self._store.add_run(study.records.study, run)
+        study.add_run(run)
+        self._update_seeds(study)
 
-    def _trial(self, live: _Live) -> TrialRecord:
-        return next(trial for trial in live.study.trials if trial.number == live.number)
+    def _fail(self, live: _Live, failure: RunFailure) -> None:
+        if live.spec.stage is None:
+            self._end_trial(live, TrialState.FAIL, failure)
+        elif failure.failure is not Failure.INTERRUPTED:  # An interrupted run has no row that must be closed.
+            self._add_run(live.study, live.spec.failed(failure))
 
-    def _forget(self, key: str) -> None:
+    def _remove(self, key: str, load: Load, seconds: float) -> None:
         live = self._live.pop(key)
         del live.study.live[key]
-        self.ended += 1
-        if self.ended == 1:
-            self._waited = monotonic() - self._began
+        self._pace.add(load, seconds)
         self._close_if_over(live.meeting)
-        self._tell()
+        self._notify()
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         now = monotonic()
-        if now - self._told >= self._listen_seconds or not self._open:
-            self._told = now
+        if now - self._listened >= self._listen_seconds or not self._open:
+            self._listened = now
             self._listen(self.progress())
+
+
+def with_heartbeat(
+    store: Store, listen: Callable[[Progress], None], *, seconds: float = _HEARTBEAT_SECONDS
+) -> Callable[[Progress], None]:
+    """Return a listener that also writes the progress to the store, where `autokd status` reads it."""
+    last = -math.inf
+
+    def notify(progress: Progress) -> None:
+        nonlocal last
+        if monotonic() - last >= seconds:
+            last = monotonic()
+            names = ("ended", "left", "per_second", "seconds_left")
+            store.heartbeat({name: getattr(progress, name) for name in names})
+        listen(progress)
+
+    return notify

@@ -16,17 +16,18 @@ import functools
 import logging
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, ParamSpec, Protocol, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 from ray.tune import Stopper
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from autokd.core.records import Failure, RungReport
-from autokd.core.run_spec import RunFailure, RunResult, RunSpec
+from autokd.core.records import Failure
+from autokd.core.run_spec import RunFailure
 from autokd.errors import WorkersLost
 from autokd.execution.run_context import ANSWER, NOTICE
+from autokd.execution.run_queue import RunQueue
 
 _log = logging.getLogger(__name__)
 
@@ -36,30 +37,6 @@ _LOST_IN_A_ROW = 8
 """After so many at least, and four for every one at work, it is no longer bad luck."""
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
-
-
-class RunQueue(Protocol):
-    """Hands out runs and records what comes back: a `SearchQueue`, a `Sweeper`, or `Errands`."""
-
-    @property
-    def live(self) -> int:
-        """Runs under way."""
-
-    @property
-    def finished(self) -> bool:
-        """Nothing is under way, and nothing is left to hand out."""
-
-    def assign(self, key: str) -> RunSpec | None:
-        """Hand out the next run under a key of the caller's; None if nothing can be handed out now."""
-
-    def report(self, key: str, report: RungReport) -> bool:
-        """Record a trial's rung; False if it is to stop there."""
-
-    def end(self, key: str, answer: RunResult) -> None:
-        """Record how a run ended."""
-
-    def interrupt(self, reason: str) -> None:
-        """Give up everything under way, to be done again another time."""
 
 
 class DriverState:

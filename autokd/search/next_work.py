@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from autokd.config.study import SEARCH_SEED, StudyConfig
 from autokd.core.pair_records import PairRecords
-from autokd.core.records import TrialOrigin, TrialRecord, TrialState
+from autokd.core.records import RunRecord, TrialOrigin, TrialRecord, TrialState
 from autokd.core.run_spec import RunSpec
 from autokd.core.setting import DEFAULT, Pair
 from autokd.recommendation.race import pending
@@ -21,12 +21,14 @@ class PairSearch:
     Attributes:
         records: Trials and runs as the store has them; trials in progress are RUNNING.
         seeds: Number of seeds of the confirmation; None for the plan's.
+        initial_accuracy: Validation accuracy of the student's model before distillation, in [0, 1].
         live: Runs in progress, by a key of the caller.
         exhausted: Whether the space is a grid of which every setting was tried.
     """
 
     records: PairRecords
     seeds: int | None = None
+    initial_accuracy: float = 0.0
     live: dict[str, RunSpec] = field(default_factory=dict)
     exhausted: bool = False
 
@@ -37,6 +39,15 @@ class PairSearch:
     @property
     def trials(self) -> Sequence[TrialRecord]:
         return self.records.trials
+
+    def add_run(self, run: RunRecord) -> None:
+        """Add a race or confirmation run that has ended."""
+        self.records = replace(self.records, runs=(*self.records.runs, run))
+
+    def put_trial(self, trial: TrialRecord) -> None:
+        """Add a trial, or replace the one with its number."""
+        trials = {known.number: known for known in self.trials} | {trial.number: trial}
+        self.records = replace(self.records, trials=tuple(trials.values()))
 
 
 def next_work(

@@ -10,8 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
-    from autokd.execution.run_queue import ErrandProgress
-    from autokd.execution.sweeping import SweepProgress
+    from autokd.execution.run_queue import RunQueueProgress
     from autokd.search.progress import Progress
     from autokd.store import Outage
 
@@ -32,10 +31,10 @@ class Callbacks:
     def on_search(self, progress: Progress) -> None:
         """Called when a search starts and after each change of it."""
 
-    def on_sweep(self, progress: SweepProgress) -> None:
+    def on_sweep(self, progress: RunQueueProgress) -> None:
         """Called when a sweep starts and after each of its runs."""
 
-    def on_explain(self, progress: ErrandProgress) -> None:
+    def on_explain(self, progress: RunQueueProgress) -> None:
         """Called when the runs of the alternatives start and after each of them."""
 
     def on_distill(self, done: int, total: int) -> None:

@@ -12,7 +12,7 @@ from autokd.core.records import Correctness, RunRecord
 from autokd.core.run_spec import RunSpec
 from autokd.core.setting import Pair, Split, TransferSet
 from autokd.errors import NotTuned
-from autokd.execution.run_queue import Errands
+from autokd.execution.run_queue import FixedRunQueue
 from autokd.explanation.alternatives import Subject, repeated, wanted
 from autokd.explanation.attribution import between
 from autokd.explanation.best_elsewhere import BestAverageSetting, best_elsewhere
@@ -21,7 +21,7 @@ from autokd.explanation.explanation import explain as explain_runs
 from autokd.federation.federation import Federation
 from autokd.recommendation import Recommendation
 from autokd.recommendation.position import Advice
-from autokd.recommendation.race import to_be_run
+from autokd.recommendation.race import records_of, to_be_run
 from autokd.recommendation.verdict import Judgement
 from autokd.workflows.callbacks import Callbacks
 from autokd.workflows.recommend import tune_command
@@ -67,18 +67,18 @@ def explain(
         with run_session(workspace, compute, workers, callbacks, (federation, results)) as session:
             names = {side: results.alternatives_study(side) for side in (pair, pair.reverse)}
             store = session.acquire([*map(results.study, names), *names.values()])
-            errands = Errands(
+            queue = FixedRunQueue(
                 wanted=task.wanted,
                 names=names,
                 retries=task.retries,
                 store=store,
                 listen=session.callbacks.on_explain,
             )
-            if not errands.finished:
-                session.callbacks.on_explain(errands.progress())
-            done = session.drive(errands, store)
+            if not queue.finished:
+                session.callbacks.on_explain(queue.progress())
+            done = session.drive(queue, store)
             runs = {side: store.runs(name) for side, name in names.items()}
-            return Explained(task.explanation(runs) if done else None, errands.ended)
+            return Explained(task.explanation(runs) if done else None, queue.ended)
 
 
 def stored_explanation(results: StoredResults, federation: Federation, pair: Pair) -> Explanation | None:
@@ -141,32 +141,28 @@ class ExplanationTask:
             retries=results.plan.search.retries,
         )
 
-    def wanted(self, runs: Runs) -> Mapping[Pair, Sequence[RunSpec]]:
-        """Return all runs of the explanation by pair, done or not, as far as `runs` decide them."""
-        pair, steps = self.found.pair, list(between(self.subject.setting).values())
-        owed: dict[Pair, Sequence[RunSpec]] = {
-            pair: wanted(self.subject, runs[pair], steps=steps, retries=self.retries)
-        }
-        if self.reverse is not None:
-            subject = self.reverse[1]
-            owed[pair.reverse] = repeated(subject, list(between(subject.setting).values()))
-        return owed
+    def wanted(self, runs: Runs) -> Sequence[RunSpec]:
+        """Return all runs of the explanation, done or not, as far as `runs` decide them."""
+        steps = list(between(self.subject.setting).values())
+        specs = wanted(self.subject, runs[self.found.pair], steps=steps, retries=self.retries)
+        if self.reverse is None:
+            return specs
+        subject = self.reverse[1]
+        return (*specs, *repeated(subject, list(between(subject.setting).values())))
 
     def explanation(self, runs: Runs) -> Explanation:
         """Return the explanation that the runs come to; it says which runs are missing."""
-        pair, all_wanted = self.found.pair, self.wanted(runs)
-        steps = set(all_wanted.get(pair.reverse, ()))
+        pair, specs = self.found.pair, set(self.wanted(runs))
         known = Known(
             found=self.found,
             subject=self.subject,
             runs=runs[pair],
             reverse=None if self.reverse is None else self.reverse[0],
-            reverse_runs=[run for run in runs[pair.reverse] if RunSpec.of(pair.reverse, run) in steps],
+            reverse_runs=[run for run in runs[pair.reverse] if RunSpec.of(pair.reverse, run) in specs],
             partner=self.partner,
             averaged={split: self.federation.averaged(sorted(pair.meeting), split) for split in Split},
             owed=sum(
-                to_be_run([run for run in runs[side] if RunSpec.of(side, run) == spec], self.retries)
-                for side, specs in all_wanted.items()
+                to_be_run(records_of(runs[spec.pair], spec.stage, spec.setting, spec.seed), self.retries)
                 for spec in specs
             ),
         )

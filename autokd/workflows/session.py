@@ -11,9 +11,7 @@ from autokd.compute.device import Compute
 from autokd.compute.ray_cluster import check_answers
 from autokd.compute.ray_cluster import session as ray_session
 from autokd.compute.resources import Resources
-from autokd.execution.run_queue import Errands
-from autokd.execution.search_queue import SearchQueue
-from autokd.execution.sweeping import Sweeper
+from autokd.execution.run_queue import RunQueue
 from autokd.federation.federation import Federation
 from autokd.federation.preparation import check, prepare
 from autokd.federation.storage import find, notices
@@ -56,9 +54,9 @@ class RunSession:
         store.put_federation(self.results.facts)
         return store
 
-    def drive(self, office: SearchQueue | Sweeper | Errands, store: Store) -> bool:
-        """Do all runs that the office has, if any; return False if they were interrupted."""
-        if office.finished:
+    def drive(self, queue: RunQueue, store: Store) -> bool:
+        """Do all runs that the queue has, if any; return False if they were interrupted."""
+        if queue.finished:
             return True
         # Imported here: Tune takes seconds to import, and often there is nothing left to run.
         from autokd.execution.driver import distilling, drive
@@ -70,7 +68,7 @@ class RunSession:
         self._stack.enter_context(ray_session(address=self.workers.address))
         trainable = distilling(self.workspace.plan, self.federation, self.compute)
         home = self.workspace.home
-        return drive(office, trainable, home=home, workers=self.workers, on_stopping=stopping)
+        return drive(queue, trainable, home=home, workers=self.workers, on_stopping=stopping)
 
 
 @contextmanager

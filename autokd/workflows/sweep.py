@@ -9,7 +9,7 @@ from autokd.compute.device import Compute
 from autokd.compute.resources import Resources
 from autokd.core.setting import Pair
 from autokd.errors import PlanError
-from autokd.execution.sweeping import Sweeper, SweepProgress
+from autokd.execution.run_queue import FixedRunQueue, RunQueueProgress
 from autokd.search.study_names import sweep_name
 from autokd.workflows.callbacks import Callbacks
 from autokd.workflows.session import run_session
@@ -27,7 +27,7 @@ class Swept:
     """
 
     federation: str
-    progress: SweepProgress
+    progress: RunQueueProgress
     interrupted: bool
 
 
@@ -53,7 +53,7 @@ def sweep(
     with run_session(workspace, compute, workers, callbacks) as session:
         names = {pair: sweep_name(session.federation.name, plan, pair) for pair in pairs}
         store = session.acquire(names.values())
-        sweeper = Sweeper(
+        queue = FixedRunQueue.of_sweep(
             grid=space.grid(),
             names=names,
             seeds=seeds,
@@ -61,6 +61,6 @@ def sweep(
             store=store,
             listen=session.callbacks.on_sweep,
         )
-        session.callbacks.on_sweep(sweeper.progress())
-        done = session.drive(sweeper, store)
-    return Swept(federation=session.federation.name, progress=sweeper.progress(), interrupted=not done)
+        session.callbacks.on_sweep(queue.progress())
+        done = session.drive(queue, store)
+    return Swept(federation=session.federation.name, progress=queue.progress(), interrupted=not done)

@@ -9,8 +9,7 @@ from typing import Final
 from autokd.compute.device import Compute
 from autokd.compute.resources import Resources
 from autokd.core.setting import Pair, Position
-from autokd.execution.search_queue import SearchQueue
-from autokd.execution.telling import telling
+from autokd.execution.search_queue import SearchQueue, with_heartbeat
 from autokd.recommendation import Recommendation
 from autokd.search.progress import Conclusion
 from autokd.search.study_names import meetings_of
@@ -137,7 +136,7 @@ def _tune(session: RunSession, pairs: Sequence[Pair], position: Position | None)
         sampler=warm_started_sampler(
             store, plan=plan, space=space, federation=session.federation, names=names
         ),
-        listen=telling(store, session.callbacks.on_search),
+        listen=with_heartbeat(store, session.callbacks.on_search),
         listen_seconds=_LISTEN_SECONDS,
         conclude=conclude,
     )

@@ -19,7 +19,7 @@ from autokd.cli.progress import plain, swept, table, watching
 from autokd.cli.secrets import without_secret
 from autokd.core.records import TrialState
 from autokd.core.setting import DEFAULT, Pair, Setting, TransferSet
-from autokd.execution.sweeping import SweepProgress
+from autokd.execution.run_queue import RunQueueProgress
 from autokd.search.eta import NOTHING, Load
 from autokd.search.progress import Progress, StudyProgress
 from tests.cli.conftest import Command
@@ -133,11 +133,11 @@ def test_running_pairs_fit_80_columns() -> None:
 
 
 def test_a_sweep_in_one_line() -> None:
-    begun = SweepProgress(done=0, total=76, failed=0, ended=0, seconds=3.0)
+    begun = RunQueueProgress(done=0, total=76, failed=0, ended=0, seconds=3.0)
     assert swept(begun) == "0 of 76 runs swept"
-    under_way = SweepProgress(done=16, total=76, failed=2, ended=11, seconds=20.0)
+    under_way = RunQueueProgress(done=16, total=76, failed=2, ended=11, seconds=20.0)
     assert swept(under_way) == "16 of 76 runs swept, 2 failed, about 2:00 left"
-    over = SweepProgress(done=76, total=76, failed=2, ended=71, seconds=140.0)
+    over = RunQueueProgress(done=76, total=76, failed=2, ended=71, seconds=140.0)
     assert swept(over) == "76 of 76 runs swept, 2 failed"
 
 

@@ -27,7 +27,7 @@ from autokd.core.setting import Pair, Split
 from autokd.data import mapped_arrays
 from autokd.distillation import Run
 from autokd.execution.driver import distilling, drive
-from autokd.execution.sweeping import Sweeper
+from autokd.execution.run_queue import FixedRunQueue
 from autokd.search.study_names import sweep_name
 from autokd.store import Store, sqlite_url
 from tests.distillation.conftest import make_federation
@@ -73,7 +73,7 @@ def main(home: Path) -> None:
     with Store.open(sqlite_url(home / "store.db")) as store:
         store.put_federation(federation.facts())
         store.create_study(name, attributes={})
-        sweeper = Sweeper(grid=grid, names={PAIR: name}, seeds=1, retries=3, store=store)
+        sweeper = FixedRunQueue.of_sweep(grid=grid, names={PAIR: name}, seeds=1, retries=3, store=store)
         trainable = distilling(plan, federation, Compute(image_bytes=0))
         done = drive(sweeper, trainable, home=home, workers=Resources())
         runs = store.runs(name)

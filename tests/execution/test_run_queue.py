@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from autokd.core.records import Failure, RunState, Stage
 from autokd.core.run_spec import RunFailure, RunSpec
-from autokd.core.setting import Pair, Setting, TransferSet
-from autokd.execution.run_queue import ErrandProgress, Errands, Runs
+from autokd.core.setting import Setting, TransferSet
+from autokd.execution.run_queue import FixedRunQueue, RunQueueProgress, Runs
 from autokd.search.study_names import rivals_name
 from autokd.store import Store
 from tests.search.worlds import BACKWARD, FORWARD, Fate, Killed, lives, record, report, tiny_plan
@@ -22,10 +22,10 @@ THEN = [RunSpec(FORWARD, HOT, 2000 + index, Stage.RIVAL) for index in range(2)]
 ELSEWHERE = [RunSpec(BACKWARD, COLD, 2000 + index, Stage.RIVAL) for index in range(2)]
 
 
-def wanted(runs: Runs) -> Mapping[Pair, Sequence[RunSpec]]:
+def wanted(runs: Runs) -> Sequence[RunSpec]:
     """Two settings race; the winner, known once all have run, runs again. Of the other pair no race."""
     raced = [run for run in runs[FORWARD] if run.stage is Stage.RACE and run.state is RunState.COMPLETE]
-    return {FORWARD: [*FIRST, *(THEN if len(raced) == len(FIRST) else ())], BACKWARD: ELSEWHERE}
+    return [*FIRST, *(THEN if len(raced) == len(FIRST) else ()), *ELSEWHERE]
 
 
 EVERYTHING = [*FIRST, *THEN, *ELSEWHERE]
@@ -36,8 +36,8 @@ class Visit:
 
     def __init__(self, store: Store, *, retries: int = 1) -> None:
         self._store = store
-        self.told: list[ErrandProgress] = []
-        self.errands = Errands(
+        self.told: list[RunQueueProgress] = []
+        self.errands = FixedRunQueue(
             wanted=wanted, names=NAMES, retries=retries, store=store, listen=self.told.append
         )
 
@@ -128,7 +128,9 @@ def test_progress_grows_with_what_is_known(store: Store) -> None:
 
 
 def test_the_time_left_is_that_of_the_pace_since_the_first_run_ended() -> None:
-    assert ErrandProgress(done=21, total=51, ended=11, seconds=10.0).seconds_left == pytest.approx(30.0)
+    assert RunQueueProgress(
+        done=21, total=51, failed=0, ended=11, seconds=10.0
+    ).seconds_left == pytest.approx(30.0)
 
 
 def test_a_rung_is_not_what_such_a_run_says(store: Store) -> None:

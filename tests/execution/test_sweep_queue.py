@@ -10,7 +10,8 @@ import pytest
 from autokd.core.records import Failure, RunState, Stage
 from autokd.core.run_spec import RunFailure, RunSpec
 from autokd.core.setting import Pair, Setting
-from autokd.execution.sweeping import Sweeper, SweepProgress
+from autokd.execution import run_queue
+from autokd.execution.run_queue import FixedRunQueue, RunQueueProgress
 from autokd.search.study_names import sweep_name
 from autokd.store import Store
 from tests.search.worlds import (
@@ -46,8 +47,8 @@ class Sweep:
         self, store: Store, *, seeds: int = 2, retries: int = 1, grid: Sequence[Setting] = GRID
     ) -> None:
         self._store = store
-        self.told: list[SweepProgress] = []
-        self.sweeper = Sweeper(
+        self.told: list[RunQueueProgress] = []
+        self.sweeper = FixedRunQueue.of_sweep(
             grid=grid, names=NAMES, seeds=seeds, retries=retries, store=store, listen=self.told.append
         )
 
@@ -228,14 +229,14 @@ def test_a_run_that_is_to_be_tried_again_is_not_done(store: Store) -> None:
 
 def test_the_time_left_is_that_of_the_pace_since_the_first_run_ended() -> None:
     """The first run ended; in the ten seconds since then ten more have: one a second."""
-    pace = SweepProgress(done=21, total=51, failed=0, ended=11, seconds=10.0)
+    pace = RunQueueProgress(done=21, total=51, failed=0, ended=11, seconds=10.0)
     assert pace.seconds_left == pytest.approx(30.0)
-    assert SweepProgress(done=1, total=51, failed=0, ended=1, seconds=0.1).seconds_left is None
+    assert RunQueueProgress(done=1, total=51, failed=0, ended=1, seconds=0.1).seconds_left is None
 
 
 def test_the_start_of_workers_does_not_count(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([0.0, 20.0, 20.0, 21.0])
-    monkeypatch.setattr("autokd.execution.sweeping.monotonic", lambda: next(clock))
+    monkeypatch.setattr(run_queue, "monotonic", lambda: next(clock))
     sweep = Sweep(store)
     for key in ("a", "b"):
         given = sweep.sweeper.assign(key)

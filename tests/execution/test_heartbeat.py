@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from autokd.errors import StoreUnreachable
-from autokd.execution.telling import telling
+from autokd.execution.search_queue import with_heartbeat
 from autokd.search.eta import Load
 from autokd.search.progress import Progress
 from autokd.store import Lease, Store, sqlite_url
@@ -37,7 +37,7 @@ def progress(ended: int) -> Progress:
 
 def test_the_store_is_told_what_the_listener_hears(store: Store) -> None:
     heard: list[Progress] = []
-    hear = telling(store, heard.append, seconds=0.0)
+    hear = with_heartbeat(store, heard.append, seconds=0.0)
     hear(progress(ended=6))
     hear(progress(ended=11))
     assert heard == [progress(ended=6), progress(ended=11)]
@@ -47,7 +47,7 @@ def test_the_store_is_told_what_the_listener_hears(store: Store) -> None:
 
 def test_it_is_told_now_and_then_only(store: Store) -> None:
     heard: list[Progress] = []
-    hear = telling(store, heard.append, seconds=1000.0)
+    hear = with_heartbeat(store, heard.append, seconds=1000.0)
     hear(progress(ended=6))
     hear(progress(ended=11))
     assert len(heard) == 2
@@ -60,7 +60,7 @@ def test_a_database_that_is_away_is_told_later(store: Store, monkeypatch: pytest
     def away(lease: Lease, words: Mapping[str, Any]) -> None:
         raise StoreUnreachable("it is away")
 
-    hear = telling(store, lambda progress: None, seconds=0.0)
+    hear = with_heartbeat(store, lambda progress: None, seconds=0.0)
     with monkeypatch.context() as patched:
         patched.setattr(Lease, "heartbeat", away)
         hear(progress(ended=6))
