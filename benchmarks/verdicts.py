@@ -126,7 +126,7 @@ class Records:
     def add_run(self, study: str, run: RunRecord) -> None:
         self.finished.append(run)
 
-    def let_go(self, study: str) -> None:
+    def evict(self, study: str) -> None:
         """Nothing: it is judged after its search."""
 
 

@@ -1,4 +1,4 @@
-"""Opening a database: options of its connections, then Optuna's tables and ours at the newest version."""
+"""Opens a database: options of its connections, then Optuna's tables and ours at the newest version."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 import os
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 from typing import Any, Final
 
 from optuna.storages import RDBStorage
@@ -23,11 +24,11 @@ _BUSY_SECONDS: Final = 30
 _CONNECT_SECONDS: Final = 10
 
 
-class TunedConnection(sqlite3.Connection):
-    """A connection to SQLite as every one of ours is: readers do not block the writer, and keys are checked.
+class _Connection(sqlite3.Connection):
+    """A connection to SQLite in which readers do not block the writer, and foreign keys are checked.
 
     `synchronous=NORMAL` is safe with the write-ahead log: a crash of the machine may lose the last commits,
-    never the database; and a lost commit is a run that is done again.
+    and so some runs, which are repeated, but never the database.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -37,10 +38,10 @@ class TunedConnection(sqlite3.Connection):
 
 
 def connect(url: URL, *, create: bool) -> RDBStorage:
-    """Optuna's storage on a database that has all tables, ours too; its `engine` serves both.
+    """Return Optuna's storage on a database that has all tables, also ours; its `engine` serves both.
 
     Args:
-        url: As `normalise` makes it.
+        url: Normalised.
         create: Whether to make what is missing: file, folder, tables.
 
     Raises:
@@ -48,11 +49,12 @@ def connect(url: URL, *, create: bool) -> RDBStorage:
         StorageUnavailable: If a file or its folder cannot be made or written.
         StoreError: If it cannot be reached or opened, or was written by a newer version.
     """
-    options = _engine_options(url)
-    if create:
-        _make_folder(url)
-        _require_writable(url)
-    else:
+    options, file = _engine_options(url), sqlite_file(url)
+    if file is not None and create:
+        _make_folder(file.parent)
+    if file is not None and (create or file.exists()):
+        _require_writable(file)
+    if not create:
         _require_tables(url, options)
     with translate_errors(url), migration_lock(url, options):
         # NOTE: Optuna fills "{SCHEMA_VERSION}" into URLs by `str.format`; a brace in ours is just a brace.
@@ -70,10 +72,10 @@ def connect(url: URL, *, create: bool) -> RDBStorage:
 
 
 def _end_idle_transactions(engine: Engine) -> None:
-    """Let a server end a transaction of a driver that stopped in the middle of it.
+    """Let a server end the transaction of a driver that was stopped in the middle of it.
 
-    Its locks would otherwise outlast its lease, and keep out whoever takes over. SQLite knows no such thing:
-    there, a driver that is stopped while it writes keeps the others waiting until it goes on or dies.
+    Its locks would otherwise outlast its lease and block the driver that takes over. SQLite has no such
+    option: there, a driver that is stopped while it writes blocks the others until it goes on or dies.
     """
 
     @event.listens_for(engine, "connect")
@@ -89,35 +91,29 @@ def _end_idle_transactions(engine: Engine) -> None:
 
 
 def _require_optunas_version(storage: RDBStorage, url: URL) -> None:
-    found, needed = storage.get_current_version(), storage.get_head_version()
-    if found == needed:
+    stored, needed = storage.get_current_version(), storage.get_head_version()
+    if stored == needed:
         return
     way_out = (
         "run: optuna storage upgrade --storage <its address>"
-        if found in storage.get_all_versions()
+        if stored in storage.get_all_versions()
         else "a newer Optuna wrote it: pip install --upgrade optuna"
     )
     raise StoreError(
-        f"the database {redacted(url)} has Optuna's tables in version {found}, not {needed}; {way_out}"
+        f"the database {redacted(url)} has Optuna's tables in version {stored}, not {needed}; {way_out}"
     )
 
 
-def _make_folder(url: URL) -> None:
-    file = sqlite_file(url)
-    if file is None:
-        return
+def _make_folder(folder: Path) -> None:
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        problem = f"the folder {file.parent} cannot be made: {error.strerror}"
+        problem = f"the folder {folder} cannot be made: {error.strerror}"
         raise StorageUnavailable(f"{problem}; choose another --home or --storage") from error
 
 
-def _require_writable(url: URL) -> None:
-    """Readers of SQLite's write-ahead log write, too: beside it they note what they read."""
-    file = sqlite_file(url)
-    if file is None:
-        return
+def _require_writable(file: Path) -> None:
+    """Raise StorageUnavailable if a file or its folder is read-only: readers of SQLite write there, too."""
     for path in (file.parent, file):
         if path.exists() and not os.access(path, os.W_OK):
             raise StorageUnavailable(f"{path} cannot be written; choose another --home or --storage")
@@ -125,28 +121,23 @@ def _require_writable(url: URL) -> None:
 
 def _engine_options(url: URL) -> dict[str, Any]:
     if sqlite_file(url) is not None:
-        arguments: dict[str, Any] = {"factory": TunedConnection}
+        arguments: dict[str, Any] = {"factory": _Connection}
         if "timeout" not in url.query:
             arguments["timeout"] = _BUSY_SECONDS
         return {"connect_args": arguments}
-    # Both servers' drivers call it so. A connection that an outage has cut is replaced before it is used.
+    # Both servers' drivers have this option. A connection that an outage has cut is replaced before use.
     arguments = {} if "connect_timeout" in url.query else {"connect_timeout": _CONNECT_SECONDS}
     return {"connect_args": arguments, "pool_pre_ping": True}
 
 
 def _require_tables(url: URL, options: dict[str, Any]) -> None:
-    nothing = NotTuned(
-        f"nothing is stored in {redacted(url)} yet; run `autokd tune` first, or check --storage"
-    )
     file = sqlite_file(url)
-    if file is not None and not file.exists():
-        raise nothing
-    _require_writable(url)
-    with translate_errors(url):
-        engine = create_engine(url, **options)
-        try:
-            present = inspect(engine).has_table(VERSION_TABLE)
-        finally:
-            engine.dispose()
-    if not present:
-        raise nothing
+    if file is None or file.exists():
+        with translate_errors(url):
+            engine = create_engine(url, **options)
+            try:
+                if inspect(engine).has_table(VERSION_TABLE):
+                    return
+            finally:
+                engine.dispose()
+    raise NotTuned(f"nothing is stored in {redacted(url)} yet; run `autokd tune` first, or check --storage")

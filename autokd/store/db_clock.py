@@ -1,4 +1,4 @@
-"""The database's own clock: the one that all who meet there share, however wrong their machines' are."""
+"""The database's clock, which all machines share, even if their own clocks are wrong."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy.types import Double
 
 
 class Now(FunctionElement[float]):
-    """Seconds since 1970 in UTC when the expression is computed, not when its transaction began."""
+    """Seconds since 1970 in UTC at which the expression is computed, not at which its transaction began."""
 
     type = Double()
     inherit_cache = True

@@ -1,4 +1,4 @@
-"""Foreign errors become ours here, in one place: drivers', SQLAlchemy's and Optuna's."""
+"""Translates errors of database drivers, SQLAlchemy and Optuna into autokd's."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ _SQLITE_AWAY: Final = frozenset(
     {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
 )
 _SQLITE_FULL: Final = frozenset({sqlite3.SQLITE_IOERR_SHMSIZE})
-"""Writing begins with a piece of shared memory in a file, for which there was no space."""
+"""No disk space for the file of shared memory with which writing begins."""
 _MYSQL_AWAY: Final = frozenset({1040, 1044, 1045, 1049, 1053, 1129, 1130, 1203, 1205, 1213, 1226, 1927})
 """Too many connections, no access, no such database, shutdown, blocked host, lock waits, killed."""
 _SQLSTATES_AWAY: Final = ("08", "28", "3D", "40", "53200", "53300", "55P03", "57", "25P03")
-"""Of PostgreSQL: connection, no access, no such database, conflicts of transactions, out of memory or of
-connections, lock waits, shutdown and other interventions of an operator, idle for too long.
+"""PostgreSQL's codes of: connection, no access, no such database, conflict of transactions, out of memory or
+connections, lock wait, shutdown and other interventions of an operator, idle for too long.
 """
 _LONGEST_DETAIL: Final = 300
 
 
 @contextmanager
 def translate_errors(url: URL) -> Iterator[None]:
-    """Raise our errors in place of foreign ones, with a one-line message that holds no password.
+    """Raise autokd's errors in place of others, with a message of one line that contains no password.
 
     Raises:
         StoreUnreachable: If the database does not answer or is busy: the same call may succeed later.
-        StoreError: If it answers, and says that something is wrong.
+        StoreError: If it answers with an error.
     """
     try:
         yield
@@ -47,12 +47,12 @@ def translate_errors(url: URL) -> Iterator[None]:
             ours: StoreError = StoreUnreachable(message)
         else:
             ours = StoreError(f"the database {redacted(url)} reports: {detail}")
-        # A driver's own text may quote the URL, so a cause is shown only where there is no secret to show.
+        # A driver's own message may quote the URL, so the cause is shown only if the URL has no secret.
         raise ours from (None if secrets(url) else error)
 
 
 def _origin(error: BaseException) -> BaseException:
-    """The error below Optuna's wrapping."""
+    """Return the error that Optuna has wrapped."""
     while isinstance(error, OptunaError) and error.__cause__ is not None:
         error = error.__cause__
     return error
@@ -67,25 +67,25 @@ def _is_away(error: BaseException) -> bool:
         return True
     original = error.orig
     if isinstance(original, sqlite3.Error):
-        # NOTE: the low byte is the primary code; the rest says more of it.
+        # NOTE: the low byte is the primary code.
         code = getattr(original, "sqlite_errorcode", 0)
         return (code & 0xFF) in _SQLITE_AWAY and code not in _SQLITE_FULL
     module = type(original).__module__.partition(".")[0]
     if module == "pymysql":
-        # pymysql calls every code that it does not know an OperationalError, so the kind says nothing.
+        # pymysql raises OperationalError for every code that it does not know, so the type says nothing.
         code = original.args[0] if original is not None and original.args else 0
         return isinstance(code, int) and (code in _MYSQL_AWAY or 2000 <= code < 3000 or code == 0)
     state = getattr(original, "sqlstate", None)
     if state is not None:
-        # psycopg says OperationalError of a full disk, too, which no waiting mends.
+        # psycopg raises OperationalError for a full disk, too, and waiting does not help there.
         return str(state).startswith(_SQLSTATES_AWAY)
     return any(base.__name__ in {"OperationalError", "InterfaceError"} for base in type(original).__mro__)
 
 
 def _one_line(error: BaseException, url: URL) -> str:
-    # NOTE: SQLAlchemy's own text adds the statement and its parameters; the driver's is what helps.
+    # NOTE: the driver's message; SQLAlchemy's adds the statement and its parameters.
     source = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-    # pymysql gives a code and a text.
+    # The arguments of pymysql's errors are a code and a text.
     words = str(source.args[-1] if source.args else source).split()
     text = " ".join(words) or type(source).__name__
     for secret in secrets(url):

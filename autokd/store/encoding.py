@@ -1,4 +1,4 @@
-"""Arrays and curves in the compact form that the tables keep; the same on every machine."""
+"""Arrays and curves in the compact form of the tables, which is the same on every machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from autokd.core.setting import Split
 
 
 def pack_bits(correct: Correctness) -> bytes:
-    """Eight examples a byte, first example in the highest bit; the length must be kept beside it.
+    """Pack eight examples into a byte, the first in the highest bit; their number must be stored separately.
 
     Args:
         correct: Shape (examples,).
@@ -22,7 +22,7 @@ def pack_bits(correct: Correctness) -> bytes:
 
 
 def unpack_bits(packed: bytes, examples: int) -> Correctness:
-    """The read-only inverse of `pack_bits`, shape (examples,).
+    """Return the read-only inverse of `pack_bits`, shape (examples,).
 
     Raises:
         ValueError: If the bytes do not hold `examples` bits.
@@ -35,24 +35,24 @@ def unpack_bits(packed: bytes, examples: int) -> Correctness:
 
 
 def pack_labels(labels: NDArray[np.int64]) -> bytes:
-    """Class indices as little-endian 32-bit integers, shape (examples,)."""
+    """Pack class indices, shape (examples,), as little-endian 32-bit integers."""
     return np.asarray(labels).astype("<i4", casting="same_kind").tobytes()
 
 
 def unpack_labels(packed: bytes) -> NDArray[np.int64]:
-    """The read-only inverse of `pack_labels`."""
+    """Return the read-only inverse of `pack_labels`."""
     labels = np.frombuffer(packed, dtype="<i4").astype(np.int64)
     labels.flags.writeable = False
     return labels
 
 
 def pack_curve(curve: Sequence[RungScores]) -> str:
-    """A swept run's rungs as JSON; floats keep their exact value."""
-    return json.dumps([[one.epoch, one.seconds, one.accuracy, one.forgetting] for one in curve])
+    """Return a swept run's rungs as JSON; floats keep their exact value."""
+    return json.dumps([[rung.epoch, rung.seconds, rung.accuracy, rung.forgetting] for rung in curve])
 
 
 def unpack_curve(packed: str) -> tuple[RungScores, ...]:
-    """The inverse of `pack_curve`."""
+    """Return the inverse of `pack_curve`."""
     return tuple(
         RungScores(epoch, _by_split(accuracy), _by_split(forgetting), seconds)
         for epoch, seconds, accuracy, forgetting in json.loads(packed)

@@ -87,7 +87,7 @@ def _facts(row: FederationRow) -> FederationFacts:
         ),
     )
     sizes = {split: len(labels) for split, labels in facts.labels.items()}
-    for one in facts.participants:
-        if {split: len(right) for split, right in one.correct.items()} != sizes:
-            raise ValueError(f"participant {one.number} is not judged on every example of the splits")
+    for participant in facts.participants:
+        if {split: len(correct) for split, correct in participant.correct.items()} != sizes:
+            raise ValueError(f"participant {participant.number} is not judged on every example of the splits")
     return facts

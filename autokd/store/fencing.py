@@ -1,7 +1,7 @@
 """Fencing: a driver whose lease was taken over writes nothing more, however late it wakes up.
 
-Each transaction that has written something asks before its commit, in that same transaction, whether the
-leases held through this engine are still ours. Optuna's transactions are asked like our own.
+Before its commit, each transaction that has written something checks that the leases held through this engine
+are still ours. This includes Optuna's transactions.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ _WROTE: Final = "autokd wrote"
 
 @final
 class Fence:
-    """Watches the commits of one engine; it costs nothing while no lease is held.
+    """Checks the commits of one engine; it costs nothing while no lease is held.
 
     Attributes:
-        shut: A lease was lost; nothing is committed any more.
+        shut: Whether a lease was lost; then nothing is committed any more.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -32,34 +32,26 @@ class Fence:
         event.listen(engine, "commit", self._committing)
 
     def add(self, token: str) -> None:
-        """From now on commit nothing unless this driver is in the database."""
+        """Refuse commits from now on unless the driver with this token is in the database."""
         self._watch(self._tokens | {token})
 
     def remove(self, token: str) -> None:
-        """The lease is given back by its owner."""
+        """Stop checking for a driver, which releases its lease."""
         self._watch(self._tokens - {token})
 
     def _watch(self, tokens: frozenset[str]) -> None:
-        # NOTE: the lock keeps a taker waiting until our commit is done. It must be one that our own renewal
-        # waits for, too (not FOR KEY SHARE): so after a renewal no earlier commit can still be under way,
-        # and what is read then is how things stand (see `autokd.store.retrying`).
+        # NOTE: the lock lets another driver take over only after our commit. Our own renewal waits for it,
+        # too (it would not for FOR KEY SHARE): so after a renewal no earlier commit is still under way, and
+        # what is then read is final (see `autokd.store.retrying`).
         self._query = select(DriverRow.token).where(DriverRow.token.in_(tokens)).with_for_update(read=True)
         self._tokens = tokens
 
-    def _executed(
-        self,
-        connection: Connection,
-        cursor: Any,
-        statement: str,
-        parameters: Any,
-        context: Any,
-        executemany: bool,
-    ) -> None:
+    def _executed(self, connection: Connection, cursor: Any, statement: str, *_: Any) -> None:
         if not statement.startswith("SELECT"):
             connection.info[_WROTE] = True
 
     def _committing(self, connection: Connection) -> None:
-        # Reading needs no lease, and a lock for each read would make it a write.
+        # Reading needs no lease, and locking would make each read a write.
         if not connection.info.pop(_WROTE, False):
             return
         if self._tokens and not self.shut:

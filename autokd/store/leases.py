@@ -1,8 +1,8 @@
-"""Leases: at most one driver at a time works on a study, whatever has happened to the ones before.
+"""Leases: at most one driver at a time works on a study, even if an earlier driver crashed or was stopped.
 
 A driver is a row that it renews; a lease is a row that names a driver. So one renewal serves any number of
-studies, and taking over removes the former owner's row: it then owns nothing, also of what nobody has taken
-yet. All times are the database's, in seconds since 1970.
+studies. Taking over a study removes the former owner's row, and with it all leases of that owner. All times
+are the database's, in seconds since 1970.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import threading
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, Final, Self, final
 
 from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
@@ -31,24 +30,24 @@ from autokd.store.validation import validated
 
 _SECONDS: Final = 120.0
 _BEATS: Final = 4
-"""Renewals within the time of a lease, so that one or two may fail."""
+"""Number of renewals within the time of a lease, so that one or two may fail."""
 
 
 def lease_seconds() -> float:
-    """How long a driver may be silent before others take over; `AUTOKD_LEASE_SECONDS` changes it."""
+    """Return how long a driver may be silent before others take over; `AUTOKD_LEASE_SECONDS` changes it."""
     return float(os.environ.get("AUTOKD_LEASE_SECONDS", _SECONDS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriverFacts:
-    """A driver that has studies.
+    """A driver that holds leases.
 
     Attributes:
-        owner: Its user, machine and process, for people.
-        since: When it took them, in seconds since 1970.
-        alive: As far as can be told: it is not known to be gone, and its lease has not expired.
-        words: What it last told of how it gets on; empty if it has told nothing.
-        age: How long ago that was, in seconds.
+        owner: User, machine and process, for people.
+        since: Time at which it acquired them, in seconds since 1970.
+        alive: Whether its lease is valid and its process is not known to be gone.
+        words: Status of its last heartbeat; empty before the first.
+        age: Seconds since then.
     """
 
     owner: str
@@ -63,9 +62,9 @@ class Lease:
     """The right to write to some studies, renewed by a thread until it is released or lost.
 
     Attributes:
-        studies: All of them, or none: losing one is losing all.
+        studies: Names; losing one means losing all.
         fences: By study, a number that grows with each change of owner.
-        seconds: From a renewal until others may take over.
+        seconds: Time from a renewal until others may take over.
     """
 
     def __init__(
@@ -82,14 +81,12 @@ class Lease:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.release()
 
     @property
     def lost(self) -> bool:
-        """Somebody is known to have taken over: nothing is written through this store any more."""
+        """Whether another driver is known to have taken over; this store then writes nothing more."""
         return self._fence.shut
 
     @property
@@ -98,27 +95,22 @@ class Lease:
         return not self._over.is_set()
 
     def renew(self) -> None:
-        """Hold it for another `seconds`, also if it had expired and nobody took it.
+        """Extend the lease by `seconds`, also if it had expired and nobody took it.
 
         Raises:
-            LeaseLost: If somebody did.
+            LeaseLost: If another driver has taken over.
             StoreUnreachable: If the database does not answer.
         """
         self._change(expires=Now() + self.seconds)
 
     def heartbeat(self, status: Mapping[str, Any]) -> None:
-        """Let others know how the driver gets on: small JSON values, in place of what it told before.
-
-        Raises:
-            LeaseLost: If somebody has taken over.
-            StoreUnreachable: If the database does not answer.
-        """
+        """Publish the driver's progress, small JSON values in place of earlier ones; errors as in `renew`."""
         self._change(words=json.dumps(dict(status)), told=Now())
 
     def release(self) -> None:
-        """Give it back, so that nobody has to wait; nothing happens if it was given back or lost before.
+        """Give the lease back, unless it was released or lost before.
 
-        A database that does not answer is no error: the lease expires, or is seen to be a gone process's.
+        A database that does not answer is no error: the lease expires, or its process is seen to be gone.
         """
         if self._over.is_set():
             return
@@ -149,21 +141,24 @@ class Lease:
                 continue  # The database is away or full; who writes next will say so.
 
 
-def acquire(engine: Engine, url: URL, fence: Fence, studies: Collection[str], *, seconds: float) -> Lease:
-    """Take all of the studies, or none; `Store.acquire` says more.
+def acquire(
+    engine: Engine, url: URL, fence: Fence, studies: Collection[str], *, seconds: float | None
+) -> Lease:
+    """Acquire all of the studies, or none; see `Store.acquire`.
 
     Raises:
         PairBusy: If a driver that is alive has one of them.
     """
+    seconds = lease_seconds() if seconds is None else seconds
     wanted = sorted(set(studies))
     token = secrets.token_hex(16)
-    # Asked before anything is locked, too: the answer must not wait for a writer that is stuck.
+    # Also checked before anything is locked: the refusal must not wait for a writer that is stuck.
     with engine.connect() as connection:
         _require_free(connection, wanted)
     _make_rows(engine, wanted)
     leases = update(LeaseRow).where(LeaseRow.study.in_(wanted))
     with engine.begin() as connection:
-        # Locks: whoever wants one of these studies, too, waits for the end of this transaction.
+        # Locks the rows: another driver that wants one of them waits for the end of this transaction.
         connection.execute(leases.values(fence=LeaseRow.fence + 1))
         former = _require_free(connection, wanted, lock=True)
         connection.execute(delete(DriverRow).where(DriverRow.token.in_(former)))
@@ -182,23 +177,23 @@ _VALID: Final = (DriverRow.expires > Now()).label("valid")
 
 
 def _holder(row: Row[*tuple[Any, ...]]) -> tuple[Process, bool]:
-    """Who a driver is, and whether it is alive, as far as can be told; of a row with `_VALID`."""
+    """Return the process of a driver's row, which includes `_VALID`, and whether it seems alive."""
     process = Process.from_text(row.process)
     return process, bool(row.valid) and not process.gone
 
 
 def drivers(engine: Engine, studies: Collection[str]) -> tuple[DriverFacts, ...]:
-    """Who has any of the studies, the first first; also those that are gone and have left them behind."""
+    """Return the drivers of any of the studies, oldest first; also those that died without releasing them."""
     query = (
         select(DriverRow, _VALID, (Now() - DriverRow.told).label("age"))
         .where(DriverRow.token.in_(select(LeaseRow.token).where(LeaseRow.study.in_(studies))))
         .order_by(DriverRow.since)
     )
-    found = []
+    facts = []
     with engine.connect() as connection, validated("its drivers"):
         for row in connection.execute(query):
             process, alive = _holder(row)
-            found.append(
+            facts.append(
                 DriverFacts(
                     owner=str(process),
                     since=row.since,
@@ -207,11 +202,11 @@ def drivers(engine: Engine, studies: Collection[str]) -> tuple[DriverFacts, ...]
                     age=row.age or 0.0,
                 )
             )
-    return tuple(found)
+    return tuple(facts)
 
 
 def _require_free(connection: Connection, studies: Sequence[str], *, lock: bool = False) -> set[str]:
-    """Tokens of the drivers that had the studies and are to be removed.
+    """Return the tokens of the dead drivers that had the studies and are to be removed.
 
     Raises:
         PairBusy: If one of them is alive.
@@ -233,13 +228,13 @@ def _require_free(connection: Connection, studies: Sequence[str], *, lock: bool 
 
 
 def _make_rows(engine: Engine, studies: Sequence[str]) -> None:
-    """See to it that each study has a row that can be locked."""
+    """Give each study a row that can be locked."""
     while True:
         with engine.begin() as connection:
             present = connection.scalars(select(LeaseRow.study).where(LeaseRow.study.in_(studies)))
             missing = sorted(set(studies) - set(present))
         if not missing:
             return
-        # Another driver may be making the same ones.
+        # Another driver may be adding the same rows.
         with suppress(IntegrityError), engine.begin() as connection:
             connection.execute(insert(LeaseRow), [{"study": study, "fence": 0} for study in missing])

@@ -1,6 +1,6 @@
-"""One process at a time makes or migrates the tables of a database.
+"""Lets one process at a time make or migrate the tables of a database.
 
-Two commands that meet on a fresh database would otherwise both see no tables, and one of them would fail.
+Otherwise, two commands on a new database would both see no tables, and one of them would fail.
 """
 
 from __future__ import annotations
@@ -24,12 +24,10 @@ _WAIT_SECONDS: Final = 60
 
 @contextmanager
 def migration_lock(url: URL, options: dict[str, Any]) -> Iterator[None]:
-    """Wait until no other process is in here with this database.
-
-    A process that dies lets go: the lock belongs to an open file or to a connection.
+    """Hold the lock of a database; it ends with its process, since it belongs to an open file or connection.
 
     Args:
-        options: Of the engine that connects to a server.
+        options: Options of the engine that connects to a server.
     """
     file = sqlite_file(url)
     with _folder_locked(file.parent) if file is not None else _server_locked(url, options):
@@ -38,7 +36,7 @@ def migration_lock(url: URL, options: dict[str, Any]) -> Iterator[None]:
 
 @contextmanager
 def _folder_locked(folder: Path) -> Iterator[None]:
-    # NOTE: not the file: a process that closes it anywhere loses the locks that SQLite holds on it.
+    # NOTE: not the file itself: a process that closes it anywhere loses the locks that SQLite holds on it.
     if sys.platform == "win32":
         yield
         return
@@ -46,7 +44,7 @@ def _folder_locked(folder: Path) -> Iterator[None]:
 
     handle = os.open(folder, os.O_RDONLY)
     try:
-        with suppress(OSError):  # Some network folders know no locks; then we go on without.
+        with suppress(OSError):  # Some network folders have no locks; we then go on without.
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
@@ -56,13 +54,12 @@ def _folder_locked(folder: Path) -> Iterator[None]:
 @contextmanager
 def _server_locked(url: URL, options: dict[str, Any]) -> Iterator[None]:
     key = derive_seed(_NAME, url.database or "")
-    # The key names the database, since a MySQL lock is the whole server's.
+    # The key includes the database's name, since a lock of MySQL is valid for the whole server.
     statement = {
         "postgresql": "SELECT pg_advisory_lock(:key)",
         "mysql": f"SELECT GET_LOCK(CONCAT('autokd-', :key), {_WAIT_SECONDS})",
     }[url.get_backend_name()]
-    # Without a pool, leaving closes the connection, and so gives the lock back.
-    engine = create_engine(url, **options, poolclass=NullPool)
-    with engine.connect() as connection:
+    # Without a pool, leaving closes the connection and so releases the lock.
+    with create_engine(url, **options, poolclass=NullPool).connect() as connection:
         connection.execute(text(statement), {"key": key})
         yield

@@ -1,11 +1,10 @@
-"""autokd's trials in Optuna's words, and back: pure functions between values.
+"""Conversion between autokd's trial records and Optuna's trials.
 
-The dimensions of its setting are Optuna's parameters of a trial. Role, seed, epochs and why it
-failed are its user attributes, which people read in the dashboard; what a rung says beyond its accuracy
-is for programs, and stands in system attributes, which are not shown. A value outside of the
-distribution that it should come from (the baseline of a space that does not hold the default setting) is
-no parameter but goes into the user attribute `outside`: Optuna would refuse a category that the space
-does not have, and a sampler cannot learn from where it may not go.
+The dimensions of a setting are Optuna's parameters. Role, seed, epochs and the reason of a failure are user
+attributes, which people read in the dashboard; what a rung reports beyond its accuracy is in system
+attributes, which the dashboard does not show. A value outside of its distribution (the baseline of a space
+that does not contain the default setting) is not a parameter but goes into the user attribute `outside`:
+Optuna refuses a category that the space does not have.
 """
 
 from __future__ import annotations
@@ -29,14 +28,15 @@ FAILURE: Final = "failure"
 REASON: Final = "reason"
 _RUNG: Final = "rung "
 
+Distributions = Mapping[str, BaseDistribution]
+"""Distributions that a setting is drawn from, by name of the dimension."""
 
-def running(
-    setting: Setting, *, seed: int, role: TrialOrigin, distributions: Mapping[str, BaseDistribution]
-) -> FrozenTrial:
-    """A RUNNING trial as Optuna has it, yet without a number.
+
+def running(setting: Setting, *, seed: int, role: TrialOrigin, distributions: Distributions) -> FrozenTrial:
+    """Return a RUNNING trial of Optuna, still without a number.
 
     Raises:
-        ValueError: If a distribution is of a kind that the setting's values do not fit.
+        ValueError: If a value of the setting is of another type than its distribution.
     """
     plain = setting.to_json()
     values = {name: value for name, value in setting.values().items() if value is not None}
@@ -55,10 +55,10 @@ def running(
 
 
 def record(study: str, trial: FrozenTrial) -> TrialRecord:
-    """The inverse: what a stored trial says.
+    """Return the record of a stored trial.
 
     Raises:
-        StoreError: If the trial was not begun by autokd, or is in a state that autokd never leaves it in.
+        StoreError: If the trial was not written by autokd, or is in a state that autokd does not use.
     """
     attributes = trial.user_attrs
     try:
@@ -72,7 +72,7 @@ def record(study: str, trial: FrozenTrial) -> TrialRecord:
             role=TrialOrigin(attributes[ROLE]),
             state=state,
             curve=tuple((epoch, accuracy) for epoch, accuracy, _ in rungs),
-            forgetting_curve=tuple(told["forgetting"] for _, _, told in rungs),
+            forgetting_curve=tuple(details["forgetting"] for _, _, details in rungs),
             failure=Failure(attributes[FAILURE]) if failed else None,
             reason=attributes.get(REASON, "") if failed else "",
         )
@@ -84,7 +84,7 @@ def record(study: str, trial: FrozenTrial) -> TrialRecord:
 
 
 def details(report: RungReport) -> tuple[str, dict[str, float | None]]:
-    """Name and value of the system attribute that keeps what a rung says beside its accuracy."""
+    """Return name and value of the system attribute for what a rung reports beside its accuracy."""
     return f"{_RUNG}{report.epoch}", {
         "forgetting": report.forgetting,
         "local_accuracy": report.local_accuracy,
@@ -95,31 +95,29 @@ def details(report: RungReport) -> tuple[str, dict[str, float | None]]:
 
 
 def reports(trial: FrozenTrial) -> tuple[RungReport, ...]:
-    """All rungs of a stored trial by epoch."""
-    return tuple(
-        RungReport(epoch=epoch, accuracy=accuracy, **told) for epoch, accuracy, told in _rungs(trial)
-    )
+    """Return all rungs of a stored trial by epoch."""
+    return tuple(RungReport(epoch=epoch, accuracy=value, **rest) for epoch, value, rest in _rungs(trial))
 
 
 def _rungs(trial: FrozenTrial) -> Sequence[tuple[int, float, Mapping[str, Any]]]:
-    """Epoch, accuracy and what `details` has kept of each rung, by epoch.
+    """Return epoch, accuracy and `details` of each rung, by epoch.
 
-    Optuna reads the parts of a trial one after another, and somebody may be writing: of a rung that a RUNNING
-    trial is just reporting, a reader beside its driver may see the accuracy alone. It is left out.
+    Optuna reads the parts of a trial one after another. A reader may therefore see a rung that a RUNNING
+    trial is just reporting without its details; such a rung is left out.
 
     Raises:
-        KeyError: If details are missing that must be there.
+        KeyError: If details of a finished trial are missing.
     """
-    found = []
-    # They once were user attributes.
-    kept = {**trial.user_attrs, **trial.system_attrs}
+    # Older versions of autokd wrote them as user attributes.
+    attributes = {**trial.user_attrs, **trial.system_attrs}
+    rungs = []
     for epoch, accuracy in sorted(trial.intermediate_values.items()):
         key = f"{_RUNG}{epoch}"
-        if key in kept:
-            found.append((epoch, accuracy, kept[key]))
+        if key in attributes:
+            rungs.append((epoch, accuracy, attributes[key]))
         elif trial.state.is_finished():
             raise KeyError(key)
-    return found
+    return rungs
 
 
 def _holds(distribution: BaseDistribution, value: float | str) -> bool:

@@ -1,4 +1,4 @@
-"""Who holds a lease: a process, so that others can name it, and tell on the same machine that it is gone."""
+"""The process that holds a lease: others can name it, and see on the same machine whether it is gone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Final, final
 
 _LINUX: Final = sys.platform == "linux"
 _DEAD_STATES: Final = frozenset("ZX")
-"""Of Linux: a zombie runs no more, even while nobody asks for its exit code."""
+"""States of Linux; a zombie has ended, even if its parent has not read its exit code."""
 
 
 @final
@@ -22,11 +22,11 @@ class Process:
     """One process of one machine.
 
     Attributes:
-        user: Login name, or the number where there is none.
-        host: The machine's name, for people.
-        machine: What tells machines apart whatever they are called: containers and reboots, too.
-        number: Its process number.
-        started: When it started, in a unit of the machine's own; None if that cannot be told.
+        user: Login name, or the user id where there is none.
+        host: Name of the machine, for people.
+        machine: Identifier of machine, boot and container.
+        number: Process id.
+        started: Start time in clock ticks since boot; None if unknown.
     """
 
     user: str
@@ -37,30 +37,25 @@ class Process:
 
     @classmethod
     def current(cls) -> Process:
-        """This one."""
-        return cls(
-            user=_user(),
-            host=socket.gethostname(),
-            machine=_machine(),
-            number=os.getpid(),
-            started=_started(os.getpid()),
-        )
+        """Return this process."""
+        number, host = os.getpid(), socket.gethostname()
+        return cls(user=_user(), host=host, machine=_machine(), number=number, started=_started(number))
 
     def __str__(self) -> str:
         return f"{self.user}@{self.host}, process {self.number}"
 
     def to_text(self) -> str:
-        """For a column of the database."""
+        """Return it as JSON, for a column of the database."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_text(cls, text: str) -> Process:
-        """The inverse of `to_text`."""
+        """Return the inverse of `to_text`."""
         return cls(**json.loads(text))
 
     @property
     def gone(self) -> bool:
-        """Whether it certainly runs no more; False for what runs elsewhere, of which nothing is known."""
+        """Whether it has certainly ended; False for processes of other machines."""
         if self.machine != _machine() or os.name != "posix":
             return False
         try:
@@ -68,19 +63,19 @@ class Process:
         except ProcessLookupError:
             return True
         except PermissionError:
-            pass  # It is somebody else's, and so it is there.
+            pass  # It exists and belongs to another user.
         return _LINUX and self.started is not None and _started(self.number) != self.started
 
 
 def _user() -> str:
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # A container may run under a number that has no name.
+    except (KeyError, OSError):  # A container may run under a user id without name.
         return str(os.getuid()) if os.name == "posix" else "somebody"
 
 
 def _machine() -> str:
-    """Process numbers mean the same to all who are told the same here."""
+    """Return an identifier of all that share their process ids with this process."""
     if not _LINUX:
         return socket.gethostname()
     try:
@@ -91,11 +86,11 @@ def _machine() -> str:
 
 
 def _started(number: int) -> int | None:
-    """Clock ticks from boot to start; None if the process is not there or is dead."""
+    """Return the clock ticks from boot to start; None if the process has ended."""
     try:
         stat = Path(f"/proc/{number}/stat").read_text()
     except OSError:
         return None
-    # NOTE: the second field is the command's name in brackets, and may itself hold brackets and spaces.
+    # NOTE: the second field is the command's name in brackets, and may itself contain brackets and spaces.
     state, *fields = stat.rpartition(")")[2].split()
     return None if state in _DEAD_STATES else int(fields[18])

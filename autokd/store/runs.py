@@ -64,16 +64,12 @@ class Runs:
 
 
 def _identity(study: str, run: RunRecord) -> str:
-    # NOTE: repr of a float is its exact value, so two settings share a hash only if they are equal.
+    # NOTE: JSON has the exact value of a float, so only equal settings have the same hash.
     setting = run.setting
-    more = sorted(setting.to_json().items() - _three(setting).items())
-    parts = (study, run.stage.value, *_three(setting).values(), *more, run.seed)
+    three = {name: setting.values()[name] for name in ("temperature", "alpha", "transfer_set")}
+    more = sorted(setting.to_json().items() - three.items())
+    parts = (study, run.stage.value, *three.values(), *more, run.seed)
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
-def _three(setting: Setting) -> dict[str, float | str | None]:
-    """What every setting has."""
-    return {name: setting.values()[name] for name in ("temperature", "alpha", "transfer_set")}
 
 
 def _row(study: str, run: RunRecord) -> RunRow:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from functools import partial
-from types import TracebackType
 from typing import Any, NoReturn, ParamSpec, Self, TypeVar, final
 
-from optuna.distributions import BaseDistribution
 from optuna.storages import RDBStorage
 from sqlalchemy.engine import URL
 
@@ -28,6 +26,7 @@ from autokd.store import leases
 from autokd.store.database import connect
 from autokd.store.federations import Federations
 from autokd.store.fencing import Fence
+from autokd.store.optuna_mapping import Distributions
 from autokd.store.retrying import Outage, OutageRetry
 from autokd.store.runs import Runs
 from autokd.store.trials import Trials
@@ -46,13 +45,13 @@ class Store:
     same time, Optuna Dashboard among them. Threads of a process may share a store. It is never pickled: it
     holds a password.
 
-    Each method is one or a few short transactions, and raises `StoreError` if the database answers with an
-    error or there is no study of that name, except where a method only reads and has an empty answer.
+    Each method is one or a few short transactions, and raises `StoreError` if the database reports an error
+    or has no study of that name; methods that can return an empty value then do so instead.
 
     If the database does not answer or stays locked, a store that holds a lease waits, renews the lease and
-    repeats the call, reading back first what may have been written already; it may then raise `LeaseLost`. A
-    store without a lease, or after `give_up`, raises `StoreUnreachable`, and it is unknown whether the write
-    was done. No message holds a password.
+    repeats the call, after reading back what may have been written already; this may raise `LeaseLost`. A
+    store without a lease, or after `give_up`, raises `StoreUnreachable`: the write may have been done or not.
+    No message contains a password.
     """
 
     def __init__(self, url: URL, storage: RDBStorage) -> None:
@@ -96,13 +95,8 @@ class Store:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
-
-    def __repr__(self) -> str:
-        return f"<Store {redacted(self._url)}>"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a store is not pickled: only the driver writes, and the URL may hold a password")
@@ -114,7 +108,7 @@ class Store:
 
     @property
     def optuna_storage(self) -> RDBStorage:
-        """For tools that show Optuna's studies, as its dashboard; autokd itself uses only this class."""
+        """Optuna's storage, for tools such as its dashboard; autokd itself uses only this class."""
         return self._storage
 
     # Leases
@@ -139,17 +133,13 @@ class Store:
         Raises:
             PairBusy: If a driver that is alive has one of them; this does not wait for any writer.
         """
-        seconds = leases.lease_seconds() if seconds is None else seconds
         lease = self._run(leases.acquire, self._engine, self._url, self._fence, studies, seconds=seconds)
         self._retry.leases.append(lease)
         self._retry.on_outage = on_outage
         return lease
 
     def heartbeat(self, status: Mapping[str, Any]) -> None:
-        """Store how this driver gets on, for other processes: small JSON values in place of earlier ones.
-
-        During an outage nothing is stored; the next heartbeat is.
-        """
+        """Publish the progress of this driver, small JSON values; during an outage nothing happens."""
         with suppress(StoreUnreachable):
             for lease in self._retry.held:
                 lease.heartbeat(status)
@@ -170,17 +160,13 @@ class Store:
         """Make a study that maximises validation accuracy, unless it exists; set its attributes.
 
         Args:
-            attributes: Small JSON values for the dashboard; an existing study gets them, too.
+            attributes: Small JSON values for the dashboard, set in an existing study, too; others stay.
             features: Features of its pair, which the dashboard does not show.
         """
         self._run(self._trials.create_study, name, attributes, features)
 
-    def set_attributes(self, study: str, attributes: Mapping[str, Any]) -> None:
-        """Set small JSON values of a study for the dashboard; others stay as they are."""
-        self._run(self._trials.set_attributes, study, attributes)
-
     def attributes(self, study: str) -> Mapping[str, Any]:
-        """Return what `create_study` and `set_attributes` have set."""
+        """Return the attributes that `create_study` and `publish_dashboard` have set."""
         return self._read(f"study {study!r}", self._trials.attributes, study)
 
     def features(self, study: str) -> Mapping[str, float]:
@@ -188,12 +174,10 @@ class Store:
         return self._read(f"study {study!r}", self._trials.features, study)
 
     def publish_dashboard(self, study: str, presentation: Presentation, *, mark: str) -> None:
-        """Show a judged study in Optuna Dashboard, in place of what was shown before.
-
-        What people have added to the note in the dashboard stays, below the note of autokd.
+        """Show a judged study in Optuna Dashboard; what people have added to its note stays.
 
         Args:
-            mark: Identifies the content: if it is there already, nothing is written. It is stored last.
+            mark: Identifies the content: if it is stored already, nothing is written. It is stored last.
         """
         self._run(self._trials.publish_dashboard, study, presentation, mark)
 
@@ -206,11 +190,7 @@ class Store:
         return self._read("its studies", self._trials.studies)
 
     def trials(self, study: str) -> tuple[TrialRecord, ...]:
-        """Return all trials by number; empty if the study is unknown.
-
-        Raises:
-            StoreError: If one of them was not written by autokd.
-        """
+        """Return all trials by number; empty if the study is unknown."""
         return self._read(f"study {study!r}", self._trials.trials, study)
 
     def reports(self, study: str) -> Mapping[int, tuple[RungReport, ...]]:
@@ -218,31 +198,20 @@ class Store:
         return self._read(f"study {study!r}", self._trials.reports, study)
 
     def begin_trial(
-        self,
-        study: str,
-        setting: Setting,
-        *,
-        seed: int,
-        role: TrialOrigin,
-        distributions: Mapping[str, BaseDistribution],
+        self, study: str, setting: Setting, *, seed: int, role: TrialOrigin, distributions: Distributions
     ) -> TrialRecord:
         """Add a trial in state RUNNING, all of it in one transaction.
 
         Args:
-            distributions: What the setting was drawn from, by `temperature`, `alpha`, `transfer_set`. A value
+            distributions: Distributions that the setting was drawn from, by name of the dimension. A value
                 outside of its distribution is no parameter to Optuna (see `autokd.store.optuna_mapping`).
 
         Raises:
             StoreError: Also if earlier trials of the study were drawn from incompatible distributions.
         """
-        begin = partial(self._trials.begin, study, setting, seed=seed, role=role, distributions=distributions)
+        begin = partial(self._trials.begin, study, setting, seed, role, distributions)
         before = self._run(self._trials.count, study)
-
-        def begin_unless_begun() -> TrialRecord:
-            begun = self._trials.trials(study)[before:]
-            return begun[0] if begun else begin()
-
-        return self._retry(begin, again=begin_unless_begun)
+        return self._retry(begin, again=lambda: self._trials.find(study, number=before) or begin())
 
     def report(self, study: str, number: int, report: RungReport) -> None:
         """Store the report of a RUNNING trial at a rung; the same report again changes nothing.
@@ -267,25 +236,20 @@ class Store:
         self._run(self._trials.end, study, number, state, failure, reason)
 
     def evict(self, study: str) -> None:
-        """Drop what is cached of a study in memory; the next call reads it again."""
+        """Drop the memory's copy of a study; the next call reads it again."""
         self._trials.evict(study)
 
     # Race and confirmation runs, and recommendations
 
     def add_run(self, study: str, run: RunRecord) -> None:
-        """Store a race or confirmation run.
+        """Store a race, confirmation or sweep run; a FAIL may be there any number of times.
 
         Raises:
-            DuplicateRun: If the run is COMPLETE and one of this study, stage, setting and seed is there
-                already. A FAIL may be there any number of times.
+            DuplicateRun: If the run is COMPLETE and so is one of this study, stage, setting and seed.
         """
+        add = partial(self._runs.add, study, run)
         before = self._run(self._runs.count, study)
-
-        def add_unless_added() -> None:
-            if self._runs.count(study) == before:
-                self._runs.add(study, run)
-
-        self._retry(partial(self._runs.add, study, run), again=add_unless_added)
+        self._retry(add, again=lambda: add() if self._runs.count(study) == before else None)
 
     def runs(self, study: str) -> tuple[RunRecord, ...]:
         """Return all runs in the order in which they were added; empty if the study is unknown."""

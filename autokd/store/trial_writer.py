@@ -1,8 +1,8 @@
-"""What is written of a trial: its beginning, each rung and its end, one short transaction each.
+"""Writes the beginning, each rung and the end of a trial, one short transaction each, into Optuna's tables.
 
-Optuna's storage writes each parameter, attribute and value by itself and reads back what is there before;
-with thousands of trials that was most of what the driver did. So these go straight into Optuna's tables,
-which are of the version that `autokd.store.database` insists on. Everything else goes through Optuna.
+Optuna's storage writes each parameter, attribute and value in a transaction of its own, after reading; with
+thousands of trials that took most of the driver's time. The tables are of the version that
+`autokd.store.database` requires. Everything else goes through Optuna.
 """
 
 from __future__ import annotations
@@ -20,27 +20,28 @@ from optuna.distributions import (
     json_to_distribution,
 )
 from optuna.trial import FrozenTrial
-from sqlalchemy import Engine, MetaData, Table, delete, func, insert, select, update
+from sqlalchemy import Engine, MetaData, Select, Table, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from autokd.core.records import RungReport, TrialState
 from autokd.store import optuna_mapping
 
 _Row = Mapping[str, Any]
+_Rows = Mapping[str, Sequence[_Row]]
 
 _CURVE: Final = "trial_intermediate_values"
 _VALUES: Final = "trial_values"
 _USER: Final = "trial_user_attributes"
 _SYSTEM: Final = "trial_system_attributes"
 _KEYS: Final = {_CURVE: "step", _VALUES: "objective", _USER: "key", _SYSTEM: "key"}
-"""What tells the rows of a trial apart."""
+"""Column that distinguishes the rows of a trial, by table."""
 _FINITE: Final = "FINITE"
-"""Optuna's kind of every value that is written here."""
+"""Optuna's type of every value that is written here."""
 
 
 @final
 class TrialWriter:
-    """Writes to trials, by Optuna's numbers of them and of their studies."""
+    """Writes trials; trials and studies are given by Optuna's ids."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -48,130 +49,109 @@ class TrialWriter:
 
     @cached_property
     def _tables(self) -> Mapping[str, Table]:
-        found = MetaData()
-        found.reflect(self._engine, only=("studies", "trials", "trial_params", *_KEYS))
-        return found.tables
+        metadata = MetaData()
+        metadata.reflect(self._engine, only=("studies", "trials", "trial_params", *_KEYS))
+        return metadata.tables
 
     def count(self, study: int) -> int:
         """Return the number of a study's trials."""
-        query = select(func.count()).where(self._tables["trials"].c.study_id == study)
         with self._engine.connect() as connection:
-            return connection.execute(query).scalar_one()
+            return connection.execute(self._count(study)).scalar_one()
+
+    def _count(self, study: int) -> Select[int]:
+        return select(func.count()).where(self._tables["trials"].c.study_id == study)
 
     def begin(self, study: int, trial: FrozenTrial) -> tuple[int, int]:
-        """Add a RUNNING trial.
-
-        Args:
-            study: Optuna's number of it.
-            trial: As `optuna_mapping.running` makes it.
+        """Add a RUNNING trial, as `optuna_mapping.running` makes it.
 
         Returns:
-            Optuna's number of the trial, and its number within the study.
+            Optuna's id of the trial, and its number within the study.
 
         Raises:
             KeyError: If there is no such study.
-            ValueError: If the study has a parameter of that name from another kind of distribution.
+            ValueError: If the study has a parameter of that name with an incompatible distribution.
         """
         studies, trials = self._tables["studies"], self._tables["trials"]
         params = [
-            (name, self._accept(study, name, one), one.to_internal_repr(trial.params[name]))
-            for name, one in trial.distributions.items()
+            {
+                "param_name": name,
+                "distribution_json": self._accept(study, name, distribution),
+                "param_value": distribution.to_internal_repr(trial.params[name]),
+            }
+            for name, distribution in trial.distributions.items()
         ]
-        mine = trials.c.study_id == study
+        attributes = [_attribute(key, value) for key, value in trial.user_attrs.items()]
         with self._engine.begin() as connection:
             # Locks the study, so that no number is given twice.
             same = update(studies).where(studies.c.study_id == study).values(study_id=study)
             if connection.execute(same).rowcount != 1:
                 raise KeyError(study)
-            number = connection.execute(select(func.count()).where(mine)).scalar_one()
+            number = connection.execute(self._count(study)).scalar_one()
             row = {"number": number, "study_id": study, "state": trial.state.name, "datetime_start": _now()}
-            added = connection.execute(insert(trials).values(row)).inserted_primary_key
-            assert added is not None
-            found: int = added[0]
-            if params:
-                connection.execute(
-                    insert(self._tables["trial_params"]).inline(),
-                    [
-                        {
-                            "trial_id": found,
-                            "param_name": name,
-                            "distribution_json": one,
-                            "param_value": value,
-                        }
-                        for name, one, value in params
-                    ],
-                )
-            connection.execute(
-                insert(self._tables[_USER]).inline(),
-                [{"trial_id": found, **_attribute(key, word)} for key, word in trial.user_attrs.items()],
-            )
-        return found, number
+            key = connection.execute(insert(trials).values(row)).inserted_primary_key
+            assert key is not None
+            for table, rows in (("trial_params", params), (_USER, attributes)):
+                if rows:
+                    inserted = [{"trial_id": key[0], **row} for row in rows]
+                    connection.execute(insert(self._tables[table]).inline(), inserted)
+        return key[0], number
 
     def report(self, trial: int, report: RungReport) -> bool:
-        """Keep one rung, in place of what was kept of it before; False if the trial is not running."""
-        key, details = optuna_mapping.details(report)
-        value = {
-            "step": report.epoch,
-            "intermediate_value": report.accuracy,
-            "intermediate_value_type": _FINITE,
-        }
-        # To write the state that it has locks the row, so that nobody ends the trial meanwhile.
-        return self._write(
-            trial,
-            {"state": TrialState.RUNNING.value},
-            {_CURVE: [value], _SYSTEM: [_attribute(key, details)]},
-        )
+        """Write one rung, in place of an earlier report of it; return False if the trial is not running."""
+        step, accuracy = report.epoch, report.accuracy
+        value = {"step": step, "intermediate_value": accuracy, "intermediate_value_type": _FINITE}
+        rows: _Rows = {_CURVE: [value], _SYSTEM: [_attribute(*optuna_mapping.details(report))]}
+        # Writing the same state locks the row, so that nobody ends the trial meanwhile.
+        return self._write(trial, {"state": TrialState.RUNNING.value}, rows)
 
     def end(self, trial: int, state: TrialState, value: float | None, attributes: Mapping[str, Any]) -> bool:
-        """End a trial with its user attributes; False if it is not running."""
-        reached = [] if value is None else [{"objective": 0, "value": value, "value_type": _FINITE}]
-        return self._write(
-            trial,
-            {"state": state.value, "datetime_complete": _now()},
-            {_VALUES: reached, _USER: [_attribute(key, word) for key, word in attributes.items()]},
-        )
+        """End a trial and add user attributes; return False if it is not running."""
+        values = [] if value is None else [{"objective": 0, "value": value, "value_type": _FINITE}]
+        added = [_attribute(key, value) for key, value in attributes.items()]
+        rows: _Rows = {_VALUES: values, _USER: added}
+        return self._write(trial, {"state": state.value, "datetime_complete": _now()}, rows)
 
-    def _write(self, trial: int, change: _Row, rows: Mapping[str, Sequence[_Row]]) -> bool:
+    def _write(self, trial: int, change: _Row, rows: _Rows) -> bool:
         try:
-            return self._written(trial, change, rows, again=False)
+            return self._write_once(trial, change, rows, replace=False)
         except IntegrityError:
-            # Some of them are there: this was written before, or another version was cut off half-way.
-            return self._written(trial, change, rows, again=True)
+            # Some rows exist: this was written before, or an older version was killed between its writes.
+            return self._write_once(trial, change, rows, replace=True)
 
-    def _written(self, trial: int, change: _Row, rows: Mapping[str, Sequence[_Row]], *, again: bool) -> bool:
+    def _write_once(self, trial: int, change: _Row, rows: _Rows, *, replace: bool) -> bool:
         trials = self._tables["trials"]
         running = trials.c.trial_id == trial, trials.c.state == TrialState.RUNNING.value
         with self._engine.begin() as connection:
             if connection.execute(update(trials).where(*running).values(change)).rowcount != 1:
                 return False
-            for name, some in rows.items():
+            for name, new in rows.items():
                 table, key = self._tables[name], _KEYS[name]
-                for row in some:
-                    if again:
+                for row in new:
+                    if replace:
                         same = table.c.trial_id == trial, table.c[key] == row[key]
                         connection.execute(delete(table).where(*same))
                     connection.execute(insert(table).inline(), {"trial_id": trial, **row})
         return True
 
     def _accept(self, study: int, name: str, distribution: BaseDistribution) -> str:
-        """A distribution as Optuna writes it, once it is known to fit those before; looked up once each."""
+        """Return a distribution as JSON; raise ValueError if earlier trials had an incompatible one."""
         text = distribution_to_json(distribution)
         if (study, name, text) not in self._accepted:
             trials, params = self._tables["trials"], self._tables["trial_params"]
             of_study = params.c.trial_id == trials.c.trial_id, trials.c.study_id == study
             query = select(params.c.distribution_json).where(*of_study, params.c.param_name == name).limit(1)
             with self._engine.connect() as connection:
-                before = connection.execute(query).scalar()
-            if before is not None:
-                check_distribution_compatibility(json_to_distribution(before), distribution)
+                earlier = connection.execute(query).scalar()
+            if earlier is not None:
+                check_distribution_compatibility(json_to_distribution(earlier), distribution)
             self._accepted.add((study, name, text))
         return text
 
 
-def _attribute(key: str, word: Any) -> _Row:
-    return {"key": key, "value_json": json.dumps(word)}
+def _attribute(key: str, value: Any) -> _Row:
+    return {"key": key, "value_json": json.dumps(value)}
 
 
 def _now() -> datetime:
-    """As Optuna keeps times: of UTC, without saying so."""
+    """Return the time as Optuna stores it: in UTC, without a time zone."""
     return datetime.now(UTC).replace(tzinfo=None)

@@ -1,4 +1,4 @@
-"""The search's side of the store: Optuna's studies and trials in autokd's words."""
+"""Studies and trials, in Optuna's tables, as autokd's records."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import optuna
-from optuna.distributions import BaseDistribution
 from optuna.exceptions import DuplicatedStudyError
 from optuna.storages import RDBStorage
 from optuna.study import Study, StudyDirection
@@ -20,13 +19,14 @@ from autokd.core.records import Failure, Presentation, RungReport, TrialOrigin, 
 from autokd.core.setting import Setting
 from autokd.errors import StoreError
 from autokd.store import dashboard_notes, optuna_mapping
+from autokd.store.optuna_mapping import Distributions
 from autokd.store.tables import NAME_LENGTH, REASON_LENGTH
 from autokd.store.trial_writer import TrialWriter
 
 METRIC: Final = "validation accuracy"
-"""What a study maximises, in [0, 1]."""
+"""Objective of a study, in [0, 1]."""
 _OURS: Final = "autokd"
-"""System attribute that tells our studies from others in the same database; its value is a format number."""
+"""System attribute that marks our studies among others in the database; its value is a format number."""
 _FORMAT: Final = 1
 _FEATURES: Final = "autokd:features"
 # NOTE: the attribute that `Study.set_metric_names` writes; that method is experimental, and warns so.
@@ -36,12 +36,15 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
-    """What never changes of a study while it exists: Optuna's number of it, and of its trials by ours.
+class _StudyCache:
+    """Cached facts of a study.
 
-    `study` is Optuna's view for reading: it fetches a trial that has ended only once. `reached` has the last
-    epoch, and the accuracy there, of each trial that this process has begun and not ended, so that its end
-    need not be preceded by reading it back: only who has the lease writes to a study.
+    Attributes:
+        number: Optuna's id of the study.
+        study: Optuna's view for reading; it fetches a trial that has ended only once.
+        trials: Optuna's ids of its trials, by number.
+        reached: Last epoch, and the accuracy there, of each trial that this process has begun and not ended.
+            With it, a trial can be ended without reading it back: only the holder of the lease writes.
     """
 
     number: int
@@ -51,17 +54,16 @@ class _Known:
 
 
 class Trials:
-    """One database's studies and trials; `autokd.store.Store` says what each method promises."""
+    """Studies and trials of one database; see `Store` for what each method promises."""
 
     def __init__(self, storage: RDBStorage) -> None:
         self._storage = storage
         self._writer = TrialWriter(storage.engine)
-        self._studies: dict[str, _Known] = {}
+        self._studies: dict[str, _StudyCache] = {}
 
     def create_study(
         self, name: str, attributes: Mapping[str, Any], features: Mapping[str, float] | None
     ) -> None:
-        """Make a study unless it is there, and bring its attributes up to date."""
         if len(name) > NAME_LENGTH:
             raise ValueError(f"the study's name {name!r} is longer than {NAME_LENGTH} characters")
         try:
@@ -70,7 +72,7 @@ class Trials:
             number = self._storage.get_study_id_from_name(name)
             if self._storage.get_study_directions(number) != [StudyDirection.MAXIMIZE]:
                 raise StoreError(f"study {name!r} was not made by autokd: it does not maximise") from None
-        # Also for a study that was there: a command may have been killed between it and its attributes.
+        # Also for an existing study: a command may have been killed before it set the attributes.
         present = self._storage.get_study_system_attrs(number)
         if present.get(_METRIC_NAMES) != [METRIC]:
             self._storage.set_study_system_attr(number, _METRIC_NAMES, [METRIC])
@@ -78,9 +80,9 @@ class Trials:
             self._storage.set_study_system_attr(number, _OURS, _FORMAT)
         if features is not None and present.get(_FEATURES) != features:
             self._storage.set_study_system_attr(number, _FEATURES, dict(features))
-        self.set_attributes(name, attributes)
+        self._set_attributes(name, attributes)
 
-    def set_attributes(self, name: str, attributes: Mapping[str, Any]) -> None:
+    def _set_attributes(self, name: str, attributes: Mapping[str, Any]) -> None:
         """Set user attributes of a study, writing only what differs."""
         with self._existing(name) as study:
             present = self._storage.get_study_user_attrs(study.number)
@@ -89,60 +91,49 @@ class Trials:
                     self._storage.set_study_user_attr(study.number, key, value)
 
     def attributes(self, name: str) -> Mapping[str, Any]:
-        """The user attributes of a study."""
         with self._existing(name) as study:
             return self._storage.get_study_user_attrs(study.number)
 
     def features(self, name: str) -> Mapping[str, float]:
-        """What was known of the study's pair before anything ran; empty if nobody said."""
         with self._existing(name) as study:
-            found: Mapping[str, float] | None = self._storage.get_study_system_attrs(study.number).get(
-                _FEATURES
-            )
-            # They once were a user attribute.
-            return self.attributes(name).get("features", {}) if found is None else found
+            system = self._storage.get_study_system_attrs(study.number)
+            features: Mapping[str, float] | None = system.get(_FEATURES)
+            # Older versions of autokd wrote them as a user attribute.
+            return self.attributes(name).get("features", {}) if features is None else features
 
     def publish_dashboard(self, name: str, presentation: Presentation, mark: str) -> None:
-        """Show people a judged study, and note that it is shown."""
         if self.dashboard_mark(name) == mark:
             return
-        self.set_attributes(name, presentation.attributes)
+        self._set_attributes(name, presentation.attributes)
         with self._existing(name) as study:
             dashboard_notes.publish(self._storage, study.number, presentation, mark)
 
     def dashboard_mark(self, name: str) -> str | None:
-        """The mark of what is shown of a study."""
         with self._existing(name) as study:
             return dashboard_notes.mark_of(self._storage, study.number)
 
     def studies(self) -> tuple[str, ...]:
-        """Our studies by name; others in the same database are left out."""
-        found = self._storage.get_all_studies()
-        return tuple(sorted(study.study_name for study in found if _OURS in study.system_attrs))
+        studies = self._storage.get_all_studies()
+        return tuple(sorted(study.study_name for study in studies if _OURS in study.system_attrs))
 
     def trials(self, study: str) -> tuple[TrialRecord, ...]:
-        """All trials by number; empty if the study is unknown."""
         return tuple(optuna_mapping.record(study, trial) for trial in self._frozen(study))
 
     def reports(self, study: str) -> Mapping[int, tuple[RungReport, ...]]:
-        """All that the trials reported, by trial number."""
         return {trial.number: optuna_mapping.reports(trial) for trial in self._frozen(study)}
 
     def count(self, name: str) -> int:
-        """The number of a study's trials."""
+        """Return the number of a study's trials."""
         with self._existing(name) as study:
             return self._writer.count(study.number)
 
+    def find(self, study: str, number: int) -> TrialRecord | None:
+        """Return the trial of that number, or None."""
+        return next((trial for trial in self.trials(study) if trial.number == number), None)
+
     def begin(
-        self,
-        name: str,
-        setting: Setting,
-        *,
-        seed: int,
-        role: TrialOrigin,
-        distributions: Mapping[str, BaseDistribution],
+        self, name: str, setting: Setting, seed: int, role: TrialOrigin, distributions: Distributions
     ) -> TrialRecord:
-        """Add a RUNNING trial, whole, in one transaction."""
         template = optuna_mapping.running(setting, seed=seed, role=role, distributions=distributions)
         with self._existing(name) as study:
             try:
@@ -154,7 +145,6 @@ class Trials:
         return TrialRecord(number=number, setting=setting, seed=seed, role=role, state=TrialState.RUNNING)
 
     def report(self, name: str, number: int, report: RungReport) -> None:
-        """Keep one rung of a RUNNING trial."""
         if not math.isfinite(report.accuracy):
             raise ValueError(f"accuracy={report.accuracy} must be a finite number")
         with self._existing_trial(name, number) as (study, trial):
@@ -168,18 +158,17 @@ class Trials:
                 raise StoreError(f"trial {number} of study {name!r} {problem}")
 
     def end(self, name: str, number: int, state: TrialState, failure: Failure | None, reason: str) -> None:
-        """Tell how a trial ended, with its last reported accuracy as value unless it failed."""
         if state is TrialState.RUNNING or (state is TrialState.FAIL) != (failure is not None):
             raise ValueError(f"failure={failure} does not fit a trial that ends as {state}")
         with self._existing_trial(name, number) as (study, trial):
             if number in study.reached:
                 epochs, accuracy = study.reached[number]
             else:
-                known = optuna_mapping.record(name, self._storage.get_trial(trial))
-                if known.state is not TrialState.RUNNING:
-                    _require_same_end(name, known, state, failure)
+                stored = optuna_mapping.record(name, self._storage.get_trial(trial))
+                if stored.state is not TrialState.RUNNING:
+                    _require_same_end(name, stored, state, failure)
                     return
-                epochs, accuracy = known.epochs, known.accuracy
+                epochs, accuracy = stored.epochs, stored.accuracy
             attributes: dict[str, Any] = {optuna_mapping.EPOCHS: epochs}
             if failure is not None:
                 attributes |= {
@@ -194,7 +183,6 @@ class Trials:
             study.reached.pop(number, None)
 
     def evict(self, name: str) -> None:
-        """Keep nothing of a study in memory."""
         self._studies.pop(name, None)
 
     def _frozen(self, name: str) -> list[FrozenTrial]:
@@ -205,17 +193,17 @@ class Trials:
             self._studies.pop(name, None)
             return []
 
-    def _find(self, name: str) -> _Known:
-        """KeyError if there is no such study."""
+    def _find(self, name: str) -> _StudyCache:
+        """Return a study's facts; raise KeyError if there is none of that name."""
         if name not in self._studies:
             number = self._storage.get_study_id_from_name(name)
             view = optuna.load_study(study_name=name, storage=self._storage)
-            self._studies[name] = _Known(number, view)
+            self._studies[name] = _StudyCache(number, view)
         return self._studies[name]
 
     @contextmanager
-    def _existing(self, name: str) -> Iterator[_Known]:
-        """A study that exists, and goes on to: somebody may delete it in the dashboard."""
+    def _existing(self, name: str) -> Iterator[_StudyCache]:
+        """Yield a study's facts; raise StoreError if it does not exist or is deleted in the meantime."""
         try:
             yield self._find(name)
         except KeyError:
@@ -223,21 +211,19 @@ class Trials:
             raise StoreError(f"there is no study {name!r}") from None
 
     @contextmanager
-    def _existing_trial(self, name: str, number: int) -> Iterator[tuple[_Known, int]]:
-        """A study, and Optuna's number of a trial that exists in it."""
+    def _existing_trial(self, name: str, number: int) -> Iterator[tuple[_StudyCache, int]]:
+        """Yield a study's facts and Optuna's id of one of its trials."""
         with self._existing(name) as study:
             if number not in study.trials:
+                find_id = self._storage.get_trial_id_from_study_id_trial_number
                 try:
-                    study.trials[number] = self._storage.get_trial_id_from_study_id_trial_number(
-                        study.number, number
-                    )
+                    study.trials[number] = find_id(study.number, number)
                 except KeyError:
                     raise StoreError(f"study {name!r} has no trial {number}") from None
             yield study, study.trials[number]
 
 
-def _require_same_end(study: str, known: TrialRecord, state: TrialState, failure: Failure | None) -> None:
-    if (known.state, known.failure) != (state, failure):
-        raise StoreError(
-            f"trial {known.number} of study {study!r} has ended as {known.state} and cannot end as {state}"
-        )
+def _require_same_end(study: str, trial: TrialRecord, state: TrialState, failure: Failure | None) -> None:
+    if (trial.state, trial.failure) != (state, failure):
+        problem = f"has ended as {trial.state} and cannot end as {state}"
+        raise StoreError(f"trial {trial.number} of study {study!r} {problem}")

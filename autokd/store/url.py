@@ -1,4 +1,4 @@
-"""Database addresses: one spelling each, checked early, and never shown with a password."""
+"""Database URLs: normalised, checked early, and never shown with a password."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from autokd.errors import InputError
 
 
 class _Backend(NamedTuple):
-    """How a database is spoken to: SQLAlchemy's name for it, the driver, the extra that installs that."""
+    """A kind of database: SQLAlchemy's name for it, its driver module, and the extra that installs that."""
 
     drivername: str
     module: str
@@ -24,7 +24,7 @@ class _Backend(NamedTuple):
 
 _SQLITE = _Backend("sqlite", "sqlite3", "")
 _POSTGRES = _Backend("postgresql+psycopg", "psycopg", "postgres")
-# NOTE: Optuna recognises MySQL by the beginning of the URL, so MariaDB must go by that name, too.
+# NOTE: Optuna recognises MySQL by the beginning of the URL, so MariaDB must have that name, too.
 _MYSQL = _Backend("mysql+pymysql", "pymysql", "mysql")
 
 _BACKENDS: Final = {
@@ -44,13 +44,13 @@ _EXAMPLES: Final = "write sqlite:///studies.db, postgresql://user@host/database 
 
 
 def normalise(text: str) -> URL:
-    """Read a database URL into the one spelling that Optuna and SQLAlchemy both understand.
+    """Read a database URL into a spelling that Optuna and SQLAlchemy both understand.
 
     SQLite paths become absolute, so that a later change of folder does not change the database.
 
     Raises:
-        InputError: If it is no URL, names a database that autokd does not know, has no database name, or
-            needs a driver that is not installed. The message holds no password.
+        InputError: If it is not a URL, its kind of database is not supported, it has no database name, or the
+            driver is not installed. The message contains no password.
     """
     shown = redacted(text)
     url = _parsed(text)
@@ -72,10 +72,10 @@ def normalise(text: str) -> URL:
 
 
 def redacted(url: str | URL) -> str:
-    """The address without its secrets, fit for messages, reports and logs."""
+    """Return the URL without its secrets, for messages, reports and logs."""
     parsed = _parsed(url)
     if parsed is None:
-        # What cannot be parsed cannot be searched for a password either.
+        # Without parsing, nobody knows where the password is.
         scheme, mark, _ = str(url).partition("://")
         return f"{scheme}{mark}{_HIDDEN}" if mark else (_HIDDEN if "@" in str(url) else str(url))
     query = {key: _HIDDEN if _SECRET_OPTION.search(key) else value for key, value in parsed.query.items()}
@@ -84,23 +84,23 @@ def redacted(url: str | URL) -> str:
 
 
 def secrets(url: URL) -> tuple[str, ...]:
-    """Every text that must not appear in a message, as typed and as quoted in a URL; longest first."""
+    """Return every text that must not appear in a message, plain and URL-quoted, longest first."""
     plain = {str(url.password)} if url.password else set()
     for key, values in url.normalized_query.items():
         if _SECRET_OPTION.search(key):
             plain.update(values)
-    # SQLAlchemy leaves spaces and plus signs in passwords as they are; others do not.
+    # SQLAlchemy does not quote spaces and plus signs in passwords; others do.
     spellings = {spelt for text in plain for spelt in (text, quote(text, safe=" +"), quote(text, safe=""))}
     return tuple(sorted(spellings - {""}, key=len, reverse=True))
 
 
 def sqlite_url(file: Path) -> str:
-    """The address of a file, whatever characters its path has (`?`, `#` and `%` mean something in a URL)."""
+    """Return the URL of a file; its path may contain `?`, `#` and `%`."""
     return URL.create(_SQLITE.drivername, database=str(file.absolute())).render_as_string()
 
 
 def sqlite_file(url: URL) -> Path | None:
-    """The file behind a normalised SQLite URL; None for a server."""
+    """Return the file of a normalised SQLite URL; None for a server."""
     return Path(url.database) if url.drivername == _SQLITE.drivername and url.database else None
 
 

@@ -1,4 +1,4 @@
-"""Rows that somebody else wrote, or changed, are said to be so; none of them is a crash."""
+"""Reports rows that autokd did not write as errors of the store."""
 
 from __future__ import annotations
 
@@ -13,15 +13,11 @@ from autokd.errors import StoreError
 
 @contextmanager
 def validated(what: str) -> Iterator[None]:
-    """Read what the database has of something; what cannot be understood is a `StoreError`.
-
-    Raises:
-        StoreError: If a value is missing, or of another type or range than autokd ever writes.
-    """
+    """Raise StoreError if the code inside reads a value of `what` that autokd does not write."""
     try:
         yield
     except (SQLAlchemyError, OptunaError):
-        raise  # Some of them are LookupErrors, too; they are translate_errors elsewhere.
+        raise  # Some of them are LookupErrors, too; `translate_errors` handles them.
     except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise StoreError(
             f"what the database has of {what} was not written by autokd ({error!r:.300}); "

@@ -78,7 +78,7 @@ class Memory:
     def add_run(self, study: str, run: RunRecord) -> None:
         """Nothing, likewise."""
 
-    def let_go(self, study: str) -> None:
+    def evict(self, study: str) -> None:
         """Nothing, likewise."""
 
 

@@ -122,7 +122,7 @@ def test_one_that_expired_and_that_nobody_took_goes_on(
 
 WRITES: dict[str, Callable[[Store, str], object]] = {
     "create_study": lambda store, study: store.create_study(f"{study} again", attributes={}),
-    "set_attributes": lambda store, study: store.set_attributes(study, {"new": 1}),
+    "new attributes": lambda store, study: store.create_study(study, attributes={"new": 1}),
     "begin_trial": begin,
     "report": lambda store, study: store.report(study, 0, rung(6)),
     "end_trial": lambda store, study: store.end_trial(study, 0, TrialState.PRUNED),

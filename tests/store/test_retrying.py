@@ -149,7 +149,7 @@ def test_the_listener_hears_of_every_try_and_of_the_end(store: Store) -> None:
 @pytest.mark.usefixtures("quick")
 def test_what_is_only_read_is_read_again(store: Store) -> None:
     store.put_federation(facts("federation"))
-    store.set_attributes(STUDY, {"teacher": 4})
+    store.create_study(STUDY, attributes={"teacher": 4})
     store.acquire([STUDY])
     make_fickle(store, cycle(["before", "after", "fine"]))
     assert store.studies() == (STUDY,)

@@ -43,9 +43,9 @@ class TestStudies:
         assert store.studies().count(study) == 1
         assert store.attributes(study) == {"pair": [4, 9], "note": "T"}
 
-    def test_set_attributes_leaves_the_others(self, store: Store, study: str) -> None:
-        store.set_attributes(study, {"verdict": "tuned", "gain": 1.5})
-        store.set_attributes(study, {"verdict": None})
+    def test_new_attributes_leave_the_others(self, store: Store, study: str) -> None:
+        store.create_study(study, attributes={"verdict": "tuned", "gain": 1.5})
+        store.create_study(study, attributes={"verdict": None})
         assert store.attributes(study) == {"verdict": None, "gain": 1.5}
 
     def test_features_are_kept_beside_the_attributes(self, store: Store, study: str) -> None:
@@ -65,7 +65,7 @@ class TestStudies:
         with pytest.raises(StoreError, match="no study 'nobody'"):
             begin(store, "nobody")
         with pytest.raises(StoreError, match="no study 'nobody'"):
-            store.set_attributes("nobody", {"a": 1})
+            store.report("nobody", 0, rung(3))
 
     def test_a_name_that_no_column_can_hold_is_refused(self, store: Store) -> None:
         with pytest.raises(ValueError, match="512"):

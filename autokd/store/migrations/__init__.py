@@ -1,4 +1,4 @@
-"""The versions of autokd's own tables, and the one way to bring a database to the newest."""
+"""Versions of autokd's own tables, and the upgrade to the newest."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ VERSION_TABLE: Final = "autokd_alembic_version"
 
 
 def upgrade(engine: Engine) -> None:
-    """Bring autokd's tables to the newest version; nothing happens if they are there.
+    """Bring autokd's tables to the newest version; do nothing if they have it.
 
     Raises:
         StoreError: If the database was written by a newer autokd.

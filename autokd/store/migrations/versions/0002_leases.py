@@ -1,4 +1,4 @@
-"""Who is at work on which study: drivers and leases."""
+"""Drivers and leases."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from sqlalchemy.dialects import mysql
 
 revision = "0002"
 down_revision = "0001"
-branch_labels = None
-depends_on = None
 
 _OPTIONS: dict[str, Any] = {
     "if_not_exists": True,
@@ -22,7 +20,7 @@ _OPTIONS: dict[str, Any] = {
 
 
 def upgrade() -> None:
-    """To this version."""
+    """Upgrade to this version."""
     op.create_table(
         "autokd_driver",
         sa.Column("token", sa.String(32), nullable=False),

@@ -1,4 +1,4 @@
-"""What swept runs were like on their way."""
+"""Curves of swept runs."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from sqlalchemy.dialects import mysql
 
 revision = "0003"
 down_revision = "0002"
-branch_labels = None
-depends_on = None
 
 
 def upgrade() -> None:
-    """To this version."""
+    """Upgrade to this version."""
     op.create_table(
         "autokd_run_curve",
         sa.Column("run_id", sa.Integer(), nullable=False),

@@ -1,4 +1,4 @@
-"""What a setting may hold beyond T, α and transfer set."""
+"""Dimensions of a setting beyond temperature, alpha and transfer set."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from alembic import op
 
 revision = "0004"
 down_revision = "0003"
-branch_labels = None
-depends_on = None
 
 
 def upgrade() -> None:
-    """To this version; runs from before it were plain, and as the recipe had it."""
-    # A change of the schema is not undone with its transaction everywhere, so it may have been begun before.
+    """Upgrade to this version; earlier runs had the plain method and the settings of the recipe."""
+    # Not every database undoes a change of the schema with its transaction, so a part may be done already.
     present = {column["name"] for column in sa.inspect(op.get_bind()).get_columns("autokd_run")}
     for column in (
         sa.Column("method", sa.String(32), nullable=False, server_default="plain"),

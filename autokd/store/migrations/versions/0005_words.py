@@ -1,4 +1,4 @@
-"""What a driver tells of how it gets on."""
+"""Status of a driver."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from sqlalchemy.dialects import mysql
 
 revision = "0005"
 down_revision = "0004"
-branch_labels = None
-depends_on = None
 
 
 def upgrade() -> None:
-    """To this version; a driver from before it tells nothing."""
-    # A change of the schema is not undone with its transaction everywhere, so it may have been begun before.
+    """Upgrade to this version; earlier drivers have no status."""
+    # Not every database undoes a change of the schema with its transaction, so a part may be done already.
     present = {column["name"] for column in sa.inspect(op.get_bind()).get_columns("autokd_driver")}
     for column in (
         sa.Column("words", sa.Text().with_variant(mysql.MEDIUMTEXT(), "mysql"), nullable=True),

@@ -1,6 +1,6 @@
 """The first tables: federations, runs, recommendations.
 
-MySQL cannot undo a CREATE TABLE, so a migration that was cut off must be able to begin again: hence
+MySQL cannot undo a CREATE TABLE, so a migration that was killed must be able to start again: hence
 `if_not_exists`.
 """
 
@@ -14,8 +14,6 @@ from sqlalchemy.dialects import mysql
 
 revision = "0001"
 down_revision = None
-branch_labels = None
-depends_on = None
 
 _OPTIONS: dict[str, Any] = {
     "if_not_exists": True,
@@ -26,7 +24,7 @@ _OPTIONS: dict[str, Any] = {
 
 
 def upgrade() -> None:
-    """To this version."""
+    """Upgrade to this version."""
     text = sa.Text().with_variant(mysql.MEDIUMTEXT(), "mysql")
     octets = sa.LargeBinary().with_variant(mysql.MEDIUMBLOB(), "mysql")
 
