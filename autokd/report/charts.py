@@ -120,16 +120,16 @@ def _matrix(facts: MatrixFacts) -> Numbers:
 def _landscape(facts: LandscapeFacts) -> Numbers:
     return [
         {
-            "trial": point.number,
-            **point.setting.values(),
-            "state": point.state.value,
-            "epoch": point.epoch,
-            "accuracy": point.accuracy,
-            "default": point.setting == panel.default,
-            "chosen": point.setting == panel.chosen,
+            "trial": trial.number,
+            **trial.setting.values(),
+            "state": trial.state.value,
+            "epoch": trial.epochs,
+            "accuracy": trial.accuracy,
+            "default": trial.setting == panel.default,
+            "chosen": trial.setting == panel.chosen,
         }
         for panel in facts.panels
-        for point in panel.points
+        for trial in panel.trials
     ]
 
 

@@ -1,4 +1,4 @@
-"""Means over pairs; those that share a participant are alike, so intervals resample participants."""
+"""Means over pairs; pairs that share a participant are alike, so intervals resample participants."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Mean:
     """A mean over pairs, in pp.
 
     Attributes:
-        interval: None where all pairs have a participant in common: then nothing tells how participants vary.
+        interval: None if all pairs share one participant, since then they do not show how participants vary.
     """
 
     value: float
@@ -29,11 +29,11 @@ class Mean:
 
 
 def mean_over_pairs(values: Mapping[Pair, float], plan: StudyConfig) -> Mean | None:
-    """With the confidence that the plan asks for in its verdicts; None of nothing."""
+    """Return the mean, with the confidence of the study's verdicts; None if there are no values."""
     if not values:
         return None
     mean = float(np.mean(list(values.values())))
-    if all(not one.meeting.isdisjoint(other.meeting) for one in values for other in values):
+    if all(not pair.meeting.isdisjoint(other.meeting) for pair in values for other in values):
         return Mean(mean, None)
     recipe = plan.confirmation
     return Mean(mean, dyadic_interval(values, confidence=recipe.confidence, resamples=recipe.resamples))

@@ -1,7 +1,7 @@
-"""What the figures of a pair show, as plain numbers: all thinking is done here, drawing in `figures`.
+"""Landscape and learning curves of a pair, as plain numbers.
 
-Both figures are of the search: one seed, the validation split. They show where it looked and what it found,
-not what a setting is worth; that is for the confirmation runs to say.
+Both are about the search: one seed, the validation split. They show where it looked and what it found; what a
+setting is worth is measured by the confirmation runs.
 """
 
 from __future__ import annotations
@@ -14,25 +14,7 @@ from autokd.core.setting import DEFAULT, Setting, TransferSet
 from autokd.recommendation import Recommendation
 
 _ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
-"""A running trial is not shown: its last figure is not its last yet."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
-    """One trial in the landscape.
-
-    Attributes:
-        accuracy: Last reported, on validation, in [0, 1]; None if the trial died before its first rung.
-        epoch: Of that report; 0 without one.
-        reason: For a FAIL, what happened in words.
-    """
-
-    number: int
-    setting: Setting
-    state: TrialState
-    accuracy: float | None
-    epoch: int
-    reason: str = ""
+"""States that are shown; a running trial is not, since its last report is still to come."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,13 +22,13 @@ class Panel:
     """The T-α plane of one transfer set (`public` has no α: a line of T).
 
     Attributes:
-        points: By trial number.
+        trials: Trials that have ended, by number.
         default: The default setting, if it lies in this plane.
-        chosen: What the race chose, if it lies in this plane.
+        chosen: The setting that the race chose, if it lies in this plane.
     """
 
     transfer_set: TransferSet
-    points: tuple[Point, ...]
+    trials: tuple[TrialRecord, ...]
     default: Setting | None
     chosen: Setting | None
 
@@ -56,8 +38,8 @@ class LandscapeFacts:
     """Where a pair was searched, and what was found there.
 
     Attributes:
-        panels: In the order of `TransferSet`; only transfer sets that were tried.
-        temperatures: Lowest and highest that were tried; None if there are no panels.
+        panels: One panel for each transfer set that was tried, in the order of `TransferSet`.
+        temperatures: Lowest and highest T that were tried; None if there are no panels.
         own: Accuracy of the student's model as it is on validation, in [0, 1]; None if not known.
         colors: The accuracies at the two ends of the color scale, in [0, 1]; None if no trial reported.
     """
@@ -73,8 +55,8 @@ class Curve:
     """The learning curve of one trial.
 
     Attributes:
-        epochs: Trained so far at each rung, increasing; from 0 where the own model's accuracy is known.
-        accuracies: At those epochs on validation, in [0, 1].
+        epochs: Epochs trained at each rung, increasing; from 0 if the initial accuracy is known.
+        accuracies: Accuracies at those epochs on validation, in [0, 1].
         default: Whether this is the baseline.
         chosen: Whether the race chose its setting.
     """
@@ -93,7 +75,8 @@ class CurveFacts:
     """How the trials of a pair learned.
 
     Attributes:
-        curves: Of every trial that reported, by number; default and chosen come last, to be drawn on top.
+        curves: Curves of all trials that reported, by number; default and chosen come last, to be drawn on
+            top.
         own: Accuracy of the student's model as it is on validation, in [0, 1]; None if not known.
     """
 
@@ -104,49 +87,36 @@ class CurveFacts:
 def landscape_facts(
     trials: Sequence[TrialRecord], chosen: Setting | None, *, own: float | None = None
 ) -> LandscapeFacts:
-    """Every trial that ended, by transfer set.
+    """Return every trial that ended, by transfer set.
 
     Args:
-        trials: Of one study.
-        chosen: What the race chose; None if the default stands alone.
+        trials: Trials of one study.
+        chosen: Setting that the race chose; None if the default stands alone.
         own: Accuracy on validation of the model that every trial started from, in [0, 1].
     """
-    points = [
-        Point(
-            number=trial.number,
-            setting=trial.setting,
-            state=trial.state,
-            accuracy=trial.accuracy,
-            epoch=trial.epochs,
-            reason=trial.reason,
-        )
-        for trial in _ended(trials)
-    ]
+    ended = _ended(trials)
+    tried = {trial.setting.transfer_set for trial in ended}
     panels = tuple(
         Panel(
-            transfer_set=one,
-            points=tuple(point for point in points if point.setting.transfer_set is one),
-            default=DEFAULT if one is DEFAULT.transfer_set else None,
-            chosen=chosen if chosen is not None and one is chosen.transfer_set else None,
+            transfer_set=transfer_set,
+            trials=tuple(trial for trial in ended if trial.setting.transfer_set is transfer_set),
+            default=DEFAULT if transfer_set is DEFAULT.transfer_set else None,
+            chosen=chosen if chosen is not None and transfer_set is chosen.transfer_set else None,
         )
-        for one in TransferSet
-        if any(point.setting.transfer_set is one for point in points)
+        for transfer_set in TransferSet
+        if transfer_set in tried
     )
-    temperatures = [point.setting.temperature for point in points]
-    accuracies = [point.accuracy for point in points if point.accuracy is not None]
+    temperatures = [trial.setting.temperature for trial in ended]
     return LandscapeFacts(
         panels=panels,
         temperatures=(min(temperatures), max(temperatures)) if temperatures else None,
         own=own,
-        colors=_colors(accuracies, own),
+        colors=_colors([trial.accuracy for trial in ended if trial.accuracy is not None], own),
     )
 
 
 def chosen_setting(recommendation: Recommendation | None) -> Setting | None:
-    """Return the setting that the race chose, whatever the verdict on it.
-
-    None if the default stands alone, or nothing is judged.
-    """
+    """Return the setting that the race chose, whatever the verdict; None if there is none."""
     judgement = None if recommendation is None else recommendation.judgement
     winner = None if judgement is None else judgement.evidence.winner
     return None if winner is None else winner.setting
@@ -155,11 +125,11 @@ def chosen_setting(recommendation: Recommendation | None) -> Setting | None:
 def curve_facts(
     trials: Sequence[TrialRecord], chosen: Setting | None, *, own: float | None = None
 ) -> CurveFacts:
-    """Every trial that ended and reported at least once.
+    """Return the curve of every trial that ended and reported at least once.
 
     Args:
-        trials: Of one study.
-        chosen: What the race chose; None if the default stands alone.
+        trials: Trials of one study.
+        chosen: Setting that the race chose; None if the default stands alone.
         own: Accuracy on validation of the model that every trial started from, in [0, 1].
     """
     curves = (_curve(trial, chosen, own) for trial in _ended(trials) if trial.curve)
@@ -170,10 +140,10 @@ def curve_facts(
 
 
 def _colors(accuracies: Sequence[float], own: float | None) -> tuple[float, float] | None:
-    """Ends of the scale: as far below the own model as the best trial lies above it.
+    """Return the ends of the scale: as far below the initial accuracy as the best trial lies above it.
 
-    What is worse still has the colour of the lower end: settings that ruin a model would otherwise take up
-    the scale, and leave the good ones alike. If no trial beats the own model, the worst one gives the width.
+    Worse trials get the color of the lower end: otherwise settings that ruin a model would fill the scale,
+    and the good ones would look alike. If no trial beats the initial accuracy, the worst one gives the width.
     """
     if not accuracies:
         return None

@@ -1,4 +1,4 @@
-"""The participants: their data, what their models are worth, and what their best meeting makes of them."""
+"""The participants: their data, the accuracy of their models, and what they gain by their best meeting."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Best:
     """The meeting that is best for a participant.
 
     Attributes:
-        gain: On test, in pp.
+        gain: Gain on test, in pp.
     """
 
     partner: int
@@ -28,10 +28,11 @@ class Participant:
     """One participant.
 
     Attributes:
-        histogram: Private examples by class.
-        accuracy: Of its model as it is on test, in [0, 1].
-        best: Chosen on confirmation among the meetings in which a position is advised; None without one.
-        adopted: For comparison, the partner whose model as it is would gain most on test, and that in pp.
+        histogram: Number of private examples by class.
+        accuracy: Accuracy of its model as it is on test, in [0, 1].
+        best: Best meeting on confirmation among those in which a position is advised; None without one.
+        adopted: For comparison, the partner whose model as it is would gain most on test, and that gain in
+            pp.
     """
 
     number: int
@@ -55,46 +56,41 @@ class ParticipantsFacts:
     participants: tuple[Participant, ...]
 
 
-def participants_facts(material: Material) -> ParticipantsFacts:
-    """Everybody in the federation; nobody if it was never prepared."""
-    federation = material.federation
+def participants_facts(data: Material) -> ParticipantsFacts:
+    """Return all participants of the federation; none if it was never prepared."""
+    federation = data.federation
     if federation is None:
         return ParticipantsFacts(classes=(), participants=())
-    test = {one.number: float(one.correct[Split.TEST].mean()) for one in federation.participants}
-    return ParticipantsFacts(
-        classes=federation.classes,
-        participants=tuple(
+    test = {member.number: float(member.correct[Split.TEST].mean()) for member in federation.participants}
+    participants = []
+    for member in federation.participants:
+        number = member.number
+        adopted = [
+            (other, POINTS * (accuracy - test[number])) for other, accuracy in test.items() if other != number
+        ]
+        participants.append(
             Participant(
-                number=one.number,
-                architecture=one.architecture,
-                histogram=one.histogram,
-                accuracy=test[one.number],
-                best=_best([found for pair, found in material.found.items() if pair.student == one.number]),
-                adopted=max(
-                    (
-                        (other, POINTS * (accuracy - test[one.number]))
-                        for other, accuracy in test.items()
-                        if other != one.number
-                    ),
-                    key=lambda adopted: adopted[1],
-                    default=None,
-                ),
+                number=number,
+                architecture=member.architecture,
+                histogram=member.histogram,
+                accuracy=test[number],
+                best=_best([found for pair, found in data.found.items() if pair.student == number]),
+                adopted=max(adopted, key=lambda gain: gain[1], default=None),
             )
-            for one in federation.participants
-        ),
-    )
+        )
+    return ParticipantsFacts(classes=federation.classes, participants=tuple(participants))
 
 
-def _best(found: list[Recommendation]) -> Best | None:
-    """Chosen where verdicts are made, told where they are reported."""
+def _best(recommendations: list[Recommendation]) -> Best | None:
+    """Return the best meeting: chosen on confirmation, where verdicts are made, and reported on test."""
     advised = []
-    for one in found:
-        decided, test = one.position.confirmation, one.position.test
-        if one.position.advice is Advice.STUDENT and decided.as_student and test.as_student:
-            advised.append((decided.as_student.mean, one, test.as_student))
-        if one.position.advice is Advice.TEACHER and decided.as_teacher and test.as_teacher:
-            advised.append((decided.as_teacher.mean, one, test.as_teacher))
+    for found in recommendations:
+        decided, test = found.position.confirmation, found.position.test
+        if found.position.advice is Advice.STUDENT and decided.as_student and test.as_student:
+            advised.append((decided.as_student.mean, found, test.as_student))
+        if found.position.advice is Advice.TEACHER and decided.as_teacher and test.as_teacher:
+            advised.append((decided.as_teacher.mean, found, test.as_teacher))
     if not advised:
         return None
-    _, one, gain = max(advised, key=lambda way: way[0])
-    return Best(partner=one.pair.teacher, position=one.position.advice, gain=gain)
+    _, found, gain = max(advised, key=lambda way: way[0])
+    return Best(partner=found.pair.teacher, position=found.position.advice, gain=gain)

@@ -20,16 +20,16 @@ Entry = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProvenanceFacts:
-    """All as (name, value) in words.
+    """How a report was made; all entries are (name, value) in words.
 
     Attributes:
         identity: Names with their hashes.
         splits: What each part of the data is for, and its size.
         seeds: Which seed indices each stage uses.
-        recipe: Every field of the study, dotted.
+        recipe: Every field of the study recipe, with dotted names.
         space: Every dimension of the search space.
-        versions: Of the packages that results depend on.
-        commands: In the order in which they are typed.
+        versions: Versions of the packages that results depend on.
+        commands: Commands in the order in which to type them.
     """
 
     identity: tuple[Entry, ...]
@@ -41,17 +41,19 @@ class ProvenanceFacts:
     commands: tuple[str, ...]
 
 
-def provenance_facts(material: Material, pair: Pair | None = None) -> ProvenanceFacts:
-    """Everything that a second machine needs.
+def provenance_facts(data: Material, pair: Pair | None = None) -> ProvenanceFacts:
+    """Return everything that another machine needs to repeat this.
 
     Args:
-        material: What is reported.
-        pair: If only that is.
+        data: The reported data.
+        pair: The only pair that is reported; None for all.
     """
-    plan, federation = material.plan, material.federation
+    plan, federation = data.plan, data.federation
     sizes = _sizes(plan, federation)
-    private = "" if federation is None else f"{sum(sum(one.histogram) for one in federation.participants)}"
-    study = next((one.records.study.rpartition("/")[0] for one in material.pairs if one.records.study), "")
+    participants = () if federation is None else federation.participants
+    private = sum(sum(participant.histogram) for participant in participants)
+    studies = (pair_data.records.study.rpartition("/")[0] for pair_data in data.pairs)
+    study = next(filter(None, studies), "")
     seeds = plan.confirmation
     return ProvenanceFacts(
         identity=(
@@ -73,14 +75,14 @@ def provenance_facts(material: Material, pair: Pair | None = None) -> Provenance
             ("sweep", f"from {SWEEP_SEEDS}"),
         ),
         recipe=tuple(_flat(plan.model_dump(mode="json"))),
-        space=tuple(_flat(material.space)),
-        versions=tuple(material.versions.items()),
-        commands=tuple(_commands(material, pair)),
+        space=tuple(_flat(data.space)),
+        versions=tuple(data.versions.items()),
+        commands=tuple(_commands(data, pair)),
     )
 
 
 def _sizes(plan: StudyConfig, federation: FederationFacts | None) -> Mapping[str, int | str]:
-    """Of the common parts: as they are, or else as the recipe says."""
+    """Return the sizes of the common splits: from the recipe, or else from the federation."""
     if isinstance(plan.federation, FederationConfig):
         return plan.federation.splits.model_dump()
     if federation is None:
@@ -89,45 +91,45 @@ def _sizes(plan: StudyConfig, federation: FederationFacts | None) -> Mapping[str
     return sizes | {"public": federation.public or 0}
 
 
-def pair_provenance(one: PairMaterial) -> tuple[Entry, ...]:
-    """How the recommendation of one pair was made; empty as long as there is none."""
-    found = one.found
+def pair_provenance(data: PairMaterial) -> tuple[Entry, ...]:
+    """Return how the recommendation of a pair was made; nothing as long as there is none."""
+    found, records = data.found, data.records
     if found is None:
         return ()
     judgement = found.judgement
-    counts = ", ".join(f"{n} {state.lower()}" for state, n in count_by_state(one.records.trials).items() if n)
+    counts = ", ".join(f"{n} {state.lower()}" for state, n in count_by_state(records.trials).items() if n)
     entries = [
-        ("study", one.records.study),
+        ("study", records.study),
         ("trials", counts or "none"),
-        ("epochs of search", str(sum(trial.epochs for trial in one.records.trials))),
-        ("epochs of race and confirmation", str(sum(run.epochs for run in one.records.runs))),
+        ("epochs of search", str(sum(trial.epochs for trial in records.trials))),
+        ("epochs of race and confirmation", str(sum(run.epochs for run in records.runs))),
         ("paired confirmation seeds", str(0 if judgement is None else len(judgement.evidence.seeds))),
     ]
     if judgement is not None and judgement.shown.forgetting is not None:
-        told = f"{judgement.shown.forgetting:+.1f} pp with {judgement.shown.setting}"
-        entries.append(("forgetting, on test", told))
+        forgetting = f"{judgement.shown.forgetting:+.1f} pp with {judgement.shown.setting}"
+        entries.append(("forgetting, on test", forgetting))
     share = f"{found.plan.confidence:.0%}"
     entries.append(("intervals", f"{share}, by crossed paired resampling of examples and seeds"))
     return tuple(entries)
 
 
-def _commands(material: Material, pair: Pair | None) -> Iterator[str]:
+def _commands(data: Material, pair: Pair | None) -> Iterator[str]:
     which = "--all" if pair is None else f"--pair {pair.teacher},{pair.student}"
-    yield f"autokd prepare{material.options}"
-    trials = _trials(material)
-    more = "" if trials in (0, material.plan.search.trials) else f" --trials {trials}"
-    yield f"autokd tune {which}{more}{material.options}"
-    if any(one.records.sweep_runs for one in material.pairs):
-        yield f"autokd sweep {which}{material.options}"
-    yield f"autokd report{'' if pair is None else f' {which}'}{material.options}"
+    yield f"autokd prepare{data.options}"
+    trials = _trials(data)
+    more = "" if trials in (0, data.plan.search.trials) else f" --trials {trials}"
+    yield f"autokd tune {which}{more}{data.options}"
+    if any(pair_data.records.sweep_runs for pair_data in data.pairs):
+        yield f"autokd sweep {which}{data.options}"
+    yield f"autokd report{'' if pair is None else f' {which}'}{data.options}"
 
 
-def _trials(material: Material) -> int:
-    """Per pair, as the store has them: the two pairs of a meeting share theirs, and a retry is no trial."""
+def _trials(data: Material) -> int:
+    """Return the trials per pair without retries; the two pairs of a meeting share theirs."""
     meetings: dict[frozenset[int], list[int]] = {}
-    for one in material.pairs:
-        done = sum(trial.failure is None or not trial.failure.is_transient for trial in one.records.trials)
-        meetings.setdefault(one.pair.meeting, []).append(done)
+    for pair in data.pairs:
+        done = sum(trial.failure is None or not trial.failure.is_transient for trial in pair.records.trials)
+        meetings.setdefault(pair.pair.meeting, []).append(done)
     return max((math.ceil(sum(counts) / len(counts)) for counts in meetings.values()), default=0)
 
 
@@ -139,9 +141,9 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[Entry]:
     for name, value in values.items():
         if isinstance(value, Mapping):
             yield from _flat(value, f"{prefix}{name}.")
-        elif isinstance(value, list | tuple) and any(isinstance(one, Mapping) for one in value):
-            for number, one in enumerate(value):
-                yield from _flat(one, f"{prefix}{name}[{number}].")
+        elif isinstance(value, list | tuple) and any(isinstance(part, Mapping) for part in value):
+            for number, part in enumerate(value):
+                yield from _flat(part, f"{prefix}{name}[{number}].")
         elif isinstance(value, list | tuple):
             yield f"{prefix}{name}", ", ".join(map(str, value)) or "none"
         else:

@@ -20,11 +20,11 @@ class TrialRow:
     """One trial.
 
     Attributes:
-        setting: As `Setting.values` has it.
-        accuracy: Last reported on validation, in [0, 1]; None if it never reported.
-        gain: The same less the own model's, in pp; None likewise.
-        forgetting: Last reported, on validation, in pp; None likewise.
-        seconds: Of training; None likewise.
+        setting: Values of the setting by dimension.
+        accuracy: Last reported accuracy on validation, in [0, 1]; None if the trial never reported.
+        gain: That accuracy minus the initial one, in pp; None if one of them is not known.
+        forgetting: Last reported forgetting on validation, in pp; None if the trial never reported.
+        seconds: Training time; None if the trial never reported.
     """
 
     number: int
@@ -44,12 +44,11 @@ class ClassRow:
     """One class on the test split, in the order of the federation's classes.
 
     Attributes:
-        name: Of the class.
-        examples: On test.
-        private: The student's own examples of it.
+        examples: Number of examples on test.
+        private: Number of the student's private examples.
         own: Accuracy of the student's model as it is, in [0, 1]; None without examples.
-        default: Forgetting with the default setting, in pp: own less after, so learning is below 0.
-        chosen: Likewise with what the race chose; None also if the default stands alone.
+        default: Forgetting with the default setting, accuracy before minus after, in pp; learning is below 0.
+        chosen: Forgetting with the setting that the race chose; None also if it chose none.
     """
 
     name: str
@@ -63,11 +62,11 @@ class ClassRow:
 def trial_rows(
     trials: Sequence[TrialRecord], reports: Mapping[int, Sequence[RungReport]], *, own: float | None
 ) -> tuple[TrialRow, ...]:
-    """Every trial by number, running ones too.
+    """Return every trial by number, running trials too.
 
     Args:
-        trials: Of one study.
-        reports: By trial number.
+        trials: Trials of one study.
+        reports: Reports by trial number.
         own: Accuracy of the student's model as it is on validation, in [0, 1].
     """
     rows = []
@@ -92,7 +91,7 @@ def trial_rows(
 
 
 def class_rows(found: Recommendation | None, federation: FederationFacts | None) -> tuple[ClassRow, ...]:
-    """Forgetting by class, from the confirmation runs on test; empty if there is no judgement."""
+    """Return forgetting by class in the confirmation runs, on test; nothing if there is no judgement."""
     if found is None or found.judgement is None or federation is None:
         return ()
     evidence, labels = found.judgement.evidence, federation.labels[Split.TEST]
@@ -101,29 +100,30 @@ def class_rows(found: Recommendation | None, federation: FederationFacts | None)
     chosen = None if evidence.winner is None else _after(evidence.winner)
     rows = []
     for number, name in enumerate(federation.classes):
-        there = labels == number
-        known = bool(there.any())
-        before = float(own[there].mean()) if known else None
+        of_class = labels == number
+        before = float(own[of_class].mean()) if of_class.any() else None
         rows.append(
             ClassRow(
                 name=name,
-                examples=int(there.sum()),
+                examples=int(of_class.sum()),
                 private=found.student.histogram[number],
                 own=before,
-                default=_lost(before, default, there),
-                chosen=_lost(before, chosen, there),
+                default=_lost(before, default, of_class),
+                chosen=_lost(before, chosen, of_class),
             )
         )
     return tuple(rows)
 
 
 def _after(arm: Arm) -> NDArray[np.float64]:
-    """Share of the seeds that are right, by example of the test split."""
+    """Return by test example the share of the seeds that classify it correctly."""
     shares: NDArray[np.float64] = arm.correct[Split.TEST].mean(axis=0)
     return shares
 
 
-def _lost(before: float | None, after: NDArray[np.float64] | None, there: NDArray[np.bool_]) -> float | None:
+def _lost(
+    before: float | None, after: NDArray[np.float64] | None, of_class: NDArray[np.bool_]
+) -> float | None:
     if before is None or after is None:
         return None
-    return POINTS * (before - float(after[there].mean()))
+    return POINTS * (before - float(after[of_class].mean()))

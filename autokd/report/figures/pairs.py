@@ -8,9 +8,9 @@ from itertools import groupby
 from typing import Any, Final
 
 from autokd.core.colors import AROUND_OWN
-from autokd.core.records import TrialState
+from autokd.core.records import TrialRecord, TrialState
 from autokd.core.setting import Setting, TransferSet
-from autokd.report.facts.pairs import Curve, CurveFacts, LandscapeFacts, Panel, Point
+from autokd.report.facts.pairs import Curve, CurveFacts, LandscapeFacts, Panel
 from autokd.report.facts.trials import ClassRow
 from autokd.report.figures.common import (
     AXIS,
@@ -83,7 +83,7 @@ def landscape_figure(facts: LandscapeFacts, *, low: bool = False) -> Figure:
         traces.append(_legend_mark("the default", _DEFAULT_RING))
     if any(panel.chosen for panel in facts.panels):
         traces.append(_legend_mark("chosen by the race", _CHOSEN_RING))
-    traces += _legend_of_ends(point.state for panel in facts.panels for point in panel.points)
+    traces += _legend_of_ends(trial.state for panel in facts.panels for trial in panel.trials)
     common = layout(height=540 if both else 400, coloraxis=_color_axis(facts), annotations=titles, **axes)
     common["legend"]["y"] = 1.1  # Above the titles of the planes.
     return {"data": traces, "layout": common}
@@ -169,16 +169,16 @@ def _points(panel: Panel) -> Iterator[Trace]:
     """Yield the trials of a panel, one trace for each way to end; trials that never reported are grey."""
     for state, (symbol, _) in _ENDED.items():
         for reported in (True, False):
-            points = [
-                point
-                for point in panel.points
-                if point.state is state and (point.accuracy is not None) is reported
+            trials = [
+                trial
+                for trial in panel.trials
+                if trial.state is state and (trial.accuracy is not None) is reported
             ]
-            color = {"color": [percent(point.accuracy) for point in points], "coloraxis": "coloraxis"}
-            if points:
+            color = {"color": [percent(trial.accuracy) for trial in trials], "coloraxis": "coloraxis"}
+            if trials:
                 yield scatter(
-                    [point.setting.temperature for point in points],
-                    [point.setting.alpha or 0.0 for point in points],
+                    [trial.setting.temperature for trial in trials],
+                    [trial.setting.alpha or 0.0 for trial in trials],
                     "markers",
                     marker={
                         "symbol": symbol,
@@ -186,7 +186,7 @@ def _points(panel: Panel) -> Iterator[Trace]:
                         "line": {"color": MUTED, "width": 1},
                         **(color if reported else {"color": LINES}),
                     },
-                    hovertext=[_point_text(point) for point in points],
+                    hovertext=[_trial_text(trial) for trial in trials],
                     hoverinfo="text",
                     showlegend=False,
                 )
@@ -283,9 +283,9 @@ def _color_axis(facts: LandscapeFacts) -> dict[str, Any]:
     return {"colorscale": scale(AROUND_OWN), "cmin": low, "cmax": high, "colorbar": bar}
 
 
-def _point_text(point: Point) -> str:
-    text = _hover(point.number, _ENDED[point.state][1], point.setting, point.accuracy, point.epoch)
-    return f"{text}<br>{literal(point.reason)}" if point.reason else text
+def _trial_text(trial: TrialRecord) -> str:
+    text = _hover(trial.number, _ENDED[trial.state][1], trial.setting, trial.accuracy, trial.epochs)
+    return f"{text}<br>{literal(trial.reason)}" if trial.reason else text
 
 
 def _hover(number: int, ended: str, setting: Setting, accuracy: float | None, epoch: int) -> str:

@@ -4,23 +4,16 @@ import pytest
 
 from autokd.core.records import TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, TransferSet
-from autokd.report.facts.pairs import Curve, Panel, Point, curve_facts, landscape_facts
+from autokd.report.facts.pairs import Curve, Panel, curve_facts, landscape_facts
 from tests.report.samples import BASELINE, DIED, HOT, PUBLIC, RUNNING, STOPPED, TRIALS, WARM, WON, trial
 
 
 def test_the_landscape_of_a_small_study() -> None:
     facts = landscape_facts(TRIALS, HOT, own=0.6)
-    complete, pruned, failed = TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL
-    default = Point(number=0, setting=DEFAULT, state=complete, accuracy=0.55, epoch=10)
-    won = Point(number=1, setting=HOT, state=complete, accuracy=0.7, epoch=10)
-    stopped = Point(number=2, setting=PUBLIC, state=pruned, accuracy=0.2, epoch=3)
-    died = Point(
-        number=3, setting=WARM, state=failed, accuracy=None, epoch=0, reason="loss became nan at step 3"
-    )
     assert facts.panels == (
-        Panel(transfer_set=TransferSet.STUDENT, points=(default,), default=DEFAULT, chosen=None),
-        Panel(transfer_set=TransferSet.BOTH, points=(won, died), default=None, chosen=HOT),
-        Panel(transfer_set=TransferSet.PUBLIC, points=(stopped,), default=None, chosen=None),
+        Panel(transfer_set=TransferSet.STUDENT, trials=(BASELINE,), default=DEFAULT, chosen=None),
+        Panel(transfer_set=TransferSet.BOTH, trials=(WON, DIED), default=None, chosen=HOT),
+        Panel(transfer_set=TransferSet.PUBLIC, trials=(STOPPED,), default=None, chosen=None),
     )
     assert facts.temperatures == (1.0, 8.0)
     assert facts.own == 0.6
@@ -75,8 +68,8 @@ def test_without_the_own_model_curves_start_at_the_first_rung() -> None:
 
 def test_a_trial_that_died_late_keeps_what_it_reported() -> None:
     late = trial(5, WARM, TrialState.FAIL, (3, 0.4), reason="loss became inf at step 40")
-    (point,) = landscape_facts((late,), None).panels[0].points
-    assert (point.accuracy, point.epoch) == (0.4, 3)
+    (shown,) = landscape_facts((late,), None).panels[0].trials
+    assert (shown.accuracy, shown.epochs) == (0.4, 3)
     (curve,) = curve_facts((late,), None).curves
     assert (curve.state, curve.accuracies) == (TrialState.FAIL, (0.4,))
 
