@@ -20,7 +20,7 @@ from autokd import api
 from autokd.federation import in_memory, preparation
 from autokd.workflows.callbacks import accepts_listener
 from autokd.workspace import _FORMER_METHODS
-from tests.test_docs import ROOT
+from tests.paths import ROOT
 
 PUBLIC = {
     "AutokdError", "Batch", "Callbacks", "Card", "Compute", "DEFAULT", "distill", "Federation",

@@ -8,8 +8,8 @@ import yaml
 
 from autokd.config.space import Space, read_space
 from autokd.config.study import StudyConfig
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parent.parent
 BLOCKS = re.findall(r"```yaml\n# (\w+)\n(.*?)```", (ROOT / "docs" / "recipes.md").read_text(), re.DOTALL)
 
 

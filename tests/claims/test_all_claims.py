@@ -18,7 +18,7 @@ from autokd.core.records import RungReport, RungScores, RunRecord, RunState, Sta
 from autokd.core.setting import DEFAULT, Pair, Setting, Split, TransferSet
 from autokd.recommendation.verdict import Judgement
 from autokd.statistics.dyadic import dyadic_interval
-from tests.explanation.test_explanation import judged
+from tests.explanation.samples import judged
 from tests.recommendation.samples import (
     HOT,
     make_federation,

@@ -134,3 +134,14 @@ def dump(database: Path) -> str:
         lines = [line for line in connection.iterdump() if not any(name in line for name in leases)]
     connection.close()
     return "\n".join(lines)
+
+
+def refused(outcome: Outcome, *words: str) -> None:
+    """Assert that a command ended with one line that has these words, and exit code 2."""
+    assert outcome.code == 2, outcome
+    assert outcome.out == ""
+    (line,) = outcome.err.splitlines()
+    assert line.startswith("error: ")
+    assert "Traceback" not in line
+    for word in words:
+        assert word in line

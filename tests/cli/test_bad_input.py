@@ -14,7 +14,7 @@ import torch
 import yaml
 
 from autokd.config.yaml_files import read_study_config
-from tests.cli.conftest import Command, Outcome, Tuned
+from tests.cli.conftest import Command, Tuned, refused
 
 SPACE = {
     "name": "mine",
@@ -22,16 +22,6 @@ SPACE = {
     "alpha": {"low": 0, "high": 1},
     "transfer_set": ["student"],
 }
-
-
-def refused(outcome: Outcome, *words: str) -> None:
-    assert outcome.code == 2, outcome
-    assert outcome.out == ""
-    (line,) = outcome.err.splitlines()
-    assert line.startswith("error: ")
-    assert "Traceback" not in line
-    for word in words:
-        assert word in line
 
 
 @pytest.fixture

@@ -19,10 +19,9 @@ from autokd.delivery import Order
 from autokd.recommendation import Verdict
 from autokd.workflows.results import StoredResults
 from autokd.workspace import Workspace
-from tests.cli.conftest import Command, Tuned
-from tests.cli.test_bad_input import refused
-from tests.delivery.test_choice import verdict
-from tests.test_docs import ROOT
+from tests.cli.conftest import Command, Tuned, refused
+from tests.paths import ROOT
+from tests.recommendation.meetings import verdict
 
 SETTING = ("--temperature", "2", "--alpha", "0.3", "--transfer-set", "both")
 

@@ -2,39 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from autokd.core.pair_records import PairRecords
-from autokd.core.records import Failure
 from autokd.core.setting import DEFAULT
 from autokd.delivery import chosen, promised
 from autokd.errors import NotRecommended
-from autokd.recommendation import Recommendation, Verdict
-from tests.recommendation.samples import HOT, failed_run, recommend_from
-from tests.recommendation.test_recommendation import PAIR, PLAN, make_meeting, recommended
-
-TOWARDS = {
-    Verdict.TUNED: (0.85, 0.70),
-    Verdict.DEFAULT: (0.78, 0.78),
-    Verdict.SKIP: (0.45, 0.40),
-    Verdict.UNDECIDED: (0.62, 0.60),
-}
-
-
-def verdict(wanted: Verdict) -> Recommendation:
-    if wanted is Verdict.FAILED:
-        meeting = make_meeting()
-        lost = [
-            failed_run(run.setting, index % 5, Failure.INFRASTRUCTURE)
-            for _ in range(PLAN.search.retries + 1)
-            for index, run in enumerate(meeting.towards.runs)
-        ]
-        towards = PairRecords(
-            pair=PAIR, study=meeting.towards.study, trials=meeting.towards.trials, runs=lost
-        )
-        found = recommend_from(PLAN, meeting.federation, towards)
-    else:
-        found = recommended(make_meeting(towards=TOWARDS[wanted]))
-    assert found.verdict is wanted
-    return found
+from autokd.recommendation import Verdict
+from tests.recommendation.meetings import verdict
+from tests.recommendation.samples import HOT
 
 
 def test_what_is_recommended_is_distilled() -> None:

@@ -3,13 +3,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from autokd.config.study import CONFIRMATION_SEEDS
-from autokd.core.pair_records import PairRecords
-from autokd.core.records import Correctness, Failure, RunRecord, Stage
-from autokd.core.setting import DEFAULT, SEARCHABLE, Pair, Setting, Split
+from autokd.core.records import Failure, RunRecord, Stage
+from autokd.core.setting import DEFAULT, SEARCHABLE, Setting, Split
 from autokd.core.setting_variants import untaught
 from autokd.explanation.alternatives import ON_VALIDATION, Subject
 from autokd.explanation.attribution import Step
@@ -18,56 +16,27 @@ from autokd.explanation.comparison import Line
 from autokd.explanation.explanation import Explanation, Known, explain, teacher_or_data
 from autokd.recommendation import Recommendation, Verdict
 from autokd.statistics.paired import Interval
+from tests.explanation.samples import (
+    JUDGED,
+    PAIR,
+    PARTNER,
+    arm,
+    judged,
+    model,
+    right,
+)
 from tests.recommendation.samples import (
     HOT,
     PUBLIC,
     TUNING,
-    confirmation_runs,
     failed_run,
-    make_federation,
-    make_plan,
-    make_trials,
-    recommend_from,
 )
-
-PAIR = Pair(0, 1)
-JUDGED = (Split.CONFIRMATION, Split.TEST)
-OWN, PARTNER, DEFAULT_S, WINNER_S = 0.5, 0.4, 0.55, 0.8
-EXAMPLES = 200
-
-
-def right(share: float, *shape: int) -> Correctness:
-    """Right on the first examples, so that who is right on more is right on all that others are right on."""
-    return np.broadcast_to(np.arange(EXAMPLES) < round(share * EXAMPLES), (*shape, EXAMPLES)).copy()
-
-
-def model(share: float) -> dict[Split, Correctness]:
-    return {split: right(share) for split in Split}
-
-
-def arm(setting: Setting, share: float, seeds: int = 5) -> list[RunRecord]:
-    return confirmation_runs(setting, {split: right(share, seeds) for split in JUDGED})
 
 
 def rivals(shares: Mapping[Setting, float], seeds: int = 5) -> list[RunRecord]:
     return [
         replace(run, stage=Stage.RIVAL) for one, share in shares.items() for run in arm(one, share, seeds)
     ]
-
-
-def judged(
-    winner: Setting, *, pair: Pair = PAIR, default: float = DEFAULT_S, share: float = WINNER_S
-) -> Recommendation:
-    return recommend_from(
-        make_plan(candidates=1),
-        make_federation([model(PARTNER), model(OWN)]),
-        PairRecords(
-            pair=pair,
-            study=f"digits-1a2b3c4d/digits-0/{pair}",
-            trials=make_trials(winner),
-            runs=[*arm(DEFAULT, default), *arm(winner, share)],
-        ),
-    )
 
 
 def known(found: Recommendation, runs: Sequence[RunRecord], **changes: object) -> Known:

@@ -23,6 +23,7 @@ from autokd.core.records import (
 )
 from autokd.core.setting import DEFAULT, Setting, Split, TransferSet
 from autokd.recommendation import Recommendation, judge_pair, recommend
+from autokd.recommendation.evidence import Arm, Evidence
 
 PLAN = ConfirmationConfig()
 BOTH = TransferSet.BOTH
@@ -145,3 +146,17 @@ def recommend_from(
     """Judge both pairs of a meeting and recommend for the first."""
     other = None if reverse is None else judge_pair(plan, federation, reverse)
     return recommend(plan, federation, records, judge_pair(plan, federation, records), reverse=other)
+
+
+def make_evidence(winner: Correctness | None, default: Correctness, own: Correctness) -> Evidence:
+    """The same correctness on both splits."""
+
+    def both(correct: Correctness) -> dict[Split, Correctness]:
+        return {Split.CONFIRMATION: correct, Split.TEST: correct}
+
+    return Evidence(
+        seeds=tuple(range(len(default))),
+        own=both(own),
+        default=Arm(setting=DEFAULT, correct=both(default), forgetting=0.0),
+        winner=None if winner is None else Arm(setting=HOT, correct=both(winner), forgetting=0.0),
+    )

@@ -11,7 +11,7 @@ from autokd.core.records import Correctness
 from autokd.core.setting import Split
 from autokd.recommendation.position import Advice, PositionAdvice, advise
 from autokd.recommendation.verdict import Judgement, judge
-from tests.recommendation.test_verdict import make_evidence
+from tests.recommendation.samples import make_evidence
 from tests.statistics.simulated import DIGITS, draw_arms
 
 QUICK = ConfirmationConfig(resamples=200)

@@ -9,7 +9,7 @@ from autokd.config.study import ConfirmationConfig
 from autokd.recommendation.power import MOST_SEEDS, what_would_decide
 from autokd.recommendation.verdict import Judgement, Verdict, judge
 from autokd.statistics.paired import variance_components
-from tests.recommendation.test_verdict import make_evidence
+from tests.recommendation.samples import make_evidence
 from tests.statistics.simulated import DIGITS, EXAMPLES_RULE, Noise, draw_arms
 
 QUICK = ConfirmationConfig(resamples=200)

@@ -1,84 +1,29 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
 from autokd.core.pair_records import PairRecords
-from autokd.core.records import Correctness, Failure, FederationFacts, RunRecord, TrialState
-from autokd.core.setting import DEFAULT, Pair, Setting, Split, TransferSet
+from autokd.core.records import Correctness, Failure, RunRecord, TrialState
+from autokd.core.setting import DEFAULT, Setting, Split, TransferSet
 from autokd.errors import NotTuned
-from autokd.recommendation import Recommendation, Verdict, winner
+from autokd.recommendation import Verdict, winner
 from autokd.statistics.paired import paired_interval
+from tests.recommendation.meetings import PAIR, PLAN, make_meeting, recommended
 from tests.recommendation.samples import (
     HOT,
     TUNING,
-    confirmation_runs,
     failed_run,
-    make_federation,
-    make_plan,
     make_trial,
-    make_trials,
     recommend_from,
 )
-from tests.statistics.simulated import DIGITS, draw_arms
 
-PAIR = Pair(teacher=0, student=1)
-PLAN = make_plan()
-EXAMPLES = {Split.VALIDATION: 200, Split.CONFIRMATION: 350, Split.TEST: 250}
 KEYS = {
     "pair", "verdict", "setting", "gain", "default_gain", "improvement", "forgetting", "seeds", "split",
     "trials", "epochs_spent", "federation", "study", "position",
 }  # fmt: skip
-
-
-@dataclass
-class Meeting:
-    """Two participants and what the store has of both their pairs."""
-
-    federation: FederationFacts
-    towards: PairRecords
-    back: PairRecords
-
-
-def make_meeting(
-    *,
-    models: tuple[float, float] = (0.5, 0.6),
-    towards: tuple[float, float] = (0.85, 0.7),
-    back: tuple[float, float] = (0.55, 0.5),
-    candidate: Setting = HOT,
-) -> Meeting:
-    """Accuracies of the models, and of (winner, default) of `0->1` and of `1->0`."""
-    rng = np.random.default_rng(0)
-    own: list[dict[Split, Correctness]] = [{}, {}]
-    runs: list[dict[Split, list[Correctness]]] = [{}, {}]
-    for split, examples in EXAMPLES.items():
-        arms = draw_arms(rng, (*towards, *back, *models), DIGITS, examples=examples)
-        runs[0][split], runs[1][split] = arms[:2], arms[2:4]
-        own[0][split], own[1][split] = arms[4][0], arms[5][0]
-    searched = [
-        PairRecords(
-            pair=pair,
-            study=f"digits-1a2b3c4d/digits-0/{pair}",
-            trials=make_trials(candidate),
-            runs=[
-                run
-                for arm, setting in enumerate((candidate, DEFAULT))
-                for run in confirmation_runs(
-                    setting,
-                    {split: arms[arm] for split, arms in both.items() if split is not Split.VALIDATION},
-                )
-            ],
-        )
-        for pair, both in zip((PAIR, PAIR.reverse), runs, strict=True)
-    ]
-    return Meeting(make_federation(own), *searched)
-
-
-def recommended(meeting: Meeting) -> Recommendation:
-    return recommend_from(PLAN, meeting.federation, meeting.towards, reverse=meeting.back)
 
 
 def test_the_json_has_what_the_command_line_promises() -> None:

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autokd.config.study import ConfirmationConfig, Constraints, Objective
-from autokd.core.records import Correctness
 from autokd.core.setting import DEFAULT, Split
 from autokd.recommendation.evidence import Arm, Evidence
 from autokd.recommendation.verdict import (
@@ -22,7 +21,7 @@ from autokd.recommendation.verdict import (
 )
 from autokd.statistics.label_weights import local_weights_of
 from autokd.statistics.paired import Interval, Weights
-from tests.recommendation.samples import HOT, TUNING, WARM, make_federation
+from tests.recommendation.samples import HOT, TUNING, WARM, make_evidence, make_federation
 from tests.statistics.simulated import DIGITS, draw_arms
 
 QUICK = ConfirmationConfig(resamples=200)
@@ -40,20 +39,6 @@ def figures(winner: float, default: float, *, reach: float = 1.0) -> Figures:
         winner_gain=around(winner, reach),
         default_gain=around(default, reach),
         improvement=around(winner - default, reach),
-    )
-
-
-def make_evidence(winner: Correctness | None, default: Correctness, own: Correctness) -> Evidence:
-    """The same correctness on both splits."""
-
-    def both(correct: Correctness) -> dict[Split, Correctness]:
-        return {Split.CONFIRMATION: correct, Split.TEST: correct}
-
-    return Evidence(
-        seeds=tuple(range(len(default))),
-        own=both(own),
-        default=Arm(setting=DEFAULT, correct=both(default), forgetting=0.0),
-        winner=None if winner is None else Arm(setting=HOT, correct=both(winner), forgetting=0.0),
     )
 
 

@@ -21,8 +21,7 @@ from autokd.store import Store, sqlite_url
 from autokd.workflows.recommend import PairResult, pair_results
 from autokd.workflows.results import StoredResults
 from autokd.workflows.stale import StaleStudies
-from tests.delivery.test_choice import TOWARDS, verdict
-from tests.recommendation.test_recommendation import PAIR, PLAN, make_meeting
+from tests.recommendation.meetings import PAIR, PLAN, TOWARDS, make_meeting, verdict
 from tests.search.worlds import open_space
 
 FEDERATION = make_meeting().federation

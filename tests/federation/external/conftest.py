@@ -14,6 +14,8 @@ import pytest
 import torch
 import yaml
 
+from autokd.config.external import ExternalFederation
+from autokd.config.yaml_files import read_study_config
 from autokd.models.architectures import Cnn, Mlp, Shape
 from tests.cli.conftest import here as here
 from tests.federation.external.samples import (
@@ -122,3 +124,13 @@ def edit(folder: Path, change: Callable[[Recipe], object]) -> None:
     content = yaml.safe_load((folder / "mine.yaml").read_text())
     change(content)
     write(content, folder)
+
+
+def of(folder: Path) -> ExternalFederation:
+    recipe = read_study_config(str(folder / "mine.yaml")).federation
+    assert isinstance(recipe, ExternalFederation)
+    return recipe
+
+
+def change(folder: Path, **fields: Any) -> None:
+    edit(folder, lambda recipe: recipe["federation"].update(fields))

@@ -13,10 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 from autokd.compute.device import Compute
-from autokd.config.external import ExternalFederation
 from autokd.config.federation import ExternalArchitecture
 from autokd.config.training import DistillationConfig
-from autokd.config.yaml_files import read_study_config
 from autokd.core.setting import Pair, Setting, Split, TransferSet
 from autokd.data import temporary_arrays
 from autokd.distillation import Run
@@ -28,22 +26,12 @@ from autokd.federation.hashing import Hashes
 from autokd.federation.preparation import prepare
 from autokd.federation.storage import save
 from autokd.workspace import Workspace
-from tests.federation.external.conftest import edit
+from tests.federation.external.conftest import change, edit, of
 from tests.federation.external.samples import CLASSES, folder_source
-
-
-def of(folder: Path) -> ExternalFederation:
-    recipe = read_study_config(str(folder / "mine.yaml")).federation
-    assert isinstance(recipe, ExternalFederation)
-    return recipe
 
 
 def made(folder: Path) -> Federation:
     return prepare(of(folder), home=folder / "home", compute=Compute())
-
-
-def change(folder: Path, **fields: Any) -> None:
-    edit(folder, lambda recipe: recipe["federation"].update(fields))
 
 
 def keys(federation: Federation, where: NDArray[np.int64]) -> set[bytes]:

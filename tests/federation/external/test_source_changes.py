@@ -14,7 +14,7 @@ from autokd.federation.federation import Federation
 from autokd.federation.preparation import prepare
 from autokd.federation.source_changes import fingerprints
 from autokd.federation.storage import notices
-from tests.federation.external.test_external import change, of
+from tests.federation.external.conftest import change, of
 
 Preparing = Callable[[], tuple[Federation, list[str]]]
 
