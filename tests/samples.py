@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from hypothesis import strategies as st
 
 from autokd.core.setting import BatchNorm, Method, Setting, TransferSet
@@ -20,3 +23,14 @@ settings = st.one_of(
     st.builds(Setting, temperatures, st.none(), st.just(TransferSet.PUBLIC), **_more),
 )
 """Any setting there can be."""
+
+
+def verdict_by_rule(recommendation: Mapping[str, Any]) -> str:
+    """Return the verdict that follows from the intervals on confirmation in a recommendation's JSON."""
+    decided = recommendation["decided_on"]
+    gain, default, improvement = (decided[name] for name in ("candidate_gain", "default_gain", "improvement"))
+    if max(gain["high"], default["high"]) < decided["min_improvement"]:
+        return "skip"
+    if improvement["low"] > 0 and gain["low"] > 0:
+        return "tuned"
+    return "default" if default["low"] > 0 else "undecided"

@@ -18,6 +18,7 @@ from autokd.cli import options
 from autokd.compute.device import Compute
 from autokd.statistics.paired import paired_interval
 from tests.cli.conftest import TRIALS, Command, Tuned, dump
+from tests.samples import verdict_by_rule
 
 pytestmark = [pytest.mark.slow, pytest.mark.ray]
 EPOCHS, RUNGS = 10, (3, 6)
@@ -133,20 +134,13 @@ def test_the_verdict_follows_from_the_stored_confirmation_runs(command: Command,
             interval = paired_interval(first, reference, confidence=0.95, resamples=4000, seed=7)
             assert decided[name]["low"] == pytest.approx(interval.low, abs=0.5)
             assert decided[name]["high"] == pytest.approx(interval.high, abs=0.5)
-        gain, default, more = (decided[name] for name in names)
-        if max(gain["high"], default["high"]) < 0.5:
-            verdict = "skip"
-        elif more["low"] > 0 and gain["low"] > 0:
-            verdict = "tuned"
-        else:
-            verdict = "default" if default["low"] > 0 else "undecided"
-        assert told["verdict"] == verdict
+        assert told["verdict"] == verdict_by_rule(told)
         ((kept,),) = stored(
             tuned.database,
             "SELECT json_extract(payload, '$.verdict') FROM autokd_recommendation WHERE study LIKE ?",
             f"%/{pair}",
         )
-        assert kept == verdict
+        assert kept == told["verdict"]
 
 
 def test_the_identity_of_the_posters_tables_holds(command: Command, tuned: Tuned) -> None:
