@@ -4,26 +4,11 @@ from __future__ import annotations
 
 import sys
 import traceback
+from importlib import import_module
 from typing import NoReturn
 
 import typer
 
-from autokd.cli import (
-    check,
-    dashboard,
-    distill,
-    explain,
-    export,
-    init,
-    observations,
-    prepare,
-    recommend,
-    report,
-    status,
-    sweep,
-    tune,
-    version,
-)
 from autokd.cli.console import fail, note, show_notices
 from autokd.cli.options import as_command, debugging
 from autokd.cli.secrets import hide_secrets
@@ -37,23 +22,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for command in (
-    init.init,
-    check.check,
-    prepare.prepare,
-    tune.tune,
-    status.status,
-    recommend.recommend,
-    distill.distill,
-    explain.explain,
-    observations.observations,
-    report.report,
-    sweep.sweep,
-    export.export,
-    dashboard.dashboard,
-    version.version,
+for name in (
+    *("init", "check", "prepare", "tune", "status", "recommend", "distill"),
+    *("explain", "observations", "report", "sweep", "export", "dashboard", "version"),
 ):
-    app.command()(as_command(command))
+    app.command()(as_command(getattr(import_module(f"autokd.cli.{name}"), name)))
 
 
 @app.callback(invoke_without_command=True)

@@ -1,4 +1,4 @@
-"""`autokd distill`: the recommended student, as weights on disk with a card."""
+"""`autokd distill`: train the recommended student, and write its weights with a card."""
 
 from __future__ import annotations
 
@@ -125,24 +125,21 @@ def distill(
 def _show(card: Card, path: Path) -> None:
     from autokd.delivery.markdown import signed
 
-    order = card.order
+    order, promise = card.order, card.order.promise
     out.print(Text.assemble((str(order.pair), "bold"), f"  {order.setting}, seed {order.seed}"))
-    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for header in (f"participant {order.pair.student}", "before", "after", "gain of this model"):
-        grid.add_column(header, header_style="dim")
+    headers = (f"participant {order.pair.student}", "before", "after", "gain of this model")
+    grid = Table(*headers, box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for split in (Split.TEST, Split.CONFIRMATION, Split.VALIDATION):
-        one = card.scores[split]
-        grid.add_row(f"on {split}", f"{one.before:.1%}", f"{one.after:.1%}", str(one.gain))
+        score = card.scores[split]
+        grid.add_row(f"on {split}", f"{score.before:.1%}", f"{score.after:.1%}", str(score.gain))
     out.print(grid)
-    test = card.scores[Split.TEST]
-    out.print(Text(f"forgetting on test {signed(test.forgetting)} pp"))
-    if order.promise is not None and order.promise.gain is not None:
-        promise = order.promise
+    out.print(Text(f"forgetting on test {signed(card.scores[Split.TEST].forgetting)} pp"))
+    if promise is not None and promise.gain is not None:
         out.print(
             Text(
                 f"recommended ({promise.verdict}) for a gain on test of {promise.gain}, the mean of "
-                f"{promise.seeds} other seeds; of a single run {promise.single_run}"
+                f"{promise.seeds} other seeds; expected of a single run: {promise.single_run}"
             )
         )
-    names = (path, path.with_suffix(".json"), path.with_suffix(".md"))
-    out.print(Text(f"wrote {', '.join(map(str, names))}", style="dim"), soft_wrap=True)
+    names = ", ".join(str(path.with_suffix(suffix)) for suffix in (path.suffix, ".json", ".md"))
+    out.print(Text(f"wrote {names}", style="dim"), soft_wrap=True)

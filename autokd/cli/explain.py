@@ -1,4 +1,4 @@
-"""`autokd explain`: a recommendation beside its rivals, and where its gain comes from."""
+"""`autokd explain`: compare a recommendation with its alternatives, and say where its gain comes from."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from autokd.statistics.paired import Interval
 
 _NAME: Final = 29
-"""Characters of a rival's name."""
+"""Width of an alternative's name."""
 _FIGURE: Final = 20
-"""Of an interval without its unit."""
+"""Width of an interval without its unit."""
 
 
 def explain(
@@ -63,7 +63,7 @@ def explain(
 
 
 def show(found: Explanation) -> None:
-    """The table, whose doing the gain is, and what each step is worth."""
+    """Print the alternatives, whether teacher or data make the gain, and what each step is worth."""
     out.print(Text.assemble((str(found.pair), "bold"), f" {found.verdict}: {found.setting}"))
     out.print(rivals(found))
     for line in found.lines:
@@ -73,7 +73,7 @@ def show(found: Explanation) -> None:
     _show_steps(found)
     out.print(
         Text(
-            f"pp with 95% intervals; wins and loses as shown on confirmation; {found.runs} runs of rivals, "
+            f"pp with 95% intervals; wins, loses: shown on confirmation; {found.runs} runs of alternatives, "
             f"{found.epochs} epochs",
             style="dim",
         )
@@ -81,7 +81,7 @@ def show(found: Explanation) -> None:
 
 
 def rivals(found: Explanation) -> Table:
-    """Gain of each rival, and what the answer has beyond it; the last column is what confirmation shows."""
+    """Return the gain of each alternative and its difference; the last column is shown on confirmation."""
     shown = "answer" if found.verdict.answer != "as-is" else "candidate"
     grid = _grid("gain on test", f"{shown} minus it", "")
     grid.add_row(Text(f"the {shown}", style="bold"), Text(figure(found.gain[Split.TEST]), style="bold"))
@@ -99,7 +99,7 @@ def _cells(line: Line) -> tuple[str, str, Text]:
 
 
 def _grid(*headers: str) -> Table:
-    """A name and figures, within 80 characters."""
+    """Return an empty table for names and figures, within 80 characters."""
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     grid.add_column(min_width=_NAME, max_width=_NAME)
     for header in headers:
@@ -109,12 +109,12 @@ def _grid(*headers: str) -> Table:
 
 def _show_steps(found: Explanation) -> None:
     if found.attribution is None:
-        out.print(Text("where the gain comes from: not known, runs of it failed", style="yellow"))
+        out.print(Text("where the gain comes from: unknown, since runs failed", style="yellow"))
         return
-    out.print(Text("where what it gains beyond the default comes from", style="bold"))
+    out.print(Text("where the gain beyond the default comes from", style="bold"))
     grid = _grid("worth on test")
-    for step, its in found.attribution.parts.items():
-        grid.add_row(step.value, figure(its[Split.TEST]))
+    for step, worth in found.attribution.parts.items():
+        grid.add_row(step.value, figure(worth[Split.TEST]))
     grid.add_row("together", figure(found.attribution.total[Split.TEST]))
     out.print(grid)
     if len(found.attribution.parts) > 2:
@@ -123,5 +123,5 @@ def _show_steps(found: Explanation) -> None:
 
 
 def figure(interval: Interval) -> str:
-    """An interval without its unit, which the table has once."""
+    """Return an interval without its unit."""
     return f"{interval.mean:+.1f} [{interval.low:+.1f}, {interval.high:+.1f}]"

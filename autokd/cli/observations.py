@@ -51,10 +51,8 @@ def show(one: Claim) -> None:
     """The claim, what became of it, the figure, and how it was found."""
     out.print(Text.assemble((one.status.value, f"bold {_COLOR[one.status.value]}"), f"  {one.statement}"))
     if one.figure is not None:
-        told = Text.assemble(
-            (figure(one.figure, one.unit), "bold"), f"  {one.pairs} pairs, from {one.source}"
-        )
-        out.print(Padding(told, (0, 0, 0, 2)))
+        gain = (figure(one.figure, one.unit), "bold")
+        out.print(Padding(Text.assemble(gain, f"  {one.pairs} pairs, from {one.source}"), (0, 0, 0, 2)))
     for name, beside in one.beside.items():
         out.print(Padding(Text(f"{figure(beside, one.unit)}  {name}"), (0, 0, 0, 2)))
     out.print(Padding(Text(one.how, style="dim"), (0, 0, 0, 2)))
