@@ -8,9 +8,10 @@ from autokd.compute.device import Compute
 from autokd.errors import DeviceUnavailable
 
 
-def test_the_cpu_is_always_there() -> None:
-    Compute().check()
-    Compute(device="cpu:0").check()
+@pytest.mark.parametrize("compute", [Compute(), Compute(device="cpu:0")], ids=str)
+def test_the_cpu_is_always_there(compute: Compute) -> None:
+    compute.check()
+    assert torch.zeros(1, device=compute.device).device.type == "cpu"
 
 
 @pytest.mark.parametrize("device", ["gpu", "", "cuda:x", "meta", "mps"])

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import weakref
+
 import pytest
 import torch
 
@@ -33,6 +35,10 @@ def test_leaves_other_errors_alone(error):
     assert not ran_out_of_memory(error)
 
 
-def test_releasing_is_harmless_where_there_is_no_gpu():
+def test_releasing_frees_what_only_refers_to_itself():
+    holder = type("Holder", (), {})()
+    holder.itself = holder
+    held = weakref.ref(holder)
+    del holder
     release_memory()
-    release_memory()
+    assert held() is None

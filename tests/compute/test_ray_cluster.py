@@ -9,6 +9,7 @@ from contextlib import closing
 
 import pytest
 
+from autokd.compute import ray_cluster
 from autokd.compute.ray_cluster import check_address, check_answers
 from autokd.errors import InputError
 
@@ -108,5 +109,8 @@ def test_auto_where_there_is_no_cluster(error: Exception, monkeypatch: pytest.Mo
         check_answers("auto")
 
 
-def test_this_machine_alone_needs_no_answer() -> None:
+def test_this_machine_alone_needs_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(ray_cluster, "_resolve", asked.append)
     check_answers(None)
+    assert not asked

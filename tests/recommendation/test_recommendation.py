@@ -115,16 +115,19 @@ def test_both_sides_of_a_meeting_read_the_same_runs() -> None:
     assert other["gain_by_adoption"] == pytest.approx(-gap)
 
 
-@pytest.mark.parametrize("towards", [(0.45, 0.40), (0.62, 0.60)])
+@pytest.mark.parametrize(
+    ("towards", "verdict"), [((0.45, 0.40), Verdict.SKIP), ((0.62, 0.60), Verdict.UNDECIDED)]
+)
 def test_where_nothing_is_shown_the_answer_is_as_is_and_the_candidate_stays_visible(
-    towards: tuple[float, float],
+    towards: tuple[float, float], verdict: Verdict
 ) -> None:
     found = recommended(make_meeting(towards=towards))
+    assert found.verdict is verdict
     plain = found.to_json()
     assert plain["recommended"] == {"answer": "as-is", "gain": {"mean": 0.0, "low": 0.0, "high": 0.0}}
     assert found.setting == HOT
     assert "leave participant 1 as it is" in found.advice
-    assert bool(found.what_would_decide) is (found.verdict is Verdict.UNDECIDED)
+    assert bool(found.what_would_decide) is (verdict is Verdict.UNDECIDED)
 
 
 def test_where_the_default_is_the_answer_it_is_the_setting_shown() -> None:

@@ -103,7 +103,8 @@ def test_closing_a_store_gives_its_leases_back(
 ) -> None:
     with Store.open(address) as first:
         first.acquire(pairs, seconds=LONG)
-    enter().acquire(pairs, seconds=LONG)
+    lease = enter().acquire(pairs, seconds=LONG)
+    assert dict(lease.fences) == dict.fromkeys(pairs, 2)
 
 
 def test_one_that_expired_and_that_nobody_took_goes_on(
