@@ -92,10 +92,10 @@ def note(recommendation: Recommendation, *, reproduce: str, missing: Iterable[tu
         ),
         "### How to reproduce",
         f"    {reproduce}\n    autokd recommend --pair {pair.teacher},{pair.student} --json",
-        f"Study `{recommendation.records.study}`: the names hold hashes of all that decides a run.",
+        f"Study `{recommendation.records.study}`: the hashes in its name cover all that determines a run.",
     ]
     parts += [
-        f"The figure *{name}* leaves out {count} trials, so that the dashboard stays quick; "
+        f"The figure *{name}* leaves out {count} trials to keep the dashboard fast; "
         "the table of trials has them all."
         for name, count in missing
     ]

@@ -150,7 +150,7 @@ def matrices(data: Material) -> tuple[MatrixFacts, ...]:
         matrix(
             name="recommended-gain",
             title="Gain of the recommendation",
-            told="What following the recommendation changes on test; 0 where that is to change nothing.",
+            told="What following the recommendation changes on test; 0 where it is to change nothing.",
             cells=_cells(found, _recommended),
         ),
         matrix(
@@ -162,7 +162,7 @@ def matrices(data: Material) -> tuple[MatrixFacts, ...]:
         matrix(
             name="verdict",
             title="Verdict",
-            told="What can be shown of each pair, decided on confirmation.",
+            told="What is shown of each pair, decided on the confirmation split.",
             cells={pair: _verdict(recommendation) for pair, recommendation in found.items()},
             reach=None,
         ),
@@ -170,9 +170,9 @@ def matrices(data: Material) -> tuple[MatrixFacts, ...]:
             name="position",
             title="Better position of the student",
             told=(
-                "For the participant of the column in its meeting with that of the row: whether to learn "
-                "(S), to teach and adopt the model that results (T), or neither (–), and what that gains on "
-                "test; below it, what adopting the partner's model as it is would gain."
+                "For the participant of the column, meeting that of the row: learn (S), teach and adopt the "
+                "resulting model (T), or neither (–), with the gain on test; below it, the gain of adopting "
+                "the partner's model as it is."
             ),
             cells={pair: _position(recommendation) for pair, recommendation in found.items()},
         ),

@@ -62,11 +62,11 @@ def provenance_facts(data: Material, pair: Pair | None = None) -> ProvenanceFact
             ("hash of the whole recipe", content_hash(plan)),
         ),
         splits=(
-            ("private", f"{private} examples, what participants train on" if private else "not divided yet"),
-            ("validation", f"{sizes['validation']} examples: the search and the race look here"),
-            ("confirmation", f"{sizes['confirmation']} examples: the verdict looks here"),
-            ("test", f"{sizes['test']} examples: only reported"),
-            ("public", f"{sizes['public']} examples, unlabelled: the transfer set public"),
+            ("private", f"{private} examples, on which participants train" if private else "not divided yet"),
+            ("validation", f"{sizes['validation']} examples: used by the search and the race"),
+            ("confirmation", f"{sizes['confirmation']} examples: used by the verdict"),
+            ("test", f"{sizes['test']} examples: for reporting only"),
+            ("public", f"{sizes['public']} examples without labels: the transfer set public"),
         ),
         seeds=(
             ("search", f"{SEARCH_SEED} for every trial"),

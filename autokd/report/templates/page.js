@@ -1,4 +1,4 @@
-// Draws what Python has worked out; no number is made here.
+// Draws what Python has computed; no number is computed here.
 (() => {
   "use strict";
   const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -8,49 +8,49 @@
 
   async function unpack(packed) {
     if (!texts.has(packed)) {
-      const bytes = Uint8Array.from(atob(packed.textContent.trim()), (one) => one.charCodeAt(0));
+      const bytes = Uint8Array.from(atob(packed.textContent.trim()), (letter) => letter.charCodeAt(0));
       const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
       texts.set(packed, await new Response(stream).text());
     }
-    const instead = (key, value) =>
+    const replaced = (key, value) =>
       (dark.matches && typeof value === "string" && colors.get(value)) || value;
-    return JSON.parse(texts.get(packed), instead);
+    return JSON.parse(texts.get(packed), replaced);
   }
 
   async function draw(part) {
     const packed = part.querySelector(":scope > .packed");
     if (!packed) return;
     const content = await unpack(packed);
-    for (const holder of of(part, "[data-figure]")) {
+    for (const holder of within(part, "[data-figure]")) {
       const figure = content[holder.dataset.figure];
       if (figure) await Plotly.react(holder, figure.data, figure.layout, config);
     }
-    for (const holder of of(part, "[data-trials]")) {
+    for (const holder of within(part, "[data-trials]")) {
       if (!holder.firstChild) holder.append(table(content.trials));
     }
     part.dataset.drawn = "yes";
   }
 
-  // What belongs to a pair is drawn with the pair.
-  function of(part, selector) {
+  // Elements of a pair are drawn together with the pair.
+  function within(part, selector) {
     const owner = part === document.body ? null : part;
-    return [...part.querySelectorAll(selector)].filter((one) => one.closest(".pair") === owner);
+    return [...part.querySelectorAll(selector)].filter((element) => element.closest(".pair") === owner);
   }
 
   function table({ columns, rows }) {
-    const made = document.createElement("table");
-    const head = made.createTHead().insertRow();
+    const element = document.createElement("table");
+    const head = element.createTHead().insertRow();
     columns.forEach((column, place) => {
       const cell = document.createElement("th");
       const button = document.createElement("button");
       cell.scope = "col";
       cell.className = numeric(column) ? "num" : "";
       button.textContent = column.name;
-      button.addEventListener("click", () => sort(made, cell, place));
+      button.addEventListener("click", () => sort(element, cell, place));
       cell.append(button);
       head.append(cell);
     });
-    const body = made.createTBody();
+    const body = element.createTBody();
     for (const row of rows) {
       const line = body.insertRow();
       row.forEach((value, place) => {
@@ -60,7 +60,7 @@
         cell.sorts = value;
       });
     }
-    return made;
+    return element;
   }
 
   const numeric = (column) => "decimals" in column;
@@ -73,18 +73,18 @@
     return (column.signed && value >= 0 ? "+" : "") + value.toFixed(column.decimals);
   }
 
-  function sort(made, head, place) {
+  function sort(element, head, place) {
     const down = head.getAttribute("aria-sort") === "ascending";
-    for (const other of made.tHead.rows[0].cells) other.removeAttribute("aria-sort");
+    for (const other of element.tHead.rows[0].cells) other.removeAttribute("aria-sort");
     head.setAttribute("aria-sort", down ? "descending" : "ascending");
     const sign = down ? -1 : 1;
     const order = (a, b) => {
-      const [one, other] = [a.cells[place].sorts, b.cells[place].sorts];
-      if (one === null || other === null) return (one === null) - (other === null);
-      return sign * (typeof one === "number" && typeof other === "number"
-        ? one - other : String(one).localeCompare(String(other)));
+      const [first, second] = [a.cells[place].sorts, b.cells[place].sorts];
+      if (first === null || second === null) return (first === null) - (second === null);
+      return sign * (typeof first === "number" && typeof second === "number"
+        ? first - second : String(first).localeCompare(String(second)));
     };
-    made.tBodies[0].append(...[...made.tBodies[0].rows].sort(order));
+    element.tBodies[0].append(...[...element.tBodies[0].rows].sort(order));
   }
 
   function open() {
