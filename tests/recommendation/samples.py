@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -24,6 +23,7 @@ from autokd.core.records import (
 )
 from autokd.core.setting import DEFAULT, Setting, Split, TransferSet
 from autokd.recommendation import Recommendation, judge_pair, recommend
+from autokd.recommendation.evidence import Arm, Evidence
 
 PLAN = ConfirmationConfig()
 BOTH = TransferSet.BOTH
@@ -148,12 +148,15 @@ def recommend_from(
     return recommend(plan, federation, records, judge_pair(plan, federation, records), reverse=other)
 
 
-def verdict_by_rule(answer: Mapping[str, Any]) -> str:
-    """The verdict that follows from the intervals that a recommendation prints in `decided_on`."""
-    decided = answer["decided_on"]
-    candidate, default = decided["candidate_gain"], decided["default_gain"]
-    if all(gain["high"] < decided["min_improvement"] for gain in (candidate, default) if gain):
-        return "skip"
-    if candidate and candidate["low"] > 0 and decided["improvement"]["low"] > 0:
-        return "tuned"
-    return "default" if default["low"] > 0 else "undecided"
+def make_evidence(winner: Correctness | None, default: Correctness, own: Correctness) -> Evidence:
+    """The same correctness on both splits."""
+
+    def both(correct: Correctness) -> dict[Split, Correctness]:
+        return {Split.CONFIRMATION: correct, Split.TEST: correct}
+
+    return Evidence(
+        seeds=tuple(range(len(default))),
+        own=both(own),
+        default=Arm(setting=DEFAULT, correct=both(default), forgetting=0.0),
+        winner=None if winner is None else Arm(setting=HOT, correct=both(winner), forgetting=0.0),
+    )
