@@ -55,7 +55,9 @@ class PlanError(InputError):
         others: What else does not; the message says how many, and `autokd check` which.
     """
 
-    def __init__(self, *, source: str, field: str, problem: str, others: Sequence[PlanError] = ()) -> None:
+    def __init__(
+        self, *, source: str, field: str = "", problem: str, others: Sequence[PlanError] = ()
+    ) -> None:
         more = f" (and {len(others)} more; autokd check lists them)" if others else ""
         super().__init__(": ".join(part for part in (source, field, problem) if part) + more)
         self.source, self.field, self.problem, self.others = source, field, problem, tuple(others)

@@ -37,14 +37,14 @@ def call(name: str, options: Mapping[str, Any], base: Path) -> Any:
             found = getattr(found, part)
     except (ImportError, AttributeError) as error:
         problem = f"cannot be imported: {error}; it has to be installed, or lie in {base}"
-        raise PlanError(source=name, field="", problem=problem) from error
+        raise PlanError(source=name, problem=problem) from error
     except Exception as error:
         problem = f"cannot be imported: {type(error).__name__}: {str(error)[:200]}"
-        raise PlanError(source=name, field="", problem=problem) from error
+        raise PlanError(source=name, problem=problem) from error
     finally:
         sys.dont_write_bytecode = before
     try:
         return found(**options)
     except Exception as error:
         problem = f"raises {type(error).__name__}: {str(error)[:200]}"
-        raise PlanError(source=name, field="", problem=problem) from error
+        raise PlanError(source=name, problem=problem) from error

@@ -1,13 +1,13 @@
-"""Puts participants that were trained elsewhere together, and finds all that is wrong with them on the way.
+"""Loads participants that were trained elsewhere, and reports all problems of their recipe at once.
 
-Nothing is written here. Each problem is noted and the rest looked at all the same, so that a recipe's author
-sees all of them at once.
+Nothing is written here. After a problem the rest is still checked.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Final
 
 import numpy as np
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from autokd.compute.device import Compute
 from autokd.config.external import AnySource, ExternalFederation, MemorySource
 from autokd.config.federation import ExternalArchitecture
+from autokd.core.setting import Split
 from autokd.data.dataset import Dataset
 from autokd.data.mapped_arrays import pieces
 from autokd.data.sources import read
@@ -35,12 +36,13 @@ _FEWEST: Final = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LoadedExternal:
-    """A federation but for what its models answer.
+    """A federation without the logits of its models.
 
     Attributes:
-        weights: By participant.
-        accuracies: Of each model on its own private data, in [0, 1].
-        checkpoints: SHA-256 of the files, in hex.
+        architectures: Networks, by participant.
+        weights: State dicts, by participant.
+        accuracies: Accuracy of each model on its own private data, in [0, 1].
+        checkpoints: SHA-256 of each checkpoint file, in hex.
     """
 
     data: Dataset
@@ -54,189 +56,185 @@ class LoadedExternal:
 def load_external(
     recipe: ExternalFederation, compute: Compute, findings: Findings, memory: InMemorySources | None = None
 ) -> LoadedExternal | None:
-    """Read and look at everything; None if there are problems, which stand in `findings` then.
+    """Read and check everything; return None if there are problems, which are then in `findings`.
 
     Args:
-        recipe: As it lies in its file.
-        compute: Where the models are asked about their own data.
-        findings: Where problems and warnings go.
-        memory: What is not in files.
+        recipe: Federation with the location of its file.
+        compute: Device on which the models are evaluated.
+        findings: Receives problems and warnings.
+        memory: Data and weights that are not in files.
     """
-    memory = memory or InMemorySources()
+    kept = memory or InMemorySources()
     wanted = Wanted(channels=recipe.images.channels, size=recipe.images.size)
-    private = [
-        _read(one.data, recipe, wanted, memory, findings, f"participants.{number}.data")
-        for number, one in enumerate(recipe.participants)
-    ]
-    common = common_splits(
-        recipe, lambda source, where: _read(source, recipe, wanted, memory, findings, where), findings.noting
-    )
-    known = [one for one in private if one is not None]
-    for number, one in enumerate(private):
-        if one is not None and len(one.images) < _FEWEST:
-            findings.problem(f"participants.{number}.data", "holds one example; BatchNorm needs two")
-    classes = _classes(recipe, known, common, findings)
-    readable = common is not None and len(known) == recipe.size and _one_shape(private, common, findings)
-    # Networks and checkpoints are looked at even where it is not, as far as it goes.
-    networks = validate_models(recipe, private, classes, compute, memory, findings)
-    if common is None or not readable:
+
+    def read_source(source: AnySource, field: str) -> Labelled | None:
+        if isinstance(source, MemorySource) and source.sha256 in kept.data:
+            return kept.data[source.sha256]
+        with findings.noting(field):
+            return read(source, recipe.folder, wanted)
         return None
-    common = _disjoint(recipe, known, common, findings)
-    _enough(known, common, classes, findings)
+
+    private = [
+        read_source(participant.data, f"participants.{number}.data")
+        for number, participant in enumerate(recipe.participants)
+    ]
+    common = common_splits(recipe, read_source, findings.noting)
+    for number, source in enumerate(private):
+        if source is not None and len(source.images) < _FEWEST:
+            findings.problem(f"participants.{number}.data", "holds one example; BatchNorm needs two")
+    classes = _classes(recipe, private, common, findings)
+    readable = [data for data in private if data is not None]
+    complete = common is not None and len(readable) == recipe.size and _one_shape(readable, common, findings)
+    # Networks and checkpoints are checked even if some data cannot be read.
+    models = validate_models(recipe, private, classes, compute, kept, findings)
+    if common is None or not complete:
+        return None
+    common = _disjoint(recipe, readable, common, findings)
+    _check_classes(readable, common, findings)
     if findings.problems:
         return None
-    data, layout = _joined(known, common, classes)
+    data, layout = _join(readable, common, classes)
     return LoadedExternal(
         data=data,
         layout=layout,
-        architectures=tuple(one.architecture for one in networks),
-        weights=tuple(one.weights for one in networks),
-        accuracies=tuple(one.accuracy for one in networks),
-        checkpoints=tuple(one.checkpoint for one in networks),
+        architectures=tuple(model.architecture for model in models),
+        weights=tuple(model.weights for model in models),
+        accuracies=tuple(model.accuracy for model in models),
+        checkpoints=tuple(model.checkpoint for model in models),
     )
 
 
 def load_external_or_raise(
     recipe: ExternalFederation, compute: Compute, *, source: str, memory: InMemorySources | None = None
 ) -> LoadedExternal:
-    """The same for who goes on only if nothing is wrong.
+    """Load participants that were trained elsewhere.
 
     Raises:
-        PlanError: Of what is wrong, all of it.
+        PlanError: If anything is wrong; it holds all problems.
     """
     findings = Findings(source)
-    found = load_external(recipe, compute, findings, memory)
-    if found is None:
+    external = load_external(recipe, compute, findings, memory)
+    if external is None:
         raise PlanError.together(findings.problems)
-    return found
-
-
-def _read(
-    source: AnySource,
-    recipe: ExternalFederation,
-    wanted: Wanted,
-    memory: InMemorySources,
-    findings: Findings,
-    where: str,
-) -> Labelled | None:
-    if isinstance(source, MemorySource) and source.sha256 in memory.data:
-        return memory.data[source.sha256]
-    with findings.noting(where):
-        return read(source, recipe.folder, wanted)
-    return None
+    return external
 
 
 def _classes(
-    recipe: ExternalFederation, private: Sequence[Labelled], common: CommonSplits | None, findings: Findings
+    recipe: ExternalFederation,
+    private: Sequence[Labelled | None],
+    common: CommonSplits | None,
+    findings: Findings,
 ) -> tuple[str, ...]:
-    """The common label space; classes of anybody's that are not in it are problems."""
-    classes = recipe.classes or tuple(dict.fromkeys(name for one in private for name in one.classes))
-    if recipe.classes is None and len(private) < recipe.size:
-        return classes  # What those would have named whose data cannot be read is not known.
-    for number, one in enumerate(private):
-        strange = unknown_classes(one, classes)
+    """Return the common label space; classes outside it are problems."""
+    readable = {number: data for number, data in enumerate(private) if data is not None}
+    classes = recipe.classes or tuple(
+        dict.fromkeys(name for data in readable.values() for name in data.classes)
+    )
+    if recipe.classes is None and len(readable) < recipe.size:
+        return classes  # Data that cannot be read may have more classes.
+    for number, data in readable.items():
+        strange = unknown_classes(data, classes)
         if strange:
             problem = f"has the class {strange[0]}, which is missing in federation.classes"
             findings.problem(f"participants.{number}.data", problem)
-    for place, (where, part) in zip(common.parts, common.of_parts(), strict=True) if common else ():
+    for name, field, part in common or ():
         strange = unknown_classes(part, classes)
-        if strange and where != "public":
+        if strange and name != "public":
             missing = "is missing in federation.classes" if recipe.classes else "no participant's data has"
             known = ", ".join(classes[:10])
-            problem = f"{where} has the class {strange[0]}, which {missing}; known: {known}"
-            findings.problem(place, problem)
+            findings.problem(field, f"{name} has the class {strange[0]}, which {missing}; known: {known}")
     return classes
 
 
-def _one_shape(private: Sequence[Labelled | None], common: CommonSplits, findings: Findings) -> bool:
-    """Whether all images have one shape; who differs from the first participant is a problem."""
-    assert private[0] is not None
-    shape = private[0].images.shape[1:]
-    parts = {f"participants.{number}.data": one for number, one in enumerate(private)} | dict(common.parts)
-    right = True
-    for where, one in parts.items():
-        if one is not None and one.images.shape[1:] != shape:
-            told = "{}x{}x{}".format(*one.images.shape[1:])
-            expected = "{}x{}x{}".format(*shape)
-            findings.problem(
-                where,
-                f"images are {told} (channels, height, width), those of participant 0 are {expected}; give "
-                "federation.images (channels, size) to bring all to one shape",
-            )
-            right = False
-    return right
+def _one_shape(private: Sequence[Labelled], common: CommonSplits, findings: Findings) -> bool:
+    """Return whether all images have the shape of participant 0's; others are problems."""
+    expected = private[0].images.shape[1:]
+    sources = [(f"participants.{number}.data", data) for number, data in enumerate(private)]
+    sources += [(field, part) for _, field, part in common]
+    odd = [(field, data.images.shape[1:]) for field, data in sources if data.images.shape[1:] != expected]
+    for field, shape in odd:
+        findings.problem(
+            field,
+            f"images are {_by(shape)} (channels, height, width), those of participant 0 are {_by(expected)}; "
+            "give federation.images (channels, size) to bring all to one shape",
+        )
+    return not odd
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))
 
 
 def _disjoint(
     recipe: ExternalFederation, private: Sequence[Labelled], common: CommonSplits, findings: Findings
 ) -> CommonSplits:
-    """The common splits without what is somebody's private data, or in a split before."""
-    seen: dict[bytes, str] = {}
-    for number, own in enumerate(private):
-        for key in _keys(own.images):
-            seen.setdefault(key, f"private data of participant {number}")
-    kept = {}
-    for name, (where, part) in zip(common.parts, common.of_parts(), strict=True):
-        owners = [seen.get(key) for key in _keys(part.images)]
-        # What is unlabelled may well be somebody's private data: nobody is judged on it.
-        bad = [
+    """Return the common splits without images that are private data or in an earlier split."""
+    owners: dict[bytes, str] = {}
+    for number, data in enumerate(private):
+        for key in _keys(data.images):
+            owners.setdefault(key, f"private data of participant {number}")
+    parts = {}
+    for name, field, part in common:
+        keys = _keys(part.images)
+        # Unlabelled examples may be somebody's private data: nobody is judged on them.
+        repeated = [
             row
-            for row, owner in enumerate(owners)
-            if owner is not None and not (where == "public" and owner.startswith("private"))
+            for row, key in enumerate(keys)
+            if key in owners and not (name == "public" and owners[key].startswith("private"))
         ]
-        if bad and recipe.splits.duplicates == "refuse":
+        if repeated and recipe.splits.duplicates == "refuse":
             findings.problem(
-                name,
-                f"{len(bad)} of {len(owners)} images of {where} are also {owners[bad[0]]}, e.g. number "
-                f"{bad[0]}: a student would be judged on what it was trained on. Take them out, or set "
-                "federation.splits.duplicates: drop",
+                field,
+                f"{len(repeated)} of {len(keys)} images of {name} are also {owners[keys[repeated[0]]]}, e.g. "
+                f"number {repeated[0]}: a student would be judged on what it was trained on. Take them out, "
+                "or set federation.splits.duplicates: drop",
             )
-        rest = np.setdiff1d(np.arange(len(owners)), bad)
-        kept[where] = Labelled(copy_rows(part.images, rest), part.labels[rest], part.classes) if bad else part
-        for key in _keys(part.images):
-            seen.setdefault(key, f"in {where}")
-    return CommonSplits(**kept, places=common.places)
+        rest = np.setdiff1d(np.arange(len(keys)), repeated)
+        parts[name] = (
+            Labelled(copy_rows(part.images, rest), part.labels[rest], part.classes) if repeated else part
+        )
+        for key in keys:
+            owners.setdefault(key, f"in {name}")
+    return CommonSplits(parts, common.fields)
 
 
 def _keys(images: NDArray[np.generic]) -> list[bytes]:
-    from hashlib import blake2b
-
-    return [blake2b(one.tobytes(), digest_size=16).digest() for piece in pieces(images) for one in piece]
+    return [blake2b(image.tobytes(), digest_size=16).digest() for piece in pieces(images) for image in piece]
 
 
-def _enough(
-    private: Sequence[Labelled], common: CommonSplits, classes: tuple[str, ...], findings: Findings
-) -> None:
-    """Whether every student can be judged on every split: some of its classes have to be there."""
-    for name, (where, part) in zip(common.parts, common.of_parts(), strict=True):
-        if where == "public":
+def _check_classes(private: Sequence[Labelled], common: CommonSplits, findings: Findings) -> None:
+    """Note splits on which a student cannot be judged, since its classes are missing there."""
+    own_classes = [_present(data) for data in private]
+    for name, field, part in common:
+        if name == "public":
             continue
         if not len(part.images):
-            findings.problem(name, f"{where} is empty")
+            findings.problem(field, f"{name} is empty")
             continue
-        here = {part.classes[label] for label in np.unique(part.labels)}
-        for number, own in enumerate(private):
-            held = {own.classes[label] for label in np.unique(own.labels)}
-            if not held & here:
-                problem = f"{where} has no example of any class of participant {number}"
-                findings.problem(name, problem)
-            elif held - here:
-                absent = sorted(held - here)
-                findings.warn(name, f"{where} has no example of {absent[0]}, a class of participant {number}")
+        present = _present(part)
+        for number, own in enumerate(own_classes):
+            absent = sorted(own - present)
+            if not own & present:
+                findings.problem(field, f"{name} has no example of any class of participant {number}")
+            elif absent:
+                findings.warn(field, f"{name} has no example of {absent[0]}, a class of participant {number}")
 
 
-def _joined(
+def _present(data: Labelled) -> set[str]:
+    return {data.classes[label] for label in np.unique(data.labels)}
+
+
+def _join(
     private: Sequence[Labelled], common: CommonSplits, classes: tuple[str, ...]
 ) -> tuple[Dataset, Layout]:
-    """All images in one array, and who has which."""
-    parts = [*private, *(part for _, part in common.of_parts())]
-    exact = all(one.images.dtype == np.uint8 for one in parts)
-    images = concatenate([one.images if exact else _floats(one.images) for one in parts])
-    labels = np.concatenate([renumbered(one, classes) for one in parts])
-    ends = np.cumsum([len(one.images) for one in parts])
-    places = np.split(np.arange(len(images), dtype=np.int64), ends[:-1])
-    own, shared = places[: len(private)], places[len(private) :]
-    named = dict(zip((where for where, _ in common.of_parts()), shared, strict=True))
+    """Return all images in one array, and the indices of each part."""
+    sources = [*private, *common.parts.values()]
+    exact = all(source.images.dtype == np.uint8 for source in sources)
+    images = concatenate([source.images if exact else _floats(source.images) for source in sources])
+    labels = np.concatenate([renumbered(source, classes) for source in sources])
+    ends = np.cumsum([len(source.images) for source in sources])
+    indices = np.split(np.arange(len(images), dtype=np.int64), ends[:-1])
+    shared = dict(zip(common.parts, indices[len(private) :], strict=True))
     channels = images.shape[1]
     data = Dataset(
         images=images,
@@ -245,11 +243,12 @@ def _joined(
         mean=(0.0,) * channels,
         std=(scale_of(images),) * channels,
     )
-    return data, Layout(splits=common.splits(named), public=named["public"], private=tuple(own))
+    splits = {split: shared[split.value] for split in Split}
+    return data, Layout(splits=splits, public=shared["public"], private=tuple(indices[: len(private)]))
 
 
 def _floats(images: NDArray[np.generic]) -> NDArray[np.float32]:
-    """As torchvision's ToTensor makes them of bytes."""
+    """Return pixels as torchvision's ToTensor makes them of bytes."""
     pixels = torch.from_numpy(np.asarray(images))
     floats: NDArray[np.float32] = (pixels if images.dtype == np.float32 else pixels.float().div(255)).numpy()
     return floats

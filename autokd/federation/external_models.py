@@ -1,8 +1,8 @@
-"""Networks that were trained elsewhere, looked at: weights, outputs, and how good each is on its own data."""
+"""Checks of networks that were trained elsewhere: weights, outputs, and accuracy on their own data."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -26,18 +26,18 @@ from autokd.models.inference import logits_of
 from autokd.models.weights import Weights, weights_of
 
 _TOLERANCE: Final = 0.005
-"""By how much a claimed accuracy may be off: it may have been written with two digits."""
+"""Largest difference to a claimed accuracy, which may have been written with two digits."""
 _WORTH_A_HINT: Final = 0.2
-"""So much more accuracy with the outputs in another order is hardly chance."""
+"""Gain in accuracy by another order of the outputs that is hardly chance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ValidatedModel:
-    """A participant's network.
+    """Network of a participant that was trained elsewhere.
 
     Attributes:
-        accuracy: On its own private data, in [0, 1].
-        checkpoint: SHA-256 of its file, in hex.
+        accuracy: Accuracy on its own private data, in [0, 1].
+        checkpoint: SHA-256 of its checkpoint file, in hex.
     """
 
     architecture: ExternalArchitecture
@@ -54,121 +54,125 @@ def validate_models(
     memory: InMemorySources,
     findings: Findings,
 ) -> list[ValidatedModel]:
-    """The networks with which nothing is wrong; what is with others stands in `findings` then.
+    """Return the models without problems; problems of the others go into `findings`.
 
     Args:
-        recipe: As it lies in its file.
+        recipe: Federation with the location of its file.
         private: Each participant's data; None where it could not be read.
-        classes: Of the federation.
-        compute: Where the models are asked about their own data.
-        memory: What is not in files.
-        findings: Where problems and warnings go.
+        classes: Class names of the federation.
+        compute: Device on which the models are evaluated.
+        memory: Data and weights that are not in files.
+        findings: Receives problems and warnings.
     """
-    found = []
-    for number, (one, data) in enumerate(zip(recipe.participants, private, strict=True)):
-        network = _network(recipe, number, one, data, classes, compute, memory, findings)
-        if network is not None:
-            found.append(network)
-    return found
+    models = (
+        _validate_model(recipe, number, data, classes, compute, memory, findings)
+        for number, data in enumerate(private)
+    )
+    return [model for model in models if model is not None]
 
 
-def _network(
+def _validate_model(
     recipe: ExternalFederation,
     number: int,
-    one: ExternalParticipant,
     data: Labelled | None,
     classes: tuple[str, ...],
     compute: Compute,
     memory: InMemorySources,
     findings: Findings,
 ) -> ValidatedModel | None:
-    """One participant's network with its weights, after it has answered on its own data."""
+    participant = recipe.participants[number]
     where = f"participants.{number}"
-    file = recipe.folder / Path(one.checkpoint).expanduser()
-    state = memory.weights.get(one.checkpoint.removeprefix(IN_MEMORY))
+    file = recipe.folder / Path(participant.checkpoint).expanduser()
+    key = participant.checkpoint.removeprefix(IN_MEMORY)
+    state = memory.weights.get(key)
     if state is None:
         with findings.noting(f"{where}.checkpoint"):
             state = read_checkpoint(file)
     if data is None:
         return None
-    labels = one.labels or dict(enumerate(data.classes))
-    unlisted = [name for name in labels.values() if name not in classes] if one.labels else []
-    if unlisted:
-        listed = "federation.classes" if recipe.classes else "the classes of the data"
-        findings.problem(f"{where}.labels", f"class {unlisted[0]} is missing in {listed}")
+    labels = participant.labels or dict(enumerate(data.classes))
+    channels, size = data.images.shape[1], data.images.shape[2]
+    outputs = int(participant.architecture.options.get("num_classes", max(labels) + 1))  # type: ignore[arg-type]
+    for field, problem in _problems(recipe, participant, data, labels, outputs, classes):
+        findings.problem(f"{where}.{field}", problem)
         return None
     if unknown_classes(data, classes):
-        return None  # Likewise.
-    there = {data.classes[label] for label in np.unique(data.labels)}
-    unknown = sorted(there - set(labels.values()))
-    if unknown:
-        findings.problem(
-            f"{where}.labels",
-            f"its data has the class {unknown[0]}, which none of the network's outputs means",
-        )
-        return None
-    outputs = int(one.architecture.options.get("num_classes", max(labels) + 1))  # type: ignore[arg-type]
-    if outputs <= max(labels):
-        problem = f"output {max(labels)} does not exist: the network has {outputs}, numbered from 0"
-        findings.problem(f"{where}.labels", problem)
-        return None
-    channels, size = data.images.shape[1], data.images.shape[2]
-    for name, values in (("mean", one.input.mean), ("std", one.input.std)):
-        if len(values) not in (1, one.input.channels or channels):
-            problem = f"has {len(values)} numbers for {one.input.channels or channels} channels"
-            findings.problem(f"{where}.input.{name}", problem)
-            return None
+        return None  # Already reported as a problem of the data.
     with findings.noting(f"{where}.architecture"):
-        shape = input_shape(one.input, channels=channels, size=size, classes=outputs)
-        bare = external_network(one.architecture, shape=shape, base=recipe.folder)
-        answered = _answers(bare, torch.zeros(2, shape.channels, shape.size, shape.size))
-        if one.labels is None and len(data.classes) != answered:
+        shape = input_shape(participant.input, channels=channels, size=size, classes=outputs)
+        network = external_network(participant.architecture, shape=shape, base=recipe.folder)
+        outputs = _count_outputs(network, torch.zeros(2, shape.channels, shape.size, shape.size))
+        if participant.labels is None and len(data.classes) != outputs:
             findings.problem(
                 f"{where}.labels",
-                f"the network has {answered} outputs, its data {len(data.classes)} classes; say which class "
+                f"the network has {outputs} outputs, its data {len(data.classes)} classes; say which class "
                 "each output means",
             )
             return None
-        if answered <= max(labels):
-            problem = f"output {max(labels)} does not exist: the network has {answered}, numbered from 0"
-            findings.problem(f"{where}.labels", problem)
+        if outputs <= max(labels):
+            findings.problem(f"{where}.labels", _no_output(labels, outputs))
             return None
-        means = {name: output for output, name in labels.items()}
+        output_of = {name: output for output, name in labels.items()}
         architecture = ExternalArchitecture(
-            name=one.architecture.name,
-            options=one.architecture.options,
-            outputs=answered,
-            labels=tuple(means.get(name, -1) for name in classes),
-            input=one.input,
+            name=participant.architecture.name,
+            options=participant.architecture.options,
+            outputs=outputs,
+            labels=tuple(output_of.get(name, -1) for name in classes),
+            input=participant.input,
         )
-        placed = architecture.located(recipe.folder / "recipe")
-        module = build(placed, channels=channels, size=size, classes=len(classes))
+        module = build(
+            architecture.located(recipe.folder / "recipe"), channels=channels, size=size, classes=len(classes)
+        )
         if state is None:
             return None
         with findings.noting(f"{where}.checkpoint"):
             fit(module.get_submodule("network"), state, file)
-            accuracy = _accuracy(module, data, classes, compute, findings, where)
-            if accuracy is not None and _as_claimed(one, accuracy, len(data.labels), findings, where):
+            accuracy = _evaluate(module, data, classes, compute)
+            if _as_claimed(participant, accuracy, len(data.labels), findings, where):
                 return ValidatedModel(
                     architecture=architecture,
                     weights=weights_of(module),
-                    accuracy=accuracy.right,
-                    checkpoint=_hash(one, file),
+                    accuracy=accuracy.actual,
+                    checkpoint=key if participant.checkpoint.startswith(IN_MEMORY) else checkpoint_hash(file),
                 )
     return None
 
 
-def _hash(one: ExternalParticipant, file: Path) -> str:
-    if one.checkpoint.startswith(IN_MEMORY):
-        return one.checkpoint.removeprefix(IN_MEMORY)
-    return checkpoint_hash(file)
+def _problems(
+    recipe: ExternalFederation,
+    participant: ExternalParticipant,
+    data: Labelled,
+    labels: Mapping[int, str],
+    outputs: int,
+    classes: tuple[str, ...],
+) -> Iterator[tuple[str, str]]:
+    """Yield field and problem of what is wrong before the network is built."""
+    unlisted = [name for name in labels.values() if name not in classes] if participant.labels else []
+    if unlisted:
+        listed = "federation.classes" if recipe.classes else "the classes of the data"
+        yield "labels", f"class {unlisted[0]} is missing in {listed}"
+    if unknown_classes(data, classes):
+        return
+    unknown = sorted({data.classes[label] for label in np.unique(data.labels)} - set(labels.values()))
+    if unknown:
+        yield "labels", f"its data has the class {unknown[0]}, which none of the network's outputs means"
+    if outputs <= max(labels):
+        yield "labels", _no_output(labels, outputs)
+    channels = participant.input.channels or data.images.shape[1]
+    for name, values in (("mean", participant.input.mean), ("std", participant.input.std)):
+        if len(values) not in (1, channels):
+            yield f"input.{name}", f"has {len(values)} numbers for {channels} channels"
 
 
-def _answers(network: nn.Module, images: torch.Tensor) -> int:
-    """How many outputs a network has, by one forward pass.
+def _no_output(labels: Mapping[int, str], outputs: int) -> str:
+    return f"output {max(labels)} does not exist: the network has {outputs}, numbered from 0"
+
+
+def _count_outputs(network: nn.Module, images: torch.Tensor) -> int:
+    """Return the number of outputs, by one forward pass.
 
     Raises:
-        PlanError: If it raises, or answers no logits.
+        PlanError: If the pass fails, or does not return logits.
     """
     network.eval()
     try:
@@ -178,84 +182,87 @@ def _answers(network: nn.Module, images: torch.Tensor) -> int:
         shape = "x".join(map(str, images.shape[1:]))
         words = str(error).partition("\n")[0][:200]
         problem = f"cannot take images of {shape} (channels, height, width): {type(error).__name__}: {words}"
-        raise PlanError(source="forward pass", field="", problem=problem) from error
+        raise PlanError(source="forward pass", problem=problem) from error
     if not isinstance(answers, torch.Tensor) or answers.ndim != 2 or len(answers) != len(images):
         got = tuple(answers.shape) if isinstance(answers, torch.Tensor) else type(answers).__name__
         problem = f"answers {got} to {len(images)} images, not logits of shape ({len(images)}, classes)"
-        raise PlanError(source="forward pass", field="", problem=problem)
+        raise PlanError(source="forward pass", problem=problem)
     return int(answers.shape[1])
 
 
 @dataclass(frozen=True, slots=True)
 class _Accuracy:
-    """Of a model on its own data, as it is, and with its outputs in the order that suits it best."""
+    """Accuracy of a model on its own data.
 
-    right: float
+    Attributes:
+        actual: Accuracy as the recipe has the outputs.
+        best: Accuracy with the outputs in the order that suits the data best.
+        order: In that order: class that replaces each class whose output moves.
+    """
+
+    actual: float
     best: float
     order: Mapping[str, str]
 
 
-def _accuracy(
-    module: nn.Module,
-    data: Labelled,
-    classes: tuple[str, ...],
-    compute: Compute,
-    findings: Findings,
-    where: str,
-) -> _Accuracy | None:
-    images = Dataset(
+def _evaluate(module: nn.Module, data: Labelled, classes: tuple[str, ...], compute: Compute) -> _Accuracy:
+    """Return the accuracy on the model's own data.
+
+    Raises:
+        PlanError: If logits are not finite.
+    """
+    channels = data.images.shape[1]
+    dataset = Dataset(
         images=data.images,
         labels=renumbered(data, classes),
         classes=classes,
-        mean=(0.0,) * data.images.shape[1],
-        std=(scale_of(data.images),) * data.images.shape[1],
+        mean=(0.0,) * channels,
+        std=(scale_of(data.images),) * channels,
     )
-    logits = logits_of(compute.place(module), images, compute)
+    logits = logits_of(compute.place(module), dataset, compute)
     module.to("cpu")
     if not np.isfinite(logits).all():
-        findings.problem(f"{where}.checkpoint", "the model answers with values that are not finite numbers")
-        return None
-    answers = logits.argmax(axis=1)
+        raise PlanError(source="", problem="the model answers with values that are not finite numbers")
+    predictions = logits.argmax(axis=1)
     confusion = np.zeros((len(classes), len(classes)), dtype=np.int64)
-    np.add.at(confusion, (answers, images.labels), 1)
+    np.add.at(confusion, (predictions, dataset.labels), 1)
     # Imported here: it takes a moment, and prepared federations do without.
     from scipy.optimize import linear_sum_assignment
 
     rows, columns = linear_sum_assignment(confusion, maximize=True)
     order = {
-        classes[said]: classes[meant]
-        for said, meant in zip(rows, columns, strict=True)
-        if said != meant and confusion[said].sum() and confusion[said, meant]
+        classes[predicted]: classes[meant]
+        for predicted, meant in zip(rows, columns, strict=True)
+        if predicted != meant and confusion[predicted].sum() and confusion[predicted, meant]
     }
-    total = len(answers)
     return _Accuracy(
-        right=float((answers == images.labels).sum() / total),
-        best=float(confusion[rows, columns].sum() / total),
+        actual=float((predictions == dataset.labels).mean()),
+        best=float(confusion[rows, columns].sum() / len(predictions)),
         order=order,
     )
 
 
 def _as_claimed(
-    one: ExternalParticipant, accuracy: _Accuracy, examples: int, findings: Findings, where: str
+    participant: ExternalParticipant, accuracy: _Accuracy, examples: int, findings: Findings, where: str
 ) -> bool:
-    """Whether a model is as good on its own data as the recipe says; without a claim, whatever it is."""
+    """Return whether the accuracy agrees with the recipe's claim, if there is one."""
     hint = ""
-    if accuracy.best - accuracy.right > _WORTH_A_HINT:
-        said, meant = next(iter(accuracy.order.items()))
+    if accuracy.best - accuracy.actual > _WORTH_A_HINT:
+        predicted, meant = next(iter(accuracy.order.items()))
         hint = (
-            f"; with its outputs in another order it would be {accuracy.best:.1%} (what is told {said} is "
-            f"mostly {meant}): see {where}.labels"
+            f"; with its outputs in another order it would be {accuracy.best:.1%} (what it calls {predicted} "
+            f"is mostly {meant}): see {where}.labels"
         )
-    claimed = one.claimed_accuracy
+    claimed = participant.claimed_accuracy
     if claimed is None:
         if hint:
-            findings.warn(where, f"only {accuracy.right:.1%} of its own data are right{hint}")
+            findings.warn(where, f"only {accuracy.actual:.1%} of its own data are right{hint}")
         return True
-    if abs(claimed - accuracy.right) <= max(_TOLERANCE, 1.5 / examples):
+    if abs(claimed - accuracy.actual) <= max(_TOLERANCE, 1.5 / examples):
         return True
     findings.problem(
         f"{where}.claimed_accuracy",
-        f"the model gets {accuracy.right:.1%} of its own data right, not {claimed:.1%}"
+        f"the model gets {accuracy.actual:.1%} of its own data right, not {claimed:.1%}"
         + (hint or "; see its input (mean, std), labels and data"),
     )
     return False

@@ -135,7 +135,7 @@ def external_network(recipe: Network, *, shape: Shape, base: Path) -> nn.Module:
         made = call(recipe.name, recipe.options, base)
         if not isinstance(made, nn.Module):
             problem = f"makes a {type(made).__name__}, not a torch.nn.Module"
-            raise PlanError(source=recipe.name, field="", problem=problem)
+            raise PlanError(source=recipe.name, problem=problem)
         return made.float()
     if recipe.name in _PLAIN:
         plain = ArchitectureConfig(name=recipe.name, options=recipe.options)

@@ -114,4 +114,4 @@ def fit(network: nn.Module, weights: Mapping[str, Tensor], file: Path) -> None:
 
 
 def _refused(file: Path, problem: str) -> PlanError:
-    return PlanError(source=str(file), field="", problem=problem)
+    return PlanError(source=str(file), problem=problem)

@@ -1,4 +1,4 @@
-"""Labelled images from wherever a recipe says they lie: one module a kind of place."""
+"""Reading of labelled images: one module for each kind of source."""
 
 from __future__ import annotations
 
@@ -21,27 +21,28 @@ from autokd.errors import PlanError
 
 
 def read(source: AnySource, base: Path, wanted: Wanted) -> Labelled:
-    """The images and labels of a source, those that it is asked for only.
+    """Read the images and labels that a source asks for.
 
-    Nothing that is read is executed, but for the code that a `CodeSource` names.
+    No code is run, except the factory of a `CodeSource`.
 
     Args:
-        source: Of a recipe.
-        base: The folder that its paths start from.
-        wanted: What images are brought to.
+        source: Source from a recipe.
+        base: Folder that its paths are relative to.
+        wanted: Format of all images.
 
     Raises:
-        PlanError: If there is nothing, or it cannot be used; names the file, and what of it.
+        PlanError: If it cannot be read or used; names the file and the part of it.
     """
     try:
-        found = _found(source, base, wanted)
+        data = _read(source, base, wanted)
     except MemoryError as error:
-        raise PlanError(source=str(base), field="", problem="does not fit into memory") from error
-    return _sound(found, str(getattr(source, "path", getattr(source, "root", source.kind))))
+        raise PlanError(source=str(base), problem="does not fit into memory") from error
+    _check(data, str(getattr(source, "path", getattr(source, "root", source.kind))))
+    return data
 
 
-def _found(source: AnySource, base: Path, wanted: Wanted) -> Labelled:
-    # Each imported here: what one reader needs takes time to import, and others do without.
+def _read(source: AnySource, base: Path, wanted: Wanted) -> Labelled:
+    # Imported here: what one reader needs takes time to import, and the others do without.
     match source:
         case TorchvisionSource():
             from autokd.data.sources import torchvision_datasets
@@ -65,21 +66,19 @@ def _found(source: AnySource, base: Path, wanted: Wanted) -> Labelled:
             return factory.read(source, base, wanted)
         case MemorySource():
             problem = "was in the memory of the program that made this federation; it cannot be read again"
-            raise PlanError(source=source.sha256[:8], field="", problem=problem)
+            raise PlanError(source=source.sha256[:8], problem=problem)
 
 
-def _sound(found: Labelled, name: str) -> Labelled:
-    """What holds of every source."""
-
-    def refused(problem: str) -> PlanError:
-        return PlanError(source=name, field="", problem=problem)
-
-    if not len(found.images):
-        raise refused("holds no example")
-    if found.images.dtype == np.float32 and not np.isfinite(found.images).all():
-        first = int(np.flatnonzero(~np.isfinite(found.images).all(axis=(1, 2, 3)))[0])
-        raise refused(f"image {first} holds values that are not finite numbers")
-    low, high = int(found.labels.min()), int(found.labels.max())
-    if low < 0 or high >= len(found.classes):
-        raise refused(f"labels run from {low} to {high}, but there are {len(found.classes)} classes")
-    return found
+def _check(data: Labelled, name: str) -> None:
+    """Raise PlanError if the examples cannot be used, whatever their source."""
+    problem = ""
+    low, high = (int(data.labels.min()), int(data.labels.max())) if len(data.labels) else (0, 0)
+    if not len(data.images):
+        problem = "holds no example"
+    elif data.images.dtype == np.float32 and not np.isfinite(data.images).all():
+        first = int(np.flatnonzero(~np.isfinite(data.images).all(axis=(1, 2, 3)))[0])
+        problem = f"image {first} holds values that are not finite numbers"
+    elif low < 0 or high >= len(data.classes):
+        problem = f"labels run from {low} to {high}, but there are {len(data.classes)} classes"
+    if problem:
+        raise PlanError(source=name, problem=problem)

@@ -18,24 +18,24 @@ from autokd.errors import PlanError
 
 
 def read(source: CodeSource, base: Path, wanted: Wanted) -> Labelled:
-    """The chosen examples of a data set; see `autokd.data.sources.read`."""
+    """Read the chosen examples of a data set; see `autokd.data.sources.read`."""
     made = call(source.factory, source.options, base)
     return read_dataset(made, source, base, wanted, name=source.factory)
 
 
 def read_dataset(made: Any, source: Source, base: Path, wanted: Wanted, *, name: str) -> Labelled:
-    """The chosen examples of anything with `len` and (image, label) at each number.
+    """Read the chosen examples of anything with `len` and (image, label) at each index.
 
     An image is a Pillow image, or a tensor or array: (channels, height, width), or for arrays (height, width)
     with or without channels. Floats that are k/255 for whole k, as `ToTensor` makes them, are kept as k.
 
     Raises:
-        PlanError: If an example is none, or getting it raises.
+        PlanError: If an example is no (image, label), or getting it raises.
     """
     try:
         total = len(made)
     except TypeError as error:
-        raise PlanError(source=name, field="", problem="makes no data set that has a length") from error
+        raise PlanError(source=name, problem="makes no data set that has a length") from error
     images, labels = [], []
     for number in chosen_indices(source, base, total):
         try:
@@ -46,10 +46,10 @@ def read_dataset(made: Any, source: Source, base: Path, wanted: Wanted, *, name:
             raise
         except Exception as error:
             problem = f"example {number} is no (image, label): {type(error).__name__}: {str(error)[:200]}"
-            raise PlanError(source=name, field="", problem=problem) from error
+            raise PlanError(source=name, problem=problem) from error
         if images[-1].shape != images[0].shape:
             problem = f"image {number} has the shape {images[-1].shape}, the first one {images[0].shape}"
-            raise PlanError(source=name, field="", problem=problem)
+            raise PlanError(source=name, problem=problem)
     stacked = np.stack(images) if images else np.empty((0, 1, 1, 1), dtype=np.uint8)
     numbers = np.array(labels, dtype=np.int64)
     pixels = fit_to_format(_bytes_again(as_images(stacked, source=name, field="")), wanted, source=name)
@@ -70,7 +70,7 @@ def _array(image: object, wanted: Wanted, name: str) -> NDArray[Any]:
 
 
 def _bytes_again(images: Any) -> Any:
-    """What `ToTensor` made of bytes, as bytes: a quarter of the memory, and the same numbers."""
+    """Return floats that `ToTensor` made of bytes as bytes: a quarter of the memory, the same numbers."""
     if images.dtype != np.float32 or not images.size or images.min() < 0 or images.max() > 1:
         return images
     pixels = np.rint(images * 255).astype(np.uint8)

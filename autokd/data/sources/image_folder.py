@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from autokd.config.external import FolderSource, Source
-from autokd.data.sources.decoding import decoded
+from autokd.data.sources.decoding import decode_all
 from autokd.data.sources.labelled_images import Labelled, Wanted, chosen_indices, unreadable
-from autokd.data.temporary_arrays import empty
 from autokd.errors import PlanError
 
 _SUFFIXES: Final = frozenset(
@@ -20,44 +20,33 @@ _SUFFIXES: Final = frozenset(
 
 
 def read(source: FolderSource, base: Path, wanted: Wanted) -> Labelled:
-    """The chosen images of a folder; see `autokd.data.sources.read`."""
+    """Read the chosen images of a folder; see `autokd.data.sources.read`."""
     return read_folder(base / Path(source.path).expanduser(), source, base, wanted)
 
 
 def read_folder(folder: Path, source: Source, base: Path, wanted: Wanted) -> Labelled:
-    """The chosen images of a folder.
+    """Read the chosen images of a folder.
 
     Raises:
-        PlanError: If it is no such folder, or an image in it cannot be read.
+        PlanError: If there is no such folder, or an image in it cannot be read.
     """
     files, labels, classes = _listed(folder, source.classes)
     which = chosen_indices(source, base, len(files))
     if not which.size:
-        raise PlanError(source=str(folder), field="", problem="no example is chosen")
-    first = decoded(files[which[0]], wanted, name=str(files[which[0]]))
-    # Filled in place: a list of single images would need twice the memory.
-    images = empty((len(which), *first.shape), np.uint8)
-    for row, number in enumerate(which):
-        one = decoded(files[number], wanted, name=str(files[number]))
-        if one.shape != first.shape:
-            problem = (
-                f"is {_told(one.shape)}, and {files[which[0]].name} is {_told(first.shape)}; "
-                "give images.size and images.channels to bring all to one shape"
-            )
-            raise PlanError(source=str(files[number]), field="", problem=problem)
-        images[row] = one
+        raise PlanError(source=str(folder), problem="no example is chosen")
+    images = decode_all(((files[number], str(files[number])) for number in which), len(which), wanted)
     return Labelled(images=images, labels=labels[which], classes=classes)
 
 
 def _listed(
     folder: Path, given: Sequence[str] | None
-) -> tuple[list[Path], np.ndarray[tuple[int], np.dtype[np.int64]], tuple[str, ...]]:
+) -> tuple[list[Path], NDArray[np.int64], tuple[str, ...]]:
     try:
         below = sorted(entry for entry in folder.iterdir() if entry.is_dir() and entry.name[0] != ".")
     except OSError as error:
         raise unreadable(folder, error) from error
     if not below:
-        raise PlanError(source=str(folder), field="", problem="has no subfolder, one for each class")
+        raise PlanError(source=str(folder), problem="has no subfolder, one for each class")
     names = tuple(given or (entry.name for entry in below))
     files: list[Path] = []
     labels: list[int] = []
@@ -67,12 +56,7 @@ def _listed(
             problem = f"its subfolder {entry.name} is none of the classes {', '.join(names)}"
             raise PlanError(source=str(folder), field="classes", problem=problem)
         if not inside:
-            raise PlanError(source=str(entry), field="", problem="holds no image")
+            raise PlanError(source=str(entry), problem="holds no image")
         files += inside
         labels += [names.index(entry.name)] * len(inside)
     return files, np.array(labels, dtype=np.int64), names
-
-
-def _told(shape: tuple[int, ...]) -> str:
-    channels, height, width = shape
-    return f"{height}x{width} pixels in {'grey' if channels == 1 else 'colour'}"

@@ -1,4 +1,4 @@
-"""What every source gives, and what images look like once they are read."""
+"""Images with labels, as every source returns them."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _MOST_CLASSES: Final = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What images are brought to as they are read; None keeps what there is, which then has to agree.
+    """Format that images are brought to; None keeps the source's own, which all images then have to share.
 
     Attributes:
-        channels: 1 or 3.
+        channels: 1 or 3 channels.
         size: Height and width, pixels.
     """
 
@@ -38,7 +38,7 @@ class Labelled:
     Attributes:
         images: Shape (n, channels, height, width); uint8 pixels from 0 to 255, or float32 as they are.
         labels: Shape (n,), indices into `classes`.
-        classes: Names.
+        classes: Class names.
     """
 
     images: Pixels
@@ -47,57 +47,54 @@ class Labelled:
 
 
 def chosen_indices(source: Source, base: Path, total: int) -> NDArray[np.int64]:
-    """Which of a source's examples are asked for, in order.
+    """Return the indices of the examples that a source asks for, in order.
 
     Raises:
-        PlanError: If there are none, or numbers that do not exist.
+        PlanError: If there are none, or indices that do not exist.
     """
     if source.indices is None:
-        found = np.arange(total)[source.start : source.stop : source.step]
-        if not found.size and total:
+        rows = np.arange(total)[source.start : source.stop : source.step]
+        if not rows.size and total:
             raise PlanError(source="", field="start", problem=f"leaves none of {total} examples")
-        return found
+        return rows
     file = base / source.indices
-    found = _numbers(file)
-    if found.size and not (found.min() >= 0 and found.max() < total):
-        problem = f"names example {_outside(found, total)}, and there are {total}, numbered from 0"
+    rows = _read_indices(file)
+    outside = rows[(rows < 0) | (rows >= total)]
+    if outside.size:
+        problem = f"names example {outside[0]}, and there are {total}, numbered from 0"
         raise PlanError(source=str(file), field="indices", problem=problem)
-    if len(np.unique(found)) != len(found):
+    if len(np.unique(rows)) != len(rows):
         raise PlanError(source=str(file), field="indices", problem="names an example twice")
-    return found
+    return rows
 
 
-def _outside(numbers: NDArray[np.int64], total: int) -> int:
-    return int(numbers[(numbers < 0) | (numbers >= total)][0])
-
-
-def _numbers(file: Path) -> NDArray[np.int64]:
+def _read_indices(file: Path) -> NDArray[np.int64]:
     try:
         if file.suffix == ".npy":
-            found = np.load(file, allow_pickle=False)
+            rows = np.load(file, allow_pickle=False)
         else:
-            found = np.array([int(line) for line in file.read_text(encoding="utf-8").split()], dtype=np.int64)
+            rows = np.array([int(line) for line in file.read_text(encoding="utf-8").split()], dtype=np.int64)
     except OSError as error:
         raise unreadable(file, error) from error
     except (ValueError, EOFError, OverflowError) as error:
         raise PlanError(source=str(file), field="indices", problem="holds no list of numbers") from error
-    if not isinstance(found, np.ndarray) or found.ndim != 1 or found.dtype.kind not in "iu":
+    if not isinstance(rows, np.ndarray) or rows.ndim != 1 or rows.dtype.kind not in "iu":
         raise PlanError(source=str(file), field="indices", problem="holds no list of whole numbers")
-    return found.astype(np.int64)
+    return rows.astype(np.int64)
 
 
 def unreadable(file: Path, error: OSError) -> PlanError:
-    """What the system says of a file."""
-    return PlanError(source=str(file), field="", problem=f"cannot be read: {error.strerror or error}")
+    """Return the error for a file that the system cannot read."""
+    return PlanError(source=str(file), problem=f"cannot be read: {error.strerror or error}")
 
 
 def as_images(array: NDArray[Any], *, source: str, field: str) -> Pixels:
-    """An array of images as (n, channels, height, width), uint8 or float32.
+    """Return images as (n, channels, height, width), uint8 or float32.
 
-    The channels are what has 1 or 3 entries: behind height and width, or before them.
+    The axis of channels has 1 or 3 entries and comes after height and width, or before them.
 
     Raises:
-        PlanError: If these are no images.
+        PlanError: If the array holds no images.
     """
 
     def refused(problem: str) -> PlanError:
@@ -120,10 +117,10 @@ def as_images(array: NDArray[Any], *, source: str, field: str) -> Pixels:
 
 
 def as_labels(values: NDArray[Any], *, source: str, field: str, count: int) -> NDArray[np.int64]:
-    """Labels as whole numbers, one for each of `count` images.
+    """Return labels as whole numbers, one for each of `count` images.
 
     Raises:
-        PlanError: If they are none.
+        PlanError: If the values are no such labels.
     """
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
@@ -142,7 +139,7 @@ def as_labels(values: NDArray[Any], *, source: str, field: str, count: int) -> N
 def class_names(
     labels: NDArray[np.int64], given: Iterable[str] | None, own: Iterable[str] | None
 ) -> tuple[str, ...]:
-    """Names of the classes: the recipe's, or the source's own, or else their numbers."""
+    """Return the class names of the recipe, or else of the source, or else the numbers."""
     if given is not None:
         return tuple(given)
     if own is not None:
@@ -150,18 +147,18 @@ def class_names(
     return tuple(str(number) for number in range(int(labels.max()) + 1 if labels.size else 0))
 
 
-def unknown_classes(one: Labelled, classes: tuple[str, ...]) -> list[str]:
-    """Classes that examples have and the federation has not."""
-    return [one.classes[label] for label in np.unique(one.labels) if one.classes[label] not in classes]
+def unknown_classes(data: Labelled, classes: tuple[str, ...]) -> list[str]:
+    """Return the classes of examples that are not in `classes`."""
+    return [data.classes[label] for label in np.unique(data.labels) if data.classes[label] not in classes]
 
 
-def renumbered(one: Labelled, classes: tuple[str, ...]) -> NDArray[np.int64]:
-    """Labels as indices into the common classes."""
-    place = {name: number for number, name in enumerate(classes)}
-    numbers = np.array([place.get(name, 0) for name in one.classes], dtype=np.int64)
-    return numbers[one.labels]
+def renumbered(data: Labelled, classes: tuple[str, ...]) -> NDArray[np.int64]:
+    """Return labels as indices into the common classes."""
+    index = {name: number for number, name in enumerate(classes)}
+    numbers = np.array([index.get(name, 0) for name in data.classes], dtype=np.int64)
+    return numbers[data.labels]
 
 
 def scale_of(images: NDArray[np.generic]) -> float:
-    """The value of a pixel that is fully on."""
+    """Return the value of a white pixel."""
     return 255.0 if images.dtype == np.uint8 else 1.0

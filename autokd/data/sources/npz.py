@@ -25,7 +25,7 @@ from autokd.errors import PlanError
 
 
 def read(source: NpzSource, base: Path, wanted: Wanted) -> Labelled:
-    """The chosen examples of an archive; see `autokd.data.sources.read`."""
+    """Read the chosen examples of an archive; see `autokd.data.sources.read`."""
     file = base / Path(source.path).expanduser()
     name = str(file)
     arrays = _arrays(file, source)
@@ -41,7 +41,7 @@ def read(source: NpzSource, base: Path, wanted: Wanted) -> Labelled:
 
 def _arrays(file: Path, source: NpzSource) -> dict[str, NDArray[Any]]:
     try:
-        # Opened here: NumPy leaves a file open that turns out to be no archive.
+        # Opened here: NumPy leaves a file open that is no archive.
         with file.open("rb") as opened:
             return _inside(opened, file, source)
     except OSError as error:
@@ -49,13 +49,13 @@ def _arrays(file: Path, source: NpzSource) -> dict[str, NDArray[Any]]:
 
 
 def _inside(opened: BinaryIO, file: Path, source: NpzSource) -> dict[str, NDArray[Any]]:
-    found: dict[str, NDArray[Any]] = {}
     try:
         archive = np.load(opened, allow_pickle=False)
     except (ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
-        raise PlanError(source=str(file), field="", problem="is no NumPy archive (.npz)") from error
+        raise PlanError(source=str(file), problem="is no NumPy archive (.npz)") from error
     if not isinstance(archive, np.lib.npyio.NpzFile):
-        raise PlanError(source=str(file), field="", problem="is one array, not an archive (.npz) of several")
+        raise PlanError(source=str(file), problem="is one array, not an archive (.npz) of several")
+    arrays: dict[str, NDArray[Any]] = {}
     with archive:
         for name in (source.images, source.labels):
             if name not in archive.files:
@@ -63,11 +63,11 @@ def _inside(opened: BinaryIO, file: Path, source: NpzSource) -> dict[str, NDArra
                 raise PlanError(source=str(file), field=name, problem=f"is missing; there is {there}")
         for name in sorted({source.images, source.labels, "classes"} & set(archive.files)):
             try:
-                found[name] = np.asarray(archive[name])
+                arrays[name] = np.asarray(archive[name])
             except Exception as error:
-                # A damaged header may claim anything, and what NumPy and zipfile raise then is of many kinds.
+                # NumPy and zipfile raise errors of many kinds on damaged headers.
                 raise _damaged(file, name, error) from error
-    return found
+    return arrays
 
 
 def _damaged(file: Path, name: str, error: Exception) -> PlanError:
@@ -83,7 +83,7 @@ def _names(classes: NDArray[Any] | None, file: str) -> tuple[str, ...] | None:
         return None
     if classes.ndim != 1 or classes.dtype.kind != "U":
         raise PlanError(source=file, field="classes", problem="holds no list of names")
-    names = tuple(str(one) for one in classes)
+    names = tuple(map(str, classes))
     if len(set(names)) != len(names) or "" in names:
         raise PlanError(source=file, field="classes", problem="holds a name twice, or an empty one")
     return names

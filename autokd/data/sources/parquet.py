@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from autokd.config.external import ParquetSource
-from autokd.data.sources.decoding import decoded
+from autokd.data.sources.decoding import decode_all
 from autokd.data.sources.labelled_images import (
     Labelled,
     Wanted,
@@ -19,32 +19,23 @@ from autokd.data.sources.labelled_images import (
     class_names,
     unreadable,
 )
-from autokd.data.temporary_arrays import empty
 from autokd.errors import PlanError
 
 
 def read(source: ParquetSource, base: Path, wanted: Wanted) -> Labelled:
-    """The chosen rows of a table; see `autokd.data.sources.read`."""
+    """Read the chosen rows of a table; see `autokd.data.sources.read`."""
     file = base / Path(source.path).expanduser()
     table = _table(file, source)
     which = chosen_indices(source, base, table.num_rows)
     labels, own = _labels(table, file, source.label)
-    images = None
-    first = 0
-    for row, number in enumerate(which):
-        content = _bytes(table[source.image][int(number)].as_py(), file, source.image, int(number))
-        one = decoded(content, wanted, name=f"{file}: {source.image} {number}")
-        if images is None:
-            images, first = empty((len(which), *one.shape), np.uint8), int(number)
-        if one.shape != images.shape[1:]:
-            problem = (
-                f"image {number} has the shape {one.shape}, image {first} {images.shape[1:]}; "
-                "give images.size and images.channels to bring all to one shape"
-            )
-            raise PlanError(source=str(file), field=source.image, problem=problem)
-        images[row] = one
-    if images is None:
-        raise PlanError(source=str(file), field="", problem="holds no example")
+    if not which.size:
+        raise PlanError(source=str(file), problem="holds no example")
+    column = table[source.image]
+    contents = (
+        (_bytes(column[row].as_py(), file, source.image, row), f"{file}: {source.image} {row}")
+        for row in which.tolist()
+    )
+    images = decode_all(contents, len(which), wanted)
     return Labelled(images=images, labels=labels[which], classes=class_names(labels, source.classes, own))
 
 
@@ -53,7 +44,7 @@ def _table(file: Path, source: ParquetSource) -> Any:
     import pyarrow.parquet as pq
 
     try:
-        # A plain file: neither a folder of several nor anybody's remote address.
+        # Opened here, so that a path is neither a folder of several files nor a remote address.
         with file.open("rb") as opened:
             parquet = pq.ParquetFile(opened)
             there = parquet.schema_arrow.names
@@ -63,11 +54,11 @@ def _table(file: Path, source: ParquetSource) -> Any:
                     raise PlanError(source=str(file), field=name, problem=problem)
             return parquet.read(columns=[source.image, source.label])
     except (pa.ArrowException, ValueError, OverflowError, MemoryError) as error:
-        raise PlanError(source=str(file), field="", problem="is no Parquet file, or a damaged one") from error
+        raise PlanError(source=str(file), problem="is no Parquet file, or a damaged one") from error
     except OSError as error:
         if error.errno is None:
-            # Arrow's own, e.g. of a page that cannot be unpacked.
-            raise PlanError(source=str(file), field="", problem="is a damaged Parquet file") from error
+            # An error of Arrow, e.g. for a page that cannot be unpacked.
+            raise PlanError(source=str(file), problem="is a damaged Parquet file") from error
         raise unreadable(file, error) from error
 
 
@@ -84,23 +75,23 @@ def _labels(table: Any, file: Path, column: str) -> tuple[Any, Sequence[str] | N
     values = table[column].to_pylist()
     if None in values:
         raise PlanError(source=str(file), field=column, problem=f"row {values.index(None)} has no label")
-    if values and all(isinstance(one, str) for one in values):
+    if values and all(isinstance(name, str) for name in values):
         names = sorted(set(values))
         return np.array([names.index(one) for one in values], dtype=np.int64), names
     try:
         array = np.array(values)
     except (ValueError, OverflowError) as error:
         raise PlanError(source=str(file), field=column, problem="holds no labels") from error
-    return as_labels(array, source=str(file), field=column, count=table.num_rows), _published(table, column)
+    return as_labels(array, source=str(file), field=column, count=table.num_rows), _names(table, column)
 
 
-def _published(table: Any, column: str) -> Sequence[str] | None:
-    """Names that Hugging Face's `datasets` writes beside the columns."""
+def _names(table: Any, column: str) -> Sequence[str] | None:
+    """Return the class names that Hugging Face's `datasets` writes beside the columns."""
     try:
-        told = json.loads((table.schema.metadata or {})[b"huggingface"])
-        names = told["info"]["features"][column]["names"]
+        info = json.loads((table.schema.metadata or {})[b"huggingface"])
+        names = info["info"]["features"][column]["names"]
     except (LookupError, ValueError, TypeError):
         return None
-    if isinstance(names, list) and names and all(isinstance(one, str) for one in names):
+    if isinstance(names, list) and names and all(isinstance(name, str) for name in names):
         return names if len(set(names)) == len(names) else None
     return None

@@ -15,7 +15,7 @@ from autokd.errors import PlanError
 
 
 def read(source: TorchvisionSource, base: Path, wanted: Wanted) -> Labelled:
-    """The chosen examples of a data set; see `autokd.data.sources.read`."""
+    """Read the chosen examples of a data set; see `autokd.data.sources.read`."""
     root = base / Path(source.root).expanduser()
     part = "train" if source.train else "test"
     if (root / part).is_dir() and not source.download:
@@ -43,7 +43,7 @@ def _opened(source: TorchvisionSource, root: Path) -> Any:
     try:
         return getattr(datasets, source.dataset)(root=str(root), download=source.download, **part)
     except Exception as error:
-        # torchvision raises what its parsers, the network or the disk do; `download` is what mends most.
+        # Parsers, network and disk raise errors of many kinds; `download` mends most of them.
         way_out = (
             "see whether this machine may download"
             if source.download
