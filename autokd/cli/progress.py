@@ -1,4 +1,4 @@
-"""How a long command gets on: a live view in a terminal, a line now and then elsewhere."""
+"""How a long command gets on: a live view in a terminal, otherwise a line every few seconds."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from autokd.cli.console import about, clock, err, note, pace
-from autokd.cli.matrix import FEW, Cell, Matrix
+from autokd.cli.console import about, clock, err, pace
+from autokd.cli.matrix import FEW, Cell, Matrix, matrix
 from autokd.workflows.callbacks import Callbacks
 
 if TYPE_CHECKING:
@@ -24,98 +24,92 @@ if TYPE_CHECKING:
     from autokd.store import Outage
 
 _LINE_SECONDS: Final = 10.0
-"""Between two lines where there is no terminal."""
+"""Least time between two lines where there is no terminal."""
 
 
 @contextmanager
 def watching(console: Console = err) -> Iterator[Callbacks]:
     """Show the progress of what runs inside on standard error."""
     if not console.is_terminal or console.is_dumb_terminal:
-        yield Lines()
+        yield Lines(console)
         return
     with Live(console=console, transient=True, refresh_per_second=4) as live:
         yield Screen(live)
 
 
-class Lines(Callbacks):
-    """A line at the beginning, every ten seconds, and at the end of each stage."""
+class _Display(Callbacks):
+    """Shows counts of what is done; how is left to the subclasses."""
 
-    def __init__(self) -> None:
-        self._last = -_LINE_SECONDS
+    def __init__(self, console: Console) -> None:
+        self._console = console
 
     def on_prepare(self, done: int, total: int) -> None:
-        if self._due() or done == total:
-            note(f"preparing: {done} of {total} participants")
-
-    def on_search(self, progress: Progress) -> None:
-        if self._due() or progress.left == 0 or _starting(progress):
-            note(f"{_pace(progress)}; {_told(progress)}")
+        self._show(f"preparing: {done} of {total} participants", done, total)
 
     def on_sweep(self, progress: RunQueueProgress) -> None:
-        if self._due() or progress.done == progress.total:
-            note(swept(progress))
+        self._show(run_list("swept", progress), progress.done, progress.total)
 
     def on_explain(self, progress: RunQueueProgress) -> None:
-        if self._due() or progress.done == progress.total or not progress.ended:
-            note(compared(progress))
+        self._show(run_list("of alternatives done", progress), progress.done, progress.total)
 
     def on_distill(self, done: int, total: int) -> None:
-        if self._due() or done == total:
-            note(f"distilling: {done} of {total} epochs")
-
-    def on_outage(self, outage: Outage | None) -> None:
-        if outage is None or outage.tries == 1 or self._due():
-            note(away(outage))
+        self._show(f"distilling: {done} of {total} epochs", done, total)
 
     def on_stopping(self) -> None:
-        note(STOPPING)
+        message = "stopping: reported results are kept (Ctrl-C again stops at once)"
+        self._console.print(Text(message, style="yellow"), soft_wrap=True)
 
-    def _due(self) -> bool:
+    def _show(self, text: str, done: int, total: int) -> None:
+        raise NotImplementedError
+
+
+class Lines(_Display):
+    """A line at the beginning, every ten seconds, and at the end of each stage."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console)
+        self._last = -_LINE_SECONDS
+
+    def on_search(self, progress: Progress) -> None:
+        at_once = progress.left == 0 or _starting(progress)
+        self._line(f"{_pace(progress)}; {_summary(progress)}", at_once=at_once)
+
+    def on_outage(self, outage: Outage | None) -> None:
+        self._line(away(outage), at_once=outage is None or outage.tries == 1)
+
+    def _show(self, text: str, done: int, total: int) -> None:
+        self._line(text, at_once=done in (0, total))
+
+    def _line(self, text: str, *, at_once: bool) -> None:
         now = time.monotonic()
-        if now - self._last < _LINE_SECONDS:
-            return False
-        self._last = now
-        return True
+        if at_once or now - self._last >= _LINE_SECONDS:
+            self._last = now
+            self._console.print(Text(text), soft_wrap=True)
 
 
-class Screen(Callbacks):
+class Screen(_Display):
     """The whole picture, redrawn in place."""
 
     def __init__(self, live: Live) -> None:
+        super().__init__(live.console)
         self._live = live
 
-    def on_prepare(self, done: int, total: int) -> None:
-        self._show(Text(f"preparing {total} participants"), _bar(done, total))
-
     def on_search(self, progress: Progress) -> None:
-        picture = table(progress.studies) if _few(progress) else matrix(progress.studies)
-        total = progress.ended + progress.left
-        self._show(picture, _bar(progress.ended, total), Text(_pace(progress), style="dim"))
-
-    def on_sweep(self, progress: RunQueueProgress) -> None:
-        self._show(_bar(progress.done, progress.total), Text(swept(progress), style="dim"))
-
-    def on_explain(self, progress: RunQueueProgress) -> None:
-        self._show(_bar(progress.done, progress.total), Text(compared(progress), style="dim"))
-
-    def on_distill(self, done: int, total: int) -> None:
-        self._show(_bar(done, total), Text(f"distilling: {done} of {total} epochs", style="dim"))
+        studies = progress.studies
+        picture = table(studies) if len(studies) <= FEW else _matrix(studies)
+        self._show(_pace(progress), progress.ended, progress.ended + progress.left, picture)
 
     def on_outage(self, outage: Outage | None) -> None:
-        self._show(Text(away(outage), style="yellow"))
+        self._live.update(Text(away(outage), style="yellow"))
 
-    def on_stopping(self) -> None:
-        self._live.console.print(STOPPING, style="yellow")
-
-    def _show(self, *parts: RenderableType) -> None:
-        self._live.update(Group(*parts))
-
-
-STOPPING: Final = "stopping: what was reported is kept (Ctrl-C again stops at once)"
+    def _show(self, text: str, done: int, total: int, *above: RenderableType) -> None:
+        bar = Table.grid()  # NOTE: a bar by itself does not end its line.
+        bar.add_row(ProgressBar(total=max(total, 1), completed=done, width=60))
+        self._live.update(Group(*above, bar, Text(text, style="dim")))
 
 
 def away(outage: Outage | None) -> str:
-    """That the database does not answer, or answers again."""
+    """Return that the database does not answer, or answers again."""
     if outage is None:
         return "the database answers again"
     since = outage.since.astimezone().strftime("%H:%M:%S")
@@ -123,69 +117,58 @@ def away(outage: Outage | None) -> str:
 
 
 def table(studies: Sequence[StudyProgress]) -> Table:
-    """One row a pair: how many trials there are, what the default reaches, and the best so far.
+    """Return one row per pair: its trials by state, the accuracy of the default, and the best so far.
 
-    `after` counts the runs of race and confirmation.
+    The column `after` counts the runs of race and confirmation.
     """
     from autokd.core.records import TrialState
 
     states = [state for state in TrialState if any(study.counts.get(state) for study in studies)]
-    grid = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    grid.add_column("pair", header_style="bold", no_wrap=True)
+    grid = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    grid.add_column("pair", no_wrap=True)
     for name in (*(state.value.lower() for state in states), "after", "default"):
-        grid.add_column(name, justify="right", header_style="bold", no_wrap=True)
-    grid.add_column("best so far", header_style="bold")
+        grid.add_column(name, justify="right", no_wrap=True)
+    grid.add_column("best so far")
     for study in studies:
-        counts = [study.counts.get(state, 0) for state in states]
+        counts = (*(study.counts.get(state, 0) for state in states), study.runs)
+        default = "" if study.baseline is None else f"{study.baseline:.1%}"
         best = "" if study.best is None else f"{study.best[0]:.1%} {study.best[1]}"
-        grid.add_row(str(study.pair), *map(_count, (*counts, study.runs)), _percent(study.baseline), best)
+        grid.add_row(str(study.pair), *(str(count or "–") for count in counts), default, best)
     return grid
 
 
-def matrix(studies: Sequence[StudyProgress]) -> Matrix:
-    """Teacher by student: verdict and gain where there is one, else how many runs there were."""
-    cells = {
-        study.pair: Cell(study.conclusion.verdict, study.conclusion.gain)
-        if study.conclusion
-        else Cell(None, runs=sum(study.counts.values()) + study.runs)
-        for study in studies
-    }
-    return Matrix(1 + max(max(pair.meeting) for pair in cells), cells)
+def _matrix(studies: Sequence[StudyProgress]) -> Matrix:
+    """Return the verdict and gain of each pair, or its number of runs if there is no verdict yet."""
+    return matrix(
+        {
+            study.pair: Cell(study.conclusion.verdict, study.conclusion.gain)
+            if study.conclusion
+            else Cell(None, runs=sum(study.counts.values()) + study.runs)
+            for study in studies
+        }
+    )
 
 
-def _few(progress: Progress) -> bool:
-    """Whether every pair can have a line of its own."""
-    return len(progress.studies) <= FEW
-
-
-def _told(progress: Progress) -> str:
-    if _few(progress):
-        return "; ".join(plain(study) for study in progress.studies)
-    judged = Counter(study.conclusion.verdict for study in progress.studies if study.conclusion)
+def _summary(progress: Progress) -> str:
+    studies = progress.studies
+    if len(studies) <= FEW:
+        return "; ".join(map(plain, studies))
+    judged = Counter(study.conclusion.verdict for study in studies if study.conclusion)
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(judged.items()))
-    done = sum(judged.values())
-    return f"{done} of {len(progress.studies)} pairs judged" + (f": {verdicts}" if verdicts else "")
+    return f"{judged.total()} of {len(studies)} pairs judged" + (f": {verdicts}" if verdicts else "")
 
 
 def plain(study: StudyProgress) -> str:
-    """A pair in one line."""
-    best = "" if study.best is None else f", best {study.best[0]:.1%} with {study.best[1]}"
-    default = "" if study.baseline is None else f", default {study.baseline:.1%}"
-    return f"{study.pair}: {_counts(study)}{default}{best}"
-
-
-def _counts(study: StudyProgress) -> str:
+    """Return the progress of a pair in one line."""
     trials = ", ".join(f"{count} {state.value.lower()}" for state, count in sorted(study.counts.items()))
     runs = f" + {study.runs} of race and confirmation" if study.runs else ""
-    return (trials or "waiting") + runs
+    default = "" if study.baseline is None else f", default {study.baseline:.1%}"
+    best = "" if study.best is None else f", best {study.best[0]:.1%} with {study.best[1]}"
+    return f"{study.pair}: {trials or 'waiting'}{runs}{default}{best}"
 
 
-def _count(number: int) -> str:
-    return str(number) if number else "–"
-
-
-def _percent(share: float | None) -> str:
-    return "" if share is None else f"{share:.1%}"
+def _starting(progress: Progress) -> bool:
+    return not (progress.ended or progress.live)
 
 
 def _pace(progress: Progress) -> str:
@@ -199,25 +182,8 @@ def _pace(progress: Progress) -> str:
     )
 
 
-def swept(progress: RunQueueProgress) -> str:
-    """How far a sweep is, in one line."""
+def run_list(what: str, progress: RunQueueProgress) -> str:
+    """Return how many runs of a list are done, in one line; `what` says what was done with them."""
     eta = about(progress.seconds_left if progress.done != progress.total else None)
     failed = f", {progress.failed} failed" if progress.failed else ""
-    return f"{progress.done} of {progress.total} runs swept{failed}{eta}"
-
-
-def compared(progress: RunQueueProgress) -> str:
-    """How far the runs of a pair's rivals are, in one line."""
-    eta = about(progress.seconds_left if progress.done != progress.total else None)
-    return f"{progress.done} of {progress.total} runs of rivals done{eta}"
-
-
-def _starting(progress: Progress) -> bool:
-    return not (progress.ended or progress.live)
-
-
-def _bar(done: int, total: int) -> RenderableType:
-    # NOTE: a bar by itself does not end its line.
-    line = Table.grid()
-    line.add_row(ProgressBar(total=max(total, 1), completed=done, width=60))
-    return line
+    return f"{progress.done} of {progress.total} runs {what}{failed}{eta}"

@@ -38,7 +38,7 @@ def test_ctrl_c_says_how_to_go_on_and_the_same_command_finishes(
         terminal.interrupt()
         code = terminal.end()
     assert code == 130, terminal.shown
-    assert "stopping: what was reported is kept" in terminal.shown
+    assert "stopping: reported results are kept" in terminal.shown
     assert "Run the same command again" in terminal.shown
     assert "Traceback" not in terminal.shown
     assert f"process {terminal.process.pid}, at work since" in " ".join(beside.out.split())

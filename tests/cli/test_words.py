@@ -15,7 +15,7 @@ from rich.console import Console
 import autokd
 from autokd.cli.console import clock, show_notices
 from autokd.cli.options import StudyOptions
-from autokd.cli.progress import plain, swept, table, watching
+from autokd.cli.progress import plain, run_list, table, watching
 from autokd.cli.secrets import without_secret
 from autokd.core.records import TrialState
 from autokd.core.setting import DEFAULT, Pair, Setting, TransferSet
@@ -134,11 +134,11 @@ def test_running_pairs_fit_80_columns() -> None:
 
 def test_a_sweep_in_one_line() -> None:
     begun = RunQueueProgress(done=0, total=76, failed=0, ended=0, seconds=3.0)
-    assert swept(begun) == "0 of 76 runs swept"
+    assert run_list("swept", begun) == "0 of 76 runs swept"
     under_way = RunQueueProgress(done=16, total=76, failed=2, ended=11, seconds=20.0)
-    assert swept(under_way) == "16 of 76 runs swept, 2 failed, about 2:00 left"
+    assert run_list("swept", under_way) == "16 of 76 runs swept, 2 failed, about 2:00 left"
     over = RunQueueProgress(done=76, total=76, failed=2, ended=71, seconds=140.0)
-    assert swept(over) == "76 of 76 runs swept, 2 failed"
+    assert run_list("swept", over) == "76 of 76 runs swept, 2 failed"
 
 
 @pytest.mark.parametrize(
