@@ -22,10 +22,7 @@ _COLOR: Final = {
 }
 
 
-def observations(
-    study: options.StudyOptions,
-    json: options.Json = False,
-) -> None:
+def observations(study: options.StudyOptions, json: options.Json = False) -> None:
     """Print each claim of the poster, and whether the stored results reproduce it.
 
     The figures come from the runs of `autokd sweep` if there are some, else from searches and confirmations.
@@ -39,23 +36,25 @@ def observations(
     """
     from autokd.workflows import observe_claims as workflow
 
-    found = workflow.observe_claims(study.workspace())
+    claims = workflow.observe_claims(study.workspace())
     if json:
-        print_json({"observations": [one.to_json() for one in found]})
+        print_json({"observations": [claim.to_json() for claim in claims]})
         return
-    for one in found:
-        show(one)
+    for claim in claims:
+        show(claim)
 
 
-def show(one: Claim) -> None:
-    """The claim, what became of it, the figure, and how it was found."""
-    out.print(Text.assemble((one.status.value, f"bold {_COLOR[one.status.value]}"), f"  {one.statement}"))
-    if one.figure is not None:
-        gain = (figure(one.figure, one.unit), "bold")
-        out.print(Padding(Text.assemble(gain, f"  {one.pairs} pairs, from {one.source}"), (0, 0, 0, 2)))
-    for name, beside in one.beside.items():
-        out.print(Padding(Text(f"{figure(beside, one.unit)}  {name}"), (0, 0, 0, 2)))
-    out.print(Padding(Text(one.how, style="dim"), (0, 0, 0, 2)))
+def show(claim: Claim) -> None:
+    """Print a claim with its status, its figure, and how that was computed."""
+    out.print(
+        Text.assemble((claim.status.value, f"bold {_COLOR[claim.status.value]}"), f"  {claim.statement}")
+    )
+    if claim.figure is not None:
+        gain = (figure(claim.figure, claim.unit), "bold")
+        out.print(Padding(Text.assemble(gain, f"  {claim.pairs} pairs, from {claim.source}"), (0, 0, 0, 2)))
+    for name, beside in claim.beside.items():
+        out.print(Padding(Text(f"{figure(beside, claim.unit)}  {name}"), (0, 0, 0, 2)))
+    out.print(Padding(Text(claim.how, style="dim"), (0, 0, 0, 2)))
 
 
 def figure(interval: Interval, unit: str) -> str:

@@ -69,7 +69,6 @@ Storage = Annotated[
         envvar=STORAGE_VARIABLE,
         show_envvar=True,
         help="Database URL (sqlite, postgresql, mysql). By default a SQLite file in the home folder.",
-        show_default=False,
     ),
 ]
 Device = Annotated[str, typer.Option(help="Where runs compute: cpu, cuda or cuda:1.")]
@@ -83,7 +82,6 @@ RayAddress = Annotated[
         callback=_cluster,
         help="Ray cluster to use: HOST:PORT or auto; this machine must be one of its nodes. By default none.",
         metavar="HOST:PORT",
-        show_default=False,
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on standard output.")]
@@ -145,15 +143,10 @@ class PairOptions(Group):
 
     PANEL: ClassVar = "Pairs"
 
-    pair: Annotated[
-        str | None,
-        typer.Option("--pair", help="Teacher and student, e.g. 4,9.", metavar="T,S", show_default=False),
-    ] = None
+    pair: Annotated[str | None, typer.Option(help="Teacher and student, e.g. 4,9.", metavar="T,S")] = None
     pairs: Annotated[
         str | None,
-        typer.Option(
-            "--pairs", help="Several pairs: --pairs 4,9 9,4 1,2", metavar="T,S...", show_default=False
-        ),
+        typer.Option(help="Several pairs: --pairs 4,9 9,4 1,2", metavar="T,S..."),
     ] = None
     more: Annotated[list[str] | None, typer.Argument(metavar="T,S", hidden=True)] = None
     every: Annotated[bool, typer.Option("--all", help="All pairs of the federation.")] = False

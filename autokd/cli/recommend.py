@@ -49,7 +49,6 @@ def recommend(
             "--out",
             help="Write to this file instead; its ending gives the format, unless an option names one.",
             metavar="FILE",
-            show_default=False,
         ),
     ] = None,
     stale: Annotated[

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -11,28 +11,21 @@ from autokd.cli import options
 from autokd.cli.answer import typed
 from autokd.cli.console import note, out, print_json
 
+_PAGE: Final = Path("report.html")
+
 
 def report(
     study: options.StudyOptions,
-    path: Annotated[Path, typer.Option("--out", help="Page to write.", metavar="REPORT.HTML")] = Path(
-        "report.html"
-    ),
+    path: Annotated[Path, typer.Option("--out", help="Page to write.", metavar="REPORT.HTML")] = _PAGE,
     pair: Annotated[
         str | None,
-        typer.Option(
-            "--pair",
-            help="Show only this pair: teacher and student, e.g. 4,9.",
-            metavar="T,S",
-            show_default=False,
-        ),
+        typer.Option(help="Show only this pair: teacher and student, e.g. 4,9.", metavar="T,S"),
     ] = None,
     figures: Annotated[
         Path | None,
         typer.Option(
-            "--figures",
             help="Folder to write each figure to, as PNG and SVG, and its numbers as CSV (needs Chromium).",
             metavar="DIR",
-            show_default=False,
         ),
     ] = None,
     json: options.Json = False,
@@ -50,22 +43,21 @@ def report(
     from autokd.workflows import report as workflow
 
     workspace = study.workspace()
-    one = None if pair is None else workspace.pair(pair)
-    again = typed(study.repeated())
-    material = workflow.report_data(workspace, None if one is None else [one], options=again)
+    only = None if pair is None else workspace.pair(pair)
+    data = workflow.report_data(workspace, None if only is None else [only], options=typed(study.repeated()))
 
-    # Imported here, after what may be wrong with the arguments: drawing takes a while to import.
+    # Imported here, after the arguments were checked: drawing takes a while to import.
     from autokd.report import ReportFacts, page, write
     from autokd.report.chart_files import write_figures
     from autokd.report.charts import all_charts
 
-    facts = ReportFacts(material, one)
+    facts = ReportFacts(data, only)
     write(page(facts), path)
     count = 0
     if figures is not None:
         count = write_figures(all_charts(facts), figures, listen=lambda name: note(f"drew {name}"))
     if json:
-        print_json({"path": str(path), "pairs": len(material.pairs), "figures": count})
+        print_json({"path": str(path), "pairs": len(data.pairs), "figures": count})
         return
     out.print(f"wrote {path}; open it in a browser", soft_wrap=True)
     if figures is not None:

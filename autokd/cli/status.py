@@ -14,10 +14,7 @@ if TYPE_CHECKING:
     from autokd.workflows.status import DriverStatus, Overview
 
 
-def status(
-    study: options.StudyOptions,
-    json: options.Json = False,
-) -> None:
+def status(study: options.StudyOptions, json: options.Json = False) -> None:
     """Show verdict and gain of every pair, the cost so far, and the progress of running commands.
 
     Examples:
