@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from autokd.report import figures
 from autokd.report.facts.costs import AnytimeFacts
 from autokd.report.facts.dimensions import BestFacts, Forgotten
 from autokd.report.facts.federation import MatrixFacts
@@ -14,6 +13,7 @@ from autokd.report.facts.means import Mean
 from autokd.report.facts.pairs import CurveFacts, LandscapeFacts
 from autokd.report.facts.participants import ParticipantsFacts
 from autokd.report.facts.report import PairFacts, ReportFacts
+from autokd.report.figures import federation, pairs, settings
 from autokd.report.figures.common import Figure
 
 Numbers = Sequence[Mapping[str, Any]]
@@ -48,35 +48,35 @@ def federation_charts(facts: ReportFacts) -> Iterator[Chart]:
     """Yield the charts of the whole federation for which there is data."""
     participants = facts.participants
     if participants.participants:
-        yield Chart("histograms", figures.histogram_figure(participants), _histograms(participants))
-        yield Chart("accuracies", figures.accuracy_figure(participants), _accuracies(participants))
+        yield Chart("histograms", federation.histogram_figure(participants), _histograms(participants))
+        yield Chart("accuracies", federation.accuracy_figure(participants), _accuracies(participants))
     if facts.forgotten:
-        yield Chart("forgetting", figures.forgotten_figure(facts.forgotten), _forgotten(facts.forgotten))
+        yield Chart("forgetting", settings.forgotten_figure(facts.forgotten), _forgotten(facts.forgotten))
     if facts.best.chosen:
-        yield Chart("best-settings", figures.best_figure(facts.best), _best(facts.best))
+        yield Chart("best-settings", settings.best_figure(facts.best), _best(facts.best))
     if facts.importance.dimensions:
         numbers = [asdict(dimension) for dimension in facts.importance.dimensions]
-        yield Chart("importance", figures.importance_figure(facts.importance), numbers)
+        yield Chart("importance", settings.importance_figure(facts.importance), numbers)
     if facts.anytime is not None:
-        yield Chart("anytime", figures.anytime_figure(facts.anytime), _anytime(facts.anytime))
+        yield Chart("anytime", settings.anytime_figure(facts.anytime), _anytime(facts.anytime))
 
 
 def matrix_charts(facts: ReportFacts) -> Iterator[Chart]:
     """Yield the matrices of teacher by student; a page shows them as tables instead."""
     for matrix in facts.matrices:
         if matrix.cells:
-            yield Chart(matrix.name, figures.matrix_figure(matrix), _matrix(matrix))
+            yield Chart(matrix.name, federation.matrix_figure(matrix), _matrix(matrix))
 
 
 def pair_charts(facts: PairFacts) -> Iterator[Chart]:
     """Yield the charts of one pair for which there is data."""
     if facts.landscape.panels:
-        yield Chart("landscape", figures.landscape_figure(facts.landscape), _landscape(facts.landscape))
+        yield Chart("landscape", pairs.landscape_figure(facts.landscape), _landscape(facts.landscape))
     if facts.curves.curves:
-        yield Chart("curves", figures.curve_figure(facts.curves), _curves(facts.curves))
+        yield Chart("curves", pairs.curve_figure(facts.curves), _curves(facts.curves))
     if facts.classes:
         numbers = [asdict(row) for row in facts.classes]
-        yield Chart("classes", figures.classes_figure(facts.classes), numbers)
+        yield Chart("classes", pairs.classes_figure(facts.classes), numbers)
 
 
 def _histograms(facts: ParticipantsFacts) -> Numbers:

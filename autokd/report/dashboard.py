@@ -14,8 +14,8 @@ from autokd.core.records import Presentation, TrialOrigin
 from autokd.recommendation import Recommendation
 from autokd.report.facts.pairs import chosen_setting
 from autokd.report.facts.report import PairFacts
-from autokd.report.figures import curve_figure, landscape_figure
 from autokd.report.figures.common import Figure, as_json
+from autokd.report.figures.pairs import curve_figure, landscape_figure
 from autokd.report.material import PairMaterial
 from autokd.statistics.paired import Interval
 

@@ -27,7 +27,7 @@ from autokd.report.charts import Chart, federation_charts, pair_charts
 from autokd.report.facts.federation import LETTERS, Cell, MatrixFacts, sentence
 from autokd.report.facts.report import PairFacts, ReportFacts
 from autokd.report.facts.trials import TrialRow
-from autokd.report.figures import as_json, library
+from autokd.report.figures.common import as_json, library
 from autokd.report.figures.federation import cell_color
 from autokd.report.palette import DARK, VERDICTS
 from autokd.statistics.paired import Interval

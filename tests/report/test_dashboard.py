@@ -13,8 +13,8 @@ from autokd.core.setting import Setting, TransferSet
 from autokd.report.dashboard import MOST_BYTES, attributes, fitted, note, presentation, slim
 from autokd.report.facts.pairs import curve_facts
 from autokd.report.facts.report import PairFacts
-from autokd.report.figures import curve_figure
 from autokd.report.figures.common import Figure
+from autokd.report.figures.pairs import curve_figure
 from autokd.report.material import PairMaterial
 from tests.report.samples import BASELINE, HOT, STOPPED, TRIALS, WON, make_recommendation, trial
 

@@ -8,19 +8,19 @@ import pytest
 
 from autokd.core.records import TrialRecord
 from autokd.core.setting import TransferSet
-from autokd.report import figures
 from autokd.report.facts.pairs import curve_facts, landscape_facts
+from autokd.report.figures import pairs
 from autokd.report.palette import CHOSEN, TRANSFER_SETS
 from tests.report.samples import BASELINE, DIED, HOT, PUBLIC, STOPPED, TRIALS, WON
 
 
 def landscape_figure(*facts: Any) -> Any:
     """The figure as plotly's own classes read it, which refuse a property that plotly.js does not have."""
-    return go.Figure(figures.landscape_figure(*facts))
+    return go.Figure(pairs.landscape_figure(*facts))
 
 
 def curve_figure(*facts: Any) -> Any:
-    return go.Figure(figures.curve_figure(*facts))
+    return go.Figure(pairs.curve_figure(*facts))
 
 
 def drawn(figure: Any, mode: str) -> list[Any]:

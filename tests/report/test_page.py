@@ -20,7 +20,7 @@ from autokd.explanation.comparison import Line
 from autokd.explanation.explanation import Explanation
 from autokd.recommendation import Verdict
 from autokd.report import Material, write
-from autokd.report.figures import library
+from autokd.report.figures.common import library
 from autokd.statistics.paired import Interval
 from tests.report.federations import (
     BAD,

@@ -79,7 +79,9 @@ def scatter(x: Sequence[Any], y: Sequence[Any], mode: str, **more: Any) -> Trace
 
 def legend_entry(name: str, **style: Mapping[str, Any]) -> Trace:
     """Return a trace without data that explains a mark or a line in the legend."""
-    return scatter([None], [None], "markers" if "marker" in style else "lines", name=name, **style)
+    if "marker" in style:
+        return scatter([None], [None], "markers", name=name, marker={**style["marker"], "size": 11})
+    return scatter([None], [None], "lines", name=name, **style)
 
 
 def scale(colors: Sequence[str]) -> list[list[object]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, Final
 
@@ -80,9 +80,9 @@ def landscape_figure(facts: LandscapeFacts, *, low: bool = False) -> Figure:
     if axes:
         axes["yaxis"]["title"] = {"text": "weight α"}
     if any(panel.default for panel in facts.panels):
-        traces.append(_legend_mark("the default", _DEFAULT_RING))
+        traces.append(legend_entry("the default", marker=_DEFAULT_RING))
     if any(panel.chosen for panel in facts.panels):
-        traces.append(_legend_mark("chosen by the race", _CHOSEN_RING))
+        traces.append(legend_entry("chosen by the race", marker=_CHOSEN_RING))
     traces += _legend_of_ends(trial.state for panel in facts.panels for trial in panel.trials)
     common = layout(height=540 if both else 400, coloraxis=_color_axis(facts), annotations=titles, **axes)
     common["legend"]["y"] = 1.1  # Above the titles of the planes.
@@ -222,14 +222,14 @@ def _lines(curves: Sequence[Curve]) -> Trace:
         epochs[:-1],
         accuracies[:-1],
         "lines",
-        line=_stroke(curves[0]),
-        opacity=_opacity(curves[0]),
+        **_style(curves[0]),
         hoverinfo="skip",
         showlegend=False,
     )
 
 
 def _ends(curves: Sequence[Curve]) -> Iterator[Trace]:
+    style = _style(curves[0])
     for state, (symbol, words) in _ENDED.items():
         ended = [curve for curve in curves if curve.state is state]
         if ended:
@@ -237,8 +237,8 @@ def _ends(curves: Sequence[Curve]) -> Iterator[Trace]:
                 [curve.epochs[-1] for curve in ended],
                 [percent(curve.accuracies[-1]) for curve in ended],
                 "markers",
-                marker={"symbol": symbol, "size": 8, "color": _stroke(ended[0])["color"]},
-                opacity=_opacity(ended[0]),
+                marker={"symbol": symbol, "size": 8, "color": style["line"]["color"]},
+                opacity=style["opacity"],
                 hovertext=[
                     _hover(curve.number, words, curve.setting, curve.accuracies[-1], curve.epochs[-1])
                     for curve in ended
@@ -248,27 +248,17 @@ def _ends(curves: Sequence[Curve]) -> Iterator[Trace]:
             )
 
 
-def _stroke(curve: Curve) -> Mapping[str, object]:
-    if curve.chosen:
-        return _CHOSEN_LINE
-    if curve.default:
-        return _DEFAULT_LINE
-    return {"color": TRANSFER_SETS[curve.setting.transfer_set], "width": 1.5}
-
-
-def _opacity(curve: Curve) -> float:
-    return 1.0 if curve.chosen or curve.default else 0.6
+def _style(curve: Curve) -> dict[str, Any]:
+    if curve.chosen or curve.default:
+        return {"line": _CHOSEN_LINE if curve.chosen else _DEFAULT_LINE, "opacity": 1.0}
+    return {"line": {"color": TRANSFER_SETS[curve.setting.transfer_set], "width": 1.5}, "opacity": 0.6}
 
 
 def _legend_of_ends(states: Iterable[TrialState]) -> Iterator[Trace]:
     occurring = set(states)
     for state, (symbol, words) in _ENDED.items():
         if state in occurring:
-            yield _legend_mark(words, {"symbol": symbol, "color": MUTED})
-
-
-def _legend_mark(name: str, marker: Mapping[str, object]) -> Trace:
-    return legend_entry(name, marker={**marker, "size": 11})
+            yield legend_entry(words, marker={"symbol": symbol, "color": MUTED})
 
 
 def _color_axis(facts: LandscapeFacts) -> dict[str, Any]:
