@@ -9,7 +9,7 @@ from contextlib import closing
 
 import pytest
 
-from autokd.compute.device import ray_cluster
+from autokd.compute import ray_cluster
 from autokd.compute.ray_cluster import check_address, check_answers
 from autokd.errors import InputError
 
