@@ -4,8 +4,6 @@ from autokd.recommendation.communication import Cost as Cost
 from autokd.recommendation.interim_looks import judge_pair as judge_pair
 from autokd.recommendation.interim_looks import unfinished as unfinished
 from autokd.recommendation.position import Advice as Advice
-from autokd.recommendation.position import PositionAdvice as PositionAdvice
-from autokd.recommendation.race import candidates as candidates
 from autokd.recommendation.race import pending as pending
 from autokd.recommendation.race import winner as winner
 from autokd.recommendation.recommendation import Recommendation as Recommendation
