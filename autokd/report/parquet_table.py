@@ -17,9 +17,9 @@ from autokd.core.setting import Pair, Setting, Split
 from autokd.errors import InputError
 
 SEARCH: Final = "search"
-"""The stage of a trial; other rows have a `Stage`."""
+"""Stage of a trial; other rows have a `Stage`."""
 METADATA: Final = b"autokd"
-"""Under this key the file's metadata hold what is not a row, as JSON."""
+"""Key of the file's metadata, which holds as JSON what is not a row."""
 _SPLITS: Final = (Split.VALIDATION, Split.CONFIRMATION, Split.TEST)
 SCHEMA: Final = pa.schema(
     [
@@ -42,9 +42,9 @@ SCHEMA: Final = pa.schema(
     ]
 )
 """One row per pair, stage, setting, seed and rung. Accuracies are in [0, 1], forgetting in pp; both are null
-on a split that the run did not look at. `learning_rate`, `epochs` and `batch_norm` are null where they are
-the recipe's. `seconds` is training time since the run began. A run that failed has
-one row, of epoch 0, unless it had reported before."""
+on a split that the run did not use. `learning_rate`, `epochs` and `batch_norm` are null if they are the
+recipe's. `seconds` is training time since the run began. A trial that ended before its first rung has one row,
+of epoch 0."""
 
 
 def export(pairs: Iterable[PairRecords], path: Path, *, metadata: Mapping[str, Any]) -> int:
@@ -118,7 +118,7 @@ def _key(pair: Pair, stage: str, setting: Setting, seed: int, state: str) -> dic
 
 
 def _end(run: RunRecord) -> dict[str, Any]:
-    """A run that is known by its end only; of one that failed nothing was records."""
+    """Return the result of a run without rung scores; a failed run has none."""
     if run.state is RunState.FAIL:
         return {}
     reported = Split.VALIDATION if run.stage is Stage.RACE else Split.TEST

@@ -33,13 +33,13 @@ class Cell:
     Attributes:
         value: Gain on test in pp, for the color; None if it is not known or the color shows the verdict.
         lines: Text of the cell.
-        told: The same in words.
+        text: The same in words.
     """
 
     verdict: Verdict
     value: float | None
     lines: tuple[str, ...]
-    told: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ class MatrixFacts:
 
     Attributes:
         name: Name in files and links.
-        told: How to read the matrix.
+        text: How to read the matrix.
         cells: Cells of the judged pairs.
         reach: End of the color scale on both sides of 0, in pp, the same for all matrices of a report; None
             if the color shows the verdict.
@@ -56,7 +56,7 @@ class MatrixFacts:
 
     name: str
     title: str
-    told: str
+    text: str
     participants: int
     cells: Mapping[Pair, Cell]
     reach: float | None
@@ -144,32 +144,32 @@ def matrices(data: Material) -> tuple[MatrixFacts, ...]:
         matrix(
             name="default-gain",
             title="Gain of the default",
-            told="What the default setting (T = 1, α = 0.5, the student's data) changes on test.",
+            text="What the default setting (T = 1, α = 0.5, the student's data) changes on test.",
             cells=_cells(found, _default),
         ),
         matrix(
             name="recommended-gain",
             title="Gain of the recommendation",
-            told="What following the recommendation changes on test; 0 where it is to change nothing.",
+            text="What following the recommendation changes on test; 0 where it is to change nothing.",
             cells=_cells(found, _recommended),
         ),
         matrix(
             name="difference",
             title="Recommendation minus default",
-            told="How much better the recommendation is than the default setting on test.",
+            text="How much better the recommendation is than the default setting on test.",
             cells=_cells(found, _difference),
         ),
         matrix(
             name="verdict",
             title="Verdict",
-            told="What is shown of each pair, decided on the confirmation split.",
+            text="What is shown of each pair, decided on the confirmation split.",
             cells={pair: _verdict(recommendation) for pair, recommendation in found.items()},
             reach=None,
         ),
         matrix(
             name="position",
             title="Better position of the student",
-            told=(
+            text=(
                 "For the participant of the column, meeting that of the row: learn (S), teach and adopt the "
                 "resulting model (T), or neither (–), with the gain on test; below it, the gain of adopting "
                 "the partner's model as it is."
@@ -190,14 +190,14 @@ def _cells(
             verdict=recommendation.verdict,
             value=value,
             lines=("" if value is None else f"{value:+.1f}",),
-            told=f"{pair}, {recommendation.verdict}: {words}",
+            text=f"{pair}, {recommendation.verdict}: {words}",
         )
     return cells
 
 
 def _verdict(recommendation: Recommendation) -> Cell:
     verdict = recommendation.verdict
-    return Cell(verdict=verdict, value=None, lines=(LETTERS[verdict],), told=recommendation.advice)
+    return Cell(verdict=verdict, value=None, lines=(LETTERS[verdict],), text=recommendation.advice)
 
 
 def _position(recommendation: Recommendation) -> Cell:
@@ -215,7 +215,7 @@ def _position(recommendation: Recommendation) -> Cell:
             letter if gain is None else f"{letter} {gain.mean:+.1f}",
             f"{position.gain_by_adoption.mean:+.1f}",
         ),
-        told=(
+        text=(
             f"{recommendation.pair}, position {position.advice}: {'0 pp' if gain is None else gain} on test; "
             f"adopting model {recommendation.pair.teacher} as it is {position.gain_by_adoption}"
         ),
