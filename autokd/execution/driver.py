@@ -1,4 +1,4 @@
-"""The driver: one Ray Tune experiment that does whatever the store says is still to be done."""
+"""The driver: runs Ray Tune experiments until a queue has no run left."""
 
 from __future__ import annotations
 
@@ -31,35 +31,34 @@ from autokd.execution.worker import DistillationTrainable
 from autokd.federation.federation import Federation
 
 _ENVIRONMENT: Final = {
-    "RAY_AIR_NEW_OUTPUT": "0",  # The new output prints a table even when it is asked to be silent.
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # The store records; files per trial would only cost.
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Tune's own would drop reports and return as if all were done.
+    "RAY_AIR_NEW_OUTPUT": "0",  # The new output prints a table even with verbose=0.
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # The store has the records of the trials.
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Tune's handler would drop reports and return as if all were done.
     "TUNE_GLOBAL_CHECKPOINT_S": "86400",  # Its experiment state is never restored.
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",  # The reason is in the store.
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
 }
 _CLUSTER_SECONDS: Final = 2.0
-"""How long the size of the cluster is taken as known; a hook would ask many times as often."""
+"""Time for which the size of the cluster is cached; hooks need it far more often."""
 _RUNS_OF_AN_EXPERIMENT: Final = 2500
-"""Tune keeps every trial in memory, 36 KB each; then a fresh experiment follows, for the few seconds that its
-workers take to start."""
+"""Runs after which a new experiment begins, since Tune keeps 36 KB of every trial in memory."""
 _PENDING: Final = 64
-"""More than we ever hand out ahead; Tune would otherwise keep one trial at a time pending."""
+"""More runs than are ever handed out ahead; by default Tune keeps one trial at a time pending."""
 
 
 def distilling(plan: StudyConfig, federation: Federation, compute: Compute) -> type[Trainable]:
-    """What workers run: distillations in a federation, which travels once through Ray's object store.
+    """Return what workers run: distillations in a federation, which goes once through Ray's object store.
 
     Args:
-        plan: What the runs have in common.
-        federation: Read-only NumPy, which all workers of a node share without a copy. What the object store
-            has no memory for lies in Ray's temporary folder on disk.
-        compute: How runs compute.
+        plan: Study recipe.
+        federation: Read-only NumPy arrays, which all workers of a node share without a copy. Ray puts what
+            does not fit into its object store into its temporary folder on disk.
+        compute: Device and threads of a run.
     """
     trainable: type[Trainable] = tune.with_parameters(
-        DistillationTrainable, federation=federation, job=RunContext.of(plan, compute)
+        DistillationTrainable, federation=federation, context=RunContext.of(plan, compute)
     )
-    # The driver itself hardly looks at it again.
+    # The driver itself hardly reads it again.
     federation.release_memory()
     return trainable
 
@@ -73,20 +72,20 @@ def drive(
     on_stopping: Callable[[], None] = lambda: None,
     runs_of_an_experiment: int = _RUNS_OF_AN_EXPERIMENT,
 ) -> bool:
-    """Do all that the queue has to hand out.
+    """Do all runs of a queue.
 
-    Ctrl-C once ends the runs under way at their next report and marks them as interrupted; twice raises
-    KeyboardInterrupt at once. Either way the store holds all that was reported, and the same call goes on.
+    The first Ctrl-C ends the runs in progress at their next report and marks them as interrupted; the second
+    raises KeyboardInterrupt at once. In both cases the store has all reports, and the same call continues.
 
     Ray must have been started.
 
     Args:
-        queue: Knows the studies, and records.
-        trainable: What a worker does with an `RunSpec`.
-        home: Ray Tune's scratch is kept below it while the experiment lasts.
-        workers: What runs get to run on.
-        on_stopping: Told of the first Ctrl-C.
-        runs_of_an_experiment: After so many another experiment follows.
+        queue: Hands out runs and records their results.
+        trainable: Does a `RunSpec`.
+        home: Folder in which Ray Tune's temporary folder lies during the experiment.
+        workers: Resources of a run.
+        on_stopping: Called at the first Ctrl-C.
+        runs_of_an_experiment: Number of runs after which a new experiment begins.
 
     Returns:
         False if it was interrupted, True if all is done.
@@ -98,10 +97,10 @@ def drive(
     if not queue.finished:
         workers.check(ray.cluster_resources())  # type: ignore[no-untyped-call]
     os.environ.update(_ENVIRONMENT)
-    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # What dies is in the store, with its reason.
-    state = DriverState(queue, max_in_flight=_most_live(workers), most=runs_of_an_experiment)
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # Failures are in the store, with reasons.
+    state = DriverState(queue, max_in_flight=_max_in_flight(workers), most=runs_of_an_experiment)
     try:
-        # The driver's own algebra on every core would only slow down the workers, and itself.
+        # Linear algebra on every core would slow down the workers, and the driver itself.
         with _interrupts(state, on_stopping), threadpool_limits(1):
             while not (queue.finished or state.stopping):
                 state.handed_out = 0
@@ -115,7 +114,7 @@ def drive(
 
 
 def _experiment(state: DriverState, trainable: type[Trainable], home: Path, workers: Resources) -> None:
-    """One Tuner, until the state has nothing more for it."""
+    """Run one Tuner until the queue or the limit of runs ends it."""
     with _scratch(home) as scratch:
         Tuner(
             tune.with_resources(trainable, {"CPU": workers.cpus_per_run, "GPU": workers.gpus_per_run}),
@@ -137,8 +136,8 @@ def _experiment(state: DriverState, trainable: type[Trainable], home: Path, work
         ).fit()
 
 
-def _most_live(workers: Resources) -> Callable[[], int]:
-    """How many runs may be live on the cluster as it is now, looked up every few seconds."""
+def _max_in_flight(workers: Resources) -> Callable[[], int]:
+    """Return a function for how many runs the cluster holds now, looked up every few seconds."""
     known = (-math.inf, 1)
 
     def ask() -> int:
@@ -152,7 +151,7 @@ def _most_live(workers: Resources) -> Callable[[], int]:
 
 @contextmanager
 def _scratch(home: Path) -> Iterator[Path]:
-    """A folder that Tune may fill and nobody reads."""
+    """Yield a temporary folder for the files that Tune writes and nobody reads."""
     home.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="ray-tune-", dir=home)).resolve()
     try:
@@ -163,7 +162,7 @@ def _scratch(home: Path) -> Iterator[Path]:
 
 @contextmanager
 def _interrupts(state: DriverState, on_stopping: Callable[[], None]) -> Iterator[None]:
-    """Ctrl-C sets the flag, a second one raises; nothing of it outside of the main thread."""
+    """Set the stop flag at the first Ctrl-C and raise at the second; do nothing outside the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,4 +1,4 @@
-"""What the driver tells a worker to run, and what the worker answers; plain enough to cross Ray."""
+"""What all runs of an experiment share, and the keys of a worker's result."""
 
 from __future__ import annotations
 
@@ -14,14 +14,18 @@ from autokd.core.run_spec import RunSpec
 from autokd.core.setting import Split
 
 ANSWER: Final = "answer"
-"""The key under which a worker's answer stands in the result that Tune passes on."""
+"""Key of the `RunResult` in the dict that a worker returns to Tune."""
 NOTICE: Final = "notice"
-"""Likewise, of what a user is to know of how the run is done."""
+"""Key of a notice for the user in the same dict."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """What all runs of an experiment have in common."""
+    """What all runs of an experiment share.
+
+    Attributes:
+        rungs: Epochs at which a trial reports, up to the full budget.
+    """
 
     recipe: DistillationConfig
     rungs: tuple[int, ...]
@@ -32,16 +36,17 @@ class RunContext:
         return cls(recipe=plan.distillation, rungs=plan.rungs, compute=compute)
 
     def rungs_for(self, spec: RunSpec) -> tuple[int, ...]:
-        """Where a run looks at its student: a trial at each rung, a swept run at more, others at the end."""
+        """Return the epochs of evaluation: each rung in a trial, more in a sweep, the end in other runs."""
         end = spec.setting.epochs or self.rungs[-1]
         if spec.stage is Stage.SWEEP:
             return swept_rungs(end)
         return rungs_until(end, self.rungs) if spec.stage is None else (end,)
 
     def splits_for(self, spec: RunSpec) -> tuple[Split, ...]:
-        """What a run may look at: choose on validation, decide on confirmation, report on test.
+        """Return the splits on which a run is evaluated.
 
-        A swept run decides nothing, and looks at all of them.
+        Search and race choose on validation; confirmation decides on its own split and reports on test. A
+        sweep decides nothing and uses all three.
         """
         if spec.stage is Stage.SWEEP:
             return (Split.VALIDATION, Split.CONFIRMATION, Split.TEST)
@@ -51,12 +56,12 @@ class RunContext:
 
 
 def rungs_until(end: int, rungs: Sequence[int]) -> tuple[int, ...]:
-    """The rungs of a trial whose full budget may be another than the plan's."""
+    """Return the rungs of a trial that ends at `end` epochs, which may differ from the recipe's budget."""
     return (*(rung for rung in rungs[:-1] if rung < end), end)
 
 
 def swept_rungs(epochs: int) -> tuple[int, ...]:
-    """Where a swept run is looked at: densely at first, where early stopping would decide."""
+    """Return the epochs of evaluation in a sweep: dense at first, where early stopping would decide."""
     return tuple(sorted({max(1, round(share * epochs)) for share in _SWEPT}))
 
 

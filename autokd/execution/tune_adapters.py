@@ -1,13 +1,13 @@
-"""Thin shells that plug the queue into Ray Tune: a Searcher over many studies, one ASHA per study.
+"""Adapters that connect a `RunQueue` to Ray Tune: a searcher, a scheduler and a stopper.
 
-Tune's rules that shape them (ray 2.60):
+They are shaped by these rules of Tune (ray 2.60):
 
 * A hook must not raise: from `on_trial_complete` Tune would report a finished trial again as an error, from
   `on_trial_result` it would end the experiment half-way. So every hook is guarded: the first exception is
-  kept for the driver, and the experiment is asked to stop.
-* `FINISHED` is irrevocable, so it is returned only when nothing is live and nothing is left.
-* Tune pickles searcher and scheduler into its experiment directory. The shells pickle as empty ones: what
-  they hold (the store with its URL) has no business there.
+  kept for the driver, and the experiment stops.
+* `FINISHED` cannot be taken back, so it is returned only when no run is in progress and none is left.
+* Tune pickles searcher and scheduler into its experiment directory. The adapters pickle without their state,
+  since the store and its URL must not get there.
 """
 
 from __future__ import annotations
@@ -31,29 +31,29 @@ from autokd.execution.run_queue import RunQueue
 
 _log = logging.getLogger(__name__)
 
-# NOTE: Tune's hook is typed as giving a dict, yet compares what it gives to this string.
+# NOTE: Tune's hook is typed to return a dict, but Tune compares its result to this string.
 _FINISHED = cast(dict[str, Any], Searcher.FINISHED)
 _LOST_IN_A_ROW = 8
-"""After so many at least, and four for every one at work, it is no longer bad luck."""
+"""Least number of workers lost in a row, without a report in between, that ends the experiment."""
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
 class DriverState:
-    """What Searcher, scheduler and stopper of one experiment share: the queue and the stop flag.
+    """The state that searcher, scheduler and stopper of an experiment share: the queue and the stop flag.
 
     Args:
-        queue: Knows the studies, and records.
-        max_in_flight: How many runs may be handed out and not ended, as the cluster is now.
-        most: Runs to hand out; then the experiment ends, finished or not, since Tune forgets none of them.
+        queue: Hands out runs and records their results.
+        max_in_flight: Returns how many runs may be in progress on the cluster as it is now.
+        most: Number of runs after which the experiment ends, finished or not, since Tune keeps all in memory.
 
     Attributes:
-        handed_out: Runs so far.
-        stopping: Tune is to stop every run at its next report.
-        error: The first exception out of a hook; the driver raises it once Tune has returned.
-        reasons: Why a worker was lost, by run, until the Searcher is told of it.
-        lost: Resources lost since one last said something.
-        widest: The most that `max_in_flight` has been so far.
+        handed_out: Number of runs handed out in this experiment.
+        stopping: Whether every run is to stop at its next report.
+        error: First exception of a hook; the driver raises it when Tune has returned.
+        reasons: Why a worker was lost, by run, until the searcher records it.
+        lost: Number of workers lost since the last report of any worker.
+        widest: Largest value of `max_in_flight` so far.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class DriverState:
         max_in_flight: Callable[[], int] = lambda: 2,
         most: float = math.inf,
     ) -> None:
-        self._queue, self._most_live, self.most = queue, max_in_flight, most
+        self._queue, self._max_in_flight, self.most = queue, max_in_flight, most
         self._noticed: set[str] = set()
         self.widest = 1
         self.handed_out = 0
@@ -75,17 +75,17 @@ class DriverState:
     @property
     def queue(self) -> RunQueue:
         if self._queue is None:
-            raise RuntimeError("this state came out of a pickle; the store is the only truth, start anew")
+            raise RuntimeError("this state was unpickled and has no queue; start a new experiment")
         return self._queue
 
     @property
     def is_full(self) -> bool:
-        """As many runs are live as may be."""
-        most = self._most_live()
+        """Whether as many runs are in progress as may be."""
+        most = self._max_in_flight()
         self.widest = max(self.widest, most)
         return self.queue.live >= most
 
-    def hear(self, result: Mapping[str, Any]) -> None:
+    def log_notice(self, result: Mapping[str, Any]) -> None:
         """Log what a worker reports for the user, each text once."""
         notice = result.get(NOTICE, "")
         if notice and notice not in self._noticed:
@@ -101,7 +101,7 @@ def _empty_state() -> DriverState:
 
 
 def _guarded(otherwise: Any) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
-    """Make a hook of an object with a `state` answer `otherwise` rather than raise, then and ever after."""
+    """Make a hook of an object with a `state` return `otherwise` from its first exception on."""
 
     def decorate(hook: Callable[_P, _T]) -> Callable[_P, _T]:
         @functools.wraps(hook)
@@ -112,8 +112,8 @@ def _guarded(otherwise: Any) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
                     return hook(*args, **kwargs)
                 except Exception as error:
                     state.error, state.stopping = error, True
-            answer: _T = otherwise
-            return answer
+            result: _T = otherwise
+            return result
 
         return guarded
 
@@ -121,10 +121,10 @@ def _guarded(otherwise: Any) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
 
 
 class QueueSearcher(Searcher):
-    """Asks the queue for each new run and tells it how each one ended.
+    """Takes each new run from the queue, and passes each result to it.
 
-    It limits itself to what the cluster holds now, so that nodes that join are used: Tune's own limit would
-    be fixed for the whole experiment.
+    It hands out as many runs as the cluster holds now, so that nodes that join are used: Tune's own limit is
+    fixed for the whole experiment.
     """
 
     def __init__(self, state: DriverState) -> None:
@@ -138,14 +138,14 @@ class QueueSearcher(Searcher):
     def suggest(self, trial_id: str) -> dict[str, Any] | None:
         queue = self.state.queue
         if self.state.stopping or self.state.handed_out >= self.state.most:
-            # With nothing live Tune would block on None for ten minutes.
+            # With no run in progress Tune would block on None for ten minutes.
             return None if queue.live else _FINISHED
         if self.state.is_full:
             return None
-        given = queue.assign(trial_id)
-        if given is not None:
+        spec = queue.assign(trial_id)
+        if spec is not None:
             self.state.handed_out += 1
-            return given.to_config()
+            return spec.to_config()
         return _FINISHED if queue.finished else None
 
     @_guarded(otherwise=None)
@@ -158,30 +158,30 @@ class QueueSearcher(Searcher):
             self._give_up_if_hopeless(reason)
         else:
             self.state.lost = 0
-            self.state.hear(result)
+            self.state.log_notice(result)
             self.state.queue.end(trial_id, result[ANSWER])
 
     def _give_up_if_hopeless(self, reason: str) -> None:
         self.state.lost += 1
-        # NOTE: of all that were there, since a node that leaves takes all its workers with it at once.
+        # NOTE: The bound grows with the workers: a node that leaves takes all its workers with it.
         if self.state.lost >= max(_LOST_IN_A_ROW, 4 * self.state.widest):
             raise WorkersLost(
-                f"{self.state.lost} workers in a row were lost before any said a word; the last: "
+                f"{self.state.lost} workers in a row were lost before any of them reported; the last: "
                 f"{reason.splitlines()[0]} (Ray's own logs are in /tmp/ray/session_latest/logs)"
             )
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        """Nothing: the scheduler hears every report, this hook only those of trials that go on."""
+        """Do nothing: the scheduler gets every report, this hook only those of trials that continue."""
 
     def save(self, checkpoint_path: str) -> None:
-        """Nothing: the store is the only truth, and Tune is never asked to restore."""
+        """Do nothing: the store has everything, and Tune never restores an experiment."""
 
     def restore(self, checkpoint_path: str) -> None:
-        """Nothing, likewise."""
+        """Do nothing, as in `save`."""
 
 
 class QueueScheduler(FIFOScheduler):
-    """Passes each report to the queue, which compares it within its own study only."""
+    """Passes each report to the queue, which decides within the trial's own study whether it continues."""
 
     def __init__(self, state: DriverState) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -190,20 +190,20 @@ class QueueScheduler(FIFOScheduler):
     @_guarded(otherwise=TrialScheduler.STOP)
     def on_trial_result(self, tune_controller: object, trial: Trial, result: dict[str, Any]) -> str:
         self.state.lost = 0
-        self.state.hear(result)
-        should_continue = self.state.queue.report(trial.trial_id, result[ANSWER])
-        return str(TrialScheduler.CONTINUE if should_continue else TrialScheduler.STOP)
+        self.state.log_notice(result)
+        continues = self.state.queue.report(trial.trial_id, result[ANSWER])
+        return str(TrialScheduler.CONTINUE if continues else TrialScheduler.STOP)
 
     @_guarded(otherwise=None)
     def on_trial_error(self, tune_controller: object, trial: Trial) -> None:
-        """Keep the reason: Tune tells the Searcher only that there was an error."""
+        """Keep the reason: Tune passes to the searcher only that there was an error."""
         error = trial.get_error()
         if error is not None:
             self.state.reasons[trial.trial_id] = f"{type(error).__name__}: {str(error).strip()}"
 
 
 class StopFlag(Stopper):
-    """Ends the experiment at the next report when the state says so."""
+    """Ends the experiment at the next report once `stopping` is set."""
 
     def __init__(self, state: DriverState) -> None:
         self.state = state

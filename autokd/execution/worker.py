@@ -1,4 +1,4 @@
-"""What a worker does: one run after the other on the federation it was given once."""
+"""A Tune worker: does one run after another on a federation that it gets once."""
 
 from __future__ import annotations
 
@@ -22,76 +22,76 @@ from autokd.federation.federation import Federation
 
 
 class DistillationTrainable(tune.Trainable):
-    """A Tune worker; its whole variation is in `config` (an `RunSpec`), so it is reused for every run.
+    """Does the run of a `RunSpec`, which is all that `config` has, so the worker is reused for every run.
 
-    The one trainable of the experiment: Tune's registry is keyed by name, and two of one name would silently
-    run each other's code.
+    It is the only trainable of the experiment: Tune registers trainables by name, and one of two with the
+    same name would silently run the other's code.
     """
 
     def setup(
-        self, config: dict[str, Any], federation: Federation | None = None, job: RunContext | None = None
+        self, config: dict[str, Any], federation: Federation | None = None, context: RunContext | None = None
     ) -> None:
         assert federation is not None
-        assert job is not None
-        torch.set_num_threads(job.compute.threads)
-        compute = job.compute.on_assigned_gpu() if ray.get_gpu_ids() else job.compute
-        self._federation, self._job = federation, replace(job, compute=compute)
+        assert context is not None
+        torch.set_num_threads(context.compute.threads)
+        compute = context.compute.on_assigned_gpu() if ray.get_gpu_ids() else context.compute
+        self._federation, self._context = federation, replace(context, compute=compute)
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        self._assignment = RunSpec.from_config(new_config)
-        # Dropping the former run frees its student; a new run holds nothing before its first rung.
+        self._spec = RunSpec.from_config(new_config)
+        # Dropping the previous run frees its student; a new run holds no memory before its first rung.
         self._run: Run | None = None
         return True
 
     def step(self) -> dict[str, Any]:
-        """Train to the next rung and say how it went."""
+        """Train to the next rung, and return what it came to."""
         try:
             self._run = self._run or self._begin()
             rung = next(self._run)
-            if self._assignment.stage is not None:
-                record = _record(self._assignment, self._assignment.stage, [rung, *self._run])
+            if self._spec.stage is not None:
+                record = _record(self._spec, self._spec.stage, [rung, *self._run])
                 return _last(record, self._run.notice)
         except Diverged as error:
             return _last(RunFailure(Failure.DIVERGED, str(error)))
         except OutOfMemory as error:
             return _last(RunFailure(Failure.OUT_OF_MEMORY, str(error)))
         except Exception:
-            # It would come again (a run is a function of its arguments), so it is data, not a lost worker.
+            # It would happen again (a run is a function of its arguments), so it is recorded like a result.
             return _last(RunFailure(Failure.ERROR, traceback.format_exc(limit=-5)))
-        done = rung.epoch == self._job.rungs_for(self._assignment)[-1]
+        done = rung.epoch == self._context.rungs_for(self._spec)[-1]
         return {ANSWER: rung.report(), NOTICE: self._run.notice, DONE: done}
 
     def cleanup(self) -> None:
         self._run = None
 
     def _begin(self) -> Run:
-        given = self._assignment
+        spec = self._spec
         return Run(
             self._federation,
-            given.pair,
-            given.setting,
-            seed=given.seed,
-            recipe=self._job.recipe,
-            rungs=self._job.rungs_for(given),
-            splits=self._job.splits_for(given),
-            compute=self._job.compute,
+            spec.pair,
+            spec.setting,
+            seed=spec.seed,
+            recipe=self._context.recipe,
+            rungs=self._context.rungs_for(spec),
+            splits=self._context.splits_for(spec),
+            compute=self._context.compute,
         )
 
 
-def _last(answer: RunResult, notice: str = "") -> dict[str, Any]:
-    return {ANSWER: answer, NOTICE: notice, DONE: True}
+def _last(result: RunResult, notice: str = "") -> dict[str, Any]:
+    return {ANSWER: result, NOTICE: notice, DONE: True}
 
 
-def _record(given: RunSpec, stage: Stage, rungs: Sequence[Rung]) -> RunRecord:
+def _record(spec: RunSpec, stage: Stage, rungs: Sequence[Rung]) -> RunRecord:
     end = rungs[-1]
     reported = Split.VALIDATION if stage is Stage.RACE else Split.TEST
     return RunRecord(
         stage=stage,
-        setting=given.setting,
-        seed=given.seed,
+        setting=spec.setting,
+        seed=spec.seed,
         state=RunState.COMPLETE,
-        correct={split: seen.correct for split, seen in end.evaluations.items()},
+        correct={split: evaluation.correct for split, evaluation in end.evaluations.items()},
         forgetting=end.evaluations[reported].forgetting,
         local_accuracy=end.evaluations[reported].local_accuracy,
         epochs=end.epoch,
@@ -103,7 +103,7 @@ def _record(given: RunSpec, stage: Stage, rungs: Sequence[Rung]) -> RunRecord:
 def _scores(rung: Rung) -> RungScores:
     return RungScores(
         epoch=rung.epoch,
-        accuracy={split: seen.accuracy for split, seen in rung.evaluations.items()},
-        forgetting={split: seen.forgetting for split, seen in rung.evaluations.items()},
+        accuracy={split: evaluation.accuracy for split, evaluation in rung.evaluations.items()},
+        forgetting={split: evaluation.forgetting for split, evaluation in rung.evaluations.items()},
         seconds=rung.seconds,
     )

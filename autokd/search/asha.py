@@ -1,4 +1,4 @@
-"""ASHA as a function of what the store has: no object holds a rung, so a resume decides as before."""
+"""Early stopping by ASHA, as a function of the stored trials: resuming makes the same decisions."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from autokd.core.records import TrialOrigin, TrialRecord, TrialState
 
 
 def should_continue(stopping: StoppingConfig, trial: TrialRecord, others: Iterable[TrialRecord]) -> bool:
-    """Whether a trial that has just reported may go on to the next rung.
+    """Return whether a trial that has just reported may continue to the next rung.
 
-    The stopping variant of asynchronous successive halving: at each rung a trial goes on if it is among the
-    best 1/`reduction` of all that have reported there so far, itself included.
-    Source: Li et al. 2020, arXiv:1810.05934, section 3; compared on validation accuracy.
+    This is the stopping variant of asynchronous successive halving: at each rung a trial continues if it is
+    among the best 1/`reduction` of all that have reported there so far, itself included. Source: Li et al.
+    2020, arXiv:1810.05934, section 3; compared on validation accuracy.
 
     Args:
-        stopping: Rungs and reduction factor of the study.
-        trial: With its last report in place.
-        others: The other trials of the same study; other studies must not be mixed in, since accuracies of
-            different pairs do not compare. Failed ones do not count: a retry would meet its former self.
+        stopping: Rungs, reduction factor and grace of the study.
+        trial: The trial, with its last report.
+        others: The other trials of the same study; accuracies of different pairs do not compare. Failed
+        trials
+            do not count, or a retry would compete with its first try.
     """
     epoch, accuracy = trial.epochs, trial.accuracy
     if is_exempt(stopping, trial) or accuracy is None or epoch not in stopping.rungs:
@@ -35,5 +36,5 @@ def should_continue(stopping: StoppingConfig, trial: TrialRecord, others: Iterab
 
 
 def is_exempt(stopping: StoppingConfig, trial: TrialRecord) -> bool:
-    """Whether a trial runs to its end whatever it reports."""
+    """Return whether a trial is never stopped early."""
     return trial.role is TrialOrigin.BASELINE or trial.number < stopping.grace

@@ -1,4 +1,4 @@
-"""How long what is left will take: a pure function of what was done, what is left, and the time so far."""
+"""The time that is left: a pure function of the work done, the work left, and the time so far."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from autokd.core.records import TrialRecord, TrialState
 from autokd.search.asha import is_exempt
 
 _PRIOR: Final = 4
-"""What the plan lets one expect weighs as much as so many of what was seen."""
+"""Weight of the recipe's expectation, in observations."""
 _FIRST: Final = 5
-"""Before so many runs have ended there is no forecast."""
+"""Number of ended runs before the first forecast."""
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Work in the two measures by which it takes time: each run costs something, and so does each epoch."""
+    """Work in the two units that take time: runs and epochs."""
 
     runs: float = 0.0
     epochs: float = 0.0
@@ -31,21 +31,21 @@ NOTHING: Final = Load()
 
 
 def forecast(done: Load, left: Load, *, seconds: float, training: float) -> float | None:
-    """Seconds that are left, if what is left goes as what is done went.
+    """Return the seconds that are left if the work goes on at the pace so far.
 
-    A share `training` of the time goes by epochs; the rest, which is spent on handing out, evaluating and
-    recording runs, goes by runs. Trials that are stopped early come first and full runs of race and
-    confirmation last, so neither measure alone would do: by runs the end comes too early, by epochs too late
-    where runs are short.
+    A share `training` of the time depends on epochs; the rest, for handing out, evaluating and recording,
+    depends on runs. Both are needed: trials that are stopped early come first and full runs of race and
+    confirmation last, so by runs alone the forecast is too short, and by epochs alone too long where runs
+    are short.
 
     Args:
-        done: What ended in these seconds.
-        left: What is still to be done.
-        seconds: Since the first run ended, so that the start of workers does not count.
-        training: In [0, 1]; 0 where it is not known.
+        done: Work that ended in these seconds.
+        left: Work that is still to be done.
+        seconds: Seconds since the first run ended; the start of the workers does not count.
+        training: Share in [0, 1]; 0 if it is unknown.
 
     Returns:
-        None while too little is done to tell.
+        None while too few runs have ended.
     """
     if not left.runs:
         return 0.0
@@ -57,9 +57,10 @@ def forecast(done: Load, left: Load, *, seconds: float, training: float) -> floa
 
 
 def epochs_of_a_trial(plan: StudyConfig, trials: Iterable[TrialRecord]) -> float:
-    """Epochs to expect of a trial that may be stopped early: the plan's, or the more are seen theirs.
+    """Return the expected epochs of a trial that may be stopped early.
 
-    By the plan, 1/`reduction` of the trials at a rung go on.
+    It is the recipe's expectation, by which 1/`reduction` of the trials at a rung continue, averaged with the
+    trials that have ended.
     """
     expected, share, before = 0.0, 1.0, 0
     for rung in plan.rungs:
@@ -70,11 +71,11 @@ def epochs_of_a_trial(plan: StudyConfig, trials: Iterable[TrialRecord]) -> float
 
 
 def runs_of_a_confirmation(plan: StudyConfig, seen: Iterable[int]) -> float:
-    """Race and confirmation runs to expect of a pair: the plan's, or the more pairs are over theirs.
+    """Return the expected race and confirmation runs of a pair: the recipe's, averaged with finished pairs.
 
     Args:
-        plan: What is to be done.
-        seen: How many runs each pair took that is over.
+        plan: Study recipe.
+        seen: Number of runs of each finished pair.
     """
     recipe, counts = plan.confirmation, list(seen)
     most = recipe.candidates * recipe.race_seeds + 2 * recipe.seeds

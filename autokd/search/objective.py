@@ -1,4 +1,4 @@
-"""Trials as a search sees them that is after more than gain: worth in place of accuracy."""
+"""The curve of a trial by the study's objective, so that whoever compares accuracies compares values."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ def scalarise(trial: TrialRecord, aims: Objective, own: float) -> TrialRecord:
     as much as it forgets beyond the limit: so early stopping and sampler turn away from there.
 
     Args:
-        trial: Of any state.
-        aims: Of the plan.
-        own: Accuracy on validation of the student's model as it is, in [0, 1].
+        trial: A trial in any state.
+        aims: Objective and constraints of the study recipe.
+        own: Validation accuracy of the student's model before distillation, in [0, 1].
     """
     if aims == Objective():
         return trial
     lost = trial.forgetting_curve or (0.0,) * len(trial.curve)
     curve = tuple(
-        (epoch, own + _worth(aims, 100 * (accuracy - own), forgetting) / 100)
+        (epoch, own + _value(aims, 100 * (accuracy - own), forgetting) / 100)
         for (epoch, accuracy), forgetting in zip(trial.curve, lost, strict=True)
     )
     return replace(trial, curve=curve)
 
 
-def _worth(aims: Objective, gain: float, forgetting: float) -> float:
-    """In pp."""
+def _value(aims: Objective, gain: float, forgetting: float) -> float:
+    """Return the value of a rung in pp."""
     value, limit = aims.value(gain, forgetting), aims.constraints.limit
     if limit is None or forgetting <= limit:
         return value

@@ -1,4 +1,4 @@
-"""What to expect of a pair that nobody has tuned, by the runs of others: a prediction, not a measurement."""
+"""Prediction for a pair that was not tuned, from the runs of other pairs; not a measurement."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ CONFIDENCE: Final = 0.95
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
-    """The setting that is expected to gain the most.
+    """The setting with the largest expected gain.
 
     Attributes:
-        setting: None if nothing is expected to beat the model as it is.
-        gain: Expected on the validation split, in pp; 0 without a setting.
-        low: Of the interval that is to hold the gain of a single run in 95 of 100 cases.
-        high: Likewise.
-        runs: Of other pairs, that it rests on.
-        pairs: How many these are.
+        setting: None if no setting is expected to beat the model as it is.
+        gain: Expected gain on the validation split, in pp; 0 without a setting.
+        low: Lower end of the 95 % interval of a single run's gain, in pp.
+        high: Upper end of that interval.
+        runs: Number of runs of other pairs that the prediction is based on.
+        pairs: Number of these pairs.
     """
 
     pair: Pair
@@ -35,7 +35,7 @@ class Prediction:
     pairs: int
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, marked as a prediction."""
+        """Return plain values, marked as a prediction."""
         setting = self.setting
         return {
             "predicted": True,
@@ -48,7 +48,7 @@ class Prediction:
 
 
 def predicted(learner: GpSampler, study: str, pair: Pair) -> Prediction:
-    """The prediction of a learner that has seen other pairs, for one of which it has seen nothing."""
+    """Return the prediction of a sampler that learned from other pairs."""
     setting, mean, deviation = learner.expectation(study)
     reach = float(ndtri((1 + CONFIDENCE) / 2)) * deviation
     return Prediction(

@@ -1,4 +1,4 @@
-"""How far a search is, as plain numbers for a display; computed from states of the store alone."""
+"""Progress of a search as plain numbers for a display, computed from the stored records."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from autokd.search.next_work import PairSearch, baseline_failed, pending_runs
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """How a pair was judged.
+    """The verdict of a pair in short.
 
     Attributes:
-        gain: Of the judged setting on test, in pp; None if there was nothing to judge.
+        gain: Gain of the judged setting on test, in pp; None if there was nothing to judge.
     """
 
     verdict: str
@@ -30,15 +30,15 @@ class Conclusion:
 
 @dataclass(frozen=True, slots=True)
 class StudyProgress:
-    """One pair.
+    """The progress of one pair.
 
     Attributes:
-        counts: Trials by state; states without a trial are absent.
+        counts: Number of trials by state; states without a trial are absent.
         baseline: Validation accuracy of the default setting so far, in [0, 1].
-        best: The best COMPLETE trial's validation accuracy so far, and its setting.
-        epochs: Spent by trials, and by race and confirmation runs.
-        runs: Race and confirmation runs that have ended.
-        conclusion: Once nothing is left to do for the pair's meeting.
+        best: Validation accuracy and setting of the best COMPLETE trial so far.
+        epochs: Epochs of trials, race and confirmation so far.
+        runs: Number of race and confirmation runs that have ended.
+        conclusion: The verdict, once nothing is left to do for the pair's meeting.
     """
 
     pair: Pair
@@ -52,18 +52,18 @@ class StudyProgress:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """All pairs that are being tuned.
+    """The progress of all pairs that are being tuned.
 
     Attributes:
-        live: Runs under way.
-        ended: Runs that ended since the command began.
-        left: Runs still to be done, those under way included; an estimate, since the race may need fewer.
-        epochs_left: Epochs of these runs; an estimate, since trials may be stopped early.
-        seconds: Since the command began.
-        done: What ended since the first run did.
-        training: The share of the workers' time since then that went into training, in [0, 1].
-        waited: Of these, until the first run had ended: mostly workers that started.
-        sweep_epochs: What the frozen grid would cost on these pairs.
+        live: Number of runs in progress.
+        ended: Number of runs that ended since the command began.
+        left: Estimated number of runs to be done, with those in progress; the race may need fewer.
+        epochs_left: Estimated epochs of these runs; trials may be stopped early.
+        seconds: Seconds since the command began.
+        done: Work that ended since the first run did.
+        training: Share of the workers' time since then that went into training, in [0, 1].
+        waited: Seconds until the first run had ended, mostly the start of the workers.
+        sweep_epochs: Epochs of a sweep of the grid `poster_sweep` over these pairs.
     """
 
     studies: tuple[StudyProgress, ...]
@@ -79,13 +79,13 @@ class Progress:
 
     @property
     def per_second(self) -> float | None:
-        """Runs that end in a second, since the first one did; None before there is a second one."""
-        lasted = self.seconds - self.waited
-        return (self.ended - 1) / lasted if self.ended > 1 and lasted > 0 else None
+        """Runs per second since the first one ended; None before a second one has ended."""
+        duration = self.seconds - self.waited
+        return (self.ended - 1) / duration if self.ended > 1 and duration > 0 else None
 
     @property
     def seconds_left(self) -> float | None:
-        """At the pace so far; None before there is one."""
+        """Expected seconds for the rest at the pace so far; None before there is a pace."""
         left = Load(self.left, self.epochs_left)
         return forecast(self.done, left, seconds=self.seconds - self.waited, training=self.training)
 

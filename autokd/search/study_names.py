@@ -1,4 +1,4 @@
-"""Which studies there are: the name of a pair's study, and the meetings that a list of pairs comes to."""
+"""Names of the studies in the store, and the meetings of a list of pairs."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from autokd.core.setting import Pair
 
 
 def study_name(federation: str, plan: StudyConfig, space: Space, pair: Pair) -> str:
-    """`<federation>/<plan>/4->9`, both parts with a short content hash.
+    """Return `<federation>/<recipe>/4->9`; federation and recipe end in a short content hash.
 
-    The plan's hash holds what decides the runs of a study: recipe, early stopping and space. What only says
-    how much to do (trials, seeds of the confirmation) is left out, so that it may be raised later. Objective
-    and constraints decide what is searched for and answered, so they belong to it where there are any.
+    The recipe's hash covers what decides the runs of a study: distillation, early stopping and space, and
+    objective and constraints if there are any. What only says how much to do (trials, seeds of the
+    confirmation) is left out, so that it can be raised later.
     """
     dimensions = space.model_dump(mode="json", exclude={"name", "position"})
     aims = [] if plan.aims == Objective() else [plan.aims]
@@ -23,9 +23,9 @@ def study_name(federation: str, plan: StudyConfig, space: Space, pair: Pair) -> 
     return f"{federation}/{plan.name}-{space.name}-{digest}/{pair}"
 
 
-def same_search(one: str, other: str) -> bool:
-    """Whether two studies, by name, have the same recipe, early stopping and space."""
-    return _digest(one) == _digest(other)
+def same_search(first: str, second: str) -> bool:
+    """Return whether two studies have the same distillation, early stopping, space and objective, by name."""
+    return _digest(first) == _digest(second)
 
 
 def _digest(study: str) -> str:
@@ -34,10 +34,7 @@ def _digest(study: str) -> str:
 
 
 def namesakes(studies: Iterable[str], plan: StudyConfig, space: Space, pair: Pair) -> tuple[str, ...]:
-    """Of some studies, by name, those of a pair whose federation, plan and space have these names.
-
-    Their hashes are left out of it: these are what the study was, is or will be, whatever its recipes say.
-    """
+    """Return the studies of a pair with these names of federation, recipe and space, whatever the hashes."""
     wanted = (plan.federation.name, f"{plan.name}-{space.name}", str(pair))
     return tuple(study for study in studies if _without_hashes(study) == wanted)
 
@@ -48,20 +45,17 @@ def _without_hashes(study: str) -> tuple[str, str, str]:
 
 
 def sweep_name(federation: str, plan: StudyConfig, pair: Pair) -> str:
-    """Where a pair's swept runs are kept: apart from its searches, whatever their space or early stopping."""
+    """Return the name under which a pair's sweep is stored; it does not depend on space or early stopping."""
     return f"{federation}/{plan.name}-sweep-{content_hash(plan.distillation)}/{pair}"
 
 
 def rivals_name(federation: str, plan: StudyConfig, pair: Pair) -> str:
-    """Where the runs of a pair's rivals are kept; they depend on no space, so all spaces share them."""
+    """Return the name under which runs of a pair's alternatives are stored; all spaces share them."""
     return f"{federation}/{plan.name}-rivals-{content_hash(plan.distillation)}/{pair}"
 
 
 def meetings_of(space: Space, pairs: Sequence[Pair]) -> tuple[tuple[Pair, ...], ...]:
-    """The searched pairs of each meeting, as the space's positions have it, in the order of what was asked.
-
-    A pair that was asked for from both sides stands there once.
-    """
+    """Return the pairs to search of each meeting, by the space's positions, in the order of `pairs`."""
     meetings: dict[frozenset[int], dict[Pair, None]] = {}
     for pair in pairs:
         meetings.setdefault(pair.meeting, {}).update(dict.fromkeys(space.pairs(pair)))

@@ -156,7 +156,7 @@ def test_what_tune_pickles_holds_nothing_of_the_store(state: DriverState, office
         pickled = cloudpickle.dumps(shell)
         assert b"store.db" not in pickled
         assert b"sqlite" not in pickled
-        with pytest.raises(RuntimeError, match="start anew"):
+        with pytest.raises(RuntimeError, match="start a new"):
             _ = cloudpickle.loads(pickled).state.queue
 
 
@@ -194,7 +194,7 @@ def test_workers_that_all_die_end_the_experiment_with_the_last_words(patient: Dr
 
 def test_a_node_that_leaves_may_take_many_workers_at_once(patient: DriverState) -> None:
     room = [20]
-    patient._most_live = lambda: room[0]
+    patient._max_in_flight = lambda: room[0]
     router = QueueSearcher(patient)
     for number in range(20):
         assert router.suggest(f"run-{number}")
