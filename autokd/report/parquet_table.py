@@ -43,8 +43,8 @@ SCHEMA: Final = pa.schema(
 )
 """One row per pair, stage, setting, seed and rung. Accuracies are in [0, 1], forgetting in pp; both are null
 on a split that the run did not use. `learning_rate`, `epochs` and `batch_norm` are null if they are the
-recipe's. `seconds` is training time since the run began. A trial that ended before its first rung has one row,
-of epoch 0."""
+recipe's. `seconds` is training time since the run began. A trial that ended before its first rung has one
+row, of epoch 0."""
 
 
 def export(pairs: Iterable[PairRecords], path: Path, *, metadata: Mapping[str, Any]) -> int:
