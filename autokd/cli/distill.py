@@ -125,20 +125,20 @@ def distill(
 def _show(card: Card, path: Path) -> None:
     from autokd.delivery.markdown import signed
 
-    order, promise = card.order, card.order.promise
-    out.print(Text.assemble((str(order.pair), "bold"), f"  {order.setting}, seed {order.seed}"))
-    headers = (f"participant {order.pair.student}", "before", "after", "gain of this model")
+    request, expected = card.request, card.request.expected
+    out.print(Text.assemble((str(request.pair), "bold"), f"  {request.setting}, seed {request.seed}"))
+    headers = (f"participant {request.pair.student}", "before", "after", "gain of this model")
     grid = Table(*headers, box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for split in (Split.TEST, Split.CONFIRMATION, Split.VALIDATION):
         score = card.scores[split]
         grid.add_row(f"on {split}", f"{score.before:.1%}", f"{score.after:.1%}", str(score.gain))
     out.print(grid)
     out.print(Text(f"forgetting on test {signed(card.scores[Split.TEST].forgetting)} pp"))
-    if promise is not None and promise.gain is not None:
+    if expected is not None and expected.gain is not None:
         out.print(
             Text(
-                f"recommended ({promise.verdict}) for a gain on test of {promise.gain}, the mean of "
-                f"{promise.seeds} other seeds; expected of a single run: {promise.single_run}"
+                f"recommended ({expected.verdict}) for a gain on test of {expected.gain}, the mean of "
+                f"{expected.seeds} other seeds; expected of a single run: {expected.single_run}"
             )
         )
     names = ", ".join(str(path.with_suffix(suffix)) for suffix in (path.suffix, ".json", ".md"))

@@ -1,4 +1,4 @@
-"""The card of a distilled model: all that is to be known of it, as plain values."""
+"""The card of a distilled model: where it comes from and how good it is, as plain values."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from autokd.config.external import ExternalFederation
 from autokd.config.federation import ArchitectureConfig, FederationConfig
 from autokd.config.training import DistillationConfig
 from autokd.core.setting import Split
-from autokd.delivery.order import Order, Promise
+from autokd.delivery.request import DistillationRequest, ExpectedGain
 from autokd.statistics.paired import Interval
 
 FORMAT: Final = 1
-"""Of the card's JSON."""
+"""Version of the card's JSON format."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassScores:
-    """One class of a split; accuracies in [0, 1], None where the split has no example of it."""
+    """Scores for one class of a split; accuracies in [0, 1], None if the split has no example of it."""
 
     name: str
     examples: int
@@ -29,12 +29,12 @@ class ClassScores:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scores:
-    """The model on one split, beside the participant's own model before; accuracies in [0, 1].
+    """Scores on one split before and after distillation; accuracies in [0, 1].
 
     Attributes:
-        gain: After minus before in pp. The interval is over examples: it is of this very model, and says
-            nothing of another seed.
-        forgetting: Accuracy lost on the student's own label distribution, in pp; negative where it grew.
+        gain: After minus before in pp. The interval is over examples: it holds for this model, not for
+            models of other seeds.
+        forgetting: Accuracy lost on the student's own label distribution, in pp; negative if it grew.
     """
 
     examples: int
@@ -53,26 +53,26 @@ class Scores:
             "forgetting": self.forgetting,
             "per_class": [
                 {
-                    "class": one.name,
-                    "examples": one.examples,
-                    "accuracy_before": one.before,
-                    "accuracy": one.after,
+                    "class": scores.name,
+                    "examples": scores.examples,
+                    "accuracy_before": scores.before,
+                    "accuracy": scores.after,
                 }
-                for one in self.classes
+                for scores in self.classes
             ],
         }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Images:
-    """What the model takes and answers.
+    """Input and output of the model.
 
     Attributes:
-        channels: Of an image.
-        size: Height and width, pixels.
-        mean: Per channel, in units of the stored pixel values; subtracted first.
-        std: Likewise; divided by then.
-        classes: Names by class index.
+        channels: Number of channels of an image.
+        size: Height and width in pixels.
+        mean: Mean per channel in units of the stored pixel values, which is subtracted first.
+        std: Standard deviation per channel, by which pixels are divided then.
+        classes: Class names by index.
     """
 
     channels: int
@@ -87,9 +87,9 @@ class Origin:
     """The federation that the model comes from.
 
     Attributes:
-        name: With its content hash.
-        sha256: In hex, of the parts that decided the run: `data`, `layout`, `logits`, and the weights of
-            `teacher` and `student` as they were.
+        name: Name with the content hash.
+        sha256: Hashes in hex of what the run used: `data`, `layout`, `logits`, and the initial weights of
+            `teacher` and `student`.
     """
 
     name: str
@@ -99,16 +99,16 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """Everything about one distilled model; the same order gives the same card.
+    """Everything about one distilled model; equal requests give equal cards.
 
     Attributes:
-        recipe: How the student went on training.
-        scores: By split, of the weights in the file.
-        sha256: Of the weights' file, in hex.
-        versions: Of what made it.
+        recipe: How the student was trained.
+        scores: Scores of the weights in the file, by split.
+        sha256: Hash of the weights' file, in hex.
+        versions: Versions of the software.
     """
 
-    order: Order
+    request: DistillationRequest
     recipe: DistillationConfig
     architecture: ArchitectureConfig
     images: Images
@@ -118,17 +118,17 @@ class Card:
     versions: Mapping[str, str]
 
     def to_json(self) -> dict[str, object]:
-        """The card as it is written beside the weights."""
-        order, images = self.order, self.images
+        """Return the content of the JSON file beside the weights."""
+        request, images = self.request, self.images
         return {
             "format": FORMAT,
-            "pair": {"teacher": order.pair.teacher, "student": order.pair.student},
-            "setting": order.setting.to_json(),
-            "chosen_by": "hand" if order.promise is None else "recommendation",
-            "promised": None if order.promise is None else _promise(order.promise),
+            "pair": {"teacher": request.pair.teacher, "student": request.pair.student},
+            "setting": request.setting.to_json(),
+            "chosen_by": "hand" if request.expected is None else "recommendation",
+            "promised": None if request.expected is None else _expected(request.expected),
             "scores": {split.value: scores.to_json() for split, scores in self.scores.items()},
             "model": {
-                "file": order.file,
+                "file": request.file,
                 "sha256": self.sha256,
                 "architecture": self.architecture.model_dump(mode="json"),
                 "channels": images.channels,
@@ -143,27 +143,27 @@ class Card:
                 "sha256": dict(self.origin.sha256),
             },
             "distillation": self.recipe.model_dump(mode="json"),
-            "seed": order.seed,
-            "seed_index": order.seed_index,
+            "seed": request.seed,
+            "seed_index": request.seed_index,
             "compute": {
-                "device": order.compute.device,
-                "precision": order.compute.precision,
-                "channels_last": order.compute.channels_last,
-                "threads": order.compute.threads,
+                "device": request.compute.device,
+                "precision": request.compute.precision,
+                "channels_last": request.compute.channels_last,
+                "threads": request.compute.threads,
             },
             "versions": dict(self.versions),
-            "command": order.command,
+            "command": request.command,
         }
 
 
-def _promise(promise: Promise) -> dict[str, object]:
+def _expected(expected: ExpectedGain) -> dict[str, object]:
     return {
-        "study": promise.study,
-        "verdict": promise.verdict,
-        "reason": promise.reason,
+        "study": expected.study,
+        "verdict": expected.verdict,
+        "reason": expected.reason,
         "split": Split.TEST.value,
-        "gain": promise.gain and promise.gain.to_json(),
-        "default_gain": promise.default_gain and promise.default_gain.to_json(),
-        "single_run": promise.single_run and promise.single_run.to_json(),
-        "seeds": promise.seeds,
+        "gain": expected.gain and expected.gain.to_json(),
+        "default_gain": expected.default_gain and expected.default_gain.to_json(),
+        "single_run": expected.single_run and expected.single_run.to_json(),
+        "seeds": expected.seeds,
     }

@@ -1,4 +1,4 @@
-"""Makes the model: one run in this process, and what its weights are worth as they lie in the file."""
+"""Distils one model in this process and evaluates the weights as they are in the file."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from autokd._version import __version__
 from autokd.config.study import StudyConfig
 from autokd.core.setting import Pair
 from autokd.delivery.card import Card, Images, Origin
-from autokd.delivery.measuring import measured
-from autokd.delivery.order import Order
+from autokd.delivery.evaluation import evaluate_weights
+from autokd.delivery.request import DistillationRequest
 from autokd.distillation import Run, resolve_config
 from autokd.federation.federation import Federation
 from autokd.federation.hashing import Hashes
 from autokd.models.weights import Weights, weights_of
 
 Progress = Callable[[int, int], None]
-"""Told how many epochs are trained, of how many."""
+"""Called with the number of trained epochs and their total."""
 
 _log = logging.getLogger(__name__)
 
@@ -35,9 +35,9 @@ class Delivered:
     """A distilled model.
 
     Attributes:
-        weights: Of the student, by name.
-        content: The same as the bytes of a safetensors file.
-        card: What is to be known of them.
+        weights: Weights of the student by name.
+        content: The same weights as the bytes of a safetensors file.
+        card: Description of the model.
     """
 
     weights: Weights
@@ -48,38 +48,38 @@ class Delivered:
 def deliver(
     federation: Federation,
     plan: StudyConfig,
-    order: Order,
+    request: DistillationRequest,
     *,
     progress: Progress = lambda done, total: None,
 ) -> Delivered:
-    """Distil in this process; the same arguments give the same bits on the same machine.
+    """Distil in this process; equal arguments give equal bits on the same machine.
 
-    What the card states is measured on the weights as they lie in the file: loaded into a fresh network, in
-    float32 on the CPU, however they were trained.
+    The scores on the card are those of the weights in the file: loaded into a new network, in float32 on the
+    CPU, however they were trained.
 
     Args:
-        plan: How the student goes on training, and the confidence of intervals.
+        plan: How the student is trained, and the confidence of intervals.
         progress: Called at the start and after each epoch.
 
     Raises:
-        ValueError: If the pair or seed does not hold.
-        Diverged: If the loss or the student's answers stop being finite.
-        OutOfMemory: If memory does not suffice.
-        InputError: If the device is not there, or the transfer set is too small.
+        ValueError: If the pair or seed is not valid.
+        Diverged: If the loss or the student's outputs are not finite.
+        OutOfMemory: If memory is used up.
+        InputError: If the device does not exist, or the transfer set is too small.
     """
-    weights = _trained(federation, plan, order, progress)
-    # One entry of metadata: several are written in any order, and the same weights shall be the same bytes.
+    weights = _trained(federation, plan, request, progress)
+    # One entry of metadata: several are written in any request, and equal weights must give equal bytes.
     plain = {name: np.asarray(value, order="C") for name, value in weights.items()}
     content = safetensors.numpy.save(plain, metadata={"format": "pt"})
     data = federation.data
     _, channels, size, _ = data.images.shape
     card = Card(
-        order=order,
-        recipe=resolve_config(plan.distillation, order.setting),
-        architecture=federation.participants[order.pair.student].architecture,
+        request=request,
+        recipe=resolve_config(plan.distillation, request.setting),
+        architecture=federation.participants[request.pair.student].architecture,
         images=Images(channels=channels, size=size, mean=data.mean, std=data.std, classes=data.classes),
-        origin=_origin(federation, order.pair),
-        scores=measured(federation, order.pair.student, weights, plan.confirmation),
+        origin=_origin(federation, request.pair),
+        scores=evaluate_weights(federation, request.pair.student, weights, plan.confirmation),
         sha256=hashlib.sha256(content).hexdigest(),
         versions={
             "autokd": __version__,
@@ -94,23 +94,23 @@ def deliver(
 def _trained(
     federation: Federation,
     plan: StudyConfig,
-    order: Order,
+    request: DistillationRequest,
     progress: Progress,
 ) -> Weights:
-    """Of the very run that a worker would do; it is looked at only to tell how it gets on."""
-    epochs = resolve_config(plan.distillation, order.setting).epochs
+    """Return the weights of the run that a worker would do; it yields each epoch only to report progress."""
+    epochs = resolve_config(plan.distillation, request.setting).epochs
     run = Run(
         federation,
-        order.pair,
-        order.setting,
-        seed=order.seed_index,
+        request.pair,
+        request.setting,
+        seed=request.seed_index,
         recipe=plan.distillation,
         rungs=range(1, epochs + 1),
         splits=(),
-        compute=order.compute,
+        compute=request.compute,
     )
     progress(0, epochs)
-    with _threads(order.compute.threads):
+    with _threads(request.compute.threads):
         for rung in run:
             if rung.epoch == 1 and run.notice:
                 _log.warning(run.notice)
@@ -135,7 +135,7 @@ def _origin(federation: Federation, pair: Pair) -> Origin:
 
 @contextmanager
 def _threads(number: int) -> Iterator[None]:
-    """A run leaves the number of threads to who starts it; here that is a user's process."""
+    """Set the number of threads, which a run leaves to its caller, and restore it afterwards."""
     before = torch.get_num_threads()
     torch.set_num_threads(number)
     try:

@@ -1,4 +1,4 @@
-"""Weights and card on disk: whole or not at all, and nobody's file is replaced by mistake."""
+"""Writes weights and card together, and replaces existing files only if told to."""
 
 from __future__ import annotations
 
@@ -18,15 +18,13 @@ _SUFFIX: Final = ".safetensors"
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """Where a model and its card go: `student.safetensors`, beside it `student.json` and `student.md`."""
+    """The files of a model and its card: `student.safetensors`, `student.json` and `student.md`."""
 
     weights: Path
 
     def __post_init__(self) -> None:
         if self.weights.suffix != _SUFFIX:
-            raise InputError(
-                f"--out {self.weights}: the name must end in {_SUFFIX}, as what is written there does"
-            )
+            raise InputError(f"--out {self.weights}: the name must end in {_SUFFIX}, the format of the file")
 
     @property
     def card(self) -> Path:
@@ -37,15 +35,15 @@ class Files:
         return self.weights.with_suffix(".md")
 
     def check(self, *, force: bool) -> None:
-        """Find out before training what would keep the files from being written.
+        """Check before training that the files can be written.
 
         Raises:
-            InputError: If one of them is there and may not be replaced, or the folder takes no files.
+            InputError: If one of them exists and must not be replaced, or the folder is not writable.
         """
-        there = [path for path in (self.weights, self.card, self.markdown) if path.exists()]
-        if there and not force:
-            raise InputError(f"--out {self.weights}: {there[0]} is there already; --force replaces it")
-        for path in there:
+        existing = [path for path in (self.weights, self.card, self.markdown) if path.exists()]
+        if existing and not force:
+            raise InputError(f"--out {self.weights}: {existing[0]} is there already; --force replaces it")
+        for path in existing:
             if not path.is_file():
                 raise InputError(f"--out {self.weights}: {path} is no file; choose another name")
         folder = self.weights.absolute().parent
@@ -55,14 +53,14 @@ class Files:
             raise InputError(f"--out {self.weights}: nothing can be written in {folder}")
 
     def write(self, made: Delivered, *, folder: Path, force: bool) -> None:
-        """Write all three; the weights come into place last.
+        """Write all three files, the weights last.
 
         Args:
-            folder: Of the federation, for the script on the card.
-            force: Whether what is there may be replaced.
+            folder: Folder of the federation, for the script on the card.
+            force: Whether existing files may be replaced.
 
         Raises:
-            InputError: As `check`.
+            InputError: If `check` fails, or a file cannot be written.
         """
         self.check(force=force)
         card = json.dumps(made.card.to_json(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"

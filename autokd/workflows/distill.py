@@ -6,7 +6,7 @@ from pathlib import Path
 
 from autokd.compute.device import Compute
 from autokd.core.setting import Pair, Setting
-from autokd.delivery import Card, Files, Order, chosen, deliver, promised
+from autokd.delivery import Card, DistillationRequest, Files, choose_setting, deliver, expected_gain
 from autokd.federation.storage import federations_folder, find
 from autokd.workflows.callbacks import Callbacks
 from autokd.workflows.recommend import tune_command
@@ -45,26 +45,27 @@ def distill(
     """
     files = Files(out)
     files.check(force=force)
-    promise = None
+    expected = None
     if setting is None:
         with open_results(workspace, f"run {tune_command(pair)}") as (federation, results):
             recommendation = results.recommendation(pair)
-        setting, promise = chosen(recommendation, force=force), promised(recommendation)
+        setting = choose_setting(recommendation, force=force)
+        expected = expected_gain(recommendation)
     else:
         prepared = find(workspace.home, workspace.plan.federation)
         if prepared is None:
             raise nothing_tuned(workspace, "run autokd prepare")
         federation = prepared
-    order = Order(
+    request = DistillationRequest(
         pair=pair,
         setting=setting,
-        promise=promise,
+        expected=expected,
         seed=seed,
         study=workspace.study or workspace.plan.name,
         home=str(workspace.home),
         file=out.name,
         compute=compute or Compute(),
     )
-    made = deliver(federation, workspace.plan, order, progress=(callbacks or Callbacks()).on_distill)
+    made = deliver(federation, workspace.plan, request, progress=(callbacks or Callbacks()).on_distill)
     files.write(made, folder=federations_folder(workspace.home) / federation.name, force=force)
     return made.card

@@ -17,7 +17,7 @@ import pytest
 from autokd.cli import options
 from autokd.compute.device import Compute
 from autokd.core.setting import BatchNorm, Method, Pair, Setting, TransferSet
-from autokd.delivery import Order
+from autokd.delivery import DistillationRequest
 from autokd.recommendation import Verdict
 from autokd.workflows.results import StoredResults
 from autokd.workspace import Workspace
@@ -153,7 +153,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 def test_a_cards_command_asks_for_the_same_again(
     here: Command, asked: dict[str, Any], setting: Setting, compute: Compute
 ) -> None:
-    order = Order(
+    request = DistillationRequest(
         pair=Pair(4, 9),
         setting=setting,
         seed=5,
@@ -162,8 +162,8 @@ def test_a_cards_command_asks_for_the_same_again(
         file="my student.safetensors",
         compute=compute,
     )
-    assert here(*shlex.split(order.command)[1:]).code == 130
-    assert (asked["pair"], asked["setting"], asked["seed"]) == (order.pair, setting, 5)
+    assert here(*shlex.split(request.command)[1:]).code == 130
+    assert (asked["pair"], asked["setting"], asked["seed"]) == (request.pair, setting, 5)
     assert (asked["compute"], asked["force"]) == (compute, False)
     assert asked["out"] == Path("my student.safetensors")
     workspace = asked["workspace"]

@@ -1,4 +1,4 @@
-"""A plan for the random federation, and orders for models of it."""
+"""A plan for the random federation, and requests for models of it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from autokd.config.study import StudyConfig
 from autokd.core.setting import Pair, Setting, TransferSet
-from autokd.delivery import Order
+from autokd.delivery import DistillationRequest
 
 PLAN = StudyConfig.model_validate(
     {
@@ -26,7 +26,7 @@ PLAN = StudyConfig.model_validate(
         "confirmation": {"resamples": 200},
     }
 )
-ORDER = Order(
+REQUEST = DistillationRequest(
     pair=Pair(teacher=0, student=1),
     setting=Setting(temperature=2.0, alpha=0.3, transfer_set=TransferSet.BOTH),
     study="random.yaml",
@@ -35,5 +35,5 @@ ORDER = Order(
 )
 
 
-def make_order(**changes: Any) -> Order:
-    return replace(ORDER, **changes)
+def make_request(**changes: Any) -> DistillationRequest:
+    return replace(REQUEST, **changes)

@@ -19,7 +19,7 @@ from autokd.errors import Diverged
 from autokd.federation.federation import Federation
 from autokd.models.architectures import Cnn, Shape
 from autokd.models.weights import weights_of
-from tests.delivery.samples import ORDER, PLAN, make_order
+from tests.delivery.samples import PLAN, REQUEST, make_request
 
 
 def loaded(content: bytes) -> nn.Module:
@@ -39,7 +39,7 @@ def answers(network: nn.Module, federation: Federation, split: Split) -> np.ndar
 
 @pytest.mark.parametrize("compute", [Compute(), Compute(precision="bfloat16", channels_last=True)])
 def test_the_card_states_what_the_file_is_worth(federation: Federation, compute: Compute) -> None:
-    made = deliver(federation, PLAN, make_order(compute=compute))
+    made = deliver(federation, PLAN, make_request(compute=compute))
     assert made.card.sha256 == hashlib.sha256(made.content).hexdigest()
     network = loaded(made.content)
     for split, scores in made.card.scores.items():
@@ -65,7 +65,7 @@ def test_a_class_that_a_split_lacks_has_no_accuracy(federation: Federation) -> N
     where = federation.splits[Split.TEST]
     without = where[federation.data.labels[where] != 2]
     partial = replace(federation, splits={**federation.splits, Split.TEST: without})
-    classes = deliver(partial, PLAN, ORDER).card.scores[Split.TEST].classes
+    classes = deliver(partial, PLAN, REQUEST).card.scores[Split.TEST].classes
     assert (classes[2].examples, classes[2].before, classes[2].after) == (0, None, None)
     assert classes[1].after is not None
 
@@ -73,29 +73,29 @@ def test_a_class_that_a_split_lacks_has_no_accuracy(federation: Federation) -> N
 def test_the_same_order_gives_the_same_bits_and_leaves_no_trace(federation: Federation) -> None:
     torch.manual_seed(11)
     state = torch.get_rng_state()
-    first = deliver(federation, PLAN, ORDER)
+    first = deliver(federation, PLAN, REQUEST)
     assert torch.equal(torch.get_rng_state(), state)
     torch.rand(3)
-    second = deliver(federation, PLAN, ORDER)
+    second = deliver(federation, PLAN, REQUEST)
     assert first.content == second.content
     assert json.dumps(first.card.to_json()) == json.dumps(second.card.to_json())
-    assert deliver(federation, PLAN, make_order(seed=1)).content != first.content
+    assert deliver(federation, PLAN, make_request(seed=1)).content != first.content
 
 
 def test_it_is_the_run_that_a_worker_would_do(federation: Federation) -> None:
     """Which looks at its student on the way, and is given the seed index."""
     run = Run(
         federation,
-        ORDER.pair,
-        ORDER.setting,
-        seed=ORDER.seed_index,
+        REQUEST.pair,
+        REQUEST.setting,
+        seed=REQUEST.seed_index,
         recipe=PLAN.distillation,
         rungs=(2, 4),
         splits=(Split.CONFIRMATION, Split.TEST),
         compute=Compute(),
     )
     *_, last = run
-    made = deliver(federation, PLAN, ORDER)
+    made = deliver(federation, PLAN, REQUEST)
     for name, value in weights_of(run.student).items():
         np.testing.assert_array_equal(made.weights[name], value)
     assert last.evaluations[Split.TEST].accuracy == made.card.scores[Split.TEST].after
@@ -103,12 +103,12 @@ def test_it_is_the_run_that_a_worker_would_do(federation: Federation) -> None:
 
 
 def test_a_setting_may_bring_its_own_training(federation: Federation) -> None:
-    setting = replace(ORDER.setting, epochs=6, learning_rate=0.05, batch_norm=BatchNorm.FROZEN)
+    setting = replace(REQUEST.setting, epochs=6, learning_rate=0.05, batch_norm=BatchNorm.FROZEN)
     seen: list[tuple[int, int]] = []
     made = deliver(
         federation,
         PLAN,
-        make_order(setting=setting),
+        make_request(setting=setting),
         progress=lambda done, total: seen.append((done, total)),
     )
     assert seen[-1] == (6, 6)
@@ -120,8 +120,8 @@ def test_a_setting_may_bring_its_own_training(federation: Federation) -> None:
 
 def test_no_other_stage_has_such_a_seed() -> None:
     firsts = sorted((SEARCH_SEED, RACE_SEEDS, CONFIRMATION_SEEDS, DELIVERY_SEEDS))
-    assert firsts[-1] == ORDER.seed_index == DELIVERY_SEEDS
-    assert make_order(seed=3).seed_index == DELIVERY_SEEDS + 3
+    assert firsts[-1] == REQUEST.seed_index == DELIVERY_SEEDS
+    assert make_request(seed=3).seed_index == DELIVERY_SEEDS + 3
 
 
 def test_threads_are_as_they_were(federation: Federation) -> None:
@@ -133,7 +133,7 @@ def test_threads_are_as_they_were(federation: Federation) -> None:
         if done:
             assert torch.get_num_threads() == 2
 
-    deliver(federation, PLAN, make_order(compute=Compute(threads=2)), progress=progress)
+    deliver(federation, PLAN, make_request(compute=Compute(threads=2)), progress=progress)
     assert seen == [0, 1, 2, 3, 4]
     assert torch.get_num_threads() == before
 
@@ -142,4 +142,4 @@ def test_a_run_that_diverges_gives_no_model(federation: Federation) -> None:
     recipe = PLAN.distillation.model_copy(update={"learning_rate": 1e30})
     wild = PLAN.model_copy(update={"distillation": recipe})
     with pytest.raises(Diverged):
-        deliver(federation, wild, ORDER)
+        deliver(federation, wild, REQUEST)

@@ -11,12 +11,12 @@ from autokd.delivery import Files, deliver
 from autokd.delivery.deliver import Delivered
 from autokd.errors import InputError
 from autokd.federation.federation import Federation
-from tests.delivery.samples import ORDER, PLAN
+from tests.delivery.samples import PLAN, REQUEST
 
 
 @pytest.fixture(scope="module")
 def made(federation: Federation) -> Delivered:
-    return deliver(federation, PLAN, ORDER)
+    return deliver(federation, PLAN, REQUEST)
 
 
 def test_three_files_lie_beside_each_other(made: Delivered, tmp_path: Path) -> None:
@@ -32,7 +32,7 @@ def test_three_files_lie_beside_each_other(made: Delivered, tmp_path: Path) -> N
     assert files.weights.read_bytes() == made.content
     assert json.loads(files.card.read_text()) == json.loads(json.dumps(made.card.to_json()))
     told = files.markdown.read_text()
-    assert made.card.order.command in told
+    assert made.card.request.command in told
     assert f"{made.card.scores[next(iter(made.card.scores))].after:.1%}" in told
 
 

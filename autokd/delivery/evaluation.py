@@ -1,4 +1,4 @@
-"""What weights are worth, as they lie in a file: on every common split, beside the participant's own."""
+"""Evaluates weights from a file on every common split, beside the participant's initial model."""
 
 from __future__ import annotations
 
@@ -23,32 +23,32 @@ from autokd.statistics.paired import paired_interval
 _SPLITS: Final = (Split.VALIDATION, Split.CONFIRMATION, Split.TEST)
 
 
-def measured(
+def evaluate_weights(
     federation: Federation, student: int, weights: Weights, confirmation: ConfirmationConfig
 ) -> dict[Split, Scores]:
-    """What weights are worth on each common split, loaded into a fresh network, in float32 on the CPU.
+    """Return the scores of weights on each common split, in a new network, in float32 on the CPU.
 
     Args:
-        student: Whose network they belong to.
-        confirmation: Confidence and resamples of the intervals.
+        student: Number of the participant whose network the weights belong to.
+        confirmation: Confidence and number of resamples of the intervals.
 
     Raises:
-        Diverged: If the model's answers are not finite.
+        Diverged: If the model's outputs are not finite.
     """
     data = federation.data
     _, channels, size, _ = data.images.shape
     architecture = federation.participants[student].architecture
     network = build(architecture, channels=channels, size=size, classes=len(data.classes))
     load_weights(network, weights)
-    found = {}
+    scores = {}
     for split in _SPLITS:
-        where = federation.splits[split]
-        logits = logits_of(network, data, Compute(), where)
+        indices = federation.splits[split]
+        logits = logits_of(network, data, Compute(), indices)
         if not np.isfinite(logits).all():
             raise Diverged(step=0, loss=math.nan)
-        right = logits.argmax(axis=1) == data.labels[where]
-        found[split] = _scores(federation, student, split, right, confirmation)
-    return found
+        right = logits.argmax(axis=1) == data.labels[indices]
+        scores[split] = _scores(federation, student, split, right, confirmation)
+    return scores
 
 
 def _scores(
@@ -60,7 +60,6 @@ def _scores(
 ) -> Scores:
     labels = federation.data.labels[federation.splits[split]]
     before = federation.correct(student, split)
-
     now, then = (
         assess(
             correct,

@@ -1,0 +1,130 @@
+"""What is to be distilled: a setting that was recommended or given, and the command that repeats the run."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, replace
+from typing import Final
+
+from autokd.compute.device import Compute
+from autokd.config.study import DELIVERY_SEEDS
+from autokd.core.setting import DEFAULT, Pair, Setting
+from autokd.errors import NotRecommended
+from autokd.recommendation import Recommendation
+from autokd.statistics.paired import Interval
+
+_DEFAULT_COMPUTE: Final = Compute()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedGain:
+    """What a recommendation says of the setting before the run; gains in pp on test, with intervals.
+
+    Attributes:
+        study: Name of the study whose runs it is based on.
+        gain: Mean gain over the seeds; None, like the next two, if nothing was judged.
+        single_run: Interval for the gain of one further run, such as this one.
+        seeds: Number of seeds.
+    """
+
+    study: str
+    verdict: str
+    reason: str
+    gain: Interval | None = None
+    default_gain: Interval | None = None
+    single_run: Interval | None = None
+    seeds: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DistillationRequest:
+    """One model to be distilled.
+
+    Attributes:
+        expected: What the recommendation says of the setting; None if the setting was given by hand.
+        seed: Number of the run among those of this setting, from 0.
+        study: Name of a shipped study or a file, as the user typed it.
+        home: Home folder, as the user typed it.
+        file: File name of the weights.
+    """
+
+    pair: Pair
+    setting: Setting
+    expected: ExpectedGain | None = None
+    seed: int = 0
+    study: str
+    home: str
+    file: str
+    compute: Compute = _DEFAULT_COMPUTE
+
+    @property
+    def seed_index(self) -> int:
+        """Seed index of the run, which no search, race or confirmation uses."""
+        return DELIVERY_SEEDS + self.seed
+
+    @property
+    def command(self) -> str:
+        """The command that makes the same weights again.
+
+        It spells out the setting exactly, since a recommendation may change, and does not name a store: none
+        is needed, and its URL may hold a password.
+        """
+        words = ["autokd", "distill", "--pair", f"{self.pair.teacher},{self.pair.student}"]
+        words += ["--study", self.study, "--home", self.home, *_setting_options(self.setting)]
+        words += ["--seed", str(self.seed), *_compute_options(self.compute), "--out", self.file]
+        return shlex.join(words)
+
+
+def choose_setting(recommendation: Recommendation, *, force: bool) -> Setting:
+    """Return the setting to distil with.
+
+    Args:
+        recommendation: Recommendation for the pair.
+        force: Distil even if the advice is to keep the model: with the judged candidate, or with the default
+            setting if none was judged.
+
+    Raises:
+        NotRecommended: If the advice is to keep the model, and `force` is not set.
+    """
+    setting = recommendation.setting or DEFAULT
+    if recommendation.verdict.answer != "as-is" or force:
+        return setting
+    decide = recommendation.what_would_decide
+    undecided = f"; what would decide: {decide}" if decide else ""
+    raise NotRecommended(
+        f"{recommendation.advice} ({recommendation.verdict.value}: {recommendation.reason}{undecided}); "
+        f"--force distils {setting} all the same"
+    )
+
+
+def expected_gain(recommendation: Recommendation) -> ExpectedGain:
+    """Return what the recommendation says of the setting that `choose_setting` returns."""
+    expected = ExpectedGain(
+        study=recommendation.records.study,
+        verdict=recommendation.verdict.value,
+        reason=recommendation.reason,
+    )
+    if recommendation.judgement is None:
+        return expected
+    return replace(
+        expected,
+        gain=recommendation.gain,
+        single_run=recommendation.single_run,
+        default_gain=recommendation.judgement.test.default_gain,
+        seeds=len(recommendation.judgement.evidence.seeds),
+    )
+
+
+def _setting_options(setting: Setting) -> list[str]:
+    values = {name: value for name, value in setting.to_json().items() if value is not None}
+    return [word for name, value in values.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+
+
+def _compute_options(compute: Compute) -> list[str]:
+    words = [
+        word
+        for name in ("device", "precision", "threads")
+        if getattr(compute, name) != getattr(_DEFAULT_COMPUTE, name)
+        for word in (f"--{name}", str(getattr(compute, name)))
+    ]
+    return [*words, "--channels-last"] if compute.channels_last else words
