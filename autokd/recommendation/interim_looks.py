@@ -18,9 +18,10 @@ from autokd.core.pair_records import PairRecords
 from autokd.core.records import FederationFacts, TrialOrigin, TrialState
 from autokd.core.run_spec import RunSpec
 from autokd.core.setting import derive_seed
+from autokd.errors import StoreError
 from autokd.recommendation.evidence import InsufficientEvidence, gather
 from autokd.recommendation.race import ANY, pending
-from autokd.recommendation.verdict import Judgement, Verdict, judge
+from autokd.recommendation.verdict import RULE, Judgement, Verdict, judge
 from autokd.statistics.label_weights import local_weights_of
 
 
@@ -36,7 +37,16 @@ JudgedPair = Judgement | InsufficientEvidence | Unfinished
 
 
 def judge_pair(plan: StudyConfig, federation: FederationFacts, records: PairRecords) -> JudgedPair:
-    """Judge a pair from its records; the same records give the same judgement, to the last digit."""
+    """Judge a pair from its records; the same records give the same judgement, to the last digit.
+
+    Raises:
+        StoreError: If the study was created with a rule that this version does not know.
+    """
+    if records.rule != RULE:
+        raise StoreError(
+            f"study {records.study} is judged by rule {records.rule}, and this version of autokd "
+            f"knows rule {RULE} only; install a newer autokd"
+        )
     seeds, judged = _last_look(plan, federation, records)
     if reason := _unfinished(plan, records, seeds):
         return Unfinished(reason)
