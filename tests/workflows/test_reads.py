@@ -14,7 +14,7 @@ import pytest
 from autokd.core.pair_records import PairRecords
 from autokd.core.setting import Pair
 from autokd.errors import StoreError
-from autokd.federation import find
+from autokd.federation.storage import find
 from autokd.recommendation import judge_pair
 from autokd.store import Store
 from autokd.workflows import results
@@ -50,7 +50,7 @@ def reads(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Counter[Any]
     storage = sys.modules[find.__module__]
     monkeypatch.setattr(storage, "load", counted(lambda *arguments: "load", storage.load))
     monkeypatch.setattr(Store, "open", counted(lambda *arguments: "open", Store.open))
-    judged = counted(lambda plan, federation, records: records.pair, results.judge_pair)
+    judged = counted(lambda plan, federation, records: records.pair, judge_pair)
     monkeypatch.setattr(results, "judge_pair", judged)
     return counts
 
