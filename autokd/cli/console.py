@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
 from rich.console import Console
 from rich.text import Text
@@ -57,6 +57,21 @@ def show_notices(console: Console = err) -> Iterator[None]:
 def print_json(content: Mapping[str, object] | Sequence[object]) -> None:
     """Print exactly one JSON value on standard output, whatever the terminal."""
     print(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))  # noqa: T201
+
+
+class _Result(Protocol):
+    def to_json(self) -> Mapping[str, object]: ...
+
+
+_R = TypeVar("_R", bound=_Result)
+
+
+def print_result(result: _R, show: Callable[[_R], None], *, json: bool) -> None:
+    """Print a result as JSON, or with `show` for people."""
+    if json:
+        print_json(result.to_json())
+    else:
+        show(result)
 
 
 def clock(seconds: float) -> str:

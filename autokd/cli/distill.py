@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
@@ -11,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from autokd.cli import options
-from autokd.cli.console import out, print_json
+from autokd.cli.console import out, print_result
 from autokd.cli.progress import watching
 from autokd.core.setting import BatchNorm, Method, Setting, Split, TransferSet
 from autokd.errors import PlanError
@@ -116,10 +117,7 @@ def distill(
             compute=computing.compute(),
             callbacks=callbacks,
         )
-    if json:
-        print_json(card.to_json())
-    else:
-        _show(card, path)
+    print_result(card, partial(_show, path=path), json=json)
 
 
 def _show(card: Card, path: Path) -> None:

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from autokd.cli import options
-from autokd.cli.console import NOTHING_LEFT, note, out, print_json
+from autokd.cli.console import NOTHING_LEFT, note, out, print_result
 from autokd.cli.progress import watching
 from autokd.core.setting import Split
 
@@ -44,22 +44,18 @@ def explain(
 
         [bold]autokd explain --pair 4,9 --json[/bold]   (also the figures on confirmation)
     """
-    workers = computing.workers()
     from autokd.workflows import explain as workflow
 
     workspace = study.workspace()
     with watching() as callbacks:
         explained = workflow.explain(
-            workspace, workspace.pair(pair), compute=computing.compute(), workers=workers, callbacks=callbacks
+            workspace, workspace.pair(pair), callbacks=callbacks, **computing.keywords()
         )
     if explained.explanation is None:
         raise typer.Exit(130)
     if not explained.ran:
         note(NOTHING_LEFT)
-    if json:
-        print_json(explained.explanation.to_json())
-    else:
-        show(explained.explanation)
+    print_result(explained.explanation, show, json=json)
 
 
 def show(found: Explanation) -> None:

@@ -226,6 +226,10 @@ class RunOptions(ComputeOptions):
     ] = 0.0
     ray_address: RayAddress = None
 
+    def keywords(self) -> dict[str, Any]:
+        """Return the arguments `compute` and `workers` of a workflow."""
+        return {"compute": self.compute(), "workers": self.workers()}
+
     def workers(self) -> Resources:
         """Return what runs are done on.
 

@@ -7,25 +7,13 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from autokd.cli.console import out, print_json
+from autokd.cli.console import out
 
 if TYPE_CHECKING:
     from autokd.recommendation.partners import Ranking
-    from autokd.workspace import Workspace
 
 
-def show_partners(workspace: Workspace, student: int, *, json: bool) -> None:
-    """Rank the partners of a participant, and print them."""
-    from autokd.workflows.recommend import partners
-
-    found = partners(workspace, student)
-    if json:
-        print_json(found.to_json())
-    else:
-        show(found)
-
-
-def show(ranking: Ranking) -> None:
+def show_partners(ranking: Ranking) -> None:
     """Print the advice, and a line for each partner."""
     out.print(Text.assemble((f"participant {ranking.student}  ", "bold"), (ranking.advice, "bold")))
     names = ("teacher", "verdict", "gain on test", "corrected", "setting judged")

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from autokd.cli import options
 from autokd.cli.answer import show, show_prediction
-from autokd.cli.console import note, out, print_json
+from autokd.cli.console import note, out, print_result
 from autokd.cli.listing import Form, form_of, table, written
 from autokd.cli.partners import show_partners
 from autokd.core.atomic_write import write_together
 from autokd.errors import InputError, NotTuned
-
-if TYPE_CHECKING:
-    from autokd.core.setting import Pair
-    from autokd.workspace import Workspace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,22 +73,25 @@ def recommend(
 
         [bold]autokd recommend --pair 4,9 --predict[/bold]   (a pair that was not tuned)
     """
-    form = form_of(json=json, csv=csv, yaml=yaml, path=path)
     from autokd.workflows import recommend as workflow
 
+    form = form_of(json=json, csv=csv, yaml=yaml, path=path)
+    as_list = path is not None or form not in (None, Form.JSON)
     workspace = study.workspace()
     if pairs.ranked is not None:
-        if predict or stale or path is not None or form not in (None, Form.JSON):
+        if predict or stale or as_list:
             raise InputError(
                 "--student: a ranking is printed as text or --json; list pairs with --all instead"
             )
-        show_partners(workspace, pairs.ranked, json=json)
+        ranking = workflow.partners(workspace, pairs.ranked)
+        print_result(ranking, show_partners, json=json)
         return
     selected = pairs.selected(workspace.plan.federation.size)
     if predict:
-        if len(selected) > 1 or path is not None or form not in (None, Form.JSON):
+        if len(selected) > 1 or as_list:
             raise InputError("--predict: takes one --pair, and prints text or --json")
-        _predict(workspace, selected[0], json=json)
+        prediction = workflow.predict(workspace, selected[0])
+        print_result(prediction, show_prediction, json=json)
         return
     answers = workflow.recommend_all(workspace, selected, stale=stale)
     single = pairs.pair is not None
@@ -104,16 +103,6 @@ def recommend(
         show(answers[0].found)
     else:
         out.print(table(answers))
-
-
-def _predict(workspace: Workspace, pair: Pair, *, json: bool) -> None:
-    from autokd.workflows.recommend import predict
-
-    expected = predict(workspace, pair)
-    if json:
-        print_json(expected.to_json())
-    else:
-        show_prediction(expected)
 
 
 def _put(text: str, path: Path | None) -> None:

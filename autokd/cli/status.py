@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from autokd.cli import options
-from autokd.cli.console import about, out, pace, print_json
+from autokd.cli.console import about, out, pace, print_result
 from autokd.cli.matrix import Cell, Matrix
 
 if TYPE_CHECKING:
@@ -25,11 +25,7 @@ def status(study: options.StudyOptions, json: options.Json = False) -> None:
     """
     from autokd.workflows import status as workflow
 
-    seen = workflow.status(study.workspace())
-    if json:
-        print_json(seen.to_json())
-    else:
-        show(seen)
+    print_result(workflow.status(study.workspace()), show, json=json)
 
 
 def show(seen: Overview) -> None:

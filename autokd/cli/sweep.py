@@ -46,20 +46,12 @@ def sweep(
 
         [bold]autokd export --out table.parquet[/bold]   (the results as a table)
     """
-    workers = computing.workers()
     from autokd.workflows import sweep as workflow
 
     workspace = study.workspace()
     selected = pairs.selected(workspace.plan.federation.size)
     with watching() as callbacks:
-        swept = workflow.sweep(
-            workspace,
-            selected,
-            seeds=seeds,
-            compute=computing.compute(),
-            workers=workers,
-            callbacks=callbacks,
-        )
+        swept = workflow.sweep(workspace, selected, seeds=seeds, callbacks=callbacks, **computing.keywords())
     if swept.interrupted:
         raise typer.Exit(130)
     # `autokd export` would take the grid for the space of a search.

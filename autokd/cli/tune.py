@@ -51,47 +51,33 @@ def tune(
     """
     from autokd.workflows import tune as workflow
 
-    compute, workers = computing.compute(), computing.workers()
+    keywords = {"position": position, **computing.keywords()}
     workspace = study.workspace(trials=trials)
     selected = pairs.selected(workspace.plan.federation.size)
+    result: workflow.Batch | workflow.Outcome
     with watching() as callbacks:
         if pairs.pair is None:
-            batch = workflow.tune_all(
-                workspace,
-                selected,
-                position=position,
-                compute=compute,
-                workers=workers,
-                callbacks=callbacks,
-                with_overview=not json,
+            result = workflow.tune_all(
+                workspace, selected, callbacks=callbacks, with_overview=not json, **keywords
             )
-            interrupted, ran = batch.interrupted, batch.ran
-            failed = any(answer["verdict"] == "failed" for answer in batch.answers.values())
         else:
-            outcome = workflow.tune(
-                workspace,
-                selected[0],
-                position=position,
-                compute=compute,
-                workers=workers,
-                callbacks=callbacks,
-            )
-            interrupted, ran = outcome.interrupted, outcome.ran
-            failed = any(found.verdict.value == "failed" for found in outcome.recommendations)
-    if interrupted:
+            result = workflow.tune(workspace, selected[0], callbacks=callbacks, **keywords)
+    if result.interrupted:
         raise typer.Exit(130)
-    if not ran:
+    if not result.ran:
         note(NOTHING_LEFT)
-    if pairs.pair is None:
-        _show_many(batch, json=json)
+    if isinstance(result, workflow.Batch):
+        verdicts = [answer["verdict"] for answer in result.answers.values()]
+        _show_many(result, json=json)
     else:
-        first = outcome.recommendations[0]
+        verdicts = [found.verdict.value for found in result.recommendations]
+        first = result.recommendations[0]
         if json:
             print_json(first.to_json())
         else:
             show(first)
             out.print(further(first, study.repeated()), markup=False, style="dim", soft_wrap=True)
-    if failed:
+    if "failed" in verdicts:
         raise typer.Exit(1)
 
 
