@@ -1,4 +1,4 @@
-"""Calls what a recipe names as `package.module:factory`: the one place where a recipe's code is run."""
+"""Import and call of a recipe's `package.module:factory`: the only place where a recipe's code is run."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from autokd.errors import PlanError
 
 
 def call(name: str, options: Mapping[str, Any], base: Path) -> Any:
-    """What the factory returns.
+    """Return the result of the factory.
 
     Args:
         name: `package.module:factory`.
-        options: Its keyword arguments.
-        base: The recipe's folder; modules that lie there can be imported, after those that are installed.
+        options: Keyword arguments of the factory.
+        base: Folder of the recipe; modules in it can be imported, after those that are installed.
 
     Raises:
-        PlanError: If there is no such thing, or it raises.
+        PlanError: If it cannot be imported, or raises.
     """
     module_name, _, attribute = name.partition(":")
     folder = str(base.resolve())
     if folder not in sys.path:
-        # Last, so that a file there never stands in for an installed package.
+        # Last, so that a file there never replaces an installed package.
         sys.path.append(folder)
     before = sys.dont_write_bytecode
     try:
-        # Whoever looks at a recipe leaves nothing in its folder.
+        # Checking a recipe leaves no files in its folder.
         sys.dont_write_bytecode = True
         importlib.invalidate_caches()
-        found: Any = importlib.import_module(module_name)
+        factory: Any = importlib.import_module(module_name)
         for part in attribute.split("."):
-            found = getattr(found, part)
+            factory = getattr(factory, part)
     except (ImportError, AttributeError) as error:
         problem = f"cannot be imported: {error}; it has to be installed, or lie in {base}"
         raise PlanError(source=name, problem=problem) from error
@@ -44,7 +44,7 @@ def call(name: str, options: Mapping[str, Any], base: Path) -> Any:
     finally:
         sys.dont_write_bytecode = before
     try:
-        return found(**options)
+        return factory(**options)
     except Exception as error:
         problem = f"raises {type(error).__name__}: {str(error)[:200]}"
         raise PlanError(source=name, problem=problem) from error

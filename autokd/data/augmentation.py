@@ -1,4 +1,4 @@
-"""Random changes of training images that leave their class as it is."""
+"""Random changes of training images that keep their class."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ PADDING: Final = 4
 
 
 def crop_and_flip(images: Tensor, generator: torch.Generator, *, padding: int = PADDING) -> Tensor:
-    """Each image moved by up to `padding` pixels each way, with black moving in; half of them mirrored.
+    """Shift each image by up to `padding` pixels each way, filled with black, and mirror half of them.
 
-    The same as torchvision's RandomCrop(size, padding) and RandomHorizontalFlip on each image, in one go.
+    The same as torchvision's RandomCrop(size, padding) and RandomHorizontalFlip on each image.
     Source: He et al. 2016, arXiv:1512.03385, section 4.2.
 
     Args:
-        images: Of any type, shape (batch, channels, size, size), on any device.
+        images: Images of any type, shape (batch, channels, size, size), on any device.
         generator: On the CPU whatever the device, so that the draws are the same on all of them.
 
     Returns:

@@ -1,4 +1,4 @@
-"""The data sets that federations are cut from: built-in ones by name, others from where a recipe says."""
+"""Data sets of federations: built-in ones by name, others from a source."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from autokd.errors import PlanError, UnknownName
 
 
 def load(recipe: str | AnySource, base: Path = Path()) -> Dataset:
-    """A data set as a recipe names it; the same arrays each time, read-only.
+    """Return a data set, always with the same read-only arrays.
 
     Args:
-        recipe: A built-in one's name, or where images lie.
-        base: The folder that paths start from.
+        recipe: Name of a built-in data set, or a source of images.
+        base: Folder that paths are relative to.
 
     Raises:
-        UnknownName: If there is none of that name.
+        UnknownName: If no data set has that name.
         PlanError: If the images cannot be read.
     """
     if not isinstance(recipe, str):
@@ -37,22 +37,22 @@ def load(recipe: str | AnySource, base: Path = Path()) -> Dataset:
 
 
 def _from_source(source: AnySource, base: Path) -> Dataset:
-    # Imported here: built-in data sets do without it.
+    # Imported here: built-in data sets do not need it.
     from autokd.data.sources import read
     from autokd.data.sources.labelled_images import Wanted
 
     try:
-        found = read(source, base, Wanted())
+        data = read(source, base, Wanted())
     except PlanError as error:
         raise PlanError(source="federation", field="dataset", problem=str(error)) from error
-    for array in (found.images, found.labels):
+    for array in (data.images, data.labels):
         array.setflags(write=False)
-    mean, std = _moments(found.images)
-    return Dataset(images=found.images, labels=found.labels, classes=found.classes, mean=mean, std=std)
+    mean, std = _moments(data.images)
+    return Dataset(images=data.images, labels=data.labels, classes=data.classes, mean=mean, std=std)
 
 
 def _moments(images: NDArray[np.uint8] | NDArray[np.float32]) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation by channel, to three digits: no machine's rounding enters a hash."""
+    """Return mean and standard deviation by channel, to three digits: no rounding error enters a hash."""
     means, deviations = [], []
     for channel in range(images.shape[1]):
         # Bytes are counted by value, in pieces: a copy of all as numbers would be eight times as large.
@@ -66,7 +66,7 @@ def _moments(images: NDArray[np.uint8] | NDArray[np.float32]) -> tuple[tuple[flo
         else:
             mean, deviation = float(values.mean(dtype=np.float64)), float(values.std(dtype=np.float64))
         means.append(round(mean, 3))
-        # A channel that never changes tells nothing, and is left as it is.
+        # A constant channel is not scaled.
         deviations.append(round(deviation, 3) or 1.0)
     return tuple(means), tuple(deviations)
 
@@ -77,7 +77,7 @@ def _digits() -> Dataset:
     Source: Alpaydin, Kaynak 1998, Optical Recognition of Handwritten Digits, doi:10.24432/C50P49 (its test
     part).
     """
-    # Imported here, since it takes about a second and a federation found on disk does without.
+    # Imported here: it takes about a second, and a federation on disk does not need it.
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
@@ -86,7 +86,7 @@ def _digits() -> Dataset:
     for array in (images, labels):
         array.setflags(write=False)
     classes = tuple(str(digit) for digit in range(10))
-    # Of all images, labels unseen; constants, so that no rounding of another machine enters the data's hash.
+    # Moments of all images, as constants: no rounding error of another machine enters the hash.
     return Dataset(images=images, labels=labels, classes=classes, mean=(4.884,), std=(6.017,))
 
 

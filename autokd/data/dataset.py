@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dataset:
-    """Labelled images that a federation is cut from.
+    """Labelled images of a federation.
 
     Attributes:
-        images: uint8 (or float32, of data that are no pixels), shape (n, channels, height, width).
+        images: uint8 (float32 if the data are no pixels), shape (n, channels, height, width).
         labels: int64 class indices, shape (n,).
-        classes: Names by class index.
-        mean: Per channel, in units of the stored pixel values, shape (channels,).
-        std: Likewise.
+        classes: Class names.
+        mean: Mean of each channel, in units of the stored pixel values.
+        std: Standard deviation of each channel, in the same units.
     """
 
     images: NDArray[np.uint8] | NDArray[np.float32]

@@ -1,7 +1,7 @@
-"""Arrays in files (safetensors): mapped into memory to be read, written and walked through in pieces.
+"""Arrays in safetensors files: mapped into memory, written, and read in pieces.
 
-What is mapped costs no memory until it is looked at, and what has been looked at can be let go of: the system
-reads it from disk again when it is asked for. So a data set may be larger than memory.
+Mapped arrays take no memory until they are read, and that memory can be released: the system reads the file
+again when it is needed. So a data set may be larger than memory.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 
 Arrays = Mapping[str, NDArray[np.generic]]
-"""Arrays by name: what one file holds."""
+"""Arrays of one file, by name."""
 
 PIECE_BYTES: Final = 2**24
-"""Of an array that is walked through, so much is in memory at a time (or one row, where that is larger)."""
+"""Largest piece of an array, unless a single row is larger."""
 _LENGTH_BYTES: Final = 8
-"""A file begins with the length of its header, little-endian."""
+"""Length of the field at the start of a file that holds the length of its header, little-endian."""
 _TYPES: Final = {
     "BOOL": "|b1",
     "U8": "|u1",
@@ -37,28 +37,27 @@ _TYPES: Final = {
     "I64": "<i8",
     "U64": "<u8",
 }
-"""NumPy's names of those types that it has, in the order in which the library writes them, last one first."""
+"""NumPy's names of types, in the reverse of the order in which the library writes them."""
 _NAMES: Final = {name: ours for ours, name in _TYPES.items()}
 _RANK: Final = {name: rank for rank, name in enumerate(_NAMES)}
 
 
 class _Map(mmap.mmap):
-    """A file, mapped by this module.
+    """A file that this module has mapped.
 
-    Not any mapping: of a private one, as `numpy.memmap` makes with mode `c`, letting go would lose what was
-    changed.
+    Other mappings are not released: a private one, as of `numpy.memmap` with mode `c`, would lose changes.
     """
 
 
 def read(file: Path) -> dict[str, NDArray[Any]]:
-    """What a file holds, mapped into memory; the arrays are read-only.
+    """Map the arrays of a file into memory, read-only.
 
-    The file must not be written to as long as an array is in use; it may be removed.
+    The file may be removed, but not written to, while an array is in use.
 
     Raises:
         OSError: If the file cannot be read.
-        SafetensorError: If it is none, or cut off.
-        ValueError: If it holds what NumPy has no type for.
+        SafetensorError: If it is no such file, or cut off.
+        ValueError: If NumPy lacks a type that it holds.
     """
     # The library checks the header: types, and that the arrays fill the file without a gap.
     with safe_open(file, framework="numpy"):
@@ -70,7 +69,7 @@ def read(file: Path) -> dict[str, NDArray[Any]]:
     header.pop("__metadata__", None)
     start = _LENGTH_BYTES + length
     return {
-        # Whatever else a writer may say of an array is passed over, as the library does.
+        # Other entries of an array are ignored, as the library does.
         name: _view(whole, entry["dtype"], entry["shape"], start + entry["data_offsets"][0])
         for name, entry in header.items()
     }
@@ -81,22 +80,19 @@ def _view(whole: _Map, dtype: str, shape: list[int], offset: int) -> NDArray[Any
         raise ValueError(f"NumPy has no type for {dtype}")
     count = int(np.prod(shape, dtype=np.int64))
     flat = np.frombuffer(whole, _TYPES[dtype], count=count, offset=offset)
-    # Files of other writers may not be aligned; what is a few bytes off is copied.
+    # Files of other writers may not be aligned; such arrays are copied.
     return np.require(flat, requirements="A").reshape(shape)
 
 
 def mapped(descriptor: int) -> NDArray[np.uint8]:
-    """The bytes of an open file; what is written to them goes into the file.
-
-    The file may be closed, and removed, at once.
-    """
+    """Map the bytes of an open file for writing; the file may be closed and removed at once."""
     return np.frombuffer(_Map(descriptor, 0, access=mmap.ACCESS_WRITE), np.uint8)
 
 
 def write(file: Path, arrays: Arrays) -> None:
-    """Write a file, byte by byte what `safetensors.numpy.save` makes, without it in memory as a whole.
+    """Write the same bytes as `safetensors.numpy.save`, but without a copy of all arrays in memory.
 
-    It is whole only when this returns: write to a place that nobody reads, and move it.
+    Write to a path that nobody reads, and move the file when this returns.
 
     Raises:
         OSError: If it cannot be written.
@@ -114,7 +110,7 @@ def write(file: Path, arrays: Arrays) -> None:
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     # Padded, so that arrays are aligned.
     text += b" " * (-len(text) % _LENGTH_BYTES)
-    # Not save_file, which makes files that nobody but their owner may read.
+    # Not save_file, whose files only their owner may read.
     with file.open("wb") as opened:
         opened.write(len(text).to_bytes(_LENGTH_BYTES, "little"))
         opened.write(text)
@@ -128,10 +124,10 @@ def _type(array: NDArray[np.generic]) -> str:
 
 
 def pieces(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
-    """An array's values in order, as consecutive parts along its first axis; each is let go of afterwards.
+    """Yield an array in consecutive parts along its first axis; the memory of each is released afterwards.
 
     Yields:
-        Contiguous and little-endian; a view where the array is so, else a copy of this part only.
+        Contiguous little-endian parts; views if the array is so, or else copies.
     """
     rows = array.reshape(1) if array.ndim == 0 else array
     if not rows.size:
@@ -144,9 +140,9 @@ def pieces(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
 
 
 def take_rows(source: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[Any]:
-    """A copy of some rows of an array, in the order in which they are asked for.
+    """Return a copy of rows of an array, in the order of `rows`.
 
-    They are read in the order in which they lie, which a disk does fastest, and let go of.
+    They are read in the order of the file, which is fastest, and their memory is released.
     """
     if not rows.size:
         return source[rows]
@@ -162,15 +158,15 @@ def take_rows(source: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[Any]:
 
 
 def release(arrays: Iterable[NDArray[Any]]) -> None:
-    """Give back the memory of what was read from files, which stay mapped; of other arrays nothing.
+    """Free the memory of arrays that are mapped from files; other arrays are left alone.
 
-    Only what is faster than disk is lost: whoever looks at it again finds it as it was.
+    The arrays stay valid: the system reads the files again when needed.
     """
     for array in arrays:
         whole = _mapping(array)
         if whole is None or not array.size:
             continue
-        # Of an array that is not contiguous, all between its first and its last element.
+        # For an array that is not contiguous: all between its first and its last element.
         low, high = np.lib.array_utils.byte_bounds(array)
         base = np.frombuffer(whole, np.uint8, count=1).ctypes.data
         start = (low - base) // mmap.PAGESIZE * mmap.PAGESIZE
@@ -178,7 +174,7 @@ def release(arrays: Iterable[NDArray[Any]]) -> None:
 
 
 def _mapping(array: NDArray[Any]) -> _Map | None:
-    """Where an array's memory comes from, if that is a file mapped here."""
+    """Return the mapped file that holds an array, or None."""
     base: object = array
     while isinstance(base, np.ndarray | memoryview):
         base = base.base if isinstance(base, np.ndarray) else base.obj

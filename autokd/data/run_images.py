@@ -1,8 +1,8 @@
-"""Where the images of a run lie: on the device as a whole, or where the federation has them.
+"""Images of a run: copied to the device, or read batch by batch from the federation.
 
 Both give the same batches, to the last bit. A copy on the device is faster. Without one a run needs no more
-memory than a batch, however many images there are: a federation's own arrays are mapped from its files, or
-are in Ray's object store, which all workers of a node share and which goes on on disk once it is full.
+memory than a batch: a federation's arrays are mapped from its files, or are in Ray's object store, which all
+workers of a node share and which continues on disk when it is full.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ class Images(Protocol):
     """The images that a run draws its batches from.
 
     Attributes:
-        notice: What a user is to know of where they lie; empty if there is nothing to tell.
+        notice: Message for the user on where the images are; may be empty.
     """
 
     @property
     def notice(self) -> str: ...
 
     def batch(self, chosen: Tensor) -> Tensor:
-        """Some images, as they are stored, on the device.
+        """Return a batch of images on the device, with their stored values.
 
         Args:
             chosen: Positions among the run's images, int64, shape (batch,), on the device or the CPU.
@@ -44,10 +44,10 @@ class Images(Protocol):
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class Resident:
-    """All of them on the device.
+    """All images are on the device.
 
     Attributes:
-        pixels: Shape (m, channels, height, width).
+        pixels: Images of the run, shape (m, channels, height, width).
     """
 
     pixels: Tensor
@@ -63,12 +63,12 @@ class Resident:
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class Streamed:
-    """None of them: each batch is read when it is asked for.
+    """Each batch is read when it is needed.
 
     Attributes:
         source: All images of the federation, shape (n, channels, height, width).
-        which: Those of the run, shape (m,).
-        device: Where batches go.
+        which: Indices of the run's images, shape (m,).
+        device: Device of the batches.
     """
 
     source: NDArray[Any]
@@ -77,7 +77,7 @@ class Streamed:
 
     @property
     def notice(self) -> str:
-        # Without figures: it is told once, and those of each run are others.
+        # Without figures, which differ from run to run: the message is shown once.
         if torch.device(self.device).type == "cpu":
             return (
                 "memory has no room for a run's images: they are read batch by batch from where the "
@@ -93,12 +93,12 @@ class Streamed:
 
 
 def place_images(source: NDArray[Any], which: NDArray[np.int64], compute: Compute) -> Resident | Streamed:
-    """The images of a run: on the device if there is room for them.
+    """Return the images of a run, on the device if it has room for them.
 
     Args:
         source: All images of the federation, shape (n, channels, height, width).
-        which: Those of the run, shape (m,).
-        compute: Where; `compute.image_bytes` decides in place of the device's free memory.
+        which: Indices of the run's images, shape (m,).
+        compute: Device; `compute.image_bytes` replaces its free memory as the limit.
     """
     wanted = len(which) * (source.nbytes // max(1, len(source)))
     if compute.image_bytes is not None:

@@ -1,7 +1,6 @@
-"""Room for arrays that are being made and may be larger than memory.
+"""New arrays that may be larger than memory.
 
-Such an array lies in a temporary file without a name, so that nothing is left of it once it is not used any
-more, even by a program that was killed.
+A large array is in a temporary file without a name, so that nothing is left of it, even by a killed program.
 """
 
 from __future__ import annotations
@@ -19,21 +18,21 @@ from autokd.data.mapped_arrays import mapped, pieces, take_rows
 from autokd.errors import InputError
 
 _CHUNK = 4096
-"""Rows that are copied at a time."""
+"""Number of rows that are copied at once."""
 
 
 def empty(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
-    """An array to be filled: in memory, or on disk if memory has no room for it.
+    """Return an array to be filled: in memory, or on disk if memory is short.
 
     Raises:
-        InputError: If the disk has none either.
+        InputError: If the disk is full, too.
     """
     size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
     if not size or fits_in_memory(size, free_bytes("cpu")):
         return np.empty(shape, dtype)
     try:
         with tempfile.TemporaryFile(prefix="autokd-") as file:
-            # All of it now: what a full disk cannot take later would end the program without a word.
+            # Reserved now: a disk that is full later would kill the program without a message.
             os.posix_fallocate(file.fileno(), 0, size)
             made: NDArray[Any] = mapped(file.fileno()).view(dtype).reshape(shape)
             return made
@@ -45,7 +44,7 @@ def empty(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
 
 
 def copy_rows(source: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[Any]:
-    """A copy of some rows, in the order in which they are asked for."""
+    """Return a copy of rows, in the order of `rows`."""
     made = empty((len(rows), *source.shape[1:]), source.dtype)
     for start in range(0, len(rows), _CHUNK):
         made[start : start + _CHUNK] = take_rows(source, rows[start : start + _CHUNK])
@@ -53,7 +52,7 @@ def copy_rows(source: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[Any]:
 
 
 def concatenate(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
-    """A copy of arrays of one type, one after the other along their first axis."""
+    """Return arrays of one type, joined along their first axis."""
     made = empty((sum(map(len, parts)), *parts[0].shape[1:]), parts[0].dtype)
     row = 0
     for part in parts:

@@ -28,9 +28,9 @@ class Participant:
     """A pre-trained classifier with its private training data.
 
     Attributes:
-        number: From 0.
-        architecture: How to build its network.
-        weights: The state dict, by name.
+        number: Number of the participant, from 0.
+        architecture: Network with its options.
+        weights: State dict.
         private: Indices of its examples in the data set, shape (m,).
     """
 
@@ -45,14 +45,14 @@ class Federation:
     """The participants, the held-out splits, and the label space they share.
 
     Attributes:
-        name: With the content hash of data, partition, recipe and weights, e.g. `digits-1a2b3c4d`; the
-            first part of the name of each of its studies.
-        recipe: What it was made from.
-        data: All examples of all parts.
+        name: Name with the hash of data, layout, recipe and weights, e.g. `digits-1a2b3c4d`; the first part
+            of the name of each of its studies.
+        recipe: Recipe that it was made from.
+        data: Examples of all parts.
         splits: Indices into `data` of each common labelled split.
-        public: Indices of the shared examples, whose labels no run may look at.
-        participants: By number.
-        logits: Of every participant on all of `data`, in eval mode, float32; shape (participants, n,
+        public: Indices of the shared examples, whose labels no run may use.
+        participants: Participants in the order of their numbers.
+        logits: Logits of every participant on all of `data`, in eval mode, float32; shape (participants, n,
             classes).
     """
 
@@ -65,36 +65,32 @@ class Federation:
     logits: NDArray[np.float32]
 
     def release_memory(self) -> None:
-        """Give back the memory of what was read from files; what is looked at again is read again.
-
-        Of a federation that is in memory as a whole nothing is given back.
-        """
+        """Free the memory of arrays that are mapped from files; they are read again when needed."""
         release([self.data.images, self.data.labels, self.logits, self.public, *self.splits.values()])
-        for one in self.participants:
-            release([one.private, *one.weights.values()])
+        for participant in self.participants:
+            release([participant.private, *participant.weights.values()])
 
     def label_counts(self, participant: int) -> NDArray[np.int64]:
-        """Private examples per class, shape (classes,)."""
+        """Return the number of private examples of each class, shape (classes,)."""
         private = self.participants[participant].private
         return np.bincount(self.data.labels[private], minlength=len(self.data.classes)).astype(np.int64)
 
     def label_distribution(self, participant: int) -> NDArray[np.float64]:
-        """Share of each class in the private data, shape (classes,), summing to 1."""
+        """Return the share of each class in the private data, shape (classes,), summing to 1."""
         counts = self.label_counts(participant)
         shares: NDArray[np.float64] = counts / counts.sum()
         return shares
 
     def correct(self, participant: int, split: Split) -> NDArray[np.bool_]:
-        """Per-example correctness of the model as it is, shape (examples of the split,)."""
+        """Return which examples the model as it is gets right, shape (examples of the split,)."""
         where = self.splits[split]
         right: NDArray[np.bool_] = self.logits[participant, where].argmax(axis=1) == self.data.labels[where]
         return right
 
     def averaged(self, participants: Collection[int], split: Split) -> NDArray[np.bool_]:
-        """Correctness of the mean of several models' probabilities, shape (examples of the split,).
+        """Return which examples the mean of several models' probabilities gets right.
 
-        Nothing is trained, and nothing calibrated: the probabilities are those of T = 1, so how sure a model
-        is of itself counts as it is.
+        The shape is (examples of the split,). Nothing is trained or calibrated: probabilities are at T = 1.
         """
         where = self.splits[split]
         probabilities = softmax(self.logits[list(participants)][:, where].astype(np.float64), axis=2)
@@ -102,20 +98,20 @@ class Federation:
         return right
 
     def facts(self) -> FederationFacts:
-        """What the store keeps."""
+        """Return the values that the store keeps."""
         return FederationFacts(
             name=self.name,
             classes=self.data.classes,
             labels={split: self.data.labels[where] for split, where in self.splits.items()},
             participants=tuple(
                 ParticipantFacts(
-                    number=one.number,
-                    architecture=one.architecture.name,
-                    histogram=tuple(int(count) for count in self.label_counts(one.number)),
-                    correct={split: self.correct(one.number, split) for split in self.splits},
-                    weight_bytes=sum(array.nbytes for array in one.weights.values()),
+                    number=participant.number,
+                    architecture=participant.architecture.name,
+                    histogram=tuple(int(count) for count in self.label_counts(participant.number)),
+                    correct={split: self.correct(participant.number, split) for split in self.splits},
+                    weight_bytes=sum(array.nbytes for array in participant.weights.values()),
                 )
-                for one in self.participants
+                for participant in self.participants
             ),
             example_bytes=self.data.images[0].nbytes + self.data.labels.itemsize,
             public=len(self.public),
@@ -123,9 +119,9 @@ class Federation:
 
 
 def network(federation: Federation, participant: int) -> nn.Module:
-    """A participant's model as it is: a fresh copy on the CPU, in eval mode."""
-    one, images = federation.participants[participant], federation.data.images
-    _, channels, size, _ = images.shape
-    module = build(one.architecture, channels=channels, size=size, classes=len(federation.data.classes))
-    load_weights(module, one.weights)
+    """Return a fresh copy of a participant's model on the CPU, in eval mode."""
+    member, data = federation.participants[participant], federation.data
+    _, channels, size, _ = data.images.shape
+    module = build(member.architecture, channels=channels, size=size, classes=len(data.classes))
+    load_weights(module, member.weights)
     return module.eval()

@@ -1,4 +1,4 @@
-"""What is wrong with a recipe of own participants: noted by field, so that all of it is seen at once."""
+"""Problems of a recipe by field, collected so that a user sees all of them at once."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from autokd.errors import InputError, PlanError
 
 @dataclass(slots=True)
 class Findings:
-    """What is wrong with a recipe.
+    """Problems and warnings of a recipe.
 
     Attributes:
-        source: The recipe's file.
-        problems: What has to be mended.
-        warnings: What the recipe's author should know.
+        source: File of the recipe.
+        problems: Errors that have to be corrected.
+        warnings: Hints for the recipe's author.
     """
 
     source: str
@@ -32,7 +32,7 @@ class Findings:
         return PlanError(source=self.source, field=f"federation.{where}", problem=problem)
 
     def noting(self, where: str) -> AbstractContextManager[None, bool]:
-        """Inside, what is raised is noted under a field, and ends no more than the inside."""
+        """Return a context that catches an InputError and notes it under a field."""
         return _Noting(self, where)
 
 

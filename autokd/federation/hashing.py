@@ -1,4 +1,4 @@
-"""The name that a federation's content has: any change of data, layout, recipe or weights is another name."""
+"""Names of federations: any change of data, layout, recipe or weights gives another name."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Hashes(Frozen):
 
     Attributes:
         data: Images and labels.
-        layout: Who holds what.
-        weights: By participant.
-        logits: Not part of the name, since weights and data determine them.
+        layout: Indices of all parts.
+        weights: State dicts, by participant.
+        logits: Logits; not part of the name, since weights and data determine them.
     """
 
     data: str
@@ -39,7 +39,7 @@ class Hashes(Frozen):
 
     @classmethod
     def of(cls, federation: Federation) -> Hashes:
-        """Of what a federation really holds."""
+        """Return the hashes of what a federation holds."""
         return cls(
             data=digest(data_arrays(federation.data)),
             layout=digest(layout_arrays(federation)),
@@ -53,12 +53,12 @@ class Hashes(Frozen):
         data: Dataset,
         architectures: Sequence[ExternalArchitecture] = (),
     ) -> str:
-        """The recipe's name and a hash of recipe, data, layout and weights, e.g. `digits-1a2b3c4d`.
+        """Return the recipe's name with a hash of recipe, data, layout and weights, e.g. `digits-1a2b3c4d`.
 
         Args:
-            recipe: What the federation is made from.
-            data: What is in it.
-            architectures: Of participants that were trained elsewhere.
+            recipe: Recipe of the federation.
+            data: Data set with class names and moments.
+            architectures: Networks of participants that were trained elsewhere.
         """
         meaning = [list(data.classes), list(data.mean), list(data.std)]
         content: list[object] = [recipe, meaning, self.data, self.layout, list(self.weights), *architectures]
@@ -72,14 +72,14 @@ def assemble(
     pretrained: Sequence[Pretrained],
     architectures: Sequence[ExternalArchitecture] = (),
 ) -> Federation:
-    """The federation that these parts make, under its name; all of its arrays become read-only.
+    """Return the federation of these parts with its name; all arrays become read-only.
 
     Args:
-        recipe: What it is made from.
-        data: As the recipe's data set.
-        layout: By `lay_out(recipe, data)`.
-        pretrained: By participant.
-        architectures: Likewise, of participants that were trained elsewhere; of others the recipe says them.
+        recipe: Recipe of the federation.
+        data: Data set of the recipe.
+        layout: Result of `lay_out(recipe, data)`.
+        pretrained: Models, by participant.
+        architectures: Networks of participants that were trained elsewhere, by participant.
 
     Raises:
         ValueError: If an architecture is missing.
@@ -104,10 +104,10 @@ def combine(
     logits: NDArray[np.float32],
     architectures: Sequence[ExternalArchitecture],
 ) -> Federation:
-    """The same without a name, which takes looking at all of the content; nothing is copied here.
+    """Return the federation without its name, which would need a hash of everything; nothing is copied.
 
     Args:
-        weights: By participant.
+        weights: State dicts, by participant.
         logits: Shape (participants, n, classes).
     """
     networks: Sequence[ArchitectureConfig]
@@ -136,12 +136,12 @@ def combine(
 
 
 def data_arrays(data: Dataset) -> Arrays:
-    """What of a data set is arrays."""
+    """Return the arrays of a data set."""
     return {"images": data.images, "labels": data.labels}
 
 
 def layout_arrays(federation: Federation) -> Arrays:
-    """The indices of all parts by name: `validation`, ..., `public`, `private.0`, ..."""
+    """Return the indices of all parts by name: `validation`, ..., `public`, `private.0`, ..."""
     private = {f"private.{one.number}": one.private for one in federation.participants}
     return {
         **{str(split): where for split, where in federation.splits.items()},
@@ -151,7 +151,7 @@ def layout_arrays(federation: Federation) -> Arrays:
 
 
 def digest(arrays: Arrays) -> str:
-    """SHA-256 of named arrays, in hex: of their names, types, shapes and values, whatever their layout."""
+    """Return SHA-256 in hex of names, types, shapes and values of arrays, whatever their memory layout."""
     total = hashlib.sha256()
     for name, array in sorted(arrays.items()):
         total.update(f"{name} {array.dtype.newbyteorder('<').str} {array.shape}\n".encode())
@@ -161,7 +161,7 @@ def digest(arrays: Arrays) -> str:
 
 
 def read_only(array: NDArray[Any]) -> NDArray[Any]:
-    """A read-only view."""
+    """Return a read-only view."""
     view = array.view()
     view.setflags(write=False)
     return view

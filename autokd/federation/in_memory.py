@@ -1,4 +1,4 @@
-"""Federations of models and data that a program has in memory."""
+"""Federations of models and data that are in memory."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ class Member:
     """A trained model with its private data.
 
     Attributes:
-        model: In any mode, on any device; it is not changed.
-        data: What it was trained on: a data set of (image, label), or two arrays. Images are bytes, or floats
-            as `ToTensor` makes them, and not normalised yet.
-        architecture: How workers build the network again: a name of torchvision's, `cnn`, `mlp`, or
+        model: Model in any mode, on any device; it is not changed.
+        data: Its training data: a data set of (image, label), or two arrays. Images are bytes, or floats as
+            `ToTensor` makes them, not normalised.
+        architecture: Network that workers build: a name of torchvision's, `cnn`, `mlp`, or
             `package.module:factory`; by default the model's own class.
-        options: Of the architecture, or arguments of the factory.
-        mean, std: What images are normalised with, of pixels in [0, 1].
-        channels, size: What the model takes, where images are otherwise.
-        labels: The class that each output means, by default in the order of `classes`.
+        options: Options of the architecture, or arguments of the factory.
+        mean, std: Normalisation of pixels in [0, 1].
+        channels, size: Input of the model, if images have another format.
+        labels: Class of each output, by default in the order of `classes`.
     """
 
     model: nn.Module
@@ -136,9 +136,9 @@ def federation_from_models(
 
 
 def _input(member: Member) -> Input:
-    given = {"mean": member.mean, "std": member.std, "channels": member.channels, "size": member.size}
+    values = {"mean": member.mean, "std": member.std, "channels": member.channels, "size": member.size}
     return Input.model_validate(
-        {name: tuple(value) if isinstance(value, Sequence) else value for name, value in given.items()}
+        {name: tuple(value) if isinstance(value, Sequence) else value for name, value in values.items()}
     )
 
 
@@ -149,12 +149,12 @@ def _keep(
     if isinstance(examples, tuple | list) and len(examples) == 2 and np.ndim(examples[0]) > 1:
         images = as_images(np.asarray(examples[0]), source=where, field="images")
         labels = as_labels(np.asarray(examples[1]), source=where, field="labels", count=len(images))
-        found = Labelled(images=images, labels=labels, classes=class_names(labels, own, None))
+        data = Labelled(images=images, labels=labels, classes=class_names(labels, own, None))
     else:
-        found = read_dataset(examples, Source(classes=own), Path(), Wanted(), name=where)
-    key = hashlib.sha256(digest({"images": found.images, "labels": found.labels}).encode())
-    key.update(repr(found.classes).encode())
-    memory.data[key.hexdigest()] = found
+        data = read_dataset(examples, Source(classes=own), Path(), Wanted(), name=where)
+    key = hashlib.sha256(digest({"images": data.images, "labels": data.labels}).encode())
+    key.update(repr(data.classes).encode())
+    memory.data[key.hexdigest()] = data
     return MemorySource(kind="memory", sha256=key.hexdigest())
 
 

@@ -1,4 +1,4 @@
-"""What a recipe names that is in no file, but in the memory of the program that made it."""
+"""Data and weights that a recipe names and that are in memory instead of files."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from autokd.federation.hashing import digest
 from autokd.models.weights import weights_of
 
 IN_MEMORY: Final = "memory:"
-"""How a recipe's checkpoint begins that is no file, but was in memory."""
+"""Prefix of a recipe's checkpoint that was in memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class InMemorySources:
-    """What a recipe names that is in memory, by its SHA-256 in hex."""
+    """Data and weights in memory, by their SHA-256 in hex."""
 
     data: dict[str, Labelled] = field(default_factory=dict)
     weights: dict[str, Mapping[str, torch.Tensor]] = field(default_factory=dict)
 
     def keep_weights(self, model: nn.Module) -> str:
-        """Keep a copy of a model's weights; what a recipe calls it."""
+        """Keep a copy of a model's weights, and return its name for the recipe."""
         arrays = weights_of(model)
         key = digest(arrays)
         self.weights[key] = {name: torch.from_numpy(np.array(value)) for name, value in arrays.items()}

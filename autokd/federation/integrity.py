@@ -1,6 +1,6 @@
-"""Whether a federation that was read from disk is one: types, shapes and ranges of all of its arrays.
+"""Checks of a federation from disk: types, shapes and ranges of all arrays.
 
-Hashes tell that nothing was changed since it was written, not who wrote it.
+Hashes show that nothing has changed since it was written, not who wrote it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from autokd.federation.federation import Federation
 
 
 def problems(federation: Federation) -> Iterator[str]:
-    """What does not hold, in words that name the array; nothing, if all does."""
+    """Yield a message for each array that is not as it must be."""
     data, classes = federation.data, len(federation.data.classes)
     examples = len(data.labels) if data.labels.ndim == 1 else -1
     images = _is(data.images, np.uint8, 4) or _is(data.images, np.float32, 4)
@@ -64,7 +64,7 @@ def _labels(architecture: ExternalArchitecture, classes: int) -> bool:
 def _as_named(
     architecture: ExternalArchitecture, recipe: FederationConfig | ExternalFederation, number: int
 ) -> bool:
-    """Whether code that would be run is what the recipe's author has named, and nobody else."""
+    """Return whether the code that would be run is what the recipe names."""
     if not isinstance(recipe, ExternalFederation):
         return False
     named = recipe.participants[number]

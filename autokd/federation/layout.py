@@ -1,4 +1,4 @@
-"""Which example of the data set belongs where in a federation."""
+"""Layout of a federation: the indices of the examples of each part."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Layout:
     """Disjoint parts of a data set; all indices ascending.
 
     Attributes:
-        splits: The common labelled parts.
-        public: The common unlabelled part.
-        private: Each participant's own, by number.
+        splits: Common labelled parts.
+        public: Common unlabelled part.
+        private: Private parts, by participant.
     """
 
     splits: Mapping[Split, Indices]
@@ -30,10 +30,10 @@ class Layout:
 
 
 def lay_out(recipe: FederationConfig, data: Dataset) -> Layout:
-    """Draw who holds what, from the recipe's name and seed alone.
+    """Draw the layout; the random draws depend on the recipe's name and seed alone.
 
     Raises:
-        PlanError: If the data does not suffice for the recipe.
+        PlanError: If there are too few examples for the recipe.
     """
     rng = np.random.default_rng(derive_seed("partition", recipe.name, recipe.seed))
     common = cut(data.labels, recipe.splits, rng)
@@ -44,9 +44,9 @@ def lay_out(recipe: FederationConfig, data: Dataset) -> Layout:
 
 
 def only_used(data: Dataset, layout: Layout) -> tuple[Dataset, Layout]:
-    """The same without the examples that are nobody's, so that no model is asked about them.
+    """Return data and layout without examples that are in no part, so that no model has to answer them.
 
-    Pixels are normalised as before: mean and deviation stay those of the whole data set.
+    Mean and deviation stay those of the whole data set.
     """
     used = np.sort(np.concatenate([*layout.splits.values(), layout.public, *layout.private]))
     if len(used) == len(data.labels):

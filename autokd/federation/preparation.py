@@ -1,7 +1,4 @@
-"""Preparing a federation: pre-training on Ray workers, once; afterwards it is found on disk.
-
-The one place outside `search` that knows Ray.
-"""
+"""Preparation of a federation: pre-training on Ray workers, once; afterwards it is read from disk."""
 
 from __future__ import annotations
 
@@ -38,7 +35,7 @@ from autokd.models.inference import logits_of
 from autokd.models.weights import load_weights
 
 Progress = Callable[[int, int], None]
-"""Told how many participants are done, of how many."""
+"""Called with the number of participants that are done, and of all."""
 
 _log = logging.getLogger(__name__)
 
@@ -48,13 +45,13 @@ _GPU_SHARE: Final = 0.01
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Checked:
-    """What looking at a recipe has shown, so that nothing is read twice.
+    """Result of checking a recipe, so that nothing is read twice.
 
     Attributes:
-        data: Of a federation that autokd makes, as `layout`.
-        layout: Who gets what of it.
-        external: Of a federation whose participants were trained elsewhere.
-        sources: What the files looked like before they were read, by field of the recipe.
+        data: Examples of the federation.
+        layout: Indices of each part.
+        external: Participants that were trained elsewhere; None if autokd trains them.
+        sources: Fingerprints of the files before they were read, by field of the recipe.
     """
 
     data: Dataset
@@ -64,7 +61,7 @@ class Checked:
 
     @classmethod
     def of(cls, external: LoadedExternal, sources: Mapping[str, str] | None = None) -> Checked:
-        """Participants that were trained elsewhere."""
+        """Return the result for participants that were trained elsewhere."""
         return cls(external.data, external.layout, external, sources or {})
 
 
@@ -103,32 +100,32 @@ def prepare(
     progress: Progress = lambda done, total: None,
     checked: Checked | None = None,
 ) -> Federation:
-    """The federation of a recipe, from disk if it has been prepared before.
+    """Return the federation of a recipe, from disk if it has been prepared before.
 
-    Otherwise pre-trains all participants in parallel, or asks those that were trained elsewhere in this
-    process, and stores the whole. The bits that result do not depend
-    on `workers`. Killed at any moment, it leaves nothing that a later call would take for a federation.
+    Otherwise pre-train all participants in parallel, or evaluate those that were trained elsewhere in this
+    process, and store the result, whose bits do not depend on `workers`. If it is killed at any moment, a
+    later call starts anew.
 
     Args:
-        recipe: What to prepare.
-        home: The directory under which everything lies.
-        compute: Of each worker.
-        workers: How many at once; by default one per CPU core.
+        recipe: Recipe of the federation.
+        home: Directory that holds all federations.
+        compute: Device and threads of each worker.
+        workers: Number of workers; by default one per CPU core.
         address: Address of a Ray cluster to join, see `autokd.compute.ray_cluster`; None for this machine.
         progress: Called at the start and after each participant; not at all if the federation was found.
-        checked: What `check` has just said.
+        checked: Result of `check`, if it has just been called.
 
     Raises:
         InputError: If the recipe cannot be met, the device or the cluster is not there, or `home` cannot be
             written; nothing was changed.
-        FederationError: If what lies on disk is damaged or cannot be written, or if workers keep dying.
-        Diverged: If pre-training does.
+        FederationError: If the files are damaged or cannot be written, or if a worker dies.
+        Diverged: If the loss of a pre-training stops being finite.
     """
-    found = storage.find(home, recipe)
-    if found is not None:
-        for notice in storage.notices(home, found):
+    prepared = storage.find(home, recipe)
+    if prepared is not None:
+        for notice in storage.notices(home, prepared):
             _log.warning(notice)
-        return found
+        return prepared
     compute.check(elsewhere=address is not None)
     check_answers(address)
     checked = checked or check(recipe)
@@ -156,11 +153,11 @@ def prepare(
 
 
 def check(recipe: FederationConfig | ExternalFederation) -> Checked:
-    """Say now what is wrong with a recipe, rather than inside a worker; writes nothing.
+    """Check a recipe before any worker starts; nothing is written.
 
     Raises:
-        InputError: If the recipe cannot be met: data set, partition, or an architecture; or what `gather`
-            finds, of which the first problem is told.
+        InputError: If the recipe cannot be met: data set, partition, architecture, or participants that were
+            trained elsewhere.
     """
     sources = fingerprints(recipe)
     if isinstance(recipe, ExternalFederation):
@@ -174,7 +171,7 @@ def check(recipe: FederationConfig | ExternalFederation) -> Checked:
 
 
 def _ask_all(external: LoadedExternal, *, compute: Compute, progress: Progress) -> list[Pretrained]:
-    """What models that were trained elsewhere answer on all of the data; in this process, one by one."""
+    """Evaluate models that were trained elsewhere on all of the data, in this process."""
     data, answered = external.data, []
     _, channels, size, _ = data.images.shape
     progress(0, len(external.weights))
@@ -248,10 +245,10 @@ def _pretrain_all(
 
 
 def check_room(resources: Mapping[str, float], *, on_gpu: bool) -> None:
-    """Fail now where Ray would wait for ever.
+    """Raise an error where Ray would wait for ever.
 
     Args:
-        resources: Of the whole cluster, by Ray's names.
+        resources: Resources of the whole cluster, by Ray's names.
         on_gpu: Whether pre-training needs a GPU.
 
     Raises:
@@ -266,6 +263,6 @@ def check_room(resources: Mapping[str, float], *, on_gpu: bool) -> None:
 def _pretrain_one(
     recipe: FederationConfig, data: Dataset, private: NDArray[np.int64], participant: int, compute: Compute
 ) -> Pretrained:
-    """What a worker does."""
+    """Pre-train one participant in a worker."""
     torch.set_num_threads(compute.threads)
     return pretrain(recipe, data, private, participant=participant, compute=compute.on_assigned_gpu())

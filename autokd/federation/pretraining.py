@@ -1,4 +1,4 @@
-"""Pre-training of one participant: what makes it a participant before it ever meets another."""
+"""Pre-training of one participant on its private data."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from autokd.models.weights import Weights, weights_of
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pretrained:
-    """What pre-training makes of one participant.
+    """Result of pre-training one participant.
 
     Attributes:
-        weights: The state dict, by name.
-        logits: On all of the data, in eval mode, float32, shape (n, classes).
-        notice: What a user is to know of where the images lay; empty if there is nothing to tell.
+        weights: State dict.
+        logits: Logits on all of the data, in eval mode, float32, shape (n, classes).
+        notice: Message for the user on where the images were kept; may be empty.
     """
 
     weights: Weights
@@ -48,17 +48,17 @@ def pretrain(
     participant: int,
     compute: Compute,
 ) -> Pretrained:
-    """Train one participant on its private examples, and ask it about all examples once.
+    """Train one participant on its private examples, and evaluate it on all examples once.
 
-    A function of its arguments: the same give the same bits on the same device and thread count, whatever was
-    computed before; torch's global random state is left as it was.
+    The same arguments give the same bits on the same device and thread count; torch's global random state
+    is not changed.
 
     Args:
-        recipe: Of the whole federation; architecture, pre-training and seed are read from it.
-        data: Of the whole federation.
+        recipe: Recipe of the federation, with architecture, pre-training and seed.
+        data: Examples of the federation.
         private: Indices of the participant's examples, shape (m,), m >= 2.
-        participant: Its number.
-        compute: Where; `compute.threads` is the caller's to set, being global to a process.
+        participant: Number of the participant.
+        compute: Device and precision; the caller sets `compute.threads`, which is global to a process.
 
     Raises:
         Diverged: If the loss stops being finite.

@@ -1,6 +1,6 @@
-"""Whether the files that a federation's images came from are still as they were.
+"""Detection of changes in the files that a federation's images came from.
 
-By their names, sizes and times of change: looking inside would take as long as preparing the federation anew.
+Names, sizes and times of change are compared: reading the files would take as long as preparing anew.
 """
 
 from __future__ import annotations
@@ -26,17 +26,13 @@ from autokd.config.federation import FederationConfig
 
 
 def fingerprints(recipe: FederationConfig | ExternalFederation) -> dict[str, str]:
-    """What the files of each source look like now, by the recipe's field; of those that are there."""
-    found = {}
-    for field, source in _sources(recipe):
-        files = sorted(_files(source, recipe.folder))
-        if files:
-            found[field] = _digest(files, recipe.folder)
-    return found
+    """Return a fingerprint of the files of each source that exist, by field of the recipe."""
+    files = {field: sorted(_files(source, recipe.folder)) for field, source in _sources(recipe)}
+    return {field: _digest(paths, recipe.folder) for field, paths in files.items() if paths}
 
 
 def changed(recipe: FederationConfig | ExternalFederation, written: Mapping[str, str]) -> list[str]:
-    """The fields whose files look otherwise than was written once; data that are gone may be gone."""
+    """Return the fields whose files have changed since; files that were removed do not count."""
     now = fingerprints(recipe) if written else {}
     return [field for field, before in written.items() if now.get(field, before) != before]
 
@@ -46,10 +42,10 @@ def _sources(recipe: FederationConfig | ExternalFederation) -> Iterator[tuple[st
         if not isinstance(recipe.dataset, str):
             yield "federation.dataset", recipe.dataset
         return
-    for number, one in enumerate(recipe.participants):
-        yield f"participants.{number}.data", one.data
-        if one.held_out is not None:
-            yield f"participants.{number}.held_out", one.held_out
+    for number, participant in enumerate(recipe.participants):
+        yield f"participants.{number}.data", participant.data
+        if participant.held_out is not None:
+            yield f"participants.{number}.held_out", participant.held_out
     match recipe.splits:
         case SharedSplits() as shared:
             yield "splits.data", shared.data
@@ -69,18 +65,18 @@ def _files(source: AnySource, base: Path) -> Iterator[Path]:
         case FolderSource() | NpzSource() | ParquetSource():
             yield from _below(base / Path(source.path).expanduser())
         case TorchvisionSource():
-            # What is published does not change; image folders in its place may.
+            # Published data do not change; image folders in their place may.
             yield from _below(base / Path(source.root).expanduser() / ("train" if source.train else "test"))
         case CodeSource() | MemorySource():
-            pass  # What code reads is not known.
+            pass  # The files that code reads are not known.
 
 
 def _below(path: Path) -> Iterator[Path]:
-    """A file, or all files below a folder; nothing, if there is none."""
+    """Yield a file, or all files below a folder."""
     if path.is_file():
         yield path
     elif path.is_dir():
-        yield from (one for one in path.rglob("*") if one.is_file())
+        yield from filter(Path.is_file, path.rglob("*"))
 
 
 def _digest(files: list[Path], base: Path) -> str:

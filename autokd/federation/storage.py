@@ -7,8 +7,8 @@
         logits.safetensors          of every participant on all of the data
         participants/0.safetensors  weights, ...
 
-Nothing here can execute code when it is read, and content that does not hash to the folder's own name is
-refused. A folder is whole or absent: it is written under another name and moved.
+Reading never runs code, and content whose hash is not in the folder's name is refused. A folder is complete
+or absent: it is written under another name and moved.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _WAY_OUT: Final = "delete that folder, then run `autokd prepare`"
 
 
 class _Meaning(Frozen):
-    """What of a data set is not arrays."""
+    """Attributes of a data set that are not arrays."""
 
     classes: tuple[str, ...]
     mean: tuple[float, ...]
@@ -62,12 +62,12 @@ class _Meaning(Frozen):
 
 
 class _Manifest(Frozen):
-    """What a folder says of itself.
+    """Content of `manifest.json`.
 
     Attributes:
-        architectures: Of participants that were trained elsewhere.
-        checkpoints: SHA-256 of the files that their weights came from, in hex, by participant.
-        sources: What the files looked like that images came from, by field of the recipe; see `origins`.
+        architectures: Networks of participants that were trained elsewhere.
+        checkpoints: SHA-256 of their checkpoint files, in hex, by participant.
+        sources: Fingerprints of the files of images, by field of the recipe; see `source_changes`.
     """
 
     newer: ClassVar[frozenset[str]] = frozenset({"architectures", "checkpoints", "sources"})
@@ -89,16 +89,15 @@ def save(
     checkpoints: Sequence[str] = (),
     sources: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
-    """Write a federation to a folder that does not exist yet; afterwards it is there, and whole.
+    """Write a federation to a folder that does not exist yet; no other process sees a part of it.
 
-    Somebody else's folder of the same name that appears meanwhile is kept: the same name is the same content.
+    If another process writes the same folder meanwhile, that one is kept: the same name is the same content.
 
     Args:
-        federation: Under the name that its content has.
-        folder: Named as the federation is.
-        checkpoints: SHA-256 of the files that the weights came from, by participant; of weights that autokd
-            trained itself there are none.
-        sources: What the files looked like that images came from, by field of the recipe.
+        federation: Federation with the name of its content.
+        folder: Folder with the federation's name.
+        checkpoints: SHA-256 of checkpoint files, by participant; empty if autokd trained the weights.
+        sources: Fingerprints of the files of images, by field of the recipe.
 
     Raises:
         FederationError: If the folder cannot be written.
@@ -116,9 +115,9 @@ def save(
             "numpy": np.__version__,
         },
         architectures=tuple(
-            one.architecture
-            for one in federation.participants
-            if isinstance(one.architecture, ExternalArchitecture)
+            participant.architecture
+            for participant in federation.participants
+            if isinstance(participant.architecture, ExternalArchitecture)
         ),
         checkpoints=tuple(checkpoints),
         sources=dict(sources),
@@ -143,12 +142,12 @@ def save(
 def load(folder: Path) -> Federation:
     """Map a federation into memory and check that all of its content hashes to its name.
 
-    Its arrays are read-only and lie in its files still: they take memory only as they are looked at, and
-    `Federation.release_memory` gives that back.
+    Its arrays are read-only and stay in their files: they take memory only where they are read, and
+    `Federation.release_memory` frees it again.
 
     Raises:
         FederationError: If anything is missing, damaged, changed or of another version; names the file and
-            the way out.
+            what to do.
     """
     manifest = _read_manifest(folder)
     recipe, meaning = manifest.recipe, manifest.meaning
@@ -179,15 +178,14 @@ def load(folder: Path) -> Federation:
 
 
 def find(home: Path, recipe: FederationConfig | ExternalFederation) -> Federation | None:
-    """The prepared federation of a recipe, if there is one under `home`.
+    """Return the prepared federation of a recipe, or None if there is none under `home`.
 
-    A recipe is recognised by its content, not its name. The copy of data and weights that lies with the
-    federation is its truth, so the data set is not read again. But where a checkpoint that the recipe names
-    is there and is another one now, this is not its federation any more. Unfinished and other recipes'
-    folders are passed by.
+    A recipe is recognised by its content, not its name. The federation holds a copy of data and weights, so
+    the data set is not read again. But if a checkpoint file has changed, a federation made from the old one
+    does not count. Unfinished folders and those of other recipes are skipped.
 
     Raises:
-        FederationError: If a folder that may be the one sought is damaged.
+        FederationError: If a folder of this recipe may be damaged.
     """
     pattern = re.compile(rf"{re.escape(recipe.name)}-[0-9a-f]{{8}}")
     candidates = sorted(federations_folder(home).glob(f"{recipe.name}-*"))
@@ -201,7 +199,7 @@ def find(home: Path, recipe: FederationConfig | ExternalFederation) -> Federatio
 
 
 def notices(home: Path, federation: Federation) -> list[str]:
-    """What a user is to know of a federation found under `home`: that data have changed since it was made."""
+    """Return messages for the user on data that have changed since the federation was prepared."""
     folder = federations_folder(home) / federation.name
     fields = changed(federation.recipe, _read_manifest(folder).sources)
     if not fields:
@@ -214,7 +212,7 @@ def notices(home: Path, federation: Federation) -> list[str]:
 
 
 def with_code_folder(federation: Federation, recipe: FederationConfig | ExternalFederation) -> Federation:
-    """The federation of a recipe, which knows where its file lies: code is imported from there."""
+    """Return the federation with the recipe's location, from which code is imported."""
     if not isinstance(recipe, ExternalFederation):
         return federation
     participants = tuple(
@@ -226,12 +224,12 @@ def with_code_folder(federation: Federation, recipe: FederationConfig | External
 
 
 def _trained_again(recipe: FederationConfig | ExternalFederation, written: Sequence[str]) -> bool:
-    """Whether a checkpoint is there that is not the one that was read."""
+    """Return whether a checkpoint file exists that is not the one that was read."""
     if not isinstance(recipe, ExternalFederation):
         return False
-    for one, known in zip(recipe.participants, written, strict=False):
+    for participant, expected in zip(recipe.participants, written, strict=False):
         try:
-            if checkpoint_hash(recipe.folder / Path(one.checkpoint).expanduser()) != known:
+            if checkpoint_hash(recipe.folder / Path(participant.checkpoint).expanduser()) != expected:
                 return True
         except OSError:
             continue
@@ -239,12 +237,12 @@ def _trained_again(recipe: FederationConfig | ExternalFederation, written: Seque
 
 
 def federations_folder(home: Path) -> Path:
-    """Where under `home` the federations lie."""
+    """Return the folder of all federations under `home`."""
     return home / "federations"
 
 
 def check_writable(home: Path) -> None:
-    """Make sure, before hours of pre-training, that its result can be kept.
+    """Check, before hours of pre-training, that the result can be written.
 
     Raises:
         HomeNotWritable: If nothing can be written under `home`.
@@ -259,12 +257,12 @@ def check_writable(home: Path) -> None:
 
 
 def _contents(federation: Federation) -> dict[str, Arrays]:
-    """What each file holds."""
+    """Return the arrays of each file."""
     return {
         _DATA: data_arrays(federation.data),
         _LAYOUT: layout_arrays(federation),
         _LOGITS: {"logits": federation.logits},
-        **{_weights(one.number): one.weights for one in federation.participants},
+        **{_weights(participant.number): participant.weights for participant in federation.participants},
     }
 
 
@@ -300,7 +298,7 @@ def _read(folder: Path, name: str) -> dict[str, NDArray[Any]]:
 
 
 def _check(folder: Path, federation: Federation, manifest: _Manifest) -> None:
-    """Compare what was read with what was written."""
+    """Raise FederationError if the hashes are not those of the manifest."""
     real, written = Hashes.of(federation), manifest.sha256
     pairs = {
         _DATA: (real.data, written.data),
@@ -311,8 +309,8 @@ def _check(folder: Path, federation: Federation, manifest: _Manifest) -> None:
         raise _damaged(folder / _MANIFEST, "does not list every participant's weights")
     for number, hashes in enumerate(zip(real.weights, written.weights, strict=True)):
         pairs[_weights(number)] = hashes
-    for name, (found, expected) in pairs.items():
-        if found != expected:
+    for name, (actual, expected) in pairs.items():
+        if actual != expected:
             raise _damaged(folder / name, "is not what was written there")
     name = real.name(manifest.recipe, federation.data, manifest.architectures)
     if not name == manifest.name == folder.name:

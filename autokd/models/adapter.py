@@ -1,4 +1,4 @@
-"""Networks that were trained elsewhere, with an input and an output that are those of the federation."""
+"""Networks that were trained elsewhere, adapted to the input and the classes of a federation."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from autokd.config.external import Input, Network
 from autokd.config.federation import ArchitectureConfig, ExternalArchitecture
 from autokd.core.import_factory import call
 from autokd.errors import PlanError, UnknownName
-from autokd.models.architectures import ARCHITECTURES, Shape, architecture
+from autokd.models.architectures import ARCHITECTURES, Shape, architecture, change_stem
 
 _PLAIN: Final = ("cnn", "mlp")
 _GREY: Final = (0.299, 0.587, 0.114)
-"""Of red, green and blue. Source: ITU-R BT.601, as Pillow and torchvision have it."""
+"""Weights of red, green and blue. Source: ITU-R BT.601, as in Pillow and torchvision."""
 _BELOW: Final = 1.0
-"""How far below the least likely class that a model knows the unknown ones begin, in logits."""
+"""Distance of unknown classes below the least likely known one at the start, in logits."""
 _NOT_OPTIONS: Final = ("weights", "weights_backbone", "progress")
 
 
 class Adapted(nn.Module):
     """A network behind its own normalisation, with its outputs in the order of the federation's classes.
 
-    A class that the network has no output for gets one here: a linear function of all outputs, on top of a
-    floor below the least likely known class. The function starts at zero. So as long as nothing was learned
-    the model answers as it did before, and with a teacher it can learn what it did not know.
+    A class without an output of the network gets one here: a linear function of all outputs, added to a floor
+    below the least likely known class. The function starts at zero, so the model first answers as before, and
+    a teacher can teach it the new class.
 
     Args:
         network: From images (batch, channels, size, size) to `recipe.outputs` logits.
-        recipe: Input and labels.
-        channels: Of the federation's images.
+        recipe: Network with its input and labels.
+        channels: Channels of the federation's images.
     """
 
     def __init__(self, network: nn.Module, recipe: ExternalArchitecture, *, channels: int) -> None:
@@ -53,7 +53,7 @@ class Adapted(nn.Module):
         place = iter(range(len(known)))
         unknown = iter(range(len(known), len(recipe.labels)))
         order = [next(place if output >= 0 else unknown) for output in recipe.labels]
-        # Not persistent: they are of the recipe, and the weights stay those of the network.
+        # Not persistent: the state dict stays that of the network.
         for name, value in {
             "mean": mean,
             "std": std,
@@ -67,15 +67,15 @@ class Adapted(nn.Module):
             self.unknown = nn.Linear(recipe.outputs, len(recipe.labels) - len(known))
             nn.init.zeros_(self.unknown.weight)
             nn.init.zeros_(self.unknown.bias)
-        self._as_they_are = known == list(range(recipe.outputs)) and self.unknown is None
+        self._identity = known == list(range(recipe.outputs)) and self.unknown is None
 
     def takes(self, shape: tuple[int, ...]) -> tuple[int, int, int]:
-        """Channels, height and width of what the network gets of images of this shape."""
+        """Return channels, height and width of the network's input for images of this shape."""
         _, height, width = shape
         return self._to, self._size or height, self._size or width
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits of the federation's classes, shape (batch, classes), of pixels in [0, 1]."""
+        """Return logits of the federation's classes, shape (batch, classes), for pixels in [0, 1]."""
         if self._to > self._from:
             images = images.expand(-1, self._to, -1, -1)
         elif self._to < self._from:
@@ -84,9 +84,9 @@ class Adapted(nn.Module):
             images = F.interpolate(images, size=(self._size, self._size), mode="bilinear", antialias=True)
         answers = self.network((images - self.mean) / self.std)
         if isinstance(answers, tuple):
-            # GoogLeNet and Inception give their auxiliary classifiers' answers, too, while they train.
+            # GoogLeNet and Inception also return their auxiliary classifiers' logits in training.
             answers = answers[0]
-        if self._as_they_are:
+        if self._identity:
             return answers  # type: ignore[no-any-return]
         logits: Tensor = answers.index_select(1, self.known)
         if self.unknown is not None:
@@ -96,12 +96,12 @@ class Adapted(nn.Module):
 
 
 def adapted(recipe: ExternalArchitecture, *, channels: int, size: int) -> nn.Module:
-    """The network of a participant, ready for the federation's images.
+    """Return the network of a participant, adapted to the federation's images.
 
     Args:
-        recipe: With input and labels.
-        channels: Of the federation's images.
-        size: Their height and width, pixels.
+        recipe: Network with its input and labels.
+        channels: Channels of the federation's images.
+        size: Height and width of the images, pixels.
 
     Raises:
         PlanError, UnknownName: As `own_network`.
@@ -114,22 +114,22 @@ def adapted(recipe: ExternalArchitecture, *, channels: int, size: int) -> nn.Mod
     return Adapted(network, recipe, channels=channels)
 
 
-def input_shape(given: Input, *, channels: int, size: int, classes: int) -> Shape:
-    """What a network maps from, where the federation's images have these channels and this size."""
-    return Shape(channels=given.channels or channels, size=given.size or size, classes=classes)
+def input_shape(wanted: Input, *, channels: int, size: int, classes: int) -> Shape:
+    """Return the shape of a network for federation images of these channels and this size."""
+    return Shape(channels=wanted.channels or channels, size=wanted.size or size, classes=classes)
 
 
 def external_network(recipe: Network, *, shape: Shape, base: Path) -> nn.Module:
-    """The bare network that a recipe names, with random weights, in float32.
+    """Return the network that a recipe names, with random weights, in float32.
 
     Args:
         recipe: Name and options.
-        shape: Of its input, and how many outputs it is to have unless its options say so.
-        base: The recipe's folder, from which code is imported.
+        shape: Input, and number of outputs unless the options set it.
+        base: Folder of the recipe, from which code is imported.
 
     Raises:
-        UnknownName: If nothing has that name.
-        PlanError: If the options do not hold, or the factory makes no network.
+        UnknownName: If no network has that name.
+        PlanError: If the options are not valid, or the factory returns no network.
     """
     if ":" in recipe.name:
         made = call(recipe.name, recipe.options, base)
@@ -143,10 +143,10 @@ def external_network(recipe: Network, *, shape: Shape, base: Path) -> nn.Module:
             return architecture(plain).build(shape)
         except ValueError as error:
             raise _refused(recipe.name, str(error)) from error
-    return _of_torchvision(recipe, shape)
+    return _torchvision_network(recipe, shape)
 
 
-def _of_torchvision(recipe: Network, shape: Shape) -> nn.Module:
+def _torchvision_network(recipe: Network, shape: Shape) -> nn.Module:
     # Imported here, since it takes seconds.
     from torchvision import models
 
@@ -166,19 +166,10 @@ def _of_torchvision(recipe: Network, shape: Shape) -> nn.Module:
     except (TypeError, ValueError, RuntimeError, AttributeError) as error:
         raise _refused(recipe.name, str(error).partition("\n")[0][:200]) from error
     if isinstance(network, models.ResNet):
-        _change_stem(network, stem, shape.channels)
+        change_stem(network, stem, shape.channels)
     elif stem == "cifar":
         raise _refused(recipe.name, "stem is an option of ResNets only")
     return network.float()
-
-
-def _change_stem(network: Any, stem: str, channels: int) -> None:
-    width = network.conv1.out_channels
-    if stem == "cifar":
-        network.conv1 = nn.Conv2d(channels, width, 3, stride=1, padding=1, bias=False)
-        network.maxpool = nn.Identity()
-    elif channels != 3:
-        network.conv1 = nn.Conv2d(channels, width, 7, stride=2, padding=3, bias=False)
 
 
 def _refused(name: str, problem: str) -> PlanError:

@@ -1,8 +1,4 @@
-"""The networks that participants may have, by name, each with its own options.
-
-A new architecture is one class here: its fields are the options that a recipe may set, and `build` makes the
-network.
-"""
+"""Networks of participants, by name. A new one is a class here whose fields are its options in recipes."""
 
 from __future__ import annotations
 
@@ -11,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from types import MappingProxyType
-from typing import Annotated, Final, Literal, final
+from typing import Annotated, Any, Final, Literal, final
 
 from pydantic import Field, ValidationError
 from torch import nn
@@ -25,10 +21,10 @@ Widths = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a network maps from and to.
+    """Input and output of a network.
 
     Attributes:
-        channels: Of an image.
+        channels: Channels of an image.
         size: Height and width of an image, pixels.
         classes: Number of logits.
     """
@@ -43,7 +39,7 @@ class Architecture(Frozen, ABC):
 
     @abstractmethod
     def build(self, shape: Shape) -> nn.Module:
-        """A network from images (batch, channels, size, size) to logits (batch, classes).
+        """Return a network from images (batch, channels, size, size) to logits (batch, classes).
 
         Raises:
             ValueError: If the options do not fit the shape.
@@ -67,7 +63,7 @@ class Cnn(Architecture):
         for number, (before, after) in enumerate(pairwise((shape.channels, *self.widths))):
             if number > 0:
                 layers.append(nn.MaxPool2d(2))
-            # BatchNorm has a bias of its own, so that a convolution's would be lost in it.
+            # BatchNorm has a bias of its own.
             layers.append(nn.Conv2d(before, after, 3, padding=1, bias=not self.batch_norm))
             layers += [nn.BatchNorm2d(after), nn.ReLU()] if self.batch_norm else [nn.ReLU()]
         head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(self.widths[-1], shape.classes)]
@@ -103,22 +99,28 @@ class ResNet18(Architecture):
         import torchvision
 
         network: nn.Module = torchvision.models.resnet18(weights=None, num_classes=shape.classes)
-        if self.stem == "cifar":
-            network.conv1 = nn.Conv2d(shape.channels, 64, 3, stride=1, padding=1, bias=False)
-            network.maxpool = nn.Identity()
-        elif shape.channels != 3:
-            network.conv1 = nn.Conv2d(shape.channels, 64, 7, stride=2, padding=3, bias=False)
+        change_stem(network, self.stem, shape.channels)
         return network
+
+
+def change_stem(resnet: Any, stem: str, channels: int) -> None:
+    """Replace the first layers of one of torchvision's ResNets as its stem and the images need."""
+    width = resnet.conv1.out_channels
+    if stem == "cifar":
+        resnet.conv1 = nn.Conv2d(channels, width, 3, stride=1, padding=1, bias=False)
+        resnet.maxpool = nn.Identity()
+    elif channels != 3:
+        resnet.conv1 = nn.Conv2d(channels, width, 7, stride=2, padding=3, bias=False)
 
 
 ARCHITECTURES: Final[Mapping[str, type[Architecture]]] = MappingProxyType(
     {"cnn": Cnn, "mlp": Mlp, "resnet18": ResNet18}
 )
-"""What a recipe may name."""
+"""Architectures that a recipe may name."""
 
 
 def architecture(recipe: ArchitectureConfig) -> Architecture:
-    """The architecture that a recipe names, its options validated.
+    """Return the architecture that a recipe names, with validated options.
 
     Raises:
         UnknownName: If there is no architecture of that name.

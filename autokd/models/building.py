@@ -12,14 +12,14 @@ from autokd.models.architectures import Shape, architecture
 
 
 def build(recipe: ArchitectureConfig, *, channels: int, size: int, classes: int, seed: int = 0) -> nn.Module:
-    """A network on the CPU; torch's global random state is left as it was.
+    """Return a network on the CPU; torch's global random state is not changed.
 
     Args:
         recipe: Name and options.
-        channels: Of an image.
+        channels: Channels of an image.
         size: Height and width of an image, pixels.
         classes: Number of logits.
-        seed: Of the initial weights.
+        seed: Seed of the initial weights.
 
     Raises:
         UnknownName: If there is no architecture of that name.

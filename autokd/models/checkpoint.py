@@ -1,4 +1,4 @@
-"""Weights that were trained elsewhere: read without running anything, and put into their network."""
+"""Checkpoints that were trained elsewhere: read without running code, and loaded into their network."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from autokd.data.sources.labelled_images import unreadable
 from autokd.errors import PlanError
 
 _INSIDE: Final = ("state_dict", "model_state_dict", "model")
-"""Where training scripts keep the state dict among other things."""
+"""Keys under which training scripts save the state dict."""
 
 
 def read_checkpoint(file: Path) -> Mapping[str, Tensor]:
-    """A state dict, on the CPU.
+    """Read a state dict to the CPU.
 
-    `.safetensors`, or under any other name what `torch.save` wrote: then only tensors and plain containers
-    are read (`weights_only`), so that no file can run code.
+    The file is `.safetensors`, or else of `torch.save`, from which only tensors and plain containers are read
+    (`weights_only`), so that no file can run code.
 
     Raises:
-        PlanError: If it is none.
+        PlanError: If it holds no state dict.
     """
     try:
         with file.open("rb") as opened:
@@ -50,7 +50,7 @@ def read_checkpoint(file: Path) -> Mapping[str, Tensor]:
         if not isinstance(name, str) or not isinstance(value, Tensor):
             problem = f"holds a {type(value).__name__} as {name!r}, not a tensor; save model.state_dict()"
             raise _refused(file, problem)
-    # Of a model that was wrapped in DataParallel.
+    # Names of a model that was wrapped in DataParallel.
     if all(name.startswith("module.") for name in content):
         return {name.removeprefix("module."): value for name, value in content.items()}
     return dict(content)
@@ -70,13 +70,13 @@ def _unpickled(file: Path) -> object:
     except (EOFError, zipfile.BadZipFile) as error:
         raise _refused(file, "is cut off") from error
     except Exception as error:
-        # torch raises what its own parsers do: RuntimeError, OSError, UnicodeDecodeError and others.
+        # torch's parsers raise RuntimeError, OSError, UnicodeDecodeError and others.
         problem = f"is no checkpoint of torch.save, or is cut off or damaged ({type(error).__name__})"
         raise _refused(file, problem) from error
 
 
 def checkpoint_hash(file: Path) -> str:
-    """SHA-256 of a file, in hex.
+    """Return SHA-256 of a file, in hex.
 
     Raises:
         OSError: If it cannot be read.
@@ -86,7 +86,7 @@ def checkpoint_hash(file: Path) -> str:
 
 
 def fit(network: nn.Module, weights: Mapping[str, Tensor], file: Path) -> None:
-    """Put weights into their network.
+    """Load weights into their network.
 
     Raises:
         PlanError: If names or shapes are not exactly those of the network, or a weight is not a number.

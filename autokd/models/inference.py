@@ -1,4 +1,4 @@
-"""What a network answers to all images of a data set."""
+"""Logits of a network on a data set."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from autokd.models.adapter import Adapted
 
 _EVALUATION_BATCH: Final = 1000
 _EVALUATION_BYTES: Final = 2**22
-"""Of a batch's pixels in float32; what a network makes of them on the way is many times as large."""
+"""Largest batch of pixels in float32; activations take many times as much."""
 _FEWEST: Final = 16
 
 
 def logits_of(
     module: nn.Module, data: Dataset, compute: Compute, which: NDArray[np.int64] | None = None
 ) -> NDArray[np.float32]:
-    """What a network answers on the data, in eval mode and full precision.
+    """Return logits on the data, in eval mode and full precision.
 
-    Full precision, because these stand for the model as it is in every later comparison. Images are read and
-    normalised batch by batch, so that there is never a second copy of all.
+    Full precision, because they stand for the model as it is in every later comparison. Images are normalised
+    batch by batch, so that there is never a second copy of all.
 
     Args:
-        module: On `compute.device`; left in eval mode.
-        data: Images, as many as there may be.
-        compute: Where; its precision is not used.
-        which: Indices of n of them, shape (n,); None for all.
+        module: Network on `compute.device`; left in eval mode.
+        data: Images with class names and moments.
+        compute: Device; its precision is not used.
+        which: Indices of n images, shape (n,); None for all.
 
     Returns:
         Logits, shape (n, classes).
@@ -53,14 +53,14 @@ def logits_of(
 
 
 def evaluation_batch(module: nn.Module, shape: tuple[int, ...]) -> int:
-    """How many images a network is asked about at once.
+    """Return the batch size of an evaluation.
 
-    A function of what it takes alone, since another batch size may round the logits otherwise; and never of
-    so many pixels that looking at a student needs more memory than training it.
+    It depends on the network's input alone, since another batch size may round the logits differently, and is
+    so small that evaluation needs no more memory than training.
 
     Args:
-        module: Whose; one from elsewhere may take larger images than there are.
-        shape: Of an image: channels, height, width.
+        module: Network; an adapted one may enlarge its images.
+        shape: Channels, height and width of an image.
     """
     values = math.prod(module.takes(shape) if isinstance(module, Adapted) else shape)
     return max(_FEWEST, min(_EVALUATION_BATCH, _EVALUATION_BYTES // (4 * values)))

@@ -1,4 +1,4 @@
-"""What pre-training and distillation share: the optimizer, its schedule, and the order of the examples."""
+"""Parts of training that pre-training and distillation share: optimizer, schedule, order of the examples."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from autokd.config.training import TrainingConfig
 
 
 def make_optimizer(recipe: TrainingConfig, parameters: Iterable[nn.Parameter]) -> Optimizer:
-    """A fresh optimizer: no state of an earlier training lives on."""
+    """Return a new optimizer, without state of an earlier training."""
     rate, decay = recipe.learning_rate, recipe.weight_decay
     match recipe.optimizer:
         case "sgd":
@@ -26,14 +26,14 @@ def make_optimizer(recipe: TrainingConfig, parameters: Iterable[nn.Parameter]) -
 
 
 def learning_rate(recipe: TrainingConfig, epoch: int) -> float:
-    """The learning rate of one epoch.
+    """Return the learning rate of one epoch.
 
     `cosine` falls from the recipe's rate in the first epoch towards 0, which it would reach in the epoch
     after the last. Source: Loshchilov, Hutter 2017, arXiv:1608.03983, equation 5, without restarts.
 
     Args:
-        recipe: Of the training as a whole.
-        epoch: From 0, below `recipe.epochs`.
+        recipe: Recipe of the training.
+        epoch: Epoch from 0, below `recipe.epochs`.
 
     Raises:
         ValueError: If the recipe has no such epoch.
@@ -48,17 +48,16 @@ def learning_rate(recipe: TrainingConfig, epoch: int) -> float:
 
 
 def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
-    """Make all following steps use `rate`."""
+    """Use `rate` in all following steps."""
     for group in optimizer.param_groups:
         group["lr"] = rate
 
 
 @contextmanager
 def isolated_rng(seed: int, device: torch.device | str) -> Iterator[None]:
-    """Inside, torch's global generators start from a seed; afterwards they are as they were before.
+    """Seed torch's global generators inside the context, and restore them afterwards.
 
-    Layers such as Dropout draw from these and from no other: a run that has some is a function of its seed
-    only in here.
+    Layers such as Dropout draw from the global generators only.
     """
     there = torch.device(device)
     cuda = [there] if there.type == "cuda" else []
@@ -74,7 +73,7 @@ def isolated_rng(seed: int, device: torch.device | str) -> Iterator[None]:
 def batches(
     n: int, batch_size: int, generator: torch.Generator, *, device: torch.device | str = "cpu"
 ) -> Iterator[Tensor]:
-    """One epoch: every example once, in an order drawn from `generator`.
+    """Yield one epoch: every example once, in an order drawn from `generator`.
 
     The last batch holds the remainder. A remainder of a single example joins the batch before it, which then
     holds `batch_size` + 1: BatchNorm has no variance to compute from one example, and dropping it would make
@@ -83,9 +82,9 @@ def batches(
     Args:
         n: Number of examples, at least 2.
         batch_size: At least 2.
-        generator: On the CPU whatever the device, so that the order is the same on all of them. The order is
-            drawn when iteration begins.
-        device: Where the indices are wanted; they travel once an epoch, not once a batch.
+        generator: Generator on the CPU, so that the order is the same for all devices. The order is drawn
+            when iteration begins.
+        device: Device of the indices, to which they are copied once an epoch.
 
     Yields:
         int64 indices below `n`, shape (batch,), 2 <= batch <= `batch_size` + 1.

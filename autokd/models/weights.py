@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 Weights = Mapping[str, NDArray[np.generic]]
-"""A network's state dict as NumPy arrays, by name: parameters and buffers."""
+"""State dict of a network as NumPy arrays, by name: parameters and buffers."""
 
 
 def load_weights(module: nn.Module, weights: Weights) -> None:
-    """Copy weights into a network; what they were read from stays untouched by later training.
+    """Copy weights into a network; later training does not change `weights`.
 
     Raises:
         ValueError: If names or shapes are not exactly those of the network.
@@ -27,7 +27,7 @@ def load_weights(module: nn.Module, weights: Weights) -> None:
 
 
 def weights_of(module: nn.Module) -> Weights:
-    """A read-only copy of a network's weights, on the CPU."""
+    """Return a read-only copy of a network's weights, on the CPU."""
     return {name: _frozen(value) for name, value in module.state_dict().items()}
 
 
