@@ -77,15 +77,10 @@ class OutageRetry:
     def __call__(self, call: Callable[[], _T], *, again: Callable[[], _T] | None = None) -> _T:
         """Return what `call` returns.
 
-        After an outage the leases are renewed first: it may have lasted longer than they did.
+        After an outage the leases are renewed first, which raises LeaseLost if they were taken over.
 
         Args:
             again: Replaces `call` after a failure, when it is unknown whether `call` has written.
-
-        Raises:
-            StoreUnreachable: If the database is away, and no lease is held or `give_up` was called.
-            LeaseLost: If another driver has taken over during an outage.
-            StoreError: If the database answers with an error.
         """
         since: datetime | None = None
 

@@ -134,6 +134,7 @@ class Store:
             PairBusy: If a driver that is alive has one of them; this does not wait for any writer.
         """
         lease = self._run(leases.acquire, self._engine, self._url, self._fence, studies, seconds=seconds)
+        self._trials.evict(*studies)  # Another driver may have written since they were read.
         self._retry.leases.append(lease)
         self._retry.on_outage = on_outage
         return lease

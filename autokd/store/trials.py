@@ -35,7 +35,7 @@ _METRIC_NAMES: Final = "study:metric_names"
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _StudyCache:
     """Cached facts of a study.
 
@@ -45,12 +45,14 @@ class _StudyCache:
         trials: Optuna's ids of its trials, by number.
         reached: Last epoch, and the accuracy there, of each trial that this process has begun and not ended.
             With it, a trial can be ended without reading it back: only the holder of the lease writes.
+        count: Number of its trials; None until it is counted.
     """
 
     number: int
     study: Study
     trials: dict[int, int] = field(default_factory=dict)
     reached: dict[int, tuple[int, float | None]] = field(default_factory=dict)
+    count: int | None = None
 
 
 class Trials:
@@ -123,13 +125,18 @@ class Trials:
         return {trial.number: optuna_mapping.reports(trial) for trial in self._frozen(study)}
 
     def count(self, name: str) -> int:
-        """Return the number of a study's trials."""
+        """Return the number of a study's trials, if only this process has begun any since the last count."""
         with self._existing(name) as study:
-            return self._writer.count(study.number)
+            if study.count is None:
+                study.count = self._writer.count(study.number)
+            return study.count
 
     def find(self, study: str, number: int) -> TrialRecord | None:
         """Return the trial of that number, or None."""
-        return next((trial for trial in self.trials(study) if trial.number == number), None)
+        trials = self.trials(study)
+        if study in self._studies:
+            self._studies[study].count = len(trials)
+        return trials[number] if number < len(trials) else None
 
     def begin(
         self, name: str, setting: Setting, seed: int, role: TrialOrigin, distributions: Distributions
@@ -142,6 +149,7 @@ class Trials:
                 raise StoreError(f"study {name!r} was searched in another space before: {error}") from error
             study.trials[number] = trial
             study.reached[number] = 0, None
+            study.count = number + 1
         return TrialRecord(number=number, setting=setting, seed=seed, role=role, state=TrialState.RUNNING)
 
     def report(self, name: str, number: int, report: RungReport) -> None:
@@ -182,8 +190,9 @@ class Trials:
                 _require_same_end(name, ended, state, failure)
             study.reached.pop(number, None)
 
-    def evict(self, name: str) -> None:
-        self._studies.pop(name, None)
+    def evict(self, *names: str) -> None:
+        for name in names:
+            self._studies.pop(name, None)
 
     def _frozen(self, name: str) -> list[FrozenTrial]:
         try:

@@ -353,20 +353,20 @@ def test_drivers_come_in_the_order_in_which_they_began(
     ):
         first.heartbeat({"left": 1})
         second.heartbeat({"left": 2})
-        assert [one.words["left"] for one in enter().drivers(pairs)] == [1, 2]
+        assert [found.words["left"] for found in enter().drivers(pairs)] == [1, 2]
 
 
 def test_a_driver_that_is_gone_or_silent_for_too_long_is_not_alive(
     enter: Callable[[], Store], pairs: tuple[str, str], address: str
 ) -> None:
     with driver(address, pairs[0], seconds=LONG) as killed:
-        assert [one.alive for one in enter().drivers(pairs)] == [True]
+        assert [found.alive for found in enter().drivers(pairs)] == [True]
         killed.process.kill()
         killed.process.wait()
-        assert [one.alive for one in enter().drivers(pairs)] == [False]
+        assert [found.alive for found in enter().drivers(pairs)] == [False]
     enter().acquire(pairs[1:], seconds=LONG)
     expire(address)
-    assert [one.alive for one in enter().drivers(pairs)] == [False, False]
+    assert [found.alive for found in enter().drivers(pairs)] == [False, False]
 
 
 def test_who_was_followed_tells_nothing_more(
@@ -377,4 +377,4 @@ def test_who_was_followed_tells_nothing_more(
     enter().acquire(pairs, seconds=LONG)
     with pytest.raises(LeaseLost):
         lost.heartbeat({"left": 1})
-    assert [one.words for one in enter().drivers(pairs)] == [{}]
+    assert [found.words for found in enter().drivers(pairs)] == [{}]

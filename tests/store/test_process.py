@@ -16,8 +16,8 @@ def test_it_survives_the_database() -> None:
 
 
 def test_it_is_named_for_people() -> None:
-    one = replace(Process.current(), user="anna", host="node1", number=4711)
-    assert str(one) == "anna@node1, process 4711"
+    process = replace(Process.current(), user="anna", host="node1", number=4711)
+    assert str(process) == "anna@node1, process 4711"
 
 
 def test_this_one_is_not_gone() -> None:
@@ -26,10 +26,10 @@ def test_this_one_is_not_gone() -> None:
 
 def test_one_that_has_ended_is_gone_even_before_it_is_waited_for() -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
-        there = replace(Process.current(), number=child.pid, started=None)
-        assert not there.gone
+        process = replace(Process.current(), number=child.pid, started=None)
+        assert not process.gone
         child.kill()
-    assert there.gone
+    assert process.gone
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="when a process started is read from /proc")
@@ -47,7 +47,7 @@ def test_a_zombie_is_gone() -> None:
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
-        known = Process.from_text(child.stdout.readline().decode())
+        process = Process.from_text(child.stdout.readline().decode())
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # Dead, and still in the table.
-        assert known.number == child.pid
-        assert known.gone
+        assert process.number == child.pid
+        assert process.gone

@@ -231,7 +231,7 @@ class TestTrials:
             tuple((epoch, number / 10) for epoch in (1, 2, 3)) for number in numbers
         ]
 
-    def test_what_is_let_go_is_read_again_and_goes_on(self, store: Store, study: str) -> None:
+    def test_what_is_evicted_is_read_again_and_goes_on(self, store: Store, study: str) -> None:
         number = begin(store, study).number
         store.report(study, number, rung(3))
         before = store.trials(study)
@@ -242,7 +242,7 @@ class TestTrials:
         assert store.trials(study)[0].state is TrialState.COMPLETE
         assert begin(store, study).number == number + 1
 
-    def test_an_unknown_study_may_be_let_go(self, store: Store) -> None:
+    def test_an_unknown_study_may_be_evicted(self, store: Store) -> None:
         store.evict("nobody")
         assert store.trials("nobody") == ()
 

@@ -63,7 +63,7 @@ def in_memory() -> list[FrozenTrial]:
     return [each for each in gc.get_objects() if type(each) is FrozenTrial]
 
 
-def test_a_study_that_is_let_go_takes_no_memory(searched: Store) -> None:
+def test_a_study_that_is_evicted_takes_no_memory(searched: Store) -> None:
     searched.evict(STUDY)
     before = {id(each) for each in in_memory()}
     searched.trials(STUDY)
@@ -118,6 +118,7 @@ def test_samplers_learn_from_it(file_store: Store, space: str) -> None:
     )
     for _ in range(3):
         drawn_now = study.ask(distributions).params
+        assert drawn_now.keys() == distributions.keys()
         assert all(
             distributions[name]._contains(distributions[name].to_internal_repr(value))
             for name, value in drawn_now.items()
@@ -228,13 +229,13 @@ def test_times_are_told_as_optuna_tells_its_own(file_store: Store, monkeypatch: 
         study = optuna.load_study(study_name=STUDY, storage=optuna_storage(file_store))
         study.tell(study.ask(), 0.5)
         ours, theirs = study.trials
-        for one, other in (
+        for our_time, their_time in (
             (ours.datetime_start, theirs.datetime_start),
             (ours.datetime_complete, theirs.datetime_complete),
         ):
-            assert one is not None
-            assert other is not None
-            assert timedelta(0) <= other - one < timedelta(minutes=10)
+            assert our_time is not None
+            assert their_time is not None
+            assert timedelta(0) <= their_time - our_time < timedelta(minutes=10)
     finally:
         monkeypatch.undo()
         time.tzset()
@@ -258,4 +259,4 @@ def test_a_report_of_which_a_reader_sees_half_is_not_there_yet(file_store: Store
             file_store.trials(STUDY)
     else:
         assert file_store.trials(STUDY)[0].curve == ((3, 0.5),)
-        assert [one.epoch for one in file_store.reports(STUDY)[number]] == [3]
+        assert [report.epoch for report in file_store.reports(STUDY)[number]] == [3]
