@@ -20,7 +20,7 @@ from typing import Final
 
 from autokd.core.records import TrialRecord, TrialState
 from autokd.core.setting import Pair
-from autokd.report import Material, ReportFacts, page
+from autokd.report import ReportData, ReportFacts, page
 from autokd.workflows.report import report_data
 from autokd.workspace import Workspace
 from benchmarks.screen import chromium
@@ -31,7 +31,7 @@ TIMES: Final = 5
 PARTICIPANTS: Final = 10
 
 
-def made_up() -> Material:
+def made_up() -> ReportData:
     """90 pairs with 64 trials each."""
     trials: list[TrialRecord] = [BASELINE, trial(1, HOT, TrialState.COMPLETE, (3, 0.6), (6, 0.8), (10, 1.0))]
     for number in range(2, 64):

@@ -20,7 +20,7 @@ from autokd.search.eta import NOTHING, Load
 from autokd.search.next_work import PairSearch, next_work
 from autokd.search.objective import scalarise
 from autokd.search.optuna_space import distributions
-from autokd.search.progress import Conclusion, Progress, StudyProgress, study_progress, survey
+from autokd.search.progress import Progress, StudyProgress, VerdictSummary, study_progress, survey
 from autokd.search.tpe import Sampler, Tpe
 from autokd.store import Store
 
@@ -113,7 +113,7 @@ class SearchQueue:
         sampler: Sampler | None = None,
         listen: Callable[[Progress], None] = lambda progress: None,
         listen_seconds: float = 0.0,
-        conclude: Callable[[Sequence[Pair]], Mapping[Pair, Conclusion]] = lambda pairs: {},
+        conclude: Callable[[Sequence[Pair]], Mapping[Pair, VerdictSummary]] = lambda pairs: {},
     ) -> None:
         self._plan, self._space, self._store, self._federation = plan, space, store, federation
         self._sampler = sampler or Tpe(space, plan.search.startup_trials)

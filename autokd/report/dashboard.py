@@ -12,11 +12,11 @@ from typing import Any, Final
 
 from autokd.core.records import Presentation, TrialOrigin
 from autokd.recommendation import Recommendation
+from autokd.report.data import PairData
 from autokd.report.facts.pairs import chosen_setting
 from autokd.report.facts.report import PairFacts
 from autokd.report.figures.common import Figure, as_json
 from autokd.report.figures.pairs import curve_figure, landscape_figure
-from autokd.report.material import PairMaterial
 from autokd.statistics.paired import Interval
 
 MOST_BYTES: Final = 50_000
@@ -40,7 +40,7 @@ def presentation(recommendation: Recommendation, *, reproduce: str) -> Presentat
         reproduce: Command that gives the same result.
     """
     reported = [trial for trial in recommendation.records.trials if trial.curve]
-    data = PairMaterial(records=recommendation.records, found=recommendation)
+    data = PairData(records=recommendation.records, found=recommendation)
     facts = PairFacts(data).with_trials(reported)
     fitting = {name: fitted(facts, draw) for name, draw in _FIGURES.items()} if reported else {}
     missing = [(name, len(reported) - shown) for name, (_, shown) in fitting.items() if shown < len(reported)]

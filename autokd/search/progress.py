@@ -17,7 +17,7 @@ from autokd.search.next_work import PairSearch, baseline_failed, pending_runs
 
 
 @dataclass(frozen=True, slots=True)
-class Conclusion:
+class VerdictSummary:
     """The verdict of a pair in short.
 
     Attributes:
@@ -47,7 +47,7 @@ class StudyProgress:
     best: tuple[float, Setting] | None
     epochs: int
     runs: int
-    conclusion: Conclusion | None = None
+    conclusion: VerdictSummary | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ def survey(
     )
 
 
-def study_progress(search: PairSearch, conclusion: Conclusion | None = None) -> StudyProgress:
+def study_progress(search: PairSearch, conclusion: VerdictSummary | None = None) -> StudyProgress:
     """Return the progress of one pair."""
     trials, runs = search.records.trials, search.records.runs
     complete = [trial for trial in trials if trial.state is TrialState.COMPLETE]

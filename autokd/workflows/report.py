@@ -14,7 +14,7 @@ from autokd.core.setting import Pair
 from autokd.errors import NotTuned
 from autokd.federation.federation import Federation
 from autokd.federation.storage import find
-from autokd.report.material import Material, PairMaterial
+from autokd.report.data import PairData, ReportData
 from autokd.workflows.explain import stored_explanation
 from autokd.workflows.observe_claims import observations_of
 from autokd.workflows.results import StoredResults
@@ -23,7 +23,9 @@ from autokd.workspace import Workspace
 _PACKAGES: Final = ("torch", "torchvision", "ray", "optuna", "numpy", "scipy", "scikit-learn", "sqlalchemy")
 
 
-def report_data(workspace: Workspace, pairs: Sequence[Pair] | None = None, *, options: str = "") -> Material:
+def report_data(
+    workspace: Workspace, pairs: Sequence[Pair] | None = None, *, options: str = ""
+) -> ReportData:
     """Return all that a report shows; an empty store has an empty report.
 
     Args:
@@ -34,7 +36,7 @@ def report_data(workspace: Workspace, pairs: Sequence[Pair] | None = None, *, op
     plan, space = workspace.plan, workspace.space
     federation = find(workspace.home, plan.federation)
     facts = None if federation is None else federation.facts()
-    shown: list[PairMaterial] = []
+    shown: list[PairData] = []
     observations: tuple[Claim, ...] = ()
     try:
         store = workspace.open_store(create=False)
@@ -47,7 +49,7 @@ def report_data(workspace: Workspace, pairs: Sequence[Pair] | None = None, *, op
                 asked = workspace.pairs if pairs is None else pairs
                 shown = [data for pair in asked if (data := _pair(results, federation, pair)) is not None]
                 observations = observations_of(results, {data.pair: data.records for data in shown})
-    return Material(
+    return ReportData(
         plan=plan,
         space=space.model_dump(mode="json"),
         federation=facts,
@@ -63,7 +65,7 @@ def report_data(workspace: Workspace, pairs: Sequence[Pair] | None = None, *, op
     )
 
 
-def _pair(results: StoredResults, federation: Federation, pair: Pair) -> PairMaterial | None:
+def _pair(results: StoredResults, federation: Federation, pair: Pair) -> PairData | None:
     records = results.records(pair)
     if not (records.trials or records.runs or records.sweep_runs):
         return None
@@ -73,4 +75,4 @@ def _pair(results: StoredResults, federation: Federation, pair: Pair) -> PairMat
         explanation = None if found.judgement is None else stored_explanation(results, federation, pair)
     except NotTuned as error:
         missing = str(error)
-    return PairMaterial(records=records, found=found, missing=missing, explanation=explanation)
+    return PairData(records=records, found=found, missing=missing, explanation=explanation)

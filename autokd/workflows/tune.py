@@ -11,7 +11,7 @@ from autokd.compute.resources import Resources
 from autokd.core.setting import Pair, Position
 from autokd.execution.search_queue import SearchQueue, with_heartbeat
 from autokd.recommendation import Recommendation
-from autokd.search.progress import Conclusion
+from autokd.search.progress import VerdictSummary
 from autokd.search.study_names import meetings_of
 from autokd.search.transfer import register_study, warm_started_sampler
 from autokd.workflows.callbacks import Callbacks
@@ -117,7 +117,7 @@ def _tune(session: RunSession, pairs: Sequence[Pair], position: Position | None)
     for pair, name in names.items():
         register_study(store, name, session.federation, pair)
 
-    def conclude(over: Sequence[Pair]) -> Mapping[Pair, Conclusion]:
+    def conclude(over: Sequence[Pair]) -> Mapping[Pair, VerdictSummary]:
         results.forget(over)
         judged = {pair: results.judge_and_publish(pair) for pair in over}
         answers.update(judged)
@@ -146,5 +146,5 @@ def _tune(session: RunSession, pairs: Sequence[Pair], position: Position | None)
     return Batch(answers=answers, interrupted=not done, ran=queue.ended)
 
 
-def _verdict(payload: Payload) -> Conclusion:
-    return Conclusion(payload["verdict"], payload["gain"] and payload["gain"]["mean"])
+def _verdict(payload: Payload) -> VerdictSummary:
+    return VerdictSummary(payload["verdict"], payload["gain"] and payload["gain"]["mean"])

@@ -24,7 +24,7 @@ from autokd.core.records import (
     TrialState,
 )
 from autokd.core.setting import DEFAULT, Pair, Setting, Split
-from autokd.report import Material, PairMaterial, ReportFacts, page
+from autokd.report import PairData, ReportData, ReportFacts, page
 from tests.recommendation.samples import confirmation_runs, make_plan, recommend_from
 from tests.report.samples import HOT, TRIALS, model, right
 
@@ -68,7 +68,7 @@ def make_material(
     winner: Setting = HOT,
     unfinished: Sequence[Pair] = (),
     swept: Mapping[Pair, Sequence[RunRecord]] | None = None,
-) -> Material:
+) -> ReportData:
     """What a store would hold of these pairs.
 
     Args:
@@ -86,7 +86,7 @@ def make_material(
         pair: _searched(known.name, pair, accuracies, one, trials, winner) for pair, one in gains.items()
     }
     pairs = [
-        PairMaterial(
+        PairData(
             records=replace(
                 one,
                 reports={trial.number: reports(trial) for trial in one.trials},
@@ -97,7 +97,7 @@ def make_material(
         for pair, one in searched.items()
     ]
     pairs += [
-        PairMaterial(
+        PairData(
             records=PairRecords(
                 pair=pair,
                 study=f"{known.name}/digits-0/{pair}",
@@ -108,7 +108,7 @@ def make_material(
         )
         for pair in unfinished
     ]
-    return Material(
+    return ReportData(
         plan=plan,
         space={
             "name": "default",
@@ -123,7 +123,7 @@ def make_material(
     )
 
 
-def page_of(material: Material, pair: Pair | None = None) -> str:
+def page_of(material: ReportData, pair: Pair | None = None) -> str:
     """The page of all pairs, or of one."""
     return page(ReportFacts(material, pair))
 

@@ -11,11 +11,11 @@ import pytest
 from autokd.core.records import TrialRecord, TrialState
 from autokd.core.setting import Setting, TransferSet
 from autokd.report.dashboard import MOST_BYTES, attributes, fitted, note, presentation, slim
+from autokd.report.data import PairData
 from autokd.report.facts.pairs import curve_facts
 from autokd.report.facts.report import PairFacts
 from autokd.report.figures.common import Figure
 from autokd.report.figures.pairs import curve_figure
-from autokd.report.material import PairMaterial
 from tests.report.samples import BASELINE, HOT, STOPPED, TRIALS, WON, make_recommendation, trial
 
 COMMAND = "autokd tune --study digits --space default --pair 0,1 --trials 32"
@@ -125,7 +125,7 @@ def test_the_default_and_the_chosen_one_are_the_last_to_go() -> None:
         return curve_figure(facts.curves)
 
     recommendation = make_recommendation()
-    data = PairMaterial(records=recommendation.records, found=recommendation)
+    data = PairData(records=recommendation.records, found=recommendation)
     _, shown = fitted(PairFacts(data).with_trials([BASELINE, WON, STOPPED, best]), draw, most=1)
     assert seen == [[0, 1, 2, 9], [0, 1], [1]]
     assert shown == 1

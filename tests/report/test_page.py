@@ -19,7 +19,7 @@ from autokd.explanation.attribution import Attribution, Step
 from autokd.explanation.comparison import Line
 from autokd.explanation.explanation import Explanation
 from autokd.recommendation import Verdict
-from autokd.report import Material, write
+from autokd.report import ReportData, write
 from autokd.report.figures.common import library
 from autokd.statistics.paired import Interval
 from tests.report.federations import (
@@ -57,14 +57,14 @@ def packed(text: str) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def half_done() -> Material:
+def half_done() -> ReportData:
     """One pair of each kind: judged for and against, dead, under way; the others were not begun."""
     gains = {PAIR: GOOD, PAIR.reverse: BAD, Pair(2, 3): LOST}
     swept = {PAIR: [swept_run(HOT, 0.5)], Pair(3, 0): [swept_run(HOT, 0.5)]}
     return make_material(OWN, gains, unfinished=[Pair(1, 2)], swept=swept)
 
 
-def test_a_pair_says_what_its_recommendation_says(half_done: Material) -> None:
+def test_a_pair_says_what_its_recommendation_says(half_done: ReportData) -> None:
     found = half_done.found[PAIR]
     for text in (page_of(half_done), page_of(half_done, PAIR)):
         told = words(text)
@@ -80,7 +80,7 @@ def test_a_pair_says_what_its_recommendation_says(half_done: Material) -> None:
             assert str(ways.by_adoption) in told
 
 
-def test_a_pair_has_its_figures_and_its_trials(half_done: Material) -> None:
+def test_a_pair_has_its_figures_and_its_trials(half_done: ReportData) -> None:
     (content,) = packed(page_of(half_done, PAIR))
     assert set(content) == {"landscape", "curves", "classes", "trials"}
     names = [column["name"] for column in content["trials"]["columns"]]
@@ -93,7 +93,7 @@ def test_a_pair_has_its_figures_and_its_trials(half_done: Material) -> None:
     assert rows[3]["gain, pp"] is None
 
 
-def test_every_judged_pair_has_a_cell_that_leads_to_it(half_done: Material) -> None:
+def test_every_judged_pair_has_a_cell_that_leads_to_it(half_done: ReportData) -> None:
     text = own_part(page_of(half_done))
     for pair in [*half_done.found, Pair(1, 2)]:
         name = f"pair-{pair.teacher}-{pair.student}"
@@ -103,7 +103,7 @@ def test_every_judged_pair_has_a_cell_that_leads_to_it(half_done: Material) -> N
     assert 'id="pair-3-2"' not in text
 
 
-def test_what_is_missing_leaves_a_sentence(half_done: Material) -> None:
+def test_what_is_missing_leaves_a_sentence(half_done: ReportData) -> None:
     told = words(page_of(half_done))
     assert "1->2: no recommendation yet" in told
     assert "7 runs are to be done" in told
@@ -125,7 +125,7 @@ def test_what_is_missing_leaves_a_sentence(half_done: Material) -> None:
         assert sentence in nothing
 
 
-def test_rivals_and_where_the_gain_comes_from_where_they_were_run(half_done: Material) -> None:
+def test_rivals_and_where_the_gain_comes_from_where_they_were_run(half_done: ReportData) -> None:
     splits = (Split.CONFIRMATION, Split.TEST)
     worse = dict.fromkeys(splits, Interval(4.0, 1.0, 7.0))
     explanation = Explanation(
@@ -161,7 +161,7 @@ def test_rivals_and_where_the_gain_comes_from_where_they_were_run(half_done: Mat
         assert expected in told
 
 
-def test_the_poster_s_observations_stand_with_their_figures(half_done: Material) -> None:
+def test_the_poster_s_observations_stand_with_their_figures(half_done: ReportData) -> None:
     share = Claim(
         key="share",
         statement="2/3 of the pairs need <other> T and α",
@@ -226,7 +226,7 @@ def test_names_and_reasons_from_outside_are_escaped() -> None:
     assert content["classes"]["layout"]["xaxis"]["ticktext"][1] == "größe &amp; &lt;b&gt;co&lt;/b&gt;"
 
 
-def test_the_same_material_gives_the_same_page(half_done: Material) -> None:
+def test_the_same_material_gives_the_same_page(half_done: ReportData) -> None:
     assert page_of(half_done) == page_of(half_done)
 
 

@@ -13,8 +13,8 @@ from autokd.config.study import SWEEP_SEEDS
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import FederationFacts, RunState, TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import Pair, Split
+from autokd.report.data import ReportData
 from autokd.report.facts.means import Mean, mean_over_pairs
-from autokd.report.material import Material
 from autokd.statistics.paired import POINTS
 
 SHARES: Final = (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1.0)
@@ -72,7 +72,7 @@ class AnytimeFacts:
     pairs: int
 
 
-def cost_facts(data: Material) -> CostFacts:
+def cost_facts(data: ReportData) -> CostFacts:
     """Return what search, race and confirmation cost."""
     studied = [pair.records for pair in data.pairs if pair.records.trials]
     trials = [trial for records in studied for trial in records.trials]
@@ -87,7 +87,7 @@ def cost_facts(data: Material) -> CostFacts:
     )
 
 
-def anytime_facts(data: Material) -> AnytimeFacts | None:
+def anytime_facts(data: ReportData) -> AnytimeFacts | None:
     """Return the anytime curve; None if no pair has both a search and a sweep.
 
     The best gain so far is never below 0, since a model can always be left as it is. Only trials that ran to

@@ -17,9 +17,9 @@ from autokd.core.records import RunState, TrialState
 from autokd.core.setting import DEFAULT, Pair, Setting, Split, TransferSet
 from autokd.recommendation import Verdict
 from autokd.recommendation.race import alike
+from autokd.report.data import ReportData
 from autokd.report.facts.means import Mean, mean_over_pairs
 from autokd.report.facts.pairs import chosen_setting
-from autokd.report.material import Material
 
 LEVELS: Final = 5
 """Number of equally full parts into which a continuous dimension is cut to see how much it matters."""
@@ -105,7 +105,7 @@ class Forgotten:
     mean: Mean
 
 
-def best_facts(data: Material) -> BestFacts:
+def best_facts(data: ReportData) -> BestFacts:
     """Return what the race chose, whatever the verdict on it was."""
     recommendations = data.found
     winners = {pair: chosen_setting(recommendation) for pair, recommendation in recommendations.items()}
@@ -121,7 +121,7 @@ def best_facts(data: Material) -> BestFacts:
     )
 
 
-def importance(data: Material) -> ImportanceFacts:
+def importance(data: ReportData) -> ImportanceFacts:
     """Return the share of the variance within pairs that each dimension explains by itself.
 
     Accuracies on validation are taken relative to their pair's mean, so good and bad students count alike.
@@ -173,7 +173,7 @@ def explained(levels: Sequence[Hashable], values: Sequence[float], *, groups: in
     return max(0.0, (between - extra * (total - between) / freedom) / total)
 
 
-def forgotten(data: Material) -> tuple[Forgotten, ...]:
+def forgotten(data: ReportData) -> tuple[Forgotten, ...]:
     """Return forgetting by transfer set; transfer sets without a finished trial are absent."""
     forgetting: dict[TransferSet, dict[Pair, list[float]]] = {}
     for pair in data.pairs:

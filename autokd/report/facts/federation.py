@@ -11,8 +11,8 @@ from typing import Final
 from autokd.core import colors
 from autokd.core.setting import Pair, TransferSet
 from autokd.recommendation import Advice, Recommendation, Verdict
+from autokd.report.data import ReportData
 from autokd.report.facts.means import Mean, mean_over_pairs
-from autokd.report.material import Material
 
 LETTERS: Final = {
     Verdict.TUNED: "t",
@@ -89,7 +89,7 @@ class HeadlineFacts:
         return sum(self.verdicts.values())
 
 
-def headline_facts(data: Material) -> HeadlineFacts:
+def headline_facts(data: ReportData) -> HeadlineFacts:
     """Return the numbers of the headline; means over pairs have intervals that resample participants."""
     found = data.found
     defaults = {pair: _default(recommendation) for pair, recommendation in found.items()}
@@ -134,7 +134,7 @@ def sentence(facts: HeadlineFacts) -> str:
     return f"{text}; search {facts.search:.0%} and confirmation {facts.confirmation:.0%} of the sweep's cost."
 
 
-def matrices(data: Material) -> tuple[MatrixFacts, ...]:
+def matrices(data: ReportData) -> tuple[MatrixFacts, ...]:
     """Return default, recommendation, difference, verdict and position, in this order."""
     found = data.found
     gains = [gain(pair) for gain in (_default, _recommended, _difference) for pair in found.values()]

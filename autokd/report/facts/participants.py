@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from autokd.core.setting import Split
 from autokd.recommendation import Advice, Recommendation
-from autokd.report.material import Material
+from autokd.report.data import ReportData
 from autokd.statistics.paired import POINTS, Interval
 
 
@@ -56,7 +56,7 @@ class ParticipantsFacts:
     participants: tuple[Participant, ...]
 
 
-def participants_facts(data: Material) -> ParticipantsFacts:
+def participants_facts(data: ReportData) -> ParticipantsFacts:
     """Return all participants of the federation; none if it was never prepared."""
     federation = data.federation
     if federation is None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from autokd.core.setting import Pair, Split, derive_seed
 from autokd.recommendation import Recommendation
 from autokd.recommendation.position import Advice
-from autokd.report.material import Material
+from autokd.report.data import ReportData
 from autokd.statistics.paired import POINTS, Interval, paired_interval
 
 
@@ -45,7 +45,7 @@ class PosterTable:
     rows: tuple[Row, ...]
 
 
-def poster_tables(data: Material) -> tuple[PosterTable, ...]:
+def poster_tables(data: ReportData) -> tuple[PosterTable, ...]:
     """Return a table for each participant with at least one judged meeting."""
     federation, found = data.federation, data.found
     if federation is None:
@@ -78,7 +78,7 @@ def poster_tables(data: Material) -> tuple[PosterTable, ...]:
 
 
 def _as_teacher(
-    data: Material, learning: Recommendation | None, teaching: Recommendation | None
+    data: ReportData, learning: Recommendation | None, teaching: Recommendation | None
 ) -> Interval | None:
     """Return the gain from the pair's recommendation; if only the reverse pair is judged, from that one."""
     if learning is not None and learning.position.gain_as_teacher is not None:

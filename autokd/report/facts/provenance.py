@@ -13,7 +13,7 @@ from autokd.config.study import CONFIRMATION_SEEDS, RACE_SEEDS, SEARCH_SEED, SWE
 from autokd.core.records import FederationFacts
 from autokd.core.setting import Pair
 from autokd.recommendation.payload import count_by_state
-from autokd.report.material import Material, PairMaterial
+from autokd.report.data import PairData, ReportData
 
 Entry = tuple[str, str]
 
@@ -41,7 +41,7 @@ class ProvenanceFacts:
     commands: tuple[str, ...]
 
 
-def provenance_facts(data: Material, pair: Pair | None = None) -> ProvenanceFacts:
+def provenance_facts(data: ReportData, pair: Pair | None = None) -> ProvenanceFacts:
     """Return everything that another machine needs to repeat this.
 
     Args:
@@ -91,7 +91,7 @@ def _sizes(plan: StudyConfig, federation: FederationFacts | None) -> Mapping[str
     return sizes | {"public": federation.public or 0}
 
 
-def pair_provenance(data: PairMaterial) -> tuple[Entry, ...]:
+def pair_provenance(data: PairData) -> tuple[Entry, ...]:
     """Return how the recommendation of a pair was made; nothing as long as there is none."""
     found, records = data.found, data.records
     if found is None:
@@ -113,7 +113,7 @@ def pair_provenance(data: PairMaterial) -> tuple[Entry, ...]:
     return tuple(entries)
 
 
-def _commands(data: Material, pair: Pair | None) -> Iterator[str]:
+def _commands(data: ReportData, pair: Pair | None) -> Iterator[str]:
     which = "--all" if pair is None else f"--pair {pair.teacher},{pair.student}"
     yield f"autokd prepare{data.options}"
     trials = _trials(data)
@@ -124,7 +124,7 @@ def _commands(data: Material, pair: Pair | None) -> Iterator[str]:
     yield f"autokd report{'' if pair is None else f' {which}'}{data.options}"
 
 
-def _trials(data: Material) -> int:
+def _trials(data: ReportData) -> int:
     """Return the trials per pair without retries; the two pairs of a meeting share theirs."""
     meetings: dict[frozenset[int], list[int]] = {}
     for pair in data.pairs:

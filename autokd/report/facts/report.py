@@ -8,6 +8,7 @@ from functools import cached_property
 
 from autokd.core.records import FederationFacts, TrialRecord
 from autokd.core.setting import Pair, Split
+from autokd.report.data import PairData, ReportData
 from autokd.report.facts.costs import anytime_facts, cost_facts
 from autokd.report.facts.dimensions import best_facts, forgotten, importance
 from autokd.report.facts.federation import headline_facts, matrices
@@ -16,7 +17,6 @@ from autokd.report.facts.participants import participants_facts
 from autokd.report.facts.poster import poster_tables
 from autokd.report.facts.provenance import pair_provenance, provenance_facts
 from autokd.report.facts.trials import class_rows, trial_rows
-from autokd.report.material import Material, PairMaterial
 
 
 class PairFacts:
@@ -27,7 +27,7 @@ class PairFacts:
         federation: None if it was never prepared or is not needed; then there are no facts by class.
     """
 
-    def __init__(self, data: PairMaterial, federation: FederationFacts | None = None) -> None:
+    def __init__(self, data: PairData, federation: FederationFacts | None = None) -> None:
         self.data = data
         self.federation = federation
         self.pair = data.pair
@@ -74,7 +74,7 @@ class ReportFacts:
         pairs: Facts of each reported pair.
     """
 
-    def __init__(self, data: Material, pair: Pair | None = None) -> None:
+    def __init__(self, data: ReportData, pair: Pair | None = None) -> None:
         self.data = data
         self.pair = pair
         reported = data.pairs if pair is None else [data.of(pair)]

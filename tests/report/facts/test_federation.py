@@ -7,9 +7,9 @@ import pytest
 from autokd.config.space import read_space
 from autokd.core.setting import Pair
 from autokd.recommendation import Verdict
+from autokd.report.data import ReportData
 from autokd.report.facts.federation import HeadlineFacts, headline_facts, matrices, sentence
 from autokd.report.facts.means import Mean, mean_over_pairs
-from autokd.report.material import Material
 from tests.recommendation.samples import make_plan
 from tests.report.federations import BAD, GOOD, LOST, Gains, everybody, make_material
 
@@ -17,7 +17,7 @@ OWN = (0.3, 0.4, 0.5, 0.6)
 
 
 @pytest.fixture(scope="module")
-def material() -> Material:
+def material() -> ReportData:
     """Four participants: whoever learns from 3 gains, 3 cannot; one pair died, one is not judged."""
     gains: dict[Pair, Gains] = {pair: BAD if pair.student == 3 else GOOD for pair in everybody(4)}
     gains[Pair(0, 1)] = LOST
@@ -25,7 +25,7 @@ def material() -> Material:
     return make_material(OWN, gains, unfinished=[Pair(1, 0)])
 
 
-def test_the_numbers_of_the_headline(material: Material) -> None:
+def test_the_numbers_of_the_headline(material: ReportData) -> None:
     facts = headline_facts(material)
     assert facts.pairs == 12
     assert facts.verdicts == {Verdict.TUNED: 7, Verdict.SKIP: 3, Verdict.FAILED: 1}
@@ -40,7 +40,7 @@ def test_the_numbers_of_the_headline(material: Material) -> None:
     assert facts.confirmation == pytest.approx(10 * 2 * 5 * 10 / (12 * 760))
 
 
-def test_the_headline_in_one_sentence(material: Material) -> None:
+def test_the_headline_in_one_sentence(material: ReportData) -> None:
     told = sentence(headline_facts(material))
     assert told.startswith(
         "7 of 11 judged pairs should distill with tuned settings, 0 with the default, "
@@ -51,7 +51,7 @@ def test_the_headline_in_one_sentence(material: Material) -> None:
     assert sentence(headline_facts(make_material(OWN, {}))) == "No pair is judged yet."
 
 
-def test_a_space_in_which_nothing_private_moves_has_a_headline_of_its_own(material: Material) -> None:
+def test_a_space_in_which_nothing_private_moves_has_a_headline_of_its_own(material: ReportData) -> None:
     space = read_space("private").model_dump(mode="json")
     told = sentence(headline_facts(replace(material, space=space)))
     assert told.startswith("Where nothing private moves, 7 of 11 judged pairs should distill")
@@ -71,7 +71,7 @@ def test_without_figures_the_headline_has_none() -> None:
     assert "2 failed" in sentence(facts)
 
 
-def test_matrices_hold_a_cell_for_each_judged_pair_and_share_a_scale(material: Material) -> None:
+def test_matrices_hold_a_cell_for_each_judged_pair_and_share_a_scale(material: ReportData) -> None:
     default, recommended, difference, verdict, position = matrices(material)
     good, bad, dead = Pair(3, 0), Pair(0, 3), Pair(0, 1)
     for facts in (default, recommended, difference, verdict, position):
@@ -86,7 +86,7 @@ def test_matrices_hold_a_cell_for_each_judged_pair_and_share_a_scale(material: M
     assert verdict.reach is None
 
 
-def test_the_better_position_stands_beside_adoption(material: Material) -> None:
+def test_the_better_position_stands_beside_adoption(material: ReportData) -> None:
     cells = matrices(material)[-1].cells
     # 2 -> 1 makes 1 right on 60 of 100, 1 -> 2 makes 2 right on 70: for 1 that is a gain of 30 by teaching.
     taught = cells[Pair(2, 1)]

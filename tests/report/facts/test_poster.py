@@ -8,7 +8,7 @@ import pytest
 
 from autokd.core.setting import Pair
 from autokd.recommendation.position import Advice
-from autokd.report import Material
+from autokd.report import ReportData
 from autokd.report.facts.participants import participants_facts
 from autokd.report.facts.poster import PosterTable, Row, poster_tables
 from tests.report.federations import BAD, GOOD, LOST, everybody, make_material, page_of
@@ -17,7 +17,7 @@ OWN = (0.31, 0.42, 0.53, 0.64)
 
 
 @pytest.fixture(scope="module")
-def material() -> Material:
+def material() -> ReportData:
     """Gains of all sizes, so that no two cells agree by chance."""
     draw = np.random.default_rng(0)
     gains = {
@@ -45,7 +45,7 @@ def test_a_row_by_hand() -> None:
     assert unknown.by_adoption == pytest.approx(-11)
 
 
-def test_the_identity_of_the_poster(material: Material) -> None:
+def test_the_identity_of_the_poster(material: ReportData) -> None:
     cells = {(table.participant, row.partner): row for table in poster_tables(material) for row in table.rows}
     assert len(cells) == 12
     for (one, other), row in cells.items():
@@ -56,7 +56,7 @@ def test_the_identity_of_the_poster(material: Material) -> None:
         assert row.by_adoption == pytest.approx(100 * (OWN[other] - OWN[one]))
 
 
-def test_the_identity_holds_in_the_printed_tables(material: Material) -> None:
+def test_the_identity_holds_in_the_printed_tables(material: ReportData) -> None:
     printed = read_tables(page_of(material))
     assert len(printed) == 12
     for (one, other), (student, _, adoption) in printed.items():

@@ -16,7 +16,7 @@ from autokd.recommendation import Recommendation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class PairMaterial:
+class PairData:
     """One pair.
 
     Attributes:
@@ -36,7 +36,7 @@ class PairMaterial:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Material:
+class ReportData:
     """A federation under one plan and space.
 
     Attributes:
@@ -52,7 +52,7 @@ class Material:
     plan: StudyConfig
     space: Mapping[str, Any]
     federation: FederationFacts | None = None
-    pairs: Sequence[PairMaterial] = ()
+    pairs: Sequence[PairData] = ()
     sweep_epochs: int = 0
     observations: Sequence[Claim] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -67,13 +67,13 @@ class Material:
         """The recommendation of each pair that is judged."""
         return {data.pair: data.found for data in self.pairs if data.found is not None}
 
-    def of(self, pair: Pair) -> PairMaterial:
+    def of(self, pair: Pair) -> PairData:
         """Return the data of a pair; for a pair without records, how to tune it."""
         for data in self.pairs:
             if data.pair == pair:
                 return data
         typed = f"{pair.teacher},{pair.student}{self.options}"
-        return PairMaterial(
+        return PairData(
             records=PairRecords(pair=pair, study=""),
             missing=f"it has not been tuned; autokd tune --pair {typed} does that",
         )
