@@ -1,18 +1,17 @@
-"""What runs of some pairs tell of settings for another: a Gaussian process over pairs and settings.
+"""A Gaussian process over pairs and settings, which predicts gains of one pair from runs of others.
 
-The gain of pair p with setting x is taken as
+The gain of pair p with setting x is modelled as
 
     g(p, x) = shared(x; p) + own(x; p) + level(p)
 
-with Gaussian priors. `shared` is a function of the setting that pairs have in common the more, the more
-alike they are (features, the same teacher, the same student); `own` is the pair's alone; `level` says how
-much there is to gain at all, and is likewise shared between pairs that are alike. So a pair of which nothing
-is known yet gets a prediction from all others, and once it has runs of its own, those count the most.
+with Gaussian priors. `shared` is a function of the setting; two pairs share more of it the more similar
+they are (features, same teacher, same student). `own` belongs to one pair alone. `level` does not depend on
+the setting and is shared between similar pairs, too. So a pair without runs gets a prediction from all
+others; as soon as it has runs, these count most.
 
 Sources: multi-task Gaussian processes whose kernels are products over tasks and inputs, Bonilla et al. 2008,
 "Multi-task Gaussian process prediction", NIPS 20; the posterior by Cholesky factors, Rasmussen and Williams
-2006, algorithm 2.1. Configurations are passed on between pairs, never values: what another pair's runs say
-about this one is a belief with its uncertainty, and no more than that.
+2006, algorithm 2.1. Only predictions with their uncertainty go from pair to pair, never measured values.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ _METHODS: Final = tuple(Method)
 _COLUMNS: Final = 7
 _TINY: Final = 1e-9
 _ROOM: Final = 64
-"""Rows that the Cholesky factor has room for at first; it doubles when they are used up."""
+"""Initial number of rows of the Cholesky factor; it doubles when they are used up."""
 _FEATURE_UNITS: Final = PairFeatures(
     teacher_accuracy=0.2,
     student_accuracy=0.2,
@@ -50,30 +49,30 @@ _FEATURE_UNITS: Final = PairFeatures(
     teacher_confidence=0.2,
     student_confidence=0.2,
 )
-"""How far two pairs of a federation typically lie apart in each feature."""
+"""Typical distance of two pairs of a federation in each feature."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KernelParameters:
-    """What is assumed of pairs and settings before anything ran.
+    """Parameters of the prior over pairs and settings.
 
-    Variances are in units of the squared scale of the gains, `noise` among them: what the split's few
-    examples and the seed add to a gain. They were found by marginal likelihood on one recorded table, and are
-    judged on others (docs/results.md). What concerns methods, learning rates, epochs and BatchNorm is a
-    guess: no recorded table has these.
+    Variances are in units of the squared scale of the gains. `noise` is what the split's few examples and
+    the seed add to a gain. The values were fitted by marginal likelihood on one recorded table and judged
+    on others (docs/results.md). Those of methods, learning rates, epochs and BatchNorm are guesses: no
+    recorded table has them.
 
     Attributes:
-        temperature_length: In octaves of T.
-        alpha_length: In units of α.
+        temperature_length: Length scale in octaves of T.
+        alpha_length: Length scale in units of α.
         across_sets: Correlation between two transfer sets.
         across_methods: Correlation between two methods.
-        across_batch_norm: Correlation between statistics that move and that do not.
-        learning_rate_length: In octaves.
-        epochs_length: In octaves.
-        feature_length: In typical distances between two pairs of a federation.
-        shared: Of what all pairs have in common; then of pairs that are alike, have one teacher, one student.
-        own: Of what a pair has for itself.
-        level: Like `shared`, of the part that does not depend on the setting.
+        across_batch_norm: Correlation between statistics that are updated and that are not.
+        learning_rate_length: Length scale in octaves.
+        epochs_length: Length scale in octaves.
+        feature_length: Length scale in typical distances between two pairs of a federation.
+        shared: Variance that all pairs share; then of similar pairs, of the same teacher, of the same
+        student. own: Variance of the part that belongs to one pair. level: Like `shared`, for the part that
+        does not depend on the setting.
     """
 
     temperature_length: float = 5.0
@@ -98,7 +97,7 @@ class KernelParameters:
 
 
 class Task(NamedTuple):
-    """A pair, of some federation: participants of one number in two federations have nothing in common."""
+    """A pair of a federation; participants of the same number in two federations have nothing in common."""
 
     federation: str
     pair: Pair
@@ -106,11 +105,11 @@ class Task(NamedTuple):
 
 
 class Posterior(NamedTuple):
-    """What is thought of the gains of some settings for one pair, in pp.
+    """Distribution of the gains of some settings for one pair, in pp.
 
     Attributes:
-        mean: Shape (settings,).
-        covariance: Of the gains themselves, the noise of a single run left out; shape (settings, settings).
+        mean: Means, shape (settings,).
+        covariance: Covariance of the gains without the noise of a single run, shape (settings, settings).
     """
 
     mean: Array
@@ -124,26 +123,23 @@ class Posterior(NamedTuple):
 
 @final
 class Surrogate:
-    """Learns from runs to the end, one after the other, and predicts for any pair.
+    """Learns from complete runs, one after the other, and predicts for any pair.
 
-    A run costs time quadratic in the number of runs before it, a prediction likewise times the settings asked
-    for: the Cholesky factor of the runs' covariance only ever grows by a row.
+    With n runs, learning another takes O(n²) time and predicting O(n²) per setting, since the Cholesky
+    factor of the runs' covariance grows by one row.
 
     Args:
-        prior: What is assumed of pairs and settings.
-        scale: What a large gain is, in pp: the unit of the prior's variances.
-        most: Runs to learn from; of later ones nothing is learned, which bounds time and memory.
-        usual: What a setting means where it leaves something to the recipe.
-
-    Attributes:
-        runs: Learned from so far.
+        prior: Parameters of the prior.
+        scale: Size of a large gain, in pp; variances are in units of its square.
+        most: Largest number of runs to learn from; later ones are ignored, which bounds time and memory.
+        recipe: Values that a setting does not set.
     """
 
     def __init__(
-        self, prior: KernelParameters, *, scale: float, most: int, usual: DistillationConfig | None = None
+        self, prior: KernelParameters, *, scale: float, most: int, recipe: DistillationConfig | None = None
     ) -> None:
-        self._prior, self._scale, self._most, self._usual = prior, scale, most, usual
-        self._subjects = _Tasks()
+        self._prior, self._scale, self._most, self._recipe = prior, scale, most, recipe
+        self._tasks = _Tasks()
         self._who: list[int] = []
         self._settings = np.zeros((_ROOM, _COLUMNS))
         self._factor = np.zeros((_ROOM, _ROOM))
@@ -151,24 +147,25 @@ class Surrogate:
 
     @property
     def runs(self) -> int:
+        """Number of runs learned from."""
         return len(self._who)
 
     @property
     def noise(self) -> float:
-        """Variance that a single run adds to a gain, in pp²."""
+        """Variance of a single run's gain around its mean, in pp²."""
         return self._prior.noise * self._scale**2
 
-    def learn(self, subject: Task, setting: Setting, gain: float) -> None:
-        """Take note of a run to the end.
+    def learn(self, task: Task, setting: Setting, gain: float) -> None:
+        """Learn from a complete run.
 
         Args:
-            gain: On the validation split, in pp.
+            gain: Gain on the validation split, in pp.
         """
         row = self.runs
         if row >= self._most:
             return
         self._make_room(row)
-        who, what = self._subjects.number(subject), encode([setting], self._usual)
+        who, what = self._tasks.number(task), encode([setting], self._recipe)
         variance = self._covariance(who, what, [who], what)[0, 0] + self._prior.noise
         before = self._solve(self._covariance(who, what, self._who, self._settings[:row])[0])
         diagonal = np.sqrt(max(variance - before @ before, _TINY))
@@ -177,13 +174,13 @@ class Surrogate:
         self._settings[row] = what[0]
         self._who.append(who)
 
-    def predict(self, subject: Task, settings: Array) -> Posterior:
-        """What is thought of a pair's gains.
+    def predict(self, task: Task, settings: Array) -> Posterior:
+        """Return the posterior of a pair's gains.
 
         Args:
-            settings: As `encode` writes them, shape (settings, 7).
+            settings: Settings by `encode`, shape (settings, 7).
         """
-        who, rows = self._subjects.number(subject), self.runs
+        who, rows = self._tasks.number(task), self.runs
         prior = self._covariance(who, settings, [who] * len(settings), settings)
         if not rows:
             return Posterior(np.zeros(len(settings)), prior * self._scale**2)
@@ -200,10 +197,10 @@ class Surrogate:
         return solved
 
     def _covariance(self, who: int, settings: Array, others: Sequence[int], their_settings: Array) -> Array:
-        """Of one pair's gains with those of others, shape (settings, others)."""
-        shared, level = self._subjects.task_covariance(who, self._prior)
+        """Return the covariance of one pair's gains with those of others, shape (settings, others)."""
+        shared, level = self._tasks.task_covariance(who, self._prior)
         numbers = np.asarray(others, dtype=np.int64)
-        alike = _alike(self._prior, settings, their_settings)
+        alike = _correlation(self._prior, settings, their_settings)
         covariance: Array = alike * shared[numbers] + level[numbers]
         return covariance
 
@@ -216,117 +213,120 @@ class Surrogate:
         self._solved = np.pad(self._solved, (0, room))
 
 
-def condition(belief: Posterior, place: int, gain: float, noise: float) -> Posterior:
-    """The belief once a run with the setting at `place` has come to `gain`, give or take its noise."""
-    spread = belief.covariance[:, place]
+def condition(posterior: Posterior, place: int, gain: float, noise: float) -> Posterior:
+    """Return the posterior after one more run: the setting at `place` came to `gain`, with noise."""
+    spread = posterior.covariance[:, place]
     share = spread / (spread[place] + noise)
     return Posterior(
-        belief.mean + share * (gain - belief.mean[place]), belief.covariance - np.outer(share, spread)
+        posterior.mean + share * (gain - posterior.mean[place]),
+        posterior.covariance - np.outer(share, spread),
     )
 
 
-def covariance(prior: KernelParameters, subjects: Sequence[Task], settings: Array) -> Array:
+def covariance(prior: KernelParameters, tasks: Sequence[Task], settings: Array) -> Array:
     """Return the prior covariance of the gains of some runs without their noise, in the squared scale.
 
     Args:
-        subjects: Whose run each is.
-        settings: As `encode` writes them, shape (runs, 7).
+        tasks: The pair of each run.
+        settings: Settings by `encode`, shape (runs, 7).
 
     Returns:
         Shape (runs, runs).
     """
-    known = _Tasks()
-    numbers = np.array([known.number(subject) for subject in subjects])
-    task_covariance = [known.task_covariance(who, prior) for who in range(numbers.max() + 1)]
-    shared, level = (np.array(part)[np.ix_(numbers, numbers)] for part in zip(*task_covariance, strict=True))
-    found: Array = _alike(prior, settings, settings) * shared + level
-    return found
+    numbering = _Tasks()
+    numbers = np.array([numbering.number(task) for task in tasks])
+    variances = [numbering.task_covariance(who, prior) for who in range(numbers.max() + 1)]
+    shared, level = (np.array(part)[np.ix_(numbers, numbers)] for part in zip(*variances, strict=True))
+    result: Array = _correlation(prior, settings, settings) * shared + level
+    return result
 
 
-def encode(settings: Sequence[Setting], usual: DistillationConfig | None = None) -> Array:
-    """Settings as numbers, shape (settings, 7).
+def encode(settings: Sequence[Setting], recipe: DistillationConfig | None = None) -> Array:
+    """Return settings as numbers, shape (settings, 7).
 
-    Transfer set by number, log₂ T, α; method by number, learning rate and epochs in octaves of the recipe's,
-    and whether BatchNorm is otherwise than there.
+    The columns: index of the transfer set, log₂ T, α; index of the method, learning rate and epochs in
+    octaves of the recipe's, and whether BatchNorm differs from the recipe.
 
-    Without labels the loss is the teacher's part alone, as with α = 1. The last four are 0 in a setting that
-    says nothing of them.
+    Without labels the loss has only the teacher's part, as with α = 1. The last four are 0 if the setting
+    does not set them.
     """
     rate, epochs, batch_norm = (
         (1.0, 1, BatchNorm.TRAIN)
-        if usual is None
-        else (usual.learning_rate, usual.epochs, BatchNorm(usual.batch_norm))
+        if recipe is None
+        else (recipe.learning_rate, recipe.epochs, BatchNorm(recipe.batch_norm))
     )
     return np.array(
         [
             (
-                _SETS.index(one.transfer_set),
-                np.log2(one.temperature),
-                1.0 if one.alpha is None else one.alpha,
-                _METHODS.index(one.method),
-                0.0 if one.learning_rate is None else np.log2(one.learning_rate / rate),
-                0.0 if one.epochs is None else np.log2(one.epochs / epochs),
-                float(one.batch_norm not in (None, batch_norm)),
+                _SETS.index(setting.transfer_set),
+                np.log2(setting.temperature),
+                1.0 if setting.alpha is None else setting.alpha,
+                _METHODS.index(setting.method),
+                0.0 if setting.learning_rate is None else np.log2(setting.learning_rate / rate),
+                0.0 if setting.epochs is None else np.log2(setting.epochs / epochs),
+                float(setting.batch_norm not in (None, batch_norm)),
             )
-            for one in settings
+            for setting in settings
         ]
     )
 
 
-def _alike(prior: KernelParameters, one: Array, other: Array) -> Array:
-    """Correlation of the gains of settings, shape (one, other)."""
-    apart = [
-        (one[:, None, 1] - other[None, :, 1]) / prior.temperature_length,
-        (one[:, None, 2] - other[None, :, 2]) / prior.alpha_length,
+def _correlation(prior: KernelParameters, first: Array, second: Array) -> Array:
+    """Return the correlation of the gains of settings, shape (first, second)."""
+    distances = [
+        (first[:, None, 1] - second[None, :, 1]) / prior.temperature_length,
+        (first[:, None, 2] - second[None, :, 2]) / prior.alpha_length,
     ]
-    alike: Array = np.where(one[:, None, 0] == other[None, :, 0], 1.0, prior.across_sets)
-    # Mostly nothing else is searched, and this is where a proposal spends its time.
-    if one[:, 3:].any() or other[:, 3:].any():
-        apart += [
-            (one[:, None, 4] - other[None, :, 4]) / prior.learning_rate_length,
-            (one[:, None, 5] - other[None, :, 5]) / prior.epochs_length,
+    correlation: Array = np.where(first[:, None, 0] == second[None, :, 0], 1.0, prior.across_sets)
+    # Mostly nothing else is searched, and a suggestion spends most of its time here.
+    if first[:, 3:].any() or second[:, 3:].any():
+        distances += [
+            (first[:, None, 4] - second[None, :, 4]) / prior.learning_rate_length,
+            (first[:, None, 5] - second[None, :, 5]) / prior.epochs_length,
         ]
-        alike = alike * np.where(one[:, None, 3] == other[None, :, 3], 1.0, prior.across_methods)
-        alike *= np.where(one[:, None, 6] == other[None, :, 6], 1.0, prior.across_batch_norm)
-    alike *= np.exp(-0.5 * sum(distance**2 for distance in apart))
-    return alike
+        correlation = correlation * np.where(
+            first[:, None, 3] == second[None, :, 3], 1.0, prior.across_methods
+        )
+        correlation *= np.where(first[:, None, 6] == second[None, :, 6], 1.0, prior.across_batch_norm)
+    correlation *= np.exp(-0.5 * sum(distance**2 for distance in distances))
+    return correlation
 
 
 @final
 class _Tasks:
-    """The pairs that were met, numbered as they came, and how alike they are."""
+    """Numbers pairs in the order in which they come, and computes how similar they are."""
 
     def __init__(self) -> None:
         self._numbers: dict[tuple[str, Pair], int] = {}
         self._features: list[tuple[float, ...]] = []
         self._teachers: list[tuple[str, int]] = []
         self._students: list[tuple[str, int]] = []
-        self._known: dict[int, tuple[Array, Array]] = {}
+        self._variances: dict[int, tuple[Array, Array]] = {}
 
-    def number(self, subject: Task) -> int:
-        federation, pair, features = subject
+    def number(self, task: Task) -> int:
+        federation, pair, features = task
         if (federation, pair) not in self._numbers:
             self._numbers[federation, pair] = len(self._numbers)
             units = zip(astuple(features), astuple(_FEATURE_UNITS), strict=True)
             self._features.append(tuple(value / unit for value, unit in units))
             self._teachers.append((federation, pair.teacher))
             self._students.append((federation, pair.student))
-            self._known.clear()
+            self._variances.clear()
         return self._numbers[federation, pair]
 
     def task_covariance(self, who: int, prior: KernelParameters) -> tuple[Array, Array]:
-        """Variance that a pair shares with each one, of what depends on the setting and of the level."""
-        if who not in self._known:
+        """Return the variance that a pair shares with each pair: of the setting's part, and of the level."""
+        if who not in self._variances:
             features = np.array(self._features)
             apart = ((features - features[who]) ** 2).mean(axis=1) / prior.feature_length**2
             alike = np.exp(-0.5 * apart)
-            teacher = np.array([one == self._teachers[who] for one in self._teachers])
-            student = np.array([one == self._students[who] for one in self._students])
+            teacher = np.array([teacher == self._teachers[who] for teacher in self._teachers])
+            student = np.array([student == self._students[who] for student in self._students])
             same = np.arange(len(features)) == who
             shared = prior.shared + prior.shared_alike * alike + prior.shared_teacher * teacher
             level = prior.level + prior.level_alike * alike + prior.level_teacher * teacher
-            self._known[who] = (
+            self._variances[who] = (
                 shared + prior.shared_student * student + prior.own * same,
                 level + prior.level_student * student + prior.level_own * same,
             )
-        return self._known[who]
+        return self._variances[who]

@@ -1,4 +1,4 @@
-"""Which setting to try next, by what this pair and all others have shown so far."""
+"""The next setting to try, chosen by a Gaussian process that learns from the runs of all pairs."""
 
 from __future__ import annotations
 
@@ -19,149 +19,156 @@ from autokd.search.gaussian_process import KernelParameters, Posterior, Surrogat
 from autokd.search.tpe import Tpe, initial_settings
 
 SCALE: Final = 10.0
-"""A large gain, in pp: the unit of the prior's variances."""
+"""Size of a large gain, in pp: the variances of `KernelParameters` are in units of its square."""
 MOST: Final = 1_000
-"""Runs to learn from: by then what pairs share is known, and a belief costs the driver 10 ms."""
-_HELD_BYTES: Final = 2**25
-"""Of beliefs kept: those of 130 studies in the default space; more are hardly ever open at once."""
+"""Largest number of runs to learn from; with so many, a posterior takes the driver 10 ms."""
+_CACHE_BYTES: Final = 2**25
+"""Memory for cached posteriors, enough for 130 studies in the default space; more are hardly ever open."""
 _TEMPERATURES: Final = 7
 _ALPHAS: Final = 9
 _RATES: Final = 4
-"""Values to consider of a continuous dimension; gains change little from one to the next."""
+"""Number of candidate values of each continuous dimension; gains change little from one to the next."""
 _MOST_CANDIDATES: Final = 512
-"""Of a larger lattice this many are considered, drawn once and for all."""
+"""Number of candidates that are drawn, once, from a larger lattice."""
 
 
-class _Held(NamedTuple):
-    """A belief, how many runs had been learned from by then, and which of the pair's own it counts."""
+class _Cached(NamedTuple):
+    """A posterior of a study.
 
-    belief: Posterior
+    Attributes:
+        runs: Number of runs, of all pairs, that had been learned from by then.
+        trials: Numbers of the study's own trials that it includes.
+    """
+
+    posterior: Posterior
     runs: int
-    own: frozenset[int]
+    trials: frozenset[int]
 
 
 @final
 class GpSampler:
-    """Proposes settings by expected improvement under a `Surrogate` that learns from every pair's runs.
+    """Suggests settings by expected improvement under a `Surrogate` that learns from the runs of all pairs.
 
-    What it proposes is a function of the trials that it was shown, in whatever order as long as these are not
-    more than it learns from. It is the setting with the largest expected improvement (Jones et al. 1998,
-    "Efficient global optimization", section 4.1) over what the pair could answer already: its best run so
-    far, or to leave the model as it is. Trials under way count as if they had come to what is believed of
-    them, so that workers spread out.
+    The suggestion is a function of the trials that were learned; their order does not matter up to `most`
+    runs. It is the setting with the largest expected improvement (Jones et al. 1998, "Efficient global
+    optimization", section 4.1) over the best result so far: the pair's best run, or the model as it is. A
+    trial in progress counts as if it had reached its expected gain, so that parallel trials differ.
 
     Args:
-        space: Where to search; a continuous one is looked at on a lattice, and left to TPE afterwards.
-        subjects: Every pair that is asked about or learned from, by the name of its study.
-        own: Accuracy of each study's student as it is, on validation, in [0, 1].
-        startup_trials: For TPE.
-        usual: The recipe that settings leave things to.
+        space: The search space. Of a continuous one a lattice is tried; after that TPE chooses.
+        tasks: Every pair that is searched or learned from, by the name of its study.
+        initial_accuracy: Validation accuracy of each study's student before distillation, in [0, 1].
+        startup_trials: Number of random trials before TPE's model.
+        most: Largest number of runs to learn from.
+        recipe: Values that a setting does not set.
     """
 
     def __init__(
         self,
         space: Space,
         *,
-        subjects: Mapping[str, Task],
-        own: Mapping[str, float],
+        tasks: Mapping[str, Task],
+        initial_accuracy: Mapping[str, float],
         startup_trials: int,
         prior: KernelParameters | None = None,
         scale: float = SCALE,
         most: int = MOST,
-        usual: DistillationConfig | None = None,
+        recipe: DistillationConfig | None = None,
     ) -> None:
-        self._subjects, self._own = subjects, own
-        self._surrogate = Surrogate(prior or KernelParameters(), scale=scale, most=most, usual=usual)
+        self._tasks, self._initial = tasks, initial_accuracy
+        self._surrogate = Surrogate(prior or KernelParameters(), scale=scale, most=most, recipe=recipe)
         self._candidates = candidate_settings(space)
-        self._most_held = max(1, _HELD_BYTES // (8 * len(self._candidates) ** 2))
+        self._most_cached = max(1, _CACHE_BYTES // (8 * len(self._candidates) ** 2))
         self._places = {setting: place for place, setting in enumerate(self._candidates)}
-        self._encoded = encode(self._candidates, usual)
+        self._encoded = encode(self._candidates, recipe)
         self._inside = np.array([setting in space for setting in self._candidates])
-        self._held: OrderedDict[str, _Held] = OrderedDict()
+        self._cache: OrderedDict[str, _Cached] = OrderedDict()
         self._learned: dict[str, set[int]] = {}
         self._last = Tpe(space, startup_trials=startup_trials)
 
     def learn(self, study: str, trial: TrialRecord) -> None:
-        """Take note of how a trial ended; only runs to the end tell a gain."""
+        """Learn from a trial that has ended; only a COMPLETE one has a gain to learn from."""
         if trial.state is TrialState.COMPLETE:
             before = self._surrogate.runs
-            self._surrogate.learn(self._subjects[study], trial.setting, self._gain(study, trial))
+            self._surrogate.learn(self._tasks[study], trial.setting, self._gain(study, trial))
             if self._surrogate.runs > before:
                 self._learned.setdefault(study, set()).add(trial.number)
 
     def suggest(self, study: str, trials: Sequence[TrialRecord]) -> Setting | None:
-        """The next setting of a study, or None if a grid has nothing left that was not tried."""
+        """Return the next setting of a study; None if every setting of a grid was tried."""
         tried = {trial.setting for trial in trials}
-        open_ = self._inside & np.array([setting not in tried for setting in self._candidates])
-        if not open_.any():
+        untried = self._inside & np.array([setting not in tried for setting in self._candidates])
+        if not untried.any():
             return self._last.suggest(study, trials)
-        belief = self.belief(study, trials)
+        posterior = self.posterior(study, trials)
         finished = [trial for trial in trials if trial.state is TrialState.COMPLETE]
         best = max((self._gain(study, trial) for trial in finished), default=0.0)
-        promise = expected_improvement(belief, max(best, 0.0))
-        return self._candidates[int(np.where(open_, promise, -np.inf).argmax())]
+        improvement = expected_improvement(posterior, max(best, 0.0))
+        return self._candidates[int(np.where(untried, improvement, -np.inf).argmax())]
 
     def role(self, study: str, setting: Setting) -> TrialOrigin:
-        """Whether runs of other pairs were among those that a proposal rests on."""
+        """Return the origin of a suggestion: TRANSFERRED if runs of other pairs influenced it."""
         others = self._surrogate.runs > len(self._learned.get(study, ()))
         return TrialOrigin.TRANSFERRED if others and setting in self._places else TrialOrigin.SEARCH
 
     def expectation(self, study: str) -> tuple[Setting, float, float]:
-        """The setting of which the most is expected from what was learned, and the gain of a run with it.
+        """Return the setting with the largest expected gain, and the distribution of a single run's gain.
 
         Returns:
-            Setting, mean and standard deviation of a single run's gain, in pp.
+            Setting, mean and standard deviation, in pp.
         """
-        belief = self._surrogate.predict(self._subjects[study], self._encoded)
-        best = int(np.where(self._inside, belief.mean, -np.inf).argmax())
-        variance = float(belief.covariance[best, best]) + self._surrogate.noise
-        return self._candidates[best], float(belief.mean[best]), float(np.sqrt(max(variance, 0.0)))
+        posterior = self._surrogate.predict(self._tasks[study], self._encoded)
+        best = int(np.where(self._inside, posterior.mean, -np.inf).argmax())
+        variance = float(posterior.covariance[best, best]) + self._surrogate.noise
+        return self._candidates[best], float(posterior.mean[best]), float(np.sqrt(max(variance, 0.0)))
 
     @property
     def runs(self) -> int:
-        """Learned from."""
+        """Number of runs that were learned from."""
         return self._surrogate.runs
 
     @property
     def pairs(self) -> int:
-        """Of which runs were learned from."""
+        """Number of pairs of these runs."""
         return len(self._learned)
 
-    def belief(self, study: str, trials: Sequence[TrialRecord]) -> Posterior:
-        """What is thought of the candidates now, trials under way taken for what is believed of them."""
-        belief = self._formed(study, trials)
+    def posterior(self, study: str, trials: Sequence[TrialRecord]) -> Posterior:
+        """Return the posterior of the candidates, with trials in progress at their expected gains."""
+        posterior = self._from_ended_trials(study, trials)
         for trial in trials:
             place = self._places.get(trial.setting)
             if trial.state is TrialState.RUNNING and place is not None:
-                belief = condition(belief, place, float(belief.mean[place]), self._surrogate.noise)
-        return belief
+                posterior = condition(posterior, place, float(posterior.mean[place]), self._surrogate.noise)
+        return posterior
 
-    def _formed(self, study: str, trials: Sequence[TrialRecord]) -> Posterior:
-        """From all runs that were learned from, and those of the pair's own that came too late for that."""
-        own = {trial.number: trial for trial in trials if trial.state is TrialState.COMPLETE}
-        held = self._held.get(study)
-        if held is None or held.runs < self._surrogate.runs:
-            belief = self._surrogate.predict(self._subjects[study], self._encoded)
-            counted = frozenset(self._learned.get(study, ()))
+    def _from_ended_trials(self, study: str, trials: Sequence[TrialRecord]) -> Posterior:
+        """Return the posterior from all learned runs, and from the pair's own runs beyond `most`."""
+        finished = {trial.number: trial for trial in trials if trial.state is TrialState.COMPLETE}
+        cached = self._cache.get(study)
+        if cached is None or cached.runs < self._surrogate.runs:
+            posterior = self._surrogate.predict(self._tasks[study], self._encoded)
+            included = frozenset(self._learned.get(study, ()))
         else:
-            belief, counted = held.belief, held.own
-        for number in sorted(own.keys() - counted):
-            if (place := self._places.get(own[number].setting)) is not None:
-                belief = condition(belief, place, self._gain(study, own[number]), self._surrogate.noise)
-        self._held[study] = _Held(belief, self._surrogate.runs, counted | own.keys())
-        self._held.move_to_end(study)
-        if len(self._held) > self._most_held:
-            self._held.popitem(last=False)
-        return belief
+            posterior, included = cached.posterior, cached.trials
+        for number in sorted(finished.keys() - included):
+            if (place := self._places.get(finished[number].setting)) is not None:
+                posterior = condition(
+                    posterior, place, self._gain(study, finished[number]), self._surrogate.noise
+                )
+        self._cache[study] = _Cached(posterior, self._surrogate.runs, included | finished.keys())
+        self._cache.move_to_end(study)
+        if len(self._cache) > self._most_cached:
+            self._cache.popitem(last=False)
+        return posterior
 
     def _gain(self, study: str, trial: TrialRecord) -> float:
-        return 100 * ((trial.accuracy or 0.0) - self._own[study])
+        return 100 * ((trial.accuracy or 0.0) - self._initial[study])
 
 
-def expected_improvement(belief: Posterior, best: float) -> NDArray[np.float64]:
-    """E[max(0, gain − best)] of each setting, in pp."""
-    deviation = belief.deviation
-    above = (belief.mean - best) / deviation
+def expected_improvement(posterior: Posterior, best: float) -> NDArray[np.float64]:
+    """Return E[max(0, gain − best)] of each setting, in pp."""
+    deviation = posterior.deviation
+    above = (posterior.mean - best) / deviation
     density = np.exp(-0.5 * above**2) / np.sqrt(2 * np.pi)
     improvement: NDArray[np.float64] = deviation * (above * ndtr(above) + density)
     return improvement
@@ -170,7 +177,8 @@ def expected_improvement(belief: Posterior, best: float) -> NDArray[np.float64]:
 def candidate_settings(space: Space) -> tuple[Setting, ...]:
     """Return the settings to choose from: a grid itself, else a lattice; and the default setting.
 
-    Without the teacher's part (α = 0) temperature and method have no effect: there is one of these a set.
+    Without the teacher (α = 0) temperature and method have no effect, so each transfer set has one such
+    setting.
     """
     if space.is_grid:
         return tuple(dict.fromkeys([*space.grid(), DEFAULT]))
@@ -193,5 +201,5 @@ def _values(dimension: Range, count: int) -> Sequence[float]:
         return (dimension.low,)
     spaced = np.geomspace if dimension.log else np.linspace
     values = [float(value) for value in spaced(dimension.low, dimension.high, count)]
-    # The ends exactly: rounding must not leave the space.
+    # The ends are exact: rounding must not leave the space.
     return [dimension.low, *values[1:-1], dimension.high]

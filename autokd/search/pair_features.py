@@ -1,4 +1,4 @@
-"""What is known of a pair before anything is distilled: numbers that say which pairs are alike."""
+"""Features of a pair, known before any distillation; they say which pairs are similar."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from autokd.federation.federation import Federation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairFeatures:
-    """A pair as it is, without a single run; nothing here looks at confirmation or test.
+    """The features of a pair; none of them uses the confirmation or test split.
 
     Attributes:
-        teacher_accuracy: Of the teacher's model on the validation split, in [0, 1].
-        student_accuracy: Likewise of the student's.
+        teacher_accuracy: Validation accuracy of the teacher's model, in [0, 1].
+        student_accuracy: Validation accuracy of the student's model, in [0, 1].
         teacher_at_home: The teacher's accuracy weighted by the student's label distribution, in [0, 1].
         overlap: Shared mass of the two label distributions, in [0, 1].
-        teacher_classes: Effective share of the classes that the teacher has data of: exp(entropy) over the
-            number of classes, in (0, 1].
-        student_classes: Likewise of the student.
-        teacher_examples: Natural logarithm of the number of private examples.
-        student_examples: Likewise.
+        teacher_classes: Effective share of the classes in the teacher's data: exp(entropy) over the number of
+            classes, in (0, 1].
+        student_classes: The same share of the student.
+        teacher_examples: Natural logarithm of the teacher's number of private examples.
+        student_examples: The same number of the student.
         agreement: Share of the public examples on which both models give the same answer, in [0, 1].
         teacher_confidence: Mean of the teacher's largest probability on the public examples, in [0, 1].
-        student_confidence: Likewise of the student.
+        student_confidence: The same mean of the student.
     """
 
     teacher_accuracy: float
@@ -45,16 +45,16 @@ class PairFeatures:
     student_confidence: float
 
     def to_json(self) -> dict[str, float]:
-        """By name."""
+        """Return the features by name."""
         return asdict(self)
 
 
 def pair_features(federation: Federation, pair: Pair) -> PairFeatures:
-    """The features of a pair, from data and logits that the federation has anyway."""
+    """Return the features of a pair, from the federation's data and stored logits."""
     teacher, student = pair.teacher, pair.student
-    shares = {one: federation.label_distribution(one) for one in (teacher, student)}
-    sizes = {one: len(federation.participants[one].private) for one in (teacher, student)}
-    public = {one: federation.logits[one, federation.public] for one in (teacher, student)}
+    shares = {side: federation.label_distribution(side) for side in (teacher, student)}
+    sizes = {side: len(federation.participants[side].private) for side in (teacher, student)}
+    public = {side: federation.logits[side, federation.public] for side in (teacher, student)}
     return PairFeatures(
         teacher_accuracy=_accuracy(federation, teacher),
         student_accuracy=_accuracy(federation, student),
@@ -75,7 +75,7 @@ def _accuracy(federation: Federation, participant: int) -> float:
 
 
 def _weighted_accuracy(federation: Federation, participant: int, shares: NDArray[np.float64]) -> float:
-    """Accuracy on validation with each example weighted by its class's share."""
+    """Return the validation accuracy with each example weighted by the share of its class."""
     labels = federation.data.labels[federation.splits[Split.VALIDATION]]
     counts = np.bincount(labels, minlength=shares.size)
     weights = (shares / np.maximum(counts, 1))[labels]
@@ -84,8 +84,8 @@ def _weighted_accuracy(federation: Federation, participant: int, shares: NDArray
 
 
 def _effective_classes(shares: NDArray[np.float64]) -> float:
-    there = shares[shares > 0]
-    return float(np.exp(-(there * np.log(there)).sum()) / shares.size)
+    present = shares[shares > 0]
+    return float(np.exp(-(present * np.log(present)).sum()) / shares.size)
 
 
 def _confidence(logits: NDArray[np.float32]) -> float:
@@ -93,5 +93,5 @@ def _confidence(logits: NDArray[np.float32]) -> float:
 
 
 def _mean(values: NDArray[np.generic]) -> float:
-    """0 for nothing: a federation may have no public examples."""
+    """Return the mean; 0 of nothing, since a federation may have no public examples."""
     return float(values.mean()) if values.size else 0.0

@@ -60,10 +60,10 @@ def warm_started_sampler(
         subjects[study], own[study] = subject, accuracy
     learner = GpSampler(
         space,
-        subjects=subjects,
-        own=own,
+        tasks=subjects,
+        initial_accuracy=own,
         startup_trials=plan.search.startup_trials,
-        usual=plan.distillation,
+        recipe=plan.distillation,
     )
     for study in others:
         for trial in store.trials(study):

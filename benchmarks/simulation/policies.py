@@ -129,8 +129,8 @@ def learner(
     validation = SPLITS.index(SPLITS[0])
     return GpSampler(
         table.space,
-        subjects={name: Task(table.name, pair, table.features[pair]) for pair, name in names.items()},
-        own={name: float(table.own[pair.student, validation]) for pair, name in names.items()},
+        tasks={name: Task(table.name, pair, table.features[pair]) for pair, name in names.items()},
+        initial_accuracy={name: float(table.own[pair.student, validation]) for pair, name in names.items()},
         startup_trials=table.plan.search.startup_trials,
         prior=prior,
     )

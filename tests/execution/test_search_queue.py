@@ -113,8 +113,8 @@ def test_what_it_has_learned_from_other_pairs_is_there_again_after_a_kill(tmp_pa
         names = {study_name(facts().name, plan, space, pair): pair for pair in pairs}
         learner = GpSampler(
             space,
-            subjects={name: Task(facts().name, pair, features(pair)) for name, pair in names.items()},
-            own=dict.fromkeys(names, OWN),
+            tasks={name: Task(facts().name, pair, features(pair)) for name, pair in names.items()},
+            initial_accuracy=dict.fromkeys(names, OWN),
             startup_trials=3,
         )
         return Office(folder, plan, meetings=[[pair] for pair in pairs], space=space, sampler=learner)

@@ -12,6 +12,7 @@ from scipy.stats import norm
 from autokd.config.space import Space, read_space
 from autokd.core.records import Failure, TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, SEARCHABLE, Method, Pair, Setting, TransferSet
+from autokd.search import gp_sampler
 from autokd.search.gaussian_process import Posterior, Task
 from autokd.search.gp_sampler import GpSampler, candidate_settings, expected_improvement
 from tests.search.worlds import OWN, features, open_space
@@ -64,8 +65,8 @@ def test_what_is_taught_is_learned_like_everything_else() -> None:
 def learner(space: Space, most: int = 100) -> GpSampler:
     return GpSampler(
         space,
-        subjects={str(pair): Task("formula", pair, features(pair)) for pair in PAIRS},
-        own={str(pair): OWN for pair in PAIRS},
+        tasks={str(pair): Task("formula", pair, features(pair)) for pair in PAIRS},
+        initial_accuracy={str(pair): OWN for pair in PAIRS},
         startup_trials=3,
         most=most,
     )
@@ -225,7 +226,7 @@ def test_workers_that_ask_at_once_are_sent_apart() -> None:
     under_way = [*seen, trial(3, first, state=TrialState.RUNNING)]
     second = asked.suggest(STUDY, under_way)
     assert second is not None
-    before, after = asked.belief(STUDY, seen), asked.belief(STUDY, under_way)
+    before, after = asked.posterior(STUDY, seen), asked.posterior(STUDY, under_way)
     # Where the first one is, and around it, less is open than before: the second goes further away.
     place = considered.index(first)
     likeness = before.covariance[place] / (before.deviation[place] * before.deviation)
@@ -241,7 +242,7 @@ def test_the_order_of_what_it_saw_does_not_matter(most: int) -> None:
     seen = search(kept, 8)
     for one in reversed(seen):
         anew.learn(STUDY, one)
-    assert_same(kept.belief(STUDY, seen), anew.belief(STUDY, seen))
+    assert_same(kept.posterior(STUDY, seen), anew.posterior(STUDY, seen))
 
 
 def test_a_belief_is_formed_anew_when_others_have_taught_something() -> None:
@@ -252,7 +253,7 @@ def test_a_belief_is_formed_anew_when_others_have_taught_something() -> None:
     for number, setting in enumerate(GRID.grid()[:6]):
         for each in (kept, anew):
             each.learn(str(PAIRS[1]), trial(number, setting, -5.0))
-    assert_same(kept.belief(STUDY, seen), anew.belief(STUDY, seen))
+    assert_same(kept.posterior(STUDY, seen), anew.posterior(STUDY, seen))
 
 
 @pytest.mark.parametrize("state", [TrialState.FAIL, TrialState.PRUNED])
@@ -261,7 +262,7 @@ def test_what_did_not_run_to_its_end_teaches_nothing_and_is_not_tried_again(stat
     for number, setting in enumerate(GRID.grid()[:9]):
         asked.learn(STUDY, trial(number, setting, 20.0, state))
     ended = [trial(number, setting, 20.0, state) for number, setting in enumerate(GRID.grid()[:9])]
-    assert_same(asked.belief(STUDY, ended), unaware.belief(STUDY, []))
+    assert_same(asked.posterior(STUDY, ended), unaware.posterior(STUDY, []))
     assert asked.suggest(STUDY, ended) in GRID.grid()[9:]
 
 
@@ -274,11 +275,11 @@ def test_a_pairs_own_runs_count_even_when_no_more_are_learned() -> None:
     own = search(full, 5, gain=best_at(COLD))
     for one in own:
         enough.learn(STUDY, one)
-    assert_same(full.belief(STUDY, own), enough.belief(STUDY, own))
+    assert_same(full.posterior(STUDY, own), enough.posterior(STUDY, own))
     resumed = learner(GRID, most=3)
     for one in others:
         resumed.learn(str(PAIRS[1]), one)
-    assert_same(resumed.belief(STUDY, own), enough.belief(STUDY, own))
+    assert_same(resumed.posterior(STUDY, own), enough.posterior(STUDY, own))
 
 
 def test_a_proposal_is_transferred_once_another_pair_has_told_something() -> None:
@@ -293,11 +294,11 @@ def test_a_proposal_is_transferred_once_another_pair_has_told_something() -> Non
 
 
 def test_nothing_is_lost_of_a_study_that_was_let_go_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("autokd.search.gp_sampler._HELD_BYTES", 1)
+    monkeypatch.setattr(gp_sampler, "_CACHE_BYTES", 1)
     asked, anew = learner(GRID), learner(GRID)
     seen = search(asked, 4)
     asked.suggest(str(PAIRS[1]), [])
     for one in seen:
         anew.learn(STUDY, one)
-    assert list(asked._held) == [str(PAIRS[1])]
-    assert_same(asked.belief(STUDY, seen), anew.belief(STUDY, seen))
+    assert list(asked._cache) == [str(PAIRS[1])]
+    assert_same(asked.posterior(STUDY, seen), anew.posterior(STUDY, seen))

@@ -14,6 +14,7 @@ from autokd.config.study import StoppingConfig
 from autokd.core.records import Failure, FederationFacts, TrialOrigin, TrialState
 from autokd.core.setting import Pair, Setting, Split, TransferSet
 from autokd.federation.federation import Federation
+from autokd.recommendation.verdict import RULE
 from autokd.search.gaussian_process import Task
 from autokd.search.gp_sampler import GpSampler
 from autokd.search.pair_features import PairFeatures
@@ -108,7 +109,7 @@ def made(store: Store, federation: Federation) -> GpSampler:
 
 def knows(learner: GpSampler) -> np.ndarray:
     """Of both searched pairs, what gain is expected of which setting."""
-    return np.array([learner.belief(name(facts().name, pair), []).mean for pair in (FORWARD, BACKWARD)])
+    return np.array([learner.posterior(name(facts().name, pair), []).mean for pair in (FORWARD, BACKWARD)])
 
 
 def taught(store: Store, *studies: tuple[str, str, Pair, float]) -> GpSampler:
@@ -116,11 +117,11 @@ def taught(store: Store, *studies: tuple[str, str, Pair, float]) -> GpSampler:
     searched = [(name(facts().name, pair), facts().name, pair, OWN) for pair in (FORWARD, BACKWARD)]
     learner = GpSampler(
         SPACE,
-        subjects={
+        tasks={
             study: Task(federation, pair, features(pair))
             for study, federation, pair, _ in [*searched, *studies]
         },
-        own={study: own for study, _, _, own in [*searched, *studies]},
+        initial_accuracy={study: own for study, _, _, own in [*searched, *studies]},
         startup_trials=3,
     )
     for study, _, _, _ in studies:
@@ -235,5 +236,5 @@ def test_what_a_study_says_of_its_pair_can_be_read_back(store: Store, federation
     odd = PairFeatures(**{one.name: 1 / (3 + place) for place, one in enumerate(fields(PairFeatures))})
     with patch("autokd.search.transfer.pair_features", return_value=odd):
         register_study(store, "s", federation, OTHER)
-    assert store.attributes("s") == whose(OTHER)
+    assert store.attributes("s") == {**whose(OTHER), "rule": RULE}
     assert PairFeatures(**store.features("s")) == odd
