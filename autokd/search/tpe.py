@@ -1,4 +1,4 @@
-"""Which setting to try next: Optuna's TPE as a function of a study's trials."""
+"""The next setting to try, by Optuna's TPE as a function of a study's trials."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from autokd.search.optuna_space import distributions, suggest
 
 _REDRAWS: Final = 20
 _MOST_TOLD: Final = 100
-"""Ended trials that the sampler is shown; it computes with each of them for every proposal."""
+"""Largest number of ended trials that TPE gets; it computes with each of them for every suggestion."""
 _SOME_TIME: Final = datetime(2000, 1, 1)
-"""Optuna wants to know when a trial was; the sampler does not."""
+"""Optuna requires times of trials; the sampler does not use them."""
 
 
 class Sampler(Protocol):
-    """Chooses settings; its state, if any, is a function of the trials that it was shown."""
+    """Chooses settings; its state, if any, is a function of the trials that it learned."""
 
     def suggest(self, study: str, trials: Sequence[TrialRecord]) -> Setting | None:
-        """The next setting of a study, or None if a grid has nothing left that was not tried."""
+        """Return the next setting of a study; None if every setting of a grid was tried."""
 
     def role(self, study: str, setting: Setting) -> TrialOrigin:
         """Of a setting that was proposed just now: whether other pairs had a say in it."""
 
     def learn(self, study: str, trial: TrialRecord) -> None:
-        """Take note of how a trial of any study has ended."""
+        """Learn from a trial, of any study, that has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +48,15 @@ class Tpe:
     startup_trials: int
 
     def suggest(self, study: str, trials: Sequence[TrialRecord]) -> Setting | None:
-        """The next setting of a study, or None if a grid has nothing left that was not tried."""
+        """Return the next setting of a study; None if every setting of a grid was tried."""
         return next_setting(self.space, trials, study=study, startup_trials=self.startup_trials)
 
     def role(self, study: str, setting: Setting) -> TrialOrigin:
-        """No other pair ever has a say."""
+        """Return SEARCH: no other pair has an influence."""
         return TrialOrigin.SEARCH
 
     def learn(self, study: str, trial: TrialRecord) -> None:
-        """Nothing: what there is to know stands in the trials of a study."""
+        """Do nothing: `suggest` gets all trials of the study."""
 
 
 def next_setting(
@@ -129,7 +129,7 @@ def initial_settings(space: Space) -> tuple[Setting, ...]:
 
 
 def _least(dimension: Range | tuple[Any, ...]) -> Any:
-    """Of a range its low end, of names the first."""
+    """Return the low end of a range, or the first of names."""
     if isinstance(dimension, Range):
         return dimension.low
     return dimension[0] if isinstance(dimension[0], str) else min(dimension)

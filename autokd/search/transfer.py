@@ -1,4 +1,4 @@
-"""What a store knows already that helps a search: runs of other pairs, of this federation or another."""
+"""Starts a search from stored runs of other pairs, of this federation or another."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def register_study(store: Store, name: str, federation: Federation, pair: Pair) 
     """Make a pair's study, unless it is there, and set its attributes: the pair, its features, the rule.
 
     Args:
-        name: Of the study.
+        name: Name of the study.
     """
     attributes = {"teacher": pair.teacher, "student": pair.student}
     if not store.trials(name):
@@ -46,10 +46,10 @@ def warm_started_sampler(
     federation: Federation,
     names: Mapping[Pair, str],
 ) -> GpSampler:
-    """A learner that knows what the store has of pairs that are not searched now.
+    """Return a sampler that has learned from the stored trials of pairs that are not searched now.
 
     Args:
-        names: The studies that are searched now, which exist; their own trials the dispatcher shows it.
+        names: Studies that are searched now, which exist; the search queue passes on their trials.
     """
     subjects = {
         name: Task(federation.name, pair, pair_features(federation, pair)) for pair, name in names.items()
@@ -72,7 +72,7 @@ def warm_started_sampler(
 
 
 def _others(store: Store, names: Mapping[Pair, str]) -> Iterator[tuple[str, tuple[Task, float]]]:
-    """Studies with the same recipe, early stopping and space, and their students' accuracy as they are."""
+    """Yield other studies of the same search, their tasks, and their students' initial accuracy."""
     example = next(iter(names.values()))
     searched = set(names.values())
     accuracies: dict[str, tuple[float, ...]] = {}
@@ -94,7 +94,7 @@ def _others(store: Store, names: Mapping[Pair, str]) -> Iterator[tuple[str, tupl
 
 
 def _told_pair(told: Mapping[str, Any], features: object) -> tuple[Pair, PairFeatures] | None:
-    """What a study says of its pair; None if another version of autokd made it, or somebody else did."""
+    """Return a study's pair and features; None if another version of autokd or somebody else made it."""
     if not isinstance(features, dict) or features.keys() != _KNOWN:
         return None
     try:
