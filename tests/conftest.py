@@ -16,10 +16,22 @@ for _name in ("AUTOKD_HOME", "AUTOKD_STORAGE", "FORCE_COLOR", "PY_COLORS", "RAY_
     os.environ.pop(_name, None)
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 
+# Folders whose tests run whole commands on Ray workers, also where no single test is marked so.
+_START_RAY = {"cli", "torture", "compatibility"}
+
 # No deadline: other work on the same cores is no defect. In CI the examples are the same in every run.
 settings.register_profile("here", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep tests that share costly fixtures, or that start Ray, in one of pytest-xdist's processes."""
+    for item in items:
+        folder = item.path.relative_to(Path(__file__).parent).parts[0]
+        starts_ray = folder in _START_RAY or item.get_closest_marker("ray") is not None
+        item.add_marker(pytest.mark.xdist_group("ray" if starts_ray else folder))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
