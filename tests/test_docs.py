@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 import yaml
 
+import autokd
 from autokd.config.space import Space, read_space
 from autokd.config.study import StudyConfig
 from tests.paths import ROOT
@@ -40,3 +42,48 @@ def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
         if "://" not in target:
             assert (page.parent / target).exists(), target
+
+
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
+NAMED = sorted(set(re.findall(r"`([a-z_]+(?:[./][A-Za-z_0-9.]+)*/?)`", ARCHITECTURE)))
+PATHS = [name for name in NAMED if name.endswith("/") or name.endswith(".py")]
+PACKAGE = Path(autokd.__file__).parent
+DOTTED = [
+    name
+    for name in NAMED
+    if name not in PATHS
+    and "." in name
+    and ((PACKAGE / name.split(".")[0]).is_dir() or (PACKAGE / f"{name.split('.')[0]}.py").exists())
+]
+
+
+def test_the_architecture_page_names_modules_and_functions() -> None:
+    assert len(PATHS) > 40
+    assert len(DOTTED) > 20
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_path_of_the_architecture_page_exists(path: str) -> None:
+    assert (PACKAGE / path).exists() or (ROOT / path).exists()
+
+
+@pytest.mark.parametrize("name", DOTTED)
+def test_every_name_of_the_architecture_page_resolves(name: str) -> None:
+    assert resolve(name) is not None
+
+
+def resolve(name: str) -> object:
+    """The module, or the function or class within one, of a dotted name below `autokd`."""
+    parts = name.split(".")
+    for end in range(len(parts), 0, -1):
+        module = ".".join(["autokd", *parts[:end]])
+        try:
+            value: object = import_module(module)
+        except ModuleNotFoundError as error:
+            if error.name is None or not module.startswith(error.name):
+                raise
+            continue
+        for attribute in parts[end:]:
+            value = getattr(value, attribute)
+        return value
+    raise AssertionError(f"{name} is no module of autokd")
