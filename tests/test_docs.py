@@ -46,7 +46,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
 NAMED = sorted(set(re.findall(r"`([a-z_]+(?:[./][A-Za-z_0-9.]+)*/?)`", ARCHITECTURE)))
-PATHS = [name for name in NAMED if name.endswith("/") or name.endswith(".py")]
+PATHS = [name for name in NAMED if name.endswith(("/", ".py"))]
 PACKAGE = Path(autokd.__file__).parent
 DOTTED = [
     name
