@@ -96,7 +96,7 @@ def row(found: Recommendation, federation: Federation, recipe: DistillationConfi
     judgement = found.judgement
     if judgement is None:
         sys.exit(f"{found.pair}: {found.reason}")
-    evidence, plan = judgement.evidence, found.plan
+    evidence, confirmation = judgement.evidence, found.confirmation
     rival = "default" if judgement.confirmation.default_gain.mean > 0 else "as-is"
     arms = {
         "as-is": evidence.own[Split.TEST],
@@ -108,8 +108,8 @@ def row(found: Recommendation, federation: Federation, recipe: DistillationConfi
         return paired_interval(
             arms[first],
             arms[second],
-            confidence=plan.confidence,
-            resamples=plan.resamples,
+            confidence=confirmation.confidence,
+            resamples=confirmation.resamples,
             seed=derive_seed(found.records.study, first, second),
         )
 
@@ -236,7 +236,7 @@ def positions(rows: Sequence[Row]) -> Iterator[str]:
     yield "|---|---|---:|---:|---:|"
     for one in rows:
         position = one.found.position
-        gains = (position.gain_as_student, position.gain_as_teacher, position.gain_by_adoption)
+        gains = (position.test.as_student, position.test.as_teacher, position.test.by_adoption)
         cells = (f"{gain.mean:+.1f}" if gain else "not searched" for gain in gains)
         yield f"| {one.found.pair} | {position.advice} | {' | '.join(cells)} |"
 

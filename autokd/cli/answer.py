@@ -44,7 +44,9 @@ def show(found: Recommendation) -> None:
 
 def in_use(found: Recommendation) -> str:
     """Return the gain to expect of a single run, and the network traffic that it causes."""
-    gain = f"expected of a single run ({found.plan.confidence:.0%} interval): {found.single_run} on test"
+    gain = (
+        f"expected of a single run ({found.confirmation.confidence:.0%} interval): {found.single_run} on test"
+    )
     return gain if found.network is None else f"{gain}\nsent over the network for it: {found.network}"
 
 

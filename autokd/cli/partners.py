@@ -21,11 +21,11 @@ def show_partners(ranking: Ranking) -> None:
     for partner in ranking.partners:
         mark = "=" if partner.as_good else ""
         grid.add_row(
-            f"{partner.found.pair.teacher} {mark}",
-            partner.found.verdict.value,
+            f"{partner.recommendation.pair.teacher} {mark}",
+            partner.recommendation.verdict.value,
             str(partner.test),
             f"{partner.corrected:+.1f} pp",
-            str(partner.found.setting),
+            str(partner.recommendation.setting),
         )
     out.print(grid)
     together = f"{ranking.confidence:.0%} for all {len(ranking.partners)} together"

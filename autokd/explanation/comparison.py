@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from autokd.config.study import ConfirmationConfig
-from autokd.core.records import Correctness, Failure, RunRecord, RunState, Stage
-from autokd.core.setting import DEFAULT, Setting, Split, derive_seed
+from autokd.core.records import Correctness, RunRecord, Stage
+from autokd.core.setting import DEFAULT, Setting, Split
 from autokd.core.setting_variants import plain
-from autokd.recommendation.evidence import JUDGED, Arm, arm
+from autokd.recommendation.bootstrap import Bootstrap
+from autokd.recommendation.evidence import JUDGED, Arm, arm, ended_runs
 from autokd.recommendation.verdict import Judgement
-from autokd.statistics.paired import NOTHING, Interval, paired_interval
+from autokd.statistics.paired import NOTHING, Interval
 
 Models = Mapping[Split, Correctness]
 """Correctness by split, shape (seeds, examples), or (examples,) without seeds."""
-By = Mapping[Split, Interval]
+Intervals = Mapping[Split, Interval]
 """Intervals in pp, on confirmation and test."""
 
 
@@ -37,8 +37,8 @@ class Line:
     key: str
     words: str
     setting: Setting | None = None
-    gain: By | None = None
-    difference: By | None = None
+    gain: Intervals | None = None
+    difference: Intervals | None = None
     seeds: int = 0
     diverged: int = 0
     note: str = ""
@@ -60,11 +60,8 @@ class Line:
 class Comparison:
     """Compares the answer for a pair with one alternative after the other."""
 
-    def __init__(
-        self, judgement: Judgement, runs: Sequence[RunRecord], plan: ConfirmationConfig, *, seed: int
-    ) -> None:
-        self._judgement, self._arms = judgement, Arms(judgement, runs)
-        self._plan, self._seed = plan, seed
+    def __init__(self, judgement: Judgement, runs: Sequence[RunRecord], bootstrap: Bootstrap) -> None:
+        self._judgement, self._arms, self._bootstrap = judgement, Arms(judgement, runs), bootstrap
 
     def nothing(self, key: str, words: str) -> Line:
         """Return the line of leaving the model as it is."""
@@ -124,13 +121,7 @@ class Comparison:
         return self._interval(f"{key} beside", split, shown.correct[split][list(rows)], rival.correct[split])
 
     def _interval(self, name: str, split: Split, first: Correctness, second: Correctness) -> Interval:
-        return paired_interval(
-            first,
-            second,
-            confidence=self._plan.confidence,
-            resamples=self._plan.resamples,
-            seed=derive_seed(self._seed, split.value, name),
-        )
+        return self._bootstrap.interval(first, second, split.value, name)
 
 
 class Arms:
@@ -149,12 +140,8 @@ class Arms:
         confirmed = self._confirmed.get(plain(setting))
         if confirmed is not None:
             return range(len(self._seeds)), confirmed
-        by_seed: dict[int, RunRecord] = {}
         runs = [run for run in self._runs if run.setting == plain(setting)]
-        for run in runs:
-            diverged = run.failure is Failure.DIVERGED and run.seed not in by_seed
-            if run.state is RunState.COMPLETE or diverged:
-                by_seed[run.seed] = run
+        by_seed = ended_runs(plain(setting), runs)
         rows = [row for row, seed in enumerate(self._seeds) if seed in by_seed]
         if len(rows) < 2:
             reasons = [run.reason.strip().splitlines()[-1] for run in runs if run.reason.strip()]
@@ -162,7 +149,7 @@ class Arms:
         return rows, arm(setting, [by_seed[self._seeds[row]] for row in rows], self._own)
 
 
-def by_split(intervals: By | None) -> dict[str, object] | None:
+def by_split(intervals: Intervals | None) -> dict[str, object] | None:
     """Return intervals as JSON values."""
     if intervals is None:
         return None

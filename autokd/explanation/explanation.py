@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from autokd.core.records import RunRecord
 from autokd.core.setting import Pair, Setting, Split, derive_seed
-from autokd.explanation.alternatives import Subject, chosen_rate, trained
+from autokd.explanation.alternatives import ComparedPair, chosen_rate, trained
 from autokd.explanation.attribution import Attribution, Step, Taken, attribute, corners
-from autokd.explanation.comparison import Arms, By, Comparison, Line, Models, by_split
+from autokd.explanation.comparison import Arms, Comparison, Intervals, Line, Models, by_split
+from autokd.recommendation.bootstrap import Bootstrap
 from autokd.recommendation.evidence import JUDGED, Arm
 from autokd.recommendation.recommendation import Recommendation
 from autokd.recommendation.verdict import Judgement, Verdict, described
@@ -37,11 +38,11 @@ class Explanation:
     pair: Pair
     verdict: Verdict
     setting: Setting
-    gain: By
+    gain: Intervals
     lines: tuple[Line, ...]
     teacher_or_data: str
     attribution: Attribution | None
-    adoption: By
+    adoption: Intervals
     owed: int
     runs: int
     epochs: int
@@ -64,12 +65,12 @@ class Explanation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Known:
-    """The inputs of an explanation.
+class ExplanationInputs:
+    """The records that an explanation is computed from.
 
     Attributes:
-        found: Recommendation of the pair; it has a judgement.
-        subject: The facts that decide the alternatives.
+        recommendation: Recommendation of the pair; it has a judgement.
+        compared: The facts that decide the alternatives.
         runs: Runs of the alternatives.
         reverse: Judgement of the reversed pair if that is the better position, else None.
         reverse_runs: Runs of the steps to the reversed pair.
@@ -78,8 +79,8 @@ class Known:
         owed: Number of runs that are still missing.
     """
 
-    found: Recommendation
-    subject: Subject
+    recommendation: Recommendation
+    compared: ComparedPair
     runs: Sequence[RunRecord]
     reverse: Judgement | None
     reverse_runs: Sequence[RunRecord]
@@ -88,47 +89,48 @@ class Known:
     owed: int
 
 
-def explain(known: Known, *, retries: int) -> Explanation:
+def explain(inputs: ExplanationInputs) -> Explanation:
     """Compare a pair's recommendation with its alternatives, and divide its gain."""
-    found, subject = known.found, known.subject
-    judgement = found.judgement
+    recommendation, compared = inputs.recommendation, inputs.compared
+    judgement, position = recommendation.judgement, recommendation.position
     assert judgement is not None, "a failed pair has nothing to explain"
-    compare = Comparison(judgement, known.runs, found.plan, seed=derive_seed(found.records.study, "rivals"))
+    seed = derive_seed(recommendation.records.study, "rivals")
+    compare = Comparison(judgement, inputs.runs, Bootstrap.of(recommendation.confirmation, seed))
     lines = [
         compare.nothing("as_is", "leaving the model as it is"),
-        compare.fixed("partner", f"adopting model {found.pair.teacher} as it is", known.partner),
+        compare.fixed("partner", f"adopting model {recommendation.pair.teacher} as it is", inputs.partner),
         compare.fixed(
             "average",
             "both models' answers averaged",
-            known.averaged,
+            inputs.averaged,
             note="probabilities at T = 1, nothing trained, calibration not tuned; both models are needed",
         ),
     ]
     winner = judgement.evidence.winner
     if winner is not None and winner is not judgement.shown:
         lines.append(compare.trained("winner", "the race's winner", winner.setting))
-    rate = chosen_rate(subject, known.runs, retries=retries)
     lines += [
-        compare.trained(rival.key, rival.words, rival.setting, note=_note(rival.key, subject))
-        for rival in trained(subject, rate)
+        compare.trained(rival.key, rival.words, rival.setting, note=_note(rival.key, compared))
+        for rival in trained(compared, chosen_rate(compared, inputs.runs))
     ]
+    runs = (*inputs.runs, *inputs.reverse_runs)
     return Explanation(
-        pair=found.pair,
-        verdict=found.verdict,
+        pair=recommendation.pair,
+        verdict=recommendation.verdict,
         setting=judgement.shown.setting,
         gain={split: judgement.gain(split) for split in JUDGED},
         lines=tuple(lines),
         teacher_or_data=teacher_or_data(
             judgement.shown.setting, next((line for line in lines if line.key == "cross_entropy"), None)
         ),
-        attribution=_attribution(known, judgement),
+        attribution=_attribution(inputs, judgement),
         adoption={
-            Split.CONFIRMATION: found.position.confirmation.by_adoption,
-            Split.TEST: found.position.test.by_adoption,
+            Split.CONFIRMATION: position.confirmation.by_adoption,
+            Split.TEST: position.test.by_adoption,
         },
-        owed=known.owed,
-        runs=len(known.runs) + len(known.reverse_runs),
-        epochs=sum(run.epochs for run in (*known.runs, *known.reverse_runs)),
+        owed=inputs.owed,
+        runs=len(runs),
+        epochs=sum(run.epochs for run in runs),
     )
 
 
@@ -162,25 +164,27 @@ def teacher_or_data(setting: Setting, untaught: Line | None) -> str:
     return f"{which}: {alone}, {adds} on confirmation"
 
 
-def _attribution(known: Known, judgement: Judgement) -> Attribution | None:
+def _attribution(inputs: ExplanationInputs, judgement: Judgement) -> Attribution | None:
     """Return the parts of the gain; None if a run is missing."""
-    pair = known.found.pair
-    arms = {pair: Arms(judgement, known.runs)}
+    pair, reverse, answer = inputs.recommendation.pair, inputs.reverse, None
+    arms = {pair: Arms(judgement, inputs.runs)}
     steps = {Step.TUNING, Step.TRANSFER_SET}
-    if known.reverse is not None:
-        arms[pair.reverse] = Arms(known.reverse, known.reverse_runs)
+    if reverse is not None:
+        arms[pair.reverse] = Arms(reverse, inputs.reverse_runs)
+        answer = reverse.shown.setting
         steps.add(Step.POSITION)
-    reverse = None if known.reverse is None else known.reverse.shown.setting
     corner_arms: dict[Taken, tuple[Pair, Sequence[int], Arm]] = {}
-    for taken, (direction, setting) in corners(pair, judgement.shown.setting, reverse).items():
+    for taken, (direction, setting) in corners(pair, judgement.shown.setting, answer).items():
         match = arms[direction].of(setting)
         if isinstance(match, str):
             return None
         corner_arms[taken] = (direction, *match)
     # Seeds are paired within a direction; between two directions any order does.
     common = {
-        pair: sorted(set.intersection(*(set(rows) for of, rows, _ in corner_arms.values() if of == pair)))
-        for pair in arms
+        direction: sorted(
+            set.intersection(*(set(rows) for side, rows, _ in corner_arms.values() if side == direction))
+        )
+        for direction in arms
     }
     seeds = min(map(len, common.values()))
     if seeds < 2:
@@ -191,12 +195,13 @@ def _attribution(known: Known, judgement: Judgement) -> Attribution | None:
         chosen = [list(rows).index(row) for row in common[direction][:seeds]]
         return arm.correct[split][chosen].astype(float)
 
-    return attribute(correct, frozenset(steps), confidence=known.found.plan.confidence)
+    confidence = inputs.recommendation.confirmation.confidence
+    return attribute(correct, frozenset(steps), confidence=confidence)
 
 
-def _note(key: str, subject: Subject) -> str:
-    if key == "elsewhere" and subject.elsewhere is not None:
-        best = subject.elsewhere
+def _note(key: str, compared: ComparedPair) -> str:
+    if key == "elsewhere" and compared.elsewhere is not None:
+        best = compared.elsewhere
         ran = f"{best.setting}, ran on {best.pairs} of {best.known} pairs without either participant"
         return f"{ran}, {best.gain:+.1f} pp there on validation"
     if key == "validation":

@@ -57,25 +57,16 @@ def communication_cost(setting: Setting, pair: Pair, federation: FederationFacts
     teacher = federation.participants[pair.teacher]
     if teacher.weight_bytes is None or federation.example_bytes is None or federation.public is None:
         return None
-    examples, logits = sum(teacher.histogram), LOGIT_BYTES * len(federation.classes)
-    taught = setting.alpha != 0
-    counts = COUNT_BYTES * len(federation.classes) if taught and setting.method is Method.SEEN_CLASSES else 0
-    weights = teacher.weight_bytes if taught else 0
-    match setting.transfer_set:
-        case TransferSet.STUDENT | TransferSet.VALIDATION:
-            return Cost(weights=weights, class_counts=counts)
-        case TransferSet.TEACHER:
-            return Cost(
-                logits=examples * logits if taught else 0,
-                class_counts=counts,
-                raw_examples=examples * federation.example_bytes,
-            )
-        case TransferSet.BOTH:
-            return Cost(
-                weights=weights, class_counts=counts, raw_examples=examples * federation.example_bytes
-            )
-        case TransferSet.PUBLIC:
-            return Cost(logits=federation.public * logits, class_counts=counts)
+    taught, transfer_set = setting.alpha != 0, setting.transfer_set
+    examples, classes = sum(teacher.histogram), len(federation.classes)
+    answered = {TransferSet.TEACHER: examples, TransferSet.PUBLIC: federation.public}.get(transfer_set)
+    takes_examples = transfer_set in (TransferSet.TEACHER, TransferSet.BOTH)
+    return Cost(
+        weights=teacher.weight_bytes if taught and answered is None else 0,
+        logits=LOGIT_BYTES * classes * answered if taught and answered is not None else 0,
+        class_counts=COUNT_BYTES * classes if taught and setting.method is Method.SEEN_CLASSES else 0,
+        raw_examples=examples * federation.example_bytes if takes_examples else 0,
+    )
 
 
 def _size(size: float) -> str:

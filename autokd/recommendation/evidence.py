@@ -1,4 +1,4 @@
-"""What a verdict looks at: own model, default and winner on the same examples with paired seeds."""
+"""Evidence of a verdict: own model, default and winner on the same examples with paired seeds."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from autokd.config.study import CONFIRMATION_SEEDS, ConfirmationConfig, Objective
+from autokd.config.study import StudyConfig
+from autokd.core.pair_records import PairRecords
 from autokd.core.records import (
     Correctness,
     Failure,
@@ -19,7 +20,7 @@ from autokd.core.records import (
     TrialState,
 )
 from autokd.core.setting import DEFAULT, Setting, Split
-from autokd.recommendation.race import ANY, RETRIES, winner
+from autokd.recommendation.race import confirmation_seeds, winner
 from autokd.statistics.paired import Weights
 
 JUDGED = (Split.CONFIRMATION, Split.TEST)
@@ -32,8 +33,8 @@ class Arm:
 
     Attributes:
         correct: By split, shape (seeds, examples).
-        forgetting: Mean over seeds on the test split, in pp; None if no run said it.
-        diverged: How many of the seeds ended without a student; the own model stands in for it.
+        forgetting: Mean over seeds on the test split, in pp; None if no run reports it.
+        diverged: Number of seeds that ended without a student; the own model stands in for it.
     """
 
     setting: Setting
@@ -51,8 +52,8 @@ class Evidence:
         own: Correctness of the student's model as it is, by split, shape (examples,).
         default: The baseline to beat.
         winner: The race's choice; None if the default stands alone.
-        local: By split, what each example counts on the student's own label distribution (`local.py`); empty
-            where nobody asks for it.
+        local: Weight of each example on the student's own label distribution, by split
+            (`autokd.statistics.label_weights`); empty if only gain counts.
     """
 
     seeds: tuple[int, ...]
@@ -64,85 +65,76 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class InsufficientEvidence:
-    """Why there is nothing to judge."""
+    """Why a pair cannot be judged although its runs have ended."""
 
     reason: str
 
 
 def gather(
-    plan: ConfirmationConfig,
+    config: StudyConfig,
     own: Mapping[Split, Correctness],
-    trials: Sequence[TrialRecord],
-    runs: Sequence[RunRecord],
+    records: PairRecords,
     *,
-    retries: int = RETRIES,
-    aims: Objective = ANY,
-    seeds: int | None = None,
-    local: Mapping[Split, Weights] | None = None,
+    seeds: int,
+    local: Mapping[Split, Weights],
 ) -> Evidence | InsufficientEvidence:
-    """Line the confirmation runs up, seed by seed.
+    """Pair the confirmation runs of winner and default by seed.
 
     A run that diverged counts as the own model: whoever follows the advice and meets a diverging run keeps
-    what was there. To drop it would praise a setting for the seeds that it survived. A run lost to
+    the own model. To drop it would praise a setting for the seeds that it survived. A run lost to
     infrastructure says nothing about its setting: its seed is left out of all arms.
 
     Args:
-        plan: How many seeds.
+        config: Study recipe.
         own: Correctness of the student's model as it is, by split, shape (examples,).
-        trials: All trials of the study.
-        runs: All race and confirmation runs of the study.
-        retries: As in `race.pending`.
-        aims: Likewise.
-        seeds: How many seeds are looked at; by default `plan.seeds`.
+        records: The pair's records.
+        seeds: Number of seeds that count, from the first on.
         local: As in `Evidence`.
     """
-    baselines = [trial for trial in trials if trial.role is TrialOrigin.BASELINE]
+    baselines = [trial for trial in records.trials if trial.role is TrialOrigin.BASELINE]
     if not any(trial.state is TrialState.COMPLETE for trial in baselines):
         return InsufficientEvidence(
-            f"the default setting never ran to the full budget{_last_words(baselines)}"
+            f"the default setting never ran to the full budget{_last_reason(baselines)}"
         )
-    best = winner(plan, trials, runs, retries=retries, aims=aims)
-    runs = [run for run in runs if run.stage is Stage.CONFIRMATION and run.setting in (DEFAULT, best)]
-    looked_at = seeds or plan.seeds
-    defaults = _by_seed(looked_at, DEFAULT, runs)
+    best = winner(config, records.trials, records.runs)
+    arms = (DEFAULT,) if best is None else (DEFAULT, best)
+    runs = [run for run in records.runs if run.stage is Stage.CONFIRMATION and run.setting in arms]
+    counted = [run for run in runs if run.seed in confirmation_seeds(seeds)]
+    defaults = ended_runs(DEFAULT, counted)
     if not any(run.state is RunState.COMPLETE for run in defaults.values()):
         return InsufficientEvidence(
-            f"no confirmation run of the default setting came to an end{_last_words(runs)}"
+            f"no confirmation run of the default setting came to an end{_last_reason(runs)}"
         )
-    winners = {} if best is None else _by_seed(looked_at, best, runs)
-    paired = tuple(seed for seed in defaults if seed in winners)
-    # NOTE: two seeds are the fewest that tell how seeds vary.
+    winners = {} if best is None else ended_runs(best, counted)
+    paired = defaults.keys() & winners.keys()
+    # NOTE: two seeds are the fewest that show how seeds vary.
     alone = best is None or len(paired) < 2 <= len(defaults)
-    told = tuple(defaults) if alone else paired
-    if len(told) < 2:
+    judged = tuple(sorted(defaults if alone else paired))
+    if len(judged) < 2:
         return InsufficientEvidence(
-            f"fewer than two seeds of the confirmation came to an end{_last_words(runs)}"
+            f"fewer than two seeds of the confirmation came to an end{_last_reason(runs)}"
         )
     return Evidence(
-        seeds=told,
+        seeds=judged,
         own={split: own[split] for split in JUDGED},
-        default=arm(DEFAULT, [defaults[seed] for seed in told], own),
-        winner=None if best is None or alone else arm(best, [winners[seed] for seed in told], own),
-        local=local or {},
+        default=arm(DEFAULT, [defaults[seed] for seed in judged], own),
+        winner=None if best is None or alone else arm(best, [winners[seed] for seed in judged], own),
+        local=local,
     )
 
 
-def _by_seed(seeds: int, setting: Setting, runs: Sequence[RunRecord]) -> dict[int, RunRecord]:
-    """Of each of the first seeds the COMPLETE run, or else one that diverged; in the order of seeds."""
-    telling: dict[int, RunRecord] = {}
+def ended_runs(setting: Setting, runs: Sequence[RunRecord]) -> dict[int, RunRecord]:
+    """Return for each seed the run of a setting that is COMPLETE, or else one that diverged."""
+    by_seed: dict[int, RunRecord] = {}
     for run in runs:
-        diverged = run.failure is Failure.DIVERGED and run.seed not in telling
+        diverged = run.failure is Failure.DIVERGED and run.seed not in by_seed
         if run.setting == setting and (run.state is RunState.COMPLETE or diverged):
-            telling[run.seed] = run
-    return {
-        seed: telling[seed]
-        for seed in range(CONFIRMATION_SEEDS, CONFIRMATION_SEEDS + seeds)
-        if seed in telling
-    }
+            by_seed[run.seed] = run
+    return by_seed
 
 
 def arm(setting: Setting, runs: Sequence[RunRecord], own: Mapping[Split, Correctness]) -> Arm:
-    """The students of runs that came to an end, in their order; `own` stands in for those that diverged."""
+    """Return the students of runs that ended, in their order; `own` stands in for those that diverged."""
     complete = [run.state is RunState.COMPLETE for run in runs]
     lost = [0.0 if run.failure is Failure.DIVERGED else run.forgetting for run in runs]
     known = [forgetting for forgetting in lost if forgetting is not None]
@@ -159,6 +151,6 @@ def arm(setting: Setting, runs: Sequence[RunRecord], own: Mapping[Split, Correct
     )
 
 
-def _last_words(records: Sequence[TrialRecord] | Sequence[RunRecord]) -> str:
+def _last_reason(records: Sequence[TrialRecord] | Sequence[RunRecord]) -> str:
     reasons = [record.reason for record in records if record.failure is not None and record.reason]
     return f" ({reasons[-1]})" if reasons else ""

@@ -1,7 +1,7 @@
 """Judging a pair in one or two looks: a second look, with more seeds, follows if the first left it undecided.
 
-Two looks of which either may decide err more often than one. So both looks, which the plan fixes before
-anything runs, use a higher confidence: together they err as often as a single look at the plan's confidence.
+Two looks of which either may decide err more often than one. So both looks, which the recipe fixes before
+anything runs, use a higher confidence: together they err as often as one look at the recipe's confidence.
 """
 
 from __future__ import annotations
@@ -13,14 +13,13 @@ from functools import cache
 import numpy as np
 from scipy.special import ndtr
 
-from autokd.config.study import ConfirmationConfig, StudyConfig
+from autokd.config.study import ConfirmationConfig, Objective, StudyConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import FederationFacts, TrialOrigin, TrialState
-from autokd.core.run_spec import RunSpec
 from autokd.core.setting import derive_seed
 from autokd.errors import StoreError
 from autokd.recommendation.evidence import InsufficientEvidence, gather
-from autokd.recommendation.race import ANY, pending
+from autokd.recommendation.race import pending
 from autokd.recommendation.verdict import RULE, Judgement, Verdict, judge
 from autokd.statistics.label_weights import local_weights_of
 
@@ -36,7 +35,7 @@ JudgedPair = Judgement | InsufficientEvidence | Unfinished
 """Result of judging a pair: `InsufficientEvidence` if runs failed, `Unfinished` if runs are missing."""
 
 
-def judge_pair(plan: StudyConfig, federation: FederationFacts, records: PairRecords) -> JudgedPair:
+def judge_pair(config: StudyConfig, federation: FederationFacts, records: PairRecords) -> JudgedPair:
     """Judge a pair from its records; the same records give the same judgement, to the last digit.
 
     Raises:
@@ -47,93 +46,77 @@ def judge_pair(plan: StudyConfig, federation: FederationFacts, records: PairReco
             f"study {records.study} is judged by rule {records.rule}, and this version of autokd "
             f"knows rule {RULE} only; install a newer autokd"
         )
-    seeds, judged = _last_look(plan, federation, records)
-    if reason := _unfinished(plan, records, seeds):
+    seeds, judged = _last_look(config, federation, records)
+    if reason := _unfinished(config, records, seeds):
         return Unfinished(reason)
-    return judged or _judge(plan, federation, records, seeds)
+    return judged or _judge(config, federation, records, seeds)
 
 
-def unfinished(plan: StudyConfig, federation: FederationFacts, records: PairRecords) -> str:
+def unfinished(config: StudyConfig, federation: FederationFacts, records: PairRecords) -> str:
     """Return what is missing before a pair can be judged; empty if nothing is."""
-    return _unfinished(plan, records, seeds_wanted(plan, federation, records))
+    return _unfinished(config, records, seeds_wanted(config, federation, records))
 
 
-def seeds_wanted(plan: StudyConfig, federation: FederationFacts, records: PairRecords) -> int:
+def seeds_wanted(config: StudyConfig, federation: FederationFacts, records: PairRecords) -> int:
     """Return how many confirmation seeds a pair gets, judging by the records so far.
 
     These are the seeds of the first look, or those of the second look if the first is complete and left the
     pair undecided.
     """
-    return _last_look(plan, federation, records)[0]
+    return _last_look(config, federation, records)[0]
 
 
 def _last_look(
-    plan: StudyConfig, federation: FederationFacts, records: PairRecords
+    config: StudyConfig, federation: FederationFacts, records: PairRecords
 ) -> tuple[int, Judgement | InsufficientEvidence | None]:
     """Return the seeds of a pair's last look, and the judgement of that look where it had to be made."""
-    first, *later = plan.confirmation.looks
-    if not later or _pending(plan, records, first):
+    first, *later = config.confirmation.looks
+    if not later or pending(config, records, seeds=first):
         return first, None
-    judged = _judge(plan, federation, records, first)
+    judged = _judge(config, federation, records, first)
     undecided = isinstance(judged, Judgement) and judged.verdict is Verdict.UNDECIDED
     return (later[-1], None) if undecided else (first, judged)
 
 
-def _unfinished(plan: StudyConfig, records: PairRecords, seeds: int) -> str:
+def _unfinished(config: StudyConfig, records: PairRecords, seeds: int) -> str:
     baselines = {trial.state for trial in records.trials if trial.role is TrialOrigin.BASELINE}
     if not baselines & {TrialState.COMPLETE, TrialState.FAIL}:
         return "the default setting has not run to the end"
-    missing = _pending(plan, records, seeds)
+    missing = pending(config, records, seeds=seeds)
     return f"{len(missing)} race and confirmation runs are to be done" if missing else ""
 
 
-def _pending(plan: StudyConfig, records: PairRecords, seeds: int) -> tuple[RunSpec, ...]:
-    retries, aims = plan.search.retries, plan.aims
-    return pending(plan.confirmation, records, retries=retries, aims=aims, seeds=seeds)
-
-
 def _judge(
-    plan: StudyConfig, federation: FederationFacts, records: PairRecords, seeds: int
+    config: StudyConfig, federation: FederationFacts, records: PairRecords, seeds: int
 ) -> Judgement | InsufficientEvidence:
     """Judge a pair by the first `seeds` confirmation seeds; the bootstrap's seed derives from the study."""
-    student = records.pair.student
-    evidence = gather(
-        plan.confirmation,
-        federation.participants[student].correct,
-        records.trials,
-        records.runs,
-        retries=plan.search.retries,
-        aims=plan.aims,
-        seeds=seeds,
-        local={} if plan.aims == ANY else local_weights_of(federation, student),
-    )
+    student, aims = records.pair.student, config.aims
+    own = federation.participants[student].correct
+    local = {} if aims == Objective() else local_weights_of(federation, student)
+    evidence = gather(config, own, records, seeds=seeds, local=local)
     if isinstance(evidence, InsufficientEvidence):
         return evidence
-    return judge(
-        evidence,
-        plan.confirmation,
-        seed=derive_seed(records.study, "verdict"),
-        aims=plan.aims,
-        confidence=look_confidence(plan.confirmation),
-    )
+    seed, confidence = derive_seed(records.study, "verdict"), look_confidence(config.confirmation)
+    return judge(evidence, config.confirmation, seed=seed, aims=aims, confidence=confidence)
 
 
-def look_confidence(plan: ConfirmationConfig) -> float:
-    """Return the confidence of intervals at each look, at which all looks together err as `plan.confidence`.
+def look_confidence(confirmation: ConfirmationConfig) -> float:
+    """Return the confidence for the intervals of each look, so that together they err as often as one look.
 
     Two looks at a mean that grows from n to m seeds correlate by at least √(n/m), which is what they do where
     seeds are all the noise; examples, which both looks share, only make them more alike. At that least
     correlation the chance that either look errs is exactly what is allowed, so with more it is less.
     Source: equal nominal levels at each look, Pocock 1977, Biometrika 64, pp. 191-199.
     """
-    first, *later = plan.looks
-    return _shared_confidence(plan.confidence, math.sqrt(first / later[-1])) if later else plan.confidence
+    first, *later = confirmation.looks
+    once = confirmation.confidence
+    return _shared_confidence(once, math.sqrt(first / later[-1])) if later else once
 
 
 @cache
 def _shared_confidence(confidence: float, correlation: float) -> float:
     """Return P(|Z| <= z) for the z with P(|X| <= z and |Y| <= z) = confidence, X and Y correlated normals."""
-    # Imported here: it takes a while, and only plans with a second look need it.
+    # Imported here: it takes a while, and only recipes with a second look need it.
     from scipy.optimize import brentq
 
     nodes, weights = np.polynomial.legendre.leggauss(64)

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autokd.core.records import Correctness
-from autokd.core.setting import Split, derive_seed
+from autokd.core.setting import Split
+from autokd.recommendation.bootstrap import Bootstrap
 from autokd.recommendation.recommendation import Recommendation
 from autokd.recommendation.verdict import Judgement, described
-from autokd.statistics.paired import POINTS, Interval, paired_interval
+from autokd.statistics.paired import POINTS, Interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,14 +25,13 @@ class Partner:
     """One teacher of the participant; gains are in pp of the participant.
 
     Attributes:
-        found: Recommendation of the pair.
         corrected: Gain on confirmation of the setting judged, shrunk towards the mean of all partners.
         confirmation: Interval of that gain, which holds for all partners at once.
         test: Interval of the gain on test, which holds for all partners at once.
         as_good: Whether it is not shown to be worse than the first partner.
     """
 
-    found: Recommendation
+    recommendation: Recommendation
     corrected: float
     confirmation: Interval
     test: Interval
@@ -39,11 +39,11 @@ class Partner:
 
     def to_json(self) -> dict[str, object]:
         """Return plain values; `autokd recommend --pair` prints the whole recommendation."""
-        setting, network = self.found.setting, self.found.network
+        setting, network = self.recommendation.setting, self.recommendation.network
         return {
-            "teacher": self.found.pair.teacher,
-            "verdict": self.found.verdict.value,
-            "answer": self.found.verdict.answer,
+            "teacher": self.recommendation.pair.teacher,
+            "verdict": self.recommendation.verdict.value,
+            "answer": self.recommendation.verdict.answer,
             "setting": None if setting is None else setting.to_json(),
             "corrected_gain": round(self.corrected, 9),
             "decided_on": self.confirmation.to_json(),
@@ -71,7 +71,7 @@ class Ranking:
     def best(self) -> Partner | None:
         """The first partner, if it is shown to gain even after the correction for the choice."""
         first = self.partners[0] if self.partners else None
-        trained = first is not None and first.found.verdict.answer != "as-is"
+        trained = first is not None and first.recommendation.verdict.answer != "as-is"
         return first if first is not None and trained and first.confirmation.low > 0 else None
 
     @property
@@ -80,10 +80,12 @@ class Ranking:
         count, best = len(self.partners), self.best
         if best is None:
             return f"no partner is shown to be worth it, corrected for choosing the best of {count}"
-        others = [str(partner.found.pair.teacher) for partner in self.partners[1:] if partner.as_good]
-        setting = best.found.setting
+        others = [
+            str(partner.recommendation.pair.teacher) for partner in self.partners[1:] if partner.as_good
+        ]
+        setting = best.recommendation.setting
         assert setting is not None
-        advice = f"learn from {best.found.pair.teacher}, with {described(setting)}"
+        advice = f"learn from {best.recommendation.pair.teacher}, with {described(setting)}"
         return f"{advice}; not shown to be worse: {', '.join(others)}" if others else advice
 
     def to_json(self) -> dict[str, object]:
@@ -92,7 +94,7 @@ class Ranking:
         return {
             "student": self.student,
             "advice": self.advice,
-            "best": None if best is None else best.found.pair.teacher,
+            "best": None if best is None else best.recommendation.pair.teacher,
             "corrected_for": len(self.partners),
             "confidence": self.confidence,
             "partners": [partner.to_json() for partner in self.partners],
@@ -100,7 +102,9 @@ class Ranking:
         }
 
 
-def ranked(found: Sequence[Recommendation], *, student: int, unknown: Sequence[int] = ()) -> Ranking:
+def ranked(
+    recommendations: Sequence[Recommendation], *, student: int, unknown: Sequence[int] = ()
+) -> Ranking:
     """Rank the partners of one participant by the confirmation runs of their pairs.
 
     For the k partners that were judged,
@@ -113,33 +117,37 @@ def ranked(found: Sequence[Recommendation], *, student: int, unknown: Sequence[i
         as good       low(first - partner) <= 0, at confidence 1 - (1 - c)/(k - 1)
 
     Args:
-        found: Recommendations of pairs with this student; failed ones count as unknown.
+        recommendations: Recommendations of pairs with this student; failed ones count as unknown.
         student: The participant.
         unknown: Partners without a recommendation.
     """
-    judged = [(each, each.judgement) for each in found if each.judgement is not None]
-    failed = [each.pair.teacher for each in found if each.judgement is None]
-    missing = tuple(sorted((*unknown, *failed)))
-    confidence = found[0].plan.confidence if found else 0.0
-    if not judged:
-        return Ranking(student=student, partners=(), unknown=missing, confidence=confidence)
-    arms = [judgement.shown.correct[Split.CONFIRMATION] for _, judgement in judged]
-    corrected = shrunk(arms, judged[0][1].evidence.own[Split.CONFIRMATION])
-    order = sorted(
-        range(len(judged)), key=lambda place: (judged[place][0].verdict.answer == "as-is", -corrected[place])
-    )
-    first = arms[order[0]]
-    partners = tuple(
-        Partner(
-            found=judged[place][0],
-            corrected=float(corrected[place]),
-            confirmation=_gain(*judged[place], Split.CONFIRMATION, len(judged)),
-            test=_gain(*judged[place], Split.TEST, len(judged)),
-            as_good=place == order[0] or _as_good(judged[place][0], first, arms[place], len(judged) - 1),
+    judged = [(each, each.judgement) for each in recommendations if each.judgement is not None]
+    failed = [each.pair.teacher for each in recommendations if each.judgement is None]
+    partners: list[Partner] = []
+    if judged:
+        arms = [judgement.shown.correct[Split.CONFIRMATION] for _, judgement in judged]
+        corrected = shrunk(arms, judged[0][1].evidence.own[Split.CONFIRMATION])
+        order = sorted(
+            range(len(judged)),
+            key=lambda index: (judged[index][0].verdict.answer == "as-is", -corrected[index]),
         )
-        for place in order
+        first = arms[order[0]]
+        partners = [
+            Partner(
+                recommendation=judged[index][0],
+                corrected=float(corrected[index]),
+                confirmation=_gain(*judged[index], Split.CONFIRMATION, len(judged)),
+                test=_gain(*judged[index], Split.TEST, len(judged)),
+                as_good=index == order[0] or _as_good(judged[index][0], first, arms[index], len(judged) - 1),
+            )
+            for index in order
+        ]
+    return Ranking(
+        student=student,
+        partners=tuple(partners),
+        unknown=tuple(sorted((*unknown, *failed))),
+        confidence=recommendations[0].confirmation.confidence if recommendations else 0.0,
     )
-    return Ranking(student=student, partners=partners, unknown=missing, confidence=confidence)
 
 
 def shrunk(arms: Sequence[Correctness], own: Correctness) -> NDArray[np.float64]:
@@ -165,26 +173,18 @@ def shrunk(arms: Sequence[Correctness], own: Correctness) -> NDArray[np.float64]
     return corrected
 
 
-def _gain(found: Recommendation, judgement: Judgement, split: Split, count: int) -> Interval:
+def _gain(recommendation: Recommendation, judgement: Judgement, split: Split, count: int) -> Interval:
     """Return the gain of the arm shown, at a confidence that covers `count` partners at once."""
-    plan = found.plan
-    return paired_interval(
-        judgement.shown.correct[split],
-        judgement.evidence.own[split],
-        confidence=1 - (1 - plan.confidence) / count,
-        resamples=plan.resamples,
-        seed=derive_seed(found.records.study, "partners", split.value),
-    )
+    shown, own = judgement.shown.correct[split], judgement.evidence.own[split]
+    return _bootstrap(recommendation, count).interval(shown, own, "partners", split.value)
 
 
-def _as_good(found: Recommendation, first: Correctness, other: Correctness, count: int) -> bool:
+def _as_good(recommendation: Recommendation, first: Correctness, other: Correctness, count: int) -> bool:
     """Whether `other` is not shown to be worse; two pairs have no seeds in common, so any order does."""
-    plan, seeds = found.plan, min(len(first), len(other))
-    gap = paired_interval(
-        first[:seeds],
-        other[:seeds],
-        confidence=1 - (1 - plan.confidence) / count,
-        resamples=plan.resamples,
-        seed=derive_seed(found.records.study, "as good"),
-    )
-    return gap.low <= 0
+    seeds = min(len(first), len(other))
+    return _bootstrap(recommendation, count).interval(first[:seeds], other[:seeds], "as good").low <= 0
+
+
+def _bootstrap(recommendation: Recommendation, comparisons: int) -> Bootstrap:
+    study = recommendation.records.study
+    return Bootstrap.of(recommendation.confirmation, study, comparisons=comparisons)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from autokd.config.study import ConfirmationConfig
 from autokd.core.records import TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, Split
-from autokd.recommendation.verdict import RULE, Figures, Forgotten, Judgement
+from autokd.recommendation.verdict import RULE, Figures, ForgettingCheck, Judgement
 from autokd.statistics.paired import NOTHING
 
 
@@ -20,11 +20,8 @@ def figures(judgement: Judgement | None) -> dict[str, object]:
     test, winner = judgement.test, judgement.evidence.winner
     candidate: dict[str, object] | None = None
     if winner is not None and test.winner_gain is not None:
-        candidate = {
-            "setting": winner.setting.to_json(),
-            "gain": test.winner_gain.to_json(),
-            "forgetting": winner.forgetting,
-        }
+        gain, forgetting = test.winner_gain.to_json(), winner.forgetting
+        candidate = {"setting": winner.setting.to_json(), "gain": gain, "forgetting": forgetting}
     return {
         "setting": judgement.shown.setting.to_json(),
         "gain": judgement.gain(Split.TEST).to_json(),
@@ -37,12 +34,12 @@ def figures(judgement: Judgement | None) -> dict[str, object]:
     }
 
 
-def decided_on(judgement: Judgement | None, plan: ConfirmationConfig) -> dict[str, object]:
+def decided_on(judgement: Judgement | None, confirmation: ConfirmationConfig) -> dict[str, object]:
     """Return the figures behind the verdict, and the numbers of its rule."""
     rule: dict[str, object] = {
         "rule": RULE if judgement is None else judgement.rule,
-        "min_improvement": plan.min_improvement,
-        "confidence": plan.confidence,
+        "min_improvement": confirmation.min_improvement,
+        "confidence": confirmation.confidence,
     }
     if judgement is None:
         gains = dict.fromkeys(("candidate_gain", "default_gain", "improvement", "p_beats_default"))
@@ -62,17 +59,15 @@ def decided_on(judgement: Judgement | None, plan: ConfirmationConfig) -> dict[st
     }
 
 
-def _constraints(forgotten: Forgotten | None) -> dict[str, object] | None:
+def _constraints(check: ForgettingCheck | None) -> dict[str, object] | None:
     """Return the forgetting of the arms on confirmation, and whether it is allowed."""
-    if forgotten is None:
+    if check is None:
         return None
-    arms: dict[str, object] = {"max_forgetting": forgotten.limit}
-    for name, forgetting, allowed in (
-        ("candidate", forgotten.winner, forgotten.winner_allowed),
-        ("default", forgotten.default, forgotten.default_allowed),
-    ):
-        arms[name] = None if forgetting is None else {"forgetting": forgetting.to_json(), "allowed": allowed}
-    return arms
+    candidate = None
+    if check.winner is not None:
+        candidate = {"forgetting": check.winner.to_json(), "allowed": check.winner_allowed}
+    default = {"forgetting": check.default.to_json(), "allowed": check.default_allowed}
+    return {"max_forgetting": check.limit, "candidate": candidate, "default": default}
 
 
 def count_by_state(trials: Sequence[TrialRecord]) -> dict[str, int]:

@@ -19,11 +19,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from autokd.config.study import ConfirmationConfig
 from autokd.core.records import Correctness
-from autokd.core.setting import Position, Split, derive_seed
-from autokd.recommendation.verdict import Judgement, Verdict
-from autokd.statistics.paired import Interval, paired_interval
+from autokd.core.setting import Position, Split
+from autokd.recommendation.bootstrap import Bootstrap
+from autokd.recommendation.verdict import Judgement
+from autokd.statistics.paired import Interval
 
 
 class Advice(StrEnum):
@@ -43,6 +43,11 @@ class Options:
     as_teacher: Interval | None
     by_adoption: Interval
 
+    def to_json(self) -> dict[str, dict[str, float] | None]:
+        """Return the gains by their names."""
+        gains = {name: getattr(self, name) for name in ("as_student", "as_teacher", "by_adoption")}
+        return {f"gain_{name}": None if gain is None else gain.to_json() for name, gain in gains.items()}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PositionAdvice:
@@ -59,36 +64,15 @@ class PositionAdvice:
     test: Options
     why: str
 
-    @property
-    def gain_as_student(self) -> Interval | None:
-        return self.test.as_student
-
-    @property
-    def gain_as_teacher(self) -> Interval | None:
-        return self.test.as_teacher
-
-    @property
-    def gain_by_adoption(self) -> Interval:
-        return self.test.by_adoption
-
     def to_json(self) -> dict[str, object]:
         """Return the means on test, and intervals and the decisive figures beside them."""
-
-        def plain(options: Options) -> dict[str, object]:
-            return {
-                "gain_as_student": None if options.as_student is None else options.as_student.to_json(),
-                "gain_as_teacher": None if options.as_teacher is None else options.as_teacher.to_json(),
-                "gain_by_adoption": options.by_adoption.to_json(),
-            }
-
-        test = plain(self.test)
-        means = {name: gain["mean"] if isinstance(gain, dict) else None for name, gain in test.items()}
+        test = self.test.to_json()
         return {
             "advice": self.advice.value,
-            **means,
+            **{name: None if gain is None else gain["mean"] for name, gain in test.items()},
             "why": self.why,
             "intervals": test,
-            "decided_on": {"split": Split.CONFIRMATION.value, **plain(self.confirmation)},
+            "decided_on": {"split": Split.CONFIRMATION.value, **self.confirmation.to_json()},
         }
 
 
@@ -98,8 +82,7 @@ def advise(
     *,
     as_student: Judgement | None,
     as_teacher: Judgement | None,
-    plan: ConfirmationConfig,
-    seed: int,
+    bootstrap: Bootstrap,
     forbidden: Collection[Position] = (),
 ) -> PositionAdvice:
     """Return the position of s in its meeting with t, decided on confirmation and reported on test.
@@ -119,35 +102,31 @@ def advise(
         partner: Correctness of t's model as it is.
         as_student: Judgement of the pair t->s; None if there is none.
         as_teacher: Judgement of the pair s->t; None if there is none.
-        plan: Confidence and resamples.
-        seed: Seed of the bootstrap.
+        bootstrap: Confidence, resamples and seed of the intervals.
         forbidden: Positions that the study forbids.
     """
 
     def interval(name: str, split: Split, first: Correctness, second: Correctness) -> Interval:
-        derived = derive_seed(seed, split.value, name)
-        return paired_interval(
-            first, second, confidence=plan.confidence, resamples=plan.resamples, seed=derived
-        )
+        return bootstrap.interval(first, second, split.value, name)
 
     def options(split: Split) -> Options:
+        taught = None if as_teacher is None else as_teacher.shown.correct[split]
         return Options(
             as_student=None if as_student is None else as_student.gain(split),
-            as_teacher=None
-            if as_teacher is None
-            else interval("teacher", split, as_teacher.shown.correct[split], own[split]),
+            as_teacher=None if taught is None else interval("teacher", split, taught, own[split]),
             by_adoption=interval("adoption", split, partner[split], own[split]),
         )
 
     confirmation = options(Split.CONFIRMATION)
     passed: dict[Advice, Interval] = {}
-    if as_student is not None and confirmation.as_student is not None and _worth_training(as_student):
-        correct = as_student.shown.correct[Split.CONFIRMATION]
-        beyond = interval("student beyond partner", Split.CONFIRMATION, correct, partner[Split.CONFIRMATION])
+    if as_student is not None and as_student.verdict.answer != "as-is":
+        split, learned = Split.CONFIRMATION, as_student.shown.correct[Split.CONFIRMATION]
+        beyond = interval("student beyond partner", split, learned, partner[split])
         if confirmation.by_adoption.mean <= 0 or beyond.low > 0:
-            passed[Advice.STUDENT] = confirmation.as_student
+            passed[Advice.STUDENT] = as_student.gain(split)
     taught = confirmation.as_teacher
-    if as_teacher is not None and taught is not None and _worth_training(as_teacher) and taught.low > 0:
+    teaches = as_teacher is not None and as_teacher.verdict.answer != "as-is"
+    if teaches and taught is not None and taught.low > 0:
         passed[Advice.TEACHER] = taught
     for position in forbidden:
         passed.pop(Advice(position.value), None)
@@ -159,10 +138,6 @@ def advise(
         why=_why(advice, passed, confirmation)
         + "".join(f"; the plan forbids position {position}" for position in forbidden),
     )
-
-
-def _worth_training(judgement: Judgement) -> bool:
-    return judgement.verdict in (Verdict.TUNED, Verdict.DEFAULT)
 
 
 def _why(advice: Advice, passed: Mapping[Advice, Interval], options: Options) -> str:

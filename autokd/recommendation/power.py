@@ -49,7 +49,7 @@ class _Claim:
         return max(needed) if len(needed) == len(self.steps) else None
 
 
-def what_would_decide(judgement: Judgement, plan: ConfirmationConfig) -> str:
+def what_would_decide(judgement: Judgement, confirmation: ConfirmationConfig) -> str:
     """Return one sentence of advice for an undecided pair; empty for all others.
 
     For each claim that agrees with the present means, the number of seeds is computed that would show it if
@@ -59,7 +59,7 @@ def what_would_decide(judgement: Judgement, plan: ConfirmationConfig) -> str:
     """
     if judgement.verdict is not Verdict.UNDECIDED:
         return ""
-    claims = [claim for claim in _claims(judgement, plan) if claim.holds_for_means]
+    claims = [claim for claim in _claims(judgement, confirmation) if claim.holds_for_means]
     priced = [(seeds, claim) for claim in claims if (seeds := claim.seeds(judgement.confidence)) is not None]
     if priced:
         seeds, claim = min(priced, key=itemgetter(0))
@@ -77,7 +77,7 @@ def what_would_decide(judgement: Judgement, plan: ConfirmationConfig) -> str:
     )
 
 
-def _claims(judgement: Judgement, plan: ConfirmationConfig) -> list[_Claim]:
+def _claims(judgement: Judgement, confirmation: ConfirmationConfig) -> list[_Claim]:
     figures, evidence, forgotten = judgement.decisive, judgement.evidence, judgement.forgotten
     claims: list[_Claim] = []
     nothing: list[_Step] = []
@@ -93,12 +93,12 @@ def _claims(judgement: Judgement, plan: ConfirmationConfig) -> list[_Claim]:
             against_default = _components(judgement, evidence.winner, evidence.default)
             steps.insert(0, _Step(figures.improvement.mean, against_default))
         claims.append(_Claim(f"{described(evidence.winner.setting)} beats {beaten}", tuple(steps)))
-        nothing.append(_Step(plan.min_improvement - figures.winner_gain.mean, gain))
+        nothing.append(_Step(confirmation.min_improvement - figures.winner_gain.mean, gain))
     if default_stands:
         default = _components(judgement, evidence.default, None)
         claims.append(_Claim("the default beats as-is", (_Step(figures.default_gain.mean, default),)))
-        nothing.append(_Step(plan.min_improvement - figures.default_gain.mean, default))
-    return [*claims, _Claim(f"nothing gains {plan.min_improvement:g} pp", tuple(nothing))]
+        nothing.append(_Step(confirmation.min_improvement - figures.default_gain.mean, default))
+    return [*claims, _Claim(f"nothing gains {confirmation.min_improvement:g} pp", tuple(nothing))]
 
 
 def _components(judgement: Judgement, first: Arm, second: Arm | None) -> VarianceComponents:

@@ -14,7 +14,7 @@ import math
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from autokd.config.study import CONFIRMATION_SEEDS, RACE_SEEDS, ConfirmationConfig, Objective, SearchConfig
+from autokd.config.study import CONFIRMATION_SEEDS, RACE_SEEDS, Objective, StudyConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import Failure, RunRecord, RunState, Stage, TrialOrigin, TrialRecord, TrialState
 from autokd.core.run_spec import RunSpec
@@ -24,10 +24,6 @@ SAME_ALPHA: Final = 0.005
 """Largest difference of two weights that count as equal."""
 SAME_LOG: Final = math.log(1.01)
 """Largest log ratio of two temperatures, or two learning rates, that count as equal: one per cent."""
-RETRIES: Final = SearchConfig().retries
-"""Default number of retries of a run that failed for lack of infrastructure or memory."""
-ANY: Final = Objective()
-"""The default objective: only gain counts."""
 
 
 def alike(first: Setting, second: Setting) -> bool:
@@ -58,39 +54,35 @@ def _names(setting: Setting) -> tuple[object, ...]:
     return setting.method, setting.epochs, setting.batch_norm
 
 
-def candidates(
-    plan: ConfirmationConfig, trials: Sequence[TrialRecord], *, aims: Objective = ANY
-) -> tuple[Setting, ...]:
+def candidates(config: StudyConfig, trials: Sequence[TrialRecord]) -> tuple[Setting, ...]:
     """Return the settings that enter the race, best first.
 
-    Only COMPLETE trials compete, by the value of their last validation result (the accuracy, unless the plan
+    Only COMPLETE trials compete, by the value of their last validation result (the accuracy, unless the study
     has another objective). The lower trial number wins a tie. Trials that forgot more than the constraints
     allow are left out, and so are settings `alike` to the default or to a better one: they could only win
     by luck.
 
     Returns:
-        At most `plan.candidates` settings; empty if nothing but the default ran to the full budget.
+        At most `confirmation.candidates` settings; empty if nothing but the default ran to the full budget.
     """
-    complete = (
+    aims = config.aims
+
+    def rank(trial: TrialRecord) -> tuple[float, int]:
+        return -aims.value(100 * (trial.accuracy or 0.0), trial.forgetting), trial.number
+
+    complete = [
         trial for trial in trials if trial.state is TrialState.COMPLETE and aims.keeps(trial.forgetting)
-    )
+    ]
     chosen: list[Setting] = []
-    for trial in sorted(complete, key=lambda trial: (-_value(aims, trial), trial.number)):
+    for trial in sorted(complete, key=rank):
         if not any(alike(trial.setting, other) for other in (DEFAULT, *chosen)):
             chosen.append(trial.setting)
-        if len(chosen) == plan.candidates:
+        if len(chosen) == config.confirmation.candidates:
             break
     return tuple(chosen)
 
 
-def winner(
-    plan: ConfirmationConfig,
-    trials: Sequence[TrialRecord],
-    runs: Sequence[RunRecord],
-    *,
-    retries: int = RETRIES,
-    aims: Objective = ANY,
-) -> Setting | None:
+def winner(config: StudyConfig, trials: Sequence[TrialRecord], runs: Sequence[RunRecord]) -> Setting | None:
     """Return the candidate whose race runs have the highest mean value on validation.
 
     The search's own trials do not count. A candidate drops out if one of its race runs failed for good (it
@@ -100,23 +92,26 @@ def winner(
     Returns:
         None while the race is not over, and if no candidate finished it: then only the default is confirmed.
     """
-    field = candidates(plan, trials, aims=aims)
+    field = candidates(config, trials)
     if len(field) == 1:
         return field[0]
-    by_seed = {setting: _race_records(plan, setting, runs) for setting in field}
-    if any(to_be_run(records, retries) for seeds in by_seed.values() for records in seeds):
+    seeds, retries = race_seeds(config.confirmation.race_seeds), config.search.retries
+    races = {setting: race_runs(runs, setting, seeds, retries) for setting in field}
+    if None in races.values():
         return None
-    means = {setting: mean for setting in field if (mean := _race_mean(by_seed[setting], aims)) is not None}
+    means = {
+        setting: mean
+        for setting, race in races.items()
+        if race and (mean := _mean_value(race, config.aims)) is not None
+    }
     return max(means, key=means.__getitem__, default=None)
 
 
 def pending(
-    plan: ConfirmationConfig,
+    config: StudyConfig,
     records: PairRecords,
     live: Collection[RunSpec] = (),
     *,
-    retries: int = RETRIES,
-    aims: Objective = ANY,
     seeds: int | None = None,
 ) -> tuple[RunSpec, ...]:
     """Return the race and confirmation runs that are still to be done after the search, most urgent first.
@@ -127,13 +122,10 @@ def pending(
     counted.
 
     Args:
-        plan: Numbers of candidates and seeds.
+        config: Study recipe.
         records: The pair's records; none of the trials is running.
         live: Runs in progress. They are left out, and the race is not over before they end.
-        retries: Number of retries of a run that failed for lack of infrastructure or memory. Interruptions by
-            the user do not count; such a run is always done again.
-        aims: Objective and constraints.
-        seeds: Number of seeds of the confirmation; by default `plan.seeds`.
+        seeds: Number of seeds of the confirmation; by default `confirmation.seeds`.
 
     Returns:
         Empty when all is done, and if there is no COMPLETE baseline: then nothing could be judged.
@@ -141,19 +133,48 @@ def pending(
     trials, runs, pair = records.trials, records.runs, records.pair
     if not any(trial.role is TrialOrigin.BASELINE and trial.state is TrialState.COMPLETE for trial in trials):
         return ()
-    field = candidates(plan, trials, aims=aims)
-    racing = field if len(field) > 1 else ()
-    wanted = [RunSpec(pair, setting, seed, Stage.RACE) for setting in racing for seed in _race_seeds(plan)]
-    best = winner(plan, trials, runs, retries=retries, aims=aims)
-    for seed in range(CONFIRMATION_SEEDS, CONFIRMATION_SEEDS + (seeds or plan.seeds)):
+    confirmation, field = config.confirmation, candidates(config, trials)
+    wanted = [
+        RunSpec(pair, setting, seed, Stage.RACE)
+        for setting in (field if len(field) > 1 else ())
+        for seed in race_seeds(confirmation.race_seeds)
+    ]
+    best = winner(config, trials, runs)
+    for seed in confirmation_seeds(seeds or confirmation.seeds):
         arms = (DEFAULT,) if best is None else (best, DEFAULT)
         wanted += [RunSpec(pair, setting, seed, Stage.CONFIRMATION) for setting in arms]
     busy = set(live)
     return tuple(
         spec
         for spec in wanted
-        if spec not in busy and to_be_run(records_of(runs, spec.stage, spec.setting, spec.seed), retries)
+        if spec not in busy
+        and to_be_run(records_of(runs, spec.stage, spec.setting, spec.seed), config.search.retries)
     )
+
+
+def race_seeds(count: int) -> range:
+    """Return the seed indices of `count` race runs of a setting."""
+    return range(RACE_SEEDS, RACE_SEEDS + count)
+
+
+def confirmation_seeds(count: int) -> range:
+    """Return the seed indices of `count` confirmation runs of a setting."""
+    return range(CONFIRMATION_SEEDS, CONFIRMATION_SEEDS + count)
+
+
+def race_runs(
+    runs: Sequence[RunRecord], setting: Setting, seeds: range, retries: int
+) -> list[RunRecord] | None:
+    """Return the COMPLETE race runs of a setting: one a seed, or none if a run failed for good.
+
+    Returns:
+        None while a run is to be done.
+    """
+    by_seed = [records_of(runs, Stage.RACE, setting, seed) for seed in seeds]
+    if any(to_be_run(records, retries) for records in by_seed):
+        return None
+    complete = [run for records in by_seed for run in records if run.state is RunState.COMPLETE]
+    return complete if len(complete) == len(seeds) else []
 
 
 def records_of(
@@ -164,7 +185,13 @@ def records_of(
 
 
 def to_be_run(records: Sequence[RunRecord], retries: int) -> bool:
-    """Return whether a run with these records is to be done, for the first time or again."""
+    """Return whether a run with these records is to be done, for the first time or again.
+
+    Args:
+        records: Records of the run.
+        retries: Number of retries after failures for lack of infrastructure or memory. Interruptions by the
+            user do not count: such a run is always done again.
+    """
     if any(record.state is RunState.COMPLETE for record in records):
         return False
     failures = [record.failure for record in records if record.failure is not None]
@@ -173,29 +200,8 @@ def to_be_run(records: Sequence[RunRecord], retries: int) -> bool:
     return sum(failure is not Failure.INTERRUPTED for failure in failures) <= retries
 
 
-def _race_seeds(plan: ConfirmationConfig) -> range:
-    return range(RACE_SEEDS, RACE_SEEDS + plan.race_seeds)
-
-
-def _race_records(
-    plan: ConfirmationConfig, setting: Setting, runs: Sequence[RunRecord]
-) -> list[list[RunRecord]]:
-    return [records_of(runs, Stage.RACE, setting, seed) for seed in _race_seeds(plan)]
-
-
-def _value(aims: Objective, trial: TrialRecord) -> float:
-    """Return the value of a trial in pp, up to a constant that all trials of a study share."""
-    return aims.value(100 * (trial.accuracy or 0.0), trial.forgetting)
-
-
-def _race_mean(by_seed: Sequence[Sequence[RunRecord]], aims: Objective) -> float | None:
-    """Return the mean value of a candidate's race runs, in pp as in `_value`.
-
-    None unless every race seed is COMPLETE and the constraints are kept.
-    """
-    complete = [run for records in by_seed for run in records if run.state is RunState.COMPLETE]
-    if len(complete) != len(by_seed):
-        return None
-    accuracy = math.fsum(100 * run.accuracy(Split.VALIDATION) for run in complete) / len(complete)
-    forgetting = math.fsum(run.forgetting or 0.0 for run in complete) / len(complete)
+def _mean_value(race: Sequence[RunRecord], aims: Objective) -> float | None:
+    """Return the mean value of race runs in pp, up to a constant; None if they break the constraints."""
+    accuracy = math.fsum(100 * run.accuracy(Split.VALIDATION) for run in race) / len(race)
+    forgetting = math.fsum(run.forgetting or 0.0 for run in race) / len(race)
     return aims.value(accuracy, forgetting) if aims.keeps(forgetting) else None

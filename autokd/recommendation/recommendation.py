@@ -10,6 +10,7 @@ from autokd.core.records import FederationFacts, ParticipantFacts
 from autokd.core.setting import Pair, Position, Setting, Split, derive_seed
 from autokd.errors import NotTuned
 from autokd.recommendation import payload
+from autokd.recommendation.bootstrap import Bootstrap
 from autokd.recommendation.communication import Cost, communication_cost
 from autokd.recommendation.evidence import InsufficientEvidence
 from autokd.recommendation.interim_looks import JudgedPair, Unfinished
@@ -34,7 +35,7 @@ class Recommendation:
 
     pair: Pair
     federation: str
-    plan: ConfirmationConfig
+    confirmation: ConfirmationConfig
     records: PairRecords = field(repr=False)
     student: ParticipantFacts = field(repr=False)
     judgement: Judgement | None
@@ -60,7 +61,7 @@ class Recommendation:
     @property
     def single_run(self) -> Interval | None:
         """Return what a single further run of `setting` would gain; see `Judgement.single_run`."""
-        return None if self.judgement is None else self.judgement.single_run(self.plan.confidence)
+        return None if self.judgement is None else self.judgement.single_run(self.confirmation.confidence)
 
     @property
     def recommended_gain(self) -> Interval:
@@ -97,12 +98,9 @@ class Recommendation:
             **payload.figures(self.judgement),
             "single_run": None if self.single_run is None else self.single_run.to_json(),
             "network": None if self.network is None else self.network.to_json(),
-            "recommended": {
-                "answer": self.verdict.answer,
-                "gain": self.recommended_gain.to_json(),
-            },
+            "recommended": {"answer": self.verdict.answer, "gain": self.recommended_gain.to_json()},
             "split": Split.TEST.value,
-            "decided_on": payload.decided_on(self.judgement, self.plan),
+            "decided_on": payload.decided_on(self.judgement, self.confirmation),
             "trials": payload.count_by_state(self.records.trials),
             "epochs_spent": {
                 "search": sum(trial.epochs for trial in self.records.trials),
@@ -115,7 +113,7 @@ class Recommendation:
 
 
 def recommend(
-    plan: StudyConfig,
+    config: StudyConfig,
     federation: FederationFacts,
     records: PairRecords,
     judged: JudgedPair,
@@ -127,16 +125,16 @@ def recommend(
     The same records give the same recommendation, to the last digit.
 
     Args:
-        plan: Plan of the study; how trials are found does not matter here.
-        federation: Its models as they are, before anything is distilled.
+        config: Study recipe.
+        federation: The models as they are, before anything is distilled.
         records: Records of the pair.
-        judged: What `judge_pair` makes of `records`.
-        reverse: What it makes of the reverse pair; None and `Unfinished` count as unknown.
+        judged: Result of `judge_pair` for `records`.
+        reverse: The same for the reverse pair; None and `Unfinished` count as unknown.
 
     Raises:
         NotTuned: If the pair is not finished.
     """
-    pair = records.pair
+    pair, confirmation = records.pair, config.confirmation
     if isinstance(judged, Unfinished):
         way_out = f"autokd tune --pair {pair.teacher},{pair.student}"
         raise NotTuned(f"pair {pair} has no recommendation yet: {judged.reason}; run {way_out}")
@@ -147,27 +145,24 @@ def recommend(
         federation.participants[pair.teacher].correct,
         as_student=judgement,
         as_teacher=reverse if isinstance(reverse, Judgement) else None,
-        plan=plan.confirmation,
-        seed=derive_seed(records.study, "position"),
-        forbidden=[Position(position) for position in plan.forbid.positions],
+        bootstrap=Bootstrap.of(confirmation, derive_seed(records.study, "position")),
+        forbidden=[Position(position) for position in config.forbid.positions],
     )
     return Recommendation(
         pair=pair,
         federation=federation.name,
-        plan=plan.confirmation,
+        confirmation=confirmation,
         records=records,
         student=student,
         judgement=judgement,
         position=position,
-        reason=judged.reason
-        if isinstance(judged, InsufficientEvidence)
-        else _reason(judged, plan.confirmation),
-        what_would_decide="" if judgement is None else what_would_decide(judgement, plan.confirmation),
+        reason=judged.reason if isinstance(judged, InsufficientEvidence) else _reason(judged, confirmation),
+        what_would_decide="" if judgement is None else what_would_decide(judgement, confirmation),
         network=None if judgement is None else communication_cost(judgement.shown.setting, pair, federation),
     )
 
 
-def _reason(judgement: Judgement, plan: ConfirmationConfig) -> str:
+def _reason(judgement: Judgement, confirmation: ConfirmationConfig) -> str:
     figures, winner = judgement.decisive, judgement.evidence.winner
     objective = judgement.aims.objective
     default = f"the default gains {figures.default_gain}"
@@ -179,7 +174,7 @@ def _reason(judgement: Judgement, plan: ConfirmationConfig) -> str:
             f"difference {figures.improvement}"
         )
     if judgement.verdict is Verdict.SKIP:
-        gains += f"; {plan.min_improvement:g} pp would be worth it"
+        gains += f"; {confirmation.min_improvement:g} pp would be worth it"
     lost = judgement.evidence.default.diverged + (0 if winner is None else winner.diverged)
     if lost:
         gains += f"; {lost} runs diverged and count as no gain"
@@ -188,16 +183,16 @@ def _reason(judgement: Judgement, plan: ConfirmationConfig) -> str:
 
 
 def _rejected(judgement: Judgement) -> str:
-    """Return the arms that the plan's constraints rule out, in words; empty if none."""
-    forgotten, winner = judgement.forgotten, judgement.evidence.winner
-    if forgotten is None:
+    """Return the arms that the study's constraints rule out, in words; empty if none."""
+    check, winner = judgement.forgotten, judgement.evidence.winner
+    if check is None:
         return ""
-    arms: dict[str, Interval | None] = {}
-    if winner is not None and not forgotten.winner_allowed:
-        arms[described(winner.setting)] = forgotten.winner
-    if not forgotten.default_allowed:
-        arms["the default"] = forgotten.default
+    rejected: dict[str, Interval | None] = {}
+    if winner is not None and not check.winner_allowed:
+        rejected[described(winner.setting)] = check.winner
+    if not check.default_allowed:
+        rejected["the default"] = check.default
     return "".join(
-        f"; {arm} is rejected: it forgets {lost}, and {forgotten.limit:g} pp are allowed"
-        for arm, lost in arms.items()
+        f"; {arm} is rejected: it forgets {forgotten}, and {check.limit:g} pp are allowed"
+        for arm, forgotten in rejected.items()
     )

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
 from autokd.config.study import ConfirmationConfig, Objective
+from autokd.core.records import Correctness
 from autokd.core.setting import Setting, Split, derive_seed
+from autokd.recommendation.bootstrap import Bootstrap
 from autokd.recommendation.evidence import Arm, Evidence
-from autokd.recommendation.race import ANY
-from autokd.statistics.paired import (
-    Interval,
-    Weights,
-    paired_interval,
-    paired_p_value,
-    variance_components,
-)
+from autokd.statistics.paired import Interval, Weights, paired_p_value, variance_components
 
 RULE: Final = 1
 """Version of the verdict's rule that new studies get; a study keeps the version that it was created with."""
@@ -59,7 +54,7 @@ class Figures:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Forgotten:
+class ForgettingCheck:
     """Forgetting of the arms on confirmation, in pp, if the study limits it.
 
     An arm is allowed if its mean keeps the limit. With some hundred examples an interval is wider than most
@@ -101,14 +96,14 @@ class Judgement:
     aims: Objective
     confidence: float
     p_beats_default: float | None
-    forgotten: Forgotten | None
+    forgotten: ForgettingCheck | None
     rule: int = RULE
 
     @property
     def shown(self) -> Arm:
         """The arm that represents the pair: the default if that is the answer, else the winner."""
-        winner = self.evidence.winner
-        return self.evidence.default if self.verdict is Verdict.DEFAULT or winner is None else winner
+        default, winner = self.evidence.default, self.evidence.winner
+        return default if self.verdict is Verdict.DEFAULT or winner is None else winner
 
     def figures(self, split: Split) -> Figures:
         """Return the comparisons on confirmation or test."""
@@ -160,116 +155,89 @@ def decide(
 
 
 def compare(
-    evidence: Evidence,
-    split: Split,
-    plan: ConfirmationConfig,
-    *,
-    seed: int,
-    confidence: float | None = None,
-    weights: Weights | None = None,
+    evidence: Evidence, split: Split, bootstrap: Bootstrap, *, weights: Weights | None = None
 ) -> Figures:
-    """Return the three comparisons on `split`.
+    """Return the three comparisons on confirmation or test; `weights` as in `paired_interval`."""
 
-    Args:
-        evidence: Evidence of one pair.
-        split: Confirmation or test.
-        plan: Confidence and resamples.
-        seed: Seed of the bootstrap.
-        confidence: Confidence of the intervals; by default the plan's.
-        weights: Weights of the examples; see `paired_interval`.
-    """
+    def interval(name: str, first: Arm, second: Correctness) -> Interval:
+        return bootstrap.interval(first.correct[split], second, split.value, name, weights=weights)
 
-    def interval(name: str, first: Arm, second: Arm | None) -> Interval:
-        return paired_interval(
-            first.correct[split],
-            evidence.own[split] if second is None else second.correct[split],
-            confidence=confidence or plan.confidence,
-            resamples=plan.resamples,
-            seed=derive_seed(seed, split.value, name),
-            weights=weights,
-        )
-
-    default_gain = interval("default gain", evidence.default, None)
-    if evidence.winner is None:
+    own, default, winner = evidence.own[split], evidence.default, evidence.winner
+    default_gain = interval("default gain", default, own)
+    if winner is None:
         return Figures(default_gain=default_gain)
     return Figures(
         default_gain=default_gain,
-        winner_gain=interval("winner gain", evidence.winner, None),
-        improvement=interval("improvement", evidence.winner, evidence.default),
+        winner_gain=interval("winner gain", winner, own),
+        improvement=interval("improvement", winner, default.correct[split]),
     )
 
 
 def judge(
     evidence: Evidence,
-    plan: ConfirmationConfig,
+    confirmation: ConfirmationConfig,
     *,
     seed: int,
-    aims: Objective = ANY,
+    aims: Objective | None = None,
     confidence: float | None = None,
 ) -> Judgement:
     """Decide on confirmation, and compute the gains on test, which have no influence.
 
     Args:
         evidence: Evidence of one pair, with `local` weights unless only gain counts.
-        plan: Confidence, resamples and `min_improvement`.
+        confirmation: Confidence, resamples and `min_improvement`.
         seed: Seed of the bootstrap.
-        aims: Objective and constraints.
-        confidence: Confidence on confirmation; by default the plan's.
+        aims: Objective and constraints; by default only gain counts.
+        confidence: Confidence on confirmation; by default that of `confirmation`.
     """
-    confidence = confidence or plan.confidence
-    split = Split.CONFIRMATION
+    aims, split, winner = aims or Objective(), Split.CONFIRMATION, evidence.winner
+    on_test = Bootstrap.of(confirmation, seed)
+    bootstrap = replace(on_test, confidence=confidence or confirmation.confidence)
     weights = objective_weights(aims, evidence.local, split)
-    gains = compare(evidence, split, plan, seed=seed, confidence=confidence)
-    decisive = gains
+    gains = decisive = compare(evidence, split, bootstrap)
     if weights is not None:
-        decisive = compare(evidence, split, plan, seed=seed, confidence=confidence, weights=weights)
-    forgotten = _forgotten(evidence, plan, aims, seed=seed, confidence=confidence)
-    winner, p_value = evidence.winner, None
-    if winner is not None and (forgotten is None or forgotten.winner_allowed):
+        decisive = compare(evidence, split, bootstrap, weights=weights)
+    forgotten = _forgotten(evidence, aims.constraints.limit, bootstrap)
+    default_allowed = forgotten is None or forgotten.default_allowed
+    winner_allowed = forgotten is None or forgotten.winner_allowed
+    p_value = None
+    if winner is not None and winner_allowed:
         p_value = paired_p_value(
             winner.correct[split],
             evidence.default.correct[split],
-            resamples=plan.resamples,
+            resamples=confirmation.resamples,
             seed=derive_seed(seed, split.value, "improvement"),
             weights=weights,
         )
     return Judgement(
         verdict=decide(
             decisive,
-            min_improvement=plan.min_improvement,
-            default_allowed=forgotten is None or forgotten.default_allowed,
-            winner_allowed=forgotten is None or forgotten.winner_allowed,
+            min_improvement=confirmation.min_improvement,
+            default_allowed=default_allowed,
+            winner_allowed=winner_allowed,
         ),
         evidence=evidence,
         confirmation=gains,
-        test=compare(evidence, Split.TEST, plan, seed=seed),
+        test=compare(evidence, Split.TEST, on_test),
         decisive=decisive,
         aims=aims,
-        confidence=confidence,
+        confidence=bootstrap.confidence,
         p_beats_default=p_value,
         forgotten=forgotten,
     )
 
 
-def _forgotten(
-    evidence: Evidence, plan: ConfirmationConfig, aims: Objective, *, seed: int, confidence: float
-) -> Forgotten | None:
-    limit = aims.constraints.limit
+def _forgotten(evidence: Evidence, limit: float | None, bootstrap: Bootstrap) -> ForgettingCheck | None:
     if limit is None:
         return None
+    split = Split.CONFIRMATION
 
     def forgetting(arm: Arm) -> Interval:
-        return paired_interval(
-            evidence.own[Split.CONFIRMATION],
-            arm.correct[Split.CONFIRMATION],
-            confidence=confidence,
-            resamples=plan.resamples,
-            seed=derive_seed(seed, "forgotten", str(arm.setting)),
-            weights=evidence.local[Split.CONFIRMATION],
-        )
+        name, own, local = str(arm.setting), evidence.own[split], evidence.local[split]
+        return bootstrap.interval(own, arm.correct[split], "forgotten", name, weights=local)
 
     winner = None if evidence.winner is None else forgetting(evidence.winner)
-    return Forgotten(limit=limit, default=forgetting(evidence.default), winner=winner)
+    return ForgettingCheck(limit=limit, default=forgetting(evidence.default), winner=winner)
 
 
 def objective_weights(aims: Objective, local: Mapping[Split, Weights], split: Split) -> Weights | None:

@@ -88,14 +88,7 @@ def next_work(
 
 def pending_runs(plan: StudyConfig, search: PairSearch, seeds: int | None) -> tuple[RunSpec, ...]:
     """Return the race and confirmation runs of a pair that are still to be started."""
-    return pending(
-        plan.confirmation,
-        search.records,
-        search.live.values(),
-        retries=plan.search.retries,
-        aims=plan.aims,
-        seeds=seeds,
-    )
+    return pending(plan, search.records, search.live.values(), seeds=seeds)
 
 
 def baseline_failed(trials: Sequence[TrialRecord]) -> bool:

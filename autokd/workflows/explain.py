@@ -13,10 +13,10 @@ from autokd.core.run_spec import RunSpec
 from autokd.core.setting import Pair, Split, TransferSet
 from autokd.errors import NotTuned
 from autokd.execution.run_queue import FixedRunQueue
-from autokd.explanation.alternatives import Subject, repeated, wanted
+from autokd.explanation.alternatives import ComparedPair, repeated, wanted
 from autokd.explanation.attribution import between
 from autokd.explanation.best_elsewhere import BestAverageSetting, best_elsewhere
-from autokd.explanation.explanation import Explanation, Known
+from autokd.explanation.explanation import Explanation, ExplanationInputs
 from autokd.explanation.explanation import explain as explain_runs
 from autokd.federation.federation import Federation
 from autokd.recommendation import Recommendation
@@ -70,7 +70,7 @@ def explain(
             queue = FixedRunQueue(
                 wanted=task.wanted,
                 names=names,
-                retries=task.retries,
+                retries=task.compared.retries,
                 store=store,
                 listen=session.callbacks.on_explain,
             )
@@ -96,20 +96,18 @@ class ExplanationTask:
     """A judged pair, and the alternatives to compare it with.
 
     Attributes:
-        found: Recommendation of the pair.
-        subject: What the alternatives of the pair are derived from.
-        reverse: Judgement and subject of the reverse pair, if its model is the one to adopt.
+        recommendation: Recommendation of the pair.
+        compared: The facts that decide the alternatives.
+        reverse: Judgement and facts of the reverse pair, if its model is the one to adopt.
         federation: Models whose outputs are averaged.
         partner: Correctness of the teacher as it is, by split, shape (examples,).
-        retries: How often a run that died of infrastructure is tried again.
     """
 
-    found: Recommendation
-    subject: Subject
-    reverse: tuple[Judgement, Subject] | None
+    recommendation: Recommendation
+    compared: ComparedPair
+    reverse: tuple[Judgement, ComparedPair] | None
     federation: Federation
     partner: Mapping[Split, Correctness]
-    retries: int
 
     @classmethod
     def of(cls, results: StoredResults, federation: Federation, pair: Pair) -> ExplanationTask:
@@ -130,61 +128,63 @@ class ExplanationTask:
         if found.position.advice is Advice.TEACHER:
             judgement = results.judged(pair.reverse)
             assert isinstance(judgement, Judgement), "the advice is to adopt its model"
-            reverse = judgement, _subject(results, pair.reverse, judgement, transfer_sets, None)
+            reverse = judgement, _compared(results, pair.reverse, judgement, transfer_sets, None)
         elsewhere = _best_elsewhere(results, pair, transfer_sets)
         return cls(
-            found=found,
-            subject=_subject(results, pair, found.judgement, transfer_sets, elsewhere),
+            recommendation=found,
+            compared=_compared(results, pair, found.judgement, transfer_sets, elsewhere),
             reverse=reverse,
             federation=federation,
             partner=results.facts.participants[pair.teacher].correct,
-            retries=results.plan.search.retries,
         )
 
     def wanted(self, runs: Runs) -> Sequence[RunSpec]:
         """Return all runs of the explanation, done or not, as far as `runs` decide them."""
-        steps = list(between(self.subject.setting).values())
-        specs = wanted(self.subject, runs[self.found.pair], steps=steps, retries=self.retries)
+        steps = list(between(self.compared.setting).values())
+        specs = wanted(self.compared, runs[self.recommendation.pair], steps=steps)
         if self.reverse is None:
             return specs
-        subject = self.reverse[1]
-        return (*specs, *repeated(subject, list(between(subject.setting).values())))
+        reverse = self.reverse[1]
+        return (*specs, *repeated(reverse, list(between(reverse.setting).values())))
 
     def explanation(self, runs: Runs) -> Explanation:
         """Return the explanation that the runs come to; it says which runs are missing."""
-        pair, specs = self.found.pair, set(self.wanted(runs))
-        known = Known(
-            found=self.found,
-            subject=self.subject,
-            runs=runs[pair],
-            reverse=None if self.reverse is None else self.reverse[0],
-            reverse_runs=[run for run in runs[pair.reverse] if RunSpec.of(pair.reverse, run) in specs],
-            partner=self.partner,
-            averaged={split: self.federation.averaged(sorted(pair.meeting), split) for split in Split},
-            owed=sum(
-                to_be_run(records_of(runs[spec.pair], spec.stage, spec.setting, spec.seed), self.retries)
-                for spec in specs
-            ),
+        pair, specs = self.recommendation.pair, set(self.wanted(runs))
+        owed = [
+            to_be_run(records_of(runs[spec.pair], spec.stage, spec.setting, spec.seed), self.compared.retries)
+            for spec in specs
+        ]
+        return explain_runs(
+            ExplanationInputs(
+                recommendation=self.recommendation,
+                compared=self.compared,
+                runs=runs[pair],
+                reverse=None if self.reverse is None else self.reverse[0],
+                reverse_runs=[run for run in runs[pair.reverse] if RunSpec.of(pair.reverse, run) in specs],
+                partner=self.partner,
+                averaged={split: self.federation.averaged(sorted(pair.meeting), split) for split in Split},
+                owed=sum(owed),
+            )
         )
-        return explain_runs(known, retries=self.retries)
 
 
-def _subject(
+def _compared(
     results: StoredResults,
     pair: Pair,
     judgement: Judgement,
     transfer_sets: tuple[TransferSet, ...],
     elsewhere: BestAverageSetting | None,
-) -> Subject:
-    evidence, plan = judgement.evidence, results.plan
-    return Subject(
+) -> ComparedPair:
+    evidence, config = judgement.evidence, results.plan
+    return ComparedPair(
         pair=pair,
         setting=judgement.shown.setting,
         confirmed=tuple(arm.setting for arm in (evidence.default, evidence.winner) if arm is not None),
         seeds=evidence.seeds,
         transfer_sets=transfer_sets,
-        learning_rate=plan.distillation.learning_rate,
-        rate_seeds=plan.confirmation.race_seeds,
+        learning_rate=config.distillation.learning_rate,
+        rate_seeds=config.confirmation.race_seeds,
+        retries=config.search.retries,
         elsewhere=elsewhere,
     )
 

@@ -15,7 +15,7 @@ from autokd.core.setting_variants import moved, plain, untaught
 from autokd.explanation.alternatives import (
     ON_VALIDATION,
     RATES,
-    Subject,
+    ComparedPair,
     chosen_rate,
     rates,
     repeated,
@@ -30,7 +30,7 @@ SEEDS = (CONFIRMATION_SEEDS, CONFIRMATION_SEEDS + 1)
 FAST = replace(DEFAULT, learning_rate=0.03)
 
 
-def subject(setting: Setting = HOT, **changes: object) -> Subject:
+def compared_pair(setting: Setting = HOT, **changes: object) -> ComparedPair:
     usual: dict[str, object] = {
         "pair": Pair(0, 1),
         "setting": setting,
@@ -39,11 +39,12 @@ def subject(setting: Setting = HOT, **changes: object) -> Subject:
         "transfer_sets": SEARCHABLE,
         "learning_rate": 0.01,
         "rate_seeds": 2,
+        "retries": 3,
     }
-    return Subject(**(usual | changes))  # type: ignore[arg-type]
+    return ComparedPair(**(usual | changes))  # type: ignore[arg-type]
 
 
-def choosing(one: Subject, right: dict[float, int], failure: Failure | None = None) -> list[RunRecord]:
+def choosing(one: ComparedPair, right: dict[float, int], failure: Failure | None = None) -> list[RunRecord]:
     """Runs of every rate with every seed, right on so many of ten, or 5; with `failure` the last one died."""
     runs = [
         RunRecord(
@@ -67,7 +68,7 @@ def asked(owed: Sequence[RunSpec], stage: Stage) -> list[Setting]:
 
 
 def test_every_rival_runs_with_every_seed_of_the_confirmation() -> None:
-    one = subject(elsewhere=BestAverageSetting(TUNING, 3.0, 4, 5))
+    one = compared_pair(elsewhere=BestAverageSetting(TUNING, 3.0, 4, 5))
     owed = wanted(one, choosing(one, {3.0: 9}))
     expected = {
         moved(DEFAULT, TransferSet.TEACHER),
@@ -84,28 +85,28 @@ def test_every_rival_runs_with_every_seed_of_the_confirmation() -> None:
 
 
 def test_runs_come_seed_by_seed() -> None:
-    seeds = [run.seed for run in repeated(subject(), [untaught(HOT), ON_VALIDATION])]
+    seeds = [run.seed for run in repeated(compared_pair(), [untaught(HOT), ON_VALIDATION])]
     assert seeds == sorted(seeds)
 
 
 def test_what_the_confirmation_has_is_not_run_again() -> None:
-    one = subject(TUNING, transfer_sets=(TransferSet.STUDENT,))
+    one = compared_pair(TUNING, transfer_sets=(TransferSet.STUDENT,))
     assert asked(wanted(one, choosing(one, {1.0: 9})), Stage.RIVAL) == [ON_VALIDATION]
 
 
 def test_only_transfer_sets_that_may_be_used() -> None:
-    one = subject(PUBLIC, transfer_sets=(TransferSet.STUDENT, TransferSet.PUBLIC))
+    one = compared_pair(PUBLIC, transfer_sets=(TransferSet.STUDENT, TransferSet.PUBLIC))
     found = {rival.key: rival.setting.transfer_set for rival in trained(one, None)}
     assert "default_on_both" not in found
     assert set(found.values()) == {TransferSet.STUDENT, TransferSet.PUBLIC, TransferSet.VALIDATION}
 
 
 def test_without_labels_there_is_no_cross_entropy() -> None:
-    assert "cross_entropy" not in {rival.key for rival in trained(subject(PUBLIC), None)}
+    assert "cross_entropy" not in {rival.key for rival in trained(compared_pair(PUBLIC), None)}
 
 
 def test_the_rate_is_confirmed_only_once_it_is_chosen() -> None:
-    one = subject()
+    one = compared_pair()
     half = choosing(one, {3.0: 9})[:-1]
     assert chosen_rate(one, half) is None
     assert not any(setting.learning_rate for setting in asked(wanted(one, half), Stage.RIVAL))
@@ -114,24 +115,24 @@ def test_the_rate_is_confirmed_only_once_it_is_chosen() -> None:
 
 @pytest.mark.parametrize("best", RATES)
 def test_the_best_rate_by_mean_validation_accuracy_is_chosen(best: float) -> None:
-    one = subject()
+    one = compared_pair()
     expected = DEFAULT if best == 1 else replace(DEFAULT, learning_rate=best * 0.01)
     assert chosen_rate(one, choosing(one, {best: 6})) == expected
 
 
 def test_a_tie_goes_to_the_lower_rate() -> None:
-    one = subject()
+    one = compared_pair()
     assert chosen_rate(one, choosing(one, {0.3: 7, 3.0: 7})) == replace(DEFAULT, learning_rate=0.003)
 
 
 def test_a_rate_that_diverged_drops_out_and_one_that_the_machine_lost_is_waited_for() -> None:
-    one = subject()
+    one = compared_pair()
     assert chosen_rate(one, choosing(one, {3.0: 9}, Failure.DIVERGED)) == rates(one)[0]
     assert chosen_rate(one, choosing(one, {3.0: 9}, Failure.INFRASTRUCTURE)) is None
 
 
 def test_the_recipes_own_rate_is_the_default_itself() -> None:
-    assert DEFAULT in rates(subject())
+    assert DEFAULT in rates(compared_pair())
 
 
 @given(settings)

@@ -9,11 +9,11 @@ from autokd.config.study import CONFIRMATION_SEEDS
 from autokd.core.records import Failure, RunRecord, Stage
 from autokd.core.setting import DEFAULT, SEARCHABLE, Setting, Split
 from autokd.core.setting_variants import untaught
-from autokd.explanation.alternatives import ON_VALIDATION, Subject
+from autokd.explanation.alternatives import ON_VALIDATION, ComparedPair
 from autokd.explanation.attribution import Step
 from autokd.explanation.best_elsewhere import BestAverageSetting
 from autokd.explanation.comparison import Line
-from autokd.explanation.explanation import Explanation, Known, explain, teacher_or_data
+from autokd.explanation.explanation import Explanation, ExplanationInputs, explain, teacher_or_data
 from autokd.recommendation import Recommendation, Verdict
 from autokd.statistics.paired import Interval
 from tests.explanation.samples import (
@@ -39,13 +39,13 @@ def rivals(shares: Mapping[Setting, float], seeds: int = 5) -> list[RunRecord]:
     ]
 
 
-def known(found: Recommendation, runs: Sequence[RunRecord], **changes: object) -> Known:
+def inputs(found: Recommendation, runs: Sequence[RunRecord], **changes: object) -> ExplanationInputs:
     assert found.judgement is not None
     evidence = found.judgement.evidence
     assert evidence.winner is not None
     usual: dict[str, object] = {
-        "found": found,
-        "subject": Subject(
+        "recommendation": found,
+        "compared": ComparedPair(
             pair=found.pair,
             setting=found.judgement.shown.setting,
             confirmed=(DEFAULT, evidence.winner.setting),
@@ -53,6 +53,7 @@ def known(found: Recommendation, runs: Sequence[RunRecord], **changes: object) -
             transfer_sets=SEARCHABLE,
             learning_rate=0.01,
             rate_seeds=2,
+            retries=0,
             elsewhere=BestAverageSetting(DEFAULT, 1.0, 3, 4),
         ),
         "runs": runs,
@@ -62,11 +63,11 @@ def known(found: Recommendation, runs: Sequence[RunRecord], **changes: object) -
         "averaged": model(0.9),
         "owed": 0,
     }
-    return Known(**(usual | changes))  # type: ignore[arg-type]
+    return ExplanationInputs(**(usual | changes))  # type: ignore[arg-type]
 
 
 def explained(winner: Setting = HOT, runs: Sequence[RunRecord] = (), **changes: object) -> Explanation:
-    return explain(known(judged(winner), runs, **changes), retries=0)
+    return explain(inputs(judged(winner), runs, **changes))
 
 
 def line(found: Explanation, key: str) -> Line:
@@ -137,7 +138,7 @@ def test_a_seed_that_the_machine_lost_is_left_out_of_both_sides() -> None:
     for split in JUDGED:
         evidence.winner.correct[split][0] = right(0.5)
     runs = [run for run in rivals({untaught(HOT): 0.7}) if run.seed != CONFIRMATION_SEEDS]
-    told = line(explain(known(found, runs), retries=0), "cross_entropy")
+    told = line(explain(inputs(found, runs)), "cross_entropy")
     assert told.seeds == 4
     assert figures(told) == pytest.approx((20, 10))
 
@@ -155,7 +156,7 @@ def test_fine_tuning_is_its_own_rival() -> None:
 
 
 def test_a_winner_that_was_turned_down_is_a_rival_of_the_default() -> None:
-    found = explain(known(judged(HOT, default=0.8, share=0.8), ()), retries=0)
+    found = explain(inputs(judged(HOT, default=0.8, share=0.8), ()))
     assert (found.verdict, found.setting) == (Verdict.DEFAULT, DEFAULT)
     assert figures(line(found, "winner")) == pytest.approx((30, 0))
     assert figures(line(found, "default")) == (30, 0)
@@ -175,13 +176,13 @@ def test_the_position_is_a_step_where_the_student_is_to_teach() -> None:
     alone, there = Setting(4.0, 0.1, DEFAULT.transfer_set), Setting(1.0, 0.5, HOT.transfer_set)
     steps = {alone: 0.6, there: 0.65}
     reverse = judged(HOT, pair=PAIR.reverse, default=0.6, share=0.9)
-    given = known(
+    material = inputs(
         judged(HOT),
         rivals(steps),
         reverse=reverse.judgement,
         reverse_runs=rivals({alone: 0.7, there: 0.7}),
     )
-    found = explain(given, retries=0).attribution
+    found = explain(material).attribution
     assert found is not None
     parts = {step: its[Split.TEST].mean for step, its in found.parts.items()}
     assert list(parts) == list(Step)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from autokd.config.study import CONFIRMATION_SEEDS, RACE_SEEDS, ConfirmationConfig, StudyConfig
+from autokd.config.study import CONFIRMATION_SEEDS, RACE_SEEDS, StudyConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import (
     Correctness,
@@ -25,7 +25,6 @@ from autokd.core.setting import DEFAULT, Setting, Split, TransferSet
 from autokd.recommendation import Recommendation, judge_pair, recommend
 from autokd.recommendation.evidence import Arm, Evidence
 
-PLAN = ConfirmationConfig()
 BOTH = TransferSet.BOTH
 HOT = Setting(temperature=4.0, alpha=0.1, transfer_set=BOTH)
 WARM = Setting(temperature=2.0, alpha=0.3, transfer_set=BOTH)

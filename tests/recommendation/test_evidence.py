@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 
 from autokd.config.study import CONFIRMATION_SEEDS
-from autokd.core.records import Correctness, Failure, RunRecord, TrialState
-from autokd.core.setting import DEFAULT, Setting, Split
+from autokd.core.pair_records import PairRecords
+from autokd.core.records import Correctness, Failure, RunRecord, TrialRecord, TrialState
+from autokd.core.setting import DEFAULT, Pair, Setting, Split
 from autokd.recommendation.evidence import Evidence, InsufficientEvidence, gather
 from tests.recommendation.samples import (
     HOT,
-    PLAN,
     confirmation_run,
     failed_run,
+    make_plan,
     make_trial,
     make_trials,
     race_run,
@@ -19,15 +20,20 @@ from tests.recommendation.samples import (
 
 OWN: dict[Split, Correctness] = {split: np.array([True, False, False]) for split in Split}
 RIGHT = {Split.CONFIRMATION: [True, True, False], Split.TEST: [True, True, True]}
-SEEDS = range(CONFIRMATION_SEEDS, CONFIRMATION_SEEDS + PLAN.seeds)
+SEEDS = range(CONFIRMATION_SEEDS, CONFIRMATION_SEEDS + 5)
 
 
 def complete(setting: Setting, *indices: int) -> list[RunRecord]:
     return [confirmation_run(setting, index, RIGHT, forgetting=float(index)) for index in indices]
 
 
+def gather_from(trials: list[TrialRecord], runs: list[RunRecord]) -> Evidence | InsufficientEvidence:
+    records = PairRecords(pair=Pair(0, 1), study="s", trials=trials, runs=runs)
+    return gather(make_plan(), OWN, records, seeds=len(SEEDS), local={})
+
+
 def gathered(runs: list[RunRecord]) -> Evidence:
-    evidence = gather(PLAN, OWN, make_trials(HOT), runs)
+    evidence = gather_from(make_trials(HOT), runs)
     assert isinstance(evidence, Evidence)
     return evidence
 
@@ -111,6 +117,6 @@ def test_seeds_beyond_the_plan_are_not_looked_at() -> None:
     ],
 )
 def test_what_is_lacking_is_said(baseline: TrialState, runs: list[RunRecord], reason: str) -> None:
-    lacking = gather(PLAN, OWN, [make_trial(0, DEFAULT, state=baseline), make_trial(1, HOT)], runs)
+    lacking = gather_from([make_trial(0, DEFAULT, state=baseline), make_trial(1, HOT)], runs)
     assert isinstance(lacking, InsufficientEvidence)
     assert reason in lacking.reason

@@ -106,7 +106,7 @@ def test_an_undecided_pair_gets_the_rest_for_both_arms_and_is_judged_on_all() ->
     assert judge_pair(TWICE, federation, records) == Unfinished(
         "20 race and confirmation runs are to be done"
     )
-    owed = pending(TWICE.confirmation, records, seeds=15)
+    owed = pending(TWICE, records, seeds=15)
     assert [run.seed for run in owed] == [2000 + seed for seed in range(5, 15) for _ in range(2)]
     assert {run.setting for run in owed} == {HOT, DEFAULT}
     federation, records, found = searched((0.66, 0.62), seeds=15)

@@ -52,7 +52,7 @@ def ranking(rng: np.random.Generator, accuracies: list[float], *, default: float
 
 def test_the_best_partner_comes_first_and_is_advised() -> None:
     found = ranking(np.random.default_rng(0), [0.62, 0.85, 0.70, 0.45], default=0.6, own=0.6)
-    assert [one.found.pair.teacher for one in found.partners][:2] == [2, 3]
+    assert [one.recommendation.pair.teacher for one in found.partners][:2] == [2, 3]
     assert found.best is found.partners[0]
     assert [one.as_good for one in found.partners] == [True, False, False, False]
     assert found.advice == "learn from 2, with T=4 α=0.1 on both"
@@ -64,14 +64,16 @@ def test_the_best_partner_comes_first_and_is_advised() -> None:
 def test_intervals_are_wider_the_more_partners_there_are() -> None:
     found = ranking(np.random.default_rng(1), [0.8, 0.7, 0.7, 0.7, 0.7], default=0.6, own=0.6)
     first = found.partners[0]
-    assert first.found.gain is not None
-    assert first.test.mean == pytest.approx(first.found.gain.mean)
-    assert first.test.high - first.test.low > 1.2 * (first.found.gain.high - first.found.gain.low)
+    assert first.recommendation.gain is not None
+    assert first.test.mean == pytest.approx(first.recommendation.gain.mean)
+    assert first.test.high - first.test.low > 1.2 * (
+        first.recommendation.gain.high - first.recommendation.gain.low
+    )
 
 
 def test_where_nothing_gains_nobody_is_advised() -> None:
     found = ranking(np.random.default_rng(2), [0.5, 0.45], default=0.5, own=0.6)
-    assert {one.found.verdict for one in found.partners} == {Verdict.SKIP}
+    assert {one.recommendation.verdict for one in found.partners} == {Verdict.SKIP}
     assert found.best is None
     assert "corrected for choosing the best of 2" in found.advice
     nobody = ranked([], student=0, unknown=[1, 2])

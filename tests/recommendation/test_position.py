@@ -9,6 +9,7 @@ from hypothesis.extra import numpy as arrays
 from autokd.config.study import ConfirmationConfig
 from autokd.core.records import Correctness
 from autokd.core.setting import Split
+from autokd.recommendation.bootstrap import Bootstrap
 from autokd.recommendation.position import Advice, PositionAdvice, advise
 from autokd.recommendation.verdict import Judgement, judge
 from tests.recommendation.samples import make_evidence
@@ -37,8 +38,12 @@ def sides(
     own: Correctness, partner: Correctness, towards: Judgement | None, back: Judgement | None
 ) -> tuple[PositionAdvice, PositionAdvice]:
     return (
-        advise(both(own), both(partner), as_student=towards, as_teacher=back, plan=QUICK, seed=3),
-        advise(both(partner), both(own), as_student=back, as_teacher=towards, plan=QUICK, seed=4),
+        advise(
+            both(own), both(partner), as_student=towards, as_teacher=back, bootstrap=Bootstrap.of(QUICK, 3)
+        ),
+        advise(
+            both(partner), both(own), as_student=back, as_teacher=towards, bootstrap=Bootstrap.of(QUICK, 4)
+        ),
     )
 
 
@@ -53,7 +58,7 @@ def test_teach_a_better_partner_if_that_beats_adopting_it() -> None:
     """As P1 with 2 in the poster: +42.7 as student, +67.2 as teacher."""
     one, _ = meeting(0.20, 0.60, (0.55, 0.40), (0.80, 0.65))
     assert one.advice is Advice.TEACHER
-    assert one.gain_by_adoption.mean == pytest.approx(40, abs=10)
+    assert one.test.by_adoption.mean == pytest.approx(40, abs=10)
 
 
 def test_no_training_where_adopting_is_as_good() -> None:
@@ -65,16 +70,16 @@ def test_no_training_where_adopting_is_as_good() -> None:
 def test_a_gain_that_adopting_would_beat_is_not_advised() -> None:
     """The student gains, surely, and still less than the partner's model has already."""
     advice, _ = meeting(0.30, 0.75, (0.60, 0.40), None)
-    assert advice.gain_as_student is not None
-    assert advice.gain_as_student.low > 0
+    assert advice.test.as_student is not None
+    assert advice.test.as_student.low > 0
     assert advice.advice is Advice.NONE
 
 
 def test_teaching_a_weak_partner_well_is_no_reason_to_adopt_it() -> None:
     """`s->t` is tuned, and what results is still worse than what s has."""
     advice, _ = meeting(0.80, 0.40, (0.70, 0.60), (0.65, 0.50))
-    assert advice.gain_as_teacher is not None
-    assert advice.gain_as_teacher.high < 0
+    assert advice.test.as_teacher is not None
+    assert advice.test.as_teacher.high < 0
     assert advice.advice is Advice.NONE
 
 
@@ -92,9 +97,9 @@ def test_the_better_of_two_good_positions() -> None:
 
 def test_the_reverse_pair_may_be_untuned() -> None:
     advice, other = meeting(0.60, 0.60, (0.75, 0.65), None)
-    assert advice.gain_as_teacher is None
+    assert advice.test.as_teacher is None
     assert advice.advice is Advice.STUDENT
-    assert other.gain_as_student is None
+    assert other.test.as_student is None
     assert other.to_json()["gain_as_student"] is None
     assert other.advice is Advice.TEACHER
 
@@ -122,11 +127,11 @@ def test_the_identity_of_the_posters_tables(data: st.DataObject, shape: tuple[in
     towards = judge(make_evidence(winners[0], defaults[0], own), QUICK, seed=1)
     back = judge(make_evidence(winners[1], defaults[1], partner), QUICK, seed=2)
     s, t = sides(own, partner, towards, back)
-    assert s.gain_as_student is not None
-    assert s.gain_as_teacher is not None
-    assert t.gain_as_student is not None
-    assert t.gain_as_teacher is not None
+    assert s.test.as_student is not None
+    assert s.test.as_teacher is not None
+    assert t.test.as_student is not None
+    assert t.test.as_teacher is not None
     gap = 100 * (partner.mean() - own.mean())
-    assert s.gain_as_student.mean - t.gain_as_teacher.mean == pytest.approx(gap)
-    assert s.gain_as_teacher.mean - t.gain_as_student.mean == pytest.approx(gap)
-    assert s.gain_by_adoption.mean == pytest.approx(gap)
+    assert s.test.as_student.mean - t.test.as_teacher.mean == pytest.approx(gap)
+    assert s.test.as_teacher.mean - t.test.as_student.mean == pytest.approx(gap)
+    assert s.test.by_adoption.mean == pytest.approx(gap)

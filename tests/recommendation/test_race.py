@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autokd.config.study import CONFIRMATION_SEEDS, RACE_SEEDS, ConfirmationConfig, Constraints, Objective
+from autokd.config.study import CONFIRMATION_SEEDS, RACE_SEEDS, Constraints, StudyConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import Failure, RunRecord, Stage, TrialRecord, TrialState
 from autokd.core.run_spec import RunSpec
@@ -18,31 +18,30 @@ from tests.recommendation.samples import (
     BOTH,
     COOL,
     HOT,
-    PLAN,
     PUBLIC,
     TUNING,
     WARM,
     confirmation_run,
     failed_run,
+    make_plan,
     make_trial,
     make_trials,
     race_run,
 )
 
 PAIR = Pair(0, 1)
+PLAN = make_plan()
+SEEDS = PLAN.confirmation.seeds
 JUDGED = {Split.CONFIRMATION: [True, False], Split.TEST: [True]}
 
 
 def owed_runs(
-    plan: ConfirmationConfig,
+    plan: StudyConfig,
     trials: Sequence[TrialRecord],
     runs: Sequence[RunRecord],
     live: Sequence[RunSpec] = (),
-    *,
-    retries: int = 3,
 ) -> tuple[RunSpec, ...]:
-    records = PairRecords(pair=PAIR, study="s", trials=trials, runs=runs)
-    return pending(plan, records, live, retries=retries)
+    return pending(plan, PairRecords(pair=PAIR, study="s", trials=trials, runs=runs), live)
 
 
 def finished(run: RunSpec) -> RunRecord:
@@ -130,7 +129,7 @@ def test_if_all_candidates_drop_out_the_default_is_confirmed_alone() -> None:
     runs = [failed_run(setting, i, Failure.DIVERGED, Stage.RACE) for setting in (HOT, WARM) for i in (0, 1)]
     assert winner(PLAN, trials, runs) is None
     owed = owed_runs(PLAN, trials, runs)
-    assert [(run.stage, run.setting) for run in owed] == [(Stage.CONFIRMATION, DEFAULT)] * PLAN.seeds
+    assert [(run.stage, run.setting) for run in owed] == [(Stage.CONFIRMATION, DEFAULT)] * SEEDS
 
 
 def test_a_single_candidate_needs_no_race() -> None:
@@ -151,7 +150,7 @@ def test_the_default_is_confirmed_while_the_race_is_on() -> None:
 
 def test_winner_and_default_are_confirmed_seed_by_seed() -> None:
     owed = owed_runs(PLAN, make_trials(HOT), [])
-    seeds = range(CONFIRMATION_SEEDS, CONFIRMATION_SEEDS + PLAN.seeds)
+    seeds = range(CONFIRMATION_SEEDS, CONFIRMATION_SEEDS + SEEDS)
     assert [(run.seed, run.setting) for run in owed] == list(itertools.product(seeds, [HOT, DEFAULT]))
 
 
@@ -185,7 +184,7 @@ def test_at_most_sixteen_runs_a_pair_in_whatever_order_they_end(data: st.DataObj
 )
 def test_retries_end(failure: Failure, times: int, again: bool) -> None:
     runs = [failed_run(DEFAULT, 0, failure)] * times
-    owed = owed_runs(PLAN, make_trials(HOT), runs, retries=2)
+    owed = owed_runs(PLAN.with_(retries=2), make_trials(HOT), runs)
     assert (RunSpec(PAIR, DEFAULT, CONFIRMATION_SEEDS, Stage.CONFIRMATION) in owed) is again
 
 
@@ -193,14 +192,17 @@ def test_more_seeds_later_keep_what_was_done() -> None:
     trials = make_trials(HOT)
     runs = [finished(run) for run in owed_runs(PLAN, trials, [])]
     assert owed_runs(PLAN, trials, runs) == ()
-    more = PLAN.model_copy(update={"seeds": 7})
+    more = make_plan(seeds=7)
     assert {run.seed for run in owed_runs(more, trials, runs)} == {
         CONFIRMATION_SEEDS + 5,
         CONFIRMATION_SEEDS + 6,
     }
 
 
-LIMITED = Objective(constraints=Constraints(max_forgetting=2.0))
+LIMITED = PLAN.model_copy(update={"constraints": Constraints(max_forgetting=2.0)})
+BY_BOTH, BY_LOCAL = (
+    PLAN.model_copy(update={"objective": objective}) for objective in ("gain_minus_forgetting", "gain_local")
+)
 
 
 def forgetful(number: int, setting: Setting, accuracy: float, lost: float) -> TrialRecord:
@@ -210,7 +212,7 @@ def forgetful(number: int, setting: Setting, accuracy: float, lost: float) -> Tr
 def test_a_trial_that_forgets_too_much_does_not_enter_the_race() -> None:
     trials = [make_trial(0, DEFAULT), forgetful(1, HOT, 0.9, 2.5), forgetful(2, WARM, 0.8, 2.0)]
     assert candidates(PLAN, trials) == (HOT, WARM)
-    assert candidates(PLAN, trials, aims=LIMITED) == (WARM,)
+    assert candidates(LIMITED, trials) == (WARM,)
 
 
 def test_candidates_are_the_best_by_the_objective() -> None:
@@ -221,8 +223,8 @@ def test_candidates_are_the_best_by_the_objective() -> None:
         forgetful(3, COOL, 0.70, -3.0),
     ]
     assert candidates(PLAN, trials) == (HOT, WARM, COOL)
-    assert candidates(PLAN, trials, aims=Objective(objective="gain_minus_forgetting")) == (WARM, HOT, COOL)
-    assert candidates(PLAN, trials, aims=Objective(objective="gain_local")) == (COOL, WARM, HOT)
+    assert candidates(BY_BOTH, trials) == (WARM, HOT, COOL)
+    assert candidates(BY_LOCAL, trials) == (COOL, WARM, HOT)
 
 
 def test_the_race_too_is_won_by_the_objective_and_within_the_limit() -> None:
@@ -234,6 +236,7 @@ def test_the_race_too_is_won_by_the_objective_and_within_the_limit() -> None:
         for index in range(2)
     ]
     assert winner(PLAN, trials, runs) == HOT
-    assert winner(PLAN, trials, runs, aims=LIMITED) == WARM
-    assert winner(PLAN, trials, runs, aims=Objective(objective="gain_minus_forgetting")) == WARM
-    assert winner(PLAN, trials, runs, aims=Objective(constraints=Constraints(max_forgetting=0.5))) is None
+    assert winner(LIMITED, trials, runs) == WARM
+    assert winner(BY_BOTH, trials, runs) == WARM
+    strict = PLAN.model_copy(update={"constraints": Constraints(max_forgetting=0.5)})
+    assert winner(strict, trials, runs) is None

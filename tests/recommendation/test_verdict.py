@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from autokd.config.study import ConfirmationConfig, Constraints, Objective
 from autokd.core.setting import DEFAULT, Split
+from autokd.recommendation.bootstrap import Bootstrap
 from autokd.recommendation.evidence import Arm, Evidence
 from autokd.recommendation.verdict import (
     Figures,
@@ -189,8 +190,7 @@ def verdicts(accuracies: tuple[float, float], own: float, *, pairs: int, seed: i
             compare(
                 make_evidence(*draw_arms(rng, accuracies, DIGITS, fixed=own)),
                 Split.CONFIRMATION,
-                QUICK,
-                seed=pair,
+                Bootstrap.of(QUICK, pair),
             ),
             min_improvement=0.5,
         )

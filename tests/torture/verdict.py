@@ -52,10 +52,10 @@ def _check_pair(place: Workspace, store: Store, pair: Pair) -> None:
     assert baselines.count(TrialState.COMPLETE) == 1, f"{pair}: {baselines}"
     assert set(baselines) <= {TrialState.COMPLETE, TrialState.FAIL}, f"{pair}: {baselines}"
     records = PairRecords(pair=pair, study=name, trials=trials, runs=runs)
-    assert not pending(plan.confirmation, records, retries=plan.search.retries), pair
+    assert not pending(plan, records), pair
     complete = [run for run in runs if run.state is RunState.COMPLETE]
     confirmed = [(run.setting, run.seed) for run in complete if run.stage is Stage.CONFIRMATION]
-    best = winner(plan.confirmation, trials, runs, retries=plan.search.retries)
+    best = winner(plan, trials, runs)
     arms = {DEFAULT, best or DEFAULT}
     seeds = range(CONFIRMATION_SEEDS, CONFIRMATION_SEEDS + plan.confirmation.seeds)
     assert Counter(confirmed) == Counter(product(arms, seeds)), f"{pair}: {confirmed}"

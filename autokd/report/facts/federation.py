@@ -204,8 +204,8 @@ def _position(recommendation: Recommendation) -> Cell:
     """Return the gain of the advised position; of none, 0, the gain of leaving the model as it is."""
     position = recommendation.position
     letter, gain = {
-        Advice.STUDENT: ("S", position.gain_as_student),
-        Advice.TEACHER: ("T", position.gain_as_teacher),
+        Advice.STUDENT: ("S", position.test.as_student),
+        Advice.TEACHER: ("T", position.test.as_teacher),
         Advice.NONE: ("–", None),
     }[position.advice]
     return Cell(
@@ -213,11 +213,11 @@ def _position(recommendation: Recommendation) -> Cell:
         value=0.0 if gain is None else gain.mean,
         lines=(
             letter if gain is None else f"{letter} {gain.mean:+.1f}",
-            f"{position.gain_by_adoption.mean:+.1f}",
+            f"{position.test.by_adoption.mean:+.1f}",
         ),
         text=(
             f"{recommendation.pair}, position {position.advice}: {'0 pp' if gain is None else gain} on test; "
-            f"adopting model {recommendation.pair.teacher} as it is {position.gain_by_adoption}"
+            f"adopting model {recommendation.pair.teacher} as it is {position.test.by_adoption}"
         ),
     )
 

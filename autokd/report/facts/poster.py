@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from autokd.core.setting import Pair, Split, derive_seed
+from autokd.core.setting import Pair, Split
 from autokd.recommendation import Recommendation
+from autokd.recommendation.bootstrap import Bootstrap
 from autokd.recommendation.position import Advice
 from autokd.report.data import ReportData
-from autokd.statistics.paired import POINTS, Interval, paired_interval
+from autokd.statistics.paired import POINTS, Interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +66,7 @@ def poster_tables(data: ReportData) -> tuple[PosterTable, ...]:
                 judgement = None if learning is None else learning.judgement
                 row = Row(
                     partner=partner,
-                    as_student=None if learning is None else learning.position.gain_as_student,
+                    as_student=None if learning is None else learning.position.test.as_student,
                     as_teacher=_as_teacher(data, learning, teaching),
                     default=None if judgement is None else judgement.test.default_gain,
                     by_adoption=POINTS * (accuracy - initial),
@@ -81,15 +82,10 @@ def _as_teacher(
     data: ReportData, learning: Recommendation | None, teaching: Recommendation | None
 ) -> Interval | None:
     """Return the gain from the pair's recommendation; if only the reverse pair is judged, from that one."""
-    if learning is not None and learning.position.gain_as_teacher is not None:
-        return learning.position.gain_as_teacher
+    if learning is not None and learning.position.test.as_teacher is not None:
+        return learning.position.test.as_teacher
     if teaching is None or teaching.judgement is None or data.federation is None:
         return None
-    plan, pair = data.plan.confirmation, teaching.pair
-    return paired_interval(
-        teaching.judgement.shown.correct[Split.TEST],
-        data.federation.participants[pair.teacher].correct[Split.TEST],
-        confidence=plan.confidence,
-        resamples=plan.resamples,
-        seed=derive_seed(teaching.records.study, "as teacher"),
-    )
+    student, own = teaching.judgement.shown, data.federation.participants[teaching.pair.teacher]
+    bootstrap = Bootstrap.of(data.plan.confirmation, teaching.records.study)
+    return bootstrap.interval(student.correct[Split.TEST], own.correct[Split.TEST], "as teacher")

@@ -108,7 +108,7 @@ def pair_provenance(data: PairData) -> tuple[Entry, ...]:
     if judgement is not None and judgement.shown.forgetting is not None:
         forgetting = f"{judgement.shown.forgetting:+.1f} pp with {judgement.shown.setting}"
         entries.append(("forgetting, on test", forgetting))
-    share = f"{found.plan.confidence:.0%}"
+    share = f"{found.confirmation.confidence:.0%}"
     entries.append(("intervals", f"{share}, by crossed paired resampling of examples and seeds"))
     return tuple(entries)
 
