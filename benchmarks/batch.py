@@ -203,7 +203,8 @@ def main() -> None:
             asked_again = perf_counter() - done
         found = list(answered(workspace, federation, batch.answers))
     assert second.ran == 0
-    job, slots = RunContext.of(workspace.plan, compute), os.cpu_count() or 1
+    plan, slots = workspace.plan, os.cpu_count() or 1
+    job = RunContext(plan.distillation, plan.rungs, compute)
     repeated = repeat(federation, job, found, options.sample)
     working, driver = watch.last - watch.first, watch.processed[1] - watch.processed[0]
     load = ", ".join(f"{one:.1f}" for one in os.getloadavg())

@@ -232,6 +232,10 @@ class ParticipantFacts:
     correct: Mapping[Split, Correctness]
     weight_bytes: int | None = None
 
+    def accuracy(self, split: Split) -> float:
+        """Return the top-1 accuracy on `split`, in [0, 1]."""
+        return float(self.correct[split].mean())
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FederationFacts:

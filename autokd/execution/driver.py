@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 import math
 import os
-import shutil
 import signal
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import monotonic
 from types import FrameType
 from typing import Final
@@ -49,14 +48,13 @@ _PENDING: Final = 64
 def distilling(plan: StudyConfig, federation: Federation, compute: Compute) -> type[Trainable]:
     """Return what workers run: distillations in a federation, which goes once through Ray's object store.
 
-    Args:
-        plan: Study recipe.
-        federation: Read-only NumPy arrays, which all workers of a node share without a copy. Ray puts what
-            does not fit into its object store into its temporary folder on disk.
-        compute: Device and threads of a run.
+    All workers of a node share the federation's arrays without a copy. Ray puts what does not fit into its
+    object store into its temporary folder on disk.
     """
     trainable: type[Trainable] = tune.with_parameters(
-        DistillationTrainable, federation=federation, context=RunContext.of(plan, compute)
+        DistillationTrainable,
+        federation=federation,
+        context=RunContext(plan.distillation, plan.rungs, compute),
     )
     # The driver itself hardly reads it again.
     federation.release_memory()
@@ -72,18 +70,14 @@ def drive(
     on_stopping: Callable[[], None] = lambda: None,
     runs_of_an_experiment: int = _RUNS_OF_AN_EXPERIMENT,
 ) -> bool:
-    """Do all runs of a queue.
+    """Do all runs of a queue, on a Ray that has been started.
 
     The first Ctrl-C ends the runs in progress at their next report and marks them as interrupted; the second
     raises KeyboardInterrupt at once. In both cases the store has all reports, and the same call continues.
 
-    Ray must have been started.
-
     Args:
-        queue: Hands out runs and records their results.
         trainable: Does a `RunSpec`.
         home: Folder in which Ray Tune's temporary folder lies during the experiment.
-        workers: Resources of a run.
         on_stopping: Called at the first Ctrl-C.
         runs_of_an_experiment: Number of runs after which a new experiment begins.
 
@@ -115,7 +109,9 @@ def drive(
 
 def _experiment(state: DriverState, trainable: type[Trainable], home: Path, workers: Resources) -> None:
     """Run one Tuner until the queue or the limit of runs ends it."""
-    with _scratch(home) as scratch:
+    home.mkdir(parents=True, exist_ok=True)
+    # Tune writes files that nobody reads.
+    with TemporaryDirectory(prefix="ray-tune-", dir=home, ignore_cleanup_errors=True) as folder:
         Tuner(
             tune.with_resources(trainable, {"CPU": workers.cpus_per_run, "GPU": workers.gpus_per_run}),
             tune_config=TuneConfig(
@@ -127,7 +123,7 @@ def _experiment(state: DriverState, trainable: type[Trainable], home: Path, work
             ),
             run_config=RunConfig(
                 name="experiment",
-                storage_path=str(scratch),
+                storage_path=str(Path(folder).resolve()),
                 stop=StopFlag(state),
                 verbose=0,
                 failure_config=FailureConfig(max_failures=0),
@@ -138,26 +134,15 @@ def _experiment(state: DriverState, trainable: type[Trainable], home: Path, work
 
 def _max_in_flight(workers: Resources) -> Callable[[], int]:
     """Return a function for how many runs the cluster holds now, looked up every few seconds."""
-    known = (-math.inf, 1)
+    looked_up, most = -math.inf, 1
 
-    def ask() -> int:
-        nonlocal known
-        if monotonic() - known[0] > _CLUSTER_SECONDS:
-            known = (monotonic(), workers.max_in_flight(ray.cluster_resources()))  # type: ignore[no-untyped-call]
-        return known[1]
+    def max_in_flight() -> int:
+        nonlocal looked_up, most
+        if monotonic() - looked_up > _CLUSTER_SECONDS:
+            looked_up, most = monotonic(), workers.max_in_flight(ray.cluster_resources())  # type: ignore[no-untyped-call]
+        return most
 
-    return ask
-
-
-@contextmanager
-def _scratch(home: Path) -> Iterator[Path]:
-    """Yield a temporary folder for the files that Tune writes and nobody reads."""
-    home.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="ray-tune-", dir=home)).resolve()
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    return max_in_flight
 
 
 @contextmanager

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from autokd.compute.device import Compute
-from autokd.config.study import StudyConfig
 from autokd.config.training import DistillationConfig
 from autokd.core.records import Stage
 from autokd.core.run_spec import RunSpec
@@ -31,16 +29,13 @@ class RunContext:
     rungs: tuple[int, ...]
     compute: Compute
 
-    @classmethod
-    def of(cls, plan: StudyConfig, compute: Compute) -> RunContext:
-        return cls(recipe=plan.distillation, rungs=plan.rungs, compute=compute)
-
     def rungs_for(self, spec: RunSpec) -> tuple[int, ...]:
         """Return the epochs of evaluation: each rung in a trial, more in a sweep, the end in other runs."""
         end = spec.setting.epochs or self.rungs[-1]
         if spec.stage is Stage.SWEEP:
             return swept_rungs(end)
-        return rungs_until(end, self.rungs) if spec.stage is None else (end,)
+        early = () if spec.stage is not None else (rung for rung in self.rungs[:-1] if rung < end)
+        return (*early, end)
 
     def splits_for(self, spec: RunSpec) -> tuple[Split, ...]:
         """Return the splits on which a run is evaluated.
@@ -55,14 +50,7 @@ class RunContext:
         return (Split.VALIDATION,)
 
 
-def rungs_until(end: int, rungs: Sequence[int]) -> tuple[int, ...]:
-    """Return the rungs of a trial that ends at `end` epochs, which may differ from the recipe's budget."""
-    return (*(rung for rung in rungs[:-1] if rung < end), end)
-
-
 def swept_rungs(epochs: int) -> tuple[int, ...]:
     """Return the epochs of evaluation in a sweep: dense at first, where early stopping would decide."""
-    return tuple(sorted({max(1, round(share * epochs)) for share in _SWEPT}))
-
-
-_SWEPT: Final = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
+    shares = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
+    return tuple(sorted({max(1, round(share * epochs)) for share in shares}))

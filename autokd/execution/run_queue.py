@@ -71,8 +71,8 @@ class RunQueueProgress:
         return (self.total - self.done) * self.seconds / (self.ended - 1)
 
 
-class FixedRunQueue:
-    """Serves workers with a list of runs, without a search; implements `RunQueue`.
+class FixedRunQueue(RunQueue):
+    """Serves workers with a list of runs, without a search.
 
     The list may grow while its runs end: which learning rate is repeated with more seeds is known only
     after the runs that choose it. What is left follows from the stored runs, so the same call continues
@@ -137,16 +137,13 @@ class FixedRunQueue:
 
     @property
     def live(self) -> int:
-        """Number of runs in progress."""
         return len(self._live)
 
     @property
     def finished(self) -> bool:
-        """Whether no run is in progress, and none is left to hand out."""
         return not (self._live or self._waiting)
 
     def assign(self, key: str) -> RunSpec | None:
-        """Hand out the next run under a key that the caller chooses; None if no run can start now."""
         if not self._waiting:
             return None
         self._live[key] = self._waiting.popleft()
@@ -178,7 +175,6 @@ class FixedRunQueue:
         self._listen(self.progress())
 
     def interrupt(self, reason: str) -> None:
-        """Give up all runs in progress; they are done again another time."""
         self._waiting.extendleft(reversed(self._live.values()))
         self._live.clear()
 

@@ -8,19 +8,20 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Final
 
-from autokd.config.space import Space
-from autokd.config.study import SEARCH_SEED, Objective, StudyConfig
+from autokd.config.space import Space, sweep_epochs
+from autokd.config.study import SEARCH_SEED, StudyConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import Failure, FederationFacts, RungReport, RunRecord, TrialRecord, TrialState
 from autokd.core.run_spec import RunFailure, RunResult, RunSpec
 from autokd.core.setting import Pair, Split
+from autokd.execution.run_queue import RunQueue
 from autokd.recommendation.interim_looks import seeds_wanted
 from autokd.search.asha import should_continue
 from autokd.search.eta import NOTHING, Load
 from autokd.search.next_work import PairSearch, next_work
 from autokd.search.objective import scalarise
 from autokd.search.optuna_space import distributions
-from autokd.search.progress import Progress, StudyProgress, VerdictSummary, study_progress, survey
+from autokd.search.progress import Progress, StudyProgress, VerdictSummary, study_progress, work_left
 from autokd.search.tpe import Sampler, Tpe
 from autokd.store import Store
 
@@ -85,20 +86,19 @@ class _Pace:
         self._trained += seconds
 
 
-class SearchQueue:
-    """Serves workers with the searches of any number of meetings; implements `RunQueue`.
+class SearchQueue(RunQueue):
+    """Serves workers with the searches of any number of meetings.
 
     Args:
-        plan: The study recipe.
-        space: The search space.
         federation: The federation's facts: the validation labels, and the models before distillation.
         meetings: The searched pairs, grouped by meeting, in the order in which they are served.
         names: Name of each pair's study, which exists in the store.
         store: Read once at the start; every change is written to it.
         sampler: Chooses settings and learns from every trial that ends; by default TPE, which looks at one
-        study. listen: Called with the progress after a change. listen_seconds: Least time between two calls
-        of `listen`; the progress of a batch takes milliseconds. conclude: Judges the pairs of a meeting for
-        which nothing is left to do.
+            study.
+        listen: Called with the progress after a change.
+        listen_seconds: Least time between two calls of `listen`; the progress of a batch takes milliseconds.
+        conclude: Judges the pairs of a meeting for which nothing is left to do.
     """
 
     def __init__(
@@ -134,16 +134,13 @@ class SearchQueue:
 
     @property
     def live(self) -> int:
-        """Number of runs in progress."""
         return len(self._live)
 
     @property
     def finished(self) -> bool:
-        """Whether no run is in progress, and none is left to hand out."""
         return not self._open
 
     def assign(self, key: str) -> RunSpec | None:
-        """Hand out the next run under a key that the caller chooses; None if no run can start now."""
         for meeting in self._open:
             while (work := self._next(meeting)) is not None:
                 if (spec := self._begin(meeting, work, key)) is not None:
@@ -155,19 +152,12 @@ class SearchQueue:
         return None
 
     def report(self, key: str, report: RungReport) -> bool:
-        """Record a rung of a trial; return False if the trial is to stop there."""
         live = self._live[key]
         live.seconds = report.seconds
-        trial = self._record_rung(live, report)
-        # This is called at every rung; with the default objective, trials are compared as they are.
-        trials = live.study.trials
-        if self._plan.aims != Objective():
-            trials = [self._scalarised(live.study, other) for other in trials]
-        live.stopped = not should_continue(
-            self._plan.search.stopping,
-            self._scalarised(live.study, trial),
-            (other for other in trials if other.number != trial.number),
-        )
+        self._record_rung(live, report)
+        values = {trial.number: trial for trial in self._scalarised(live.study)}
+        trial = values.pop(live.trial.number)
+        live.stopped = not should_continue(self._plan.search.stopping, trial, values.values())
         self._notify()
         return not live.stopped
 
@@ -188,23 +178,25 @@ class SearchQueue:
         self._remove(key, Load(1, epochs if live.number is None else live.trial.epochs), seconds)
 
     def interrupt(self, reason: str) -> None:
-        """Mark all runs in progress as interrupted; they are done again another time."""
         for key, live in list(self._live.items()):
             self._fail(live, RunFailure(Failure.INTERRUPTED, reason))
             self._remove(key, NOTHING, 0.0)
 
     def progress(self) -> Progress:
         """Return how much is done."""
-        return survey(
-            self._plan,
-            self._open,
-            over=self._over,
+        studies = (*self._over, *(study_progress(study) for meeting in self._open for study in meeting))
+        left = work_left(self._plan, self._open, self._over)
+        return Progress(
+            studies=studies,
             live=len(self._live),
             ended=self._pace.ended,
+            left=round(left.runs),
+            epochs_left=left.epochs,
             seconds=self._pace.seconds,
             waited=self._pace.waited,
             done=self._pace.done,
             training=self._pace.training,
+            sweep_epochs=sweep_epochs(self._plan, len(studies)),
         )
 
     def _load(self, pair: Pair, name: str) -> PairSearch:
@@ -216,19 +208,19 @@ class SearchQueue:
                 self._store.end_trial(name, trial.number, TrialState.FAIL, failure=failure, reason=reason)
                 trial = replace(trial, state=TrialState.FAIL, failure=failure, reason=reason)
             trials.append(trial)
-        initial = self._federation.participants[pair.student].correct[Split.VALIDATION].mean()
         study = PairSearch(
             records=PairRecords(pair=pair, study=name, trials=trials, runs=self._store.runs(name)),
             seeds=self._plan.confirmation.seeds,
-            initial_accuracy=float(initial),
+            initial_accuracy=self._federation.participants[pair.student].accuracy(Split.VALIDATION),
         )
-        for trial in trials:
-            self._sampler.learn(name, self._scalarised(study, trial))
+        for trial in self._scalarised(study):
+            self._sampler.learn(name, trial)
         self._update_seeds(study)
         return study
 
-    def _scalarised(self, study: PairSearch, trial: TrialRecord) -> TrialRecord:
-        return scalarise(trial, self._plan.aims, study.initial_accuracy)
+    def _scalarised(self, study: PairSearch) -> Sequence[TrialRecord]:
+        """Return the trials of a study with values of the objective in place of accuracies."""
+        return [scalarise(trial, self._plan.aims, study.initial_accuracy) for trial in study.trials]
 
     def _update_seeds(self, study: PairSearch) -> None:
         """Look whether a pair needs more seeds, if the recipe allows it more."""
@@ -257,7 +249,17 @@ class SearchQueue:
         if spec is None:
             study.exhausted = True
             return None
-        number = self._begin_trial(study, spec) if spec.stage is None else None
+        number = None
+        if spec.stage is None:
+            trial = self._store.begin_trial(
+                study.records.study,
+                spec.setting,
+                seed=spec.seed,
+                role=spec.role,
+                distributions=distributions(self._space),
+            )
+            number = trial.number
+            study.put_trial(trial)
         study.live[key] = spec
         self._live[key] = _Live(meeting, study, spec, number)
         self._pace.most_live = max(self._pace.most_live, len(self._live))
@@ -266,29 +268,17 @@ class SearchQueue:
     def _sample(self, study: PairSearch) -> RunSpec | None:
         """Return a trial with the setting that the sampler chooses; None if no setting is left."""
         name = study.records.study
-        setting = self._sampler.suggest(name, [self._scalarised(study, trial) for trial in study.trials])
+        setting = self._sampler.suggest(name, self._scalarised(study))
         if setting is None:
             return None
         return RunSpec(study.pair, setting, SEARCH_SEED, None, self._sampler.role(name, setting))
 
-    def _begin_trial(self, study: PairSearch, spec: RunSpec) -> int:
-        trial = self._store.begin_trial(
-            study.records.study,
-            spec.setting,
-            seed=spec.seed,
-            role=spec.role,
-            distributions=distributions(self._space),
-        )
-        study.put_trial(trial)
-        return trial.number
-
-    def _record_rung(self, live: _Live, report: RungReport) -> TrialRecord:
+    def _record_rung(self, live: _Live, report: RungReport) -> None:
         trial = live.trial
         self._store.report(live.study.records.study, trial.number, report)
         curve = (*trial.curve, (report.epoch, report.accuracy))
-        trial = replace(trial, curve=curve, forgetting_curve=(*trial.forgetting_curve, report.forgetting))
-        live.study.put_trial(trial)
-        return trial
+        forgetting_curve = (*trial.forgetting_curve, report.forgetting)
+        live.study.put_trial(replace(trial, curve=curve, forgetting_curve=forgetting_curve))
 
     def _end_trial(self, live: _Live, state: TrialState, cause: RunFailure | None = None) -> None:
         study, number = live.study, live.trial.number
@@ -296,7 +286,7 @@ class SearchQueue:
         self._store.end_trial(study.records.study, number, state, failure=failure, reason=reason)
         trial = replace(live.trial, state=state, failure=failure, reason=reason)
         study.put_trial(trial)
-        self._sampler.learn(study.records.study, self._scalarised(study, trial))
+        self._sampler.learn(study.records.study, scalarise(trial, self._plan.aims, study.initial_accuracy))
         self._update_seeds(study)
 
     def _add_run(self, study: PairSearch, run: RunRecord) -> None:

@@ -43,7 +43,6 @@ class DriverState:
     """The state that searcher, scheduler and stopper of an experiment share: the queue and the stop flag.
 
     Args:
-        queue: Hands out runs and records their results.
         max_in_flight: Returns how many runs may be in progress on the cluster as it is now.
         most: Number of runs after which the experiment ends, finished or not, since Tune keeps all in memory.
 
@@ -93,11 +92,7 @@ class DriverState:
             _log.warning(notice)
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (_empty_state, ())
-
-
-def _empty_state() -> DriverState:
-    return DriverState(None)
+        return (DriverState, (None,))
 
 
 def _guarded(otherwise: Any) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:

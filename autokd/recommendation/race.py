@@ -184,18 +184,14 @@ def records_of(
     return [run for run in runs if (run.stage, run.setting, run.seed) == (stage, setting, seed)]
 
 
-def to_be_run(records: Sequence[RunRecord], retries: int) -> bool:
-    """Return whether a run with these records is to be done, for the first time or again.
+def to_be_run(records: Sequence[RunRecord | TrialRecord], retries: int) -> bool:
+    """Return whether a run, or a trial, with these records is to be done, for the first time or again.
 
-    Args:
-        records: Records of the run.
-        retries: Number of retries after failures for lack of infrastructure or memory. Interruptions by the
-            user do not count: such a run is always done again.
+    It is done again if each of its records failed for a reason that may not come again: always after an
+    interruption by the user, up to `retries` times for lack of infrastructure or memory.
     """
-    if any(record.state is RunState.COMPLETE for record in records):
-        return False
-    failures = [record.failure for record in records if record.failure is not None]
-    if not all(failure.is_transient for failure in failures):
+    failures = [record.failure for record in records]
+    if any(failure is None or not failure.is_transient for failure in failures):
         return False
     return sum(failure is not Failure.INTERRUPTED for failure in failures) <= retries
 

@@ -18,11 +18,9 @@ def should_continue(stopping: StoppingConfig, trial: TrialRecord, others: Iterab
     2020, arXiv:1810.05934, section 3; compared on validation accuracy.
 
     Args:
-        stopping: Rungs, reduction factor and grace of the study.
         trial: The trial, with its last report.
         others: The other trials of the same study; accuracies of different pairs do not compare. Failed
-        trials
-            do not count, or a retry would compete with its first try.
+            trials do not count, or a retry would compete with its first try.
     """
     epoch, accuracy = trial.epochs, trial.accuracy
     if is_exempt(stopping, trial) or accuracy is None or epoch not in stopping.rungs:

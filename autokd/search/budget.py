@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from scipy.special import ndtr
 
 from autokd.config.study import SearchConfig
-from autokd.core.records import Failure, TrialOrigin, TrialRecord, TrialState
+from autokd.core.records import TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import Pair, Setting
+from autokd.recommendation.race import to_be_run
 
 
 def _attempt(trial: TrialRecord) -> tuple[TrialOrigin, Setting, int]:
@@ -18,25 +19,14 @@ def _attempt(trial: TrialRecord) -> tuple[TrialOrigin, Setting, int]:
 
 
 def to_retry(trials: Sequence[TrialRecord], retries: int) -> tuple[TrialRecord, ...]:
-    """Return the first trial of each attempt that is to be tried again, oldest first.
-
-    An attempt is tried again if each of its trials failed of something that may not come again: always
-    after an interruption by the user, up to `retries` times for lack of infrastructure or memory.
-    """
+    """Return the first trial of each attempt that is to be tried again (see `to_be_run`), oldest first."""
     # This is called for every run that is handed out, while hardly any trial fails.
     if not any(trial.state is TrialState.FAIL for trial in trials):
         return ()
     attempts: dict[tuple[TrialOrigin, Setting, int], list[TrialRecord]] = {}
     for trial in trials:
         attempts.setdefault(_attempt(trial), []).append(trial)
-    return tuple(made[0] for made in attempts.values() if _is_retried(made, retries))
-
-
-def _is_retried(attempt: Sequence[TrialRecord], retries: int) -> bool:
-    failures = [trial.failure for trial in attempt]
-    if any(failure is None or not failure.is_transient for failure in failures):
-        return False
-    return sum(failure is not Failure.INTERRUPTED for failure in failures) <= retries
+    return tuple(attempt[0] for attempt in attempts.values() if to_be_run(attempt, retries))
 
 
 def trials_used(trials: Sequence[TrialRecord]) -> int:

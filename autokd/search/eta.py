@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -40,7 +40,6 @@ def forecast(done: Load, left: Load, *, seconds: float, training: float) -> floa
 
     Args:
         done: Work that ended in these seconds.
-        left: Work that is still to be done.
         seconds: Seconds since the first run ended; the start of the workers does not count.
         training: Share in [0, 1]; 0 if it is unknown.
 
@@ -59,28 +58,24 @@ def forecast(done: Load, left: Load, *, seconds: float, training: float) -> floa
 def epochs_of_a_trial(plan: StudyConfig, trials: Iterable[TrialRecord]) -> float:
     """Return the expected epochs of a trial that may be stopped early.
 
-    It is the recipe's expectation, by which 1/`reduction` of the trials at a rung continue, averaged with the
-    trials that have ended.
+    It is the recipe's expectation (1/`reduction` of the trials at a rung continue), averaged with the trials
+    that have ended.
     """
     expected, share, before = 0.0, 1.0, 0
     for rung in plan.rungs:
         expected += share * (rung - before)
         share, before = share / plan.search.stopping.reduction, rung
-    seen = [trial.epochs for trial in trials if _ended(trial) and not is_exempt(plan.search.stopping, trial)]
+    ended = (trial for trial in trials if trial.state in (TrialState.COMPLETE, TrialState.PRUNED))
+    seen = [trial.epochs for trial in ended if not is_exempt(plan.search.stopping, trial)]
     return (_PRIOR * expected + sum(seen)) / (_PRIOR + len(seen))
 
 
-def runs_of_a_confirmation(plan: StudyConfig, seen: Iterable[int]) -> float:
-    """Return the expected race and confirmation runs of a pair: the recipe's, averaged with finished pairs.
+def runs_of_a_confirmation(plan: StudyConfig, seen: Sequence[int]) -> float:
+    """Return the expected race and confirmation runs of a pair: the recipe's, averaged with `seen`.
 
     Args:
-        plan: Study recipe.
         seen: Number of runs of each finished pair.
     """
-    recipe, counts = plan.confirmation, list(seen)
+    recipe = plan.confirmation
     most = recipe.candidates * recipe.race_seeds + 2 * recipe.seeds
-    return (_PRIOR * most + sum(counts)) / (_PRIOR + len(counts))
-
-
-def _ended(trial: TrialRecord) -> bool:
-    return trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
+    return (_PRIOR * most + sum(seen)) / (_PRIOR + len(seen))

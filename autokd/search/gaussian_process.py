@@ -25,17 +25,16 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
 from autokd.config.training import DistillationConfig
-from autokd.core.setting import SEARCHABLE, BatchNorm, Method, Pair, Setting
+from autokd.core.setting import SEARCHABLE, Method, Pair, Setting
 from autokd.search.pair_features import PairFeatures
 
 Array = NDArray[np.float64]
 
-_SETS: Final = SEARCHABLE
 _METHODS: Final = tuple(Method)
 _COLUMNS: Final = 7
 _TINY: Final = 1e-9
-_ROOM: Final = 64
-"""Initial number of rows of the Cholesky factor; it doubles when they are used up."""
+PLAIN_RECIPE: Final = DistillationConfig(learning_rate=1.0, epochs=1)
+"""Recipe for settings that leave learning rate, epochs and BatchNorm to it."""
 _FEATURE_UNITS: Final = PairFeatures(
     teacher_accuracy=0.2,
     student_accuracy=0.2,
@@ -67,12 +66,12 @@ class KernelParameters:
         across_sets: Correlation between two transfer sets.
         across_methods: Correlation between two methods.
         across_batch_norm: Correlation between statistics that are updated and that are not.
-        learning_rate_length: Length scale in octaves.
-        epochs_length: Length scale in octaves.
+        learning_rate_length: Length scale in octaves; so is `epochs_length`.
         feature_length: Length scale in typical distances between two pairs of a federation.
-        shared: Variance that all pairs share; then of similar pairs, of the same teacher, of the same
-        student. own: Variance of the part that belongs to one pair. level: Like `shared`, for the part that
-        does not depend on the setting.
+        shared: Variance that all pairs share; `shared_alike`, `_teacher` and `_student` are those that
+            similar pairs, pairs of the same teacher and pairs of the same student share.
+        own: Variance of the part that belongs to one pair.
+        level: Like `shared`, for the part that does not depend on the setting.
     """
 
     temperature_length: float = 5.0
@@ -136,19 +135,20 @@ class Surrogate:
     """
 
     def __init__(
-        self, prior: KernelParameters, *, scale: float, most: int, recipe: DistillationConfig | None = None
+        self, prior: KernelParameters, *, scale: float, most: int, recipe: DistillationConfig = PLAIN_RECIPE
     ) -> None:
         self._prior, self._scale, self._most, self._recipe = prior, scale, most, recipe
-        self._tasks = _Tasks()
-        self._who: list[int] = []
-        self._settings = np.zeros((_ROOM, _COLUMNS))
-        self._factor = np.zeros((_ROOM, _ROOM))
-        self._solved = np.zeros(_ROOM)
+        self._tasks = TaskIndex(prior)
+        self._learned: list[int] = []
+        # The system gives memory only to the rows that are used.
+        self._settings = np.zeros((most, _COLUMNS))
+        self._factor = np.zeros((most, most))
+        self._solved = np.zeros(most)
 
     @property
     def runs(self) -> int:
         """Number of runs learned from."""
-        return len(self._who)
+        return len(self._learned)
 
     @property
     def noise(self) -> float:
@@ -156,61 +156,41 @@ class Surrogate:
         return self._prior.noise * self._scale**2
 
     def learn(self, task: Task, setting: Setting, gain: float) -> None:
-        """Learn from a complete run.
-
-        Args:
-            gain: Gain on the validation split, in pp.
-        """
+        """Learn from a complete run, with its gain on the validation split in pp."""
         row = self.runs
         if row >= self._most:
             return
-        self._make_room(row)
-        who, what = self._tasks.number(task), encode([setting], self._recipe)
-        variance = self._covariance(who, what, [who], what)[0, 0] + self._prior.noise
-        before = self._solve(self._covariance(who, what, self._who, self._settings[:row])[0])
+        number, encoded = self._tasks.number(task), encode([setting], self._recipe)
+        variance = self._covariance(number, encoded, [number], encoded)[0, 0] + self._prior.noise
+        before = self._solve(self._covariance(number, encoded, self._learned, self._settings[:row])[0])
         diagonal = np.sqrt(max(variance - before @ before, _TINY))
         self._factor[row, :row], self._factor[row, row] = before, diagonal
         self._solved[row] = (gain / self._scale - before @ self._solved[:row]) / diagonal
-        self._settings[row] = what[0]
-        self._who.append(who)
+        self._settings[row] = encoded[0]
+        self._learned.append(number)
 
     def predict(self, task: Task, settings: Array) -> Posterior:
-        """Return the posterior of a pair's gains.
-
-        Args:
-            settings: Settings by `encode`, shape (settings, 7).
-        """
-        who, rows = self._tasks.number(task), self.runs
-        prior = self._covariance(who, settings, [who] * len(settings), settings)
-        if not rows:
-            return Posterior(np.zeros(len(settings)), prior * self._scale**2)
-        known = self._covariance(who, settings, self._who, self._settings[:rows])
-        solved = self._solve(known.T)
+        """Return the posterior of a pair's gains for settings by `encode`, shape (settings, 7)."""
+        number, rows = self._tasks.number(task), self.runs
+        prior = self._covariance(number, settings, [number] * len(settings), settings)
+        solved = self._solve(self._covariance(number, settings, self._learned, self._settings[:rows]).T)
         mean: Array = solved.T @ self._solved[:rows]
         return Posterior(mean * self._scale, (prior - solved.T @ solved) * self._scale**2)
 
     def _solve(self, right: Array) -> Array:
         rows = self.runs
-        if not rows:
-            return right
         solved: Array = solve_triangular(self._factor[:rows, :rows], right, lower=True, check_finite=False)
         return solved
 
-    def _covariance(self, who: int, settings: Array, others: Sequence[int], their_settings: Array) -> Array:
+    def _covariance(
+        self, number: int, settings: Array, others: Sequence[int], their_settings: Array
+    ) -> Array:
         """Return the covariance of one pair's gains with those of others, shape (settings, others)."""
-        shared, level = self._tasks.task_covariance(who, self._prior)
+        shared, level = self._tasks.covariance(number)
         numbers = np.asarray(others, dtype=np.int64)
-        alike = _correlation(self._prior, settings, their_settings)
+        alike = setting_correlation(self._prior, settings, their_settings)
         covariance: Array = alike * shared[numbers] + level[numbers]
         return covariance
-
-    def _make_room(self, row: int) -> None:
-        room = len(self._factor)
-        if row < room:
-            return
-        self._factor = np.pad(self._factor, (0, room))
-        self._settings = np.pad(self._settings, ((0, room), (0, 0)))
-        self._solved = np.pad(self._solved, (0, room))
 
 
 def condition(posterior: Posterior, place: int, gain: float, noise: float) -> Posterior:
@@ -223,25 +203,7 @@ def condition(posterior: Posterior, place: int, gain: float, noise: float) -> Po
     )
 
 
-def covariance(prior: KernelParameters, tasks: Sequence[Task], settings: Array) -> Array:
-    """Return the prior covariance of the gains of some runs without their noise, in the squared scale.
-
-    Args:
-        tasks: The pair of each run.
-        settings: Settings by `encode`, shape (runs, 7).
-
-    Returns:
-        Shape (runs, runs).
-    """
-    numbering = _Tasks()
-    numbers = np.array([numbering.number(task) for task in tasks])
-    variances = [numbering.task_covariance(who, prior) for who in range(numbers.max() + 1)]
-    shared, level = (np.array(part)[np.ix_(numbers, numbers)] for part in zip(*variances, strict=True))
-    result: Array = _correlation(prior, settings, settings) * shared + level
-    return result
-
-
-def encode(settings: Sequence[Setting], recipe: DistillationConfig | None = None) -> Array:
+def encode(settings: Sequence[Setting], recipe: DistillationConfig = PLAIN_RECIPE) -> Array:
     """Return settings as numbers, shape (settings, 7).
 
     The columns: index of the transfer set, log₂ T, α; index of the method, learning rate and epochs in
@@ -250,28 +212,23 @@ def encode(settings: Sequence[Setting], recipe: DistillationConfig | None = None
     Without labels the loss has only the teacher's part, as with α = 1. The last four are 0 if the setting
     does not set them.
     """
-    rate, epochs, batch_norm = (
-        (1.0, 1, BatchNorm.TRAIN)
-        if recipe is None
-        else (recipe.learning_rate, recipe.epochs, BatchNorm(recipe.batch_norm))
-    )
     return np.array(
         [
             (
-                _SETS.index(setting.transfer_set),
+                SEARCHABLE.index(setting.transfer_set),
                 np.log2(setting.temperature),
                 1.0 if setting.alpha is None else setting.alpha,
                 _METHODS.index(setting.method),
-                0.0 if setting.learning_rate is None else np.log2(setting.learning_rate / rate),
-                0.0 if setting.epochs is None else np.log2(setting.epochs / epochs),
-                float(setting.batch_norm not in (None, batch_norm)),
+                np.log2((setting.learning_rate or recipe.learning_rate) / recipe.learning_rate),
+                np.log2((setting.epochs or recipe.epochs) / recipe.epochs),
+                float(setting.batch_norm not in (None, recipe.batch_norm)),
             )
             for setting in settings
         ]
     )
 
 
-def _correlation(prior: KernelParameters, first: Array, second: Array) -> Array:
+def setting_correlation(prior: KernelParameters, first: Array, second: Array) -> Array:
     """Return the correlation of the gains of settings, shape (first, second)."""
     distances = [
         (first[:, None, 1] - second[None, :, 1]) / prior.temperature_length,
@@ -293,40 +250,39 @@ def _correlation(prior: KernelParameters, first: Array, second: Array) -> Array:
 
 
 @final
-class _Tasks:
+class TaskIndex:
     """Numbers pairs in the order in which they come, and computes how similar they are."""
 
-    def __init__(self) -> None:
+    def __init__(self, prior: KernelParameters) -> None:
+        self._prior = prior
         self._numbers: dict[tuple[str, Pair], int] = {}
         self._features: list[tuple[float, ...]] = []
-        self._teachers: list[tuple[str, int]] = []
-        self._students: list[tuple[str, int]] = []
-        self._variances: dict[int, tuple[Array, Array]] = {}
+        self._covariances: dict[int, tuple[Array, Array]] = {}
 
     def number(self, task: Task) -> int:
+        """Return the number of a pair, from 0."""
         federation, pair, features = task
         if (federation, pair) not in self._numbers:
             self._numbers[federation, pair] = len(self._numbers)
             units = zip(astuple(features), astuple(_FEATURE_UNITS), strict=True)
             self._features.append(tuple(value / unit for value, unit in units))
-            self._teachers.append((federation, pair.teacher))
-            self._students.append((federation, pair.student))
-            self._variances.clear()
+            self._covariances.clear()
         return self._numbers[federation, pair]
 
-    def task_covariance(self, who: int, prior: KernelParameters) -> tuple[Array, Array]:
-        """Return the variance that a pair shares with each pair: of the setting's part, and of the level."""
-        if who not in self._variances:
-            features = np.array(self._features)
-            apart = ((features - features[who]) ** 2).mean(axis=1) / prior.feature_length**2
+    def covariance(self, number: int) -> tuple[Array, Array]:
+        """Return what a pair shares with each pair: variances of the setting's part, and of the level."""
+        if number not in self._covariances:
+            prior, features, tasks = self._prior, np.array(self._features), list(self._numbers)
+            federation, pair = tasks[number]
+            apart = ((features - features[number]) ** 2).mean(axis=1) / prior.feature_length**2
             alike = np.exp(-0.5 * apart)
-            teacher = np.array([teacher == self._teachers[who] for teacher in self._teachers])
-            student = np.array([student == self._students[who] for student in self._students])
-            same = np.arange(len(features)) == who
+            teacher = np.array([(name, other.teacher) == (federation, pair.teacher) for name, other in tasks])
+            student = np.array([(name, other.student) == (federation, pair.student) for name, other in tasks])
+            same = np.arange(len(tasks)) == number
             shared = prior.shared + prior.shared_alike * alike + prior.shared_teacher * teacher
             level = prior.level + prior.level_alike * alike + prior.level_teacher * teacher
-            self._variances[who] = (
+            self._covariances[number] = (
                 shared + prior.shared_student * student + prior.own * same,
                 level + prior.level_student * student + prior.level_own * same,
             )
-        return self._variances[who]
+        return self._covariances[number]

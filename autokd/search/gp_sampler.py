@@ -15,7 +15,15 @@ from autokd.config.space import ALPHA, LEARNING_RATE, TEMPERATURE, Range, Space
 from autokd.config.training import DistillationConfig
 from autokd.core.records import TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, Setting
-from autokd.search.gaussian_process import KernelParameters, Posterior, Surrogate, Task, condition, encode
+from autokd.search.gaussian_process import (
+    PLAIN_RECIPE,
+    KernelParameters,
+    Posterior,
+    Surrogate,
+    Task,
+    condition,
+    encode,
+)
 from autokd.search.tpe import Tpe, initial_settings
 
 SCALE: Final = 10.0
@@ -33,12 +41,7 @@ _MOST_CANDIDATES: Final = 512
 
 
 class _Cached(NamedTuple):
-    """A posterior of a study.
-
-    Attributes:
-        runs: Number of runs, of all pairs, that had been learned from by then.
-        trials: Numbers of the study's own trials that it includes.
-    """
+    """The posterior of a study from `runs` runs of all pairs and, by number, these trials of its own."""
 
     posterior: Posterior
     runs: int
@@ -55,7 +58,7 @@ class GpSampler:
     trial in progress counts as if it had reached its expected gain, so that parallel trials differ.
 
     Args:
-        space: The search space. Of a continuous one a lattice is tried; after that TPE chooses.
+        space: The search space. In a continuous one a lattice is tried first; after that TPE chooses.
         tasks: Every pair that is searched or learned from, by the name of its study.
         initial_accuracy: Validation accuracy of each study's student before distillation, in [0, 1].
         startup_trials: Number of random trials before TPE's model.
@@ -71,12 +74,11 @@ class GpSampler:
         initial_accuracy: Mapping[str, float],
         startup_trials: int,
         prior: KernelParameters | None = None,
-        scale: float = SCALE,
         most: int = MOST,
-        recipe: DistillationConfig | None = None,
+        recipe: DistillationConfig = PLAIN_RECIPE,
     ) -> None:
         self._tasks, self._initial = tasks, initial_accuracy
-        self._surrogate = Surrogate(prior or KernelParameters(), scale=scale, most=most, recipe=recipe)
+        self._surrogate = Surrogate(prior or KernelParameters(), scale=SCALE, most=most, recipe=recipe)
         self._candidates = candidate_settings(space)
         self._most_cached = max(1, _CACHE_BYTES // (8 * len(self._candidates) ** 2))
         self._places = {setting: place for place, setting in enumerate(self._candidates)}
@@ -84,7 +86,7 @@ class GpSampler:
         self._inside = np.array([setting in space for setting in self._candidates])
         self._cache: OrderedDict[str, _Cached] = OrderedDict()
         self._learned: dict[str, set[int]] = {}
-        self._last = Tpe(space, startup_trials=startup_trials)
+        self._after_lattice = Tpe(space, startup_trials=startup_trials)
 
     def learn(self, study: str, trial: TrialRecord) -> None:
         """Learn from a trial that has ended; only a COMPLETE one has a gain to learn from."""
@@ -99,7 +101,7 @@ class GpSampler:
         tried = {trial.setting for trial in trials}
         untried = self._inside & np.array([setting not in tried for setting in self._candidates])
         if not untried.any():
-            return self._last.suggest(study, trials)
+            return self._after_lattice.suggest(study, trials)
         posterior = self.posterior(study, trials)
         finished = [trial for trial in trials if trial.state is TrialState.COMPLETE]
         best = max((self._gain(study, trial) for trial in finished), default=0.0)
@@ -143,19 +145,17 @@ class GpSampler:
 
     def _from_ended_trials(self, study: str, trials: Sequence[TrialRecord]) -> Posterior:
         """Return the posterior from all learned runs, and from the pair's own runs beyond `most`."""
+        runs, noise = self._surrogate.runs, self._surrogate.noise
         finished = {trial.number: trial for trial in trials if trial.state is TrialState.COMPLETE}
         cached = self._cache.get(study)
-        if cached is None or cached.runs < self._surrogate.runs:
-            posterior = self._surrogate.predict(self._tasks[study], self._encoded)
-            included = frozenset(self._learned.get(study, ()))
-        else:
-            posterior, included = cached.posterior, cached.trials
-        for number in sorted(finished.keys() - included):
+        if cached is None or cached.runs < runs:
+            prediction = self._surrogate.predict(self._tasks[study], self._encoded)
+            cached = _Cached(prediction, runs, frozenset(self._learned.get(study, ())))
+        posterior = cached.posterior
+        for number in sorted(finished.keys() - cached.trials):
             if (place := self._places.get(finished[number].setting)) is not None:
-                posterior = condition(
-                    posterior, place, self._gain(study, finished[number]), self._surrogate.noise
-                )
-        self._cache[study] = _Cached(posterior, self._surrogate.runs, included | finished.keys())
+                posterior = condition(posterior, place, self._gain(study, finished[number]), noise)
+        self._cache[study] = _Cached(posterior, runs, cached.trials | finished.keys())
         self._cache.move_to_end(study)
         if len(self._cache) > self._most_cached:
             self._cache.popitem(last=False)
@@ -184,22 +184,20 @@ def candidate_settings(space: Space) -> tuple[Setting, ...]:
         return tuple(dict.fromkeys([*space.grid(), DEFAULT]))
     counts = {TEMPERATURE: _TEMPERATURES, ALPHA: _ALPHAS, LEARNING_RATE: _RATES}
     lists = {
-        name: _values(dimension, counts[name]) if isinstance(dimension, Range) else dimension
+        name: _values(dimension, counts[name])
         for name, dimension in space.dimensions.items()
+        if isinstance(dimension, Range)
     }
-    points = Space.model_validate(
-        {**space.model_dump(), **{name: tuple(lists[name]) for name in counts if name in lists}}
-    )
-    settings = [setting for setting in points.grid() if setting.alpha != 0]
+    lattice = Space.model_validate(space.model_dump() | lists)
+    settings = [setting for setting in lattice.grid() if setting.alpha != 0]
     if len(settings) > _MOST_CANDIDATES:
         settings = random.Random(0).sample(settings, _MOST_CANDIDATES)
     return tuple(dict.fromkeys([*initial_settings(space), *settings, DEFAULT]))
 
 
-def _values(dimension: Range, count: int) -> Sequence[float]:
+def _values(dimension: Range, count: int) -> tuple[float, ...]:
     if dimension.low == dimension.high:
         return (dimension.low,)
+    # Both return the ends exactly, so that rounding cannot leave the space.
     spaced = np.geomspace if dimension.log else np.linspace
-    values = [float(value) for value in spaced(dimension.low, dimension.high, count)]
-    # The ends are exact: rounding must not leave the space.
-    return [dimension.low, *values[1:-1], dimension.high]
+    return tuple(spaced(dimension.low, dimension.high, count).tolist())

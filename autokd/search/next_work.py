@@ -59,8 +59,7 @@ def next_work(
     2. Trials that failed for lack of infrastructure, again.
     3. New trials up to the budget, in studies whose baseline has not failed for good.
     4. Races and confirmations, once the search of the whole meeting is over. The default's confirmation,
-    which
-       depends on no winner, starts while the last trials run, so that no worker is idle and stopped.
+       which depends on no winner, starts while the last trials run, so that no worker is idle and stopped.
 
     Returns:
         A pair stands for a new trial whose setting the sampler chooses. None means that all is done, or

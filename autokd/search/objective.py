@@ -1,4 +1,4 @@
-"""The curve of a trial by the study's objective, so that whoever compares accuracies compares values."""
+"""Values of the study's objective in place of accuracies, so that code that compares accuracies uses them."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from autokd.core.records import TrialRecord
 
 
 def scalarise(trial: TrialRecord, aims: Objective, own: float) -> TrialRecord:
-    """The same trial, its curve what the aims make of it, so that whoever compares accuracies goes by them.
+    """Return the trial with values of the objective in place of accuracies in its curve.
 
-    A rung becomes own + worth/100, with the worth in pp by `Objective.value`; where only gain counts that is
-    the accuracy itself. A rung that breaks a constraint counts as worse than to leave the model as it is, by
-    as much as it forgets beyond the limit: so early stopping and sampler turn away from there.
+    The value of a rung is own + v/100, where v is `Objective.value` in pp; if only gain counts, that is the
+    accuracy itself. A rung that breaks a constraint is worse than no distillation, by as much as it forgets
+    beyond the limit, so early stopping and sampler avoid it.
 
     Args:
-        trial: A trial in any state.
         aims: Objective and constraints of the study recipe.
         own: Validation accuracy of the student's model before distillation, in [0, 1].
     """

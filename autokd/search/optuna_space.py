@@ -19,20 +19,17 @@ def distributions(space: Space) -> Mapping[str, BaseDistribution]:
 
 def suggest(space: Space, trial: optuna.Trial) -> Setting:
     """Draw a setting with Optuna's sampler."""
+    values: dict[str, Any] = {}
     # NOTE: the order matters: independent samplers would otherwise draw other values.
-    values: dict[str, Any] = {TRANSFER_SET: _draw(trial, TRANSFER_SET, space.dimensions[TRANSFER_SET])}
-    if values[TRANSFER_SET] != TransferSet.PUBLIC:
-        values[ALPHA] = _draw(trial, ALPHA, space.alpha)
-    for name, dimension in space.dimensions.items():
-        if name not in (ALPHA, TRANSFER_SET):
-            values[name] = _draw(trial, name, dimension)
+    for name in sorted(space.dimensions, key=lambda name: (name != TRANSFER_SET, name != ALPHA)):
+        dimension = space.dimensions[name]
+        if name == ALPHA and values[TRANSFER_SET] == TransferSet.PUBLIC:
+            continue
+        if isinstance(dimension, Range):
+            values[name] = trial.suggest_float(name, dimension.low, dimension.high, log=dimension.log)
+        else:
+            values[name] = trial.suggest_categorical(name, dimension)
     return Setting.from_json(values)
-
-
-def _draw(trial: optuna.Trial, name: str, dimension: Range | tuple[Any, ...]) -> Any:
-    if isinstance(dimension, Range):
-        return trial.suggest_float(name, dimension.low, dimension.high, log=dimension.log)
-    return trial.suggest_categorical(name, dimension)
 
 
 def _distribution(dimension: Range | tuple[Any, ...]) -> BaseDistribution:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,10 +43,6 @@ class PairFeatures:
     agreement: float
     teacher_confidence: float
     student_confidence: float
-
-    def to_json(self) -> dict[str, float]:
-        """Return the features by name."""
-        return asdict(self)
 
 
 def pair_features(federation: Federation, pair: Pair) -> PairFeatures:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from autokd.config.space import sweep_epochs
 from autokd.config.study import StudyConfig
 from autokd.core.records import Stage, TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import Pair, Setting
@@ -90,36 +89,6 @@ class Progress:
         return forecast(self.done, left, seconds=self.seconds - self.waited, training=self.training)
 
 
-def survey(
-    plan: StudyConfig,
-    meetings: Sequence[Sequence[PairSearch]],
-    *,
-    over: Sequence[StudyProgress] = (),
-    live: int,
-    ended: int,
-    seconds: float,
-    waited: float = 0.0,
-    done: Load = NOTHING,
-    training: float = 0.0,
-) -> Progress:
-    """Return the progress of a batch: of open meetings, and of the studies of finished ones (`over`)."""
-    studies = (*over, *(study_progress(search) for meeting in meetings for search in meeting))
-    after = runs_of_a_confirmation(plan, [study.runs for study in over if study.baseline is not None])
-    left = sum((_left(plan, meeting, after) for meeting in meetings), NOTHING)
-    return Progress(
-        studies=studies,
-        live=live,
-        ended=ended,
-        left=round(left.runs),
-        epochs_left=left.epochs,
-        seconds=seconds,
-        waited=waited,
-        done=done,
-        training=training,
-        sweep_epochs=sweep_epochs(plan, len(studies)),
-    )
-
-
 def study_progress(search: PairSearch, conclusion: VerdictSummary | None = None) -> StudyProgress:
     """Return the progress of one pair."""
     trials, runs = search.records.trials, search.records.runs
@@ -141,22 +110,31 @@ def _accuracy(trial: TrialRecord) -> float:
     return trial.accuracy or 0.0
 
 
-def _left(plan: StudyConfig, meeting: Sequence[PairSearch], after: float) -> Load:
-    """Return what is left of a meeting: trials up to the budget, then race and confirmation.
+def work_left(
+    plan: StudyConfig, meetings: Iterable[Sequence[PairSearch]], finished: Iterable[StudyProgress]
+) -> Load:
+    """Return the expected work that is left of open meetings, with the runs in progress.
 
     Args:
-        after: Expected number of race and confirmation runs of a pair.
+        finished: Pairs of closed meetings; they show how many runs a confirmation takes.
     """
+    after = runs_of_a_confirmation(plan, [study.runs for study in finished if study.baseline is not None])
+    return sum((_left(plan, meeting, after) for meeting in meetings), NOTHING)
+
+
+def _left(plan: StudyConfig, meeting: Sequence[PairSearch], after: float) -> Load:
+    """Return what is left of a meeting if each pair gets `after` race and confirmation runs."""
     alive = [search for search in meeting if not search.trials or not baseline_failed(search.trials)]
     searching = [search for search in alive if not search.exhausted]
-    new = max(0, plan.search.trials * len(searching) - sum(trials_used(each.trials) for each in searching))
+    new = max(
+        0, plan.search.trials * len(searching) - sum(trials_used(search.trials) for search in searching)
+    )
     running = [trial for search in alive for trial in search.trials if trial.state is TrialState.RUNNING]
-    full = plan.rungs[-1]
+    full, stopping = plan.rungs[-1], plan.search.stopping
     if not new and not running:
         pending = sum(_pending(plan, search) for search in alive)
         return Load(pending, pending * full)
     early = epochs_of_a_trial(plan, [trial for search in meeting for trial in search.trials])
-    stopping = plan.search.stopping
     exempt = min(new, sum(max(0, stopping.grace - len(search.trials)) for search in searching))
     in_progress = sum(
         max(0.0, (full if is_exempt(stopping, trial) else early) - trial.epochs) for trial in running

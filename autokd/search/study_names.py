@@ -25,12 +25,8 @@ def study_name(federation: str, plan: StudyConfig, space: Space, pair: Pair) -> 
 
 def same_search(first: str, second: str) -> bool:
     """Return whether two studies have the same distillation, early stopping, space and objective, by name."""
-    return _digest(first) == _digest(second)
-
-
-def _digest(study: str) -> str:
-    plan = study.rpartition("/")[0].rpartition("/")[2]
-    return plan.rpartition("-")[2]
+    digests = {study.rpartition("/")[0].rpartition("-")[2] for study in (first, second)}
+    return len(digests) == 1
 
 
 def namesakes(studies: Iterable[str], plan: StudyConfig, space: Space, pair: Pair) -> tuple[str, ...]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict, fields
+from functools import cache
 from typing import Any
 
 from autokd.config.space import Space
@@ -19,23 +20,15 @@ from autokd.search.pair_features import PairFeatures, pair_features
 from autokd.search.study_names import same_search
 from autokd.store import Store
 
-_KNOWN = {one.name for one in fields(PairFeatures)}
+_FEATURES = {field.name for field in fields(PairFeatures)}
 
 
 def register_study(store: Store, name: str, federation: Federation, pair: Pair) -> None:
-    """Make a pair's study, unless it is there, and set its attributes: the pair, its features, the rule.
-
-    Args:
-        name: Name of the study.
-    """
+    """Create a pair's study if it does not exist; set its attributes: the pair, its features, the rule."""
     attributes = {"teacher": pair.teacher, "student": pair.student}
     if not store.trials(name):
         attributes["rule"] = RULE
-    store.create_study(
-        name,
-        attributes=attributes,
-        features=pair_features(federation, pair).to_json(),
-    )
+    store.create_study(name, attributes=attributes, features=asdict(pair_features(federation, pair)))
 
 
 def warm_started_sampler(
@@ -51,59 +44,48 @@ def warm_started_sampler(
     Args:
         names: Studies that are searched now, which exist; the search queue passes on their trials.
     """
-    subjects = {
-        name: Task(federation.name, pair, pair_features(federation, pair)) for pair, name in names.items()
-    }
-    own = {name: _own(federation, pair.student) for pair, name in names.items()}
-    others = dict(_others(store, names))
-    for study, (subject, accuracy) in others.items():
-        subjects[study], own[study] = subject, accuracy
-    learner = GpSampler(
+    tasks, initial = {}, {}
+    for pair, study in names.items():
+        tasks[study] = Task(federation.name, pair, pair_features(federation, pair))
+        initial[study] = float(federation.correct(pair.student, Split.VALIDATION).mean())
+    others = list(_other_studies(store, set(names.values())))
+    for study, task, accuracy in others:
+        tasks[study], initial[study] = task, accuracy
+    sampler = GpSampler(
         space,
-        tasks=subjects,
-        initial_accuracy=own,
+        tasks=tasks,
+        initial_accuracy=initial,
         startup_trials=plan.search.startup_trials,
         recipe=plan.distillation,
     )
-    for study in others:
+    for study, _, accuracy in others:
         for trial in store.trials(study):
-            learner.learn(study, scalarise(trial, plan.aims, own[study]))
-    return learner
+            sampler.learn(study, scalarise(trial, plan.aims, accuracy))
+    return sampler
 
 
-def _others(store: Store, names: Mapping[Pair, str]) -> Iterator[tuple[str, tuple[Task, float]]]:
+def _other_studies(store: Store, searched: Collection[str]) -> Iterator[tuple[str, Task, float]]:
     """Yield other studies of the same search, their tasks, and their students' initial accuracy."""
-    example = next(iter(names.values()))
-    searched = set(names.values())
-    accuracies: dict[str, tuple[float, ...]] = {}
+    example, read_federation = next(iter(searched)), cache(store.federation)
     for study in store.studies():
         if study in searched or not same_search(study, example):
             continue
-        told, features = store.attributes(study), store.features(study)
         federation = study.partition("/")[0]
-        if federation not in accuracies:
-            facts = store.federation(federation)
-            participants = () if facts is None else facts.participants
-            accuracies[federation] = tuple(
-                float(one.correct[Split.VALIDATION].mean()) for one in participants
-            )
-        known = _told_pair(told, features)
-        if known is not None and known[0].student < len(accuracies[federation]):
-            subject = Task(federation, *known)
-            yield study, (subject, accuracies[federation][known[0].student])
+        facts = read_federation(federation)
+        pair = _stored_pair(store.attributes(study), store.features(study))
+        if facts is None or pair is None or pair[0].student >= len(facts.participants):
+            continue
+        accuracy = facts.participants[pair[0].student].accuracy(Split.VALIDATION)
+        yield study, Task(federation, *pair), accuracy
 
 
-def _told_pair(told: Mapping[str, Any], features: object) -> tuple[Pair, PairFeatures] | None:
+def _stored_pair(attributes: Mapping[str, Any], features: object) -> tuple[Pair, PairFeatures] | None:
     """Return a study's pair and features; None if another version of autokd or somebody else made it."""
-    if not isinstance(features, dict) or features.keys() != _KNOWN:
+    if not isinstance(features, dict) or features.keys() != _FEATURES:
         return None
     try:
-        pair = Pair(int(told["teacher"]), int(told["student"]))
+        pair = Pair(int(attributes["teacher"]), int(attributes["student"]))
         numbers = {name: float(value) for name, value in features.items()}
     except (LookupError, OverflowError, TypeError, ValueError):
         return None
     return (pair, PairFeatures(**numbers)) if all(map(math.isfinite, numbers.values())) else None
-
-
-def _own(federation: Federation, participant: int) -> float:
-    return float(federation.correct(participant, Split.VALIDATION).mean())

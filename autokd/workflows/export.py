@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -50,5 +51,5 @@ def _metadata(workspace: Workspace, federation: Federation, results: StoredResul
             }
             for participant in results.facts.participants
         ],
-        "pairs": {str(pair): pair_features(federation, pair).to_json() for pair in workspace.pairs},
+        "pairs": {str(pair): asdict(pair_features(federation, pair)) for pair in workspace.pairs},
     }

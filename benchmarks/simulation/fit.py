@@ -28,7 +28,7 @@ from scipy.optimize import minimize
 from threadpoolctl import threadpool_limits
 
 from autokd.core.setting import Pair
-from autokd.search.gaussian_process import KernelParameters, Task, covariance, encode
+from autokd.search.gaussian_process import KernelParameters, Task, TaskIndex, encode, setting_correlation
 from autokd.search.gp_sampler import SCALE, GpSampler
 from benchmarks.simulation.measure import at
 from benchmarks.simulation.policies import LATE, Policy, learner
@@ -89,6 +89,26 @@ def drawn(table: Table, *, each: int, seed: int, skip: int = 0) -> Runs:
             settings.append(table.settings[column])
             gains.append(table.gain[table.row[pair], column, seed, 0] / SCALE)
     return Runs(subjects=subjects, settings=encode(settings), gains=np.array(gains))
+
+
+def covariance(
+    prior: KernelParameters, tasks: Sequence[Task], settings: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the prior covariance of the gains of some runs without their noise, in the squared scale.
+
+    Args:
+        tasks: The pair of each run.
+        settings: Settings by `encode`, shape (runs, 7).
+
+    Returns:
+        Shape (runs, runs).
+    """
+    index = TaskIndex(prior)
+    numbers = np.array([index.number(task) for task in tasks])
+    parts = zip(*(index.covariance(number) for number in range(numbers.max() + 1)), strict=True)
+    shared, level = (np.array(part)[np.ix_(numbers, numbers)] for part in parts)
+    result: NDArray[np.float64] = setting_correlation(prior, settings, settings) * shared + level
+    return result
 
 
 def log_likelihood(prior: KernelParameters, runs: Runs) -> float:

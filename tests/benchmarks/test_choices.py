@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from autokd.core.setting import DEFAULT, Pair
-from autokd.search.gaussian_process import KernelParameters, Task, covariance, encode
+from autokd.search.gaussian_process import KernelParameters, Task, encode
 from benchmarks.simulation.choices import (
     CHOICES,
     Abreast,
@@ -24,6 +24,7 @@ from benchmarks.simulation.choices import (
     reached,
     row,
 )
+from benchmarks.simulation.fit import covariance
 from benchmarks.simulation.policies import LATE, POLICIES
 from benchmarks.simulation.replay import replay
 from benchmarks.simulation.scenarios import cold

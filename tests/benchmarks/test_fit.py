@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from autokd.search.gaussian_process import KernelParameters, Surrogate, covariance, encode
-from benchmarks.simulation.fit import FITTED, Runs, drawn, fitted, log_likelihood
+from autokd.search.gaussian_process import KernelParameters, Surrogate, encode
+from benchmarks.simulation.fit import FITTED, Runs, covariance, drawn, fitted, log_likelihood
 from benchmarks.simulation.table import Table
 
 

@@ -41,7 +41,7 @@ def test_who_may_look_where(stage: Stage | None, rungs: tuple[int, ...], splits:
 
     A swept run decides nothing.
     """
-    job = RunContext.of(tiny_plan(), Compute())
+    job = RunContext(tiny_plan().distillation, tiny_plan().rungs, Compute())
     given_out = RunSpec(FORWARD, DEFAULT, 0, stage)
     assert job.rungs_for(given_out) == rungs
     assert job.splits_for(given_out) == splits

@@ -7,6 +7,7 @@ import sqlite3
 import tempfile
 from collections.abc import Sequence
 from contextlib import closing, suppress
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -40,7 +41,7 @@ def _written() -> bytes:
         with Store.open(sqlite_url(file)) as store:
             name = _study(PAIR)
             told = {"teacher": PAIR.teacher, "student": PAIR.student}
-            store.create_study(name, attributes=told, features=features(PAIR).to_json())
+            store.create_study(name, attributes=told, features=asdict(features(PAIR)))
             ends = [
                 (TrialState.COMPLETE, None),
                 (TrialState.PRUNED, None),

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -101,7 +101,7 @@ def test_at_home_leaves_out_classes_that_validation_has_no_example_of(stubborn: 
 
 @pytest.mark.parametrize("pair", [PAIR, PAIR.reverse], ids=str)
 def test_shares_are_shares(federation: Federation, pair: Pair) -> None:
-    features = pair_features(federation, pair).to_json()
+    features = asdict(pair_features(federation, pair))
     assert set(features) == set(PairFeatures.__dataclass_fields__)
     for name, value in features.items():
         assert 0 <= value <= (math.log(63) if name.endswith("_examples") else 1 + 1e-12), name

@@ -8,7 +8,7 @@ import numpy as np
 from autokd.config.space import Space, read_space
 from autokd.core.records import Failure, TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, Setting, TransferSet
-from autokd.search.tpe import initial_settings, next_setting, subsample
+from autokd.search.tpe import Tpe, initial_settings, subsample
 from tests.search.worlds import open_space
 
 
@@ -33,7 +33,7 @@ def finished(number: int, setting: Setting) -> TrialRecord:
 def search(space: Space, trials: int, *, study: str = "s", startup_trials: int = 8) -> list[TrialRecord]:
     seen: list[TrialRecord] = []
     while len(seen) < trials:
-        setting = next_setting(space, seen, study=study, startup_trials=startup_trials)
+        setting = Tpe(space, startup_trials=startup_trials).suggest(study, seen)
         if setting is None:
             break
         seen.append(finished(len(seen), setting))
@@ -46,9 +46,9 @@ def best(trials: list[TrialRecord]) -> float:
 
 def test_the_same_trials_give_the_same_proposal_and_another_study_another() -> None:
     seen = search(open_space(), 12)
-    again = next_setting(open_space(), seen, study="s", startup_trials=8)
-    assert again == next_setting(open_space(), list(seen), study="s", startup_trials=8)
-    assert again != next_setting(open_space(), seen, study="t", startup_trials=8)
+    again = Tpe(open_space(), startup_trials=8).suggest("s", seen)
+    assert again == Tpe(open_space(), startup_trials=8).suggest("s", list(seen))
+    assert again != Tpe(open_space(), startup_trials=8).suggest("t", seen)
 
 
 def test_what_failed_for_good_is_not_proposed_again_and_teaches_nothing() -> None:
@@ -61,7 +61,7 @@ def test_what_failed_for_good_is_not_proposed_again_and_teaches_nothing() -> Non
         state=TrialState.FAIL,
         failure=Failure.DIVERGED,
     )
-    proposal = next_setting(open_space(), [*seen, dead], study="s", startup_trials=8)
+    proposal = Tpe(open_space(), startup_trials=8).suggest("s", [*seen, dead])
     assert proposal is not None
     assert proposal != dead.setting
 
@@ -69,7 +69,7 @@ def test_what_failed_for_good_is_not_proposed_again_and_teaches_nothing() -> Non
 def test_workers_that_ask_at_once_get_different_settings() -> None:
     seen = search(open_space(), 12)
     for number in range(12, 20):
-        setting = next_setting(open_space(), seen, study="s", startup_trials=8)
+        setting = Tpe(open_space(), startup_trials=8).suggest("s", seen)
         assert setting is not None
         assert setting not in {trial.setting for trial in seen}
         seen.append(
@@ -98,7 +98,7 @@ def test_a_baseline_outside_of_the_space_does_no_harm() -> None:
     )
     seen = [baseline]
     for number in range(1, 15):
-        setting = next_setting(space, seen, study="s", startup_trials=5)
+        setting = Tpe(space, startup_trials=5).suggest("s", seen)
         assert setting is not None
         assert setting in space
         seen.append(finished(number, setting))
@@ -137,11 +137,11 @@ def test_of_many_trials_the_sampler_is_shown_the_best_some_of_each_rank_and_what
     ]
     running = replace(ended[0], number=400, state=TrialState.RUNNING, curve=())
     cut_short = replace(ended[0], number=401, state=TrialState.PRUNED, curve=((1, 0.999),))
-    told = subsample([*ended, running, cut_short])
-    assert [trial.number for trial in told] == sorted(trial.number for trial in told)
-    assert len(told) == 101
-    assert running in told
-    accuracies = sorted(trial.accuracy or 0.0 for trial in told if trial.state is TrialState.COMPLETE)
+    shown = subsample([*ended, running, cut_short])
+    assert [trial.number for trial in shown] == sorted(trial.number for trial in shown)
+    assert len(shown) == 101
+    assert running in shown
+    accuracies = sorted(trial.accuracy or 0.0 for trial in shown if trial.state is TrialState.COMPLETE)
     assert accuracies[-25:] == [number / 400 for number in range(375, 400)]
     # The others stand for all ranks alike.
     assert 0.4 < np.median(accuracies[:-25]) < 0.55

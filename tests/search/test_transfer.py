@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -76,7 +76,7 @@ def name(federation: str, pair: Pair) -> str:
 
 def told(pair: Pair) -> dict[str, Any]:
     """What a study says of its pair, as `Store.create_study` takes it."""
-    return {"attributes": whose(pair), "features": features(pair).to_json()}
+    return {"attributes": whose(pair), "features": asdict(features(pair))}
 
 
 def whose(pair: Pair) -> dict[str, int]:
@@ -203,7 +203,7 @@ def test_a_study_that_says_nothing_of_its_pair_is_not(store: Store, federation: 
 
 
 def test_one_from_when_features_stood_among_the_attributes_is(store: Store, federation: Federation) -> None:
-    old = {**whose(OTHER), "features": features(OTHER).to_json()}
+    old = {**whose(OTHER), "features": asdict(features(OTHER))}
     tune(store, name(ELSEWHERE, OTHER), {"attributes": old})
     assert made(store, federation).runs == 1
 
