@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Final
 
 from autokd.config.external import ExternalFederation
 from autokd.config.federation import ArchitectureConfig, FederationConfig
 from autokd.config.training import DistillationConfig
 from autokd.core.setting import Split
-from autokd.delivery.request import DistillationRequest, ExpectedGain
+from autokd.delivery.request import DistillationRequest
 from autokd.statistics.paired import Interval
 
 FORMAT: Final = 1
@@ -45,6 +45,7 @@ class Scores:
     classes: tuple[ClassScores, ...]
 
     def to_json(self) -> dict[str, object]:
+        """Return the scores as the card's JSON names them."""
         return {
             "examples": self.examples,
             "accuracy_before": self.before,
@@ -52,26 +53,21 @@ class Scores:
             "gain": self.gain.to_json(),
             "forgetting": self.forgetting,
             "per_class": [
-                {
-                    "class": scores.name,
-                    "examples": scores.examples,
-                    "accuracy_before": scores.before,
-                    "accuracy": scores.after,
-                }
-                for scores in self.classes
+                {"class": label.name, "examples": label.examples}
+                | {"accuracy_before": label.before, "accuracy": label.after}
+                for label in self.classes
             ],
         }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Images:
-    """Input and output of the model.
+class ImageFormat:
+    """Format of the images that the model takes, and the classes that it returns.
 
     Attributes:
-        channels: Number of channels of an image.
         size: Height and width in pixels.
-        mean: Mean per channel in units of the stored pixel values, which is subtracted first.
-        std: Standard deviation per channel, by which pixels are divided then.
+        mean, std: Mean and standard deviation per channel, in units of the stored pixel values; pixels are
+            normalised by them.
         classes: Class names by index.
     """
 
@@ -111,7 +107,7 @@ class Card:
     request: DistillationRequest
     recipe: DistillationConfig
     architecture: ArchitectureConfig
-    images: Images
+    images: ImageFormat
     origin: Origin
     scores: Mapping[Split, Scores]
     sha256: str
@@ -119,23 +115,20 @@ class Card:
 
     def to_json(self) -> dict[str, object]:
         """Return the content of the JSON file beside the weights."""
-        request, images = self.request, self.images
+        request = self.request
+        compute = ("device", "precision", "channels_last", "threads")
         return {
             "format": FORMAT,
-            "pair": {"teacher": request.pair.teacher, "student": request.pair.student},
+            "pair": asdict(request.pair),
             "setting": request.setting.to_json(),
             "chosen_by": "hand" if request.expected is None else "recommendation",
-            "promised": None if request.expected is None else _expected(request.expected),
+            "promised": request.expected and request.expected.to_json(),
             "scores": {split.value: scores.to_json() for split, scores in self.scores.items()},
             "model": {
                 "file": request.file,
                 "sha256": self.sha256,
                 "architecture": self.architecture.model_dump(mode="json"),
-                "channels": images.channels,
-                "size": images.size,
-                "mean": list(images.mean),
-                "std": list(images.std),
-                "classes": list(images.classes),
+                **asdict(self.images),
             },
             "federation": {
                 "name": self.origin.name,
@@ -145,25 +138,7 @@ class Card:
             "distillation": self.recipe.model_dump(mode="json"),
             "seed": request.seed,
             "seed_index": request.seed_index,
-            "compute": {
-                "device": request.compute.device,
-                "precision": request.compute.precision,
-                "channels_last": request.compute.channels_last,
-                "threads": request.compute.threads,
-            },
+            "compute": {name: getattr(request.compute, name) for name in compute},
             "versions": dict(self.versions),
             "command": request.command,
         }
-
-
-def _expected(expected: ExpectedGain) -> dict[str, object]:
-    return {
-        "study": expected.study,
-        "verdict": expected.verdict,
-        "reason": expected.reason,
-        "split": Split.TEST.value,
-        "gain": expected.gain and expected.gain.to_json(),
-        "default_gain": expected.default_gain and expected.default_gain.to_json(),
-        "single_run": expected.single_run and expected.single_run.to_json(),
-        "seeds": expected.seeds,
-    }

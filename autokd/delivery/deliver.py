@@ -15,8 +15,8 @@ import torch
 
 from autokd._version import __version__
 from autokd.config.study import StudyConfig
-from autokd.core.setting import Pair
-from autokd.delivery.card import Card, Images, Origin
+from autokd.config.training import DistillationConfig
+from autokd.delivery.card import Card, ImageFormat, Origin
 from autokd.delivery.evaluation import evaluate_weights
 from autokd.delivery.request import DistillationRequest
 from autokd.distillation import Run, resolve_config
@@ -47,7 +47,7 @@ class Delivered:
 
 def deliver(
     federation: Federation,
-    plan: StudyConfig,
+    config: StudyConfig,
     request: DistillationRequest,
     *,
     progress: Progress = lambda done, total: None,
@@ -58,7 +58,7 @@ def deliver(
     CPU, however they were trained.
 
     Args:
-        plan: How the student is trained, and the confidence of intervals.
+        config: How the student is trained, and the confidence of intervals.
         progress: Called at the start and after each epoch.
 
     Raises:
@@ -67,19 +67,22 @@ def deliver(
         OutOfMemory: If memory is used up.
         InputError: If the device does not exist, or the transfer set is too small.
     """
-    weights = _trained(federation, plan, request, progress)
+    recipe = resolve_config(config.distillation, request.setting)
+    weights = _trained(federation, recipe, request, progress)
     # One entry of metadata: several are written in any request, and equal weights must give equal bytes.
     plain = {name: np.asarray(value, order="C") for name, value in weights.items()}
     content = safetensors.numpy.save(plain, metadata={"format": "pt"})
-    data = federation.data
+    data, pair, hashes = federation.data, request.pair, Hashes.of(federation)
     _, channels, size, _ = data.images.shape
+    sha256 = {name: getattr(hashes, name) for name in ("data", "layout", "logits")}
+    sha256 |= {"teacher": hashes.weights[pair.teacher], "student": hashes.weights[pair.student]}
     card = Card(
         request=request,
-        recipe=resolve_config(plan.distillation, request.setting),
-        architecture=federation.participants[request.pair.student].architecture,
-        images=Images(channels=channels, size=size, mean=data.mean, std=data.std, classes=data.classes),
-        origin=_origin(federation, request.pair),
-        scores=evaluate_weights(federation, request.pair.student, weights, plan.confirmation),
+        recipe=recipe,
+        architecture=federation.participants[pair.student].architecture,
+        images=ImageFormat(channels=channels, size=size, mean=data.mean, std=data.std, classes=data.classes),
+        origin=Origin(name=federation.name, recipe=federation.recipe, sha256=sha256),
+        scores=evaluate_weights(federation, pair.student, weights, config.confirmation),
         sha256=hashlib.sha256(content).hexdigest(),
         versions={
             "autokd": __version__,
@@ -92,45 +95,26 @@ def deliver(
 
 
 def _trained(
-    federation: Federation,
-    plan: StudyConfig,
-    request: DistillationRequest,
-    progress: Progress,
+    federation: Federation, recipe: DistillationConfig, request: DistillationRequest, progress: Progress
 ) -> Weights:
     """Return the weights of the run that a worker would do; it yields each epoch only to report progress."""
-    epochs = resolve_config(plan.distillation, request.setting).epochs
     run = Run(
         federation,
         request.pair,
         request.setting,
         seed=request.seed_index,
-        recipe=plan.distillation,
-        rungs=range(1, epochs + 1),
+        recipe=recipe,
+        rungs=range(1, recipe.epochs + 1),
         splits=(),
         compute=request.compute,
     )
-    progress(0, epochs)
+    progress(0, recipe.epochs)
     with _threads(request.compute.threads):
         for rung in run:
             if rung.epoch == 1 and run.notice:
                 _log.warning(run.notice)
-            progress(rung.epoch, epochs)
+            progress(rung.epoch, recipe.epochs)
     return weights_of(run.student)
-
-
-def _origin(federation: Federation, pair: Pair) -> Origin:
-    hashes = Hashes.of(federation)
-    return Origin(
-        name=federation.name,
-        recipe=federation.recipe,
-        sha256={
-            "data": hashes.data,
-            "layout": hashes.layout,
-            "logits": hashes.logits,
-            "teacher": hashes.weights[pair.teacher],
-            "student": hashes.weights[pair.student],
-        },
-    )
 
 
 @contextmanager

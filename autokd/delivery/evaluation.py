@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from autokd.compute.device import Compute
 from autokd.config.study import ConfirmationConfig
-from autokd.core.records import Correctness
 from autokd.core.setting import Split, derive_seed
 from autokd.delivery.card import ClassScores, Scores
-from autokd.distillation import assess
-from autokd.errors import Diverged
-from autokd.federation.federation import Federation
-from autokd.models.building import build
-from autokd.models.inference import logits_of
+from autokd.distillation import Evaluation, evaluate
+from autokd.distillation.evaluation import accuracy_by_class
+from autokd.federation.federation import Federation, network
 from autokd.models.weights import Weights, load_weights
 from autokd.statistics.paired import paired_interval
-
-_SPLITS: Final = (Split.VALIDATION, Split.CONFIRMATION, Split.TEST)
 
 
 def evaluate_weights(
@@ -35,61 +30,41 @@ def evaluate_weights(
     Raises:
         Diverged: If the model's outputs are not finite.
     """
-    data = federation.data
-    _, channels, size, _ = data.images.shape
-    architecture = federation.participants[student].architecture
-    network = build(architecture, channels=channels, size=size, classes=len(data.classes))
-    load_weights(network, weights)
-    scores = {}
-    for split in _SPLITS:
-        indices = federation.splits[split]
-        logits = logits_of(network, data, Compute(), indices)
-        if not np.isfinite(logits).all():
-            raise Diverged(step=0, loss=math.nan)
-        right = logits.argmax(axis=1) == data.labels[indices]
-        scores[split] = _scores(federation, student, split, right, confirmation)
-    return scores
+    model = network(federation, student)
+    load_weights(model, weights)
+    evaluations = {split: evaluate(model, federation, student, split, Compute()) for split in Split}
+    return {
+        split: _scores(federation, student, split, evaluation, confirmation)
+        for split, evaluation in evaluations.items()
+    }
 
 
 def _scores(
-    federation: Federation,
-    student: int,
-    split: Split,
-    right: Correctness,
-    confirmation: ConfirmationConfig,
+    federation: Federation, student: int, split: Split, after: Evaluation, confirmation: ConfirmationConfig
 ) -> Scores:
-    labels = federation.data.labels[federation.splits[split]]
+    names, labels = federation.data.classes, federation.data.labels[federation.splits[split]]
     before = federation.correct(student, split)
-    now, then = (
-        assess(
-            correct,
-            labels=labels,
-            label_distribution=federation.label_distribution(student),
-            correct_before=before,
-        )
-        for correct in (right, before)
-    )
-    counts = np.bincount(labels, minlength=len(federation.data.classes))
+    counts = np.bincount(labels, minlength=len(names)).tolist()
+    earlier = _known(accuracy_by_class(before, labels, classes=len(names)))
+    by_class = zip(names, counts, earlier, _known(after.per_class), strict=True)
     return Scores(
         examples=len(labels),
-        before=then.accuracy,
-        after=now.accuracy,
+        before=float(before.mean()),
+        after=after.accuracy,
         gain=paired_interval(
-            right,
+            after.correct,
             before,
             confidence=confirmation.confidence,
             resamples=confirmation.resamples,
             seed=derive_seed(federation.name, "delivery", student, split.value),
         ),
-        forgetting=now.forgetting,
+        forgetting=after.forgetting,
         classes=tuple(
-            ClassScores(name=name, examples=int(count), before=_known(earlier), after=_known(later))
-            for name, count, earlier, later in zip(
-                federation.data.classes, counts, then.per_class, now.per_class, strict=True
-            )
+            ClassScores(name=name, examples=count, before=old, after=new)
+            for name, count, old, new in by_class
         ),
     )
 
 
-def _known(share: float) -> float | None:
-    return None if math.isnan(share) else float(share)
+def _known(accuracies: NDArray[np.float64]) -> list[float | None]:
+    return [None if math.isnan(accuracy) else accuracy for accuracy in accuracies.tolist()]

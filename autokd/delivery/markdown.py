@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from autokd.config.external import Input
 from autokd.config.federation import ExternalArchitecture
 from autokd.core.setting import Split
 from autokd.delivery.card import Card
@@ -44,8 +41,8 @@ def _chosen_by(expected: ExpectedGain | None) -> str:
     if expected is None:
         return "hand"
     gained = (
-        f"on test it gained {expected.gain} on average over {expected.seeds} other seeds; of a single run, "
-        f"{expected.single_run}"
+        f"on test its mean gain over {expected.seeds} other seeds was {expected.gain}; "
+        f"a single run is expected to gain {expected.single_run}"
     )
     if expected.verdict in (Verdict.TUNED, Verdict.DEFAULT):
         return f"the recommendation ({expected.verdict}): {gained}"
@@ -60,17 +57,12 @@ def signed(points: float) -> str:
 
 def _network(card: Card) -> dict[str, str]:
     """Return the class of the network (empty for an external one) and the arguments that make it."""
-    recipe = card.architecture
+    recipe, kind = card.architecture, ""
     if isinstance(recipe, ExternalArchitecture):
-        fields: dict[str, object] = {"name": recipe.name, "outputs": recipe.outputs, "labels": recipe.labels}
-        fields |= {"options": recipe.options} if recipe.options else {}
-        fields |= {"input": recipe.input.model_dump(exclude_defaults=True)} if recipe.input != Input() else {}
-        return {"type": "", "arguments": _arguments(fields)}
-    return {"type": type(architecture(recipe)).__name__, "arguments": _arguments(recipe.options)}
-
-
-def _arguments(values: Mapping[str, object]) -> str:
-    return ", ".join(f"{name}={value!r}" for name, value in values.items())
+        options = recipe.model_dump(exclude_defaults=True)
+    else:
+        options, kind = recipe.options, type(architecture(recipe)).__name__
+    return {"type": kind, "arguments": ", ".join(f"{name}={value!r}" for name, value in options.items())}
 
 
 def _percent(share: float | None) -> str:
@@ -78,5 +70,4 @@ def _percent(share: float | None) -> str:
 
 
 def _cell(text: object) -> str:
-    """Return text for a cell of a Markdown table."""
     return str(text).replace("|", "\\|")

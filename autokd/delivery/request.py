@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from typing import Final
 
 from autokd.compute.device import Compute
 from autokd.config.study import DELIVERY_SEEDS
-from autokd.core.setting import DEFAULT, Pair, Setting
+from autokd.core.setting import DEFAULT, Pair, Setting, Split
 from autokd.errors import NotRecommended
 from autokd.recommendation import Recommendation
 from autokd.statistics.paired import Interval
@@ -18,11 +18,13 @@ _DEFAULT_COMPUTE: Final = Compute()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectedGain:
-    """What a recommendation says of the setting before the run; gains in pp on test, with intervals.
+    """What a recommendation says of the setting before the run; gains in pp, None if nothing was judged.
 
     Attributes:
         study: Name of the study whose runs it is based on.
-        gain: Mean gain over the seeds; None, like the next two, if nothing was judged.
+        split: Split that the gains are measured on.
+        gain: Mean gain over the seeds, with its interval.
+        default_gain: The same for the default setting.
         single_run: Interval for the gain of one further run, such as this one.
         seeds: Number of seeds.
     """
@@ -30,10 +32,16 @@ class ExpectedGain:
     study: str
     verdict: str
     reason: str
+    split: str = Split.TEST.value
     gain: Interval | None = None
     default_gain: Interval | None = None
     single_run: Interval | None = None
     seeds: int = 0
+
+    def to_json(self) -> dict[str, object]:
+        """Return the fields by name, intervals as plain numbers."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {key: v.to_json() if isinstance(v, Interval) else v for key, v in values.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +87,6 @@ def choose_setting(recommendation: Recommendation, *, force: bool) -> Setting:
     """Return the setting to distil with.
 
     Args:
-        recommendation: Recommendation for the pair.
         force: Distil even if the advice is to keep the model: with the judged candidate, or with the default
             setting if none was judged.
 
@@ -99,19 +106,15 @@ def choose_setting(recommendation: Recommendation, *, force: bool) -> Setting:
 
 def expected_gain(recommendation: Recommendation) -> ExpectedGain:
     """Return what the recommendation says of the setting that `choose_setting` returns."""
-    expected = ExpectedGain(
+    judgement = recommendation.judgement
+    return ExpectedGain(
         study=recommendation.records.study,
         verdict=recommendation.verdict.value,
         reason=recommendation.reason,
-    )
-    if recommendation.judgement is None:
-        return expected
-    return replace(
-        expected,
         gain=recommendation.gain,
+        default_gain=None if judgement is None else judgement.test.default_gain,
         single_run=recommendation.single_run,
-        default_gain=recommendation.judgement.test.default_gain,
-        seeds=len(recommendation.judgement.evidence.seeds),
+        seeds=0 if judgement is None else len(judgement.evidence.seeds),
     )
 
 

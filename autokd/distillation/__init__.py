@@ -2,6 +2,7 @@
 
 from autokd.distillation.evaluation import Evaluation as Evaluation
 from autokd.distillation.evaluation import assess as assess
+from autokd.distillation.evaluation import evaluate as evaluate
 from autokd.distillation.loss import LossParts as LossParts
 from autokd.distillation.loss import distillation_loss as distillation_loss
 from autokd.distillation.loss import soft_target_loss as soft_target_loss

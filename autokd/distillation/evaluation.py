@@ -1,13 +1,20 @@
-"""Scores of a student on a common split, from the correctness of its predictions."""
+"""Scores of a student on a common split."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
+from autokd.compute.device import Compute
 from autokd.core.records import Correctness
+from autokd.core.setting import Split
+from autokd.errors import Diverged
+from autokd.federation.federation import Federation
+from autokd.models.inference import logits_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,6 +36,29 @@ class Evaluation:
     correct: Correctness
 
 
+def evaluate(
+    network: nn.Module, federation: Federation, student: int, split: Split, compute: Compute, *, step: int = 0
+) -> Evaluation:
+    """Return the scores of a network of participant `student` on a split.
+
+    The logits are computed as for the participants' models, so that before and after differ in nothing else.
+
+    Raises:
+        Diverged: If the network's outputs are not finite; it names `step`, the steps trained so far.
+    """
+    labels = federation.data.labels[federation.splits[split]]
+    logits = logits_of(network, federation.data, compute, federation.splits[split])
+    if not np.isfinite(logits).all():
+        # The loss of the last step was computed before its update: only the outputs show that.
+        raise Diverged(step=step, loss=math.nan)
+    return assess(
+        logits.argmax(axis=1) == labels,
+        labels=labels,
+        label_distribution=federation.label_distribution(student),
+        correct_before=federation.correct(student, split),
+    )
+
+
 def assess(
     correct: Correctness,
     *,
@@ -36,10 +66,10 @@ def assess(
     label_distribution: NDArray[np.float64],
     correct_before: Correctness,
 ) -> Evaluation:
-    """Return the scores of a model on a split.
+    """Return the scores of a model from the correctness of its predictions on a split.
 
     Args:
-        correct: Correctness of the model now, by example of the split, shape (examples,).
+        correct: Correctness of the model now, shape (examples,).
         labels: Class indices, shape (examples,).
         label_distribution: Share of each class in the student's private data, shape (classes,).
         correct_before: Correctness of the student's model before distillation, shape (examples,).
@@ -52,8 +82,10 @@ def assess(
             f"labels {labels.shape}, correct {correct.shape} and correct_before {correct_before.shape} "
             "must be of one and the same non-empty split"
         )
-    per_class = _per_class(correct, labels, classes=label_distribution.size)
-    per_class_before = _per_class(correct_before, labels, classes=label_distribution.size)
+    per_class, per_class_before = (
+        accuracy_by_class(right, labels, classes=label_distribution.size)
+        for right in (correct, correct_before)
+    )
     local_accuracy = _weighted(per_class, label_distribution)
     return Evaluation(
         accuracy=float(correct.mean()),
@@ -64,7 +96,9 @@ def assess(
     )
 
 
-def _per_class(correct: Correctness, labels: NDArray[np.int64], *, classes: int) -> NDArray[np.float64]:
+def accuracy_by_class(
+    correct: Correctness, labels: NDArray[np.int64], *, classes: int
+) -> NDArray[np.float64]:
     """Return the accuracy by class, NaN for a class without examples, shape (classes,)."""
     counts = np.bincount(labels, minlength=classes)
     right = np.bincount(labels, weights=correct, minlength=classes)

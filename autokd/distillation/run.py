@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import final
 
-import numpy as np
 from torch import nn
 from torch.backends import cudnn
 
@@ -18,11 +17,10 @@ from autokd.compute.out_of_memory import ran_out_of_memory, release_memory
 from autokd.config.training import DistillationConfig
 from autokd.core.records import RungReport
 from autokd.core.setting import Pair, Setting, Split, TransferSet
-from autokd.distillation.evaluation import Evaluation, assess
+from autokd.distillation.evaluation import Evaluation, evaluate
 from autokd.distillation.trainer import Trainer, resolve_config
-from autokd.errors import Diverged, OutOfMemory
+from autokd.errors import OutOfMemory
 from autokd.federation.federation import Federation
-from autokd.models.inference import logits_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -32,10 +30,8 @@ class Rung:
     Attributes:
         epoch: Number of epochs trained, from 1.
         evaluations: Scores of the student now, on each requested split.
-        soft_loss: Mean T²·KL over the examples of this epoch, in nats.
-        hard_loss: Mean cross-entropy over the examples of this epoch, in nats; None on unlabelled data.
+        soft_loss, hard_loss, seconds: As in `RungReport`.
         examples_per_second: Training speed since the run began, evaluation excluded.
-        seconds: Wall-clock time of training since the run began, evaluation excluded.
     """
 
     epoch: int
@@ -80,14 +76,13 @@ class Run(Iterator[Rung]):
         weights_of(run.student)
 
     Args:
-        federation: Participants, data and the teacher's logits.
-        pair: Teacher and student.
-        setting: The setting to train with.
         seed: Seed index, from 0. Runs of one pair and seed index are paired across settings (see `Trainer`).
         recipe: How the student is trained, where the setting does not say it.
         rungs: Increasing epochs at which to evaluate and yield; the last one is the run's full budget.
         splits: Splits to evaluate on.
-        compute: Where and how tensors are computed.
+
+    Attributes:
+        notice: Message to the user about the run; empty before the first rung, or if there is none.
 
     Raises:
         ValueError: If the participants, seed, rungs or splits are not valid.
@@ -126,17 +121,12 @@ class Run(Iterator[Rung]):
         if setting.transfer_set is TransferSet.VALIDATION and Split.VALIDATION in splits:
             raise ValueError("a run on the validation split cannot be judged on it")
         compute.check()
-        self._federation, self._pair, self._setting = federation, pair, setting
-        self._seed, self._recipe, self._compute = seed, recipe, compute
+        self._federation, self._pair, self._setting, self._compute = federation, pair, setting, compute
         self._splits, self._remaining = tuple(splits), deque(rungs)
+        self._start = partial(Trainer, federation, pair, setting, seed=seed, config=recipe, compute=compute)
         self._trainer: Trainer | None = None
-        self._notice = ""
         self._student: nn.Module | None = None
-
-    @property
-    def notice(self) -> str:
-        """Message to the user about the run; empty before the first rung, or if there is none."""
-        return self._notice
+        self.notice = ""
 
     @property
     def student(self) -> nn.Module:
@@ -156,7 +146,9 @@ class Run(Iterator[Rung]):
             with _deterministic_kernels():
                 return self._advance()
         except Exception as error:
-            self._abandon()
+            # A failed run holds no memory and cannot be continued.
+            self._remaining.clear()
+            self._trainer = None
             if not ran_out_of_memory(error):
                 raise
             reason = str(error).partition("\n")[0]
@@ -170,23 +162,19 @@ class Run(Iterator[Rung]):
 
     def _advance(self) -> Rung:
         """Train up to the next rung and evaluate there."""
-        if self._trainer is None:
-            self._trainer = Trainer(
-                self._federation,
-                self._pair,
-                self._setting,
-                seed=self._seed,
-                config=self._recipe,
-                compute=self._compute,
-            )
-        trainer = self._trainer
-        self._notice = trainer.notice
-        epoch = self._remaining.popleft()
+        trainer = self._trainer = self._trainer or self._start()
+        self.notice = trainer.notice
+        epoch, student = self._remaining.popleft(), self._pair.student
         while trainer.epochs < epoch:
             losses = trainer.epoch()
         rung = Rung(
             epoch=trainer.epochs,
-            evaluations={split: self._evaluate(trainer, split) for split in self._splits},
+            evaluations={
+                split: evaluate(
+                    trainer.network, self._federation, student, split, self._compute, step=trainer.steps
+                )
+                for split in self._splits
+            },
             soft_loss=losses.soft,
             hard_loss=losses.hard,
             examples_per_second=trainer.epochs * trainer.size / trainer.seconds,
@@ -197,26 +185,6 @@ class Run(Iterator[Rung]):
             self._student.zero_grad(set_to_none=True)
             self._trainer = None
         return rung
-
-    def _evaluate(self, trainer: Trainer, split: Split) -> Evaluation:
-        data, indices, student = self._federation.data, self._federation.splits[split], self._pair.student
-        # Computed as for the participants' models, so that before and after differ in nothing else.
-        logits = logits_of(trainer.network, data, self._compute, indices)
-        if not np.isfinite(logits).all():
-            # The loss of the last step was computed before its update: only the outputs show that.
-            raise Diverged(step=trainer.steps, loss=math.nan)
-        labels = data.labels[indices]
-        return assess(
-            logits.argmax(axis=1) == labels,
-            labels=labels,
-            label_distribution=self._federation.label_distribution(student),
-            correct_before=self._federation.correct(student, split),
-        )
-
-    def _abandon(self) -> None:
-        """Release everything, so that a failed run holds no memory and cannot be continued."""
-        self._remaining.clear()
-        self._trainer = None
 
 
 @contextmanager
