@@ -1,15 +1,11 @@
-"""Models and data that autokd did not make: where their files are, and what their inputs and outputs mean.
-
-Paths are relative to the folder of the recipe's file. They are stored as written, so that a recipe that is
-moved together with its files stays the same recipe.
-"""
+"""Models and data that autokd did not make: where their files are, and what their inputs and outputs mean."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from autokd.config.base import FileBacked, Frozen, Name, Option
 
@@ -20,10 +16,11 @@ NetworkName = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*(:[A-Za-z_][\w.]*)?
 Label = Annotated[str, Field(min_length=1, max_length=255)]
 
 
-def _refuse_duplicates(names: Sequence[str] | None) -> None:
-    for number, name in enumerate(names or ()):
-        if name in (names or ())[:number]:
+def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
+    for number, name in enumerate(names):
+        if name in names[:number]:
             raise ValueError(f"class {name!r} twice")
+    return names
 
 
 class Source(Frozen):
@@ -39,19 +36,13 @@ class Source(Frozen):
     stop: int | None = Field(default=None, ge=1)
     step: int = Field(default=1, ge=1)
     indices: FilePath | None = None
-    classes: tuple[Label, ...] | None = Field(default=None, min_length=1)
+    classes: Annotated[tuple[Label, ...], Field(min_length=1), AfterValidator(_distinct)] | None = None
 
     @model_validator(mode="after")
     def _one_way_to_choose(self) -> Source:
         if self.indices is not None and (self.start, self.stop, self.step) != (0, None, 1):
             raise ValueError("give either indices or start, stop and step, not both")
         return self
-
-    @field_validator("classes")
-    @classmethod
-    def _different(cls, classes: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        _refuse_duplicates(classes)
-        return classes
 
 
 class TorchvisionSource(Source):
@@ -122,20 +113,28 @@ class Network(Frozen):
     options: dict[str, Option] = Field(default_factory=dict)
 
 
-class Input(Frozen):
+class ImageShape(Frozen):
+    """The shape that images are converted to; by default they keep their own.
+
+    Attributes:
+        channels: 3 repeats grey images, 1 converts to grey.
+        size: Height and width that images are scaled to.
+    """
+
+    channels: Literal[1, 3] | None = None
+    size: int | None = Field(default=None, ge=1, le=4096)
+
+
+class Input(ImageShape):
     """The input that a network was trained on.
 
     Attributes:
         mean, std: Normalisation of pixels in [0, 1] (as torchvision's `ToTensor` makes them); one number, or
             one per channel.
-        channels: 3 repeats grey images, 1 converts to grey; by default the images' own.
-        size: Height and width that images are scaled to; by default the images' own.
     """
 
     mean: tuple[float, ...] = Field(default=(0.0,), min_length=1)
     std: tuple[Annotated[float, Field(gt=0)], ...] = Field(default=(1.0,), min_length=1)
-    channels: Literal[1, 3] | None = None
-    size: int | None = Field(default=None, ge=1, le=4096)
 
 
 def _numbered(labels: object) -> object:
@@ -167,7 +166,7 @@ class ExternalParticipant(Frozen):
     def _outputs(cls, labels: dict[int, str] | None) -> dict[int, str] | None:
         if labels and min(labels) < 0:
             raise ValueError(f"output {min(labels)} does not exist; outputs are numbered from 0")
-        _refuse_duplicates(list(labels.values()) if labels else None)
+        _distinct(tuple((labels or {}).values()))
         return labels
 
 
@@ -216,18 +215,12 @@ class HeldOutSplits(_Splits):
 ExternalSplits = Annotated[SharedSplits | SeparateSplits | HeldOutSplits, Field(discriminator="kind")]
 
 
-class ImageShape(Frozen):
-    """The shape that all images are converted to when they are read; by default they must already agree."""
-
-    channels: Literal[1, 3] | None = None
-    size: int | None = Field(default=None, ge=1, le=4096)
-
-
 class ExternalFederation(FileBacked):
     """Participants that were trained elsewhere, and the common splits that they are judged on.
 
     Attributes:
         name: First part of the federation's name; a content hash follows.
+        images: The shape that all images are converted to when they are read; without it they must agree.
         classes: The common label space, in this order; by default in the order in which the participants'
             data name the classes.
         seed: Seed of the random splits.
@@ -237,14 +230,8 @@ class ExternalFederation(FileBacked):
     participants: tuple[ExternalParticipant, ...] = Field(min_length=2, max_length=1000)
     splits: ExternalSplits
     images: ImageShape = ImageShape()
-    classes: tuple[Label, ...] | None = Field(default=None, min_length=2)
+    classes: Annotated[tuple[Label, ...], Field(min_length=2), AfterValidator(_distinct)] | None = None
     seed: int = Field(default=0, ge=0)
-
-    @field_validator("classes")
-    @classmethod
-    def _different(cls, classes: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        _refuse_duplicates(classes)
-        return classes
 
     @model_validator(mode="after")
     def _somebody_holds_out(self) -> ExternalFederation:
@@ -273,9 +260,5 @@ class ExternalFederation(FileBacked):
 
 def is_external(content: object) -> bool:
     """Return whether a federation's fields are those of `ExternalFederation`: its participants are a list."""
-    participants = (
-        content.get("participants")
-        if isinstance(content, Mapping)
-        else getattr(content, "participants", None)
-    )
-    return isinstance(participants, list | tuple)
+    fields = content if isinstance(content, Mapping) else getattr(content, "__dict__", {})
+    return isinstance(fields.get("participants"), list | tuple)

@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 from functools import cache, cached_property
 from typing import Annotated, Any, Final
 
-from pydantic import (
-    BeforeValidator,
-    Discriminator,
-    Field,
-    Tag,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
 from autokd.config.base import Frozen, Name
 from autokd.config.study import Forbidden, StudyConfig
@@ -101,22 +93,18 @@ class Space(Frozen):
 
     @field_validator("temperature", "learning_rate")
     @classmethod
-    def _positive(cls, dimension: Range | Values | None, info: ValidationInfo) -> Range | Values | None:
-        if dimension is None:
-            return None
-        low = dimension.low if isinstance(dimension, Range) else min(dimension)
-        if low <= 0:
-            names = {TEMPERATURE: "temperatures", LEARNING_RATE: "learning rates"}
-            raise ValueError(f"{names[info.field_name or TEMPERATURE]} are positive; {low:g} is not")
+    def _positive(cls, dimension: Range | Values | None) -> Range | Values | None:
+        for value in _ends(dimension):
+            if value <= 0:
+                raise ValueError(f"must be positive; {value:g} is not")
         return dimension
 
     @field_validator("alpha")
     @classmethod
     def _a_weight(cls, dimension: Range | Values) -> Range | Values:
-        ends = (dimension.low, dimension.high) if isinstance(dimension, Range) else dimension
-        outside = [end for end in ends if not 0 <= end <= 1]
-        if outside:
-            raise ValueError(f"a weight lies in [0, 1]; {outside[0]:g} does not")
+        for value in _ends(dimension):
+            if not 0 <= value <= 1:
+                raise ValueError(f"a weight lies in [0, 1]; {value:g} does not")
         return dimension
 
     @field_validator("*")
@@ -129,20 +117,14 @@ class Space(Frozen):
     @cached_property
     def dimensions(self) -> Mapping[str, Range | tuple[Any, ...]]:
         """The dimensions of a setting that are searched, by name; enum members as plain strings."""
-        dimensions: dict[str, Range | tuple[Any, ...]] = {
-            TEMPERATURE: self.temperature,
-            ALPHA: self.alpha,
-            TRANSFER_SET: _plain(self.transfer_set),
+        dimensions = {name: getattr(self, name) for name in DEFAULT.values()}
+        if self.method == (Method.PLAIN,):
+            del dimensions[METHOD]
+        return {
+            name: dimension if isinstance(dimension, Range) else tuple(map(_plain, dimension))
+            for name, dimension in dimensions.items()
+            if dimension is not None
         }
-        if self.method != (Method.PLAIN,):
-            dimensions[METHOD] = _plain(self.method)
-        if self.learning_rate is not None:
-            dimensions[LEARNING_RATE] = self.learning_rate
-        if self.epochs is not None:
-            dimensions[EPOCHS] = self.epochs
-        if self.batch_norm is not None:
-            dimensions[BATCH_NORM] = _plain(self.batch_norm)
-        return dimensions
 
     def __contains__(self, setting: Setting) -> bool:
         values, defaults = setting.values(), DEFAULT.values()
@@ -221,5 +203,9 @@ def sweep_epochs(config: StudyConfig, pairs: int) -> int:
     return _sweep_settings() * config.distillation.epochs * pairs
 
 
-def _plain(names: Iterable[StrEnum]) -> tuple[str, ...]:
-    return tuple(name.value for name in names)
+def _ends(dimension: Range | Values | None) -> tuple[float, ...]:
+    return (dimension.low, dimension.high) if isinstance(dimension, Range) else dimension or ()
+
+
+def _plain(value: object) -> object:
+    return value.value if isinstance(value, StrEnum) else value

@@ -37,21 +37,20 @@ def read(kind: Kind, name_or_path: str, model: type[_Model]) -> _Model:
         UnknownName: If no shipped recipe has that name.
         PlanError: If the file cannot be read, or one of its fields is not valid.
     """
-    if _is_path(name_or_path):
-        path = Path(name_or_path).expanduser()
-        try:
-            return _parse(path.read_text(encoding="utf-8"), source=str(path), model=model)
-        except OSError as error:
-            problem = f"cannot be read: {error.strerror or error}"
-            raise PlanError(source=str(path), field="", problem=problem) from None
-        except UnicodeDecodeError:
-            raise PlanError(source=str(path), field="", problem="is not a text file in UTF-8") from None
-    names = shipped(kind)
-    if name_or_path not in names:
-        hint = f"For a file of your own give its path, e.g. ./{name_or_path or 'my'}.yaml."
-        raise UnknownName(kind=_SINGULAR[kind], name=name_or_path, known=names, hint=hint)
-    file = f"{name_or_path}.yaml"
-    return _parse((_folder(kind) / file).read_text(encoding="utf-8"), source=f"{kind}/{file}", model=model)
+    file: Path | Traversable = Path(name_or_path).expanduser()
+    source = str(file)
+    if not _is_path(name_or_path):
+        names = shipped(kind)
+        if name_or_path not in names:
+            hint = f"For a file of your own give its path, e.g. ./{name_or_path or 'my'}.yaml."
+            raise UnknownName(kind=_SINGULAR[kind], name=name_or_path, known=names, hint=hint)
+        file, source = _folder(kind) / f"{name_or_path}.yaml", f"{kind}/{name_or_path}.yaml"
+    try:
+        return _parse(file.read_text(encoding="utf-8"), source=source, model=model)
+    except OSError as error:
+        raise PlanError(source=source, problem=f"cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise PlanError(source=source, problem="is not a text file in UTF-8") from None
 
 
 def read_study_config(name_or_path: str) -> StudyConfig:
@@ -89,9 +88,9 @@ class _StrictLoader(yaml.SafeLoader):
         seen = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
-            if isinstance(key, str) and key in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"{key!r} twice", key_node.start_mark)
             if isinstance(key, str):
+                if key in seen:
+                    raise yaml.constructor.ConstructorError(None, None, f"{key!r} twice", key_node.start_mark)
                 seen.add(key)
         return super().construct_mapping(node, deep=deep)
 
@@ -105,9 +104,9 @@ def _parse(text: str, *, source: str, model: type[_Model]) -> _Model:
         problem = f"is not valid YAML: {getattr(error, 'problem', None) or error}"
         raise PlanError(source=source, field=line, problem=problem) from None
     except RecursionError:
-        raise PlanError(source=source, field="", problem="is nested too deeply") from None
+        raise PlanError(source=source, problem="is nested too deeply") from None
     if not isinstance(content, dict):
-        raise PlanError(source=source, field="", problem="must hold fields (name: value), one a line")
+        raise PlanError(source=source, problem="must hold fields (name: value), one a line")
     try:
         return model.model_validate(content)
     except ValidationError as error:
@@ -123,13 +122,12 @@ def _plan_error(
     details: ErrorDetails, content: dict[str, Any], *, source: str, model: type[BaseModel]
 ) -> PlanError:
     location = _location_in_file(details["loc"], content)
-    if details["type"] == "missing":
-        location.append(details["loc"][-1])
     problem = details["msg"].removeprefix("Value error, ")
     if details["type"] == "extra_forbidden":
         fields = _fields_at(model, details["loc"][:-1])
         problem = "unknown field" + (f"; known here: {', '.join(fields)}" if fields else "")
     elif details["type"] == "missing":
+        location.append(details["loc"][-1])
         problem = "is missing"
     elif not isinstance(details["input"], dict | list):
         text = repr(details["input"])
@@ -155,19 +153,15 @@ def _fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> tuple
     for part in location:
         if isinstance(part, int):
             continue
-        annotations = [known.model_fields[part].annotation for known in models if part in known.model_fields]
-        tagged = [known for known in models if _has_tag(known, part)]
-        if annotations:
-            models = [member for annotation in annotations for member in _models_in(annotation)]
-        elif tagged:
-            models = tagged
+        fields = [owner.model_fields[part] for owner in models if part in owner.model_fields]
+        tagged = [member for member in models if _has_tag(member, part)]
+        models = [member for field in fields for member in _models_in(field.annotation)] or tagged or models
     return tuple(models[0].model_fields) if len(models) == 1 else ()
 
 
 def _has_tag(model: type[BaseModel], tag: str) -> bool:
-    if model.__name__ == tag:
-        return True
-    return any(tag in get_args(field.annotation) for field in model.model_fields.values())
+    fields = model.model_fields.values()
+    return model.__name__ == tag or any(tag in get_args(field.annotation) for field in fields)
 
 
 def _models_in(annotation: object) -> list[type[BaseModel]]:

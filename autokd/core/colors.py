@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable
 from typing import Final
 
+import numpy as np
+
 AROUND_OWN: Final = ("#b2182b", "#ef8a62", "#fddbc7", "#f7f7f7", "#d1e5f0", "#67a9cf", "#2166ac")
 """Worse than the own model in red, better in blue: ColorBrewer's RdBu, safe for color-blind readers."""
 _INSIDE: Final = 0.95
@@ -13,25 +15,17 @@ _INSIDE: Final = 0.95
 
 
 def reach(gains: Iterable[float]) -> float:
-    """Return the end of the scale on both sides of 0: 95% of the absolute gains lie below it.
-
-    Args:
-        gains: Gains in pp.
-
-    Returns:
-        Whole pp, at least 1.
-    """
-    sizes = sorted(map(abs, gains))
-    if not sizes:
-        return 1.0
+    """Return the end of the scale on both sides of 0, in whole pp: 95% of the absolute gains lie below it."""
+    sizes = sorted(map(abs, gains)) or [0.0]
     return float(max(1, math.ceil(sizes[math.ceil(_INSIDE * len(sizes)) - 1])))
 
 
 def diverging(value: float, reach: float) -> str:
     """Return the color of `value` on the scale from -reach to reach; values beyond get the end's color."""
-    place = (min(max(value / reach, -1.0), 1.0) + 1) / 2 * (len(AROUND_OWN) - 1)
-    below = min(int(place), len(AROUND_OWN) - 2)
-    return _between(AROUND_OWN[below], AROUND_OWN[below + 1], place - below)
+    place = (value / reach + 1) / 2 * (len(AROUND_OWN) - 1)
+    columns = zip(*map(_parts, AROUND_OWN), strict=True)
+    parts = (np.interp(place, range(len(AROUND_OWN)), column) for column in columns)
+    return "#" + bytes(round(part) for part in parts).hex()
 
 
 def legible_on(color: str) -> str:
@@ -39,11 +33,6 @@ def legible_on(color: str) -> str:
     red, green, blue = (_linear(part / 255) for part in _parts(color))
     luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
     return "#000000" if (luminance + 0.05) ** 2 > 1.05 * 0.05 else "#ffffff"
-
-
-def _between(low: str, high: str, share: float) -> str:
-    mixed = (round(a + (b - a) * share) for a, b in zip(_parts(low), _parts(high), strict=True))
-    return "#" + "".join(f"{part:02x}" for part in mixed)
 
 
 def _parts(color: str) -> tuple[int, ...]:

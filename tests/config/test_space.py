@@ -124,7 +124,7 @@ def test_positions_say_which_pairs_are_searched_and_the_pair_itself_comes_first(
         ("transfer_set: [own]", "transfer_set.0", "'student', 'teacher', 'both' or 'public'"),
         ("transfer_set: [student, student]", "transfer_set", "twice"),
         ("position: [left]", "position.0", "'student' or 'teacher'"),
-        ("learning_rate: [0, 1]", "learning_rate", "learning rates are positive"),
+        ("learning_rate: [0, 1]", "learning_rate", "must be positive; 0 is not"),
         ("epochs: [0]", "epochs.0", "1"),
         ("method: [magic]", "method.0", "'plain', 'data_partitioning'"),
         ("transfer_set: [validation]", "transfer_set.0", "'student', 'teacher', 'both' or 'public'"),
