@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from autokd.core.records import Correctness, RunRecord, RunState
-from autokd.core.setting import DEFAULT, Setting, Split, TransferSet
-from autokd.core.setting_variants import moved, plain
+from autokd.core.setting import DEFAULT, Setting, Split, TransferSet, moved, plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

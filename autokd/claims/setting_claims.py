@@ -13,8 +13,7 @@ from autokd.claims.claim import Claim, measured, not_measurable, over_pairs
 from autokd.claims.grid_results import Arms, best, others_on
 from autokd.config.study import ConfirmationConfig
 from autokd.core.records import TrialOrigin, TrialRecord, TrialState
-from autokd.core.setting import DEFAULT, SEARCHABLE, Pair, Split, TransferSet, derive_seed
-from autokd.core.setting_variants import moved
+from autokd.core.setting import DEFAULT, SEARCHABLE, Pair, Split, TransferSet, derive_seed, moved
 from autokd.recommendation.verdict import Judgement
 from autokd.statistics.paired import POINTS, paired_interval
 

@@ -44,16 +44,14 @@ class Compute:
             device = torch.device(self.device)
         except RuntimeError as error:
             raise DeviceUnavailable(f"--device {self.device!r} is not a device; use cpu or cuda") from error
-        if device.type == "cuda" and elsewhere:
-            return
-        if device.type == "cuda":
+        if device.type not in ("cpu", "cuda"):
+            raise DeviceUnavailable(f"--device {self.device}: only cpu and cuda are supported")
+        if device.type == "cuda" and not elsewhere:
             count = torch.cuda.device_count() if torch.cuda.is_available() else 0
             if (device.index or 0) >= count:
                 raise DeviceUnavailable(
                     f"--device {self.device}: this machine has {count} usable CUDA devices; use --device cpu"
                 )
-        elif device.type != "cpu":
-            raise DeviceUnavailable(f"--device {self.device}: only cpu and cuda are supported")
 
     def on_assigned_gpu(self) -> Compute:
         """Return the same without a device index: Ray shows a worker only its own GPUs, numbered from 0."""

@@ -49,7 +49,7 @@ def session(*, cpus: int | None = None, address: str | None = None) -> Iterator[
         yield
         return
     os.environ.update(_ENVIRONMENT)
-    secret = os.environ.pop(_SECRET, None)
+    secret, python = os.environ.pop(_SECRET, None), shlex.quote(sys.executable)
     own_token = address is None and not any(os.environ.get(name) for name in _TOKEN_VARIABLES)
     try:
         if address is None:
@@ -62,7 +62,8 @@ def session(*, cpus: int | None = None, address: str | None = None) -> Iterator[
                 include_dashboard=False,
                 log_to_driver=False,
                 logging_level=logging.ERROR,
-                runtime_env=_runtime_environment(),
+                # Ray starts Tune's workers by a shell and does not quote the path of Python.
+                runtime_env={} if python == sys.executable else {"py_executable": python},
             )
         else:
             _join(address)
@@ -76,11 +77,7 @@ def session(*, cpus: int | None = None, address: str | None = None) -> Iterator[
 
 
 def check_address(address: str) -> None:
-    """Check the form of an address: `HOST:PORT`, or `auto` for the cluster that this machine is a node of.
-
-    Raises:
-        InputError: If it has another form.
-    """
+    """Raise `InputError` if an address is neither `HOST:PORT` nor `auto`, the cluster of this machine."""
     scheme, separator, _ = address.partition("://")
     if separator:
         raise InputError(
@@ -177,9 +174,3 @@ def _forget_token() -> None:
     for name in _TOKEN_VARIABLES:
         os.environ.pop(name, None)
     AuthenticationTokenLoader.instance().reset_cache()
-
-
-def _runtime_environment() -> dict[str, str]:
-    """Quote the path of Python, since Ray starts Tune's workers by a shell and does not quote it."""
-    python = shlex.quote(sys.executable)
-    return {} if python == sys.executable else {"py_executable": python}

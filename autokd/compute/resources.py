@@ -34,11 +34,7 @@ class Resources:
             )
 
     def check(self, resources: Mapping[str, float]) -> None:
-        """Raise an error, rather than wait for ever, if a cluster cannot hold a single run.
-
-        Raises:
-            InputError: If that is so.
-        """
+        """Raise `InputError`, rather than wait for ever, if a cluster cannot hold a single run."""
         for option, name, wanted in (
             ("--cpus-per-trial", "CPU", self.cpus_per_run),
             ("--gpus-per-trial", "GPU", self.gpus_per_run),

@@ -161,11 +161,7 @@ class Space(Frozen):
         return tuple(settings)
 
     def permitted(self, forbidden: Forbidden) -> Space:
-        """Return the space without the forbidden transfer sets and positions.
-
-        Raises:
-            PlanError: If nothing is left.
-        """
+        """Return the space without the forbidden values; raise `PlanError` if that leaves nothing."""
         left = {
             "transfer_set": tuple(name for name in self.transfer_set if name not in forbidden.transfer_sets),
             "position": tuple(name for name in self.position if name not in forbidden.positions),

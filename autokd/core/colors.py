@@ -30,14 +30,11 @@ def diverging(value: float, reach: float) -> str:
 
 def legible_on(color: str) -> str:
     """Return black or white, whichever contrasts more: at least 4.5 to 1 (relative luminance of WCAG 2.1)."""
-    red, green, blue = (_linear(part / 255) for part in _parts(color))
-    luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    parts = np.divide(_parts(color), 255)
+    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    luminance = float(linear @ (0.2126, 0.7152, 0.0722))
     return "#000000" if (luminance + 0.05) ** 2 > 1.05 * 0.05 else "#ffffff"
 
 
 def _parts(color: str) -> tuple[int, ...]:
     return tuple(bytes.fromhex(color.removeprefix("#")))
-
-
-def _linear(part: float) -> float:
-    return part / 12.92 if part <= 0.04045 else float(((part + 0.055) / 1.055) ** 2.4)

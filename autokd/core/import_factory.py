@@ -35,12 +35,11 @@ def call(name: str, options: Mapping[str, Any], base: Path) -> Any:
         factory: Any = importlib.import_module(module_name)
         for part in attribute.split("."):
             factory = getattr(factory, part)
-    except (ImportError, AttributeError) as error:
-        problem = f"cannot be imported: {error}; it has to be installed, or lie in {base}"
-        raise PlanError(source=name, problem=problem) from error
     except Exception as error:
-        problem = f"cannot be imported: {type(error).__name__}: {str(error)[:200]}"
-        raise PlanError(source=name, problem=problem) from error
+        reason = f"{type(error).__name__}: {str(error)[:200]}"
+        if isinstance(error, ImportError | AttributeError):
+            reason = f"{error}; it has to be installed, or lie in {base}"
+        raise PlanError(source=name, problem=f"cannot be imported: {reason}") from error
     finally:
         sys.dont_write_bytecode = before
     try:

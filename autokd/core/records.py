@@ -149,10 +149,9 @@ class RungScores:
     """Scores of the student of a swept run at one rung.
 
     Attributes:
-        epoch: Epochs trained so far, from 1.
+        epoch, seconds: As in `RungReport`.
         accuracy: Top-1 in [0, 1], by split.
         forgetting: Accuracy lost on the student's own label distribution, in pp, by split.
-        seconds: Wall-clock time of training since the run began, evaluation excluded.
     """
 
     epoch: int
@@ -171,7 +170,6 @@ class RunRecord:
             confirmation or rival run `confirmation` and `test`, a swept run all three.
         forgetting: Forgetting in pp on the split of the stage (validation for a race, else test).
         local_accuracy: Accuracy in [0, 1] on the student's own label distribution, on the same split.
-        epochs: Epochs trained.
         curve: Scores of a swept run by epoch, the last one included; empty for other runs.
     """
 

@@ -6,7 +6,7 @@ import hashlib
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from autokd.errors import PlanError
 
 
 class TransferSet(StrEnum):
-    """The examples that a student is distilled on; `student` and `teacher` are those of the run."""
+    """The examples that a student is distilled on."""
 
     STUDENT = "student"
     """The student's private data."""
@@ -82,8 +82,6 @@ class Setting:
         temperature: T > 0, which softens the outputs of both models.
         alpha: Weight of the distillation term in [0, 1]; None if and only if the transfer set is `public`.
             0 is plain fine-tuning without the teacher.
-        transfer_set: Examples that the student is trained on.
-        method: How its targets are made.
         learning_rate: Initial learning rate; None for the recipe's.
         epochs: Full budget of the run; None for the recipe's.
         batch_norm: Whether BatchNorm statistics are updated; None for the recipe's.
@@ -127,15 +125,8 @@ class Setting:
 
     def values(self) -> dict[str, float | str | None]:
         """Return every dimension by name as plain values; None is the recipe's value, or has no meaning."""
-        return {
-            "temperature": self.temperature,
-            "alpha": self.alpha,
-            "transfer_set": self.transfer_set.value,
-            "method": self.method.value,
-            "learning_rate": self.learning_rate,
-            "epochs": self.epochs,
-            "batch_norm": None if self.batch_norm is None else self.batch_norm.value,
-        }
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value.value if isinstance(value, StrEnum) else value for name, value in values.items()}
 
     def to_json(self) -> dict[str, float | str | None]:
         """Return `values` without the dimensions beyond T, α and transfer set that have their default."""
@@ -166,6 +157,24 @@ DEFAULT = Setting(temperature=1.0, alpha=0.5, transfer_set=TransferSet.STUDENT)
 """The default setting: the baseline to beat."""
 
 
+def untaught(setting: Setting) -> Setting:
+    """Return the setting with the same examples and budget, and no teacher."""
+    return plain(replace(setting, alpha=0.0))
+
+
+def moved(setting: Setting, transfer_set: TransferSet) -> Setting:
+    """Return the setting on another transfer set; if it has no alpha, with the default's."""
+    if transfer_set is TransferSet.PUBLIC:
+        return replace(setting, alpha=None, transfer_set=transfer_set)
+    alpha = DEFAULT.alpha if setting.alpha is None else setting.alpha
+    return replace(setting, alpha=alpha, transfer_set=transfer_set)
+
+
+def plain(setting: Setting) -> Setting:
+    """Return the setting without parts that have no effect: T and method where no teacher is used (α = 0)."""
+    return replace(setting, temperature=1.0, method=Method.PLAIN) if setting.alpha == 0 else setting
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Pair:
     """A directed pair, written `4->9`: participant 4 teaches participant 9."""
@@ -194,30 +203,24 @@ class Pair:
 
     @classmethod
     def parse(cls, text: str, *, participants: int | None = None) -> Pair:
-        """Read `"4,9"` (or `"4->9"`): teacher first.
-
-        Args:
-            text: Text that the user typed.
-            participants: Number of participants, if known.
+        """Read `"4,9"` (or `"4->9"`): teacher first. `participants` is their number, if known.
 
         Raises:
             PlanError: If the text is not a pair of different participants.
         """
         match = re.fullmatch(r"\s*(\d{1,9})\s*(?:,|->)\s*(\d{1,9})\s*", text, flags=re.ASCII)
+        teacher, student = map(int, match.groups()) if match else (0, 0)
+        last = max(teacher, student)
         if match is None:
             problem = f"{text!r} is not a pair; write teacher,student as two numbers, e.g. --pair 4,9"
-            raise PlanError(source="command line", field="--pair", problem=problem)
-        teacher, student = int(match[1]), int(match[2])
-        if teacher == student:
+        elif teacher == student:
             problem = f"{text!r}: a participant cannot teach itself; name two different participants"
-            raise PlanError(source="command line", field="--pair", problem=problem)
-        if participants is not None and max(teacher, student) >= participants:
-            problem = (
-                f"participant {max(teacher, student)} does not exist; "
-                f"this federation has {participants}, numbered 0 to {participants - 1}"
-            )
-            raise PlanError(source="command line", field="--pair", problem=problem)
-        return cls(teacher=teacher, student=student)
+        elif participants is not None and last >= participants:
+            numbers = f"this federation has {participants}, numbered 0 to {participants - 1}"
+            problem = f"participant {last} does not exist; {numbers}"
+        else:
+            return cls(teacher=teacher, student=student)
+        raise PlanError(source="command line", field="--pair", problem=problem)
 
 
 def derive_seed(*parts: str | int) -> int:

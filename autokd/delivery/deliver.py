@@ -35,8 +35,7 @@ class Delivered:
     """A distilled model.
 
     Attributes:
-        weights: Weights of the student by name.
-        content: The same weights as the bytes of a safetensors file.
+        content: The weights as the bytes of a safetensors file.
         card: Description of the model.
     """
 

@@ -102,9 +102,8 @@ def accuracy_by_class(
     """Return the accuracy by class, NaN for a class without examples, shape (classes,)."""
     counts = np.bincount(labels, minlength=classes)
     right = np.bincount(labels, weights=correct, minlength=classes)
-    accuracies: NDArray[np.float64] = np.full(classes, np.nan)
-    np.divide(right, counts, out=accuracies, where=counts > 0)
-    return accuracies
+    share: NDArray[np.float64] = np.divide(right, counts, out=np.full(classes, np.nan), where=counts > 0)
+    return share
 
 
 def _weighted(per_class: NDArray[np.float64], shares: NDArray[np.float64]) -> float:

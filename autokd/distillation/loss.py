@@ -41,8 +41,10 @@ class LossParts:
     hard: Tensor | None
 
 
-def soft_target_loss(student: Tensor, target: Tensor, *, temperature: float) -> Tensor:
-    """Return KL(target ‖ student) of the softened outputs times T², mean over the batch in nats.
+def soft_target_loss(
+    student: Tensor, target: Tensor, *, temperature: float, reduction: str = "batchmean"
+) -> Tensor:
+    """Return KL(target ‖ student) of the softened outputs times T², in nats.
 
     The gradient of the KL shrinks as 1/T²; the factor keeps its size while T is tuned.
     Source: Hinton, Vinyals, Dean 2015, arXiv:1503.02531, section 2.
@@ -50,19 +52,15 @@ def soft_target_loss(student: Tensor, target: Tensor, *, temperature: float) -> 
     Args:
         student: Logits, shape (batch, classes).
         target: Logits, same shape.
-        temperature: T, a positive number.
+        reduction: "batchmean", or "none" for the terms of the sum over examples and classes.
 
     Returns:
-        A non-negative scalar; 0 if and only if both outputs are equal.
+        The mean over the batch, a scalar >= 0 that is 0 if and only if both outputs are equal; or the terms,
+        shape (batch, classes).
 
     Raises:
         ValueError: If the shapes differ or `temperature` is not a positive number.
     """
-    return _soft(student, target, temperature, reduction="batchmean")
-
-
-def _soft(student: Tensor, target: Tensor, temperature: float, *, reduction: str) -> Tensor:
-    """Return T²·KL: a scalar for "batchmean", and for "none" the terms by class, shape (batch, classes)."""
     if student.shape != target.shape:
         raise ValueError(
             f"logits of student {tuple(student.shape)} and target {tuple(target.shape)} differ in shape"
@@ -79,15 +77,9 @@ def _soft(student: Tensor, target: Tensor, temperature: float, *, reduction: str
 
 
 def standardised(logits: Tensor) -> Tensor:
-    """Standardise each row, so that T means the same for all models.
+    """Standardise each row, so that T means the same for all models; a row of equal logits becomes 0.
 
     Source: Sun et al. 2024, arXiv:2403.01427, algorithm 1.
-
-    Args:
-        logits: Shape (batch, classes).
-
-    Returns:
-        Same shape; a row of equal logits becomes 0.
     """
     centred = logits - logits.mean(dim=1, keepdim=True)
     # As in the paper's code, a small constant keeps the sample standard deviation above 0.
@@ -110,7 +102,6 @@ def distillation_loss(
         student: Logits, shape (batch, classes).
         target: Logits, same shape; already standardised for `logit_standardisation`.
         labels: Class indices, int64, shape (batch,); None if and only if the setting's alpha is None.
-        setting: T, α and method.
         trust: Weight w of each example's target in [0, 1], shape (batch,); None for 1.
 
     Raises:
@@ -132,7 +123,8 @@ def _weighted_loss(
     student: Tensor, target: Tensor, labels: Tensor | None, setting: Setting, trust: Tensor
 ) -> LossParts:
     """Return the same loss with a weight for each example's target."""
-    soft = _soft(student, target, setting.temperature, reduction="none").sum(dim=1)
+    terms = soft_target_loss(student, target, temperature=setting.temperature, reduction="none")
+    soft = terms.sum(dim=1)
     if labels is None or setting.alpha is None:
         return LossParts(total=(trust * soft).mean(), soft=soft.mean(), hard=None)
     hard, weight = F.cross_entropy(student, labels, reduction="none"), setting.alpha * trust

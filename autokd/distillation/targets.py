@@ -38,7 +38,6 @@ def targets(
     have functions below.
 
     Args:
-        method: The method.
         teacher: Logits of the teacher, shape (examples, classes).
         student: Logits of the student before the run, same shape.
         labels: Class indices, shape (examples,), int64; None if the run may not know them.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Final, final
@@ -16,17 +15,44 @@ from torch import Tensor, nn
 from autokd.compute.device import Compute
 from autokd.compute.out_of_memory import ran_out_of_memory, release_memory
 from autokd.config.training import DistillationConfig
-from autokd.core.setting import Pair, Setting, derive_seed
+from autokd.core.setting import Pair, Setting, Split, TransferSet, derive_seed
 from autokd.data.run_images import place_images
 from autokd.distillation.loss import distillation_loss
 from autokd.distillation.targets import targets
-from autokd.distillation.transfer_set import examples
-from autokd.errors import Diverged
+from autokd.errors import Diverged, PlanError
 from autokd.federation.federation import Federation, network
 from autokd.models.training import batches, isolated_rng, learning_rate, make_optimizer, set_learning_rate
 
 _MIN_PART: Final = 2
 """Minimum size of a part of a batch: BatchNorm cannot train on one example."""
+
+
+def examples(federation: Federation, pair: Pair, transfer_set: TransferSet) -> NDArray[np.int64]:
+    """Return a transfer set as indices into the federation's data, shape (m,), without duplicates.
+
+    Raises:
+        PlanError: If there are fewer than two such examples, so that no network can be trained on them.
+    """
+    teacher, student = (federation.participants[number].private for number in (pair.teacher, pair.student))
+    match transfer_set:
+        case TransferSet.STUDENT:
+            chosen = student
+        case TransferSet.TEACHER:
+            chosen = teacher
+        case TransferSet.BOTH:
+            chosen = np.union1d(student, teacher)
+        case TransferSet.PUBLIC:
+            chosen = federation.public
+        case TransferSet.VALIDATION:
+            chosen = federation.splits[Split.VALIDATION]
+    if chosen.size < 2:
+        raise PlanError(
+            source=federation.name,
+            field="transfer_set",
+            problem=f"{transfer_set} holds {chosen.size} examples for {pair}; take it out of the search "
+            "space, or give the federation more such examples",
+        )
+    return chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +140,16 @@ class Trainer:
             ):
                 parts += self._step_in_parts(chosen)
                 sizes.append(len(chosen))
-        # Copying to the host waits for the device, so that the time below is all of the epoch's.
+        # A row has the losses of a step: total, soft and, with labels, hard. Copying to the host waits for
+        # the device, so that the time below is all of the epoch's.
         losses = torch.stack(parts).view(len(sizes), -1).double().cpu().numpy()
         self.epochs, self.steps = self.epochs + 1, self.steps + len(sizes)
         self.seconds += perf_counter() - start
-        _check_finite(losses[:, 0], first=first)
-        return _mean_losses(losses[:, 1:], sizes)
+        for step, loss in enumerate(losses[:, 0].tolist(), start=first):
+            if not math.isfinite(loss):
+                raise Diverged(step=step, loss=loss)
+        soft, *hard = np.average(losses[:, 1:], axis=0, weights=sizes).tolist()
+        return Losses(soft=soft, hard=hard[0] if hard else None)
 
     def _step_in_parts(self, chosen: Tensor) -> list[Tensor]:
         """Make one step; if the recipe allows it, with the batch in as many parts as the device needs."""
@@ -188,16 +218,3 @@ def train_mode(module: nn.Module, config: DistillationConfig) -> None:
         for layer in module.modules():
             if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d):
                 layer.eval()
-
-
-def _check_finite(totals: NDArray[np.float64], *, first: int) -> None:
-    """Raise `Diverged` if a loss is not finite; `first` is the step of `totals[0]`."""
-    for offset, loss in enumerate(totals.tolist()):
-        if not math.isfinite(loss):
-            raise Diverged(step=first + offset, loss=loss)
-
-
-def _mean_losses(losses: NDArray[np.float64], sizes: Sequence[int]) -> Losses:
-    """Return the mean over examples; each row holds the means of a batch: soft and, with labels, hard."""
-    soft, *hard = np.average(losses, axis=0, weights=sizes).tolist()
-    return Losses(soft=soft, hard=hard[0] if hard else None)

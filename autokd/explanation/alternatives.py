@@ -24,8 +24,7 @@ from typing import Final, NamedTuple
 
 from autokd.core.records import RunRecord, Stage
 from autokd.core.run_spec import RunSpec
-from autokd.core.setting import DEFAULT, Pair, Setting, Split, TransferSet
-from autokd.core.setting_variants import moved, plain, untaught
+from autokd.core.setting import DEFAULT, Pair, Setting, Split, TransferSet, moved, plain, untaught
 from autokd.explanation.best_elsewhere import BestAverageSetting
 from autokd.recommendation.race import race_runs, race_seeds
 

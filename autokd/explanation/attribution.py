@@ -11,8 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from autokd.core.setting import DEFAULT, Pair, Setting, Split
-from autokd.core.setting_variants import moved
+from autokd.core.setting import DEFAULT, Pair, Setting, Split, moved
 from autokd.recommendation.evidence import JUDGED
 from autokd.statistics.paired import Interval, crossed_interval
 from autokd.statistics.shapley import Values, shapley, subsets

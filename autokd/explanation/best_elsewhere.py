@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import FederationFacts, RunState, TrialState
-from autokd.core.setting import Setting, Split, TransferSet
-from autokd.core.setting_variants import plain
+from autokd.core.setting import Setting, Split, TransferSet, plain
 from autokd.statistics.paired import POINTS
 
 

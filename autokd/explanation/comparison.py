@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from autokd.core.records import Correctness, RunRecord, Stage
-from autokd.core.setting import DEFAULT, Setting, Split
-from autokd.core.setting_variants import plain
+from autokd.core.setting import DEFAULT, Setting, Split, plain
 from autokd.recommendation.bootstrap import Bootstrap
 from autokd.recommendation.evidence import JUDGED, Arm, arm, ended_runs
 from autokd.recommendation.verdict import Judgement

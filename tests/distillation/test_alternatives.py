@@ -9,8 +9,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from autokd.core.setting import BatchNorm, Method, Setting, Split, TransferSet, derive_seed
-from autokd.core.setting_variants import untaught
+from autokd.core.setting import BatchNorm, Method, Setting, Split, TransferSet, derive_seed, untaught
 from autokd.distillation import examples
 from autokd.explanation.alternatives import ON_VALIDATION
 from autokd.federation.federation import Federation, network

@@ -10,8 +10,18 @@ from hypothesis import given
 from autokd.config.study import CONFIRMATION_SEEDS, RACE_SEEDS
 from autokd.core.records import Failure, RunRecord, RunState, Stage
 from autokd.core.run_spec import RunSpec
-from autokd.core.setting import DEFAULT, SEARCHABLE, Method, Pair, Setting, Split, TransferSet
-from autokd.core.setting_variants import moved, plain, untaught
+from autokd.core.setting import (
+    DEFAULT,
+    SEARCHABLE,
+    Method,
+    Pair,
+    Setting,
+    Split,
+    TransferSet,
+    moved,
+    plain,
+    untaught,
+)
 from autokd.explanation.alternatives import (
     ON_VALIDATION,
     RATES,

@@ -7,8 +7,7 @@ import pytest
 
 from autokd.config.study import CONFIRMATION_SEEDS
 from autokd.core.records import Failure, RunRecord, Stage
-from autokd.core.setting import DEFAULT, SEARCHABLE, Setting, Split
-from autokd.core.setting_variants import untaught
+from autokd.core.setting import DEFAULT, SEARCHABLE, Setting, Split, untaught
 from autokd.explanation.alternatives import ON_VALIDATION, ComparedPair
 from autokd.explanation.attribution import Step
 from autokd.explanation.best_elsewhere import BestAverageSetting
