@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-PADDING: Final = 4
 
-
-def crop_and_flip(images: Tensor, generator: torch.Generator, *, padding: int = PADDING) -> Tensor:
+def crop_and_flip(images: Tensor, generator: torch.Generator, *, padding: int = 4) -> Tensor:
     """Shift each image by up to `padding` pixels each way, filled with black, and mirror half of them.
 
     The same as torchvision's RandomCrop(size, padding) and RandomHorizontalFlip on each image.
@@ -19,10 +15,7 @@ def crop_and_flip(images: Tensor, generator: torch.Generator, *, padding: int = 
 
     Args:
         images: Images of any type, shape (batch, channels, size, size), on any device.
-        generator: On the CPU whatever the device, so that the draws are the same on all of them.
-
-    Returns:
-        The same type and shape, on the same device.
+        generator: Generator on the CPU, so that the draws are the same on all devices.
     """
     count, _, height, width = images.shape
     down, right = torch.randint(2 * padding + 1, (2, count, 1), generator=generator).to(images.device)
@@ -32,5 +25,5 @@ def crop_and_flip(images: Tensor, generator: torch.Generator, *, padding: int = 
     rows = torch.arange(height, device=images.device) + down
     padded = F.pad(images, (padding,) * 4)
     which = torch.arange(count, device=images.device)[:, None, None]
-    # Indices on both sides of the channels: these come last then.
+    # With indices on both sides of the channels, NumPy's rule puts the channels last.
     return padded[which, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2).contiguous()

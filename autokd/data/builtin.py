@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from autokd.config.external import AnySource
+from autokd.config.external import AnySource, ImageShape
 from autokd.data.dataset import Dataset
 from autokd.data.mapped_arrays import pieces
 from autokd.errors import PlanError, UnknownName
@@ -39,10 +39,9 @@ def load(recipe: str | AnySource, base: Path = Path()) -> Dataset:
 def _from_source(source: AnySource, base: Path) -> Dataset:
     # Imported here: built-in data sets do not need it.
     from autokd.data.sources import read
-    from autokd.data.sources.labelled_images import Wanted
 
     try:
-        data = read(source, base, Wanted())
+        data = read(source, base, ImageShape())
     except PlanError as error:
         raise PlanError(source="federation", field="dataset", problem=str(error)) from error
     for array in (data.images, data.labels):

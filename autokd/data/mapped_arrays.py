@@ -39,7 +39,7 @@ _TYPES: Final = {
 }
 """NumPy's names of types, in the reverse of the order in which the library writes them."""
 _NAMES: Final = {name: ours for ours, name in _TYPES.items()}
-_RANK: Final = {name: rank for rank, name in enumerate(_NAMES)}
+_RANKS: Final = {name: rank for rank, name in enumerate(_NAMES)}
 
 
 class _Map(mmap.mmap):
@@ -97,16 +97,13 @@ def write(file: Path, arrays: Arrays) -> None:
     Raises:
         OSError: If it cannot be written.
     """
-    ordered = sorted(arrays.items(), key=lambda item: (-_RANK[_type(item[1])], item[0]))
+    ordered = sorted(arrays.items(), key=lambda item: (-_RANKS[_type(item[1])], item[0]))
     header: dict[str, object] = {}
     end = 0
     for name, array in ordered:
         start, end = end, end + array.nbytes
-        header[name] = {
-            "dtype": _NAMES[_type(array)],
-            "shape": list(array.shape),
-            "data_offsets": [start, end],
-        }
+        dtype, shape = _NAMES[_type(array)], list(array.shape)
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [start, end]}
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     # Padded, so that arrays are aligned.
     text += b" " * (-len(text) % _LENGTH_BYTES)
@@ -126,8 +123,7 @@ def _type(array: NDArray[np.generic]) -> str:
 def pieces(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
     """Yield an array in consecutive parts along its first axis; the memory of each is released afterwards.
 
-    Yields:
-        Contiguous little-endian parts; views if the array is so, or else copies.
+    Parts are contiguous and little-endian: views if the array is so, or else copies.
     """
     rows = array.reshape(1) if array.ndim == 0 else array
     if not rows.size:

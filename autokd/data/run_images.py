@@ -8,7 +8,7 @@ workers of a node share and which continues on disk when it is full.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol, final
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -20,15 +20,17 @@ from autokd.compute.free_memory import fits_in_memory, free_bytes, runs_at_once
 from autokd.data.mapped_arrays import take_rows
 
 
-class Images(Protocol):
-    """The images that a run draws its batches from.
+@dataclass(frozen=True, slots=True, eq=False)
+class Resident:
+    """All images are on the device.
 
     Attributes:
-        notice: Message for the user on where the images are; may be empty.
+        pixels: Images of the run, shape (m, channels, height, width).
+        notice: Message for the user on where the images are: none.
     """
 
-    @property
-    def notice(self) -> str: ...
+    pixels: Tensor
+    notice: ClassVar[str] = ""
 
     def batch(self, chosen: Tensor) -> Tensor:
         """Return a batch of images on the device, with their stored values.
@@ -39,28 +41,9 @@ class Images(Protocol):
         Returns:
             uint8 or float32, shape (batch, channels, height, width).
         """
-
-
-@final
-@dataclass(frozen=True, slots=True, eq=False)
-class Resident:
-    """All images are on the device.
-
-    Attributes:
-        pixels: Images of the run, shape (m, channels, height, width).
-    """
-
-    pixels: Tensor
-
-    @property
-    def notice(self) -> str:
-        return ""
-
-    def batch(self, chosen: Tensor) -> Tensor:
         return self.pixels.index_select(0, chosen.to(self.pixels.device))
 
 
-@final
 @dataclass(frozen=True, slots=True, eq=False)
 class Streamed:
     """Each batch is read when it is needed.
@@ -77,6 +60,7 @@ class Streamed:
 
     @property
     def notice(self) -> str:
+        """Message for the user on where the images are."""
         # Without figures, which differ from run to run: the message is shown once.
         if torch.device(self.device).type == "cpu":
             return (
@@ -89,10 +73,14 @@ class Streamed:
         )
 
     def batch(self, chosen: Tensor) -> Tensor:
+        """Return a batch of images on the device, as `Resident.batch`."""
         return torch.from_numpy(take_rows(self.source, self.which[chosen.cpu().numpy()])).to(self.device)
 
 
-def place_images(source: NDArray[Any], which: NDArray[np.int64], compute: Compute) -> Resident | Streamed:
+Images = Resident | Streamed
+
+
+def place_images(source: NDArray[Any], which: NDArray[np.int64], compute: Compute) -> Images:
     """Return the images of a run, on the device if it has room for them.
 
     Args:

@@ -34,8 +34,8 @@ def empty(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
         with tempfile.TemporaryFile(prefix="autokd-") as file:
             # Reserved now: a disk that is full later would kill the program without a message.
             os.posix_fallocate(file.fileno(), 0, size)
-            made: NDArray[Any] = mapped(file.fileno()).view(dtype).reshape(shape)
-            return made
+            on_disk: NDArray[Any] = mapped(file.fileno()).view(dtype).reshape(shape)
+            return on_disk
     except OSError as error:
         raise InputError(
             f"{tempfile.gettempdir()}: memory has no room for {size / 1e9:.1f} GB, and this folder neither "
@@ -45,18 +45,18 @@ def empty(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
 
 def copy_rows(source: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[Any]:
     """Return a copy of rows, in the order of `rows`."""
-    made = empty((len(rows), *source.shape[1:]), source.dtype)
+    copy = empty((len(rows), *source.shape[1:]), source.dtype)
     for start in range(0, len(rows), _CHUNK):
-        made[start : start + _CHUNK] = take_rows(source, rows[start : start + _CHUNK])
-    return made
+        copy[start : start + _CHUNK] = take_rows(source, rows[start : start + _CHUNK])
+    return copy
 
 
 def concatenate(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
     """Return arrays of one type, joined along their first axis."""
-    made = empty((sum(map(len, parts)), *parts[0].shape[1:]), parts[0].dtype)
+    joined = empty((sum(map(len, parts)), *parts[0].shape[1:]), parts[0].dtype)
     row = 0
     for part in parts:
         for piece in pieces(part):
-            made[row : row + len(piece)] = piece
+            joined[row : row + len(piece)] = piece
             row += len(piece)
-    return made
+    return joined

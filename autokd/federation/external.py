@@ -21,7 +21,7 @@ from autokd.core.setting import Split
 from autokd.data.dataset import Dataset
 from autokd.data.mapped_arrays import pieces
 from autokd.data.sources import read
-from autokd.data.sources.labelled_images import Labelled, Wanted, renumbered, scale_of, unknown_classes
+from autokd.data.sources.labelled_images import LabelledImages, renumbered, scale_of, unknown_classes
 from autokd.data.temporary_arrays import concatenate, copy_rows
 from autokd.errors import PlanError
 from autokd.federation.external_models import validate_models
@@ -65,13 +65,12 @@ def load_external(
         memory: Data and weights that are not in files.
     """
     kept = memory or InMemorySources()
-    wanted = Wanted(channels=recipe.images.channels, size=recipe.images.size)
 
-    def read_source(source: AnySource, field: str) -> Labelled | None:
+    def read_source(source: AnySource, field: str) -> LabelledImages | None:
         if isinstance(source, MemorySource) and source.sha256 in kept.data:
             return kept.data[source.sha256]
         with findings.noting(field):
-            return read(source, recipe.folder, wanted)
+            return read(source, recipe.folder, recipe.images)
         return None
 
     private = [
@@ -121,7 +120,7 @@ def load_external_or_raise(
 
 def _classes(
     recipe: ExternalFederation,
-    private: Sequence[Labelled | None],
+    private: Sequence[LabelledImages | None],
     common: CommonSplits | None,
     findings: Findings,
 ) -> tuple[str, ...]:
@@ -146,7 +145,7 @@ def _classes(
     return classes
 
 
-def _one_shape(private: Sequence[Labelled], common: CommonSplits, findings: Findings) -> bool:
+def _one_shape(private: Sequence[LabelledImages], common: CommonSplits, findings: Findings) -> bool:
     """Return whether all images have the shape of participant 0's; others are problems."""
     expected = private[0].images.shape[1:]
     sources = [(f"participants.{number}.data", data) for number, data in enumerate(private)]
@@ -166,7 +165,7 @@ def _by(shape: tuple[int, ...]) -> str:
 
 
 def _disjoint(
-    recipe: ExternalFederation, private: Sequence[Labelled], common: CommonSplits, findings: Findings
+    recipe: ExternalFederation, private: Sequence[LabelledImages], common: CommonSplits, findings: Findings
 ) -> CommonSplits:
     """Return the common splits without images that are private data or in an earlier split."""
     owners: dict[bytes, str] = {}
@@ -191,7 +190,9 @@ def _disjoint(
             )
         rest = np.setdiff1d(np.arange(len(keys)), repeated)
         parts[name] = (
-            Labelled(copy_rows(part.images, rest), part.labels[rest], part.classes) if repeated else part
+            LabelledImages(copy_rows(part.images, rest), part.labels[rest], part.classes)
+            if repeated
+            else part
         )
         for key in keys:
             owners.setdefault(key, f"in {name}")
@@ -202,7 +203,7 @@ def _keys(images: NDArray[np.generic]) -> list[bytes]:
     return [blake2b(image.tobytes(), digest_size=16).digest() for piece in pieces(images) for image in piece]
 
 
-def _check_classes(private: Sequence[Labelled], common: CommonSplits, findings: Findings) -> None:
+def _check_classes(private: Sequence[LabelledImages], common: CommonSplits, findings: Findings) -> None:
     """Note splits on which a student cannot be judged, since its classes are missing there."""
     own_classes = [_present(data) for data in private]
     for name, field, part in common:
@@ -220,12 +221,12 @@ def _check_classes(private: Sequence[Labelled], common: CommonSplits, findings: 
                 findings.warn(field, f"{name} has no example of {absent[0]}, a class of participant {number}")
 
 
-def _present(data: Labelled) -> set[str]:
+def _present(data: LabelledImages) -> set[str]:
     return {data.classes[label] for label in np.unique(data.labels)}
 
 
 def _join(
-    private: Sequence[Labelled], common: CommonSplits, classes: tuple[str, ...]
+    private: Sequence[LabelledImages], common: CommonSplits, classes: tuple[str, ...]
 ) -> tuple[Dataset, Layout]:
     """Return all images in one array, and the indices of each part."""
     sources = [*private, *common.parts.values()]

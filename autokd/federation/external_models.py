@@ -15,7 +15,7 @@ from autokd.compute.device import Compute
 from autokd.config.external import ExternalFederation, ExternalParticipant
 from autokd.config.federation import ExternalArchitecture
 from autokd.data.dataset import Dataset
-from autokd.data.sources.labelled_images import Labelled, renumbered, scale_of, unknown_classes
+from autokd.data.sources.labelled_images import LabelledImages, renumbered, scale_of, unknown_classes
 from autokd.errors import PlanError
 from autokd.federation.findings import Findings
 from autokd.federation.in_memory_sources import IN_MEMORY, InMemorySources
@@ -48,7 +48,7 @@ class ValidatedModel:
 
 def validate_models(
     recipe: ExternalFederation,
-    private: Sequence[Labelled | None],
+    private: Sequence[LabelledImages | None],
     classes: tuple[str, ...],
     compute: Compute,
     memory: InMemorySources,
@@ -74,7 +74,7 @@ def validate_models(
 def _validate_model(
     recipe: ExternalFederation,
     number: int,
-    data: Labelled | None,
+    data: LabelledImages | None,
     classes: tuple[str, ...],
     compute: Compute,
     memory: InMemorySources,
@@ -141,7 +141,7 @@ def _validate_model(
 def _problems(
     recipe: ExternalFederation,
     participant: ExternalParticipant,
-    data: Labelled,
+    data: LabelledImages,
     labels: Mapping[int, str],
     outputs: int,
     classes: tuple[str, ...],
@@ -205,7 +205,9 @@ class _Accuracy:
     order: Mapping[str, str]
 
 
-def _evaluate(module: nn.Module, data: Labelled, classes: tuple[str, ...], compute: Compute) -> _Accuracy:
+def _evaluate(
+    module: nn.Module, data: LabelledImages, classes: tuple[str, ...], compute: Compute
+) -> _Accuracy:
     """Return the accuracy on the model's own data.
 
     Raises:

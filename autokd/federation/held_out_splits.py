@@ -18,7 +18,7 @@ from autokd.config.external import (
     SharedSplits,
 )
 from autokd.core.setting import derive_seed
-from autokd.data.sources.labelled_images import Labelled, renumbered
+from autokd.data.sources.labelled_images import LabelledImages, renumbered
 from autokd.data.temporary_arrays import concatenate, copy_rows
 from autokd.errors import PlanError
 from autokd.federation.partition import interleaved, whole_counts
@@ -35,17 +35,17 @@ class CommonSplits:
         fields: For each part, the field of the recipe under which its problems are reported.
     """
 
-    parts: Mapping[str, Labelled]
+    parts: Mapping[str, LabelledImages]
     fields: Mapping[str, str]
 
-    def __iter__(self) -> Iterator[tuple[str, str, Labelled]]:
+    def __iter__(self) -> Iterator[tuple[str, str, LabelledImages]]:
         """Yield name, field and examples of each part."""
         return ((name, self.fields[name], part) for name, part in self.parts.items())
 
 
 def common_splits(
     recipe: ExternalFederation,
-    read: Callable[[AnySource, str], Labelled | None],
+    read: Callable[[AnySource, str], LabelledImages | None],
     noting: Callable[[str], AbstractContextManager[None, bool]],
 ) -> CommonSplits | None:
     """Return the common splits, or None if a source of them cannot be read.
@@ -76,7 +76,7 @@ def common_splits(
     return None
 
 
-def _separate(parts: Mapping[str, Labelled | None]) -> CommonSplits | None:
+def _separate(parts: Mapping[str, LabelledImages | None]) -> CommonSplits | None:
     readable = {name: part for name, part in parts.items() if part is not None}
     if len(readable) < len(parts):
         return None
@@ -85,7 +85,7 @@ def _separate(parts: Mapping[str, Labelled | None]) -> CommonSplits | None:
     return CommonSplits(readable, {name: f"splits.{name}" for name in _PARTS})
 
 
-def _cut(data: Labelled, sizes: list[int], rng: np.random.Generator) -> CommonSplits:
+def _cut(data: LabelledImages, sizes: list[int], rng: np.random.Generator) -> CommonSplits:
     if sum(sizes) > len(data.labels):
         problem = f"the parts add up to {sum(sizes)}, and there are only {len(data.labels)} examples"
         raise PlanError(source="shared benchmark", problem=problem)
@@ -95,7 +95,7 @@ def _cut(data: Labelled, sizes: list[int], rng: np.random.Generator) -> CommonSp
 
 
 def _divide(
-    sources: list[Labelled | None], shares: NDArray[np.float64], rng: np.random.Generator
+    sources: list[LabelledImages | None], shares: NDArray[np.float64], rng: np.random.Generator
 ) -> CommonSplits | None:
     """Divide every source in the same proportions, each part with the class shares of its source."""
     readable = [source for source in sources if source is not None]
@@ -105,7 +105,7 @@ def _divide(
     if ragged:
         # Images of several shapes cannot be joined; the check of shapes reports these.
         return _under("participants", dict.fromkeys(_PARTS, ragged[0]))
-    pieces: dict[str, list[Labelled]] = {name: [] for name in _PARTS}
+    pieces: dict[str, list[LabelledImages]] = {name: [] for name in _PARTS}
     for source in readable:
         counts = whole_counts(shares, len(source.labels))
         cuts = np.split(interleaved(source.labels, rng), np.cumsum(counts)[:-1])
@@ -114,15 +114,15 @@ def _divide(
     return _under("participants", {name: _merge(parts) for name, parts in pieces.items()})
 
 
-def _merge(parts: list[Labelled]) -> Labelled:
+def _merge(parts: list[LabelledImages]) -> LabelledImages:
     classes = tuple(dict.fromkeys(name for part in parts for name in part.classes))
     labels = np.concatenate([renumbered(part, classes) for part in parts])
-    return Labelled(concatenate([part.images for part in parts]), labels, classes)
+    return LabelledImages(concatenate([part.images for part in parts]), labels, classes)
 
 
-def _rows(data: Labelled, rows: NDArray[np.int64]) -> Labelled:
-    return Labelled(copy_rows(data.images, rows), data.labels[rows], data.classes)
+def _rows(data: LabelledImages, rows: NDArray[np.int64]) -> LabelledImages:
+    return LabelledImages(copy_rows(data.images, rows), data.labels[rows], data.classes)
 
 
-def _under(field: str, parts: Mapping[str, Labelled]) -> CommonSplits:
+def _under(field: str, parts: Mapping[str, LabelledImages]) -> CommonSplits:
     return CommonSplits(parts, {name: f"{field} ({name})" for name in _PARTS})

@@ -16,6 +16,7 @@ from autokd.config.defaults import usual_home
 from autokd.config.external import (
     ExternalFederation,
     ExternalParticipant,
+    ImageShape,
     Input,
     MemorySource,
     Network,
@@ -23,7 +24,7 @@ from autokd.config.external import (
     Source,
 )
 from autokd.data.sources.factory import read_dataset
-from autokd.data.sources.labelled_images import Labelled, Wanted, as_images, as_labels, class_names
+from autokd.data.sources.labelled_images import LabelledImages, as_images, as_labels, class_names
 from autokd.errors import InputError
 from autokd.federation.external import load_external_or_raise
 from autokd.federation.federation import Federation
@@ -149,9 +150,9 @@ def _keep(
     if isinstance(examples, tuple | list) and len(examples) == 2 and np.ndim(examples[0]) > 1:
         images = as_images(np.asarray(examples[0]), source=where, field="images")
         labels = as_labels(np.asarray(examples[1]), source=where, field="labels", count=len(images))
-        data = Labelled(images=images, labels=labels, classes=class_names(labels, own, None))
+        data = LabelledImages(images=images, labels=labels, classes=class_names(labels, own, None))
     else:
-        data = read_dataset(examples, Source(classes=own), Path(), Wanted(), name=where)
+        data = read_dataset(examples, Source(classes=own), Path(), ImageShape(), name=where)
     key = hashlib.sha256(digest({"images": data.images, "labels": data.labels}).encode())
     key.update(repr(data.classes).encode())
     memory.data[key.hexdigest()] = data

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from autokd.data.sources.labelled_images import Labelled
+from autokd.data.sources.labelled_images import LabelledImages
 from autokd.federation.hashing import digest
 from autokd.models.weights import weights_of
 
@@ -22,7 +22,7 @@ IN_MEMORY: Final = "memory:"
 class InMemorySources:
     """Data and weights in memory, by their SHA-256 in hex."""
 
-    data: dict[str, Labelled] = field(default_factory=dict)
+    data: dict[str, LabelledImages] = field(default_factory=dict)
     weights: dict[str, Mapping[str, torch.Tensor]] = field(default_factory=dict)
 
     def keep_weights(self, model: nn.Module) -> str:

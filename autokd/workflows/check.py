@@ -24,7 +24,7 @@ _CHANGED: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
+class ParticipantCheck:
     """A participant.
 
     Attributes:
@@ -52,7 +52,7 @@ class Inspection:
 
     problems: tuple[PlanError, ...] = ()
     warnings: tuple[PlanError, ...] = ()
-    members: tuple[Member, ...] = ()
+    members: tuple[ParticipantCheck, ...] = ()
     splits: Mapping[str, int] | None = None
     detectable: float | None = None
 
@@ -95,7 +95,7 @@ def inspect(study: str, *, effect: float = EFFECT) -> Inspection:
     return Inspection(
         warnings=(*warnings, *_too_small(study, splits["confirmation"], smallest, effect)),
         members=tuple(
-            Member(
+            ParticipantCheck(
                 number=number,
                 architecture=name,
                 private=len(checked.layout.private[number]),

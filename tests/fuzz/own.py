@@ -19,10 +19,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from pydantic import TypeAdapter, ValidationError
 
-from autokd.config.external import AnySource
+from autokd.config.external import AnySource, ImageShape
 from autokd.data.sources import read
 from autokd.data.sources.decoding import decoded
-from autokd.data.sources.labelled_images import Wanted
 from autokd.errors import PlanError
 from autokd.models.architectures import Cnn, Shape
 from autokd.models.checkpoint import fit, read_checkpoint
@@ -102,7 +101,7 @@ def _in_a_file(name: str, use: Callable[[Path], object]) -> Callable[[bytes], ob
 def _from(kind: str) -> Callable[[Path], object]:
     def use(file: Path) -> None:
         source = TypeAdapter(AnySource).validate_python({"kind": kind, "path": file.name})
-        found = read(source, file.parent, Wanted(size=SIZE))
+        found = read(source, file.parent, ImageShape(size=SIZE))
         assert found.images.shape[2:] == (SIZE, SIZE)
         assert len(found.images) == len(found.labels)
         assert found.labels.max() < len(found.classes)
@@ -111,9 +110,9 @@ def _from(kind: str) -> Callable[[Path], object]:
 
 
 def _decode(content: bytes) -> None:
-    image = decoded(content, Wanted(), name="image")
+    image = decoded(content, ImageShape(), name="image")
     assert image.shape[0] in (1, 3)
-    decoded(content, Wanted(channels=3, size=SIZE), name="image")
+    decoded(content, ImageShape(channels=3, size=SIZE), name="image")
 
 
 def _load(given: tuple[str, bytes]) -> None:
@@ -208,7 +207,7 @@ def _source(given: Mapping[str, Any]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "a" / "ant").mkdir(parents=True)
         (Path(folder) / "a" / "ant" / "0.png").write_bytes(_images()["PNG"])
-        read(source, Path(folder), Wanted())
+        read(source, Path(folder), ImageShape())
 
 
 def _odd_recipes() -> st.SearchStrategy[bytes]:

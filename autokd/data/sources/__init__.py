@@ -10,17 +10,17 @@ from autokd.config.external import (
     AnySource,
     CodeSource,
     FolderSource,
+    ImageShape,
     MemorySource,
     NpzSource,
     ParquetSource,
     TorchvisionSource,
 )
-from autokd.data.sources.labelled_images import Labelled as Labelled
-from autokd.data.sources.labelled_images import Wanted as Wanted
+from autokd.data.sources.labelled_images import LabelledImages as LabelledImages
 from autokd.errors import PlanError
 
 
-def read(source: AnySource, base: Path, wanted: Wanted) -> Labelled:
+def read(source: AnySource, base: Path, wanted: ImageShape) -> LabelledImages:
     """Read the images and labels that a source asks for.
 
     No code is run, except the factory of a `CodeSource`.
@@ -28,7 +28,7 @@ def read(source: AnySource, base: Path, wanted: Wanted) -> Labelled:
     Args:
         source: Source from a recipe.
         base: Folder that its paths are relative to.
-        wanted: Format of all images.
+        wanted: Shape that images are brought to; where it says nothing, they must already agree.
 
     Raises:
         PlanError: If it cannot be read or used; names the file and the part of it.
@@ -37,11 +37,14 @@ def read(source: AnySource, base: Path, wanted: Wanted) -> Labelled:
         data = _read(source, base, wanted)
     except MemoryError as error:
         raise PlanError(source=str(base), problem="does not fit into memory") from error
-    _check(data, str(getattr(source, "path", getattr(source, "root", source.kind))))
+    problem = _problem(data)
+    if problem:
+        name = str(getattr(source, "path", getattr(source, "root", source.kind)))
+        raise PlanError(source=name, problem=problem)
     return data
 
 
-def _read(source: AnySource, base: Path, wanted: Wanted) -> Labelled:
+def _read(source: AnySource, base: Path, wanted: ImageShape) -> LabelledImages:
     # Imported here: what one reader needs takes time to import, and the others do without.
     match source:
         case TorchvisionSource():
@@ -69,16 +72,14 @@ def _read(source: AnySource, base: Path, wanted: Wanted) -> Labelled:
             raise PlanError(source=source.sha256[:8], problem=problem)
 
 
-def _check(data: Labelled, name: str) -> None:
-    """Raise PlanError if the examples cannot be used, whatever their source."""
-    problem = ""
-    low, high = (int(data.labels.min()), int(data.labels.max())) if len(data.labels) else (0, 0)
+def _problem(data: LabelledImages) -> str:
+    """Return why the examples cannot be used, whatever their source; empty if they can."""
     if not len(data.images):
-        problem = "holds no example"
-    elif data.images.dtype == np.float32 and not np.isfinite(data.images).all():
-        first = int(np.flatnonzero(~np.isfinite(data.images).all(axis=(1, 2, 3)))[0])
-        problem = f"image {first} holds values that are not finite numbers"
-    elif low < 0 or high >= len(data.classes):
-        problem = f"labels run from {low} to {high}, but there are {len(data.classes)} classes"
-    if problem:
-        raise PlanError(source=name, problem=problem)
+        return "holds no example"
+    finite = np.isfinite(data.images).all(axis=(1, 2, 3)) if data.images.dtype == np.float32 else np.True_
+    if not finite.all():
+        return f"image {finite.argmin()} holds values that are not finite numbers"
+    low, high = data.labels.min(), data.labels.max()
+    if low < 0 or high >= len(data.classes):
+        return f"labels run from {low} to {high}, but there are {len(data.classes)} classes"
+    return ""

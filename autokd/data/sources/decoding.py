@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from autokd.data.sources.labelled_images import Pixels, Wanted
+from autokd.config.external import ImageShape
+from autokd.data.sources.labelled_images import Pixels, unreadable
 from autokd.data.temporary_arrays import empty
 from autokd.errors import PlanError
 
@@ -21,7 +22,7 @@ _MOST_PIXELS: Final = 2**26
 """Largest image that is read. A larger one is no training example, but an attack."""
 
 
-def decoded(content: bytes | Path, wanted: Wanted, *, name: str) -> NDArray[np.uint8]:
+def decoded(content: bytes | Path, wanted: ImageShape, *, name: str) -> NDArray[np.uint8]:
     """Decode one image, shape (channels, height, width).
 
     Raises:
@@ -31,29 +32,24 @@ def decoded(content: bytes | Path, wanted: Wanted, *, name: str) -> NDArray[np.u
         with warnings.catch_warnings():
             # Pillow warns of odd files; those that it cannot read are refused below.
             warnings.simplefilter("ignore")
-            opened = Image.open(
-                io.BytesIO(content) if isinstance(content, bytes) else content, formats=FORMATS
-            )
-            with opened as image:
+            file = io.BytesIO(content) if isinstance(content, bytes) else content
+            with Image.open(file, formats=FORMATS) as image:
                 if image.width * image.height > _MOST_PIXELS:
-                    raise PlanError(
-                        source=name, problem=f"is an image of {image.width}x{image.height} pixels"
-                    )
+                    problem = f"is an image of {image.width}x{image.height} pixels"
+                    raise PlanError(source=name, problem=problem)
                 return from_pillow(image, wanted, name=name)
     except UnidentifiedImageError as error:
         raise PlanError(source=name, problem="is no image of a known format") from error
-    except OSError as error:
-        problem = f"cannot be read: {error.strerror or error}"
-        raise PlanError(source=name, problem=problem) from error
-    except (ValueError, TypeError, SyntaxError, LookupError, EOFError, ArithmeticError, MemoryError) as error:
-        # Pillow's plug-ins raise errors of many kinds on damaged files.
-        problem = f"is a damaged image ({type(error).__name__})"
-        raise PlanError(source=name, problem=problem) from error
     except Image.DecompressionBombError as error:
         raise PlanError(source=name, problem="is an image of absurd size") from error
+    except OSError as error:
+        raise unreadable(name, error) from error
+    except (ValueError, TypeError, SyntaxError, LookupError, EOFError, ArithmeticError, MemoryError) as error:
+        # Pillow's plug-ins raise errors of many kinds on damaged files.
+        raise PlanError(source=name, problem=f"is a damaged image ({type(error).__name__})") from error
 
 
-def from_pillow(image: Image.Image, wanted: Wanted, *, name: str) -> NDArray[np.uint8]:
+def from_pillow(image: Image.Image, wanted: ImageShape, *, name: str) -> NDArray[np.uint8]:
     """Return an open image, shape (channels, height, width); grey stays grey unless colour is wanted."""
     grey = image.mode in ("1", "L", "LA", "I;16", "I", "F")
     channels = wanted.channels or (1 if grey else 3)
@@ -68,13 +64,15 @@ def from_pillow(image: Image.Image, wanted: Wanted, *, name: str) -> NDArray[np.
     return array[None] if channels == 1 else np.ascontiguousarray(array.transpose(2, 0, 1))
 
 
-def decode_all(contents: Iterable[tuple[bytes | Path, str]], count: int, wanted: Wanted) -> NDArray[np.uint8]:
+def decode_all(
+    contents: Iterable[tuple[bytes | Path, str]], count: int, wanted: ImageShape
+) -> NDArray[np.uint8]:
     """Decode images of one shape into one array, which may be larger than memory.
 
     Args:
         contents: Each image as encoded bytes or a file, with its name for error messages.
         count: Number of images, at least 1.
-        wanted: Format of all images.
+        wanted: Shape of all images.
 
     Raises:
         PlanError: If an image cannot be read, or has another shape than the first one.
@@ -102,8 +100,8 @@ def _words(shape: tuple[int, ...]) -> str:
     return f"{height}x{width} pixels in {'grey' if channels == 1 else 'colour'}"
 
 
-def fit_to_format(images: Pixels, wanted: Wanted, *, source: str) -> Pixels:
-    """Bring images to the wanted format.
+def fit_to_format(images: Pixels, wanted: ImageShape, *, source: str) -> Pixels:
+    """Return images in the wanted shape.
 
     Raises:
         PlanError: If they are not square, or floats that would have to be scaled.

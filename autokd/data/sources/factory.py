@@ -10,20 +10,22 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from autokd.config.external import CodeSource, Source
+from autokd.config.external import CodeSource, ImageShape, Source
 from autokd.core.import_factory import call
 from autokd.data.sources.decoding import fit_to_format, from_pillow
-from autokd.data.sources.labelled_images import Labelled, Wanted, as_images, chosen_indices, class_names
+from autokd.data.sources.labelled_images import LabelledImages, as_images, chosen_indices, class_names
 from autokd.errors import PlanError
 
 
-def read(source: CodeSource, base: Path, wanted: Wanted) -> Labelled:
+def read(source: CodeSource, base: Path, wanted: ImageShape) -> LabelledImages:
     """Read the chosen examples of a data set; see `autokd.data.sources.read`."""
-    made = call(source.factory, source.options, base)
-    return read_dataset(made, source, base, wanted, name=source.factory)
+    dataset = call(source.factory, source.options, base)
+    return read_dataset(dataset, source, base, wanted, name=source.factory)
 
 
-def read_dataset(made: Any, source: Source, base: Path, wanted: Wanted, *, name: str) -> Labelled:
+def read_dataset(
+    dataset: Any, source: Source, base: Path, wanted: ImageShape, *, name: str
+) -> LabelledImages:
     """Read the chosen examples of anything with `len` and (image, label) at each index.
 
     An image is a Pillow image, or a tensor or array: (channels, height, width), or for arrays (height, width)
@@ -33,13 +35,13 @@ def read_dataset(made: Any, source: Source, base: Path, wanted: Wanted, *, name:
         PlanError: If an example is no (image, label), or getting it raises.
     """
     try:
-        total = len(made)
+        total = len(dataset)
     except TypeError as error:
         raise PlanError(source=name, problem="makes no data set that has a length") from error
     images, labels = [], []
     for number in chosen_indices(source, base, total):
         try:
-            image, label = made[int(number)]
+            image, label = dataset[int(number)]
             images.append(_array(image, wanted, name))
             labels.append(int(label))
         except PlanError:
@@ -53,14 +55,11 @@ def read_dataset(made: Any, source: Source, base: Path, wanted: Wanted, *, name:
     stacked = np.stack(images) if images else np.empty((0, 1, 1, 1), dtype=np.uint8)
     numbers = np.array(labels, dtype=np.int64)
     pixels = fit_to_format(_bytes_again(as_images(stacked, source=name, field="")), wanted, source=name)
-    return Labelled(
-        images=pixels,
-        labels=numbers,
-        classes=class_names(numbers, source.classes, getattr(made, "classes", None)),
-    )
+    classes = class_names(numbers, source.classes, getattr(dataset, "classes", None))
+    return LabelledImages(images=pixels, labels=numbers, classes=classes)
 
 
-def _array(image: object, wanted: Wanted, name: str) -> NDArray[Any]:
+def _array(image: object, wanted: ImageShape, name: str) -> NDArray[Any]:
     if isinstance(image, Image.Image):
         return from_pillow(image, wanted, name=name)
     if isinstance(image, torch.Tensor):

@@ -9,9 +9,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from autokd.config.external import FolderSource, Source
+from autokd.config.external import FolderSource, ImageShape, Source
 from autokd.data.sources.decoding import decode_all
-from autokd.data.sources.labelled_images import Labelled, Wanted, chosen_indices, unreadable
+from autokd.data.sources.labelled_images import LabelledImages, chosen_indices, unreadable
 from autokd.errors import PlanError
 
 _SUFFIXES: Final = frozenset(
@@ -19,12 +19,12 @@ _SUFFIXES: Final = frozenset(
 )
 
 
-def read(source: FolderSource, base: Path, wanted: Wanted) -> Labelled:
+def read(source: FolderSource, base: Path, wanted: ImageShape) -> LabelledImages:
     """Read the chosen images of a folder; see `autokd.data.sources.read`."""
     return read_folder(base / Path(source.path).expanduser(), source, base, wanted)
 
 
-def read_folder(folder: Path, source: Source, base: Path, wanted: Wanted) -> Labelled:
+def read_folder(folder: Path, source: Source, base: Path, wanted: ImageShape) -> LabelledImages:
     """Read the chosen images of a folder.
 
     Raises:
@@ -35,11 +35,11 @@ def read_folder(folder: Path, source: Source, base: Path, wanted: Wanted) -> Lab
     if not which.size:
         raise PlanError(source=str(folder), problem="no example is chosen")
     images = decode_all(((files[number], str(files[number])) for number in which), len(which), wanted)
-    return Labelled(images=images, labels=labels[which], classes=classes)
+    return LabelledImages(images=images, labels=labels[which], classes=classes)
 
 
 def _listed(
-    folder: Path, given: Sequence[str] | None
+    folder: Path, classes: Sequence[str] | None
 ) -> tuple[list[Path], NDArray[np.int64], tuple[str, ...]]:
     try:
         below = sorted(entry for entry in folder.iterdir() if entry.is_dir() and entry.name[0] != ".")
@@ -47,16 +47,16 @@ def _listed(
         raise unreadable(folder, error) from error
     if not below:
         raise PlanError(source=str(folder), problem="has no subfolder, one for each class")
-    names = tuple(given or (entry.name for entry in below))
+    names = tuple(classes or (entry.name for entry in below))
     files: list[Path] = []
     labels: list[int] = []
     for entry in below:
-        inside = sorted(file for file in entry.iterdir() if file.suffix.lower() in _SUFFIXES)
+        images = sorted(file for file in entry.iterdir() if file.suffix.lower() in _SUFFIXES)
         if entry.name not in names:
             problem = f"its subfolder {entry.name} is none of the classes {', '.join(names)}"
             raise PlanError(source=str(folder), field="classes", problem=problem)
-        if not inside:
+        if not images:
             raise PlanError(source=str(entry), problem="holds no image")
-        files += inside
-        labels += [names.index(entry.name)] * len(inside)
+        files += images
+        labels += [names.index(entry.name)] * len(images)
     return files, np.array(labels, dtype=np.int64), names

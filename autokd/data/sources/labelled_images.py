@@ -14,25 +14,12 @@ from autokd.config.external import Source
 from autokd.errors import PlanError
 
 Pixels = NDArray[np.uint8] | NDArray[np.float32]
-_COLOURS: Final = (1, 3)
+_CHANNELS: Final = (1, 3)
 _MOST_CLASSES: Final = 100_000
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Format that images are brought to; None keeps the source's own, which all images then have to share.
-
-    Attributes:
-        channels: 1 or 3 channels.
-        size: Height and width, pixels.
-    """
-
-    channels: int | None = None
-    size: int | None = None
-
-
 @dataclass(frozen=True, slots=True, eq=False)
-class Labelled:
+class LabelledImages:
     """Images with labels.
 
     Attributes:
@@ -58,17 +45,10 @@ def chosen_indices(source: Source, base: Path, total: int) -> NDArray[np.int64]:
             raise PlanError(source="", field="start", problem=f"leaves none of {total} examples")
         return rows
     file = base / source.indices
-    rows = _read_indices(file)
-    outside = rows[(rows < 0) | (rows >= total)]
-    if outside.size:
-        problem = f"names example {outside[0]}, and there are {total}, numbered from 0"
-        raise PlanError(source=str(file), field="indices", problem=problem)
-    if len(np.unique(rows)) != len(rows):
-        raise PlanError(source=str(file), field="indices", problem="names an example twice")
-    return rows
 
+    def refused(problem: str) -> PlanError:
+        return PlanError(source=str(file), field="indices", problem=problem)
 
-def _read_indices(file: Path) -> NDArray[np.int64]:
     try:
         if file.suffix == ".npy":
             rows = np.load(file, allow_pickle=False)
@@ -77,13 +57,19 @@ def _read_indices(file: Path) -> NDArray[np.int64]:
     except OSError as error:
         raise unreadable(file, error) from error
     except (ValueError, EOFError, OverflowError) as error:
-        raise PlanError(source=str(file), field="indices", problem="holds no list of numbers") from error
+        raise refused("holds no list of numbers") from error
     if not isinstance(rows, np.ndarray) or rows.ndim != 1 or rows.dtype.kind not in "iu":
-        raise PlanError(source=str(file), field="indices", problem="holds no list of whole numbers")
-    return rows.astype(np.int64)
+        raise refused("holds no list of whole numbers")
+    rows = rows.astype(np.int64)
+    outside = rows[(rows < 0) | (rows >= total)]
+    if outside.size:
+        raise refused(f"names example {outside[0]}, and there are {total}, numbered from 0")
+    if len(np.unique(rows)) != len(rows):
+        raise refused("names an example twice")
+    return rows
 
 
-def unreadable(file: Path, error: OSError) -> PlanError:
+def unreadable(file: Path | str, error: OSError) -> PlanError:
     """Return the error for a file that the system cannot read."""
     return PlanError(source=str(file), problem=f"cannot be read: {error.strerror or error}")
 
@@ -104,9 +90,9 @@ def as_images(array: NDArray[Any], *, source: str, field: str) -> Pixels:
         raise refused(f"holds {array.dtype}, not pixels (uint8, or floating-point numbers)")
     if array.ndim == 3:
         array = array[:, None]
-    elif array.ndim == 4 and array.shape[3] in _COLOURS and array.shape[1] not in _COLOURS:
+    elif array.ndim == 4 and array.shape[3] in _CHANNELS and array.shape[1] not in _CHANNELS:
         array = array.transpose(0, 3, 1, 2)
-    if array.ndim != 4 or array.shape[1] not in _COLOURS or 0 in array.shape[1:]:
+    if array.ndim != 4 or array.shape[1] not in _CHANNELS or 0 in array.shape[1:]:
         problem = f"has the shape {array.shape}, not (n, height, width) with or without 1 or 3 channels"
         raise refused(problem)
     if array.dtype.kind == "f":
@@ -126,33 +112,29 @@ def as_labels(values: NDArray[Any], *, source: str, field: str, count: int) -> N
         values = values[:, 0]
     if values.ndim != 1 or values.dtype.kind not in "iu":
         problem = f"holds {values.dtype} of shape {values.shape}, not one whole number for each image"
-        raise PlanError(source=source, field=field, problem=problem)
-    if len(values) != count:
+    elif len(values) != count:
         problem = f"has {len(values)} labels for {count} images"
-        raise PlanError(source=source, field=field, problem=problem)
-    if values.size and (values.min() < 0 or values.max() > _MOST_CLASSES):
+    elif values.size and (values.min() < 0 or values.max() > _MOST_CLASSES):
         problem = f"labels run from {values.min()} to {values.max()}; they are class numbers from 0"
-        raise PlanError(source=source, field=field, problem=problem)
-    return values.astype(np.int64)
+    else:
+        return values.astype(np.int64)
+    raise PlanError(source=source, field=field, problem=problem)
 
 
 def class_names(
-    labels: NDArray[np.int64], given: Iterable[str] | None, own: Iterable[str] | None
+    labels: NDArray[np.int64], recipe: Iterable[str] | None, source: Iterable[str] | None
 ) -> tuple[str, ...]:
     """Return the class names of the recipe, or else of the source, or else the numbers."""
-    if given is not None:
-        return tuple(given)
-    if own is not None:
-        return tuple(own)
-    return tuple(str(number) for number in range(int(labels.max()) + 1 if labels.size else 0))
+    names = source if recipe is None else recipe
+    return tuple(map(str, range(labels.max(initial=-1) + 1)) if names is None else names)
 
 
-def unknown_classes(data: Labelled, classes: tuple[str, ...]) -> list[str]:
+def unknown_classes(data: LabelledImages, classes: tuple[str, ...]) -> list[str]:
     """Return the classes of examples that are not in `classes`."""
     return [data.classes[label] for label in np.unique(data.labels) if data.classes[label] not in classes]
 
 
-def renumbered(data: Labelled, classes: tuple[str, ...]) -> NDArray[np.int64]:
+def renumbered(data: LabelledImages, classes: tuple[str, ...]) -> NDArray[np.int64]:
     """Return labels as indices into the common classes."""
     index = {name: number for number, name in enumerate(classes)}
     numbers = np.array([index.get(name, 0) for name in data.classes], dtype=np.int64)

@@ -10,11 +10,10 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from autokd.config.external import NpzSource
+from autokd.config.external import ImageShape, NpzSource
 from autokd.data.sources.decoding import fit_to_format
 from autokd.data.sources.labelled_images import (
-    Labelled,
-    Wanted,
+    LabelledImages,
     as_images,
     as_labels,
     chosen_indices,
@@ -24,31 +23,27 @@ from autokd.data.sources.labelled_images import (
 from autokd.errors import PlanError
 
 
-def read(source: NpzSource, base: Path, wanted: Wanted) -> Labelled:
+def read(source: NpzSource, base: Path, wanted: ImageShape) -> LabelledImages:
     """Read the chosen examples of an archive; see `autokd.data.sources.read`."""
     file = base / Path(source.path).expanduser()
     name = str(file)
-    arrays = _arrays(file, source)
+    try:
+        # Opened here: NumPy leaves a file open that is no archive.
+        with file.open("rb") as opened:
+            arrays = _arrays(opened, file, source)
+    except OSError as error:
+        raise unreadable(file, error) from error
     images = as_images(arrays[source.images], source=name, field=source.images)
     labels = as_labels(arrays[source.labels], source=name, field=source.labels, count=len(images))
     which = chosen_indices(source, base, len(images))
-    return Labelled(
+    return LabelledImages(
         images=fit_to_format(images[which], wanted, source=name),
         labels=labels[which],
         classes=class_names(labels, source.classes, _names(arrays.get("classes"), name)),
     )
 
 
-def _arrays(file: Path, source: NpzSource) -> dict[str, NDArray[Any]]:
-    try:
-        # Opened here: NumPy leaves a file open that is no archive.
-        with file.open("rb") as opened:
-            return _inside(opened, file, source)
-    except OSError as error:
-        raise unreadable(file, error) from error
-
-
-def _inside(opened: BinaryIO, file: Path, source: NpzSource) -> dict[str, NDArray[Any]]:
+def _arrays(opened: BinaryIO, file: Path, source: NpzSource) -> dict[str, NDArray[Any]]:
     try:
         archive = np.load(opened, allow_pickle=False)
     except (ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
@@ -59,8 +54,8 @@ def _inside(opened: BinaryIO, file: Path, source: NpzSource) -> dict[str, NDArra
     with archive:
         for name in (source.images, source.labels):
             if name not in archive.files:
-                there = ", ".join(archive.files[:20]) or "nothing"
-                raise PlanError(source=str(file), field=name, problem=f"is missing; there is {there}")
+                problem = f"is missing; there is {', '.join(archive.files[:20]) or 'nothing'}"
+                raise PlanError(source=str(file), field=name, problem=problem)
         for name in sorted({source.images, source.labels, "classes"} & set(archive.files)):
             try:
                 arrays[name] = np.asarray(archive[name])

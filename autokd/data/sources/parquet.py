@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from autokd.config.external import ParquetSource
+from autokd.config.external import ImageShape, ParquetSource
 from autokd.data.sources.decoding import decode_all
 from autokd.data.sources.labelled_images import (
-    Labelled,
-    Wanted,
+    LabelledImages,
     as_labels,
     chosen_indices,
     class_names,
@@ -22,7 +21,7 @@ from autokd.data.sources.labelled_images import (
 from autokd.errors import PlanError
 
 
-def read(source: ParquetSource, base: Path, wanted: Wanted) -> Labelled:
+def read(source: ParquetSource, base: Path, wanted: ImageShape) -> LabelledImages:
     """Read the chosen rows of a table; see `autokd.data.sources.read`."""
     file = base / Path(source.path).expanduser()
     table = _table(file, source)
@@ -36,7 +35,9 @@ def read(source: ParquetSource, base: Path, wanted: Wanted) -> Labelled:
         for row in which.tolist()
     )
     images = decode_all(contents, len(which), wanted)
-    return Labelled(images=images, labels=labels[which], classes=class_names(labels, source.classes, own))
+    return LabelledImages(
+        images=images, labels=labels[which], classes=class_names(labels, source.classes, own)
+    )
 
 
 def _table(file: Path, source: ParquetSource) -> Any:
@@ -47,10 +48,10 @@ def _table(file: Path, source: ParquetSource) -> Any:
         # Opened here, so that a path is neither a folder of several files nor a remote address.
         with file.open("rb") as opened:
             parquet = pq.ParquetFile(opened)
-            there = parquet.schema_arrow.names
+            columns = parquet.schema_arrow.names
             for name in (source.image, source.label):
-                if name not in there:
-                    problem = f"is missing; there is {', '.join(there) or 'nothing'}"
+                if name not in columns:
+                    problem = f"is missing; there is {', '.join(columns) or 'nothing'}"
                     raise PlanError(source=str(file), field=name, problem=problem)
             return parquet.read(columns=[source.image, source.label])
     except (pa.ArrowException, ValueError, OverflowError, MemoryError) as error:
@@ -77,7 +78,7 @@ def _labels(table: Any, file: Path, column: str) -> tuple[Any, Sequence[str] | N
         raise PlanError(source=str(file), field=column, problem=f"row {values.index(None)} has no label")
     if values and all(isinstance(name, str) for name in values):
         names = sorted(set(values))
-        return np.array([names.index(one) for one in values], dtype=np.int64), names
+        return np.array([names.index(name) for name in values], dtype=np.int64), names
     try:
         array = np.array(values)
     except (ValueError, OverflowError) as error:

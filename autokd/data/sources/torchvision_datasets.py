@@ -7,41 +7,37 @@ from typing import Any
 
 import numpy as np
 
-from autokd.config.external import TorchvisionSource
+from autokd.config.external import ImageShape, TorchvisionSource
 from autokd.data.sources.decoding import fit_to_format
 from autokd.data.sources.image_folder import read_folder
-from autokd.data.sources.labelled_images import Labelled, Wanted, as_images, chosen_indices
+from autokd.data.sources.labelled_images import LabelledImages, as_images, chosen_indices
 from autokd.errors import PlanError
 
 
-def read(source: TorchvisionSource, base: Path, wanted: Wanted) -> Labelled:
+def read(source: TorchvisionSource, base: Path, wanted: ImageShape) -> LabelledImages:
     """Read the chosen examples of a data set; see `autokd.data.sources.read`."""
     root = base / Path(source.root).expanduser()
     part = "train" if source.train else "test"
     if (root / part).is_dir() and not source.download:
         return read_folder(root / part, source, base, wanted)
-    made = _opened(source, root)
-    labels = np.asarray(getattr(made, "targets", getattr(made, "labels", None)), dtype=np.int64)
-    images = as_images(np.asarray(made.data), source=str(root), field=source.dataset)
+    dataset = _open(source, root, part)
+    labels = np.asarray(getattr(dataset, "targets", getattr(dataset, "labels", None)), dtype=np.int64)
+    images = as_images(np.asarray(dataset.data), source=str(root), field=source.dataset)
     which = chosen_indices(source, base, len(images))
-    classes = source.classes or getattr(made, "classes", None) or map(str, range(10))
-    return Labelled(
+    classes = source.classes or getattr(dataset, "classes", None) or map(str, range(10))
+    return LabelledImages(
         images=fit_to_format(images[which], wanted, source=str(root)),
         labels=labels[which],
         classes=tuple(classes),
     )
 
 
-def _opened(source: TorchvisionSource, root: Path) -> Any:
+def _open(source: TorchvisionSource, root: Path, part: str) -> Any:
     from torchvision import datasets
 
-    part = (
-        {"split": "train" if source.train else "test"}
-        if source.dataset == "SVHN"
-        else {"train": source.train}
-    )
+    options = {"split": part} if source.dataset == "SVHN" else {"train": source.train}
     try:
-        return getattr(datasets, source.dataset)(root=str(root), download=source.download, **part)
+        return getattr(datasets, source.dataset)(root=str(root), download=source.download, **options)
     except Exception as error:
         # Parsers, network and disk raise errors of many kinds; `download` mends most of them.
         way_out = (

@@ -19,9 +19,9 @@ from PIL import Image
 from pydantic import TypeAdapter
 from torchvision import datasets, transforms
 
-from autokd.config.external import AnySource
+from autokd.config.external import AnySource, ImageShape
 from autokd.data.sources import read
-from autokd.data.sources.labelled_images import Labelled, Wanted
+from autokd.data.sources.labelled_images import LabelledImages
 
 RNG = np.random.default_rng(0)
 IMAGES: NDArray[np.uint8] = RNG.integers(0, 256, size=(12, 8, 8, 3), dtype=np.uint8)
@@ -30,12 +30,12 @@ CLASSES = ("ant", "bee", "cat")
 CHANNELS_FIRST = IMAGES.transpose(0, 3, 1, 2)
 
 
-def get(folder: Path, wanted: Wanted | None = None, **fields: Any) -> Labelled:
+def get(folder: Path, wanted: ImageShape | None = None, **fields: Any) -> LabelledImages:
     source: AnySource = TypeAdapter(AnySource).validate_python(fields)
-    return read(source, folder, wanted or Wanted())
+    return read(source, folder, wanted or ImageShape())
 
 
-def same(found: Labelled, *, classes: tuple[str, ...] = CLASSES) -> None:
+def same(found: LabelledImages, *, classes: tuple[str, ...] = CLASSES) -> None:
     assert found.images.dtype == np.uint8
     assert np.array_equal(found.images, CHANNELS_FIRST)
     assert found.labels.tolist() == LABELS.tolist()
@@ -229,10 +229,10 @@ def test_some_of_the_examples(tmp_path: Path, fields: dict[str, Any], chosen: li
 def test_images_are_brought_to_one_shape(tmp_path: Path) -> None:
     write_folder(tmp_path / "images")
     Image.new("L", (20, 10), 99).save(tmp_path / "images" / "ant" / "wide.png")
-    found = get(tmp_path, Wanted(channels=1, size=6), kind="folder", path="images")
+    found = get(tmp_path, ImageShape(channels=1, size=6), kind="folder", path="images")
     assert found.images.shape == (13, 1, 6, 6)
     # Of the folder's own order: `wide.png` comes after the three ants with numbers.
     assert (found.images[3] == 99).all()
     np.savez(tmp_path / "own.npz", images=IMAGES, labels=LABELS)
-    again = get(tmp_path, Wanted(channels=1, size=6), kind="npz", path="own.npz")
+    again = get(tmp_path, ImageShape(channels=1, size=6), kind="npz", path="own.npz")
     assert np.array_equal(again.images, np.delete(found.images, 3, axis=0))
