@@ -1,8 +1,8 @@
 """`Federation.load` and `Federation.from_models`, as they were called before they became functions."""
 
-from __future__ import annotations
-
+import functools
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 from autokd.federation.federation import Federation as Federation
@@ -10,21 +10,16 @@ from autokd.federation.in_memory import federation_from_models
 from autokd.federation.preparation import load_federation
 
 
-def _load(*args: Any, **options: Any) -> Federation:
-    _warn("load", "load_federation")
-    return load_federation(*args, **options)
+def _deprecated(old: str, function: Callable[..., Federation]) -> staticmethod[..., Federation]:
+    @functools.wraps(function)
+    def call(*args: Any, **options: Any) -> Federation:
+        words = f"Federation.{old} is deprecated; call autokd.{function.__name__} instead"
+        warnings.warn(words, DeprecationWarning, stacklevel=2)
+        return function(*args, **options)
 
-
-def _from_models(*args: Any, **options: Any) -> Federation:
-    _warn("from_models", "federation_from_models")
-    return federation_from_models(*args, **options)
-
-
-def _warn(old: str, new: str) -> None:
-    words = f"Federation.{old} is deprecated; call autokd.{new} instead"
-    warnings.warn(words, DeprecationWarning, stacklevel=3)
+    return staticmethod(call)
 
 
 # Set here, since methods of the class itself would make a circle of imports.
-Federation.load = staticmethod(_load)  # type: ignore[attr-defined]
-Federation.from_models = staticmethod(_from_models)  # type: ignore[attr-defined]
+Federation.load = _deprecated("load", load_federation)  # type: ignore[attr-defined]
+Federation.from_models = _deprecated("from_models", federation_from_models)  # type: ignore[attr-defined]

@@ -5,57 +5,50 @@ Nothing is written here. After a problem the rest is still checked.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from autokd.compute.device import Compute
 from autokd.config.external import AnySource, ExternalFederation, MemorySource
-from autokd.config.federation import ExternalArchitecture
 from autokd.core.setting import Split
 from autokd.data.dataset import Dataset
 from autokd.data.mapped_arrays import pieces
 from autokd.data.sources import read
-from autokd.data.sources.labelled_images import LabelledImages, renumbered, scale_of, unknown_classes
-from autokd.data.temporary_arrays import concatenate, copy_rows
+from autokd.data.sources.labelled_images import LabelledImages, as_dataset, join
 from autokd.errors import PlanError
-from autokd.federation.external_models import validate_models
+from autokd.federation.external_models import InMemorySources, ValidatedModel, validate_model
 from autokd.federation.findings import Findings
 from autokd.federation.held_out_splits import CommonSplits, common_splits
-from autokd.federation.in_memory_sources import InMemorySources
 from autokd.federation.layout import Layout
-from autokd.models.weights import Weights
 
 _FEWEST: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class LoadedExternal:
-    """A federation without the logits of its models.
+class Checked:
+    """Result of checking a recipe, so that nothing is read twice.
 
     Attributes:
-        architectures: Networks, by participant.
-        weights: State dicts, by participant.
-        accuracies: Accuracy of each model on its own private data, in [0, 1].
-        checkpoints: SHA-256 of each checkpoint file, in hex.
+        data: Examples of the federation.
+        layout: Indices of each part.
+        models: Models that were trained elsewhere, by participant; empty if autokd trains them.
+        sources: Fingerprints of the files before they were read, by field of the recipe.
     """
 
     data: Dataset
     layout: Layout
-    architectures: tuple[ExternalArchitecture, ...]
-    weights: tuple[Weights, ...]
-    accuracies: tuple[float, ...]
-    checkpoints: tuple[str, ...]
+    models: tuple[ValidatedModel, ...] = ()
+    sources: Mapping[str, str] | None = None
 
 
 def load_external(
     recipe: ExternalFederation, compute: Compute, findings: Findings, memory: InMemorySources | None = None
-) -> LoadedExternal | None:
+) -> Checked | None:
     """Read and check everything; return None if there are problems, which are then in `findings`.
 
     Args:
@@ -64,11 +57,11 @@ def load_external(
         findings: Receives problems and warnings.
         memory: Data and weights that are not in files.
     """
-    kept = memory or InMemorySources()
+    memory = memory or InMemorySources()
 
     def read_source(source: AnySource, field: str) -> LabelledImages | None:
-        if isinstance(source, MemorySource) and source.sha256 in kept.data:
-            return kept.data[source.sha256]
+        if isinstance(source, MemorySource) and source.sha256 in memory.data:
+            return memory.data[source.sha256]
         with findings.noting(field):
             return read(source, recipe.folder, recipe.images)
         return None
@@ -77,7 +70,7 @@ def load_external(
         read_source(participant.data, f"participants.{number}.data")
         for number, participant in enumerate(recipe.participants)
     ]
-    common = common_splits(recipe, read_source, findings.noting)
+    common = common_splits(recipe, read_source, findings)
     for number, source in enumerate(private):
         if source is not None and len(source.images) < _FEWEST:
             findings.problem(f"participants.{number}.data", "holds one example; BatchNorm needs two")
@@ -85,7 +78,10 @@ def load_external(
     readable = [data for data in private if data is not None]
     complete = common is not None and len(readable) == recipe.size and _one_shape(readable, common, findings)
     # Networks and checkpoints are checked even if some data cannot be read.
-    models = validate_models(recipe, private, classes, compute, kept, findings)
+    models = [
+        validate_model(recipe, number, data, classes, compute, memory, findings)
+        for number, data in enumerate(private)
+    ]
     if common is None or not complete:
         return None
     common = _disjoint(recipe, readable, common, findings)
@@ -93,29 +89,22 @@ def load_external(
     if findings.problems:
         return None
     data, layout = _join(readable, common, classes)
-    return LoadedExternal(
-        data=data,
-        layout=layout,
-        architectures=tuple(model.architecture for model in models),
-        weights=tuple(model.weights for model in models),
-        accuracies=tuple(model.accuracy for model in models),
-        checkpoints=tuple(model.checkpoint for model in models),
-    )
+    return Checked(data=data, layout=layout, models=tuple(model for model in models if model is not None))
 
 
 def load_external_or_raise(
     recipe: ExternalFederation, compute: Compute, *, source: str, memory: InMemorySources | None = None
-) -> LoadedExternal:
+) -> Checked:
     """Load participants that were trained elsewhere.
 
     Raises:
         PlanError: If anything is wrong; it holds all problems.
     """
     findings = Findings(source)
-    external = load_external(recipe, compute, findings, memory)
-    if external is None:
+    checked = load_external(recipe, compute, findings, memory)
+    if checked is None:
         raise PlanError.together(findings.problems)
-    return external
+    return checked
 
 
 def _classes(
@@ -132,12 +121,12 @@ def _classes(
     if recipe.classes is None and len(readable) < recipe.size:
         return classes  # Data that cannot be read may have more classes.
     for number, data in readable.items():
-        strange = unknown_classes(data, classes)
+        strange = [name for name in data.present if name not in classes]
         if strange:
             problem = f"has the class {strange[0]}, which is missing in federation.classes"
             findings.problem(f"participants.{number}.data", problem)
     for name, field, part in common or ():
-        strange = unknown_classes(part, classes)
+        strange = [label for label in part.present if label not in classes]
         if strange and name != "public":
             missing = "is missing in federation.classes" if recipe.classes else "no participant's data has"
             known = ", ".join(classes[:10])
@@ -188,12 +177,7 @@ def _disjoint(
                 f"number {repeated[0]}: a student would be judged on what it was trained on. Take them out, "
                 "or set federation.splits.duplicates: drop",
             )
-        rest = np.setdiff1d(np.arange(len(keys)), repeated)
-        parts[name] = (
-            LabelledImages(copy_rows(part.images, rest), part.labels[rest], part.classes)
-            if repeated
-            else part
-        )
+        parts[name] = part.take(np.setdiff1d(np.arange(len(keys)), repeated)) if repeated else part
         for key in keys:
             owners.setdefault(key, f"in {name}")
     return CommonSplits(parts, common.fields)
@@ -205,14 +189,14 @@ def _keys(images: NDArray[np.generic]) -> list[bytes]:
 
 def _check_classes(private: Sequence[LabelledImages], common: CommonSplits, findings: Findings) -> None:
     """Note splits on which a student cannot be judged, since its classes are missing there."""
-    own_classes = [_present(data) for data in private]
+    own_classes = [set(data.present) for data in private]
     for name, field, part in common:
         if name == "public":
             continue
         if not len(part.images):
             findings.problem(field, f"{name} is empty")
             continue
-        present = _present(part)
+        present = set(part.present)
         for number, own in enumerate(own_classes):
             absent = sorted(own - present)
             if not own & present:
@@ -221,35 +205,14 @@ def _check_classes(private: Sequence[LabelledImages], common: CommonSplits, find
                 findings.warn(field, f"{name} has no example of {absent[0]}, a class of participant {number}")
 
 
-def _present(data: LabelledImages) -> set[str]:
-    return {data.classes[label] for label in np.unique(data.labels)}
-
-
 def _join(
     private: Sequence[LabelledImages], common: CommonSplits, classes: tuple[str, ...]
 ) -> tuple[Dataset, Layout]:
     """Return all images in one array, and the indices of each part."""
     sources = [*private, *common.parts.values()]
-    exact = all(source.images.dtype == np.uint8 for source in sources)
-    images = concatenate([source.images if exact else _floats(source.images) for source in sources])
-    labels = np.concatenate([renumbered(source, classes) for source in sources])
+    data = as_dataset(join(sources, classes), classes)
     ends = np.cumsum([len(source.images) for source in sources])
-    indices = np.split(np.arange(len(images), dtype=np.int64), ends[:-1])
+    indices = np.split(np.arange(ends[-1], dtype=np.int64), ends[:-1])
     shared = dict(zip(common.parts, indices[len(private) :], strict=True))
-    channels = images.shape[1]
-    data = Dataset(
-        images=images,
-        labels=labels,
-        classes=classes,
-        mean=(0.0,) * channels,
-        std=(scale_of(images),) * channels,
-    )
     splits = {split: shared[split.value] for split in Split}
     return data, Layout(splits=splits, public=shared["public"], private=tuple(indices[: len(private)]))
-
-
-def _floats(images: NDArray[np.generic]) -> NDArray[np.float32]:
-    """Return pixels as torchvision's ToTensor makes them of bytes."""
-    pixels = torch.from_numpy(np.asarray(images))
-    floats: NDArray[np.float32] = (pixels if images.dtype == np.float32 else pixels.float().div(255)).numpy()
-    return floats

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -14,11 +14,10 @@ from torch import nn
 from autokd.compute.device import Compute
 from autokd.config.external import ExternalFederation, ExternalParticipant
 from autokd.config.federation import ExternalArchitecture
-from autokd.data.dataset import Dataset
-from autokd.data.sources.labelled_images import LabelledImages, renumbered, scale_of, unknown_classes
+from autokd.data.sources.labelled_images import LabelledImages, as_dataset
 from autokd.errors import PlanError
 from autokd.federation.findings import Findings
-from autokd.federation.in_memory_sources import IN_MEMORY, InMemorySources
+from autokd.federation.hashing import digest
 from autokd.models.adapter import external_network, input_shape
 from autokd.models.building import build
 from autokd.models.checkpoint import checkpoint_hash, fit, read_checkpoint
@@ -29,6 +28,23 @@ _TOLERANCE: Final = 0.005
 """Largest difference to a claimed accuracy, which may have been written with two digits."""
 _WORTH_A_HINT: Final = 0.2
 """Gain in accuracy by another order of the outputs that is hardly chance."""
+_IN_MEMORY: Final = "memory:"
+"""Prefix of a recipe's checkpoint that was in memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class InMemorySources:
+    """Data and weights that a recipe names and that are in memory instead of files, by SHA-256 in hex."""
+
+    data: dict[str, LabelledImages] = field(default_factory=dict)
+    weights: dict[str, Mapping[str, torch.Tensor]] = field(default_factory=dict)
+
+    def keep_weights(self, model: nn.Module) -> str:
+        """Keep a copy of a model's weights, and return its name for the recipe."""
+        arrays = weights_of(model)
+        key = digest(arrays)
+        self.weights[key] = {name: torch.from_numpy(np.array(value)) for name, value in arrays.items()}
+        return f"{_IN_MEMORY}{key}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -46,32 +62,7 @@ class ValidatedModel:
     checkpoint: str
 
 
-def validate_models(
-    recipe: ExternalFederation,
-    private: Sequence[LabelledImages | None],
-    classes: tuple[str, ...],
-    compute: Compute,
-    memory: InMemorySources,
-    findings: Findings,
-) -> list[ValidatedModel]:
-    """Return the models without problems; problems of the others go into `findings`.
-
-    Args:
-        recipe: Federation with the location of its file.
-        private: Each participant's data; None where it could not be read.
-        classes: Class names of the federation.
-        compute: Device on which the models are evaluated.
-        memory: Data and weights that are not in files.
-        findings: Receives problems and warnings.
-    """
-    models = (
-        _validate_model(recipe, number, data, classes, compute, memory, findings)
-        for number, data in enumerate(private)
-    )
-    return [model for model in models if model is not None]
-
-
-def _validate_model(
+def validate_model(
     recipe: ExternalFederation,
     number: int,
     data: LabelledImages | None,
@@ -80,10 +71,21 @@ def _validate_model(
     memory: InMemorySources,
     findings: Findings,
 ) -> ValidatedModel | None:
+    """Return the model of a participant, or None if there are problems, which are then in `findings`.
+
+    Args:
+        recipe: Federation with the location of its file.
+        number: Number of the participant.
+        data: Its data; None if they could not be read, and only the checkpoint can be checked.
+        classes: Class names of the federation.
+        compute: Device on which the model is evaluated.
+        memory: Data and weights that are not in files.
+        findings: Receives problems and warnings.
+    """
     participant = recipe.participants[number]
     where = f"participants.{number}"
     file = recipe.folder / Path(participant.checkpoint).expanduser()
-    key = participant.checkpoint.removeprefix(IN_MEMORY)
+    key = participant.checkpoint.removeprefix(_IN_MEMORY)
     state = memory.weights.get(key)
     if state is None:
         with findings.noting(f"{where}.checkpoint"):
@@ -93,10 +95,11 @@ def _validate_model(
     labels = participant.labels or dict(enumerate(data.classes))
     channels, size = data.images.shape[1], data.images.shape[2]
     outputs = int(participant.architecture.options.get("num_classes", max(labels) + 1))  # type: ignore[arg-type]
-    for field, problem in _problems(recipe, participant, data, labels, outputs, classes):
-        findings.problem(f"{where}.{field}", problem)
+    problem = _problem(recipe, participant, data, labels, outputs, classes)
+    if problem is not None:
+        findings.problem(f"{where}.{problem[0]}", problem[1])
         return None
-    if unknown_classes(data, classes):
+    if not set(data.present) <= set(classes):
         return None  # Already reported as a problem of the data.
     with findings.noting(f"{where}.architecture"):
         shape = input_shape(participant.input, channels=channels, size=size, classes=outputs)
@@ -127,41 +130,43 @@ def _validate_model(
             return None
         with findings.noting(f"{where}.checkpoint"):
             fit(module.get_submodule("network"), state, file)
-            accuracy = _evaluate(module, data, classes, compute)
-            if _as_claimed(participant, accuracy, len(data.labels), findings, where):
+            accuracy, hint = _evaluate(module, data, classes, compute)
+            hint = hint and f"{hint}: see {where}.labels"
+            if _as_claimed(participant, accuracy, hint, len(data.labels), findings, where):
                 return ValidatedModel(
                     architecture=architecture,
                     weights=weights_of(module),
-                    accuracy=accuracy.actual,
-                    checkpoint=key if participant.checkpoint.startswith(IN_MEMORY) else checkpoint_hash(file),
+                    accuracy=accuracy,
+                    checkpoint=key if key in memory.weights else checkpoint_hash(file),
                 )
     return None
 
 
-def _problems(
+def _problem(
     recipe: ExternalFederation,
     participant: ExternalParticipant,
     data: LabelledImages,
     labels: Mapping[int, str],
     outputs: int,
     classes: tuple[str, ...],
-) -> Iterator[tuple[str, str]]:
-    """Yield field and problem of what is wrong before the network is built."""
+) -> tuple[str, str] | None:
+    """Return field and text of the first problem that shows before the network is built."""
     unlisted = [name for name in labels.values() if name not in classes] if participant.labels else []
     if unlisted:
         listed = "federation.classes" if recipe.classes else "the classes of the data"
-        yield "labels", f"class {unlisted[0]} is missing in {listed}"
-    if unknown_classes(data, classes):
-        return
-    unknown = sorted({data.classes[label] for label in np.unique(data.labels)} - set(labels.values()))
+        return "labels", f"class {unlisted[0]} is missing in {listed}"
+    if not set(data.present) <= set(classes):
+        return None
+    unknown = sorted(set(data.present) - set(labels.values()))
     if unknown:
-        yield "labels", f"its data has the class {unknown[0]}, which none of the network's outputs means"
+        return "labels", f"its data has the class {unknown[0]}, which none of the network's outputs means"
     if outputs <= max(labels):
-        yield "labels", _no_output(labels, outputs)
+        return "labels", _no_output(labels, outputs)
     channels = participant.input.channels or data.images.shape[1]
     for name, values in (("mean", participant.input.mean), ("std", participant.input.std)):
         if len(values) not in (1, channels):
-            yield f"input.{name}", f"has {len(values)} numbers for {channels} channels"
+            return f"input.{name}", f"has {len(values)} numbers for {channels} channels"
+    return None
 
 
 def _no_output(labels: Mapping[int, str], outputs: int) -> str:
@@ -184,87 +189,63 @@ def _count_outputs(network: nn.Module, images: torch.Tensor) -> int:
         problem = f"cannot take images of {shape} (channels, height, width): {type(error).__name__}: {words}"
         raise PlanError(source="forward pass", problem=problem) from error
     if not isinstance(answers, torch.Tensor) or answers.ndim != 2 or len(answers) != len(images):
-        got = tuple(answers.shape) if isinstance(answers, torch.Tensor) else type(answers).__name__
-        problem = f"answers {got} to {len(images)} images, not logits of shape ({len(images)}, classes)"
+        answer = tuple(answers.shape) if isinstance(answers, torch.Tensor) else type(answers).__name__
+        problem = f"answers {answer} to {len(images)} images, not logits of shape ({len(images)}, classes)"
         raise PlanError(source="forward pass", problem=problem)
     return int(answers.shape[1])
 
 
-@dataclass(frozen=True, slots=True)
-class _Accuracy:
-    """Accuracy of a model on its own data.
-
-    Attributes:
-        actual: Accuracy as the recipe has the outputs.
-        best: Accuracy with the outputs in the order that suits the data best.
-        order: In that order: class that replaces each class whose output moves.
-    """
-
-    actual: float
-    best: float
-    order: Mapping[str, str]
-
-
 def _evaluate(
     module: nn.Module, data: LabelledImages, classes: tuple[str, ...], compute: Compute
-) -> _Accuracy:
-    """Return the accuracy on the model's own data.
+) -> tuple[float, str]:
+    """Return the accuracy on the model's own data, and a hint if another order of its outputs suits better.
 
     Raises:
         PlanError: If logits are not finite.
     """
-    channels = data.images.shape[1]
-    dataset = Dataset(
-        images=data.images,
-        labels=renumbered(data, classes),
-        classes=classes,
-        mean=(0.0,) * channels,
-        std=(scale_of(data.images),) * channels,
-    )
+    dataset = as_dataset(data, classes)
     logits = logits_of(compute.place(module), dataset, compute)
     module.to("cpu")
     if not np.isfinite(logits).all():
         raise PlanError(source="", problem="the model answers with values that are not finite numbers")
     predictions = logits.argmax(axis=1)
+    accuracy = float((predictions == dataset.labels).mean())
     confusion = np.zeros((len(classes), len(classes)), dtype=np.int64)
     np.add.at(confusion, (predictions, dataset.labels), 1)
     # Imported here: it takes a moment, and prepared federations do without.
     from scipy.optimize import linear_sum_assignment
 
     rows, columns = linear_sum_assignment(confusion, maximize=True)
-    order = {
-        classes[predicted]: classes[meant]
-        for predicted, meant in zip(rows, columns, strict=True)
-        if predicted != meant and confusion[predicted].sum() and confusion[predicted, meant]
-    }
-    return _Accuracy(
-        actual=float((predictions == dataset.labels).mean()),
-        best=float(confusion[rows, columns].sum() / len(predictions)),
-        order=order,
+    best = float(confusion[rows, columns].sum() / len(predictions))
+    if best - accuracy <= _WORTH_A_HINT:
+        return accuracy, ""
+    pairs = zip(rows, columns, strict=True)
+    moved, meant = next(pair for pair in pairs if pair[0] != pair[1] and confusion[pair])
+    return accuracy, (
+        f"; with its outputs in another order it would be {best:.1%} (what it calls {classes[moved]} "
+        f"is mostly {classes[meant]})"
     )
 
 
 def _as_claimed(
-    participant: ExternalParticipant, accuracy: _Accuracy, examples: int, findings: Findings, where: str
+    participant: ExternalParticipant,
+    accuracy: float,
+    hint: str,
+    examples: int,
+    findings: Findings,
+    where: str,
 ) -> bool:
     """Return whether the accuracy agrees with the recipe's claim, if there is one."""
-    hint = ""
-    if accuracy.best - accuracy.actual > _WORTH_A_HINT:
-        predicted, meant = next(iter(accuracy.order.items()))
-        hint = (
-            f"; with its outputs in another order it would be {accuracy.best:.1%} (what it calls {predicted} "
-            f"is mostly {meant}): see {where}.labels"
-        )
     claimed = participant.claimed_accuracy
     if claimed is None:
         if hint:
-            findings.warn(where, f"only {accuracy.actual:.1%} of its own data are right{hint}")
+            findings.warn(where, f"only {accuracy:.1%} of its own data are right{hint}")
         return True
-    if abs(claimed - accuracy.actual) <= max(_TOLERANCE, 1.5 / examples):
+    if abs(claimed - accuracy) <= max(_TOLERANCE, 1.5 / examples):
         return True
     findings.problem(
         f"{where}.claimed_accuracy",
-        f"the model gets {accuracy.actual:.1%} of its own data right, not {claimed:.1%}"
+        f"the model gets {accuracy:.1%} of its own data right, not {claimed:.1%}"
         + (hint or "; see its input (mean, std), labels and data"),
     )
     return False

@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 from torch import nn
 
-from autokd.config.external import ExternalFederation
-from autokd.config.federation import ArchitectureConfig, FederationConfig
+from autokd.config.federation import AnyFederation, ArchitectureConfig
 from autokd.core.records import FederationFacts, ParticipantFacts
 from autokd.core.setting import Split
 from autokd.data.dataset import Dataset
 from autokd.data.mapped_arrays import release
-from autokd.models.building import build
+from autokd.models.building import build_for
 from autokd.models.weights import load_weights
 
 
@@ -57,7 +56,7 @@ class Federation:
     """
 
     name: str
-    recipe: FederationConfig | ExternalFederation
+    recipe: AnyFederation
     data: Dataset
     splits: Mapping[Split, NDArray[np.int64]]
     public: NDArray[np.int64]
@@ -83,8 +82,8 @@ class Federation:
 
     def correct(self, participant: int, split: Split) -> NDArray[np.bool_]:
         """Return which examples the model as it is gets right, shape (examples of the split,)."""
-        where = self.splits[split]
-        right: NDArray[np.bool_] = self.logits[participant, where].argmax(axis=1) == self.data.labels[where]
+        rows = self.splits[split]
+        right: NDArray[np.bool_] = self.logits[participant, rows].argmax(axis=1) == self.data.labels[rows]
         return right
 
     def averaged(self, participants: Collection[int], split: Split) -> NDArray[np.bool_]:
@@ -92,9 +91,9 @@ class Federation:
 
         The shape is (examples of the split,). Nothing is trained or calibrated: probabilities are at T = 1.
         """
-        where = self.splits[split]
-        probabilities = softmax(self.logits[list(participants)][:, where].astype(np.float64), axis=2)
-        right: NDArray[np.bool_] = probabilities.mean(axis=0).argmax(axis=1) == self.data.labels[where]
+        rows = self.splits[split]
+        probabilities = softmax(self.logits[list(participants)][:, rows].astype(np.float64), axis=2)
+        right: NDArray[np.bool_] = probabilities.mean(axis=0).argmax(axis=1) == self.data.labels[rows]
         return right
 
     def facts(self) -> FederationFacts:
@@ -120,8 +119,7 @@ class Federation:
 
 def network(federation: Federation, participant: int) -> nn.Module:
     """Return a fresh copy of a participant's model on the CPU, in eval mode."""
-    member, data = federation.participants[participant], federation.data
-    _, channels, size, _ = data.images.shape
-    module = build(member.architecture, channels=channels, size=size, classes=len(data.classes))
-    load_weights(module, member.weights)
+    owner = federation.participants[participant]
+    module = build_for(federation.data, owner.architecture)
+    load_weights(module, owner.weights)
     return module.eval()

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from autokd.config.base import Frozen, content_hash
 from autokd.config.external import ExternalFederation
-from autokd.config.federation import ArchitectureConfig, ExternalArchitecture, FederationConfig
+from autokd.config.federation import AnyFederation, ArchitectureConfig, ExternalArchitecture
 from autokd.data.dataset import Dataset
 from autokd.data.mapped_arrays import Arrays, pieces
+from autokd.data.sources.labelled_images import LabelledImages
 from autokd.data.temporary_arrays import concatenate
 from autokd.federation.federation import Federation, Participant
 from autokd.federation.layout import Layout
@@ -43,30 +44,24 @@ class Hashes(Frozen):
         return cls(
             data=digest(data_arrays(federation.data)),
             layout=digest(layout_arrays(federation)),
-            weights=tuple(digest(one.weights) for one in federation.participants),
+            weights=tuple(digest(participant.weights) for participant in federation.participants),
             logits=digest({"logits": federation.logits}),
         )
 
     def name(
         self,
-        recipe: FederationConfig | ExternalFederation,
+        recipe: AnyFederation,
         data: Dataset,
         architectures: Sequence[ExternalArchitecture] = (),
     ) -> str:
-        """Return the recipe's name with a hash of recipe, data, layout and weights, e.g. `digits-1a2b3c4d`.
-
-        Args:
-            recipe: Recipe of the federation.
-            data: Data set with class names and moments.
-            architectures: Networks of participants that were trained elsewhere.
-        """
+        """Return the recipe's name with a hash of everything but the logits, e.g. `digits-1a2b3c4d`."""
         meaning = [list(data.classes), list(data.mean), list(data.std)]
         content: list[object] = [recipe, meaning, self.data, self.layout, list(self.weights), *architectures]
         return f"{recipe.name}-{content_hash(*content)}"
 
 
 def assemble(
-    recipe: FederationConfig | ExternalFederation,
+    recipe: AnyFederation,
     data: Dataset,
     layout: Layout,
     pretrained: Sequence[Pretrained],
@@ -74,12 +69,7 @@ def assemble(
 ) -> Federation:
     """Return the federation of these parts with its name; all arrays become read-only.
 
-    Args:
-        recipe: Recipe of the federation.
-        data: Data set of the recipe.
-        layout: Result of `lay_out(recipe, data)`.
-        pretrained: Models, by participant.
-        architectures: Networks of participants that were trained elsewhere, by participant.
+    Models and networks are in the order of participants; networks only if they were trained elsewhere.
 
     Raises:
         ValueError: If an architecture is missing.
@@ -88,15 +78,15 @@ def assemble(
         recipe,
         data,
         layout,
-        weights=[one.weights for one in pretrained],
-        logits=concatenate([one.logits[None] for one in pretrained]),
+        weights=[model.weights for model in pretrained],
+        logits=concatenate([model.logits[None] for model in pretrained]),
         architectures=architectures,
     )
     return replace(unnamed, name=Hashes.of(unnamed).name(recipe, data, architectures))
 
 
 def combine(
-    recipe: FederationConfig | ExternalFederation,
+    recipe: AnyFederation,
     data: Dataset,
     layout: Layout,
     *,
@@ -112,42 +102,39 @@ def combine(
     """
     networks: Sequence[ArchitectureConfig]
     if isinstance(recipe, ExternalFederation):
-        networks = [one.located(recipe.folder / "recipe") for one in architectures]
+        networks = [network.located(recipe.folder / "recipe") for network in architectures]
     else:
         networks = [recipe.architecture(number) for number in range(len(weights))]
     participants = tuple(
         Participant(
             number=number,
             architecture=network,
-            weights={name: read_only(value) for name, value in one.items()},
-            private=read_only(own),
+            weights={name: _read_only(value) for name, value in state.items()},
+            private=_read_only(rows),
         )
-        for number, (own, one, network) in enumerate(zip(layout.private, weights, networks, strict=True))
+        for number, (rows, state, network) in enumerate(zip(layout.private, weights, networks, strict=True))
     )
     return Federation(
         name="",
         recipe=recipe,
-        data=replace(data, images=read_only(data.images), labels=read_only(data.labels)),
-        splits={split: read_only(where) for split, where in layout.splits.items()},
-        public=read_only(layout.public),
+        data=replace(data, images=_read_only(data.images), labels=_read_only(data.labels)),
+        splits={split: _read_only(where) for split, where in layout.splits.items()},
+        public=_read_only(layout.public),
         participants=participants,
-        logits=read_only(logits),
+        logits=_read_only(logits),
     )
 
 
-def data_arrays(data: Dataset) -> Arrays:
-    """Return the arrays of a data set."""
+def data_arrays(data: Dataset | LabelledImages) -> Arrays:
+    """Return images and labels by name."""
     return {"images": data.images, "labels": data.labels}
 
 
 def layout_arrays(federation: Federation) -> Arrays:
     """Return the indices of all parts by name: `validation`, ..., `public`, `private.0`, ..."""
-    private = {f"private.{one.number}": one.private for one in federation.participants}
-    return {
-        **{str(split): where for split, where in federation.splits.items()},
-        "public": federation.public,
-        **private,
-    }
+    splits = {str(split): rows for split, rows in federation.splits.items()}
+    private = {f"private.{owner.number}": owner.private for owner in federation.participants}
+    return {**splits, "public": federation.public, **private}
 
 
 def digest(arrays: Arrays) -> str:
@@ -160,8 +147,7 @@ def digest(arrays: Arrays) -> str:
     return total.hexdigest()
 
 
-def read_only(array: NDArray[Any]) -> NDArray[Any]:
-    """Return a read-only view."""
+def _read_only(array: NDArray[Any]) -> NDArray[Any]:
     view = array.view()
     view.setflags(write=False)
     return view

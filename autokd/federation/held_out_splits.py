@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,9 +17,9 @@ from autokd.config.external import (
     SharedSplits,
 )
 from autokd.core.setting import derive_seed
-from autokd.data.sources.labelled_images import LabelledImages, renumbered
-from autokd.data.temporary_arrays import concatenate, copy_rows
+from autokd.data.sources.labelled_images import LabelledImages, join
 from autokd.errors import PlanError
+from autokd.federation.findings import Findings
 from autokd.federation.partition import interleaved, whole_counts
 
 _PARTS: Final = ("validation", "confirmation", "test", "public")
@@ -46,14 +45,14 @@ class CommonSplits:
 def common_splits(
     recipe: ExternalFederation,
     read: Callable[[AnySource, str], LabelledImages | None],
-    noting: Callable[[str], AbstractContextManager[None, bool]],
+    findings: Findings,
 ) -> CommonSplits | None:
     """Return the common splits, or None if a source of them cannot be read.
 
     Args:
         recipe: Federation that says where they come from.
-        read: Reads a source for a field of the recipe; notes a problem and returns None if it cannot.
-        noting: Returns a context that notes errors under a field.
+        read: Reads a source for a field of the recipe; returns None after a problem, which it notes.
+        findings: Receives problems.
     """
     rng = np.random.default_rng(derive_seed("common splits", recipe.name, recipe.seed))
     match recipe.splits:
@@ -64,7 +63,7 @@ def common_splits(
             data = read(sizes.data, "splits.data")
             if data is None:
                 return None
-            with noting("splits"):
+            with findings.noting("splits"):
                 return _cut(data, [getattr(sizes, name) for name in _PARTS], rng)
         case HeldOutSplits() as shares:
             held_out = [
@@ -81,7 +80,7 @@ def _separate(parts: Mapping[str, LabelledImages | None]) -> CommonSplits | None
     if len(readable) < len(parts):
         return None
     # Without public examples: an empty array of the same shape.
-    readable.setdefault("public", _rows(readable["test"], np.empty(0, dtype=np.int64)))
+    readable.setdefault("public", readable["test"].take(np.empty(0, dtype=np.int64)))
     return CommonSplits(readable, {name: f"splits.{name}" for name in _PARTS})
 
 
@@ -90,7 +89,7 @@ def _cut(data: LabelledImages, sizes: list[int], rng: np.random.Generator) -> Co
         problem = f"the parts add up to {sum(sizes)}, and there are only {len(data.labels)} examples"
         raise PlanError(source="shared benchmark", problem=problem)
     pieces = np.split(interleaved(data.labels, rng), np.cumsum(sizes))[: len(_PARTS)]
-    parts = [_rows(data, np.sort(piece)) for piece in pieces]
+    parts = [data.take(np.sort(piece)) for piece in pieces]
     return _under("splits.data", dict(zip(_PARTS, parts, strict=True)))
 
 
@@ -110,18 +109,9 @@ def _divide(
         counts = whole_counts(shares, len(source.labels))
         cuts = np.split(interleaved(source.labels, rng), np.cumsum(counts)[:-1])
         for name, piece in zip(_PARTS, cuts, strict=True):
-            pieces[name].append(_rows(source, np.sort(piece)))
-    return _under("participants", {name: _merge(parts) for name, parts in pieces.items()})
-
-
-def _merge(parts: list[LabelledImages]) -> LabelledImages:
-    classes = tuple(dict.fromkeys(name for part in parts for name in part.classes))
-    labels = np.concatenate([renumbered(part, classes) for part in parts])
-    return LabelledImages(concatenate([part.images for part in parts]), labels, classes)
-
-
-def _rows(data: LabelledImages, rows: NDArray[np.int64]) -> LabelledImages:
-    return LabelledImages(copy_rows(data.images, rows), data.labels[rows], data.classes)
+            pieces[name].append(source.take(np.sort(piece)))
+    classes = tuple(dict.fromkeys(name for source in readable for name in source.classes))
+    return _under("participants", {name: join(parts, classes) for name, parts in pieces.items()})
 
 
 def _under(field: str, parts: Mapping[str, LabelledImages]) -> CommonSplits:

@@ -27,10 +27,10 @@ from autokd.data.sources.factory import read_dataset
 from autokd.data.sources.labelled_images import LabelledImages, as_images, as_labels, class_names
 from autokd.errors import InputError
 from autokd.federation.external import load_external_or_raise
+from autokd.federation.external_models import InMemorySources
 from autokd.federation.federation import Federation
-from autokd.federation.hashing import digest
-from autokd.federation.in_memory_sources import InMemorySources
-from autokd.federation.preparation import Checked, prepare
+from autokd.federation.hashing import data_arrays, digest
+from autokd.federation.preparation import prepare
 
 Examples = Any
 """A `torch.utils.data.Dataset` of (image, label), or a pair of arrays: images and labels."""
@@ -132,7 +132,7 @@ def federation_from_models(
         ),
         classes=None if classes is None else tuple(classes),
     )
-    checked = Checked.of(load_external_or_raise(recipe, compute, source=name, memory=memory))
+    checked = load_external_or_raise(recipe, compute, source=name, memory=memory)
     return prepare(recipe, home=Path(home) if home else usual_home(), compute=compute, checked=checked)
 
 
@@ -153,7 +153,7 @@ def _keep(
         data = LabelledImages(images=images, labels=labels, classes=class_names(labels, own, None))
     else:
         data = read_dataset(examples, Source(classes=own), Path(), ImageShape(), name=where)
-    key = hashlib.sha256(digest({"images": data.images, "labels": data.labels}).encode())
+    key = hashlib.sha256(digest(data_arrays(data)).encode())
     key.update(repr(data.classes).encode())
     memory.data[key.hexdigest()] = data
     return MemorySource(kind="memory", sha256=key.hexdigest())

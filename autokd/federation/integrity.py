@@ -6,14 +6,16 @@ Hashes show that nothing has changed since it was written, not who wrote it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autokd.config.external import ExternalFederation
-from autokd.config.federation import ExternalArchitecture, FederationConfig
+from autokd.config.federation import AnyFederation, ExternalArchitecture
 from autokd.data.mapped_arrays import pieces
 from autokd.federation.federation import Federation
+from autokd.federation.hashing import layout_arrays
 
 
 def problems(federation: Federation) -> Iterator[str]:
@@ -24,57 +26,53 @@ def problems(federation: Federation) -> Iterator[str]:
     if not images or len(data.images) != examples or 0 in data.images.shape:
         yield "images are not uint8 of shape (examples, channels, height, width), one for each label"
         return
-    if data.images.dtype == np.float32 and not all(np.isfinite(one).all() for one in pieces(data.images)):
+    if data.images.dtype == np.float32 and not all(np.isfinite(piece).all() for piece in pieces(data.images)):
         yield "images are not all finite numbers"
     if not _is(data.labels, np.int64, 1) or not _within(data.labels, classes):
         yield f"labels are not integers from 0 to {classes - 1}"
         return
     channels = data.images.shape[1]
-    if not len(data.mean) == len(data.std) == channels or not all(one > 0 for one in data.std):
+    if not len(data.mean) == len(data.std) == channels or not all(value > 0 for value in data.std):
         yield f"mean and std are not {channels} numbers each, the latter positive"
-    for one in federation.participants:
-        if isinstance(one.architecture, ExternalArchitecture):
-            if not _labels(one.architecture, classes):
-                yield f"architectures.{one.number}.labels are not one output, or none, for each class"
-            if not _as_named(one.architecture, federation.recipe, one.number):
-                yield f"architectures.{one.number} is not the one that the recipe names"
-    logits = (len(federation.participants), examples, classes)
-    if not _is(federation.logits, np.float32, 3) or federation.logits.shape != logits:
-        yield f"logits are not float32 of shape {logits}"
-    parts = {str(split): where for split, where in federation.splits.items()}
-    parts |= {f"private.{one.number}": one.private for one in federation.participants}
-    for name, where in {**parts, "public": federation.public}.items():
-        if not _is(where, np.int64, 1) or not _within(where, examples):
+    for number, participant in enumerate(federation.participants):
+        if isinstance(participant.architecture, ExternalArchitecture):
+            if not _labels_fit(participant.architecture, classes):
+                yield f"architectures.{number}.labels are not one output, or none, for each class"
+            if not _is_named(participant.architecture, federation.recipe, number):
+                yield f"architectures.{number} is not the one that the recipe names"
+    shape = (len(federation.participants), examples, classes)
+    if not _is(federation.logits, np.float32, 3) or federation.logits.shape != shape:
+        yield f"logits are not float32 of shape {shape}"
+    for name, rows in layout_arrays(federation).items():
+        if not _is(rows, np.int64, 1) or not _within(rows, examples):
             yield f"{name} holds no indices of the {examples} examples"
-        elif len(np.unique(where)) != len(where):
+        elif len(np.unique(rows)) != len(rows):
             yield f"{name} names an example twice"
-        elif not len(where) and name != "public":
+        elif not len(rows) and name != "public":
             yield f"{name} is empty"
 
 
-def _labels(architecture: ExternalArchitecture, classes: int) -> bool:
-    known = [output for output in architecture.labels if output >= 0]
+def _labels_fit(architecture: ExternalArchitecture, classes: int) -> bool:
+    outputs = [output for output in architecture.labels if output >= 0]
     return (
         len(architecture.labels) == classes
-        and len(set(known)) == len(known)
-        and all(output < architecture.outputs for output in known)
+        and len(set(outputs)) == len(outputs)
+        and max(outputs, default=-1) < architecture.outputs
     )
 
 
-def _as_named(
-    architecture: ExternalArchitecture, recipe: FederationConfig | ExternalFederation, number: int
-) -> bool:
+def _is_named(architecture: ExternalArchitecture, recipe: AnyFederation, number: int) -> bool:
     """Return whether the code that would be run is what the recipe names."""
     if not isinstance(recipe, ExternalFederation):
         return False
     named = recipe.participants[number]
-    mine = (architecture.name, architecture.options, architecture.input)
-    return mine == (named.architecture.name, named.architecture.options, named.input)
+    network = (architecture.name, architecture.options, architecture.input)
+    return network == (named.architecture.name, named.architecture.options, named.input)
 
 
 def _is(array: NDArray[np.generic], dtype: type[np.generic], dimensions: int) -> bool:
     return bool(array.dtype == dtype) and array.ndim == dimensions
 
 
-def _within(indices: NDArray[np.int64], size: int) -> bool:
+def _within(indices: NDArray[Any], size: int) -> bool:
     return not indices.size or bool(indices.min() >= 0 and indices.max() < size)

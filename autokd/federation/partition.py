@@ -1,6 +1,6 @@
-"""Who gets which examples: the common parts first, then each participant's private ones.
+"""Division of examples into common parts and each participant's private ones.
 
-Pure functions of labels and a random generator; all indices are positions in the labels given, ascending.
+Pure functions of labels and a random generator; all indices are positions in the labels, ascending.
 """
 
 from __future__ import annotations
@@ -27,20 +27,14 @@ from autokd.errors import PlanError
 Indices = NDArray[np.int64]
 
 _ATTEMPTS: Final = 2_000
-"""How often a random partition is drawn before the recipe is called impossible."""
+"""Number of draws of a random partition before the recipe is called impossible."""
 _FEWEST: Final = 2
-"""BatchNorm cannot train on one example."""
+"""Fewest examples of a participant: BatchNorm cannot train on one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cut:
-    """The data divided into common parts and the rest; disjoint and covering.
-
-    Attributes:
-        splits: The labelled common parts.
-        public: The unlabelled common part.
-        rest: What is left to become private.
-    """
+    """The data divided into labelled and unlabelled common parts and the rest; disjoint and covering."""
 
     splits: Mapping[Split, Indices]
     public: Indices
@@ -50,42 +44,28 @@ class Cut:
 def cut(labels: Indices, sizes: SplitSizes, rng: np.random.Generator) -> Cut:
     """Divide the data into the common parts and the rest, each with the class shares of the whole.
 
-    A class with `k` of the `n` examples has `k m / n` of the `m` examples of a part, give or take at most
+    A class with `k` of the `n` labels has `k m / n` of the `m` examples of a part, give or take at most
     `1 + C k / n` for `C` classes: two, when classes are of equal size.
-
-    Args:
-        labels: Class indices, shape (n,).
-        sizes: Of the common parts.
-        rng: Draws which examples go where.
 
     Raises:
         PlanError: If nothing would be left over.
     """
-    wanted = (sizes.validation, sizes.confirmation, sizes.test, sizes.public)
-    if sum(wanted) >= len(labels):
-        problem = f"they add up to {sum(wanted)}, and the data set has only {len(labels)} examples"
+    counts = (sizes.validation, sizes.confirmation, sizes.test, sizes.public)
+    if sum(counts) >= len(labels):
+        problem = f"they add up to {sum(counts)}, and the data set has only {len(labels)} examples"
         raise PlanError(source="federation", field="splits", problem=problem)
     order = interleaved(labels, rng)
-    parts = [np.sort(part) for part in np.split(order, np.cumsum(wanted))]
-    splits = {Split.VALIDATION: parts[0], Split.CONFIRMATION: parts[1], Split.TEST: parts[2]}
-    return Cut(splits=splits, public=parts[3], rest=parts[4])
+    *splits, public, rest = (np.sort(part) for part in np.split(order, np.cumsum(counts)))
+    named = zip((Split.VALIDATION, Split.CONFIRMATION, Split.TEST), splits, strict=True)
+    return Cut(splits=dict(named), public=public, rest=rest)
 
 
 def partition(
     recipe: PartitionConfig, labels: Indices, participants: int, rng: np.random.Generator
 ) -> tuple[Indices, ...]:
-    """Divide examples among participants: disjoint, everybody with at least two.
+    """Return disjoint parts of at least two examples, as positions in `labels`, by participant.
 
-    All are given out, but for what a scheme of fixed sizes leaves over.
-
-    Args:
-        recipe: The scheme with its parameters.
-        labels: Class indices of the examples to divide, shape (n,).
-        participants: How many.
-        rng: Draws who gets what.
-
-    Returns:
-        Positions in `labels` by participant.
+    They cover all examples, except what a scheme of fixed sizes leaves over.
 
     Raises:
         PlanError: If the recipe cannot be met with so many examples and participants.
@@ -112,7 +92,7 @@ def partition(
 def _dirichlet(
     recipe: DirichletPartition, labels: Indices, participants: int, rng: np.random.Generator
 ) -> Sequence[Indices]:
-    """Each class divided by its own Dirichlet shares, drawn again until nobody has too few.
+    """Divide each class by Dirichlet shares of its own, which are drawn again until nobody has too few.
 
     Source: Yurochkin et al. 2019, arXiv:1905.12022, section 4; the minimum as in Li et al. 2022,
     arXiv:2102.02079.
@@ -122,20 +102,20 @@ def _dirichlet(
     members = [rng.permutation(np.flatnonzero(labels == label)) for label in np.unique(labels)]
     for _ in range(_ATTEMPTS):
         shares = rng.dirichlet(np.full(participants, recipe.beta), size=len(members))
-        counts = np.stack([whole_counts(row, len(own)) for row, own in zip(shares, members, strict=True)])
+        counts = np.stack([whole_counts(row, len(rows)) for row, rows in zip(shares, members, strict=True)])
         if counts.sum(axis=0).min() >= minimum:
-            pieces = [_consecutive(own, row) for own, row in zip(members, counts, strict=True)]
-            return [np.concatenate(pile) for pile in zip(*pieces, strict=True)]
+            pieces = [_consecutive(rows, row) for rows, row in zip(members, counts, strict=True)]
+            return [np.concatenate(part) for part in zip(*pieces, strict=True)]
     raise _unlucky(minimum, recipe.beta)
 
 
 def _dirichlet_equal(
     recipe: EqualDirichletPartition, labels: Indices, participants: int, rng: np.random.Generator
 ) -> Sequence[Indices]:
-    """Everybody's class shares by Dirichlet(beta), as many examples for each.
+    """Give all participants as many examples, with class shares by Dirichlet(beta).
 
-    A class that is used up by those before gives what it has, and the other classes make up for it, in
-    proportion to the shares. Source: Hsu, Qi, Brown 2019, arXiv:1909.06335, section 3.
+    A class that is nearly used up gives what it has, and the other classes make up for it, in proportion to
+    the shares. Source: Hsu, Qi, Brown 2019, arXiv:1909.06335, section 3.
     """
     if participants * recipe.examples > len(labels):
         raise _impossible(
@@ -149,11 +129,11 @@ def _dirichlet_equal(
         shares = rng.dirichlet(np.full(len(left), recipe.beta))
         own: list[int] = []
         while len(own) < recipe.examples:
-            there = np.array([len(pile) for pile in left])
-            # Of classes that are left only; if its shares of all of these are nil, of all alike.
-            weights = np.where(there > 0, shares, 0.0)
-            weights = weights if weights.sum() > 0 else (there > 0).astype(float)
-            taken = np.minimum(whole_counts(weights, recipe.examples - len(own)), there)
+            sizes = np.array([len(pile) for pile in left])
+            # Only classes that are left count; all alike if the shares of all of them are 0.
+            weights = np.where(sizes > 0, shares, 0.0)
+            weights = weights if weights.sum() > 0 else (sizes > 0).astype(float)
+            taken = np.minimum(whole_counts(weights, recipe.examples - len(own)), sizes)
             for pile, count in zip(left, taken, strict=True):
                 own += [pile.pop() for _ in range(count)]
         parts.append(np.array(own, dtype=np.int64))
@@ -163,7 +143,7 @@ def _dirichlet_equal(
 def _quantity(
     recipe: QuantityPartition, labels: Indices, participants: int, rng: np.random.Generator
 ) -> Sequence[Indices]:
-    """Sizes by Dirichlet shares, drawn again until nobody has too few; class shares as in the whole."""
+    """Draw sizes by Dirichlet shares until nobody has too few; class shares are those of the whole."""
     minimum = max(recipe.minimum, _FEWEST)
     _check_minimum(minimum, len(labels), participants)
     for _ in range(_ATTEMPTS):
@@ -176,7 +156,7 @@ def _quantity(
 def _classes(
     recipe: ClassesPartition, labels: Indices, participants: int, rng: np.random.Generator
 ) -> Sequence[Indices]:
-    """Each participant takes the classes that fewest hold so far; holders share a class equally.
+    """Let each participant take the classes that fewest hold so far; holders share a class equally.
 
     So the numbers of holders of any two classes differ by at most one.
     """
@@ -189,7 +169,7 @@ def _classes(
         )
     holders: list[list[int]] = [[] for _ in classes]
     for participant in rng.permutation(participants):
-        held = np.array([len(one) for one in holders])
+        held = np.array([len(owners) for owners in holders])
         least_held_first = np.lexsort((rng.random(len(classes)), held))
         for which in least_held_first[:each]:
             holders[which].append(int(participant))
@@ -202,7 +182,7 @@ def _classes(
 
 
 def interleaved(labels: Indices, rng: np.random.Generator) -> Indices:
-    """All positions in an order of which any stretch has about the class shares of the whole.
+    """Return all positions in an order of which any stretch has about the class shares of the whole.
 
     Systematic sampling: a class of `k` examples, shuffled, is laid out at even distances `1 / k` from a
     random start, and the classes are merged.
@@ -215,7 +195,7 @@ def interleaved(labels: Indices, rng: np.random.Generator) -> Indices:
 
 
 def whole_counts(shares: NDArray[np.float64], total: int) -> Indices:
-    """Whole numbers that add up to `total`, each within one of its share."""
+    """Return whole numbers that add up to `total`, each within one of its share."""
     borders = np.floor(np.cumsum(shares) / shares.sum() * total + 1e-9).astype(np.int64)
     borders[-1] = total
     counts: Indices = np.diff(borders, prepend=0)

@@ -6,7 +6,7 @@ import logging
 import math
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,19 +18,19 @@ from autokd.compute.device import Compute
 from autokd.compute.ray_cluster import check_answers, session
 from autokd.config.defaults import STUDY, usual_home
 from autokd.config.external import ExternalFederation
-from autokd.config.federation import FederationConfig
+from autokd.config.federation import AnyFederation, FederationConfig
 from autokd.config.yaml_files import read_study_config
 from autokd.data import builtin
 from autokd.data.dataset import Dataset
 from autokd.errors import AutokdError, DeviceUnavailable, Diverged, FederationError, InputError, NotTuned
 from autokd.federation import storage
-from autokd.federation.external import LoadedExternal, load_external_or_raise
+from autokd.federation.external import Checked, load_external_or_raise
 from autokd.federation.federation import Federation
 from autokd.federation.hashing import assemble
-from autokd.federation.layout import Layout, lay_out, only_used
+from autokd.federation.layout import lay_out, only_used
 from autokd.federation.pretraining import Pretrained, pretrain
 from autokd.federation.source_changes import fingerprints
-from autokd.models.building import build
+from autokd.models.building import build_for
 from autokd.models.inference import logits_of
 from autokd.models.weights import load_weights
 
@@ -41,28 +41,6 @@ _log = logging.getLogger(__name__)
 
 _GPU_SHARE: Final = 0.01
 """Ray hides GPUs from tasks that ask for none; how many share one is limited by `workers`."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Checked:
-    """Result of checking a recipe, so that nothing is read twice.
-
-    Attributes:
-        data: Examples of the federation.
-        layout: Indices of each part.
-        external: Participants that were trained elsewhere; None if autokd trains them.
-        sources: Fingerprints of the files before they were read, by field of the recipe.
-    """
-
-    data: Dataset
-    layout: Layout
-    external: LoadedExternal | None = None
-    sources: Mapping[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, external: LoadedExternal, sources: Mapping[str, str] | None = None) -> Checked:
-        """Return the result for participants that were trained elsewhere."""
-        return cls(external.data, external.layout, external, sources or {})
 
 
 def load_federation(study: str | Path = STUDY, *, home: str | Path | None = None) -> Federation:
@@ -91,7 +69,7 @@ def load_federation(study: str | Path = STUDY, *, home: str | Path | None = None
 
 
 def prepare(
-    recipe: FederationConfig | ExternalFederation,
+    recipe: AnyFederation,
     *,
     home: Path,
     compute: Compute,
@@ -130,29 +108,21 @@ def prepare(
     check_answers(address)
     checked = checked or check(recipe)
     storage.check_writable(home)
-    data, layout, own = checked.data, checked.layout, checked.external
     if isinstance(recipe, ExternalFederation):
-        assert own is not None
-        answered = _ask_all(own, compute=compute, progress=progress)
-        federation = assemble(recipe, data, layout, answered, own.architectures)
-        checkpoints = own.checkpoints
+        models = _evaluate_all(checked, compute=compute, progress=progress)
     else:
-        pretrained = _pretrain_all(
-            recipe,
-            data,
-            layout,
-            compute=compute,
-            workers=workers,
-            address=address,
-            progress=progress,
+        models = _pretrain_all(
+            recipe, checked, compute=compute, workers=workers, address=address, progress=progress
         )
-        federation, checkpoints = assemble(recipe, data, layout, pretrained), ()
-    where = storage.federations_folder(home) / federation.name
-    storage.save(federation, where, checkpoints=checkpoints, sources=checked.sources)
-    return storage.with_code_folder(storage.load(where), recipe)
+    networks = [model.architecture for model in checked.models]
+    federation = assemble(recipe, checked.data, checked.layout, models, networks)
+    folder = storage.federations_folder(home) / federation.name
+    checkpoints = [model.checkpoint for model in checked.models]
+    storage.save(federation, folder, checkpoints=checkpoints, sources=checked.sources)
+    return storage.with_code_folder(storage.load(folder), recipe)
 
 
-def check(recipe: FederationConfig | ExternalFederation) -> Checked:
+def check(recipe: AnyFederation) -> Checked:
     """Check a recipe before any worker starts; nothing is written.
 
     Raises:
@@ -161,37 +131,32 @@ def check(recipe: FederationConfig | ExternalFederation) -> Checked:
     """
     sources = fingerprints(recipe)
     if isinstance(recipe, ExternalFederation):
-        return Checked.of(load_external_or_raise(recipe, Compute(), source=recipe.source), sources)
+        return replace(load_external_or_raise(recipe, Compute(), source=recipe.source), sources=sources)
     data = builtin.load(recipe.dataset, recipe.folder)
     data, layout = only_used(data, lay_out(recipe, data))
-    _, channels, size, _ = data.images.shape
     for architecture in recipe.architectures:
-        build(architecture, channels=channels, size=size, classes=len(data.classes))
-    return Checked(data, layout, sources=sources)
+        build_for(data, architecture)
+    return Checked(data=data, layout=layout, sources=sources)
 
 
-def _ask_all(external: LoadedExternal, *, compute: Compute, progress: Progress) -> list[Pretrained]:
+def _evaluate_all(checked: Checked, *, compute: Compute, progress: Progress) -> list[Pretrained]:
     """Evaluate models that were trained elsewhere on all of the data, in this process."""
-    data, answered = external.data, []
-    _, channels, size, _ = data.images.shape
-    progress(0, len(external.weights))
-    for number, (architecture, weights) in enumerate(
-        zip(external.architectures, external.weights, strict=True)
-    ):
-        module = build(architecture, channels=channels, size=size, classes=len(data.classes))
-        load_weights(module, weights)
-        logits = logits_of(compute.place(module), data, compute)
+    evaluated: list[Pretrained] = []
+    progress(0, len(checked.models))
+    for model in checked.models:
+        module = build_for(checked.data, model.architecture)
+        load_weights(module, model.weights)
+        logits = logits_of(compute.place(module), checked.data, compute)
         if not np.isfinite(logits).all():
             raise Diverged(step=0, loss=math.nan)
-        answered.append(Pretrained(weights=weights, logits=logits))
-        progress(number + 1, len(external.weights))
-    return answered
+        evaluated.append(Pretrained(weights=model.weights, logits=logits))
+        progress(len(evaluated), len(checked.models))
+    return evaluated
 
 
 def _pretrain_all(
     recipe: FederationConfig,
-    data: Dataset,
-    layout: Layout,
+    checked: Checked,
     *,
     compute: Compute,
     workers: int | None,
@@ -214,19 +179,20 @@ def _pretrain_all(
         on_gpu = torch.device(compute.device).type != "cpu"
         check_room(ray.cluster_resources(), on_gpu=on_gpu)  # type: ignore[no-untyped-call]
         task = ray.remote(num_cpus=1, num_gpus=_GPU_SHARE if on_gpu else 0)(_pretrain_one)
-        shared = ray.put(data)
+        data = ray.put(checked.data)
         try:
             while len(done) < total:
                 while waiting and len(running) < at_once:
                     number = waiting.pop(0)
-                    running[task.remote(recipe, shared, layout.private[number], number, compute)] = number
+                    private = checked.layout.private[number]
+                    running[task.remote(recipe, data, private, number, compute)] = number
                 finished, _ = ray.wait(list(running))
                 for reference in finished:
-                    participant: Pretrained = ray.get(reference)
-                    done[running.pop(reference)] = participant
-                    if participant.notice not in logged:
-                        logged.add(participant.notice)
-                        _log.warning(participant.notice)
+                    model: Pretrained = ray.get(reference)
+                    done[running.pop(reference)] = model
+                    if model.notice not in logged:
+                        logged.add(model.notice)
+                        _log.warning(model.notice)
                     progress(len(done), total)
         except RayTaskError as error:
             # Ray's wrapper has a whole remote traceback for a message.
@@ -245,11 +211,7 @@ def _pretrain_all(
 
 
 def check_room(resources: Mapping[str, float], *, on_gpu: bool) -> None:
-    """Raise an error where Ray would wait for ever.
-
-    Args:
-        resources: Resources of the whole cluster, by Ray's names.
-        on_gpu: Whether pre-training needs a GPU.
+    """Check the resources of the whole cluster, by Ray's names; Ray itself would wait for ever.
 
     Raises:
         InputError: If no worker would ever start.

@@ -19,7 +19,7 @@ from autokd.data.augmentation import crop_and_flip
 from autokd.data.dataset import Dataset
 from autokd.data.run_images import Images, place_images
 from autokd.errors import Diverged
-from autokd.models.building import build
+from autokd.models.building import build_for
 from autokd.models.inference import logits_of
 from autokd.models.training import batches, learning_rate, make_optimizer, set_learning_rate
 from autokd.models.weights import Weights, weights_of
@@ -64,11 +64,7 @@ def pretrain(
         Diverged: If the loss stops being finite.
     """
     seed = derive_seed("pretraining", recipe.name, recipe.seed, participant)
-    _, channels, size, _ = data.images.shape
-    initial = build(
-        recipe.architecture(participant), channels=channels, size=size, classes=len(data.classes), seed=seed
-    )
-    module = compute.place(initial)
+    module = compute.place(build_for(data, recipe.architecture(participant), seed=seed))
     order = torch.Generator().manual_seed(seed)
     images = place_images(data.images, private, compute)
     steps = _train(module, recipe.pretraining, data, private, images, order=order, compute=compute)

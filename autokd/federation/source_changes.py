@@ -11,33 +11,29 @@ from pathlib import Path
 
 from autokd.config.external import (
     AnySource,
-    CodeSource,
-    ExternalFederation,
     FolderSource,
-    HeldOutSplits,
-    MemorySource,
     NpzSource,
     ParquetSource,
     SeparateSplits,
     SharedSplits,
     TorchvisionSource,
 )
-from autokd.config.federation import FederationConfig
+from autokd.config.federation import AnyFederation, FederationConfig
 
 
-def fingerprints(recipe: FederationConfig | ExternalFederation) -> dict[str, str]:
+def fingerprints(recipe: AnyFederation) -> dict[str, str]:
     """Return a fingerprint of the files of each source that exist, by field of the recipe."""
     files = {field: sorted(_files(source, recipe.folder)) for field, source in _sources(recipe)}
     return {field: _digest(paths, recipe.folder) for field, paths in files.items() if paths}
 
 
-def changed(recipe: FederationConfig | ExternalFederation, written: Mapping[str, str]) -> list[str]:
+def changed(recipe: AnyFederation, written: Mapping[str, str]) -> list[str]:
     """Return the fields whose files have changed since; files that were removed do not count."""
     now = fingerprints(recipe) if written else {}
     return [field for field, before in written.items() if now.get(field, before) != before]
 
 
-def _sources(recipe: FederationConfig | ExternalFederation) -> Iterator[tuple[str, AnySource]]:
+def _sources(recipe: AnyFederation) -> Iterator[tuple[str, AnySource]]:
     if isinstance(recipe, FederationConfig):
         if not isinstance(recipe.dataset, str):
             yield "federation.dataset", recipe.dataset
@@ -49,26 +45,23 @@ def _sources(recipe: FederationConfig | ExternalFederation) -> Iterator[tuple[st
     match recipe.splits:
         case SharedSplits() as shared:
             yield "splits.data", shared.data
-        case SeparateSplits() as given:
+        case SeparateSplits() as separate:
             for name in ("validation", "confirmation", "test", "public"):
-                source = getattr(given, name)
+                source = getattr(separate, name)
                 if source is not None:
                     yield f"splits.{name}", source
-        case HeldOutSplits():
-            pass  # Participants have them.
 
 
 def _files(source: AnySource, base: Path) -> Iterator[Path]:
+    """Yield the files of a source; those that code reads are not known."""
     if source.indices is not None:
         yield from _below(base / source.indices)
     match source:
         case FolderSource() | NpzSource() | ParquetSource():
             yield from _below(base / Path(source.path).expanduser())
         case TorchvisionSource():
-            # Published data do not change; image folders in their place may.
+            # Published data do not change, but image folders in their place may.
             yield from _below(base / Path(source.root).expanduser() / ("train" if source.train else "test"))
-        case CodeSource() | MemorySource():
-            pass  # The files that code reads are not known.
 
 
 def _below(path: Path) -> Iterator[Path]:
@@ -83,9 +76,9 @@ def _digest(files: list[Path], base: Path) -> str:
     total = hashlib.sha256()
     for file in files:
         try:
-            about = file.stat()
+            status = file.stat()
         except OSError:
-            continue  # It has gone meanwhile.
+            continue  # It has been removed meanwhile.
         name = file.relative_to(base) if file.is_relative_to(base) else file
-        total.update(f"{name.as_posix()} {about.st_size} {about.st_mtime_ns}\n".encode())
+        total.update(f"{name.as_posix()} {status.st_size} {status.st_mtime_ns}\n".encode())
     return total.hexdigest()

@@ -15,12 +15,10 @@ from __future__ import annotations
 
 import json
 import platform
-import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, ClassVar, Final, Literal
 
 import numpy as np
@@ -32,11 +30,10 @@ from safetensors import SafetensorError
 from autokd._version import __version__
 from autokd.config.base import Frozen
 from autokd.config.external import ExternalFederation
-from autokd.config.federation import AnyFederation, ExternalArchitecture, FederationConfig
+from autokd.config.federation import AnyFederation, ExternalArchitecture
 from autokd.core.setting import Split
 from autokd.data import mapped_arrays
 from autokd.data.dataset import Dataset
-from autokd.data.mapped_arrays import Arrays
 from autokd.errors import FederationError, HomeNotWritable
 from autokd.federation.federation import Federation
 from autokd.federation.hashing import Hashes, combine, data_arrays, layout_arrays
@@ -87,7 +84,7 @@ def save(
     folder: Path,
     *,
     checkpoints: Sequence[str] = (),
-    sources: Mapping[str, str] = MappingProxyType({}),
+    sources: Mapping[str, str] | None = None,
 ) -> None:
     """Write a federation to a folder that does not exist yet; no other process sees a part of it.
 
@@ -120,15 +117,18 @@ def save(
             if isinstance(participant.architecture, ExternalArchitecture)
         ),
         checkpoints=tuple(checkpoints),
-        sources=dict(sources),
+        sources=dict(sources or {}),
     )
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=folder.parent) as temporary:
             draft = Path(temporary) / folder.name
             (draft / "participants").mkdir(parents=True)
-            for name, content in _contents(federation).items():
-                mapped_arrays.write(draft / name, content)
+            mapped_arrays.write(draft / _DATA, data_arrays(federation.data))
+            mapped_arrays.write(draft / _LAYOUT, layout_arrays(federation))
+            mapped_arrays.write(draft / _LOGITS, {"logits": federation.logits})
+            for participant in federation.participants:
+                mapped_arrays.write(draft / _weights(participant.number), participant.weights)
             (draft / _MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
             try:
                 draft.rename(folder)
@@ -150,15 +150,13 @@ def load(folder: Path) -> Federation:
             what to do.
     """
     manifest = _read_manifest(folder)
-    recipe, meaning = manifest.recipe, manifest.meaning
-    data = _read(folder, _DATA)
-    layout = _read(folder, _LAYOUT)
+    recipe = manifest.recipe
+    data, layout, logits = (_read(folder, name) for name in (_DATA, _LAYOUT, _LOGITS))
     weights = [_read(folder, _weights(number)) for number in range(recipe.size)]
-    logits = _read(folder, _LOGITS)
     try:
         federation = combine(
             recipe,
-            Dataset(images=data["images"], labels=data["labels"], **meaning.model_dump()),
+            Dataset(images=data["images"], labels=data["labels"], **manifest.meaning.model_dump()),
             Layout(
                 splits={split: layout[split] for split in Split},
                 public=layout["public"],
@@ -177,7 +175,7 @@ def load(folder: Path) -> Federation:
     return replace(federation, name=manifest.name)
 
 
-def find(home: Path, recipe: FederationConfig | ExternalFederation) -> Federation | None:
+def find(home: Path, recipe: AnyFederation) -> Federation | None:
     """Return the prepared federation of a recipe, or None if there is none under `home`.
 
     A recipe is recognised by its content, not its name. The federation holds a copy of data and weights, so
@@ -187,11 +185,7 @@ def find(home: Path, recipe: FederationConfig | ExternalFederation) -> Federatio
     Raises:
         FederationError: If a folder of this recipe may be damaged.
     """
-    pattern = re.compile(rf"{re.escape(recipe.name)}-[0-9a-f]{{8}}")
-    candidates = sorted(federations_folder(home).glob(f"{recipe.name}-*"))
-    for folder in candidates:
-        if not pattern.fullmatch(folder.name):
-            continue
+    for folder in sorted(federations_folder(home).glob(f"{recipe.name}-{'[0-9a-f]' * 8}")):
         manifest = _read_manifest(folder)
         if manifest.recipe == recipe and not _trained_again(recipe, manifest.checkpoints):
             return with_code_folder(load(folder), recipe)
@@ -211,19 +205,19 @@ def notices(home: Path, federation: Federation) -> list[str]:
     ]
 
 
-def with_code_folder(federation: Federation, recipe: FederationConfig | ExternalFederation) -> Federation:
+def with_code_folder(federation: Federation, recipe: AnyFederation) -> Federation:
     """Return the federation with the recipe's location, from which code is imported."""
     if not isinstance(recipe, ExternalFederation):
         return federation
     participants = tuple(
-        replace(one, architecture=one.architecture.located(recipe.folder / "recipe"))
-        for one in federation.participants
-        if isinstance(one.architecture, ExternalArchitecture)
+        replace(participant, architecture=participant.architecture.located(recipe.folder / "recipe"))
+        for participant in federation.participants
+        if isinstance(participant.architecture, ExternalArchitecture)
     )
     return replace(federation, recipe=recipe, participants=participants)
 
 
-def _trained_again(recipe: FederationConfig | ExternalFederation, written: Sequence[str]) -> bool:
+def _trained_again(recipe: AnyFederation, written: Sequence[str]) -> bool:
     """Return whether a checkpoint file exists that is not the one that was read."""
     if not isinstance(recipe, ExternalFederation):
         return False
@@ -247,23 +241,12 @@ def check_writable(home: Path) -> None:
     Raises:
         HomeNotWritable: If nothing can be written under `home`.
     """
-    where = federations_folder(home)
+    folder = federations_folder(home)
     try:
-        where.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=where):
-            pass
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
-        raise HomeNotWritable(_unwritable(where, error)) from error
-
-
-def _contents(federation: Federation) -> dict[str, Arrays]:
-    """Return the arrays of each file."""
-    return {
-        _DATA: data_arrays(federation.data),
-        _LAYOUT: layout_arrays(federation),
-        _LOGITS: {"logits": federation.logits},
-        **{_weights(participant.number): participant.weights for participant in federation.participants},
-    }
+        raise HomeNotWritable(_unwritable(folder, error)) from error
 
 
 def _weights(participant: int) -> str:
@@ -299,22 +282,20 @@ def _read(folder: Path, name: str) -> dict[str, NDArray[Any]]:
 
 def _check(folder: Path, federation: Federation, manifest: _Manifest) -> None:
     """Raise FederationError if the hashes are not those of the manifest."""
-    real, written = Hashes.of(federation), manifest.sha256
-    pairs = {
-        _DATA: (real.data, written.data),
-        _LAYOUT: (real.layout, written.layout),
-        _LOGITS: (real.logits, written.logits),
-    }
-    if len(written.weights) != len(real.weights):
+    actual, written = Hashes.of(federation), manifest.sha256
+    if len(written.weights) != len(actual.weights):
         raise _damaged(folder / _MANIFEST, "does not list every participant's weights")
-    for number, hashes in enumerate(zip(real.weights, written.weights, strict=True)):
-        pairs[_weights(number)] = hashes
-    for name, (actual, expected) in pairs.items():
-        if actual != expected:
-            raise _damaged(folder / name, "is not what was written there")
-    name = real.name(manifest.recipe, federation.data, manifest.architectures)
+    for file, sha256 in _by_file(written).items():
+        if _by_file(actual)[file] != sha256:
+            raise _damaged(folder / file, "is not what was written there")
+    name = actual.name(manifest.recipe, federation.data, manifest.architectures)
     if not name == manifest.name == folder.name:
         raise _damaged(folder / _MANIFEST, f"its content has the name {name}")
+
+
+def _by_file(hashes: Hashes) -> dict[str, str]:
+    weights = {_weights(number): sha256 for number, sha256 in enumerate(hashes.weights)}
+    return {_DATA: hashes.data, _LAYOUT: hashes.layout, _LOGITS: hashes.logits, **weights}
 
 
 def _damaged(file: Path, problem: str) -> FederationError:

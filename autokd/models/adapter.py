@@ -31,19 +31,20 @@ class Adapted(nn.Module):
     a teacher can teach it the new class.
 
     Args:
-        network: From images (batch, channels, size, size) to `recipe.outputs` logits.
+        network: Maps images (batch, channels, size, size) to `recipe.outputs` logits.
         recipe: Network with its input and labels.
         channels: Channels of the federation's images.
     """
 
+    mean: Tensor
+    std: Tensor
+    grey: Tensor
+    known: Tensor
+    order: Tensor
+
     def __init__(self, network: nn.Module, recipe: ExternalArchitecture, *, channels: int) -> None:
         super().__init__()
         self.network = network
-        self.mean: Tensor
-        self.std: Tensor
-        self.grey: Tensor
-        self.known: Tensor
-        self.order: Tensor
         self._from, self._to, self._size = channels, recipe.input.channels or channels, recipe.input.size
         mean, std = (
             torch.tensor(values, dtype=torch.float32).view(1, -1, 1, 1)
@@ -96,15 +97,10 @@ class Adapted(nn.Module):
 
 
 def adapted(recipe: ExternalArchitecture, *, channels: int, size: int) -> nn.Module:
-    """Return the network of a participant, adapted to the federation's images.
-
-    Args:
-        recipe: Network with its input and labels.
-        channels: Channels of the federation's images.
-        size: Height and width of the images, pixels.
+    """Return the network of a participant, adapted to the federation's images of `size` x `size` pixels.
 
     Raises:
-        PlanError, UnknownName: As `own_network`.
+        PlanError, UnknownName: As `external_network`.
     """
     network = external_network(
         Network(name=recipe.name, options=recipe.options),

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from autokd.config.federation import ArchitectureConfig, ExternalArchitecture
+from autokd.data.dataset import Dataset
 from autokd.errors import PlanError
 from autokd.models.adapter import adapted
 from autokd.models.architectures import Shape, architecture
@@ -37,3 +38,9 @@ def build(recipe: ArchitectureConfig, *, channels: int, size: int, classes: int,
             return family.build(Shape(channels=channels, size=size, classes=classes))
     except ValueError as error:
         raise PlanError(source=f"architecture {recipe.name}", field="options", problem=str(error)) from error
+
+
+def build_for(data: Dataset, recipe: ArchitectureConfig, *, seed: int = 0) -> nn.Module:
+    """Return a network for images and classes of a data set; see `build`."""
+    _, channels, size, _ = data.images.shape
+    return build(recipe, channels=channels, size=size, classes=len(data.classes), seed=seed)

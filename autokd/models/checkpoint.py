@@ -91,22 +91,24 @@ def fit(network: nn.Module, weights: Mapping[str, Tensor], file: Path) -> None:
     Raises:
         PlanError: If names or shapes are not exactly those of the network, or a weight is not a number.
     """
-    wanted = {name: value for name, value in network.state_dict().items() if isinstance(value, Tensor)}
+    expected = {name: value for name, value in network.state_dict().items() if isinstance(value, Tensor)}
     for name, value in weights.items():
         if value.is_floating_point() and not bool(torch.isfinite(value).all()):
             count = int((~torch.isfinite(value)).sum())
             raise _refused(file, f"{name} holds {count} values that are not finite numbers (NaN or infinite)")
-        if name in wanted and value.shape != wanted[name].shape:
-            problem = f"{name} has the shape {tuple(value.shape)}, in the network {tuple(wanted[name].shape)}"
+        if name in expected and value.shape != expected[name].shape:
+            problem = (
+                f"{name} has the shape {tuple(value.shape)}, in the network {tuple(expected[name].shape)}"
+            )
             raise _refused(file, f"{problem}; is it the checkpoint of another architecture?")
         if value.is_complex() or value.is_quantized or value.layout != torch.strided:
             raise _refused(file, f"{name} is no plain tensor ({value.dtype}, {value.layout})")
-    missing = sorted(wanted.keys() - weights.keys())
-    beyond = sorted(weights.keys() - wanted.keys())
+    missing = sorted(expected.keys() - weights.keys())
+    beyond = sorted(weights.keys() - expected.keys())
     if missing or beyond:
-        told = [f"lacks {len(missing)} weights of the network, e.g. {missing[0]}"] if missing else []
-        told += [f"has {len(beyond)} that the network does not, e.g. {beyond[0]}"] if beyond else []
-        raise _refused(file, f"{' and '.join(told)}; is it the checkpoint of another architecture?")
+        problems = [f"lacks {len(missing)} weights of the network, e.g. {missing[0]}"] if missing else []
+        problems += [f"has {len(beyond)} that the network does not, e.g. {beyond[0]}"] if beyond else []
+        raise _refused(file, f"{' and '.join(problems)}; is it the checkpoint of another architecture?")
     try:
         network.load_state_dict(dict(weights), strict=True)
     except (RuntimeError, TypeError, ValueError) as error:

@@ -56,11 +56,8 @@ def evaluation_batch(module: nn.Module, shape: tuple[int, ...]) -> int:
     """Return the batch size of an evaluation.
 
     It depends on the network's input alone, since another batch size may round the logits differently, and is
-    so small that evaluation needs no more memory than training.
-
-    Args:
-        module: Network; an adapted one may enlarge its images.
-        shape: Channels, height and width of an image.
+    so small that evaluation needs no more memory than training. An adapted network may enlarge the images,
+    whose `shape` is (channels, height, width).
     """
     values = math.prod(module.takes(shape) if isinstance(module, Adapted) else shape)
     return max(_FEWEST, min(_EVALUATION_BATCH, _EVALUATION_BYTES // (4 * values)))

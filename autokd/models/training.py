@@ -31,12 +31,8 @@ def learning_rate(recipe: TrainingConfig, epoch: int) -> float:
     `cosine` falls from the recipe's rate in the first epoch towards 0, which it would reach in the epoch
     after the last. Source: Loshchilov, Hutter 2017, arXiv:1608.03983, equation 5, without restarts.
 
-    Args:
-        recipe: Recipe of the training.
-        epoch: Epoch from 0, below `recipe.epochs`.
-
     Raises:
-        ValueError: If the recipe has no such epoch.
+        ValueError: If the recipe has no such epoch; the first is 0.
     """
     if not 0 <= epoch < recipe.epochs:
         raise ValueError(f"epoch={epoch} is not one of the recipe's {recipe.epochs}")
@@ -59,13 +55,12 @@ def isolated_rng(seed: int, device: torch.device | str) -> Iterator[None]:
 
     Layers such as Dropout draw from the global generators only.
     """
-    there = torch.device(device)
-    cuda = [there] if there.type == "cuda" else []
+    cuda = [torch.device(device)] if torch.device(device).type == "cuda" else []
     with torch.random.fork_rng(devices=cuda):
         # Not torch.manual_seed, which would seed all CUDA devices.
         torch.default_generator.manual_seed(seed)
         if cuda:
-            with torch.cuda.device(there):
+            with torch.cuda.device(cuda[0]):
                 torch.cuda.manual_seed(seed)
         yield
 

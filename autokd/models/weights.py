@@ -28,10 +28,9 @@ def load_weights(module: nn.Module, weights: Weights) -> None:
 
 def weights_of(module: nn.Module) -> Weights:
     """Return a read-only copy of a network's weights, on the CPU."""
-    return {name: _frozen(value) for name, value in module.state_dict().items()}
-
-
-def _frozen(value: torch.Tensor) -> NDArray[np.generic]:
-    array: NDArray[np.generic] = value.detach().cpu().numpy().copy()
-    array.setflags(write=False)
-    return array
+    weights: Weights = {
+        name: value.detach().cpu().numpy().copy() for name, value in module.state_dict().items()
+    }
+    for array in weights.values():
+        array.setflags(write=False)
+    return weights

@@ -16,7 +16,7 @@ from autokd.config.yaml_files import read_study_config
 from autokd.errors import InputError, PlanError
 from autokd.federation.external import load_external
 from autokd.federation.findings import Findings
-from autokd.federation.preparation import Checked, check
+from autokd.federation.preparation import check
 from autokd.statistics.paired import VarianceComponents
 
 _CHANGED: Final = 0.1
@@ -79,10 +79,10 @@ def inspect(study: str, *, effect: float = EFFECT) -> Inspection:
         warnings = tuple(findings.warnings)
         if external is None or problems:
             return Inspection(problems=tuple(problems), warnings=warnings)
-        checked, accuracies = Checked.of(external), external.accuracies
-        names = [architecture.name for architecture in external.architectures]
+        checked = external
+        names = [model.architecture.name for model in checked.models]
     else:
-        warnings, accuracies = (), ()
+        warnings = ()
         try:
             checked = check(federation)
         except InputError as error:
@@ -99,7 +99,7 @@ def inspect(study: str, *, effect: float = EFFECT) -> Inspection:
                 number=number,
                 architecture=name,
                 private=len(checked.layout.private[number]),
-                accuracy=accuracies[number] if accuracies else None,
+                accuracy=checked.models[number].accuracy if checked.models else None,
             )
             for number, name in enumerate(names)
         ),

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from autokd.config.external import Source
+from autokd.data.dataset import Dataset
+from autokd.data.temporary_arrays import concatenate, copy_rows
 from autokd.errors import PlanError
 
 Pixels = NDArray[np.uint8] | NDArray[np.float32]
@@ -31,6 +34,20 @@ class LabelledImages:
     images: Pixels
     labels: NDArray[np.int64]
     classes: tuple[str, ...]
+
+    @property
+    def present(self) -> list[str]:
+        """Names of the classes that have an example."""
+        return [self.classes[label] for label in np.unique(self.labels)]
+
+    def take(self, rows: NDArray[np.int64]) -> LabelledImages:
+        """Return a copy of some examples, in the order of `rows`."""
+        return LabelledImages(copy_rows(self.images, rows), self.labels[rows], self.classes)
+
+    def renumbered(self, classes: tuple[str, ...]) -> NDArray[np.int64]:
+        """Return the labels as indices into other class names; a class that is missing there becomes 0."""
+        index = {name: number for number, name in enumerate(classes)}
+        return np.array([index.get(name, 0) for name in self.classes], dtype=np.int64)[self.labels]
 
 
 def chosen_indices(source: Source, base: Path, total: int) -> NDArray[np.int64]:
@@ -129,18 +146,28 @@ def class_names(
     return tuple(map(str, range(labels.max(initial=-1) + 1)) if names is None else names)
 
 
-def unknown_classes(data: LabelledImages, classes: tuple[str, ...]) -> list[str]:
-    """Return the classes of examples that are not in `classes`."""
-    return [data.classes[label] for label in np.unique(data.labels) if data.classes[label] not in classes]
+def join(parts: Sequence[LabelledImages], classes: tuple[str, ...]) -> LabelledImages:
+    """Return all examples in one array, larger than memory if need be; as bytes if all are bytes."""
+    exact = all(part.images.dtype == np.uint8 for part in parts)
+    images = concatenate([part.images if exact else _floats(part.images) for part in parts])
+    return LabelledImages(images, np.concatenate([part.renumbered(classes) for part in parts]), classes)
 
 
-def renumbered(data: LabelledImages, classes: tuple[str, ...]) -> NDArray[np.int64]:
-    """Return labels as indices into the common classes."""
-    index = {name: number for number, name in enumerate(classes)}
-    numbers = np.array([index.get(name, 0) for name in data.classes], dtype=np.int64)
-    return numbers[data.labels]
+def _floats(images: Pixels) -> NDArray[np.float32]:
+    """Return pixels as torchvision's ToTensor makes them of bytes."""
+    pixels = torch.from_numpy(np.asarray(images))
+    floats: NDArray[np.float32] = (pixels if images.dtype == np.float32 else pixels.float().div(255)).numpy()
+    return floats
 
 
-def scale_of(images: NDArray[np.generic]) -> float:
-    """Return the value of a white pixel."""
-    return 255.0 if images.dtype == np.uint8 else 1.0
+def as_dataset(data: LabelledImages, classes: tuple[str, ...]) -> Dataset:
+    """Return examples under other class names; its moments only bring pixels to [0, 1]."""
+    channels = data.images.shape[1]
+    white = 255.0 if data.images.dtype == np.uint8 else 1.0
+    return Dataset(
+        images=data.images,
+        labels=data.renumbered(classes),
+        classes=classes,
+        mean=(0.0,) * channels,
+        std=(white,) * channels,
+    )
