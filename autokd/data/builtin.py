@@ -18,7 +18,7 @@ from autokd.errors import PlanError, UnknownName
 
 
 def load(recipe: str | AnySource, base: Path = Path()) -> Dataset:
-    """Return a data set, always with the same read-only arrays.
+    """Return a data set, whose arrays are read-only.
 
     Args:
         recipe: Name of a built-in data set, or a source of images.
@@ -29,11 +29,15 @@ def load(recipe: str | AnySource, base: Path = Path()) -> Dataset:
         PlanError: If the images cannot be read.
     """
     if not isinstance(recipe, str):
-        return _from_source(recipe, base)
-    if recipe not in DATASETS:
+        dataset = _from_source(recipe, base)
+    elif recipe in DATASETS:
+        dataset = DATASETS[recipe]()
+    else:
         hint = "For images of your own give a mapping, e.g. {kind: folder, path: images}."
         raise UnknownName(kind="dataset", name=recipe, known=DATASETS, hint=hint)
-    return DATASETS[recipe]()
+    for array in (dataset.images, dataset.labels):
+        array.setflags(write=False)
+    return dataset
 
 
 def _from_source(source: AnySource, base: Path) -> Dataset:
@@ -44,8 +48,6 @@ def _from_source(source: AnySource, base: Path) -> Dataset:
         data = read(source, base, ImageShape())
     except PlanError as error:
         raise PlanError(source="federation", field="dataset", problem=str(error)) from error
-    for array in (data.images, data.labels):
-        array.setflags(write=False)
     mean, std = _moments(data.images)
     return Dataset(images=data.images, labels=data.labels, classes=data.classes, mean=mean, std=std)
 
@@ -82,8 +84,6 @@ def _digits() -> Dataset:
     bunch = load_digits()
     images = bunch.images.astype(np.uint8)[:, None]
     labels = bunch.target.astype(np.int64)
-    for array in (images, labels):
-        array.setflags(write=False)
     classes = tuple(str(digit) for digit in range(10))
     # Moments of all images, as constants: no rounding error of another machine enters the hash.
     return Dataset(images=images, labels=labels, classes=classes, mean=(4.884,), std=(6.017,))

@@ -46,13 +46,7 @@ class Resident:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Streamed:
-    """Each batch is read when it is needed.
-
-    Attributes:
-        source: All images of the federation, shape (n, channels, height, width).
-        which: Indices of the run's images, shape (m,).
-        device: Device of the batches.
-    """
+    """Each batch is read when it is needed; see `place_images` for the attributes."""
 
     source: NDArray[Any]
     which: NDArray[np.int64]

@@ -1,5 +1,7 @@
 """`Federation.load` and `Federation.from_models`, as they were called before they became functions."""
 
+from __future__ import annotations
+
 import functools
 import warnings
 from collections.abc import Callable

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +24,6 @@ from autokd.federation.external_models import InMemorySources, ValidatedModel, v
 from autokd.federation.findings import Findings
 from autokd.federation.held_out_splits import CommonSplits, common_splits
 from autokd.federation.layout import Layout
-
-_FEWEST: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -51,11 +48,7 @@ def load_external(
 ) -> Checked | None:
     """Read and check everything; return None if there are problems, which are then in `findings`.
 
-    Args:
-        recipe: Federation with the location of its file.
-        compute: Device on which the models are evaluated.
-        findings: Receives problems and warnings.
-        memory: Data and weights that are not in files.
+    Models are evaluated on `compute`; `memory` has data and weights that are not in files.
     """
     memory = memory or InMemorySources()
 
@@ -72,7 +65,7 @@ def load_external(
     ]
     common = common_splits(recipe, read_source, findings)
     for number, source in enumerate(private):
-        if source is not None and len(source.images) < _FEWEST:
+        if source is not None and len(source.images) < 2:
             findings.problem(f"participants.{number}.data", "holds one example; BatchNorm needs two")
     classes = _classes(recipe, private, common, findings)
     readable = [data for data in private if data is not None]
@@ -125,7 +118,7 @@ def _classes(
         if strange:
             problem = f"has the class {strange[0]}, which is missing in federation.classes"
             findings.problem(f"participants.{number}.data", problem)
-    for name, field, part in common or ():
+    for name, (field, part) in (common or {}).items():
         strange = [label for label in part.present if label not in classes]
         if strange and name != "public":
             missing = "is missing in federation.classes" if recipe.classes else "no participant's data has"
@@ -138,7 +131,7 @@ def _one_shape(private: Sequence[LabelledImages], common: CommonSplits, findings
     """Return whether all images have the shape of participant 0's; others are problems."""
     expected = private[0].images.shape[1:]
     sources = [(f"participants.{number}.data", data) for number, data in enumerate(private)]
-    sources += [(field, part) for _, field, part in common]
+    sources += common.values()
     odd = [(field, data.images.shape[1:]) for field, data in sources if data.images.shape[1:] != expected]
     for field, shape in odd:
         findings.problem(
@@ -161,8 +154,8 @@ def _disjoint(
     for number, data in enumerate(private):
         for key in _keys(data.images):
             owners.setdefault(key, f"private data of participant {number}")
-    parts = {}
-    for name, field, part in common:
+    disjoint = {}
+    for name, (field, part) in common.items():
         keys = _keys(part.images)
         # Unlabelled examples may be somebody's private data: nobody is judged on them.
         repeated = [
@@ -177,10 +170,12 @@ def _disjoint(
                 f"number {repeated[0]}: a student would be judged on what it was trained on. Take them out, "
                 "or set federation.splits.duplicates: drop",
             )
-        parts[name] = part.take(np.setdiff1d(np.arange(len(keys)), repeated)) if repeated else part
+        if repeated:
+            part = part.take(np.setdiff1d(np.arange(len(keys)), repeated))
+        disjoint[name] = (field, part)
         for key in keys:
             owners.setdefault(key, f"in {name}")
-    return CommonSplits(parts, common.fields)
+    return disjoint
 
 
 def _keys(images: NDArray[np.generic]) -> list[bytes]:
@@ -190,7 +185,7 @@ def _keys(images: NDArray[np.generic]) -> list[bytes]:
 def _check_classes(private: Sequence[LabelledImages], common: CommonSplits, findings: Findings) -> None:
     """Note splits on which a student cannot be judged, since its classes are missing there."""
     own_classes = [set(data.present) for data in private]
-    for name, field, part in common:
+    for name, (field, part) in common.items():
         if name == "public":
             continue
         if not len(part.images):
@@ -209,10 +204,10 @@ def _join(
     private: Sequence[LabelledImages], common: CommonSplits, classes: tuple[str, ...]
 ) -> tuple[Dataset, Layout]:
     """Return all images in one array, and the indices of each part."""
-    sources = [*private, *common.parts.values()]
+    sources = [*private, *(part for _, part in common.values())]
     data = as_dataset(join(sources, classes), classes)
     ends = np.cumsum([len(source.images) for source in sources])
     indices = np.split(np.arange(ends[-1], dtype=np.int64), ends[:-1])
-    shared = dict(zip(common.parts, indices[len(private) :], strict=True))
+    shared = dict(zip(common, indices[len(private) :], strict=True))
     splits = {split: shared[split.value] for split in Split}
     return data, Layout(splits=splits, public=shared["public"], private=tuple(indices[: len(private)]))

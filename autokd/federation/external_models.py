@@ -73,14 +73,7 @@ def validate_model(
 ) -> ValidatedModel | None:
     """Return the model of a participant, or None if there are problems, which are then in `findings`.
 
-    Args:
-        recipe: Federation with the location of its file.
-        number: Number of the participant.
-        data: Its data; None if they could not be read, and only the checkpoint can be checked.
-        classes: Class names of the federation.
-        compute: Device on which the model is evaluated.
-        memory: Data and weights that are not in files.
-        findings: Receives problems and warnings.
+    If its data could not be read, and are None, only the checkpoint is checked.
     """
     participant = recipe.participants[number]
     where = f"participants.{number}"

@@ -19,7 +19,7 @@ from autokd.core.setting import Split
 from autokd.data.dataset import Dataset
 from autokd.data.mapped_arrays import release
 from autokd.models.building import build_for
-from autokd.models.weights import load_weights
+from autokd.models.weights import Weights, load_weights
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,14 +28,12 @@ class Participant:
 
     Attributes:
         number: Number of the participant, from 0.
-        architecture: Network with its options.
-        weights: State dict.
         private: Indices of its examples in the data set, shape (m,).
     """
 
     number: int
     architecture: ArchitectureConfig
-    weights: Mapping[str, NDArray[np.generic]]
+    weights: Weights
     private: NDArray[np.int64]
 
 

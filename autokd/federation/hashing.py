@@ -49,10 +49,7 @@ class Hashes(Frozen):
         )
 
     def name(
-        self,
-        recipe: AnyFederation,
-        data: Dataset,
-        architectures: Sequence[ExternalArchitecture] = (),
+        self, recipe: AnyFederation, data: Dataset, architectures: Sequence[ExternalArchitecture] = ()
     ) -> str:
         """Return the recipe's name with a hash of everything but the logits, e.g. `digits-1a2b3c4d`."""
         meaning = [list(data.classes), list(data.mean), list(data.std)]
@@ -96,9 +93,7 @@ def combine(
 ) -> Federation:
     """Return the federation without its name, which would need a hash of everything; nothing is copied.
 
-    Args:
-        weights: State dicts, by participant.
-        logits: Shape (participants, n, classes).
+    Weights are in the order of participants; logits have the shape (participants, n, classes).
     """
     networks: Sequence[ArchitectureConfig]
     if isinstance(recipe, ExternalFederation):

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autokd.config.external import (
-    AnySource,
-    ExternalFederation,
-    HeldOutSplits,
-    SeparateSplits,
-    SharedSplits,
-)
+from autokd.config.external import AnySource, ExternalFederation, HeldOutSplits, SeparateSplits, SharedSplits
 from autokd.core.setting import derive_seed
 from autokd.data.sources.labelled_images import LabelledImages, join
 from autokd.errors import PlanError
@@ -25,34 +18,17 @@ from autokd.federation.partition import interleaved, whole_counts
 _PARTS: Final = ("validation", "confirmation", "test", "public")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class CommonSplits:
-    """The common splits with their examples.
-
-    Attributes:
-        parts: Examples of `validation`, `confirmation`, `test` and `public`, in this order.
-        fields: For each part, the field of the recipe under which its problems are reported.
-    """
-
-    parts: Mapping[str, LabelledImages]
-    fields: Mapping[str, str]
-
-    def __iter__(self) -> Iterator[tuple[str, str, LabelledImages]]:
-        """Yield name, field and examples of each part."""
-        return ((name, self.fields[name], part) for name, part in self.parts.items())
+CommonSplits = dict[str, tuple[str, LabelledImages]]
+"""Examples of `validation`, `confirmation`, `test` and `public`, in this order, each after the field of the
+recipe under which its problems are reported."""
 
 
 def common_splits(
-    recipe: ExternalFederation,
-    read: Callable[[AnySource, str], LabelledImages | None],
-    findings: Findings,
+    recipe: ExternalFederation, read: Callable[[AnySource, str], LabelledImages | None], findings: Findings
 ) -> CommonSplits | None:
     """Return the common splits, or None if a source of them cannot be read.
 
-    Args:
-        recipe: Federation that says where they come from.
-        read: Reads a source for a field of the recipe; returns None after a problem, which it notes.
-        findings: Receives problems.
+    `read` returns the examples of a source for a field of the recipe, or None after it has noted a problem.
     """
     rng = np.random.default_rng(derive_seed("common splits", recipe.name, recipe.seed))
     match recipe.splits:
@@ -81,7 +57,7 @@ def _separate(parts: Mapping[str, LabelledImages | None]) -> CommonSplits | None
         return None
     # Without public examples: an empty array of the same shape.
     readable.setdefault("public", readable["test"].take(np.empty(0, dtype=np.int64)))
-    return CommonSplits(readable, {name: f"splits.{name}" for name in _PARTS})
+    return {name: (f"splits.{name}", readable[name]) for name in _PARTS}
 
 
 def _cut(data: LabelledImages, sizes: list[int], rng: np.random.Generator) -> CommonSplits:
@@ -115,4 +91,4 @@ def _divide(
 
 
 def _under(field: str, parts: Mapping[str, LabelledImages]) -> CommonSplits:
-    return CommonSplits(parts, {name: f"{field} ({name})" for name in _PARTS})
+    return {name: (f"{field} ({name})", part) for name, part in parts.items()}

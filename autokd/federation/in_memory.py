@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from torch import nn
@@ -58,7 +58,7 @@ class Member:
     options: Mapping[str, Any] = field(default_factory=dict)
     mean: Sequence[float] = (0.0,)
     std: Sequence[float] = (1.0,)
-    channels: int | None = None
+    channels: Literal[1, 3] | None = None
     size: int | None = None
     labels: Sequence[str] | Mapping[int, str] | None = None
 
@@ -109,38 +109,31 @@ def federation_from_models(
     (2, ('0', '1'))
     """
     memory, compute = InMemorySources(), compute or Compute()
-    splits = {"validation": validation, "confirmation": confirmation, "test": test}
-    if public is not None:
-        splits["public"] = public
-    parts = {f"splits.{part}": examples for part, examples in splits.items()}
-    parts |= {f"participants.{number}.data": member.data for number, member in enumerate(members)}
-    sources = {where: _keep(memory, examples, where, classes) for where, examples in parts.items()}
+    common = {"validation": validation, "confirmation": confirmation, "test": test, "public": public}
+    splits = {
+        part: _keep(memory, examples, f"splits.{part}", classes)
+        for part, examples in common.items()
+        if examples is not None
+    }
     recipe = ExternalFederation(
         name=name,
         participants=tuple(
             ExternalParticipant(
                 architecture=Network(name=_architecture(member, number), options=dict(member.options)),
                 checkpoint=memory.keep_weights(member.model),
-                data=sources[f"participants.{number}.data"],
-                input=_input(member),
+                data=_keep(memory, member.data, f"participants.{number}.data", classes),
+                input=Input(
+                    mean=tuple(member.mean), std=tuple(member.std), channels=member.channels, size=member.size
+                ),
                 labels=member.labels,
             )
             for number, member in enumerate(members)
         ),
-        splits=SeparateSplits.model_validate(
-            {"kind": "separate"} | {part: sources[f"splits.{part}"] for part in splits}
-        ),
+        splits=SeparateSplits.model_validate({"kind": "separate", **splits}),
         classes=None if classes is None else tuple(classes),
     )
     checked = load_external_or_raise(recipe, compute, source=name, memory=memory)
     return prepare(recipe, home=Path(home) if home else usual_home(), compute=compute, checked=checked)
-
-
-def _input(member: Member) -> Input:
-    values = {"mean": member.mean, "std": member.std, "channels": member.channels, "size": member.size}
-    return Input.model_validate(
-        {name: tuple(value) if isinstance(value, Sequence) else value for name, value in values.items()}
-    )
 
 
 def _keep(

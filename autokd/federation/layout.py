@@ -16,12 +16,9 @@ from autokd.federation.partition import Indices, cut, partition
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layout:
-    """Disjoint parts of a data set; all indices ascending.
+    """Disjoint parts of a data set, as ascending indices; only `public` is unlabelled.
 
-    Attributes:
-        splits: Common labelled parts.
-        public: Common unlabelled part.
-        private: Private parts, by participant.
+    Private parts are in the order of participants.
     """
 
     splits: Mapping[Split, Indices]

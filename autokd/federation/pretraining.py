@@ -41,12 +41,7 @@ class Pretrained:
 
 
 def pretrain(
-    recipe: FederationConfig,
-    data: Dataset,
-    private: NDArray[np.int64],
-    *,
-    participant: int,
-    compute: Compute,
+    recipe: FederationConfig, data: Dataset, private: NDArray[np.int64], *, participant: int, compute: Compute
 ) -> Pretrained:
     """Train one participant on its private examples, and evaluate it on all examples once.
 
@@ -85,7 +80,7 @@ def _train(
     order: torch.Generator,
     compute: Compute,
 ) -> int:
-    """Train in place; returns the number of steps."""
+    """Train in place, and return the number of steps."""
     module.train()
     optimizer = make_optimizer(recipe, module.parameters())
     labels = torch.from_numpy(data.labels[private]).to(compute.device)

@@ -67,7 +67,7 @@ class _Manifest(Frozen):
         sources: Fingerprints of the files of images, by field of the recipe; see `source_changes`.
     """
 
-    newer: ClassVar[frozenset[str]] = frozenset({"architectures", "checkpoints", "sources"})
+    omit_if_default: ClassVar[frozenset[str]] = frozenset({"architectures", "checkpoints", "sources"})
     format: Literal[1]
     name: str
     recipe: AnyFederation
@@ -86,15 +86,14 @@ def save(
     checkpoints: Sequence[str] = (),
     sources: Mapping[str, str] | None = None,
 ) -> None:
-    """Write a federation to a folder that does not exist yet; no other process sees a part of it.
+    """Write a federation to the folder of its name; no other process sees a part of it.
 
     If another process writes the same folder meanwhile, that one is kept: the same name is the same content.
 
     Args:
         federation: Federation with the name of its content.
-        folder: Folder with the federation's name.
-        checkpoints: SHA-256 of checkpoint files, by participant; empty if autokd trained the weights.
-        sources: Fingerprints of the files of images, by field of the recipe.
+        folder: Folder with that name.
+        checkpoints, sources: Values as in the manifest; none if autokd trained the weights.
 
     Raises:
         FederationError: If the folder cannot be written.

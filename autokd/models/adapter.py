@@ -118,10 +118,7 @@ def input_shape(wanted: Input, *, channels: int, size: int, classes: int) -> Sha
 def external_network(recipe: Network, *, shape: Shape, base: Path) -> nn.Module:
     """Return the network that a recipe names, with random weights, in float32.
 
-    Args:
-        recipe: Name and options.
-        shape: Input, and number of outputs unless the options set it.
-        base: Folder of the recipe, from which code is imported.
+    Options may set another number of outputs than `shape`. Code is imported from `base`, the recipe's folder.
 
     Raises:
         UnknownName: If no network has that name.

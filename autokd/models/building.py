@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import nn
 
 from autokd.config.federation import ArchitectureConfig, ExternalArchitecture
@@ -10,6 +9,7 @@ from autokd.data.dataset import Dataset
 from autokd.errors import PlanError
 from autokd.models.adapter import adapted
 from autokd.models.architectures import Shape, architecture
+from autokd.models.training import isolated_rng
 
 
 def build(recipe: ArchitectureConfig, *, channels: int, size: int, classes: int, seed: int = 0) -> nn.Module:
@@ -17,25 +17,18 @@ def build(recipe: ArchitectureConfig, *, channels: int, size: int, classes: int,
 
     Args:
         recipe: Name and options.
-        channels: Channels of an image.
-        size: Height and width of an image, pixels.
-        classes: Number of logits.
+        channels, size, classes: Input and output, see `Shape`.
         seed: Seed of the initial weights.
 
     Raises:
         UnknownName: If there is no architecture of that name.
         PlanError: If it has no such option, or the option's value does not hold or does not fit the images.
     """
-    if isinstance(recipe, ExternalArchitecture):
-        with torch.random.fork_rng(devices=()):
-            torch.default_generator.manual_seed(seed)
-            return adapted(recipe, channels=channels, size=size)
-    family = architecture(recipe)
     try:
-        with torch.random.fork_rng(devices=()):
-            # Not torch.manual_seed, which would seed the CUDA devices as well.
-            torch.default_generator.manual_seed(seed)
-            return family.build(Shape(channels=channels, size=size, classes=classes))
+        with isolated_rng(seed, "cpu"):
+            if isinstance(recipe, ExternalArchitecture):
+                return adapted(recipe, channels=channels, size=size)
+            return architecture(recipe).build(Shape(channels=channels, size=size, classes=classes))
     except ValueError as error:
         raise PlanError(source=f"architecture {recipe.name}", field="options", problem=str(error)) from error
 

@@ -54,6 +54,7 @@ def test_a_federation_without_public_examples_can_be_kept(home: Path) -> None:
 def test_the_manifest_names_what_made_it(folder: Path) -> None:
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["recipe"]["pretraining"]["epochs"] == 2
+    assert not {"architectures", "checkpoints"} & manifest.keys()  # fields of models from elsewhere
     assert set(manifest["versions"]) == {"autokd", "python", "torch", "numpy"}
     assert {len(text) for text in (manifest["sha256"]["data"], *manifest["sha256"]["weights"])} == {64}
 

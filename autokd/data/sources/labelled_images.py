@@ -153,11 +153,9 @@ def join(parts: Sequence[LabelledImages], classes: tuple[str, ...]) -> LabelledI
     return LabelledImages(images, np.concatenate([part.renumbered(classes) for part in parts]), classes)
 
 
-def _floats(images: Pixels) -> NDArray[np.float32]:
+def _floats(images: Pixels) -> NDArray[Any]:
     """Return pixels as torchvision's ToTensor makes them of bytes."""
-    pixels = torch.from_numpy(np.asarray(images))
-    floats: NDArray[np.float32] = (pixels if images.dtype == np.float32 else pixels.float().div(255)).numpy()
-    return floats
+    return images if images.dtype == np.float32 else torch.from_numpy(images).float().div(255).numpy()
 
 
 def as_dataset(data: LabelledImages, classes: tuple[str, ...]) -> Dataset:

@@ -36,11 +36,8 @@ def read(source: NpzSource, base: Path, wanted: ImageShape) -> LabelledImages:
     images = as_images(arrays[source.images], source=name, field=source.images)
     labels = as_labels(arrays[source.labels], source=name, field=source.labels, count=len(images))
     which = chosen_indices(source, base, len(images))
-    return LabelledImages(
-        images=fit_to_format(images[which], wanted, source=name),
-        labels=labels[which],
-        classes=class_names(labels, source.classes, _names(arrays.get("classes"), name)),
-    )
+    classes = class_names(labels, source.classes, _names(arrays.get("classes"), name))
+    return LabelledImages(fit_to_format(images[which], wanted, source=name), labels[which], classes)
 
 
 def _arrays(opened: BinaryIO, file: Path, source: NpzSource) -> dict[str, NDArray[Any]]:
@@ -61,16 +58,11 @@ def _arrays(opened: BinaryIO, file: Path, source: NpzSource) -> dict[str, NDArra
                 arrays[name] = np.asarray(archive[name])
             except Exception as error:
                 # NumPy and zipfile raise errors of many kinds on damaged headers.
-                raise _damaged(file, name, error) from error
+                problem = "holds Python objects, which are not read: they could run code; save plain arrays"
+                if "allow_pickle" not in str(error):
+                    problem = f"cannot be read ({type(error).__name__}); the file is cut off or damaged"
+                raise PlanError(source=str(file), field=name, problem=problem) from error
     return arrays
-
-
-def _damaged(file: Path, name: str, error: Exception) -> PlanError:
-    if "allow_pickle" in str(error):
-        problem = "holds Python objects, which are not read: they could run code; save plain arrays"
-    else:
-        problem = f"cannot be read ({type(error).__name__}); the file is cut off or damaged"
-    return PlanError(source=str(file), field=name, problem=problem)
 
 
 def _names(classes: NDArray[Any] | None, file: str) -> tuple[str, ...] | None:

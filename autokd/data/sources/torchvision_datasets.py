@@ -25,11 +25,8 @@ def read(source: TorchvisionSource, base: Path, wanted: ImageShape) -> LabelledI
     images = as_images(np.asarray(dataset.data), source=str(root), field=source.dataset)
     which = chosen_indices(source, base, len(images))
     classes = source.classes or getattr(dataset, "classes", None) or map(str, range(10))
-    return LabelledImages(
-        images=fit_to_format(images[which], wanted, source=str(root)),
-        labels=labels[which],
-        classes=tuple(classes),
-    )
+    pixels = fit_to_format(images[which], wanted, source=str(root))
+    return LabelledImages(images=pixels, labels=labels[which], classes=tuple(classes))
 
 
 def _open(source: TorchvisionSource, root: Path, part: str) -> Any:
