@@ -103,9 +103,6 @@ class Records:
     def trials(self, study: str) -> Sequence[TrialRecord]:
         return tuple(self.known.values())
 
-    def runs(self, study: str) -> Sequence[RunRecord]:
-        return tuple(self.finished)
-
     def begin_trial(self, study: str, setting: Setting, *, seed: int, role: Any, **rest: Any) -> TrialRecord:
         number = len(self.known)
         self.known[number] = TrialRecord(
@@ -159,7 +156,7 @@ def nothing_to_find(number: int, noise: Noise) -> Verdict:
         space=read_space("default"),
         federation=facts,
         meetings=[[pair]],
-        names={pair: f"simulated/{number}/0->1"},
+        read=lambda pair: PairRecords(pair=pair, study=f"simulated/{number}/0->1"),
         store=store,
         sampler=AnySetting(number),
         listen_seconds=float("inf"),

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autokd.core.setting import DEFAULT, Setting, Split
+
+REASON_LENGTH: Final = 4_000
+"""Number of characters of a failure's description that are kept."""
 
 Correctness = NDArray[np.bool_]
 """Whether a model predicted the label, by example in the order of the split; shape (examples,)."""

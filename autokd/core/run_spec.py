@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from autokd.core.records import Failure, RungReport, RunRecord, RunState, Stage, TrialOrigin
+from autokd.core.records import REASON_LENGTH, Failure, RungReport, RunRecord, RunState, Stage, TrialOrigin
 from autokd.core.setting import Pair, Setting
 
 SEARCH: Final = "search"
@@ -19,6 +19,10 @@ class RunFailure:
 
     failure: Failure
     reason: str
+
+    def __post_init__(self) -> None:
+        # The store keeps no more; so a record made of it is equal to the stored one.
+        object.__setattr__(self, "reason", self.reason[:REASON_LENGTH])
 
 
 RunResult = RungReport | RunRecord | RunFailure

@@ -79,6 +79,7 @@ class FixedRunQueue(RunQueue):
     after a kill.
 
     Attributes:
+        runs: Runs by pair, as the store has them.
         ended: Number of runs that have ended since this queue was made.
         failed: Number of runs that failed and are not tried again.
 
@@ -101,15 +102,15 @@ class FixedRunQueue(RunQueue):
     ) -> None:
         self._wanted, self._names, self._retries = wanted, names, retries
         self._store, self._listen = store, listen
-        self._runs = {pair: list(store.runs(name)) for pair, name in names.items()}
+        self.runs = {pair: list(store.runs(name)) for pair, name in names.items()}
         self._records: defaultdict[RunSpec, list[RunRecord]] = defaultdict(list)
-        for pair, runs in self._runs.items():
+        for pair, runs in self.runs.items():
             for run in runs:
                 self._records[RunSpec.of(pair, run)].append(run)
         self._live: dict[str, RunSpec] = {}
         self._since = monotonic()
         self.ended = 0
-        self._set_specs(wanted(self._runs))
+        self._set_specs(wanted(self.runs))
 
     @classmethod
     def of_sweep(
@@ -159,9 +160,9 @@ class FixedRunQueue(RunQueue):
         record = spec.failed(result) if isinstance(result, RunFailure) else result
         assert isinstance(record, RunRecord), f"{spec} ended with {record}"
         self._store.add_run(self._names[spec.pair], record)
-        self._runs[spec.pair].append(record)
+        self.runs[spec.pair].append(record)
         self._records[spec].append(record)
-        specs = self._wanted(self._runs)
+        specs = self._wanted(self.runs)
         if specs is not self._specs:
             self._set_specs(specs)
         elif self._is_pending(spec):

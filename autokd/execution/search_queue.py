@@ -92,13 +92,14 @@ class SearchQueue(RunQueue):
     Args:
         federation: The federation's facts: the validation labels, and the models before distillation.
         meetings: The searched pairs, grouped by meeting, in the order in which they are served.
-        names: Name of each pair's study, which exists in the store.
-        store: Read once at the start; every change is written to it.
+        read: Returns the stored trials and runs of a pair whose study exists; called once for each pair.
+        store: Every change is written to it.
         sampler: Chooses settings and learns from every trial that ends; by default TPE, which looks at one
             study.
         listen: Called with the progress after a change.
         listen_seconds: Least time between two calls of `listen`; the progress of a batch takes milliseconds.
-        conclude: Judges the pairs of a meeting for which nothing is left to do.
+        conclude: Judges the pairs of a meeting for which nothing is left to do, from their records, which are
+            what the store has of them.
     """
 
     def __init__(
@@ -108,12 +109,12 @@ class SearchQueue(RunQueue):
         space: Space,
         federation: FederationFacts,
         meetings: Sequence[Sequence[Pair]],
-        names: Mapping[Pair, str],
+        read: Callable[[Pair], PairRecords],
         store: Store,
         sampler: Sampler | None = None,
         listen: Callable[[Progress], None] = lambda progress: None,
         listen_seconds: float = 0.0,
-        conclude: Callable[[Sequence[Pair]], Mapping[Pair, VerdictSummary]] = lambda pairs: {},
+        conclude: Callable[[Sequence[PairRecords]], Mapping[Pair, VerdictSummary]] = lambda over: {},
     ) -> None:
         self._plan, self._space, self._store, self._federation = plan, space, store, federation
         self._sampler = sampler or Tpe(space, plan.search.startup_trials)
@@ -124,7 +125,7 @@ class SearchQueue(RunQueue):
         self._over: list[StudyProgress] = []
         self._open: list[list[PairSearch]] = []
         for meeting in meetings:
-            self._open.append([self._load(pair, names[pair]) for pair in meeting])
+            self._open.append([self._load(read(pair)) for pair in meeting])
             self._close_if_over(self._open[-1])
 
     @property
@@ -199,19 +200,19 @@ class SearchQueue(RunQueue):
             sweep_epochs=sweep_epochs(self._plan, len(studies)),
         )
 
-    def _load(self, pair: Pair, name: str) -> PairSearch:
+    def _load(self, records: PairRecords) -> PairSearch:
         """Return a study as stored; a trial that is RUNNING there ended with the driver that ran it."""
-        trials = []
-        for trial in self._store.trials(name):
+        name, trials = records.study, []
+        for trial in records.trials:
             if trial.state is TrialState.RUNNING:
                 failure, reason = Failure.INTERRUPTED, "the driver was gone before the trial had ended"
                 self._store.end_trial(name, trial.number, TrialState.FAIL, failure=failure, reason=reason)
                 trial = replace(trial, state=TrialState.FAIL, failure=failure, reason=reason)
             trials.append(trial)
         study = PairSearch(
-            records=PairRecords(pair=pair, study=name, trials=trials, runs=self._store.runs(name)),
+            records=replace(records, trials=tuple(trials)),
             seeds=self._plan.confirmation.seeds,
-            initial_accuracy=self._federation.participants[pair.student].accuracy(Split.VALIDATION),
+            initial_accuracy=self._federation.participants[records.pair.student].accuracy(Split.VALIDATION),
         )
         for trial in self._scalarised(study):
             self._sampler.learn(name, trial)
@@ -232,7 +233,7 @@ class SearchQueue(RunQueue):
         if any(study.live for study in meeting) or self._next(meeting) is not None:
             return
         self._open.remove(meeting)
-        conclusions = self._conclude([study.pair for study in meeting])
+        conclusions = self._conclude([study.records for study in meeting])
         self._over += [study_progress(study, conclusions.get(study.pair)) for study in meeting]
         for study in meeting:
             self._store.evict(study.records.study)

@@ -10,9 +10,9 @@ from typing import Any
 
 from autokd.config.space import Space
 from autokd.config.study import StudyConfig
+from autokd.core.pair_records import PairRecords
 from autokd.core.setting import Pair, Split
 from autokd.federation.federation import Federation
-from autokd.recommendation.verdict import RULE
 from autokd.search.gaussian_process import Task
 from autokd.search.gp_sampler import GpSampler
 from autokd.search.objective import scalarise
@@ -23,12 +23,14 @@ from autokd.store import Store
 _FEATURES = {field.name for field in fields(PairFeatures)}
 
 
-def register_study(store: Store, name: str, federation: Federation, pair: Pair) -> None:
+def register_study(store: Store, records: PairRecords, federation: Federation) -> None:
     """Create a pair's study if it does not exist; set its attributes: the pair, its features, the rule."""
+    pair = records.pair
     attributes = {"teacher": pair.teacher, "student": pair.student}
-    if not store.trials(name):
-        attributes["rule"] = RULE
-    store.create_study(name, attributes=attributes, features=asdict(pair_features(federation, pair)))
+    if not records.trials:
+        attributes["rule"] = records.rule
+    features = asdict(pair_features(federation, pair))
+    store.create_study(records.study, attributes=attributes, features=features)
 
 
 def warm_started_sampler(

@@ -11,11 +11,11 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from autokd.core.records import Failure, RunRecord, RunState, Stage
+from autokd.core.records import REASON_LENGTH, Failure, RunRecord, RunState, Stage
 from autokd.core.setting import BatchNorm, Method, Setting, Split, TransferSet
 from autokd.errors import DuplicateRun
 from autokd.store.encoding import pack_bits, pack_curve, unpack_bits, unpack_curve
-from autokd.store.tables import REASON_LENGTH, RecommendationRow, RunCorrectRow, RunCurveRow, RunRow
+from autokd.store.tables import RecommendationRow, RunCorrectRow, RunCurveRow, RunRow
 
 
 @final

@@ -15,8 +15,6 @@ from sqlalchemy.types import Double, TypeEngine
 
 NAME_LENGTH: Final = 512
 """Characters in the longest study name, as in Optuna."""
-REASON_LENGTH: Final = 4_000
-"""Characters kept of the reason of a failure."""
 
 # NOTE: MySQL's plain TEXT and BLOB end at 64 KB.
 _LongText: Final[TypeEngine[str]] = Text().with_variant(mysql.MEDIUMTEXT(), "mysql")

@@ -15,12 +15,20 @@ from optuna.storages import RDBStorage
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial
 
-from autokd.core.records import Failure, Presentation, RungReport, TrialOrigin, TrialRecord, TrialState
+from autokd.core.records import (
+    REASON_LENGTH,
+    Failure,
+    Presentation,
+    RungReport,
+    TrialOrigin,
+    TrialRecord,
+    TrialState,
+)
 from autokd.core.setting import Setting
 from autokd.errors import StoreError
 from autokd.store import dashboard_notes, optuna_mapping
 from autokd.store.optuna_mapping import Distributions
-from autokd.store.tables import NAME_LENGTH, REASON_LENGTH
+from autokd.store.tables import NAME_LENGTH
 from autokd.store.trial_writer import TrialWriter
 
 METRIC: Final = "validation accuracy"

@@ -77,8 +77,7 @@ def explain(
             if not queue.finished:
                 session.callbacks.on_explain(queue.progress())
             done = session.drive(queue, store)
-            runs = {side: store.runs(name) for side, name in names.items()}
-            return Explained(task.explanation(runs) if done else None, queue.ended)
+            return Explained(task.explanation(queue.runs) if done else None, queue.ended)
 
 
 def stored_explanation(results: StoredResults, federation: Federation, pair: Pair) -> Explanation | None:

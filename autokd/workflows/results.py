@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
@@ -19,7 +19,7 @@ from autokd.federation.federation import Federation
 from autokd.federation.storage import find
 from autokd.recommendation import Recommendation, judge_pair, recommend
 from autokd.recommendation.interim_looks import JudgedPair
-from autokd.recommendation.verdict import Judgement
+from autokd.recommendation.verdict import RULE, Judgement
 from autokd.search.study_names import rivals_name, study_name, sweep_name
 from autokd.store import Store
 from autokd.workspace import Workspace
@@ -80,7 +80,8 @@ class StoredResults:
         """Return the records of a pair's search, race and confirmation."""
         study = self.study(pair)
         trials = self._once(self.store.trials, study)
-        rule = self._once(self.store.attributes, study).get("rule", 1) if trials else 1
+        # A study without trials is registered with the rule of today; older ones may have none.
+        rule = self._once(self.store.attributes, study).get("rule", 1) if trials else RULE
         runs = self._once(self.store.runs, study)
         return PairRecords(pair=pair, study=study, rule=rule, trials=trials, runs=runs)
 
@@ -127,8 +128,14 @@ class StoredResults:
             self._recommendations[pair] = found
         return self._recommendations[pair]
 
+    def replace(self, searched: Sequence[PairRecords]) -> None:
+        """Take the trials and runs that the store has of some pairs by now, instead of reading them."""
+        self.forget(records.pair for records in searched)
+        for records in searched:
+            self._read[records.study].update(trials=records.trials, runs=records.runs)
+
     def forget(self, pairs: Iterable[Pair]) -> None:
-        """Forget what was read of some pairs and of their reverse pairs: the store may have more now."""
+        """Forget what was read of some pairs and of their reverse pairs, and how they were judged."""
         for side in {side for pair in pairs for side in (pair, pair.reverse)}:
             self._read.pop(self.study(side), None)
             self._judged.pop(side, None)

@@ -181,29 +181,30 @@ def status(workspace: Workspace) -> Overview:
         if not results.is_prepared:
             stale = StaleStudies(results).count(workspace.pairs)
             raise nothing_tuned(workspace, way_out, f"; {stale_hint(stale)}" if stale else "")
-        return overview(results, workspace.pairs)
+        return overview(results, workspace.pairs, {})
 
 
-def overview(results: StoredResults, pairs: Sequence[Pair]) -> Overview:
-    """Return where the pairs of a federation stand."""
+def overview(results: StoredResults, pairs: Sequence[Pair], judged: Mapping[Pair, PairOverview]) -> Overview:
+    """Return where the pairs of a federation stand.
+
+    Args:
+        judged: Pairs that were judged just now; they are not read again.
+    """
     plan, store, existing = results.plan, results.store, set(results.store.studies())
-    studied = {pair: results.searched(pair) for pair in pairs if results.study(pair) in existing}
-    stored = {pair: store.recommendation(records.study) for pair, records in studied.items()}
-    of_today = {
-        pair
-        for pair, records in studied.items()
-        if stored[pair] and not unfinished(plan, results.facts, records)
-    }
+    studies = {pair: study for pair in pairs if (study := results.study(pair)) in existing}
+    overviews, of_today = dict(judged), set(judged)
+    for pair in studies.keys() - judged:
+        records, stored = results.searched(pair), store.recommendation(studies[pair])
+        overviews[pair] = pair_overview(records, stored)
+        if stored and not unfinished(plan, results.facts, records):
+            of_today.add(pair)
     return Overview(
         federation=results.facts.name,
         participants=plan.federation.size,
-        pairs=tuple(pair_overview(records, stored[pair]) for pair, records in studied.items()),
-        sweep_epochs=sweep_epochs(plan, len(studied)),
+        pairs=tuple(overviews[pair] for pair in studies),
+        sweep_epochs=sweep_epochs(plan, len(studies)),
         stale=StaleStudies(results).count(pair for pair in pairs if pair not in of_today),
-        drivers=tuple(
-            DriverStatus.of(driver)
-            for driver in store.drivers([records.study for records in studied.values()])
-        ),
+        drivers=tuple(map(DriverStatus.of, store.drivers([*studies.values()]))),
     )
 
 

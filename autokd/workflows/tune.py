@@ -8,6 +8,7 @@ from typing import Final
 
 from autokd.compute.device import Compute
 from autokd.compute.resources import Resources
+from autokd.core.pair_records import PairRecords
 from autokd.core.setting import Pair, Position
 from autokd.execution.search_queue import SearchQueue, with_heartbeat
 from autokd.recommendation import Recommendation
@@ -17,7 +18,7 @@ from autokd.search.transfer import register_study, warm_started_sampler
 from autokd.workflows.callbacks import Callbacks
 from autokd.workflows.results import Payload
 from autokd.workflows.session import RunSession, run_session
-from autokd.workflows.status import Overview, overview
+from autokd.workflows.status import Overview, PairOverview, overview, pair_overview
 from autokd.workspace import Workspace
 
 _LISTEN_SECONDS: Final = 0.5
@@ -47,12 +48,14 @@ class Batch:
         answers: Stored recommendation of each pair that is done.
         interrupted: Whether Ctrl-C ended it; the same call goes on.
         ran: Number of runs that ended during this call.
+        judged: Where these pairs stand.
         overview: Where the whole federation stands, if it was asked for.
     """
 
     answers: Mapping[Pair, Payload]
     interrupted: bool
     ran: int
+    judged: Mapping[Pair, PairOverview]
     overview: Overview | None = None
 
 
@@ -101,7 +104,7 @@ def tune_all(
     with run_session(workspace, compute, workers, callbacks) as session:
         batch = _tune(session, pairs, position)
         if with_overview and not batch.interrupted:
-            batch = replace(batch, overview=overview(session.results, workspace.pairs))
+            batch = replace(batch, overview=overview(session.results, workspace.pairs, batch.judged))
         return batch
 
 
@@ -112,26 +115,33 @@ def _tune(session: RunSession, pairs: Sequence[Pair], position: Position | None)
         asked = space.model_copy(update={"position": (position,)}).permitted(plan.forbidden)
     meetings = meetings_of(asked, pairs)
     answers: dict[Pair, Payload] = {}
+    overviews: dict[Pair, PairOverview] = {}
     names = {pair: results.study(pair) for meeting in meetings for pair in meeting}
     store = session.acquire(names.values())
-    for pair, name in names.items():
-        register_study(store, name, session.federation, pair)
 
-    def conclude(over: Sequence[Pair]) -> Mapping[Pair, VerdictSummary]:
-        results.forget(over)
-        judged = {pair: results.judge_and_publish(pair) for pair in over}
-        answers.update(judged)
+    def read(pair: Pair) -> PairRecords:
+        records = results.searched(pair)
+        register_study(store, records, session.federation)
+        return records
+
+    def conclude(over: Sequence[PairRecords]) -> Mapping[Pair, VerdictSummary]:
+        results.replace(over)
+        for records in over:
+            pair = records.pair
+            answers[pair] = results.judge_and_publish(pair)
+            overviews[pair] = pair_overview(records, answers[pair])
+        pairs = [records.pair for records in over]
         if len(meetings) > 1:
             # The records of a large batch would fill the memory.
-            results.forget(over)
-        return {pair: _verdict(payload) for pair, payload in judged.items()}
+            results.forget(pairs)
+        return {pair: VerdictSummary(answers[pair]["verdict"], overviews[pair].gain) for pair in pairs}
 
     queue = SearchQueue(
         plan=plan,
         space=space,
         federation=results.facts,
         meetings=meetings,
-        names=names,
+        read=read,
         store=store,
         sampler=warm_started_sampler(
             store, plan=plan, space=space, federation=session.federation, names=names
@@ -143,8 +153,4 @@ def _tune(session: RunSession, pairs: Sequence[Pair], position: Position | None)
     if not queue.finished:
         session.callbacks.on_search(queue.progress())
     done = session.drive(queue, store)
-    return Batch(answers=answers, interrupted=not done, ran=queue.ended)
-
-
-def _verdict(payload: Payload) -> VerdictSummary:
-    return VerdictSummary(payload["verdict"], payload["gain"] and payload["gain"]["mean"])
+    return Batch(answers=answers, interrupted=not done, ran=queue.ended, judged=overviews)

@@ -12,6 +12,7 @@ import numpy as np
 from optuna.distributions import BaseDistribution
 
 from autokd.config.study import StudyConfig
+from autokd.core.pair_records import PairRecords
 from autokd.core.records import Failure, RungReport, RunRecord, RunState, TrialOrigin, TrialRecord, TrialState
 from autokd.core.run_spec import RunFailure, RunSpec
 from autokd.core.setting import Pair, Setting, Split
@@ -38,16 +39,10 @@ class Ran(NamedTuple):
 
 @final
 class Memory:
-    """What the queue writes to in place of a database; it reads from it only at its start."""
+    """What the queue writes to in place of a database."""
 
     def __init__(self) -> None:
         self._numbers: dict[str, count[int]] = {}
-
-    def trials(self, study: str) -> tuple[TrialRecord, ...]:
-        return ()
-
-    def runs(self, study: str) -> tuple[RunRecord, ...]:
-        return ()
 
     def begin_trial(
         self,
@@ -113,7 +108,7 @@ def replay(
         space=table.space,
         federation=table.facts(),
         meetings=meetings,
-        names=names,
+        read=lambda pair: PairRecords(pair=pair, study=names[pair]),
         store=memory,
         sampler=sampler,
         listen_seconds=float("inf"),

@@ -18,6 +18,7 @@ import pytest
 from autokd.compute.device import Compute
 from autokd.compute.resources import Resources
 from autokd.config.study import StudyConfig
+from autokd.core.pair_records import PairRecords
 from autokd.core.records import Failure, RunState, Stage, TrialOrigin, TrialState
 from autokd.core.setting import DEFAULT, Pair, Setting, Split
 from autokd.data import mapped_arrays
@@ -62,6 +63,11 @@ class Desktop:
             self.store.create_study(name, attributes={})
         self.swept = {pair: sweep_name(federation.name, plan, pair) for pair in MEETING}
 
+    def records(self, pair: Pair) -> PairRecords:
+        name = self.names[pair]
+        trials, runs = self.store.trials(name), self.store.runs(name)
+        return PairRecords(pair=pair, study=name, trials=trials, runs=runs)
+
     def queue(
         self,
         listen: Callable[[Progress], None] = lambda progress: None,
@@ -72,7 +78,7 @@ class Desktop:
             space=open_space(),
             federation=self.federation.facts(),
             meetings=meetings,
-            names=self.names,
+            read=self.records,
             store=self.store,
             listen=listen,
         )

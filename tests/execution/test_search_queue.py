@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import final
 
 import pytest
 
-from autokd.core.records import Failure, Stage, TrialOrigin, TrialRecord, TrialState
+from autokd.core.pair_records import PairRecords
+from autokd.core.records import Failure, RunRecord, RunState, Stage, TrialOrigin, TrialRecord, TrialState
 from autokd.core.run_spec import RunFailure
 from autokd.core.setting import DEFAULT, Pair, Setting
 from autokd.search.gaussian_process import Task
 from autokd.search.gp_sampler import GpSampler
+from autokd.search.progress import VerdictSummary
 from autokd.search.study_names import study_name
 from autokd.search.tpe import Tpe
 from autokd.store import Store
@@ -257,6 +260,36 @@ def test_and_those_that_a_driver_before_had_left_too(tmp_path: Path) -> None:
     office.work()
     assert in_order(sampler.shown) == in_order(in_the_store(office))
     assert len(sampler.shown) > len(left)
+
+
+def test_a_meeting_is_judged_from_records_that_are_equal_to_the_stored_ones(tmp_path: Path) -> None:
+    with pytest.raises(Killed):
+        Office(tmp_path, tiny_plan()).work(workers=2, reports=12)
+    judged: list[PairRecords] = []
+
+    def conclude(over: Sequence[PairRecords]) -> Mapping[Pair, VerdictSummary]:
+        judged.extend(over)
+        return {}
+
+    office = Office(tmp_path, tiny_plan(trials=10), conclude=conclude)
+    long = RunFailure(Failure.DIVERGED, "loss became nan " * 1000)
+    office.work(
+        workers=2,
+        fate=lambda spec: long if spec.setting.temperature > 8 or spec.stage is Stage.CONFIRMATION else None,
+    )
+    assert [records.pair for records in judged] == [FORWARD, BACKWARD]
+    for records in judged:
+        stored = office.records(records.pair)
+        assert records.study == stored.study
+        assert tuple(records.trials) == tuple(stored.trials)
+        assert {trial.state for trial in records.trials} == set(TrialState) - {TrialState.RUNNING}
+        assert [plain(run) for run in records.runs] == [plain(run) for run in stored.runs]
+        assert {run.state for run in records.runs} == set(RunState)
+
+
+def plain(run: RunRecord) -> dict[str, object]:
+    correct = {split: right.tolist() for split, right in run.correct.items()}
+    return {**{field.name: getattr(run, field.name) for field in fields(run)}, "correct": correct}
 
 
 def test_a_meeting_that_is_over_is_let_go_and_the_others_are_kept(

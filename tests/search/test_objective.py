@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autokd.config.study import Constraints, Objective, StudyConfig
-from autokd.core.pair_records import PairRecords
 from autokd.core.records import Stage, TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import Setting, TransferSet
 from autokd.recommendation.interim_looks import judge_pair, seeds_wanted
@@ -85,8 +84,8 @@ def test_an_undecided_pair_is_given_the_seeds_that_the_plan_lets_it_have(
     office = Office(tmp_path, plan)
     office.work()
     given = {pair: len({run.seed for run in office.runs(pair)}) for pair in office.names}
-    for pair, name in office.names.items():
-        records = PairRecords(pair=pair, study=name, trials=office.trials(pair), runs=office.runs(pair))
+    for pair in office.names:
+        records = office.records(pair)
         assert seeds_wanted(plan, office.facts, records) == given[pair]
         assert isinstance(judge_pair(plan, office.facts, records), Judgement)
     assert given == {FORWARD: seeds, BACKWARD: 2}

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from autokd.config.study import StoppingConfig
+from autokd.core.pair_records import PairRecords
 from autokd.core.records import Failure, FederationFacts, TrialOrigin, TrialState
 from autokd.core.setting import Pair, Setting, Split, TransferSet
 from autokd.federation.federation import Federation
@@ -136,7 +137,7 @@ def test_an_empty_store_tells_nothing(store: Store, federation: Federation) -> N
 
 def test_a_pair_that_is_not_searched_now_is_learned_from(store: Store, federation: Federation) -> None:
     study = name(federation.name, OTHER)
-    register_study(store, study, federation, OTHER)
+    register_study(store, PairRecords(pair=OTHER, study=study), federation)
     tune(store, study, {"attributes": {}}, accuracy=0.7)
     learner = made(store, federation)
     assert learner.runs == 1
@@ -235,6 +236,6 @@ def test_a_searched_pairs_gain_is_over_its_own_students_accuracy(
 def test_what_a_study_says_of_its_pair_can_be_read_back(store: Store, federation: Federation) -> None:
     odd = PairFeatures(**{one.name: 1 / (3 + place) for place, one in enumerate(fields(PairFeatures))})
     with patch("autokd.search.transfer.pair_features", return_value=odd):
-        register_study(store, "s", federation, OTHER)
+        register_study(store, PairRecords(pair=OTHER, study="s", rule=RULE), federation)
     assert store.attributes("s") == {**whose(OTHER), "rule": RULE}
     assert PairFeatures(**store.features("s")) == odd

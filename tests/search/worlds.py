@@ -14,6 +14,7 @@ import numpy as np
 
 from autokd.config.space import Space
 from autokd.config.study import StudyConfig
+from autokd.core.pair_records import PairRecords
 from autokd.core.records import (
     Failure,
     FederationFacts,
@@ -31,6 +32,7 @@ from autokd.core.setting import SEARCHABLE, Pair, Setting, Split, TransferSet, d
 from autokd.execution.run_context import swept_rungs
 from autokd.execution.search_queue import SearchQueue
 from autokd.search.pair_features import PairFeatures
+from autokd.search.progress import VerdictSummary
 from autokd.search.study_names import study_name
 from autokd.search.tpe import Sampler
 from autokd.store import Store
@@ -187,6 +189,7 @@ class Office:
         address: str | None = None,
         prepare: Callable[[Store, Collection[str]], object] = lambda store, studies: None,
         sampler: Sampler | None = None,
+        conclude: Callable[[Sequence[PairRecords]], Mapping[Pair, VerdictSummary]] = lambda over: {},
     ) -> None:
         self.plan, self.space = plan, space or open_space()
         self.store = Store.open(address or f"sqlite:///{folder / 'store.db'}")
@@ -205,9 +208,10 @@ class Office:
             space=self.space,
             federation=self.facts,
             meetings=meetings,
-            names=self.names,
+            read=self.records,
             store=self.store,
             sampler=sampler,
+            conclude=conclude,
         )
 
     def work(self, *, workers: int = 1, fate: Fate = lives, reports: int | None = None) -> int:
@@ -263,6 +267,9 @@ class Office:
 
     def runs(self, pair: Pair = FORWARD) -> tuple[RunRecord, ...]:
         return self.store.runs(self.names[pair])
+
+    def records(self, pair: Pair = FORWARD) -> PairRecords:
+        return PairRecords(pair=pair, study=self.names[pair], trials=self.trials(pair), runs=self.runs(pair))
 
     def close(self) -> None:
         self.store.close()

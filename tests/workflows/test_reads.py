@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from autokd.recommendation import judge_pair
 from autokd.store import Store
 from autokd.workflows import results
 from autokd.workflows.explain import explain
-from autokd.workflows.recommend import recommend_all
+from autokd.workflows.recommend import recommend, recommend_all
 from autokd.workflows.report import report_data
 from autokd.workflows.tune import tune, tune_all
 from autokd.workspace import Workspace
@@ -37,10 +38,11 @@ def workspace(tmp_path: Path) -> Workspace:
 
 @pytest.fixture
 def reads(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Counter[Any]:
-    """Counts of federation loads, store openings and judgements by pair."""
+    """Counts of federation loads, store openings, judgements by pair, and reads by method and study."""
     counts: Counter[Any] = Counter()
 
     def counted(key: Callable[..., Any], function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
         def call(*arguments: Any, **options: Any) -> Any:
             counts[key(*arguments)] += 1
             return function(*arguments, **options)
@@ -50,6 +52,9 @@ def reads(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Counter[Any]
     storage = sys.modules[find.__module__]
     monkeypatch.setattr(storage, "load", counted(lambda *arguments: "load", storage.load))
     monkeypatch.setattr(Store, "open", counted(lambda *arguments: "open", Store.open))
+    for name in ("trials", "runs"):
+        key = partial(lambda name, store, study: (name, study), name)
+        monkeypatch.setattr(Store, name, counted(key, getattr(Store, name)))
     judged = counted(lambda plan, federation, records: records.pair, judge_pair)
     monkeypatch.setattr(results, "judge_pair", judged)
     return counts
@@ -76,8 +81,24 @@ def test_everything_is_read_once_and_judged_once(
         reads.clear()
     command(workspace)
     assert (reads.pop("load"), reads.pop("open")) == (1, 1)
-    assert len(reads) == judged
-    assert set(reads.values()) <= {1}
+    assert sum(isinstance(what, Pair) for what in reads) == judged
+    assert set(reads.values()) == {1}
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+def test_a_search_with_runs_reads_each_pair_once_and_judges_what_the_store_has(
+    workspace: Workspace, reads: Counter[Any]
+) -> None:
+    longer = Workspace.open(OLD / "small.yaml", home=workspace.home, trials=10)
+    outcome = tune(longer, PAIR)
+    assert outcome.ran > 0
+    assert (reads["load"], reads["open"]) == (1, 1)
+    assert {PAIR, PAIR.reverse} <= reads.keys()
+    assert set(reads.values()) == {1}
+    assert [found.to_json() for found in outcome.recommendations] == [
+        recommend(longer, pair).to_json() for pair in (PAIR, PAIR.reverse)
+    ]
 
 
 def test_tune_answers_with_what_it_has_stored(workspace: Workspace) -> None:

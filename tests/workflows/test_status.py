@@ -8,7 +8,6 @@ import pytest
 from autokd.config.space import sweep_epochs
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import TrialState
-from autokd.core.setting import Pair
 from autokd.errors import StoreError
 from autokd.store import DriverFacts
 from autokd.workflows.status import DriverStatus, Overview, pair_overview
@@ -21,16 +20,11 @@ ANSWER = {
 }
 
 
-def records(office: Office, pair: Pair) -> PairRecords:
-    study, trials, runs = office.names[pair], office.trials(pair), office.runs(pair)
-    return PairRecords(pair=pair, study=study, trials=trials, runs=runs)
-
-
 def test_an_overview_counts_what_the_store_has(tmp_path: Path) -> None:
     office = Office(tmp_path, tiny_plan(trials=12))
     office.work()
     pairs = (FORWARD, BACKWARD)
-    seen = [pair_overview(records(office, pair), ANSWER) for pair in pairs]
+    seen = [pair_overview(office.records(pair), ANSWER) for pair in pairs]
     for pair, one in zip(pairs, seen, strict=True):
         assert sum(one.trials.values()) == len(office.trials(pair))
         assert one.search_epochs == sum(trial.epochs for trial in office.trials(pair))
@@ -54,7 +48,7 @@ def test_an_overview_counts_what_the_store_has(tmp_path: Path) -> None:
 def test_a_pair_that_is_not_judged_has_no_verdict(tmp_path: Path) -> None:
     office = Office(tmp_path, tiny_plan())
     office.queue.assign("a")
-    one = pair_overview(records(office, FORWARD), None)
+    one = pair_overview(office.records(FORWARD), None)
     assert (one.verdict, one.gain, one.answer, one.trials) == (None, None, None, {TrialState.RUNNING: 1})
     assert one.to_json()["trials"] == {"RUNNING": 1, "COMPLETE": 0, "PRUNED": 0, "FAIL": 0}
 
