@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from autokd.core.records import RungReport, RunRecord, TrialRecord
+from autokd.core.records import RungReport, RunRecord, TrialOrigin, TrialRecord
 from autokd.core.setting import Pair
 
 
@@ -31,3 +31,8 @@ class PairRecords:
     reports: Mapping[int, Sequence[RungReport]] = field(default_factory=dict)
     sweep_runs: Sequence[RunRecord] = ()
     alternative_runs: Sequence[RunRecord] = ()
+
+    @property
+    def baselines(self) -> list[TrialRecord]:
+        """The trials of the default setting: the first, and its retries."""
+        return [trial for trial in self.trials if trial.role is TrialOrigin.BASELINE]

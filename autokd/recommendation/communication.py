@@ -14,7 +14,7 @@ teacher's private examples of each class.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from typing import Final
 
 from autokd.core.records import FederationFacts
@@ -35,17 +35,13 @@ class Cost:
 
     @property
     def total(self) -> int:
-        return self.weights + self.logits + self.class_counts + self.raw_examples
+        return sum(astuple(self))
 
     def __str__(self) -> str:
         """Return the cost in words; `nothing` if it is zero."""
-        parts = {
-            "weights": self.weights,
-            "logits": self.logits,
-            "class counts": self.class_counts,
-            "raw private examples": self.raw_examples,
-        }
-        return " and ".join(f"{_size(size)} of {what}" for what, size in parts.items() if size) or "nothing"
+        names = ("weights", "logits", "class counts", "raw private examples")
+        parts = zip(names, astuple(self), strict=True)
+        return " and ".join(f"{_size(size)} of {name}" for name, size in parts if size) or "nothing"
 
     def to_json(self) -> dict[str, int]:
         """Return the bytes of each kind and in total."""

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from autokd.config.study import StudyConfig
 from autokd.core.pair_records import PairRecords
-from autokd.core.records import (
-    Correctness,
-    Failure,
-    RunRecord,
-    RunState,
-    Stage,
-    TrialOrigin,
-    TrialRecord,
-    TrialState,
-)
+from autokd.core.records import Correctness, Failure, RunRecord, RunState, Stage, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, Setting, Split
 from autokd.recommendation.race import confirmation_seeds, winner
 from autokd.statistics.paired import Weights
@@ -69,6 +60,12 @@ class InsufficientEvidence:
 
     reason: str
 
+    @classmethod
+    def of(cls, lacking: str, records: Iterable[TrialRecord | RunRecord]) -> InsufficientEvidence:
+        """Return it with the reason of the last failure among `records`."""
+        reasons = [record.reason for record in records if record.failure is not None and record.reason]
+        return cls(f"{lacking} ({reasons[-1]})" if reasons else lacking)
+
 
 def gather(
     config: StudyConfig,
@@ -85,35 +82,26 @@ def gather(
     infrastructure says nothing about its setting: its seed is left out of all arms.
 
     Args:
-        config: Study recipe.
-        own: Correctness of the student's model as it is, by split, shape (examples,).
-        records: The pair's records.
+        own: As in `Evidence`; so is `local`.
         seeds: Number of seeds that count, from the first on.
-        local: As in `Evidence`.
     """
-    baselines = [trial for trial in records.trials if trial.role is TrialOrigin.BASELINE]
+    baselines = records.baselines
     if not any(trial.state is TrialState.COMPLETE for trial in baselines):
-        return InsufficientEvidence(
-            f"the default setting never ran to the full budget{_last_reason(baselines)}"
-        )
+        return InsufficientEvidence.of("the default setting never ran to the full budget", baselines)
     best = winner(config, records.trials, records.runs)
     arms = (DEFAULT,) if best is None else (DEFAULT, best)
     runs = [run for run in records.runs if run.stage is Stage.CONFIRMATION and run.setting in arms]
     counted = [run for run in runs if run.seed in confirmation_seeds(seeds)]
     defaults = ended_runs(DEFAULT, counted)
     if not any(run.state is RunState.COMPLETE for run in defaults.values()):
-        return InsufficientEvidence(
-            f"no confirmation run of the default setting came to an end{_last_reason(runs)}"
-        )
+        return InsufficientEvidence.of("no confirmation run of the default setting came to an end", runs)
     winners = {} if best is None else ended_runs(best, counted)
     paired = defaults.keys() & winners.keys()
     # NOTE: two seeds are the fewest that show how seeds vary.
     alone = best is None or len(paired) < 2 <= len(defaults)
     judged = tuple(sorted(defaults if alone else paired))
     if len(judged) < 2:
-        return InsufficientEvidence(
-            f"fewer than two seeds of the confirmation came to an end{_last_reason(runs)}"
-        )
+        return InsufficientEvidence.of("fewer than two seeds of the confirmation came to an end", runs)
     return Evidence(
         seeds=judged,
         own={split: own[split] for split in JUDGED},
@@ -149,8 +137,3 @@ def arm(setting: Setting, runs: Sequence[RunRecord], own: Mapping[Split, Correct
         forgetting=float(np.mean(known)) if known else None,
         diverged=complete.count(False),
     )
-
-
-def _last_reason(records: Sequence[TrialRecord] | Sequence[RunRecord]) -> str:
-    reasons = [record.reason for record in records if record.failure is not None and record.reason]
-    return f" ({reasons[-1]})" if reasons else ""

@@ -15,7 +15,7 @@ from scipy.special import ndtr
 
 from autokd.config.study import ConfirmationConfig, Objective, StudyConfig
 from autokd.core.pair_records import PairRecords
-from autokd.core.records import FederationFacts, TrialOrigin, TrialState
+from autokd.core.records import FederationFacts, TrialState
 from autokd.core.setting import derive_seed
 from autokd.errors import StoreError
 from autokd.recommendation.evidence import InsufficientEvidence, gather
@@ -58,11 +58,7 @@ def unfinished(config: StudyConfig, federation: FederationFacts, records: PairRe
 
 
 def seeds_wanted(config: StudyConfig, federation: FederationFacts, records: PairRecords) -> int:
-    """Return how many confirmation seeds a pair gets, judging by the records so far.
-
-    These are the seeds of the first look, or those of the second look if the first is complete and left the
-    pair undecided.
-    """
+    """Return the seeds of the first look, or of the second if the first is complete and left it undecided."""
     return _last_look(config, federation, records)[0]
 
 
@@ -79,8 +75,7 @@ def _last_look(
 
 
 def _unfinished(config: StudyConfig, records: PairRecords, seeds: int) -> str:
-    baselines = {trial.state for trial in records.trials if trial.role is TrialOrigin.BASELINE}
-    if not baselines & {TrialState.COMPLETE, TrialState.FAIL}:
+    if not {TrialState.COMPLETE, TrialState.FAIL}.intersection(trial.state for trial in records.baselines):
         return "the default setting has not run to the end"
     missing = pending(config, records, seeds=seeds)
     return f"{len(missing)} race and confirmation runs are to be done" if missing else ""

@@ -70,9 +70,10 @@ class Ranking:
     @property
     def best(self) -> Partner | None:
         """The first partner, if it is shown to gain even after the correction for the choice."""
-        first = self.partners[0] if self.partners else None
-        trained = first is not None and first.recommendation.verdict.answer != "as-is"
-        return first if first is not None and trained and first.confirmation.low > 0 else None
+        first = next(iter(self.partners), None)
+        if first is None or first.recommendation.verdict.answer == "as-is" or first.confirmation.low <= 0:
+            return None
+        return first
 
     @property
     def advice(self) -> str:
@@ -127,21 +128,10 @@ def ranked(
     if judged:
         arms = [judgement.shown.correct[Split.CONFIRMATION] for _, judgement in judged]
         corrected = shrunk(arms, judged[0][1].evidence.own[Split.CONFIRMATION])
-        order = sorted(
-            range(len(judged)),
-            key=lambda index: (judged[index][0].verdict.answer == "as-is", -corrected[index]),
-        )
-        first = arms[order[0]]
-        partners = [
-            Partner(
-                recommendation=judged[index][0],
-                corrected=float(corrected[index]),
-                confirmation=_gain(*judged[index], Split.CONFIRMATION, len(judged)),
-                test=_gain(*judged[index], Split.TEST, len(judged)),
-                as_good=index == order[0] or _as_good(judged[index][0], first, arms[index], len(judged) - 1),
-            )
-            for index in order
-        ]
+        as_is = [recommendation.verdict.answer == "as-is" for recommendation, _ in judged]
+        order = sorted(range(len(judged)), key=lambda index: (as_is[index], -corrected[index]))
+        first, count = arms[order[0]], len(judged)
+        partners = [_partner(*judged[index], float(corrected[index]), first, count) for index in order]
     return Ranking(
         student=student,
         partners=tuple(partners),
@@ -173,18 +163,22 @@ def shrunk(arms: Sequence[Correctness], own: Correctness) -> NDArray[np.float64]
     return corrected
 
 
-def _gain(recommendation: Recommendation, judgement: Judgement, split: Split, count: int) -> Interval:
-    """Return the gain of the arm shown, at a confidence that covers `count` partners at once."""
-    shown, own = judgement.shown.correct[split], judgement.evidence.own[split]
-    return _bootstrap(recommendation, count).interval(shown, own, "partners", split.value)
-
-
-def _as_good(recommendation: Recommendation, first: Correctness, other: Correctness, count: int) -> bool:
-    """Whether `other` is not shown to be worse; two pairs have no seeds in common, so any order does."""
-    seeds = min(len(first), len(other))
-    return _bootstrap(recommendation, count).interval(first[:seeds], other[:seeds], "as good").low <= 0
-
-
-def _bootstrap(recommendation: Recommendation, comparisons: int) -> Bootstrap:
-    study = recommendation.records.study
-    return Bootstrap.of(recommendation.confirmation, study, comparisons=comparisons)
+def _partner(
+    recommendation: Recommendation, judgement: Judgement, corrected: float, first: Correctness, count: int
+) -> Partner:
+    """Return one of `count` partners, compared with the arm of the first on confirmation."""
+    shown, own = judgement.shown.correct, judgement.evidence.own
+    arm = shown[Split.CONFIRMATION]
+    of_all, of_others = (
+        Bootstrap.of(recommendation.confirmation, recommendation.records.study, comparisons=comparisons)
+        for comparisons in (count, max(count - 1, 1))
+    )
+    # Two pairs have no seeds in common, so any order does.
+    seeds = min(len(first), len(arm))
+    return Partner(
+        recommendation=recommendation,
+        corrected=corrected,
+        confirmation=of_all.interval(arm, own[Split.CONFIRMATION], "partners", Split.CONFIRMATION.value),
+        test=of_all.interval(shown[Split.TEST], own[Split.TEST], "partners", Split.TEST.value),
+        as_good=of_others.interval(first[:seeds], arm[:seeds], "as good").low <= 0,
+    )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from autokd.config.study import ConfirmationConfig
 from autokd.core.records import TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, Split
-from autokd.recommendation.verdict import RULE, Figures, ForgettingCheck, Judgement
+from autokd.recommendation.verdict import RULE, ForgettingCheck, Judgement
 from autokd.statistics.paired import NOTHING
 
 
@@ -27,7 +27,7 @@ def figures(judgement: Judgement | None) -> dict[str, object]:
         "gain": judgement.gain(Split.TEST).to_json(),
         "default_setting": DEFAULT.to_json(),
         "default_gain": test.default_gain.to_json(),
-        "improvement": _improvement(test),
+        "improvement": (test.improvement or NOTHING).to_json(),
         "forgetting": judgement.shown.forgetting,
         "candidate": candidate,
         "seeds": len(judgement.evidence.seeds),
@@ -37,24 +37,24 @@ def figures(judgement: Judgement | None) -> dict[str, object]:
 def decided_on(judgement: Judgement | None, confirmation: ConfirmationConfig) -> dict[str, object]:
     """Return the figures behind the verdict, and the numbers of its rule."""
     rule: dict[str, object] = {
-        "rule": RULE if judgement is None else judgement.rule,
+        "split": Split.CONFIRMATION.value,
+        "seeds": [],
+        "rule": RULE,
         "min_improvement": confirmation.min_improvement,
         "confidence": confirmation.confidence,
     }
     if judgement is None:
-        gains = dict.fromkeys(("candidate_gain", "default_gain", "improvement", "p_beats_default"))
-        return {"split": Split.CONFIRMATION.value, "seeds": [], **rule, **gains}
+        return rule | dict.fromkeys(("candidate_gain", "default_gain", "improvement", "p_beats_default"))
     decisive = judgement.decisive
-    return {
-        "split": Split.CONFIRMATION.value,
+    return rule | {
         "seeds": list(judgement.evidence.seeds),
-        **rule,
+        "rule": judgement.rule,
         "confidence": judgement.confidence,
         "objective": judgement.aims.objective,
         "constraints": _constraints(judgement.forgotten),
         "candidate_gain": None if decisive.winner_gain is None else decisive.winner_gain.to_json(),
         "default_gain": decisive.default_gain.to_json(),
-        "improvement": _improvement(decisive),
+        "improvement": (decisive.improvement or NOTHING).to_json(),
         "p_beats_default": judgement.p_beats_default,
     }
 
@@ -74,8 +74,3 @@ def count_by_state(trials: Sequence[TrialRecord]) -> dict[str, int]:
     """Return the number of trials in each state, zeros included."""
     counts = Counter(trial.state for trial in trials)
     return {state.value: counts[state] for state in TrialState}
-
-
-def _improvement(figures: Figures) -> dict[str, float]:
-    """Return winner minus default; 0 if there is no winner but the default."""
-    return (NOTHING if figures.improvement is None else figures.improvement).to_json()

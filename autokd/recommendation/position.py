@@ -56,7 +56,6 @@ class PositionAdvice:
     Attributes:
         confirmation: Options on the split where the advice was decided.
         test: Options on the split where it is reported.
-        why: Reason in one sentence.
     """
 
     advice: Advice
@@ -102,8 +101,6 @@ def advise(
         partner: Correctness of t's model as it is.
         as_student: Judgement of the pair t->s; None if there is none.
         as_teacher: Judgement of the pair s->t; None if there is none.
-        bootstrap: Confidence, resamples and seed of the intervals.
-        forbidden: Positions that the study forbids.
     """
 
     def interval(name: str, split: Split, first: Correctness, second: Correctness) -> Interval:

@@ -24,12 +24,12 @@ class _Step:
     distance: float
     components: VarianceComponents
 
-    def seeds(self, confidence: float) -> int | None:
-        """Return the smallest sufficient number of seeds above the present one; None above MOST_SEEDS."""
+    def seeds(self, confidence: float) -> float:
+        """Return the smallest sufficient number of seeds above the present one; infinite above MOST_SEEDS."""
         for seeds in range(self.components.seeds + 1, MOST_SEEDS + 1):
             if self.components.with_seeds(seeds).half_width(confidence) < self.distance:
                 return seeds
-        return None
+        return math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +39,8 @@ class _Claim:
     words: str
     steps: tuple[_Step, ...]
 
-    @property
-    def holds_for_means(self) -> bool:
-        """Whether the present means agree with the claim."""
-        return all(step.distance > 0 for step in self.steps)
-
-    def seeds(self, confidence: float) -> int | None:
-        needed = [seeds for step in self.steps if (seeds := step.seeds(confidence)) is not None]
-        return max(needed) if len(needed) == len(self.steps) else None
+    def seeds(self, confidence: float) -> float:
+        return max(step.seeds(confidence) for step in self.steps)
 
 
 def what_would_decide(judgement: Judgement, confirmation: ConfirmationConfig) -> str:
@@ -59,13 +53,15 @@ def what_would_decide(judgement: Judgement, confirmation: ConfirmationConfig) ->
     """
     if judgement.verdict is not Verdict.UNDECIDED:
         return ""
-    claims = [claim for claim in _claims(judgement, confirmation) if claim.holds_for_means]
-    priced = [(seeds, claim) for claim in claims if (seeds := claim.seeds(judgement.confidence)) is not None]
-    if priced:
-        seeds, claim = min(priced, key=itemgetter(0))
+    claims = [
+        claim for claim in _claims(judgement, confirmation) if all(step.distance > 0 for step in claim.steps)
+    ]
+    prices = [(claim.seeds(judgement.confidence), claim.words) for claim in claims]
+    seeds, words = min(prices, key=itemgetter(0), default=(math.inf, ""))
+    if seeds < math.inf:
         return (
             f"{seeds - len(judgement.evidence.seeds)} more seeds (confirmation.seeds: {seeds} in the study) "
-            f"would show that {claim.words}, if the present means hold"
+            f"would show that {words}, if the present means hold"
         )
     limits = [_components(judgement, judgement.shown, None)]
     if claims:

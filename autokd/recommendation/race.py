@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
+from operator import attrgetter
 from typing import Final
 
 from autokd.config.study import CONFIRMATION_SEEDS, RACE_SEEDS, Objective, StudyConfig
 from autokd.core.pair_records import PairRecords
-from autokd.core.records import Failure, RunRecord, RunState, Stage, TrialOrigin, TrialRecord, TrialState
+from autokd.core.records import Failure, RunRecord, RunState, Stage, TrialRecord, TrialState
 from autokd.core.run_spec import RunSpec
 from autokd.core.setting import DEFAULT, Setting, Split
 
@@ -24,6 +25,8 @@ SAME_ALPHA: Final = 0.005
 """Largest difference of two weights that count as equal."""
 SAME_LOG: Final = math.log(1.01)
 """Largest log ratio of two temperatures, or two learning rates, that count as equal: one per cent."""
+_NAMES: Final = attrgetter("transfer_set", "method", "epochs", "batch_norm")
+"""Dimensions that must be equal for two settings to be alike."""
 
 
 def alike(first: Setting, second: Setting) -> bool:
@@ -31,9 +34,7 @@ def alike(first: Setting, second: Setting) -> bool:
 
     Without a teacher (alpha = 0) the temperature has no effect, so it does not count.
     """
-    if first.transfer_set is not second.transfer_set or _names(first) != _names(second):
-        return False
-    if not _close(first.learning_rate, second.learning_rate):
+    if _NAMES(first) != _NAMES(second) or not _close(first.learning_rate, second.learning_rate):
         return False
     if first.alpha is not None and second.alpha is not None:
         if first.alpha == second.alpha == 0:
@@ -48,10 +49,6 @@ def _close(first: float | None, second: float | None) -> bool:
     if first is None or second is None:
         return first is second
     return abs(math.log(first / second)) <= SAME_LOG
-
-
-def _names(setting: Setting) -> tuple[object, ...]:
-    return setting.method, setting.epochs, setting.batch_norm
 
 
 def candidates(config: StudyConfig, trials: Sequence[TrialRecord]) -> tuple[Setting, ...]:
@@ -118,11 +115,9 @@ def pending(
 
     The race comes first, then winner and default seed by seed, so that an interrupted confirmation stays
     paired. The default's runs do not depend on the winner: they are pending from the start and keep workers
-    busy during the race. With the default recipe a pair has at most 3 x 2 + 2 x 5 = 16 runs, retries not
-    counted.
+    busy during the race.
 
     Args:
-        config: Study recipe.
         records: The pair's records; none of the trials is running.
         live: Runs in progress. They are left out, and the race is not over before they end.
         seeds: Number of seeds of the confirmation; by default `confirmation.seeds`.
@@ -131,7 +126,7 @@ def pending(
         Empty when all is done, and if there is no COMPLETE baseline: then nothing could be judged.
     """
     trials, runs, pair = records.trials, records.runs, records.pair
-    if not any(trial.role is TrialOrigin.BASELINE and trial.state is TrialState.COMPLETE for trial in trials):
+    if not any(trial.state is TrialState.COMPLETE for trial in records.baselines):
         return ()
     confirmation, field = config.confirmation, candidates(config, trials)
     wanted = [

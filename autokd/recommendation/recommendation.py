@@ -89,6 +89,8 @@ class Recommendation:
 
     def to_json(self) -> dict[str, object]:
         """Return what `autokd recommend --json` prints; gains are in pp of the student, on test."""
+        searched = sum(trial.epochs for trial in self.records.trials)
+        confirmed = sum(run.epochs for run in self.records.runs)
         return {
             "pair": {"teacher": self.pair.teacher, "student": self.pair.student},
             "verdict": self.verdict.value,
@@ -102,10 +104,7 @@ class Recommendation:
             "split": Split.TEST.value,
             "decided_on": payload.decided_on(self.judgement, self.confirmation),
             "trials": payload.count_by_state(self.records.trials),
-            "epochs_spent": {
-                "search": sum(trial.epochs for trial in self.records.trials),
-                "confirmation": sum(run.epochs for run in self.records.runs),
-            },
+            "epochs_spent": {"search": searched, "confirmation": confirmed},
             "federation": self.federation,
             "study": self.records.study,
             "position": self.position.to_json(),
@@ -125,9 +124,6 @@ def recommend(
     The same records give the same recommendation, to the last digit.
 
     Args:
-        config: Study recipe.
-        federation: The models as they are, before anything is distilled.
-        records: Records of the pair.
         judged: Result of `judge_pair` for `records`.
         reverse: The same for the reverse pair; None and `Unfinished` count as unknown.
 

@@ -134,14 +134,9 @@ def decide(
         default    low(default - as-is) > 0
         undecided  otherwise
 
-    Without a winner, its conditions are left out and `tuned` is impossible. The conditions on an arm that is
-    not allowed are left out as well: it can neither be the answer nor stand in the way of one.
-
-    Args:
-        figures: Comparisons on the confirmation split.
-        min_improvement: Smallest gain that is worth a distillation, in pp.
-        default_allowed: Whether the default keeps the study's constraints.
-        winner_allowed: Whether the winner does.
+    Without a winner, its conditions are left out and `tuned` is impossible. The conditions on an arm that
+    breaks the study's constraints, so is not allowed, are left out as well: it can neither be the answer nor
+    stand in the way of one.
     """
     default = figures.default_gain if default_allowed else None
     gain = figures.winner_gain if winner_allowed else None
@@ -163,13 +158,10 @@ def compare(
         return bootstrap.interval(first.correct[split], second, split.value, name, weights=weights)
 
     own, default, winner = evidence.own[split], evidence.default, evidence.winner
-    default_gain = interval("default gain", default, own)
-    if winner is None:
-        return Figures(default_gain=default_gain)
     return Figures(
-        default_gain=default_gain,
-        winner_gain=interval("winner gain", winner, own),
-        improvement=interval("improvement", winner, default.correct[split]),
+        default_gain=interval("default gain", default, own),
+        winner_gain=None if winner is None else interval("winner gain", winner, own),
+        improvement=None if winner is None else interval("improvement", winner, default.correct[split]),
     )
 
 
@@ -185,7 +177,6 @@ def judge(
 
     Args:
         evidence: Evidence of one pair, with `local` weights unless only gain counts.
-        confirmation: Confidence, resamples and `min_improvement`.
         seed: Seed of the bootstrap.
         aims: Objective and constraints; by default only gain counts.
         confidence: Confidence on confirmation; by default that of `confirmation`.

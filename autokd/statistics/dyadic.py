@@ -15,7 +15,6 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from autokd.core.setting import Pair
@@ -37,8 +36,6 @@ def dyadic_interval(
     Args:
         values: Figure of each pair, in pp.
         confidence: Confidence of the interval, in (0, 1).
-        resamples: Number of resamples of the participants.
-        seed: Seed of the resampling; the same seed gives the same interval.
 
     Raises:
         ValueError: If every pair shares a participant with every other: then nothing shows how participants
@@ -49,11 +46,18 @@ def dyadic_interval(
     mean = float(figures.mean())
     if error == 0:
         return Interval(mean, mean, mean)
-    participants = sorted({participant for pair in values for participant in pair.meeting})
-    quantile = float(stdtrit(len(participants) - 1, (1 + confidence) / 2))
-    drawn = _resampled(values, participants, resamples=resamples, rng=np.random.default_rng(seed))
+    roles = [(pair.teacher, pair.student) for pair in values]
+    participants, places = np.unique(roles, return_inverse=True)
+    teachers, students = places.reshape(-1, 2).T
+    count = participants.size
+    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=resamples)
+    weights = drawn[:, teachers] * drawn[:, students]
+    totals = weights.sum(axis=1)
+    # A draw that contains none of the pairs, for instance one participant every time, is left out.
+    means = (weights @ figures)[totals > 0] / totals[totals > 0]
+    quantile = float(stdtrit(count - 1, (1 + confidence) / 2))
     tail = (1 - confidence) / 2
-    low, high = (np.quantile(drawn, [tail, 1 - tail]) - drawn.mean()) / max(float(drawn.std()), 1e-12)
+    low, high = (np.quantile(means, [tail, 1 - tail]) - means.mean()) / max(float(means.std()), 1e-12)
     return Interval(
         mean, mean - error * max(quantile, float(-low)), mean + error * max(quantile, float(high))
     )
@@ -85,21 +89,3 @@ def dyadic_error(values: Mapping[Pair, float]) -> float:
     residuals = figures - figures.mean()
     alone = float(residuals.var(ddof=1)) / len(values)
     return math.sqrt(max(float(residuals @ sharing @ residuals) / apart, alone))
-
-
-def _resampled(
-    values: Mapping[Pair, float], participants: list[int], *, resamples: int, rng: np.random.Generator
-) -> NDArray[np.float64]:
-    """Return means over the pairs of participants drawn with replacement, shape (at most resamples,).
-
-    A draw that contains none of the pairs, for instance one participant every time, is left out.
-    """
-    place = {number: index for index, number in enumerate(participants)}
-    teachers = [place[pair.teacher] for pair in values]
-    students = [place[pair.student] for pair in values]
-    count = len(participants)
-    drawn = rng.multinomial(count, np.full(count, 1 / count), size=resamples)
-    weights = drawn[:, teachers] * drawn[:, students]
-    totals = weights.sum(axis=1)
-    means: NDArray[np.float64] = (weights @ np.array(list(values.values())))[totals > 0] / totals[totals > 0]
-    return means

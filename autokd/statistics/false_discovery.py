@@ -15,13 +15,7 @@ RATE: Final = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Discoveries:
-    """The pairs of a batch that beat the default.
-
-    Attributes:
-        count: Number of pairs that beat the default at this rate.
-        pairs: Number of pairs that were judged.
-        rate: Expected share of false discoveries among the `count` pairs.
-    """
+    """`count` of the judged pairs beat the default, an expected share `rate` of them by chance alone."""
 
     count: int
     pairs: int
@@ -42,7 +36,6 @@ def discoveries(p_values: Sequence[float | None], *, rate: float = RATE) -> Disc
 
     Args:
         p_values: One-sided p-value of each judged pair; None, if no winner can beat the default, counts as 1.
-        rate: Accepted share of false discoveries, in (0, 1).
     """
     # Imported here: scipy.stats takes a while to load, and few commands count discoveries.
     from scipy.stats import false_discovery_control

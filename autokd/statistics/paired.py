@@ -15,7 +15,7 @@ docs/how-a-recommendation-is-made.md has the reasoning and the measured coverage
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -83,9 +83,9 @@ class VarianceComponents:
     def with_seeds(self, seeds: float) -> VarianceComponents:
         """Return what to expect with another number of seeds; `math.inf` leaves the part of the examples."""
         ratio = self.seeds / seeds
-        return VarianceComponents(
+        return replace(
+            self,
             seeds=self.seeds if math.isinf(seeds) else int(seeds),
-            examples=self.examples,
             seed=self.seed * ratio,
             example=max(self.example - self.residual, 0.0) + self.residual * ratio,
             residual=self.residual * ratio,
@@ -112,8 +112,8 @@ class VarianceComponents:
             return 0.0
         return float(stdtrit(self.dof, (1 + confidence) / 2)) * self.error
 
-    def detectable(self, confidence: float, *, power: float = POWER) -> float:
-        """Return the smallest true difference that excludes 0 in a share `power` of intervals, in pp.
+    def detectable(self, confidence: float) -> float:
+        """Return the smallest true difference that excludes 0 in a share POWER of intervals, in pp.
 
         It lies beyond the half width of the interval, plus a margin for chance: the mean varies by its
         error, and half widths vary by 1/√(2·dof) of themselves.
@@ -122,7 +122,7 @@ class VarianceComponents:
             return 0.0
         half, dof = self.half_width(confidence), self.dof
         chance = math.sqrt(self.error**2 + half**2 / (2 * dof))
-        return half + float(stdtrit(dof, power)) * chance
+        return half + float(stdtrit(dof, POWER)) * chance
 
     def single_run(self, confidence: float) -> float:
         """Return half the width of the interval for the true gain of one further run, in pp.
@@ -166,8 +166,6 @@ def paired_interval(
         second: Correctness of the other arm. If both arms have seeds, rows with the same index are paired;
             if they have no seeds in common, any order does.
         confidence: Confidence of the interval, in (0, 1).
-        resamples: Number of bootstrap resamples.
-        seed: Seed of the bootstrap; the same seed gives the same interval.
         weights: Weight of each example; the means of weight times correctness are compared. 1 by default.
 
     Raises:
@@ -183,12 +181,7 @@ def paired_interval(
 
 
 def paired_p_value(
-    first: Correctness,
-    second: Correctness,
-    *,
-    resamples: int,
-    seed: int,
-    weights: Weights | None = None,
+    first: Correctness, second: Correctness, *, resamples: int, seed: int, weights: Weights | None = None
 ) -> float:
     """Return how likely a difference this large would be if `first` were no better; one-sided, in (0, 1].
 
@@ -213,14 +206,10 @@ def variance_components(
 
 
 def crossed_interval(difference: Differences, *, confidence: float) -> Interval:
-    """Return Student's interval of the crossed model for the mean of a difference, in pp.
+    """Return Student's interval of the crossed model for the mean of at least two seeds and examples, in pp.
 
     This serves a difference that is itself a mean of differences: it is no whole number, so it cannot be
     resampled as `paired_interval` does.
-
-    Args:
-        difference: Differences, shape (seeds, examples), at least two of each.
-        confidence: Confidence of the interval, in (0, 1).
     """
     mean = float(difference.mean()) * POINTS
     reach = _components(difference).half_width(confidence)
@@ -275,11 +264,7 @@ def _components(difference: Differences) -> VarianceComponents:
 
 
 def _crossed_means(
-    difference: NDArray[np.int8],
-    *,
-    resamples: int,
-    rng: np.random.Generator,
-    weights: Weights | None = None,
+    difference: NDArray[np.int8], *, resamples: int, rng: np.random.Generator, weights: Weights | None = None
 ) -> NDArray[np.float64]:
     """Return the means of crossed resamples of both seeds and examples, shape (resamples,).
 

@@ -26,12 +26,7 @@ Values = NDArray[np.float64]
 def shapley(
     players: frozenset[_Player], values: Mapping[frozenset[_Player], Values]
 ) -> dict[_Player, Values]:
-    """Return each player's φ.
-
-    Args:
-        players: All players, N.
-        values: v of every subset of `players`; all of one shape.
-    """
+    """Return each player's φ, from v of every subset of `players`."""
     count = len(players)
     shares: dict[_Player, Values] = {}
     for player in players:
