@@ -31,7 +31,6 @@ from autokd.recommendation.race import race_runs, race_seeds
 RATES: Final = (0.03, 0.1, 0.3, 1.0, 3.0)
 """Learning rates that the default is tried with, as multiples of the recipe's."""
 ON_VALIDATION: Final = Setting(temperature=1.0, alpha=0.0, transfer_set=TransferSet.VALIDATION)
-"""Fine-tuning on the labelled validation split."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,16 +60,12 @@ class ComparedPair:
 
 
 class Trained(NamedTuple):
-    """An alternative that is trained.
-
-    Attributes:
-        key: Its key in JSON.
-        words: Its name for people.
-    """
+    """An alternative that is trained; `key` is its name in JSON, `words` its name for people."""
 
     key: str
     words: str
     setting: Setting
+    note: str = ""
 
 
 def trained(compared: ComparedPair, rate: Setting | None) -> tuple[Trained, ...]:
@@ -83,14 +78,16 @@ def trained(compared: ComparedPair, rate: Setting | None) -> tuple[Trained, ...]
     ]
     if rate is not None:
         factor = 1.0 if rate.learning_rate is None else rate.learning_rate / compared.learning_rate
-        words = f"the default, rate ×{factor:.3g}"
-        alternatives.append(Trained("default_learning_rate", words, rate))
+        alternatives.append(Trained("default_learning_rate", f"the default, rate ×{factor:.3g}", rate))
     if compared.setting.alpha is not None:
         words = f"cross-entropy only on {compared.setting.transfer_set}"
         alternatives.append(Trained("cross_entropy", words, untaught(compared.setting)))
-    if compared.elsewhere is not None:
-        alternatives.append(Trained("elsewhere", "best setting of other pairs", compared.elsewhere.setting))
-    alternatives.append(Trained("validation", "fine-tuning on validation", ON_VALIDATION))
+    if (best := compared.elsewhere) is not None:
+        note = f"{best.setting}, ran on {best.pairs} of {best.known} pairs without either participant"
+        note += f", {best.gain:+.1f} pp there on validation"
+        alternatives.append(Trained("elsewhere", "best setting of other pairs", best.setting, note))
+    note = "the labelled examples that the search chose on; never judged on them"
+    alternatives.append(Trained("validation", "fine-tuning on validation", ON_VALIDATION, note))
     return tuple(alternatives)
 
 
@@ -99,12 +96,8 @@ def wanted(
 ) -> tuple[RunSpec, ...]:
     """Return all runs of the alternatives that are known to be needed, done or not, most urgent first.
 
-    Runs that the confirmation has are left out.
-
-    Args:
-        compared: The pair.
-        runs: Runs of its alternatives so far; they decide which learning rate is repeated with more seeds.
-        steps: Further settings, those between the default and `compared.setting`.
+    Runs that the confirmation has are left out. `runs`, those that ended so far, decide which learning rate
+    is repeated with more seeds; `steps` are the settings between the default and `compared.setting`.
     """
     choosing = [
         RunSpec(compared.pair, setting, seed, Stage.RACE)
@@ -136,18 +129,14 @@ def chosen_rate(compared: ComparedPair, runs: Sequence[RunRecord]) -> Setting | 
     """Return the default with the learning rate that has the best mean validation accuracy.
 
     A rate drops out if one of its runs failed for good, for instance because it diverged. The lower rate wins
-    a tie.
-
-    Returns:
-        None while the choice is not made, and if no rate is left.
+    a tie. None while the choice is not made, and if no rate is left.
     """
     seeds = race_seeds(compared.rate_seeds)
     races = {setting: race_runs(runs, setting, seeds, compared.retries) for setting in rates(compared)}
     if None in races.values():
         return None
-    sums = {
-        setting: math.fsum(run.accuracy(Split.VALIDATION) for run in race)
-        for setting, race in races.items()
-        if race
-    }
-    return max(sums, key=sums.__getitem__, default=None)
+
+    def accuracy(setting: Setting) -> float:
+        return math.fsum(run.accuracy(Split.VALIDATION) for run in races[setting] or ())
+
+    return max((setting for setting, race in races.items() if race), key=accuracy, default=None)

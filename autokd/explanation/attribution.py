@@ -55,14 +55,10 @@ class Attribution:
 
 
 def corners(pair: Pair, setting: Setting, reverse: Setting | None) -> Mapping[Taken, tuple[Pair, Setting]]:
-    """Return the pair and setting to run for each subset of the steps.
+    """Return the pair and setting to run for each subset of the steps to the answer, `setting`.
 
-    T and α are tuned for the direction in which they are used, so the reversed pair has its own.
-
-    Args:
-        pair: The pair that was asked for.
-        setting: The answer for it.
-        reverse: The answer for the reversed pair if that one is to be used, else None.
+    T and α are tuned for the direction in which they are used, so the reversed pair, if it is to be used, has
+    an answer of its own, `reverse`.
     """
     runs = {taken: (pair, variant) for taken, variant in between(setting).items()}
     if reverse is not None:
@@ -87,22 +83,15 @@ def attribute(
 ) -> Attribution:
     """Divide the gain among the steps, on confirmation and test.
 
-    Args:
-        correct: Returns the correctness in [0, 1] with some of the steps taken, shape (seeds, examples), the
-            same for all.
-        steps: All steps.
-        confidence: Confidence of the intervals.
+    `correct` returns the correctness in [0, 1] with some of the steps taken, shape (seeds, examples), the
+    same for all.
     """
     values = {split: {taken: correct(taken, split) for taken in subsets(steps)} for split in JUDGED}
-    parts = {split: shapley(steps, values[split]) for split in JUDGED}
-    return Attribution(
-        parts={
-            step: {split: crossed_interval(parts[split][step], confidence=confidence) for split in JUDGED}
-            for step in Step
-            if step in steps
-        },
-        total={
-            split: crossed_interval(values[split][steps] - values[split][frozenset()], confidence=confidence)
-            for split in JUDGED
-        },
-    )
+    shares = {split: shapley(steps, values[split]) for split in JUDGED}
+    whole = {split: values[split][steps] - values[split][frozenset()] for split in JUDGED}
+
+    def intervals(differences: Mapping[Split, Values]) -> Mapping[Split, Interval]:
+        return {split: crossed_interval(differences[split], confidence=confidence) for split in JUDGED}
+
+    parts = {step: {split: shares[split][step] for split in JUDGED} for step in Step if step in steps}
+    return Attribution(parts={step: intervals(part) for step, part in parts.items()}, total=intervals(whole))

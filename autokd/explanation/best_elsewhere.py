@@ -32,17 +32,12 @@ class BestAverageSetting:
 def best_elsewhere(
     others: Sequence[PairRecords], federation: FederationFacts, *, transfer_sets: Collection[TransferSet]
 ) -> BestAverageSetting | None:
-    """Return the setting with the highest mean gain on validation over the pairs on which it ran.
+    """Return the setting with the highest mean gain on validation over those of `others` on which it ran.
 
     Only a setting that ran on at least half of the pairs competes: one that was tried on two of them may have
     been lucky in which two. A run that was stopped early counts with its last figure, since to leave it out
     would praise a setting for the pairs that it suits. Runs of a sweep, which are never stopped, take
     precedence over a trial of the same setting.
-
-    Args:
-        others: All pairs without either participant.
-        federation: Its models as they are.
-        transfer_sets: Transfer sets that may be used.
     """
     gains: defaultdict[Setting, list[float]] = defaultdict(list)
     known = 0

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from autokd.core.records import Correctness, RunRecord, Stage
-from autokd.core.setting import DEFAULT, Setting, Split, plain
+from autokd.core.setting import Setting, Split, plain
+from autokd.explanation.alternatives import Trained
 from autokd.recommendation.bootstrap import Bootstrap
 from autokd.recommendation.evidence import JUDGED, Arm, arm, ended_runs
 from autokd.recommendation.verdict import Judgement
@@ -23,8 +24,8 @@ class Line:
     """One alternative.
 
     Attributes:
-        key: Name for programs.
-        words: Name for people.
+        key: Its name in JSON.
+        words: Its name for people.
         setting: Setting of an alternative that is trained, else None.
         gain: Gain over the student's model as it is; None if it is not known.
         difference: The answer minus the alternative, paired; None if it is not known.
@@ -43,7 +44,7 @@ class Line:
     note: str = ""
 
     def to_json(self) -> dict[str, object]:
-        """Return plain values, intervals by split."""
+        """Return JSON values."""
         return {
             "rival": self.key,
             "words": self.words,
@@ -64,28 +65,24 @@ class Comparison:
 
     def nothing(self, key: str, words: str) -> Line:
         """Return the line of leaving the model as it is."""
-        return Line(
-            key=key,
-            words=words,
-            gain=dict.fromkeys(JUDGED, NOTHING),
-            difference={split: self._judgement.gain(split) for split in JUDGED},
-        )
+        difference = {split: self._judgement.gain(split) for split in JUDGED}
+        return Line(key=key, words=words, gain=dict.fromkeys(JUDGED, NOTHING), difference=difference)
 
     def fixed(self, key: str, words: str, models: Models, *, note: str = "") -> Line:
         """Return the line of an alternative without seeds."""
         own, shown = self._judgement.evidence.own, self._judgement.shown.correct
-        return Line(
-            key=key,
-            words=words,
-            gain={split: self._interval(key, split, models[split], own[split]) for split in JUDGED},
-            difference={
-                split: self._interval(f"{key} beside", split, shown[split], models[split]) for split in JUDGED
-            },
-            note=note,
-        )
+        gain = {
+            split: self._bootstrap.interval(models[split], own[split], split.value, key) for split in JUDGED
+        }
+        difference = {
+            split: self._bootstrap.interval(shown[split], models[split], split.value, f"{key} beside")
+            for split in JUDGED
+        }
+        return Line(key=key, words=words, gain=gain, difference=difference, note=note)
 
-    def trained(self, key: str, words: str, setting: Setting, *, note: str = "") -> Line:
+    def trained(self, alternative: Trained) -> Line:
         """Return the line of a trained alternative; it needs two runs."""
+        key, words, setting, note = alternative
         match = self._arms.of(setting)
         if isinstance(match, str):
             return Line(key=key, words=words, setting=setting, note=match)
@@ -108,7 +105,7 @@ class Comparison:
             return figures.default_gain
         if rival is evidence.winner and figures.winner_gain is not None:
             return figures.winner_gain
-        return self._interval(key, split, rival.correct[split], evidence.own[split])
+        return self._bootstrap.interval(rival.correct[split], evidence.own[split], split.value, key)
 
     def _difference(self, key: str, split: Split, rival: Arm, rows: Sequence[int]) -> Interval:
         evidence, shown = self._judgement.evidence, self._judgement.shown
@@ -117,10 +114,8 @@ class Comparison:
         improvement = self._judgement.figures(split).improvement
         if rival is evidence.default and improvement is not None:
             return improvement
-        return self._interval(f"{key} beside", split, shown.correct[split][list(rows)], rival.correct[split])
-
-    def _interval(self, name: str, split: Split, first: Correctness, second: Correctness) -> Interval:
-        return self._bootstrap.interval(first, second, split.value, name)
+        paired = shown.correct[split][list(rows)]
+        return self._bootstrap.interval(paired, rival.correct[split], split.value, f"{key} beside")
 
 
 class Arms:
@@ -129,18 +124,17 @@ class Arms:
     def __init__(self, judgement: Judgement, runs: Sequence[RunRecord]) -> None:
         evidence = judgement.evidence
         self._seeds, self._own = evidence.seeds, evidence.own
-        self._confirmed = {plain(DEFAULT): evidence.default}
-        if evidence.winner is not None:
-            self._confirmed[plain(evidence.winner.setting)] = evidence.winner
+        confirmed = [arm for arm in (evidence.default, evidence.winner) if arm is not None]
+        self._confirmed = {plain(arm.setting): arm for arm in confirmed}
         self._runs = [run for run in runs if run.stage is Stage.RIVAL]
 
     def of(self, setting: Setting) -> tuple[Sequence[int], Arm] | str:
         """Return its arm with the paired rows of the confirmation's arms, or why it has none."""
-        confirmed = self._confirmed.get(plain(setting))
-        if confirmed is not None:
-            return range(len(self._seeds)), confirmed
-        runs = [run for run in self._runs if run.setting == plain(setting)]
-        by_seed = ended_runs(plain(setting), runs)
+        effective = plain(setting)
+        if effective in self._confirmed:
+            return range(len(self._seeds)), self._confirmed[effective]
+        runs = [run for run in self._runs if run.setting == effective]
+        by_seed = ended_runs(effective, runs)
         rows = [row for row, seed in enumerate(self._seeds) if seed in by_seed]
         if len(rows) < 2:
             reasons = [run.reason.strip().splitlines()[-1] for run in runs if run.reason.strip()]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from autokd.core.records import RunRecord
 from autokd.core.setting import Pair, Setting, Split, derive_seed
-from autokd.explanation.alternatives import ComparedPair, chosen_rate, trained
+from autokd.explanation.alternatives import ComparedPair, Trained, chosen_rate, trained
 from autokd.explanation.attribution import Attribution, Step, Taken, attribute, corners
 from autokd.explanation.comparison import Arms, Comparison, Intervals, Line, Models, by_split
 from autokd.recommendation.bootstrap import Bootstrap
@@ -22,10 +22,7 @@ class Explanation:
     """The content of `autokd explain` for one pair.
 
     Attributes:
-        verdict: Verdict of the pair.
         setting: Setting that is compared: the answer, or the candidate that was rejected.
-        gain: Gain of `setting`.
-        lines: The alternatives.
         teacher_or_data: Where the gain comes from, teacher or data, in one sentence.
         attribution: Parts of the gain from the default to `setting`, or to the reversed pair if that is the
             better position; None if a run for it is missing.
@@ -70,13 +67,11 @@ class ExplanationInputs:
 
     Attributes:
         recommendation: Recommendation of the pair; it has a judgement.
-        compared: The facts that decide the alternatives.
         runs: Runs of the alternatives.
         reverse: Judgement of the reversed pair if that is the better position, else None.
         reverse_runs: Runs of the steps to the reversed pair.
         partner: Correctness of the teacher's model as it is.
         averaged: Correctness of both models' averaged probabilities.
-        owed: Number of runs that are still missing.
     """
 
     recommendation: Recommendation
@@ -92,13 +87,13 @@ class ExplanationInputs:
 def explain(inputs: ExplanationInputs) -> Explanation:
     """Compare a pair's recommendation with its alternatives, and divide its gain."""
     recommendation, compared = inputs.recommendation, inputs.compared
-    judgement, position = recommendation.judgement, recommendation.position
+    pair, judgement, position = recommendation.pair, recommendation.judgement, recommendation.position
     assert judgement is not None, "a failed pair has nothing to explain"
     seed = derive_seed(recommendation.records.study, "rivals")
     compare = Comparison(judgement, inputs.runs, Bootstrap.of(recommendation.confirmation, seed))
     lines = [
         compare.nothing("as_is", "leaving the model as it is"),
-        compare.fixed("partner", f"adopting model {recommendation.pair.teacher} as it is", inputs.partner),
+        compare.fixed("partner", f"adopting model {pair.teacher} as it is", inputs.partner),
         compare.fixed(
             "average",
             "both models' answers averaged",
@@ -108,21 +103,17 @@ def explain(inputs: ExplanationInputs) -> Explanation:
     ]
     winner = judgement.evidence.winner
     if winner is not None and winner is not judgement.shown:
-        lines.append(compare.trained("winner", "the race's winner", winner.setting))
-    lines += [
-        compare.trained(rival.key, rival.words, rival.setting, note=_note(rival.key, compared))
-        for rival in trained(compared, chosen_rate(compared, inputs.runs))
-    ]
+        lines.append(compare.trained(Trained("winner", "the race's winner", winner.setting)))
+    lines += map(compare.trained, trained(compared, chosen_rate(compared, inputs.runs)))
+    untaught = next((line for line in lines if line.key == "cross_entropy"), None)
     runs = (*inputs.runs, *inputs.reverse_runs)
     return Explanation(
-        pair=recommendation.pair,
+        pair=pair,
         verdict=recommendation.verdict,
         setting=judgement.shown.setting,
         gain={split: judgement.gain(split) for split in JUDGED},
         lines=tuple(lines),
-        teacher_or_data=teacher_or_data(
-            judgement.shown.setting, next((line for line in lines if line.key == "cross_entropy"), None)
-        ),
+        teacher_or_data=teacher_or_data(judgement.shown.setting, untaught),
         attribution=_attribution(inputs, judgement),
         adoption={
             Split.CONFIRMATION: position.confirmation.by_adoption,
@@ -137,12 +128,8 @@ def explain(inputs: ExplanationInputs) -> Explanation:
 def teacher_or_data(setting: Setting, untaught: Line | None) -> str:
     """Return in one sentence whether the gain comes from the teacher's outputs or from the training examples.
 
-    Two intervals on confirmation decide: the gain of the same examples without the teacher, and what the
-    teacher adds to it.
-
-    Args:
-        setting: Setting that is compared.
-        untaught: The same setting without the teacher; None if there are no labels to train on.
+    Two intervals on confirmation decide: the gain of the same examples without the teacher (`untaught`, None
+    if there are no labels to train on), and what the teacher adds to it.
     """
     if setting.alpha is None:
         return (
@@ -197,13 +184,3 @@ def _attribution(inputs: ExplanationInputs, judgement: Judgement) -> Attribution
 
     confidence = inputs.recommendation.confirmation.confidence
     return attribute(correct, frozenset(steps), confidence=confidence)
-
-
-def _note(key: str, compared: ComparedPair) -> str:
-    if key == "elsewhere" and compared.elsewhere is not None:
-        best = compared.elsewhere
-        ran = f"{best.setting}, ran on {best.pairs} of {best.known} pairs without either participant"
-        return f"{ran}, {best.gain:+.1f} pp there on validation"
-    if key == "validation":
-        return "the labelled examples that the search chose on; never judged on them"
-    return ""

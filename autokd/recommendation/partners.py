@@ -81,13 +81,12 @@ class Ranking:
         count, best = len(self.partners), self.best
         if best is None:
             return f"no partner is shown to be worth it, corrected for choosing the best of {count}"
-        others = [
-            str(partner.recommendation.pair.teacher) for partner in self.partners[1:] if partner.as_good
-        ]
+        as_good = [partner.recommendation.pair for partner in self.partners[1:] if partner.as_good]
+        others = ", ".join(str(pair.teacher) for pair in as_good)
         setting = best.recommendation.setting
         assert setting is not None
         advice = f"learn from {best.recommendation.pair.teacher}, with {described(setting)}"
-        return f"{advice}; not shown to be worse: {', '.join(others)}" if others else advice
+        return f"{advice}; not shown to be worse: {others}" if others else advice
 
     def to_json(self) -> dict[str, object]:
         """Return what `autokd recommend --student 9 --json` prints."""
@@ -119,7 +118,6 @@ def ranked(
 
     Args:
         recommendations: Recommendations of pairs with this student; failed ones count as unknown.
-        student: The participant.
         unknown: Partners without a recommendation.
     """
     judged = [(each, each.judgement) for each in recommendations if each.judgement is not None]
@@ -143,9 +141,7 @@ def ranked(
 def shrunk(arms: Sequence[Correctness], own: Correctness) -> NDArray[np.float64]:
     """Return the corrected gains of arms over the same model, in pp, shape (arms,); see `ranked`.
 
-    Args:
-        arms: Correctness on the same examples, each of shape (seeds, examples).
-        own: Correctness of the model as it is, shape (examples,).
+    Arms have the shape (seeds, examples), and `own`, the model as it is, (examples,).
     """
     rates = np.array([arm.mean(axis=0) for arm in arms])
     gains: NDArray[np.float64] = POINTS * (rates.mean(axis=1) - own.mean())

@@ -114,27 +114,23 @@ def advise(
             by_adoption=interval("adoption", split, partner[split], own[split]),
         )
 
-    confirmation = options(Split.CONFIRMATION)
+    split = Split.CONFIRMATION
+    confirmation = options(split)
     passed: dict[Advice, Interval] = {}
     if as_student is not None and as_student.verdict.answer != "as-is":
-        split, learned = Split.CONFIRMATION, as_student.shown.correct[Split.CONFIRMATION]
+        learned = as_student.shown.correct[split]
         beyond = interval("student beyond partner", split, learned, partner[split])
         if confirmation.by_adoption.mean <= 0 or beyond.low > 0:
             passed[Advice.STUDENT] = as_student.gain(split)
-    taught = confirmation.as_teacher
     teaches = as_teacher is not None and as_teacher.verdict.answer != "as-is"
-    if teaches and taught is not None and taught.low > 0:
-        passed[Advice.TEACHER] = taught
+    if teaches and confirmation.as_teacher is not None and confirmation.as_teacher.low > 0:
+        passed[Advice.TEACHER] = confirmation.as_teacher
     for position in forbidden:
         passed.pop(Advice(position.value), None)
     advice = max(passed, key=lambda option: passed[option].mean, default=Advice.NONE)
-    return PositionAdvice(
-        advice=advice,
-        confirmation=confirmation,
-        test=options(Split.TEST),
-        why=_why(advice, passed, confirmation)
-        + "".join(f"; the plan forbids position {position}" for position in forbidden),
-    )
+    why = _why(advice, passed, confirmation)
+    why += "".join(f"; the plan forbids position {position}" for position in forbidden)
+    return PositionAdvice(advice=advice, confirmation=confirmation, test=options(Split.TEST), why=why)
 
 
 def _why(advice: Advice, passed: Mapping[Advice, Interval], options: Options) -> str:

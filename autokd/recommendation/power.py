@@ -77,19 +77,18 @@ def _claims(judgement: Judgement, confirmation: ConfirmationConfig) -> list[_Cla
     figures, evidence, forgotten = judgement.decisive, judgement.evidence, judgement.forgotten
     claims: list[_Claim] = []
     nothing: list[_Step] = []
-    winner_stands = evidence.winner is not None and (forgotten is None or forgotten.winner_allowed)
     default_stands = forgotten is None or forgotten.default_allowed
-    if winner_stands and figures.winner_gain is not None and figures.improvement is not None:
-        assert evidence.winner is not None
-        gain = _components(judgement, evidence.winner, None)
-        steps = [_Step(figures.winner_gain.mean, gain)]
+    winner, gain, improvement = evidence.winner, figures.winner_gain, figures.improvement
+    if winner and gain and improvement and (forgotten is None or forgotten.winner_allowed):
+        components = _components(judgement, winner, None)
+        steps = [_Step(gain.mean, components)]
         beaten = "as-is"
         if default_stands:
             beaten = "default and as-is"
-            against_default = _components(judgement, evidence.winner, evidence.default)
-            steps.insert(0, _Step(figures.improvement.mean, against_default))
-        claims.append(_Claim(f"{described(evidence.winner.setting)} beats {beaten}", tuple(steps)))
-        nothing.append(_Step(confirmation.min_improvement - figures.winner_gain.mean, gain))
+            against_default = _components(judgement, winner, evidence.default)
+            steps.insert(0, _Step(improvement.mean, against_default))
+        claims.append(_Claim(f"{described(winner.setting)} beats {beaten}", tuple(steps)))
+        nothing.append(_Step(confirmation.min_improvement - gain.mean, components))
     if default_stands:
         default = _components(judgement, evidence.default, None)
         claims.append(_Claim("the default beats as-is", (_Step(figures.default_gain.mean, default),)))

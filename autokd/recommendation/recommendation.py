@@ -161,14 +161,12 @@ def recommend(
 def _reason(judgement: Judgement, confirmation: ConfirmationConfig) -> str:
     figures, winner = judgement.decisive, judgement.evidence.winner
     objective = judgement.aims.objective
-    default = f"the default gains {figures.default_gain}"
+    gains = f"the default gains {figures.default_gain}"
     if winner is None:
-        gains = f"{default}; no other setting came through confirmation"
+        gains += "; no other setting came through confirmation"
     else:
-        gains = (
-            f"{described(winner.setting)} gains {figures.winner_gain}, {default}, "
-            f"difference {figures.improvement}"
-        )
+        first = f"{described(winner.setting)} gains {figures.winner_gain}"
+        gains = f"{first}, {gains}, difference {figures.improvement}"
     if judgement.verdict is Verdict.SKIP:
         gains += f"; {confirmation.min_improvement:g} pp would be worth it"
     lost = judgement.evidence.default.diverged + (0 if winner is None else winner.diverged)
@@ -183,12 +181,11 @@ def _rejected(judgement: Judgement) -> str:
     check, winner = judgement.forgotten, judgement.evidence.winner
     if check is None:
         return ""
-    rejected: dict[str, Interval | None] = {}
-    if winner is not None and not check.winner_allowed:
-        rejected[described(winner.setting)] = check.winner
-    if not check.default_allowed:
-        rejected["the default"] = check.default
+    arms = [("the default", check.default, check.default_allowed)]
+    if winner is not None and check.winner is not None:
+        arms.insert(0, (described(winner.setting), check.winner, check.winner_allowed))
     return "".join(
         f"; {arm} is rejected: it forgets {forgotten}, and {check.limit:g} pp are allowed"
-        for arm, forgotten in rejected.items()
+        for arm, forgotten, allowed in arms
+        if not allowed
     )
