@@ -67,7 +67,6 @@ class ExplanationInputs:
 
     Attributes:
         recommendation: Recommendation of the pair; it has a judgement.
-        runs: Runs of the alternatives.
         reverse: Judgement of the reversed pair if that is the better position, else None.
         reverse_runs: Runs of the steps to the reversed pair.
         partner: Correctness of the teacher's model as it is.
@@ -91,15 +90,11 @@ def explain(inputs: ExplanationInputs) -> Explanation:
     assert judgement is not None, "a failed pair has nothing to explain"
     seed = derive_seed(recommendation.records.study, "rivals")
     compare = Comparison(judgement, inputs.runs, Bootstrap.of(recommendation.confirmation, seed))
+    note = "probabilities at T = 1, nothing trained, calibration not tuned; both models are needed"
     lines = [
         compare.nothing("as_is", "leaving the model as it is"),
         compare.fixed("partner", f"adopting model {pair.teacher} as it is", inputs.partner),
-        compare.fixed(
-            "average",
-            "both models' answers averaged",
-            inputs.averaged,
-            note="probabilities at T = 1, nothing trained, calibration not tuned; both models are needed",
-        ),
+        compare.fixed("average", "both models' answers averaged", inputs.averaged, note=note),
     ]
     winner = judgement.evidence.winner
     if winner is not None and winner is not judgement.shown:
@@ -182,5 +177,4 @@ def _attribution(inputs: ExplanationInputs, judgement: Judgement) -> Attribution
         chosen = [list(rows).index(row) for row in common[direction][:seeds]]
         return arm.correct[split][chosen].astype(float)
 
-    confidence = inputs.recommendation.confirmation.confidence
-    return attribute(correct, frozenset(steps), confidence=confidence)
+    return attribute(correct, frozenset(steps), confidence=inputs.recommendation.confirmation.confidence)

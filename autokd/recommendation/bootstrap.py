@@ -12,11 +12,7 @@ from autokd.statistics.paired import Interval, Weights, paired_interval
 
 @dataclass(frozen=True, slots=True)
 class Bootstrap:
-    """What the intervals of one judgement share.
-
-    Attributes:
-        seed: Start of each interval's seed; its name is the rest.
-    """
+    """What the intervals of one judgement share; each has its seed from `seed` and its own name."""
 
     confidence: float
     resamples: int

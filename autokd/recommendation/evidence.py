@@ -41,7 +41,6 @@ class Evidence:
     Attributes:
         seeds: Indices of the paired confirmation runs; row i of each arm is seed i.
         own: Correctness of the student's model as it is, by split, shape (examples,).
-        default: The baseline to beat.
         winner: The race's choice; None if the default stands alone.
         local: Weight of each example on the student's own label distribution, by split
             (`autokd.statistics.label_weights`); empty if only gain counts.
@@ -123,17 +122,12 @@ def ended_runs(setting: Setting, runs: Sequence[RunRecord]) -> dict[int, RunReco
 
 def arm(setting: Setting, runs: Sequence[RunRecord], own: Mapping[Split, Correctness]) -> Arm:
     """Return the students of runs that ended, in their order; `own` stands in for those that diverged."""
-    complete = [run.state is RunState.COMPLETE for run in runs]
+    students = [run.correct if run.state is RunState.COMPLETE else own for run in runs]
     lost = [0.0 if run.failure is Failure.DIVERGED else run.forgetting for run in runs]
     known = [forgetting for forgetting in lost if forgetting is not None]
     return Arm(
         setting=setting,
-        correct={
-            split: np.stack(
-                [run.correct[split] if done else own[split] for run, done in zip(runs, complete, strict=True)]
-            )
-            for split in JUDGED
-        },
+        correct={split: np.stack([correct[split] for correct in students]) for split in JUDGED},
         forgetting=float(np.mean(known)) if known else None,
-        diverged=complete.count(False),
+        diverged=sum(run.state is not RunState.COMPLETE for run in runs),
     )

@@ -97,8 +97,7 @@ def advise(
     that the study forbids is shown if its gain is known, and never advised.
 
     Args:
-        own: Correctness of s's model as it is, by split, shape (examples,).
-        partner: Correctness of t's model as it is.
+        own: Correctness of s's model as it is, by split, shape (examples,); `partner` is that of t's.
         as_student: Judgement of the pair t->s; None if there is none.
         as_teacher: Judgement of the pair s->t; None if there is none.
     """

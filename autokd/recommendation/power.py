@@ -53,9 +53,7 @@ def what_would_decide(judgement: Judgement, confirmation: ConfirmationConfig) ->
     """
     if judgement.verdict is not Verdict.UNDECIDED:
         return ""
-    claims = [
-        claim for claim in _claims(judgement, confirmation) if all(step.distance > 0 for step in claim.steps)
-    ]
+    claims = _claims(judgement, confirmation)
     prices = [(claim.seeds(judgement.confidence), claim.words) for claim in claims]
     seeds, words = min(prices, key=itemgetter(0), default=(math.inf, ""))
     if seeds < math.inf:
@@ -74,6 +72,7 @@ def what_would_decide(judgement: Judgement, confirmation: ConfirmationConfig) ->
 
 
 def _claims(judgement: Judgement, confirmation: ConfirmationConfig) -> list[_Claim]:
+    """Return the claims that agree with the present means."""
     figures, evidence, forgotten = judgement.decisive, judgement.evidence, judgement.forgotten
     claims: list[_Claim] = []
     nothing: list[_Step] = []
@@ -93,7 +92,8 @@ def _claims(judgement: Judgement, confirmation: ConfirmationConfig) -> list[_Cla
         default = _components(judgement, evidence.default, None)
         claims.append(_Claim("the default beats as-is", (_Step(figures.default_gain.mean, default),)))
         nothing.append(_Step(confirmation.min_improvement - figures.default_gain.mean, default))
-    return [*claims, _Claim(f"nothing gains {confirmation.min_improvement:g} pp", tuple(nothing))]
+    claims.append(_Claim(f"nothing gains {confirmation.min_improvement:g} pp", tuple(nothing)))
+    return [claim for claim in claims if all(step.distance > 0 for step in claim.steps)]
 
 
 def _components(judgement: Judgement, first: Arm, second: Arm | None) -> VarianceComponents:

@@ -105,11 +105,7 @@ def winner(config: StudyConfig, trials: Sequence[TrialRecord], runs: Sequence[Ru
 
 
 def pending(
-    config: StudyConfig,
-    records: PairRecords,
-    live: Collection[RunSpec] = (),
-    *,
-    seeds: int | None = None,
+    config: StudyConfig, records: PairRecords, live: Collection[RunSpec] = (), *, seeds: int | None = None
 ) -> tuple[RunSpec, ...]:
     """Return the race and confirmation runs that are still to be done after the search, most urgent first.
 
@@ -160,11 +156,7 @@ def confirmation_seeds(count: int) -> range:
 def race_runs(
     runs: Sequence[RunRecord], setting: Setting, seeds: range, retries: int
 ) -> list[RunRecord] | None:
-    """Return the COMPLETE race runs of a setting: one a seed, or none if a run failed for good.
-
-    Returns:
-        None while a run is to be done.
-    """
+    """Return a setting's COMPLETE race runs, none if one failed for good; None while one is to be done."""
     by_seed = [records_of(runs, Stage.RACE, setting, seed) for seed in seeds]
     if any(to_be_run(records, retries) for records in by_seed):
         return None

@@ -27,7 +27,6 @@ class Recommendation:
     Attributes:
         student: The student's model before anything is distilled.
         judgement: None if there was nothing to judge; the verdict is then `failed`.
-        position: Position of the student in its meeting.
         reason: Why this verdict, in one sentence with numbers of the confirmation split.
         what_would_decide: What would decide an undecided pair; else empty.
         network: Cost of communication for `setting`; None without a setting, or if sizes are not known.

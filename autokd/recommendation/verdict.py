@@ -177,7 +177,6 @@ def judge(
 
     Args:
         evidence: Evidence of one pair, with `local` weights unless only gain counts.
-        seed: Seed of the bootstrap.
         aims: Objective and constraints; by default only gain counts.
         confidence: Confidence on confirmation; by default that of `confirmation`.
     """
