@@ -8,17 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from autokd.claims.claim import Claim, not_measurable, over_pairs
+from autokd.claims import position_claims, setting_claims
+from autokd.claims.claim import Claim, not_measurable
 from autokd.claims.grid_results import arms_of
-from autokd.claims.position_claims import (
-    forgetting_by_set,
-    judged_models,
-    position,
-    swept_models,
-    times_of_position,
-    worths_of,
-)
-from autokd.claims.setting_claims import no_single_setting, share_that_needs_tuning, tuning_pays
 from autokd.config.study import ConfirmationConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import FederationFacts
@@ -37,40 +29,33 @@ def observe(
     """Return all claims, including those that cannot be checked here.
 
     Args:
-        records: Stored records by pair.
+        records: Records of each pair in the store.
         judgements: Judgements of the pairs that have one.
-        federation: Its models as they are.
+        federation: The models as they are.
         plan: Confidence and resamples.
         dataset: Name of the data that the federation is made of.
     """
     swept = {pair: arms for pair, stored in records.items() if (arms := arms_of(stored.sweep_runs))}
-    searched = {pair: stored.trials for pair, stored in records.items() if stored.trials}
-    worths, source = worths_of(judged_models(judgements), federation), "confirmation"
-    if over_pairs({side: worth.right for side, worth in worths.items()}) is None and swept:
-        worths, source = worths_of(swept_models(swept), federation), "sweep"
+    searched = {pair: stored for pair, stored in records.items() if stored.trials}
+    networks = ", ".join(sorted({participant.architecture for participant in federation.participants}))
     examples = len(federation.labels[Split.VALIDATION])
+    worths, source = position_claims.measured_worths(judgements, swept, federation)
     return (
-        share_that_needs_tuning(swept, searched, plan, examples=examples),
-        no_single_setting(swept),
-        tuning_pays(swept, judgements),
-        position(worths, source),
-        times_of_position(worths),
-        forgetting_by_set(swept, searched, {pair: records[pair].reports for pair in searched}),
+        setting_claims.share_that_needs_tuning(swept, searched, plan, examples=examples),
+        setting_claims.no_single_setting(swept),
+        setting_claims.tuning_pays(swept, judgements),
+        position_claims.position(worths, source),
+        position_claims.times_of_position(worths),
+        position_claims.forgetting_by_set(swept, searched),
         not_measurable(
             "other_distillation",
             "joint distillation needs careful tuning, unlike offline and online distillation",
             "autokd runs joint distillation only",
         ),
-        _poster_figures(federation, dataset),
-    )
-
-
-def _poster_figures(federation: FederationFacts, dataset: str) -> Claim:
-    """Return that the poster's own figures cannot be checked: its partition, grids and recipe are unknown."""
-    networks = sorted({participant.architecture for participant in federation.participants})
-    here = f"{len(federation.participants)} participants ({', '.join(networks)}) on {dataset}"
-    return not_measurable(
-        "poster_figures",
-        "its tables: gains of participants 1, 4 and 9 with ResNet-18 on CIFAR-10",
-        f"here are {here}; the poster's partition, grids and training recipe are not known",
+        not_measurable(
+            "poster_figures",
+            "its tables: gains of participants 1, 4 and 9 with ResNet-18 on CIFAR-10",
+            f"here are {len(federation.participants)} participants ({networks}) on {dataset}; the poster's "
+            "partition, grids and training recipe are not known",
+        ),
     )

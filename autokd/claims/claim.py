@@ -31,7 +31,6 @@ class Claim:
     Attributes:
         key: Name for programs.
         statement: What the poster says.
-        status: What this federation shows of it.
         figure: The number that decides the status, with its interval; None if there is none.
         unit: Unit of the figure: `pp` or `share of pairs`.
         pairs: Number of pairs behind the figure.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,15 +33,12 @@ Arms = Mapping[Setting, SweptArm]
 
 
 def arms_of(runs: Sequence[RunRecord]) -> Arms:
-    """Return every setting that completed with each of the default's seeds; none without the default.
-
-    So all arms are paired. A setting with a failed run, for instance a diverged one, is left out.
-    """
+    """Return each setting that completed all seeds of the default, so arms are paired; none without it."""
     by_setting: defaultdict[Setting, dict[int, RunRecord]] = defaultdict(dict)
     for run in runs:
         if run.state is RunState.COMPLETE:
             by_setting[plain(run.setting)][run.seed] = run
-    seeds = sorted(by_setting.get(DEFAULT, ()))
+    seeds = sorted(by_setting[DEFAULT])
     return {
         setting: _arm([by_seed[seed] for seed in seeds])
         for setting, by_seed in by_setting.items()
@@ -49,14 +46,9 @@ def arms_of(runs: Sequence[RunRecord]) -> Arms:
     }
 
 
-def best(arms: Arms, *, among: Collection[Setting]) -> Setting | None:
-    """Return the setting with the highest accuracy on validation; None if no candidate has an arm."""
-    # Ties are broken by the setting's text, so that the choice is always the same.
-    return max(
-        (setting for setting in among if setting in arms),
-        key=lambda setting: (arms[setting].accuracy(Split.VALIDATION), str(setting)),
-        default=None,
-    )
+def best(arms: Arms, *, among: Iterable[Setting]) -> Setting:
+    """Return the setting with the highest accuracy on validation; ties are broken by the setting's text."""
+    return max(among, key=lambda setting: (arms[setting].accuracy(Split.VALIDATION), str(setting)))
 
 
 def others_on(arms: Arms, transfer_set: TransferSet) -> list[Setting]:
@@ -65,19 +57,7 @@ def others_on(arms: Arms, transfer_set: TransferSet) -> list[Setting]:
     return [setting for setting in arms if setting.transfer_set is transfer_set and setting != default]
 
 
-def forgetting(arms: Arms, split: Split) -> dict[TransferSet, float]:
-    """Return the mean forgetting over the settings of each transfer set, in pp."""
-    by_set: defaultdict[TransferSet, list[float]] = defaultdict(list)
-    for setting, arm in arms.items():
-        by_set[setting.transfer_set].append(arm.forgetting[split])
-    return {transfer_set: float(np.mean(values)) for transfer_set, values in by_set.items()}
-
-
 def _arm(runs: Sequence[RunRecord]) -> SweptArm:
     correct = {split: np.stack([run.correct[split] for run in runs]) for split in Split}
-    return SweptArm(
-        correct=correct if len(runs) > 1 else {split: rows[0] for split, rows in correct.items()},
-        forgetting={
-            split: float(np.mean([run.curve[-1].forgetting[split] for run in runs])) for split in Split
-        },
-    )
+    lost = {split: float(np.mean([run.curve[-1].forgetting[split] for run in runs])) for split in Split}
+    return SweptArm(correct=correct if len(runs) > 1 else runs[0].correct, forgetting=lost)

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 
 from autokd.claims.claim import Claim, measured, not_measurable, over_pairs
-from autokd.claims.grid_results import Arms, best, forgetting
-from autokd.core.records import FederationFacts, RungReport, TrialRecord, TrialState
+from autokd.claims.grid_results import Arms, best
+from autokd.core.pair_records import PairRecords
+from autokd.core.records import Correctness, FederationFacts, TrialState
 from autokd.core.setting import Pair, Split, TransferSet
 from autokd.recommendation.evidence import JUDGED
 from autokd.recommendation.verdict import Judgement
 from autokd.statistics.paired import POINTS
 
-Reports = Mapping[int, Sequence[RungReport]]
 _TIMES = 5.0
 """The poster's "up to 5+ times improvement on average"."""
 Accuracies = Mapping[Split, float]
+"""Accuracy of a model by split, in [0, 1]."""
 
 
 class Worth(NamedTuple):
@@ -42,22 +43,21 @@ class Worth(NamedTuple):
 
 def position(worths: Mapping[Pair, Worth], source: str) -> Claim:
     """Check what the right position gains beyond the other one, and beyond adopting the better model."""
+    sides = worths.items()
     return measured(
         "position",
         "setting the right position is important",
-        {side: worth.right - worth.wrong for side, worth in worths.items()},
+        {side: worth.right - worth.wrong for side, worth in sides},
         source=source,
         how="the right position minus the other one, seen from each participant with each partner; which is "
         "right is decided on confirmation and told on test",
         lacking="needs meetings of which both directions were tuned or swept",
         beside={
-            "as student": {side: worth.as_student for side, worth in worths.items()},
-            "as teacher": {side: worth.as_teacher for side, worth in worths.items()},
-            "right position": {side: worth.right for side, worth in worths.items()},
-            "better model adopted": {side: worth.adoption for side, worth in worths.items()},
-            "right position beyond that": {
-                side: worth.right - worth.adoption for side, worth in worths.items()
-            },
+            "as student": {side: worth.as_student for side, worth in sides},
+            "as teacher": {side: worth.as_teacher for side, worth in sides},
+            "right position": {side: worth.right for side, worth in sides},
+            "better model adopted": {side: worth.adoption for side, worth in sides},
+            "right position beyond that": {side: worth.right - worth.adoption for side, worth in sides},
         },
     )
 
@@ -68,85 +68,78 @@ def times_of_position(worths: Mapping[Pair, Worth]) -> Claim:
     by_participant: defaultdict[int, list[Worth]] = defaultdict(list)
     for side, worth in worths.items():
         by_participant[side.student].append(worth)
-    ratios = {}
-    for participant, partners in by_participant.items():
-        wrong = float(np.mean([worth.wrong for worth in partners]))
-        if wrong > 0:
-            ratios[participant] = float(np.mean([worth.right for worth in partners])) / wrong
+    means = {number: Worth(*np.mean(partners, axis=0)) for number, partners in by_participant.items()}
+    ratios = {participant: mean.right / mean.wrong for participant, mean in means.items() if mean.wrong > 0}
     what = "the poster does not say what 5 is a multiple of"
     if not ratios:
         why = "no participant gains in the other position" if worths else "no meeting has both directions"
         return not_measurable(key, statement, f"{what}; {why}, so there is no ratio here")
     highest = max(ratios, key=ratios.__getitem__)
     reached = sum(ratio >= _TIMES for ratio in ratios.values())
-    without = len(by_participant) - len(ratios)
     return not_measurable(
         key,
         statement,
         f"{what}; here the mean gain in the right position over that in the other one is at most "
         f"{ratios[highest]:.1f} (participant {highest}), {_TIMES:g} or more for {reached} of "
-        f"{len(by_participant)} participants, and without meaning for the {without} that gain nothing in the "
-        "other one",
+        f"{len(means)} participants, and without meaning for the {len(means) - len(ratios)} that gain "
+        "nothing in the other one",
     )
 
 
 def worths_of(models: Mapping[Pair, Accuracies], federation: FederationFacts) -> dict[Pair, Worth]:
     """Return the gains of each participant (the pair's student) with each partner that has both directions.
 
-    Args:
-        models: Accuracy in [0, 1] of each pair's resulting model.
-        federation: The models as they are.
+    `models` are the students that the pairs give; `federation` has the models as they are.
     """
     worths = {}
     for pair in models:
         if pair.reverse not in models:
             continue
-        own, partner = (_as_is(federation, participant) for participant in (pair.student, pair.teacher))
+        own, partner = (
+            _accuracies(federation.participants[number].correct) for number in (pair.student, pair.teacher)
+        )
         forward, back = models[pair], models[pair.reverse]
         as_student, as_teacher = (POINTS * (model[Split.TEST] - own[Split.TEST]) for model in (forward, back))
         learns = forward[Split.CONFIRMATION] >= back[Split.CONFIRMATION]
+        right, wrong = (as_student, as_teacher) if learns else (as_teacher, as_student)
         adopts = partner[Split.CONFIRMATION] > own[Split.CONFIRMATION]
-        worths[pair] = Worth(
-            as_student=as_student,
-            as_teacher=as_teacher,
-            right=as_student if learns else as_teacher,
-            wrong=as_teacher if learns else as_student,
-            adoption=POINTS * (partner[Split.TEST] - own[Split.TEST]) if adopts else 0.0,
-        )
+        adoption = POINTS * (partner[Split.TEST] - own[Split.TEST]) if adopts else 0.0
+        worths[pair] = Worth(as_student, as_teacher, right, wrong, adoption)
     return worths
 
 
-def judged_models(judged: Mapping[Pair, Judgement]) -> dict[Pair, Accuracies]:
-    """Return the accuracy of the setting that each pair's recommendation shows, mean over its fresh seeds."""
-    return {
-        pair: {split: float(judgement.shown.correct[split].mean()) for split in JUDGED}
-        for pair, judgement in judged.items()
-    }
+def measured_worths(
+    judged: Mapping[Pair, Judgement], swept: Mapping[Pair, Arms], federation: FederationFacts
+) -> tuple[dict[Pair, Worth], str]:
+    """Return worths and their source: confirmations or, if these are too few, the best swept settings."""
+    confirmed = {pair: _accuracies(judgement.shown.correct) for pair, judgement in judged.items()}
+    worths = worths_of(confirmed, federation)
+    if over_pairs({side: worth.right for side, worth in worths.items()}) is not None or not swept:
+        return worths, "confirmation"
+    models = {pair: _accuracies(arms[best(arms, among=arms)].correct) for pair, arms in swept.items()}
+    return worths_of(models, federation), "sweep"
 
 
-def swept_models(swept: Mapping[Pair, Arms]) -> dict[Pair, Accuracies]:
-    """Return the accuracy of each pair's best setting on validation."""
-    models: dict[Pair, Accuracies] = {}
-    for pair, arms in swept.items():
-        chosen = best(arms, among=arms)
-        assert chosen is not None
-        models[pair] = {split: arms[chosen].accuracy(split) for split in Split}
-    return models
-
-
-def forgetting_by_set(
-    swept: Mapping[Pair, Arms],
-    searched: Mapping[Pair, Sequence[TrialRecord]],
-    reports: Mapping[Pair, Reports],
-) -> Claim:
+def forgetting_by_set(swept: Mapping[Pair, Arms], searched: Mapping[Pair, PairRecords]) -> Claim:
     """Check how much more a student forgets on one transfer set than on another."""
     if swept:
-        validation = {pair: forgetting(arms, Split.VALIDATION) for pair, arms in swept.items()}
-        test = {pair: forgetting(arms, Split.TEST) for pair, arms in swept.items()}
+        validation, test = (
+            _by_set(
+                (setting.transfer_set, pair, arm.forgetting[split])
+                for pair, arms in swept.items()
+                for setting, arm in arms.items()
+            )
+            for split in (Split.VALIDATION, Split.TEST)
+        )
         source = "sweep"
         how = "mean over all settings of a set; which two sets is chosen on validation, told on test"
     else:
-        test = validation = {pair: _of_trials(trials, reports[pair]) for pair, trials in searched.items()}
+        test = validation = _by_set(
+            (trial.setting.transfer_set, pair, records.reports[trial.number][-1].forgetting)
+            for pair, records in searched.items()
+            for trial in records.trials
+            if trial.state is TrialState.COMPLETE
+        )
         source = "search"
         how = (
             "full trials only, of which a search makes more where settings are good; chosen and told on the "
@@ -156,41 +149,33 @@ def forgetting_by_set(
     lacking = "needs more pairs with runs on several transfer sets"
     means = {
         transfer_set: float(np.mean(list(by_pair.values())))
-        for transfer_set, by_pair in _by_set(validation).items()
+        for transfer_set, by_pair in validation.items()
         if over_pairs(by_pair)
     }
     if len(means) < 2:
         return not_measurable(key, statement, lacking)
     most, least = max(means, key=means.__getitem__), min(means, key=means.__getitem__)
-    by_set = _by_set(test)
     return measured(
         key,
         statement,
-        {pair: by_set[most][pair] - by_set[least][pair] for pair in by_set[most] if pair in by_set[least]},
+        {pair: lost - test[least][pair] for pair, lost in test[most].items() if pair in test[least]},
         source=source,
         how=f"forgetting on {most} minus {least} examples; {how}",
         lacking=lacking,
-        beside={f"on {chosen}": by_set[chosen] for chosen in TransferSet if chosen in by_set},
+        beside={f"on {chosen}": test[chosen] for chosen in TransferSet if chosen in test},
     )
 
 
-def _of_trials(trials: Sequence[TrialRecord], reports: Reports) -> dict[TransferSet, float]:
-    """Return the mean forgetting of full trials by transfer set, on validation, in pp."""
-    by_set: defaultdict[TransferSet, list[float]] = defaultdict(list)
-    for trial in trials:
-        if trial.state is TrialState.COMPLETE:
-            by_set[trial.setting.transfer_set].append(reports[trial.number][-1].forgetting)
-    return {transfer_set: float(np.mean(values)) for transfer_set, values in by_set.items()}
+def _by_set(values: Iterable[tuple[TransferSet, Pair, float]]) -> dict[TransferSet, dict[Pair, float]]:
+    """Return the mean over each pair's values, by transfer set."""
+    by_set: defaultdict[TransferSet, defaultdict[Pair, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for transfer_set, pair, value in values:
+        by_set[transfer_set][pair].append(value)
+    return {
+        transfer_set: {pair: float(np.mean(runs)) for pair, runs in by_pair.items()}
+        for transfer_set, by_pair in by_set.items()
+    }
 
 
-def _by_set(by_pair: Mapping[Pair, Mapping[TransferSet, float]]) -> dict[TransferSet, dict[Pair, float]]:
-    by_set: defaultdict[TransferSet, dict[Pair, float]] = defaultdict(dict)
-    for pair, values in by_pair.items():
-        for transfer_set, value in values.items():
-            by_set[transfer_set][pair] = value
-    return dict(by_set)
-
-
-def _as_is(federation: FederationFacts, participant: int) -> Accuracies:
-    correct = federation.participants[participant].correct
-    return {split: float(right.mean()) for split, right in correct.items()}
+def _accuracies(correct: Mapping[Split, Correctness]) -> Accuracies:
+    return {split: float(correct[split].mean()) for split in JUDGED}

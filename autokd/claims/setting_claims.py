@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -12,44 +13,39 @@ from scipy.special import ndtri
 from autokd.claims.claim import Claim, measured, not_measurable, over_pairs
 from autokd.claims.grid_results import Arms, best, others_on
 from autokd.config.study import ConfirmationConfig
-from autokd.core.records import TrialOrigin, TrialRecord, TrialState
-from autokd.core.setting import DEFAULT, SEARCHABLE, Pair, Split, TransferSet, derive_seed, moved
+from autokd.core.pair_records import PairRecords
+from autokd.core.records import TrialOrigin, TrialState
+from autokd.core.setting import DEFAULT, SEARCHABLE, Pair, Setting, Split, TransferSet, derive_seed, moved
 from autokd.recommendation.verdict import Judgement
 from autokd.statistics.paired import POINTS, paired_interval
 
 WORTH: Final = 0.5
 """Improvement, in pp, from which T and α count as better."""
-_POSTER: Final = 2 / 3
-_MOST: Final = 1 / 2
-"""The share is reproduced if its interval lies above this, unless it lies below the poster's share."""
 
 
 def share_that_needs_tuning(
     swept: Mapping[Pair, Arms],
-    searched: Mapping[Pair, Sequence[TrialRecord]],
+    searched: Mapping[Pair, PairRecords],
     plan: ConfirmationConfig,
     *,
     examples: int,
 ) -> Claim:
     """Check the share of pairs whose T and α matter on the default's transfer set.
 
-    Args:
-        swept: Sweeps by pair; if there are none, searches are used.
-        searched: Trials by pair.
-        plan: Confidence and resamples.
-        examples: Number of validation examples.
+    Searches are used only if no pair was swept; `examples` is the number of validation examples.
     """
-    key = "share_that_needs_tuning"
-    statement = "2/3 of the pairs need another T and α than the default's T = 1, α = 0.5"
+    claim = partial(
+        measured,
+        "share_that_needs_tuning",
+        "2/3 of the pairs need another T and α than the default's T = 1, α = 0.5",
+        threshold=1 / 2,
+        expected=2 / 3,
+        unit="share of pairs",
+    )
     home = DEFAULT.transfer_set
     if not swept:
-        return measured(
-            key,
-            statement,
+        return claim(
             _by_search(searched, examples),
-            threshold=_MOST,
-            expected=_POSTER,
-            unit="share of pairs",
             source="search",
             how=f"the best of k trials on {home} examples and the baseline, chosen and counted on the same "
             f"validation examples; counted where it is better by {WORTH:g} pp and by more than the best of k "
@@ -63,13 +59,8 @@ def share_that_needs_tuning(
         if transfer_set is not TransferSet.PUBLIC
     }
     single = any(arms[DEFAULT].correct[Split.TEST].ndim == 1 for arms in swept.values())
-    return measured(
-        key,
-        statement,
+    return claim(
         by_set[home],
-        threshold=_MOST,
-        expected=_POSTER,
-        unit="share of pairs",
         source="sweep",
         how=f"T and α chosen on validation among those on {home} examples; counted where on confirmation "
         f"they beat the default's by {WORTH:g} pp and the {plan.confidence:.0%} interval lies above 0"
@@ -82,7 +73,7 @@ def share_that_needs_tuning(
 def no_single_setting(swept: Mapping[Pair, Arms]) -> Claim:
     """Check what each pair's own best setting gains beyond the one that is best over all pairs."""
     key, statement = "no_single_setting", "no single setting is the best for all pairs"
-    common = set.intersection(*(set(arms) for arms in swept.values())) if swept else set()
+    common = set.intersection(*map(set, swept.values())) if swept else set()
     if not common:
         return not_measurable(key, statement, "needs swept pairs (autokd sweep)")
     means = {
@@ -90,15 +81,10 @@ def no_single_setting(swept: Mapping[Pair, Arms]) -> Claim:
         for setting in common
     }
     single = max(common, key=lambda setting: (means[setting], str(setting)))
-    values = {}
-    for pair, arms in swept.items():
-        own = best(arms, among=common)
-        assert own is not None
-        values[pair] = POINTS * (arms[own].accuracy(Split.TEST) - arms[single].accuracy(Split.TEST))
     return measured(
         key,
         statement,
-        values,
+        {pair: _gain(arms, best(arms, among=common), beyond=single) for pair, arms in swept.items()},
         source="sweep",
         how=f"each pair's own best setting minus {single}, the best over all pairs; both chosen on "
         "validation, told on test",
@@ -115,7 +101,7 @@ def tuning_pays(swept: Mapping[Pair, Arms], judged: Mapping[Pair, Judgement]) ->
     }
     if over_pairs(values) is None and swept:
         source, how = "sweep", "the best setting, chosen on validation, minus the default, on test"
-        values = {pair: _beyond_the_default(arms) for pair, arms in swept.items()}
+        values = {pair: _gain(arms, best(arms, among=arms), beyond=DEFAULT) for pair, arms in swept.items()}
     return measured(
         "tuning_pays",
         "appropriate tuning improves the gain significantly",
@@ -126,10 +112,8 @@ def tuning_pays(swept: Mapping[Pair, Arms], judged: Mapping[Pair, Judgement]) ->
     )
 
 
-def _beyond_the_default(arms: Arms) -> float:
-    chosen = best(arms, among=arms)
-    assert chosen is not None
-    return POINTS * (arms[chosen].accuracy(Split.TEST) - arms[DEFAULT].accuracy(Split.TEST))
+def _gain(arms: Arms, chosen: Setting, *, beyond: Setting) -> float:
+    return POINTS * (arms[chosen].accuracy(Split.TEST) - arms[beyond].accuracy(Split.TEST))
 
 
 def _by_sweep(
@@ -139,11 +123,11 @@ def _by_sweep(
     matters = {}
     for pair, arms in swept.items():
         default = arms.get(moved(DEFAULT, transfer_set))
-        chosen = best(arms, among=others_on(arms, transfer_set))
-        if default is None or chosen is None:
+        others = others_on(arms, transfer_set)
+        if default is None or not others:
             continue
         difference = paired_interval(
-            arms[chosen].correct[Split.CONFIRMATION],
+            arms[best(arms, among=others)].correct[Split.CONFIRMATION],
             default.correct[Split.CONFIRMATION],
             confidence=plan.confidence,
             resamples=plan.resamples,
@@ -153,13 +137,13 @@ def _by_sweep(
     return matters
 
 
-def _by_search(searched: Mapping[Pair, Sequence[TrialRecord]], examples: int) -> dict[Pair, float]:
+def _by_search(searched: Mapping[Pair, PairRecords], examples: int) -> dict[Pair, float]:
     """Return the same from trials, for the pairs with another full trial on the default's transfer set."""
     matters = {}
-    for pair, trials in searched.items():
+    for pair, records in searched.items():
         full = [
             trial
-            for trial in trials
+            for trial in records.trials
             if trial.state is TrialState.COMPLETE and trial.setting.transfer_set is DEFAULT.transfer_set
         ]
         baseline = next((trial.accuracy for trial in full if trial.role is TrialOrigin.BASELINE), None)
