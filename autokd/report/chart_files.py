@@ -21,15 +21,10 @@ _PIXELS: Final = 2
 def write_figures(
     charts: Iterable[Chart], folder: Path, *, listen: Callable[[str], None] = lambda name: None
 ) -> int:
-    """Write `NAME.png`, `NAME.svg` and `NAME.csv` for each chart; existing files are replaced.
+    """Write `NAME.png`, `NAME.svg` and `NAME.csv` for each chart, and return the number of charts.
 
-    Args:
-        charts: Charts to write.
-        folder: Folder to write to; it is created if it is missing.
-        listen: Called with each name once its files are written.
-
-    Returns:
-        Number of charts written.
+    The folder is created if it is missing, and existing files are replaced. `listen` is called with each name
+    once its files are written.
 
     Raises:
         InputError: If kaleido or Chromium is missing, or a file cannot be written.

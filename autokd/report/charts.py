@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from autokd.report.facts.costs import AnytimeFacts
-from autokd.report.facts.dimensions import BestFacts, Forgotten
+from autokd.report.facts.dimensions import BestFacts, SetForgetting
 from autokd.report.facts.federation import MatrixFacts
 from autokd.report.facts.means import Mean
 from autokd.report.facts.pairs import CurveFacts, LandscapeFacts
@@ -147,7 +147,7 @@ def _curves(facts: CurveFacts) -> Numbers:
     ]
 
 
-def _forgotten(facts: Sequence[Forgotten]) -> Numbers:
+def _forgotten(facts: Sequence[SetForgetting]) -> Numbers:
     names = ("least", "quarter", "half", "three_quarters", "most")
     return [
         {
@@ -180,10 +180,6 @@ def _anytime(facts: AnytimeFacts) -> Numbers:
     ]
 
 
-def _mean(name: str, mean: Mean) -> dict[str, float | None]:
-    interval = mean.interval
-    return {
-        name: mean.value,
-        f"{name}_low": None if interval is None else interval.low,
-        f"{name}_high": None if interval is None else interval.high,
-    }
+def _mean(name: str, mean: Mean) -> dict[str, Any]:
+    low, high = mean.interval and mean.interval.low, mean.interval and mean.interval.high
+    return {name: mean.value, f"{name}_low": low, f"{name}_high": high}

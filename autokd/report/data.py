@@ -10,7 +10,7 @@ from autokd.claims.claim import Claim
 from autokd.config.study import StudyConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import FederationFacts
-from autokd.core.setting import Pair
+from autokd.core.setting import Pair, Split
 from autokd.explanation.explanation import Explanation
 from autokd.recommendation import Recommendation
 
@@ -20,13 +20,13 @@ class PairData:
     """One pair.
 
     Attributes:
-        found: Recommendation; None as long as the pair is not judged.
+        recommendation: None as long as the pair is not judged.
         missing: Why the pair is not judged, in words; else empty.
         explanation: Comparison with the alternatives; None if none of them ran.
     """
 
     records: PairRecords
-    found: Recommendation | None = None
+    recommendation: Recommendation | None = None
     missing: str = ""
     explanation: Explanation | None = None
 
@@ -59,13 +59,15 @@ class ReportData:
     options: str = ""
 
     @property
-    def participants(self) -> int:
-        return self.plan.federation.size
+    def recommendations(self) -> Mapping[Pair, Recommendation]:
+        """The recommendation of each pair that is judged."""
+        return {data.pair: data.recommendation for data in self.pairs if data.recommendation is not None}
 
     @property
-    def found(self) -> Mapping[Pair, Recommendation]:
-        """The recommendation of each pair that is judged."""
-        return {data.pair: data.found for data in self.pairs if data.found is not None}
+    def accuracies(self) -> Mapping[int, float]:
+        """Accuracy of each participant's model as it is on test, in [0, 1]."""
+        participants = () if self.federation is None else self.federation.participants
+        return {member.number: float(member.correct[Split.TEST].mean()) for member in participants}
 
     def of(self, pair: Pair) -> PairData:
         """Return the data of a pair; for a pair without records, how to tune it."""

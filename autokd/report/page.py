@@ -11,12 +11,12 @@ import gzip
 import json
 from collections.abc import Iterable, Sequence
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+from plotly.offline import get_plotlyjs
 
 from autokd.claims.claim import Claim
 from autokd.core.colors import AROUND_OWN, legible_on
@@ -24,10 +24,10 @@ from autokd.core.setting import DEFAULT, Pair
 from autokd.errors import InputError
 from autokd.recommendation import Verdict
 from autokd.report.charts import Chart, federation_charts, pair_charts
-from autokd.report.facts.federation import LETTERS, Cell, MatrixFacts, sentence
+from autokd.report.facts.federation import sentence
 from autokd.report.facts.report import PairFacts, ReportFacts
 from autokd.report.facts.trials import TrialRow
-from autokd.report.figures.common import as_json, library
+from autokd.report.figures.common import as_json, percent
 from autokd.report.figures.federation import cell_color
 from autokd.report.palette import DARK, VERDICTS
 from autokd.statistics.paired import Interval
@@ -49,17 +49,13 @@ _COLUMNS = (
 def page(facts: ReportFacts) -> str:
     """Return the page of a federation, or of the one pair that is reported; same facts, same page."""
     data = facts.data
-    folder = files("autokd.report").joinpath("templates")
     name = data.plan.name if data.federation is None else data.federation.name
     # What is marked as safe comes from this package, never from a store.
     common = {
         "facts": facts,
         "data": data,
-        "style": Markup(folder.joinpath("page.css").read_text(encoding="utf-8")),
-        "script": Markup(folder.joinpath("page.js").read_text(encoding="utf-8")),
-        "library": Markup(library()),
+        "library": Markup(get_plotlyjs()),
         "dark": Markup(json.dumps(dict(DARK))),
-        "letters": LETTERS,
         "verdict_colors": VERDICTS,
         "scale": AROUND_OWN,
         "pairs": [_pair(pair_facts) for pair_facts in facts.pairs],
@@ -100,16 +96,12 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {"pp": _pp, "observed": _observed}
-    environment.globals |= {"cell_color": cell_color, "legible_on": legible_on, "cell": _cell}
+    environment.globals |= {"cell_color": cell_color, "legible_on": legible_on, "Pair": Pair}
     return environment
 
 
 def _render(name: str, **content: object) -> str:
     return str(_environment().get_template(name).render(**content))
-
-
-def _cell(facts: MatrixFacts, teacher: int, student: int) -> Cell | None:
-    return facts.cells.get(Pair(teacher, student))
 
 
 def _pair(facts: PairFacts) -> dict[str, Any]:
@@ -123,8 +115,9 @@ def _pair(facts: PairFacts) -> dict[str, Any]:
 
 def _trials(rows: Sequence[TrialRow]) -> dict[str, object]:
     """Return what the browser makes the table of trials from: columns, and a list for each row."""
+    settings = [row.trial.setting.values() for row in rows]
     dimensions = [
-        name for name in DEFAULT.values() if name in _ALWAYS or len({row.setting[name] for row in rows}) > 1
+        name for name in DEFAULT.values() if name in _ALWAYS or len({values[name] for values in settings}) > 1
     ]
     columns = [
         {"name": "trial"},
@@ -136,17 +129,18 @@ def _trials(rows: Sequence[TrialRow]) -> dict[str, object]:
 
 
 def _cells(row: TrialRow, dimensions: Sequence[str]) -> list[object]:
+    trial, setting = row.trial, row.trial.setting.values()
     return [
-        row.number,
-        row.role,
-        *(row.setting[name] for name in dimensions),
-        row.state,
-        row.epochs,
-        None if row.accuracy is None else 100 * row.accuracy,
+        trial.number,
+        trial.role.value,
+        *(setting[name] for name in dimensions),
+        trial.state.value,
+        trial.epochs,
+        percent(trial.accuracy),
         row.gain,
         row.forgetting,
         row.seconds,
-        row.reason,
+        trial.reason,
     ]
 
 
@@ -167,8 +161,8 @@ def _observed(claim: Claim) -> str:
     return f"{interval.mean:.2f} [{interval.low:.2f}, {interval.high:.2f}] {claim.unit}"
 
 
-def _pp(figure: Interval | float | None, decimals: int = 1) -> str:
+def _pp(figure: Interval | float | None) -> str:
     """Return a figure in pp, or say that it is not known."""
     if figure is None:
         return "not tried"
-    return str(figure) if isinstance(figure, Interval) else f"{figure:+.{decimals}f} pp"
+    return str(figure) if isinstance(figure, Interval) else f"{figure:+.1f} pp"

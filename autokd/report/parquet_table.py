@@ -12,8 +12,8 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from autokd.core.pair_records import PairRecords
-from autokd.core.records import RunRecord, RunState, Stage
-from autokd.core.setting import Pair, Setting, Split
+from autokd.core.records import RunRecord, RunState, Stage, TrialRecord
+from autokd.core.setting import Pair, Split
 from autokd.errors import InputError
 
 SEARCH: Final = "search"
@@ -48,13 +48,9 @@ row, of epoch 0."""
 
 
 def export(pairs: Iterable[PairRecords], path: Path, *, metadata: Mapping[str, Any]) -> int:
-    """Write the table; an existing file is replaced at the end, and kept if anything fails before.
+    """Write the table with `metadata`, which are JSON values, and return the number of rows.
 
-    Args:
-        metadata: JSON values that the file holds beside the table.
-
-    Returns:
-        Number of rows written.
+    An existing file is replaced at the end, and kept if anything fails before.
 
     Raises:
         InputError: If the file cannot be written.
@@ -80,7 +76,7 @@ def export(pairs: Iterable[PairRecords], path: Path, *, metadata: Mapping[str, A
 def rows(records: PairRecords) -> Iterator[dict[str, Any]]:
     """Return the rows of one pair, in the columns of `SCHEMA`."""
     for trial in records.trials:
-        key = _key(records.pair, SEARCH, trial.setting, trial.seed, trial.state.value)
+        key = _key(records.pair, SEARCH, trial)
         reports = records.reports.get(trial.number, ())
         for report in reports:
             yield {
@@ -93,7 +89,7 @@ def rows(records: PairRecords) -> Iterator[dict[str, Any]]:
         if not reports:
             yield {**key, "epoch": 0}
     for run in (*records.runs, *records.sweep_runs, *records.alternative_runs):
-        key = _key(records.pair, run.stage.value, run.setting, run.seed, run.state.value)
+        key = _key(records.pair, run.stage.value, run)
         for rung in run.curve:
             yield {
                 **key,
@@ -106,15 +102,9 @@ def rows(records: PairRecords) -> Iterator[dict[str, Any]]:
             yield {**key, "epoch": run.epochs, **_end(run)}
 
 
-def _key(pair: Pair, stage: str, setting: Setting, seed: int, state: str) -> dict[str, Any]:
-    return {
-        "teacher": pair.teacher,
-        "student": pair.student,
-        "stage": stage,
-        **setting.values(),
-        "seed": seed,
-        "state": state,
-    }
+def _key(pair: Pair, stage: str, record: TrialRecord | RunRecord) -> dict[str, Any]:
+    place = {"teacher": pair.teacher, "student": pair.student, "stage": stage}
+    return {**place, **record.setting.values(), "seed": record.seed, "state": record.state.value}
 
 
 def _end(run: RunRecord) -> dict[str, Any]:

@@ -69,10 +69,10 @@ def _pair(results: StoredResults, federation: Federation, pair: Pair) -> PairDat
     records = results.records(pair)
     if not (records.trials or records.runs or records.sweep_runs):
         return None
-    found, explanation, missing = None, None, ""
+    judged, explanation, missing = None, None, ""
     try:
-        found = results.recommendation(pair)
-        explanation = None if found.judgement is None else stored_explanation(results, federation, pair)
+        judged = results.recommendation(pair)
+        explanation = None if judged.judgement is None else stored_explanation(results, federation, pair)
     except NotTuned as error:
         missing = str(error)
-    return PairData(records=records, found=found, missing=missing, explanation=explanation)
+    return PairData(records=records, recommendation=judged, missing=missing, explanation=explanation)

@@ -92,7 +92,7 @@ def make_material(
                 reports={trial.number: reports(trial) for trial in one.trials},
                 sweep_runs=(swept or {}).get(pair, ()),
             ),
-            found=recommend_from(plan, known, one, reverse=searched.get(pair.reverse)),
+            recommendation=recommend_from(plan, known, one, reverse=searched.get(pair.reverse)),
         )
         for pair, one in searched.items()
     ]

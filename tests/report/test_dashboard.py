@@ -125,7 +125,7 @@ def test_the_default_and_the_chosen_one_are_the_last_to_go() -> None:
         return curve_figure(facts.curves)
 
     recommendation = make_recommendation()
-    data = PairData(records=recommendation.records, found=recommendation)
+    data = PairData(records=recommendation.records, recommendation=recommendation)
     _, shown = fitted(PairFacts(data).with_trials([BASELINE, WON, STOPPED, best]), draw, most=1)
     assert seen == [[0, 1, 2, 9], [0, 1], [1]]
     assert shown == 1

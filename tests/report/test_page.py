@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from plotly.offline import get_plotlyjs
 
 from autokd.claims.claim import Claim, Status
 from autokd.core.records import TrialState
@@ -20,7 +21,6 @@ from autokd.explanation.comparison import Line
 from autokd.explanation.explanation import Explanation
 from autokd.recommendation import Verdict
 from autokd.report import ReportData, write
-from autokd.report.figures.common import library
 from autokd.statistics.paired import Interval
 from tests.report.federations import (
     BAD,
@@ -41,7 +41,7 @@ HOSTILE = """</script><script>alert("ü")</script><img src=x onerror='alert(1)'>
 
 def own_part(text: str) -> str:
     """The page without plotly.js."""
-    return text.replace(library(), "")
+    return text.replace(get_plotlyjs(), "")
 
 
 def words(text: str) -> str:
@@ -65,7 +65,7 @@ def half_done() -> ReportData:
 
 
 def test_a_pair_says_what_its_recommendation_says(half_done: ReportData) -> None:
-    found = half_done.found[PAIR]
+    found = half_done.recommendations[PAIR]
     for text in (page_of(half_done), page_of(half_done, PAIR)):
         told = words(text)
         for expected in (found.advice, found.reason, found.position.why, found.records.study):
@@ -95,7 +95,7 @@ def test_a_pair_has_its_figures_and_its_trials(half_done: ReportData) -> None:
 
 def test_every_judged_pair_has_a_cell_that_leads_to_it(half_done: ReportData) -> None:
     text = own_part(page_of(half_done))
-    for pair in [*half_done.found, Pair(1, 2)]:
+    for pair in [*half_done.recommendations, Pair(1, 2)]:
         name = f"pair-{pair.teacher}-{pair.student}"
         assert text.count(f'<a href="#{name}" title=') == 5
         assert text.count(f'id="{name}"') == 1
@@ -210,7 +210,7 @@ def test_names_and_reasons_from_outside_are_escaped() -> None:
         participants=tuple(replace(one, architecture=HOSTILE) for one in federation.participants),
     )
     material = make_material(OWN, {PAIR: GOOD}, federation=federation, trials=[*TRIALS[:2], died])
-    dead = replace(material.pairs[0], found=None, missing=HOSTILE)
+    dead = replace(material.pairs[0], recommendation=None, missing=HOSTILE)
     for text in (page_of(material), page_of(material, PAIR), page_of(replace(material, pairs=[dead]))):
         own = own_part(text)
         assert "alert(" in own

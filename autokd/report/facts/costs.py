@@ -99,7 +99,7 @@ def anytime_facts(data: ReportData) -> AnytimeFacts | None:
     pairs = [pair for pair in candidates if pair is not None]
     if not pairs:
         return None
-    longest = max(pair.share for pair in pairs)
+    longest = max(pair.steps[-1][0] for pair in pairs)
     points = []
     for share in (*(share for share in SHARES if share < longest), longest):
         search = mean_over_pairs({pair.pair: pair.search(share) for pair in pairs}, data.plan)
@@ -128,10 +128,6 @@ class _Pair:
     steps: tuple[tuple[float, float], ...]
     swept: tuple[float, ...]
     default: float
-
-    @property
-    def share(self) -> float:
-        return self.steps[-1][0]
 
     def search(self, share: float) -> float:
         """Return the best gain that the search finds with that budget."""

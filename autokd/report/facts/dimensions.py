@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -23,6 +23,7 @@ from autokd.report.facts.pairs import chosen_setting
 
 LEVELS: Final = 5
 """Number of equally full parts into which a continuous dimension is cut to see how much it matters."""
+_FIFTHS: Final = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 _QUANTILES: Final = (0, 0.25, 0.5, 0.75, 1)
 
 
@@ -90,7 +91,7 @@ class ImportanceFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Forgotten:
+class SetForgetting:
     """Forgetting on one transfer set in trials that ran to the end, in pp on validation.
 
     Attributes:
@@ -101,13 +102,13 @@ class Forgotten:
 
     transfer_set: TransferSet
     trials: int
-    quantiles: tuple[float, float, float, float, float]
+    quantiles: tuple[float, ...]
     mean: Mean
 
 
 def best_facts(data: ReportData) -> BestFacts:
     """Return what the race chose, whatever the verdict on it was."""
-    recommendations = data.found
+    recommendations = data.recommendations
     winners = {pair: chosen_setting(recommendation) for pair, recommendation in recommendations.items()}
     chosen = {pair: setting for pair, setting in winners.items() if setting is not None}
     settings = list(chosen.values())
@@ -116,8 +117,8 @@ def best_facts(data: ReportData) -> BestFacts:
         temperatures=_temperatures(settings),
         alphas=_alphas(settings),
         other=sum(_differs(setting) for setting in settings),
-        tuned=sum(found.verdict is Verdict.TUNED for found in recommendations.values()),
-        judged=len(recommendations),
+        tuned=sum(recommendation.verdict is Verdict.TUNED for recommendation in recommendations.values()),
+        judged=len(winners),
     )
 
 
@@ -155,13 +156,7 @@ def importance(data: ReportData) -> ImportanceFacts:
 
 
 def explained(levels: Sequence[Hashable], values: Sequence[float], *, groups: int) -> float:
-    """Return ε² of one dimension, in [0, 1].
-
-    Args:
-        levels: Level of each run.
-        values: Value of each run, relative to the mean of its group.
-        groups: Number of groups.
-    """
+    """Return ε² of one dimension, in [0, 1]; values are relative to the mean of their group of runs."""
     relative = np.asarray(values, dtype=np.float64)
     total = float((relative**2).sum())
     by_level = {level: relative[[other == level for other in levels]] for level in set(levels)}
@@ -173,7 +168,7 @@ def explained(levels: Sequence[Hashable], values: Sequence[float], *, groups: in
     return max(0.0, (between - extra * (total - between) / freedom) / total)
 
 
-def forgotten(data: ReportData) -> tuple[Forgotten, ...]:
+def forgotten(data: ReportData) -> tuple[SetForgetting, ...]:
     """Return forgetting by transfer set; transfer sets without a finished trial are absent."""
     forgetting: dict[TransferSet, dict[Pair, list[float]]] = {}
     for pair in data.pairs:
@@ -188,38 +183,34 @@ def forgotten(data: ReportData) -> tuple[Forgotten, ...]:
         mean = mean_over_pairs({pair: float(np.mean(values)) for pair, values in by_pair.items()}, data.plan)
         if mean is not None:
             values = [value for of_pair in by_pair.values() for value in of_pair]
-            least, quarter, half, three_quarters, most = map(
-                float, np.quantile(values, (0, 0.25, 0.5, 0.75, 1))
-            )
-            quantiles = (least, quarter, half, three_quarters, most)
+            quantiles = tuple(map(float, np.quantile(values, _QUANTILES)))
             facts.append(
-                Forgotten(transfer_set=transfer_set, trials=len(values), quantiles=quantiles, mean=mean)
+                SetForgetting(transfer_set=transfer_set, trials=len(values), quantiles=quantiles, mean=mean)
             )
     return tuple(facts)
 
 
 def _temperatures(settings: Sequence[Setting]) -> tuple[Bin, ...]:
     powers = [round(math.log2(setting.temperature)) for setting in settings]
-    return tuple(
-        _bin(f"{2.0**power:g}", settings, [other == power for other in powers])
-        for power in range(min(powers, default=0), max(powers, default=-1) + 1)
-    )
+    labels = [f"{2.0**power:g}" for power in range(min(powers, default=0), max(powers, default=-1) + 1)]
+    return _bins(settings, labels, [f"{2.0**power:g}" for power in powers])
 
 
 def _alphas(settings: Sequence[Setting]) -> tuple[Bin, ...]:
+    labels = [f"≤ {end:g}" if end else "0" for end in _FIFTHS]
     alphas = [setting.alpha for setting in settings]
-    bins = [_bin("0", settings, [alpha == 0 for alpha in alphas])]
-    for low, high in pairwise((0.0, 0.2, 0.4, 0.6, 0.8, 1.0)):
-        inside = [alpha is not None and low < alpha <= high for alpha in alphas]
-        bins.append(_bin(f"≤ {high:g}", settings, inside))
-    bins.append(_bin("none", settings, [alpha is None for alpha in alphas]))
-    return tuple(bins) if settings else ()
+    inside = ["none" if alpha is None else labels[bisect_left(_FIFTHS, alpha)] for alpha in alphas]
+    return _bins(settings, [*labels, "none"], inside) if settings else ()
 
 
-def _bin(label: str, settings: Sequence[Setting], inside: Sequence[bool]) -> Bin:
-    chosen = {setting.transfer_set for setting in settings}
-    counts = Counter(setting.transfer_set for setting, within in zip(settings, inside, strict=True) if within)
-    return Bin(label=label, counts={name: counts[name] for name in TransferSet if name in chosen})
+def _bins(settings: Sequence[Setting], labels: Sequence[str], inside: Sequence[str]) -> tuple[Bin, ...]:
+    """Return a bin for each label; `inside` has the label of each setting."""
+    sets = [setting.transfer_set for setting in settings]
+    counts = Counter(zip(inside, sets, strict=True))
+    return tuple(
+        Bin(label=label, counts={name: counts[label, name] for name in TransferSet if name in sets})
+        for label in labels
+    )
 
 
 def _differs(setting: Setting) -> bool:

@@ -14,20 +14,12 @@ from autokd.recommendation import Advice, Recommendation, Verdict
 from autokd.report.data import ReportData
 from autokd.report.facts.means import Mean, mean_over_pairs
 
-LETTERS: Final = {
-    Verdict.TUNED: "t",
-    Verdict.DEFAULT: "d",
-    Verdict.SKIP: "s",
-    Verdict.UNDECIDED: "u",
-    Verdict.FAILED: "f",
-}
-"""Letters of the verdicts, as in `autokd status`."""
 _NOTHING_MOVES: Final = frozenset({TransferSet.STUDENT, TransferSet.PUBLIC})
 """Transfer sets with which no private example leaves its participant."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
+class MatrixCell:
     """One pair in a matrix.
 
     Attributes:
@@ -58,7 +50,7 @@ class MatrixFacts:
     title: str
     text: str
     participants: int
-    cells: Mapping[Pair, Cell]
+    cells: Mapping[Pair, MatrixCell]
     reach: float | None
 
 
@@ -91,16 +83,15 @@ class HeadlineFacts:
 
 def headline_facts(data: ReportData) -> HeadlineFacts:
     """Return the numbers of the headline; means over pairs have intervals that resample participants."""
-    found = data.found
-    defaults = {pair: _default(recommendation) for pair, recommendation in found.items()}
+    recommendations = data.recommendations
+    defaults = {pair: _default(recommendation) for pair, recommendation in recommendations.items()}
+    gains = {pair: judged.recommended_gain.mean for pair, judged in recommendations.items()}
     studied = [pair.records for pair in data.pairs if pair.records.trials]
     sweep = max(data.sweep_epochs * len(studied), 1)
     return HeadlineFacts(
-        pairs=data.participants * (data.participants - 1),
-        verdicts=Counter(recommendation.verdict for recommendation in found.values()),
-        gain=mean_over_pairs(
-            {pair: recommendation.recommended_gain.mean for pair, recommendation in found.items()}, data.plan
-        ),
+        pairs=data.plan.federation.size * (data.plan.federation.size - 1),
+        verdicts=Counter(recommendation.verdict for recommendation in recommendations.values()),
+        gain=mean_over_pairs(gains, data.plan),
         default_gain=mean_over_pairs(
             {pair: gain for pair, gain in defaults.items() if gain is not None}, data.plan
         ),
@@ -136,34 +127,34 @@ def sentence(facts: HeadlineFacts) -> str:
 
 def matrices(data: ReportData) -> tuple[MatrixFacts, ...]:
     """Return default, recommendation, difference, verdict and position, in this order."""
-    found = data.found
-    gains = [gain(pair) for gain in (_default, _recommended, _difference) for pair in found.values()]
+    judged = data.recommendations
+    gains = [gain(pair) for gain in (_default, _recommended, _difference) for pair in judged.values()]
     reach = colors.reach(gain for gain in gains if gain is not None)
-    matrix = partial(MatrixFacts, participants=data.participants, reach=reach)
+    matrix = partial(MatrixFacts, participants=data.plan.federation.size, reach=reach)
     return (
         matrix(
             name="default-gain",
             title="Gain of the default",
             text="What the default setting (T = 1, α = 0.5, the student's data) changes on test.",
-            cells=_cells(found, _default),
+            cells=_cells(judged, _default),
         ),
         matrix(
             name="recommended-gain",
             title="Gain of the recommendation",
             text="What following the recommendation changes on test; 0 where it is to change nothing.",
-            cells=_cells(found, _recommended),
+            cells=_cells(judged, _recommended),
         ),
         matrix(
             name="difference",
             title="Recommendation minus default",
             text="How much better the recommendation is than the default setting on test.",
-            cells=_cells(found, _difference),
+            cells=_cells(judged, _difference),
         ),
         matrix(
             name="verdict",
             title="Verdict",
             text="What is shown of each pair, decided on the confirmation split.",
-            cells={pair: _verdict(recommendation) for pair, recommendation in found.items()},
+            cells={pair: _verdict(recommendation) for pair, recommendation in judged.items()},
             reach=None,
         ),
         matrix(
@@ -174,19 +165,19 @@ def matrices(data: ReportData) -> tuple[MatrixFacts, ...]:
                 "resulting model (T), or neither (–), with the gain on test; below it, the gain of adopting "
                 "the partner's model as it is."
             ),
-            cells={pair: _position(recommendation) for pair, recommendation in found.items()},
+            cells={pair: _position(recommendation) for pair, recommendation in judged.items()},
         ),
     )
 
 
 def _cells(
-    found: Mapping[Pair, Recommendation], gain: Callable[[Recommendation], float | None]
-) -> dict[Pair, Cell]:
+    judged: Mapping[Pair, Recommendation], gain: Callable[[Recommendation], float | None]
+) -> dict[Pair, MatrixCell]:
     cells = {}
-    for pair, recommendation in found.items():
+    for pair, recommendation in judged.items():
         value = gain(recommendation)
         words = "no figure" if value is None else f"{value:+.1f} pp on test"
-        cells[pair] = Cell(
+        cells[pair] = MatrixCell(
             verdict=recommendation.verdict,
             value=value,
             lines=("" if value is None else f"{value:+.1f}",),
@@ -195,12 +186,12 @@ def _cells(
     return cells
 
 
-def _verdict(recommendation: Recommendation) -> Cell:
+def _verdict(recommendation: Recommendation) -> MatrixCell:
     verdict = recommendation.verdict
-    return Cell(verdict=verdict, value=None, lines=(LETTERS[verdict],), text=recommendation.advice)
+    return MatrixCell(verdict=verdict, value=None, lines=(verdict.value[0],), text=recommendation.advice)
 
 
-def _position(recommendation: Recommendation) -> Cell:
+def _position(recommendation: Recommendation) -> MatrixCell:
     """Return the gain of the advised position; of none, 0, the gain of leaving the model as it is."""
     position = recommendation.position
     letter, gain = {
@@ -208,7 +199,7 @@ def _position(recommendation: Recommendation) -> Cell:
         Advice.TEACHER: ("T", position.test.as_teacher),
         Advice.NONE: ("–", None),
     }[position.advice]
-    return Cell(
+    return MatrixCell(
         verdict=recommendation.verdict,
         value=0.0 if gain is None else gain.mean,
         lines=(

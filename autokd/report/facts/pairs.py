@@ -1,7 +1,8 @@
 """Landscape and learning curves of a pair, as plain numbers.
 
 Both are about the search: one seed, the validation split. They show where it looked and what it found; what a
-setting is worth is measured by the confirmation runs.
+setting is worth is measured by the confirmation runs. `chosen` is the setting that the race chose, and `own`
+the accuracy of the student's model as it is, in [0, 1], from which every trial started; either may be None.
 """
 
 from __future__ import annotations
@@ -40,7 +41,6 @@ class LandscapeFacts:
     Attributes:
         panels: One panel for each transfer set that was tried, in the order of `TransferSet`.
         temperatures: Lowest and highest T that were tried; None if there are no panels.
-        own: Accuracy of the student's model as it is on validation, in [0, 1]; None if not known.
         colors: The accuracies at the two ends of the color scale, in [0, 1]; None if no trial reported.
     """
 
@@ -75,9 +75,7 @@ class CurveFacts:
     """How the trials of a pair learned.
 
     Attributes:
-        curves: Curves of all trials that reported, by number; default and chosen come last, to be drawn on
-            top.
-        own: Accuracy of the student's model as it is on validation, in [0, 1]; None if not known.
+        curves: Curves of the trials that reported, by number; default and chosen come last, to be on top.
     """
 
     curves: tuple[Curve, ...]
@@ -87,13 +85,7 @@ class CurveFacts:
 def landscape_facts(
     trials: Sequence[TrialRecord], chosen: Setting | None, *, own: float | None = None
 ) -> LandscapeFacts:
-    """Return every trial that ended, by transfer set.
-
-    Args:
-        trials: Trials of one study.
-        chosen: Setting that the race chose; None if the default stands alone.
-        own: Accuracy on validation of the model that every trial started from, in [0, 1].
-    """
+    """Return every trial that ended, by transfer set."""
     ended = _ended(trials)
     tried = {trial.setting.transfer_set for trial in ended}
     panels = tuple(
@@ -101,7 +93,7 @@ def landscape_facts(
             transfer_set=transfer_set,
             trials=tuple(trial for trial in ended if trial.setting.transfer_set is transfer_set),
             default=DEFAULT if transfer_set is DEFAULT.transfer_set else None,
-            chosen=chosen if chosen is not None and transfer_set is chosen.transfer_set else None,
+            chosen=chosen if chosen and transfer_set is chosen.transfer_set else None,
         )
         for transfer_set in TransferSet
         if transfer_set in tried
@@ -125,13 +117,7 @@ def chosen_setting(recommendation: Recommendation | None) -> Setting | None:
 def curve_facts(
     trials: Sequence[TrialRecord], chosen: Setting | None, *, own: float | None = None
 ) -> CurveFacts:
-    """Return the curve of every trial that ended and reported at least once.
-
-    Args:
-        trials: Trials of one study.
-        chosen: Setting that the race chose; None if the default stands alone.
-        own: Accuracy on validation of the model that every trial started from, in [0, 1].
-    """
+    """Return the curve of every trial that ended and reported at least once."""
     curves = (_curve(trial, chosen, own) for trial in _ended(trials) if trial.curve)
     return CurveFacts(
         curves=tuple(sorted(curves, key=lambda curve: (curve.chosen, curve.default, curve.number))),

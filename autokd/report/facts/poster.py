@@ -48,34 +48,27 @@ class PosterTable:
 
 def poster_tables(data: ReportData) -> tuple[PosterTable, ...]:
     """Return a table for each participant with at least one judged meeting."""
-    federation, found = data.federation, data.found
-    if federation is None:
-        return ()
-    accuracies = {
-        member.number: float(member.correct[Split.TEST].mean()) for member in federation.participants
-    }
+    participants = data.accuracies
     tables = []
-    for participant, initial in accuracies.items():
-        rows = []
-        for partner, accuracy in accuracies.items():
-            if partner != participant:
-                learning, teaching = (
-                    found.get(Pair(partner, participant)),
-                    found.get(Pair(participant, partner)),
-                )
-                judgement = None if learning is None else learning.judgement
-                row = Row(
-                    partner=partner,
-                    as_student=None if learning is None else learning.position.test.as_student,
-                    as_teacher=_as_teacher(data, learning, teaching),
-                    default=None if judgement is None else judgement.test.default_gain,
-                    by_adoption=POINTS * (accuracy - initial),
-                    advice=None if learning is None else learning.position.advice,
-                )
-                rows.append(row)
+    for participant in participants:
+        rows = tuple(_row(data, partner, participant) for partner in participants if partner != participant)
         if any(row.advice or row.as_teacher for row in rows):
-            tables.append(PosterTable(participant=participant, rows=tuple(rows)))
+            tables.append(PosterTable(participant=participant, rows=rows))
     return tuple(tables)
+
+
+def _row(data: ReportData, partner: int, participant: int) -> Row:
+    pair, recommendations = Pair(partner, participant), data.recommendations
+    learning, teaching = recommendations.get(pair), recommendations.get(pair.reverse)
+    judgement = None if learning is None else learning.judgement
+    return Row(
+        partner=partner,
+        as_student=None if learning is None else learning.position.test.as_student,
+        as_teacher=_as_teacher(data, learning, teaching),
+        default=None if judgement is None else judgement.test.default_gain,
+        by_adoption=POINTS * (data.accuracies[partner] - data.accuracies[participant]),
+        advice=None if learning is None else learning.position.advice,
+    )
 
 
 def _as_teacher(

@@ -93,10 +93,10 @@ def _sizes(plan: StudyConfig, federation: FederationFacts | None) -> Mapping[str
 
 def pair_provenance(data: PairData) -> tuple[Entry, ...]:
     """Return how the recommendation of a pair was made; nothing as long as there is none."""
-    found, records = data.found, data.records
-    if found is None:
+    recommendation, records = data.recommendation, data.records
+    if recommendation is None:
         return ()
-    judgement = found.judgement
+    judgement = recommendation.judgement
     counts = ", ".join(f"{n} {state.lower()}" for state, n in count_by_state(records.trials).items() if n)
     entries = [
         ("study", records.study),
@@ -108,9 +108,8 @@ def pair_provenance(data: PairData) -> tuple[Entry, ...]:
     if judgement is not None and judgement.shown.forgetting is not None:
         forgetting = f"{judgement.shown.forgetting:+.1f} pp with {judgement.shown.setting}"
         entries.append(("forgetting, on test", forgetting))
-    share = f"{found.confirmation.confidence:.0%}"
-    entries.append(("intervals", f"{share}, by crossed paired resampling of examples and seeds"))
-    return tuple(entries)
+    share = f"{recommendation.confirmation.confidence:.0%}"
+    return (*entries, ("intervals", f"{share}, by crossed paired resampling of examples and seeds"))
 
 
 def _commands(data: ReportData, pair: Pair | None) -> Iterator[str]:

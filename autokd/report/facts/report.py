@@ -31,7 +31,7 @@ class PairFacts:
         self.data = data
         self.federation = federation
         self.pair = data.pair
-        self.found = data.found
+        self.recommendation = data.recommendation
 
     def with_trials(self, trials: Sequence[TrialRecord]) -> PairFacts:
         """Return the facts of the same pair with these trials instead of its own."""
@@ -41,22 +41,22 @@ class PairFacts:
     @cached_property
     def initial_accuracy(self) -> float | None:
         """Accuracy of the student before distilling, on validation, in [0, 1]; None if it is not known."""
-        if self.found is not None:
-            student = self.found.student
+        if self.recommendation is not None:
+            student = self.recommendation.student
         elif self.federation is not None:
             student = self.federation.participants[self.pair.student]
         else:
             return None
         return float(student.correct[Split.VALIDATION].mean())
 
-    chosen = cached_property(lambda self: chosen_setting(self.found))
+    chosen = cached_property(lambda self: chosen_setting(self.recommendation))
     landscape = cached_property(
         lambda self: landscape_facts(self.data.records.trials, self.chosen, own=self.initial_accuracy)
     )
     curves = cached_property(
         lambda self: curve_facts(self.data.records.trials, self.chosen, own=self.initial_accuracy)
     )
-    classes = cached_property(lambda self: class_rows(self.found, self.federation))
+    classes = cached_property(lambda self: class_rows(self.recommendation, self.federation))
     trials = cached_property(
         lambda self: trial_rows(
             self.data.records.trials, self.data.records.reports, own=self.initial_accuracy

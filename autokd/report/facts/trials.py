@@ -17,26 +17,18 @@ from autokd.statistics.paired import POINTS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialRow:
-    """One trial.
+    """One trial with what is computed from its reports; None if it never reported.
 
     Attributes:
-        setting: Values of the setting by dimension.
-        accuracy: Last reported accuracy on validation, in [0, 1]; None if the trial never reported.
-        gain: That accuracy minus the initial one, in pp; None if one of them is not known.
-        forgetting: Last reported forgetting on validation, in pp; None if the trial never reported.
-        seconds: Training time; None if the trial never reported.
+        gain: Its accuracy minus the initial one, in pp; None also if the initial one is not known.
+        forgetting: Last reported forgetting on validation, in pp.
+        seconds: Training time.
     """
 
-    number: int
-    role: str
-    setting: Mapping[str, float | str | None]
-    state: str
-    epochs: int
-    accuracy: float | None
+    trial: TrialRecord
     gain: float | None
     forgetting: float | None
     seconds: float | None
-    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,63 +54,51 @@ class ClassRow:
 def trial_rows(
     trials: Sequence[TrialRecord], reports: Mapping[int, Sequence[RungReport]], *, own: float | None
 ) -> tuple[TrialRow, ...]:
-    """Return every trial by number, running trials too.
+    """Return every trial by number, running trials too; `reports` are by trial number.
 
-    Args:
-        trials: Trials of one study.
-        reports: Reports by trial number.
-        own: Accuracy of the student's model as it is on validation, in [0, 1].
+    The student's model as it is has the accuracy `own` on validation, in [0, 1].
     """
     rows = []
     for trial in sorted(trials, key=lambda trial: trial.number):
         last = reports[trial.number][-1] if reports.get(trial.number) else None
-        accuracy = trial.accuracy
-        rows.append(
-            TrialRow(
-                number=trial.number,
-                role=trial.role.value,
-                setting=trial.setting.values(),
-                state=trial.state.value,
-                epochs=trial.epochs,
-                accuracy=accuracy,
-                gain=None if accuracy is None or own is None else POINTS * (accuracy - own),
-                forgetting=None if last is None else last.forgetting,
-                seconds=None if last is None else last.seconds,
-                reason=trial.reason,
-            )
+        row = TrialRow(
+            trial=trial,
+            gain=None if trial.accuracy is None or own is None else POINTS * (trial.accuracy - own),
+            forgetting=None if last is None else last.forgetting,
+            seconds=None if last is None else last.seconds,
         )
+        rows.append(row)
     return tuple(rows)
 
 
-def class_rows(found: Recommendation | None, federation: FederationFacts | None) -> tuple[ClassRow, ...]:
+def class_rows(
+    recommendation: Recommendation | None, federation: FederationFacts | None
+) -> tuple[ClassRow, ...]:
     """Return forgetting by class in the confirmation runs, on test; nothing if there is no judgement."""
-    if found is None or found.judgement is None or federation is None:
+    if recommendation is None or recommendation.judgement is None or federation is None:
         return ()
-    evidence, labels = found.judgement.evidence, federation.labels[Split.TEST]
+    evidence, labels = recommendation.judgement.evidence, federation.labels[Split.TEST]
     own = evidence.own[Split.TEST].astype(float)
-    default = _after(evidence.default)
-    chosen = None if evidence.winner is None else _after(evidence.winner)
+    default, chosen = _after(evidence.default), _after(evidence.winner)
     rows = []
     for number, name in enumerate(federation.classes):
         of_class = labels == number
         before = float(own[of_class].mean()) if of_class.any() else None
-        rows.append(
-            ClassRow(
-                name=name,
-                examples=int(of_class.sum()),
-                private=found.student.histogram[number],
-                own=before,
-                default=_lost(before, default, of_class),
-                chosen=_lost(before, chosen, of_class),
-            )
+        row = ClassRow(
+            name=name,
+            examples=int(of_class.sum()),
+            private=recommendation.student.histogram[number],
+            own=before,
+            default=_lost(before, default, of_class),
+            chosen=_lost(before, chosen, of_class),
         )
+        rows.append(row)
     return tuple(rows)
 
 
-def _after(arm: Arm) -> NDArray[np.float64]:
+def _after(arm: Arm | None) -> NDArray[np.float64] | None:
     """Return by test example the share of the seeds that classify it correctly."""
-    shares: NDArray[np.float64] = arm.correct[Split.TEST].mean(axis=0)
-    return shares
+    return None if arm is None else arm.correct[Split.TEST].mean(axis=0)
 
 
 def _lost(

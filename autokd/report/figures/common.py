@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, Final
 
-from plotly.offline import get_plotlyjs
-
 from autokd.report.palette import INK, LINES, MUTED, PAPER
 
 Figure = dict[str, Any]
@@ -28,6 +26,7 @@ AXIS: Final = {
     "fixedrange": True,
     "automargin": True,
 }
+COLOR_BAR: Final = {"thickness": 14, "outlinewidth": 0}
 ZERO: Final = {"color": MUTED, "width": 1}
 
 
@@ -102,8 +101,3 @@ def literal(text: str) -> str:
 def as_json(content: object) -> str:
     """Return JSON; the same content gives the same text."""
     return json.dumps(content, allow_nan=False, separators=(",", ":"))
-
-
-def library() -> str:
-    """Return the source of plotly.js: 5 MB of JavaScript."""
-    return str(get_plotlyjs())

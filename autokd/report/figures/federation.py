@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any
 
 from autokd.core.colors import AROUND_OWN, diverging, legible_on
 from autokd.core.setting import Pair
 from autokd.recommendation import Verdict
-from autokd.report.facts.federation import Cell, MatrixFacts
+from autokd.report.facts.federation import MatrixCell, MatrixFacts
 from autokd.report.facts.participants import ParticipantsFacts
 from autokd.report.figures.common import (
+    COLOR_BAR,
     Figure,
     axis,
     figure,
@@ -23,7 +23,7 @@ from autokd.report.figures.common import (
 from autokd.report.palette import CHOSEN, COUNTS, INK, MUTED, VERDICTS
 
 
-def cell_color(cell: Cell, reach: float | None) -> str | None:
+def cell_color(cell: MatrixCell, reach: float | None) -> str | None:
     """Return the color of one pair in a matrix: of its value or, where `reach` is None, of its verdict."""
     if reach is None:
         return VERDICTS[cell.verdict]
@@ -36,18 +36,17 @@ def matrix_figure(facts: MatrixFacts) -> Figure:
     names = [str(number) for number in everybody]
     values = [[_value(facts, Pair(t, s)) if t != s else None for s in everybody] for t in everybody]
     heatmap = {"type": "heatmap", "z": values, "x": names, "y": names, "xgap": 1, "ygap": 1}
-    annotations = []
-    for pair, cell in facts.cells.items():
-        color = cell_color(cell, facts.reach)
-        annotations.append(
-            {
-                "x": str(pair.student),
-                "y": str(pair.teacher),
-                "text": "<br>".join(cell.lines),
-                "showarrow": False,
-                "font": {"size": 11, "color": INK if color is None else legible_on(color)},
-            }
-        )
+    annotations = [
+        {
+            "x": str(pair.student),
+            "y": str(pair.teacher),
+            "text": "<br>".join(cell.lines),
+            "showarrow": False,
+            "font": {"size": 11, "color": INK if color is None else legible_on(color)},
+        }
+        for pair, cell in facts.cells.items()
+        for color in [cell_color(cell, facts.reach)]
+    ]
     return figure(
         [{**heatmap, "hoverinfo": "skip", **_colors(facts)}],
         height=540,
@@ -73,7 +72,7 @@ def histogram_figure(facts: ParticipantsFacts) -> Figure:
         "colorscale": scale(COUNTS),
         "xgap": 1,
         "ygap": 1,
-        "colorbar": _color_bar(title={"text": "private<br>examples"}),
+        "colorbar": {**COLOR_BAR, "title": {"text": "private<br>examples"}},
     }
     return figure(
         [heatmap],
@@ -146,21 +145,13 @@ def _value(facts: MatrixFacts, pair: Pair) -> float | None:
     return list(VERDICTS).index(cell.verdict) if facts.reach is None else cell.value
 
 
-def _color_bar(**more: Any) -> dict[str, Any]:
-    return {"thickness": 14, "outlinewidth": 0, **more}
-
-
 def _colors(facts: MatrixFacts) -> dict[str, Any]:
     if facts.reach is not None:
-        ends = {"zmin": -facts.reach, "zmax": facts.reach}
-        return {"colorscale": scale(AROUND_OWN), "colorbar": _color_bar(title={"text": "pp on test"}), **ends}
+        bar = {**COLOR_BAR, "title": {"text": "pp on test"}}
+        return {"colorscale": scale(AROUND_OWN), "colorbar": bar, "zmin": -facts.reach, "zmax": facts.reach}
     count = len(VERDICTS)
-    edges = pairwise(number / count for number in range(count + 1))
-    return {
-        "colorscale": [
-            [end, color] for ends, color in zip(edges, VERDICTS.values(), strict=True) for end in ends
-        ],
-        "zmin": -0.5,
-        "zmax": count - 0.5,
-        "colorbar": _color_bar(tickvals=list(range(count)), ticktext=[verdict.value for verdict in Verdict]),
-    }
+    bar = {**COLOR_BAR, "tickvals": list(range(count)), "ticktext": [verdict.value for verdict in Verdict]}
+    steps = [
+        [end / count, color] for place, color in enumerate(VERDICTS.values()) for end in (place, place + 1)
+    ]
+    return {"colorscale": steps, "colorbar": bar, "zmin": -0.5, "zmax": count - 0.5}

@@ -14,6 +14,7 @@ from autokd.report.facts.pairs import Curve, CurveFacts, LandscapeFacts, Panel
 from autokd.report.facts.trials import ClassRow
 from autokd.report.figures.common import (
     AXIS,
+    COLOR_BAR,
     ZERO,
     Figure,
     Trace,
@@ -169,11 +170,8 @@ def _points(panel: Panel) -> Iterator[Trace]:
     """Yield the trials of a panel, one trace for each way to end; trials that never reported are grey."""
     for state, (symbol, _) in _ENDED.items():
         for reported in (True, False):
-            trials = [
-                trial
-                for trial in panel.trials
-                if trial.state is state and (trial.accuracy is not None) is reported
-            ]
+            ended = [trial for trial in panel.trials if trial.state is state]
+            trials = [trial for trial in ended if (trial.accuracy is not None) is reported]
             color = {"color": [percent(trial.accuracy) for trial in trials], "coloraxis": "coloraxis"}
             if trials:
                 yield scatter(
@@ -219,12 +217,7 @@ def _lines(curves: Sequence[Curve]) -> Trace:
         epochs += [*curve.epochs, None]
         accuracies += [*map(percent, curve.accuracies), None]
     return scatter(
-        epochs[:-1],
-        accuracies[:-1],
-        "lines",
-        **_style(curves[0]),
-        hoverinfo="skip",
-        showlegend=False,
+        epochs[:-1], accuracies[:-1], "lines", **_style(curves[0]), hoverinfo="skip", showlegend=False
     )
 
 
@@ -262,7 +255,7 @@ def _legend_of_ends(states: Iterable[TrialState]) -> Iterator[Trace]:
 
 
 def _color_axis(facts: LandscapeFacts) -> dict[str, Any]:
-    bar: dict[str, Any] = {"title": {"text": "validation<br>accuracy"}, "thickness": 14, "outlinewidth": 0}
+    bar: dict[str, Any] = {"title": {"text": "validation<br>accuracy"}, **COLOR_BAR}
     if facts.colors is None:
         return {"showscale": False}
     low, high = (100 * end for end in facts.colors)

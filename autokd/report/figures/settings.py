@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from autokd.report.facts.costs import AnytimeFacts
-from autokd.report.facts.dimensions import BestFacts, Forgotten, ImportanceFacts
+from autokd.report.facts.dimensions import BestFacts, ImportanceFacts, SetForgetting
 from autokd.report.figures.common import (
     ZERO,
     Figure,
@@ -72,25 +72,20 @@ def importance_figure(facts: ImportanceFacts) -> Figure:
     )
 
 
-def forgotten_figure(facts: Sequence[Forgotten]) -> Figure:
+def forgotten_figure(facts: Sequence[SetForgetting]) -> Figure:
     """Draw a box for each transfer set, with the mean over pairs beside it."""
-    boxes = []
-    for forgotten in facts:
-        least, quarter, half, three_quarters, most = forgotten.quantiles
-        boxes.append(
-            {
-                "type": "box",
-                "x": [forgotten.transfer_set.value],
-                "lowerfence": [least],
-                "q1": [quarter],
-                "median": [half],
-                "q3": [three_quarters],
-                "upperfence": [most],
-                "marker": {"color": TRANSFER_SETS[forgotten.transfer_set]},
-                "name": forgotten.transfer_set.value,
-                "showlegend": False,
-            }
-        )
+    names = ("lowerfence", "q1", "median", "q3", "upperfence")
+    boxes = [
+        {
+            "type": "box",
+            "x": [forgotten.transfer_set.value],
+            **{name: [quantile] for name, quantile in zip(names, forgotten.quantiles, strict=True)},
+            "marker": {"color": TRANSFER_SETS[forgotten.transfer_set]},
+            "name": forgotten.transfer_set.value,
+            "showlegend": False,
+        }
+        for forgotten in facts
+    ]
     means = scatter(
         [forgotten.transfer_set.value for forgotten in facts],
         [forgotten.mean.value for forgotten in facts],
@@ -114,20 +109,16 @@ def anytime_figure(facts: AnytimeFacts) -> Figure:
     """Draw the best gain so far over what was spent."""
     shares = [100 * point.share for point in facts.points]
     intervals = [point.search.interval for point in facts.points if point.search.interval is not None]
-    traces = []
-    if len(intervals) == len(facts.points):
-        lows, highs = [interval.low for interval in intervals], [interval.high for interval in intervals]
-        band = scatter(
-            [*shares, *reversed(shares)],
-            [*highs, *reversed(lows)],
-            "lines",
-            fill="toself",
-            fillcolor="rgba(213, 94, 0, 0.15)",
-            line={"width": 0},
-            hoverinfo="skip",
-            name="interval over participants",
-        )
-        traces.append(band)
+    band = scatter(
+        [*shares, *reversed(shares)],
+        [interval.high for interval in intervals] + [interval.low for interval in reversed(intervals)],
+        "lines",
+        fill="toself",
+        fillcolor="rgba(213, 94, 0, 0.15)",
+        line={"width": 0},
+        hoverinfo="skip",
+        name="interval over participants",
+    )
     search = scatter(
         shares,
         [point.search.value for point in facts.points],
@@ -146,14 +137,9 @@ def anytime_figure(facts: AnytimeFacts) -> Figure:
         name="swept settings at random",
     )
     sweep, default = {"color": INK, "width": 2}, {"color": INK, "width": 2, "dash": "dash"}
+    lines = [legend_entry("the whole sweep", line=sweep), legend_entry("the default", line=default)]
     return figure(
-        [
-            *traces,
-            search,
-            random,
-            legend_entry("the whole sweep", line=sweep),
-            legend_entry("the default", line=default),
-        ],
+        [*([band] if len(intervals) == len(facts.points) else []), search, random, *lines],
         height=420,
         xaxis=axis("epochs spent, share of the sweep's", ticksuffix="%", type="log"),
         yaxis=axis("gain of the best so far, pp"),

@@ -56,4 +56,4 @@ def test_how_a_pair_was_made() -> None:
     told = dict(pair_provenance(one))
     assert told["trials"] == "1 running, 2 complete, 1 pruned, 1 fail"
     assert told["paired confirmation seeds"] == "5"
-    assert pair_provenance(replace(one, found=None)) == ()
+    assert pair_provenance(replace(one, recommendation=None)) == ()

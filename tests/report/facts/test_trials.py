@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from autokd.core.records import TrialOrigin, TrialState
 from autokd.core.setting import Pair
 from autokd.report.facts.trials import class_rows, trial_rows
 from tests.report.federations import GOOD, LOST, make_federation, make_material, reports
@@ -11,14 +12,14 @@ from tests.report.samples import HOT, TRIALS
 def test_a_row_for_every_trial_running_ones_too() -> None:
     rows = trial_rows(TRIALS, {trial.number: reports(trial) for trial in TRIALS}, own=0.6)
     baseline, won, _, died, running = rows
-    assert (baseline.role, won.role) == ("baseline", "search")
-    assert won.setting == HOT.values()
-    assert (won.state, won.epochs, won.accuracy) == ("COMPLETE", 10, 0.7)
+    assert (baseline.trial.role, won.trial.role) == (TrialOrigin.BASELINE, TrialOrigin.SEARCH)
+    assert won.trial.setting == HOT
+    assert (won.trial.state, won.trial.epochs, won.trial.accuracy) == (TrialState.COMPLETE, 10, 0.7)
     assert won.gain == pytest.approx(10)
     assert (won.forgetting, won.seconds) == (0.1, 1.0)
-    assert (died.accuracy, died.gain, died.forgetting, died.seconds) == (None, None, None, None)
-    assert died.reason == "loss became nan at step 3"
-    assert running.state == "RUNNING"
+    assert (died.trial.accuracy, died.gain, died.forgetting, died.seconds) == (None, None, None, None)
+    assert died.trial.reason == "loss became nan at step 3"
+    assert running.trial.state is TrialState.RUNNING
     assert trial_rows(TRIALS, {}, own=None)[1].gain is None
 
 
@@ -39,7 +40,7 @@ def test_forgetting_by_class_by_hand() -> None:
         ),
     )
     material = make_material((0.5, 0.4), {Pair(0, 1): GOOD}, federation=federation)
-    first, rest, nothing = class_rows(material.pairs[0].found, federation)
+    first, rest, nothing = class_rows(material.pairs[0].recommendation, federation)
     assert (first.name, first.private, first.examples, first.own) == ("first", 7, 40, 1.0)
     assert (first.default, first.chosen) == (0.0, 0.0)
     assert (rest.examples, rest.own) == (60, 0.0)
@@ -50,5 +51,5 @@ def test_forgetting_by_class_by_hand() -> None:
 
 def test_nothing_is_known_by_class_of_a_pair_that_failed() -> None:
     material = make_material((0.5, 0.4), {Pair(0, 1): LOST})
-    assert class_rows(material.pairs[0].found, material.federation) == ()
+    assert class_rows(material.pairs[0].recommendation, material.federation) == ()
     assert class_rows(None, material.federation) == ()
