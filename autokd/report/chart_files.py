@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from autokd.errors import InputError
-from autokd.report.charts import Chart, Numbers
+from autokd.report.charts import Chart
 
 FORMATS: Final = ("png", "svg")
 _WIDTH: Final = 900
@@ -54,18 +54,14 @@ async def _write(kaleido: Any, charts: Iterable[Chart], folder: Path, listen: Ca
                 options["scale"] = _PIXELS if suffix == "png" else 1
                 picture = await browser.calc_fig(chart.figure, opts=options)
                 (folder / f"{chart.name}.{suffix}").write_bytes(picture)
-            _write_numbers(chart.numbers, folder / f"{chart.name}.csv")
+            # Numbers are written exactly, so that a reader gets the same; an unknown one is an empty field.
+            with (folder / f"{chart.name}.csv").open("w", encoding="utf-8", newline="") as file:
+                writer = csv.DictWriter(file, fieldnames=list(chart.numbers[0]) if chart.numbers else [])
+                writer.writeheader()
+                writer.writerows(chart.numbers)
             listen(chart.name)
             count += 1
     return count
-
-
-def _write_numbers(numbers: Numbers, path: Path) -> None:
-    """Write the numbers exactly, so that reading them gives the same; an unknown number is an empty field."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(numbers[0]) if numbers else [])
-        writer.writeheader()
-        writer.writerows(numbers)
 
 
 def _kaleido() -> Any:

@@ -26,7 +26,6 @@ class Chart:
 
     Attributes:
         name: Name of its files, without suffix.
-        numbers: The numbers that the figure shows.
     """
 
     name: str
@@ -136,9 +135,9 @@ def _landscape(facts: LandscapeFacts) -> Numbers:
 def _curves(facts: CurveFacts) -> Numbers:
     return [
         {
-            "trial": curve.number,
-            **curve.setting.values(),
-            "state": curve.state.value,
+            "trial": curve.trial.number,
+            **curve.trial.setting.values(),
+            "state": curve.trial.state.value,
             "epoch": epoch,
             "accuracy": accuracy,
         }

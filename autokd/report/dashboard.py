@@ -61,13 +61,7 @@ def attributes(recommendation: Recommendation) -> Mapping[str, str | float | Non
 
 
 def note(recommendation: Recommendation, *, reproduce: str, missing: Iterable[tuple[str, int]] = ()) -> str:
-    """Return a note in Markdown; every number is the recommendation's.
-
-    Args:
-        recommendation: The judged pair.
-        reproduce: Command that gives the same result.
-        missing: Name of each figure that leaves out trials, and how many.
-    """
+    """Return a note in Markdown; `missing` names each figure that leaves out trials, and how many."""
     values = {"recommendation": recommendation, "reproduce": reproduce, "missing": missing}
     return _environment().get_template("note.md").render(values).rstrip()
 

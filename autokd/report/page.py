@@ -125,23 +125,22 @@ def _trials(rows: Sequence[TrialRow]) -> dict[str, object]:
         *({"name": name.replace("_", " "), "digits": 3} for name in dimensions),
         *_COLUMNS,
     ]
-    return {"columns": columns, "rows": [_cells(row, dimensions) for row in rows]}
-
-
-def _cells(row: TrialRow, dimensions: Sequence[str]) -> list[object]:
-    trial, setting = row.trial, row.trial.setting.values()
-    return [
-        trial.number,
-        trial.role.value,
-        *(setting[name] for name in dimensions),
-        trial.state.value,
-        trial.epochs,
-        percent(trial.accuracy),
-        row.gain,
-        row.forgetting,
-        row.seconds,
-        trial.reason,
+    cells = [
+        [
+            row.trial.number,
+            row.trial.role.value,
+            *(setting[name] for name in dimensions),
+            row.trial.state.value,
+            row.trial.epochs,
+            percent(row.trial.accuracy),
+            row.gain,
+            row.forgetting,
+            row.seconds,
+            row.trial.reason,
+        ]
+        for row, setting in zip(rows, settings, strict=True)
     ]
+    return {"columns": columns, "rows": cells}
 
 
 def _packed(charts: Iterable[Chart], **more: object) -> str:

@@ -55,10 +55,8 @@ def export(pairs: Iterable[PairRecords], path: Path, *, metadata: Mapping[str, A
     Raises:
         InputError: If the file cannot be written.
     """
-    table_rows = [row for records in pairs for row in rows(records)]
-    table = pa.Table.from_pylist(table_rows, schema=SCHEMA).replace_schema_metadata(
-        {METADATA: json.dumps(metadata, sort_keys=True)}
-    )
+    schema = SCHEMA.with_metadata({METADATA: json.dumps(metadata, sort_keys=True)})
+    table = pa.Table.from_pylist([row for records in pairs for row in rows(records)], schema=schema)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # NOTE: not a temporary file, which nobody else might read.
@@ -70,7 +68,7 @@ def export(pairs: Iterable[PairRecords], path: Path, *, metadata: Mapping[str, A
             scratch.unlink(missing_ok=True)
     except OSError as error:
         raise InputError(f"--out {path}: cannot be written ({error.strerror or error})") from error
-    return len(table_rows)
+    return int(table.num_rows)
 
 
 def rows(records: PairRecords) -> Iterator[dict[str, Any]]:

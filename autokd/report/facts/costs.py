@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import comb
 from typing import Final
@@ -11,7 +11,7 @@ import numpy as np
 
 from autokd.config.study import SWEEP_SEEDS
 from autokd.core.pair_records import PairRecords
-from autokd.core.records import FederationFacts, RunState, TrialOrigin, TrialRecord, TrialState
+from autokd.core.records import FederationFacts, RunState, TrialOrigin, TrialState
 from autokd.core.setting import Pair, Split
 from autokd.report.data import ReportData
 from autokd.report.facts.means import Mean, mean_over_pairs
@@ -63,7 +63,6 @@ class AnytimeFacts:
         points: Budgets in increasing order, up to the one at which every search had ended.
         sweep: Mean gain of the sweep's best setting.
         default: Mean gain of the default.
-        pairs: Number of pairs.
     """
 
     points: tuple[AnytimePoint, ...]
@@ -143,29 +142,19 @@ class _Pair:
 
 
 def _searched_and_swept(records: PairRecords, federation: FederationFacts) -> _Pair | None:
-    swept = [run for run in records.sweep_runs if run.state is RunState.COMPLETE and run.seed == SWEEP_SEEDS]
-    baselines = [
-        trial.accuracy
-        for trial in records.trials
-        if trial.role is TrialOrigin.BASELINE and trial.state is TrialState.COMPLETE
-    ]
-    if not swept or not baselines:
-        return None
     initial = float(federation.participants[records.pair.student].correct[Split.VALIDATION].mean())
-    assert baselines[0] is not None
-    return _Pair(
-        pair=records.pair,
-        steps=tuple(_steps(records.trials, initial, sum(run.epochs for run in swept))),
-        swept=tuple(sorted(POINTS * (run.accuracy(Split.VALIDATION) - initial) for run in swept)),
-        default=POINTS * (baselines[0] - initial),
-    )
-
-
-def _steps(trials: Sequence[TrialRecord], initial: float, sweep: int) -> list[tuple[float, float]]:
-    spent, best, steps = 0, 0.0, []
-    for trial in sorted(trials, key=lambda trial: trial.number):
+    runs = [run for run in records.sweep_runs if run.state is RunState.COMPLETE and run.seed == SWEEP_SEEDS]
+    sweep = sum(run.epochs for run in runs)
+    spent, best, default, steps = 0, 0.0, None, []
+    for trial in sorted(records.trials, key=lambda trial: trial.number):
         spent += trial.epochs
         if trial.state is TrialState.COMPLETE and trial.accuracy is not None:
-            best = max(best, POINTS * (trial.accuracy - initial))
-        steps.append((spent / sweep, best))
-    return steps
+            gain = POINTS * (trial.accuracy - initial)
+            best = max(best, gain)
+            if trial.role is TrialOrigin.BASELINE and default is None:
+                default = gain
+        steps.append((spent / max(sweep, 1), best))
+    if not runs or default is None:
+        return None
+    swept = sorted(POINTS * (run.accuracy(Split.VALIDATION) - initial) for run in runs)
+    return _Pair(pair=records.pair, steps=tuple(steps), swept=tuple(swept), default=default)

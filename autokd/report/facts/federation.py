@@ -76,25 +76,20 @@ class HeadlineFacts:
     confirmation: float
     private: bool = False
 
-    @property
-    def judged(self) -> int:
-        return sum(self.verdicts.values())
-
 
 def headline_facts(data: ReportData) -> HeadlineFacts:
     """Return the numbers of the headline; means over pairs have intervals that resample participants."""
     recommendations = data.recommendations
-    defaults = {pair: _default(recommendation) for pair, recommendation in recommendations.items()}
     gains = {pair: judged.recommended_gain.mean for pair, judged in recommendations.items()}
+    defaults = {pair: _default(judged) for pair, judged in recommendations.items()}
+    known = {pair: gain for pair, gain in defaults.items() if gain is not None}
     studied = [pair.records for pair in data.pairs if pair.records.trials]
     sweep = max(data.sweep_epochs * len(studied), 1)
     return HeadlineFacts(
         pairs=data.plan.federation.size * (data.plan.federation.size - 1),
         verdicts=Counter(recommendation.verdict for recommendation in recommendations.values()),
         gain=mean_over_pairs(gains, data.plan),
-        default_gain=mean_over_pairs(
-            {pair: gain for pair, gain in defaults.items() if gain is not None}, data.plan
-        ),
+        default_gain=mean_over_pairs(known, data.plan),
         search=sum(trial.epochs for records in studied for trial in records.trials) / sweep,
         confirmation=sum(run.epochs for records in studied for run in records.runs) / sweep,
         private=set(data.space["transfer_set"]) <= _NOTHING_MOVES,
@@ -103,10 +98,11 @@ def headline_facts(data: ReportData) -> HeadlineFacts:
 
 def sentence(facts: HeadlineFacts) -> str:
     """Return the headline."""
-    if not facts.judged:
+    judged = sum(facts.verdicts.values())
+    if not judged:
         return "No pair is judged yet."
     tuned, default = facts.verdicts.get(Verdict.TUNED, 0), facts.verdicts.get(Verdict.DEFAULT, 0)
-    scope = f"{facts.judged}" if facts.judged == facts.pairs else f"{facts.judged} judged"
+    scope = f"{judged}" if judged == facts.pairs else f"{judged} judged"
     parts = [f"{tuned} of {scope} pairs should distill with tuned settings, {default} with the default"]
     parts += [
         f"{count} {words}"
@@ -160,11 +156,9 @@ def matrices(data: ReportData) -> tuple[MatrixFacts, ...]:
         matrix(
             name="position",
             title="Better position of the student",
-            text=(
-                "For the participant of the column, meeting that of the row: learn (S), teach and adopt the "
-                "resulting model (T), or neither (–), with the gain on test; below it, the gain of adopting "
-                "the partner's model as it is."
-            ),
+            text="For the participant of the column, meeting that of the row: learn (S), teach and adopt the "
+            "resulting model (T), or neither (–), with the gain on test; below it, the gain of adopting the "
+            "partner's model as it is.",
             cells={pair: _position(recommendation) for pair, recommendation in judged.items()},
         ),
     )
@@ -206,10 +200,8 @@ def _position(recommendation: Recommendation) -> MatrixCell:
             letter if gain is None else f"{letter} {gain.mean:+.1f}",
             f"{position.test.by_adoption.mean:+.1f}",
         ),
-        text=(
-            f"{recommendation.pair}, position {position.advice}: {'0 pp' if gain is None else gain} on test; "
-            f"adopting model {recommendation.pair.teacher} as it is {position.test.by_adoption}"
-        ),
+        text=f"{recommendation.pair}, position {position.advice}: {'0 pp' if gain is None else gain} on test"
+        f"; adopting model {recommendation.pair.teacher} as it is {position.test.by_adoption}",
     )
 
 

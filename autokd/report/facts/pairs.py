@@ -61,9 +61,7 @@ class Curve:
         chosen: Whether the race chose its setting.
     """
 
-    number: int
-    setting: Setting
-    state: TrialState
+    trial: TrialRecord
     epochs: tuple[int, ...]
     accuracies: tuple[float, ...]
     default: bool
@@ -120,7 +118,7 @@ def curve_facts(
     """Return the curve of every trial that ended and reported at least once."""
     curves = (_curve(trial, chosen, own) for trial in _ended(trials) if trial.curve)
     return CurveFacts(
-        curves=tuple(sorted(curves, key=lambda curve: (curve.chosen, curve.default, curve.number))),
+        curves=tuple(sorted(curves, key=lambda curve: (curve.chosen, curve.default, curve.trial.number))),
         own=own,
     )
 
@@ -148,9 +146,7 @@ def _curve(trial: TrialRecord, chosen: Setting | None, own: float | None) -> Cur
     start = () if own is None else ((0, own),)
     epochs, accuracies = zip(*start, *trial.curve, strict=True)
     return Curve(
-        number=trial.number,
-        setting=trial.setting,
-        state=trial.state,
+        trial=trial,
         epochs=epochs,
         accuracies=accuracies,
         default=trial.role is TrialOrigin.BASELINE,

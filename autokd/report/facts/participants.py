@@ -63,9 +63,7 @@ def participants_facts(data: ReportData) -> ParticipantsFacts:
     for member in federation.participants:
         number, own = member.number, test[member.number]
         adopted = [(other, POINTS * (accuracy - own)) for other, accuracy in test.items() if other != number]
-        judged = [
-            recommendation for pair, recommendation in recommendations.items() if pair.student == number
-        ]
+        learning = [judged for pair, judged in recommendations.items() if pair.student == number]
         row = ParticipantRow(
             number=number,
             architecture=member.architecture,

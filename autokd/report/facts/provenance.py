@@ -42,12 +42,7 @@ class ProvenanceFacts:
 
 
 def provenance_facts(data: ReportData, pair: Pair | None = None) -> ProvenanceFacts:
-    """Return everything that another machine needs to repeat this.
-
-    Args:
-        data: The reported data.
-        pair: The only pair that is reported; None for all.
-    """
+    """Return everything that another machine needs to repeat the report of all pairs, or of one."""
     plan, federation = data.plan, data.federation
     sizes = _sizes(plan, federation)
     participants = () if federation is None else federation.participants

@@ -30,17 +30,18 @@ class PairFacts:
     def __init__(self, data: PairData, federation: FederationFacts | None = None) -> None:
         self.data = data
         self.federation = federation
+        self.records = data.records
         self.pair = data.pair
         self.recommendation = data.recommendation
 
     def with_trials(self, trials: Sequence[TrialRecord]) -> PairFacts:
         """Return the facts of the same pair with these trials instead of its own."""
-        records = replace(self.data.records, trials=trials)
+        records = replace(self.records, trials=trials)
         return PairFacts(replace(self.data, records=records), self.federation)
 
     @cached_property
-    def initial_accuracy(self) -> float | None:
-        """Accuracy of the student before distilling, on validation, in [0, 1]; None if it is not known."""
+    def own(self) -> float | None:
+        """Accuracy of the student's model as it is on validation, in [0, 1]; None if it is not known."""
         if self.recommendation is not None:
             student = self.recommendation.student
         elif self.federation is not None:
@@ -50,18 +51,10 @@ class PairFacts:
         return float(student.correct[Split.VALIDATION].mean())
 
     chosen = cached_property(lambda self: chosen_setting(self.recommendation))
-    landscape = cached_property(
-        lambda self: landscape_facts(self.data.records.trials, self.chosen, own=self.initial_accuracy)
-    )
-    curves = cached_property(
-        lambda self: curve_facts(self.data.records.trials, self.chosen, own=self.initial_accuracy)
-    )
+    landscape = cached_property(lambda self: landscape_facts(self.records.trials, self.chosen, own=self.own))
+    curves = cached_property(lambda self: curve_facts(self.records.trials, self.chosen, own=self.own))
     classes = cached_property(lambda self: class_rows(self.recommendation, self.federation))
-    trials = cached_property(
-        lambda self: trial_rows(
-            self.data.records.trials, self.data.records.reports, own=self.initial_accuracy
-        )
-    )
+    trials = cached_property(lambda self: trial_rows(self.records.trials, self.records.reports, own=self.own))
     provenance = cached_property(lambda self: pair_provenance(self.data))
 
 
@@ -69,7 +62,6 @@ class ReportFacts:
     """The facts of a whole federation, or of one of its pairs.
 
     Attributes:
-        data: What the store has.
         pair: The only pair that is reported; None for all.
         pairs: Facts of each reported pair.
     """

@@ -30,25 +30,22 @@ COLOR_BAR: Final = {"thickness": 14, "outlinewidth": 0}
 ZERO: Final = {"color": MUTED, "width": 1}
 
 
-def figure(
-    data: Sequence[Trace], *, height: int, xaxis: Mapping[str, Any], yaxis: Mapping[str, Any], **more: Any
-) -> Figure:
-    """Return a figure of these traces; `more` holds further properties of the layout."""
-    return {"data": data, "layout": layout(height=height, xaxis=xaxis, yaxis=yaxis, **more)}
+def figure(traces: Sequence[Trace], *, height: int, legend: float = 1.02, **more: Any) -> Figure:
+    """Return a figure of these traces; `more` holds axes and further properties of the layout.
 
-
-def layout(*, height: int, **more: Any) -> dict[str, Any]:
-    """Return the common layout; the legend stands above the plot, which shrinks if it has many rows."""
-    return {
+    The legend stands above the plot, which shrinks if it has many rows; `legend` is its lower end, in heights
+    of the plot.
+    """
+    layout = {
         "height": height,
         "margin": {"l": 60, "r": 20, "t": 20, "b": 50},
         "paper_bgcolor": PAPER,
         "plot_bgcolor": PAPER,
         "font": {"family": "system-ui, sans-serif", "size": 13, "color": INK},
-        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        "legend": {"orientation": "h", "x": 0, "y": legend, "yanchor": "bottom"},
         "hoverlabel": {"align": "left"},
-        **more,
     }
+    return {"data": traces, "layout": layout | more}
 
 
 def axis(title: str = "", **more: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from autokd.core.colors import AROUND_OWN
 from autokd.core.records import TrialRecord, TrialState
-from autokd.core.setting import Setting, TransferSet
+from autokd.core.setting import TransferSet
 from autokd.report.facts.pairs import Curve, CurveFacts, LandscapeFacts, Panel
 from autokd.report.facts.trials import ClassRow
 from autokd.report.figures.common import (
@@ -21,7 +21,6 @@ from autokd.report.figures.common import (
     axis,
     figure,
     horizontal_line,
-    layout,
     legend_entry,
     literal,
     name_axis,
@@ -54,20 +53,24 @@ _STRIP_HEIGHT: Final = 0.152
 def landscape_figure(facts: LandscapeFacts, *, low: bool = False) -> Figure:
     """Draw T across and α upwards, a plane for each transfer set; `public` has no α and is a strip below.
 
-    Args:
-        facts: What to draw.
-        low: Whether the frame is too low for the titles of the T axes of planes that stand above a strip.
+    If the frame is `low`, there is no room for the titles of the T axes of planes that stand above a strip.
     """
     planes = [panel for panel in facts.panels if panel.transfer_set is not TransferSet.PUBLIC]
     strips = [panel for panel in facts.panels if panel.transfer_set is TransferSet.PUBLIC]
     both = bool(planes and strips)
+    plane = (1 - _PLANE_GAP * (len(planes) - 1)) / max(len(planes), 1)
     traces, axes, titles = [], {}, []
     for number, panel in enumerate((*planes, *strips), 1):
         suffix = "" if number == 1 else str(number)
         strip = panel.transfer_set is TransferSet.PUBLIC
-        across = (0.0, 1.0) if strip else _across(number - 1, len(planes))
+        left = (number - 1) * (plane + _PLANE_GAP)
+        across = (0.0, 1.0) if strip else (left, left + plane)
         upwards = (0.0, 1.0) if not both else (0.0, _STRIP_HEIGHT) if strip else (1 - _PLANE_HEIGHT, 1.0)
-        axes[f"xaxis{suffix}"] = {"anchor": f"y{suffix}", "domain": across, **_temperature_axis(facts)}
+        axes[f"xaxis{suffix}"] = {
+            "anchor": f"y{suffix}",
+            "domain": across,
+            **_temperature_axis(facts),
+        }
         axes[f"yaxis{suffix}"] = {"anchor": f"x{suffix}", "domain": upwards, "range": [-0.08, 1.12], **AXIS}
         if low and both and not strip:
             del axes[f"xaxis{suffix}"]["title"]
@@ -85,9 +88,9 @@ def landscape_figure(facts: LandscapeFacts, *, low: bool = False) -> Figure:
     if any(panel.chosen for panel in facts.panels):
         traces.append(legend_entry("chosen by the race", marker=_CHOSEN_RING))
     traces += _legend_of_ends(trial.state for panel in facts.panels for trial in panel.trials)
-    common = layout(height=540 if both else 400, coloraxis=_color_axis(facts), annotations=titles, **axes)
-    common["legend"]["y"] = 1.1  # Above the titles of the planes.
-    return {"data": traces, "layout": common}
+    height = 540 if both else 400
+    # The legend stands above the titles of the planes.
+    return figure(traces, height=height, legend=1.1, coloraxis=_color_axis(facts), annotations=titles, **axes)
 
 
 def curve_figure(facts: CurveFacts) -> Figure:
@@ -102,13 +105,13 @@ def curve_figure(facts: CurveFacts) -> Figure:
         traces.append(legend_entry("the default", line=_DEFAULT_LINE))
     if any(curve.chosen for curve in facts.curves):
         traces.append(legend_entry("chosen by the race", line=_CHOSEN_LINE))
-    transfer_sets = {curve.setting.transfer_set for curve in facts.curves}
+    transfer_sets = {curve.trial.setting.transfer_set for curve in facts.curves}
     traces += [
         legend_entry(f"on {transfer_set}", line={"color": color, "width": 2})
         for transfer_set, color in TRANSFER_SETS.items()
         if transfer_set in transfer_sets
     ]
-    traces += _legend_of_ends(curve.state for curve in facts.curves)
+    traces += _legend_of_ends(curve.trial.state for curve in facts.curves)
     return figure(
         traces,
         height=460,
@@ -144,12 +147,6 @@ def classes_figure(rows: Sequence[ClassRow]) -> Figure:
         yaxis=axis("forgetting in pp"),
         shapes=[horizontal_line(0, ZERO)],
     )
-
-
-def _across(column: int, columns: int) -> tuple[float, float]:
-    width = (1 - _PLANE_GAP * (columns - 1)) / columns
-    left = column * (width + _PLANE_GAP)
-    return left, left + width
 
 
 def _temperature_axis(facts: LandscapeFacts) -> dict[str, Any]:
@@ -206,7 +203,8 @@ def _rings(panel: Panel) -> Iterator[Trace]:
 def _place(curve: Curve) -> tuple[bool, bool, int]:
     """Return a sort key: curves of one style, which share a trace, stand together, and marked ones last."""
     marked = curve.default or curve.chosen
-    return curve.chosen, curve.default, 0 if marked else list(TransferSet).index(curve.setting.transfer_set)
+    place = 0 if marked else list(TransferSet).index(curve.trial.setting.transfer_set)
+    return curve.chosen, curve.default, place
 
 
 def _lines(curves: Sequence[Curve]) -> Trace:
@@ -223,8 +221,8 @@ def _lines(curves: Sequence[Curve]) -> Trace:
 
 def _ends(curves: Sequence[Curve]) -> Iterator[Trace]:
     style = _style(curves[0])
-    for state, (symbol, words) in _ENDED.items():
-        ended = [curve for curve in curves if curve.state is state]
+    for state, (symbol, _) in _ENDED.items():
+        ended = [curve for curve in curves if curve.trial.state is state]
         if ended:
             yield scatter(
                 [curve.epochs[-1] for curve in ended],
@@ -232,10 +230,7 @@ def _ends(curves: Sequence[Curve]) -> Iterator[Trace]:
                 "markers",
                 marker={"symbol": symbol, "size": 8, "color": style["line"]["color"]},
                 opacity=style["opacity"],
-                hovertext=[
-                    _hover(curve.number, words, curve.setting, curve.accuracies[-1], curve.epochs[-1])
-                    for curve in ended
-                ],
+                hovertext=[_hover(curve.trial) for curve in ended],
                 hoverinfo="text",
                 showlegend=False,
             )
@@ -244,7 +239,7 @@ def _ends(curves: Sequence[Curve]) -> Iterator[Trace]:
 def _style(curve: Curve) -> dict[str, Any]:
     if curve.chosen or curve.default:
         return {"line": _CHOSEN_LINE if curve.chosen else _DEFAULT_LINE, "opacity": 1.0}
-    return {"line": {"color": TRANSFER_SETS[curve.setting.transfer_set], "width": 1.5}, "opacity": 0.6}
+    return {"line": {"color": TRANSFER_SETS[curve.trial.setting.transfer_set], "width": 1.5}, "opacity": 0.6}
 
 
 def _legend_of_ends(states: Iterable[TrialState]) -> Iterator[Trace]:
@@ -267,10 +262,9 @@ def _color_axis(facts: LandscapeFacts) -> dict[str, Any]:
 
 
 def _trial_text(trial: TrialRecord) -> str:
-    text = _hover(trial.number, _ENDED[trial.state][1], trial.setting, trial.accuracy, trial.epochs)
-    return f"{text}<br>{literal(trial.reason)}" if trial.reason else text
+    return _hover(trial) + (f"<br>{literal(trial.reason)}" if trial.reason else "")
 
 
-def _hover(number: int, ended: str, setting: Setting, accuracy: float | None, epoch: int) -> str:
-    result = "no report" if accuracy is None else f"{accuracy:.1%} after {epoch} epochs"
-    return f"<b>trial {number}</b>, {ended}<br>{setting}<br>{result}"
+def _hover(trial: TrialRecord) -> str:
+    result = "no report" if trial.accuracy is None else f"{trial.accuracy:.1%} after {trial.epochs} epochs"
+    return f"<b>trial {trial.number}</b>, {_ENDED[trial.state][1]}<br>{trial.setting}<br>{result}"

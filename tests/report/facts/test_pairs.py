@@ -5,7 +5,7 @@ import pytest
 from autokd.core.records import TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, TransferSet
 from autokd.report.facts.pairs import Curve, Panel, curve_facts, landscape_facts
-from tests.report.samples import BASELINE, DIED, HOT, PUBLIC, RUNNING, STOPPED, TRIALS, WARM, WON, trial
+from tests.report.samples import BASELINE, DIED, HOT, RUNNING, STOPPED, TRIALS, WARM, WON, trial
 
 
 def test_the_landscape_of_a_small_study() -> None:
@@ -47,17 +47,15 @@ def test_nothing_to_show() -> None:
 def test_the_curves_of_a_small_study_start_at_the_own_model_and_the_chosen_one_comes_last() -> None:
     stopped, default, won = curve_facts(TRIALS, HOT, own=0.6).curves
     assert stopped == Curve(
-        number=2,
-        setting=PUBLIC,
-        state=TrialState.PRUNED,
+        trial=STOPPED,
         epochs=(0, 3),
         accuracies=(0.6, 0.2),
         default=False,
         chosen=False,
     )
-    assert (default.number, default.default, default.chosen) == (0, True, False)
+    assert (default.trial.number, default.default, default.chosen) == (0, True, False)
     assert (default.epochs, default.accuracies) == ((0, 3, 10), (0.6, 0.5, 0.55))
-    assert (won.number, won.default, won.chosen) == (1, False, True)
+    assert (won.trial.number, won.default, won.chosen) == (1, False, True)
 
 
 def test_without_the_own_model_curves_start_at_the_first_rung() -> None:
@@ -71,7 +69,7 @@ def test_a_trial_that_died_late_keeps_what_it_reported() -> None:
     (shown,) = landscape_facts((late,), None).panels[0].trials
     assert (shown.accuracy, shown.epochs) == (0.4, 3)
     (curve,) = curve_facts((late,), None).curves
-    assert (curve.state, curve.accuracies) == (TrialState.FAIL, (0.4,))
+    assert (curve.trial.state, curve.accuracies) == (TrialState.FAIL, (0.4,))
 
 
 def test_the_order_of_trials_does_not_matter() -> None:
