@@ -29,6 +29,7 @@ from unittest.mock import patch
 
 from autokd.compute.ray_cluster import session
 from autokd.core.setting import Pair
+from autokd.execution import driver
 from autokd.search.progress import Progress
 from autokd.workflows.callbacks import Callbacks
 from autokd.workflows.tune import tune_all
@@ -78,7 +79,7 @@ def batch(participants: int, runs: int, storage: str | None) -> str:
         with (
             session(),
             instead_of_a_federation(federation),
-            patch("autokd.execution.driver.distilling", return_value=formula(plan)),
+            patch.object(driver, "distilling", return_value=formula(plan)),
         ):
             done = tune_all(workspace, pairs, callbacks=watch)
     assert len(done.answers) == len(pairs)

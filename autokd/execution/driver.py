@@ -39,8 +39,6 @@ _ENVIRONMENT: Final = {
 }
 _CLUSTER_SECONDS: Final = 2.0
 """Time for which the size of the cluster is cached; hooks need it far more often."""
-_RUNS_OF_AN_EXPERIMENT: Final = 2500
-"""Runs after which a new experiment begins, since Tune keeps 36 KB of every trial in memory."""
 _PENDING: Final = 64
 """More runs than are ever handed out ahead; by default Tune keeps one trial at a time pending."""
 
@@ -51,10 +49,9 @@ def distilling(plan: StudyConfig, federation: Federation, compute: Compute) -> t
     All workers of a node share the federation's arrays without a copy. Ray puts what does not fit into its
     object store into its temporary folder on disk.
     """
+    context = RunContext(plan.distillation, plan.rungs, compute)
     trainable: type[Trainable] = tune.with_parameters(
-        DistillationTrainable,
-        federation=federation,
-        context=RunContext(plan.distillation, plan.rungs, compute),
+        DistillationTrainable, federation=federation, context=context
     )
     # The driver itself hardly reads it again.
     federation.release_memory()
@@ -68,7 +65,7 @@ def drive(
     home: Path,
     workers: Resources,
     on_stopping: Callable[[], None] = lambda: None,
-    runs_of_an_experiment: int = _RUNS_OF_AN_EXPERIMENT,
+    runs_of_an_experiment: int = 2500,
 ) -> bool:
     """Do all runs of a queue, on a Ray that has been started.
 
@@ -79,7 +76,8 @@ def drive(
         trainable: Does a `RunSpec`.
         home: Folder in which Ray Tune's temporary folder lies during the experiment.
         on_stopping: Called at the first Ctrl-C.
-        runs_of_an_experiment: Number of runs after which a new experiment begins.
+        runs_of_an_experiment: Number of runs after which a new experiment begins, since Tune keeps 36 KB of
+            every trial in memory.
 
     Returns:
         False if it was interrupted, True if all is done.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from time import monotonic
 from typing import Protocol
 
@@ -130,9 +131,7 @@ class FixedRunQueue(RunQueue):
         """
         specs = [
             RunSpec(pair, setting, SWEEP_SEEDS + seed, Stage.SWEEP)
-            for seed in range(seeds)
-            for pair in names
-            for setting in grid
+            for seed, pair, setting in product(range(seeds), names, grid)
         ]
         return cls(wanted=lambda runs: specs, names=names, retries=retries, store=store, listen=listen)
 

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
-from typing import Final
 
 from autokd.config.space import Space, sweep_epochs
 from autokd.config.study import SEARCH_SEED, StudyConfig
@@ -24,9 +23,6 @@ from autokd.search.optuna_space import distributions
 from autokd.search.progress import Progress, StudyProgress, VerdictSummary, study_progress, work_left
 from autokd.search.tpe import Sampler, Tpe
 from autokd.store import Store
-
-_HEARTBEAT_SECONDS: Final = 5.0
-"""Time between two heartbeats; each is one small transaction."""
 
 
 @dataclass(slots=True, eq=False)
@@ -246,33 +242,25 @@ class SearchQueue(RunQueue):
         """Start a run in the store; None if the space has no setting left."""
         pair = work if isinstance(work, Pair) else work.pair
         study = next(study for study in meeting if study.pair == pair)
-        spec = self._sample(study) if isinstance(work, Pair) else work
-        if spec is None:
-            study.exhausted = True
-            return None
+        name = study.records.study
+        if isinstance(work, Pair):
+            setting = self._sampler.suggest(name, self._scalarised(study))
+            if setting is None:
+                study.exhausted = True
+                return None
+            work = RunSpec(pair, setting, SEARCH_SEED, None, self._sampler.role(name, setting))
         number = None
-        if spec.stage is None:
+        if work.stage is None:
+            dimensions = distributions(self._space)
             trial = self._store.begin_trial(
-                study.records.study,
-                spec.setting,
-                seed=spec.seed,
-                role=spec.role,
-                distributions=distributions(self._space),
+                name, work.setting, seed=work.seed, role=work.role, distributions=dimensions
             )
             number = trial.number
             study.put_trial(trial)
-        study.live[key] = spec
-        self._live[key] = _Live(meeting, study, spec, number)
+        study.live[key] = work
+        self._live[key] = _Live(meeting, study, work, number)
         self._pace.most_live = max(self._pace.most_live, len(self._live))
-        return spec
-
-    def _sample(self, study: PairSearch) -> RunSpec | None:
-        """Return a trial with the setting that the sampler chooses; None if no setting is left."""
-        name = study.records.study
-        setting = self._sampler.suggest(name, self._scalarised(study))
-        if setting is None:
-            return None
-        return RunSpec(study.pair, setting, SEARCH_SEED, None, self._sampler.role(name, setting))
+        return work
 
     def _record_rung(self, live: _Live, report: RungReport) -> None:
         trial = live.trial
@@ -316,9 +304,13 @@ class SearchQueue(RunQueue):
 
 
 def with_heartbeat(
-    store: Store, listen: Callable[[Progress], None], *, seconds: float = _HEARTBEAT_SECONDS
+    store: Store, listen: Callable[[Progress], None], *, seconds: float = 5.0
 ) -> Callable[[Progress], None]:
-    """Return a listener that also writes the progress to the store, where `autokd status` reads it."""
+    """Return a listener that also writes the progress to the store, where `autokd status` reads it.
+
+    Args:
+        seconds: Time between two heartbeats; each is one small transaction.
+    """
     last = -math.inf
 
     def notify(progress: Progress) -> None:

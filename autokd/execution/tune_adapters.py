@@ -56,11 +56,7 @@ class DriverState:
     """
 
     def __init__(
-        self,
-        queue: RunQueue | None,
-        *,
-        max_in_flight: Callable[[], int] = lambda: 2,
-        most: float = math.inf,
+        self, queue: RunQueue | None, *, max_in_flight: Callable[[], int] = lambda: 2, most: float = math.inf
     ) -> None:
         self._queue, self._max_in_flight, self.most = queue, max_in_flight, most
         self._noticed: set[str] = set()
@@ -147,21 +143,19 @@ class QueueSearcher(Searcher):
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        if error or result is None or ANSWER not in result:
-            reason = self.state.reasons.pop(trial_id, "the worker was lost")
-            self.state.queue.end(trial_id, RunFailure(Failure.INFRASTRUCTURE, reason))
-            self._give_up_if_hopeless(reason)
-        else:
-            self.state.lost = 0
-            self.state.log_notice(result)
-            self.state.queue.end(trial_id, result[ANSWER])
-
-    def _give_up_if_hopeless(self, reason: str) -> None:
-        self.state.lost += 1
+        state = self.state
+        if not (error or result is None or ANSWER not in result):
+            state.lost = 0
+            state.log_notice(result)
+            state.queue.end(trial_id, result[ANSWER])
+            return
+        reason = state.reasons.pop(trial_id, "the worker was lost")
+        state.queue.end(trial_id, RunFailure(Failure.INFRASTRUCTURE, reason))
+        state.lost += 1
         # NOTE: The bound grows with the workers: a node that leaves takes all its workers with it.
-        if self.state.lost >= max(_LOST_IN_A_ROW, 4 * self.state.widest):
+        if state.lost >= max(_LOST_IN_A_ROW, 4 * state.widest):
             raise WorkersLost(
-                f"{self.state.lost} workers in a row were lost before any of them reported; the last: "
+                f"{state.lost} workers in a row were lost before any of them reported; the last: "
                 f"{reason.splitlines()[0]} (Ray's own logs are in /tmp/ray/session_latest/logs)"
             )
 

@@ -46,11 +46,21 @@ class DistillationTrainable(tune.Trainable):
 
     def step(self) -> dict[str, Any]:
         """Train to the next rung, and return what it came to."""
+        spec, context = self._spec, self._context
         try:
-            self._run = self._run or self._begin()
+            self._run = self._run or Run(
+                self._federation,
+                spec.pair,
+                spec.setting,
+                seed=spec.seed,
+                recipe=context.recipe,
+                rungs=context.rungs_for(spec),
+                splits=context.splits_for(spec),
+                compute=context.compute,
+            )
             rung = next(self._run)
-            if self._spec.stage is not None:
-                record = _record(self._spec, self._spec.stage, [rung, *self._run])
+            if spec.stage is not None:
+                record = _record(spec, spec.stage, [rung, *self._run])
                 return _last(record, self._run.notice)
         except Diverged as error:
             return _last(RunFailure(Failure.DIVERGED, str(error)))
@@ -59,24 +69,11 @@ class DistillationTrainable(tune.Trainable):
         except Exception:
             # It would happen again (a run is a function of its arguments), so it is recorded like a result.
             return _last(RunFailure(Failure.ERROR, traceback.format_exc(limit=-5)))
-        done = rung.epoch == self._context.rungs_for(self._spec)[-1]
+        done = rung.epoch == context.rungs_for(spec)[-1]
         return {ANSWER: rung.report(), NOTICE: self._run.notice, DONE: done}
 
     def cleanup(self) -> None:
         self._run = None
-
-    def _begin(self) -> Run:
-        spec = self._spec
-        return Run(
-            self._federation,
-            spec.pair,
-            spec.setting,
-            seed=spec.seed,
-            recipe=self._context.recipe,
-            rungs=self._context.rungs_for(spec),
-            splits=self._context.splits_for(spec),
-            compute=self._context.compute,
-        )
 
 
 def _last(result: RunResult, notice: str = "") -> dict[str, Any]:
@@ -101,9 +98,6 @@ def _record(spec: RunSpec, stage: Stage, rungs: Sequence[Rung]) -> RunRecord:
 
 
 def _scores(rung: Rung) -> RungScores:
-    return RungScores(
-        epoch=rung.epoch,
-        accuracy={split: evaluation.accuracy for split, evaluation in rung.evaluations.items()},
-        forgetting={split: evaluation.forgetting for split, evaluation in rung.evaluations.items()},
-        seconds=rung.seconds,
-    )
+    accuracy = {split: evaluation.accuracy for split, evaluation in rung.evaluations.items()}
+    forgetting = {split: evaluation.forgetting for split, evaluation in rung.evaluations.items()}
+    return RungScores(rung.epoch, accuracy, forgetting, rung.seconds)

@@ -63,7 +63,11 @@ def probability_best(
     It is Φ(difference ÷ its standard error), with independent binomial errors of n validation examples.
     Each pair keeps at least 0.02, so that no proportion degenerates. The sum is about 1.
     """
-    best = {pair: _best_accuracy(trials) for pair, trials in meeting.items()}
+    finished = {
+        pair: [trial.accuracy or 0.0 for trial in trials if trial.state is TrialState.COMPLETE]
+        for pair, trials in meeting.items()
+    }
+    best = {pair: max(accuracies, default=0.0) for pair, accuracies in finished.items()}
     if len(best) == 1:
         return dict.fromkeys(best, 1.0)
     variance = sum(accuracy * (1 - accuracy) for accuracy in best.values()) / validation_examples
@@ -74,8 +78,3 @@ def probability_best(
         pair: min(max(float(ndtr((2 * accuracy - total) / error)), 0.02), 0.98)
         for pair, accuracy in best.items()
     }
-
-
-def _best_accuracy(trials: Sequence[TrialRecord]) -> float:
-    finished = (trial.accuracy for trial in trials if trial.state is TrialState.COMPLETE)
-    return max((accuracy for accuracy in finished if accuracy is not None), default=0.0)

@@ -15,26 +15,16 @@ from autokd.config.space import ALPHA, LEARNING_RATE, TEMPERATURE, Range, Space
 from autokd.config.training import DistillationConfig
 from autokd.core.records import TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, Setting
-from autokd.search.gaussian_process import (
-    PLAIN_RECIPE,
-    KernelParameters,
-    Posterior,
-    Surrogate,
-    Task,
-    condition,
-    encode,
-)
-from autokd.search.tpe import Tpe, initial_settings
+from autokd.search.gaussian_process import KernelParameters, Posterior, Surrogate, Task, condition, encode
+from autokd.search.tpe import Sampler, Tpe, initial_settings
 
 SCALE: Final = 10.0
 """Size of a large gain, in pp: the variances of `KernelParameters` are in units of its square."""
 MOST: Final = 1_000
 """Largest number of runs to learn from; with so many, a posterior takes the driver 10 ms."""
 _CACHE_BYTES: Final = 2**25
-"""Memory for cached posteriors, enough for 130 studies in the default space; more are hardly ever open."""
-_TEMPERATURES: Final = 7
-_ALPHAS: Final = 9
-_RATES: Final = 4
+"""Memory for cached posteriors, enough for 130 studies in the default space."""
+_VALUES: Final = {TEMPERATURE: 7, ALPHA: 9, LEARNING_RATE: 4}
 """Number of candidate values of each continuous dimension; gains change little from one to the next."""
 _MOST_CANDIDATES: Final = 512
 """Number of candidates that are drawn, once, from a larger lattice."""
@@ -49,7 +39,7 @@ class _Cached(NamedTuple):
 
 
 @final
-class GpSampler:
+class GpSampler(Sampler):
     """Suggests settings by expected improvement under a `Surrogate` that learns from the runs of all pairs.
 
     The suggestion is a function of the trials that were learned; their order does not matter up to `most`
@@ -62,8 +52,8 @@ class GpSampler:
         tasks: Every pair that is searched or learned from, by the name of its study.
         initial_accuracy: Validation accuracy of each study's student before distillation, in [0, 1].
         startup_trials: Number of random trials before TPE's model.
-        most: Largest number of runs to learn from.
         recipe: Values that a setting does not set.
+        most: Largest number of runs to learn from.
     """
 
     def __init__(
@@ -73,9 +63,9 @@ class GpSampler:
         tasks: Mapping[str, Task],
         initial_accuracy: Mapping[str, float],
         startup_trials: int,
+        recipe: DistillationConfig,
         prior: KernelParameters | None = None,
         most: int = MOST,
-        recipe: DistillationConfig = PLAIN_RECIPE,
     ) -> None:
         self._tasks, self._initial = tasks, initial_accuracy
         self._surrogate = Surrogate(prior or KernelParameters(), scale=SCALE, most=most, recipe=recipe)
@@ -97,7 +87,6 @@ class GpSampler:
                 self._learned.setdefault(study, set()).add(trial.number)
 
     def suggest(self, study: str, trials: Sequence[TrialRecord]) -> Setting | None:
-        """Return the next setting of a study; None if every setting of a grid was tried."""
         tried = {trial.setting for trial in trials}
         untried = self._inside & np.array([setting not in tried for setting in self._candidates])
         if not untried.any():
@@ -182,9 +171,8 @@ def candidate_settings(space: Space) -> tuple[Setting, ...]:
     """
     if space.is_grid:
         return tuple(dict.fromkeys([*space.grid(), DEFAULT]))
-    counts = {TEMPERATURE: _TEMPERATURES, ALPHA: _ALPHAS, LEARNING_RATE: _RATES}
     lists = {
-        name: _values(dimension, counts[name])
+        name: _values(dimension, _VALUES[name])
         for name, dimension in space.dimensions.items()
         if isinstance(dimension, Range)
     }

@@ -79,15 +79,11 @@ def next_work(
             return pair
     is_over = not any(trial.state is TrialState.RUNNING for search in alive for trial in search.trials)
     for search in alive:
-        for spec in pending_runs(plan, search, search.seeds if is_over else None):
+        seeds = search.seeds if is_over else None
+        for spec in pending(plan, search.records, search.live.values(), seeds=seeds):
             if is_over or spec.setting == DEFAULT:
                 return spec
     return None
-
-
-def pending_runs(plan: StudyConfig, search: PairSearch, seeds: int | None) -> tuple[RunSpec, ...]:
-    """Return the race and confirmation runs of a pair that are still to be started."""
-    return pending(plan, search.records, search.live.values(), seeds=seeds)
 
 
 def baseline_failed(trials: Sequence[TrialRecord]) -> bool:

@@ -14,7 +14,12 @@ from autokd.core.setting import Setting, TransferSet
 
 def distributions(space: Space) -> Mapping[str, BaseDistribution]:
     """Return Optuna's distributions of the dimensions of a setting, by parameter name."""
-    return {name: _distribution(dimension) for name, dimension in space.dimensions.items()}
+    return {
+        name: FloatDistribution(dimension.low, dimension.high, log=dimension.log)
+        if isinstance(dimension, Range)
+        else CategoricalDistribution(dimension)
+        for name, dimension in space.dimensions.items()
+    }
 
 
 def suggest(space: Space, trial: optuna.Trial) -> Setting:
@@ -30,9 +35,3 @@ def suggest(space: Space, trial: optuna.Trial) -> Setting:
         else:
             values[name] = trial.suggest_categorical(name, dimension)
     return Setting.from_json(values)
-
-
-def _distribution(dimension: Range | tuple[Any, ...]) -> BaseDistribution:
-    if isinstance(dimension, Range):
-        return FloatDistribution(dimension.low, dimension.high, log=dimension.log)
-    return CategoricalDistribution(dimension)

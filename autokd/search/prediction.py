@@ -51,12 +51,13 @@ def predicted(learner: GpSampler, study: str, pair: Pair) -> Prediction:
     """Return the prediction of a sampler that learned from other pairs."""
     setting, mean, deviation = learner.expectation(study)
     reach = float(ndtri((1 + CONFIDENCE) / 2)) * deviation
+    better = mean > 0
     return Prediction(
         pair=pair,
-        setting=setting if mean > 0 else None,
-        gain=max(mean, 0.0),
-        low=mean - reach if mean > 0 else 0.0,
-        high=mean + reach if mean > 0 else 0.0,
+        setting=setting if better else None,
+        gain=mean if better else 0.0,
+        low=mean - reach if better else 0.0,
+        high=mean + reach if better else 0.0,
         runs=learner.runs,
         pairs=learner.pairs,
     )

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from autokd.config.study import StudyConfig
 from autokd.core.records import Stage, TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import Pair, Setting
+from autokd.recommendation.race import pending
 from autokd.search.asha import is_exempt
 from autokd.search.budget import trials_used
 from autokd.search.eta import NOTHING, Load, epochs_of_a_trial, forecast, runs_of_a_confirmation
-from autokd.search.next_work import PairSearch, baseline_failed, pending_runs
+from autokd.search.next_work import PairSearch, baseline_failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,28 +127,26 @@ def _left(plan: StudyConfig, meeting: Sequence[PairSearch], after: float) -> Loa
     """Return what is left of a meeting if each pair gets `after` race and confirmation runs."""
     alive = [search for search in meeting if not search.trials or not baseline_failed(search.trials)]
     searching = [search for search in alive if not search.exhausted]
-    new = max(
-        0, plan.search.trials * len(searching) - sum(trials_used(search.trials) for search in searching)
-    )
+    used = sum(trials_used(search.trials) for search in searching)
+    new = max(0, plan.search.trials * len(searching) - used)
     running = [trial for search in alive for trial in search.trials if trial.state is TrialState.RUNNING]
     full, stopping = plan.rungs[-1], plan.search.stopping
     if not new and not running:
-        pending = sum(_pending(plan, search) for search in alive)
-        return Load(pending, pending * full)
+        runs = sum(_runs_after_search(plan, search) for search in alive)
+        return Load(runs, runs * full)
     early = epochs_of_a_trial(plan, [trial for search in meeting for trial in search.trials])
     exempt = min(new, sum(max(0, stopping.grace - len(search.trials)) for search in searching))
     in_progress = sum(
         max(0.0, (full if is_exempt(stopping, trial) else early) - trial.epochs) for trial in running
     )
     later = sum(max(0.0, after - len(search.records.runs)) for search in alive)
-    return Load(
-        new + len(running) + later, exempt * full + (new - exempt) * early + in_progress + later * full
-    )
+    epochs = exempt * full + (new - exempt) * early + in_progress + later * full
+    return Load(new + len(running) + later, epochs)
 
 
-def _pending(plan: StudyConfig, search: PairSearch) -> int:
+def _runs_after_search(plan: StudyConfig, search: PairSearch) -> int:
     """Return the number of runs after the search that have not ended."""
-    specs = pending_runs(plan, replace(search, live={}), search.seeds)
+    specs = pending(plan, search.records, seeds=search.seeds)
     racing = any(spec.stage is Stage.RACE for spec in specs)
     # The winner's confirmation runs join these as soon as there is a winner.
     return len(specs) + (plan.confirmation.seeds if racing else 0)

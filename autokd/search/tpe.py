@@ -41,7 +41,7 @@ class Sampler(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Tpe:
+class Tpe(Sampler):
     """Suggests settings by TPE from the trials of one study; it keeps no state.
 
     Optuna's sampler is made anew for each suggestion, from all trials and a seed that derives from the

@@ -34,12 +34,7 @@ def register_study(store: Store, records: PairRecords, federation: Federation) -
 
 
 def warm_started_sampler(
-    store: Store,
-    *,
-    plan: StudyConfig,
-    space: Space,
-    federation: Federation,
-    names: Mapping[Pair, str],
+    store: Store, *, plan: StudyConfig, space: Space, federation: Federation, names: Mapping[Pair, str]
 ) -> GpSampler:
     """Return a sampler that has learned from the stored trials of pairs that are not searched now.
 

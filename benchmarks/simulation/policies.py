@@ -132,6 +132,7 @@ def learner(
         tasks={name: Task(table.name, pair, table.features[pair]) for pair, name in names.items()},
         initial_accuracy={name: float(table.own[pair.student, validation]) for pair, name in names.items()},
         startup_trials=table.plan.search.startup_trials,
+        recipe=table.plan.distillation,
         prior=prior,
     )
 

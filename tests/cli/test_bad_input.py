@@ -14,6 +14,7 @@ import torch
 import yaml
 
 from autokd.config.yaml_files import read_study_config
+from autokd.store import url
 from tests.cli.conftest import Command, Tuned, refused
 
 SPACE = {
@@ -163,9 +164,7 @@ def test_no_cluster_is_no_mistake(here: Command, nowhere: str, monkeypatch: pyte
 
 
 def test_a_driver_that_is_not_installed(here: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "autokd.store.url.find_spec", lambda name: None if name == "psycopg" else find_spec(name)
-    )
+    monkeypatch.setattr(url, "find_spec", lambda name: None if name == "psycopg" else find_spec(name))
     outcome = here("tune", "--pair", "4,9", "--storage", "postgresql://me:hunter2@there/studies")
     refused(outcome, "'psycopg', which is not installed", 'pip install "autokd[postgres]"')
     assert "hunter2" not in outcome.err

@@ -19,6 +19,7 @@ from autokd.compute.device import Compute
 from autokd.core.setting import BatchNorm, Method, Pair, Setting, TransferSet
 from autokd.delivery import DistillationRequest
 from autokd.recommendation import Verdict
+from autokd.workflows import distill as workflow
 from autokd.workflows.results import StoredResults
 from autokd.workspace import Workspace
 from tests.cli.conftest import Command, Tuned, refused
@@ -137,7 +138,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         seen.update(workspace=workspace, pair=pair, out=out, **others)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("autokd.workflows.distill.distill", distill)
+    monkeypatch.setattr(workflow, "distill", distill)
     return seen
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
+from ray._private import services
 
 from autokd.compute import ray_cluster
 from autokd.compute.ray_cluster import check_address, check_answers
@@ -56,7 +57,7 @@ def test_a_host_that_does_not_exist() -> None:
 
 
 def test_somebody_who_says_nothing(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("autokd.compute.ray_cluster._ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(ray_cluster, "_ANSWER_SECONDS", 0.2)
     with pytest.raises(InputError, match=r"nobody answers at .*timed out"):
         check_answers(address_of(listener))
 
@@ -104,7 +105,7 @@ def test_auto_where_there_is_no_cluster(error: Exception, monkeypatch: pytest.Mo
     def fail(address: str) -> None:
         raise error
 
-    monkeypatch.setattr("ray._private.services.canonicalize_bootstrap_address", fail)
+    monkeypatch.setattr(services, "canonicalize_bootstrap_address", fail)
     with pytest.raises(InputError, match="this machine is not a node of a running cluster"):
         check_answers("auto")
 

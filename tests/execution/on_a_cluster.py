@@ -32,7 +32,7 @@ from autokd.execution.driver import drive
 from autokd.federation.preparation import prepare
 from tests.execution.formula import FormulaTrainable
 from tests.federation.conftest import make_recipe
-from tests.search.worlds import BACKWARD, FORWARD, Office, tiny_plan
+from tests.search.worlds import BACKWARD, FORWARD, World, tiny_plan
 
 ALONE: Final = Pair(2, 3)
 """Tuned afterwards, one run at a time."""
@@ -120,13 +120,13 @@ def _cluster(home: Path, notes: Path) -> Iterator[Cluster]:
 
 
 def _tune(meeting: Sequence[Pair], workers: Resources, home: Path, notes: Path) -> None:
-    office = Office(home, tiny_plan(), meetings=[meeting])
+    world = World(home, tiny_plan(), meetings=[meeting])
     with session(address=workers.address):
         trainable = tune.with_parameters(
-            LocatedTrainable, rungs=office.plan.rungs, seconds=_SECONDS, notes=notes
+            LocatedTrainable, rungs=world.plan.rungs, seconds=_SECONDS, notes=notes
         )
-        assert drive(office.queue, trainable, home=home, workers=workers)
-    office.close()
+        assert drive(world.queue, trainable, home=home, workers=workers)
+    world.close()
 
 
 def _touch(file: Path) -> None:

@@ -51,8 +51,8 @@ def federation() -> Federation:
     return replace(make_federation(), name="random-00000000")
 
 
-class Desktop:
-    """What a command would set up, on one store that lasts as long as the test."""
+class Session:
+    """What a command sets up, on one store that lasts as long as the test."""
 
     def __init__(self, home: Path, federation: Federation, plan: StudyConfig) -> None:
         self.home, self.federation, self.plan = home, federation, plan
@@ -88,9 +88,9 @@ class Desktop:
             grid=GRID, names=self.swept, seeds=2, retries=0, store=self.store, listen=listen
         )
 
-    def drive(self, office: RunQueue, *, compute: Compute | None = None, **options: Any) -> bool:
+    def drive(self, queue: RunQueue, *, compute: Compute | None = None, **options: Any) -> bool:
         return drive(
-            office,
+            queue,
             distilling(self.plan, self.federation, compute or Compute()),
             home=self.home,
             workers=Resources(),
@@ -99,16 +99,16 @@ class Desktop:
 
 
 @pytest.fixture
-def desktop(home: Path, federation: Federation) -> Desktop:
-    return Desktop(home, federation, tiny_plan())
+def session(home: Path, federation: Federation) -> Session:
+    return Session(home, federation, tiny_plan())
 
 
-def test_a_meeting_is_searched_raced_and_confirmed_for_real(desktop: Desktop) -> None:
+def test_a_meeting_is_searched_raced_and_confirmed_for_real(session: Session) -> None:
     # Several experiments on end, as a batch of thousands of runs has them.
-    assert desktop.drive(desktop.queue(), runs_of_an_experiment=20)
+    assert session.drive(session.queue(), runs_of_an_experiment=20)
     total = 0
-    for pair, name in desktop.names.items():
-        trials = desktop.store.trials(name)
+    for pair, name in session.names.items():
+        trials = session.store.trials(name)
         total += len(trials)
         assert [trial.state for trial in trials if trial.role is TrialOrigin.BASELINE] == [
             TrialState.COMPLETE
@@ -116,26 +116,26 @@ def test_a_meeting_is_searched_raced_and_confirmed_for_real(desktop: Desktop) ->
         for trial in trials:
             assert trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
             assert (trial.epochs == 4) == (trial.state is TrialState.COMPLETE)
-            reports = [rung.report() for rung in _again(desktop, pair, trial.setting, trial.seed)]
+            reports = [rung.report() for rung in _again(session, pair, trial.setting, trial.seed)]
             curve = tuple((report.epoch, report.accuracy) for report in reports)
             # A pruned trial is the beginning of the same run.
             assert trial.curve == curve[: len(trial.curve)]
-        runs = desktop.store.runs(name)
+        runs = session.store.runs(name)
         assert len(runs) <= 2 + 4
         assert {run.state for run in runs} == {RunState.COMPLETE}
         assert {run.epochs for run in runs} == {4}
     assert total == 10
-    assert not [entry for entry in desktop.home.iterdir() if entry.name.startswith("ray-tune-")]
+    assert not [entry for entry in session.home.iterdir() if entry.name.startswith("ray-tune-")]
     # What is finished needs no workers: a second call returns at once and changes nothing.
-    before = [desktop.store.trials(name) for name in desktop.names.values()]
-    again = desktop.queue()
+    before = [session.store.trials(name) for name in session.names.values()]
+    again = session.queue()
     assert again.finished
-    assert desktop.drive(again)
-    assert [desktop.store.trials(name) for name in desktop.names.values()] == before
+    assert session.drive(again)
+    assert [session.store.trials(name) for name in session.names.values()] == before
 
 
 def _again(
-    desktop: Desktop,
+    session: Session,
     pair: Pair,
     setting: Setting,
     seed: int,
@@ -143,59 +143,59 @@ def _again(
     rungs: Sequence[int] | None = None,
     splits: Sequence[Split] = (Split.VALIDATION,),
 ) -> list[Rung]:
-    """The same run here, without Ray: to the bit what the worker reported (rule 8 of the design)."""
+    """Do the same run here, without Ray: it equals the worker's to the bit (rule 8 of the design)."""
     return list(
         Run(
-            desktop.federation,
+            session.federation,
             pair,
             setting,
             seed=seed,
-            recipe=desktop.plan.distillation,
-            rungs=rungs or desktop.plan.rungs,
+            recipe=session.plan.distillation,
+            rungs=rungs or session.plan.rungs,
             splits=splits,
             compute=Compute(),
         )
     )
 
 
-def test_interrupted_by_ctrl_c_it_goes_on_where_it_was(desktop: Desktop) -> None:
-    told: list[str] = []
+def test_interrupted_by_ctrl_c_it_goes_on_where_it_was(session: Session) -> None:
+    calls: list[str] = []
 
     def listen(progress: Progress) -> None:
-        if progress.ended == 3 and not told:
+        if progress.ended == 3 and not calls:
             os.kill(os.getpid(), signal.SIGINT)
 
     before = signal.getsignal(signal.SIGINT)
-    assert not desktop.drive(desktop.queue(listen), on_stopping=lambda: told.append("stopping"))
-    assert told == ["stopping"]
+    assert not session.drive(session.queue(listen), on_stopping=lambda: calls.append("stopping"))
+    assert calls == ["stopping"]
     assert signal.getsignal(signal.SIGINT) is before
-    trials = [trial for name in desktop.names.values() for trial in desktop.store.trials(name)]
+    trials = [trial for name in session.names.values() for trial in session.store.trials(name)]
     assert len([trial for trial in trials if trial.state is not TrialState.FAIL]) >= 3
     assert {trial.failure for trial in trials if trial.state is TrialState.FAIL} == {Failure.INTERRUPTED}
-    assert desktop.drive(desktop.queue())
-    for name in desktop.names.values():
-        ended = desktop.store.trials(name)
+    assert session.drive(session.queue())
+    for name in session.names.values():
+        ended = session.store.trials(name)
         assert not [trial for trial in ended if trial.state is TrialState.RUNNING]
         assert len([trial for trial in ended if trial.setting == DEFAULT and trial.accuracy is not None]) >= 1
     made = [
         trial
-        for name in desktop.names.values()
-        for trial in desktop.store.trials(name)
+        for name in session.names.values()
+        for trial in session.store.trials(name)
         if trial.state is not TrialState.FAIL
     ]
     assert len(made) == 10
 
 
-def test_a_swept_run_is_the_same_run_looked_at_on_the_way_and_on_every_split(desktop: Desktop) -> None:
-    assert desktop.drive(desktop.sweep())
-    for pair, name in desktop.swept.items():
-        runs = desktop.store.runs(name)
+def test_a_swept_run_is_the_same_run_looked_at_on_the_way_and_on_every_split(session: Session) -> None:
+    assert session.drive(session.sweep())
+    for pair, name in session.swept.items():
+        runs = session.store.runs(name)
         assert {(run.setting, run.seed) for run in runs} == set(product(GRID, (0, 1)))
         assert len(runs) == 8
         for run in runs:
-            again = _again(desktop, pair, run.setting, run.seed, rungs=(1, 2, 3, 4), splits=tuple(Split))
+            again = _again(session, pair, run.setting, run.seed, rungs=(1, 2, 3, 4), splits=tuple(Split))
             assert (run.stage, run.state, run.epochs) == (Stage.SWEEP, RunState.COMPLETE, 4)
-            assert [one.epoch for one in run.curve] == [1, 2, 3, 4]
+            assert [scores.epoch for scores in run.curve] == [1, 2, 3, 4]
             for scores, rung in zip(run.curve, again, strict=True):
                 seen = rung.evaluations
                 assert scores.accuracy == {split: seen[split].accuracy for split in Split}
@@ -210,18 +210,18 @@ def test_a_swept_run_is_the_same_run_looked_at_on_the_way_and_on_every_split(des
 def test_images_that_do_not_fit_are_streamed_with_the_same_results_and_a_word(
     home: Path, federation: Federation, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Of a federation that lies on disk, and of which no run may hold an image."""
+    """The federation lies on disk, and no run may hold its images."""
     save(federation, federations_folder(home) / federation.name)
     files = mapped_arrays.read(federations_folder(home) / federation.name / "data.safetensors")
     mapped = replace(federation, data=replace(federation.data, images=files["images"]))
-    desktop = Desktop(home, mapped, tiny_plan())
-    assert desktop.drive(desktop.sweep(), compute=Compute(image_bytes=0))
+    session = Session(home, mapped, tiny_plan())
+    assert session.drive(session.sweep(), compute=Compute(image_bytes=0))
     assert [message.partition(":")[0] for message in caplog.messages] == [
         "memory has no room for a run's images"
     ]
-    resident = replace(desktop.federation, data=federation.data)
-    for pair, name in desktop.swept.items():
-        runs = desktop.store.runs(name)
+    resident = replace(session.federation, data=federation.data)
+    for pair, name in session.swept.items():
+        runs = session.store.runs(name)
         assert len(runs) == 8
         for run in runs:
             again = Run(
@@ -229,7 +229,7 @@ def test_images_that_do_not_fit_are_streamed_with_the_same_results_and_a_word(
                 pair,
                 run.setting,
                 seed=run.seed,
-                recipe=desktop.plan.distillation,
+                recipe=session.plan.distillation,
                 rungs=(4,),
                 splits=tuple(Split),
                 compute=Compute(),
@@ -239,7 +239,7 @@ def test_images_that_do_not_fit_are_streamed_with_the_same_results_and_a_word(
                 np.testing.assert_array_equal(run.correct[split], rung.evaluations[split].correct)
 
 
-def test_a_sweep_interrupted_by_ctrl_c_goes_on_where_it_was(desktop: Desktop) -> None:
+def test_a_sweep_interrupted_by_ctrl_c_goes_on_where_it_was(session: Session) -> None:
     def listen(progress: RunQueueProgress) -> None:
         if progress.ended == 3:
             os.kill(os.getpid(), signal.SIGINT)
@@ -247,34 +247,34 @@ def test_a_sweep_interrupted_by_ctrl_c_goes_on_where_it_was(desktop: Desktop) ->
     def kept() -> list[tuple[Pair, Setting, int]]:
         return [
             (pair, run.setting, run.seed)
-            for pair, name in desktop.swept.items()
-            for run in desktop.store.runs(name)
+            for pair, name in session.swept.items()
+            for run in session.store.runs(name)
             if run.state is RunState.COMPLETE
         ]
 
-    interrupted = desktop.sweep(listen)
-    assert not desktop.drive(interrupted)
+    interrupted = session.sweep(listen)
+    assert not session.drive(interrupted)
     before = kept()
     assert 3 <= len(before) < 16
     assert interrupted.progress().done == len(before)
-    assert desktop.drive(desktop.sweep())
+    assert session.drive(session.sweep())
     assert Counter(kept()) == Counter(product(MEETING, GRID, (0, 1)))
 
 
 def test_a_worker_that_is_killed_costs_one_trial_which_is_made_again(
     home: Path, federation: Federation
 ) -> None:
-    desktop = Desktop(home, federation, tiny_plan())
+    session = Session(home, federation, tiny_plan())
 
     def listen(progress: Progress) -> None:
-        # Again until it hit one at work: between two runs a worker is lost to nobody.
+        # Repeated until it hits a worker that has a run; losing an idle one has no effect.
         lost = any(study.counts.get(TrialState.FAIL) for study in progress.studies)
         if progress.ended >= 2 and not lost:
             for worker in _workers()[:1]:
                 worker.kill()
 
-    assert desktop.drive(desktop.queue(listen))
-    trials = [trial for name in desktop.names.values() for trial in desktop.store.trials(name)]
+    assert session.drive(session.queue(listen))
+    trials = [trial for name in session.names.values() for trial in session.store.trials(name)]
     died = [trial for trial in trials if trial.state is TrialState.FAIL]
     assert {trial.failure for trial in died} == {Failure.INFRASTRUCTURE}
     assert all(trial.reason for trial in died)
@@ -285,7 +285,7 @@ def test_a_worker_that_is_killed_costs_one_trial_which_is_made_again(
 
 def _workers() -> list[psutil.Process]:
     """The processes that run our trainable now."""
-    return [one for one in psutil.Process().children(recursive=True) if _runs_our_trainable(one)]
+    return [child for child in psutil.Process().children(recursive=True) if _runs_our_trainable(child)]
 
 
 def _runs_our_trainable(process: psutil.Process) -> bool:
@@ -298,21 +298,21 @@ def _runs_our_trainable(process: psutil.Process) -> bool:
 def test_a_default_that_diverges_ends_with_the_reason_in_the_store(
     home: Path, federation: Federation
 ) -> None:
-    desktop = Desktop(home, federation, tiny_plan(learning_rate=1e30))
-    assert desktop.drive(desktop.queue())
-    for name in desktop.names.values():
-        baseline, *others = desktop.store.trials(name)
+    session = Session(home, federation, tiny_plan(learning_rate=1e30))
+    assert session.drive(session.queue())
+    for name in session.names.values():
+        baseline, *others = session.store.trials(name)
         assert (baseline.role, baseline.failure) == (TrialOrigin.BASELINE, Failure.DIVERGED)
         assert "try a lower learning rate" in baseline.reason
-        # What was handed out before the baseline died ends likewise.
+        # Trials that began before the baseline failed end in the same way.
         assert {trial.failure for trial in others} <= {Failure.DIVERGED}
-        assert not desktop.store.runs(name)
+        assert not session.store.runs(name)
 
 
 def test_an_error_of_the_store_ends_the_experiment_and_is_raised(
-    desktop: Desktop, monkeypatch: pytest.MonkeyPatch
+    session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    queue = desktop.queue()
+    queue = session.queue()
     calls = iter(range(100))
     report = queue._store.report
 
@@ -323,6 +323,6 @@ def test_an_error_of_the_store_ends_the_experiment_and_is_raised(
 
     monkeypatch.setattr(Store, "report", fail_at_the_third)
     with pytest.raises(StoreError, match="disk full"):
-        desktop.drive(queue)
-    states = {trial.state for name in desktop.names.values() for trial in desktop.store.trials(name)}
+        session.drive(queue)
+    states = {trial.state for name in session.names.values() for trial in session.store.trials(name)}
     assert TrialState.RUNNING not in states

@@ -32,7 +32,7 @@ EVERYTHING = [*FIRST, *THEN, *ELSEWHERE]
 
 
 class Visit:
-    """An office made anew on what the store has, as each call of the command makes one."""
+    """An world made anew on what the store has, as each call of the command makes one."""
 
     def __init__(self, store: Store, *, retries: int = 1) -> None:
         self._store = store

@@ -23,7 +23,7 @@ from tests.search.worlds import (
     FORWARD,
     OWN,
     Killed,
-    Office,
+    World,
     diverges,
     facts,
     features,
@@ -34,9 +34,9 @@ from tests.search.worlds import (
 
 
 def test_a_meeting_runs_to_its_end_with_every_state_told_truly(tmp_path: Path) -> None:
-    office = Office(tmp_path, tiny_plan(trials=12))
-    office.work(workers=2)
-    both = [office.trials(FORWARD), office.trials(BACKWARD)]
+    world = World(tmp_path, tiny_plan(trials=12))
+    world.work(workers=2)
+    both = [world.trials(FORWARD), world.trials(BACKWARD)]
     assert sum(len(trials) for trials in both) == 24
     assert min(len(trials) for trials in both) >= 6  # the floor
     for trials in both:
@@ -50,29 +50,29 @@ def test_a_meeting_runs_to_its_end_with_every_state_told_truly(tmp_path: Path) -
             assert whole == (trial.state is TrialState.COMPLETE)
             assert trial.curve
     for pair in (FORWARD, BACKWARD):
-        assert Counter(run.stage for run in office.runs(pair)) == {Stage.RACE: 2, Stage.CONFIRMATION: 4}
+        assert Counter(run.stage for run in world.runs(pair)) == {Stage.RACE: 2, Stage.CONFIRMATION: 4}
 
 
 def test_the_better_direction_gets_more_of_the_budget(tmp_path: Path) -> None:
     """Teacher 1 is worth ten points more in these worlds."""
-    office = Office(tmp_path, tiny_plan(trials=12))
-    office.work()
-    assert len(office.trials(BACKWARD)) > len(office.trials(FORWARD))
+    world = World(tmp_path, tiny_plan(trials=12))
+    world.work()
+    assert len(world.trials(BACKWARD)) > len(world.trials(FORWARD))
 
 
 def test_one_position_alone_gets_its_trials_and_nothing_else(tmp_path: Path) -> None:
-    office = Office(tmp_path, tiny_plan(), meetings=[[FORWARD]])
-    office.work()
-    assert len(office.trials(FORWARD)) == 6
+    world = World(tmp_path, tiny_plan(), meetings=[[FORWARD]])
+    world.work()
+    assert len(world.trials(FORWARD)) == 6
 
 
 def test_a_finished_study_gets_nothing_more_and_a_raised_number_extends_it(tmp_path: Path) -> None:
-    first = Office(tmp_path, tiny_plan())
+    first = World(tmp_path, tiny_plan())
     first.work()
     before = made(first.trials())
-    again = Office(tmp_path, tiny_plan())
+    again = World(tmp_path, tiny_plan())
     assert again.queue.finished
-    more = Office(tmp_path, tiny_plan(trials=9))
+    more = World(tmp_path, tiny_plan(trials=9))
     assert not more.queue.finished
     more.work()
     total = sum(len(more.trials(pair)) for pair in (FORWARD, BACKWARD))
@@ -83,17 +83,17 @@ def test_a_finished_study_gets_nothing_more_and_a_raised_number_extends_it(tmp_p
 def test_killed_after_any_report_it_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
     meetings = [[FORWARD]]
     plan = tiny_plan(trials=4)
-    whole = Office(tmp_path, plan, meetings=meetings)
+    whole = World(tmp_path, plan, meetings=meetings)
     reports = whole.work()
     expected = made(whole.trials())
     for after in range(reports):
         folder = tmp_path / str(after)
         folder.mkdir()
-        killed = Office(folder, plan, meetings=meetings)
+        killed = World(folder, plan, meetings=meetings)
         with pytest.raises(Killed):
             killed.work(reports=after)
         killed.close()
-        resumed = Office(folder, plan, meetings=meetings)
+        resumed = World(folder, plan, meetings=meetings)
         resumed.work()
         assert made(resumed.trials()) == expected, after
         assert not [trial for trial in resumed.trials() if trial.state is TrialState.RUNNING]
@@ -111,7 +111,7 @@ def test_what_it_has_learned_from_other_pairs_is_there_again_after_a_kill(tmp_pa
     pairs = [Pair(0, 1), Pair(2, 1), Pair(0, 3)]
     plan, space = tiny_plan(trials=5), open_space()
 
-    def office(folder: Path) -> Office:
+    def world(folder: Path) -> World:
         folder.mkdir(exist_ok=True)
         names = {study_name(facts().name, plan, space, pair): pair for pair in pairs}
         learner = GpSampler(
@@ -119,28 +119,29 @@ def test_what_it_has_learned_from_other_pairs_is_there_again_after_a_kill(tmp_pa
             tasks={name: Task(facts().name, pair, features(pair)) for name, pair in names.items()},
             initial_accuracy=dict.fromkeys(names, OWN),
             startup_trials=3,
+            recipe=plan.distillation,
         )
-        return Office(folder, plan, meetings=[[pair] for pair in pairs], space=space, sampler=learner)
+        return World(folder, plan, meetings=[[pair] for pair in pairs], space=space, sampler=learner)
 
-    whole = office(tmp_path / "whole")
+    whole = world(tmp_path / "whole")
     reports = whole.work()
     expected = [made(whole.trials(pair)) for pair in pairs]
     for after in range(1, reports, 7):
-        killed = office(tmp_path / str(after))
+        killed = world(tmp_path / str(after))
         with pytest.raises(Killed):
             killed.work(reports=after)
         killed.close()
-        resumed = office(tmp_path / str(after))
+        resumed = world(tmp_path / str(after))
         resumed.work()
         assert [made(resumed.trials(pair)) for pair in pairs] == expected, after
         resumed.close()
 
 
 def test_a_diverged_trial_is_recorded_and_not_repeated(tmp_path: Path) -> None:
-    office = Office(tmp_path, tiny_plan(trials=10))
-    office.work(fate=diverges(lambda setting: setting.temperature > 2))
+    world = World(tmp_path, tiny_plan(trials=10))
+    world.work(fate=diverges(lambda setting: setting.temperature > 2))
     for pair in (FORWARD, BACKWARD):
-        trials = office.trials(pair)
+        trials = world.trials(pair)
         died = [trial for trial in trials if trial.state is TrialState.FAIL]
         assert died
         assert {(trial.failure, trial.reason) for trial in died} == {(Failure.DIVERGED, "loss became nan")}
@@ -148,65 +149,65 @@ def test_a_diverged_trial_is_recorded_and_not_repeated(tmp_path: Path) -> None:
 
 
 def test_a_default_that_diverges_ends_its_study_and_not_the_other(tmp_path: Path) -> None:
-    office = Office(tmp_path, tiny_plan())
+    world = World(tmp_path, tiny_plan())
 
     def fate(given: object) -> RunFailure | None:
         mine = getattr(given, "pair", None) == FORWARD and getattr(given, "setting", None) == DEFAULT
         return RunFailure(Failure.DIVERGED, "loss became inf") if mine else None
 
-    office.work(fate=fate)
-    forward = office.trials(FORWARD)
+    world.work(fate=fate)
+    forward = world.trials(FORWARD)
     assert [trial.state for trial in forward if trial.role is TrialOrigin.BASELINE] == [TrialState.FAIL]
-    assert not office.runs(FORWARD)
-    assert len(office.trials(BACKWARD)) == 6
-    assert office.runs(BACKWARD)
+    assert not world.runs(FORWARD)
+    assert len(world.trials(BACKWARD)) == 6
+    assert world.runs(BACKWARD)
 
 
 @pytest.mark.parametrize("failure", [Failure.INFRASTRUCTURE, Failure.OUT_OF_MEMORY])
 def test_infrastructure_is_retried_up_to_the_bound(tmp_path: Path, failure: Failure) -> None:
-    office = Office(tmp_path, tiny_plan(retries=2), meetings=[[FORWARD]])
-    office.work(fate=lambda given: RunFailure(failure, "gone") if given.seed == 0 else None)
-    baselines = [trial for trial in office.trials() if trial.role is TrialOrigin.BASELINE]
+    world = World(tmp_path, tiny_plan(retries=2), meetings=[[FORWARD]])
+    world.work(fate=lambda given: RunFailure(failure, "gone") if given.seed == 0 else None)
+    baselines = [trial for trial in world.trials() if trial.role is TrialOrigin.BASELINE]
     assert [trial.state for trial in baselines] == [TrialState.FAIL] * 3
-    assert [trial.number for trial in office.trials()] == [0, 1, 2]  # nothing else is worth trying
+    assert [trial.number for trial in world.trials()] == [0, 1, 2]  # nothing else is worth trying
 
 
 def test_a_baseline_that_dies_once_is_retried_so_that_there_is_exactly_one(tmp_path: Path) -> None:
-    office = Office(tmp_path, tiny_plan(), meetings=[[FORWARD]])
+    world = World(tmp_path, tiny_plan(), meetings=[[FORWARD]])
     deaths = iter([RunFailure(Failure.INFRASTRUCTURE, "worker lost")])
-    office.work(fate=lambda given: next(deaths, None) if given.setting == DEFAULT else None)
-    baselines = [trial.state for trial in office.trials() if trial.role is TrialOrigin.BASELINE]
+    world.work(fate=lambda given: next(deaths, None) if given.setting == DEFAULT else None)
+    baselines = [trial.state for trial in world.trials() if trial.role is TrialOrigin.BASELINE]
     assert baselines == [TrialState.FAIL, TrialState.COMPLETE]
-    assert len(made(office.trials())) == 6
+    assert len(made(world.trials())) == 6
 
 
 def test_a_grid_ends_when_every_setting_was_tried(tmp_path: Path) -> None:
     grid = open_space(temperature=[1, 4], alpha=[0.3], transfer_set=["both"])
-    office = Office(tmp_path, tiny_plan(), meetings=[[FORWARD]], space=grid)
-    office.work()
-    tried = [trial.setting for trial in office.trials() if trial.role is TrialOrigin.SEARCH]
+    world = World(tmp_path, tiny_plan(), meetings=[[FORWARD]], space=grid)
+    world.work()
+    tried = [trial.setting for trial in world.trials() if trial.role is TrialOrigin.SEARCH]
     assert sorted(tried, key=str) == sorted(grid.grid(), key=str)
-    assert office.runs()
+    assert world.runs()
 
 
 def test_interrupting_marks_what_is_under_way_and_nothing_else(tmp_path: Path) -> None:
-    office = Office(tmp_path, tiny_plan())
-    given = [office.queue.assign(key) for key in ("a", "b")]
+    world = World(tmp_path, tiny_plan())
+    given = [world.queue.assign(key) for key in ("a", "b")]
     assert all(given)
-    office.queue.interrupt("the command was interrupted")
-    assert office.queue.live == 0
-    told = [trial for pair in (FORWARD, BACKWARD) for trial in office.trials(pair)]
+    world.queue.interrupt("the command was interrupted")
+    assert world.queue.live == 0
+    told = [trial for pair in (FORWARD, BACKWARD) for trial in world.trials(pair)]
     assert {(trial.state, trial.failure) for trial in told} == {(TrialState.FAIL, Failure.INTERRUPTED)}
 
 
 def test_progress_counts_down_to_nothing(tmp_path: Path) -> None:
-    office = Office(tmp_path, tiny_plan())
-    before = office.queue.progress()
+    world = World(tmp_path, tiny_plan())
+    before = world.queue.progress()
     assert (before.left, before.ended, before.seconds_left) == (12 + 2 * (2 + 4), 0, None)
-    office.work()
-    after = office.queue.progress()
+    world.work()
+    after = world.queue.progress()
     assert (after.left, after.live, after.seconds_left) == (0, 0, 0.0)
-    assert after.ended == sum(len(office.trials(pair)) + len(office.runs(pair)) for pair in office.names)
+    assert after.ended == sum(len(world.trials(pair)) + len(world.runs(pair)) for pair in world.names)
     for study in after.studies:
         assert study.baseline is not None
         assert study.best is not None
@@ -230,8 +231,8 @@ class Attentive:
         self.shown.append((study, trial))
 
 
-def in_the_store(office: Office) -> list[tuple[str, TrialRecord]]:
-    return [(name, trial) for pair, name in office.names.items() for trial in office.trials(pair)]
+def in_the_store(world: World) -> list[tuple[str, TrialRecord]]:
+    return [(name, trial) for pair, name in world.names.items() for trial in world.trials(pair)]
 
 
 def in_order(shown: list[tuple[str, TrialRecord]]) -> list[tuple[str, TrialRecord]]:
@@ -240,9 +241,9 @@ def in_order(shown: list[tuple[str, TrialRecord]]) -> list[tuple[str, TrialRecor
 
 def test_who_proposes_is_shown_once_how_each_trial_ended(tmp_path: Path) -> None:
     sampler = Attentive()
-    office = Office(tmp_path, tiny_plan(trials=10), sampler=sampler)
-    office.work(workers=2, fate=diverges(lambda setting: setting.temperature > 8))
-    assert in_order(sampler.shown) == in_order(in_the_store(office))
+    world = World(tmp_path, tiny_plan(trials=10), sampler=sampler)
+    world.work(workers=2, fate=diverges(lambda setting: setting.temperature > 8))
+    assert in_order(sampler.shown) == in_order(in_the_store(world))
     assert {trial.state for _, trial in sampler.shown} == set(TrialState) - {TrialState.RUNNING}
     # It says of all that it proposed that other pairs had a say; the default was not its choice.
     roles = {trial.setting == DEFAULT: trial.role for _, trial in sampler.shown}
@@ -251,35 +252,35 @@ def test_who_proposes_is_shown_once_how_each_trial_ended(tmp_path: Path) -> None
 
 def test_and_those_that_a_driver_before_had_left_too(tmp_path: Path) -> None:
     with pytest.raises(Killed):
-        Office(tmp_path, tiny_plan()).work(workers=2, reports=12)
+        World(tmp_path, tiny_plan()).work(workers=2, reports=12)
     sampler = Attentive()
-    office = Office(tmp_path, tiny_plan(), sampler=sampler)
+    world = World(tmp_path, tiny_plan(), sampler=sampler)
     left = list(sampler.shown)
-    assert in_order(left) == in_order(in_the_store(office))
+    assert in_order(left) == in_order(in_the_store(world))
     assert {trial.failure for _, trial in left} == {None, Failure.INTERRUPTED}
-    office.work()
-    assert in_order(sampler.shown) == in_order(in_the_store(office))
+    world.work()
+    assert in_order(sampler.shown) == in_order(in_the_store(world))
     assert len(sampler.shown) > len(left)
 
 
 def test_a_meeting_is_judged_from_records_that_are_equal_to_the_stored_ones(tmp_path: Path) -> None:
     with pytest.raises(Killed):
-        Office(tmp_path, tiny_plan()).work(workers=2, reports=12)
+        World(tmp_path, tiny_plan()).work(workers=2, reports=12)
     judged: list[PairRecords] = []
 
     def conclude(over: Sequence[PairRecords]) -> Mapping[Pair, VerdictSummary]:
         judged.extend(over)
         return {}
 
-    office = Office(tmp_path, tiny_plan(trials=10), conclude=conclude)
+    world = World(tmp_path, tiny_plan(trials=10), conclude=conclude)
     long = RunFailure(Failure.DIVERGED, "loss became nan " * 1000)
-    office.work(
+    world.work(
         workers=2,
         fate=lambda spec: long if spec.setting.temperature > 8 or spec.stage is Stage.CONFIRMATION else None,
     )
     assert [records.pair for records in judged] == [FORWARD, BACKWARD]
     for records in judged:
-        stored = office.records(records.pair)
+        stored = world.records(records.pair)
         assert records.study == stored.study
         assert tuple(records.trials) == tuple(stored.trials)
         assert {trial.state for trial in records.trials} == set(TrialState) - {TrialState.RUNNING}
@@ -301,9 +302,7 @@ def test_a_meeting_that_is_over_is_let_go_and_the_others_are_kept(
         gone.append((study, {trial.state for trial in store.trials(study)}))
 
     monkeypatch.setattr(Store, "evict", noted)
-    office = Office(
-        tmp_path, tiny_plan(), meetings=[[FORWARD, BACKWARD], [Pair(2, 3)]], prepare=Store.acquire
-    )
-    office.work(workers=2)
-    assert [study for study, _ in gone] == [office.names[pair] for pair in (FORWARD, BACKWARD, Pair(2, 3))]
+    world = World(tmp_path, tiny_plan(), meetings=[[FORWARD, BACKWARD], [Pair(2, 3)]], prepare=Store.acquire)
+    world.work(workers=2)
+    assert [study for study, _ in gone] == [world.names[pair] for pair in (FORWARD, BACKWARD, Pair(2, 3))]
     assert not any(TrialState.RUNNING in states for _, states in gone)

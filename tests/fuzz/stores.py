@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import Failure, TrialOrigin, TrialState
 from autokd.core.setting import DEFAULT, Pair
+from autokd.search import transfer
 from autokd.search.study_names import study_name
 from autokd.search.transfer import warm_started_sampler
 from autokd.store import Store, sqlite_url
@@ -174,7 +175,7 @@ def _use(store: Store) -> None:
     found = SimpleNamespace(
         name=known.name, correct=lambda one, split: known.participants[one].correct[split]
     )
-    with patch("autokd.search.transfer.pair_features", lambda federation, pair: features(pair)):
+    with patch.object(transfer, "pair_features", lambda federation, pair: features(pair)):
         names = {OTHER: _study(OTHER)}
         warm_started_sampler(store, plan=tiny_plan(), space=open_space(), federation=found, names=names)  # type: ignore[arg-type]
 

@@ -15,9 +15,10 @@ import pytest
 from autokd.core.records import TrialOrigin, TrialRecord, TrialState
 from autokd.core.run_spec import RunSpec
 from autokd.core.setting import DEFAULT, Pair, Setting, TransferSet
+from autokd.execution import search_queue
 from autokd.search.eta import NOTHING, Load, epochs_of_a_trial, forecast, runs_of_a_confirmation
 from autokd.search.progress import Progress
-from tests.search.worlds import Killed, Office, record, report, tiny_plan
+from tests.search.worlds import Killed, World, record, report, tiny_plan
 
 
 def test_by_runs_and_by_epochs_in_the_share_that_training_has() -> None:
@@ -72,7 +73,7 @@ def test_how_many_runs_a_confirmation_takes() -> None:
 
 @dataclass(slots=True)
 class Clock:
-    """What `monotonic` says."""
+    """Stands for `monotonic`."""
 
     now: float = 100.0
 
@@ -90,65 +91,65 @@ class Factory:
         an_epoch: Seconds that an epoch takes.
     """
 
-    office: Office
+    world: World
     clock: Clock
     workers: int = 2
     start: float = 20.0
     a_run: float = 0.1
     an_epoch: float = 0.05
-    told: list[Progress] = field(default_factory=list)
+    seen: list[Progress] = field(default_factory=list)
 
     def work(self) -> None:
-        queue, serial = self.office.queue, 0
+        queue, serial = self.world.queue, 0
         waiting: list[tuple[str, RunSpec]] = []
         busy: list[tuple[float, str, Iterator[float]]] = []
         self.clock.now += self.start
         while not queue.finished:
-            while queue.live <= self.workers and (given := queue.assign(f"{serial}")) is not None:
-                waiting.append((f"{serial}", given))
+            while queue.live <= self.workers and (spec := queue.assign(f"{serial}")) is not None:
+                waiting.append((f"{serial}", spec))
                 serial += 1
             while waiting and len(busy) < self.workers:
-                key, given = waiting.pop(0)
-                steps = self._steps(key, given)
+                key, spec = waiting.pop(0)
+                steps = self._steps(key, spec)
                 heappush(busy, (self.clock.now + next(steps), key, steps))
             self.clock.now, key, steps = heappop(busy)
             if (seconds := next(steps, None)) is not None:
                 heappush(busy, (self.clock.now + seconds, key, steps))
-            self.told.append(queue.progress())
+            self.seen.append(queue.progress())
 
-    def _steps(self, key: str, given: RunSpec) -> Iterator[float]:
-        """Waits, with what the run says in between."""
-        queue, epochs = self.office.queue, self.office.plan.rungs
-        if given.stage is not None:
+    def _steps(self, key: str, spec: RunSpec) -> Iterator[float]:
+        """Yield the seconds until each report of a run, and report in between."""
+        queue, epochs = self.world.queue, self.world.plan.rungs
+        if spec.stage is not None:
             yield self.a_run + self.an_epoch * epochs[-1]
-            queue.end(key, replace(record(given), seconds=self.an_epoch * epochs[-1]))
+            queue.end(key, replace(record(spec), seconds=self.an_epoch * epochs[-1]))
             return
         before = 0
         for rung in epochs:
             yield self.an_epoch * (rung - before) + (0 if before else self.a_run)
-            said, before = replace(report(given, rung), seconds=self.an_epoch * rung), rung
-            if rung == epochs[-1] or not queue.report(key, said):
-                queue.end(key, said)
+            rung_report, before = replace(report(spec, rung), seconds=self.an_epoch * rung), rung
+            if rung == epochs[-1] or not queue.report(key, rung_report):
+                queue.end(key, rung_report)
                 return
 
 
 def worked(factory: Factory) -> Sequence[Progress]:
-    with patch("autokd.execution.search_queue.monotonic", factory.clock):
+    with patch.object(search_queue, "monotonic", factory.clock):
         factory.work()
-    return factory.told
+    return factory.seen
 
 
-def wrong(told: Sequence[Progress], share: float) -> float:
-    """By how much the forecast missed what was left, after a share of the time; 0.1 is a tenth too long."""
-    end, start = told[-1].seconds, told[-1].waited
-    then = next(one for one in told if one.seconds - start >= share * (end - start))
+def wrong(seen: Sequence[Progress], share: float) -> float:
+    """Return the relative error of the forecast after a share of the time; 0.1 is a tenth too long."""
+    end, start = seen[-1].seconds, seen[-1].waited
+    then = next(progress for progress in seen if progress.seconds - start >= share * (end - start))
     assert then.seconds_left is not None
     return then.seconds_left / (end - then.seconds) - 1
 
 
 @final
-class Any:
-    """Proposes at random, which takes no time."""
+class RandomSampler:
+    """Suggests random settings, which takes no time."""
 
     def __init__(self) -> None:
         self._random = Random(1)
@@ -177,23 +178,23 @@ def test_after_a_fifth_of_the_time_the_forecast_is_right_within_a_quarter(
     tmp_path: Path, what: str, a_run: float, an_epoch: float
 ) -> None:
     plan = tiny_plan(trials=24, stopping={"rungs": (3, 6), "reduction": 2, "grace": 6})
-    with patch("autokd.execution.search_queue.monotonic", clock := Clock()):
-        office = Office(tmp_path, plan, meetings=MEETINGS[what], sampler=Any())
-    told = worked(Factory(office, clock, a_run=a_run, an_epoch=an_epoch))
+    with patch.object(search_queue, "monotonic", clock := Clock()):
+        world = World(tmp_path, plan, meetings=MEETINGS[what], sampler=RandomSampler())
+    seen = worked(Factory(world, clock, a_run=a_run, an_epoch=an_epoch))
     for share in (0.2, 0.4, 0.6):
-        assert abs(wrong(told, share)) < 0.25, share
-    assert told[-1].seconds_left == 0
+        assert abs(wrong(seen, share)) < 0.25, share
+    assert seen[-1].seconds_left == 0
 
 
 def test_what_was_done_before_neither_counts_nor_is_counted_again(tmp_path: Path) -> None:
     """A command that goes on with a batch knows only its own pace."""
     plan = tiny_plan(trials=24)
-    with patch("autokd.execution.search_queue.monotonic", clock := Clock()):
-        office = Office(tmp_path, plan, meetings=MEETINGS["a batch"], sampler=Any())
+    with patch.object(search_queue, "monotonic", clock := Clock()):
+        world = World(tmp_path, plan, meetings=MEETINGS["a batch"], sampler=RandomSampler())
         with pytest.raises(Killed):
-            office.work(workers=2, reports=200)
-        office.close()
-        again = Office(tmp_path, plan, meetings=MEETINGS["a batch"], sampler=Any())
-    told = worked(Factory(again, clock))
-    assert told[0].seconds_left is None
-    assert abs(wrong(told, 0.2)) < 0.25
+            world.work(workers=2, reports=200)
+        world.close()
+        again = World(tmp_path, plan, meetings=MEETINGS["a batch"], sampler=RandomSampler())
+    seen = worked(Factory(again, clock))
+    assert seen[0].seconds_left is None
+    assert abs(wrong(seen, 0.2)) < 0.25

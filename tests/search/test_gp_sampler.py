@@ -13,7 +13,7 @@ from autokd.config.space import Space, read_space
 from autokd.core.records import Failure, TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, SEARCHABLE, Method, Pair, Setting, TransferSet
 from autokd.search import gp_sampler
-from autokd.search.gaussian_process import Posterior, Task
+from autokd.search.gaussian_process import PLAIN_RECIPE, Posterior, Task
 from autokd.search.gp_sampler import GpSampler, candidate_settings, expected_improvement
 from tests.search.worlds import OWN, features, open_space
 
@@ -68,6 +68,7 @@ def learner(space: Space, most: int = 100) -> GpSampler:
         tasks={str(pair): Task("formula", pair, features(pair)) for pair in PAIRS},
         initial_accuracy={str(pair): OWN for pair in PAIRS},
         startup_trials=3,
+        recipe=PLAIN_RECIPE,
         most=most,
     )
 

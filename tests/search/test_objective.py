@@ -12,7 +12,7 @@ from autokd.core.setting import Setting, TransferSet
 from autokd.recommendation.interim_looks import judge_pair, seeds_wanted
 from autokd.recommendation.verdict import Judgement
 from autokd.search.objective import scalarise
-from tests.search.worlds import BACKWARD, FORWARD, TINY, Office
+from tests.search.worlds import BACKWARD, FORWARD, TINY, World
 
 OWN = 0.6
 LIMITED = Objective(constraints=Constraints(max_forgetting=2.0))
@@ -61,10 +61,10 @@ def test_a_search_by_another_objective_goes_where_that_is_best(tmp_path: Path) -
     plan = StudyConfig.model_validate(
         {**TINY, "objective": "gain_local", "constraints": {"max_forgetting": 1}}
     )
-    office = Office(tmp_path, plan)
-    office.work()
-    assert {one.stage for one in office.runs()} == {Stage.RACE, Stage.CONFIRMATION}
-    assert all(set(one.forgetting_curve) <= {0.0} for one in office.trials())
+    world = World(tmp_path, plan)
+    world.work()
+    assert {one.stage for one in world.runs()} == {Stage.RACE, Stage.CONFIRMATION}
+    assert all(set(one.forgetting_curve) <= {0.0} for one in world.trials())
 
 
 @pytest.mark.parametrize(("confidence", "seeds"), [(0.95, 2), (0.99999, 4)], ids=["decided", "undecided"])
@@ -81,11 +81,11 @@ def test_an_undecided_pair_is_given_the_seeds_that_the_plan_lets_it_have(
     }
     search = {"trials": 6, "startup_trials": 3, "stopping": {"rungs": []}}
     plan = StudyConfig.model_validate({**TINY, "search": search, "confirmation": confirmation})
-    office = Office(tmp_path, plan)
-    office.work()
-    given = {pair: len({run.seed for run in office.runs(pair)}) for pair in office.names}
-    for pair in office.names:
-        records = office.records(pair)
-        assert seeds_wanted(plan, office.facts, records) == given[pair]
-        assert isinstance(judge_pair(plan, office.facts, records), Judgement)
+    world = World(tmp_path, plan)
+    world.work()
+    given = {pair: len({run.seed for run in world.runs(pair)}) for pair in world.names}
+    for pair in world.names:
+        records = world.records(pair)
+        assert seeds_wanted(plan, world.facts, records) == given[pair]
+        assert isinstance(judge_pair(plan, world.facts, records), Judgement)
     assert given == {FORWARD: seeds, BACKWARD: 2}

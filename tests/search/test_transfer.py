@@ -16,6 +16,7 @@ from autokd.core.records import Failure, FederationFacts, TrialOrigin, TrialStat
 from autokd.core.setting import Pair, Setting, Split, TransferSet
 from autokd.federation.federation import Federation
 from autokd.recommendation.verdict import RULE
+from autokd.search import transfer
 from autokd.search.gaussian_process import Task
 from autokd.search.gp_sampler import GpSampler
 from autokd.search.pair_features import PairFeatures
@@ -44,13 +45,13 @@ TRIED = Setting(4.0, 0.3, TransferSet.BOTH)
 @pytest.fixture
 def federation() -> Iterator[Federation]:
     """Says what a search asks it; nothing can be trained."""
-    known = facts()
+    stored = facts()
 
     def correct(participant: int, split: Split) -> np.ndarray:
-        return known.participants[participant].correct[split]
+        return stored.participants[participant].correct[split]
 
-    with patch("autokd.search.transfer.pair_features", lambda federation, pair: features(pair)):
-        yield cast(Federation, SimpleNamespace(name=known.name, correct=correct))
+    with patch.object(transfer, "pair_features", lambda federation, pair: features(pair)):
+        yield cast(Federation, SimpleNamespace(name=stored.name, correct=correct))
 
 
 @pytest.fixture
@@ -63,19 +64,22 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def better() -> FederationFacts:
     """Another federation, each participant of which has another accuracy."""
-    known = facts()
+    usual = facts()
     participants = tuple(
-        replace(one, correct={split: first(0.6 + one.number / 10, size) for split, size in SIZES.items()})
-        for one in known.participants
+        replace(
+            participant,
+            correct={split: first(0.6 + participant.number / 10, size) for split, size in SIZES.items()},
+        )
+        for participant in usual.participants
     )
-    return replace(known, name=ELSEWHERE, participants=participants)
+    return replace(usual, name=ELSEWHERE, participants=participants)
 
 
 def name(federation: str, pair: Pair) -> str:
     return study_name(federation, PLAN, SPACE, pair)
 
 
-def told(pair: Pair) -> dict[str, Any]:
+def described(pair: Pair) -> dict[str, Any]:
     """What a study says of its pair, as `Store.create_study` takes it."""
     return {"attributes": whose(pair), "features": asdict(features(pair))}
 
@@ -124,6 +128,7 @@ def taught(store: Store, *studies: tuple[str, str, Pair, float]) -> GpSampler:
         },
         initial_accuracy={study: own for study, _, _, own in [*searched, *studies]},
         startup_trials=3,
+        recipe=PLAN.distillation,
     )
     for study, _, _, _ in studies:
         for trial in store.trials(study):
@@ -150,7 +155,7 @@ def test_one_of_another_federation_by_the_accuracy_of_its_own_student(
 ) -> None:
     """Its participant 1 is right in 70 of 100 cases, so that a student with 65 has lost."""
     study = name(ELSEWHERE, FORWARD)
-    tune(store, study, told(FORWARD), accuracy=0.65)
+    tune(store, study, described(FORWARD), accuracy=0.65)
     learner = made(store, federation)
     assert (knows(learner) < 0).any()
     np.testing.assert_allclose(knows(learner), knows(taught(store, (study, ELSEWHERE, FORWARD, 0.7))))
@@ -162,7 +167,7 @@ def test_of_both_together(store: Store, federation: Federation) -> None:
         (name(ELSEWHERE, pair), ELSEWHERE, pair, 0.6 + pair.student / 10) for pair in (OTHER, BACKWARD)
     ]
     for place, (study, _, pair, _) in enumerate(studies):
-        tune(store, study, told(pair), accuracy=0.6 + place / 10)
+        tune(store, study, described(pair), accuracy=0.6 + place / 10)
     learner = made(store, federation)
     assert (learner.runs, learner.pairs) == (3, 3)
     np.testing.assert_allclose(knows(learner), knows(taught(store, *studies)))
@@ -170,7 +175,7 @@ def test_of_both_together(store: Store, federation: Federation) -> None:
 
 @pytest.mark.parametrize("state", [TrialState.PRUNED, TrialState.FAIL, TrialState.RUNNING])
 def test_only_runs_to_the_end_are(store: Store, federation: Federation, state: TrialState) -> None:
-    tune(store, name(ELSEWHERE, OTHER), told(OTHER), state=state)
+    tune(store, name(ELSEWHERE, OTHER), described(OTHER), state=state)
     assert not knows(made(store, federation)).any()
 
 
@@ -184,7 +189,7 @@ def test_only_runs_to_the_end_are(store: Store, federation: Federation, state: T
     ids=["early stopping", "space", "sweep"],
 )
 def test_studies_that_search_otherwise_are_not(store: Store, federation: Federation, study: str) -> None:
-    tune(store, study, told(OTHER))
+    tune(store, study, described(OTHER))
     assert not knows(made(store, federation)).any()
 
 
@@ -194,7 +199,7 @@ def test_whatever_the_plan_and_the_space_are_called_it_is_the_same_search(
     named = study_name(
         ELSEWHERE, PLAN.model_copy(update={"name": "a-plan"}), open_space(name="a-space"), OTHER
     )
-    tune(store, named, told(OTHER))
+    tune(store, named, described(OTHER))
     assert made(store, federation).runs == 1
 
 
@@ -210,14 +215,14 @@ def test_one_from_when_features_stood_among_the_attributes_is(store: Store, fede
 
 
 def test_nor_one_whose_federation_the_store_does_not_know(store: Store, federation: Federation) -> None:
-    tune(store, name("unknown-22222222", OTHER), told(OTHER))
+    tune(store, name("unknown-22222222", OTHER), described(OTHER))
     assert not knows(made(store, federation)).any()
 
 
 def test_those_that_are_searched_now_it_is_shown_by_the_dispatcher(
     store: Store, federation: Federation
 ) -> None:
-    tune(store, name(federation.name, FORWARD), told(FORWARD))
+    tune(store, name(federation.name, FORWARD), described(FORWARD))
     assert made(store, federation).runs == 0
 
 
@@ -225,7 +230,7 @@ def test_a_searched_pairs_gain_is_over_its_own_students_accuracy(
     store: Store, federation: Federation
 ) -> None:
     study = name(federation.name, FORWARD)
-    tune(store, study, told(FORWARD), accuracy=OWN)
+    tune(store, study, described(FORWARD), accuracy=OWN)
     learner = made(store, federation)
     for trial in store.trials(study):
         learner.learn(study, trial)
@@ -234,8 +239,8 @@ def test_a_searched_pairs_gain_is_over_its_own_students_accuracy(
 
 
 def test_what_a_study_says_of_its_pair_can_be_read_back(store: Store, federation: Federation) -> None:
-    odd = PairFeatures(**{one.name: 1 / (3 + place) for place, one in enumerate(fields(PairFeatures))})
-    with patch("autokd.search.transfer.pair_features", return_value=odd):
+    odd = PairFeatures(**{field.name: 1 / (3 + place) for place, field in enumerate(fields(PairFeatures))})
+    with patch.object(transfer, "pair_features", return_value=odd):
         register_study(store, PairRecords(pair=OTHER, study="s", rule=RULE), federation)
     assert store.attributes("s") == {**whose(OTHER), "rule": RULE}
     assert PairFeatures(**store.features("s")) == odd

@@ -31,11 +31,13 @@ from autokd.core.run_spec import RunFailure, RunSpec
 from autokd.core.setting import SEARCHABLE, Pair, Setting, Split, TransferSet, derive_seed
 from autokd.execution.run_context import swept_rungs
 from autokd.execution.search_queue import SearchQueue
+from autokd.search import transfer
 from autokd.search.pair_features import PairFeatures
 from autokd.search.progress import VerdictSummary
 from autokd.search.study_names import study_name
 from autokd.search.tpe import Sampler
 from autokd.store import Store
+from autokd.workflows import session
 
 FORWARD, BACKWARD = Pair(0, 1), Pair(1, 0)
 SIZES = {Split.VALIDATION: 200, Split.CONFIRMATION: 350, Split.TEST: 250}
@@ -67,7 +69,7 @@ def open_space(**fields: object) -> Space:
         "name": "open",
         "temperature": {"low": 0.5, "high": 16, "log": True},
         "alpha": {"low": 0, "high": 1},
-        "transfer_set": [str(one) for one in SEARCHABLE],
+        "transfer_set": [str(transfer_set) for transfer_set in SEARCHABLE],
     }
     return Space.model_validate(everything | fields)
 
@@ -88,23 +90,23 @@ def facts(participants: int = 4) -> FederationFacts:
 
 def features(pair: Pair) -> PairFeatures:
     """Teacher and student differ from pair to pair in how much data they have, and in nothing else."""
-    same = dict.fromkeys((one.name for one in fields(PairFeatures)), 0.5)
+    same = dict.fromkeys((field.name for field in fields(PairFeatures)), 0.5)
     sizes = {"teacher_examples": 3 + pair.teacher / 10, "student_examples": 3 + pair.student / 10}
     return PairFeatures(**{**same, **sizes})
 
 
 @contextmanager
-def instead_of_a_federation(known: FederationFacts) -> Iterator[None]:
-    """Commands find these facts where they would look for a prepared federation; nothing can be trained."""
+def instead_of_a_federation(stored: FederationFacts) -> Iterator[None]:
+    """Let commands find these facts in place of a prepared federation; nothing can be trained."""
 
     def correct(participant: int, split: Split) -> np.ndarray:
-        return known.participants[participant].correct[split]
+        return stored.participants[participant].correct[split]
 
-    found = SimpleNamespace(name=known.name, facts=lambda: known, correct=correct)
+    federation = SimpleNamespace(name=stored.name, facts=lambda: stored, correct=correct)
     with (
-        patch("autokd.workflows.session.find", return_value=found),
-        patch("autokd.workflows.session.notices", return_value=[]),
-        patch("autokd.search.transfer.pair_features", lambda federation, pair: features(pair)),
+        patch.object(session, "find", return_value=federation),
+        patch.object(session, "notices", return_value=[]),
+        patch.object(transfer, "pair_features", lambda federation, pair: features(pair)),
     ):
         yield
 
@@ -115,18 +117,18 @@ def first(accuracy: float, size: int) -> np.ndarray:
     return right
 
 
-def accuracy(given: RunSpec, epoch: int, epochs: int = 10) -> float:
+def accuracy(spec: RunSpec, epoch: int, epochs: int = 10) -> float:
     """What a student reaches: best at T = 4, alpha = 0.3 on `both`; seeds shift it a little."""
-    setting = given.setting
+    setting = spec.setting
     alpha = 0.6 if setting.alpha is None else setting.alpha
     shape = 0.12 * math.exp(-((math.log2(setting.temperature) - 2) ** 2)) - 0.2 * (alpha - 0.3) ** 2
     data = {TransferSet.BOTH: 0.1, TransferSet.TEACHER: 0.03}.get(setting.transfer_set, 0.0)
-    luck = (derive_seed(str(given.pair), given.seed) % 100) / 5000
-    return OWN - 0.05 + (shape + data + 0.1 * (given.pair.teacher == 1)) * epoch / epochs + luck
+    luck = (derive_seed(str(spec.pair), spec.seed) % 100) / 5000
+    return OWN - 0.05 + (shape + data + 0.1 * (spec.pair.teacher == 1)) * epoch / epochs + luck
 
 
-def report(given: RunSpec, epoch: int) -> RungReport:
-    reached = accuracy(given, epoch)
+def report(spec: RunSpec, epoch: int) -> RungReport:
+    reached = accuracy(spec, epoch)
     return RungReport(
         epoch=epoch,
         accuracy=reached,
@@ -138,46 +140,46 @@ def report(given: RunSpec, epoch: int) -> RungReport:
     )
 
 
-def record(given: RunSpec) -> RunRecord:
-    assert given.stage is not None
-    reached = accuracy(given, 10)
+def record(spec: RunSpec) -> RunRecord:
+    assert spec.stage is not None
+    reached = accuracy(spec, 10)
     splits = {Stage.RACE: (Split.VALIDATION,), Stage.CONFIRMATION: (Split.CONFIRMATION, Split.TEST)}
     return RunRecord(
-        stage=given.stage,
-        setting=given.setting,
-        seed=given.seed,
+        stage=spec.stage,
+        setting=spec.setting,
+        seed=spec.seed,
         state=RunState.COMPLETE,
-        correct={split: first(reached, SIZES[split]) for split in splits.get(given.stage, tuple(Split))},
+        correct={split: first(reached, SIZES[split]) for split in splits.get(spec.stage, tuple(Split))},
         forgetting=0.0,
         local_accuracy=reached,
         epochs=10,
-        curve=tuple(scores(given, epoch) for epoch in swept_rungs(10)) if given.stage is Stage.SWEEP else (),
+        curve=tuple(scores(spec, epoch) for epoch in swept_rungs(10)) if spec.stage is Stage.SWEEP else (),
     )
 
 
-def scores(given: RunSpec, epoch: int) -> RungScores:
-    reached = accuracy(given, epoch)
+def scores(spec: RunSpec, epoch: int) -> RungScores:
+    reached = accuracy(spec, epoch)
     return RungScores(epoch, dict.fromkeys(Split, reached), dict.fromkeys(Split, 0.0), 0.1 * epoch)
 
 
 Fate = Callable[[RunSpec], RunFailure | None]
-"""Whether a run dies, at its first report."""
+"""Returns the failure of a run at its first report, if it fails."""
 
 
-def lives(given: RunSpec) -> RunFailure | None:
+def lives(spec: RunSpec) -> RunFailure | None:
     return None
 
 
 def diverges(where: Callable[[Setting], bool]) -> Fate:
-    return lambda given: RunFailure(Failure.DIVERGED, "loss became nan") if where(given.setting) else None
+    return lambda spec: RunFailure(Failure.DIVERGED, "loss became nan") if where(spec.setting) else None
 
 
 class Killed(Exception):
-    """The driver is gone."""
+    """The driver was killed."""
 
 
-class Office:
-    """A queue with its store and studies, made anew as after a kill."""
+class World:
+    """A search queue with its store and studies; a new one on the same folder is a driver after a kill."""
 
     def __init__(
         self,
@@ -215,48 +217,48 @@ class Office:
         )
 
     def work(self, *, workers: int = 1, fate: Fate = lives, reports: int | None = None) -> int:
-        """Serve until all is done: each worker says one thing in turn.
+        """Do all runs; the workers report in turn.
 
         Args:
-            workers: How many runs at once.
-            fate: Which runs die.
-            reports: Die with all that is live after so many reports.
+            workers: Number of runs at once.
+            fate: Says which runs fail.
+            reports: Number of reports after which the driver is killed, with all runs in progress.
 
         Returns:
-            How often workers reported.
+            Number of reports.
 
         Raises:
             Killed: After `reports`.
         """
-        told, serial = 0, 0
+        reported, serial = 0, 0
         live: dict[str, tuple[RunSpec, list[int]]] = {}
         while not self.queue.finished:
             while len(live) < workers:
-                given = self.queue.assign(f"run-{serial}")
-                if given is None:
+                spec = self.queue.assign(f"run-{serial}")
+                if spec is None:
                     break
-                rungs = list(self.plan.rungs) if given.stage is None else []
-                live[f"run-{serial}"] = (given, rungs)
+                rungs = list(self.plan.rungs) if spec.stage is None else []
+                live[f"run-{serial}"] = (spec, rungs)
                 serial += 1
             assert live, "nothing is live, nothing is handed out, and yet it is not finished"
-            for key, (given, rungs) in list(live.items()):
-                if told == reports:
+            for key, (spec, rungs) in list(live.items()):
+                if reported == reports:
                     raise Killed
-                told += 1
-                if self._say(key, given, rungs, fate):
+                reported += 1
+                if self._report(key, spec, rungs, fate):
                     del live[key]
-        return told
+        return reported
 
-    def _say(self, key: str, given: RunSpec, rungs: list[int], fate: Fate) -> bool:
-        """One answer of a run; True if it was the last."""
-        died = fate(given)
-        if died is not None:
-            self.queue.end(key, died)
+    def _report(self, key: str, spec: RunSpec, rungs: list[int], fate: Fate) -> bool:
+        """Report once for a run; return True if that was its end."""
+        failure = fate(spec)
+        if failure is not None:
+            self.queue.end(key, failure)
             return True
-        if given.stage is not None:
-            self.queue.end(key, record(given))
+        if spec.stage is not None:
+            self.queue.end(key, record(spec))
             return True
-        answer = report(given, rungs.pop(0))
+        answer = report(spec, rungs.pop(0))
         if rungs and self.queue.report(key, answer):
             return False
         self.queue.end(key, answer)
@@ -276,5 +278,7 @@ class Office:
 
 
 def made(trials: Sequence[TrialRecord]) -> list[tuple[Setting, TrialState, object]]:
-    """What became of each attempt that did not fail, in order."""
-    return [(one.setting, one.state, one.curve) for one in trials if one.state is not TrialState.FAIL]
+    """Return setting, state and curve of each trial that did not fail, in order."""
+    return [
+        (trial.setting, trial.state, trial.curve) for trial in trials if trial.state is not TrialState.FAIL
+    ]

@@ -18,7 +18,7 @@ from autokd.core.setting import DEFAULT
 from autokd.errors import LeaseLost, StoreError, StoreUnreachable
 from autokd.store import Outage, Store, retrying, sqlite_url
 from tests.postgres import Postgres, private_postgres
-from tests.search.worlds import FORWARD, Office, made, tiny_plan
+from tests.search.worlds import FORWARD, World, made, tiny_plan
 from tests.store.drivers import expire
 from tests.store.samples import DISTRIBUTIONS, complete_run, facts, failed_run, rung
 
@@ -71,18 +71,18 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield opened
 
 
-def outcome(office: Office) -> tuple[object, ...]:
+def outcome(world: World) -> tuple[object, ...]:
     """All that a search came to."""
-    runs = [(run.stage, run.setting, run.seed, run.state) for run in office.runs()]
-    return [trial.number for trial in office.trials()], made(office.trials()), sorted(runs, key=str)
+    runs = [(run.stage, run.setting, run.seed, run.state) for run in world.runs()]
+    return [trial.number for trial in world.trials()], made(world.trials()), sorted(runs, key=str)
 
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[object, ...]:
-    office = Office(tmp_path_factory.mktemp("whole"), tiny_plan(), meetings=[[FORWARD]])
-    office.work()
-    office.close()
-    return outcome(office)
+    world = World(tmp_path_factory.mktemp("whole"), tiny_plan(), meetings=[[FORWARD]])
+    world.work()
+    world.close()
+    return outcome(world)
 
 
 @pytest.mark.usefixtures("quick")
@@ -98,14 +98,14 @@ def test_whatever_fails_before_or_after_nothing_is_lost_or_doubled(
         store.acquire(studies, on_outage=outages.append)
         make_fickle(store, fates)
 
-    office = Office(tmp_path, tiny_plan(), meetings=[[FORWARD]], prepare=prepare)
-    office.work()
-    assert outcome(office) == uninterrupted
-    assert {trial.state for trial in office.trials()} <= {TrialState.COMPLETE, TrialState.PRUNED}
+    world = World(tmp_path, tiny_plan(), meetings=[[FORWARD]], prepare=prepare)
+    world.work()
+    assert outcome(world) == uninterrupted
+    assert {trial.state for trial in world.trials()} <= {TrialState.COMPLETE, TrialState.PRUNED}
     # Half of at least thirty calls fail; each outage ends once.
     assert len([outage for outage in outages if outage]) > 10
     assert outages[-1] is None
-    office.close()
+    world.close()
 
 
 @pytest.mark.usefixtures("quick")
@@ -258,18 +258,18 @@ def test_a_server_that_is_stopped_and_started_costs_only_time(
             starts[-1].start()
         return None
 
-    office = Office(
+    world = World(
         tmp_path,
         tiny_plan(),
         meetings=[[FORWARD]],
         address=postgres.url,
         prepare=lambda store, studies: store.acquire(studies, on_outage=outages.append),
     )
-    office.work(fate=fate)
+    world.work(fate=fate)
     for start in starts:
         start.join()
     assert len(starts) == 3
     assert outages.count(None) == 3
-    assert outcome(office) == uninterrupted
-    assert {trial.state for trial in office.trials()} <= {TrialState.COMPLETE, TrialState.PRUNED}
-    office.close()
+    assert outcome(world) == uninterrupted
+    assert {trial.state for trial in world.trials()} <= {TrialState.COMPLETE, TrialState.PRUNED}
+    world.close()

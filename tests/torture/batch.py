@@ -19,6 +19,7 @@ from autokd.compute.resources import Resources
 from autokd.config.study import StudyConfig
 from autokd.core.run_spec import RunFailure, RunResult
 from autokd.core.setting import Pair
+from autokd.execution import driver
 from autokd.execution.search_queue import SearchQueue
 from autokd.workflows.tune import tune_all
 from autokd.workspace import Workspace
@@ -45,19 +46,19 @@ def tune(place: Workspace, pairs: Sequence[Pair], address: str) -> bool:
     """On the cluster at that address; False if it was interrupted."""
     end, written = SearchQueue.end, journal(place.home)
 
-    def end_and_tell(self: SearchQueue, key: str, answer: RunResult) -> None:
-        given = self._live[key].spec
-        end(self, key, answer)
-        if not isinstance(answer, RunFailure):
-            enter(written, "recorded", given)
+    def end_and_log(self: SearchQueue, key: str, result: RunResult) -> None:
+        spec = self._live[key].spec
+        end(self, key, result)
+        if not isinstance(result, RunFailure):
+            enter(written, "recorded", spec)
 
     def workers(plan: StudyConfig, *rest: object) -> type[Trainable]:
         return formula(plan, seconds=SECONDS, journal=written)
 
     with (
-        patch.object(SearchQueue, "end", end_and_tell),
+        patch.object(SearchQueue, "end", end_and_log),
         instead_of_a_federation(facts()),
-        patch("autokd.execution.driver.distilling", workers),
+        patch.object(driver, "distilling", workers),
     ):
         return not tune_all(place, pairs, workers=Resources(address=address)).interrupted
 

@@ -13,30 +13,30 @@ from sqlalchemy import event
 
 from autokd.store import Store
 from autokd.workflows.results import StoredResults
-from tests.search.worlds import BACKWARD, FORWARD, Office, tiny_plan
+from tests.search.worlds import BACKWARD, FORWARD, World, tiny_plan
 
 
 @pytest.fixture
-def office(tmp_path: Path) -> Iterator[Office]:
+def world(tmp_path: Path) -> Iterator[World]:
     """A meeting in which nothing is left to do."""
-    office = Office(tmp_path, tiny_plan())
-    office.work(workers=2)
-    yield office
-    office.close()
+    world = World(tmp_path, tiny_plan())
+    world.work(workers=2)
+    yield world
+    world.close()
 
 
 @pytest.fixture
-def store(office: Office) -> Store:
-    office.store.acquire(office.names.values())
-    return office.store
+def store(world: World) -> Store:
+    world.store.acquire(world.names.values())
+    return world.store
 
 
 @pytest.fixture
-def results(office: Office, store: Store) -> StoredResults:
-    return StoredResults(office.plan, office.space, office.facts, store)
+def results(world: World, store: Store) -> StoredResults:
+    return StoredResults(world.plan, world.space, world.facts, store)
 
 
-def writes(office: Office) -> list[str]:
+def writes(world: World) -> list[str]:
     """What is written from now on, the driver's own rows apart."""
     written: list[str] = []
 
@@ -44,20 +44,20 @@ def writes(office: Office) -> list[str]:
         if not statement.startswith("SELECT") and "autokd_driver" not in statement:
             written.append(statement)
 
-    event.listen(office.store.optuna_storage.engine, "after_cursor_execute", executed)
+    event.listen(world.store.optuna_storage.engine, "after_cursor_execute", executed)
     return written
 
 
-def note_of(office: Office) -> str:
-    study = optuna.load_study(study_name=office.names[FORWARD], storage=office.store.optuna_storage)
+def note_of(world: World) -> str:
+    study = optuna.load_study(study_name=world.names[FORWARD], storage=world.store.optuna_storage)
     return str(get_note(study))
 
 
 def test_a_judged_pair_is_shown_with_what_was_recommended(
-    office: Office, results: StoredResults, store: Store
+    world: World, results: StoredResults, store: Store
 ) -> None:
     answer = results.judge_and_publish(FORWARD)
-    note, shown = note_of(office), store.attributes(office.names[FORWARD])
+    note, shown = note_of(world), store.attributes(world.names[FORWARD])
     assert note.startswith(f"## 0->1: {answer['verdict']}\n")
     assert "autokd tune --study tiny --space open --pair 0,1 --trials 6" in note
     assert shown["verdict"] == answer["verdict"]
@@ -65,21 +65,21 @@ def test_a_judged_pair_is_shown_with_what_was_recommended(
     assert shown["default_gain"] == pytest.approx(answer["default_gain"]["mean"], abs=0.005)
 
 
-def test_again_nothing_is_written(office: Office, results: StoredResults) -> None:
+def test_again_nothing_is_written(world: World, results: StoredResults) -> None:
     first = {pair: results.judge_and_publish(pair) for pair in (FORWARD, BACKWARD)}
-    written = writes(office)
+    written = writes(world)
     assert {pair: results.judge_and_publish(pair) for pair in (FORWARD, BACKWARD)} == first
     assert written == []
 
 
 def test_one_that_was_judged_before_there_were_notes_gets_its_own(
-    office: Office, results: StoredResults, monkeypatch: pytest.MonkeyPatch
+    world: World, results: StoredResults, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as before:
         before.setattr(Store, "publish_dashboard", lambda *arguments, **more: None)
         answer = results.judge_and_publish(FORWARD)
-    assert note_of(office) == ""
-    written = writes(office)
+    assert note_of(world) == ""
+    written = writes(world)
     assert results.judge_and_publish(FORWARD) == answer
-    assert note_of(office).startswith("## 0->1")
+    assert note_of(world).startswith("## 0->1")
     assert not any("autokd_recommendation" in statement for statement in written)

@@ -11,7 +11,7 @@ from autokd.core.records import TrialState
 from autokd.errors import StoreError
 from autokd.store import DriverFacts
 from autokd.workflows.status import DriverStatus, Overview, pair_overview
-from tests.search.worlds import BACKWARD, FORWARD, Office, tiny_plan
+from tests.search.worlds import BACKWARD, FORWARD, World, tiny_plan
 
 ANSWER = {
     "verdict": "tuned",
@@ -21,17 +21,17 @@ ANSWER = {
 
 
 def test_an_overview_counts_what_the_store_has(tmp_path: Path) -> None:
-    office = Office(tmp_path, tiny_plan(trials=12))
-    office.work()
+    world = World(tmp_path, tiny_plan(trials=12))
+    world.work()
     pairs = (FORWARD, BACKWARD)
-    seen = [pair_overview(office.records(pair), ANSWER) for pair in pairs]
+    seen = [pair_overview(world.records(pair), ANSWER) for pair in pairs]
     for pair, one in zip(pairs, seen, strict=True):
-        assert sum(one.trials.values()) == len(office.trials(pair))
-        assert one.search_epochs == sum(trial.epochs for trial in office.trials(pair))
+        assert sum(one.trials.values()) == len(world.trials(pair))
+        assert one.search_epochs == sum(trial.epochs for trial in world.trials(pair))
         assert one.confirmation_epochs == 10 * one.runs > 0
         assert (one.verdict, one.gain, one.answer) == ("tuned", 4.5, "tuned")
     whole = Overview(
-        federation="f", participants=4, pairs=tuple(seen), sweep_epochs=sweep_epochs(office.plan, 2)
+        federation="f", participants=4, pairs=tuple(seen), sweep_epochs=sweep_epochs(world.plan, 2)
     )
     assert whole.judged == 2
     search, confirmation = whole.cost
@@ -46,9 +46,9 @@ def test_an_overview_counts_what_the_store_has(tmp_path: Path) -> None:
 
 
 def test_a_pair_that_is_not_judged_has_no_verdict(tmp_path: Path) -> None:
-    office = Office(tmp_path, tiny_plan())
-    office.queue.assign("a")
-    one = pair_overview(office.records(FORWARD), None)
+    world = World(tmp_path, tiny_plan())
+    world.queue.assign("a")
+    one = pair_overview(world.records(FORWARD), None)
     assert (one.verdict, one.gain, one.answer, one.trials) == (None, None, None, {TrialState.RUNNING: 1})
     assert one.to_json()["trials"] == {"RUNNING": 1, "COMPLETE": 0, "PRUNED": 0, "FAIL": 0}
 
