@@ -66,5 +66,4 @@ def _pieces(attributes: Mapping[str, Any], prefix: str, text: str) -> Iterator[t
 
 
 def _keys(prefix: str, attributes: Mapping[str, Any]) -> Iterator[str]:
-    keys = (f"{prefix}{place}" for place in count())
-    return takewhile(attributes.__contains__, keys)
+    return takewhile(attributes.__contains__, (f"{prefix}{place}" for place in count()))

@@ -1,4 +1,4 @@
-"""Translates errors of database drivers, SQLAlchemy and Optuna into autokd's."""
+"""Translates errors of database drivers, SQLAlchemy and Optuna, and of rows that autokd did not write."""
 
 from __future__ import annotations
 
@@ -18,8 +18,6 @@ from autokd.store.url import redacted, secrets
 _SQLITE_AWAY: Final = frozenset(
     {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
 )
-_SQLITE_FULL: Final = frozenset({sqlite3.SQLITE_IOERR_SHMSIZE})
-"""No disk space for the file of shared memory with which writing begins."""
 _MYSQL_AWAY: Final = frozenset({1040, 1044, 1045, 1049, 1053, 1129, 1130, 1203, 1205, 1213, 1226, 1927})
 """Too many connections, no access, no such database, shutdown, blocked host, lock waits, killed."""
 _SQLSTATES_AWAY: Final = ("08", "28", "3D", "40", "53200", "53300", "55P03", "57", "25P03")
@@ -40,7 +38,9 @@ def translate_errors(url: URL) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, OptunaError) as error:
-        cause = _origin(error)
+        cause: BaseException = error
+        while isinstance(cause, OptunaError) and cause.__cause__ is not None:
+            cause = cause.__cause__
         detail = _one_line(cause, url)
         if _is_away(cause):
             message = f"the database {redacted(url)} cannot be reached: {detail}; check --storage"
@@ -51,27 +51,31 @@ def translate_errors(url: URL) -> Iterator[None]:
         raise ours from (None if secrets(url) else error)
 
 
-def _origin(error: BaseException) -> BaseException:
-    """Return the error that Optuna has wrapped."""
-    while isinstance(error, OptunaError) and error.__cause__ is not None:
-        error = error.__cause__
-    return error
+@contextmanager
+def validated(what: str) -> Iterator[None]:
+    """Raise StoreError if the code inside reads a value of `what` that autokd does not write."""
+    try:
+        yield
+    except (SQLAlchemyError, OptunaError):
+        raise  # Some of them are LookupErrors, too; `translate_errors` handles them.
+    except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise StoreError(
+            f"what the database has of {what} was not written by autokd ({error!r:.300}); "
+            "restore it from a backup, or delete that study in the dashboard and tune the pair again"
+        ) from error
 
 
 def _is_away(error: BaseException) -> bool:
-    if isinstance(error, PoolTimeout):
-        return True
     if not isinstance(error, DBAPIError):
-        return False
+        return isinstance(error, PoolTimeout)
     if error.connection_invalidated:
         return True
     original = error.orig
     if isinstance(original, sqlite3.Error):
-        # NOTE: the low byte is the primary code.
+        # NOTE: the low byte is the primary code. SHMSIZE is a full disk, found when writing begins.
         code = getattr(original, "sqlite_errorcode", 0)
-        return (code & 0xFF) in _SQLITE_AWAY and code not in _SQLITE_FULL
-    module = type(original).__module__.partition(".")[0]
-    if module == "pymysql":
+        return (code & 0xFF) in _SQLITE_AWAY and code != sqlite3.SQLITE_IOERR_SHMSIZE
+    if type(original).__module__.startswith("pymysql"):
         # pymysql raises OperationalError for every code that it does not know, so the type says nothing.
         code = original.args[0] if original is not None and original.args else 0
         return isinstance(code, int) and (code in _MYSQL_AWAY or 2000 <= code < 3000 or code == 0)

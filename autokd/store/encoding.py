@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
 from autokd.core.records import Correctness, RungScores
 from autokd.core.setting import Split
 
+_CURVE: Final = TypeAdapter(list[tuple[int, float, dict[Split, float], dict[Split, float]]])
+
 
 def pack_bits(correct: Correctness) -> bytes:
-    """Pack eight examples into a byte, the first in the highest bit; their number must be stored separately.
-
-    Args:
-        correct: Shape (examples,).
-    """
+    """Pack eight examples into a byte, the first in the highest bit; their number is stored separately."""
     return np.packbits(np.asarray(correct, dtype=np.bool_)).tobytes()
 
 
@@ -54,10 +54,6 @@ def pack_curve(curve: Sequence[RungScores]) -> str:
 def unpack_curve(packed: str) -> tuple[RungScores, ...]:
     """Return the inverse of `pack_curve`."""
     return tuple(
-        RungScores(epoch, _by_split(accuracy), _by_split(forgetting), seconds)
-        for epoch, seconds, accuracy, forgetting in json.loads(packed)
+        RungScores(epoch, accuracy, forgetting, seconds)
+        for epoch, seconds, accuracy, forgetting in _CURVE.validate_json(packed)
     )
-
-
-def _by_split(values: dict[str, float]) -> dict[Split, float]:
-    return {Split(split): value for split, value in values.items()}

@@ -2,7 +2,7 @@
 
 A driver is a row that it renews; a lease is a row that names a driver. So one renewal serves any number of
 studies. Taking over a study removes the former owner's row, and with it all leases of that owner. All times
-are the database's, in seconds since 1970.
+are the database's, in seconds since 1970 in UTC: all machines share its clock, even if theirs are wrong.
 """
 
 from __future__ import annotations
@@ -12,25 +12,45 @@ import os
 import secrets
 import threading
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
-from typing import Any, Final, Self, final
+from typing import Any, Final, final
 
 from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import Double
 
 from autokd.errors import LeaseLost, PairBusy, StoreError
-from autokd.store.db_clock import Now
-from autokd.store.db_errors import translate_errors
+from autokd.store.db_errors import translate_errors, validated
 from autokd.store.fencing import Fence
 from autokd.store.process import Process
 from autokd.store.tables import DriverRow, LeaseRow
-from autokd.store.validation import validated
 
 _SECONDS: Final = 120.0
 _BEATS: Final = 4
 """Number of renewals within the time of a lease, so that one or two may fail."""
+_NOW: Final = {
+    "sqlite": "((julianday('now') - 2440587.5) * 86400.0)",
+    "postgresql": "CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS DOUBLE PRECISION)",
+    # NOTE: not UNIX_TIMESTAMP(NOW()): that goes through local time, where one hour of the year comes twice.
+    "mysql": "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) / 1e6)",
+}
+
+
+class Now(FunctionElement[float]):
+    """Time of the database at which the expression is computed, not at which its transaction began."""
+
+    type = Double()
+    inherit_cache = True
+
+
+@compiles(Now)
+def _compile_now(element: Now, compiler: SQLCompiler, **options: Any) -> str:
+    return _NOW[compiler.dialect.name]
 
 
 def lease_seconds() -> float:
@@ -58,7 +78,7 @@ class DriverFacts:
 
 
 @final
-class Lease:
+class Lease(AbstractContextManager["Lease"]):
     """The right to write to some studies, renewed by a thread until it is released or lost.
 
     Attributes:
@@ -77,9 +97,6 @@ class Lease:
         self._heart = threading.Thread(target=self._beat, name="autokd-lease", daemon=True)
         fence.add(token)
         self._heart.start()
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *error: object) -> None:
         self.release()
@@ -144,11 +161,7 @@ class Lease:
 def acquire(
     engine: Engine, url: URL, fence: Fence, studies: Collection[str], *, seconds: float | None
 ) -> Lease:
-    """Acquire all of the studies, or none; see `Store.acquire`.
-
-    Raises:
-        PairBusy: If a driver that is alive has one of them.
-    """
+    """Acquire all of the studies, or none; see `Store.acquire`."""
     seconds = lease_seconds() if seconds is None else seconds
     wanted = sorted(set(studies))
     token = secrets.token_hex(16)
@@ -162,11 +175,9 @@ def acquire(
         connection.execute(leases.values(fence=LeaseRow.fence + 1))
         former = _require_free(connection, wanted, lock=True)
         connection.execute(delete(DriverRow).where(DriverRow.token.in_(former)))
-        connection.execute(
-            insert(DriverRow).values(
-                token=token, process=Process.current().to_text(), since=Now(), expires=Now() + seconds
-            )
-        )
+        process = Process.current().model_dump_json()
+        driver = {"token": token, "process": process, "since": Now(), "expires": Now() + seconds}
+        connection.execute(insert(DriverRow).values(driver))
         connection.execute(leases.values(token=token))
         taken = select(LeaseRow).where(LeaseRow.token == token).order_by(LeaseRow.study)
         fences = {row.study: row.fence for row in connection.execute(taken)}
@@ -178,7 +189,7 @@ _VALID: Final = (DriverRow.expires > Now()).label("valid")
 
 def _holder(row: Row[*tuple[Any, ...]]) -> tuple[Process, bool]:
     """Return the process of a driver's row, which includes `_VALID`, and whether it seems alive."""
-    process = Process.from_text(row.process)
+    process = Process.model_validate_json(row.process)
     return process, bool(row.valid) and not process.gone
 
 
@@ -193,24 +204,15 @@ def drivers(engine: Engine, studies: Collection[str]) -> tuple[DriverFacts, ...]
     with engine.connect() as connection, validated("its drivers"):
         for row in connection.execute(query):
             process, alive = _holder(row)
+            words = json.loads(row.words) if row.words else {}
             facts.append(
-                DriverFacts(
-                    owner=str(process),
-                    since=row.since,
-                    alive=alive,
-                    words=json.loads(row.words) if row.words else {},
-                    age=row.age or 0.0,
-                )
+                DriverFacts(owner=str(process), since=row.since, alive=alive, words=words, age=row.age or 0.0)
             )
     return tuple(facts)
 
 
 def _require_free(connection: Connection, studies: Sequence[str], *, lock: bool = False) -> set[str]:
-    """Return the tokens of the dead drivers that had the studies and are to be removed.
-
-    Raises:
-        PairBusy: If one of them is alive.
-    """
+    """Return the tokens of the dead drivers that had the studies; raise PairBusy if one of them is alive."""
     query = (
         select(LeaseRow.study, DriverRow, _VALID)
         .join(DriverRow, DriverRow.token == LeaseRow.token)

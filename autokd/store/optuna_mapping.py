@@ -10,6 +10,7 @@ Optuna refuses a category that the space does not have.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, Final
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
@@ -18,7 +19,7 @@ from optuna.trial import TrialState as OptunaState
 
 from autokd.core.records import Failure, RungReport, TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import Setting
-from autokd.errors import StoreError
+from autokd.store.db_errors import validated
 
 OUTSIDE: Final = "outside"
 SEED: Final = "seed"
@@ -61,7 +62,7 @@ def record(study: str, trial: FrozenTrial) -> TrialRecord:
         StoreError: If the trial was not written by autokd, or is in a state that autokd does not use.
     """
     attributes = trial.user_attrs
-    try:
+    with validated(f"trial {trial.number} of study {study!r}"):
         state = TrialState(trial.state.name)
         failed = state is TrialState.FAIL
         rungs = _rungs(trial)
@@ -76,22 +77,13 @@ def record(study: str, trial: FrozenTrial) -> TrialRecord:
             failure=Failure(attributes[FAILURE]) if failed else None,
             reason=attributes.get(REASON, "") if failed else "",
         )
-    except (KeyError, ValueError, TypeError) as error:
-        raise StoreError(
-            f"trial {trial.number} of study {study!r} was not written by autokd ({error!r}); "
-            "delete that study in the dashboard and tune the pair again"
-        ) from error
 
 
 def details(report: RungReport) -> tuple[str, dict[str, float | None]]:
     """Return name and value of the system attribute for what a rung reports beside its accuracy."""
-    return f"{_RUNG}{report.epoch}", {
-        "forgetting": report.forgetting,
-        "local_accuracy": report.local_accuracy,
-        "soft_loss": report.soft_loss,
-        "hard_loss": report.hard_loss,
-        "seconds": report.seconds,
-    }
+    figures = asdict(report)
+    del figures["accuracy"]
+    return f"{_RUNG}{figures.pop('epoch')}", figures
 
 
 def reports(trial: FrozenTrial) -> tuple[RungReport, ...]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import getpass
-import json
 import os
 import socket
 import sys
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, final
+
+from pydantic import BaseModel
 
 _LINUX: Final = sys.platform == "linux"
 _DEAD_STATES: Final = frozenset("ZX")
@@ -17,9 +17,8 @@ _DEAD_STATES: Final = frozenset("ZX")
 
 
 @final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Process:
-    """One process of one machine.
+class Process(BaseModel, frozen=True):
+    """One process of one machine; a column of the database has it as JSON.
 
     Attributes:
         user: Login name, or the user id where there is none.
@@ -43,15 +42,6 @@ class Process:
 
     def __str__(self) -> str:
         return f"{self.user}@{self.host}, process {self.number}"
-
-    def to_text(self) -> str:
-        """Return it as JSON, for a column of the database."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_text(cls, text: str) -> Process:
-        """Return the inverse of `to_text`."""
-        return cls(**json.loads(text))
 
     @property
     def gone(self) -> bool:

@@ -1,8 +1,7 @@
 """Wait for a database that is away, and repeat the call that failed.
 
-A driver survives a restart of the database or a minute without network: each call is repeated until it
-succeeds. Nothing is lost, since no decision rests on what is not stored; nothing is stored twice, since what
-may have been written already is read back before it is written again.
+Nothing is lost, since no decision rests on what is not stored; nothing is stored twice, since what may have
+been written already is read back before it is written again.
 
 Only an outage is waited for. A full disk, a read-only database or tables of another version do not mend
 themselves: those errors are raised at once.
@@ -49,9 +48,7 @@ class Outage:
 
 @final
 class OutageRetry:
-    """Runs calls to the database, and waits out outages while a lease is held.
-
-    Without a lease, the first failure is raised.
+    """Runs calls to the database; waits out outages while a lease is held, else raises the first failure.
 
     Attributes:
         leases: All leases that were acquired.

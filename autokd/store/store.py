@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from functools import partial
-from typing import Any, NoReturn, ParamSpec, Self, TypeVar, final
+from typing import Any, NoReturn, ParamSpec, TypeVar, final
 
 from optuna.storages import RDBStorage
 from sqlalchemy.engine import URL
@@ -24,21 +24,20 @@ from autokd.core.setting import Setting
 from autokd.errors import StorageUnavailable, StoreUnreachable
 from autokd.store import leases
 from autokd.store.database import connect
-from autokd.store.federations import Federations
+from autokd.store.db_errors import validated
 from autokd.store.fencing import Fence
 from autokd.store.optuna_mapping import Distributions
+from autokd.store.own_tables import OwnTables
 from autokd.store.retrying import Outage, OutageRetry
-from autokd.store.runs import Runs
 from autokd.store.trials import Trials
 from autokd.store.url import normalise, redacted
-from autokd.store.validation import validated
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
 @final
-class Store:
+class Store(AbstractContextManager["Store"]):
     """Studies, trials, runs, federations and recommendations in one SQL database.
 
     Only the driver that holds a study's lease writes to that study; any number of processes may read at the
@@ -62,8 +61,7 @@ class Store:
         self._fence = Fence(storage.engine)
         self._retry = OutageRetry(url)
         self._trials = Trials(storage)
-        self._runs = Runs(storage.engine)
-        self._federations = Federations(storage.engine)
+        self._own = OwnTables(storage.engine)
 
     @classmethod
     def open(cls, url: str, *, create: bool = True) -> Store:
@@ -91,9 +89,6 @@ class Store:
             lease.release()
         self._storage.remove_session()
         self._engine.dispose()
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *error: object) -> None:
         self.close()
@@ -134,7 +129,9 @@ class Store:
             PairBusy: If a driver that is alive has one of them; this does not wait for any writer.
         """
         lease = self._run(leases.acquire, self._engine, self._url, self._fence, studies, seconds=seconds)
-        self._trials.evict(*studies)  # Another driver may have written since they were read.
+        for study in studies:  # Another driver may have written since they were read.
+            self._trials.evict(study)
+            self._own.evict(study)
         self._retry.leases.append(lease)
         self._retry.on_outage = on_outage
         return lease
@@ -158,10 +155,10 @@ class Store:
     def create_study(
         self, name: str, *, attributes: Mapping[str, Any], features: Mapping[str, float] | None = None
     ) -> None:
-        """Make a study that maximises validation accuracy, unless it exists; set its attributes.
+        """Make a study that maximises validation accuracy, unless it exists; set its attributes, others stay.
 
         Args:
-            attributes: Small JSON values for the dashboard, set in an existing study, too; others stay.
+            attributes: Small JSON values for the dashboard.
             features: Features of its pair, which the dashboard does not show.
         """
         self._run(self._trials.create_study, name, attributes, features)
@@ -203,16 +200,12 @@ class Store:
     ) -> TrialRecord:
         """Add a trial in state RUNNING, all of it in one transaction.
 
-        Args:
-            distributions: Distributions that the setting was drawn from, by name of the dimension. A value
-                outside of its distribution is no parameter to Optuna (see `autokd.store.optuna_mapping`).
-
         Raises:
             StoreError: Also if earlier trials of the study were drawn from incompatible distributions.
         """
         begin = partial(self._trials.begin, study, setting, seed, role, distributions)
         before = self._run(self._trials.count, study)
-        return self._retry(begin, again=lambda: self._trials.find(study, number=before) or begin())
+        return self._retry(begin, again=lambda: (self._trials.trials(study)[before:] or (begin(),))[0])
 
     def report(self, study: str, number: int, report: RungReport) -> None:
         """Store the report of a RUNNING trial at a rung; the same report again changes nothing.
@@ -239,6 +232,7 @@ class Store:
     def evict(self, study: str) -> None:
         """Drop the memory's copy of a study; the next call reads it again."""
         self._trials.evict(study)
+        self._own.evict(study)
 
     # Race and confirmation runs, and recommendations
 
@@ -248,39 +242,39 @@ class Store:
         Raises:
             DuplicateRun: If the run is COMPLETE and so is one of this study, stage, setting and seed.
         """
-        add = partial(self._runs.add, study, run)
-        before = self._run(self._runs.count, study)
-        self._retry(add, again=lambda: add() if self._runs.count(study) == before else None)
+        add = partial(self._own.add_run, study, run)
+        before = self._run(self._own.run_count, study)
+        self._retry(add, again=lambda: add() if self._own.run_count(study) == before else None)
 
     def runs(self, study: str) -> tuple[RunRecord, ...]:
         """Return all runs in the order in which they were added; empty if the study is unknown."""
-        return self._read(f"study {study!r}", self._runs.runs, study)
+        return self._read(f"study {study!r}", self._own.runs, study)
 
     def put_recommendation(self, study: str, payload: Mapping[str, Any]) -> None:
         """Store the latest judgement, JSON values only, in place of the one before."""
-        self._run(self._runs.put_recommendation, study, payload)
+        self._run(self._own.put_recommendation, study, payload)
 
     def recommendation(self, study: str) -> Mapping[str, Any] | None:
         """Return the latest judgement, or None."""
-        return self._read(f"study {study!r}", self._runs.recommendation, study)
+        return self._read(f"study {study!r}", self._own.recommendation, study)
 
     def recommended(self) -> tuple[str, ...]:
         """Return the sorted names of the studies that have a judgement."""
-        return self._run(self._runs.recommended)
+        return self._run(self._own.recommended)
 
     # Federations
 
     def put_federation(self, facts: FederationFacts) -> None:
         """Store a federation; one of that name stays as it is, since the name holds its content's hash."""
-        self._run(self._federations.put, facts)
+        self._run(self._own.put_federation, facts)
 
     def federation(self, name: str) -> FederationFacts | None:
         """Return the facts of a federation, or None."""
-        return self._read(f"federation {name!r}", self._federations.federation, name)
+        return self._read(f"federation {name!r}", self._own.federation, name)
 
     def federations(self) -> tuple[str, ...]:
         """Return the names of all federations, in the order in which they were added."""
-        return self._run(self._federations.names)
+        return self._run(self._own.federations)
 
     def _run(self, operation: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         return self._retry(partial(operation, *args, **kwargs))

@@ -6,21 +6,27 @@ decides what a run computes, so runs stay valid even if the study is deleted in 
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Final
+import enum
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Final, Self
 
-from sqlalchemy import ForeignKey, LargeBinary, MetaData, String, Text, UniqueConstraint
+from sqlalchemy import Enum, ForeignKey, LargeBinary, MetaData, String, Text, UniqueConstraint
 from sqlalchemy.dialects import mysql
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.orm import DeclarativeBase, Mapped, composite, mapped_column, relationship
 from sqlalchemy.types import Double, TypeEngine
+
+from autokd.core.records import Correctness, Failure, RunState, Stage
+from autokd.core.setting import BatchNorm, Method, Setting, Split, TransferSet
+from autokd.store.encoding import pack_bits, unpack_bits
 
 NAME_LENGTH: Final = 512
 """Characters in the longest study name, as in Optuna."""
 
 # NOTE: MySQL's plain TEXT and BLOB end at 64 KB.
-_LongText: Final[TypeEngine[str]] = Text().with_variant(mysql.MEDIUMTEXT(), "mysql")
-_LongBytes: Final[TypeEngine[bytes]] = LargeBinary().with_variant(mysql.MEDIUMBLOB(), "mysql")
+LONG_TEXT: Final[TypeEngine[str]] = Text().with_variant(mysql.MEDIUMTEXT(), "mysql")
+LONG_BYTES: Final[TypeEngine[bytes]] = LargeBinary().with_variant(mysql.MEDIUMBLOB(), "mysql")
 
-_OPTIONS: Final = {
+OPTIONS: Final[dict[str, Any]] = {
     "mysql_engine": "InnoDB",
     "mysql_charset": "utf8mb4",
     # Names that differ only in case are different, as in the other databases.
@@ -28,11 +34,16 @@ _OPTIONS: Final = {
 }
 
 
+def _words(length: int, kind: type[enum.Enum] = enum.Enum) -> Enum:
+    """Return the type of a text column that has the values of an enumeration."""
+    return Enum(kind, native_enum=False, length=length, values_callable=lambda kind: [m.value for m in kind])
+
+
 class Base(DeclarativeBase):
     """Gives every table its options, and every constraint a name, so that a migration can change it."""
 
-    __table_args__: Any = _OPTIONS
-    type_annotation_map: ClassVar = {float: Double}
+    __table_args__: Any = OPTIONS
+    type_annotation_map: ClassVar = {float: Double, enum.Enum: _words(16)}
     metadata = MetaData(
         naming_convention={
             "ix": "ix_%(table_name)s_%(column_0_name)s",
@@ -43,6 +54,26 @@ class Base(DeclarativeBase):
     )
 
 
+class _Correct(Base):
+    """Columns of the examples of a split that a model gets right (see `pack_bits`)."""
+
+    __abstract__ = True
+
+    split: Mapped[Split] = mapped_column(primary_key=True)
+    examples: Mapped[int]
+    bits: Mapped[bytes] = mapped_column(LONG_BYTES)
+
+    @classmethod
+    def pack(cls, correct: Mapping[Split, Correctness]) -> list[Self]:
+        """Return a row for each split."""
+        return [cls(split=split, examples=len(each), bits=pack_bits(each)) for split, each in correct.items()]
+
+    @staticmethod
+    def unpack(rows: Sequence[_Correct]) -> dict[Split, Correctness]:
+        """Return the inverse of `pack`."""
+        return {row.split: unpack_bits(row.bits, row.examples) for row in rows}
+
+
 class FederationRow(Base):
     """One federation; `classes` is a JSON list of names."""
 
@@ -50,7 +81,7 @@ class FederationRow(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(NAME_LENGTH), unique=True)
-    classes: Mapped[str] = mapped_column(_LongText)
+    classes: Mapped[str] = mapped_column(LONG_TEXT)
     splits: Mapped[list[SplitRow]] = relationship(lazy="selectin")
     participants: Mapped[list[ParticipantRow]] = relationship(
         lazy="selectin", order_by="ParticipantRow.number"
@@ -63,33 +94,30 @@ class SplitRow(Base):
     __tablename__ = "autokd_split"
 
     federation_id: Mapped[int] = mapped_column(ForeignKey(FederationRow.id), primary_key=True)
-    split: Mapped[str] = mapped_column(String(16), primary_key=True)
-    labels: Mapped[bytes] = mapped_column(_LongBytes)
+    split: Mapped[Split] = mapped_column(primary_key=True)
+    labels: Mapped[bytes] = mapped_column(LONG_BYTES)
 
 
 class ParticipantRow(Base):
     """One participant; `histogram` is a JSON list of its number of private examples per class."""
 
     __tablename__ = "autokd_participant"
-    __table_args__ = (UniqueConstraint("federation_id", "number"), _OPTIONS)
+    __table_args__ = (UniqueConstraint("federation_id", "number"), OPTIONS)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     federation_id: Mapped[int] = mapped_column(ForeignKey(FederationRow.id))
     number: Mapped[int]
     architecture: Mapped[str] = mapped_column(String(64))
-    histogram: Mapped[str] = mapped_column(_LongText)
+    histogram: Mapped[str] = mapped_column(LONG_TEXT)
     correct: Mapped[list[ParticipantCorrectRow]] = relationship(lazy="selectin")
 
 
-class ParticipantCorrectRow(Base):
-    """Examples of a split that a participant's own model gets right (see `pack_bits`)."""
+class ParticipantCorrectRow(_Correct):
+    """What a participant's own model gets right."""
 
     __tablename__ = "autokd_participant_correct"
 
     participant_id: Mapped[int] = mapped_column(ForeignKey(ParticipantRow.id), primary_key=True)
-    split: Mapped[str] = mapped_column(String(16), primary_key=True)
-    examples: Mapped[int]
-    bits: Mapped[bytes] = mapped_column(_LongBytes)
 
 
 class RunRow(Base):
@@ -104,23 +132,26 @@ class RunRow(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     study: Mapped[str] = mapped_column(String(NAME_LENGTH), index=True)
-    stage: Mapped[str] = mapped_column(String(16))
+    stage: Mapped[Stage]
     temperature: Mapped[float]
     alpha: Mapped[float | None]
-    transfer_set: Mapped[str] = mapped_column(String(16))
-    method: Mapped[str] = mapped_column(String(32), server_default="plain")
+    transfer_set: Mapped[TransferSet]
+    method: Mapped[Method] = mapped_column(_words(32, Method), server_default="plain")
     learning_rate: Mapped[float | None]
     budget: Mapped[int | None]
-    batch_norm: Mapped[str | None] = mapped_column(String(16))
+    batch_norm: Mapped[BatchNorm | None]
+    setting: Mapped[Setting] = composite(
+        "temperature", "alpha", "transfer_set", "method", "learning_rate", "budget", "batch_norm"
+    )
     seed: Mapped[int]
-    state: Mapped[str] = mapped_column(String(16))
+    state: Mapped[RunState]
     completed: Mapped[str | None] = mapped_column(String(64), unique=True)
     forgetting: Mapped[float | None]
     local_accuracy: Mapped[float | None]
     epochs: Mapped[int]
     seconds: Mapped[float]
-    failure: Mapped[str | None] = mapped_column(String(32))
-    reason: Mapped[str] = mapped_column(_LongText)
+    failure: Mapped[Failure | None] = mapped_column(_words(32, Failure))
+    reason: Mapped[str] = mapped_column(LONG_TEXT)
     correct: Mapped[list[RunCorrectRow]] = relationship(lazy="selectin")
     curve: Mapped[RunCurveRow | None] = relationship(lazy="selectin")
 
@@ -131,18 +162,15 @@ class RunCurveRow(Base):
     __tablename__ = "autokd_run_curve"
 
     run_id: Mapped[int] = mapped_column(ForeignKey(RunRow.id), primary_key=True)
-    rungs: Mapped[str] = mapped_column(_LongText)
+    rungs: Mapped[str] = mapped_column(LONG_TEXT)
 
 
-class RunCorrectRow(Base):
-    """Examples of a split that the student gets right at the end of a run (see `pack_bits`)."""
+class RunCorrectRow(_Correct):
+    """What the student gets right at the end of a run."""
 
     __tablename__ = "autokd_run_correct"
 
     run_id: Mapped[int] = mapped_column(ForeignKey(RunRow.id), primary_key=True)
-    split: Mapped[str] = mapped_column(String(16), primary_key=True)
-    examples: Mapped[int]
-    bits: Mapped[bytes] = mapped_column(_LongBytes)
 
 
 class RecommendationRow(Base):
@@ -151,7 +179,7 @@ class RecommendationRow(Base):
     __tablename__ = "autokd_recommendation"
 
     study: Mapped[str] = mapped_column(String(NAME_LENGTH), primary_key=True)
-    payload: Mapped[str] = mapped_column(_LongText)
+    payload: Mapped[str] = mapped_column(LONG_TEXT)
 
 
 class DriverRow(Base):
@@ -164,10 +192,10 @@ class DriverRow(Base):
     __tablename__ = "autokd_driver"
 
     token: Mapped[str] = mapped_column(String(32), primary_key=True)
-    process: Mapped[str] = mapped_column(_LongText)
+    process: Mapped[str] = mapped_column(LONG_TEXT)
     since: Mapped[float]
     expires: Mapped[float]
-    words: Mapped[str | None] = mapped_column(_LongText)
+    words: Mapped[str | None] = mapped_column(LONG_TEXT)
     told: Mapped[float | None]
 
 

@@ -20,14 +20,14 @@ from optuna.distributions import (
     json_to_distribution,
 )
 from optuna.trial import FrozenTrial
-from sqlalchemy import Engine, MetaData, Select, Table, delete, func, insert, select, update
+from sqlalchemy import Engine, MetaData, Table, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from autokd.core.records import RungReport, TrialState
 from autokd.store import optuna_mapping
 
 _Row = Mapping[str, Any]
-_Rows = Mapping[str, Sequence[_Row]]
+_Rows = Sequence[tuple[str, _Row]]
 
 _CURVE: Final = "trial_intermediate_values"
 _VALUES: Final = "trial_values"
@@ -53,19 +53,8 @@ class TrialWriter:
         metadata.reflect(self._engine, only=("studies", "trials", "trial_params", *_KEYS))
         return metadata.tables
 
-    def count(self, study: int) -> int:
-        """Return the number of a study's trials."""
-        with self._engine.connect() as connection:
-            return connection.execute(self._count(study)).scalar_one()
-
-    def _count(self, study: int) -> Select[int]:
-        return select(func.count()).where(self._tables["trials"].c.study_id == study)
-
     def begin(self, study: int, trial: FrozenTrial) -> tuple[int, int]:
-        """Add a RUNNING trial, as `optuna_mapping.running` makes it.
-
-        Returns:
-            Optuna's id of the trial, and its number within the study.
+        """Add a RUNNING trial (see `optuna_mapping.running`); return Optuna's id and the number in its study.
 
         Raises:
             KeyError: If there is no such study.
@@ -86,7 +75,8 @@ class TrialWriter:
             same = update(studies).where(studies.c.study_id == study).values(study_id=study)
             if connection.execute(same).rowcount != 1:
                 raise KeyError(study)
-            number = connection.execute(self._count(study)).scalar_one()
+            count = select(func.count()).where(trials.c.study_id == study)
+            number = connection.execute(count).scalar_one()
             row = {"number": number, "study_id": study, "state": trial.state.name, "datetime_start": _now()}
             key = connection.execute(insert(trials).values(row)).inserted_primary_key
             assert key is not None
@@ -100,37 +90,35 @@ class TrialWriter:
         """Write one rung, in place of an earlier report of it; return False if the trial is not running."""
         step, accuracy = report.epoch, report.accuracy
         value = {"step": step, "intermediate_value": accuracy, "intermediate_value_type": _FINITE}
-        rows: _Rows = {_CURVE: [value], _SYSTEM: [_attribute(*optuna_mapping.details(report))]}
+        rows = [(_CURVE, value), (_SYSTEM, _attribute(*optuna_mapping.details(report)))]
         # Writing the same state locks the row, so that nobody ends the trial meanwhile.
         return self._write(trial, {"state": TrialState.RUNNING.value}, rows)
 
     def end(self, trial: int, state: TrialState, value: float | None, attributes: Mapping[str, Any]) -> bool:
         """End a trial and add user attributes; return False if it is not running."""
-        values = [] if value is None else [{"objective": 0, "value": value, "value_type": _FINITE}]
-        added = [_attribute(key, value) for key, value in attributes.items()]
-        rows: _Rows = {_VALUES: values, _USER: added}
+        rows = [(_USER, _attribute(key, value)) for key, value in attributes.items()]
+        if value is not None:
+            rows.append((_VALUES, {"objective": 0, "value": value, "value_type": _FINITE}))
         return self._write(trial, {"state": state.value, "datetime_complete": _now()}, rows)
 
-    def _write(self, trial: int, change: _Row, rows: _Rows) -> bool:
-        try:
-            return self._write_once(trial, change, rows, replace=False)
-        except IntegrityError:
-            # Some rows exist: this was written before, or an older version was killed between its writes.
-            return self._write_once(trial, change, rows, replace=True)
-
-    def _write_once(self, trial: int, change: _Row, rows: _Rows, *, replace: bool) -> bool:
+    def _write(self, trial: int, change: _Row, rows: _Rows, *, replace: bool = False) -> bool:
         trials = self._tables["trials"]
         running = trials.c.trial_id == trial, trials.c.state == TrialState.RUNNING.value
-        with self._engine.begin() as connection:
-            if connection.execute(update(trials).where(*running).values(change)).rowcount != 1:
-                return False
-            for name, new in rows.items():
-                table, key = self._tables[name], _KEYS[name]
-                for row in new:
+        try:
+            with self._engine.begin() as connection:
+                if connection.execute(update(trials).where(*running).values(change)).rowcount != 1:
+                    return False
+                for name, row in rows:
+                    table, key = self._tables[name], _KEYS[name]
                     if replace:
                         same = table.c.trial_id == trial, table.c[key] == row[key]
                         connection.execute(delete(table).where(*same))
                     connection.execute(insert(table).inline(), {"trial_id": trial, **row})
+        except IntegrityError:
+            if replace:
+                raise
+            # Some rows exist: this was written before, or an older version was killed between its writes.
+            return self._write(trial, change, rows, replace=True)
         return True
 
     def _accept(self, study: int, name: str, distribution: BaseDistribution) -> str:

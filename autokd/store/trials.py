@@ -53,7 +53,7 @@ class _StudyCache:
         trials: Optuna's ids of its trials, by number.
         reached: Last epoch, and the accuracy there, of each trial that this process has begun and not ended.
             With it, a trial can be ended without reading it back: only the holder of the lease writes.
-        count: Number of its trials; None until it is counted.
+        count: Number of its trials; None if it is not known.
     """
 
     number: int
@@ -83,13 +83,13 @@ class Trials:
             if self._storage.get_study_directions(number) != [StudyDirection.MAXIMIZE]:
                 raise StoreError(f"study {name!r} was not made by autokd: it does not maximise") from None
         # Also for an existing study: a command may have been killed before it set the attributes.
+        system: dict[str, Any] = {_METRIC_NAMES: [METRIC], _OURS: _FORMAT}
+        if features is not None:
+            system[_FEATURES] = dict(features)
         present = self._storage.get_study_system_attrs(number)
-        if present.get(_METRIC_NAMES) != [METRIC]:
-            self._storage.set_study_system_attr(number, _METRIC_NAMES, [METRIC])
-        if present.get(_OURS) != _FORMAT:
-            self._storage.set_study_system_attr(number, _OURS, _FORMAT)
-        if features is not None and present.get(_FEATURES) != features:
-            self._storage.set_study_system_attr(number, _FEATURES, dict(features))
+        for key, value in system.items():
+            if present.get(key) != value:
+                self._storage.set_study_system_attr(number, key, value)
         self._set_attributes(name, attributes)
 
     def _set_attributes(self, name: str, attributes: Mapping[str, Any]) -> None:
@@ -136,21 +136,15 @@ class Trials:
         """Return the number of a study's trials, if only this process has begun any since the last count."""
         with self._existing(name) as study:
             if study.count is None:
-                study.count = self._writer.count(study.number)
+                study.count = len(study.study.get_trials(deepcopy=False))
             return study.count
-
-    def find(self, study: str, number: int) -> TrialRecord | None:
-        """Return the trial of that number, or None."""
-        trials = self.trials(study)
-        if study in self._studies:
-            self._studies[study].count = len(trials)
-        return trials[number] if number < len(trials) else None
 
     def begin(
         self, name: str, setting: Setting, seed: int, role: TrialOrigin, distributions: Distributions
     ) -> TrialRecord:
         template = optuna_mapping.running(setting, seed=seed, role=role, distributions=distributions)
         with self._existing(name) as study:
+            study.count = None  # After a failure, it is not known.
             try:
                 trial, number = self._writer.begin(study.number, template)
             except ValueError as error:
@@ -177,37 +171,34 @@ class Trials:
         if state is TrialState.RUNNING or (state is TrialState.FAIL) != (failure is not None):
             raise ValueError(f"failure={failure} does not fit a trial that ends as {state}")
         with self._existing_trial(name, number) as (study, trial):
-            if number in study.reached:
-                epochs, accuracy = study.reached[number]
-            else:
-                stored = optuna_mapping.record(name, self._storage.get_trial(trial))
-                if stored.state is not TrialState.RUNNING:
-                    _require_same_end(name, stored, state, failure)
-                    return
-                epochs, accuracy = stored.epochs, stored.accuracy
+            stored = None if number in study.reached else self._record(name, trial)
+            epochs, accuracy = (stored.epochs, stored.accuracy) if stored else study.reached[number]
+            running = stored is None or stored.state is TrialState.RUNNING
             attributes: dict[str, Any] = {optuna_mapping.EPOCHS: epochs}
             if failure is not None:
-                attributes |= {
-                    optuna_mapping.REASON: reason[:REASON_LENGTH],
-                    optuna_mapping.FAILURE: failure.value,
-                }
-            elif accuracy is None:
+                accuracy = None
+                attributes[optuna_mapping.REASON] = reason[:REASON_LENGTH]
+                attributes[optuna_mapping.FAILURE] = failure.value
+            elif running and accuracy is None:
                 raise ValueError(f"trial {number} of study {name!r} cannot end as {state} without a report")
-            if not self._writer.end(trial, state, None if failure else accuracy, attributes):
-                ended = optuna_mapping.record(name, self._storage.get_trial(trial))
-                _require_same_end(name, ended, state, failure)
+            if not (running and self._writer.end(trial, state, accuracy, attributes)):
+                stored = self._record(name, trial)
+                if (stored.state, stored.failure) != (state, failure):
+                    problem = f"has ended as {stored.state} and cannot end as {state}"
+                    raise StoreError(f"trial {number} of study {name!r} {problem}")
             study.reached.pop(number, None)
 
-    def evict(self, *names: str) -> None:
-        for name in names:
-            self._studies.pop(name, None)
+    def _record(self, name: str, trial: int) -> TrialRecord:
+        return optuna_mapping.record(name, self._storage.get_trial(trial))
+
+    def evict(self, name: str) -> None:
+        self._studies.pop(name, None)
 
     def _frozen(self, name: str) -> list[FrozenTrial]:
         try:
-            study = self._find(name).study
-            return study.get_trials(deepcopy=False)
+            return self._find(name).study.get_trials(deepcopy=False)
         except KeyError:
-            self._studies.pop(name, None)
+            self.evict(name)
             return []
 
     def _find(self, name: str) -> _StudyCache:
@@ -224,7 +215,7 @@ class Trials:
         try:
             yield self._find(name)
         except KeyError:
-            self._studies.pop(name, None)
+            self.evict(name)
             raise StoreError(f"there is no study {name!r}") from None
 
     @contextmanager
@@ -238,9 +229,3 @@ class Trials:
                 except KeyError:
                     raise StoreError(f"study {name!r} has no trial {number}") from None
             yield study, study.trials[number]
-
-
-def _require_same_end(study: str, trial: TrialRecord, state: TrialState, failure: Failure | None) -> None:
-    if (trial.state, trial.failure) != (state, failure):
-        problem = f"has ended as {trial.state} and cannot end as {state}"
-        raise StoreError(f"trial {trial.number} of study {study!r} {problem}")

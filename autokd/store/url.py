@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 from urllib.parse import quote
 
 from sqlalchemy.engine import URL, make_url
@@ -13,31 +13,21 @@ from sqlalchemy.exc import ArgumentError
 
 from autokd.errors import InputError
 
-
-class _Backend(NamedTuple):
-    """A kind of database: SQLAlchemy's name for it, its driver module, and the extra that installs that."""
-
-    drivername: str
-    module: str
-    extra: str
-
-
-_SQLITE = _Backend("sqlite", "sqlite3", "")
-_POSTGRES = _Backend("postgresql+psycopg", "psycopg", "postgres")
+_SQLITE: Final = "sqlite"
 # NOTE: Optuna recognises MySQL by the beginning of the URL, so MariaDB must have that name, too.
-_MYSQL = _Backend("mysql+pymysql", "pymysql", "mysql")
-
-_BACKENDS: Final = {
+_DRIVERNAMES: Final = {
     "sqlite": _SQLITE,
     "sqlite+pysqlite": _SQLITE,
-    "postgres": _POSTGRES,
-    "postgresql": _POSTGRES,
-    "postgresql+psycopg": _POSTGRES,
-    "mysql": _MYSQL,
-    "mysql+pymysql": _MYSQL,
-    "mariadb": _MYSQL,
-    "mariadb+pymysql": _MYSQL,
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+    "postgresql+psycopg": "postgresql+psycopg",
+    "mysql": "mysql+pymysql",
+    "mysql+pymysql": "mysql+pymysql",
+    "mariadb": "mysql+pymysql",
+    "mariadb+pymysql": "mysql+pymysql",
 }
+"""SQLAlchemy's name of a kind of database and its driver, by what people write."""
+_EXTRAS: Final = {"psycopg": "postgres", "pymysql": "mysql"}
 _SECRET_OPTION: Final = re.compile(r"pass|pwd|secret|token", re.IGNORECASE)
 _HIDDEN: Final = "***"
 _EXAMPLES: Final = "write sqlite:///studies.db, postgresql://user@host/database or mysql://user@host/database"
@@ -56,19 +46,23 @@ def normalise(text: str) -> URL:
     url = _parsed(text)
     if url is None:
         raise InputError(f"storage {shown!r} is not a database URL; {_EXAMPLES}")
-    backend = _BACKENDS.get(url.drivername)
-    if backend is None:
+    drivername = _DRIVERNAMES.get(url.drivername)
+    if drivername is None:
         raise InputError(f"storage {shown!r}: {url.drivername!r} is not supported; {_EXAMPLES}")
-    if find_spec(backend.module) is None:
+    if drivername == _SQLITE:
+        if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
+            problem = "a store must be a file that outlives the command; write sqlite:///studies.db"
+            raise InputError(f"storage {shown!r}: {problem}")
+        return url.set(drivername=drivername, database=str(Path(url.database).absolute()))
+    driver = drivername.partition("+")[2]
+    if find_spec(driver) is None:
         raise InputError(
-            f"storage {shown!r} needs the driver {backend.module!r}, which is not installed; "
-            f'run: pip install "autokd[{backend.extra}]"'
+            f"storage {shown!r} needs the driver {driver!r}, which is not installed; "
+            f'run: pip install "autokd[{_EXTRAS[driver]}]"'
         )
-    if backend is _SQLITE:
-        return url.set(drivername=backend.drivername, database=_absolute(url.database, shown))
     if not url.database:
         raise InputError(f"storage {shown!r} names no database; {_EXAMPLES}")
-    return url.set(drivername=backend.drivername)
+    return url.set(drivername=drivername)
 
 
 def redacted(url: str | URL) -> str:
@@ -96,12 +90,12 @@ def secrets(url: URL) -> tuple[str, ...]:
 
 def sqlite_url(file: Path) -> str:
     """Return the URL of a file; its path may contain `?`, `#` and `%`."""
-    return URL.create(_SQLITE.drivername, database=str(file.absolute())).render_as_string()
+    return URL.create(_SQLITE, database=str(file.absolute())).render_as_string()
 
 
 def sqlite_file(url: URL) -> Path | None:
     """Return the file of a normalised SQLite URL; None for a server."""
-    return Path(url.database) if url.drivername == _SQLITE.drivername and url.database else None
+    return Path(url.database) if url.drivername == _SQLITE and url.database else None
 
 
 def _parsed(url: str | URL) -> URL | None:
@@ -109,11 +103,3 @@ def _parsed(url: str | URL) -> URL | None:
         return make_url(url)
     except (ArgumentError, ValueError):
         return None
-
-
-def _absolute(database: str | None, shown: str) -> str:
-    if not database or database == ":memory:" or database.startswith("file:"):
-        raise InputError(
-            f"storage {shown!r}: a store must be a file that outlives the command; write sqlite:///studies.db"
-        )
-    return str(Path(database).absolute())

@@ -20,7 +20,7 @@ from autokd.core.records import TrialOrigin
 from autokd.core.setting import DEFAULT
 from autokd.errors import StoreError
 from autokd.store import Store, normalise
-from autokd.store.db_clock import Now
+from autokd.store.leases import Now
 from autokd.store.tables import DriverRow
 from tests.store.samples import DISTRIBUTIONS
 

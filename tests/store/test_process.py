@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import replace
 
 import pytest
 
@@ -12,11 +11,11 @@ from autokd.store.process import Process
 
 def test_it_survives_the_database() -> None:
     here = Process.current()
-    assert Process.from_text(here.to_text()) == here
+    assert Process.model_validate_json(here.model_dump_json()) == here
 
 
 def test_it_is_named_for_people() -> None:
-    process = replace(Process.current(), user="anna", host="node1", number=4711)
+    process = Process.current().model_copy(update={"user": "anna", "host": "node1", "number": 4711})
     assert str(process) == "anna@node1, process 4711"
 
 
@@ -26,7 +25,7 @@ def test_this_one_is_not_gone() -> None:
 
 def test_one_that_has_ended_is_gone_even_before_it_is_waited_for() -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
-        process = replace(Process.current(), number=child.pid, started=None)
+        process = Process.current().model_copy(update={"number": child.pid, "started": None})
         assert not process.gone
         child.kill()
     assert process.gone
@@ -36,18 +35,16 @@ def test_one_that_has_ended_is_gone_even_before_it_is_waited_for() -> None:
 def test_a_number_that_another_process_got_since_is_not_the_same_process() -> None:
     here = Process.current()
     assert here.started is not None
-    assert replace(here, started=here.started - 1).gone
-    assert not replace(here, machine="another", started=here.started - 1).gone
+    assert here.model_copy(update={"started": here.started - 1}).gone
+    assert not here.model_copy(update={"machine": "another", "started": here.started - 1}).gone
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="when a process started is read from /proc")
 def test_a_zombie_is_gone() -> None:
-    code = (
-        "import sys; from autokd.store.process import Process; print(Process.current().to_text(), flush=True)"
-    )
+    code = "from autokd.store.process import Process; print(Process.current().model_dump_json(), flush=True)"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
-        process = Process.from_text(child.stdout.readline().decode())
+        process = Process.model_validate_json(child.stdout.readline().decode())
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # Dead, and still in the table.
         assert process.number == child.pid
         assert process.gone

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import sqlalchemy as sa
-from alembic import op
-from sqlalchemy.dialects import mysql
+from sqlalchemy import Column, ForeignKey, Integer
+
+from autokd.store.migrations.operations import create_table
+from autokd.store.tables import LONG_TEXT
 
 revision = "0003"
 down_revision = "0002"
@@ -12,14 +13,8 @@ down_revision = "0002"
 
 def upgrade() -> None:
     """Upgrade to this version."""
-    op.create_table(
+    create_table(
         "autokd_run_curve",
-        sa.Column("run_id", sa.Integer(), nullable=False),
-        sa.Column("rungs", sa.Text().with_variant(mysql.MEDIUMTEXT(), "mysql"), nullable=False),
-        sa.ForeignKeyConstraint(["run_id"], ["autokd_run.id"], name="fk_autokd_run_curve_run_id"),
-        sa.PrimaryKeyConstraint("run_id", name="pk_autokd_run_curve"),
-        if_not_exists=True,
-        mysql_engine="InnoDB",
-        mysql_charset="utf8mb4",
-        mysql_collate="utf8mb4_bin",
+        Column("run_id", Integer, ForeignKey("autokd_run.id"), primary_key=True),
+        Column("rungs", LONG_TEXT, nullable=False),
     )

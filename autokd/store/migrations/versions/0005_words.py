@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import sqlalchemy as sa
-from alembic import op
-from sqlalchemy.dialects import mysql
+from sqlalchemy import Column, Double
+
+from autokd.store.migrations.operations import add_columns
+from autokd.store.tables import LONG_TEXT
 
 revision = "0005"
 down_revision = "0004"
@@ -12,11 +13,4 @@ down_revision = "0004"
 
 def upgrade() -> None:
     """Upgrade to this version; earlier drivers have no status."""
-    # Not every database undoes a change of the schema with its transaction, so a part may be done already.
-    present = {column["name"] for column in sa.inspect(op.get_bind()).get_columns("autokd_driver")}
-    for column in (
-        sa.Column("words", sa.Text().with_variant(mysql.MEDIUMTEXT(), "mysql"), nullable=True),
-        sa.Column("told", sa.Double(), nullable=True),
-    ):
-        if column.name not in present:
-            op.add_column("autokd_driver", column)
+    add_columns("autokd_driver", Column("words", LONG_TEXT), Column("told", Double))
