@@ -90,12 +90,10 @@ class SearchQueue(RunQueue):
         meetings: The searched pairs, grouped by meeting, in the order in which they are served.
         read: Returns the stored trials and runs of a pair whose study exists; called once for each pair.
         store: Every change is written to it.
-        sampler: Chooses settings and learns from every trial that ends; by default TPE, which looks at one
-            study.
+        sampler: Chooses settings and learns from every trial that ends; TPE by default.
         listen: Called with the progress after a change.
         listen_seconds: Least time between two calls of `listen`; the progress of a batch takes milliseconds.
-        conclude: Judges the pairs of a meeting for which nothing is left to do, from their records, which are
-            what the store has of them.
+        conclude: Judges the pairs of a meeting for which nothing is left to do, from their stored records.
     """
 
     def __init__(

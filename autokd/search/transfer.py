@@ -29,8 +29,7 @@ def register_study(store: Store, records: PairRecords, federation: Federation) -
     attributes = {"teacher": pair.teacher, "student": pair.student}
     if not records.trials:
         attributes["rule"] = records.rule
-    features = asdict(pair_features(federation, pair))
-    store.create_study(records.study, attributes=attributes, features=features)
+    store.create_study(records.study, attributes=attributes, features=asdict(pair_features(federation, pair)))
 
 
 def warm_started_sampler(
