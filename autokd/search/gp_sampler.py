@@ -103,7 +103,7 @@ class GpSampler(Sampler):
         return TrialOrigin.TRANSFERRED if others and setting in self._places else TrialOrigin.SEARCH
 
     def expectation(self, study: str) -> tuple[Setting, float, float]:
-        """Return the setting with the largest expected gain; mean and deviation of a run's gain there, in pp."""
+        """Return the setting with the largest expected gain; mean and deviation of a run there, in pp."""
         posterior = self._surrogate.predict(self._tasks[study], self._encoded)
         best = int(np.where(self._inside, posterior.mean, -np.inf).argmax())
         variance = float(posterior.covariance[best, best]) + self._surrogate.noise
