@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -49,10 +48,10 @@ class Workspace:
     Attributes:
         home: Folder of everything that autokd writes, except a store elsewhere.
         storage: Database URL; it may hold a password and is never printed.
-        study: Name or file of the recipe as it was given; by default the plan's name.
+        study: Name or file of the recipe as it was given; by default the recipe's name.
     """
 
-    plan: StudyConfig
+    config: StudyConfig
     space: Space
     home: Path
     storage: str
@@ -71,7 +70,7 @@ class Workspace:
         """Read the recipes.
 
         Args:
-            study: Name of a shipped study, a YAML file, or a plan that was made in Python.
+            study: Name of a shipped study, a YAML file, or a `StudyConfig` made in Python.
             home: Folder for everything, made when something is written; by default `$AUTOKD_HOME`, or else
                 `autokd-home` in the current folder.
             storage: Database URL; by default `$AUTOKD_STORAGE`, or else a SQLite file in `home`.
@@ -81,18 +80,18 @@ class Workspace:
         Raises:
             InputError: If a recipe does not exist or is not valid.
 
-        >>> Workspace.open("digits").plan.federation.size
+        >>> Workspace.open("digits").config.federation.size
         10
         """
-        plan = study if isinstance(study, StudyConfig) else read_study_config(str(study))
-        plan = plan if trials is None else plan.with_(trials=trials)
+        config = study if isinstance(study, StudyConfig) else read_study_config(str(study))
+        config = config if trials is None else config.with_(trials=trials)
         folder = Path(home) if home else usual_home()
         return cls(
-            plan=plan,
-            space=read_space(str(space or plan.space)).permitted(plan.forbidden),
+            config=config,
+            space=read_space(str(space or config.space)).permitted(config.forbidden),
             home=folder,
             storage=storage_url(storage or usual_storage(), folder),
-            study=plan.name if isinstance(study, StudyConfig) else str(study),
+            study=config.name if isinstance(study, StudyConfig) else str(study),
         )
 
     def pair(self, text: str) -> Pair:
@@ -101,12 +100,12 @@ class Workspace:
         Raises:
             PlanError: If the federation has no such pair.
         """
-        return Pair.parse(text, participants=self.plan.federation.size)
+        return Pair.parse(text, participants=self.config.federation.size)
 
     @property
     def pairs(self) -> list[Pair]:
         """All pairs of the federation."""
-        return [Pair(*sides) for sides in permutations(range(self.plan.federation.size), 2)]
+        return [Pair(*sides) for sides in permutations(range(self.config.federation.size), 2)]
 
     def open_store(self, *, create: bool) -> Store:
         """Open the store; see `Store.open`."""
@@ -114,7 +113,11 @@ class Workspace:
 
     if not TYPE_CHECKING:  # Else a checker would take any name for a method.
 
-        def __getattr__(self, name: str) -> Callable[..., Any]:
+        def __getattr__(self, name: str) -> Any:
+            if name == "plan":
+                instead = "Workspace.plan is deprecated: use Workspace.config"
+                warnings.warn(instead, DeprecationWarning, stacklevel=2)
+                return self.config
             if name not in _FORMER_METHODS:
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
             module, _, function = _FORMER_METHODS[name].partition(".")

@@ -45,7 +45,7 @@ def main() -> None:
     table = load("digits")
     with tempfile.TemporaryDirectory() as home:
         workspace = Workspace.open("digits", home=Path(home), space="poster_sweep", trials=options.trials)
-        pairs = [Pair(*two) for two in permutations(range(workspace.plan.federation.participants), 2)]
+        pairs = [Pair(*two) for two in permutations(range(workspace.config.federation.participants), 2)]
         began = perf_counter()
         tune_all(workspace, pairs, position=Position.STUDENT)
         seconds = perf_counter() - began
@@ -53,7 +53,7 @@ def main() -> None:
         differing, answers = 0, {}
         with workspace.open_store(create=False) as store:
             for pair in pairs:
-                name = study_name(seen.federation, workspace.plan, workspace.space, pair)
+                name = study_name(seen.federation, workspace.config, workspace.space, pair)
                 whole = [one for one in store.trials(name) if one.state is TrialState.COMPLETE]
                 row = table.accuracy[table.row[pair], :, SEED, -1, 0]
                 differing += sum(one.accuracy != row[table.column[one.setting]] for one in whole)

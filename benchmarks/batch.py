@@ -92,7 +92,7 @@ def answered(workspace: Workspace, federation: Federation, pairs: Iterable[Pair]
     """All runs that the store has an answer of."""
     with workspace.open_store(create=False) as store:
         for pair in pairs:
-            name = study_name(federation.name, workspace.plan, workspace.space, pair)
+            name = study_name(federation.name, workspace.config, workspace.space, pair)
             for trial in store.trials(name):
                 if trial.epochs:
                     given = RunSpec(pair, trial.setting, trial.seed, None)
@@ -186,7 +186,7 @@ def main() -> None:
     compute, watch = Compute(), Watch()
     with tempfile.TemporaryDirectory() as home:
         workspace = Workspace.open(options.study, home=Path(home), trials=options.trials)
-        everybody = range(workspace.plan.federation.participants)
+        everybody = range(workspace.config.federation.participants)
         pairs = (
             [Pair(*two) for two in permutations(everybody, 2)]
             if options.all
@@ -203,8 +203,8 @@ def main() -> None:
             asked_again = perf_counter() - done
         found = list(answered(workspace, federation, batch.answers))
     assert second.ran == 0
-    plan, slots = workspace.plan, os.cpu_count() or 1
-    job = RunContext(plan.distillation, plan.rungs, compute)
+    config, slots = workspace.config, os.cpu_count() or 1
+    job = RunContext(config.distillation, config.rungs, compute)
     repeated = repeat(federation, job, found, options.sample)
     working, driver = watch.last - watch.first, watch.processed[1] - watch.processed[0]
     load = ", ".join(f"{one:.1f}" for one in os.getloadavg())

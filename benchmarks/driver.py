@@ -70,16 +70,18 @@ class Watch(Callbacks):
 def batch(participants: int, runs: int, storage: str | None) -> str:
     """Tune all pairs of so many participants, with about so many runs; a row of the table."""
     pairs = [Pair(teacher, student) for teacher, student in permutations(range(participants), 2)]
-    plan = tiny_plan(trials=round(runs / len(pairs)) - _AFTER_THE_SEARCH)
+    config = tiny_plan(trials=round(runs / len(pairs)) - _AFTER_THE_SEARCH)
     federation = replace(facts(participants), name=f"formula-{secrets.token_hex(4)}")
     watch = Watch()
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        workspace = Workspace(plan=plan, space=open_space(), home=home, storage=storage_url(storage, home))
+        workspace = Workspace(
+            config=config, space=open_space(), home=home, storage=storage_url(storage, home)
+        )
         with (
             session(),
             instead_of_a_federation(federation),
-            patch.object(driver, "distilling", return_value=formula(plan)),
+            patch.object(driver, "distilling", return_value=formula(config)),
         ):
             done = tune_all(workspace, pairs, callbacks=watch)
     assert len(done.answers) == len(pairs)

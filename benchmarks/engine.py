@@ -94,14 +94,14 @@ def case(name: str, home: Path) -> Case:
     Args:
         home: Where the built-in federation lies, or is put.
     """
-    plan = read_study_config(STUDY)
+    config = read_study_config(STUDY)
     if name == STUDY:
-        federation = prepare(plan.federation, home=home, compute=Compute())
-        return Case(federation=federation, pair=Pair(4, 9), recipe=plan.distillation, rungs=plan.rungs)
+        federation = prepare(config.federation, home=home, compute=Compute())
+        return Case(federation=federation, pair=Pair(4, 9), recipe=config.distillation, rungs=config.rungs)
     what = RANDOM[name]
-    recipe = plan.distillation.model_copy(update={"batch_size": what.batch_size, "epochs": what.epochs})
+    recipe = config.distillation.model_copy(update={"batch_size": what.batch_size, "epochs": what.epochs})
     return Case(
-        federation=random_federation(what, plan.federation),
+        federation=random_federation(what, config.federation),
         pair=Pair(0, 1),
         recipe=recipe,
         rungs=(what.epochs,),

@@ -117,10 +117,10 @@ def main() -> None:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as scratch:
         for study in options.study or ["digits", "digits_iid"]:
-            plan = read_study_config(study)
-            federation = prepare(plan.federation, home=options.home or Path(scratch), compute=Compute())
+            config = read_study_config(study)
+            federation = prepare(config.federation, home=options.home or Path(scratch), compute=Compute())
             print(
-                table(federation.name, measure(federation, plan.distillation, seeds=options.seeds)),
+                table(federation.name, measure(federation, config.distillation, seeds=options.seeds)),
                 end="\n\n",
             )
 

@@ -113,7 +113,7 @@ def plan_for(kind: Kind) -> StudyConfig:
 
 def make(kind: Kind, home: Path) -> None:
     """Write such a federation: everything random, nothing trained."""
-    plan = plan_for(kind)
+    config = plan_for(kind)
     dice = np.random.default_rng(0)
     ends = np.cumsum([HELD_OUT] * 3 + [PRIVATE] * PARTICIPANTS)
     validation, confirmation, test, *private, public = np.split(np.arange(kind.images), ends)
@@ -137,7 +137,7 @@ def make(kind: Kind, home: Path) -> None:
         )
         for number in range(PARTICIPANTS)
     ]
-    federation = assemble(plan.federation, data, layout, pretrained)
+    federation = assemble(config.federation, data, layout, pretrained)
     save(federation, federations_folder(home) / federation.name)
 
 
@@ -151,7 +151,7 @@ def play(kind: Kind, home: Path) -> None:
             "transfer_set": ["both"],
         }
     )
-    workspace = Workspace(plan=plan_for(kind), space=space, home=home, storage=storage_url(None, home))
+    workspace = Workspace(config=plan_for(kind), space=space, home=home, storage=storage_url(None, home))
     with session(cpus=WORKERS):
         outcome = tune(
             workspace, Pair(4, 9), position=Position.STUDENT, workers=Resources(concurrency=WORKERS)

@@ -50,14 +50,14 @@ SPACE: Final = {
 JUDGED: Final = (Split.CONFIRMATION, Split.TEST)
 
 
-def without_the_rule(federation: Federation, plan: StudyConfig, found: Recommendation) -> str:
+def without_the_rule(federation: Federation, config: StudyConfig, found: Recommendation) -> str:
     """The verdict if the best trial, however alike to the default, had won the race."""
     judgement = found.judgement
     if judgement is None:
         return found.verdict.value
     trials = [one for one in found.records.trials if one.state is TrialState.COMPLETE]
     best = max((one for one in trials if one.setting != DEFAULT), key=lambda one: one.accuracy or 0.0)
-    seen = [students(federation, plan, found.pair, best.setting, seed) for seed in judgement.evidence.seeds]
+    seen = [students(federation, config, found.pair, best.setting, seed) for seed in judgement.evidence.seeds]
     winner = Arm(
         setting=best.setting,
         correct={split: np.stack([one[split] for one in seen]) for split in JUDGED},
@@ -66,14 +66,14 @@ def without_the_rule(federation: Federation, plan: StudyConfig, found: Recommend
     known = judgement.evidence
     evidence = Evidence(seeds=known.seeds, own=known.own, default=known.default, winner=winner)
     seed = derive_seed(found.records.study, "verdict")
-    return judge(evidence, plan.confirmation, seed=seed).verdict.value
+    return judge(evidence, config.confirmation, seed=seed).verdict.value
 
 
 def students(
-    federation: Federation, plan: StudyConfig, pair: Pair, setting: Setting, seed: int
+    federation: Federation, config: StudyConfig, pair: Pair, setting: Setting, seed: int
 ) -> dict[Split, np.ndarray]:
     """Correctness of one run on the judged splits."""
-    recipe = plan.distillation
+    recipe = config.distillation
     run = Run(
         federation,
         pair,
@@ -116,15 +116,15 @@ def main() -> None:
         workspace = Workspace.open(
             "digits", home=options.home or scratch, space=str(space), trials=options.trials
         )
-        plan = workspace.plan
-        pairs = some_pairs(plan.federation.participants, options.pairs)
+        config = workspace.config
+        pairs = some_pairs(config.federation.participants, options.pairs)
         if tune_all(workspace, pairs, position=Position.STUDENT).interrupted:
             raise SystemExit(130)
         found = [recommend(workspace, pair) for pair in pairs]
-        federation = find(workspace.home, plan.federation)
+        federation = find(workspace.home, config.federation)
         assert federation is not None
         torch.set_num_threads(1)  # As the workers have it.
-        lenient = [without_the_rule(federation, plan, one) for one in found]
+        lenient = [without_the_rule(federation, config, one) for one in found]
     content = {
         "federation": federation.name,
         "repetitions": len(found),

@@ -40,14 +40,14 @@ FORWARD_AND_BACKWARD: Final = 3
 """Times the operations of a forward pass: the backward pass takes two matrix products for each of its one."""
 
 
-def counts(plan: StudyConfig, *, search: float, confirmation: float) -> Mapping[str, float]:
+def counts(config: StudyConfig, *, search: float, confirmation: float) -> Mapping[str, float]:
     """Examples that are trained on, by what for.
 
     Args:
         search: Epochs as a share of the sweep's.
         confirmation: Likewise, the race included.
     """
-    federation = plan.federation
+    federation = config.federation
     assert isinstance(federation, FederationConfig)
     splits = federation.splits
     public = splits.public
@@ -60,7 +60,7 @@ def counts(plan: StudyConfig, *, search: float, confirmation: float) -> Mapping[
         TransferSet.BOTH: 2 * own,
         TransferSet.PUBLIC: public,
     }
-    pairs, epochs = federation.participants * (federation.participants - 1), plan.distillation.epochs
+    pairs, epochs = federation.participants * (federation.participants - 1), config.distillation.epochs
     grid = read_space("poster_sweep").grid()
     most = pairs * len(grid) * epochs * sizes[TransferSet.BOTH]
     return {
@@ -79,10 +79,10 @@ def operations(architecture: ArchitectureConfig) -> int:
     return FORWARD_AND_BACKWARD * int(counter.get_total_flops())
 
 
-def speed(plan: StudyConfig, compute: Compute, seconds: float) -> float:
+def speed(config: StudyConfig, compute: Compute, seconds: float) -> float:
     """Examples/s of autokd's engine in training, of the runs that began within so many seconds."""
-    recipe = plan.distillation.model_copy(update={"epochs": 1})
-    usual = plan.federation
+    recipe = config.distillation.model_copy(update={"epochs": 1})
+    usual = config.federation
     assert isinstance(usual, FederationConfig)
     architecture = usual.architectures[0]
     # A GPU is faster by orders of magnitude, and takes longer to get going.
@@ -133,13 +133,13 @@ def main() -> None:
     torch.set_num_threads(1)
     compute = Compute(device=options.device, precision=options.precision, channels_last=options.channels_last)
     compute.check()
-    plan = read_study_config(STUDY)
-    assert isinstance(plan.federation, FederationConfig)
-    each, here = operations(plan.federation.architectures[0]), speed(plan, compute, options.seconds)
+    config = read_study_config(STUDY)
+    assert isinstance(config.federation, FederationConfig)
+    each, here = operations(config.federation.architectures[0]), speed(config, compute, options.seconds)
     print(f"{compute}: {here:,.1f} examples/s, {each / 1e9:.2f} GFLOP each, {here * each / 1e9:,.0f} GFLOP/s")
     others = "".join(f"  hours at {one:g} TFLOP/s" for one in options.sustained)
     print(f"{'':32}{'examples':>16}  hours on this device{others}")
-    for words, count in counts(plan, search=options.search, confirmation=options.confirmation).items():
+    for words, count in counts(config, search=options.search, confirmation=options.confirmation).items():
         hours = [count / here / 3600, *(count * each / (one * 1e12) / 3600 for one in options.sustained)]
         print(f"{words:<32}{count:>16,.0f}" + "".join(f"{one:>21,.1f}" for one in hours))
 

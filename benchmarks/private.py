@@ -79,14 +79,14 @@ class Row:
 
 @cache
 def _federation(study: str, home: Path) -> tuple[StudyConfig, Federation]:
-    plan = read_study_config(study)
-    return plan, prepare(plan.federation, home=home, compute=Compute())
+    config = read_study_config(study)
+    return config, prepare(config.federation, home=home, compute=Compute())
 
 
 def _correct(order: Order, setting: Setting, seed: int, split: Split) -> float:
     """Accuracy in %."""
-    plan, federation = _federation(order.study, order.home)
-    recipe = plan.distillation
+    config, federation = _federation(order.study, order.home)
+    recipe = config.distillation
     run = Run(
         federation,
         order.pair,

@@ -124,7 +124,7 @@ def main() -> None:
     with ExitStack() as stack:
         home = options.home or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         workspace = Workspace.open(options.study, home=home)
-        everybody = range(workspace.plan.federation.size)
+        everybody = range(workspace.config.federation.size)
         pairs = asked_for(options.pairs, len(everybody))
         stack.enter_context(session())
         if tune_all(workspace, [Pair(*two) for two in permutations(everybody, 2)]).interrupted:

@@ -140,7 +140,7 @@ def main() -> None:
     with ExitStack() as stack:
         home = options.home or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         workspace = Workspace.open("digits", home=home, space="poster_sweep", trials=options.trials)
-        pairs = some_pairs(workspace.plan.federation.participants, options.pairs)
+        pairs = some_pairs(workspace.config.federation.participants, options.pairs)
         if tune_all(workspace, pairs, position=Position.STUDENT).interrupted:
             raise SystemExit(130)
         found = [recommend(workspace, pair) for pair in pairs]

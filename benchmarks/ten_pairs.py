@@ -314,18 +314,18 @@ def main() -> None:
         recommendations, meetings = tune(workspace, pairs)
         seconds = perf_counter() - began
     torch.set_num_threads(1)  # As the workers have it.
-    rows = [row(found, federation, workspace.plan.distillation) for found in recommendations]
+    rows = [row(found, federation, workspace.config.distillation) for found in recommendations]
     means = summary(rows)
     for part in (table, doubts, positions):
         print(*part(rows), sep="\n", end="\n\n")
     for name, interval in means.items():
         print(f"{name:48} {interval}")
     verdicts = {one.value: sum(row.found.verdict is one for row in rows) for one in Verdict}
-    print(f"\n{federation.name}, {workspace.plan.search.trials} trials a pair, {seconds:.0f} s; {verdicts}")
+    print(f"\n{federation.name}, {workspace.config.search.trials} trials a pair, {seconds:.0f} s; {verdicts}")
     content = {
         "study": options.study,
         "federation": federation.name,
-        "trials_per_pair": workspace.plan.search.trials,
+        "trials_per_pair": workspace.config.search.trials,
         "machine": before,
         "load_at_end": [round(load, 1) for load in os.getloadavg()],
         "seconds": {"prepare": round(prepared, 1), "all": round(seconds, 1), "meetings": meetings},

@@ -148,11 +148,11 @@ class AnySetting:
 
 def nothing_to_find(number: int, noise: Noise) -> Verdict:
     """One pair, searched, raced, confirmed and judged."""
-    plan, pair, world = read_study_config("digits"), Pair(0, 1), World(number, noise)
+    config, pair, world = read_study_config("digits"), Pair(0, 1), World(number, noise)
     facts, records = world.facts(), Records()
     store: Any = records
     queue = SearchQueue(
-        plan=plan,
+        config=config,
         space=read_space("default"),
         federation=facts,
         meetings=[[pair]],
@@ -165,11 +165,11 @@ def nothing_to_find(number: int, noise: Noise) -> Verdict:
         given = queue.assign(str(serial))
         if given is None:
             break
-        _serve(queue, str(serial), given, world, plan.rungs)
+        _serve(queue, str(serial), given, world, config.rungs)
     searched = PairRecords(
         pair=pair, study=f"simulated/{number}/0->1", trials=records.trials(""), runs=records.finished
     )
-    return recommend(plan, facts, searched, judge_pair(plan, facts, searched)).verdict
+    return recommend(config, facts, searched, judge_pair(config, facts, searched)).verdict
 
 
 def _serve(queue: SearchQueue, key: str, given: RunSpec, world: World, rungs: Sequence[int]) -> None:
@@ -204,14 +204,14 @@ def null(pairs: int) -> Found:
 
 def power(pairs: int) -> Found:
     """Share of `tuned` by the true improvement, with the default 5 pp above as-is."""
-    rng, plan = np.random.default_rng(1), ConfirmationConfig(resamples=1000)
+    rng, config = np.random.default_rng(1), ConfirmationConfig(resamples=1000)
     alike = [variance_components(*draw_arms(rng, (REACHED, REACHED), DIGITS)) for _ in range(2000)]
-    unit = float(np.mean([one.detectable(plan.confidence) for one in alike]))
+    unit = float(np.mean([one.detectable(config.confidence) for one in alike]))
     curve = {}
     for multiple in (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5):
         accuracies = (REACHED + multiple * unit / 100, REACHED)
         found = Counter(
-            judge(evidence(*draw_arms(rng, accuracies, DIGITS, fixed=OWN)), plan, seed=number).verdict
+            judge(evidence(*draw_arms(rng, accuracies, DIGITS, fixed=OWN)), config, seed=number).verdict
             for number in range(pairs)
         )
         curve[f"{multiple * unit:.2f}"] = found[Verdict.TUNED] / pairs

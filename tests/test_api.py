@@ -176,3 +176,9 @@ def test_the_former_methods_of_a_federation_still_work_and_name_what_to_call_ins
     with pytest.warns(DeprecationWarning, match=r"autokd\.models\.architectures"):
         former = import_module("autokd.federation.architectures")
     assert former.Cnn is import_module("autokd.models.architectures").Cnn
+
+
+def test_the_former_plan_of_a_workspace_is_its_config() -> None:
+    workspace = autokd.Workspace.open("digits")
+    with pytest.warns(DeprecationWarning, match=r"use Workspace\.config"):
+        assert workspace.plan is workspace.config  # type: ignore[attr-defined]

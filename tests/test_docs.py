@@ -17,17 +17,21 @@ BLOCKS = re.findall(r"```yaml\n# (\w+)\n(.*?)```", (ROOT / "docs" / "recipes.md"
 
 def test_the_recipes_of_the_docs_hold_and_name_every_field() -> None:
     texts = dict(BLOCKS)
-    plan = StudyConfig.model_validate(yaml.safe_load(texts["study"]))
+    config = StudyConfig.model_validate(yaml.safe_load(texts["study"]))
     space = Space.model_validate(yaml.safe_load(texts["space"]))
-    for model, told in ((plan, texts["study"]), (plan.distillation, texts["study"]), (space, texts["space"])):
+    for model, told in (
+        (config, texts["study"]),
+        (config.distillation, texts["study"]),
+        (space, texts["space"]),
+    ):
         for field in type(model).model_fields:
             assert f"{field}:" in told
 
 
 def test_the_defaults_of_the_docs_are_the_defaults() -> None:
     written = yaml.safe_load(dict(BLOCKS)["study"])
-    plan = StudyConfig.model_validate(written)
-    assert plan == StudyConfig.model_validate(
+    config = StudyConfig.model_validate(written)
+    assert config == StudyConfig.model_validate(
         {name: value for name, value in written.items() if name not in ("space", "search", "confirmation")}
     )
     assert Space.model_validate(yaml.safe_load(dict(BLOCKS)["space"])).model_copy(

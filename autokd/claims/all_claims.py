@@ -22,7 +22,7 @@ def observe(
     records: Mapping[Pair, PairRecords],
     judgements: Mapping[Pair, Judgement],
     federation: FederationFacts,
-    plan: ConfirmationConfig,
+    confirmation: ConfirmationConfig,
     *,
     dataset: str,
 ) -> tuple[Claim, ...]:
@@ -32,7 +32,7 @@ def observe(
         records: Records of each pair in the store.
         judgements: Judgements of the pairs that have one.
         federation: The models as they are.
-        plan: Confidence and resamples.
+        confirmation: Confidence and resamples.
         dataset: Name of the data that the federation is made of.
     """
     swept = {pair: arms for pair, stored in records.items() if (arms := arms_of(stored.sweep_runs))}
@@ -41,7 +41,7 @@ def observe(
     examples = len(federation.labels[Split.VALIDATION])
     worths, source = position_claims.measured_worths(judgements, swept, federation)
     return (
-        setting_claims.share_that_needs_tuning(swept, searched, plan, examples=examples),
+        setting_claims.share_that_needs_tuning(swept, searched, confirmation, examples=examples),
         setting_claims.no_single_setting(swept),
         setting_claims.tuning_pays(swept, judgements),
         position_claims.position(worths, source),

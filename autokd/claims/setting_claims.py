@@ -26,7 +26,7 @@ WORTH: Final = 0.5
 def share_that_needs_tuning(
     swept: Mapping[Pair, Arms],
     searched: Mapping[Pair, PairRecords],
-    plan: ConfirmationConfig,
+    confirmation: ConfirmationConfig,
     *,
     examples: int,
 ) -> Claim:
@@ -54,7 +54,7 @@ def share_that_needs_tuning(
             lacking=f"needs swept pairs, or searched ones with several full trials on {home} examples",
         )
     by_set: dict[TransferSet, dict[Pair, float]] = {
-        transfer_set: _by_sweep(swept, transfer_set, plan)
+        transfer_set: _by_sweep(swept, transfer_set, confirmation)
         for transfer_set in SEARCHABLE
         if transfer_set is not TransferSet.PUBLIC
     }
@@ -63,7 +63,7 @@ def share_that_needs_tuning(
         by_set[home],
         source="sweep",
         how=f"T and α chosen on validation among those on {home} examples; counted where on confirmation "
-        f"they beat the default's by {WORTH:g} pp and the {plan.confidence:.0%} interval lies above 0"
+        f"they beat the default's by {WORTH:g} pp and the {confirmation.confidence:.0%} interval lies above 0"
         + ("; one seed, so that interval knows the noise of examples only" if single else ""),
         lacking="needs more swept pairs",
         beside={f"on {other}": values for other, values in by_set.items() if other is not home},
@@ -117,7 +117,7 @@ def _gain(arms: Arms, chosen: Setting, *, beyond: Setting) -> float:
 
 
 def _by_sweep(
-    swept: Mapping[Pair, Arms], transfer_set: TransferSet, plan: ConfirmationConfig
+    swept: Mapping[Pair, Arms], transfer_set: TransferSet, confirmation: ConfirmationConfig
 ) -> dict[Pair, float]:
     """Return 1 for each pair whose T and α matter on a transfer set, else 0."""
     matters = {}
@@ -129,8 +129,8 @@ def _by_sweep(
         difference = paired_interval(
             arms[best(arms, among=others)].correct[Split.CONFIRMATION],
             default.correct[Split.CONFIRMATION],
-            confidence=plan.confidence,
-            resamples=plan.resamples,
+            confidence=confirmation.confidence,
+            resamples=confirmation.resamples,
             seed=derive_seed("observations", str(pair), transfer_set.value),
         )
         matters[pair] = float(difference.mean >= WORTH and difference.low > 0)

@@ -86,7 +86,7 @@ def recommend(
         ranking = workflow.partners(workspace, pairs.ranked)
         print_result(ranking, show_partners, json=json)
         return
-    selected = pairs.selected(workspace.plan.federation.size)
+    selected = pairs.selected(workspace.config.federation.size)
     if predict:
         if len(selected) > 1 or as_list:
             raise InputError("--predict: takes one --pair, and prints text or --json")

@@ -49,7 +49,7 @@ def sweep(
     from autokd.workflows import sweep as workflow
 
     workspace = study.workspace()
-    selected = pairs.selected(workspace.plan.federation.size)
+    selected = pairs.selected(workspace.config.federation.size)
     with watching() as callbacks:
         swept = workflow.sweep(workspace, selected, seeds=seeds, callbacks=callbacks, **computing.keywords())
     if swept.interrupted:

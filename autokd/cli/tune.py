@@ -53,7 +53,7 @@ def tune(
 
     keywords = {"position": position, **computing.keywords()}
     workspace = study.workspace(trials=trials)
-    selected = pairs.selected(workspace.plan.federation.size)
+    selected = pairs.selected(workspace.config.federation.size)
     result: workflow.Batch | workflow.Outcome
     with watching() as callbacks:
         if pairs.pair is None:

@@ -14,7 +14,7 @@ class PairRecords:
     """The stored records of one pair; a part that was not read is empty.
 
     Attributes:
-        study: Name of the pair's study, `<federation>/<plan>/4->9`.
+        study: Name of the pair's study, `<federation>/<recipe>/4->9`.
         rule: Version of the verdict's rule that the study was created with.
         trials: Trials of the search, by number.
         runs: Race and confirmation runs that have ended.

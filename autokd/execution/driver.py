@@ -43,13 +43,13 @@ _PENDING: Final = 64
 """More runs than are ever handed out ahead; by default Tune keeps one trial at a time pending."""
 
 
-def distilling(plan: StudyConfig, federation: Federation, compute: Compute) -> type[Trainable]:
+def distilling(config: StudyConfig, federation: Federation, compute: Compute) -> type[Trainable]:
     """Return what workers run: distillations in a federation, which goes once through Ray's object store.
 
     All workers of a node share the federation's arrays without a copy. Ray puts what does not fit into its
     object store into its temporary folder on disk.
     """
-    context = RunContext(plan.distillation, plan.rungs, compute)
+    context = RunContext(config.distillation, config.rungs, compute)
     trainable: type[Trainable] = tune.with_parameters(
         DistillationTrainable, federation=federation, context=context
     )

@@ -99,7 +99,7 @@ class SearchQueue(RunQueue):
     def __init__(
         self,
         *,
-        plan: StudyConfig,
+        config: StudyConfig,
         space: Space,
         federation: FederationFacts,
         meetings: Sequence[Sequence[Pair]],
@@ -110,8 +110,8 @@ class SearchQueue(RunQueue):
         listen_seconds: float = 0.0,
         conclude: Callable[[Sequence[PairRecords]], Mapping[Pair, VerdictSummary]] = lambda over: {},
     ) -> None:
-        self._plan, self._space, self._store, self._federation = plan, space, store, federation
-        self._sampler = sampler or Tpe(space, plan.search.startup_trials)
+        self._config, self._space, self._store, self._federation = config, space, store, federation
+        self._sampler = sampler or Tpe(space, config.search.startup_trials)
         self._listen, self._conclude = listen, conclude
         self._listen_seconds, self._listened = listen_seconds, -math.inf
         self._pace = _Pace()
@@ -152,7 +152,7 @@ class SearchQueue(RunQueue):
         self._record_rung(live, report)
         values = {trial.number: trial for trial in self._scalarised(live.study)}
         trial = values.pop(live.trial.number)
-        live.stopped = not should_continue(self._plan.search.stopping, trial, values.values())
+        live.stopped = not should_continue(self._config.search.stopping, trial, values.values())
         self._notify()
         return not live.stopped
 
@@ -180,7 +180,7 @@ class SearchQueue(RunQueue):
     def progress(self) -> Progress:
         """Return how much is done."""
         studies = (*self._over, *(study_progress(study) for meeting in self._open for study in meeting))
-        left = work_left(self._plan, self._open, self._over)
+        left = work_left(self._config, self._open, self._over)
         return Progress(
             studies=studies,
             live=len(self._live),
@@ -191,7 +191,7 @@ class SearchQueue(RunQueue):
             waited=self._pace.waited,
             done=self._pace.done,
             training=self._pace.training,
-            sweep_epochs=sweep_epochs(self._plan, len(studies)),
+            sweep_epochs=sweep_epochs(self._config, len(studies)),
         )
 
     def _load(self, records: PairRecords) -> PairSearch:
@@ -205,7 +205,7 @@ class SearchQueue(RunQueue):
             trials.append(trial)
         study = PairSearch(
             records=replace(records, trials=tuple(trials)),
-            seeds=self._plan.confirmation.seeds,
+            seeds=self._config.confirmation.seeds,
             initial_accuracy=self._federation.participants[records.pair.student].accuracy(Split.VALIDATION),
         )
         for trial in self._scalarised(study):
@@ -215,12 +215,12 @@ class SearchQueue(RunQueue):
 
     def _scalarised(self, study: PairSearch) -> Sequence[TrialRecord]:
         """Return the trials of a study with values of the objective in place of accuracies."""
-        return [scalarise(trial, self._plan.aims, study.initial_accuracy) for trial in study.trials]
+        return [scalarise(trial, self._config.aims, study.initial_accuracy) for trial in study.trials]
 
     def _update_seeds(self, study: PairSearch) -> None:
         """Look whether a pair needs more seeds, if the recipe allows it more."""
-        if len(self._plan.confirmation.looks) > 1:
-            study.seeds = seeds_wanted(self._plan, self._federation, study.records)
+        if len(self._config.confirmation.looks) > 1:
+            study.seeds = seeds_wanted(self._config, self._federation, study.records)
 
     def _close_if_over(self, meeting: list[PairSearch]) -> None:
         """Judge and close a meeting for which nothing is left to do; only its progress stays in memory."""
@@ -234,7 +234,7 @@ class SearchQueue(RunQueue):
 
     def _next(self, meeting: list[PairSearch]) -> RunSpec | Pair | None:
         examples = len(self._federation.labels[Split.VALIDATION])
-        return next_work(self._plan, meeting, validation_examples=examples)
+        return next_work(self._config, meeting, validation_examples=examples)
 
     def _begin(self, meeting: list[PairSearch], work: RunSpec | Pair, key: str) -> RunSpec | None:
         """Start a run in the store; None if the space has no setting left."""
@@ -273,7 +273,7 @@ class SearchQueue(RunQueue):
         self._store.end_trial(study.records.study, number, state, failure=failure, reason=reason)
         trial = replace(live.trial, state=state, failure=failure, reason=reason)
         study.put_trial(trial)
-        self._sampler.learn(study.records.study, scalarise(trial, self._plan.aims, study.initial_accuracy))
+        self._sampler.learn(study.records.study, scalarise(trial, self._config.aims, study.initial_accuracy))
         self._update_seeds(study)
 
     def _add_run(self, study: PairSearch, run: RunRecord) -> None:

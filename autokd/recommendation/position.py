@@ -128,7 +128,7 @@ def advise(
         passed.pop(Advice(position.value), None)
     advice = max(passed, key=lambda option: passed[option].mean, default=Advice.NONE)
     why = _why(advice, passed, confirmation)
-    why += "".join(f"; the plan forbids position {position}" for position in forbidden)
+    why += "".join(f"; the study forbids position {position}" for position in forbidden)
     return PositionAdvice(advice=advice, confirmation=confirmation, test=options(Split.TEST), why=why)
 
 

@@ -37,7 +37,7 @@ class PairData:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ReportData:
-    """A federation under one plan and space.
+    """A federation under one study recipe and space.
 
     Attributes:
         space: What `Space.model_dump` returns.
@@ -49,7 +49,7 @@ class ReportData:
         options: Options that make a command mean the same study, e.g. `--study mine`.
     """
 
-    plan: StudyConfig
+    config: StudyConfig
     space: Mapping[str, Any]
     federation: FederationFacts | None = None
     pairs: Sequence[PairData] = ()

@@ -49,7 +49,7 @@ _COLUMNS = (
 def page(facts: ReportFacts) -> str:
     """Return the page of a federation, or of the one pair that is reported; same facts, same page."""
     data = facts.data
-    name = data.plan.name if data.federation is None else data.federation.name
+    name = data.config.name if data.federation is None else data.federation.name
     # What is marked as safe comes from this package, never from a store.
     common = {
         "facts": facts,

@@ -35,19 +35,19 @@ def trials_used(trials: Sequence[TrialRecord]) -> int:
 
 
 def next_in_meeting(
-    plan: SearchConfig, meeting: Mapping[Pair, Sequence[TrialRecord]], *, validation_examples: int
+    search: SearchConfig, meeting: Mapping[Pair, Sequence[TrialRecord]], *, validation_examples: int
 ) -> Pair | None:
     """Return which of a meeting's searched pairs gets the next new trial; None when the budget is used up.
 
-    A pair alone gets `plan.trials`. Two pairs share twice as many: each first gets the floor; the rest is
+    A pair alone gets `search.trials`. Two pairs share twice as many: each first gets the floor; the rest is
     divided in proportion to the probability that a pair's best student is the meeting's best. Both
     students' accuracies are measured on the same split, so they compare directly; and whichever position a
     participant takes, it ends with one of these two models.
     """
     counts = {pair: trials_used(trials) for pair, trials in meeting.items()}
-    if sum(counts.values()) >= plan.trials * len(meeting):
+    if sum(counts.values()) >= search.trials * len(meeting):
         return None
-    floor = math.ceil(plan.floor * plan.trials) if len(meeting) > 1 else plan.trials
+    floor = math.ceil(search.floor * search.trials) if len(meeting) > 1 else search.trials
     fewest = min(counts, key=counts.__getitem__)
     if counts[fewest] < floor:
         return fewest

@@ -55,27 +55,27 @@ def forecast(done: Load, left: Load, *, seconds: float, training: float) -> floa
     return seconds * (training * by_epochs + (1 - training) * by_runs)
 
 
-def epochs_of_a_trial(plan: StudyConfig, trials: Iterable[TrialRecord]) -> float:
+def epochs_of_a_trial(config: StudyConfig, trials: Iterable[TrialRecord]) -> float:
     """Return the expected epochs of a trial that may be stopped early.
 
     It is the recipe's expectation (1/`reduction` of the trials at a rung continue), averaged with the trials
     that have ended.
     """
     expected, share, before = 0.0, 1.0, 0
-    for rung in plan.rungs:
+    for rung in config.rungs:
         expected += share * (rung - before)
-        share, before = share / plan.search.stopping.reduction, rung
+        share, before = share / config.search.stopping.reduction, rung
     ended = (trial for trial in trials if trial.state in (TrialState.COMPLETE, TrialState.PRUNED))
-    seen = [trial.epochs for trial in ended if not is_exempt(plan.search.stopping, trial)]
+    seen = [trial.epochs for trial in ended if not is_exempt(config.search.stopping, trial)]
     return (_PRIOR * expected + sum(seen)) / (_PRIOR + len(seen))
 
 
-def runs_of_a_confirmation(plan: StudyConfig, seen: Sequence[int]) -> float:
+def runs_of_a_confirmation(config: StudyConfig, seen: Sequence[int]) -> float:
     """Return the expected race and confirmation runs of a pair: the recipe's, averaged with `seen`.
 
     Args:
         seen: Number of runs of each finished pair.
     """
-    recipe = plan.confirmation
+    recipe = config.confirmation
     most = recipe.candidates * recipe.race_seeds + 2 * recipe.seeds
     return (_PRIOR * most + sum(seen)) / (_PRIOR + len(seen))

@@ -20,7 +20,7 @@ class PairSearch:
 
     Attributes:
         records: Trials and runs as the store has them; trials in progress are RUNNING.
-        seeds: Number of seeds of the confirmation; None for the plan's.
+        seeds: Number of seeds of the confirmation; None for the recipe's.
         initial_accuracy: Validation accuracy of the student's model before distillation, in [0, 1].
         live: Runs in progress, by a key of the caller.
         exhausted: Whether the space is a grid of which every setting was tried.
@@ -51,7 +51,7 @@ class PairSearch:
 
 
 def next_work(
-    plan: StudyConfig, meeting: Sequence[PairSearch], *, validation_examples: int
+    config: StudyConfig, meeting: Sequence[PairSearch], *, validation_examples: int
 ) -> RunSpec | Pair | None:
     """Return the most urgent run of a meeting's searched pairs; None if none can start now.
 
@@ -69,18 +69,18 @@ def next_work(
         if not search.trials:
             return RunSpec(search.pair, DEFAULT, SEARCH_SEED, None, TrialOrigin.BASELINE)
     for search in meeting:
-        for trial in to_retry(search.trials, plan.search.retries):
+        for trial in to_retry(search.trials, config.search.retries):
             return RunSpec(search.pair, trial.setting, trial.seed, None, trial.role)
     alive = [search for search in meeting if not baseline_failed(search.trials)]
     searching = {search.pair: search.trials for search in alive if not search.exhausted}
     if searching:
-        pair = next_in_meeting(plan.search, searching, validation_examples=validation_examples)
+        pair = next_in_meeting(config.search, searching, validation_examples=validation_examples)
         if pair is not None:
             return pair
     is_over = not any(trial.state is TrialState.RUNNING for search in alive for trial in search.trials)
     for search in alive:
         seeds = search.seeds if is_over else None
-        for spec in pending(plan, search.records, search.live.values(), seeds=seeds):
+        for spec in pending(config, search.records, search.live.values(), seeds=seeds):
             if is_over or spec.setting == DEFAULT:
                 return spec
     return None

@@ -112,29 +112,29 @@ def _accuracy(trial: TrialRecord) -> float:
 
 
 def work_left(
-    plan: StudyConfig, meetings: Iterable[Sequence[PairSearch]], finished: Iterable[StudyProgress]
+    config: StudyConfig, meetings: Iterable[Sequence[PairSearch]], finished: Iterable[StudyProgress]
 ) -> Load:
     """Return the expected work that is left of open meetings, with the runs in progress.
 
     Args:
         finished: Pairs of closed meetings; they show how many runs a confirmation takes.
     """
-    after = runs_of_a_confirmation(plan, [study.runs for study in finished if study.baseline is not None])
-    return sum((_left(plan, meeting, after) for meeting in meetings), NOTHING)
+    after = runs_of_a_confirmation(config, [study.runs for study in finished if study.baseline is not None])
+    return sum((_left(config, meeting, after) for meeting in meetings), NOTHING)
 
 
-def _left(plan: StudyConfig, meeting: Sequence[PairSearch], after: float) -> Load:
+def _left(config: StudyConfig, meeting: Sequence[PairSearch], after: float) -> Load:
     """Return what is left of a meeting if each pair gets `after` race and confirmation runs."""
     alive = [search for search in meeting if not search.trials or not baseline_failed(search.trials)]
     searching = [search for search in alive if not search.exhausted]
     used = sum(trials_used(search.trials) for search in searching)
-    new = max(0, plan.search.trials * len(searching) - used)
+    new = max(0, config.search.trials * len(searching) - used)
     running = [trial for search in alive for trial in search.trials if trial.state is TrialState.RUNNING]
-    full, stopping = plan.rungs[-1], plan.search.stopping
+    full, stopping = config.rungs[-1], config.search.stopping
     if not new and not running:
-        runs = sum(_runs_after_search(plan, search) for search in alive)
+        runs = sum(_runs_after_search(config, search) for search in alive)
         return Load(runs, runs * full)
-    early = epochs_of_a_trial(plan, [trial for search in meeting for trial in search.trials])
+    early = epochs_of_a_trial(config, [trial for search in meeting for trial in search.trials])
     exempt = min(new, sum(max(0, stopping.grace - len(search.trials)) for search in searching))
     in_progress = sum(
         max(0.0, (full if is_exempt(stopping, trial) else early) - trial.epochs) for trial in running
@@ -144,9 +144,9 @@ def _left(plan: StudyConfig, meeting: Sequence[PairSearch], after: float) -> Loa
     return Load(new + len(running) + later, epochs)
 
 
-def _runs_after_search(plan: StudyConfig, search: PairSearch) -> int:
+def _runs_after_search(config: StudyConfig, search: PairSearch) -> int:
     """Return the number of runs after the search that have not ended."""
-    specs = pending(plan, search.records, seeds=search.seeds)
+    specs = pending(config, search.records, seeds=search.seeds)
     racing = any(spec.stage is Stage.RACE for spec in specs)
     # The winner's confirmation runs join these as soon as there is a winner.
-    return len(specs) + (plan.confirmation.seeds if racing else 0)
+    return len(specs) + (config.confirmation.seeds if racing else 0)

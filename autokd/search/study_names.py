@@ -10,7 +10,7 @@ from autokd.config.study import Objective, StudyConfig
 from autokd.core.setting import Pair
 
 
-def study_name(federation: str, plan: StudyConfig, space: Space, pair: Pair) -> str:
+def study_name(federation: str, config: StudyConfig, space: Space, pair: Pair) -> str:
     """Return `<federation>/<recipe>/4->9`; federation and recipe end in a short content hash.
 
     The recipe's hash covers what decides the runs of a study: distillation, early stopping and space, and
@@ -18,9 +18,9 @@ def study_name(federation: str, plan: StudyConfig, space: Space, pair: Pair) -> 
     confirmation) is left out, so that it can be raised later.
     """
     dimensions = space.model_dump(mode="json", exclude={"name", "position"})
-    aims = [] if plan.aims == Objective() else [plan.aims]
-    digest = content_hash(plan.distillation, plan.search.stopping, dimensions, *aims)
-    return f"{federation}/{plan.name}-{space.name}-{digest}/{pair}"
+    aims = [] if config.aims == Objective() else [config.aims]
+    digest = content_hash(config.distillation, config.search.stopping, dimensions, *aims)
+    return f"{federation}/{config.name}-{space.name}-{digest}/{pair}"
 
 
 def same_search(first: str, second: str) -> bool:
@@ -29,25 +29,25 @@ def same_search(first: str, second: str) -> bool:
     return len(digests) == 1
 
 
-def namesakes(studies: Iterable[str], plan: StudyConfig, space: Space, pair: Pair) -> tuple[str, ...]:
+def namesakes(studies: Iterable[str], config: StudyConfig, space: Space, pair: Pair) -> tuple[str, ...]:
     """Return the studies of a pair with these names of federation, recipe and space, whatever the hashes."""
-    wanted = (plan.federation.name, f"{plan.name}-{space.name}", str(pair))
+    wanted = (config.federation.name, f"{config.name}-{space.name}", str(pair))
     return tuple(study for study in studies if _without_hashes(study) == wanted)
 
 
 def _without_hashes(study: str) -> tuple[str, str, str]:
-    federation, plan, pair = study.rsplit("/", 2)
-    return federation.rpartition("-")[0], plan.rpartition("-")[0], pair
+    federation, config, pair = study.rsplit("/", 2)
+    return federation.rpartition("-")[0], config.rpartition("-")[0], pair
 
 
-def sweep_name(federation: str, plan: StudyConfig, pair: Pair) -> str:
+def sweep_name(federation: str, config: StudyConfig, pair: Pair) -> str:
     """Return the name under which a pair's sweep is stored; it does not depend on space or early stopping."""
-    return f"{federation}/{plan.name}-sweep-{content_hash(plan.distillation)}/{pair}"
+    return f"{federation}/{config.name}-sweep-{content_hash(config.distillation)}/{pair}"
 
 
-def rivals_name(federation: str, plan: StudyConfig, pair: Pair) -> str:
+def rivals_name(federation: str, config: StudyConfig, pair: Pair) -> str:
     """Return the name under which runs of a pair's alternatives are stored; all spaces share them."""
-    return f"{federation}/{plan.name}-rivals-{content_hash(plan.distillation)}/{pair}"
+    return f"{federation}/{config.name}-rivals-{content_hash(config.distillation)}/{pair}"
 
 
 def meetings_of(space: Space, pairs: Sequence[Pair]) -> tuple[tuple[Pair, ...], ...]:

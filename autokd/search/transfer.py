@@ -33,7 +33,7 @@ def register_study(store: Store, records: PairRecords, federation: Federation) -
 
 
 def warm_started_sampler(
-    store: Store, *, plan: StudyConfig, space: Space, federation: Federation, names: Mapping[Pair, str]
+    store: Store, *, config: StudyConfig, space: Space, federation: Federation, names: Mapping[Pair, str]
 ) -> GpSampler:
     """Return a sampler that has learned from the stored trials of pairs that are not searched now.
 
@@ -51,12 +51,12 @@ def warm_started_sampler(
         space,
         tasks=tasks,
         initial_accuracy=initial,
-        startup_trials=plan.search.startup_trials,
-        recipe=plan.distillation,
+        startup_trials=config.search.startup_trials,
+        recipe=config.distillation,
     )
     for study, _, accuracy in others:
         for trial in store.trials(study):
-            sampler.learn(study, scalarise(trial, plan.aims, accuracy))
+            sampler.learn(study, scalarise(trial, config.aims, accuracy))
     return sampler
 
 

@@ -65,13 +65,13 @@ def inspect(study: str, *, effect: float = EFFECT) -> Inspection:
         effect: Gain that is sought, in pp; splits that are too small to detect it cause a warning.
     """
     try:
-        plan = read_study_config(study)
+        config = read_study_config(study)
     except PlanError as error:
         return Inspection(problems=error.all)
     except InputError as error:
         return Inspection(problems=(PlanError(source=study, field="", problem=str(error)),))
-    problems = _space_problems(study, plan)
-    federation = plan.federation
+    problems = _space_problems(study, config)
+    federation = config.federation
     if isinstance(federation, ExternalFederation):
         findings = Findings(federation.source)
         external = load_external(federation, Compute(), findings)
@@ -91,7 +91,7 @@ def inspect(study: str, *, effect: float = EFFECT) -> Inspection:
             return Inspection(problems=tuple(problems))
         names = [federation.architecture(number).name for number in range(federation.size)]
     splits = {split.value: len(where) for split, where in checked.layout.splits.items()}
-    smallest = detectable(splits["confirmation"], plan.confirmation.confidence)
+    smallest = detectable(splits["confirmation"], config.confirmation.confidence)
     return Inspection(
         warnings=(*warnings, *_too_small(study, splits["confirmation"], smallest, effect)),
         members=tuple(
@@ -124,9 +124,9 @@ def detectable(examples: int, confidence: float) -> float:
     return components.detectable(confidence)
 
 
-def _space_problems(study: str, plan: StudyConfig) -> list[PlanError]:
+def _space_problems(study: str, config: StudyConfig) -> list[PlanError]:
     try:
-        read_space(plan.space).permitted(plan.forbidden)
+        read_space(config.space).permitted(config.forbidden)
     except PlanError as error:
         return list(error.all)
     except InputError as error:

@@ -52,7 +52,7 @@ def distill(
         setting = choose_setting(recommendation, force=force)
         expected = expected_gain(recommendation)
     else:
-        prepared = find(workspace.home, workspace.plan.federation)
+        prepared = find(workspace.home, workspace.config.federation)
         if prepared is None:
             raise nothing_tuned(workspace, "run autokd prepare")
         federation = prepared
@@ -61,11 +61,11 @@ def distill(
         setting=setting,
         expected=expected,
         seed=seed,
-        study=workspace.study or workspace.plan.name,
+        study=workspace.study or workspace.config.name,
         home=str(workspace.home),
         file=out.name,
         compute=compute or Compute(),
     )
-    made = deliver(federation, workspace.plan, request, progress=(callbacks or Callbacks()).on_distill)
+    made = deliver(federation, workspace.config, request, progress=(callbacks or Callbacks()).on_distill)
     files.write(made, folder=federations_folder(workspace.home) / federation.name, force=force)
     return made.card

@@ -174,7 +174,7 @@ def _compared(
     transfer_sets: tuple[TransferSet, ...],
     elsewhere: BestAverageSetting | None,
 ) -> ComparedPair:
-    evidence, config = judgement.evidence, results.plan
+    evidence, config = judgement.evidence, results.config
     return ComparedPair(
         pair=pair,
         setting=judgement.shown.setting,

@@ -14,7 +14,7 @@ from autokd.workspace import Workspace
 
 
 def export(workspace: Workspace, path: Path) -> int:
-    """Write all runs of a plan and space, those of sweep and alternatives too; return the number of rows.
+    """Write all runs of a recipe and space, with those of sweep and alternatives; return the number of rows.
 
     Args:
         workspace: Study, home and store.
@@ -30,8 +30,8 @@ def export(workspace: Workspace, path: Path) -> int:
     with open_results(workspace, "run autokd tune or autokd sweep") as (federation, results):
         pairs = [results.records(pair) for pair in workspace.pairs]
         if not any(one.trials or one.runs or one.sweep_runs or one.alternative_runs for one in pairs):
-            plan = workspace.plan
-            raise NotTuned(f"the store has nothing of study {plan.name}; run autokd tune or autokd sweep")
+            config = workspace.config
+            raise NotTuned(f"the store has nothing of study {config.name}; run autokd tune or autokd sweep")
         return write_table(pairs, path, metadata=_metadata(workspace, federation, results))
 
 
@@ -39,7 +39,7 @@ def _metadata(workspace: Workspace, federation: Federation, results: StoredResul
     """Return what the file holds beside the table."""
     return {
         "federation": federation.name,
-        "plan": workspace.plan.model_dump(mode="json"),
+        "plan": workspace.config.model_dump(mode="json"),
         "participants": [
             {
                 "number": participant.number,

@@ -22,8 +22,8 @@ def observe_claims(workspace: Workspace) -> tuple[Claim, ...]:
     with open_results(workspace, "run autokd tune or autokd sweep") as (_, results):
         observations = observations_of(results, {pair: results.records(pair) for pair in workspace.pairs})
     if not observations:
-        plan = workspace.plan
-        raise NotTuned(f"the store has nothing of study {plan.name}; run autokd tune or autokd sweep")
+        config = workspace.config
+        raise NotTuned(f"the store has nothing of study {config.name}; run autokd tune or autokd sweep")
     return observations
 
 
@@ -31,11 +31,11 @@ def observations_of(results: StoredResults, records: Mapping[Pair, PairRecords])
     """Return the observations of some pairs; empty if nothing was searched or swept."""
     if not any(stored.trials or stored.sweep_runs for stored in records.values()):
         return ()
-    plan = results.plan
+    config = results.config
     return observe(
         records,
         results.judgements(records),
         results.facts,
-        plan.confirmation,
-        dataset=plan.federation.described_data,
+        config.confirmation,
+        dataset=config.federation.described_data,
     )

@@ -19,7 +19,7 @@ def prepare(
 ) -> Federation:
     """Return the federation, pre-trained now unless it was before; see `autokd.federation.prepare`."""
     return prepare_federation(
-        workspace.plan.federation,
+        workspace.config.federation,
         home=workspace.home,
         compute=compute,
         workers=workers,

@@ -122,7 +122,7 @@ def partners(workspace: Workspace, student: int) -> Ranking:
         PlanError: If there is no such participant.
         NotTuned: If none of these pairs has a recommendation.
     """
-    count = workspace.plan.federation.size
+    count = workspace.config.federation.size
     if not 0 <= student < count:
         problem = f"participant {student} does not exist; they are numbered 0 to {count - 1}"
         raise PlanError(source="command line", field="--student", problem=problem)
@@ -148,7 +148,7 @@ def predict(workspace: Workspace, pair: Pair) -> Prediction:
     with open_results(workspace, "run autokd tune on other pairs first") as (federation, results):
         names = {pair: results.study(pair)}
         learner = warm_started_sampler(
-            results.store, plan=workspace.plan, space=workspace.space, federation=federation, names=names
+            results.store, config=workspace.config, space=workspace.space, federation=federation, names=names
         )
     if not learner.runs:
         raise NotTuned("there is no other pair to learn from; run autokd tune on some first")

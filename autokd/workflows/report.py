@@ -33,8 +33,8 @@ def report_data(
         pairs: Pairs to report, by default all; those without records are left out.
         options: Options that make a command mean this study and store, e.g. `--study mine`.
     """
-    plan, space = workspace.plan, workspace.space
-    federation = find(workspace.home, plan.federation)
+    config, space = workspace.config, workspace.space
+    federation = find(workspace.home, config.federation)
     facts = None if federation is None else federation.facts()
     shown: list[PairData] = []
     observations: tuple[Claim, ...] = ()
@@ -45,16 +45,16 @@ def report_data(
     else:
         with store:
             if federation is not None:
-                results = StoredResults(plan, space, facts, store)
+                results = StoredResults(config, space, facts, store)
                 asked = workspace.pairs if pairs is None else pairs
                 shown = [data for pair in asked if (data := _pair(results, federation, pair)) is not None]
                 observations = observations_of(results, {data.pair: data.records for data in shown})
     return ReportData(
-        plan=plan,
+        config=config,
         space=space.model_dump(mode="json"),
         federation=facts,
         pairs=shown,
-        sweep_epochs=sweep_epochs(plan, 1),
+        sweep_epochs=sweep_epochs(config, 1),
         observations=observations,
         versions={
             "autokd": __version__,

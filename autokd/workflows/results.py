@@ -39,14 +39,16 @@ class StoredResults:
         store: Open database.
 
     Args:
-        plan: Study recipe.
+        config: Study recipe.
         space: Search space.
         facts: Models as they are; None if the federation is not prepared, then nothing can be judged.
         store: Open database.
     """
 
-    def __init__(self, plan: StudyConfig, space: Space, facts: FederationFacts | None, store: Store) -> None:
-        self.plan, self.space, self.store = plan, space, store
+    def __init__(
+        self, config: StudyConfig, space: Space, facts: FederationFacts | None, store: Store
+    ) -> None:
+        self.config, self.space, self.store = config, space, store
         self._facts = facts
         self._read: defaultdict[str, dict[str, Any]] = defaultdict(dict)
         self._judged: dict[Pair, JudgedPair] = {}
@@ -65,16 +67,16 @@ class StoredResults:
             NotTuned: If it is not prepared.
         """
         if self._facts is None:
-            raise NotTuned(f"the federation of study {self.plan.name} is not prepared")
+            raise NotTuned(f"the federation of study {self.config.name} is not prepared")
         return self._facts
 
     def study(self, pair: Pair) -> str:
         """Return the name of a pair's study."""
-        return study_name(self.facts.name, self.plan, self.space, pair)
+        return study_name(self.facts.name, self.config, self.space, pair)
 
     def alternatives_study(self, pair: Pair) -> str:
         """Return the name under which the runs of a pair's alternatives are stored."""
-        return rivals_name(self.facts.name, self.plan, pair)
+        return rivals_name(self.facts.name, self.config, pair)
 
     def searched(self, pair: Pair) -> PairRecords:
         """Return the records of a pair's search, race and confirmation."""
@@ -87,7 +89,7 @@ class StoredResults:
 
     def swept(self, pair: Pair) -> PairRecords:
         """Return the records of a pair's search and sweep, without race and confirmation."""
-        study, sweep = self.study(pair), sweep_name(self.facts.name, self.plan, pair)
+        study, sweep = self.study(pair), sweep_name(self.facts.name, self.config, pair)
         trials, runs = self._once(self.store.trials, study), self._once(self.store.runs, sweep)
         return PairRecords(pair=pair, study=study, trials=trials, sweep_runs=runs)
 
@@ -108,7 +110,7 @@ class StoredResults:
     def judged(self, pair: Pair) -> JudgedPair:
         """Judge a pair by the verdict's rule."""
         if pair not in self._judged:
-            self._judged[pair] = judge_pair(self.plan, self.facts, self.searched(pair))
+            self._judged[pair] = judge_pair(self.config, self.facts, self.searched(pair))
         return self._judged[pair]
 
     def judgements(self, pairs: Iterable[Pair]) -> dict[Pair, Judgement]:
@@ -124,7 +126,7 @@ class StoredResults:
         """
         if pair not in self._recommendations:
             records, judged, reverse = self.searched(pair), self.judged(pair), self.judged(pair.reverse)
-            found = recommend(self.plan, self.facts, records, judged, reverse=reverse)
+            found = recommend(self.config, self.facts, records, judged, reverse=reverse)
             self._recommendations[pair] = found
         return self._recommendations[pair]
 
@@ -164,18 +166,18 @@ class StoredResults:
         # Imported here: plotly takes a while to import.
         from autokd.report.dashboard import presentation
 
-        pair, plan = recommendation.pair, self.plan
-        command = f"autokd tune --study {plan.name} --space {self.space.name}"
-        command += f" --pair {pair.teacher},{pair.student} --trials {plan.search.trials}"
+        pair, config = recommendation.pair, self.config
+        command = f"autokd tune --study {config.name} --space {self.space.name}"
+        command += f" --pair {pair.teacher},{pair.student} --trials {config.search.trials}"
         return presentation(recommendation, reproduce=command)
 
     def _basis(self, pair: Pair) -> str:
         """Return a hash of what a judgement rests on; a stored judgement is valid while it stays the same."""
         sides = [self.searched(side) for side in (pair, pair.reverse)]
         counts = [[len(records.trials), len(records.runs)] for records in sides]
-        plan = self.plan
-        aims = (plan.objective, plan.constraints, plan.forbid)
-        return content_hash(__version__, plan.confirmation, *aims, plan.search.retries, counts)
+        config = self.config
+        aims = (config.objective, config.constraints, config.forbid)
+        return content_hash(__version__, config.confirmation, *aims, config.search.retries, counts)
 
     def _once(self, read: Callable[[str], T], study: str) -> T:
         """Return what a method of the store reads of a study; it is read once."""
@@ -197,11 +199,11 @@ def open_results(workspace: Workspace, way_out: str) -> Iterator[tuple[Federatio
     Raises:
         NotTuned: If the federation is not prepared, or there is no store.
     """
-    federation = find(workspace.home, workspace.plan.federation)
+    federation = find(workspace.home, workspace.config.federation)
     if federation is None:
         raise nothing_tuned(workspace, way_out)
     with workspace.open_store(create=False) as store:
-        yield federation, StoredResults(workspace.plan, workspace.space, federation.facts(), store)
+        yield federation, StoredResults(workspace.config, workspace.space, federation.facts(), store)
 
 
 @contextmanager
@@ -211,17 +213,17 @@ def open_any_results(workspace: Workspace, way_out: str) -> Iterator[StoredResul
     Raises:
         NotTuned: If there is no store.
     """
-    federation = find(workspace.home, workspace.plan.federation)
+    federation = find(workspace.home, workspace.config.federation)
     try:
         store = workspace.open_store(create=False)
     except NotTuned as error:
         raise (nothing_tuned(workspace, way_out) if federation is None else error) from None
     with store:
         facts = None if federation is None else federation.facts()
-        yield StoredResults(workspace.plan, workspace.space, facts, store)
+        yield StoredResults(workspace.config, workspace.space, facts, store)
 
 
 def nothing_tuned(workspace: Workspace, way_out: str, hint: str = "") -> NotTuned:
     """Return the error that there are no results, with a way out."""
-    plan, home = workspace.plan, workspace.home
-    return NotTuned(f"nothing has been tuned under {home} for study {plan.name}; {way_out}{hint}")
+    config, home = workspace.config, workspace.home
+    return NotTuned(f"nothing has been tuned under {home} for study {config.name}; {way_out}{hint}")

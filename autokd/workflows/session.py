@@ -66,7 +66,7 @@ class RunSession:
             self.callbacks.on_stopping()
 
         self._stack.enter_context(ray_session(address=self.workers.address))
-        trainable = distilling(self.workspace.plan, self.federation, self.compute)
+        trainable = distilling(self.workspace.config, self.federation, self.compute)
         home = self.workspace.home
         return drive(queue, trainable, home=home, workers=self.workers, on_stopping=stopping)
 
@@ -93,7 +93,7 @@ def run_session(
             answer; nothing was changed.
     """
     compute, workers, callbacks = compute or Compute(), workers or Resources(), callbacks or Callbacks()
-    recipe, home, address = workspace.plan.federation, workspace.home, workers.address
+    recipe, home, address = workspace.config.federation, workspace.home, workers.address
     compute.check(elsewhere=address is not None)
     check_answers(address)
     federation, results = (find(home, recipe), None) if opened is None else opened
@@ -115,7 +115,7 @@ def run_session(
         yield RunSession(
             workspace=workspace,
             federation=federation,
-            results=results or StoredResults(workspace.plan, workspace.space, federation.facts(), store),
+            results=results or StoredResults(workspace.config, workspace.space, federation.facts(), store),
             compute=compute,
             workers=workers,
             callbacks=callbacks,

@@ -1,7 +1,7 @@
 """Stale recommendations: stored ones that are not what study and store say today.
 
 A recommendation is *stale* if it was made for a federation, recipe, early stopping or space of the same names
-but other content, or from fewer runs than the plan asks for now. It is never shown as if it were of today,
+but other content, or from fewer runs than the recipe asks for now. It is never shown as if it were of today,
 and nothing is distilled by it.
 """
 
@@ -38,13 +38,13 @@ class StaleStudies:
             return self._is_todays(study, pair), self._has_todays_federation(study), order
 
         results = self.results
-        studies = namesakes(self._recommended, results.plan, results.space, pair)
+        studies = namesakes(self._recommended, results.config, results.space, pair)
         return tuple(sorted(studies, key=closeness, reverse=True))
 
     def reason(self, study: str) -> str:
         """Return in words what makes a study's recommendation stale."""
         if self._is_todays(study, Pair.parse(study.rpartition("/")[2])):
-            return "the plan has come to ask for more runs than it was made from"
+            return "the study recipe now asks for more runs than it was made from"
         if self._has_todays_federation(study):
             was = study.rpartition("/")[0].partition("/")[2]
             return f"recipe, early stopping or space of the study were others then, {was}"
@@ -69,4 +69,4 @@ class StaleStudies:
 def stale_hint(count: int) -> str:
     """Return how many stale recommendations there are, and how to see them."""
     some = "1 recommendation is" if count == 1 else f"{count} recommendations are"
-    return f"{some} of an older federation or plan (stale): autokd recommend --all --stale shows them"
+    return f"{some} of an older federation or study recipe (stale): autokd recommend --all --stale shows them"

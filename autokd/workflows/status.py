@@ -119,7 +119,7 @@ def _finite(value: Any) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """All pairs of a federation under one plan.
+    """All pairs of a federation under one study recipe.
 
     Attributes:
         participants: Number of participants, which are numbered from 0.
@@ -190,19 +190,19 @@ def overview(results: StoredResults, pairs: Sequence[Pair], judged: Mapping[Pair
     Args:
         judged: Pairs that were judged just now; they are not read again.
     """
-    plan, store, existing = results.plan, results.store, set(results.store.studies())
+    config, store, existing = results.config, results.store, set(results.store.studies())
     studies = {pair: study for pair in pairs if (study := results.study(pair)) in existing}
     overviews, of_today = dict(judged), set(judged)
     for pair in studies.keys() - judged:
         records, stored = results.searched(pair), store.recommendation(studies[pair])
         overviews[pair] = pair_overview(records, stored)
-        if stored and not unfinished(plan, results.facts, records):
+        if stored and not unfinished(config, results.facts, records):
             of_today.add(pair)
     return Overview(
         federation=results.facts.name,
-        participants=plan.federation.size,
+        participants=config.federation.size,
         pairs=tuple(overviews[pair] for pair in studies),
-        sweep_epochs=sweep_epochs(plan, len(studies)),
+        sweep_epochs=sweep_epochs(config, len(studies)),
         stale=StaleStudies(results).count(pair for pair in pairs if pair not in of_today),
         drivers=tuple(map(DriverStatus.of, store.drivers([*studies.values()]))),
     )

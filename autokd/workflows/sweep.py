@@ -46,18 +46,18 @@ def sweep(
         InputError: If the space is no grid, or as in `tune`; nothing was changed.
         AutokdError: If federation or store fail; what was stored is kept, and the same call goes on.
     """
-    plan, space = workspace.plan, workspace.space
+    config, space = workspace.config, workspace.space
     if not space.is_grid:
         problem = f"space {space.name} has a continuous dimension; a sweep needs lists of values"
         raise PlanError(source="command line", field="--space", problem=problem)
     with run_session(workspace, compute, workers, callbacks) as session:
-        names = {pair: sweep_name(session.federation.name, plan, pair) for pair in pairs}
+        names = {pair: sweep_name(session.federation.name, config, pair) for pair in pairs}
         store = session.acquire(names.values())
         queue = FixedRunQueue.of_sweep(
             grid=space.grid(),
             names=names,
             seeds=seeds,
-            retries=plan.search.retries,
+            retries=config.search.retries,
             store=store,
             listen=session.callbacks.on_sweep,
         )

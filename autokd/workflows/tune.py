@@ -109,10 +109,10 @@ def tune_all(
 
 
 def _tune(session: RunSession, pairs: Sequence[Pair], position: Position | None) -> Batch:
-    plan, space, results = session.workspace.plan, session.workspace.space, session.results
+    config, space, results = session.workspace.config, session.workspace.space, session.results
     asked = space
     if position is not None:
-        asked = space.model_copy(update={"position": (position,)}).permitted(plan.forbidden)
+        asked = space.model_copy(update={"position": (position,)}).permitted(config.forbidden)
     meetings = meetings_of(asked, pairs)
     answers: dict[Pair, Payload] = {}
     overviews: dict[Pair, PairOverview] = {}
@@ -137,14 +137,14 @@ def _tune(session: RunSession, pairs: Sequence[Pair], position: Position | None)
         return {pair: VerdictSummary(answers[pair]["verdict"], overviews[pair].gain) for pair in pairs}
 
     queue = SearchQueue(
-        plan=plan,
+        config=config,
         space=space,
         federation=results.facts,
         meetings=meetings,
         read=read,
         store=store,
         sampler=warm_started_sampler(
-            store, plan=plan, space=space, federation=session.federation, names=names
+            store, config=config, space=space, federation=session.federation, names=names
         ),
         listen=with_heartbeat(store, session.callbacks.on_search),
         listen_seconds=_LISTEN_SECONDS,

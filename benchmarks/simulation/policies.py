@@ -131,14 +131,14 @@ def learner(
         table.space,
         tasks={name: Task(table.name, pair, table.features[pair]) for pair, name in names.items()},
         initial_accuracy={name: float(table.own[pair.student, validation]) for pair, name in names.items()},
-        startup_trials=table.plan.search.startup_trials,
-        recipe=table.plan.distillation,
+        startup_trials=table.config.search.startup_trials,
+        recipe=table.config.distillation,
         prior=prior,
     )
 
 
 def _tpe(table: Table, names: Mapping[Pair, str], seed: int) -> Tpe:
-    return Tpe(table.space, startup_trials=table.plan.search.startup_trials)
+    return Tpe(table.space, startup_trials=table.config.search.startup_trials)
 
 
 def _random(table: Table, names: Mapping[Pair, str], seed: int) -> Random:

@@ -80,7 +80,7 @@ class Memory:
 def replay(
     table: Table,
     *,
-    plan: StudyConfig,
+    config: StudyConfig,
     meetings: Sequence[Sequence[Pair]],
     sampler: Sampler,
     seed: int,
@@ -91,7 +91,7 @@ def replay(
     """Search these meetings, from cold, as the driver would.
 
     Args:
-        plan: How much to do; its confirmation is kept short, since only the search is looked at.
+        config: How much to do; its confirmation is kept short, since only the search is looked at.
         seed: Which of the table's seeds answers.
         workers: That run at once; an epoch takes all of them the same time.
         names: Of each pair's study: what samplers draw their seeds from.
@@ -100,11 +100,11 @@ def replay(
     Returns:
         All trials, in the order in which they ended.
     """
-    brief = plan.confirmation.model_copy(update={"candidates": 1, "seeds": 2})
-    plan = plan.model_copy(update={"confirmation": brief})
+    brief = config.confirmation.model_copy(update={"candidates": 1, "seeds": 2})
+    config = config.model_copy(update={"confirmation": brief})
     memory: Any = Memory()
     queue = serves(
-        plan=plan,
+        config=config,
         space=table.space,
         federation=table.facts(),
         meetings=meetings,
@@ -122,7 +122,7 @@ def replay(
             given = queue.assign(f"{number}")
             if given is None:
                 break
-            epochs = plan.rungs[0] if given.stage is None else plan.rungs[-1]
+            epochs = config.rungs[0] if given.stage is None else config.rungs[-1]
             heapq.heappush(busy, (now + epochs, number, f"{number}", given, epochs))
         now, number, key, given, epoch = heapq.heappop(busy)
         if given.stage is not None:
@@ -133,15 +133,15 @@ def replay(
             queue.end(key, RunFailure(Failure.DIVERGED, "as it did when the table was recorded"))
             ran.append(Ran(given.pair, given.setting, epoch, whole=False))
             continue
-        if epoch == plan.rungs[-1]:
+        if epoch == config.rungs[-1]:
             queue.end(key, report)
         elif queue.report(key, report):
-            later = plan.rungs[plan.rungs.index(epoch) + 1]
+            later = config.rungs[config.rungs.index(epoch) + 1]
             heapq.heappush(busy, (now + later - epoch, number, key, given, later))
             continue
         else:
             queue.end(key, report)
-        ran.append(Ran(given.pair, given.setting, epoch, epoch == plan.rungs[-1]))
+        ran.append(Ran(given.pair, given.setting, epoch, epoch == config.rungs[-1]))
     return ran
 
 

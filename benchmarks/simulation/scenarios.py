@@ -138,7 +138,7 @@ def _search(
     names = _names([pair for meeting in meetings for pair in meeting], seed)
     return replay(
         table,
-        plan=_plan(table.plan, policy, trials),
+        config=_plan(table.config, policy, trials),
         meetings=meetings,
         sampler=sampler or policy.make(table, names, seed),
         seed=seed % table.seeds,
@@ -147,8 +147,8 @@ def _search(
     )
 
 
-def _plan(plan: StudyConfig, policy: Policy, trials: int) -> StudyConfig:
-    return plan.with_(trials=trials, stopping=policy.stopping)
+def _plan(config: StudyConfig, policy: Policy, trials: int) -> StudyConfig:
+    return config.with_(trials=trials, stopping=policy.stopping)
 
 
 def _names(pairs: Sequence[Pair], seed: int) -> Mapping[Pair, str]:

@@ -38,7 +38,7 @@ class Table:
     """
 
     name: str
-    plan: StudyConfig
+    config: StudyConfig
     space: Space
     pairs: tuple[Pair, ...]
     settings: tuple[Setting, ...]
@@ -78,8 +78,8 @@ class Table:
 
     def facts(self) -> FederationFacts:
         """What the driver wants to know of the federation; the examples themselves it never looks at."""
-        assert isinstance(self.plan.federation, FederationConfig)
-        sizes = self.plan.federation.splits
+        assert isinstance(self.config.federation, FederationConfig)
+        sizes = self.config.federation.splits
         lengths = dict(zip(SPLITS, (sizes.validation, sizes.confirmation, sizes.test), strict=True))
         return FederationFacts(
             name=self.name,
@@ -129,7 +129,7 @@ def load(name: str) -> Table:
         raise ValueError(f"{name}.parquet is not a whole sweep: {(~ended).sum()} runs are missing")
     return Table(
         name=name,
-        plan=StudyConfig.model_validate(metadata["plan"]),
+        config=StudyConfig.model_validate(metadata["plan"]),
         space=space,
         pairs=pairs,
         settings=settings,

@@ -33,7 +33,7 @@ def record(regime: str, home: Path) -> None:
     """Sweep a federation, and write its table."""
     own = FOLDER / f"{regime}.yaml"
     workspace = Workspace.open(str(own) if own.exists() else regime, home=home, space="poster_sweep")
-    everybody = range(workspace.plan.federation.participants)
+    everybody = range(workspace.config.federation.participants)
     pairs = [Pair(*two) for two in permutations(everybody, 2)]
     with watching() as callbacks:
         swept = sweep(workspace, pairs, seeds=SEEDS, callbacks=callbacks)

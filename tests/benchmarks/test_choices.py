@@ -74,7 +74,7 @@ def test_abreast_no_pair_is_two_trials_ahead(table: Table) -> None:
     names = {pair: f"{pair}" for pair in pairs}
     ran = replay(
         table,
-        plan=table.plan.with_(trials=4, stopping=LATE),
+        config=table.config.with_(trials=4, stopping=LATE),
         meetings=[(pair,) for pair in pairs],
         sampler=POLICIES["random"].make(table, names, 0),
         seed=0,
@@ -90,7 +90,7 @@ def test_abreast_no_pair_is_two_trials_ahead(table: Table) -> None:
 
 
 def test_what_autokd_does_stands_first_and_is_the_simulators_own(table: Table) -> None:
-    assert CHOICES["stopping"][0].stopping == LATE == table.plan.search.stopping
+    assert CHOICES["stopping"][0].stopping == LATE == table.config.search.stopping
     ours = measured(table, CHOICES["order"][0], 1, [3])
     assert ours == [cold(table, POLICIES["autokd"], 1, 3)]
     names = [choice.name for kind in CHOICES.values() for choice in kind]

@@ -33,7 +33,7 @@ def ran(
     names = _names(some, seed)
     return replay(
         table,
-        plan=table.plan.with_(trials=trials, stopping=chosen.stopping),
+        config=table.config.with_(trials=trials, stopping=chosen.stopping),
         meetings=[(pair,) for pair in some],
         sampler=chosen.make(table, names, seed),
         seed=seed,
@@ -46,8 +46,8 @@ def test_the_table_is_whole(table: Table) -> None:
     assert not np.isnan(table.accuracy).any()
     assert len(set(table.pairs)) == 90
     assert set(table.settings) == set(table.space.grid())
-    assert set(table.plan.rungs) <= set(table.rungs)
-    assert table.epochs == table.plan.distillation.epochs
+    assert set(table.config.rungs) <= set(table.rungs)
+    assert table.epochs == table.config.distillation.epochs
     assert set(table.features) == set(table.pairs)
 
 

@@ -117,13 +117,13 @@ def ray_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @pytest.fixture
 def quick_study(tmp_path: Path) -> Path:
     """A study of the same federation in which little is to be done."""
-    plan = read_study_config("digits").model_dump(mode="json")
-    plan["name"] = "quick"
-    plan["distillation"]["epochs"] = 4
-    plan["search"].update(trials=4, startup_trials=4, stopping={"rungs": [1, 2], "grace": 0})
-    plan["confirmation"].update(candidates=1, race_seeds=1, seeds=2)
+    config = read_study_config("digits").model_dump(mode="json")
+    config["name"] = "quick"
+    config["distillation"]["epochs"] = 4
+    config["search"].update(trials=4, startup_trials=4, stopping={"rungs": [1, 2], "grace": 0})
+    config["confirmation"].update(candidates=1, race_seeds=1, seeds=2)
     file = tmp_path / "quick.yaml"
-    file.write_text(yaml.safe_dump(plan))
+    file.write_text(yaml.safe_dump(config))
     return file
 
 

@@ -107,9 +107,9 @@ def test_all_pairs_are_listed_tuned_or_not(here: Command, tuned: Tuned, tmp_path
 
 
 def test_what_was_tuned_under_another_recipe_is_stale(here: Command, tuned: Tuned, tmp_path: Path) -> None:
-    plan = read_study_config("digits").model_dump(mode="json")
-    plan["distillation"]["epochs"] = 11
-    (tmp_path / "digits.yaml").write_text(yaml.safe_dump(plan))
+    config = read_study_config("digits").model_dump(mode="json")
+    config["distillation"]["epochs"] = 11
+    (tmp_path / "digits.yaml").write_text(yaml.safe_dump(config))
     where = ("--study", "digits.yaml", "--home", tuned.home)
     refused = here("recommend", "--pair", "4,9", *where)
     assert refused.code == 2
@@ -119,6 +119,8 @@ def test_what_was_tuned_under_another_recipe_is_stale(here: Command, tuned: Tune
     assert (stale["stale"], stale["gain"], stale["study"]) == (True, fresh["gain"], fresh["study"])
     assert "recipe" in stale["why_stale"]
     told = here("status", *where)
-    assert "2 recommendations are of an older federation or plan (stale)" in " ".join(told.out.split())
+    assert "2 recommendations are of an older federation or study recipe (stale)" in " ".join(
+        told.out.split()
+    )
     assert here("status", *where, "--json").json()["stale"] == 2
     assert here("status", "--home", tuned.home, "--json").json()["stale"] == 0

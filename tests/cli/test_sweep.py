@@ -33,10 +33,10 @@ def grid(tmp_path: Path) -> str:
 @pytest.fixture
 def small_study(quick_study: Path) -> str:
     """The quick one, with three participants that are quickly made."""
-    plan = yaml.safe_load(quick_study.read_text())
-    plan["federation"]["participants"] = 3
-    plan["federation"]["pretraining"]["epochs"] = 2
-    quick_study.write_text(yaml.safe_dump(plan))
+    config = yaml.safe_load(quick_study.read_text())
+    config["federation"]["participants"] = 3
+    config["federation"]["pretraining"]["epochs"] = 2
+    quick_study.write_text(yaml.safe_dump(config))
     return quick_study.name
 
 
@@ -113,9 +113,9 @@ def test_a_sweep_changes_nothing_of_what_was_tuned_and_is_exported_beside_it(
 def test_a_sweep_whose_runs_fail_says_so_and_does_not_repeat_them(
     command: Command, grid: str, small_study: str, tmp_path: Path
 ) -> None:
-    plan = yaml.safe_load((tmp_path / small_study).read_text())
-    plan["distillation"]["learning_rate"] = 1e30
-    (tmp_path / small_study).write_text(yaml.safe_dump(plan))
+    config = yaml.safe_load((tmp_path / small_study).read_text())
+    config["distillation"]["learning_rate"] = 1e30
+    (tmp_path / small_study).write_text(yaml.safe_dump(config))
     arguments = ("sweep", "--pair", "0,2", "--study", small_study, "--space", grid)
     for new in (3, 0):
         failed = command(*arguments, "--json")

@@ -13,12 +13,12 @@ from tests.search.worlds import TINY, tiny_plan
 
 
 def test_a_plan_cannot_be_changed_only_derived() -> None:
-    plan = tiny_plan()
+    config = tiny_plan()
     with pytest.raises(ValidationError):
-        plan.name = "other"  # type: ignore[misc]
-    more = plan.with_(trials=64)
-    assert (more.search.trials, plan.search.trials) == (64, 6)
-    assert more.distillation == plan.distillation
+        config.name = "other"  # type: ignore[misc]
+    more = config.with_(trials=64)
+    assert (more.search.trials, config.search.trials) == (64, 6)
+    assert more.distillation == config.distillation
 
 
 def test_what_is_derived_is_validated_too() -> None:
@@ -47,12 +47,12 @@ def test_one_architecture_serves_all_or_each_has_its_own() -> None:
 
 def test_fields_that_came_later_leave_old_hashes_alone() -> None:
     """What was tuned before is found again: `digits` had these hashes when the fields were not there."""
-    plan = read_study_config("digits")
-    assert (content_hash(plan.federation), content_hash(plan)) == ("67530c99", "34e66402")
-    assert isinstance(plan.federation, FederationConfig)
-    augmented = plan.federation.pretraining.model_copy(update={"augmentation": "crop_flip"})
+    config = read_study_config("digits")
+    assert (content_hash(config.federation), content_hash(config)) == ("67530c99", "34e66402")
+    assert isinstance(config.federation, FederationConfig)
+    augmented = config.federation.pretraining.model_copy(update={"augmentation": "crop_flip"})
     assert augmented.model_dump()["augmentation"] == "crop_flip"
-    assert "augmentation" not in plan.federation.pretraining.model_dump()
+    assert "augmentation" not in config.federation.pretraining.model_dump()
 
 
 def test_where_a_recipe_lies_is_no_part_of_it() -> None:
@@ -65,9 +65,9 @@ def test_where_a_recipe_lies_is_no_part_of_it() -> None:
 
 
 def test_a_content_hash_sees_content_and_nothing_else() -> None:
-    plan = tiny_plan()
-    assert content_hash(plan) == content_hash(StudyConfig.model_validate(plan.model_dump()))
-    assert content_hash(plan) != content_hash(tiny_plan(trials=7))
+    config = tiny_plan()
+    assert content_hash(config) == content_hash(StudyConfig.model_validate(config.model_dump()))
+    assert content_hash(config) != content_hash(tiny_plan(trials=7))
     assert content_hash({"a": 1, "b": 2}) == content_hash({"b": 2, "a": 1})
     assert content_hash("1") != content_hash(1)
     assert len(content_hash("x", digits=12)) == 12

@@ -56,8 +56,8 @@ def test_a_file_beats_nothing_and_nothing_beats_a_file(
 
 
 def test_a_relative_space_is_taken_from_beside_the_study(tmp_path: Path) -> None:
-    plan = read_study_config(write(tmp_path, changed("space", "spaces/mine.yaml")))
-    assert plan.space == os.fspath(tmp_path / "spaces" / "mine.yaml")
+    config = read_study_config(write(tmp_path, changed("space", "spaces/mine.yaml")))
+    assert config.space == os.fspath(tmp_path / "spaces" / "mine.yaml")
     assert read_study_config(write(tmp_path, changed("space", "private"))).space == "private"
 
 
@@ -142,6 +142,6 @@ def test_an_unknown_name_lists_what_there_is_and_how_to_name_a_file() -> None:
 
 
 def test_a_plan_is_a_value() -> None:
-    plan = read_study_config("digits")
-    assert StudyConfig.model_validate(plan.model_dump()) == plan
-    assert hash(plan.search) == hash(read_study_config("digits").search)
+    config = read_study_config("digits")
+    assert StudyConfig.model_validate(config.model_dump()) == config
+    assert hash(config.search) == hash(read_study_config("digits").search)

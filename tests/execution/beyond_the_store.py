@@ -39,7 +39,7 @@ PAIR: Final = Pair(0, 1)
 
 
 def main(home: Path) -> None:
-    small, plan = make_federation(), tiny_plan()
+    small, config = make_federation(), tiny_plan()
     images = np.random.default_rng(0).integers(0, 17, (IMAGES, 1, 8, 8), dtype=np.uint8)
     # Of its ends, so that runs ask for what lies far apart.
     half = len(small.data.images) // 2
@@ -61,7 +61,7 @@ def main(home: Path) -> None:
         logits=logits,
     )
     grid = open_space(temperature=[1, 4], alpha=[0.3], transfer_set=["both"]).grid()
-    name = sweep_name(federation.name, plan, PAIR)
+    name = sweep_name(federation.name, config, PAIR)
     os.environ["RAY_AUTH_MODE"] = "disabled"  # Else Ray leaves a token in the user's own folder.
     ray.init(
         num_cpus=2,
@@ -74,7 +74,7 @@ def main(home: Path) -> None:
         store.put_federation(federation.facts())
         store.create_study(name, attributes={})
         sweeper = FixedRunQueue.of_sweep(grid=grid, names={PAIR: name}, seeds=1, retries=3, store=store)
-        trainable = distilling(plan, federation, Compute(image_bytes=0))
+        trainable = distilling(config, federation, Compute(image_bytes=0))
         done = drive(sweeper, trainable, home=home, workers=Resources())
         runs = store.runs(name)
     failed = [run.reason for run in runs if run.state is not RunState.COMPLETE]
@@ -86,8 +86,8 @@ def main(home: Path) -> None:
             PAIR,
             run.setting,
             seed=run.seed,
-            recipe=plan.distillation,
-            rungs=(plan.distillation.epochs,),
+            recipe=config.distillation,
+            rungs=(config.distillation.epochs,),
             splits=(split,),
             compute=Compute(),
         )

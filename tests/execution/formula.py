@@ -47,16 +47,18 @@ class FormulaTrainable(tune.Trainable):
         return {ANSWER: report(self._assignment, self._rungs.pop(0)), DONE: not self._rungs}
 
 
-def formula(plan: StudyConfig, *, seconds: float = 0.0, journal: Path | None = None) -> type[tune.Trainable]:
+def formula(
+    config: StudyConfig, *, seconds: float = 0.0, journal: Path | None = None
+) -> type[tune.Trainable]:
     """What `distilling` is for real runs.
 
     Args:
-        plan: For its rungs.
+        config: For its rungs.
         seconds: From one rung to the next.
         journal: Where workers enter each run that they begin.
     """
     trainable: type[tune.Trainable] = tune.with_parameters(
-        FormulaTrainable, rungs=plan.rungs, seconds=seconds, journal=journal
+        FormulaTrainable, rungs=config.rungs, seconds=seconds, journal=journal
     )
     return trainable
 

@@ -123,7 +123,7 @@ def _tune(meeting: Sequence[Pair], workers: Resources, home: Path, notes: Path) 
     world = World(home, tiny_plan(), meetings=[meeting])
     with session(address=workers.address):
         trainable = tune.with_parameters(
-            LocatedTrainable, rungs=world.plan.rungs, seconds=_SECONDS, notes=notes
+            LocatedTrainable, rungs=world.config.rungs, seconds=_SECONDS, notes=notes
         )
         assert drive(world.queue, trainable, home=home, workers=workers)
     world.close()

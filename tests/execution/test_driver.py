@@ -54,14 +54,14 @@ def federation() -> Federation:
 class Session:
     """What a command sets up, on one store that lasts as long as the test."""
 
-    def __init__(self, home: Path, federation: Federation, plan: StudyConfig) -> None:
-        self.home, self.federation, self.plan = home, federation, plan
+    def __init__(self, home: Path, federation: Federation, config: StudyConfig) -> None:
+        self.home, self.federation, self.config = home, federation, config
         self.store = Store.open(sqlite_url(home / "store.db"))
         self.store.put_federation(federation.facts())
-        self.names = {pair: study_name(federation.name, plan, open_space(), pair) for pair in MEETING}
+        self.names = {pair: study_name(federation.name, config, open_space(), pair) for pair in MEETING}
         for name in self.names.values():
             self.store.create_study(name, attributes={})
-        self.swept = {pair: sweep_name(federation.name, plan, pair) for pair in MEETING}
+        self.swept = {pair: sweep_name(federation.name, config, pair) for pair in MEETING}
 
     def records(self, pair: Pair) -> PairRecords:
         name = self.names[pair]
@@ -74,7 +74,7 @@ class Session:
         meetings: Sequence[Sequence[Pair]] = (MEETING,),
     ) -> SearchQueue:
         return SearchQueue(
-            plan=self.plan,
+            config=self.config,
             space=open_space(),
             federation=self.federation.facts(),
             meetings=meetings,
@@ -91,7 +91,7 @@ class Session:
     def drive(self, queue: RunQueue, *, compute: Compute | None = None, **options: Any) -> bool:
         return drive(
             queue,
-            distilling(self.plan, self.federation, compute or Compute()),
+            distilling(self.config, self.federation, compute or Compute()),
             home=self.home,
             workers=Resources(),
             **options,
@@ -150,8 +150,8 @@ def _again(
             pair,
             setting,
             seed=seed,
-            recipe=session.plan.distillation,
-            rungs=rungs or session.plan.rungs,
+            recipe=session.config.distillation,
+            rungs=rungs or session.config.rungs,
             splits=splits,
             compute=Compute(),
         )
@@ -229,7 +229,7 @@ def test_images_that_do_not_fit_are_streamed_with_the_same_results_and_a_word(
                 pair,
                 run.setting,
                 seed=run.seed,
-                recipe=session.plan.distillation,
+                recipe=session.config.distillation,
                 rungs=(4,),
                 splits=tuple(Split),
                 compute=Compute(),

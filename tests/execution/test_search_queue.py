@@ -82,18 +82,18 @@ def test_a_finished_study_gets_nothing_more_and_a_raised_number_extends_it(tmp_p
 
 def test_killed_after_any_report_it_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
     meetings = [[FORWARD]]
-    plan = tiny_plan(trials=4)
-    whole = World(tmp_path, plan, meetings=meetings)
+    config = tiny_plan(trials=4)
+    whole = World(tmp_path, config, meetings=meetings)
     reports = whole.work()
     expected = made(whole.trials())
     for after in range(reports):
         folder = tmp_path / str(after)
         folder.mkdir()
-        killed = World(folder, plan, meetings=meetings)
+        killed = World(folder, config, meetings=meetings)
         with pytest.raises(Killed):
             killed.work(reports=after)
         killed.close()
-        resumed = World(folder, plan, meetings=meetings)
+        resumed = World(folder, config, meetings=meetings)
         resumed.work()
         assert made(resumed.trials()) == expected, after
         assert not [trial for trial in resumed.trials() if trial.state is TrialState.RUNNING]
@@ -109,19 +109,19 @@ def test_killed_after_any_report_it_ends_as_if_it_had_not_been(tmp_path: Path) -
 
 def test_what_it_has_learned_from_other_pairs_is_there_again_after_a_kill(tmp_path: Path) -> None:
     pairs = [Pair(0, 1), Pair(2, 1), Pair(0, 3)]
-    plan, space = tiny_plan(trials=5), open_space()
+    config, space = tiny_plan(trials=5), open_space()
 
     def world(folder: Path) -> World:
         folder.mkdir(exist_ok=True)
-        names = {study_name(facts().name, plan, space, pair): pair for pair in pairs}
+        names = {study_name(facts().name, config, space, pair): pair for pair in pairs}
         learner = GpSampler(
             space,
             tasks={name: Task(facts().name, pair, features(pair)) for name, pair in names.items()},
             initial_accuracy=dict.fromkeys(names, OWN),
             startup_trials=3,
-            recipe=plan.distillation,
+            recipe=config.distillation,
         )
-        return World(folder, plan, meetings=[[pair] for pair in pairs], space=space, sampler=learner)
+        return World(folder, config, meetings=[[pair] for pair in pairs], space=space, sampler=learner)
 
     whole = world(tmp_path / "whole")
     reports = whole.work()

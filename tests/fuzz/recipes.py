@@ -61,9 +61,9 @@ def _in_a_file(read: Callable[[str], object]) -> Callable[[bytes], object]:
 
 
 def _study(file: str) -> None:
-    plan = read_study_config(file)
-    content_hash(plan)
-    check(plan.federation)
+    config = read_study_config(file)
+    content_hash(config)
+    check(config.federation)
 
 
 def _space(file: str) -> None:

@@ -177,7 +177,7 @@ def _use(store: Store) -> None:
     )
     with patch.object(transfer, "pair_features", lambda federation, pair: features(pair)):
         names = {OTHER: _study(OTHER)}
-        warm_started_sampler(store, plan=tiny_plan(), space=open_space(), federation=found, names=names)  # type: ignore[arg-type]
+        warm_started_sampler(store, config=tiny_plan(), space=open_space(), federation=found, names=names)  # type: ignore[arg-type]
 
 
 TARGETS = (Target("store", st.deferred(_edits), _read),)

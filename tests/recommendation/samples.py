@@ -140,11 +140,11 @@ def make_plan(**confirmation: object) -> StudyConfig:
 
 
 def recommend_from(
-    plan: StudyConfig, federation: FederationFacts, records: PairRecords, reverse: PairRecords | None = None
+    config: StudyConfig, federation: FederationFacts, records: PairRecords, reverse: PairRecords | None = None
 ) -> Recommendation:
     """Judge both pairs of a meeting and recommend for the first."""
-    other = None if reverse is None else judge_pair(plan, federation, reverse)
-    return recommend(plan, federation, records, judge_pair(plan, federation, records), reverse=other)
+    other = None if reverse is None else judge_pair(config, federation, reverse)
+    return recommend(config, federation, records, judge_pair(config, federation, records), reverse=other)
 
 
 def make_evidence(winner: Correctness | None, default: Correctness, own: Correctness) -> Evidence:

@@ -46,7 +46,7 @@ def test_two_looks_of_equal_size_have_the_level_that_pocock_published() -> None:
 
 def test_two_looks_together_err_as_one() -> None:
     """Standard error of 5% from 1,500 simulations: 0.6%; where seeds are nearly all the noise."""
-    plan = ConfirmationConfig(seeds=5, max_seeds=15)
+    config = ConfirmationConfig(seeds=5, max_seeds=15)
     rng = np.random.default_rng(0)
     noise = Noise(difficulty=1.0, taste=0.02, shift=0.3, flutter=0.1)
     once = twice = 0
@@ -55,7 +55,7 @@ def test_two_looks_together_err_as_one() -> None:
         beyond = [
             abs(100 * (one[:seeds].mean() - other[:seeds].mean()))
             > variance_components(one[:seeds], other[:seeds]).half_width(confidence)
-            for seeds, confidence in ((5, look_confidence(plan)), (15, look_confidence(plan)), (15, 0.95))
+            for seeds, confidence in ((5, look_confidence(config)), (15, look_confidence(config)), (15, 0.95))
         ]
         twice += beyond[0] or beyond[1]
         once += beyond[2]
@@ -83,13 +83,13 @@ def searched(
     ]
     federation, trials = make_federation([own, own]), make_trials(HOT)
     records = PairRecords(pair=PAIR, study="s", trials=trials, runs=runs)
-    plan = _as_far(TWICE, seeds_wanted(TWICE, federation, records), seeds)
-    return federation, records, recommend_from(plan, federation, records)
+    config = _as_far(TWICE, seeds_wanted(TWICE, federation, records), seeds)
+    return federation, records, recommend_from(config, federation, records)
 
 
-def _as_far(plan: StudyConfig, wanted: int, seeds: int) -> StudyConfig:
+def _as_far(config: StudyConfig, wanted: int, seeds: int) -> StudyConfig:
     """A plan that asks for no more than there is, so that something is recommended in any case."""
-    return plan if wanted <= seeds else make_plan(resamples=200)
+    return config if wanted <= seeds else make_plan(resamples=200)
 
 
 def test_a_pair_that_is_decided_gets_no_more_seeds() -> None:

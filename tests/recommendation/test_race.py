@@ -36,12 +36,12 @@ JUDGED = {Split.CONFIRMATION: [True, False], Split.TEST: [True]}
 
 
 def owed_runs(
-    plan: StudyConfig,
+    config: StudyConfig,
     trials: Sequence[TrialRecord],
     runs: Sequence[RunRecord],
     live: Sequence[RunSpec] = (),
 ) -> tuple[RunSpec, ...]:
-    return pending(plan, PairRecords(pair=PAIR, study="s", trials=trials, runs=runs), live)
+    return pending(config, PairRecords(pair=PAIR, study="s", trials=trials, runs=runs), live)
 
 
 def finished(run: RunSpec) -> RunRecord:

@@ -81,7 +81,7 @@ def make_material(
         swept: Runs of a sweep.
     """
     known = federation or make_federation(accuracies)
-    plan = _plan(len(accuracies))
+    config = _plan(len(accuracies))
     searched = {
         pair: _searched(known.name, pair, accuracies, one, trials, winner) for pair, one in gains.items()
     }
@@ -92,7 +92,7 @@ def make_material(
                 reports={trial.number: reports(trial) for trial in one.trials},
                 sweep_runs=(swept or {}).get(pair, ()),
             ),
-            recommendation=recommend_from(plan, known, one, reverse=searched.get(pair.reverse)),
+            recommendation=recommend_from(config, known, one, reverse=searched.get(pair.reverse)),
         )
         for pair, one in searched.items()
     ]
@@ -109,7 +109,7 @@ def make_material(
         for pair in unfinished
     ]
     return ReportData(
-        plan=plan,
+        config=config,
         space={
             "name": "default",
             "temperature": {"low": 0.5, "high": 16.0},
@@ -162,9 +162,9 @@ def swept_run(setting: Setting, accuracy: float, *, seed: int = 0) -> RunRecord:
 
 
 def _plan(participants: int) -> StudyConfig:
-    plan = make_plan(race_seeds=1, candidates=1)
-    federation = plan.federation.model_copy(update={"participants": participants})
-    return plan.model_copy(update={"federation": federation})
+    config = make_plan(race_seeds=1, candidates=1)
+    federation = config.federation.model_copy(update={"participants": participants})
+    return config.model_copy(update={"federation": federation})
 
 
 def _searched(

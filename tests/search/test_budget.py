@@ -34,9 +34,9 @@ def trial(
 
 def played(trials: int, floor: float, best: dict[Pair, float]) -> dict[Pair, int]:
     """Give out a whole meeting's budget, every trial of a pair reaching the same."""
-    plan = SearchConfig(trials=trials, floor=floor)
+    config = SearchConfig(trials=trials, floor=floor)
     meeting: dict[Pair, list[TrialRecord]] = {pair: [] for pair in best}
-    while (pair := next_in_meeting(plan, meeting, validation_examples=200)) is not None:
+    while (pair := next_in_meeting(config, meeting, validation_examples=200)) is not None:
         meeting[pair].append(trial(len(meeting[pair]), best[pair]))
     return {pair: len(made) for pair, made in meeting.items()}
 

@@ -55,20 +55,20 @@ def trial(number: int, epochs: int, state: TrialState = TrialState.PRUNED) -> Tr
 
 def test_how_far_a_trial_gets() -> None:
     """Rungs 3, 6, 10, of which half go on: 3 + 3/2 + 4/4 = 5.5 epochs, with the weight of four trials."""
-    plan = tiny_plan()
-    assert epochs_of_a_trial(plan, []) == 5.5
-    assert epochs_of_a_trial(plan, [trial(number, 3) for number in range(1, 5)]) == (5.5 + 3) / 2
+    config = tiny_plan()
+    assert epochs_of_a_trial(config, []) == 5.5
+    assert epochs_of_a_trial(config, [trial(number, 3) for number in range(1, 5)]) == (5.5 + 3) / 2
     # Those under way say nothing yet; those that could not be stopped say nothing of the others.
-    assert epochs_of_a_trial(plan, [trial(5, 3, TrialState.RUNNING)]) == 5.5
+    assert epochs_of_a_trial(config, [trial(5, 3, TrialState.RUNNING)]) == 5.5
     graceful = tiny_plan(stopping={"rungs": (3, 6), "reduction": 2, "grace": 6})
     assert epochs_of_a_trial(graceful, [trial(5, 10, TrialState.COMPLETE)]) == 5.5
 
 
 def test_how_many_runs_a_confirmation_takes() -> None:
     """Two candidates with one seed each, two seeds of winner and default: six; the default alone has two."""
-    plan = tiny_plan()
-    assert runs_of_a_confirmation(plan, []) == 6
-    assert runs_of_a_confirmation(plan, [2, 2, 2, 2]) == 4
+    config = tiny_plan()
+    assert runs_of_a_confirmation(config, []) == 6
+    assert runs_of_a_confirmation(config, [2, 2, 2, 2]) == 4
 
 
 @dataclass(slots=True)
@@ -119,7 +119,7 @@ class Factory:
 
     def _steps(self, key: str, spec: RunSpec) -> Iterator[float]:
         """Yield the seconds until each report of a run, and report in between."""
-        queue, epochs = self.world.queue, self.world.plan.rungs
+        queue, epochs = self.world.queue, self.world.config.rungs
         if spec.stage is not None:
             yield self.a_run + self.an_epoch * epochs[-1]
             queue.end(key, replace(record(spec), seconds=self.an_epoch * epochs[-1]))
@@ -177,9 +177,9 @@ MEETINGS = {
 def test_after_a_fifth_of_the_time_the_forecast_is_right_within_a_quarter(
     tmp_path: Path, what: str, a_run: float, an_epoch: float
 ) -> None:
-    plan = tiny_plan(trials=24, stopping={"rungs": (3, 6), "reduction": 2, "grace": 6})
+    config = tiny_plan(trials=24, stopping={"rungs": (3, 6), "reduction": 2, "grace": 6})
     with patch.object(search_queue, "monotonic", clock := Clock()):
-        world = World(tmp_path, plan, meetings=MEETINGS[what], sampler=RandomSampler())
+        world = World(tmp_path, config, meetings=MEETINGS[what], sampler=RandomSampler())
     seen = worked(Factory(world, clock, a_run=a_run, an_epoch=an_epoch))
     for share in (0.2, 0.4, 0.6):
         assert abs(wrong(seen, share)) < 0.25, share
@@ -188,13 +188,13 @@ def test_after_a_fifth_of_the_time_the_forecast_is_right_within_a_quarter(
 
 def test_what_was_done_before_neither_counts_nor_is_counted_again(tmp_path: Path) -> None:
     """A command that goes on with a batch knows only its own pace."""
-    plan = tiny_plan(trials=24)
+    config = tiny_plan(trials=24)
     with patch.object(search_queue, "monotonic", clock := Clock()):
-        world = World(tmp_path, plan, meetings=MEETINGS["a batch"], sampler=RandomSampler())
+        world = World(tmp_path, config, meetings=MEETINGS["a batch"], sampler=RandomSampler())
         with pytest.raises(Killed):
             world.work(workers=2, reports=200)
         world.close()
-        again = World(tmp_path, plan, meetings=MEETINGS["a batch"], sampler=RandomSampler())
+        again = World(tmp_path, config, meetings=MEETINGS["a batch"], sampler=RandomSampler())
     seen = worked(Factory(again, clock))
     assert seen[0].seconds_left is None
     assert abs(wrong(seen, 0.2)) < 0.25

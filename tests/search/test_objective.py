@@ -58,10 +58,10 @@ def test_what_breaks_a_constraint_is_worse_than_nothing_the_more_it_does(
 
 def test_a_search_by_another_objective_goes_where_that_is_best(tmp_path: Path) -> None:
     """No run forgets anything here: by local gain all settings are alike, and each is as good as any."""
-    plan = StudyConfig.model_validate(
+    config = StudyConfig.model_validate(
         {**TINY, "objective": "gain_local", "constraints": {"max_forgetting": 1}}
     )
-    world = World(tmp_path, plan)
+    world = World(tmp_path, config)
     world.work()
     assert {one.stage for one in world.runs()} == {Stage.RACE, Stage.CONFIRMATION}
     assert all(set(one.forgetting_curve) <= {0.0} for one in world.trials())
@@ -80,12 +80,12 @@ def test_an_undecided_pair_is_given_the_seeds_that_the_plan_lets_it_have(
         "confidence": confidence,
     }
     search = {"trials": 6, "startup_trials": 3, "stopping": {"rungs": []}}
-    plan = StudyConfig.model_validate({**TINY, "search": search, "confirmation": confirmation})
-    world = World(tmp_path, plan)
+    config = StudyConfig.model_validate({**TINY, "search": search, "confirmation": confirmation})
+    world = World(tmp_path, config)
     world.work()
     given = {pair: len({run.seed for run in world.runs(pair)}) for pair in world.names}
     for pair in world.names:
         records = world.records(pair)
-        assert seeds_wanted(plan, world.facts, records) == given[pair]
-        assert isinstance(judge_pair(plan, world.facts, records), Judgement)
+        assert seeds_wanted(config, world.facts, records) == given[pair]
+        assert isinstance(judge_pair(config, world.facts, records), Judgement)
     assert given == {FORWARD: seeds, BACKWARD: 2}

@@ -6,14 +6,14 @@ from autokd.search.study_names import meetings_of, same_search, study_name, swee
 from tests.search.worlds import TINY, open_space, tiny_plan
 
 
-def name(plan: StudyConfig | None = None, **space: object) -> str:
-    return study_name("digits-1a2b3c4d", plan or tiny_plan(), open_space(**space), Pair(4, 9))
+def name(config: StudyConfig | None = None, **space: object) -> str:
+    return study_name("digits-1a2b3c4d", config or tiny_plan(), open_space(**space), Pair(4, 9))
 
 
 def test_a_name_says_federation_plan_and_pair() -> None:
-    federation, plan, pair = name().split("/")
+    federation, config, pair = name().split("/")
     assert (federation, pair) == ("digits-1a2b3c4d", "4->9")
-    assert plan.startswith("tiny-open-")
+    assert config.startswith("tiny-open-")
 
 
 def test_what_decides_a_run_makes_another_study() -> None:
@@ -44,8 +44,8 @@ def test_what_only_says_how_much_does_not() -> None:
 
 
 def test_the_same_search_may_be_of_any_pair_and_federation_and_go_by_any_name() -> None:
-    plan = tiny_plan().model_copy(update={"name": "a-plan"})
-    other = study_name("cifar-5e6f7a8b", plan, open_space(name="a-space"), Pair(0, 1))
+    config = tiny_plan().model_copy(update={"name": "a-plan"})
+    other = study_name("cifar-5e6f7a8b", config, open_space(name="a-space"), Pair(0, 1))
     assert same_search(name(), other)
 
 
@@ -61,8 +61,8 @@ def test_another_recipe_early_stopping_or_space_and_a_sweep_are_not_the_same_sea
 
 
 def test_a_sweep_is_kept_apart_and_whatever_its_space_or_early_stopping() -> None:
-    def swept(plan: StudyConfig) -> str:
-        return sweep_name("digits-1a2b3c4d", plan, Pair(4, 9))
+    def swept(config: StudyConfig) -> str:
+        return sweep_name("digits-1a2b3c4d", config, Pair(4, 9))
 
     other_recipe = StudyConfig.model_validate({**TINY, "distillation": {"learning_rate": 0.2, "epochs": 10}})
     assert swept(tiny_plan()) == swept(tiny_plan(trials=64, stopping=StoppingConfig(rungs=(3,))))

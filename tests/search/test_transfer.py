@@ -109,7 +109,7 @@ def made(store: Store, federation: Federation) -> GpSampler:
     names = {pair: name(federation.name, pair) for pair in (FORWARD, BACKWARD)}
     for study in names.values():
         store.create_study(study, attributes={})
-    return warm_started_sampler(store, plan=PLAN, space=SPACE, federation=federation, names=names)
+    return warm_started_sampler(store, config=PLAN, space=SPACE, federation=federation, names=names)
 
 
 def knows(learner: GpSampler) -> np.ndarray:

@@ -184,7 +184,7 @@ class World:
     def __init__(
         self,
         folder: Path,
-        plan: StudyConfig,
+        config: StudyConfig,
         *,
         meetings: Sequence[Sequence[Pair]] = ((FORWARD, BACKWARD),),
         space: Space | None = None,
@@ -193,12 +193,12 @@ class World:
         sampler: Sampler | None = None,
         conclude: Callable[[Sequence[PairRecords]], Mapping[Pair, VerdictSummary]] = lambda over: {},
     ) -> None:
-        self.plan, self.space = plan, space or open_space()
+        self.config, self.space = config, space or open_space()
         self.store = Store.open(address or f"sqlite:///{folder / 'store.db'}")
         self.facts = facts()
         self.store.put_federation(self.facts)
         self.names = {
-            pair: study_name(self.facts.name, plan, self.space, pair)
+            pair: study_name(self.facts.name, config, self.space, pair)
             for meeting in meetings
             for pair in meeting
         }
@@ -206,7 +206,7 @@ class World:
             self.store.create_study(name, attributes={})
         prepare(self.store, self.names.values())
         self.queue = SearchQueue(
-            plan=plan,
+            config=config,
             space=self.space,
             federation=self.facts,
             meetings=meetings,
@@ -237,7 +237,7 @@ class World:
                 spec = self.queue.assign(f"run-{serial}")
                 if spec is None:
                     break
-                rungs = list(self.plan.rungs) if spec.stage is None else []
+                rungs = list(self.config.rungs) if spec.stage is None else []
                 live[f"run-{serial}"] = (spec, rungs)
                 serial += 1
             assert live, "nothing is live, nothing is handed out, and yet it is not finished"

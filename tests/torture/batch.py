@@ -34,8 +34,8 @@ _RETRIES = 50
 
 def workspace(home: Path, storage: str, trials: int) -> Workspace:
     """Of four participants that are formulas."""
-    plan = tiny_plan(trials=trials, retries=_RETRIES)
-    return Workspace(plan=plan, space=open_space(), home=home, storage=storage)
+    config = tiny_plan(trials=trials, retries=_RETRIES)
+    return Workspace(config=config, space=open_space(), home=home, storage=storage)
 
 
 def journal(home: Path) -> Path:
@@ -52,8 +52,8 @@ def tune(place: Workspace, pairs: Sequence[Pair], address: str) -> bool:
         if not isinstance(result, RunFailure):
             enter(written, "recorded", spec)
 
-    def workers(plan: StudyConfig, *rest: object) -> type[Trainable]:
-        return formula(plan, seconds=SECONDS, journal=written)
+    def workers(config: StudyConfig, *rest: object) -> type[Trainable]:
+        return formula(config, seconds=SECONDS, journal=written)
 
     with (
         patch.object(SearchQueue, "end", end_and_log),

@@ -65,7 +65,7 @@ class Keeper:
 
     def __init__(self, place: Workspace, pairs: Sequence[Pair], cluster: Cluster) -> None:
         self._journal = journal(place.home)
-        arguments = [str(place.home), place.storage, cluster.address, str(place.plan.search.trials)]
+        arguments = [str(place.home), place.storage, cluster.address, str(place.config.search.trials)]
         self._command = [sys.executable, "-m", "tests.torture.batch", *arguments]
         self._command += [f"{pair.teacher},{pair.student}" for pair in pairs]
         self.starts, self.exits = 0, list[int]()
@@ -170,4 +170,4 @@ def _kill_one(keeper: Keeper, cluster: Cluster, dice: random.Random) -> None:
 
 def fewest_runs(place: Workspace, pairs: Sequence[Pair]) -> int:
     """What a batch cannot do with less: its trials, and the default's confirmation runs."""
-    return len(pairs) * (place.plan.search.trials + place.plan.confirmation.seeds)
+    return len(pairs) * (place.config.search.trials + place.config.confirmation.seeds)

@@ -24,7 +24,7 @@ ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 def check(place: Workspace, pairs: Sequence[Pair]) -> None:
     """Fail unless all was done that the plan asks for, and all of it once."""
-    plan = place.plan
+    config = place.config
     with place.open_store(create=False) as store:
         for meeting in meetings_of(place.space, pairs):
             ended = 0
@@ -32,19 +32,19 @@ def check(place: Workspace, pairs: Sequence[Pair]) -> None:
                 _check_pair(place, store, pair)
                 trials = store.trials(_name(place, pair))
                 ended += sum(trial.state in ENDED for trial in trials)
-            assert ended == plan.search.trials * len(meeting), f"{meeting}: {ended} trials"
+            assert ended == config.search.trials * len(meeting), f"{meeting}: {ended} trials"
         finished = [key_of(given) for pair in pairs for given in _finished(place, store, pair)]
     assert len(finished) == len(set(finished)), "a run was made twice"
     _check_journal(place, finished)
 
 
 def _name(place: Workspace, pair: Pair) -> str:
-    return study_name(facts().name, place.plan, place.space, pair)
+    return study_name(facts().name, place.config, place.space, pair)
 
 
 def _check_pair(place: Workspace, store: Store, pair: Pair) -> None:
     """A baseline, nothing left open, race and confirmation as planned, and a verdict."""
-    name, plan = _name(place, pair), place.plan
+    name, config = _name(place, pair), place.config
     trials, runs = store.trials(name), store.runs(name)
     states = [trial.state for trial in trials]
     assert TrialState.RUNNING not in states, f"{pair}: {states}"
@@ -52,12 +52,12 @@ def _check_pair(place: Workspace, store: Store, pair: Pair) -> None:
     assert baselines.count(TrialState.COMPLETE) == 1, f"{pair}: {baselines}"
     assert set(baselines) <= {TrialState.COMPLETE, TrialState.FAIL}, f"{pair}: {baselines}"
     records = PairRecords(pair=pair, study=name, trials=trials, runs=runs)
-    assert not pending(plan, records), pair
+    assert not pending(config, records), pair
     complete = [run for run in runs if run.state is RunState.COMPLETE]
     confirmed = [(run.setting, run.seed) for run in complete if run.stage is Stage.CONFIRMATION]
-    best = winner(plan, trials, runs)
+    best = winner(config, trials, runs)
     arms = {DEFAULT, best or DEFAULT}
-    seeds = range(CONFIRMATION_SEEDS, CONFIRMATION_SEEDS + plan.confirmation.seeds)
+    seeds = range(CONFIRMATION_SEEDS, CONFIRMATION_SEEDS + config.confirmation.seeds)
     assert Counter(confirmed) == Counter(product(arms, seeds)), f"{pair}: {confirmed}"
     recommendation = store.recommendation(name)
     assert recommendation is not None, f"{pair}: no verdict"

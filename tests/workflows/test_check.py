@@ -115,10 +115,10 @@ def test_splits_that_are_too_small_for_the_effect_sought_are_warned_of() -> None
 
 
 def test_every_problem_of_a_recipe_is_listed(here: Command) -> None:
-    plan = read_study_config("digits").model_dump(mode="json")
-    plan["federation"]["participants"] = 1
-    plan["distillation"]["lr"] = plan["distillation"].pop("learning_rate")
-    Path("mine.yaml").write_text(json.dumps(plan))
+    config = read_study_config("digits").model_dump(mode="json")
+    config["federation"]["participants"] = 1
+    config["distillation"]["lr"] = config["distillation"].pop("learning_rate")
+    Path("mine.yaml").write_text(json.dumps(config))
     outcome = here("check", "mine.yaml", "--json")
     assert outcome.code == 2
     fields = [one["field"] for one in json.loads(outcome.out)["problems"]]

@@ -55,7 +55,7 @@ def reads(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Counter[Any]
     for name in ("trials", "runs"):
         key = partial(lambda name, store, study: (name, study), name)
         monkeypatch.setattr(Store, name, counted(key, getattr(Store, name)))
-    judged = counted(lambda plan, federation, records: records.pair, judge_pair)
+    judged = counted(lambda config, federation, records: records.pair, judge_pair)
     monkeypatch.setattr(results, "judge_pair", judged)
     return counts
 
@@ -122,4 +122,4 @@ def test_a_new_study_gets_the_rule_and_an_old_one_keeps_its_own(workspace: Works
         assert judgement.rule == 1
         newer = PairRecords(pair=PAIR, study="s", rule=99, trials=stored.searched(PAIR).trials)
         with pytest.raises(StoreError, match="rule 99"):
-            judge_pair(workspace.plan, stored.facts, newer)
+            judge_pair(workspace.config, stored.facts, newer)

@@ -31,8 +31,8 @@ OTHER = StudyConfig.model_validate(
 )
 
 
-def study(federation: str = FEDERATION.name, plan: StudyConfig = PLAN, pair: Pair = PAIR) -> str:
-    return study_name(federation, plan, SPACE, pair)
+def study(federation: str = FEDERATION.name, config: StudyConfig = PLAN, pair: Pair = PAIR) -> str:
+    return study_name(federation, config, SPACE, pair)
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_a_pair_without_any_is_listed_with_the_way_out(store: Store) -> None:
             True,
             "digits-00000000, today's is digits-1a2b3c4d",
         ),
-        (study(plan=OTHER), True, "recipe, early stopping or space of the study were others then"),
+        (study(config=OTHER), True, "recipe, early stopping or space of the study were others then"),
         (study(), True, "more runs than it was made from"),
         (study(), False, "today's is not prepared"),
     ],
@@ -93,7 +93,7 @@ def test_what_is_not_of_today_is_shown_only_when_asked_for(
 
 def test_other_names_are_other_studies_and_not_older(store: Store) -> None:
     renamed = PLAN.model_copy(update={"name": "another"})
-    for name in (study(plan=renamed), study(federation="cifar-00000000"), study(pair=PAIR.reverse)):
+    for name in (study(config=renamed), study(federation="cifar-00000000"), study(pair=PAIR.reverse)):
         keep(store, name, "not this")
     assert answer(store, stale=True).payload is None
 
@@ -109,7 +109,7 @@ def test_of_several_the_closest_to_today_is_shown(store: Store) -> None:
     shown = answer(store, stale=True).payload
     assert shown is not None
     assert shown["advice"] == "last federation"
-    keep(store, study(plan=OTHER), "same federation")
+    keep(store, study(config=OTHER), "same federation")
     shown = answer(store, stale=True).payload
     assert shown is not None
     assert shown["advice"] == "same federation"

@@ -33,7 +33,7 @@ def store(world: World) -> Store:
 
 @pytest.fixture
 def results(world: World, store: Store) -> StoredResults:
-    return StoredResults(world.plan, world.space, world.facts, store)
+    return StoredResults(world.config, world.space, world.facts, store)
 
 
 def writes(world: World) -> list[str]:

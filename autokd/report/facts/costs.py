@@ -101,7 +101,7 @@ def anytime_facts(data: ReportData) -> AnytimeFacts | None:
     longest = max(pair.steps[-1][0] for pair in pairs)
     points = []
     for share in (*(share for share in SHARES if share < longest), longest):
-        search = mean_over_pairs({pair.pair: pair.search(share) for pair in pairs}, data.plan)
+        search = mean_over_pairs({pair.pair: pair.search(share) for pair in pairs}, data.config)
         assert search is not None
         random = float(np.mean([pair.random(share) for pair in pairs]))
         points.append(AnytimePoint(share=share, search=search, random=random))

@@ -180,7 +180,9 @@ def forgotten(data: ReportData) -> tuple[SetForgetting, ...]:
     facts = []
     for transfer_set in TransferSet:
         by_pair = forgetting.get(transfer_set, {})
-        mean = mean_over_pairs({pair: float(np.mean(values)) for pair, values in by_pair.items()}, data.plan)
+        mean = mean_over_pairs(
+            {pair: float(np.mean(values)) for pair, values in by_pair.items()}, data.config
+        )
         if mean is not None:
             values = [value for of_pair in by_pair.values() for value in of_pair]
             quantiles = tuple(map(float, np.quantile(values, _QUANTILES)))

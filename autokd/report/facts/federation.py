@@ -86,10 +86,10 @@ def headline_facts(data: ReportData) -> HeadlineFacts:
     studied = [pair.records for pair in data.pairs if pair.records.trials]
     sweep = max(data.sweep_epochs * len(studied), 1)
     return HeadlineFacts(
-        pairs=data.plan.federation.size * (data.plan.federation.size - 1),
+        pairs=data.config.federation.size * (data.config.federation.size - 1),
         verdicts=Counter(recommendation.verdict for recommendation in recommendations.values()),
-        gain=mean_over_pairs(gains, data.plan),
-        default_gain=mean_over_pairs(known, data.plan),
+        gain=mean_over_pairs(gains, data.config),
+        default_gain=mean_over_pairs(known, data.config),
         search=sum(trial.epochs for records in studied for trial in records.trials) / sweep,
         confirmation=sum(run.epochs for records in studied for run in records.runs) / sweep,
         private=set(data.space["transfer_set"]) <= _NOTHING_MOVES,
@@ -126,7 +126,7 @@ def matrices(data: ReportData) -> tuple[MatrixFacts, ...]:
     judged = data.recommendations
     gains = [gain(pair) for gain in (_default, _recommended, _difference) for pair in judged.values()]
     reach = colors.reach(gain for gain in gains if gain is not None)
-    matrix = partial(MatrixFacts, participants=data.plan.federation.size, reach=reach)
+    matrix = partial(MatrixFacts, participants=data.config.federation.size, reach=reach)
     return (
         matrix(
             name="default-gain",

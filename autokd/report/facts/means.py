@@ -28,12 +28,12 @@ class Mean:
         return f"{self.value:+.1f} pp" if self.interval is None else str(self.interval)
 
 
-def mean_over_pairs(values: Mapping[Pair, float], plan: StudyConfig) -> Mean | None:
+def mean_over_pairs(values: Mapping[Pair, float], config: StudyConfig) -> Mean | None:
     """Return the mean, with the confidence of the study's verdicts; None if there are no values."""
     if not values:
         return None
     mean = float(np.mean(list(values.values())))
     if all(not pair.meeting.isdisjoint(other.meeting) for pair in values for other in values):
         return Mean(mean, None)
-    recipe = plan.confirmation
+    recipe = config.confirmation
     return Mean(mean, dyadic_interval(values, confidence=recipe.confidence, resamples=recipe.resamples))

@@ -80,5 +80,5 @@ def _as_teacher(
     if teaching is None or teaching.judgement is None or data.federation is None:
         return None
     student, own = teaching.judgement.shown, data.federation.participants[teaching.pair.teacher]
-    bootstrap = Bootstrap.of(data.plan.confirmation, teaching.records.study)
+    bootstrap = Bootstrap.of(data.config.confirmation, teaching.records.study)
     return bootstrap.interval(student.correct[Split.TEST], own.correct[Split.TEST], "as teacher")

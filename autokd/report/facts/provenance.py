@@ -43,18 +43,18 @@ class ProvenanceFacts:
 
 def provenance_facts(data: ReportData, pair: Pair | None = None) -> ProvenanceFacts:
     """Return everything that another machine needs to repeat the report of all pairs, or of one."""
-    plan, federation = data.plan, data.federation
-    sizes = _sizes(plan, federation)
+    config, federation = data.config, data.federation
+    sizes = _sizes(config, federation)
     participants = () if federation is None else federation.participants
     private = sum(sum(participant.histogram) for participant in participants)
     studies = (pair_data.records.study.rpartition("/")[0] for pair_data in data.pairs)
     study = next(filter(None, studies), "")
-    seeds = plan.confirmation
+    seeds = config.confirmation
     return ProvenanceFacts(
         identity=(
             ("federation", "not prepared yet" if federation is None else federation.name),
             ("studies", f"{study}/T->S" if study else "none yet"),
-            ("hash of the whole recipe", content_hash(plan)),
+            ("hash of the whole recipe", content_hash(config)),
         ),
         splits=(
             ("private", f"{private} examples, on which participants train" if private else "not divided yet"),
@@ -69,17 +69,17 @@ def provenance_facts(data: ReportData, pair: Pair | None = None) -> ProvenanceFa
             ("confirmation", _seeds(CONFIRMATION_SEEDS, seeds.seeds)),
             ("sweep", f"from {SWEEP_SEEDS}"),
         ),
-        recipe=tuple(_flat(plan.model_dump(mode="json"))),
+        recipe=tuple(_flat(config.model_dump(mode="json"))),
         space=tuple(_flat(data.space)),
         versions=tuple(data.versions.items()),
         commands=tuple(_commands(data, pair)),
     )
 
 
-def _sizes(plan: StudyConfig, federation: FederationFacts | None) -> Mapping[str, int | str]:
+def _sizes(config: StudyConfig, federation: FederationFacts | None) -> Mapping[str, int | str]:
     """Return the sizes of the common splits: from the recipe, or else from the federation."""
-    if isinstance(plan.federation, FederationConfig):
-        return plan.federation.splits.model_dump()
+    if isinstance(config.federation, FederationConfig):
+        return config.federation.splits.model_dump()
     if federation is None:
         return dict.fromkeys(("validation", "confirmation", "test", "public"), "an unknown number of")
     sizes: dict[str, int | str] = {split.value: len(labels) for split, labels in federation.labels.items()}
@@ -111,7 +111,7 @@ def _commands(data: ReportData, pair: Pair | None) -> Iterator[str]:
     which = "--all" if pair is None else f"--pair {pair.teacher},{pair.student}"
     yield f"autokd prepare{data.options}"
     trials = _trials(data)
-    more = "" if trials in (0, data.plan.search.trials) else f" --trials {trials}"
+    more = "" if trials in (0, data.config.search.trials) else f" --trials {trials}"
     yield f"autokd tune {which}{more}{data.options}"
     if any(pair_data.records.sweep_runs for pair_data in data.pairs):
         yield f"autokd sweep {which}{data.options}"

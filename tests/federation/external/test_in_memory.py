@@ -76,18 +76,18 @@ def test_they_are_kept_and_found_again_and_another_weight_is_another_federation(
 
 def test_a_recipe_in_memory_is_a_study(mine: Path) -> None:
     federation = make(mine, members(mine))
-    plan = autokd.StudyConfig.model_validate(
+    config = autokd.StudyConfig.model_validate(
         {
             "name": "small",
             "federation": federation.recipe,
             "distillation": {"learning_rate": 0.1, "epochs": 8},
         }
     )
-    here = autokd.Workspace.open(plan, home=mine / "home")
+    here = autokd.Workspace.open(config, home=mine / "home")
     assert here.pair("0,1") == autokd.Pair(0, 1)
     setting = autokd.Setting(temperature=2.0, alpha=0.5, transfer_set=autokd.TransferSet.STUDENT)
     card = autokd.distill(
-        "0,1", mine / "student.safetensors", setting=setting, study=plan, home=mine / "home"
+        "0,1", mine / "student.safetensors", setting=setting, study=config, home=mine / "home"
     )
     assert card.scores[Split.TEST].before == federation.correct(1, Split.TEST).mean()
 

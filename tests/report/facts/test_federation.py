@@ -107,12 +107,12 @@ def test_few_extreme_gains_do_not_take_up_the_scale() -> None:
 
 
 def test_means_over_pairs_have_no_interval_where_all_share_a_participant() -> None:
-    plan = make_plan()
-    assert mean_over_pairs({}, plan) is None
-    alone = mean_over_pairs({Pair(0, 1): 1.0, Pair(1, 0): 3.0}, plan)
+    config = make_plan()
+    assert mean_over_pairs({}, config) is None
+    alone = mean_over_pairs({Pair(0, 1): 1.0, Pair(1, 0): 3.0}, config)
     assert alone == Mean(2.0, None)
     assert str(alone) == "+2.0 pp"
-    everyone = mean_over_pairs({pair: float(pair.student) for pair in everybody(4)}, plan)
+    everyone = mean_over_pairs({pair: float(pair.student) for pair in everybody(4)}, config)
     assert everyone is not None
     assert everyone.value == pytest.approx(1.5)
     assert everyone.interval is not None
