@@ -23,7 +23,7 @@ class Best:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ParticipantRow:
+class ParticipantSummary:
     """One participant.
 
     Attributes:
@@ -51,7 +51,7 @@ class ParticipantsFacts:
     """All participants, by number; `classes` are the labels' names."""
 
     classes: tuple[str, ...]
-    participants: tuple[ParticipantRow, ...]
+    participants: tuple[ParticipantSummary, ...]
 
 
 def participants_facts(data: ReportData) -> ParticipantsFacts:
@@ -64,7 +64,7 @@ def participants_facts(data: ReportData) -> ParticipantsFacts:
         number, own = member.number, test[member.number]
         adopted = [(other, POINTS * (accuracy - own)) for other, accuracy in test.items() if other != number]
         learning = [judged for pair, judged in recommendations.items() if pair.student == number]
-        row = ParticipantRow(
+        row = ParticipantSummary(
             number=number,
             architecture=member.architecture,
             histogram=member.histogram,
