@@ -33,13 +33,10 @@ class Resident:
     notice: ClassVar[str] = ""
 
     def batch(self, chosen: Tensor) -> Tensor:
-        """Return a batch of images on the device, with their stored values.
+        """Return stored pixels on the device, uint8 or float32, shape (batch, channels, height, width).
 
         Args:
             chosen: Positions among the run's images, int64, shape (batch,), on the device or the CPU.
-
-        Returns:
-            uint8 or float32, shape (batch, channels, height, width).
         """
         return self.pixels.index_select(0, chosen.to(self.pixels.device))
 

@@ -25,7 +25,7 @@ _FEWEST: Final = 16
 def logits_of(
     module: nn.Module, data: Dataset, compute: Compute, which: NDArray[np.int64] | None = None
 ) -> NDArray[np.float32]:
-    """Return logits on the data, in eval mode and full precision.
+    """Return logits on the data, shape (n, classes), in eval mode and full precision.
 
     Full precision, because they stand for the model as it is in every later comparison. Images are normalised
     batch by batch, so that there is never a second copy of all.
@@ -35,9 +35,6 @@ def logits_of(
         data: Images with class names and moments.
         compute: Device; its precision is not used.
         which: Indices of n images, shape (n,); None for all.
-
-    Returns:
-        Logits, shape (n, classes).
     """
     module.eval()
     mean, std = torch.tensor(data.mean), torch.tensor(data.std)

@@ -88,9 +88,7 @@ def batches(
         ValueError: If `n` or `batch_size` is below 2.
     """
     if n < 2 or batch_size < 2:
-        raise ValueError(
-            f"n={n} and batch_size={batch_size} must be at least 2: BatchNorm needs two examples"
-        )
+        raise ValueError(f"n={n} and batch_size={batch_size} must be at least 2, which BatchNorm needs")
     order = torch.randperm(n, generator=generator).to(device)
     whole = n - 1 if n % batch_size == 1 else n
     starts = range(0, whole, batch_size)
