@@ -142,7 +142,7 @@ import sys
 from pathlib import Path
 from autokd.compute.device import Compute
 from autokd.federation.preparation import prepare
-from autokd.config.study import FederationConfig
+from autokd.config.federation import FederationConfig
 recipe = FederationConfig.model_validate_json(sys.argv[1])
 name = prepare(recipe, home=Path(sys.argv[2]), compute=Compute(), workers=2).name
 import ray
