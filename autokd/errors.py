@@ -28,6 +28,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from difflib import get_close_matches
+from functools import partial
 from typing import Self
 
 
@@ -39,7 +40,7 @@ class AutokdError(Exception):
     def __str__(self) -> str:
         # It may quote what somebody else has written: line ends and a terminal's control codes are spelt out.
         text = super().__str__()
-        return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
+        return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 class InputError(AutokdError):
@@ -61,6 +62,11 @@ class PlanError(InputError):
         more = f" (and {len(others)} more; autokd check lists them)" if others else ""
         super().__init__(": ".join(part for part in (source, field, problem) if part) + more)
         self.source, self.field, self.problem, self.others = source, field, problem, tuple(others)
+
+    @classmethod
+    def of_option(cls, option: str, problem: str) -> Self:
+        """Return the error of an option of the command line, e.g. `--pair`."""
+        return cls(source="command line", field=option, problem=problem)
 
     @classmethod
     def together(cls, problems: Sequence[PlanError]) -> Self:
@@ -166,11 +172,7 @@ class Diverged(TrialError):
 
     def __reduce__(self) -> tuple[object, ...]:
         # NOTE: keyword-only arguments do not survive the default pickling, and Ray pickles errors.
-        return (_diverged, (self.step, self.loss))
-
-
-def _diverged(step: int, loss: float) -> Diverged:
-    return Diverged(step=step, loss=loss)
+        return partial(Diverged, step=self.step, loss=self.loss), ()
 
 
 class OutOfMemory(TrialError):

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
-from autokd.cli.console import out
+from autokd.cli.console import out, plain_table
 
 if TYPE_CHECKING:
+    from autokd.cli.options import StudyOptions
     from autokd.recommendation import Recommendation
+    from autokd.recommendation.partners import Ranking
     from autokd.recommendation.verdict import Judgement
     from autokd.search.prediction import Prediction
     from autokd.statistics.paired import Interval
 
-COLOR: Final = {
+COLOR = {
     "tuned": "green",
     "default": "green",
     "skip": "yellow",
@@ -26,119 +27,104 @@ COLOR: Final = {
 }
 
 
-def show(found: Recommendation) -> None:
+def show(recommendation: Recommendation) -> None:
     """Print the verdict with its figures, and the position advice."""
-    verdict = found.verdict.value
-    out.print(Text.assemble((verdict, f"bold {COLOR[verdict]}"), "  ", (found.advice, "bold")))
-    if found.judgement is not None:
-        out.print(figures(found.judgement, found.pair.student))
-        out.print(Text(in_use(found), style="dim"))
-    if found.what_would_decide:
-        out.print(Text(f"what would decide: {found.what_would_decide}"))
-    if found.position is not None:
-        position = found.position
-        out.print(Text.assemble(("position ", "bold"), (position.advice.value, "bold"), f": {position.why}"))
-        out.print(ways(found))
-    out.print(Text(_cost(found), style="dim"))
-
-
-def in_use(found: Recommendation) -> str:
-    """Return the gain to expect of a single run, and the network traffic that it causes."""
-    gain = (
-        f"expected of a single run ({found.confirmation.confidence:.0%} interval): {found.single_run} on test"
+    verdict, pair = recommendation.verdict.value, recommendation.pair
+    out.print(Text.assemble((verdict, f"bold {COLOR[verdict]}"), "  ", (recommendation.advice, "bold")))
+    if recommendation.judgement is not None:
+        out.print(_figures(recommendation.judgement, pair.student))
+        confidence = f"{recommendation.confirmation.confidence:.0%}"
+        gain = f"expected of a single run ({confidence} interval): {recommendation.single_run} on test"
+        out.print(gain, style="dim")
+        if recommendation.network is not None:
+            out.print(f"sent over the network for a run: {recommendation.network}", style="dim")
+    if recommendation.what_would_decide:
+        out.print(f"what would decide: {recommendation.what_would_decide}")
+    position = recommendation.position
+    out.print(Text.assemble(("position ", "bold"), (position.advice.value, "bold"), f": {position.why}"))
+    test, decided = position.test, position.confirmation
+    ways = (
+        (f"as student, {pair}", test.as_student, decided.as_student),
+        (f"as teacher, {pair.reverse} (adopted)", test.as_teacher, decided.as_teacher),
+        (f"adopting model {pair.teacher} as it is", test.by_adoption, decided.by_adoption),
     )
-    return gain if found.network is None else f"{gain}\nsent over the network for it: {found.network}"
+    out.print(_gains("", ways))
+    out.print(_cost(recommendation), style="dim")
 
 
-def show_prediction(found: Prediction) -> None:
+def show_prediction(prediction: Prediction) -> None:
     """Print a predicted gain, and say that it was not measured."""
-    advice = "leave the model as it is" if found.setting is None else f"try {found.setting}"
+    pair, setting = prediction.pair, prediction.setting
+    advice = "leave the model as it is" if setting is None else f"try {setting}"
     out.print(Text.assemble(("predicted", "bold yellow"), "  ", (advice, "bold")))
-    if found.setting is not None:
-        gain = f"{found.gain:+.1f} pp [{found.low:+.1f}, {found.high:+.1f}]"
-        out.print(
-            Text(
-                f"expected gain of participant {found.pair.student}: {gain} for a single run, 95% interval, "
-                "on validation"
-            )
-        )
-    out.print(
-        Text(
-            f"predicted from {found.runs} runs of {found.pairs} other pairs, not measured; to measure it: "
-            f"autokd tune --pair {found.pair.teacher},{found.pair.student}",
-            style="dim",
-        )
-    )
+    if setting is not None:
+        gain = f"{prediction.gain:+.1f} pp [{prediction.low:+.1f}, {prediction.high:+.1f}]"
+        out.print(f"gain of participant {pair.student} in a single run: {gain} on validation (95% interval)")
+    source = f"predicted from {prediction.runs} runs of {prediction.pairs} other pairs, not measured"
+    out.print(f"{source}; to measure it: autokd tune --pair {pair.teacher},{pair.student}", style="dim")
 
 
-def figures(judgement: Judgement, student: int) -> Table:
-    """Return the gains on test beside those on confirmation."""
-    grid = _grid(f"gain of participant {student}", "on test", "on confirmation (decides)")
-    test, decided = judgement.test, judgement.confirmation
-    if test.winner_gain is not None and judgement.evidence.winner is not None:
-        setting = str(judgement.evidence.winner.setting)
-        grid.add_row(setting, _pp(test.winner_gain), _pp(decided.winner_gain))
-    grid.add_row("the default setting", _pp(test.default_gain), _pp(decided.default_gain))
+def show_partners(ranking: Ranking) -> None:
+    """Print the advice, and a line for each partner."""
+    out.print(Text.assemble((f"participant {ranking.student}  ", "bold"), (ranking.advice, "bold")))
+    grid = plain_table("teacher", "verdict", "gain on test", "corrected", "setting judged")
+    for partner in ranking.partners:
+        pair, verdict = partner.recommendation.pair, partner.recommendation.verdict.value
+        mark = "=" if partner.as_good else ""
+        setting, corrected = str(partner.recommendation.setting), f"{partner.corrected:+.1f} pp"
+        grid.add_row(f"{pair.teacher} {mark}", verdict, str(partner.test), corrected, setting)
+    out.print(grid)
+    count = len(ranking.partners)
+    notes = [
+        f"intervals: {ranking.confidence:.0%} for all {count} together",
+        f"corrected: on confirmation, for choosing the best of {count}",
+        "=: not shown to be worse than the first",
+    ]
+    if ranking.unknown:
+        notes.append(f"no recommendation yet from {', '.join(map(str, ranking.unknown))}")
+    out.print("; ".join(notes), style="dim")
+
+
+def _figures(judgement: Judgement, student: int) -> Table:
+    test, decided, winner = judgement.test, judgement.confirmation, judgement.evidence.winner
+    rows: list[tuple[str, Interval | None, Interval | None]] = [
+        ("the default setting", test.default_gain, decided.default_gain)
+    ]
+    if test.winner_gain is not None and winner is not None:
+        rows.insert(0, (str(winner.setting), test.winner_gain, decided.winner_gain))
     if test.improvement is not None:
-        grid.add_row("difference", _pp(test.improvement), _pp(decided.improvement))
-    return grid
+        rows.append(("difference", test.improvement, decided.improvement))
+    return _gains(f"gain of participant {student}", rows)
 
 
-def ways(found: Recommendation) -> Table:
-    """Return the gain of each position, and of adopting the partner's model as it is."""
-    assert found.position is not None
-    test, decided = found.position.test, found.position.confirmation
-    grid = _grid("", "", "")
-    for name, here, there in (
-        (f"as student, {found.pair}", test.as_student, decided.as_student),
-        (f"as teacher, {found.pair.reverse} (adopted)", test.as_teacher, decided.as_teacher),
-        (f"with model {found.pair.teacher} as it is", test.by_adoption, decided.by_adoption),
-    ):
-        grid.add_row(name, _pp(here), _pp(there))
-    return grid
-
-
-def _grid(*headers: str) -> Table:
-    """Return an empty table; the tables of a recommendation share their columns, within 80 characters."""
-    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=any(headers))
-    for header, width in zip(headers, (27, 23, 25), strict=True):
-        grid.add_column(header, header_style="dim", min_width=width)
-    return grid
-
-
-def further(found: Recommendation, where: Mapping[str, str]) -> str:
-    """Return the commands that show more of a pair.
-
-    Args:
-        where: Options to repeat, by name (see `StudyOptions.repeated`).
-    """
-    teacher, student = found.pair.teacher, found.pair.student
-    commands = (
-        (f"recommend --pair {student},{teacher}{typed(where)}", "the same meeting from the other side"),
-        (f"recommend --pair {teacher},{student}{typed(where)} --json", "all the numbers"),
-        (f"dashboard{typed(where, 'home', 'storage')}", "every trial, in the browser"),
+def _gains(header: str, rows: Iterable[tuple[str, Interval | None, Interval | None]]) -> Table:
+    """Return gains on test beside those on confirmation, within 80 characters; no headers if one is empty."""
+    columns = ((header, 27), ("on test", 23), ("on confirmation (decides)", 25))
+    grid = plain_table(
+        *(Column(title, min_width=width) for title, width in columns), show_header=bool(header)
     )
-    width = max(len(command) for command, _ in commands)
-    lines = (f"  autokd {command:<{width}}   {meaning}" for command, meaning in commands)
+    for name, *gains in rows:
+        grid.add_row(name, *("not tried" if gain is None else str(gain) for gain in gains))
+    return grid
+
+
+def further(recommendation: Recommendation, study: StudyOptions) -> str:
+    """Return the commands that show more of a pair."""
+    teacher, student = recommendation.pair.teacher, recommendation.pair.student
+    commands = {
+        f"recommend --pair {student},{teacher}{study.repeated()}": "the same meeting from the other side",
+        f"recommend --pair {teacher},{student}{study.repeated()} --json": "all the numbers",
+        f"dashboard{study.repeated('home', 'storage')}": "every trial, in the browser",
+    }
+    width = max(map(len, commands))
+    lines = (f"  autokd {command:<{width}}   {meaning}" for command, meaning in commands.items())
     return "\n".join(("look further:", *lines))
 
 
-def typed(options: Mapping[str, str], *only: str) -> str:
-    """Return options as they are typed after a command: all of them, or only some."""
-    names = (name for name in options if not only or name in only)
-    return "".join(f" --{name} {shlex.quote(options[name])}" for name in names)
-
-
-def _pp(interval: Interval | None) -> str:
-    return "not tried" if interval is None else str(interval)
-
-
-def _cost(found: Recommendation) -> str:
-    content = found.to_json()
-    trials, epochs = content["trials"], content["epochs_spent"]
-    assert isinstance(trials, dict)
-    assert isinstance(epochs, dict)
-    counts = ", ".join(f"{count} {state.lower()}" for state, count in trials.items() if count)
+def _cost(recommendation: Recommendation) -> str:
+    content: dict[str, Any] = recommendation.to_json()
+    counts = ", ".join(f"{count} {state.lower()}" for state, count in content["trials"].items() if count)
+    epochs = content["epochs_spent"]
     return (
         f"trials: {counts}; epochs: {epochs['search']} of search, {epochs['confirmation']} of race and "
         f"confirmation; {content['seeds']} paired seeds"

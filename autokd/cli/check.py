@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.text import Text
 
 from autokd.cli import options
 from autokd.cli.console import err, fail, out, print_json
@@ -13,8 +15,6 @@ from autokd.config.defaults import EFFECT
 if TYPE_CHECKING:
     from autokd.errors import PlanError
     from autokd.workflows.check import Inspection
-
-_INPUT = 2
 
 
 def check(
@@ -35,43 +35,40 @@ def check(
     """
     from autokd.workflows.check import inspect
 
-    found = inspect(study, effect=effect)
+    inspection = inspect(study, effect=effect)
     if json:
-        print_json(_json(study, found))
+        print_json(_json(study, inspection))
     else:
-        _show(study, found)
-    if found.problems:
-        raise typer.Exit(_INPUT)
+        _show(study, inspection)
+    if inspection.problems:
+        raise typer.Exit(2)
 
 
-def _show(study: str, found: Inspection) -> None:
-    for warning in found.warnings:
-        err.print("warning: ", style="yellow", end="")
-        err.print(str(warning), markup=False, soft_wrap=True)
-    for problem in found.problems:
+def _show(study: str, inspection: Inspection) -> None:
+    for warning in inspection.warnings:
+        err.print(Text.assemble(("warning: ", "yellow"), str(warning)), soft_wrap=True)
+    for problem in inspection.problems:
         fail(str(problem))
-    if found.problems or found.splits is None:
+    if inspection.problems or inspection.splits is None:
         return
-    out.print(f"{study}: nothing is wrong", markup=False, soft_wrap=True)
-    for member in found.members:
+    out.print(f"{study}: nothing is wrong", soft_wrap=True)
+    for member in inspection.members:
         correct = "" if member.accuracy is None else f", {member.accuracy:.1%} of them correct"
         line = f"  {member.number:>3}  {member.architecture:<24}{member.private:>7} private examples{correct}"
-        out.print(line, markup=False, soft_wrap=True)
-    sizes = ", ".join(f"{name} {count}" for name, count in found.splits.items())
-    out.print(f"common splits: {sizes}; confirmation will likely show a gain of {found.detectable:.1f} pp")
+        out.print(line, soft_wrap=True)
+    sizes = ", ".join(f"{name} {count}" for name, count in inspection.splits.items())
+    smallest = f"{inspection.detectable:.1f} pp"
+    out.print(f"common splits: {sizes}; a gain of {smallest} or more will probably be shown on confirmation")
 
 
-def _json(study: str, found: Inspection) -> dict[str, Any]:
+def _json(study: str, inspection: Inspection) -> dict[str, Any]:
     return {
         "study": study,
-        "problems": [_finding(problem) for problem in found.problems],
-        "warnings": [_finding(warning) for warning in found.warnings],
-        "participants": [
-            {name: getattr(member, name) for name in ("number", "architecture", "private", "accuracy")}
-            for member in found.members
-        ],
-        "splits": found.splits,
-        "detectable": found.detectable,
+        "problems": [_finding(problem) for problem in inspection.problems],
+        "warnings": [_finding(warning) for warning in inspection.warnings],
+        "participants": [asdict(member) for member in inspection.members],
+        "splits": inspection.splits,
+        "detectable": inspection.detectable,
     }
 
 

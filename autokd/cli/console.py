@@ -9,22 +9,24 @@ from contextlib import contextmanager
 from typing import Final, Protocol, TypeVar
 
 from rich.console import Console
+from rich.table import Column, Table
 from rich.text import Text
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+# Texts are never markup, since they may quote a user's brackets.
+out = Console(highlight=False, markup=False, emoji=False)
+err = Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 NOTHING_LEFT: Final = "nothing was left to do; these are the stored results"
 
 
 def fail(message: str) -> None:
-    """Print an error in one line; never as markup, since it may contain a user's brackets."""
+    """Print an error in one line."""
     err.print(Text.assemble(("error: ", "bold red"), message), soft_wrap=True)
 
 
 def note(message: str) -> None:
     """Print a line about progress."""
-    err.print(Text(message), soft_wrap=True)
+    err.print(message, soft_wrap=True)
 
 
 class _NoticeHandler(logging.Handler):
@@ -72,6 +74,14 @@ def print_result(result: _R, show: Callable[[_R], None], *, json: bool) -> None:
         print_json(result.to_json())
     else:
         show(result)
+
+
+def plain_table(*columns: Column | str, gap: int = 2, show_header: bool = True) -> Table:
+    """Return an empty table without lines, its columns `gap` characters apart."""
+    padding = (0, gap, 0, 0)
+    return Table(
+        *columns, box=None, pad_edge=False, padding=padding, header_style="dim", show_header=show_header
+    )
 
 
 def clock(seconds: float) -> str:

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from autokd.cli import options
-from autokd.cli.console import out, print_result
+from autokd.cli.console import out, plain_table, print_result
 from autokd.cli.progress import watching
 from autokd.core.setting import BatchNorm, Method, Setting, Split, TransferSet
 from autokd.errors import PlanError
@@ -49,24 +48,23 @@ class SettingOptions(options.Group):
         if not values:
             return None
         if self.transfer_set is TransferSet.VALIDATION:
-            problem = "validation is held out: the card could not say what the model is worth there"
-            raise PlanError(source="command line", field="--transfer-set", problem=problem)
-        needed = ["temperature", "transfer_set"]
-        if self.transfer_set is not TransferSet.PUBLIC:
-            needed.append("alpha")
-        elif self.alpha is not None:
-            problem = "has no meaning on public, which has no labels; leave it out"
-            raise PlanError(source="command line", field="--alpha", problem=problem)
-        for name in needed:
+            raise PlanError.of_option(
+                "--transfer-set",
+                "validation is held out: the card could not say what the model is worth there",
+            )
+        needs_alpha = self.transfer_set is not TransferSet.PUBLIC
+        if self.alpha is not None and not needs_alpha:
+            raise PlanError.of_option(
+                "--alpha", "has no meaning on public, which has no labels; leave it out"
+            )
+        for name in ("temperature", "transfer_set", *(["alpha"] if needs_alpha else [])):
             if name not in values:
-                problem = (
-                    "is missing; a setting is --temperature, --transfer-set and, except on public, --alpha"
-                )
-                raise PlanError(source="command line", field=f"--{name.replace('_', '-')}", problem=problem)
+                setting = "a setting is --temperature, --transfer-set and, except on public, --alpha"
+                raise PlanError.of_option(f"--{name.replace('_', '-')}", f"is missing; {setting}")
         try:
             return Setting.from_json(values)
         except ValueError as error:
-            raise PlanError(source="command line", field="setting", problem=str(error)) from error
+            raise PlanError.of_option("setting", str(error)) from error
 
 
 def distill(
@@ -125,19 +123,16 @@ def _show(card: Card, path: Path) -> None:
 
     request, expected = card.request, card.request.expected
     out.print(Text.assemble((str(request.pair), "bold"), f"  {request.setting}, seed {request.seed}"))
-    headers = (f"participant {request.pair.student}", "before", "after", "gain of this model")
-    grid = Table(*headers, box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    grid = plain_table(f"participant {request.pair.student}", "before", "after", "gain of this model")
     for split in (Split.TEST, Split.CONFIRMATION, Split.VALIDATION):
         score = card.scores[split]
         grid.add_row(f"on {split}", f"{score.before:.1%}", f"{score.after:.1%}", str(score.gain))
     out.print(grid)
-    out.print(Text(f"forgetting on test {signed(card.scores[Split.TEST].forgetting)} pp"))
+    out.print(f"forgetting on test {signed(card.scores[Split.TEST].forgetting)} pp")
     if expected is not None and expected.gain is not None:
         out.print(
-            Text(
-                f"recommended ({expected.verdict}) for a gain on test of {expected.gain}, the mean of "
-                f"{expected.seeds} other seeds; expected of a single run: {expected.single_run}"
-            )
+            f"recommended ({expected.verdict}) for a gain on test of {expected.gain}, the mean of "
+            f"{expected.seeds} other seeds; expected of a single run: {expected.single_run}"
         )
     names = ", ".join(str(path.with_suffix(suffix)) for suffix in (path.suffix, ".json", ".md"))
-    out.print(Text(f"wrote {names}", style="dim"), soft_wrap=True)
+    out.print(f"wrote {names}", style="dim", soft_wrap=True)

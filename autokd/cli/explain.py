@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from autokd.cli import options
-from autokd.cli.console import NOTHING_LEFT, note, out, print_result
+from autokd.cli.console import NOTHING_LEFT, note, out, plain_table, print_result
 from autokd.cli.progress import watching
 from autokd.core.setting import Split
 
 if TYPE_CHECKING:
-    from autokd.explanation.comparison import Line
     from autokd.explanation.explanation import Explanation
     from autokd.statistics.paired import Interval
-
-_NAME: Final = 29
-"""Width of an alternative's name."""
-_FIGURE: Final = 20
-"""Width of an interval without its unit."""
 
 
 def explain(
@@ -58,66 +52,60 @@ def explain(
     print_result(explained.explanation, show, json=json)
 
 
-def show(found: Explanation) -> None:
+def show(explanation: Explanation) -> None:
     """Print the alternatives, whether teacher or data make the gain, and what each step is worth."""
-    out.print(Text.assemble((str(found.pair), "bold"), f" {found.verdict}: {found.setting}"))
-    out.print(rivals(found))
-    for line in found.lines:
-        if line.note:
-            out.print(Text(f"{line.words}: {line.note}", style="dim"))
-    out.print(Text.assemble(("teacher or data: ", "bold"), found.teacher_or_data))
-    _show_steps(found)
     out.print(
-        Text(
-            f"pp with 95% intervals; wins, loses: shown on confirmation; {found.runs} runs of alternatives, "
-            f"{found.epochs} epochs",
-            style="dim",
-        )
+        Text.assemble((str(explanation.pair), "bold"), f" {explanation.verdict}: {explanation.setting}")
     )
+    out.print(_alternatives(explanation))
+    for line in explanation.lines:
+        if line.note:
+            out.print(f"{line.words}: {line.note}", style="dim")
+    out.print(Text.assemble(("teacher or data: ", "bold"), explanation.teacher_or_data))
+    _show_steps(explanation)
+    runs = f"{explanation.runs} runs of alternatives, {explanation.epochs} epochs"
+    out.print(f"pp with 95% intervals; wins, loses: shown on confirmation; {runs}", style="dim")
 
 
-def rivals(found: Explanation) -> Table:
-    """Return the gain of each alternative and its difference; the last column is shown on confirmation."""
-    shown = "answer" if found.verdict.answer != "as-is" else "candidate"
-    grid = _grid("gain on test", f"{shown} minus it", "")
-    grid.add_row(Text(f"the {shown}", style="bold"), Text(figure(found.gain[Split.TEST]), style="bold"))
-    for line in found.lines:
-        grid.add_row(line.words, *_cells(line))
+def _alternatives(explanation: Explanation) -> Table:
+    """Return gains and differences on test; the last column is what confirmation shows."""
+    shown = "answer" if explanation.verdict.answer != "as-is" else "candidate"
+    grid = _table("gain on test", f"{shown} minus it")
+    grid.add_column()
+    grid.add_row(f"the {shown}", _figure(explanation.gain[Split.TEST]), style="bold")
+    for line in explanation.lines:
+        if line.gain is None or line.difference is None:
+            grid.add_row(line.words, "not known")
+            continue
+        decided = line.difference[Split.CONFIRMATION]
+        mark = ("wins", "green") if decided.low > 0 else ("loses", "red") if decided.high < 0 else ("", "")
+        figures = (_figure(by_split[Split.TEST]) for by_split in (line.gain, line.difference))
+        grid.add_row(line.words, *figures, Text(*mark))
     return grid
 
 
-def _cells(line: Line) -> tuple[str, str, Text]:
-    if line.gain is None or line.difference is None:
-        return "not known", "", Text("")
-    decided = line.difference[Split.CONFIRMATION]
-    mark = ("wins", "green") if decided.low > 0 else ("loses", "red") if decided.high < 0 else ("", "")
-    return figure(line.gain[Split.TEST]), figure(line.difference[Split.TEST]), Text(*mark)
+def _table(*headers: str) -> Table:
+    """Return an empty table for a name and intervals without their unit, within 80 characters."""
+    intervals = (Column(header, min_width=20) for header in headers)
+    return plain_table(Column(min_width=29, max_width=29), *intervals)
 
 
-def _grid(*headers: str) -> Table:
-    """Return an empty table for names and figures, within 80 characters."""
-    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    grid.add_column(min_width=_NAME, max_width=_NAME)
-    for header in headers:
-        grid.add_column(header, header_style="dim", min_width=_FIGURE if header else None)
-    return grid
-
-
-def _show_steps(found: Explanation) -> None:
-    if found.attribution is None:
-        out.print(Text("where the gain comes from: unknown, since runs failed", style="yellow"))
+def _show_steps(explanation: Explanation) -> None:
+    attribution = explanation.attribution
+    if attribution is None:
+        out.print("where the gain comes from: unknown, since runs failed", style="yellow")
         return
-    out.print(Text("where the gain beyond the default comes from", style="bold"))
-    grid = _grid("worth on test")
-    for step, worth in found.attribution.parts.items():
-        grid.add_row(step.value, figure(worth[Split.TEST]))
-    grid.add_row("together", figure(found.attribution.total[Split.TEST]))
+    out.print("where the gain beyond the default comes from", style="bold")
+    grid = _table("worth on test")
+    for step, worth in attribution.parts.items():
+        grid.add_row(step.value, _figure(worth[Split.TEST]))
+    grid.add_row("together", _figure(attribution.total[Split.TEST]))
     out.print(grid)
-    if len(found.attribution.parts) > 2:
-        adopted = figure(found.adoption[Split.TEST])
-        out.print(Text(f"adopting the partner's model without any training gains {adopted}", style="dim"))
+    if len(attribution.parts) > 2:
+        adopted = _figure(explanation.adoption[Split.TEST])
+        out.print(f"adopting the partner's model without any training gains {adopted}", style="dim")
 
 
-def figure(interval: Interval) -> str:
+def _figure(interval: Interval) -> str:
     """Return an interval without its unit."""
     return f"{interval.mean:+.1f} [{interval.low:+.1f}, {interval.high:+.1f}]"

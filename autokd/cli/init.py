@@ -32,4 +32,4 @@ def init(
         raise InputError(f"{file}: is there already; name another file") from None
     except OSError as error:
         raise InputError(f"{file}: cannot be written: {error.strerror or error}") from error
-    out.print(f"wrote {file}; fill it in, then: autokd check {file}", markup=False, soft_wrap=True)
+    out.print(f"wrote {file}; fill it in, then: autokd check {file}", soft_wrap=True)

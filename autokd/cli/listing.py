@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 from rich.console import Group, RenderableType
-from rich.table import Table
+from rich.table import Column
 from rich.text import Text
 
 from autokd.cli.answer import COLOR
-from autokd.cli.matrix import FEW, Cell, matrix
+from autokd.cli.console import plain_table
+from autokd.cli.matrix import FEW, PairCell, matrix
 from autokd.core.setting import Setting
 from autokd.errors import InputError
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from autokd.workflows.recommend import PairResult
 
 
-class Form(StrEnum):
+class ListFormat(StrEnum):
     """Format of a list for programs."""
 
     JSON = "json"
@@ -33,37 +34,31 @@ class Form(StrEnum):
     YAML = "yaml"
 
 
-_SUFFIXES: Final = {".json": Form.JSON, ".csv": Form.CSV, ".yaml": Form.YAML, ".yml": Form.YAML}
+_SUFFIXES: Final = {
+    ".json": ListFormat.JSON,
+    ".csv": ListFormat.CSV,
+    ".yaml": ListFormat.YAML,
+    ".yml": ListFormat.YAML,
+}
 _SETTING: Final = ("temperature", "alpha", "transfer_set", "method", "learning_rate", "epochs", "batch_norm")
 _GAINS: Final = ("gain", "default_gain", "improvement", "single_run")
 _COLUMNS: Final = (
-    "teacher",
-    "student",
-    "verdict",
-    "answer",
+    *("teacher", "student", "verdict", "answer"),
     *_SETTING,
     *(f"{gain}{end}" for gain in _GAINS for end in ("", "_low", "_high")),
-    "recommended_gain",
-    "forgetting",
-    "seeds",
-    "position",
-    "federation",
-    "study",
-    "stale",
-    "why_stale",
-    "reason",
-    "way_out",
+    *("recommended_gain", "forgetting", "seeds", "position", "federation", "study"),
+    *("stale", "why_stale", "reason", "way_out"),
 )
 """Columns of the CSV; gains are in pp of the student on test, empty if unknown."""
 
 
-def form_of(*, json: bool, csv: bool, yaml: bool, path: Path | None) -> Form | None:
+def form_of(*, json: bool, csv: bool, yaml: bool, path: Path | None) -> ListFormat | None:
     """Return the format that options or the file's ending name; None for a table in the terminal.
 
     Raises:
         InputError: If several options were given, or the ending names no format.
     """
-    asked = [form for form, wanted in zip(Form, (json, csv, yaml), strict=True) if wanted]
+    asked = [form for form, wanted in zip(ListFormat, (json, csv, yaml), strict=True) if wanted]
     if len(asked) > 1:
         raise InputError(f"--{asked[0]} and --{asked[1]}: choose one of them")
     if asked or path is None:
@@ -75,16 +70,16 @@ def form_of(*, json: bool, csv: bool, yaml: bool, path: Path | None) -> Form | N
     return _SUFFIXES[path.suffix]
 
 
-def written(entries: Sequence[Mapping[str, Any]], form: Form, *, single: bool) -> str:
+def written(entries: Sequence[Mapping[str, Any]], form: ListFormat, *, single: bool) -> str:
     """Return a list as text; a single pair is one object in JSON and YAML.
 
     Args:
         entries: As `PairResult.to_json` gives them.
     """
-    if form is Form.CSV:
+    if form is ListFormat.CSV:
         return _csv(entries)
     content = entries[0] if single else list(entries)
-    if form is Form.JSON:
+    if form is ListFormat.JSON:
         return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     text: str = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110)
     return text
@@ -92,13 +87,9 @@ def written(entries: Sequence[Mapping[str, Any]], form: Form, *, single: bool) -
 
 def table(answers: Sequence[PairResult]) -> RenderableType:
     """Return one row per pair, for many pairs also the matrix, and a summary."""
-    grid = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
-    grid.add_column("pair", no_wrap=True)
-    grid.add_column("verdict")
-    grid.add_column("use", overflow="fold")
-    grid.add_column("gain on test, pp", no_wrap=True)
-    grid.add_column("default's", justify="right")
-    grid.add_column("position")
+    gain, default = Column("gain on test, pp", no_wrap=True), Column("default's", justify="right")
+    columns = (Column("pair", no_wrap=True), "verdict", Column("use", overflow="fold"), gain, default)
+    grid = plain_table(*columns, "position", gap=1)
     for answer in answers:
         grid.add_row(str(answer.pair), *_row_of(answer))
     parts: list[RenderableType] = [grid]
@@ -107,10 +98,10 @@ def table(answers: Sequence[PairResult]) -> RenderableType:
     return Group(*parts, Text(_summary(answers), style="dim"))
 
 
-def _cell(payload: Mapping[str, Any] | None) -> Cell:
+def _cell(payload: Mapping[str, Any] | None) -> PairCell:
     if payload is None:
-        return Cell(None)
-    return Cell(payload["verdict"], payload["gain"] and payload["gain"]["mean"])
+        return PairCell(None)
+    return PairCell(payload["verdict"], payload["gain"] and payload["gain"]["mean"])
 
 
 def _row_of(answer: PairResult) -> tuple[Text, ...]:

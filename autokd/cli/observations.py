@@ -46,15 +46,18 @@ def observations(study: options.StudyOptions, json: options.Json = False) -> Non
 
 def show(claim: Claim) -> None:
     """Print a claim with its status, its figure, and how that was computed."""
-    out.print(
-        Text.assemble((claim.status.value, f"bold {_COLOR[claim.status.value]}"), f"  {claim.statement}")
-    )
+    status = claim.status.value
+    out.print(Text.assemble((status, f"bold {_COLOR[status]}"), f"  {claim.statement}"))
     if claim.figure is not None:
         gain = (figure(claim.figure, claim.unit), "bold")
-        out.print(Padding(Text.assemble(gain, f"  {claim.pairs} pairs, from {claim.source}"), (0, 0, 0, 2)))
+        out.print(_indented(Text.assemble(gain, f"  {claim.pairs} pairs, from {claim.source}")))
     for name, beside in claim.beside.items():
-        out.print(Padding(Text(f"{figure(beside, claim.unit)}  {name}"), (0, 0, 0, 2)))
-    out.print(Padding(Text(claim.how, style="dim"), (0, 0, 0, 2)))
+        out.print(_indented(f"{figure(beside, claim.unit)}  {name}"))
+    out.print(_indented(Text(claim.how, style="dim")))
+
+
+def _indented(text: Text | str) -> Padding:
+    return Padding(text, (0, 0, 0, 2))
 
 
 def figure(interval: Interval, unit: str) -> str:

@@ -8,25 +8,25 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+import shlex
+from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import dataclass, fields
-from enum import StrEnum
 from inspect import Parameter, Signature, cleandoc, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, get_args, get_type_hints
 
 import typer
 
 from autokd.cli.secrets import holds_secret
 from autokd.compute.ray_cluster import check_address
+from autokd.compute.resources import Resources
 from autokd.config.defaults import HOME, HOME_VARIABLE, STORAGE_VARIABLE, STUDY
 from autokd.core.setting import Pair
 from autokd.errors import InputError, PlanError
 
 if TYPE_CHECKING:
     from autokd.compute.device import Compute
-    from autokd.compute.resources import Resources
     from autokd.workspace import Workspace
 
 _DEBUG: Final = "AUTOKD_DEBUG"
@@ -48,13 +48,6 @@ def _cluster(address: str | None) -> str | None:
         return None
     check_address(address)
     return address
-
-
-class Precision(StrEnum):
-    """Number format of forward passes."""
-
-    FLOAT32 = "float32"
-    BFLOAT16 = "bfloat16"
 
 
 Study = Annotated[
@@ -121,10 +114,10 @@ class StudyOptions(Group):
             self.study, home=self.home, storage=self.storage, space=self.space, trials=trials
         )
 
-    def repeated(self) -> Mapping[str, str]:
-        """Return the options that make another command mean the same study and store, by name.
+    def repeated(self, *names: str) -> str:
+        """Return the options of these names, or all, that another command needs for the same study and store.
 
-        Defaults, and what the environment says anyway, are left out, and so is an address with a password.
+        Defaults, values that the environment sets anyway, and an address with a password are left out.
         """
         implied = {
             "study": STUDY,
@@ -134,7 +127,11 @@ class StudyOptions(Group):
         values = {name: str(getattr(self, name) or "") for name in ("study", "space", "home", "storage")}
         if self.storage and holds_secret(self.storage):
             values["storage"] = ""
-        return {name: value for name, value in values.items() if value and value != implied.get(name)}
+        return "".join(
+            f" --{name} {shlex.quote(value)}"
+            for name, value in values.items()
+            if value and value != implied.get(name) and name in (names or values)
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,7 +164,7 @@ class PairOptions(Group):
         by_role = self.teacher is not None or self.student is not None
         if sum((self.pair is not None, bool(listed), self.every, by_role)) != 1:
             problem = "say which pairs: one of --pair 4,9, --pairs 4,9 9,4, --all, --teacher 4, --student 9"
-            raise PlanError(source="command line", field="--pair", problem=problem)
+            raise PlanError.of_option("--pair", problem)
         if self.pair is not None:
             listed = [self.pair]
         if listed:
@@ -175,10 +172,10 @@ class PairOptions(Group):
         for name, number in (("--teacher", self.teacher), ("--student", self.student)):
             if number is not None and not 0 <= number < participants:
                 problem = f"participant {number} does not exist; they are numbered 0 to {participants - 1}"
-                raise PlanError(source="command line", field=name, problem=problem)
+                raise PlanError.of_option(name, problem)
         if self.teacher is not None and self.teacher == self.student:
             problem = f"participant {self.teacher} cannot teach itself"
-            raise PlanError(source="command line", field="--student", problem=problem)
+            raise PlanError.of_option("--student", problem)
         teachers = range(participants) if self.teacher is None else [self.teacher]
         students = range(participants) if self.student is None else [self.student]
         return tuple(
@@ -194,8 +191,9 @@ class ComputeOptions(Group):
 
     device: Device = "cpu"
     precision: Annotated[
-        Precision, typer.Option(help="Number format of forward passes; bfloat16 is faster on recent GPUs.")
-    ] = Precision.FLOAT32
+        Literal["float32", "bfloat16"],
+        typer.Option(help="Number format of forward passes; bfloat16 is faster on recent GPUs."),
+    ] = "float32"
     channels_last: Annotated[
         bool, typer.Option("--channels-last", help="NHWC memory layout: faster convolutions on GPUs.")
     ] = False
@@ -207,7 +205,7 @@ class ComputeOptions(Group):
 
         return Compute(
             device=self.device,
-            precision=self.precision.value,
+            precision=self.precision,
             channels_last=self.channels_last,
             threads=self.threads,
         )
@@ -227,17 +225,11 @@ class RunOptions(ComputeOptions):
     ray_address: RayAddress = None
 
     def keywords(self) -> dict[str, Any]:
-        """Return the arguments `compute` and `workers` of a workflow."""
-        return {"compute": self.compute(), "workers": self.workers()}
-
-    def workers(self) -> Resources:
-        """Return what runs are done on.
+        """Return the arguments `compute` and `workers` of a workflow.
 
         Raises:
             InputError: If these options contradict each other.
         """
-        from autokd.compute.resources import Resources
-
         if self.cpus_per_trial + self.gpus_per_trial == 0:
             raise InputError(
                 "--cpus-per-trial 0: a run must reserve something; give it a share of a GPU, "
@@ -248,12 +240,13 @@ class RunOptions(ComputeOptions):
                 f"--device {self.device}: on a cluster, Ray shows a run only the GPUs that it reserves; "
                 "add --gpus-per-trial, e.g. 0.25"
             )
-        return Resources(
+        workers = Resources(
             concurrency=self.concurrency,
             cpus_per_run=self.cpus_per_trial,
             gpus_per_run=self.gpus_per_trial,
             address=self.ray_address,
         )
+        return {"compute": self.compute(), "workers": workers}
 
 
 def as_command(function: Callable[..., None]) -> Callable[..., None]:
@@ -261,36 +254,31 @@ def as_command(function: Callable[..., None]) -> Callable[..., None]:
     parameters: list[Parameter] = []
     groups: dict[str, type[Group]] = {}
     for parameter in signature(function, eval_str=True).parameters.values():
-        group = parameter.annotation
-        if not (isinstance(group, type) and issubclass(group, Group)):
+        if isinstance(parameter.annotation, type) and issubclass(parameter.annotation, Group):
+            groups[parameter.name] = parameter.annotation
+            parameters += _options(parameter.annotation)
+        else:
             parameters.append(parameter.replace(kind=Parameter.KEYWORD_ONLY))
-            continue
-        groups[parameter.name] = group
-        hints = get_type_hints(group, include_extras=True)
-        for field in fields(group):
-            plain, option = get_args(hints[field.name])
-            option = copy(option)
-            option.rich_help_panel = group.PANEL
-            parameters.append(
-                Parameter(
-                    field.name,
-                    Parameter.KEYWORD_ONLY,
-                    default=field.default,
-                    annotation=Annotated[plain, option],
-                )
-            )
     parameters.append(Parameter("debug", Parameter.KEYWORD_ONLY, default=False, annotation=Debug))
 
     def command(**values: Any) -> None:
         del values["debug"]
-        filled = {
-            name: group(**{field.name: values.pop(field.name) for field in fields(group)})
-            for name, group in groups.items()
-        }
-        function(**values, **filled)
+        for name, group in groups.items():
+            values[name] = group(**{field.name: values.pop(field.name) for field in fields(group)})
+        function(**values)
 
     command.__name__ = function.__name__
     # Typer keeps the line breaks of a paragraph, which are those of the source.
     command.__doc__ = re.sub(r"(?<=\S)\n(?=\S)", " ", cleandoc(function.__doc__ or ""))
     command.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
     return command
+
+
+def _options(group: type[Group]) -> Iterator[Parameter]:
+    hints = get_type_hints(group, include_extras=True)
+    for field in fields(group):
+        plain, option = get_args(hints[field.name])
+        option = copy(option)
+        option.rich_help_panel = group.PANEL
+        annotation = Annotated[plain, option]
+        yield Parameter(field.name, Parameter.KEYWORD_ONLY, default=field.default, annotation=annotation)

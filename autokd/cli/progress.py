@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Final
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
-from autokd.cli.console import about, clock, err, pace
-from autokd.cli.matrix import FEW, Cell, Matrix, matrix
+from autokd.cli.console import about, clock, err, pace, plain_table
+from autokd.cli.matrix import FEW, PairCell, matrix
 from autokd.workflows.callbacks import Callbacks
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def watching(console: Console = err) -> Iterator[Callbacks]:
 
 
 class _Display(Callbacks):
-    """Shows counts of what is done; how is left to the subclasses."""
+    """Shows how many of the steps are done, with the `_show` of a subclass."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -71,7 +71,7 @@ class Lines(_Display):
         self._last = -_LINE_SECONDS
 
     def on_search(self, progress: Progress) -> None:
-        at_once = progress.left == 0 or _starting(progress)
+        at_once = progress.left == 0 or not (progress.ended or progress.live)
         self._line(f"{_pace(progress)}; {_summary(progress)}", at_once=at_once)
 
     def on_outage(self, outage: Outage | None) -> None:
@@ -96,7 +96,8 @@ class Screen(_Display):
 
     def on_search(self, progress: Progress) -> None:
         studies = progress.studies
-        picture = table(studies) if len(studies) <= FEW else _matrix(studies)
+        few = len(studies) <= FEW
+        picture = table(studies) if few else matrix({study.pair: _cell(study) for study in studies})
         self._show(_pace(progress), progress.ended, progress.ended + progress.left, picture)
 
     def on_outage(self, outage: Outage | None) -> None:
@@ -124,11 +125,9 @@ def table(studies: Sequence[StudyProgress]) -> Table:
     from autokd.core.records import TrialState
 
     states = [state for state in TrialState if any(study.counts.get(state) for study in studies)]
-    grid = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-    grid.add_column("pair", no_wrap=True)
-    for name in (*(state.value.lower() for state in states), "after", "default"):
-        grid.add_column(name, justify="right", no_wrap=True)
-    grid.add_column("best so far")
+    names = (*(state.value.lower() for state in states), "after", "default")
+    numbers = (Column(name, justify="right", no_wrap=True) for name in names)
+    grid = plain_table(Column("pair", no_wrap=True), *numbers, "best so far", gap=1)
     for study in studies:
         counts = (*(study.counts.get(state, 0) for state in states), study.runs)
         default = "" if study.baseline is None else f"{study.baseline:.1%}"
@@ -137,16 +136,10 @@ def table(studies: Sequence[StudyProgress]) -> Table:
     return grid
 
 
-def _matrix(studies: Sequence[StudyProgress]) -> Matrix:
-    """Return the verdict and gain of each pair, or its number of runs if there is no verdict yet."""
-    return matrix(
-        {
-            study.pair: Cell(study.conclusion.verdict, study.conclusion.gain)
-            if study.conclusion
-            else Cell(None, runs=sum(study.counts.values()) + study.runs)
-            for study in studies
-        }
-    )
+def _cell(study: StudyProgress) -> PairCell:
+    if study.conclusion is None:
+        return PairCell(None, runs=sum(study.counts.values()) + study.runs)
+    return PairCell(study.conclusion.verdict, study.conclusion.gain)
 
 
 def _summary(progress: Progress) -> str:
@@ -167,12 +160,8 @@ def plain(study: StudyProgress) -> str:
     return f"{study.pair}: {trials or 'waiting'}{runs}{default}{best}"
 
 
-def _starting(progress: Progress) -> bool:
-    return not (progress.ended or progress.live)
-
-
 def _pace(progress: Progress) -> str:
-    if _starting(progress):
+    if not (progress.ended or progress.live):
         return f"starting workers for {progress.left} runs"
     eta = about(progress.seconds_left if progress.left else None)
     epochs = sum(study.epochs for study in progress.studies)

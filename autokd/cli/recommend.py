@@ -9,10 +9,9 @@ from typing import Annotated
 import typer
 
 from autokd.cli import options
-from autokd.cli.answer import show, show_prediction
+from autokd.cli.answer import show, show_partners, show_prediction
 from autokd.cli.console import note, out, print_result
-from autokd.cli.listing import Form, form_of, table, written
-from autokd.cli.partners import show_partners
+from autokd.cli.listing import ListFormat, form_of, table, written
 from autokd.core.atomic_write import write_together
 from autokd.errors import InputError, NotTuned
 
@@ -76,22 +75,20 @@ def recommend(
     from autokd.workflows import recommend as workflow
 
     form = form_of(json=json, csv=csv, yaml=yaml, path=path)
-    as_list = path is not None or form not in (None, Form.JSON)
+    as_list = path is not None or form not in (None, ListFormat.JSON)
     workspace = study.workspace()
     if pairs.ranked is not None:
         if predict or stale or as_list:
             raise InputError(
                 "--student: a ranking is printed as text or --json; list pairs with --all instead"
             )
-        ranking = workflow.partners(workspace, pairs.ranked)
-        print_result(ranking, show_partners, json=json)
+        print_result(workflow.partners(workspace, pairs.ranked), show_partners, json=json)
         return
     selected = pairs.selected(workspace.config.federation.size)
     if predict:
         if len(selected) > 1 or as_list:
             raise InputError("--predict: takes one --pair, and prints text or --json")
-        prediction = workflow.predict(workspace, selected[0])
-        print_result(prediction, show_prediction, json=json)
+        print_result(workflow.predict(workspace, selected[0]), show_prediction, json=json)
         return
     answers = workflow.recommend_all(workspace, selected, stale=stale)
     single = pairs.pair is not None

@@ -8,7 +8,6 @@ from typing import Annotated, Final
 import typer
 
 from autokd.cli import options
-from autokd.cli.answer import typed
 from autokd.cli.console import note, out, print_json
 
 _PAGE: Final = Path("report.html")
@@ -44,7 +43,7 @@ def report(
 
     workspace = study.workspace()
     only = None if pair is None else workspace.pair(pair)
-    data = workflow.report_data(workspace, None if only is None else [only], options=typed(study.repeated()))
+    data = workflow.report_data(workspace, None if only is None else [only], options=study.repeated())
 
     # Imported here, after the arguments were checked: drawing takes a while to import.
     from autokd.report import ReportFacts, page, write

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from itertools import islice
 
 from autokd.config.defaults import STORAGE_VARIABLE
-
-_OPTION = "--storage"
 
 
 def hide_secrets() -> None:
@@ -30,18 +29,12 @@ def without_secret(arguments: Sequence[str]) -> tuple[list[str], str | None]:
     secret: str | None = None
     waiting = iter(arguments)
     for argument in waiting:
-        name, equals, value = argument.partition("=")
-        if name != _OPTION:
-            kept.append(argument)
-            continue
-        written = [argument]
-        if not equals:
-            value = next(waiting, "")
-            written.append(value)
-        if value and holds_secret(value):
+        option = [argument, *islice(waiting, 1)] if argument == "--storage" else [argument]
+        name, _, value = "=".join(option).partition("=")
+        if name == "--storage" and value and holds_secret(value):
             secret = value
         else:
-            kept += [part for part in written if part]
+            kept += option
     return kept, secret
 
 

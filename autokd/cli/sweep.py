@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from autokd.cli import options
-from autokd.cli.answer import typed
 from autokd.cli.console import note, out, print_json
 from autokd.cli.progress import watching
-
-if TYPE_CHECKING:
-    from autokd.workflows.sweep import Swept
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,23 +49,15 @@ def sweep(
         swept = workflow.sweep(workspace, selected, seeds=seeds, callbacks=callbacks, **computing.keywords())
     if swept.interrupted:
         raise typer.Exit(130)
-    # `autokd export` would take the grid for the space of a search.
-    _show(swept, replace(study, space=None).repeated(), json=json)
-    if swept.progress.failed:
-        note(f"{swept.progress.failed} runs failed; autokd export lists them with state FAIL")
-        raise typer.Exit(1)
-
-
-def _show(swept: Swept, where: Mapping[str, str], *, json: bool) -> None:
     progress = swept.progress
     if json:
-        print_json(
-            {
-                "federation": swept.federation,
-                "runs": {"done": progress.done, "failed": progress.failed, "new": progress.ended},
-            }
-        )
-        return
-    out.print(f"federation {swept.federation}: {progress.done} runs swept, {progress.ended} of them now")
-    table = f"as a table: autokd export{typed(where)} --out table.parquet"
-    out.print(table, markup=False, style="dim", soft_wrap=True)
+        runs = {"done": progress.done, "failed": progress.failed, "new": progress.ended}
+        print_json({"federation": swept.federation, "runs": runs})
+    else:
+        out.print(f"federation {swept.federation}: {progress.done} runs swept, {progress.ended} of them now")
+        # `autokd export` would take the grid for the space of a search.
+        where = replace(study, space=None).repeated()
+        out.print(f"as a table: autokd export{where} --out table.parquet", style="dim", soft_wrap=True)
+    if progress.failed:
+        note(f"{progress.failed} runs failed; autokd export lists them with state FAIL")
+        raise typer.Exit(1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -12,9 +12,6 @@ from autokd.cli.console import NOTHING_LEFT, note, out, print_json
 from autokd.cli.progress import watching
 from autokd.core.setting import Position
 
-if TYPE_CHECKING:
-    from autokd.workflows.tune import Batch
-
 
 def tune(
     pairs: options.PairOptions,
@@ -22,7 +19,9 @@ def tune(
     computing: options.RunOptions,
     trials: Annotated[
         int | None,
-        typer.Option(min=2, help="Trials per pair, the default setting included. More extend a search."),
+        typer.Option(
+            min=2, help="Trials per pair, the default setting included. A higher number extends it."
+        ),
     ] = None,
     position: Annotated[
         Position | None,
@@ -30,7 +29,7 @@ def tune(
     ] = None,
     json: options.Json = False,
 ) -> None:
-    """Search the best setting for teacher T and student S, confirm it, and say whether to swap the roles.
+    """Search for the best setting of teacher T and student S, confirm it, and say whether to swap the roles.
 
     All pairs are tuned in one batch. Stored results are not computed again: after Ctrl-C or a crash the same
     command continues, and it adds nothing once everything is done.
@@ -68,21 +67,17 @@ def tune(
         note(NOTHING_LEFT)
     if isinstance(result, workflow.Batch):
         verdicts = [answer["verdict"] for answer in result.answers.values()]
-        _show_many(result, json=json)
+        if json:
+            print_json([dict(result.answers[pair]) for pair in sorted(result.answers)])
+        elif result.overview is not None:
+            status.show(result.overview)
     else:
-        verdicts = [found.verdict.value for found in result.recommendations]
+        verdicts = [recommendation.verdict.value for recommendation in result.recommendations]
         first = result.recommendations[0]
         if json:
             print_json(first.to_json())
         else:
             show(first)
-            out.print(further(first, study.repeated()), markup=False, style="dim", soft_wrap=True)
+            out.print(further(first, study), style="dim", soft_wrap=True)
     if "failed" in verdicts:
         raise typer.Exit(1)
-
-
-def _show_many(batch: Batch, *, json: bool) -> None:
-    if json:
-        print_json([dict(batch.answers[pair]) for pair in sorted(batch.answers)])
-    elif batch.overview is not None:
-        status.show(batch.overview)

@@ -220,7 +220,7 @@ class Pair:
             problem = f"participant {last} does not exist; {numbers}"
         else:
             return cls(teacher=teacher, student=student)
-        raise PlanError(source="command line", field="--pair", problem=problem)
+        raise PlanError.of_option("--pair", problem)
 
 
 def derive_seed(*parts: str | int) -> int:

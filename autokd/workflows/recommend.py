@@ -125,7 +125,7 @@ def partners(workspace: Workspace, student: int) -> Ranking:
     count = workspace.config.federation.size
     if not 0 <= student < count:
         problem = f"participant {student} does not exist; they are numbered 0 to {count - 1}"
-        raise PlanError(source="command line", field="--student", problem=problem)
+        raise PlanError.of_option("--student", problem)
     way_out = f"run autokd tune --student {student}"
     recommendations, unknown = [], []
     with open_results(workspace, way_out) as (_, results):

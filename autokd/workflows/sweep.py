@@ -49,7 +49,7 @@ def sweep(
     config, space = workspace.config, workspace.space
     if not space.is_grid:
         problem = f"space {space.name} has a continuous dimension; a sweep needs lists of values"
-        raise PlanError(source="command line", field="--space", problem=problem)
+        raise PlanError.of_option("--space", problem)
     with run_session(workspace, compute, workers, callbacks) as session:
         names = {pair: sweep_name(session.federation.name, config, pair) for pair in pairs}
         store = session.acquire(names.values())

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from autokd.cli.listing import table
-from autokd.cli.matrix import FEW, Cell, Matrix
+from autokd.cli.matrix import FEW, Matrix, PairCell
 from autokd.cli.progress import Lines, Screen, watching
 from autokd.core.colors import diverging
 from autokd.core.setting import Pair
@@ -19,11 +19,22 @@ from autokd.workflows.recommend import PairResult
 from tests.cli.conftest import PROGRAM, Tuned
 from tests.cli.terminal import Terminal
 
-GAINS = {Pair(0, 1): Cell("tuned", 12.34), Pair(1, 0): Cell("skip", -0.4), Pair(0, 2): Cell("undecided", -20)}
-CELLS = {**GAINS, Pair(2, 0): Cell("failed"), Pair(1, 2): Cell(None, runs=17), Pair(2, 1): Cell(None)}
+GAINS = {
+    Pair(0, 1): PairCell("tuned", 12.34),
+    Pair(1, 0): PairCell("skip", -0.4),
+    Pair(0, 2): PairCell("undecided", -20),
+}
+CELLS = {
+    **GAINS,
+    Pair(2, 0): PairCell("failed"),
+    Pair(1, 2): PairCell(None, runs=17),
+    Pair(2, 1): PairCell(None),
+}
 # `tuned` and `failed` in turn, so that there are cells with and without a gain.
 MANY = {
-    pair: Cell("failed") if sum(pair.meeting) % 9 == 0 else Cell("tuned", 100.0 * (-1) ** pair.teacher)
+    pair: PairCell("failed")
+    if sum(pair.meeting) % 9 == 0
+    else PairCell("tuned", 100.0 * (-1) ** pair.teacher)
     for pair in (Pair(*pair) for pair in permutations(range(30), 2))
 }
 

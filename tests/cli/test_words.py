@@ -160,15 +160,16 @@ def test_a_secret_is_taken_out_of_the_arguments(
 
 def test_what_is_usual_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     home = Path("autokd-home")
-    assert StudyOptions(study="digits", space=None, home=home, storage=None).repeated() == {}
+    assert StudyOptions(study="digits", space=None, home=home, storage=None).repeated() == ""
     monkeypatch.setenv("AUTOKD_HOME", "/elsewhere")
-    assert StudyOptions(study="digits", space=None, home=Path("/elsewhere"), storage=None).repeated() == {}
-    assert StudyOptions(study="digits", space=None, home=home, storage=None).repeated() == {
-        "home": "autokd-home"
-    }
+    assert StudyOptions(study="digits", space=None, home=Path("/elsewhere"), storage=None).repeated() == ""
+    options = StudyOptions(study="digits", space=None, home=home, storage=None)
+    assert options.repeated() == " --home autokd-home"
 
 
 def test_what_another_command_needs_is_repeated_but_no_password() -> None:
-    given = StudyOptions(study="s.yaml", space="private", home=Path("h"), storage="sqlite:///a.db").repeated()
-    assert given == {"study": "s.yaml", "space": "private", "home": "h", "storage": "sqlite:///a.db"}
-    assert StudyOptions(study="digits", space=None, home=Path("autokd-home"), storage=SECRET).repeated() == {}
+    options = StudyOptions(study="s.yaml", space="private", home=Path("a h"), storage="sqlite:///a.db")
+    where = " --home 'a h' --storage sqlite:///a.db"
+    assert options.repeated() == f" --study s.yaml --space private{where}"
+    assert options.repeated("home", "storage") == where
+    assert StudyOptions(study="digits", space=None, home=Path("autokd-home"), storage=SECRET).repeated() == ""

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from autokd.cli.listing import Form, form_of, table, written
+from autokd.cli.listing import ListFormat, form_of, table, written
 from autokd.config.study import StudyConfig
 from autokd.core.setting import Pair, Setting
 from autokd.errors import InputError
@@ -124,15 +124,15 @@ ENTRIES = [one.to_json() for one in ANSWERS]
 
 
 def test_json_and_yaml_say_the_same() -> None:
-    listed = json.loads(written(ENTRIES, Form.JSON, single=False))
-    assert listed == yaml.safe_load(written(ENTRIES, Form.YAML, single=False))
+    listed = json.loads(written(ENTRIES, ListFormat.JSON, single=False))
+    assert listed == yaml.safe_load(written(ENTRIES, ListFormat.YAML, single=False))
     assert [one["verdict"] for one in listed] == [*map(str, TOWARDS), None, "tuned"]
     assert [one["stale"] for one in listed] == [False] * 5 + [True]
-    assert json.loads(written(ENTRIES[:1], Form.JSON, single=True)) == listed[0]
+    assert json.loads(written(ENTRIES[:1], ListFormat.JSON, single=True)) == listed[0]
 
 
 def test_a_spreadsheet_gets_the_same_numbers() -> None:
-    rows = list(csv.DictReader(io.StringIO(written(ENTRIES, Form.CSV, single=False))))
+    rows = list(csv.DictReader(io.StringIO(written(ENTRIES, ListFormat.CSV, single=False))))
     assert len(rows) == len(ENTRIES)
     for row, one in zip(rows, ANSWERS, strict=True):
         plain = one.payload
@@ -172,8 +172,8 @@ def test_people_get_a_table(columns: int) -> None:
 def test_the_form_follows_from_options_or_the_files_name() -> None:
     nothing = {"json": False, "csv": False, "yaml": False}
     assert form_of(**nothing, path=None) is None
-    assert form_of(**nothing, path=Path("a.yml")) is Form.YAML
-    assert form_of(**{**nothing, "csv": True}, path=Path("a.json")) is Form.CSV
+    assert form_of(**nothing, path=Path("a.yml")) is ListFormat.YAML
+    assert form_of(**{**nothing, "csv": True}, path=Path("a.json")) is ListFormat.CSV
     with pytest.raises(InputError, match=r"--out a.txt.*--json, --csv or --yaml"):
         form_of(**nothing, path=Path("a.txt"))
     with pytest.raises(InputError, match="--json and --yaml"):
