@@ -277,8 +277,8 @@ def as_command(function: Callable[..., None]) -> Callable[..., None]:
 def _options(group: type[Group]) -> Iterator[Parameter]:
     hints = get_type_hints(group, include_extras=True)
     for field in fields(group):
-        plain, option = get_args(hints[field.name])
+        kind, option = get_args(hints[field.name])
         option = copy(option)
         option.rich_help_panel = group.PANEL
-        annotation = Annotated[plain, option]
-        yield Parameter(field.name, Parameter.KEYWORD_ONLY, default=field.default, annotation=annotation)
+        hint = Annotated[kind, option]  # type: ignore[valid-type]
+        yield Parameter(field.name, Parameter.KEYWORD_ONLY, default=field.default, annotation=hint)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -68,23 +69,24 @@ def arm(database: Path, pair: str, split: str, *, default: bool) -> NDArray[np.b
     return np.stack([unpacked(bits, examples) for bits, examples in rows])
 
 
+def span(trial: FrozenTrial) -> tuple[datetime, datetime]:
+    assert trial.datetime_start is not None
+    assert trial.datetime_complete is not None
+    return trial.datetime_start, trial.datetime_complete
+
+
 def could_continue(trial: FrozenTrial, rung: int, others: list[FrozenTrial]) -> set[bool]:
     """What ASHA may have decided of a trial at a rung: one decision, unless that depends on unknown times.
 
     Trials that ended before this one began had certainly reported there; those in between may have.
     """
-    accuracy = trial.intermediate_values[rung]
-    began, ended = trial.datetime_start, trial.datetime_complete
-    assert began is not None
-    assert ended is not None
-    certain, possible = [accuracy], []
-    for other in others:
-        if rung in other.intermediate_values and other.datetime_start < ended:
-            before = other.datetime_complete < began
-            (certain if before else possible).append(other.intermediate_values[rung])
-    lucky = [*certain, *(value for value in possible if value <= accuracy)]
-    unlucky = [*certain, *(value for value in possible if value > accuracy)]
-    return {bool(accuracy >= np.median(reported)) for reported in (lucky, unlucky)}
+    accuracy, (began, ended) = trial.intermediate_values[rung], span(trial)
+    rivals = [other for other in others if rung in other.intermediate_values and span(other)[0] < ended]
+    certain = [other.intermediate_values[rung] for other in rivals if span(other)[1] < began]
+    possible = [other.intermediate_values[rung] for other in rivals if span(other)[1] >= began]
+    worst_case = [value for value in possible if value > accuracy]
+    best_case = [value for value in possible if value <= accuracy]
+    return {bool(accuracy >= np.median([accuracy, *certain, *more])) for more in (worst_case, best_case)}
 
 
 def test_optuna_shows_both_directions_as_they_were(tuned: Tuned) -> None:
