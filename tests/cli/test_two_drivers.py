@@ -1,11 +1,17 @@
+"""Two commands at the same pairs: the second is refused, and changes nothing."""
+
 from __future__ import annotations
 
 import os
 import time
 from pathlib import Path
 
+import pytest
+
 from autokd.store import Store, sqlite_url
 from tests.cli.conftest import TRIALS, Command, Tuned, dump
+
+pytestmark = [pytest.mark.slow, pytest.mark.ray]
 
 
 def test_a_second_driver_is_refused_and_one_on_other_pairs_is_not(
