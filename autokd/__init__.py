@@ -2,111 +2,93 @@
 
     import autokd
 
-    found = autokd.tune("4,9")            # teacher 4, student 9
-    print(found.advice)
+    recommendation = autokd.tune("4,9")            # teacher 4, student 9
+    print(recommendation.advice)
     autokd.distill("4,9", "student.safetensors")
 
-Each name is imported when it is first used, so that `import autokd` is quick.
+`tune`, `recommend` and `distill` take one pair and name their study recipe; the other functions take a
+`Workspace`. Each name is imported when it is first used, so that `import autokd` is quick.
 """
 
 from __future__ import annotations
 
 import logging
-import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
-from autokd._version import __version__ as __version__
+from autokd._version import __version__
 
 if TYPE_CHECKING:
-    from autokd.api import distill as distill
-    from autokd.api import recommend as recommend
-    from autokd.api import tune as tune
-    from autokd.compute.device import Compute as Compute
-    from autokd.compute.resources import Resources as Resources
-    from autokd.config.space import Space as Space
-    from autokd.config.study import StudyConfig as StudyConfig
-    from autokd.core.setting import DEFAULT as DEFAULT
-    from autokd.core.setting import Pair as Pair
-    from autokd.core.setting import Position as Position
-    from autokd.core.setting import Setting as Setting
-    from autokd.core.setting import Split as Split
-    from autokd.core.setting import TransferSet as TransferSet
-    from autokd.delivery import Card as Card
-    from autokd.errors import AutokdError as AutokdError
-    from autokd.errors import InputError as InputError
-    from autokd.errors import NotRecommended as NotRecommended
-    from autokd.errors import NotTuned as NotTuned
-    from autokd.federation.deprecated import Federation as Federation
-    from autokd.federation.in_memory import Member as Member
-    from autokd.federation.in_memory import federation_from_models as federation_from_models
-    from autokd.federation.preparation import load_federation as load_federation
-    from autokd.recommendation import Recommendation as Recommendation
-    from autokd.recommendation import Verdict as Verdict
-    from autokd.statistics.paired import Interval as Interval
-    from autokd.workflows.callbacks import Callbacks as Callbacks
-    from autokd.workflows.recommend import PairResult as PairResult
-    from autokd.workflows.tune import Batch as Batch
-    from autokd.workspace import Workspace as Workspace
+    from autokd.api import distill, recommend, tune
+    from autokd.compute.device import Compute
+    from autokd.compute.resources import Resources
+    from autokd.config.space import Space
+    from autokd.config.study import StudyConfig
+    from autokd.core.setting import DEFAULT, Pair, Position, Setting, Split, TransferSet
+    from autokd.delivery import Card
+    from autokd.errors import AutokdError, InputError, NotRecommended, NotTuned
+    from autokd.federation.deprecated import Federation
+    from autokd.federation.in_memory import Member, federation_from_models
+    from autokd.federation.preparation import load_federation
+    from autokd.recommendation import Recommendation, Verdict
+    from autokd.statistics.paired import Interval
+    from autokd.workflows.callbacks import Callbacks
+    from autokd.workflows.explain import explain
+    from autokd.workflows.export import export
+    from autokd.workflows.observe_claims import observe_claims
+    from autokd.workflows.prepare import prepare
+    from autokd.workflows.recommend import PairResult, partners, predict, recommend_all
+    from autokd.workflows.report import report_data
+    from autokd.workflows.status import status
+    from autokd.workflows.sweep import sweep
+    from autokd.workflows.tune import Batch, tune_all
+    from autokd.workspace import Workspace
 
 # A library prints nothing by itself; the command line adds a handler of its own.
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
-_FROM: Final = {
-    "distill": "autokd.api",
-    "recommend": "autokd.api",
-    "tune": "autokd.api",
-    "Callbacks": "autokd.workflows.callbacks",
-    "Compute": "autokd.compute.device",
-    "Card": "autokd.delivery",
-    "AutokdError": "autokd.errors",
-    "InputError": "autokd.errors",
-    "NotRecommended": "autokd.errors",
-    "NotTuned": "autokd.errors",
-    "Federation": "autokd.federation.deprecated",
-    "Member": "autokd.federation.in_memory",
-    "federation_from_models": "autokd.federation.in_memory",
-    "load_federation": "autokd.federation.preparation",
-    "StudyConfig": "autokd.config.study",
-    "Interval": "autokd.statistics.paired",
-    "Recommendation": "autokd.recommendation",
-    "Verdict": "autokd.recommendation",
-    "Space": "autokd.config.space",
-    "Resources": "autokd.compute.resources",
-    "DEFAULT": "autokd.core.setting",
-    "Pair": "autokd.core.setting",
-    "Position": "autokd.core.setting",
-    "Setting": "autokd.core.setting",
-    "Split": "autokd.core.setting",
-    "TransferSet": "autokd.core.setting",
-    "PairResult": "autokd.workflows.recommend",
-    "Batch": "autokd.workflows.tune",
-    "Workspace": "autokd.workspace",
+__all__ = [
+    "DEFAULT", "AutokdError", "Batch", "Callbacks", "Card", "Compute", "Federation", "InputError",
+    "Interval", "Member", "NotRecommended", "NotTuned", "Pair", "PairResult", "Position", "Recommendation",
+    "Resources", "Setting", "Space", "Split", "StudyConfig", "TransferSet", "Verdict", "Workspace",
+    "__version__", "distill", "explain", "export", "federation_from_models", "load_federation",
+    "observe_claims", "partners", "predict", "prepare", "recommend", "recommend_all", "report_data",
+    "status", "sweep", "tune", "tune_all",
+]  # fmt: skip
+_NAMES: Final = {
+    "autokd.api": "distill recommend tune",
+    "autokd.compute.device": "Compute",
+    "autokd.compute.resources": "Resources",
+    "autokd.config.space": "Space",
+    "autokd.config.study": "StudyConfig",
+    "autokd.core.setting": "DEFAULT Pair Position Setting Split TransferSet",
+    "autokd.delivery": "Card",
+    "autokd.errors": "AutokdError InputError NotRecommended NotTuned",
+    "autokd.federation.deprecated": "Federation",
+    "autokd.federation.in_memory": "Member federation_from_models",
+    "autokd.federation.preparation": "load_federation",
+    "autokd.recommendation": "Recommendation Verdict",
+    "autokd.statistics.paired": "Interval",
+    "autokd.workflows.callbacks": "Callbacks",
+    "autokd.workflows.explain": "explain",
+    "autokd.workflows.export": "export",
+    "autokd.workflows.observe_claims": "observe_claims",
+    "autokd.workflows.prepare": "prepare",
+    "autokd.workflows.recommend": "PairResult partners predict recommend_all",
+    "autokd.workflows.report": "report_data",
+    "autokd.workflows.status": "status",
+    "autokd.workflows.sweep": "sweep",
+    "autokd.workflows.tune": "Batch tune_all",
+    "autokd.workspace": "Workspace",
 }
-"""Where each public name is imported from."""
-_FORMER: Final = {
-    "Answer": ("autokd.workflows.recommend", "PairResult"),
-    "Listener": ("autokd.workflows.callbacks", "Callbacks"),
-    "StudyPlan": ("autokd.config.study", "StudyConfig"),
-    "Workers": ("autokd.compute.resources", "Resources"),
-}
-"""Former public names, for one more release: the module of each, and the name to use instead."""
-
-__all__ = ["__version__", *_FROM]
-
+"""Public names by the module that defines them."""
+_FROM: Final = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 if not TYPE_CHECKING:  # Else a checker would take any name for one of ours.
 
     def __getattr__(name: str) -> object:
-        if name in _FORMER:
-            where, instead = _FORMER[name]
-            warnings.warn(
-                f"autokd.{name} is deprecated: use autokd.{instead}", DeprecationWarning, stacklevel=2
-            )
-            module = import_module(where)
-            return getattr(module, name if hasattr(module, name) else instead)
         if name not in _FROM:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            return import_module("autokd.workflows.deprecated").former_name(name)
         value: object = getattr(import_module(_FROM[name]), name)
         globals()[name] = value
         return value

@@ -1,4 +1,4 @@
-"""Tuning, recommending and distilling from Python: the commands of the same names, with their defaults.
+"""`tune`, `recommend` and `distill` for one pair: the commands of the same names, with their defaults.
 
 Nothing heavy is imported before one of them is called.
 """
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from autokd.config.defaults import STUDY
 from autokd.core.setting import Pair, Position, Setting
-from autokd.workflows.callbacks import accepts_listener
+from autokd.workflows.deprecated import accepts_listener
 
 if TYPE_CHECKING:
     from autokd.compute.device import Compute
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from autokd.delivery import Card
     from autokd.recommendation import Recommendation
     from autokd.workflows.callbacks import Callbacks
-    from autokd.workspace import Workspace
 
 
 @accepts_listener
@@ -36,34 +35,39 @@ def tune(
     workers: Resources | None = None,
     callbacks: Callbacks | None = None,
 ) -> Recommendation:
-    """Search a pair (by default with the reverse one), prove what was found, and say what to do.
+    """Search the best setting of a pair, confirm it, and return what the student should do.
 
-    What the store has is not done again: a second call returns at once.
+    Stored runs are not repeated: a second call returns at once.
 
     Args:
         pair: `Pair(4, 9)` or `"4,9"`: teacher first.
         study: As in `Workspace.open`, like `home`, `storage`, `space` and `trials`.
-        position: Search only this position of the student; by default all that the space holds.
+        position: Search only this position of the student; by default all positions of the space.
         compute: How runs compute.
-        workers: On what; by default on all cores of this machine.
-        callbacks: Called while it lasts.
+        workers: Resources that runs use; by default all cores of this machine.
+        callbacks: Called with the progress.
 
     Raises:
-        InputError: If something asked for does not hold; nothing was changed.
-        AutokdError: If store or federation fail; what was stored is kept, and the same call goes on.
-        KeyboardInterrupt: After Ctrl-C; likewise.
+        InputError: If an argument is not valid; nothing was changed.
+        AutokdError: If store or federation fail; stored runs are kept, and the same call continues.
+        KeyboardInterrupt: After Ctrl-C; stored runs are kept, and the same call continues.
 
     >>> import autokd
-    >>> found = autokd.tune(autokd.Pair(0, 2), study="mine.yaml")
-    >>> found.verdict in autokd.Verdict
+    >>> recommendation = autokd.tune(autokd.Pair(0, 2), study="mine.yaml")
+    >>> recommendation.verdict in autokd.Verdict
     True
     """
     from autokd.workflows import tune as workflow
+    from autokd.workspace import Workspace
 
-    here = _workspace(study, home=home, storage=storage, space=space, trials=trials)
-    asked = here.pair(str(pair))
+    workspace = Workspace.open(study, home=home, storage=storage, space=space, trials=trials)
     outcome = workflow.tune(
-        here, asked, position=position, compute=compute, workers=workers, callbacks=callbacks
+        workspace,
+        workspace.pair(str(pair)),
+        position=position,
+        compute=compute,
+        workers=workers,
+        callbacks=callbacks,
     )
     if outcome.interrupted:
         raise KeyboardInterrupt
@@ -78,7 +82,7 @@ def recommend(
     storage: str | None = None,
     space: str | Path | None = None,
 ) -> Recommendation:
-    """What the student of a tuned pair should do, from the store alone.
+    """Return what the student of a tuned pair should do, from the store alone.
 
     Args:
         pair: `Pair(4, 9)` or `"4,9"`: teacher first.
@@ -88,16 +92,17 @@ def recommend(
         NotTuned: If there is no recommendation yet.
 
     >>> import autokd
-    >>> found = autokd.recommend("0,2", study="mine.yaml")
-    >>> found.pair
+    >>> recommendation = autokd.recommend("0,2", study="mine.yaml")
+    >>> recommendation.pair
     Pair(teacher=0, student=2)
-    >>> found.to_json()["split"]
+    >>> recommendation.to_json()["split"]
     'test'
     """
     from autokd.workflows import recommend as workflow
+    from autokd.workspace import Workspace
 
-    here = _workspace(study, home=home, storage=storage, space=space)
-    return workflow.recommend(here, here.pair(str(pair)))
+    workspace = Workspace.open(study, home=home, storage=storage, space=space)
+    return workflow.recommend(workspace, workspace.pair(str(pair)))
 
 
 @accepts_listener
@@ -115,22 +120,22 @@ def distill(
     compute: Compute | None = None,
     callbacks: Callbacks | None = None,
 ) -> Card:
-    """Make the recommended student in this process; its weights go to `out`, with a card beside them.
+    """Train the recommended student in this process, and write its weights with a card beside them.
 
     Args:
         pair: `Pair(4, 9)` or `"4,9"`: teacher first.
         out: `*.safetensors`; the card is written beside it as `.json` and `.md`.
-        setting: In place of what is recommended; the pair need not have been tuned then.
-        seed: Which of this setting's runs, from 0; none of them was seen by search, race or confirmation.
-        force: Distil even where the advice is to leave the model as it is, and replace files that are there.
+        setting: Used instead of the recommended setting; then the pair need not be tuned.
+        seed: Number of the run of this setting, from 0; search, race and confirmation use none of them.
+        force: Distil even if the advice is to leave the model as it is, and replace existing files.
         study: As in `Workspace.open`, like `home`, `storage` and `space`.
         compute: How the run computes.
-        callbacks: Called while it lasts.
+        callbacks: Called with the progress.
 
     Raises:
         NotRecommended: If the advice is to leave the model as it is; nothing was changed.
-        InputError: If something else asked for does not hold, e.g. a file is there already; likewise.
-        AutokdError: If the run fails, or store or federation do.
+        InputError: If an argument is not valid, e.g. a file exists already; nothing was changed.
+        AutokdError: If run, store or federation fail.
 
     >>> import autokd
     >>> setting = autokd.Setting(temperature=2.0, alpha=0.3, transfer_set=autokd.TransferSet.BOTH)
@@ -139,11 +144,12 @@ def distill(
     250
     """
     from autokd.workflows import distill as workflow
+    from autokd.workspace import Workspace
 
-    here = _workspace(study, home=home, storage=storage, space=space)
+    workspace = Workspace.open(study, home=home, storage=storage, space=space)
     return workflow.distill(
-        here,
-        here.pair(str(pair)),
+        workspace,
+        workspace.pair(str(pair)),
         Path(out),
         setting=setting,
         seed=seed,
@@ -151,16 +157,3 @@ def distill(
         compute=compute,
         callbacks=callbacks,
     )
-
-
-def _workspace(
-    study: str | Path | StudyConfig,
-    *,
-    home: str | Path | None,
-    storage: str | None,
-    space: str | Path | None,
-    trials: int | None = None,
-) -> Workspace:
-    from autokd.workspace import Workspace
-
-    return Workspace.open(study, home=home, storage=storage, space=space, trials=trials)

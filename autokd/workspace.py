@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
-from functools import partial
 from importlib import import_module
 from itertools import permutations
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from autokd.config.defaults import STUDY, usual_home, usual_storage
 from autokd.config.space import Space, read_space
@@ -16,24 +14,6 @@ from autokd.config.study import StudyConfig
 from autokd.config.yaml_files import read_study_config
 from autokd.core.setting import Pair
 from autokd.store import Store, sqlite_url
-
-_FORMER_METHODS: Final = {
-    "answers": "recommend.recommend_all",
-    "distill": "distill.distill",
-    "explain": "explain.explain",
-    "export": "export.export",
-    "gather": "report.report_data",
-    "observations": "observe_claims.observe_claims",
-    "partners": "recommend.partners",
-    "predict": "recommend.predict",
-    "prepare": "prepare.prepare",
-    "recommend": "recommend.recommend",
-    "status": "status.status",
-    "sweep": "sweep.sweep",
-    "tune": "tune.tune",
-    "tune_all": "tune.tune_all",
-}
-"""Former methods of `Workspace`, for one more release: the functions of `autokd.workflows` to use instead."""
 
 
 def storage_url(storage: str | None, home: Path) -> str:
@@ -114,16 +94,4 @@ class Workspace:
     if not TYPE_CHECKING:  # Else a checker would take any name for a method.
 
         def __getattr__(self, name: str) -> Any:
-            if name == "plan":
-                instead = "Workspace.plan is deprecated: use Workspace.config"
-                warnings.warn(instead, DeprecationWarning, stacklevel=2)
-                return self.config
-            if name not in _FORMER_METHODS:
-                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-            module, _, function = _FORMER_METHODS[name].partition(".")
-            instead = f"autokd.workflows.{module}.{function}"
-            warnings.warn(f"Workspace.{name} is deprecated: use {instead}", DeprecationWarning, stacklevel=2)
-            accepts_listener = import_module("autokd.workflows.callbacks").accepts_listener
-            return partial(
-                accepts_listener(getattr(import_module(f"autokd.workflows.{module}"), function)), self
-            )
+            return import_module("autokd.workflows.deprecated").former_attribute(self, name)

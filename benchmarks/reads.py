@@ -58,7 +58,7 @@ def main() -> None:
                 "ratio": round(statistics.median(ratios), 3),
                 "ratio_range": [round(min(ratios), 3), round(max(ratios), 3)],
             }
-            print(f"autokd {command}: {results[command]}", flush=True)
+            print(f"autokd {command}: {results[command]} (ratio: CPU seconds now / earlier)", flush=True)
     RESULTS.write_text(json.dumps({"earlier_commit": EARLIER, "commands": results}, indent=2) + "\n")
 
 

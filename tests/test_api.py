@@ -6,6 +6,7 @@ import ast
 import doctest
 import gc
 import logging
+import shutil
 import subprocess
 import sys
 from importlib import import_module
@@ -18,14 +19,15 @@ import yaml
 import autokd
 from autokd import api
 from autokd.federation import in_memory, preparation
-from autokd.workflows.callbacks import accepts_listener
-from autokd.workspace import _FORMER_METHODS
+from autokd.workflows import deprecated, explain, recommend, status, sweep, tune
 from tests.paths import ROOT
 
 PUBLIC = {
     "AutokdError", "Batch", "Callbacks", "Card", "Compute", "DEFAULT", "distill", "Federation",
     "InputError", "Interval", "Member", "NotRecommended", "NotTuned", "Pair", "PairResult", "Position",
-    "recommend", "Recommendation", "Setting", "Space", "Split", "StudyConfig", "TransferSet", "tune",
+    "explain", "export", "observe_claims", "partners", "predict", "prepare", "recommend_all",
+    "report_data", "status", "sweep", "tune_all", "recommend", "Recommendation",
+    "Setting", "Space", "Split", "StudyConfig", "TransferSet", "tune",
     "Resources", "Verdict", "Workspace", "federation_from_models", "load_federation",
 }  # fmt: skip
 
@@ -50,7 +52,7 @@ def test_what_checkers_see_is_what_is_there() -> None:
     tree = ast.parse((ROOT / "autokd" / "__init__.py").read_text())
     block = next(node for node in tree.body if isinstance(node, ast.If))
     seen = {
-        alias.asname: node.module
+        alias.name: node.module
         for node in block.body
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
@@ -96,17 +98,22 @@ def tiny() -> dict[str, object]:
 def test_the_examples_of_the_docs_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(tiny()))
+    shutil.copy(ROOT / "tests" / "compatibility" / "grid.yaml", tmp_path)
     page = (ROOT / "docs" / "python.md").read_text().replace("```", "")
     examples = doctest.DocTestParser().get_doctest(page, {}, "python.md", None, 0)
     assert len(examples.examples) > 10
     _hold(examples)
-    modules: tuple[ModuleType, ...] = (api, preparation, in_memory)
-    found = [one for module in modules for one in doctest.DocTestFinder().find(module) if one.examples]
-    assert len(found) == 5
-    for one in found:
+    modules: tuple[ModuleType, ...] = (
+        api, preparation, in_memory, recommend, status, tune, sweep, explain,
+    )  # fmt: skip
+    documented = [
+        test for module in modules for test in doctest.DocTestFinder().find(module) if test.examples
+    ]
+    assert len(documented) == 10
+    for test in documented:
         for file in tmp_path.glob("student.*"):
             file.unlink()
-        _hold(one)
+        _hold(test)
 
 
 def _hold(examples: doctest.DocTest) -> None:
@@ -123,7 +130,7 @@ def test_a_listener_still_works_and_names_what_to_use_instead() -> None:
     assert isinstance(listener, autokd.Callbacks)
     received: list[autokd.Callbacks] = []
 
-    @accepts_listener
+    @deprecated.accepts_listener
     def tune(*, callbacks: autokd.Callbacks) -> None:
         received.append(callbacks)
 
@@ -141,7 +148,7 @@ def test_a_listener_still_works_and_names_what_to_use_instead() -> None:
 
 
 def test_former_names_are_the_new_ones_and_say_so() -> None:
-    for name, (_, instead) in autokd._FORMER.items():
+    for name, instead in deprecated.NAMES.items():
         with pytest.warns(DeprecationWarning, match=rf"autokd\.{name} is deprecated: use autokd\.{instead}"):
             former = getattr(autokd, name)
         assert issubclass(former, getattr(autokd, instead))
@@ -149,8 +156,10 @@ def test_former_names_are_the_new_ones_and_say_so() -> None:
 
 def test_former_methods_of_a_workspace_call_the_workflows(tmp_path: Path) -> None:
     workspace = autokd.Workspace.open("digits", home=tmp_path)
-    for name, function in _FORMER_METHODS.items():
-        with pytest.warns(DeprecationWarning, match=rf"Workspace\.{name} is deprecated: .*{function}"):
+    for name, function in deprecated.METHODS.items():
+        instead = function.rpartition(".")[2]
+        assert hasattr(autokd, instead)
+        with pytest.warns(DeprecationWarning, match=rf"Workspace\.{name} is .*: use autokd\.{instead}"):
             method = getattr(workspace, name)
         assert callable(method)
     with (

@@ -60,6 +60,11 @@ def explain(
         NotTuned: If there is no recommendation yet; nothing was changed.
         InputError: As in `tune`; nothing was changed.
         AutokdError: If federation or store fail; what was stored is kept, and the same call goes on.
+
+    >>> import autokd
+    >>> explained = autokd.explain(autokd.Workspace.open("mine.yaml"), autokd.Pair(0, 2))
+    >>> explained.explanation.to_json()["pair"]
+    {'teacher': 0, 'student': 2}
     """
     with open_results(workspace, f"run {tune_command(pair)}") as (federation, results):
         # Before anything is started: without a recommendation there is nothing to explain.

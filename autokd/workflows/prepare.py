@@ -11,17 +11,17 @@ from autokd.workspace import Workspace
 
 def prepare(
     workspace: Workspace,
-    compute: Compute,
+    compute: Compute | None = None,
     *,
     workers: int | None = None,
     address: str | None = None,
-    progress: Progress,
+    progress: Progress = lambda done, total: None,
 ) -> Federation:
     """Return the federation, pre-trained now unless it was before; see `autokd.federation.prepare`."""
     return prepare_federation(
         workspace.config.federation,
         home=workspace.home,
-        compute=compute,
+        compute=compute or Compute(),
         workers=workers,
         address=address,
         progress=progress,

@@ -83,6 +83,12 @@ def recommend_all(
 
     Raises:
         NotTuned: If there is nothing at all.
+
+    >>> import autokd
+    >>> workspace = autokd.Workspace.open("mine.yaml")
+    >>> results = autokd.recommend_all(workspace, [autokd.Pair(0, 2), autokd.Pair(1, 0)])
+    >>> [result.payload is None for result in results]
+    [False, True]
     """
     way_out = f"run {tune_command(pairs[0])}" if len(pairs) == 1 else "run autokd tune --all"
     with open_any_results(workspace, way_out) as results:

@@ -175,6 +175,10 @@ def status(workspace: Workspace) -> Overview:
 
     Raises:
         NotTuned: If nothing has been tuned yet.
+
+    >>> import autokd
+    >>> autokd.status(autokd.Workspace.open("mine.yaml")).judged >= 1
+    True
     """
     way_out = "run autokd tune --all"
     with open_any_results(workspace, way_out) as results:

@@ -45,6 +45,12 @@ def sweep(
     Raises:
         InputError: If the space is no grid, or as in `tune`; nothing was changed.
         AutokdError: If federation or store fail; what was stored is kept, and the same call goes on.
+
+    >>> import autokd
+    >>> workspace = autokd.Workspace.open("mine.yaml", space="grid.yaml")
+    >>> swept = autokd.sweep(workspace, [autokd.Pair(0, 2)])
+    >>> swept.progress.done == len(workspace.space.grid())
+    True
     """
     config, space = workspace.config, workspace.space
     if not space.is_grid:

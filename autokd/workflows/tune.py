@@ -100,7 +100,14 @@ def tune_all(
     callbacks: Callbacks | None = None,
     with_overview: bool = False,
 ) -> Batch:
-    """Tune many pairs in one experiment, like `tune`; each meeting is judged as soon as it is over."""
+    """Tune many pairs in one experiment, like `tune`; each meeting is judged as soon as it is over.
+
+    >>> import autokd
+    >>> workspace = autokd.Workspace.open("mine.yaml")
+    >>> batch = autokd.tune_all(workspace, [autokd.Pair(0, 2)])
+    >>> autokd.Pair(0, 2) in batch.answers
+    True
+    """
     with run_session(workspace, compute, workers, callbacks) as session:
         batch = _tune(session, pairs, position)
         if with_overview and not batch.interrupted:

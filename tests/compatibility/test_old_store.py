@@ -57,7 +57,7 @@ def without_rule(recommendation: dict[str, Any]) -> dict[str, Any]:
     decided_on = recommendation.get("decided_on")
     if decided_on is None:
         return recommendation
-    assert decided_on.get("rule", 1) == 1
+    assert decided_on["rule"] == 1
     return {**recommendation, "decided_on": {key: decided_on[key] for key in decided_on if key != "rule"}}
 
 
