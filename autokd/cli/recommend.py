@@ -96,8 +96,8 @@ def recommend(
         raise NotTuned(answers[0].missing)
     if form is not None:
         _put(written([answer.to_json() for answer in answers], form, single=single), path)
-    elif single and answers[0].found is not None:
-        show(answers[0].found)
+    elif single and answers[0].recommendation is not None:
+        show(answers[0].recommendation)
     else:
         out.print(table(answers))
 

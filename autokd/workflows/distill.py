@@ -25,24 +25,7 @@ def distill(
     compute: Compute | None = None,
     callbacks: Callbacks | None = None,
 ) -> Card:
-    """Make the recommended student in this process, and write its weights with a card beside them.
-
-    Args:
-        workspace: Study, home and store.
-        pair: The pair to distill.
-        out: File of the weights, `*.safetensors`; the card is written beside it as `.json` and `.md`.
-        setting: In place of what is recommended; the store is then not read.
-        seed: Which run of this setting, from 0; search, race and confirmation have used none of them.
-        force: Distill even if the recommendation is against it, and replace existing files.
-        compute: How the run computes.
-        callbacks: Called with the progress.
-
-    Raises:
-        NotRecommended: If the recommendation is to leave the model as it is; nothing was changed.
-        NotTuned: If there is none.
-        InputError: If the files cannot or may not be written, or the device is not there.
-        AutokdError: If the run fails, or store or federation do.
-    """
+    """Train the recommended student and write its files; see `autokd.distill` for arguments and errors."""
     files = Files(out)
     files.check(force=force)
     expected = None

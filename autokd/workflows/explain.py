@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import permutations
 
 from autokd.compute.device import Compute
 from autokd.compute.resources import Resources
-from autokd.core.records import Correctness, RunRecord
+from autokd.core.records import FederationFacts, RunRecord
 from autokd.core.run_spec import RunSpec
 from autokd.core.setting import Pair, Split, TransferSet
 from autokd.errors import NotTuned
 from autokd.execution.run_queue import FixedRunQueue
 from autokd.explanation.alternatives import ComparedPair, repeated, wanted
 from autokd.explanation.attribution import between
-from autokd.explanation.best_elsewhere import BestAverageSetting, best_elsewhere
+from autokd.explanation.best_elsewhere import best_elsewhere
 from autokd.explanation.explanation import Explanation, ExplanationInputs
 from autokd.explanation.explanation import explain as explain_runs
 from autokd.federation.federation import Federation
@@ -104,14 +104,14 @@ class ExplanationTask:
         compared: The facts that decide the alternatives.
         reverse: Judgement and facts of the reverse pair, if its model is the one to adopt.
         federation: Models whose outputs are averaged.
-        partner: Correctness of the teacher as it is, by split, shape (examples,).
+        facts: The federation's models as they are.
     """
 
     recommendation: Recommendation
     compared: ComparedPair
     reverse: tuple[Judgement, ComparedPair] | None
     federation: Federation
-    partner: Mapping[Split, Correctness]
+    facts: FederationFacts
 
     @classmethod
     def of(cls, results: StoredResults, federation: Federation, pair: Pair) -> ExplanationTask:
@@ -120,26 +120,24 @@ class ExplanationTask:
         Raises:
             NotTuned: If the pair has no recommendation yet, or its runs failed.
         """
-        found = results.recommendation(pair)
-        if found.judgement is None:
-            raise NotTuned(f"pair {pair} has nothing to explain: {found.reason}")
-        transfer_sets = tuple(
-            transfer_set
-            for transfer_set in results.space.transfer_set
-            if transfer_set is not TransferSet.PUBLIC or len(federation.public) > 1
-        )
+        recommendation = results.recommendation(pair)
+        if recommendation.judgement is None:
+            raise NotTuned(f"pair {pair} has nothing to explain: {recommendation.reason}")
         reverse = None
-        if found.position.advice is Advice.TEACHER:
+        if recommendation.position.advice is Advice.TEACHER:
             judgement = results.judged(pair.reverse)
             assert isinstance(judgement, Judgement), "the advice is to adopt its model"
-            reverse = judgement, _compared(results, pair.reverse, judgement, transfer_sets, None)
-        elsewhere = _best_elsewhere(results, pair, transfer_sets)
+            reverse = judgement, _compared(results, federation, pair.reverse, judgement)
+        compared = _compared(results, federation, pair, recommendation.judgement)
+        rest = [number for number in range(len(results.facts.participants)) if number not in pair.meeting]
+        others = [results.swept(Pair(teacher, student)) for teacher, student in permutations(rest, 2)]
+        elsewhere = best_elsewhere(others, results.facts, transfer_sets=compared.transfer_sets)
         return cls(
-            recommendation=found,
-            compared=_compared(results, pair, found.judgement, transfer_sets, elsewhere),
+            recommendation=recommendation,
+            compared=replace(compared, elsewhere=elsewhere),
             reverse=reverse,
             federation=federation,
-            partner=results.facts.participants[pair.teacher].correct,
+            facts=results.facts,
         )
 
     def wanted(self, runs: Runs) -> Sequence[RunSpec]:
@@ -165,7 +163,7 @@ class ExplanationTask:
                 runs=runs[pair],
                 reverse=None if self.reverse is None else self.reverse[0],
                 reverse_runs=[run for run in runs[pair.reverse] if RunSpec.of(pair.reverse, run) in specs],
-                partner=self.partner,
+                partner=self.facts.participants[pair.teacher].correct,
                 averaged={split: self.federation.averaged(sorted(pair.meeting), split) for split in Split},
                 owed=sum(owed),
             )
@@ -173,11 +171,7 @@ class ExplanationTask:
 
 
 def _compared(
-    results: StoredResults,
-    pair: Pair,
-    judgement: Judgement,
-    transfer_sets: tuple[TransferSet, ...],
-    elsewhere: BestAverageSetting | None,
+    results: StoredResults, federation: Federation, pair: Pair, judgement: Judgement
 ) -> ComparedPair:
     evidence, config = judgement.evidence, results.config
     return ComparedPair(
@@ -185,18 +179,12 @@ def _compared(
         setting=judgement.shown.setting,
         confirmed=tuple(arm.setting for arm in (evidence.default, evidence.winner) if arm is not None),
         seeds=evidence.seeds,
-        transfer_sets=transfer_sets,
+        transfer_sets=tuple(
+            transfer_set
+            for transfer_set in results.space.transfer_set
+            if transfer_set is not TransferSet.PUBLIC or len(federation.public) > 1
+        ),
         learning_rate=config.distillation.learning_rate,
         rate_seeds=config.confirmation.race_seeds,
         retries=config.search.retries,
-        elsewhere=elsewhere,
     )
-
-
-def _best_elsewhere(
-    results: StoredResults, pair: Pair, transfer_sets: tuple[TransferSet, ...]
-) -> BestAverageSetting | None:
-    """Return the best setting over all pairs without either participant."""
-    rest = [number for number in range(len(results.facts.participants)) if number not in pair.meeting]
-    others = [results.swept(Pair(teacher, student)) for teacher, student in permutations(rest, 2)]
-    return best_elsewhere(others, results.facts, transfer_sets=transfer_sets)

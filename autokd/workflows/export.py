@@ -17,7 +17,6 @@ def export(workspace: Workspace, path: Path) -> int:
     """Write all runs of a recipe and space, with those of sweep and alternatives; return the number of rows.
 
     Args:
-        workspace: Study, home and store.
         path: Parquet file.
 
     Raises:
@@ -29,7 +28,7 @@ def export(workspace: Workspace, path: Path) -> int:
 
     with open_results(workspace, "run autokd tune or autokd sweep") as (federation, results):
         pairs = [results.records(pair) for pair in workspace.pairs]
-        if not any(one.trials or one.runs or one.sweep_runs or one.alternative_runs for one in pairs):
+        if not any(pair.trials or pair.runs or pair.sweep_runs or pair.alternative_runs for pair in pairs):
             config = workspace.config
             raise NotTuned(f"the store has nothing of study {config.name}; run autokd tune or autokd sweep")
         return write_table(pairs, path, metadata=_metadata(workspace, federation, results))

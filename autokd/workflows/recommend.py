@@ -21,7 +21,7 @@ class PairResult:
     """What the store has of one pair.
 
     Attributes:
-        found: Recommendation of today, if there is one.
+        recommendation: Recommendation of today, if there is one.
         kept: Stale recommendation in its place, as the store has it, if it was asked for.
         missing: Why there is none of today, in words; empty if there is.
         stale: Why `kept` is not of today.
@@ -29,7 +29,7 @@ class PairResult:
     """
 
     pair: Pair
-    found: Recommendation | None = None
+    recommendation: Recommendation | None = None
     kept: Payload | None = None
     missing: str = ""
     stale: str = ""
@@ -38,7 +38,7 @@ class PairResult:
     @property
     def payload(self) -> Payload | None:
         """The recommendation as `Recommendation.to_json` writes it, of today or stale, if there is one."""
-        return self.kept if self.found is None else self.found.to_json()
+        return self.kept if self.recommendation is None else self.recommendation.to_json()
 
     @property
     def way_out(self) -> str:
@@ -47,8 +47,8 @@ class PairResult:
 
     def to_json(self) -> dict[str, object]:
         """Return an entry of `autokd recommend --all --json`; all have `pair`, `verdict` and `stale`."""
-        if self.found is not None:
-            return {**self.found.to_json(), "stale": False}
+        if self.recommendation is not None:
+            return {**self.recommendation.to_json(), "stale": False}
         if self.kept is not None:
             content = {name: value for name, value in self.kept.items() if name != "basis"}
             return {**content, "stale": True, "why_stale": self.stale, "way_out": self.way_out}
@@ -77,8 +77,6 @@ def recommend_all(
     """Return what the store has of each pair; for a pair without a recommendation, why there is none.
 
     Args:
-        workspace: Study, home and store.
-        pairs: Pairs of the federation.
         stale: Whether a stale recommendation is wanted where there is none of today.
 
     Raises:
@@ -107,7 +105,7 @@ def pair_results(
 
 def _pair_result(results: StoredResults, studies: StaleStudies, pair: Pair, *, stale: bool) -> PairResult:
     try:
-        return PairResult(pair=pair, found=results.recommendation(pair))
+        return PairResult(pair=pair, recommendation=results.recommendation(pair))
     except NotTuned as error:
         missing = str(error)
     others = studies.of(pair)

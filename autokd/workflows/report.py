@@ -29,7 +29,6 @@ def report_data(
     """Return all that a report shows; an empty store has an empty report.
 
     Args:
-        workspace: Study, home and store.
         pairs: Pairs to report, by default all; those without records are left out.
         options: Options that make a command mean this study and store, e.g. `--study mine`.
     """

@@ -35,14 +35,8 @@ Payload = Mapping[str, Any]
 class StoredResults:
     """The stored records of a study's pairs, and what they are judged to be; both are kept once read.
 
-    Attributes:
-        store: Open database.
-
     Args:
-        config: Study recipe.
-        space: Search space.
         facts: Models as they are; None if the federation is not prepared, then nothing can be judged.
-        store: Open database.
     """
 
     def __init__(
@@ -126,8 +120,7 @@ class StoredResults:
         """
         if pair not in self._recommendations:
             records, judged, reverse = self.searched(pair), self.judged(pair), self.judged(pair.reverse)
-            found = recommend(self.config, self.facts, records, judged, reverse=reverse)
-            self._recommendations[pair] = found
+            self._recommendations[pair] = recommend(self.config, self.facts, records, judged, reverse=reverse)
         return self._recommendations[pair]
 
     def replace(self, searched: Sequence[PairRecords]) -> None:
@@ -193,7 +186,6 @@ def open_results(workspace: Workspace, way_out: str) -> Iterator[tuple[Federatio
     """Load the federation and open the store, once for a command that reads.
 
     Args:
-        workspace: Study, home and store.
         way_out: What to do if there is nothing, e.g. `run autokd tune --all`.
 
     Raises:

@@ -82,10 +82,7 @@ def run_session(
     """Open a store, and the federation, which is prepared now unless it was before.
 
     Args:
-        workspace: Study, home and store.
-        compute: How runs compute.
         workers: Resources that runs use; by default all cores of this machine.
-        callbacks: Called with the progress.
         opened: What `open_results` has opened, if the command has read something before.
 
     Raises:

@@ -139,25 +139,25 @@ class Overview:
     @property
     def judged(self) -> int:
         """Number of pairs that have a verdict."""
-        return sum(one.verdict is not None for one in self.pairs)
+        return sum(pair.verdict is not None for pair in self.pairs)
 
     @property
     def discoveries(self) -> Discoveries:
         """The judged pairs that beat the default, corrected for how many there are."""
-        return discoveries([one.p_beats_default for one in self.pairs if one.verdict is not None])
+        return discoveries([pair.p_beats_default for pair in self.pairs if pair.verdict is not None])
 
     @property
     def cost(self) -> tuple[float, float]:
         """Epochs of search, and of race and confirmation, as shares of the sweep's."""
         sweep = max(self.sweep_epochs, 1)
-        search = sum(one.search_epochs for one in self.pairs)
-        confirmation = sum(one.confirmation_epochs for one in self.pairs)
+        search = sum(pair.search_epochs for pair in self.pairs)
+        confirmation = sum(pair.confirmation_epochs for pair in self.pairs)
         return search / sweep, confirmation / sweep
 
     def to_json(self) -> dict[str, Any]:
         """Return what `autokd status --json` prints."""
         search, confirmation = self.cost
-        verdicts = Counter(one.verdict or "none" for one in self.pairs)
+        verdicts = Counter(pair.verdict or "none" for pair in self.pairs)
         return {
             "federation": self.federation,
             "participants": self.participants,
@@ -165,8 +165,8 @@ class Overview:
             "beat_default": self.discoveries.to_json(),
             "stale": self.stale,
             "cost_of_sweep": {"search": round(search, 6), "confirmation": round(confirmation, 6)},
-            "drivers": [one.to_json() for one in self.drivers],
-            "pairs": [one.to_json() for one in self.pairs],
+            "drivers": [driver.to_json() for driver in self.drivers],
+            "pairs": [pair.to_json() for pair in self.pairs],
         }
 
 

@@ -68,15 +68,7 @@ def tune(
     workers: Resources | None = None,
     callbacks: Callbacks | None = None,
 ) -> Outcome:
-    """Tune a pair, by default with the reverse pair.
-
-    Args:
-        workspace: Study, home and store.
-        pair: The pair; its student asks.
-        position: Only this position; by default all that the space holds.
-        compute: How runs compute.
-        workers: Resources that runs use.
-        callbacks: Called with the progress.
+    """Tune a pair, by default with the reverse pair; see `autokd.tune` for the arguments.
 
     Raises:
         InputError: If the device is not there, the federation cannot be made, cluster or storage do not

@@ -116,7 +116,7 @@ def test_of_several_the_closest_to_today_is_shown(store: Store) -> None:
 
 
 ANSWERS = (
-    *(PairResult(pair=PAIR, found=verdict(wanted)) for wanted in TOWARDS),
+    *(PairResult(pair=PAIR, recommendation=verdict(wanted)) for wanted in TOWARDS),
     PairResult(pair=Pair(3, 4), missing="nothing yet", held_back=True),
     PairResult(pair=Pair(4, 3), kept=verdict(next(iter(TOWARDS))).to_json(), stale="of yesterday"),
 )
