@@ -170,7 +170,10 @@ class Space(Frozen):
             if not values:
                 problem = f"leaves nothing of the space {self.name}: its {dimension} is all forbidden"
                 raise PlanError(source="study", field=f"forbid.{dimension}s", problem=problem)
-        return self.model_copy(update=left)
+        space = self.model_copy(update=left)
+        # NOTE: pydantic copies cached properties, too.
+        space.__dict__.pop("dimensions", None)
+        return space
 
     def pairs(self, pair: Pair) -> tuple[Pair, ...]:
         """Return the pairs to search for an answer about `pair`, the pair itself first."""

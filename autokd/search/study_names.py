@@ -31,13 +31,13 @@ def same_search(first: str, second: str) -> bool:
 
 def namesakes(studies: Iterable[str], config: StudyConfig, space: Space, pair: Pair) -> tuple[str, ...]:
     """Return the studies of a pair with these names of federation, recipe and space, whatever the hashes."""
-    wanted = (config.federation.name, f"{config.name}-{space.name}", str(pair))
+    wanted = [config.federation.name, f"{config.name}-{space.name}", str(pair)]
     return tuple(study for study in studies if _without_hashes(study) == wanted)
 
 
-def _without_hashes(study: str) -> tuple[str, str, str]:
-    federation, config, pair = study.rsplit("/", 2)
-    return federation.rpartition("-")[0], config.rpartition("-")[0], pair
+def _without_hashes(study: str) -> list[str]:
+    *names, pair = study.rsplit("/", 2)
+    return [*(name.rpartition("-")[0] for name in names), pair]
 
 
 def sweep_name(federation: str, config: StudyConfig, pair: Pair) -> str:

@@ -156,6 +156,13 @@ def test_an_unknown_name_lists_what_there_is() -> None:
         read_space("privat")
 
 
+def test_what_is_forbidden_is_not_searched_although_dimensions_were_read_before() -> None:
+    space = open_space()
+    assert "both" in space.dimensions["transfer_set"]
+    left = space.permitted(Forbidden(transfer_sets=("both",)))
+    assert "both" not in left.dimensions["transfer_set"]
+
+
 def test_what_a_plan_forbids_is_no_part_of_the_space() -> None:
     space = read_space("default")
     assert space.permitted(Forbidden()) == space

@@ -31,7 +31,8 @@ def study(elsewhere: Path, tmp_path: Path) -> Path:
 
 def test_the_script_trained_something(elsewhere: Path) -> None:
     for counts in measured(elsewhere).values():
-        assert counts["test"] > 0.35 * SIZES["test"]
+        # A tenth would be right by chance; how many are depends a little on the processor.
+        assert counts["test"] > 0.25 * SIZES["test"]
 
 
 def test_check_finds_the_accuracies_that_the_script_measured(here: Command, study: Path) -> None:
