@@ -37,7 +37,7 @@ demo: $(RUNTIME) ## Tune participant 9 of the built-in federation with teacher 4
 	@echo 'To type autokd commands yourself: . $(VENV)/bin/activate'
 
 test: $(DEV) ## Run every test, in two processes (tests/conftest.py says which goes where)
-	$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadgroup $(ARGS)
+	$(VENV)/bin/python -m pytest --numprocesses 2 $(ARGS)
 
 torture: $(DEV) ## Kill a batch again and again, with its workers, a node and PostgreSQL
 	$(VENV)/bin/python -m tests.torture $(ARGS)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from autokd.compute.ray_cluster import session
 
@@ -16,8 +18,11 @@ for _name in ("AUTOKD_HOME", "AUTOKD_STORAGE", "FORCE_COLOR", "PY_COLORS", "RAY_
     os.environ.pop(_name, None)
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 
-# Folders whose tests run whole commands on Ray workers, also where no single test is marked so.
-_START_RAY = {"cli", "torture", "compatibility"}
+# Folders, and files beside them, whose tests run whole commands on Ray workers.
+_START_RAY = {
+    *("cli", "compatibility", "docker", "execution", "federation", "torture", "workflows"),
+    *("test_api.py", "test_wheel.py"),
+}
 
 # No deadline: other work on the same cores is no defect. In CI the examples are the same in every run.
 settings.register_profile("here", deadline=None)
@@ -25,13 +30,20 @@ settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True
 settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep tests that share costly fixtures, or that start Ray, in one of pytest-xdist's processes."""
-    for item in items:
-        folder = item.path.relative_to(Path(__file__).parent).parts[0]
-        starts_ray = folder in _START_RAY or item.get_closest_marker("ray") is not None
-        item.add_marker(pytest.mark.xdist_group("ray" if starts_ray else folder))
+class ByFolder(LoadScopeScheduling):
+    """Gives each of pytest-xdist's processes whole folders; all that starts Ray runs in one of them.
+
+    (Groups by mark, `--dist loadgroup`, do not work with pytest 9.2 and pytest-xdist 3.8.)
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        folder = nodeid.partition("::")[0].split("/")[1]
+        return "ray" if folder in _START_RAY else folder
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFolder:
+    return ByFolder(config, log)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
