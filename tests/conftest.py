@@ -30,7 +30,7 @@ settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True
 settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 
-class ByFolder(LoadScopeScheduling):
+class ByFolder(LoadScopeScheduling):  # type: ignore[misc]
     """Gives each of pytest-xdist's processes whole folders; all that starts Ray runs in one of them.
 
     (Groups by mark, `--dist loadgroup`, do not work with pytest 9.2 and pytest-xdist 3.8.)
