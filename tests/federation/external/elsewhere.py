@@ -28,7 +28,7 @@ if __name__ == "__main__":
         x, test_x = (torch.stack([image for image, _ in part]) for part in parts)
         y, test_y = (torch.tensor(part.targets) for part in parts)
         optimizer = torch.optim.Adam(model.parameters(), lr=0.003)
-        for _ in range(8):
+        for _ in range(12):
             for chosen in torch.randperm(len(x)).split(16):
                 optimizer.zero_grad()
                 nn.functional.cross_entropy(model(x[chosen]), y[chosen]).backward()

@@ -47,7 +47,7 @@ def test_word_for_word_it_reaches_a_recommendation(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         said.append(done.stdout)
     trained = [float(share) for share in re.findall(r"network \d: ([\d.]+) of", said[0])]
-    checked = [float(share) / 100 for share in re.findall(r"([\d.]+)% of them right", said[1])]
+    checked = [float(share) / 100 for share in re.findall(r"([\d.]+)% of them correct", said[1])]
     assert checked == pytest.approx(trained, abs=0.0006)
     assert len(checked) == 3
     assert "0->2" in said[3]
