@@ -26,11 +26,14 @@ settings = st.one_of(
 
 
 def verdict_by_rule(recommendation: Mapping[str, Any]) -> str:
-    """Return the verdict that follows from the intervals on confirmation in a recommendation's JSON."""
+    """Return the verdict that follows from the intervals on confirmation in a recommendation's JSON.
+
+    Without a candidate, as when every other setting failed, only the default is judged.
+    """
     decided = recommendation["decided_on"]
     gain, default, improvement = (decided[name] for name in ("candidate_gain", "default_gain", "improvement"))
-    if max(gain["high"], default["high"]) < decided["min_improvement"]:
+    if all(interval["high"] < decided["min_improvement"] for interval in (gain, default) if interval):
         return "skip"
-    if improvement["low"] > 0 and gain["low"] > 0:
+    if gain and improvement["low"] > 0 and gain["low"] > 0:
         return "tuned"
     return "default" if default["low"] > 0 else "undecided"
