@@ -18,11 +18,8 @@ for _name in ("AUTOKD_HOME", "AUTOKD_STORAGE", "FORCE_COLOR", "PY_COLORS", "RAY_
     os.environ.pop(_name, None)
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 
-# Folders, and files beside them, whose tests run whole commands on Ray workers.
-_START_RAY = {
-    *("cli", "compatibility", "docker", "execution", "federation", "torture", "workflows"),
-    *("test_api.py", "test_wheel.py"),
-}
+# Folders that one of pytest-xdist's two processes works on, one after the other: about half of the time.
+_TOGETHER = {"cli", "compatibility", "execution", "torture", "workflows"}
 
 # No deadline: other work on the same cores is no defect. In CI the examples are the same in every run.
 settings.register_profile("here", deadline=None)
@@ -31,14 +28,14 @@ settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 
 class ByFolder(LoadScopeScheduling):  # type: ignore[misc]
-    """Gives each of pytest-xdist's processes whole folders; all that starts Ray runs in one of them.
+    """Gives each of pytest-xdist's processes whole folders, since a folder's tests share costly fixtures.
 
     (Groups by mark, `--dist loadgroup`, do not work with pytest 9.2 and pytest-xdist 3.8.)
     """
 
     def _split_scope(self, nodeid: str) -> str:
         folder = nodeid.partition("::")[0].split("/")[1]
-        return "ray" if folder in _START_RAY else folder
+        return "together" if folder in _TOGETHER else folder
 
 
 @pytest.hookimpl(optionalhook=True)
