@@ -79,6 +79,7 @@ bench: $(DEV) $(PEERS)/.peers ## Every figure of docs/results.md again (some fiv
 	$(VENV)/bin/python -m benchmarks.page
 	$(VENV)/bin/autokd tune --all --home $(GALLERY)
 	$(VENV)/bin/autokd observations --home $(GALLERY)
+	$(VENV)/bin/python -m benchmarks.reads --home $(GALLERY)
 	$(VENV)/bin/autokd tune --all --space private --home $(GALLERY)
 	$(VENV)/bin/python -m tests.torture
 

@@ -118,7 +118,7 @@ def test_every_recipe_of_the_checkout_is_shipped(installed: Installed, kind: Kin
 def test_every_shipped_study_reads_as_in_the_checkout(installed: Installed) -> None:
     printed = installed.python(
         """
-        from autokd.config.study import content_hash
+        from autokd.config.base import content_hash
         from autokd.config.yaml_files import read_study_config, shipped
         print(*(content_hash(read_study_config(name)) for name in shipped("studies")))
         """

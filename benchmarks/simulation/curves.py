@@ -20,7 +20,8 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from autokd.report.figures.common import AXIS, layout
+from autokd.report.figures.common import AXIS
+from autokd.report.figures.common import figure as plain_figure
 from autokd.report.palette import CHOSEN, INK, MUTED
 from benchmarks.screen import chromium
 from benchmarks.simulation.compare import SCENARIOS
@@ -114,7 +115,8 @@ def figure(kept: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> go.Figure:
             drawn.add_trace(_line(name, found, named=name not in named), **place)
             named.add(name)
     drawn.update_layout(
-        template="none", **layout(height=1060, width=1180, legend={"orientation": "h", "y": -0.07})
+        template="none",
+        **plain_figure([], height=1060, width=1180)["layout"] | {"legend": {"orientation": "h", "y": -0.07}},
     )
     drawn.update_layout(margin={"t": 40})
     drawn.update_annotations(font_size=14)

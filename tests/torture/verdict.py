@@ -69,7 +69,7 @@ def _finished(place: Workspace, store: Store, pair: Pair) -> Iterator[RunSpec]:
     name = _name(place, pair)
     for trial in store.trials(name):
         if trial.state in ENDED:
-            yield RunSpec(pair, trial.setting, trial.seed, None)
+            yield RunSpec(pair, trial.setting, trial.seed, None, trial.role)
     for run in store.runs(name):
         if run.state is RunState.COMPLETE:
             yield RunSpec.of(pair, run)
