@@ -35,7 +35,7 @@ def test_a_second_driver_is_refused_and_one_on_other_pairs_is_not(
             assert dump(copy.database) == before
             alone = command("tune", "--pair", "4,9", "--position", "student", *arguments)
             assert alone.code == 0, alone.err
-        # Alone, 4->9 may have had fewer trials than its meeting's share, so there may have been something to do.
+        # Alone, 4->9 may have needed more trials than its part of the meeting's.
         assert command("tune", "--pair", "4,9", *arguments).code == 0
         done = dump(copy.database)
         assert command("tune", "--pair", "4,9", *arguments).code == 0
