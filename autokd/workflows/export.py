@@ -44,9 +44,7 @@ def _metadata(workspace: Workspace, federation: Federation, results: StoredResul
                 "number": participant.number,
                 "architecture": participant.architecture,
                 "histogram": participant.histogram,
-                "accuracy": {
-                    str(split): float(correct.mean()) for split, correct in participant.correct.items()
-                },
+                "accuracy": {str(split): participant.accuracy(split) for split in participant.correct},
             }
             for participant in results.facts.participants
         ],

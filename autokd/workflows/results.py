@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 from autokd._version import __version__
@@ -90,12 +91,8 @@ class StoredResults:
     def records(self, pair: Pair) -> PairRecords:
         """Return all records of a pair."""
         searched = self.searched(pair)
-        return PairRecords(
-            pair=pair,
-            study=searched.study,
-            rule=searched.rule,
-            trials=searched.trials,
-            runs=searched.runs,
+        return replace(
+            searched,
             reports=self._once(self.store.reports, searched.study) if searched.trials else {},
             sweep_runs=self.swept(pair).sweep_runs,
             alternative_runs=self._once(self.store.runs, self.alternatives_study(pair)),
@@ -174,10 +171,10 @@ class StoredResults:
 
     def _once(self, read: Callable[[str], T], study: str) -> T:
         """Return what a method of the store reads of a study; it is read once."""
-        known = self._read[study]
-        if read.__name__ not in known:
-            known[read.__name__] = read(study)
-        value: T = known[read.__name__]
+        cache = self._read[study]
+        if read.__name__ not in cache:
+            cache[read.__name__] = read(study)
+        value: T = cache[read.__name__]
         return value
 
 
