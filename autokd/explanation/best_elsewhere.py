@@ -42,7 +42,7 @@ def best_elsewhere(
     gains: defaultdict[Setting, list[float]] = defaultdict(list)
     known = 0
     for records in others:
-        before = float(federation.participants[records.pair.student].correct[Split.VALIDATION].mean())
+        before = federation.participants[records.pair.student].accuracy(Split.VALIDATION)
         accuracies = _accuracies(records)
         known += bool(accuracies)
         for setting, accuracy in accuracies.items():

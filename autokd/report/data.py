@@ -67,7 +67,7 @@ class ReportData:
     def accuracies(self) -> Mapping[int, float]:
         """Accuracy of each participant's model as it is on test, in [0, 1]."""
         participants = () if self.federation is None else self.federation.participants
-        return {member.number: float(member.correct[Split.TEST].mean()) for member in participants}
+        return {member.number: member.accuracy(Split.TEST) for member in participants}
 
     def of(self, pair: Pair) -> PairData:
         """Return the data of a pair; for a pair without records, how to tune it."""

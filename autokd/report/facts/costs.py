@@ -142,7 +142,7 @@ class _Pair:
 
 
 def _searched_and_swept(records: PairRecords, federation: FederationFacts) -> _Pair | None:
-    initial = float(federation.participants[records.pair.student].correct[Split.VALIDATION].mean())
+    initial = federation.participants[records.pair.student].accuracy(Split.VALIDATION)
     runs = [run for run in records.sweep_runs if run.state is RunState.COMPLETE and run.seed == SWEEP_SEEDS]
     sweep = sum(run.epochs for run in runs)
     spent, best, default, steps = 0, 0.0, None, []

@@ -48,7 +48,7 @@ class PairFacts:
             student = self.federation.participants[self.pair.student]
         else:
             return None
-        return float(student.correct[Split.VALIDATION].mean())
+        return student.accuracy(Split.VALIDATION)
 
     chosen = cached_property(lambda self: chosen_setting(self.recommendation))
     landscape = cached_property(lambda self: landscape_facts(self.records.trials, self.chosen, own=self.own))
