@@ -36,7 +36,7 @@ demo: $(RUNTIME) ## Tune participant 9 of the built-in federation with teacher 4
 	$(VENV)/bin/autokd tune --study digits --pair 4,9
 	@echo 'To type autokd commands yourself: . $(VENV)/bin/activate'
 
-test: $(DEV) ## Run every test, in two processes (tests/conftest.py says which goes where)
+test: $(DEV) ## Run every test, in two processes (tests/conftest.py says how they are divided)
 	$(VENV)/bin/python -m pytest --numprocesses 2 $(ARGS)
 
 torture: $(DEV) ## Kill a batch again and again, with its workers, a node and PostgreSQL

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
 
 from autokd.compute.ray_cluster import session
 
@@ -18,8 +19,8 @@ for _name in ("AUTOKD_HOME", "AUTOKD_STORAGE", "FORCE_COLOR", "PY_COLORS", "RAY_
     os.environ.pop(_name, None)
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 
-# Folders that one of pytest-xdist's two processes works on, one after the other: about half of the time.
-_TOGETHER = {"cli", "compatibility", "execution", "torture", "workflows"}
+# What takes longest, longest first. It is handed out before all else, so that both processes end together.
+_LONG = ("cli", "execution", "federation", "store", "torture", "docker", "benchmarks", "test_api.py")
 
 # No deadline: other work on the same cores is no defect. In CI the examples are the same in every run.
 settings.register_profile("here", deadline=None)
@@ -30,12 +31,19 @@ settings.load_profile("ci" if os.environ.get("CI") else "here")
 class ByFolder(LoadScopeScheduling):  # type: ignore[misc]
     """Gives each of pytest-xdist's processes whole folders, since a folder's tests share costly fixtures.
 
+    No fixture that takes seconds is shared between folders, save Ray, which each process starts once.
+
     (Groups by mark, `--dist loadgroup`, do not work with pytest 9.2 and pytest-xdist 3.8.)
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        folder = nodeid.partition("::")[0].split("/")[1]
-        return "together" if folder in _TOGETHER else folder
+        return nodeid.partition("::")[0].split("/")[1]
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        longest = next((folder for folder in _LONG if folder in self.workqueue), None)
+        if longest:
+            self.workqueue.move_to_end(longest, last=False)
+        super()._assign_work_unit(node)
 
 
 @pytest.hookimpl(optionalhook=True)
