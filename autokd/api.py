@@ -5,8 +5,9 @@ Nothing heavy is imported before one of them is called.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from autokd.config.defaults import STUDY
 from autokd.core.setting import Pair, Position, Setting
@@ -30,6 +31,7 @@ def tune(
     storage: str | None = None,
     space: str | Path | None = None,
     trials: int | None = None,
+    try_: Iterable[Setting | str | Mapping[str, Any]] = (),
     position: Position | None = None,
     compute: Compute | None = None,
     workers: Resources | None = None,
@@ -41,7 +43,7 @@ def tune(
 
     Args:
         pair: `Pair(4, 9)` or `"4,9"`: teacher first.
-        study: As in `Workspace.open`, like `home`, `storage`, `space` and `trials`.
+        study: As in `Workspace.open`, like `home`, `storage`, `space`, `trials` and `try_`.
         position: Search only this position of the student; by default all positions of the space.
         compute: How runs compute.
         workers: Resources that runs use; by default all cores of this machine.
@@ -60,7 +62,7 @@ def tune(
     from autokd.workflows import tune as workflow
     from autokd.workspace import Workspace
 
-    workspace = Workspace.open(study, home=home, storage=storage, space=space, trials=trials)
+    workspace = Workspace.open(study, home=home, storage=storage, space=space, trials=trials, try_=try_)
     outcome = workflow.tune(
         workspace,
         workspace.pair(str(pair)),

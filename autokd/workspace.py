@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import permutations
@@ -12,7 +13,7 @@ from autokd.config.defaults import STUDY, usual_home, usual_storage
 from autokd.config.space import Space, read_space
 from autokd.config.study import StudyConfig
 from autokd.config.yaml_files import read_study_config
-from autokd.core.setting import Pair
+from autokd.core.setting import Pair, Setting
 from autokd.store import Store, sqlite_url
 
 
@@ -46,6 +47,7 @@ class Workspace:
         storage: str | None = None,
         space: str | Path | None = None,
         trials: int | None = None,
+        try_: Iterable[Setting | str | Mapping[str, Any]] = (),
     ) -> Workspace:
         """Read the recipes.
 
@@ -56,6 +58,8 @@ class Workspace:
             storage: Database URL; by default `$AUTOKD_STORAGE`, or else a SQLite file in `home`.
             space: Name of a shipped space, or a YAML file, in place of the study's own.
             trials: Trials per pair, in place of the study's own number.
+            try_: Settings to run in each pair right after the default setting, beside the study's own
+                `search.try`: `Setting`s, or e.g. `"T=4,alpha=0.9,transfer_set=both"`.
 
         Raises:
             InputError: If a recipe does not exist or is not valid.
@@ -65,6 +69,7 @@ class Workspace:
         """
         config = study if isinstance(study, StudyConfig) else read_study_config(str(study))
         config = config if trials is None else config.with_(trials=trials)
+        config = config.with_asked(try_)
         folder = Path(home) if home else usual_home()
         return cls(
             config=config,

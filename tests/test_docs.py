@@ -22,10 +22,11 @@ def test_the_recipes_of_the_docs_hold_and_name_every_field() -> None:
     for model, told in (
         (config, texts["study"]),
         (config.distillation, texts["study"]),
+        (config.search, texts["study"]),
         (space, texts["space"]),
     ):
-        for field in type(model).model_fields:
-            assert f"{field}:" in told
+        for name, field in type(model).model_fields.items():
+            assert f"{field.alias or name}:" in told
 
 
 def test_the_defaults_of_the_docs_are_the_defaults() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Column, Table
@@ -49,7 +49,24 @@ def show(recommendation: Recommendation) -> None:
         (f"adopting model {pair.teacher} as it is", test.by_adoption, decided.by_adoption),
     )
     out.print(_gains("", ways))
+    for line in _asked(recommendation):
+        out.print(line)
     out.print(_cost(recommendation), style="dim")
+
+
+def _asked(recommendation: Recommendation) -> Iterator[str]:
+    """Yield a line for each trial that the user asked for."""
+    from autokd.core.records import TrialOrigin
+    from autokd.recommendation.payload import rank
+
+    trials = recommendation.records.trials
+    for trial in trials:
+        if trial.role is TrialOrigin.ASKED:
+            what, place = f"asked for {trial.setting}", rank(trial, trials)
+            if place is None or trial.accuracy is None:
+                yield f"{what}: {trial.reason or trial.state.value.lower()}"
+            else:
+                yield f"{what}: {trial.accuracy:.1%} on validation, place {place} of all complete trials"
 
 
 def show_prediction(prediction: Prediction) -> None:

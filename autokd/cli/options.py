@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, fields
 from inspect import Parameter, Signature, cleandoc, signature
@@ -106,12 +106,12 @@ class StudyOptions(Group):
     home: Home = HOME
     storage: Storage = None
 
-    def workspace(self, *, trials: int | None = None) -> Workspace:
+    def workspace(self, *, trials: int | None = None, try_: Sequence[str] = ()) -> Workspace:
         """Read the recipes; see `Workspace.open`."""
         from autokd.workspace import Workspace
 
         return Workspace.open(
-            self.study, home=self.home, storage=self.storage, space=self.space, trials=trials
+            self.study, home=self.home, storage=self.storage, space=self.space, trials=trials, try_=try_
         )
 
     def repeated(self, *names: str) -> str:
@@ -153,6 +153,12 @@ class PairOptions(Group):
     student: Annotated[
         int | None, typer.Option(help="All pairs in which this participant learns.", metavar="S")
     ] = None
+
+    @property
+    def any_given(self) -> bool:
+        """Whether an option says which pairs."""
+        named = (self.pair, self.pairs, self.teacher, self.student)
+        return self.every or bool(self.more) or any(value is not None for value in named)
 
     def selected(self, participants: int) -> tuple[Pair, ...]:
         """Return the selected pairs of a federation with so many participants, in order and each once.

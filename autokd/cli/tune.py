@@ -23,6 +23,15 @@ def tune(
             min=2, help="Trials per pair, the default setting included. A higher number extends it."
         ),
     ] = None,
+    asked: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--try",
+            help="A setting to run in each pair right after the default setting; may be repeated. Also "
+            "method, learning_rate, epochs, batch_norm.",
+            metavar="T=4,alpha=0.9,transfer_set=both",
+        ),
+    ] = None,
     position: Annotated[
         Position | None,
         typer.Option(help="Search only this position of S; by default both positions."),
@@ -40,6 +49,8 @@ def tune(
 
         [bold]autokd tune --pair 4,9 --trials 64[/bold]   (search further)
 
+        [bold]autokd tune --pair 4,9 --try T=4,alpha=0.9,transfer_set=both[/bold]   (a setting of your own)
+
         [bold]autokd tune --all[/bold]   (every pair, overnight)
 
         [bold]autokd tune --student 9 --position student --space private[/bold]
@@ -48,10 +59,11 @@ def tune(
 
         [bold]autokd tune --all --ray-address 10.0.0.1:6379[/bold]   (on a cluster node)
     """
+    from autokd.search.asked import ran_before
     from autokd.workflows import tune as workflow
 
     keywords = {"position": position, **computing.keywords()}
-    workspace = study.workspace(trials=trials)
+    workspace = study.workspace(trials=trials, try_=asked or ())
     selected = pairs.selected(workspace.config.federation.size)
     result: workflow.Batch | workflow.Outcome
     with watching() as callbacks:
@@ -78,6 +90,8 @@ def tune(
             print_json(first.to_json())
         else:
             show(first)
+            for setting in ran_before(workspace.config, first.records.trials):
+                note(f"{setting} was asked for and had run to its end before; it was not run again")
             out.print(further(first, study), style="dim", soft_wrap=True)
     if "failed" in verdicts:
         raise typer.Exit(1)

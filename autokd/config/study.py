@@ -7,13 +7,17 @@ later, and the same study continues.
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from collections.abc import Iterable
+from typing import Any, ClassVar, Final, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from autokd.config.asked import AskedSetting, asked_setting
 from autokd.config.base import Frozen, Name
 from autokd.config.federation import AnyFederation
 from autokd.config.training import DistillationConfig
+from autokd.core.setting import SEARCHABLE, Setting
+from autokd.errors import PlanError
 
 SEARCH_SEED: Final = 0
 """Seed index of all search trials: with common random numbers, settings differ in nothing else."""
@@ -56,13 +60,17 @@ class SearchConfig(Frozen):
         floor: Minimum share of `trials` that each pair of a meeting gets, however unpromising it is.
         startup_trials: Number of random trials before the sampler learns.
         retries: How often a run is repeated after a failure of the infrastructure.
+        asked: Settings that the user wants to see, in a recipe `try`: they run in each pair that is tuned,
+            right after the default setting.
     """
 
+    omit_if_default: ClassVar[frozenset[str]] = frozenset({"asked"})
     trials: int = Field(default=32, ge=2)
     floor: float = Field(default=0.5, gt=0, le=1)
     startup_trials: int = Field(default=10, ge=1)
     stopping: StoppingConfig = StoppingConfig()
     retries: int = Field(default=3, ge=0)
+    asked: tuple[AskedSetting, ...] = Field(default=(), alias="try")
 
 
 class ConfirmationConfig(Frozen):
@@ -184,6 +192,26 @@ class StudyConfig(Frozen):
             )
         return self
 
+    @model_validator(mode="after")
+    def _asked_settings_are_allowed(self) -> StudyConfig:
+        problems = [problem for setting in self.search.asked if (problem := self._forbids(setting))]
+        if problems:
+            raise ValueError(f"search.try: {problems[0]}")
+        return self
+
+    def _forbids(self, setting: Setting) -> str:
+        """Return why a setting may not be tried, with a way out; empty if it may."""
+        wanted, forbidden = setting.transfer_set, self.forbidden.transfer_sets
+        if wanted not in forbidden:
+            return ""
+        allowed = ", ".join(name for name in SEARCHABLE if name not in forbidden)
+        reason = (
+            "the study recipe forbids it (forbid.transfer_sets)"
+            if wanted in self.forbid.transfer_sets
+            else "the federation has too few public examples"
+        )
+        return f"transfer_set={wanted} cannot be used: {reason}; allowed: {allowed}"
+
     @property
     def rungs(self) -> tuple[int, ...]:
         """All epochs at which a search trial reports, the full budget last."""
@@ -203,7 +231,26 @@ class StudyConfig(Frozen):
 
     def with_(self, **search: Any) -> StudyConfig:
         """Return a validated copy with other search parameters."""
-        merged = {**self.search.model_dump(), **search}
+        merged = {**self.search.model_dump(by_alias=True), **search}
         copy = StudyConfig.model_validate({**self.model_dump(), "search": merged})
         # The dump does not contain where the recipe's file is, so the federation is taken over as it was.
         return copy.model_copy(update={"federation": self.federation})
+
+    def with_asked(self, asked: Iterable[object]) -> StudyConfig:
+        """Return a copy that also tries these settings (see `asked_setting`), each once.
+
+        Raises:
+            PlanError: If one of them is not valid, or uses a transfer set that is forbidden.
+        """
+        settings = list(self.search.asked)
+        for given in asked:
+            try:
+                setting = asked_setting(given)
+                if problem := self._forbids(setting):
+                    raise ValueError(problem)
+            except ValueError as error:
+                raise PlanError.of_option("--try", f"{given}: {error}") from None
+            settings.append(setting)
+        if len(settings) == len(self.search.asked):
+            return self
+        return self.with_(**{"try": tuple(dict.fromkeys(settings))})

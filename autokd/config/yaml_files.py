@@ -156,7 +156,9 @@ def _fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> tuple
         fields = [owner.model_fields[part] for owner in models if part in owner.model_fields]
         tagged = [member for member in models if _has_tag(member, part)]
         models = [member for field in fields for member in _models_in(field.annotation)] or tagged or models
-    return tuple(models[0].model_fields) if len(models) == 1 else ()
+    if len(models) != 1:
+        return ()
+    return tuple(field.alias or name for name, field in models[0].model_fields.items())
 
 
 def _has_tag(model: type[BaseModel], tag: str) -> bool:

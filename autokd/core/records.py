@@ -36,6 +36,8 @@ class TrialOrigin(StrEnum):
 
     BASELINE = "baseline"
     """The default setting, exempt from early stopping."""
+    ASKED = "asked"
+    """The user asked for it; exempt from early stopping, too."""
     SEARCH = "search"
     """Proposed from this pair's trials alone."""
     TRANSFERRED = "transferred"

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from autokd.config.study import ConfirmationConfig
-from autokd.core.records import TrialRecord, TrialState
+from autokd.core.records import TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, Split
 from autokd.recommendation.verdict import RULE, ForgettingCheck, Judgement
 from autokd.statistics.paired import NOTHING
@@ -68,6 +68,34 @@ def _constraints(check: ForgettingCheck | None) -> dict[str, object] | None:
         candidate = {"forgetting": check.winner.to_json(), "allowed": check.winner_allowed}
     default = {"forgetting": check.default.to_json(), "allowed": check.default_allowed}
     return {"max_forgetting": check.limit, "candidate": candidate, "default": default}
+
+
+def asked(trials: Sequence[TrialRecord]) -> dict[str, object]:
+    """Return the trials that the user asked for, under `asked`; nothing if there are none."""
+    wanted = [trial for trial in trials if trial.role is TrialOrigin.ASKED]
+    if not wanted:
+        return {}
+    return {
+        "asked": [
+            {
+                "trial": trial.number,
+                "setting": trial.setting.to_json(),
+                "state": trial.state.value,
+                "validation_accuracy": trial.accuracy,
+                "rank": rank(trial, trials),
+                "reason": trial.reason or None,
+            }
+            for trial in wanted
+        ]
+    }
+
+
+def rank(trial: TrialRecord, trials: Sequence[TrialRecord]) -> int | None:
+    """Return the place of a COMPLETE trial among all such, by validation accuracy from 1; else None."""
+    if trial.state is not TrialState.COMPLETE:
+        return None
+    complete = [other for other in trials if other.state is TrialState.COMPLETE]
+    return 1 + sum((other.accuracy or 0.0) > (trial.accuracy or 0.0) for other in complete)
 
 
 def count_by_state(trials: Sequence[TrialRecord]) -> dict[str, int]:

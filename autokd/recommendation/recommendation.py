@@ -103,6 +103,7 @@ class Recommendation:
             "split": Split.TEST.value,
             "decided_on": payload.decided_on(self.judgement, self.confirmation),
             "trials": payload.count_by_state(self.records.trials),
+            **payload.asked(self.records.trials),
             "epochs_spent": {"search": searched, "confirmation": confirmed},
             "federation": self.federation,
             "study": self.records.study,

@@ -35,4 +35,4 @@ def should_continue(stopping: StoppingConfig, trial: TrialRecord, others: Iterab
 
 def is_exempt(stopping: StoppingConfig, trial: TrialRecord) -> bool:
     """Return whether a trial is never stopped early."""
-    return trial.role is TrialOrigin.BASELINE or trial.number < stopping.grace
+    return trial.role in (TrialOrigin.BASELINE, TrialOrigin.ASKED) or trial.number < stopping.grace

@@ -11,6 +11,7 @@ from autokd.core.records import RunRecord, TrialOrigin, TrialRecord, TrialState
 from autokd.core.run_spec import RunSpec
 from autokd.core.setting import DEFAULT, Pair
 from autokd.recommendation.race import pending
+from autokd.search.asked import asked_left
 from autokd.search.budget import next_in_meeting, to_retry
 
 
@@ -57,8 +58,9 @@ def next_work(
 
     1. The default setting, as trial 0 of each study.
     2. Trials that failed for lack of infrastructure, again.
-    3. New trials up to the budget, in studies whose baseline has not failed for good.
-    4. Races and confirmations, once the search of the whole meeting is over. The default's confirmation,
+    3. Settings that the user asked for, beyond the budget if need be.
+    4. New trials up to the budget; like 3, in studies whose baseline has not failed for good.
+    5. Races and confirmations, once the search of the whole meeting is over. The default's confirmation,
        which depends on no winner, starts while the last trials run, so that no worker is idle and stopped.
 
     Returns:
@@ -72,6 +74,9 @@ def next_work(
         for trial in to_retry(search.trials, config.search.retries):
             return RunSpec(search.pair, trial.setting, trial.seed, None, trial.role)
     alive = [search for search in meeting if not baseline_failed(search.trials)]
+    for search in alive:
+        for setting in asked_left(config, search.trials):
+            return RunSpec(search.pair, setting, SEARCH_SEED, None, TrialOrigin.ASKED)
     searching = {search.pair: search.trials for search in alive if not search.exhausted}
     if searching:
         pair = next_in_meeting(config.search, searching, validation_examples=validation_examples)

@@ -11,6 +11,7 @@ from autokd.core.records import Stage, TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import Pair, Setting
 from autokd.recommendation.race import pending
 from autokd.search.asha import is_exempt
+from autokd.search.asked import asked_left
 from autokd.search.budget import trials_used
 from autokd.search.eta import NOTHING, Load, epochs_of_a_trial, forecast, runs_of_a_confirmation
 from autokd.search.next_work import PairSearch, baseline_failed
@@ -128,7 +129,8 @@ def _left(config: StudyConfig, meeting: Sequence[PairSearch], after: float) -> L
     alive = [search for search in meeting if not search.trials or not baseline_failed(search.trials)]
     searching = [search for search in alive if not search.exhausted]
     used = sum(trials_used(search.trials) for search in searching)
-    new = max(0, config.search.trials * len(searching) - used)
+    asked = sum(len(asked_left(config, search.trials)) for search in alive)
+    new = max(asked, config.search.trials * len(searching) - used)
     running = [trial for search in alive for trial in search.trials if trial.state is TrialState.RUNNING]
     full, stopping = config.rungs[-1], config.search.stopping
     if not new and not running:
@@ -136,6 +138,7 @@ def _left(config: StudyConfig, meeting: Sequence[PairSearch], after: float) -> L
         return Load(runs, runs * full)
     early = epochs_of_a_trial(config, [trial for search in meeting for trial in search.trials])
     exempt = min(new, sum(max(0, stopping.grace - len(search.trials)) for search in searching))
+    exempt = max(exempt, asked)
     in_progress = sum(
         max(0.0, (full if is_exempt(stopping, trial) else early) - trial.epochs) for trial in running
     )

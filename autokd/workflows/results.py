@@ -9,11 +9,12 @@ from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 from autokd._version import __version__
+from autokd.config.asked import as_text
 from autokd.config.base import content_hash
 from autokd.config.space import Space
 from autokd.config.study import StudyConfig
 from autokd.core.pair_records import PairRecords
-from autokd.core.records import FederationFacts, Presentation
+from autokd.core.records import FederationFacts, Presentation, TrialOrigin
 from autokd.core.setting import Pair
 from autokd.errors import NotTuned
 from autokd.federation.federation import Federation
@@ -159,6 +160,9 @@ class StoredResults:
         pair, config = recommendation.pair, self.config
         command = f"autokd tune --study {config.name} --space {self.space.name}"
         command += f" --pair {pair.teacher},{pair.student} --trials {config.search.trials}"
+        trials = recommendation.records.trials
+        asked = dict.fromkeys(trial.setting for trial in trials if trial.role is TrialOrigin.ASKED)
+        command += "".join(f" --try {as_text(setting)}" for setting in asked)
         return presentation(recommendation, reproduce=command)
 
     def _basis(self, pair: Pair) -> str:

@@ -58,6 +58,18 @@ def test_a_pair_that_is_none(here: Command, name: str, pair: str, words: tuple[s
         (["recommend"], ("--pair", "--pairs 4,9 9,4", "--all")),
         (["tune", "--pair", "4,9", "--trials", "1"], ("--trials", "2")),
         (["tune", "--pair", "4,9", "--trials", "many"], ("--trials", "integer")),
+        (
+            ["tune", "--pair", "4,9", "--try", "T=0,alpha=0.9,transfer_set=both"],
+            ("--try", "T=0,alpha=0.9,transfer_set=both", "T=0 is not a positive number", "T=4"),
+        ),
+        (
+            ["tune", "--all", "--try", "T=4,alpha=0.9,transfer_set=both", "--try", "heat=4"],
+            (
+                "--try",
+                "heat is unknown",
+                "T, alpha, transfer_set, method, learning_rate, epochs or batch_norm",
+            ),
+        ),
         (["tune", "--pair", "4,9", "--position", "left"], ("--position", "'student'", "'teacher'")),
         (["tune", "--pair", "4,9", "--cpus-per-trial", "0"], ("--cpus-per-trial", "--gpus-per-trial")),
         (["tune", "--pair", "4,9", "--threads", "0"], ("--threads",)),

@@ -11,7 +11,7 @@ import pytest
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import Failure, RunRecord, RunState, Stage, TrialOrigin, TrialRecord, TrialState
 from autokd.core.run_spec import RunFailure
-from autokd.core.setting import DEFAULT, Pair, Setting
+from autokd.core.setting import DEFAULT, Pair, Setting, TransferSet
 from autokd.search.gaussian_process import Task
 from autokd.search.gp_sampler import GpSampler
 from autokd.search.progress import VerdictSummary
@@ -135,6 +135,61 @@ def test_what_it_has_learned_from_other_pairs_is_there_again_after_a_kill(tmp_pa
         resumed.work()
         assert [made(resumed.trials(pair)) for pair in pairs] == expected, after
         resumed.close()
+
+
+BEYOND = Setting(64.0, 0.95, TransferSet.TEACHER)
+"""Outside of the space, and bad: early stopping would end it."""
+BETTER = Setting(4.0, 0.3, TransferSet.BOTH)
+
+
+def test_what_the_user_asked_for_runs_to_its_end_in_each_pair_and_survives_a_kill(tmp_path: Path) -> None:
+    config = tiny_plan(trials=4).with_asked([BEYOND, BETTER])
+    whole = World(tmp_path, config)
+    reports = whole.work()
+    for pair in (FORWARD, BACKWARD):
+        trials = whole.trials(pair)
+        asked = [trial for trial in trials if trial.role is TrialOrigin.ASKED]
+        assert [trial.setting for trial in asked] == [BEYOND, BETTER]
+        assert [trial.number for trial in asked] == [1, 2]
+        assert {trial.state for trial in asked} == {TrialState.COMPLETE}
+    assert sum(len(whole.trials(pair)) for pair in (FORWARD, BACKWARD)) == 8
+    for after in range(1, reports, 5):
+        folder = tmp_path / str(after)
+        folder.mkdir()
+        killed = World(folder, config)
+        with pytest.raises(Killed):
+            killed.work(reports=after)
+        killed.close()
+        resumed = World(folder, config)
+        resumed.work()
+        for pair in (FORWARD, BACKWARD):
+            assert made(resumed.trials(pair)) == made(whole.trials(pair)), after
+        resumed.close()
+
+
+def test_a_pair_that_is_over_runs_what_is_asked_for_and_is_judged_again(tmp_path: Path) -> None:
+    judged: list[PairRecords] = []
+
+    def conclude(over: Sequence[PairRecords]) -> Mapping[Pair, VerdictSummary]:
+        judged.extend(over)
+        return {}
+
+    narrow = open_space(temperature=[1, 2], alpha=[0.9], transfer_set=["student"])
+    first = World(tmp_path, tiny_plan(trials=3), meetings=[[FORWARD]], space=narrow)
+    first.work()
+    before, confirmed = first.trials(), len(first.runs())
+    config = tiny_plan(trials=3).with_asked([BETTER])
+    again = World(tmp_path, config, meetings=[[FORWARD]], space=narrow, conclude=conclude)
+    assert not again.queue.finished
+    assert again.queue.progress().left > 0
+    again.work()
+    assert again.trials()[: len(before)] == before
+    (asked,) = again.trials()[len(before) :]
+    assert (asked.setting, asked.role, asked.state) == (BETTER, TrialOrigin.ASKED, TrialState.COMPLETE)
+    # It is the best by far, so it is raced and confirmed.
+    assert {run.setting for run in again.runs()[confirmed:]} == {BETTER}
+    assert [records.trials[-1].setting for records in judged] == [BETTER]
+    assert World(tmp_path, config, meetings=[[FORWARD]], space=narrow).queue.finished
 
 
 def test_a_diverged_trial_is_recorded_and_not_repeated(tmp_path: Path) -> None:

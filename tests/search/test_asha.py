@@ -74,10 +74,11 @@ def test_each_rung_compares_what_was_reported_there() -> None:
     assert should_continue(RECIPE, slow_starter, [trial(1, 0.9, 0.7), trial(2, 0.95)])
 
 
-def test_the_baseline_is_exempt_and_counts_for_others() -> None:
-    baseline = trial(0, 0.2, role=TrialOrigin.BASELINE)
-    assert should_continue(RECIPE, baseline, others([0.9] * 5))
-    assert not should_continue(RECIPE, trial(1, 0.1), [baseline])
+@pytest.mark.parametrize("origin", [TrialOrigin.BASELINE, TrialOrigin.ASKED])
+def test_the_baseline_and_what_was_asked_for_are_exempt_and_count_for_others(origin: TrialOrigin) -> None:
+    exempt = trial(0, 0.2, role=origin)
+    assert should_continue(RECIPE, exempt, others([0.9] * 5))
+    assert not should_continue(RECIPE, trial(1, 0.1), [exempt])
 
 
 @pytest.mark.parametrize("grace", [0, 1, 4])

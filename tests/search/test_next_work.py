@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from autokd.config.study import CONFIRMATION_SEEDS, RACE_SEEDS, SEARCH_SEED
+from autokd.config.study import CONFIRMATION_SEEDS, RACE_SEEDS, SEARCH_SEED, StudyConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import Failure, RunRecord, Stage, TrialOrigin, TrialRecord, TrialState
 from autokd.core.run_spec import RunSpec
@@ -44,8 +44,8 @@ def other(*trials: TrialRecord) -> PairSearch:
     return PairSearch(PairRecords(pair=BACKWARD, study="backward", trials=trials))
 
 
-def ask(*meeting: PairSearch) -> RunSpec | Pair | None:
-    return next_work(PLAN, meeting, validation_examples=200)
+def ask(*meeting: PairSearch, config: StudyConfig = PLAN) -> RunSpec | Pair | None:
+    return next_work(config, meeting, validation_examples=200)
 
 
 def test_the_default_comes_first_in_each_study() -> None:
@@ -107,3 +107,35 @@ def test_an_exhausted_grid_goes_on_to_the_race() -> None:
     work = ask(state(BASELINE, tried(1, 0.6), exhausted=True))
     assert isinstance(work, RunSpec)
     assert work.stage is Stage.CONFIRMATION
+
+
+ASKED = Setting(32.0, 0.9, TransferSet.BOTH)
+ASKING = PLAN.with_asked([ASKED])
+
+
+def asked_for(pair: Pair) -> RunSpec:
+    return RunSpec(pair, ASKED, SEARCH_SEED, None, TrialOrigin.ASKED)
+
+
+def test_what_the_user_asked_for_comes_right_after_the_default_in_each_study() -> None:
+    running = replace(BASELINE, state=TrialState.RUNNING, curve=())
+    mine = replace(tried(1, 0.6), setting=ASKED, role=TrialOrigin.ASKED, state=TrialState.RUNNING, curve=())
+    assert ask(state(), other(), config=ASKING) == RunSpec(
+        FORWARD, DEFAULT, SEARCH_SEED, None, TrialOrigin.BASELINE
+    )
+    assert ask(state(running), other(running), config=ASKING) == asked_for(FORWARD)
+    assert ask(state(running, mine), other(running), config=ASKING) == asked_for(BACKWARD)
+    assert ask(state(running, mine), config=ASKING) == FORWARD
+
+
+def test_it_counts_against_the_trials_and_runs_beyond_them() -> None:
+    mine = replace(tried(3, 0.6), setting=ASKED, role=TrialOrigin.ASKED)
+    race = RunSpec(FORWARD, tried(2, 0.7).setting, RACE_SEEDS, Stage.RACE)
+    assert ask(state(BASELINE, tried(1, 0.7), mine), config=ASKING) != FORWARD
+    assert ask(state(*SEARCHED), config=ASKING) == asked_for(FORWARD)
+    assert ask(state(*SEARCHED, mine), config=ASKING) == race
+
+
+def test_nothing_is_tried_where_the_default_failed_for_good() -> None:
+    dead = replace(BASELINE, state=TrialState.FAIL, failure=Failure.DIVERGED, curve=())
+    assert ask(state(dead), config=ASKING) is None

@@ -101,6 +101,26 @@ class TestTrials:
         store.begin_trial(study, inside, seed=0, role=TrialOrigin.SEARCH, distributions=narrow)
         assert [trial.setting for trial in store.trials(study)] == [DEFAULT, inside]
 
+    @pytest.mark.parametrize("asked", [ODD, PUBLIC, FURTHER], ids=str)
+    def test_what_the_user_asked_for_may_lie_outside_of_the_space(
+        self, store: Store, study: str, asked: Setting
+    ) -> None:
+        narrow = {
+            "temperature": FloatDistribution(4, 8, log=True),
+            "alpha": FloatDistribution(0.6, 1),
+            "transfer_set": CategoricalDistribution(["teacher"]),
+            "learning_rate": FloatDistribution(1e-4, 1e-2, log=True),
+            "epochs": CategoricalDistribution([5, 10]),
+        }
+        inside = Setting(5.0, 0.7, TransferSet.TEACHER, learning_rate=1e-3, epochs=5)
+        for setting, role in ((asked, TrialOrigin.ASKED), (inside, TrialOrigin.SEARCH)):
+            trial = store.begin_trial(study, setting, seed=0, role=role, distributions=narrow)
+            store.report(study, trial.number, rung(5))
+            store.end_trial(study, trial.number, TrialState.COMPLETE)
+        store.evict(study)
+        stored = [(trial.setting, trial.role) for trial in store.trials(study)]
+        assert stored == [(asked, TrialOrigin.ASKED), (inside, TrialOrigin.SEARCH)]
+
     def test_another_space_in_the_same_study_is_refused(self, store: Store, study: str) -> None:
         begin(store, study)
         other = DISTRIBUTIONS | {"transfer_set": CategoricalDistribution(["student"])}

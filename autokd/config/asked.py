@@ -1,0 +1,126 @@
+"""Settings that the user asks to try, as texts (`T=4,alpha=0.9,transfer_set=both`) or mappings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import Annotated, Any, Final, TypeVar
+
+from pydantic import PlainSerializer, PlainValidator
+
+from autokd.core.setting import SEARCHABLE, BatchNorm, Method, Setting, TransferSet
+
+_SHORT: Final = {"T": "temperature"}
+"""Other names of dimensions; messages use them."""
+_NAMES: Final = ("T", "alpha", "transfer_set", "method", "learning_rate", "epochs", "batch_norm")
+_EXAMPLE: Final = "T=4,alpha=0.9,transfer_set=both"
+_Enum = TypeVar("_Enum", bound=StrEnum)
+
+
+def asked_setting(given: object) -> Setting:
+    """Read a setting: a text such as `T=4,alpha=0.9,transfer_set=both`, a mapping, or a `Setting`.
+
+    T, alpha (except on `public`) and the transfer set must be there; what else is missing is the recipe's.
+
+    Raises:
+        ValueError: If a value is not valid; the message names it and says what to write.
+    """
+    values = _values(given)
+    unknown = [name for name in values if name not in (*_NAMES, *_SHORT.values())]
+    if unknown:
+        raise ValueError(f"{unknown[0]} is unknown; write {', '.join(_NAMES[:-1])} or {_NAMES[-1]}")
+    for short, name in _SHORT.items():
+        if short in values and name in values:
+            raise ValueError(f"{short} and {name} are the same; write one of them")
+    plain = {_SHORT.get(name, name): value for name, value in values.items() if value is not None}
+    if "transfer_set" not in plain:
+        raise ValueError(f"transfer_set is missing; write e.g. {_EXAMPLE}")
+    transfer_set = _one_of("transfer_set", plain["transfer_set"], SEARCHABLE)
+    if transfer_set is TransferSet.PUBLIC and "alpha" in plain:
+        raise ValueError(
+            "alpha has no meaning on public, which has no labels; write e.g. T=4,transfer_set=public"
+        )
+    for name in ("temperature", *(() if transfer_set is TransferSet.PUBLIC else ("alpha",))):
+        if name not in plain:
+            short = "T" if name == "temperature" else name
+            raise ValueError(f"{short} is missing; write e.g. {_EXAMPLE}")
+    return Setting(
+        temperature=_positive("T", plain["temperature"], "T=4"),
+        alpha=_weight(plain["alpha"]) if "alpha" in plain else None,
+        transfer_set=transfer_set,
+        method=_one_of("method", plain["method"], Method) if "method" in plain else Method.PLAIN,
+        learning_rate=(
+            _positive("learning_rate", plain["learning_rate"], "learning_rate=0.01")
+            if "learning_rate" in plain
+            else None
+        ),
+        epochs=_epochs(plain["epochs"]) if "epochs" in plain else None,
+        batch_norm=_one_of("batch_norm", plain["batch_norm"], BatchNorm) if "batch_norm" in plain else None,
+    )
+
+
+def as_text(setting: Setting) -> str:
+    """Return the text that `asked_setting` reads as this setting."""
+    values = {"T" if name == "temperature" else name: value for name, value in setting.to_json().items()}
+    return ",".join(f"{name}={value}" for name, value in values.items() if value is not None)
+
+
+AskedSetting = Annotated[Setting, PlainValidator(asked_setting), PlainSerializer(Setting.to_json)]
+"""A setting in a recipe's `search.try`."""
+
+
+def _values(given: object) -> Mapping[str, Any]:
+    """Return the values that are given, by name."""
+    if isinstance(given, Setting):
+        return given.values()
+    if isinstance(given, Mapping):
+        return {str(name): value for name, value in given.items()}
+    if not isinstance(given, str):
+        raise ValueError(f"{given!r:.100} is no setting; write e.g. {_EXAMPLE}")
+    values: dict[str, str] = {}
+    for part in given.split(","):
+        name, equals, value = (piece.strip() for piece in part.partition("="))
+        if not (name and equals and value) or "=" in value:
+            raise ValueError(f"{part.strip()!r} is not one NAME=VALUE; write e.g. {_EXAMPLE}")
+        if name in values:
+            raise ValueError(f"{name} stands there twice; write it once")
+        values[name] = value
+    return values
+
+
+def _number(name: str, value: object) -> float | None:
+    """Return a value as a number; None if it is none."""
+    try:
+        # A truth value would pass for 0 or 1.
+        return None if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _positive(name: str, value: object, example: str) -> float:
+    number = _number(name, value)
+    if number is None or not 0 < number < float("inf"):
+        raise ValueError(f"{name}={value} is not a positive number; write e.g. {example}")
+    return number
+
+
+def _weight(value: object) -> float:
+    number = _number("alpha", value)
+    if number is None or not 0 <= number <= 1:
+        raise ValueError(f"alpha={value} is not a number in [0, 1]; write e.g. alpha=0.9")
+    return number
+
+
+def _epochs(value: object) -> int:
+    number = _number("epochs", value)
+    if number is None or not (number >= 1 and number.is_integer()):
+        raise ValueError(f"epochs={value} is not a whole number from 1; write e.g. epochs=20")
+    return int(number)
+
+
+def _one_of(name: str, value: object, allowed: Iterable[_Enum]) -> _Enum:
+    members = {member.value: member for member in allowed}
+    if not isinstance(value, str) or value not in members:
+        *first, last = members
+        raise ValueError(f"{name}={value} is unknown; write {', '.join(first)} or {last}")
+    return members[value]
