@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from autokd.workflows.recommend import PairResult, partners, predict, recommend_all
     from autokd.workflows.report import report_data
     from autokd.workflows.status import status
+    from autokd.workflows.stop import stop
     from autokd.workflows.sweep import sweep
     from autokd.workflows.tune import Batch, tune_all
     from autokd.workspace import Workspace
@@ -53,7 +54,7 @@ __all__ = [
     "Resources", "Setting", "Space", "Split", "StudyConfig", "TransferSet", "Verdict", "Workspace",
     "__version__", "distill", "explain", "export", "federation_from_models", "load_federation",
     "observe_claims", "partners", "predict", "prepare", "recommend", "recommend_all", "report_data",
-    "status", "sweep", "tune", "tune_all",
+    "status", "stop", "sweep", "tune", "tune_all",
 ]  # fmt: skip
 _NAMES: Final = {
     "autokd.api": "distill recommend tune",
@@ -77,6 +78,7 @@ _NAMES: Final = {
     "autokd.workflows.recommend": "PairResult partners predict recommend_all",
     "autokd.workflows.report": "report_data",
     "autokd.workflows.status": "status",
+    "autokd.workflows.stop": "stop",
     "autokd.workflows.sweep": "sweep",
     "autokd.workflows.tune": "Batch tune_all",
     "autokd.workspace": "Workspace",

@@ -19,14 +19,14 @@ import yaml
 import autokd
 from autokd import api
 from autokd.federation import in_memory, preparation
-from autokd.workflows import deprecated, explain, recommend, status, sweep, tune
+from autokd.workflows import deprecated, explain, recommend, status, stop, sweep, tune
 from tests.paths import ROOT
 
 PUBLIC = {
     "AutokdError", "Batch", "Callbacks", "Card", "Compute", "DEFAULT", "distill", "Federation",
     "InputError", "Interval", "Member", "NotRecommended", "NotTuned", "Pair", "PairResult", "Position",
     "explain", "export", "observe_claims", "partners", "predict", "prepare", "recommend_all",
-    "report_data", "status", "sweep", "tune_all", "recommend", "Recommendation",
+    "report_data", "status", "stop", "sweep", "tune_all", "recommend", "Recommendation",
     "Setting", "Space", "Split", "StudyConfig", "TransferSet", "tune",
     "Resources", "Verdict", "Workspace", "federation_from_models", "load_federation",
 }  # fmt: skip
@@ -104,12 +104,12 @@ def test_the_examples_of_the_docs_hold(tmp_path: Path, monkeypatch: pytest.Monke
     assert len(examples.examples) > 10
     _hold(examples)
     modules: tuple[ModuleType, ...] = (
-        api, preparation, in_memory, recommend, status, tune, sweep, explain,
+        api, preparation, in_memory, recommend, status, stop, tune, sweep, explain,
     )  # fmt: skip
     documented = [
         test for module in modules for test in doctest.DocTestFinder().find(module) if test.examples
     ]
-    assert len(documented) == 10
+    assert len(documented) == 11
     for test in documented:
         for file in tmp_path.glob("student.*"):
             file.unlink()

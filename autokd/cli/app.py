@@ -23,7 +23,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 for name in (
-    *("init", "check", "prepare", "tune", "status", "recommend", "distill"),
+    *("init", "check", "prepare", "tune", "status", "stop", "recommend", "distill"),
     *("explain", "observations", "report", "sweep", "export", "dashboard", "version"),
 ):
     app.command()(as_command(getattr(import_module(f"autokd.cli.{name}"), name)))

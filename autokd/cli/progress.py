@@ -77,6 +77,9 @@ class Lines(_Display):
     def on_outage(self, outage: Outage | None) -> None:
         self._line(away(outage), at_once=outage is None or outage.tries == 1)
 
+    def on_waiting(self, owners: Sequence[str], seconds: float) -> None:
+        self._line(waiting(owners, seconds), at_once=False)
+
     def _show(self, text: str, done: int, total: int) -> None:
         self._line(text, at_once=done in (0, total))
 
@@ -103,6 +106,9 @@ class Screen(_Display):
     def on_outage(self, outage: Outage | None) -> None:
         self._live.update(Text(away(outage), style="yellow"))
 
+    def on_waiting(self, owners: Sequence[str], seconds: float) -> None:
+        self._live.update(Text(waiting(owners, seconds), style="dim"))
+
     def _show(self, text: str, done: int, total: int, *above: RenderableType) -> None:
         bar = Table.grid()  # NOTE: a bar by itself does not end its line.
         bar.add_row(ProgressBar(total=max(total, 1), completed=done, width=60))
@@ -115,6 +121,11 @@ def away(outage: Outage | None) -> str:
         return "the database answers again"
     since = outage.since.astimezone().strftime("%H:%M:%S")
     return f"waiting for the database since {since}, tried {outage.tries} times: {outage.reason}"
+
+
+def waiting(owners: Sequence[str], seconds: float) -> str:
+    """Return who is waited for until its runs have ended, and since when."""
+    return f"waiting until {' and '.join(owners)} ends, {clock(seconds)} so far"
 
 
 def table(studies: Sequence[StudyProgress]) -> Table:

@@ -56,6 +56,8 @@ def at_work(driver: DriverStatus) -> str:
     begun = f"{driver.owner}, at work since {driver.since.astimezone():%Y-%m-%d %H:%M:%S}"
     if not driver.alive:
         return f"{begun}, ended before it was done; the same autokd tune command continues"
+    if driver.asked_to_stop is not None:
+        return f"{begun}, asked to stop by {driver.asked_to_stop}: it ends when its runs report next"
     if not driver.ended:
         return f"{begun}: no run has ended yet"
     eta = about(driver.seconds_left if driver.left else None)

@@ -64,6 +64,7 @@ def drive(
     *,
     home: Path,
     workers: Resources,
+    asked_to_stop: Callable[[], bool] = lambda: False,
     on_stopping: Callable[[], None] = lambda: None,
     runs_of_an_experiment: int = 2500,
 ) -> bool:
@@ -71,11 +72,13 @@ def drive(
 
     The first Ctrl-C ends the runs in progress at their next report and marks them as interrupted; the second
     raises KeyboardInterrupt at once. In both cases the store has all reports, and the same call continues.
+    A request to stop from another terminal is like the first Ctrl-C.
 
     Args:
         trainable: Does a `RunSpec`.
         home: Folder in which Ray Tune's temporary folder lies during the experiment.
-        on_stopping: Called at the first Ctrl-C.
+        asked_to_stop: Returns whether somebody has asked for this driver's end; called very often.
+        on_stopping: Called at the first Ctrl-C, or when somebody has asked.
         runs_of_an_experiment: Number of runs after which a new experiment begins, since Tune keeps 36 KB of
             every trial in memory.
 
@@ -90,10 +93,17 @@ def drive(
         workers.check(ray.cluster_resources())  # type: ignore[no-untyped-call]
     os.environ.update(_ENVIRONMENT)
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # Failures are in the store, with reasons.
-    state = DriverState(queue, max_in_flight=_max_in_flight(workers), most=runs_of_an_experiment)
+    state = DriverState(
+        queue,
+        max_in_flight=_max_in_flight(workers),
+        most=runs_of_an_experiment,
+        asked_to_stop=asked_to_stop,
+        on_stopping=on_stopping,
+    )
+    state.stop_if_asked()
     try:
         # Linear algebra on every core would slow down the workers, and the driver itself.
-        with _interrupts(state, on_stopping), threadpool_limits(1):
+        with _interrupts(state), threadpool_limits(1):
             while not (queue.finished or state.stopping):
                 state.handed_out = 0
                 _experiment(state, trainable, home, workers)
@@ -144,7 +154,7 @@ def _max_in_flight(workers: Resources) -> Callable[[], int]:
 
 
 @contextmanager
-def _interrupts(state: DriverState, on_stopping: Callable[[], None]) -> Iterator[None]:
+def _interrupts(state: DriverState) -> Iterator[None]:
     """Set the stop flag at the first Ctrl-C and raise at the second; do nothing outside the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -153,8 +163,7 @@ def _interrupts(state: DriverState, on_stopping: Callable[[], None]) -> Iterator
     def handle(number: int, frame: FrameType | None) -> None:
         if state.stopping:
             raise KeyboardInterrupt
-        state.stopping = True
-        on_stopping()
+        state.stop()
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

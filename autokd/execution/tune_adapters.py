@@ -45,6 +45,8 @@ class DriverState:
     Args:
         max_in_flight: Returns how many runs may be in progress on the cluster as it is now.
         most: Number of runs after which the experiment ends, finished or not, since Tune keeps all in memory.
+        asked_to_stop: Returns whether somebody has asked this driver to stop, from another terminal.
+        on_stopping: Called when the runs are told to stop.
 
     Attributes:
         handed_out: Number of runs handed out in this experiment.
@@ -56,9 +58,16 @@ class DriverState:
     """
 
     def __init__(
-        self, queue: RunQueue | None, *, max_in_flight: Callable[[], int] = lambda: 2, most: float = math.inf
+        self,
+        queue: RunQueue | None,
+        *,
+        max_in_flight: Callable[[], int] = lambda: 2,
+        most: float = math.inf,
+        asked_to_stop: Callable[[], bool] = lambda: False,
+        on_stopping: Callable[[], None] = lambda: None,
     ) -> None:
         self._queue, self._max_in_flight, self.most = queue, max_in_flight, most
+        self._asked_to_stop, self._on_stopping = asked_to_stop, on_stopping
         self._noticed: set[str] = set()
         self.widest = 1
         self.handed_out = 0
@@ -79,6 +88,17 @@ class DriverState:
         most = self._max_in_flight()
         self.widest = max(self.widest, most)
         return self.queue.live >= most
+
+    def stop(self) -> None:
+        """Tell every run to stop at its next report."""
+        if not self.stopping:
+            self.stopping = True
+            self._on_stopping()
+
+    def stop_if_asked(self) -> None:
+        """Look whether somebody has asked this driver to stop."""
+        if not self.stopping and self._asked_to_stop():
+            self.stop()
 
     def log_notice(self, result: Mapping[str, Any]) -> None:
         """Log what a worker reports for the user, each text once."""
@@ -192,7 +212,7 @@ class QueueScheduler(FIFOScheduler):
 
 
 class StopFlag(Stopper):
-    """Ends the experiment at the next report once `stopping` is set."""
+    """Ends the experiment at the next report once `stopping` is set; Tune asks it ten times a second."""
 
     def __init__(self, state: DriverState) -> None:
         self.state = state
@@ -201,4 +221,5 @@ class StopFlag(Stopper):
         return False
 
     def stop_all(self) -> bool:
+        self.state.stop_if_asked()
         return self.state.stopping

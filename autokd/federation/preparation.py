@@ -41,6 +41,8 @@ _log = logging.getLogger(__name__)
 
 _GPU_SHARE: Final = 0.01
 """Ray hides GPUs from tasks that ask for none; how many share one is limited by `workers`."""
+_WAIT_SECONDS: Final = 1.0
+"""Time between two calls of `while_waiting`."""
 
 
 def load_federation(study: str | Path = STUDY, *, home: str | Path | None = None) -> Federation:
@@ -76,6 +78,7 @@ def prepare(
     workers: int | None = None,
     address: str | None = None,
     progress: Progress = lambda done, total: None,
+    while_waiting: Callable[[], None] = lambda: None,
     checked: Checked | None = None,
 ) -> Federation:
     """Return the federation of a recipe, from disk if it has been prepared before.
@@ -91,6 +94,8 @@ def prepare(
         workers: Number of workers; by default one per CPU core.
         address: Address of a Ray cluster to join, see `autokd.compute.ray_cluster`; None for this machine.
         progress: Called at the start and after each participant; not at all if the federation was found.
+        while_waiting: Called every second while participants are pre-trained, or after each that is only
+            evaluated; an exception of it ends the preparation.
         checked: Result of `check`, if it has just been called.
 
     Raises:
@@ -109,10 +114,16 @@ def prepare(
     checked = checked or check(recipe)
     storage.check_writable(home)
     if isinstance(recipe, ExternalFederation):
-        models = _evaluate_all(checked, compute=compute, progress=progress)
+        models = _evaluate_all(checked, compute=compute, progress=progress, while_waiting=while_waiting)
     else:
         models = _pretrain_all(
-            recipe, checked, compute=compute, workers=workers, address=address, progress=progress
+            recipe,
+            checked,
+            compute=compute,
+            workers=workers,
+            address=address,
+            progress=progress,
+            while_waiting=while_waiting,
         )
     networks = [model.architecture for model in checked.models]
     federation = assemble(recipe, checked.data, checked.layout, models, networks)
@@ -139,7 +150,9 @@ def check(recipe: AnyFederation) -> Checked:
     return Checked(data=data, layout=layout, sources=sources)
 
 
-def _evaluate_all(checked: Checked, *, compute: Compute, progress: Progress) -> list[Pretrained]:
+def _evaluate_all(
+    checked: Checked, *, compute: Compute, progress: Progress, while_waiting: Callable[[], None]
+) -> list[Pretrained]:
     """Evaluate models that were trained elsewhere on all of the data, in this process."""
     evaluated: list[Pretrained] = []
     progress(0, len(checked.models))
@@ -151,6 +164,7 @@ def _evaluate_all(checked: Checked, *, compute: Compute, progress: Progress) -> 
             raise Diverged(step=0, loss=math.nan)
         evaluated.append(Pretrained(weights=model.weights, logits=logits))
         progress(len(evaluated), len(checked.models))
+        while_waiting()
     return evaluated
 
 
@@ -162,6 +176,7 @@ def _pretrain_all(
     workers: int | None,
     address: str | None,
     progress: Progress,
+    while_waiting: Callable[[], None],
 ) -> list[Pretrained]:
     # Imported here, since it takes seconds and a federation found on disk does without.
     import ray
@@ -186,7 +201,8 @@ def _pretrain_all(
                     number = waiting.pop(0)
                     private = checked.layout.private[number]
                     running[task.remote(recipe, data, private, number, compute)] = number
-                finished, _ = ray.wait(list(running))
+                finished, _ = ray.wait(list(running), timeout=_WAIT_SECONDS)
+                while_waiting()
                 for reference in finished:
                     model: Pretrained = ray.get(reference)
                     done[running.pop(reference)] = model

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from secrets import token_hex
+from typing import Final, NamedTuple
 
 from autokd.config.base import content_hash
+from autokd.config.federation import AnyFederation
 from autokd.config.space import Space
 from autokd.config.study import Objective, StudyConfig
 from autokd.core.setting import Pair
+
+_PREPARES: Final = "preparation"
+_ALL: Final = "all"
+
+
+class Held(NamedTuple):
+    """What a driver does: the command, and the pair; None for all pairs of the federation."""
+
+    command: str
+    pair: Pair | None
 
 
 def study_name(federation: str, config: StudyConfig, space: Space, pair: Pair) -> str:
@@ -38,6 +51,33 @@ def namesakes(studies: Iterable[str], config: StudyConfig, space: Space, pair: P
 def _without_hashes(study: str) -> list[str]:
     *names, pair = study.rsplit("/", 2)
     return [*(name.rpartition("-")[0] for name in names), pair]
+
+
+def preparation_name(recipe: AnyFederation) -> str:
+    """Return a name under which a driver can be found while it prepares a federation.
+
+    No two are equal: two commands may prepare the same federation at once.
+    """
+    return f"{recipe.name}-{content_hash(recipe)}/{_PREPARES}-{token_hex(4)}/{_ALL}"
+
+
+def held_pair(study: str, config: StudyConfig, space: Space) -> Held | None:
+    """Return what a driver that holds this name does to which pair of a recipe, whatever the hashes.
+
+    Returns:
+        None if the name belongs to another recipe or space.
+    """
+    federation, recipe, pair = _without_hashes(study) if study.count("/") > 1 else ("", "", "")
+    if federation != config.federation.name:
+        return None
+    if (recipe, pair) == (_PREPARES, _ALL):
+        return Held("prepare", None)
+    commands = {
+        f"{config.name}-{space.name}": "tune",
+        f"{config.name}-sweep": "sweep",
+        f"{config.name}-rivals": "explain",
+    }
+    return Held(commands[recipe], Pair.parse(pair)) if recipe in commands else None
 
 
 def sweep_name(federation: str, config: StudyConfig, pair: Pair) -> str:

@@ -11,6 +11,7 @@ import json
 import os
 import secrets
 import threading
+import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ from autokd.store.tables import DriverRow, LeaseRow
 _SECONDS: Final = 120.0
 _BEATS: Final = 4
 """Number of renewals within the time of a lease, so that one or two may fail."""
+_LOOK_SECONDS: Final = 1.0
+"""Time between two looks whether somebody has asked this driver to stop; each is one small query."""
 _NOW: Final = {
     "sqlite": "((julianday('now') - 2440587.5) * 86400.0)",
     "postgresql": "CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS DOUBLE PRECISION)",
@@ -68,6 +71,9 @@ class DriverFacts:
         alive: Whether its lease is valid and its process is not known to be gone.
         words: Status of its last heartbeat; empty before the first.
         age: Seconds since then.
+        token: Identifies it; no other driver ever has the same.
+        studies: Names of the studies that it holds, sorted.
+        asked_to_stop: Who has asked it to stop; empty if nobody has.
     """
 
     owner: str
@@ -75,6 +81,9 @@ class DriverFacts:
     alive: bool
     words: Mapping[str, Any]
     age: float
+    token: str = ""
+    studies: tuple[str, ...] = ()
+    asked_to_stop: str = ""
 
 
 @final
@@ -85,6 +94,7 @@ class Lease(AbstractContextManager["Lease"]):
         studies: Names; losing one means losing all.
         fences: By study, a number that grows with each change of owner.
         seconds: Time from a renewal until others may take over.
+        asked_to_stop: Who has asked this driver to stop; empty if nobody has. It is looked up every second.
     """
 
     def __init__(
@@ -93,6 +103,7 @@ class Lease(AbstractContextManager["Lease"]):
         """Use `Store.acquire`."""
         self._engine, self._url, self._fence, self._token = engine, url, fence, token
         self.studies, self.fences, self.seconds = tuple(fences), fences, seconds
+        self.asked_to_stop = ""
         self._over = threading.Event()
         self._heart = threading.Thread(target=self._beat, name="autokd-lease", daemon=True)
         fence.add(token)
@@ -138,6 +149,8 @@ class Lease(AbstractContextManager["Lease"]):
         row = delete(DriverRow).where(DriverRow.token == self._token)
         with suppress(StoreError), translate_errors(self._url), self._engine.begin() as connection:
             self._fence.remove(self._token)
+            # The request goes with the row, so this is the last look.
+            self._look(connection)
             if connection.execute(row).rowcount == 0:
                 self._fence.shut = True
 
@@ -148,10 +161,21 @@ class Lease(AbstractContextManager["Lease"]):
             # Where the row is gone this changes nothing, and the fence refuses the commit.
             connection.execute(row.values(**values))
 
+    def _look(self, connection: Connection) -> None:
+        """Look whether somebody has asked this driver to stop; a request is not taken back."""
+        request = select(DriverRow.asked_to_stop).where(DriverRow.token == self._token)
+        self.asked_to_stop = self.asked_to_stop or connection.scalar(request) or ""
+
     def _beat(self) -> None:
-        while not self._over.wait(self.seconds / _BEATS):
+        pause = self.seconds / _BEATS
+        due = time.monotonic() + pause
+        while not self._over.wait(min(pause, _LOOK_SECONDS)):
             try:
-                self.renew()
+                if time.monotonic() >= due:
+                    due = time.monotonic() + pause
+                    self.renew()
+                with translate_errors(self._url), self._engine.connect() as connection:
+                    self._look(connection)
             except LeaseLost:
                 return
             except StoreError:
@@ -193,22 +217,41 @@ def _holder(row: Row[*tuple[Any, ...]]) -> tuple[Process, bool]:
     return process, bool(row.valid) and not process.gone
 
 
-def drivers(engine: Engine, studies: Collection[str]) -> tuple[DriverFacts, ...]:
-    """Return the drivers of any of the studies, oldest first; also those that died without releasing them."""
-    query = (
-        select(DriverRow, _VALID, (Now() - DriverRow.told).label("age"))
-        .where(DriverRow.token.in_(select(LeaseRow.token).where(LeaseRow.study.in_(studies))))
-        .order_by(DriverRow.since)
-    )
+def drivers(engine: Engine, studies: Collection[str] | None) -> tuple[DriverFacts, ...]:
+    """Return the drivers of any of the studies, oldest first; see `Store.drivers`."""
+    query = select(DriverRow, _VALID, (Now() - DriverRow.told).label("age")).order_by(DriverRow.since)
+    if studies is not None:
+        holding = select(LeaseRow.token).where(LeaseRow.study.in_(studies))
+        query = query.where(DriverRow.token.in_(holding))
     facts = []
     with engine.connect() as connection, validated("its drivers"):
-        for row in connection.execute(query):
+        rows = connection.execute(query).all()
+        held: dict[str, list[str]] = {row.token: [] for row in rows}
+        leases = select(LeaseRow.token, LeaseRow.study).where(LeaseRow.token.in_(list(held)))
+        for lease in connection.execute(leases.order_by(LeaseRow.study)) if held else ():
+            held[str(lease.token)].append(lease.study)
+        for row in rows:
             process, alive = _holder(row)
-            words = json.loads(row.words) if row.words else {}
             facts.append(
-                DriverFacts(owner=str(process), since=row.since, alive=alive, words=words, age=row.age or 0.0)
+                DriverFacts(
+                    owner=str(process),
+                    since=row.since,
+                    alive=alive,
+                    words=json.loads(row.words) if row.words else {},
+                    age=row.age or 0.0,
+                    token=row.token,
+                    studies=tuple(held[row.token]),
+                    asked_to_stop=row.asked_to_stop or "",
+                )
             )
     return tuple(facts)
+
+
+def ask_to_stop(engine: Engine, tokens: Collection[str]) -> None:
+    """Ask drivers to stop, in the name of this process; see `Store.ask_to_stop`."""
+    row = update(DriverRow).where(DriverRow.token.in_(tokens), DriverRow.asked_to_stop.is_(None))
+    with engine.begin() as connection:
+        connection.execute(row.values(asked_to_stop=str(Process.current())))
 
 
 def _require_free(connection: Connection, studies: Sequence[str], *, lock: bool = False) -> set[str]:

@@ -146,9 +146,18 @@ class Store(AbstractContextManager["Store"]):
         """End waiting for the database, now and later; a signal handler may call this."""
         self._retry.give_up()
 
-    def drivers(self, studies: Collection[str]) -> tuple[leases.DriverFacts, ...]:
-        """Return the drivers of any of the studies, also those that died without releasing them."""
+    @property
+    def asked_to_stop(self) -> str:
+        """Who has asked this driver to stop; empty if nobody has. This is known a second or two later."""
+        return next((lease.asked_to_stop for lease in self._retry.held if lease.asked_to_stop), "")
+
+    def drivers(self, studies: Collection[str] | None = None) -> tuple[leases.DriverFacts, ...]:
+        """Return the drivers of any of the studies, or all, oldest first; also those that died as drivers."""
         return self._run(leases.drivers, self._engine, studies)
+
+    def ask_to_stop(self, tokens: Collection[str]) -> None:
+        """Ask drivers to stop, as Ctrl-C would; one that has ended in the meantime is left out."""
+        self._run(leases.ask_to_stop, self._engine, tokens)
 
     # Studies and trials
 

@@ -186,7 +186,8 @@ class DriverRow(Base):
     """A driver that holds leases; without this row it holds none.
 
     `process` is JSON (see `Process`). `words` is the status, as JSON, of the heartbeat at the time `told`;
-    both are null before the first. Times are the database's, in seconds since 1970.
+    both are null before the first. Times are the database's, in seconds since 1970. `asked_to_stop` names who
+    has asked the driver to stop; it goes with the row, so no later driver sees it.
     """
 
     __tablename__ = "autokd_driver"
@@ -197,6 +198,7 @@ class DriverRow(Base):
     expires: Mapped[float]
     words: Mapped[str | None] = mapped_column(LONG_TEXT)
     told: Mapped[float | None]
+    asked_to_stop: Mapped[str | None] = mapped_column(LONG_TEXT)
 
 
 class LeaseRow(Base):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from autokd.execution.run_queue import RunQueueProgress
     from autokd.search.progress import Progress
     from autokd.store import Outage
@@ -36,4 +38,7 @@ class Callbacks:
         """Called after each attempt to reach a database that is away; with None when it answers again."""
 
     def on_stopping(self) -> None:
-        """Called at the first Ctrl-C, which ends the runs at their next report."""
+        """Called at the first Ctrl-C, or at a request by `stop`, which end the runs at their next report."""
+
+    def on_waiting(self, owners: Sequence[str], seconds: float) -> None:
+        """Called while `stop` waits: with the drivers that have not ended, and for how long it has waited."""

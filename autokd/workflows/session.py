@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
@@ -11,10 +11,12 @@ from autokd.compute.device import Compute
 from autokd.compute.ray_cluster import check_answers
 from autokd.compute.ray_cluster import session as ray_session
 from autokd.compute.resources import Resources
+from autokd.config.federation import AnyFederation
 from autokd.execution.run_queue import RunQueue
 from autokd.federation.federation import Federation
 from autokd.federation.preparation import check, prepare
 from autokd.federation.storage import find, notices
+from autokd.search.study_names import preparation_name
 from autokd.store import Store
 from autokd.workflows.callbacks import Callbacks
 from autokd.workflows.results import StoredResults
@@ -63,12 +65,21 @@ class RunSession:
 
         def stopping() -> None:
             store.give_up()
+            if store.asked_to_stop:
+                _log.warning("%s has asked this command to stop (autokd stop)", store.asked_to_stop)
             self.callbacks.on_stopping()
 
         self._stack.enter_context(ray_session(address=self.workers.address))
         trainable = distilling(self.workspace.config, self.federation, self.compute)
         home = self.workspace.home
-        return drive(queue, trainable, home=home, workers=self.workers, on_stopping=stopping)
+        return drive(
+            queue,
+            trainable,
+            home=home,
+            workers=self.workers,
+            asked_to_stop=lambda: bool(store.asked_to_stop),
+            on_stopping=stopping,
+        )
 
 
 @contextmanager
@@ -88,6 +99,7 @@ def run_session(
     Raises:
         InputError: If the device is not there, the federation cannot be made, or cluster or storage do not
             answer; nothing was changed.
+        KeyboardInterrupt: If `autokd stop` ends the preparation of the federation.
     """
     compute, workers, callbacks = compute or Compute(), workers or Resources(), callbacks or Callbacks()
     recipe, home, address = workspace.config.federation, workspace.home, workers.address
@@ -100,15 +112,17 @@ def run_session(
     with ExitStack() as stack:
         store = stack.enter_context(workspace.open_store(create=True)) if results is None else results.store
         if federation is None:
-            stack.enter_context(ray_session(address=address))
-            federation = prepare(
-                recipe,
-                home=home,
-                compute=compute,
-                address=address,
-                progress=callbacks.on_prepare,
-                checked=checked,
-            )
+            with _stoppable(store, recipe) as stop_if_asked:
+                stack.enter_context(ray_session(address=address))
+                federation = prepare(
+                    recipe,
+                    home=home,
+                    compute=compute,
+                    address=address,
+                    progress=callbacks.on_prepare,
+                    while_waiting=stop_if_asked,
+                    checked=checked,
+                )
         yield RunSession(
             workspace=workspace,
             federation=federation,
@@ -118,3 +132,23 @@ def run_session(
             callbacks=callbacks,
             _stack=stack,
         )
+
+
+@contextmanager
+def _stoppable(store: Store, recipe: AnyFederation) -> Iterator[Callable[[], None]]:
+    """Let `autokd stop` find the preparation of a federation, which holds no study yet.
+
+    Yields:
+        A function that raises KeyboardInterrupt if somebody has asked for the end.
+    """
+    lease = store.acquire([preparation_name(recipe)])
+
+    def stop_if_asked() -> None:
+        if lease.asked_to_stop:
+            _log.warning("%s has asked this command to stop (autokd stop)", lease.asked_to_stop)
+            raise KeyboardInterrupt
+
+    with lease:
+        yield stop_if_asked
+    # Releasing the lease was the last look.
+    stop_if_asked()

@@ -71,6 +71,7 @@ class DriverStatus:
         left: Estimate of the runs still to be done.
         per_second: Runs that end per second.
         seconds_left: Estimate of the time that is left, from now.
+        asked_to_stop: Who has asked it to stop; None if nobody has.
     """
 
     owner: str
@@ -80,6 +81,7 @@ class DriverStatus:
     left: int | None = None
     per_second: float | None = None
     seconds_left: float | None = None
+    asked_to_stop: str | None = None
 
     @classmethod
     def of(cls, driver: DriverFacts) -> DriverStatus:
@@ -96,6 +98,7 @@ class DriverStatus:
                 left=None if left is None else round(left),
                 per_second=figures.get("per_second"),
                 seconds_left=None if seconds is None else max(0.0, seconds - age),
+                asked_to_stop=driver.asked_to_stop or None,
             )
 
     def to_json(self) -> dict[str, Any]:
@@ -108,6 +111,7 @@ class DriverStatus:
             "runs_left": self.left,
             "runs_per_second": None if self.per_second is None else round(self.per_second, 3),
             "seconds_left": None if self.seconds_left is None else round(self.seconds_left),
+            "asked_to_stop": self.asked_to_stop,
         }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -184,6 +185,34 @@ def test_interrupted_by_ctrl_c_it_goes_on_where_it_was(session: Session) -> None
         if trial.state is not TrialState.FAIL
     ]
     assert len(made) == 10
+
+
+def test_a_request_of_another_process_ends_it_as_ctrl_c_does(session: Session) -> None:
+    calls: list[str] = []
+    session.store.acquire(session.names.values())
+
+    def listen(progress: Progress) -> None:
+        if progress.ended == 3 and not session.store.asked_to_stop:
+            with Store.open(sqlite_url(session.home / "store.db")) as outside:
+                outside.ask_to_stop([driver.token for driver in outside.drivers()])
+            until = time.monotonic() + 10
+            while not session.store.asked_to_stop and time.monotonic() < until:
+                time.sleep(0.02)
+
+    def asked() -> bool:
+        return bool(session.store.asked_to_stop)
+
+    queue = session.queue(listen)
+    assert not session.drive(queue, asked_to_stop=asked, on_stopping=lambda: calls.append("stopping"))
+    assert calls == ["stopping"]
+    assert queue.live == 0
+    trials = [trial for name in session.names.values() for trial in session.store.trials(name)]
+    assert 3 <= len([trial for trial in trials if trial.state is not TrialState.FAIL]) < 10
+    assert {trial.failure for trial in trials if trial.state is TrialState.FAIL} <= {Failure.INTERRUPTED}
+    # A request that came before the first run is obeyed, too.
+    assert not session.drive(session.queue(), asked_to_stop=asked)
+    assert [trial for name in session.names.values() for trial in session.store.trials(name)] == trials
+    assert session.drive(session.queue())
 
 
 def test_a_swept_run_is_the_same_run_looked_at_on_the_way_and_on_every_split(session: Session) -> None:

@@ -52,6 +52,23 @@ def test_workers_make_the_same_bits_as_one_process_however_many_there_are(
     assert [entry.name for entry in federations_folder(home).iterdir()] == [federation.name]
 
 
+@pytest.mark.ray
+def test_who_is_asked_while_it_waits_may_end_it_and_nothing_is_left(
+    home: Path, federation: Federation
+) -> None:
+    asked: list[str] = []
+
+    def stop_at_the_second() -> None:
+        asked.append("asked")
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare(federation.recipe, home=home, compute=CPU, workers=1, while_waiting=stop_at_the_second)
+    assert not federations_folder(home).exists() or not list(federations_folder(home).iterdir())
+    assert prepare(federation.recipe, home=home, compute=CPU).name == federation.name
+
+
 @pytest.mark.parametrize(
     ("resources", "on_gpu", "message"),
     [

@@ -2,7 +2,16 @@ from __future__ import annotations
 
 from autokd.config.study import StoppingConfig, StudyConfig
 from autokd.core.setting import Pair, Position
-from autokd.search.study_names import meetings_of, same_search, study_name, sweep_name
+from autokd.search.study_names import (
+    Held,
+    held_pair,
+    meetings_of,
+    preparation_name,
+    rivals_name,
+    same_search,
+    study_name,
+    sweep_name,
+)
 from tests.search.worlds import TINY, open_space, tiny_plan
 
 
@@ -87,3 +96,30 @@ def test_all_pairs_of_ten_participants_make_45_meetings() -> None:
     meetings = meetings_of(open_space(), everybody)
     assert len(meetings) == 45
     assert sorted(pair for meeting in meetings for pair in meeting) == everybody
+
+
+def held(name: str) -> Held | None:
+    return held_pair(name, tiny_plan(), open_space())
+
+
+def test_a_name_that_a_driver_holds_says_what_it_does_to_which_pair() -> None:
+    config, pair, federation = tiny_plan(), Pair(4, 9), "formula-1a2b3c4d"
+    assert held(study_name(federation, config, open_space(), pair)) == Held("tune", pair)
+    # Whatever the hashes.
+    assert held(study_name("formula-5e6f7a8b", config, open_space(temperature=[1]), pair)) == Held(
+        "tune", pair
+    )
+    assert held(sweep_name(federation, config, pair)) == Held("sweep", pair)
+    assert held(rivals_name(federation, config, pair)) == Held("explain", pair)
+    assert held(preparation_name(config.federation)) == Held("prepare", None)
+    assert preparation_name(config.federation) != preparation_name(config.federation)
+
+
+def test_names_of_others_are_not_held() -> None:
+    config, pair, federation = tiny_plan(), Pair(4, 9), "formula-1a2b3c4d"
+    other = config.model_copy(update={"name": "tiny-open"})
+    assert held(study_name("digits-1a2b3c4d", config, open_space(), pair)) is None
+    assert held(study_name(federation, config, open_space(name="narrow"), pair)) is None
+    assert held(study_name(federation, other, open_space(), pair)) is None
+    assert held(sweep_name(federation, other, pair)) is None
+    assert held("somebody's own") is None

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from autokd.cli.status import at_work
 from autokd.config.space import sweep_epochs
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import TrialState
@@ -75,7 +77,14 @@ def test_what_is_left_is_told_from_now_and_not_from_when_the_driver_told_it() ->
         "runs_left": 30,
         "runs_per_second": 2.5,
         "seconds_left": 8,
+        "asked_to_stop": None,
     }
+
+
+def test_a_driver_that_was_asked_to_stop_says_by_whom() -> None:
+    facts = replace(driver(ended=12), asked_to_stop="bob@node, process 8")
+    assert DriverStatus.of(facts).to_json()["asked_to_stop"] == "bob@node, process 8"
+    assert "asked to stop by bob@node, process 8" in at_work(DriverStatus.of(facts))
 
 
 def test_a_driver_that_has_told_nothing_is_at_work_all_the_same() -> None:
