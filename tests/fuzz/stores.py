@@ -70,7 +70,7 @@ def _hold(connection: sqlite3.Connection, study: str) -> None:
     """A driver on another machine, whose lease has run out."""
     process = '{"user": "a", "host": "b", "machine": "c", "number": 1, "started": null}'
     words = '{"ended": 12, "left": 30, "per_second": 2.5, "seconds_left": 12.0}'
-    connection.execute("INSERT INTO autokd_driver VALUES ('token', ?, 0, 0, ?, 0)", [process, words])
+    connection.execute("INSERT INTO autokd_driver VALUES ('token', ?, 0, 0, ?, 0, NULL)", [process, words])
     connection.execute("INSERT INTO autokd_lease VALUES (?, 1, 'token')", [study])
     connection.commit()
 

@@ -37,7 +37,7 @@ def test_a_row_that_others_wrote_is_said_to_be_so(tmp_path: Path, statement: str
         store.put_recommendation(STUDY, {"verdict": "tuned"})
         store.put_federation(facts("digits-1a2b3c4d"))
     with closing(sqlite3.connect(file)) as connection:
-        connection.execute("INSERT INTO autokd_driver VALUES ('token', '', 0, 0, '{}', 0)")
+        connection.execute("INSERT INTO autokd_driver VALUES ('token', '', 0, 0, '{}', 0, NULL)")
         connection.execute("INSERT INTO autokd_lease VALUES (?, 1, 'token')", [STUDY])
         connection.execute(statement)
         connection.commit()
