@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ from autokd.compute.ray_cluster import session
 for _name in ("AUTOKD_HOME", "AUTOKD_STORAGE", "FORCE_COLOR", "PY_COLORS", "RAY_ADDRESS"):
     os.environ.pop(_name, None)
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+# Two processes share two cores: threads beyond that only wait for each other, in what tests start as well.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # What takes longest, longest first. It is handed out before all else, so that both processes end together.
 _LONG = ("cli", "execution", "federation", "store", "torture", "docker", "benchmarks", "test_api.py")
@@ -67,14 +70,34 @@ def home(tmp_path: Path) -> Path:
     return folder
 
 
+class RayWorkers:
+    """A Ray of our own, started again only where another number of workers is wanted."""
+
+    def __init__(self) -> None:
+        self._workers = 0
+        self._session = ExitStack()
+
+    def want(self, workers: int) -> None:
+        if workers != self._workers:
+            self.close()
+            self._session.enter_context(session(cpus=workers))
+            self._workers = workers
+
+    def close(self) -> None:
+        self._session.close()
+        self._workers = 0
+
+
 @pytest.fixture(scope="session")
-def ray_workers() -> Iterator[None]:
-    """A Ray of our own with two CPUs, for the whole session."""
-    with session(cpus=2):
-        yield
+def ray_workers() -> Iterator[RayWorkers]:
+    workers = RayWorkers()
+    yield workers
+    workers.close()
 
 
 @pytest.fixture(autouse=True)
 def _ray_where_marked(request: pytest.FixtureRequest) -> None:
-    if request.node.get_closest_marker("ray"):
-        request.getfixturevalue("ray_workers")
+    """Each worker takes seconds to start, so there is one unless `ray(workers=2)` wants more."""
+    mark = request.node.get_closest_marker("ray")
+    if mark is not None:
+        request.getfixturevalue("ray_workers").want(mark.kwargs.get("workers", 1))

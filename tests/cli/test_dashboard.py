@@ -82,9 +82,9 @@ def figure_of(document: str, name: str) -> str:
 
 
 def test_a_browser_shows_a_pair_with_its_note_trials_and_figures(
-    command: Command, tuned: Tuned, address: str, browser: str, tmp_path: Path
+    here: Command, tuned: Tuned, address: str, browser: str, tmp_path: Path
 ) -> None:
-    found = command("recommend", "--pair", "4,9", "--home", tuned.home, "--json").json()
+    found = here("recommend", "--pair", "4,9", "--home", tuned.home, "--json").json()
     profile, study = tmp_path / "profile", f"{address}/dashboard/studies/{number_of(address, '4->9')}"
 
     studies = text_of(page(browser, f"{address}/dashboard", profile))
@@ -119,12 +119,12 @@ def test_a_browser_shows_a_pair_with_its_note_trials_and_figures(
     assert figure_of(graphs, "curves").count('class="point"') == reported
 
 
-def test_a_port_in_use_is_one_line(command: Command, tuned: Tuned) -> None:
+def test_a_port_in_use_is_one_line(here: Command, tuned: Tuned) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        refused = command("dashboard", "--port", port, "--home", tuned.home)
+        refused = here("dashboard", "--port", port, "--home", tuned.home)
     assert refused.code == 2
     (line,) = refused.err.splitlines()
     assert line.startswith(f"error: --host 127.0.0.1 --port {port}: cannot listen there")

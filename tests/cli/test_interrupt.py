@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.ray]
 
 
 def test_ctrl_c_says_how_to_go_on_and_the_same_command_finishes(
-    command: Command, tuned: Tuned, quick_study: Path, tmp_path: Path, ray_folder: Path
+    here: Command, tuned: Tuned, quick_study: Path, tmp_path: Path, ray_folder: Path
 ) -> None:
     home = tuned.copy(tmp_path / "home").home
     arguments = (
@@ -33,8 +33,8 @@ def test_ctrl_c_says_how_to_go_on_and_the_same_command_finishes(
     with Terminal([PROGRAM, *arguments, "--home", home], cwd=tmp_path) as terminal:
         terminal.wait_for("starting workers")
         terminal.wait_for("complete")
-        beside = command("status", "--study", quick_study.name, "--home", home)
-        (driver,) = command("status", "--study", quick_study.name, "--home", home, "--json").json()["drivers"]
+        beside = here("status", "--study", quick_study.name, "--home", home)
+        (driver,) = here("status", "--study", quick_study.name, "--home", home, "--json").json()["drivers"]
         terminal.interrupt()
         code = terminal.end()
     assert code == 130, terminal.shown
@@ -44,7 +44,7 @@ def test_ctrl_c_says_how_to_go_on_and_the_same_command_finishes(
     assert f"process {terminal.process.pid}, at work since" in " ".join(beside.out.split())
     assert driver["alive"]
     assert driver["runs_ended"] + driver["runs_left"] > 400
-    assert command("status", "--study", quick_study.name, "--home", home, "--json").json()["drivers"] == []
+    assert here("status", "--study", quick_study.name, "--home", home, "--json").json()["drivers"] == []
     assert "\x1b[" in terminal.shown
     assert not _at_work(ray_folder)
     with Store.open(sqlite_url(home / "autokd.db")) as store:
@@ -54,7 +54,7 @@ def test_ctrl_c_says_how_to_go_on_and_the_same_command_finishes(
         assert {one.state for one in before} <= {TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL}
         assert {one.failure for one in before} <= {None, Failure.INTERRUPTED}
 
-    again = command(*arguments[:-1], "8", "--home", home)
+    again = here(*arguments[:-1], "8", "--home", home)
     assert again.code == 0, again.err
     with Store.open(sqlite_url(home / "autokd.db")) as store:
         after = store.trials(study)

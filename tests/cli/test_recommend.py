@@ -24,8 +24,8 @@ def is_interval(value: Any) -> bool:
 
 
 @pytest.mark.parametrize("pair", ["4,9", "9,4"])
-def test_json_is_one_object_with_what_was_promised(command: Command, tuned: Tuned, pair: str) -> None:
-    found = command("recommend", "--pair", pair, "--home", tuned.home, "--json").json()
+def test_json_is_one_object_with_what_was_promised(here: Command, tuned: Tuned, pair: str) -> None:
+    found = here("recommend", "--pair", pair, "--home", tuned.home, "--json").json()
     teacher, student = map(int, pair.split(","))
     assert found["pair"] == {"teacher": teacher, "student": student}
     assert found["verdict"] == verdict_by_rule(found)
@@ -53,9 +53,11 @@ def test_json_is_one_object_with_what_was_promised(command: Command, tuned: Tune
         assert type(position[name]) is float
 
 
-def test_people_read_the_same_numbers_in_eighty_columns(command: Command, tuned: Tuned) -> None:
+def test_people_read_the_same_numbers_in_eighty_columns(
+    command: Command, here: Command, tuned: Tuned
+) -> None:
     told = command("recommend", "--pair", "4,9", "--home", tuned.home, COLUMNS="80")
-    found = command("recommend", "--pair", "4,9", "--home", tuned.home, "--json").json()
+    found = here("recommend", "--pair", "4,9", "--home", tuned.home, "--json").json()
     assert ESCAPE not in told.out
     assert max(map(len, told.out.splitlines())) <= 80
     assert told.out.startswith(found["verdict"])

@@ -46,15 +46,15 @@ def test_what_cannot_be_done_is_one_line(here: Command, arguments: tuple[str, ..
 
 @pytest.mark.slow
 @pytest.mark.ray
-def test_the_browser_shows_the_numbers_of_recommend(command: Command, tuned: Tuned, tmp_path: Path) -> None:
+def test_the_browser_shows_the_numbers_of_recommend(here: Command, tuned: Tuned, tmp_path: Path) -> None:
     program = chromium()
-    made = command("report", "--out", "all.html", "--home", tuned.home, "--json").json()
+    made = here("report", "--out", "all.html", "--home", tuned.home, "--json").json()
     assert made == {"path": "all.html", "pairs": 2, "figures": 0}
     seen = Browser(program, tmp_path).look((tmp_path / "all.html").read_text(encoding="utf-8"), then=OPEN)
     assert seen.console == []
     read = re.search(r'data-read="(.*?)">', seen.document, re.DOTALL)
     assert read is not None
-    found = command("recommend", "--pair", "4,9", "--home", tuned.home, "--json").json()
+    found = here("recommend", "--pair", "4,9", "--home", tuned.home, "--json").json()
     assert found["advice"].replace("->", "-&gt;") in read[1]
     assert f"Position {found['position']['advice']}:" in read[1]
     decided, ways = found["decided_on"], found["position"]["intervals"]

@@ -1,4 +1,4 @@
-"""A small grid swept by the installed program, and the table of it."""
+"""A small grid swept, and the table of it."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ def rows_of(file: Path) -> list[dict[str, Any]]:
 
 
 def test_a_grid_is_swept_once_and_exported(
-    command: Command, grid: str, small_study: str, tmp_path: Path
+    here: Command, command: Command, grid: str, small_study: str, tmp_path: Path
 ) -> None:
     arguments = ("sweep", "--pair", "0,2", "--study", small_study, "--space", grid)
-    first = command(*arguments)
+    first = here(*arguments)
     assert first.code == 0, first.err
     assert "3 of 3 runs swept" in first.err
     counted, way_on = first.out.splitlines()
@@ -63,7 +63,7 @@ def test_a_grid_is_swept_once_and_exported(
     assert dump(tmp_path / "autokd-home" / "autokd.db") == before
     assert list(unused.iterdir()) == []
 
-    told = command("export", "--study", small_study, "--out", "table.parquet", "--json").json()
+    told = here("export", "--study", small_study, "--out", "table.parquet", "--json").json()
     assert told == {"rows": 12, "path": "table.parquet"}
     rows = rows_of(tmp_path / "table.parquet")
     found = [(row["temperature"], row["alpha"], row["transfer_set"], row["epoch"]) for row in rows]
@@ -89,16 +89,14 @@ def test_a_grid_is_swept_once_and_exported(
 
 
 def test_a_sweep_changes_nothing_of_what_was_tuned_and_is_exported_beside_it(
-    command: Command, tuned: Tuned, grid: str, tmp_path: Path
+    here: Command, tuned: Tuned, grid: str, tmp_path: Path
 ) -> None:
     home = tuned.copy(tmp_path / "home").home
-    told = command("recommend", "--pair", "4,9", "--home", home, "--json").out
-    swept = command(
-        "sweep", "--pair", "4,9", "--space", grid, "--seeds", "2", "--home", home, "--json"
-    ).json()
+    told = here("recommend", "--pair", "4,9", "--home", home, "--json").out
+    swept = here("sweep", "--pair", "4,9", "--space", grid, "--seeds", "2", "--home", home, "--json").json()
     assert swept["runs"] == {"done": 6, "failed": 0, "new": 6}
-    assert command("recommend", "--pair", "4,9", "--home", home, "--json").out == told
-    assert command("export", "--home", home, "--out", "new/table.parquet").code == 0
+    assert here("recommend", "--pair", "4,9", "--home", home, "--json").out == told
+    assert here("export", "--home", home, "--out", "new/table.parquet").code == 0
     rows = rows_of(tmp_path / "new" / "table.parquet")
     ends = Counter((row["stage"], row["teacher"]) for row in rows if row["epoch"] == 10)
     assert ends["sweep", 4] == 6
@@ -111,17 +109,17 @@ def test_a_sweep_changes_nothing_of_what_was_tuned_and_is_exported_beside_it(
 
 
 def test_a_sweep_whose_runs_fail_says_so_and_does_not_repeat_them(
-    command: Command, grid: str, small_study: str, tmp_path: Path
+    here: Command, grid: str, small_study: str, tmp_path: Path
 ) -> None:
     config = yaml.safe_load((tmp_path / small_study).read_text())
     config["distillation"]["learning_rate"] = 1e30
     (tmp_path / small_study).write_text(yaml.safe_dump(config))
     arguments = ("sweep", "--pair", "0,2", "--study", small_study, "--space", grid)
     for new in (3, 0):
-        failed = command(*arguments, "--json")
+        failed = here(*arguments, "--json")
         assert failed.code == 1
         assert json.loads(failed.out)["runs"] == {"done": 3, "failed": 3, "new": new}
         assert failed.err.splitlines()[-1] == "3 runs failed; autokd export lists them with state FAIL"
-    assert command("export", "--study", small_study, "--out", "table.parquet").code == 0
+    assert here("export", "--study", small_study, "--out", "table.parquet").code == 0
     rows = rows_of(tmp_path / "table.parquet")
     assert [(row["state"], row["epoch"], row["seconds"]) for row in rows] == [("FAIL", 0, None)] * 3

@@ -135,10 +135,10 @@ def test_a_second_call_changes_nothing_and_starts_no_ray(
     assert names == {"autokd.db", "federations"}
 
 
-def test_more_trials_extend_a_study(command: Command, tuned: Tuned, tmp_path: Path) -> None:
+def test_more_trials_extend_a_study(here: Command, tuned: Tuned, tmp_path: Path) -> None:
     mine = tuned.copy(tmp_path / "home")
     before = {pair: study.trials for pair, study in studies(mine.database).items()}
-    assert command("tune", "--pair", "4,9", "--trials", "12", "--home", mine.home).code == 0
+    assert here("tune", "--pair", "4,9", "--trials", "12", "--home", mine.home).code == 0
     after = {pair: study.trials for pair, study in studies(mine.database).items()}
     assert sum(map(len, after.values())) == 2 * 12
     for pair, trials in before.items():
@@ -146,9 +146,9 @@ def test_more_trials_extend_a_study(command: Command, tuned: Tuned, tmp_path: Pa
         assert all(trial.state.is_finished() for trial in after[pair])
 
 
-def test_the_verdict_follows_from_the_stored_confirmation_runs(command: Command, tuned: Tuned) -> None:
+def test_the_verdict_follows_from_the_stored_confirmation_runs(here: Command, tuned: Tuned) -> None:
     for teacher, student in ((4, 9), (9, 4)):
-        told = command("recommend", "--pair", f"{teacher},{student}", "--home", tuned.home, "--json").json()
+        told = here("recommend", "--pair", f"{teacher},{student}", "--home", tuned.home, "--json").json()
         pair, decided = f"{teacher}->{student}", told["decided_on"]
         names = {"candidate_gain": (False, None), "default_gain": (True, None), "improvement": (False, True)}
         for name, (first_default, second) in names.items():
@@ -174,10 +174,10 @@ def test_the_verdict_follows_from_the_stored_confirmation_runs(command: Command,
         assert kept == told["verdict"]
 
 
-def test_the_identity_of_the_posters_tables_holds(command: Command, tuned: Tuned) -> None:
+def test_the_identity_of_the_posters_tables_holds(here: Command, tuned: Tuned) -> None:
     """as_student_s(t) - as_teacher_t(s) = acc(t) - acc(s) = as_teacher_s(t) - as_student_t(s)."""
     nine, four = (
-        command("recommend", "--pair", pair, "--home", tuned.home, "--json").json()["position"]
+        here("recommend", "--pair", pair, "--home", tuned.home, "--json").json()["position"]
         for pair in ("4,9", "9,4")
     )
     apart = 100 * (own(tuned.database, 4, "test").mean() - own(tuned.database, 9, "test").mean())
@@ -187,9 +187,7 @@ def test_the_identity_of_the_posters_tables_holds(command: Command, tuned: Tuned
     assert four["gain_by_adoption"] == pytest.approx(-apart, abs=1e-6)
 
 
-def test_a_space_around_the_default_is_not_called_tuned(
-    command: Command, tuned: Tuned, tmp_path: Path
-) -> None:
+def test_a_space_around_the_default_is_not_called_tuned(here: Command, tuned: Tuned, tmp_path: Path) -> None:
     mine = tuned.copy(tmp_path / "home")
     narrow = {
         "name": "narrow",
@@ -198,8 +196,8 @@ def test_a_space_around_the_default_is_not_called_tuned(
         "transfer_set": ["student"],
     }
     (tmp_path / "narrow.yaml").write_text(yaml.safe_dump(narrow))
-    arguments = ("--pair", "4,9", "--trials", "6", "--space", "narrow.yaml", "--home", mine.home, "--json")
-    found = command("tune", *arguments).json()
+    arguments = ("--pair", "4,9", "--position", "student", "--trials", "6", "--space", "narrow.yaml")
+    found = here("tune", *arguments, "--home", mine.home, "--json").json()
     assert found["verdict"] not in ("tuned", "failed")
     assert found["improvement"]["mean"] == pytest.approx(0, abs=1)
     states = Counter({state: count for state, count in found["trials"].items() if count})
@@ -207,10 +205,11 @@ def test_a_space_around_the_default_is_not_called_tuned(
 
 
 def test_images_that_do_not_fit_are_told_of_once(
-    here: Command, quick_study: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+    here: Command, quick_study: Path, tuned: Tuned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All the way from a worker to the terminal."""
+    home = tuned.copy(tmp_path / "home").home
     monkeypatch.setattr(options.ComputeOptions, "compute", lambda self: Compute(image_bytes=0))
-    shown = here("tune", "--study", quick_study, "--pair", "4,9", "--home", home)
+    shown = here("tune", "--study", quick_study, "--pair", "4,9", "--position", "student", "--home", home)
     assert shown.code == 0, shown.err
     assert shown.err.count("memory has no room for a run's images") == 1

@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.ray]
 
 
 def test_a_second_driver_is_refused_and_one_on_other_pairs_is_not(
-    command: Command, tuned: Tuned, tmp_path: Path
+    command: Command, here: Command, tuned: Tuned, tmp_path: Path
 ) -> None:
     copy = tuned.copy(tmp_path / "copy")
     arguments = ("--trials", TRIALS, "--home", copy.home)
@@ -33,10 +33,10 @@ def test_a_second_driver_is_refused_and_one_on_other_pairs_is_not(
             assert "pair 9->4 is being tuned by" in refused.err
             assert f"process {os.getpid()}, since" in refused.err
             assert dump(copy.database) == before
-            alone = command("tune", "--pair", "4,9", "--position", "student", *arguments)
+            alone = here("tune", "--pair", "4,9", "--position", "student", *arguments)
             assert alone.code == 0, alone.err
         # Alone, 4->9 may have needed more trials than its part of the meeting's.
-        assert command("tune", "--pair", "4,9", *arguments).code == 0
+        assert here("tune", "--pair", "4,9", *arguments).code == 0
         done = dump(copy.database)
-        assert command("tune", "--pair", "4,9", *arguments).code == 0
+        assert here("tune", "--pair", "4,9", *arguments).code == 0
     assert dump(copy.database) == done

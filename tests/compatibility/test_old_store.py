@@ -15,7 +15,7 @@ from alembic.script import ScriptDirectory
 from pyarrow import parquet
 
 from autokd.cli.app import run
-from tests.cli.conftest import Outcome, autokd
+from tests.cli.conftest import Outcome
 
 FOLDER = Path(__file__).parent
 PAIRS = 12
@@ -104,7 +104,7 @@ def test_tuning_again_runs_nothing_and_changes_no_answer(ask: Ask, old_home: Pat
 def test_more_trials_extend_the_same_study(ask: Ask, old_home: Path, tmp_path: Path) -> None:
     home = shutil.copytree(old_home, tmp_path / "home")
     before, trials = counts(home), trial_rows(home)
-    further = autokd("tune", *options(home), "--pair", "0,1", "--trials", "10", cwd=tmp_path)
+    further = ask(home, "tune", "--pair", "0,1", "--trials", "10")
     assert further.code == 0, further.err
     after = counts(home)
     assert after["studies"] == before["studies"]

@@ -36,7 +36,7 @@ from autokd.store import Store, sqlite_url
 from tests.distillation.conftest import make_federation
 from tests.search.worlds import BACKWARD, FORWARD, TINY, open_space
 
-pytestmark = pytest.mark.ray
+pytestmark = pytest.mark.ray(workers=2)
 MEETING = (FORWARD, BACKWARD)
 GRID = open_space(temperature=[1, 4], alpha=[0.3], transfer_set=["both", "public"]).grid()
 

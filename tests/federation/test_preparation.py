@@ -33,7 +33,7 @@ def no_ray(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
 
 
-@pytest.mark.ray
+@pytest.mark.ray(workers=2)
 @pytest.mark.parametrize("workers", [1, 2, None])
 def test_workers_make_the_same_bits_as_one_process_however_many_there_are(
     home: Path, federation: Federation, workers: int | None
@@ -85,7 +85,7 @@ def test_a_cluster_without_room_is_said_rather_than_waited_for(
     check_room(resources | {"CPU": 1.0, "GPU": 1.0}, on_gpu=on_gpu)
 
 
-@pytest.mark.ray
+@pytest.mark.ray(workers=2)
 def test_a_ray_that_was_there_before_is_left_running(home: Path, recipe: FederationConfig) -> None:
     import ray
 
@@ -93,7 +93,7 @@ def test_a_ray_that_was_there_before_is_left_running(home: Path, recipe: Federat
     assert ray.is_initialized()
 
 
-@pytest.mark.ray
+@pytest.mark.ray(workers=2)
 def test_divergence_in_a_worker_is_our_one_line_error_and_leaves_nothing(home: Path) -> None:
     recipe = make_recipe(pretraining={"learning_rate": 1e30, "epochs": 2})
     with pytest.raises(Diverged) as caught:
@@ -168,7 +168,7 @@ print(name)
 """
 
 
-@pytest.mark.ray
+@pytest.mark.ray(workers=2)
 @pytest.mark.slow
 def test_ray_is_started_if_need_be_and_ended_again_without_a_word(home: Path, federation: Federation) -> None:
     recipe = federation.recipe.model_dump_json()
