@@ -17,6 +17,7 @@ from autokd.config.base import Frozen, Name
 from autokd.config.federation import AnyFederation
 from autokd.config.training import DistillationConfig
 from autokd.core.setting import SEARCHABLE, Setting
+from autokd.core.verdict_basis import SearchBounds
 from autokd.errors import PlanError
 
 SEARCH_SEED: Final = 0
@@ -56,21 +57,35 @@ class SearchConfig(Frozen):
     """How the settings of one pair are searched.
 
     Attributes:
-        trials: Number of trials per pair, with the baseline. The two pairs of a meeting share 2 x `trials`.
-        floor: Minimum share of `trials` that each pair of a meeting gets, however unpromising it is.
+        trials: Largest number of trials per pair, with the baseline. The two pairs of a meeting share 2 x
+            `trials`.
+        min_trials: Number of trials after which a search may end by itself.
+        epsilon: A search ends when no setting is believed to gain this much more than the best one known, in
+            pp. What the validation examples cannot tell does not count (`autokd.search.ending`).
+        confidence: Probability with which this must hold.
+        floor: Minimum share of the trials run in a meeting that each of its pairs gets, however unpromising.
         startup_trials: Number of random trials before the sampler learns.
         retries: How often a run is repeated after a failure of the infrastructure.
         asked: Settings that the user wants to see, in a recipe `try`: they run in each pair that is tuned,
             right after the default setting.
     """
 
-    omit_if_default: ClassVar[frozenset[str]] = frozenset({"asked"})
-    trials: int = Field(default=32, ge=2)
+    omit_if_default: ClassVar[frozenset[str]] = frozenset({"min_trials", "epsilon", "confidence", "asked"})
+
+    trials: int = Field(default=16, ge=2)
+    min_trials: int = Field(default=3, ge=2)
+    epsilon: float = Field(default=1.5, ge=0)
+    confidence: float = Field(default=0.75, gt=0.5, le=1)
     floor: float = Field(default=0.5, gt=0, le=1)
     startup_trials: int = Field(default=10, ge=1)
     stopping: StoppingConfig = StoppingConfig()
     retries: int = Field(default=3, ge=0)
     asked: tuple[AskedSetting, ...] = Field(default=(), alias="try")
+
+    @property
+    def bounds(self) -> SearchBounds:
+        """When a search ends."""
+        return SearchBounds(self.trials, self.epsilon, self.confidence)
 
 
 class ConfirmationConfig(Frozen):
@@ -80,20 +95,32 @@ class ConfirmationConfig(Frozen):
         candidates: Number of settings in the race.
         race_seeds: Number of fresh seeds of each candidate in the race.
         seeds: Number of further fresh seeds, on which the winner and the default are compared in pairs.
-        max_seeds: Number of seeds after which an undecided pair is judged a second time; None for never. Both
+        early_looks: Smaller numbers of seeds after which a pair is judged already, and ended if further seeds
+            would hardly change its verdict.
+        max_seeds: Number of seeds after which an undecided pair is judged once more; None for never. All
             judgements together keep the error rate of one (`autokd.recommendation.interim_looks`).
         min_improvement: Smallest gain worth distilling for, in pp.
         confidence: Confidence level of the intervals.
         resamples: Number of bootstrap resamples.
     """
 
+    omit_if_default = frozenset({"early_looks"})
+
     candidates: int = Field(default=3, ge=1)
     race_seeds: int = Field(default=2, ge=1)
     seeds: int = Field(default=5, ge=2)
+    early_looks: tuple[int, ...] = (2, 3)
     max_seeds: int | None = Field(default=None, ge=2)
     min_improvement: float = Field(default=0.5, ge=0)
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
     resamples: int = Field(default=4000, ge=200)
+
+    @field_validator("early_looks")
+    @classmethod
+    def _of_two_seeds(cls, looks: tuple[int, ...]) -> tuple[int, ...]:
+        if any(seeds < 2 for seeds in looks) or list(looks) != sorted(set(looks)):
+            raise ValueError("must be increasing numbers of seeds, and at least 2 to show how seeds vary")
+        return looks
 
     @model_validator(mode="after")
     def _seeds_up_to(self) -> ConfirmationConfig:
@@ -104,6 +131,11 @@ class ConfirmationConfig(Frozen):
     @property
     def looks(self) -> tuple[int, ...]:
         """Numbers of seeds after which a pair is judged."""
+        return (*(seeds for seeds in self.early_looks if seeds < self.seeds), *self.fixed_looks)
+
+    @property
+    def fixed_looks(self) -> tuple[int, ...]:
+        """The looks of rule 1, which has no early ones."""
         return (self.seeds,) if self.max_seeds in (None, self.seeds) else (self.seeds, self.max_seeds)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from autokd.core.records import RungReport, RunRecord, TrialOrigin, TrialRecord
 from autokd.core.setting import Pair
+from autokd.core.verdict_basis import VerdictBasis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -16,6 +17,7 @@ class PairRecords:
     Attributes:
         study: Name of the pair's study, `<federation>/<recipe>/4->9`.
         rule: Version of the verdict's rule that the study was created with.
+        bases: What its verdicts by rule 2 rest on, the one that holds last; see `VerdictBasis`.
         trials: Trials of the search, by number.
         runs: Race and confirmation runs that have ended.
         reports: Rung reports of each trial, by trial number.
@@ -26,11 +28,17 @@ class PairRecords:
     pair: Pair
     study: str
     rule: int = 1
+    bases: Sequence[VerdictBasis] = ()
     trials: Sequence[TrialRecord] = ()
     runs: Sequence[RunRecord] = ()
     reports: Mapping[int, Sequence[RungReport]] = field(default_factory=dict)
     sweep_runs: Sequence[RunRecord] = ()
     alternative_runs: Sequence[RunRecord] = ()
+
+    @property
+    def basis(self) -> VerdictBasis | None:
+        """What the pair's verdict rests on; None by rule 1, and before the search has ended."""
+        return self.bases[-1] if self.bases else None
 
     @property
     def baselines(self) -> list[TrialRecord]:

@@ -12,16 +12,20 @@ from autokd.config.study import SEARCH_SEED, StudyConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import Failure, FederationFacts, RungReport, RunRecord, TrialRecord, TrialState
 from autokd.core.run_spec import RunFailure, RunResult, RunSpec
-from autokd.core.setting import Pair, Split
+from autokd.core.setting import Pair, Split, derive_seed
 from autokd.execution.run_queue import RunQueue
 from autokd.recommendation.interim_looks import seeds_wanted
+from autokd.recommendation.race import looks_of
 from autokd.search.asha import should_continue
+from autokd.search.basis import fix_basis, needs_basis, why_ended
+from autokd.search.ending import Prospects, outlook
 from autokd.search.eta import NOTHING, Load
-from autokd.search.next_work import PairSearch, next_work
+from autokd.search.next_work import PairSearch, next_work, searches_over
 from autokd.search.objective import scalarise
 from autokd.search.optuna_space import distributions
 from autokd.search.progress import Progress, StudyProgress, VerdictSummary, study_progress, work_left
 from autokd.search.tpe import Sampler, Tpe
+from autokd.statistics.moderation import VariancePool
 from autokd.store import Store
 
 
@@ -94,6 +98,7 @@ class SearchQueue(RunQueue):
         listen: Called with the progress after a change.
         listen_seconds: Least time between two calls of `listen`; the progress of a batch takes milliseconds.
         conclude: Judges the pairs of a meeting for which nothing is left to do, from their stored records.
+        noise: What the confirmations of finished pairs have shown about noise; `conclude` adds to it.
     """
 
     def __init__(
@@ -109,11 +114,13 @@ class SearchQueue(RunQueue):
         listen: Callable[[Progress], None] = lambda progress: None,
         listen_seconds: float = 0.0,
         conclude: Callable[[Sequence[PairRecords]], Mapping[Pair, VerdictSummary]] = lambda over: {},
+        noise: VariancePool | None = None,
     ) -> None:
         self._config, self._space, self._store, self._federation = config, space, store, federation
         self._sampler = sampler or Tpe(space, config.search.startup_trials)
         self._listen, self._conclude = listen, conclude
         self._listen_seconds, self._listened = listen_seconds, -math.inf
+        self._noise = VariancePool() if noise is None else noise
         self._pace = _Pace()
         self._live: dict[str, _Live] = {}
         self._over: list[StudyProgress] = []
@@ -205,11 +212,11 @@ class SearchQueue(RunQueue):
             trials.append(trial)
         study = PairSearch(
             records=replace(records, trials=tuple(trials)),
-            seeds=self._config.confirmation.seeds,
             initial_accuracy=self._federation.participants[records.pair.student].accuracy(Split.VALIDATION),
         )
         for trial in self._scalarised(study):
             self._sampler.learn(name, trial)
+        self._look_ahead(study)
         self._update_seeds(study)
         return study
 
@@ -219,8 +226,48 @@ class SearchQueue(RunQueue):
 
     def _update_seeds(self, study: PairSearch) -> None:
         """Look whether a pair needs more seeds, if the recipe allows it more."""
-        if len(self._config.confirmation.looks) > 1:
+        if len(looks_of(self._config, study.records)) > 1:
             study.seeds = seeds_wanted(self._config, self._federation, study.records)
+
+    def _look_ahead(self, study: PairSearch) -> None:
+        """See whether a pair's search may end by itself, once a trial has ended."""
+        if study.records.rule == 1 or not study.is_open(self._config.search):
+            return
+        seen = self._prospects(study)
+        if seen is not None:
+            study.outlook = outlook(
+                self._config.search,
+                seen,
+                trials=len(study.trials) - len(study.running),
+                validation_examples=self._examples,
+                seed=derive_seed(study.records.study, "ending", len(study.trials)),
+            )
+
+    def _prospects(self, study: PairSearch) -> Prospects | None:
+        return self._sampler.prospects(study.records.study, self._scalarised(study), self._config.aims)
+
+    def _fix_bases(self, meeting: list[PairSearch]) -> None:
+        """Store what verdicts rest on, for the pairs whose search is over, before any confirmation run."""
+        config = self._config
+        for study in searches_over(config, meeting, validation_examples=self._examples):
+            if not needs_basis(config, study.records):
+                continue
+            offset = config.aims.value(100 * study.initial_accuracy, 0.0)
+            bases = fix_basis(
+                config,
+                study.records,
+                ended=why_ended(config, study.records, study.outlook, exhausted=study.exhausted),
+                seen=self._prospects(study),
+                offset=offset,
+                others=self._noise.others(study.records.study),
+            )
+            self._store.put_bases(study.records.study, bases)
+            study.records = replace(study.records, bases=bases)
+            self._update_seeds(study)
+
+    @property
+    def _examples(self) -> int:
+        return len(self._federation.labels[Split.VALIDATION])
 
     def _close_if_over(self, meeting: list[PairSearch]) -> None:
         """Judge and close a meeting for which nothing is left to do; only its progress stays in memory."""
@@ -233,8 +280,8 @@ class SearchQueue(RunQueue):
             self._store.evict(study.records.study)
 
     def _next(self, meeting: list[PairSearch]) -> RunSpec | Pair | None:
-        examples = len(self._federation.labels[Split.VALIDATION])
-        return next_work(self._config, meeting, validation_examples=examples)
+        self._fix_bases(meeting)
+        return next_work(self._config, meeting, validation_examples=self._examples)
 
     def _begin(self, meeting: list[PairSearch], work: RunSpec | Pair, key: str) -> RunSpec | None:
         """Start a run in the store; None if the space has no setting left."""
@@ -242,7 +289,7 @@ class SearchQueue(RunQueue):
         study = next(study for study in meeting if study.pair == pair)
         name = study.records.study
         if isinstance(work, Pair):
-            setting = self._sampler.suggest(name, self._scalarised(study))
+            setting = study.favourite or self._sampler.suggest(name, self._scalarised(study))
             if setting is None:
                 study.exhausted = True
                 return None
@@ -274,6 +321,7 @@ class SearchQueue(RunQueue):
         trial = replace(live.trial, state=state, failure=failure, reason=reason)
         study.put_trial(trial)
         self._sampler.learn(study.records.study, scalarise(trial, self._config.aims, study.initial_accuracy))
+        self._look_ahead(study)
         self._update_seeds(study)
 
     def _add_run(self, study: PairSearch, run: RunRecord) -> None:

@@ -10,7 +10,7 @@ from autokd.core.setting import Setting, Split, plain
 from autokd.explanation.alternatives import Trained
 from autokd.recommendation.bootstrap import Bootstrap
 from autokd.recommendation.evidence import JUDGED, Arm, arm, ended_runs
-from autokd.recommendation.verdict import Judgement
+from autokd.recommendation.verdict import IMPROVEMENT, WINNER_GAIN, Judgement
 from autokd.statistics.paired import NOTHING, Interval
 
 Models = Mapping[Split, Correctness]
@@ -70,12 +70,14 @@ class Comparison:
 
     def fixed(self, key: str, words: str, models: Models, *, note: str = "") -> Line:
         """Return the line of an alternative without seeds."""
-        own, shown = self._judgement.evidence.own, self._judgement.shown.correct
+        own = self._judgement.evidence.own
         gain = {
             split: self._bootstrap.interval(models[split], own[split], split.value, key) for split in JUDGED
         }
         difference = {
-            split: self._bootstrap.interval(shown[split], models[split], split.value, f"{key} beside")
+            split: self._judgement.shown_beside(
+                models[split], self._bootstrap, split, split.value, f"{key} beside"
+            )
             for split in JUDGED
         }
         return Line(key=key, words=words, gain=gain, difference=difference, note=note)
@@ -105,7 +107,10 @@ class Comparison:
             return figures.default_gain
         if rival is evidence.winner and figures.winner_gain is not None:
             return figures.winner_gain
-        return self._bootstrap.interval(rival.correct[split], evidence.own[split], split.value, key)
+        noise = f"{split.value}/{WINNER_GAIN}"
+        return self._bootstrap.interval(
+            rival.correct[split], evidence.own[split], split.value, key, noise=noise
+        )
 
     def _difference(self, key: str, split: Split, rival: Arm, rows: Sequence[int]) -> Interval:
         evidence, shown = self._judgement.evidence, self._judgement.shown
@@ -115,7 +120,10 @@ class Comparison:
         if rival is evidence.default and improvement is not None:
             return improvement
         paired = shown.correct[split][list(rows)]
-        return self._bootstrap.interval(paired, rival.correct[split], split.value, f"{key} beside")
+        noise = f"{split.value}/{IMPROVEMENT}"
+        return self._bootstrap.interval(
+            paired, rival.correct[split], split.value, f"{key} beside", noise=noise
+        )
 
 
 class Arms:

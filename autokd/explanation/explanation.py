@@ -89,7 +89,8 @@ def explain(inputs: ExplanationInputs) -> Explanation:
     pair, judgement, position = recommendation.pair, recommendation.judgement, recommendation.position
     assert judgement is not None, "a failed pair has nothing to explain"
     seed = derive_seed(recommendation.records.study, "rivals")
-    compare = Comparison(judgement, inputs.runs, Bootstrap.of(recommendation.confirmation, seed))
+    bootstrap = Bootstrap.of(recommendation.confirmation, seed, priors=judgement.priors)
+    compare = Comparison(judgement, inputs.runs, bootstrap)
     note = "probabilities at T = 1, nothing trained, calibration not tuned; both models are needed"
     lines = [
         compare.nothing("as_is", "leaving the model as it is"),
@@ -98,7 +99,7 @@ def explain(inputs: ExplanationInputs) -> Explanation:
     ]
     winner = judgement.evidence.winner
     if winner is not None and winner is not judgement.shown:
-        lines.append(compare.trained(Trained("winner", "the race's winner", winner.setting)))
+        lines.append(compare.trained(Trained("winner", "the winner of the search", winner.setting)))
     lines += map(compare.trained, trained(compared, chosen_rate(compared, inputs.runs)))
     untaught = next((line for line in lines if line.key == "cross_entropy"), None)
     runs = (*inputs.runs, *inputs.reverse_runs)

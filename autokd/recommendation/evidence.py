@@ -87,7 +87,7 @@ def gather(
     baselines = records.baselines
     if not any(trial.state is TrialState.COMPLETE for trial in baselines):
         return InsufficientEvidence.of("the default setting never ran to the full budget", baselines)
-    best = winner(config, records.trials, records.runs)
+    best = winner(config, records)
     arms = (DEFAULT,) if best is None else (DEFAULT, best)
     runs = [run for run in records.runs if run.stage is Stage.CONFIRMATION and run.setting in arms]
     counted = [run for run in runs if run.seed in confirmation_seeds(seeds)]

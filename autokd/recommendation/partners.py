@@ -7,7 +7,7 @@ often than 95%. Both are corrected here; each pair's own verdict stays as it is.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -163,18 +163,30 @@ def _partner(
     recommendation: Recommendation, judgement: Judgement, corrected: float, first: Correctness, count: int
 ) -> Partner:
     """Return one of `count` partners, compared with the arm of the first on confirmation."""
-    shown, own = judgement.shown.correct, judgement.evidence.own
-    arm = shown[Split.CONFIRMATION]
+    arm, split = judgement.shown.correct[Split.CONFIRMATION], Split.CONFIRMATION.value
+    # Two arms with seeds of their own vary twice as much as one does.
+    prior = judgement.priors.get(f"{split}/{judgement.gain_of_shown}")
+    priors = {} if prior is None else {"as good": replace(prior, variance=2 * prior.variance)}
     of_all, of_others = (
-        Bootstrap.of(recommendation.confirmation, recommendation.records.study, comparisons=comparisons)
+        Bootstrap.of(
+            recommendation.confirmation,
+            recommendation.records.study,
+            comparisons=comparisons,
+            priors=priors,
+        )
         for comparisons in (count, max(count - 1, 1))
     )
+
+    def beside_own(split: Split) -> Interval:
+        own = judgement.evidence.own[split]
+        return judgement.shown_beside(own, of_all, split, "partners", split.value)
+
     # Two pairs have no seeds in common, so any order does.
     seeds = min(len(first), len(arm))
     return Partner(
         recommendation=recommendation,
         corrected=corrected,
-        confirmation=of_all.interval(arm, own[Split.CONFIRMATION], "partners", Split.CONFIRMATION.value),
-        test=of_all.interval(shown[Split.TEST], own[Split.TEST], "partners", Split.TEST.value),
+        confirmation=beside_own(Split.CONFIRMATION),
+        test=beside_own(Split.TEST),
         as_good=of_others.interval(first[:seeds], arm[:seeds], "as good").low <= 0,
     )

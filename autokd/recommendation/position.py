@@ -102,23 +102,21 @@ def advise(
         as_teacher: Judgement of the pair s->t; None if there is none.
     """
 
-    def interval(name: str, split: Split, first: Correctness, second: Correctness) -> Interval:
-        return bootstrap.interval(first, second, split.value, name)
+    def interval(name: str, split: Split, judgement: Judgement, fixed: Correctness) -> Interval:
+        return judgement.shown_beside(fixed, bootstrap, split, split.value, name)
 
     def options(split: Split) -> Options:
-        taught = None if as_teacher is None else as_teacher.shown.correct[split]
         return Options(
             as_student=None if as_student is None else as_student.gain(split),
-            as_teacher=None if taught is None else interval("teacher", split, taught, own[split]),
-            by_adoption=interval("adoption", split, partner[split], own[split]),
+            as_teacher=None if as_teacher is None else interval("teacher", split, as_teacher, own[split]),
+            by_adoption=bootstrap.interval(partner[split], own[split], split.value, "adoption"),
         )
 
     split = Split.CONFIRMATION
     confirmation = options(split)
     passed: dict[Advice, Interval] = {}
     if as_student is not None and as_student.verdict.answer != "as-is":
-        learned = as_student.shown.correct[split]
-        beyond = interval("student beyond partner", split, learned, partner[split])
+        beyond = interval("student beyond partner", split, as_student, partner[split])
         if confirmation.by_adoption.mean <= 0 or beyond.low > 0:
             passed[Advice.STUDENT] = as_student.gain(split)
     teaches = as_teacher is not None and as_teacher.verdict.answer != "as-is"

@@ -11,15 +11,18 @@ design).
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from operator import attrgetter
 from typing import Final
+
+import numpy as np
 
 from autokd.config.study import CONFIRMATION_SEEDS, RACE_SEEDS, Objective, StudyConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import Failure, RunRecord, RunState, Stage, TrialRecord, TrialState
 from autokd.core.run_spec import RunSpec
 from autokd.core.setting import DEFAULT, Setting, Split
+from autokd.core.verdict_basis import Belief
 
 SAME_ALPHA: Final = 0.005
 """Largest difference of two weights that count as equal."""
@@ -79,21 +82,24 @@ def candidates(config: StudyConfig, trials: Sequence[TrialRecord]) -> tuple[Sett
     return tuple(chosen)
 
 
-def winner(config: StudyConfig, trials: Sequence[TrialRecord], runs: Sequence[RunRecord]) -> Setting | None:
-    """Return the candidate whose race runs have the highest mean value on validation.
+def winner(config: StudyConfig, records: PairRecords) -> Setting | None:
+    """Return the setting that is judged beside the default.
 
-    The search's own trials do not count. A candidate drops out if one of its race runs failed for good (it
-    diverged, or ran out of retries), or if its race runs forgot more on average than the constraints allow.
-    The candidate that was better in the search wins a tie. A single candidate needs no race.
+    By rule 1 it is the candidate whose race runs have the highest mean value on validation; the search's own
+    trials do not count, and the candidate that was better in the search wins a tie. By rule 2 it is the
+    setting that the pair's basis names, or if that has a race, the one that is believed to be best after it.
+
+    A candidate drops out if one of its race runs failed for good (it diverged, or ran out of retries), or if
+    its race runs forgot more on average than the constraints allow. A single candidate needs no race.
 
     Returns:
         None while the race is not over, and if no candidate finished it: then only the default is confirmed.
     """
-    field = candidates(config, trials)
-    if len(field) == 1:
-        return field[0]
+    field = _racing(config, records)
+    if len(field) < 2:
+        return _unraced(config, records, field)
     seeds, retries = race_seeds(config.confirmation.race_seeds), config.search.retries
-    races = {setting: race_runs(runs, setting, seeds, retries) for setting in field}
+    races = {setting: race_runs(records.runs, setting, seeds, retries) for setting in field}
     if None in races.values():
         return None
     means = {
@@ -101,7 +107,39 @@ def winner(config: StudyConfig, trials: Sequence[TrialRecord], runs: Sequence[Ru
         for setting, race in races.items()
         if race and (mean := _mean_value(race, config.aims)) is not None
     }
+    if records.basis is not None and records.basis.race is not None:
+        means = after_race(records.basis.race, means, runs=len(seeds))
     return max(means, key=means.__getitem__, default=None)
+
+
+def after_race(belief: Belief, means: Mapping[Setting, float], *, runs: int) -> dict[Setting, float]:
+    """Return the expected values of settings after a race, given what was believed before it.
+
+    Args:
+        means: Mean value of each setting that came through the race, in pp.
+        runs: Number of race runs of each setting.
+    """
+    places = [belief.settings.index(setting) for setting in means]
+    before = np.array(belief.mean)[places]
+    covariance = np.array(belief.covariance)[np.ix_(places, places)]
+    surprise = np.array(list(means.values())) - before
+    noise = belief.noise / runs * np.eye(len(places))
+    after = before + covariance @ np.linalg.solve(covariance + noise, surprise)
+    return dict(zip(means, after.tolist(), strict=True))
+
+
+def _racing(config: StudyConfig, records: PairRecords) -> tuple[Setting, ...]:
+    """Return the settings that a race decides between."""
+    if records.rule == 1:
+        return candidates(config, records.trials)
+    race = None if records.basis is None else records.basis.race
+    return () if race is None else race.settings
+
+
+def _unraced(config: StudyConfig, records: PairRecords, field: Sequence[Setting]) -> Setting | None:
+    if records.rule == 1:
+        return next(iter(field), None)
+    return None if records.basis is None else records.basis.winner
 
 
 def pending(
@@ -116,22 +154,25 @@ def pending(
     Args:
         records: The pair's records; none of the trials is running.
         live: Runs in progress. They are left out, and the race is not over before they end.
-        seeds: Number of seeds of the confirmation; by default `confirmation.seeds`.
+        seeds: Number of seeds of the confirmation; by default that of its first look.
 
     Returns:
-        Empty when all is done, and if there is no COMPLETE baseline: then nothing could be judged.
+        Empty when all is done, and if there is no COMPLETE baseline: then nothing could be judged. By rule 2
+        also as long as the pair has no basis.
     """
-    trials, runs, pair = records.trials, records.runs, records.pair
+    runs, pair = records.runs, records.pair
     if not any(trial.state is TrialState.COMPLETE for trial in records.baselines):
         return ()
-    confirmation, field = config.confirmation, candidates(config, trials)
+    if records.rule > 1 and records.basis is None:
+        return ()
+    confirmation, field = config.confirmation, _racing(config, records)
     wanted = [
         RunSpec(pair, setting, seed, Stage.RACE)
         for setting in (field if len(field) > 1 else ())
         for seed in race_seeds(confirmation.race_seeds)
     ]
-    best = winner(config, trials, runs)
-    for seed in confirmation_seeds(seeds or confirmation.seeds):
+    best = winner(config, records)
+    for seed in confirmation_seeds(seeds or looks_of(config, records)[0]):
         arms = (DEFAULT,) if best is None else (best, DEFAULT)
         wanted += [RunSpec(pair, setting, seed, Stage.CONFIRMATION) for setting in arms]
     busy = set(live)
@@ -141,6 +182,13 @@ def pending(
         if spec not in busy
         and to_be_run(records_of(runs, spec.stage, spec.setting, spec.seed), config.search.retries)
     )
+
+
+def looks_of(config: StudyConfig, records: PairRecords) -> tuple[int, ...]:
+    """Return the numbers of seeds after which a pair is judged."""
+    if records.basis is not None:
+        return records.basis.looks
+    return config.confirmation.looks if records.rule > 1 else config.confirmation.fixed_looks
 
 
 def race_seeds(count: int) -> range:

@@ -10,12 +10,28 @@ from typing import Final
 from autokd.config.study import ConfirmationConfig, Objective
 from autokd.core.records import Correctness
 from autokd.core.setting import Setting, Split, derive_seed
+from autokd.core.verdict_basis import VariancePrior, VarianceSample, VerdictBasis
 from autokd.recommendation.bootstrap import Bootstrap
 from autokd.recommendation.evidence import Arm, Evidence
-from autokd.statistics.paired import Interval, Weights, paired_p_value, variance_components
+from autokd.statistics.looks import correlations, p_value_of_all
+from autokd.statistics.paired import (
+    Interval,
+    VarianceComponents,
+    Weights,
+    paired_p_value,
+    variance_components,
+)
 
-RULE: Final = 1
-"""Version of the verdict's rule that new studies get; a study keeps the version that it was created with."""
+RULE: Final = 2
+"""Version of the verdict's rule that new studies get; a study keeps the version that it was created with.
+
+Rule 1: a race, five seeds, each pair alone. Rule 2: a `VerdictBasis`, looks, the seeds' variance moderated.
+"""
+_PLAIN_RULE: Final = 1
+
+
+DEFAULT_GAIN, WINNER_GAIN, IMPROVEMENT = "default gain", "winner gain", "improvement"
+"""Names of the three comparisons of `Figures`."""
 
 
 class Verdict(StrEnum):
@@ -85,7 +101,7 @@ class Judgement:
         confidence: Confidence of the intervals on confirmation.
         p_beats_default: One-sided p-value of winner minus default; None if there is no allowed winner.
         forgotten: Forgetting of the arms; None if the study does not limit it.
-        rule: Version of the rule that decided.
+        basis: What the verdict rests on beside the runs; None by rule 1.
     """
 
     verdict: Verdict
@@ -97,7 +113,17 @@ class Judgement:
     confidence: float
     p_beats_default: float | None
     forgotten: ForgettingCheck | None
-    rule: int = RULE
+    basis: VerdictBasis | None = None
+
+    @property
+    def rule(self) -> int:
+        """Version of the rule that decided."""
+        return _PLAIN_RULE if self.basis is None else RULE
+
+    @property
+    def priors(self) -> Mapping[str, VariancePrior]:
+        """What other pairs have shown about the variance between seeds, by split and comparison."""
+        return {} if self.basis is None else self.basis.priors
 
     @property
     def shown(self) -> Arm:
@@ -119,9 +145,45 @@ class Judgement:
     def single_run(self, confidence: float) -> Interval:
         """Return the gain on test that one further run of the arm shown would have."""
         gain = self.gain(Split.TEST).mean
-        spread = variance_components(self.shown.correct[Split.TEST], self.evidence.own[Split.TEST])
-        reach = spread.single_run(confidence)
+        reach = self.components(self.gain_of_shown, Split.TEST).single_run(confidence)
         return Interval(gain, gain - reach, gain + reach)
+
+    @property
+    def gain_of_shown(self) -> str:
+        """The comparison of the arm shown with the model as it is."""
+        return DEFAULT_GAIN if self.shown is self.evidence.default else WINNER_GAIN
+
+    def components(self, comparison: str, split: Split) -> VarianceComponents:
+        """Return where the uncertainty of a comparison comes from; on confirmation, by the objective."""
+        evidence, on_test = self.evidence, split is Split.TEST
+        arms: dict[str, Arm | None] = {WINNER_GAIN: evidence.winner, IMPROVEMENT: evidence.winner}
+        arm = arms.get(comparison, evidence.default)
+        assert arm is not None
+        second = evidence.default.correct if comparison == IMPROVEMENT else evidence.own
+        return variance_components(
+            arm.correct[split],
+            second[split],
+            weights=None if on_test else objective_weights(self.aims, evidence.local, split),
+            prior=self.priors.get(f"{split.value}/{comparison}"),
+        )
+
+    def shown_beside(self, fixed: Correctness, bootstrap: Bootstrap, split: Split, *name: str) -> Interval:
+        """Return how much better the arm shown is than a fixed model, with what is known of its seeds."""
+        noise = f"{split.value}/{self.gain_of_shown}"
+        with_priors = replace(bootstrap, priors=self.priors)
+        return with_priors.interval(self.shown.correct[split], fixed, *name, noise=noise)
+
+    def variance_samples(self) -> dict[str, VarianceSample]:
+        """Return the noise of each comparison on both splits, from these runs alone."""
+        names = (DEFAULT_GAIN,) if self.evidence.winner is None else (DEFAULT_GAIN, WINNER_GAIN, IMPROVEMENT)
+        alone = replace(self, basis=None)
+        found = {}
+        for split in (Split.CONFIRMATION, Split.TEST):
+            for name in names:
+                parts = alone.components(name, split)
+                sample = VarianceSample(parts.between_seeds, parts.seeds - 1, parts.of_examples)
+                found[f"{split.value}/{name}"] = sample
+        return found
 
 
 def decide(
@@ -159,9 +221,9 @@ def compare(
 
     own, default, winner = evidence.own[split], evidence.default, evidence.winner
     return Figures(
-        default_gain=interval("default gain", default, own),
-        winner_gain=None if winner is None else interval("winner gain", winner, own),
-        improvement=None if winner is None else interval("improvement", winner, default.correct[split]),
+        default_gain=interval(DEFAULT_GAIN, default, own),
+        winner_gain=None if winner is None else interval(WINNER_GAIN, winner, own),
+        improvement=None if winner is None else interval(IMPROVEMENT, winner, default.correct[split]),
     )
 
 
@@ -172,17 +234,21 @@ def judge(
     seed: int,
     aims: Objective | None = None,
     confidence: float | None = None,
+    basis: VerdictBasis | None = None,
 ) -> Judgement:
     """Decide on confirmation, and compute the gains on test, which have no influence.
 
     Args:
         evidence: Evidence of one pair, with `local` weights unless only gain counts.
         aims: Objective and constraints; by default only gain counts.
-        confidence: Confidence on confirmation; by default that of `confirmation`.
+        confidence: Confidence on confirmation; by default that of `basis`, else that of `confirmation`.
+        basis: As in `Judgement`.
     """
     aims, split, winner = aims or Objective(), Split.CONFIRMATION, evidence.winner
-    on_test = Bootstrap.of(confirmation, seed)
-    bootstrap = replace(on_test, confidence=confidence or confirmation.confidence)
+    priors: Mapping[str, VariancePrior] = {} if basis is None else basis.priors
+    on_test = Bootstrap.of(confirmation, seed, priors=priors)
+    decided = confirmation.confidence if basis is None else basis.confidence
+    bootstrap = replace(on_test, confidence=confidence or decided)
     weights = objective_weights(aims, evidence.local, split)
     gains = decisive = compare(evidence, split, bootstrap)
     if weights is not None:
@@ -196,9 +262,12 @@ def judge(
             winner.correct[split],
             evidence.default.correct[split],
             resamples=confirmation.resamples,
-            seed=derive_seed(seed, split.value, "improvement"),
+            seed=derive_seed(seed, split.value, IMPROVEMENT),
             weights=weights,
+            prior=priors.get(f"{split.value}/{IMPROVEMENT}"),
         )
+        if basis is not None:
+            p_value = p_value_of_all(p_value, correlations(basis.looks, basis.seed_share))
     return Judgement(
         verdict=decide(
             decisive,
@@ -214,6 +283,7 @@ def judge(
         confidence=bootstrap.confidence,
         p_beats_default=p_value,
         forgotten=forgotten,
+        basis=basis,
     )
 
 

@@ -35,19 +35,29 @@ def trials_used(trials: Sequence[TrialRecord]) -> int:
 
 
 def next_in_meeting(
-    search: SearchConfig, meeting: Mapping[Pair, Sequence[TrialRecord]], *, validation_examples: int
+    search: SearchConfig,
+    meeting: Mapping[Pair, Sequence[TrialRecord]],
+    *,
+    validation_examples: int,
+    fixed_floor: bool = False,
 ) -> Pair | None:
     """Return which of a meeting's searched pairs gets the next new trial; None when the budget is used up.
 
-    A pair alone gets `search.trials`. Two pairs share twice as many: each first gets the floor; the rest is
-    divided in proportion to the probability that a pair's best student is the meeting's best. Both
-    students' accuracies are measured on the same split, so they compare directly; and whichever position a
-    participant takes, it ends with one of these two models.
+    A pair alone gets `search.trials`. Two pairs share twice as many: each gets at least the floor, a share of
+    the trials that a pair of the meeting has so far on average. The rest is divided in proportion to the
+    probability that a pair's best student is the meeting's best. Both students' accuracies are measured on
+    the same split, so they compare directly; and whichever position a participant takes, it ends with one of
+    these two models.
+
+    Args:
+        fixed_floor: Whether the floor is a share of `search.trials` instead, as in studies of rule 1.
     """
     counts = {pair: trials_used(trials) for pair, trials in meeting.items()}
-    if sum(counts.values()) >= search.trials * len(meeting):
+    total = sum(counts.values())
+    if total >= search.trials * len(meeting):
         return None
-    floor = math.ceil(search.floor * search.trials) if len(meeting) > 1 else search.trials
+    each = search.trials if fixed_floor or len(meeting) == 1 else (total + 1) / len(meeting)
+    floor = math.ceil(search.floor * each) if len(meeting) > 1 else search.trials
     fewest = min(counts, key=counts.__getitem__)
     if counts[fewest] < floor:
         return fewest

@@ -76,6 +76,14 @@ def runs_of_a_confirmation(config: StudyConfig, seen: Sequence[int]) -> float:
     Args:
         seen: Number of runs of each finished pair.
     """
-    recipe = config.confirmation
-    most = recipe.candidates * recipe.race_seeds + 2 * recipe.seeds
-    return (_PRIOR * most + sum(seen)) / (_PRIOR + len(seen))
+    recipe = 2 * config.confirmation.seeds
+    return (_PRIOR * recipe + sum(seen)) / (_PRIOR + len(seen))
+
+
+def trials_of_a_search(config: StudyConfig, seen: Sequence[int]) -> float:
+    """Return the expected trials of a search that may end by itself: the recipe's, averaged with `seen`.
+
+    Args:
+        seen: Number of trials of each finished pair.
+    """
+    return (_PRIOR * config.search.trials + sum(seen)) / (_PRIOR + len(seen))

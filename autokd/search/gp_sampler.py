@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from autokd.config.space import ALPHA, LEARNING_RATE, TEMPERATURE, Range, Space
+from autokd.config.study import Objective
 from autokd.config.training import DistillationConfig
 from autokd.core.records import TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, Setting
+from autokd.search.ending import Prospects, prospects
 from autokd.search.gaussian_process import KernelParameters, Posterior, Surrogate, Task, condition, encode
 from autokd.search.tpe import Sampler, Tpe, initial_settings
 
@@ -67,7 +69,7 @@ class GpSampler(Sampler):
         prior: KernelParameters | None = None,
         most: int = MOST,
     ) -> None:
-        self._tasks, self._initial = tasks, initial_accuracy
+        self._tasks, self._initial, self._recipe = tasks, initial_accuracy, recipe
         self._surrogate = Surrogate(prior or KernelParameters(), scale=SCALE, most=most, recipe=recipe)
         self._candidates = candidate_settings(space)
         self._most_cached = max(1, _CACHE_BYTES // (8 * len(self._candidates) ** 2))
@@ -127,6 +129,24 @@ class GpSampler(Sampler):
             if trial.state is TrialState.RUNNING and place is not None:
                 posterior = condition(posterior, place, float(posterior.mean[place]), self._surrogate.noise)
         return posterior
+
+    def prospects(self, study: str, trials: Sequence[TrialRecord], aims: Objective) -> Prospects | None:
+        """Return the settings that may still become the answer of a pair; None if there is none.
+
+        These are the candidates in the space and what the pair has run to the end. Trials in progress do not
+        count: only what has ended is known.
+        """
+        inside = [setting for setting, here in zip(self._candidates, self._inside, strict=True) if here]
+        ended = [trial for trial in trials if trial.state is TrialState.COMPLETE]
+        settings = tuple(dict.fromkeys([*inside, *(trial.setting for trial in ended)]))
+        posterior = self._surrogate.predict(self._tasks[study], encode(settings, self._recipe))
+        places = {setting: place for place, setting in enumerate(settings)}
+        learned = self._learned.get(study, set())
+        for trial in ended:
+            if trial.number not in learned:
+                gain = self._gain(study, trial)
+                posterior = condition(posterior, places[trial.setting], gain, self._surrogate.noise)
+        return prospects(settings, posterior, trials, aims=aims, noise=self._surrogate.noise)
 
     def _from_ended_trials(self, study: str, trials: Sequence[TrialRecord]) -> Posterior:
         """Return the posterior from all learned runs, and from the pair's own runs beyond `most`."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from autokd.config.study import SEARCH_SEED, StudyConfig
+from autokd.config.study import SEARCH_SEED, SearchConfig, StudyConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import RunRecord, TrialOrigin, TrialRecord, TrialState
 from autokd.core.run_spec import RunSpec
-from autokd.core.setting import DEFAULT, Pair
+from autokd.core.setting import DEFAULT, Pair, Setting
 from autokd.recommendation.race import pending
 from autokd.search.asked import asked_left
 from autokd.search.budget import next_in_meeting, to_retry
+from autokd.search.ending import Outlook
 
 
 @dataclass(slots=True, eq=False)
@@ -21,10 +22,11 @@ class PairSearch:
 
     Attributes:
         records: Trials and runs as the store has them; trials in progress are RUNNING.
-        seeds: Number of seeds of the confirmation; None for the recipe's.
+        seeds: Number of seeds of the confirmation; None for those of its first look.
         initial_accuracy: Validation accuracy of the student's model before distillation, in [0, 1].
         live: Runs in progress, by a key of the caller.
         exhausted: Whether the space is a grid of which every setting was tried.
+        outlook: Whether the search may end by itself; None by rule 1, and if the sampler cannot tell.
     """
 
     records: PairRecords
@@ -32,6 +34,7 @@ class PairSearch:
     initial_accuracy: float = 0.0
     live: dict[str, RunSpec] = field(default_factory=dict)
     exhausted: bool = False
+    outlook: Outlook | None = None
 
     @property
     def pair(self) -> Pair:
@@ -40,6 +43,29 @@ class PairSearch:
     @property
     def trials(self) -> Sequence[TrialRecord]:
         return self.records.trials
+
+    @property
+    def running(self) -> list[TrialRecord]:
+        """The trials in progress."""
+        return [trial for trial in self.trials if trial.state is TrialState.RUNNING]
+
+    @property
+    def favourite(self) -> Setting | None:
+        """The setting to run next because the search ends with it; None if the sampler is to choose."""
+        view = self.outlook
+        if view is None or not view.ends or any(trial.setting == view.best for trial in self.trials):
+            return None
+        return view.best
+
+    def is_open(self, search: SearchConfig) -> bool:
+        """Return whether new trials may be added, as far as this pair is concerned.
+
+        A search that has ended stays so, whatever other pairs show later, unless the recipe asks for more.
+        """
+        basis, view = self.records.basis, self.outlook
+        if self.exhausted or (basis is not None and not search.bounds.beyond(basis.search)):
+            return False
+        return view is None or not view.ends or self.favourite is not None
 
     def add_run(self, run: RunRecord) -> None:
         """Add a race or confirmation run that has ended."""
@@ -60,8 +86,9 @@ def next_work(
     2. Trials that failed for lack of infrastructure, again.
     3. Settings that the user asked for, beyond the budget if need be.
     4. New trials up to the budget; like 3, in studies whose baseline has not failed for good.
-    5. Races and confirmations, once the search of the whole meeting is over. The default's confirmation,
-       which depends on no winner, starts while the last trials run, so that no worker is idle and stopped.
+    5. Races and confirmations. By rule 2 those of a pair start once its own search is over. By rule 1 that of
+       the whole meeting must be over, but the default's confirmation, which depends on no winner, starts
+       while the last trials run, so that no worker is idle and stopped.
 
     Returns:
         A pair stands for a new trial whose setting the sampler chooses. None means that all is done, or
@@ -77,18 +104,50 @@ def next_work(
     for search in alive:
         for setting in asked_left(config, search.trials):
             return RunSpec(search.pair, setting, SEARCH_SEED, None, TrialOrigin.ASKED)
-    searching = {search.pair: search.trials for search in alive if not search.exhausted}
-    if searching:
-        pair = next_in_meeting(config.search, searching, validation_examples=validation_examples)
-        if pair is not None:
-            return pair
-    is_over = not any(trial.state is TrialState.RUNNING for search in alive for trial in search.trials)
+    pair = next_trial(config, meeting, validation_examples=validation_examples)
+    if pair is not None:
+        return pair
+    is_over = not any(search.running for search in alive)
     for search in alive:
         seeds = search.seeds if is_over else None
         for spec in pending(config, search.records, search.live.values(), seeds=seeds):
-            if is_over or spec.setting == DEFAULT:
+            if is_over or search.records.rule > 1 or spec.setting == DEFAULT:
                 return spec
     return None
+
+
+def next_trial(
+    config: StudyConfig, meeting: Sequence[PairSearch], *, validation_examples: int
+) -> Pair | None:
+    """Return which of a meeting's pairs gets a new trial; None if the search of all of them is over."""
+    searching = {
+        search.pair: search.trials
+        for search in meeting
+        if search.is_open(config.search) and not baseline_failed(search.trials)
+    }
+    if not searching:
+        return None
+    fixed_floor = any(search.records.rule == 1 for search in meeting)
+    return next_in_meeting(
+        config.search, searching, validation_examples=validation_examples, fixed_floor=fixed_floor
+    )
+
+
+def searches_over(
+    config: StudyConfig, meeting: Sequence[PairSearch], *, validation_examples: int
+) -> list[PairSearch]:
+    """Return the pairs of a meeting whose search is over, with no trial in progress or to be repeated."""
+    quiet = [
+        search
+        for search in meeting
+        if search.trials
+        and not search.running
+        and not to_retry(search.trials, config.search.retries)
+        and not asked_left(config, search.trials)
+    ]
+    if next_trial(config, meeting, validation_examples=validation_examples) is None:
+        return quiet
+    return [search for search in quiet if not search.is_open(config.search)]
 
 
 def baseline_failed(trials: Sequence[TrialRecord]) -> bool:

@@ -13,7 +13,14 @@ from autokd.recommendation.race import pending
 from autokd.search.asha import is_exempt
 from autokd.search.asked import asked_left
 from autokd.search.budget import trials_used
-from autokd.search.eta import NOTHING, Load, epochs_of_a_trial, forecast, runs_of_a_confirmation
+from autokd.search.eta import (
+    NOTHING,
+    Load,
+    epochs_of_a_trial,
+    forecast,
+    runs_of_a_confirmation,
+    trials_of_a_search,
+)
 from autokd.search.next_work import PairSearch, baseline_failed
 
 
@@ -120,17 +127,21 @@ def work_left(
     Args:
         finished: Pairs of closed meetings; they show how many runs a confirmation takes.
     """
-    after = runs_of_a_confirmation(config, [study.runs for study in finished if study.baseline is not None])
-    return sum((_left(config, meeting, after) for meeting in meetings), NOTHING)
+    judged = [study for study in finished if study.baseline is not None]
+    after = runs_of_a_confirmation(config, [study.runs for study in judged])
+    trials = trials_of_a_search(config, [sum(study.counts.values()) for study in judged])
+    return sum((_left(config, meeting, trials, after) for meeting in meetings), NOTHING)
 
 
-def _left(config: StudyConfig, meeting: Sequence[PairSearch], after: float) -> Load:
-    """Return what is left of a meeting if each pair gets `after` race and confirmation runs."""
+def _left(config: StudyConfig, meeting: Sequence[PairSearch], trials: float, after: float) -> Load:
+    """Return what is left of a meeting if each pair gets so many trials and runs after them."""
     alive = [search for search in meeting if not search.trials or not baseline_failed(search.trials)]
-    searching = [search for search in alive if not search.exhausted]
+    searching = [search for search in alive if search.is_open(config.search)]
+    by_itself = all(search.records.rule > 1 for search in searching)
+    most = trials if by_itself else config.search.trials
     used = sum(trials_used(search.trials) for search in searching)
     asked = sum(len(asked_left(config, search.trials)) for search in alive)
-    new = max(asked, config.search.trials * len(searching) - used)
+    new = max(float(asked), most * len(searching) - used)
     running = [trial for search in alive for trial in search.trials if trial.state is TrialState.RUNNING]
     full, stopping = config.rungs[-1], config.search.stopping
     if not new and not running:

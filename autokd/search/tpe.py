@@ -16,8 +16,10 @@ from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial
 
 from autokd.config.space import ALPHA, TRANSFER_SET, Range, Space
+from autokd.config.study import Objective
 from autokd.core.records import TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, Setting, TransferSet, derive_seed
+from autokd.search.ending import Prospects
 from autokd.search.optuna_space import distributions, suggest
 
 _REDRAWS: Final = 20
@@ -38,6 +40,9 @@ class Sampler(Protocol):
 
     def learn(self, study: str, trial: TrialRecord) -> None:
         """Learn from a trial, of any study, that has ended."""
+
+    def prospects(self, study: str, trials: Sequence[TrialRecord], aims: Objective) -> Prospects | None:
+        """Return what may still become the answer of a pair; None if the sampler believes nothing of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,9 @@ class Tpe(Sampler):
 
     def learn(self, study: str, trial: TrialRecord) -> None:
         """Do nothing: `suggest` gets all trials of the study."""
+
+    def prospects(self, study: str, trials: Sequence[TrialRecord], aims: Objective) -> None:
+        """Return None: TPE ranks settings and does not say how much they may gain."""
 
 
 def subsample(trials: Sequence[TrialRecord]) -> Sequence[TrialRecord]:

@@ -18,6 +18,7 @@ from autokd.search.gp_sampler import GpSampler
 from autokd.search.objective import scalarise
 from autokd.search.pair_features import PairFeatures, pair_features
 from autokd.search.study_names import same_search
+from autokd.statistics.moderation import VariancePool
 from autokd.store import Store
 
 _FEATURES = {field.name for field in fields(PairFeatures)}
@@ -58,6 +59,21 @@ def warm_started_sampler(
         for trial in store.trials(study):
             sampler.learn(study, scalarise(trial, config.aims, accuracy))
     return sampler
+
+
+def known_noise(store: Store, names: Collection[str]) -> VariancePool:
+    """Return what the finished pairs of the same search and federation have shown about noise.
+
+    Args:
+        names: Studies that are searched now, whether they exist or not.
+    """
+    pool, example = VariancePool(), next(iter(names))
+    federation = example.partition("/")[0]
+    for study in store.studies():
+        alike = study.partition("/")[0] == federation and same_search(study, example)
+        if alike and (noise := store.noise(study)):
+            pool.add(study, noise)
+    return pool
 
 
 def _other_studies(store: Store, searched: Collection[str]) -> Iterator[tuple[str, Task, float]]:

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
 from autokd.core.records import Correctness
+from autokd.core.verdict_basis import VariancePrior
 
 POINTS: Final = 100.0
 """Percentage points in 1."""
@@ -72,6 +73,7 @@ class VarianceComponents:
     Attributes:
         seeds: S; 1 if both models are fixed, so that no seed is involved and seed = residual = 0.
         examples: E.
+        prior_dof: Degrees of freedom that `seed` has beyond the S - 1 of its own seeds.
     """
 
     seeds: int
@@ -79,6 +81,25 @@ class VarianceComponents:
     seed: float
     example: float
     residual: float
+    prior_dof: float = 0.0
+
+    @property
+    def between_seeds(self) -> float:
+        """Variance between the means of single seeds, in pp²."""
+        return self.seed * self.seeds
+
+    @property
+    def of_examples(self) -> float:
+        """The part of the squared error that more seeds do not reduce, in pp²."""
+        return max(self.example - self.residual, 0.0)
+
+    def moderated(self, prior: VariancePrior | None) -> VarianceComponents:
+        """Return the same with what other pairs have shown about seeds (`autokd.statistics.moderation`)."""
+        if prior is None or self.seeds < 2:
+            return self
+        own = self.seeds - 1
+        variance = (prior.dof * prior.variance + own * self.between_seeds) / (prior.dof + own)
+        return replace(self, seed=variance / self.seeds, prior_dof=prior.dof)
 
     def with_seeds(self, seeds: float) -> VarianceComponents:
         """Return what to expect with another number of seeds; `math.inf` leaves the part of the examples."""
@@ -87,7 +108,7 @@ class VarianceComponents:
             self,
             seeds=self.seeds if math.isinf(seeds) else int(seeds),
             seed=self.seed * ratio,
-            example=max(self.example - self.residual, 0.0) + self.residual * ratio,
+            example=self.of_examples + self.residual * ratio,
             residual=self.residual * ratio,
         )
 
@@ -142,7 +163,8 @@ class VarianceComponents:
             return math.inf
         denominator = self.example**2 / (self.examples - 1)
         if self.seeds > 1:
-            denominator += (seed**2 + self.residual**2 / (self.examples - 1)) / (self.seeds - 1)
+            own = self.seeds - 1
+            denominator += seed**2 / (own + self.prior_dof) + self.residual**2 / (self.examples - 1) / own
         return max(1.0, variance**2 / denominator)
 
 
@@ -154,6 +176,7 @@ def paired_interval(
     resamples: int,
     seed: int,
     weights: Weights | None = None,
+    prior: VariancePrior | None = None,
 ) -> Interval:
     """Return how much better `first` is than `second`, for examples and seeds like those at hand.
 
@@ -167,11 +190,12 @@ def paired_interval(
             if they have no seeds in common, any order does.
         confidence: Confidence of the interval, in (0, 1).
         weights: Weight of each example; the means of weight times correctness are compared. 1 by default.
+        prior: What other pairs have shown about the variance between seeds.
 
     Raises:
         ValueError: If the shapes do not fit, or an arm has a single seed, which cannot show how seeds vary.
     """
-    mean, components, draws = _compared(first, second, weights, resamples=resamples, seed=seed)
+    mean, components, draws = _compared(first, second, weights, prior, resamples=resamples, seed=seed)
     reach = components.half_width(confidence)
     if reach == 0 or not draws.size:
         return Interval(mean, mean - reach, mean + reach)
@@ -181,7 +205,13 @@ def paired_interval(
 
 
 def paired_p_value(
-    first: Correctness, second: Correctness, *, resamples: int, seed: int, weights: Weights | None = None
+    first: Correctness,
+    second: Correctness,
+    *,
+    resamples: int,
+    seed: int,
+    weights: Weights | None = None,
+    prior: VariancePrior | None = None,
 ) -> float:
     """Return how likely a difference this large would be if `first` were no better; one-sided, in (0, 1].
 
@@ -190,7 +220,7 @@ def paired_p_value(
     and the share of standardized resamples that lie as far out, the observation itself counted among them.
     Arguments and errors are those of `paired_interval`.
     """
-    mean, components, draws = _compared(first, second, weights, resamples=resamples, seed=seed)
+    mean, components, draws = _compared(first, second, weights, prior, resamples=resamples, seed=seed)
     if components.error == 0:
         return 1.0 if mean <= 0 else 1 / (1 + resamples)
     distance = mean / components.error
@@ -199,10 +229,14 @@ def paired_p_value(
 
 
 def variance_components(
-    first: Correctness, second: Correctness, *, weights: Weights | None = None
+    first: Correctness,
+    second: Correctness,
+    *,
+    weights: Weights | None = None,
+    prior: VariancePrior | None = None,
 ) -> VarianceComponents:
     """Return the components behind `paired_interval`; arguments and errors are the same."""
-    return _components(_weighted(_difference(first, second), weights))
+    return _components(_weighted(_difference(first, second), weights)).moderated(prior)
 
 
 def crossed_interval(difference: Differences, *, confidence: float) -> Interval:
@@ -217,7 +251,13 @@ def crossed_interval(difference: Differences, *, confidence: float) -> Interval:
 
 
 def _compared(
-    first: Correctness, second: Correctness, weights: Weights | None, *, resamples: int, seed: int
+    first: Correctness,
+    second: Correctness,
+    weights: Weights | None,
+    prior: VariancePrior | None,
+    *,
+    resamples: int,
+    seed: int,
 ) -> tuple[float, VarianceComponents, NDArray[np.float64]]:
     """Return the mean in pp, its components, and standardized resamples of it (none if nothing varies)."""
     difference = _difference(first, second)
@@ -225,7 +265,8 @@ def _compared(
     draws = _crossed_means(difference, resamples=resamples, rng=np.random.default_rng(seed), weights=weights)
     scatter = float(draws.std())
     standardized = (draws - draws.mean()) / scatter if scatter > 0 else draws[:0]
-    return float(weighted.mean(dtype=np.float64)) * POINTS, _components(weighted), standardized
+    components = _components(weighted).moderated(prior)
+    return float(weighted.mean(dtype=np.float64)) * POINTS, components, standardized
 
 
 def _weighted(difference: NDArray[np.int8], weights: Weights | None) -> Differences:

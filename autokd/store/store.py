@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from functools import partial
 from typing import Any, NoReturn, ParamSpec, TypeVar, final
@@ -21,6 +21,7 @@ from autokd.core.records import (
     TrialState,
 )
 from autokd.core.setting import Setting
+from autokd.core.verdict_basis import VarianceSample, VerdictBasis
 from autokd.errors import StorageUnavailable, StoreUnreachable
 from autokd.store import leases
 from autokd.store.database import connect
@@ -179,6 +180,22 @@ class Store(AbstractContextManager["Store"]):
     def features(self, study: str) -> Mapping[str, float]:
         """Return the features that `create_study` has set; empty if it set none."""
         return self._read(f"study {study!r}", self._trials.features, study)
+
+    def put_bases(self, study: str, bases: Sequence[VerdictBasis]) -> None:
+        """Store what the verdicts of an existing study rest on, in place of what was there."""
+        self._run(self._trials.put_bases, study, bases)
+
+    def bases(self, study: str) -> tuple[VerdictBasis, ...]:
+        """Return what `put_bases` has stored; empty if that was never called."""
+        return self._read(f"study {study!r}", self._trials.bases, study)
+
+    def put_noise(self, study: str, noise: Mapping[str, VarianceSample]) -> None:
+        """Store what the confirmation of an existing study shows about noise, by comparison."""
+        self._run(self._trials.put_noise, study, noise)
+
+    def noise(self, study: str) -> dict[str, VarianceSample]:
+        """Return what `put_noise` has stored; empty if that was never called."""
+        return self._read(f"study {study!r}", self._trials.noise, study)
 
     def publish_dashboard(self, study: str, presentation: Presentation, *, mark: str) -> None:
         """Show a judged study in Optuna Dashboard; what people have added to its note stays.

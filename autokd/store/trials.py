@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -25,6 +25,7 @@ from autokd.core.records import (
     TrialState,
 )
 from autokd.core.setting import Setting
+from autokd.core.verdict_basis import VarianceSample, VerdictBasis
 from autokd.errors import StoreError
 from autokd.store import dashboard_notes, optuna_mapping
 from autokd.store.optuna_mapping import Distributions
@@ -37,6 +38,8 @@ _OURS: Final = "autokd"
 """System attribute that marks our studies among others in the database; its value is a format number."""
 _FORMAT: Final = 1
 _FEATURES: Final = "autokd:features"
+_BASES: Final = "autokd:bases"
+_NOISE: Final = "autokd:noise"
 # NOTE: the attribute that `Study.set_metric_names` writes; that method is experimental, and warns so.
 _METRIC_NAMES: Final = "study:metric_names"
 
@@ -110,6 +113,29 @@ class Trials:
             features: Mapping[str, float] | None = system.get(_FEATURES)
             # Older versions of autokd wrote them as a user attribute.
             return self.attributes(name).get("features", {}) if features is None else features
+
+    def put_bases(self, name: str, bases: Sequence[VerdictBasis]) -> None:
+        self._set_system_attribute(name, _BASES, [basis.to_json() for basis in bases])
+
+    def bases(self, name: str) -> tuple[VerdictBasis, ...]:
+        return tuple(map(VerdictBasis.from_json, self._system_attribute(name, _BASES, [])))
+
+    def put_noise(self, name: str, noise: Mapping[str, VarianceSample]) -> None:
+        self._set_system_attribute(name, _NOISE, {key: list(seen) for key, seen in noise.items()})
+
+    def noise(self, name: str) -> dict[str, VarianceSample]:
+        return {
+            comparison: VarianceSample(float(seeds), int(dof), float(examples))
+            for comparison, (seeds, dof, examples) in self._system_attribute(name, _NOISE, {}).items()
+        }
+
+    def _set_system_attribute(self, name: str, key: str, value: Any) -> None:
+        with self._existing(name) as study:
+            self._storage.set_study_system_attr(study.number, key, value)
+
+    def _system_attribute(self, name: str, key: str, default: Any) -> Any:
+        with self._existing(name) as study:
+            return self._storage.get_study_system_attrs(study.number).get(key, default)
 
     def publish_dashboard(self, name: str, presentation: Presentation, mark: str) -> None:
         if self.dashboard_mark(name) == mark:

@@ -81,7 +81,8 @@ class StoredResults:
         # A study without trials is registered with the rule of today; older ones may have none.
         rule = self._once(self.store.attributes, study).get("rule", 1) if trials else RULE
         runs = self._once(self.store.runs, study)
-        return PairRecords(pair=pair, study=study, rule=rule, trials=trials, runs=runs)
+        bases = self._once(self.store.bases, study) if trials and rule > 1 else ()
+        return PairRecords(pair=pair, study=study, rule=rule, bases=bases, trials=trials, runs=runs)
 
     def swept(self, pair: Pair) -> PairRecords:
         """Return the records of a pair's search and sweep, without race and confirmation."""
@@ -122,10 +123,11 @@ class StoredResults:
         return self._recommendations[pair]
 
     def replace(self, searched: Sequence[PairRecords]) -> None:
-        """Take the trials and runs that the store has of some pairs by now, instead of reading them."""
+        """Take the records that the store has of some pairs by now, instead of reading them."""
         self.forget(records.pair for records in searched)
         for records in searched:
-            self._read[records.study].update(trials=records.trials, runs=records.runs)
+            read = {"trials": records.trials, "runs": records.runs, "bases": records.bases}
+            self._read[records.study].update(read)
 
     def forget(self, pairs: Iterable[Pair]) -> None:
         """Forget what was read of some pairs and of their reverse pairs, and how they were judged."""
@@ -148,6 +150,8 @@ class StoredResults:
             return stored
         recommendation = self.recommendation(pair)
         if stored is None:
+            if recommendation.judgement is not None and recommendation.judgement.basis is not None:
+                store.put_noise(study, recommendation.judgement.variance_samples())
             stored = {**recommendation.to_json(), "basis": basis}
             store.put_recommendation(study, stored)
         store.publish_dashboard(study, self._presentation(recommendation), mark=mark)
@@ -169,9 +173,10 @@ class StoredResults:
         """Return a hash of what a judgement rests on; a stored judgement is valid while it stays the same."""
         sides = [self.searched(side) for side in (pair, pair.reverse)]
         counts = [[len(records.trials), len(records.runs)] for records in sides]
+        bases = [basis.to_json() for records in sides for basis in records.bases]
         config = self.config
         aims = (config.objective, config.constraints, config.forbid)
-        return content_hash(__version__, config.confirmation, *aims, config.search.retries, counts)
+        return content_hash(__version__, config.confirmation, *aims, config.search.retries, counts, *bases)
 
     def _once(self, read: Callable[[str], T], study: str) -> T:
         """Return what a method of the store reads of a study; it is read once."""

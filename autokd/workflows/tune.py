@@ -14,7 +14,7 @@ from autokd.execution.search_queue import SearchQueue, with_heartbeat
 from autokd.recommendation import Recommendation
 from autokd.search.progress import VerdictSummary
 from autokd.search.study_names import meetings_of
-from autokd.search.transfer import register_study, warm_started_sampler
+from autokd.search.transfer import known_noise, register_study, warm_started_sampler
 from autokd.workflows.callbacks import Callbacks
 from autokd.workflows.results import Payload
 from autokd.workflows.session import RunSession, run_session
@@ -117,6 +117,7 @@ def _tune(session: RunSession, pairs: Sequence[Pair], position: Position | None)
     overviews: dict[Pair, PairOverview] = {}
     names = {pair: results.study(pair) for meeting in meetings for pair in meeting}
     store = session.acquire(names.values())
+    noise = known_noise(store, names.values())
 
     def read(pair: Pair) -> PairRecords:
         records = results.searched(pair)
@@ -128,6 +129,8 @@ def _tune(session: RunSession, pairs: Sequence[Pair], position: Position | None)
         for records in over:
             pair = records.pair
             answers[pair] = results.judge_and_publish(pair)
+            if records.rule > 1:
+                noise.add(records.study, store.noise(records.study))
             overviews[pair] = pair_overview(records, answers[pair])
         pairs = [records.pair for records in over]
         if len(meetings) > 1:
@@ -148,6 +151,7 @@ def _tune(session: RunSession, pairs: Sequence[Pair], position: Position | None)
         listen=with_heartbeat(store, session.callbacks.on_search),
         listen_seconds=_LISTEN_SECONDS,
         conclude=conclude,
+        noise=noise,
     )
     if not queue.finished:
         session.callbacks.on_search(queue.progress())

@@ -79,6 +79,6 @@ def _as_teacher(
         return learning.position.test.as_teacher
     if teaching is None or teaching.judgement is None or data.federation is None:
         return None
-    student, own = teaching.judgement.shown, data.federation.participants[teaching.pair.teacher]
+    own = data.federation.participants[teaching.pair.teacher].correct[Split.TEST]
     bootstrap = Bootstrap.of(data.config.confirmation, teaching.records.study)
-    return bootstrap.interval(student.correct[Split.TEST], own.correct[Split.TEST], "as teacher")
+    return teaching.judgement.shown_beside(own, bootstrap, Split.TEST, "as teacher")
