@@ -57,8 +57,8 @@ class SearchConfig(Frozen):
     """How the settings of one pair are searched.
 
     Attributes:
-        trials: Largest number of trials per pair, with the baseline. The two pairs of a meeting share 2 x
-            `trials`.
+        trials: Largest number of trials per pair, with the baseline. By rule 1 the two pairs of a meeting
+            share 2 x `trials`.
         min_trials: Number of trials after which a search may end by itself.
         epsilon: A search ends when no setting is believed to gain this much more than the best one known, in
             pp. What the validation examples cannot tell does not count (`autokd.search.ending`).
@@ -72,9 +72,9 @@ class SearchConfig(Frozen):
 
     omit_if_default: ClassVar[frozenset[str]] = frozenset({"min_trials", "epsilon", "confidence", "asked"})
 
-    trials: int = Field(default=16, ge=2)
+    trials: int = Field(default=10, ge=2)
     min_trials: int = Field(default=3, ge=2)
-    epsilon: float = Field(default=1.5, ge=0)
+    epsilon: float = Field(default=2.0, ge=0)
     confidence: float = Field(default=0.75, gt=0.5, le=1)
     floor: float = Field(default=0.5, gt=0, le=1)
     startup_trials: int = Field(default=10, ge=1)

@@ -39,24 +39,27 @@ def next_in_meeting(
     meeting: Mapping[Pair, Sequence[TrialRecord]],
     *,
     validation_examples: int,
-    fixed_floor: bool = False,
+    shared: bool = False,
 ) -> Pair | None:
     """Return which of a meeting's searched pairs gets the next new trial; None when the budget is used up.
 
-    A pair alone gets `search.trials`. Two pairs share twice as many: each gets at least the floor, a share of
-    the trials that a pair of the meeting has so far on average. The rest is divided in proportion to the
-    probability that a pair's best student is the meeting's best. Both students' accuracies are measured on
-    the same split, so they compare directly; and whichever position a participant takes, it ends with one of
-    these two models.
+    A pair gets at most `search.trials`. Of two pairs each gets at least the floor, a share of the trials that
+    a pair of the meeting has so far on average. The rest is divided in proportion to the probability that a
+    pair's best student is the meeting's best. Both students' accuracies are measured on the same split, so
+    they compare directly; and whichever position a participant takes, it ends with one of these two models.
 
     Args:
-        fixed_floor: Whether the floor is a share of `search.trials` instead, as in studies of rule 1.
+        shared: Whether two pairs share twice `search.trials` instead, and the floor is a share of these, as
+            in studies of rule 1.
     """
     counts = {pair: trials_used(trials) for pair, trials in meeting.items()}
+    if not shared:
+        counts = {pair: count for pair, count in counts.items() if count < search.trials}
+        meeting = {pair: meeting[pair] for pair in counts}
     total = sum(counts.values())
-    if total >= search.trials * len(meeting):
+    if not counts or total >= search.trials * len(meeting):
         return None
-    each = search.trials if fixed_floor or len(meeting) == 1 else (total + 1) / len(meeting)
+    each = search.trials if shared or len(meeting) == 1 else (total + 1) / len(meeting)
     floor = math.ceil(search.floor * each) if len(meeting) > 1 else search.trials
     fewest = min(counts, key=counts.__getitem__)
     if counts[fewest] < floor:

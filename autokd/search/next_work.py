@@ -127,10 +127,8 @@ def next_trial(
     }
     if not searching:
         return None
-    fixed_floor = any(search.records.rule == 1 for search in meeting)
-    return next_in_meeting(
-        config.search, searching, validation_examples=validation_examples, fixed_floor=fixed_floor
-    )
+    shared = any(search.records.rule == 1 for search in meeting)
+    return next_in_meeting(config.search, searching, validation_examples=validation_examples, shared=shared)
 
 
 def searches_over(

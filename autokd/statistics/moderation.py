@@ -16,7 +16,6 @@ from collections.abc import Mapping, Sequence
 from typing import Final, final
 
 import numpy as np
-from scipy.special import gammaln
 
 from autokd.core.verdict_basis import VariancePrior, VarianceSample
 
@@ -24,11 +23,6 @@ _FEWEST: Final = 6
 """Smallest number of pairs that show how variances differ."""
 _MOST_DOF: Final = 16.0
 """Largest weight of a prior: pairs may differ more than those seen so far, and own seeds must count."""
-_DOFS: Final = np.array([1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 1e6])
-_LOG_SCALES: Final = np.linspace(-1.5, 0.7, 45)
-"""Where the likelihood is looked at: values of d0, and logs of s0² around the mean variance."""
-_TINY: Final = 0.01
-"""Smallest variance, as a share of the mean one: a few seeds may agree to the last example by chance."""
 
 
 @final
@@ -52,10 +46,10 @@ class VariancePool:
 
 
 def variance_prior(samples: Sequence[VarianceSample]) -> VariancePrior | None:
-    """Return what these pairs tell about another one; None if they are too few.
+    """Return what these pairs tell about another one; None if they are too few, or show no variance.
 
-    The parameters have the largest likelihood under s²/s0² ~ F(d, d0). Since s0² is itself an estimate, its
-    degrees of freedom D, those of all samples together, count as well: 1/dof = 1/d0 + 1/D.
+    The two parameters follow from the first two moments of the sample variances. Their logarithms, which
+    Smyth uses, are of no use here: two seeds that are right on equally many examples have the variance 0.
     """
     if len(samples) < _FEWEST:
         return None
@@ -64,19 +58,7 @@ def variance_prior(samples: Sequence[VarianceSample]) -> VariancePrior | None:
     mean = float(np.average(found, weights=dof))
     if mean <= 0:
         return None
-    variances = np.maximum(found, _TINY * mean)
-    # Axes: d0, log s0², samples.
-    d0, scale = _DOFS[:, None, None], mean * np.exp(_LOG_SCALES)[None, :, None]
-    ratio = variances / scale
-    likelihood = (
-        gammaln((dof + d0) / 2)
-        - gammaln(dof / 2)
-        - gammaln(d0 / 2)
-        + dof / 2 * np.log(dof / d0)
-        - np.log(scale)
-        + (dof / 2 - 1) * np.log(ratio)
-        - (dof + d0) / 2 * np.log1p(dof * ratio / d0)
-    ).sum(axis=2)
-    best, place = np.unravel_index(int(likelihood.argmax()), likelihood.shape)
-    worth = 1 / (1 / float(_DOFS[best]) + 1 / float(dof.sum()))
-    return VariancePrior(mean * float(np.exp(_LOG_SCALES[place])), min(worth, _MOST_DOF))
+    # E[s⁴] = (1 + 2/d) E[σ⁴], and for d0 degrees of freedom the variance of σ² is 2/(d0 - 4) of its mean².
+    spread = float(np.average((found / mean) ** 2 / (1 + 2 / dof), weights=dof)) - 1
+    worth = min(4 + 2 / spread, _MOST_DOF) if spread > 0 else _MOST_DOF
+    return VariancePrior(mean * (worth - 2) / worth, worth)

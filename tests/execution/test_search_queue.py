@@ -258,7 +258,7 @@ def test_interrupting_marks_what_is_under_way_and_nothing_else(tmp_path: Path) -
 def test_progress_counts_down_to_nothing(tmp_path: Path) -> None:
     world = World(tmp_path, tiny_plan())
     before = world.queue.progress()
-    assert (before.left, before.ended, before.seconds_left) == (12 + 2 * (2 + 4), 0, None)
+    assert (before.left, before.ended, before.seconds_left) == (12 + 2 * 4, 0, None)
     world.work()
     after = world.queue.progress()
     assert (after.left, after.live, after.seconds_left) == (0, 0, 0.0)
@@ -284,6 +284,9 @@ class Attentive:
 
     def learn(self, study: str, trial: TrialRecord) -> None:
         self.shown.append((study, trial))
+
+    def prospects(self, study: str, trials: Sequence[TrialRecord], aims: Objective) -> None:
+        return None
 
 
 def in_the_store(world: World) -> list[tuple[str, TrialRecord]]:

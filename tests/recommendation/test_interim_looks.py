@@ -126,4 +126,5 @@ def test_what_ran_after_a_decision_changes_nothing() -> None:
 def test_a_cap_below_the_first_look_is_refused() -> None:
     with pytest.raises(ValidationError, match="max_seeds 4 lies below seeds 5"):
         ConfirmationConfig(max_seeds=4)
-    assert ConfirmationConfig(max_seeds=5).looks == (5,)
+    assert ConfirmationConfig(max_seeds=5).fixed_looks == (5,)
+    assert ConfirmationConfig(max_seeds=5).looks == (2, 3, 5)

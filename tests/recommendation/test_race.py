@@ -98,17 +98,17 @@ def test_alike_settings(one: Setting, other: Setting, same: bool) -> None:
 def test_the_race_chooses_by_its_own_runs_only() -> None:
     trials = make_trials(COOL, WARM, HOT)
     runs = [race_run(COOL, i, 5) for i in (0, 1)] + [race_run(WARM, i, 6 + i) for i in (0, 1)]
-    assert winner(PLAN, trials, runs) is None, "HOT has not run yet"
+    assert winner(PLAN, records_of_pair(trials, runs)) is None, "HOT has not run yet"
     runs += [race_run(HOT, i, 6) for i in (0, 1)]
-    assert winner(PLAN, trials, runs) == WARM
+    assert winner(PLAN, records_of_pair(trials, runs)) == WARM
     # A confirmation run, however good, has no say.
     runs.append(confirmation_run(COOL, 0, {Split.VALIDATION: [True], **JUDGED}))
-    assert winner(PLAN, trials, runs) == WARM
+    assert winner(PLAN, records_of_pair(trials, runs)) == WARM
 
 
 def test_the_better_of_the_search_wins_a_tie_in_the_race() -> None:
     runs = [race_run(setting, i, 7) for setting in (HOT, WARM, COOL) for i in (0, 1)]
-    assert winner(PLAN, make_trials(WARM, HOT, COOL), runs) == WARM
+    assert winner(PLAN, records_of_pair(make_trials(WARM, HOT, COOL), runs)) == WARM
 
 
 @pytest.mark.parametrize("failure", [Failure.DIVERGED, Failure.ERROR])
@@ -120,20 +120,20 @@ def test_a_candidate_that_fails_for_good_drops_out(failure: Failure) -> None:
         race_run(WARM, 0, 1),
         race_run(WARM, 1, 1),
     ]
-    assert winner(PLAN, trials, runs) == WARM
+    assert winner(PLAN, records_of_pair(trials, runs)) == WARM
     assert {run.setting for run in owed_runs(PLAN, trials, runs)} == {WARM, DEFAULT}
 
 
 def test_if_all_candidates_drop_out_the_default_is_confirmed_alone() -> None:
     trials = make_trials(HOT, WARM)
     runs = [failed_run(setting, i, Failure.DIVERGED, Stage.RACE) for setting in (HOT, WARM) for i in (0, 1)]
-    assert winner(PLAN, trials, runs) is None
+    assert winner(PLAN, records_of_pair(trials, runs)) is None
     owed = owed_runs(PLAN, trials, runs)
     assert [(run.stage, run.setting) for run in owed] == [(Stage.CONFIRMATION, DEFAULT)] * SEEDS
 
 
 def test_a_single_candidate_needs_no_race() -> None:
-    assert winner(PLAN, make_trials(HOT), []) == HOT
+    assert winner(PLAN, records_of_pair(make_trials(HOT), [])) == HOT
     assert all(run.stage is Stage.CONFIRMATION for run in owed_runs(PLAN, make_trials(HOT), []))
 
 
@@ -168,7 +168,7 @@ def test_at_most_sixteen_runs_a_pair_in_whatever_order_they_end(data: st.DataObj
         else:
             live.append(run)
     assert len(runs) == len({(run.stage, run.setting, run.seed) for run in runs}) == 16
-    assert winner(PLAN, trials, runs) == HOT
+    assert winner(PLAN, records_of_pair(trials, runs)) == HOT
 
 
 @pytest.mark.parametrize(
@@ -235,8 +235,8 @@ def test_the_race_too_is_won_by_the_objective_and_within_the_limit() -> None:
         for setting, right in ((HOT, 9), (WARM, 7))
         for index in range(2)
     ]
-    assert winner(PLAN, trials, runs) == HOT
-    assert winner(LIMITED, trials, runs) == WARM
-    assert winner(BY_BOTH, trials, runs) == WARM
+    assert winner(PLAN, records_of_pair(trials, runs)) == HOT
+    assert winner(LIMITED, records_of_pair(trials, runs)) == WARM
+    assert winner(BY_BOTH, records_of_pair(trials, runs)) == WARM
     strict = PLAN.model_copy(update={"constraints": Constraints(max_forgetting=0.5)})
-    assert winner(strict, trials, runs) is None
+    assert winner(strict, records_of_pair(trials, runs)) is None

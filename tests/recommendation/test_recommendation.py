@@ -59,7 +59,7 @@ def test_the_json_has_what_the_command_line_promises() -> None:
 def test_the_verdict_follows_from_the_stored_runs(towards: tuple[float, float], verdict: Verdict) -> None:
     """Recomputed here from the records alone, by the rule of docs/how-a-recommendation-is-made.md."""
     meeting = make_meeting(towards=towards)
-    best = winner(PLAN, meeting.towards.trials, meeting.towards.runs)
+    best = winner(PLAN, meeting.towards)
 
     def stored(setting: Setting | None, split: Split) -> Correctness:
         runs = [run for run in meeting.towards.runs if run.setting == setting]

@@ -65,10 +65,10 @@ def test_how_far_a_trial_gets() -> None:
 
 
 def test_how_many_runs_a_confirmation_takes() -> None:
-    """Two candidates with one seed each, two seeds of winner and default: six; the default alone has two."""
+    """Two seeds of winner and default: four; the default alone has two."""
     config = tiny_plan()
-    assert runs_of_a_confirmation(config, []) == 6
-    assert runs_of_a_confirmation(config, [2, 2, 2, 2]) == 4
+    assert runs_of_a_confirmation(config, []) == 4
+    assert runs_of_a_confirmation(config, [2, 2, 2, 2]) == 3
 
 
 @dataclass(slots=True)

@@ -192,8 +192,9 @@ class World:
         prepare: Callable[[Store, Collection[str]], object] = lambda store, studies: None,
         sampler: Sampler | None = None,
         conclude: Callable[[Sequence[PairRecords]], Mapping[Pair, VerdictSummary]] = lambda over: {},
+        rule: int = 1,
     ) -> None:
-        self.config, self.space = config, space or open_space()
+        self.config, self.space, self.rule = config, space or open_space(), rule
         self.store = Store.open(address or f"sqlite:///{folder / 'store.db'}")
         self.facts = facts()
         self.store.put_federation(self.facts)
@@ -271,7 +272,15 @@ class World:
         return self.store.runs(self.names[pair])
 
     def records(self, pair: Pair = FORWARD) -> PairRecords:
-        return PairRecords(pair=pair, study=self.names[pair], trials=self.trials(pair), runs=self.runs(pair))
+        name = self.names[pair]
+        return PairRecords(
+            pair=pair,
+            study=name,
+            rule=self.rule,
+            bases=self.store.bases(name),
+            trials=self.trials(pair),
+            runs=self.runs(pair),
+        )
 
     def close(self) -> None:
         self.store.close()

@@ -55,7 +55,7 @@ def _check_pair(place: Workspace, store: Store, pair: Pair) -> None:
     assert not pending(config, records), pair
     complete = [run for run in runs if run.state is RunState.COMPLETE]
     confirmed = [(run.setting, run.seed) for run in complete if run.stage is Stage.CONFIRMATION]
-    best = winner(config, trials, runs)
+    best = winner(config, records)
     arms = {DEFAULT, best or DEFAULT}
     seeds = range(CONFIRMATION_SEEDS, CONFIRMATION_SEEDS + config.confirmation.seeds)
     assert Counter(confirmed) == Counter(product(arms, seeds)), f"{pair}: {confirmed}"
