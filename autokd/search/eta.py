@@ -70,14 +70,16 @@ def epochs_of_a_trial(config: StudyConfig, trials: Iterable[TrialRecord]) -> flo
     return (_PRIOR * expected + sum(seen)) / (_PRIOR + len(seen))
 
 
-def runs_of_a_confirmation(config: StudyConfig, seen: Sequence[int]) -> float:
+def runs_of_a_confirmation(config: StudyConfig, seen: Sequence[int], *, with_race: bool) -> float:
     """Return the expected race and confirmation runs of a pair: the recipe's, averaged with `seen`.
 
     Args:
         seen: Number of runs of each finished pair.
+        with_race: Whether each pair has a race, as by rule 1.
     """
-    recipe = 2 * config.confirmation.seeds
-    return (_PRIOR * recipe + sum(seen)) / (_PRIOR + len(seen))
+    recipe = config.confirmation
+    race = recipe.candidates * recipe.race_seeds if with_race else 0
+    return (_PRIOR * (race + 2 * recipe.seeds) + sum(seen)) / (_PRIOR + len(seen))
 
 
 def trials_of_a_search(config: StudyConfig, seen: Sequence[int]) -> float:

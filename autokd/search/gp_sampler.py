@@ -28,6 +28,7 @@ _CACHE_BYTES: Final = 2**25
 """Memory for cached posteriors, enough for 130 studies in the default space."""
 _VALUES: Final = {TEMPERATURE: 7, ALPHA: 9, LEARNING_RATE: 4}
 """Number of candidate values of each continuous dimension; gains change little from one to the next."""
+_INFORMATIVE: Final = (TrialState.COMPLETE, TrialState.PRUNED)
 _MOST_CANDIDATES: Final = 512
 """Number of candidates that are drawn, once, from a larger lattice."""
 
@@ -81,8 +82,12 @@ class GpSampler(Sampler):
         self._after_lattice = Tpe(space, startup_trials=startup_trials)
 
     def learn(self, study: str, trial: TrialRecord) -> None:
-        """Learn from a trial that has ended; only a COMPLETE one has a gain to learn from."""
-        if trial.state is TrialState.COMPLETE:
+        """Learn from a trial that has ended with a gain, at the full budget or at the rung where it was stopped.
+
+        A trial that was stopped early would have gained more, but hardly enough to become the best; so what it
+        had reached tells nearly as much as its end would.
+        """
+        if trial.state in _INFORMATIVE:
             before = self._surrogate.runs
             self._surrogate.learn(self._tasks[study], trial.setting, self._gain(study, trial))
             if self._surrogate.runs > before:
@@ -137,7 +142,7 @@ class GpSampler(Sampler):
         count: only what has ended is known.
         """
         inside = [setting for setting, here in zip(self._candidates, self._inside, strict=True) if here]
-        ended = [trial for trial in trials if trial.state is TrialState.COMPLETE]
+        ended = [trial for trial in trials if trial.state in _INFORMATIVE]
         settings = tuple(dict.fromkeys([*inside, *(trial.setting for trial in ended)]))
         posterior = self._surrogate.predict(self._tasks[study], encode(settings, self._recipe))
         places = {setting: place for place, setting in enumerate(settings)}
@@ -151,7 +156,7 @@ class GpSampler(Sampler):
     def _from_ended_trials(self, study: str, trials: Sequence[TrialRecord]) -> Posterior:
         """Return the posterior from all learned runs, and from the pair's own runs beyond `most`."""
         runs, noise = self._surrogate.runs, self._surrogate.noise
-        finished = {trial.number: trial for trial in trials if trial.state is TrialState.COMPLETE}
+        finished = {trial.number: trial for trial in trials if trial.state in _INFORMATIVE}
         cached = self._cache.get(study)
         if cached is None or cached.runs < runs:
             prediction = self._surrogate.predict(self._tasks[study], self._encoded)

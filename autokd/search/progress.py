@@ -127,8 +127,9 @@ def work_left(
     Args:
         finished: Pairs of closed meetings; they show how many runs a confirmation takes.
     """
-    judged = [study for study in finished if study.baseline is not None]
-    after = runs_of_a_confirmation(config, [study.runs for study in judged])
+    meetings, judged = list(meetings), [study for study in finished if study.baseline is not None]
+    raced = any(search.records.rule == 1 for meeting in meetings for search in meeting)
+    after = runs_of_a_confirmation(config, [study.runs for study in judged], with_race=raced)
     trials = trials_of_a_search(config, [sum(study.counts.values()) for study in judged])
     return sum((_left(config, meeting, trials, after) for meeting in meetings), NOTHING)
 

@@ -11,12 +11,12 @@ from autokd.core.setting import Pair
 from autokd.search.study_names import rivals_name, study_name, sweep_name
 
 RECIPES = {
-    "cifar10_resnet18": ("8d079884", "ffd8ea18"),
-    "cifar10_small": ("a3de8012", "8c53f002"),
-    "digits": ("34e66402", "67530c99"),
-    "digits_iid": ("2bf6c32c", "46792716"),
+    "cifar10_resnet18": ("064a1192", "ffd8ea18"),
+    "cifar10_small": ("c514b322", "8c53f002"),
+    "digits": ("a3a697d7", "67530c99"),
+    "digits_iid": ("0eec243c", "46792716"),
 }
-"""Hashes of the whole study recipe and of its federation."""
+"""Hashes of the whole study recipe, which has the defaults of how much to do in it, and of its federation."""
 STUDIES = {
     "cifar10_resnet18": ("e7d7bf6b", "e538b4f3", "d386e042", "f19f4118", "d5c85761"),
     "cifar10_small": ("7b0aa432", "6cb5652a", "a02f5433", "f5eb9ce4", "134b2433"),

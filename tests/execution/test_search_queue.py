@@ -8,6 +8,7 @@ from typing import final
 
 import pytest
 
+from autokd.config.study import Objective
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import Failure, RunRecord, RunState, Stage, TrialOrigin, TrialRecord, TrialState
 from autokd.core.run_spec import RunFailure
@@ -258,7 +259,7 @@ def test_interrupting_marks_what_is_under_way_and_nothing_else(tmp_path: Path) -
 def test_progress_counts_down_to_nothing(tmp_path: Path) -> None:
     world = World(tmp_path, tiny_plan())
     before = world.queue.progress()
-    assert (before.left, before.ended, before.seconds_left) == (12 + 2 * 4, 0, None)
+    assert (before.left, before.ended, before.seconds_left) == (12 + 2 * (2 + 4), 0, None)
     world.work()
     after = world.queue.progress()
     assert (after.left, after.live, after.seconds_left) == (0, 0, 0.0)

@@ -51,6 +51,10 @@ def finished(run: RunSpec) -> RunRecord:
     return race_run(run.setting, run.seed - RACE_SEEDS, right=9 if run.setting == HOT else 5)
 
 
+def records_of_pair(trials: Sequence[TrialRecord], runs: Sequence[RunRecord]) -> PairRecords:
+    return PairRecords(pair=PAIR, study="s", trials=trials, runs=runs)
+
+
 def test_candidates_are_the_best_complete_settings() -> None:
     trials = [
         make_trial(0, DEFAULT, 0.99),

@@ -32,11 +32,16 @@ def trial(
     )
 
 
-def played(trials: int, floor: float, best: dict[Pair, float]) -> dict[Pair, int]:
-    """Give out a whole meeting's budget, every trial of a pair reaching the same."""
+def played(
+    trials: int, floor: float, best: dict[Pair, float], *, shared: bool = True, rounds: int = 1000
+) -> dict[Pair, int]:
+    """Give out a whole meeting's budget, or some trials of it, every trial of a pair reaching the same."""
     config = SearchConfig(trials=trials, floor=floor)
     meeting: dict[Pair, list[TrialRecord]] = {pair: [] for pair in best}
-    while (pair := next_in_meeting(config, meeting, validation_examples=200)) is not None:
+    for _ in range(rounds):
+        pair = next_in_meeting(config, meeting, validation_examples=200, shared=shared)
+        if pair is None:
+            break
         meeting[pair].append(trial(len(meeting[pair]), best[pair]))
     return {pair: len(made) for pair, made in meeting.items()}
 
@@ -60,6 +65,27 @@ def test_equal_directions_share_equally_and_a_clear_one_takes_the_rest() -> None
     assert played(32, 0.5, {FORWARD: 0.6, BACKWARD: 0.6}) == {FORWARD: 32, BACKWARD: 32}
     clear = played(32, 0.5, {FORWARD: 0.9, BACKWARD: 0.5})
     assert clear[FORWARD] >= 46
+
+
+@given(st.integers(2, 40), st.floats(0.05, 1), st.floats(0, 1), st.floats(0, 1))
+def test_without_sharing_no_pair_gets_more_than_its_number(
+    trials: int, floor: float, forward: float, backward: float
+) -> None:
+    best = {FORWARD: forward, BACKWARD: backward}
+    assert played(trials, floor, best, shared=False) == {FORWARD: trials, BACKWARD: trials}
+
+
+@given(st.integers(1, 60), st.floats(0.05, 1), st.floats(0, 1), st.floats(0, 1))
+def test_the_floor_is_a_share_of_the_trials_run_so_far(
+    rounds: int, floor: float, forward: float, backward: float
+) -> None:
+    counts = played(40, floor, {FORWARD: forward, BACKWARD: backward}, shared=False, rounds=rounds)
+    assert min(counts.values()) >= math.floor(floor * rounds / 2)
+
+
+def test_a_clearly_better_direction_gets_more_of_the_first_trials() -> None:
+    counts = played(40, 0.2, {FORWARD: 0.9, BACKWARD: 0.5}, shared=False, rounds=30)
+    assert counts[FORWARD] >= 24
 
 
 def test_a_pair_alone_gets_its_own_number() -> None:

@@ -12,12 +12,14 @@ from unittest.mock import patch
 
 import pytest
 
+from autokd.config.study import Objective
 from autokd.core.records import TrialOrigin, TrialRecord, TrialState
 from autokd.core.run_spec import RunSpec
 from autokd.core.setting import DEFAULT, Pair, Setting, TransferSet
 from autokd.execution import search_queue
 from autokd.search.eta import NOTHING, Load, epochs_of_a_trial, forecast, runs_of_a_confirmation
 from autokd.search.progress import Progress
+from autokd.search.tpe import Sampler
 from tests.search.worlds import Killed, World, record, report, tiny_plan
 
 
@@ -65,10 +67,11 @@ def test_how_far_a_trial_gets() -> None:
 
 
 def test_how_many_runs_a_confirmation_takes() -> None:
-    """Two seeds of winner and default: four; the default alone has two."""
+    """Two candidates with one seed each, two seeds of winner and default: six; the default alone has two."""
     config = tiny_plan()
-    assert runs_of_a_confirmation(config, []) == 4
-    assert runs_of_a_confirmation(config, [2, 2, 2, 2]) == 3
+    assert runs_of_a_confirmation(config, [], with_race=True) == 6
+    assert runs_of_a_confirmation(config, [], with_race=False) == 4
+    assert runs_of_a_confirmation(config, [2, 2, 2, 2], with_race=True) == 4
 
 
 @dataclass(slots=True)
@@ -148,7 +151,7 @@ def wrong(seen: Sequence[Progress], share: float) -> float:
 
 
 @final
-class RandomSampler:
+class RandomSampler(Sampler):
     """Suggests random settings, which takes no time."""
 
     def __init__(self) -> None:
@@ -163,6 +166,9 @@ class RandomSampler:
 
     def learn(self, name: str, trial: TrialRecord) -> None:
         pass
+
+    def prospects(self, name: str, trials: Sequence[TrialRecord], aims: Objective) -> None:
+        return None
 
 
 MEETINGS = {
