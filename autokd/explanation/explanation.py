@@ -99,7 +99,8 @@ def explain(inputs: ExplanationInputs) -> Explanation:
     ]
     winner = judgement.evidence.winner
     if winner is not None and winner is not judgement.shown:
-        lines.append(compare.trained(Trained("winner", "the winner of the search", winner.setting)))
+        words = "the race's winner" if judgement.basis is None else "the winner of the search"
+        lines.append(compare.trained(Trained("winner", words, winner.setting)))
     lines += map(compare.trained, trained(compared, chosen_rate(compared, inputs.runs)))
     untaught = next((line for line in lines if line.key == "cross_entropy"), None)
     runs = (*inputs.runs, *inputs.reverse_runs)

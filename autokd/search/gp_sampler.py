@@ -82,10 +82,10 @@ class GpSampler(Sampler):
         self._after_lattice = Tpe(space, startup_trials=startup_trials)
 
     def learn(self, study: str, trial: TrialRecord) -> None:
-        """Learn from a trial that has ended with a gain, at the full budget or at the rung where it was stopped.
+        """Learn from a trial that has ended with a gain, at its full budget or where it was stopped early.
 
-        A trial that was stopped early would have gained more, but hardly enough to become the best; so what it
-        had reached tells nearly as much as its end would.
+        One that was stopped would have gained more, but hardly enough to become the best. So what it had
+        reached tells nearly as much as its end would, and it costs no further run.
         """
         if trial.state in _INFORMATIVE:
             before = self._surrogate.runs

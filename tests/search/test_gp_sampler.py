@@ -257,8 +257,19 @@ def test_a_belief_is_formed_anew_when_others_have_taught_something() -> None:
     assert_same(kept.posterior(STUDY, seen), anew.posterior(STUDY, seen))
 
 
-@pytest.mark.parametrize("state", [TrialState.FAIL, TrialState.PRUNED])
-def test_what_did_not_run_to_its_end_teaches_nothing_and_is_not_tried_again(state: TrialState) -> None:
+def test_a_trial_that_was_stopped_early_teaches_what_it_had_reached_and_is_not_tried_again() -> None:
+    stopped, whole = learner(GRID), learner(GRID)
+    tried = GRID.grid()[:3]
+    for sampler, state in ((stopped, TrialState.PRUNED), (whole, TrialState.COMPLETE)):
+        for number, setting in enumerate(tried):
+            sampler.learn(STUDY, trial(number, setting, -5.0, state))
+    ended = [trial(number, setting, -5.0, TrialState.PRUNED) for number, setting in enumerate(tried)]
+    assert_same(stopped.posterior(STUDY, ended), whole.posterior(STUDY, []))
+    assert stopped.suggest(STUDY, ended) not in tried
+
+
+def test_what_failed_teaches_nothing_and_is_not_tried_again() -> None:
+    state = TrialState.FAIL
     asked, unaware = learner(GRID), learner(GRID)
     for number, setting in enumerate(GRID.grid()[:9]):
         asked.learn(STUDY, trial(number, setting, 20.0, state))

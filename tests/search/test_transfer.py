@@ -173,8 +173,8 @@ def test_of_both_together(store: Store, federation: Federation) -> None:
     np.testing.assert_allclose(knows(learner), knows(taught(store, *studies)))
 
 
-@pytest.mark.parametrize("state", [TrialState.PRUNED, TrialState.FAIL, TrialState.RUNNING])
-def test_only_runs_to_the_end_are(store: Store, federation: Federation, state: TrialState) -> None:
+@pytest.mark.parametrize("state", [TrialState.FAIL, TrialState.RUNNING])
+def test_only_trials_that_ended_with_a_gain_are(store: Store, federation: Federation, state: TrialState) -> None:
     tune(store, name(ELSEWHERE, OTHER), described(OTHER), state=state)
     assert not knows(made(store, federation)).any()
 
