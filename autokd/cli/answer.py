@@ -51,6 +51,8 @@ def show(recommendation: Recommendation) -> None:
     out.print(_gains("", ways))
     for line in _asked(recommendation):
         out.print(line)
+    if recommendation.records.basis is not None:
+        out.print(recommendation.records.basis.ended, style="dim")
     out.print(_cost(recommendation), style="dim")
 
 

@@ -48,6 +48,7 @@ def decided_on(judgement: Judgement | None, confirmation: ConfirmationConfig) ->
     decisive = judgement.decisive
     return rule | {
         "seeds": list(judgement.evidence.seeds),
+        **({} if judgement.basis is None else {"looks": list(judgement.basis.looks)}),
         "rule": judgement.rule,
         "confidence": judgement.confidence,
         "objective": judgement.aims.objective,

@@ -104,6 +104,7 @@ class Recommendation:
             "decided_on": payload.decided_on(self.judgement, self.confirmation),
             "trials": payload.count_by_state(self.records.trials),
             **payload.asked(self.records.trials),
+            **({} if self.records.basis is None else {"search_ended": self.records.basis.ended}),
             "epochs_spent": {"search": searched, "confirmation": confirmed},
             "federation": self.federation,
             "study": self.records.study,

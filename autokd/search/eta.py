@@ -77,9 +77,10 @@ def runs_of_a_confirmation(config: StudyConfig, seen: Sequence[int], *, with_rac
         seen: Number of runs of each finished pair.
         with_race: Whether each pair has a race, as by rule 1.
     """
-    recipe = config.confirmation
-    race = recipe.candidates * recipe.race_seeds if with_race else 0
-    return (_PRIOR * (race + 2 * recipe.seeds) + sum(seen)) / (_PRIOR + len(seen))
+    recipe, looks = config.confirmation, config.confirmation.looks
+    raced = recipe.candidates * recipe.race_seeds + 2 * recipe.seeds
+    expected = raced if with_race else 2 * looks[len(looks) // 2]
+    return (_PRIOR * expected + sum(seen)) / (_PRIOR + len(seen))
 
 
 def trials_of_a_search(config: StudyConfig, seen: Sequence[int]) -> float:
@@ -88,4 +89,5 @@ def trials_of_a_search(config: StudyConfig, seen: Sequence[int]) -> float:
     Args:
         seen: Number of trials of each finished pair.
     """
-    return (_PRIOR * config.search.trials + sum(seen)) / (_PRIOR + len(seen))
+    expected = (config.search.min_trials + config.search.trials) / 2
+    return (_PRIOR * expected + sum(seen)) / (_PRIOR + len(seen))

@@ -37,7 +37,8 @@ def test_json_is_one_object_with_what_was_promised(here: Command, tuned: Tuned, 
     for name in ("gain", "default_gain", "improvement"):
         assert is_interval(found[name])
     assert isinstance(found["forgetting"], float)
-    assert found["seeds"] == 5
+    assert found["seeds"] in (3, 5)
+    assert found["search_ended"].startswith("search ended after ")
     assert found["split"] == "test"
     assert set(found["trials"]) == {"RUNNING", "COMPLETE", "PRUNED", "FAIL"}
     assert all(type(count) is int for count in found["trials"].values())
@@ -75,7 +76,7 @@ def test_tuning_ends_with_the_answer_and_where_to_look_further(tuned: Tuned) -> 
     assert f"autokd recommend --pair 9,4 --home {tuned.home} " in tuned.first.out
     assert f"autokd dashboard --home {tuned.home} " in tuned.first.out
     assert "preparing: 10 of 10 participants" in tuned.first.err
-    assert "starting workers for 52 runs" in tuned.first.err
+    assert "starting workers for 31 runs" in tuned.first.err
     assert " 0 to go" in tuned.first.err
     assert "Traceback" not in tuned.first.err
 

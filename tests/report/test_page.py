@@ -116,7 +116,7 @@ def test_what_is_missing_leaves_a_sentence(half_done: ReportData) -> None:
         "autokd tune --all --home elsewhere does that",
         "No pair has been tuned yet.",
         "No meeting is judged yet.",
-        "No race has chosen a setting yet.",
+        "No setting has been chosen yet.",
         "No trial has run to the end yet.",
         "Too few runs have ended to say.",
         "No pair was swept",

@@ -174,7 +174,9 @@ def test_of_both_together(store: Store, federation: Federation) -> None:
 
 
 @pytest.mark.parametrize("state", [TrialState.FAIL, TrialState.RUNNING])
-def test_only_trials_that_ended_with_a_gain_are(store: Store, federation: Federation, state: TrialState) -> None:
+def test_only_trials_that_ended_with_a_gain_are(
+    store: Store, federation: Federation, state: TrialState
+) -> None:
     tune(store, name(ELSEWHERE, OTHER), described(OTHER), state=state)
     assert not knows(made(store, federation)).any()
 

@@ -41,7 +41,7 @@ class Bin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BestFacts:
-    """The setting that the race chose, pair by pair.
+    """The setting that was chosen, pair by pair.
 
     Attributes:
         chosen: Chosen setting by pair; pairs without a winner beside the default are absent.
@@ -107,7 +107,7 @@ class SetForgetting:
 
 
 def best_facts(data: ReportData) -> BestFacts:
-    """Return what the race chose, whatever the verdict on it was."""
+    """Return what was chosen, whatever the verdict on it was."""
     recommendations = data.recommendations
     winners = {pair: chosen_setting(recommendation) for pair, recommendation in recommendations.items()}
     chosen = {pair: setting for pair, setting in winners.items() if setting is not None}

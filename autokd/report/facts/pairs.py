@@ -1,7 +1,7 @@
 """Landscape and learning curves of a pair, as plain numbers.
 
 Both are about the search: one seed, the validation split. They show where it looked and what it found; what a
-setting is worth is measured by the confirmation runs. `chosen` is the setting that the race chose, and `own`
+setting is worth is measured by the confirmation runs. `chosen` is the setting that was chosen, and `own`
 the accuracy of the student's model as it is, in [0, 1], from which every trial started; either may be None.
 """
 
@@ -25,7 +25,7 @@ class Panel:
     Attributes:
         trials: Trials that have ended, by number.
         default: The default setting, if it lies in this plane.
-        chosen: The setting that the race chose, if it lies in this plane.
+        chosen: The setting that was chosen, if it lies in this plane.
     """
 
     transfer_set: TransferSet
@@ -58,7 +58,7 @@ class Curve:
         epochs: Epochs trained at each rung, increasing; from 0 if the initial accuracy is known.
         accuracies: Accuracies at those epochs on validation, in [0, 1].
         default: Whether this is the baseline.
-        chosen: Whether the race chose its setting.
+        chosen: Whether its setting was chosen.
     """
 
     trial: TrialRecord
@@ -106,7 +106,7 @@ def landscape_facts(
 
 
 def chosen_setting(recommendation: Recommendation | None) -> Setting | None:
-    """Return the setting that the race chose, whatever the verdict; None if there is none."""
+    """Return the setting that was chosen, whatever the verdict; None if there is none."""
     judgement = None if recommendation is None else recommendation.judgement
     winner = None if judgement is None else judgement.evidence.winner
     return None if winner is None else winner.setting

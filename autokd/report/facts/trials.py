@@ -40,7 +40,7 @@ class ClassRow:
         private: Number of the student's private examples.
         own: Accuracy of the student's model as it is, in [0, 1]; None without examples.
         default: Forgetting with the default setting, accuracy before minus after, in pp; learning is below 0.
-        chosen: Forgetting with the setting that the race chose; None also if it chose none.
+        chosen: Forgetting with the setting that was chosen; None also if it chose none.
     """
 
     name: str

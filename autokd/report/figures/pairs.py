@@ -122,7 +122,7 @@ def curve_figure(facts: CurveFacts) -> Figure:
 
 
 def classes_figure(rows: Sequence[ClassRow]) -> Figure:
-    """Draw forgetting by class, the default beside what the race chose."""
+    """Draw forgetting by class, the default beside the chosen setting."""
     bars = [
         {
             "type": "bar",
