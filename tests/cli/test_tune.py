@@ -14,6 +14,7 @@ import pytest
 import yaml
 from numpy.typing import NDArray
 from optuna.trial import FrozenTrial, TrialState
+from optuna_dashboard import get_note
 
 from autokd.cli import options
 from autokd.compute.device import Compute
@@ -144,6 +145,37 @@ def test_more_trials_extend_a_study(here: Command, tuned: Tuned, tmp_path: Path)
     for pair, trials in before.items():
         assert after[pair][: len(trials)] == trials
         assert all(trial.state.is_finished() for trial in after[pair])
+
+
+def test_a_judged_pair_runs_what_is_asked_for_in_both_directions(
+    command: Command, here: Command, tuned: Tuned, tmp_path: Path
+) -> None:
+    """One setting outside of the space, on a transfer set of its own."""
+    mine = tuned.copy(tmp_path / "home")
+    before = {pair: study.trials for pair, study in studies(mine.database).items()}
+    text = "T=64,alpha=0.9,transfer_set=both,epochs=4"
+    default = "T=1,alpha=0.5,transfer_set=student"
+    arguments = ("--pair", "4,9", "--trials", TRIALS, "--home", mine.home, "--try", text, "--try", default)
+    shown = command("tune", *arguments)
+    assert shown.code == 0, shown.err
+    lines = [line for line in shown.out.splitlines() if line.startswith("asked for ")]
+    assert [line.partition(":")[0] for line in lines] == ["asked for T=64 α=0.9 on both, epochs 4"]
+    assert "T=1 α=0.5 on student was asked for and had run to its end before" in " ".join(shown.err.split())
+    for pair, study in studies(mine.database).items():
+        assert study.trials[: len(before[pair])] == before[pair]
+        (asked,) = study.trials[len(before[pair]) :]
+        assert asked.user_attrs["role"] == "asked"
+        assert asked.user_attrs["outside"] == {"temperature": 64.0, "epochs": 4}
+        assert asked.params == {"alpha": 0.9, "transfer_set": "both"}
+        assert (asked.state, max(asked.intermediate_values)) == (TrialState.COMPLETE, 4)
+        assert f"--try {text.replace('T=64', 'T=64.0')}" in get_note(study).replace("\\", "")
+    told = here("recommend", "--pair", "4,9", "--home", mine.home, "--json").json()
+    (only,) = told["asked"]
+    assert (only["trial"], only["state"]) == (len(before["4->9"]), "COMPLETE")
+    assert only["setting"] == {"temperature": 64.0, "alpha": 0.9, "transfer_set": "both", "epochs": 4}
+    assert sum(told["trials"].values()) == len(before["4->9"]) + 1
+    again = command("tune", *arguments)
+    assert "nothing was left to do" in again.err
 
 
 def test_the_verdict_follows_from_the_stored_confirmation_runs(here: Command, tuned: Tuned) -> None:
