@@ -49,7 +49,7 @@ def tune(
 
         [bold]autokd tune --pair 4,9 --trials 64[/bold]   (search further)
 
-        [bold]autokd tune --pair 4,9 --try T=4,alpha=0.9,transfer_set=both[/bold]   (a setting of your own)
+        [bold]autokd tune --pair 4,9 --try T=4,alpha=0.9,transfer_set=both[/bold]   (your own)
 
         [bold]autokd tune --all[/bold]   (every pair, overnight)
 
