@@ -61,14 +61,14 @@ def wait_until(home: Path, what: Callable[[Store, DriverFacts], bool]) -> None:
 
 
 def test_a_batch_is_stopped_from_another_terminal_and_the_same_command_continues(
-    command: Command, tuned: Tuned, quick_study: Path, tmp_path: Path
+    here: Command, tuned: Tuned, quick_study: Path, tmp_path: Path
 ) -> None:
     home = tuned.copy(tmp_path / "home").home
     where = ("--study", quick_study.name, "--home", home)
     with in_the_background("tune", "--all", *where, cwd=tmp_path) as batch:
         wait_until(home, lambda store, driver: bool({*store.recommended()} & {*driver.studies}))
         began = time.monotonic()
-        stopped = command("stop", *where)
+        stopped = here("stop", *where)
         assert time.monotonic() - began < 60  # Most of it is importing, and the end of Ray.
         code, told = ended(batch)
     assert code == 130, told
@@ -87,22 +87,22 @@ def test_a_batch_is_stopped_from_another_terminal_and_the_same_command_continues
         trials = [trial for name in names for trial in store.trials(name)]
         assert {trial.state for trial in trials} <= {TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL}
         assert {trial.failure for trial in trials} <= {None, Failure.INTERRUPTED}
-    again = command("stop", "--all", *where)
+    again = here("stop", "--all", *where)
     assert (again.code, again.err) == (0, "")
     assert "nothing is running for these pairs of study quick.yaml" in again.out
-    assert command("stop", *where, "--json").json() == {"drivers": [], "elsewhere": []}
+    assert here("stop", *where, "--json").json() == {"drivers": [], "elsewhere": []}
     # No later command is stopped by the request.
-    assert command("tune", "--pair", "4,9", *where).code == 0
+    assert here("tune", "--pair", "4,9", *where).code == 0
 
 
-def test_a_sweep_is_told_to_stop_without_waiting(command: Command, tuned: Tuned, tmp_path: Path) -> None:
+def test_a_sweep_is_told_to_stop_without_waiting(here: Command, tuned: Tuned, tmp_path: Path) -> None:
     home = tuned.copy(tmp_path / "home").home
     with in_the_background("sweep", "--pair", "4,9", "--seeds", "20", "--home", home, cwd=tmp_path) as sweep:
         wait_until(home, lambda store, driver: bool(store.runs(driver.studies[0])))
-        other = command("stop", "--pair", "2,3", "--home", home)
+        other = here("stop", "--pair", "2,3", "--home", home)
         assert "nothing is running for these pairs" in other.out
         assert f"process {sweep.pid} is at work on digits-" in other.out
-        asked = command("stop", "--pair", "4,9", "--home", home, "--no-wait")
+        asked = here("stop", "--pair", "4,9", "--home", home, "--no-wait")
         assert asked.code == 0
         assert f"process {sweep.pid} to stop" in asked.out
         assert "autokd sweep --pair 4,9" in asked.out
@@ -110,10 +110,10 @@ def test_a_sweep_is_told_to_stop_without_waiting(command: Command, tuned: Tuned,
     assert code == 130, told
 
 
-def test_the_preparation_of_a_federation_is_stopped(command: Command, home: Path, tmp_path: Path) -> None:
+def test_the_preparation_of_a_federation_is_stopped(here: Command, home: Path, tmp_path: Path) -> None:
     with in_the_background("tune", "--pair", "4,9", "--home", home, cwd=tmp_path) as batch:
         wait_until(home, lambda store, driver: "/preparation-" in driver.studies[0])
-        stopped = command("stop", "--pair", "2,3", "--home", home)
+        stopped = here("stop", "--pair", "2,3", "--home", home)
         code, told = ended(batch)
     assert code == 130, told
     assert "Traceback" not in told

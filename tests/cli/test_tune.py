@@ -148,7 +148,7 @@ def test_more_trials_extend_a_study(here: Command, tuned: Tuned, tmp_path: Path)
 
 
 def test_a_judged_pair_runs_what_is_asked_for_in_both_directions(
-    command: Command, here: Command, tuned: Tuned, tmp_path: Path
+    here: Command, tuned: Tuned, tmp_path: Path
 ) -> None:
     """One setting outside of the space, on a transfer set of its own."""
     mine = tuned.copy(tmp_path / "home")
@@ -156,7 +156,7 @@ def test_a_judged_pair_runs_what_is_asked_for_in_both_directions(
     text = "T=64,alpha=0.9,transfer_set=both,epochs=4"
     default = "T=1,alpha=0.5,transfer_set=student"
     arguments = ("--pair", "4,9", "--trials", TRIALS, "--home", mine.home, "--try", text, "--try", default)
-    shown = command("tune", *arguments)
+    shown = here("tune", *arguments)
     assert shown.code == 0, shown.err
     lines = [line for line in shown.out.splitlines() if line.startswith("asked for ")]
     assert [line.partition(":")[0] for line in lines] == ["asked for T=64 α=0.9 on both, epochs 4"]
@@ -174,7 +174,7 @@ def test_a_judged_pair_runs_what_is_asked_for_in_both_directions(
     assert (only["trial"], only["state"]) == (len(before["4->9"]), "COMPLETE")
     assert only["setting"] == {"temperature": 64.0, "alpha": 0.9, "transfer_set": "both", "epochs": 4}
     assert sum(told["trials"].values()) == len(before["4->9"]) + 1
-    again = command("tune", *arguments)
+    again = here("tune", *arguments)
     assert "nothing was left to do" in again.err
 
 
