@@ -20,7 +20,7 @@ from autokd._version import __version__
 
 if TYPE_CHECKING:
     from autokd.api import distill, recommend, tune
-    from autokd.compute.device import Compute
+    from autokd.compute.deprecated import Compute
     from autokd.compute.resources import Resources
     from autokd.config.space import Space
     from autokd.config.study import StudyConfig
@@ -58,7 +58,7 @@ __all__ = [
 ]  # fmt: skip
 _NAMES: Final = {
     "autokd.api": "distill recommend tune",
-    "autokd.compute.device": "Compute",
+    "autokd.compute.deprecated": "Compute",
     "autokd.compute.resources": "Resources",
     "autokd.config.space": "Space",
     "autokd.config.study": "StudyConfig",

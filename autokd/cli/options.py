@@ -196,23 +196,43 @@ class ComputeOptions(Group):
     PANEL: ClassVar = "Computing"
 
     device: Device = "cpu"
+    memory_format: Annotated[
+        Literal["auto", "channels_last", "contiguous"],
+        typer.Option(
+            help="Layout of images in a new study; auto: channels_last, which is faster, if the network has "
+            "convolutions. A study keeps the layout that it began with."
+        ),
+    ] = "auto"
     precision: Annotated[
-        Literal["float32", "bfloat16"],
-        typer.Option(help="Number format of forward passes; bfloat16 is faster on recent GPUs."),
-    ] = "float32"
-    channels_last: Annotated[
-        bool, typer.Option("--channels-last", help="NHWC memory layout: faster convolutions on GPUs.")
-    ] = False
+        Literal["auto", "float32", "bfloat16"] | None,
+        typer.Option(
+            help="Number format of forward passes in a new study, by default float32; auto: bfloat16 where "
+            "the hardware has it. A study keeps the precision that it began with.",
+            show_default=False,
+        ),
+    ] = None
+    channels_last: Annotated[bool, typer.Option("--channels-last", hidden=True)] = False
     threads: Threads = 1
 
     def compute(self) -> Compute:
-        """Return how runs compute."""
+        """Return how runs compute.
+
+        Raises:
+            PlanError: If two options contradict each other.
+        """
+        from autokd.cli.console import note
         from autokd.compute.device import Compute
 
+        memory_format = self.memory_format
+        if self.channels_last:
+            note("--channels-last is deprecated: use --memory-format channels_last")
+            if memory_format == "contiguous":
+                raise PlanError.of_option("--channels-last", "contradicts --memory-format contiguous")
+            memory_format = "channels_last"
         return Compute(
             device=self.device,
             precision=self.precision,
-            channels_last=self.channels_last,
+            memory_format=memory_format,
             threads=self.threads,
         )
 

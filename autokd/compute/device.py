@@ -9,25 +9,32 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from autokd.core.tensor_format import MemoryFormat, Precision, TensorFormat
 from autokd.errors import DeviceUnavailable
 
 
 @dataclass(frozen=True, slots=True)
 class Compute:
-    """How a run computes. Equal values on equal machines give equal bits.
+    """How runs compute. Equal values on equal machines give equal bits.
+
+    What is left open (`auto`, None) is chosen when a study is made, and fixed for it: see
+    `autokd.compute.tensor_formats`. Until then it stands for `contiguous` and `float32`, in which federations
+    are prepared and delivered models are evaluated.
 
     Attributes:
         device: A torch device: `cpu`, `cuda` or `cuda:1`.
-        precision: `bfloat16` runs forward passes under autocast; weights stay float32.
-        channels_last: NHWC memory layout: faster convolutions on GPUs and recent CPUs.
+        precision: `bfloat16` runs forward passes under autocast; weights stay float32. `auto` for bfloat16
+            where the hardware has it; None for what the study has, and for float32 in a new one.
+        memory_format: `channels_last` (faster convolutions) or `contiguous`. `auto` for what the study has,
+            and in a new one for the faster layout of the network.
         threads: Intra-op CPU threads of a run.
         image_bytes: Maximum size of a run's images on the device. Larger ones stay on the host and each batch
             is copied, with the same results. None for a share of the free memory.
     """
 
     device: str = "cpu"
-    precision: Literal["float32", "bfloat16"] = "float32"
-    channels_last: bool = False
+    precision: Literal["auto"] | Precision | None = None
+    memory_format: Literal["auto"] | MemoryFormat = "auto"
     threads: int = 1
     image_bytes: int | None = None
 
@@ -57,20 +64,32 @@ class Compute:
         """Return the same without a device index: Ray shows a worker only its own GPUs, numbered from 0."""
         return replace(self, device=torch.device(self.device).type)
 
+    def in_format(self, tensor_format: TensorFormat) -> Compute:
+        """Return the same with a memory format and a precision that leave nothing open."""
+        return replace(self, memory_format=tensor_format.memory_format, precision=tensor_format.precision)
+
+    @property
+    def tensor_format(self) -> TensorFormat | None:
+        """Memory format and precision; None if one of them is open."""
+        if self.memory_format == "auto" or self.precision is None or self.precision == "auto":
+            return None
+        return TensorFormat(self.memory_format, self.precision)
+
     def autocast(self) -> AbstractContextManager[object]:
         """Return the context for forward passes."""
-        if self.precision == "float32":
+        if self.precision != "bfloat16":
             return nullcontext()
         return torch.autocast(torch.device(self.device).type, dtype=torch.bfloat16)
 
     @property
-    def memory_format(self) -> torch.memory_format:
-        """Memory format of images, shape (batch, channels, height, width), and of convolution weights."""
-        return torch.channels_last if self.channels_last else torch.contiguous_format
+    def layout(self) -> torch.memory_format:
+        """Layout of images, shape (batch, channels, height, width), and of convolution weights."""
+        is_channels_last = self.memory_format == "channels_last"
+        return torch.channels_last if is_channels_last else torch.contiguous_format
 
     def place(self, module: nn.Module) -> nn.Module:
         """Move a network to the device in the chosen memory format."""
-        return module.to(self.device).to(memory_format=self.memory_format)
+        return module.to(self.device).to(memory_format=self.layout)
 
     def pixels(self, images: Tensor, *, mean: Tensor, std: Tensor) -> Tensor:
         """Normalise uint8 images on the device.
@@ -83,7 +102,16 @@ class Compute:
         Returns:
             float32 on the device, same shape.
         """
-        values = images.to(self.device, non_blocking=True).float()
+        # The layout is changed before there are four times as many bytes.
+        values = self.arranged(images.to(self.device, non_blocking=True)).float()
         shape = (1, -1, 1, 1)
-        normalised = (values - mean.to(self.device).view(shape)) / std.to(self.device).view(shape)
-        return normalised.to(memory_format=self.memory_format)
+        return (values - mean.to(self.device).view(shape)) / std.to(self.device).view(shape)
+
+    def arranged(self, images: Tensor) -> Tensor:
+        """Return images, shape (batch, channels, height, width), in the chosen memory format."""
+        if self.memory_format != "channels_last":
+            return images.contiguous()
+        if images.shape[1] == 1:
+            # One channel is in both layouts at once; only its strides tell a convolution which one is meant.
+            return images.contiguous().view(len(images), *images.shape[2:], 1).permute(0, 3, 1, 2)
+        return images.contiguous(memory_format=torch.channels_last)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from autokd.core.records import RungReport, RunRecord, TrialOrigin, TrialRecord
 from autokd.core.setting import Pair
+from autokd.core.tensor_format import FORMER_FORMAT, TensorFormat
 from autokd.core.verdict_basis import VerdictBasis
 
 
@@ -18,6 +19,7 @@ class PairRecords:
         study: Name of the pair's study, `<federation>/<recipe>/4->9`.
         rule: Version of the verdict's rule that the study was created with.
         bases: What its verdicts by rule 2 rest on, the one that holds last; see `VerdictBasis`.
+        tensor_format: Memory format and precision of the study's runs.
         trials: Trials of the search, by number.
         runs: Race and confirmation runs that have ended.
         reports: Rung reports of each trial, by trial number.
@@ -29,6 +31,7 @@ class PairRecords:
     study: str
     rule: int = 1
     bases: Sequence[VerdictBasis] = ()
+    tensor_format: TensorFormat = FORMER_FORMAT
     trials: Sequence[TrialRecord] = ()
     runs: Sequence[RunRecord] = ()
     reports: Mapping[int, Sequence[RungReport]] = field(default_factory=dict)

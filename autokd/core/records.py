@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autokd.core.setting import DEFAULT, Setting, Split
+from autokd.core.tensor_format import FORMER_FORMAT, TensorFormat
 
 REASON_LENGTH: Final = 4_000
 """Number of characters of a failure's description that are kept."""
@@ -96,6 +97,7 @@ class TrialRecord:
         curve: (epoch, validation accuracy in [0, 1]) at every reported rung.
         forgetting_curve: Forgetting on validation at the same rungs, in pp; empty if it was not stored.
         reason: Description of the failure, if the trial failed.
+        tensor_format: Memory format and precision of the run.
     """
 
     number: int
@@ -107,6 +109,7 @@ class TrialRecord:
     forgetting_curve: tuple[float, ...] = ()
     failure: Failure | None = None
     reason: str = ""
+    tensor_format: TensorFormat = FORMER_FORMAT
 
     def __post_init__(self) -> None:
         if (self.state is TrialState.FAIL) != (self.failure is not None):
@@ -177,6 +180,7 @@ class RunRecord:
         forgetting: Forgetting in pp on the split of the stage (validation for a race, else test).
         local_accuracy: Accuracy in [0, 1] on the student's own label distribution, on the same split.
         curve: Scores of a swept run by epoch, the last one included; empty for other runs.
+        tensor_format: Memory format and precision of the run.
     """
 
     stage: Stage
@@ -192,6 +196,7 @@ class RunRecord:
     failure: Failure | None = None
     reason: str = ""
     curve: tuple[RungScores, ...] = field(default=(), repr=False)
+    tensor_format: TensorFormat = FORMER_FORMAT
 
     def __post_init__(self) -> None:
         if (self.state is RunState.FAIL) != (self.failure is not None):

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from autokd.core.records import REASON_LENGTH, Failure, RungReport, RunRecord, RunState, Stage, TrialOrigin
 from autokd.core.setting import Pair, Setting
+from autokd.core.tensor_format import FORMER_FORMAT, TensorFormat
 
 SEARCH: Final = "search"
 """Stands in a worker's config for the stage of a trial."""
@@ -72,7 +73,7 @@ class RunSpec:
             role=TrialOrigin(config["role"]),
         )
 
-    def failed(self, failure: RunFailure) -> RunRecord:
+    def failed(self, failure: RunFailure, tensor_format: TensorFormat = FORMER_FORMAT) -> RunRecord:
         """Return the record of a run outside the search that failed."""
         assert self.stage is not None
         return RunRecord(
@@ -82,4 +83,5 @@ class RunSpec:
             state=RunState.FAIL,
             failure=failure.failure,
             reason=failure.reason,
+            tensor_format=tensor_format,
         )

@@ -116,7 +116,14 @@ class Card:
     def to_json(self) -> dict[str, object]:
         """Return the content of the JSON file beside the weights."""
         request = self.request
-        compute = ("device", "precision", "channels_last", "threads")
+        compute = {
+            "device": request.compute.device,
+            "precision": request.compute.precision or "float32",
+            "memory_format": request.compute.memory_format,
+            # A key of earlier versions.
+            "channels_last": request.compute.memory_format == "channels_last",
+            "threads": request.compute.threads,
+        }
         return {
             "format": FORMAT,
             "pair": asdict(request.pair),
@@ -138,7 +145,7 @@ class Card:
             "distillation": self.recipe.model_dump(mode="json"),
             "seed": request.seed,
             "seed_index": request.seed_index,
-            "compute": {name: getattr(request.compute, name) for name in compute},
+            "compute": compute,
             "versions": dict(self.versions),
             "command": request.command,
         }

@@ -124,10 +124,9 @@ def _setting_options(setting: Setting) -> list[str]:
 
 
 def _compute_options(compute: Compute) -> list[str]:
-    words = [
+    return [
         word
-        for name in ("device", "precision", "threads")
+        for name in ("device", "memory_format", "precision", "threads")
         if getattr(compute, name) != getattr(_DEFAULT_COMPUTE, name)
-        for word in (f"--{name}", str(getattr(compute, name)))
+        for word in (f"--{name.replace('_', '-')}", str(getattr(compute, name)))
     ]
-    return [*words, "--channels-last"] if compute.channels_last else words

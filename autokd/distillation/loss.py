@@ -61,18 +61,27 @@ def soft_target_loss(
     Raises:
         ValueError: If the shapes differ or `temperature` is not a positive number.
     """
+    return _divergence(student, softened(target, temperature), temperature, reduction)
+
+
+def softened(logits: Tensor, temperature: float) -> Tensor:
+    """Return log softmax z/T. Rows do not depend on each other: all targets at once have the same bits.
+
+    Raises:
+        ValueError: If `temperature` is not a positive number.
+    """
+    if not (math.isfinite(temperature) and temperature > 0):
+        raise ValueError(f"temperature={temperature} must be a positive number")
+    return F.log_softmax(logits / temperature, dim=1)
+
+
+def _divergence(student: Tensor, target: Tensor, temperature: float, reduction: str = "batchmean") -> Tensor:
+    """Return `soft_target_loss` of a target that is already softened."""
     if student.shape != target.shape:
         raise ValueError(
             f"logits of student {tuple(student.shape)} and target {tuple(target.shape)} differ in shape"
         )
-    if not (math.isfinite(temperature) and temperature > 0):
-        raise ValueError(f"temperature={temperature} must be a positive number")
-    divergence = F.kl_div(
-        F.log_softmax(student / temperature, dim=1),
-        F.log_softmax(target / temperature, dim=1),
-        reduction=reduction,
-        log_target=True,
-    )
+    divergence = F.kl_div(softened(student, temperature), target, reduction=reduction, log_target=True)
     return temperature**2 * divergence
 
 
@@ -107,12 +116,24 @@ def distillation_loss(
     Raises:
         ValueError: If there are labels without an alpha, or an alpha without labels.
     """
+    return loss_to_softened(student, softened(target, setting.temperature), labels, setting, trust=trust)
+
+
+def loss_to_softened(
+    student: Tensor,
+    target: Tensor,
+    labels: Tensor | None,
+    setting: Setting,
+    *,
+    trust: Tensor | None = None,
+) -> LossParts:
+    """Return `distillation_loss` of a target that is already `softened`, with the same bits."""
     logits = standardised(student) if setting.method is Method.LOGIT_STANDARDISATION else student
     if (labels is None) != (setting.alpha is None):
         raise ValueError(f"alpha={setting.alpha} does not fit {'no labels' if labels is None else 'labels'}")
     if trust is not None:
         return _weighted_loss(logits, target, labels, setting, trust)
-    soft = soft_target_loss(logits, target, temperature=setting.temperature)
+    soft = _divergence(logits, target, setting.temperature)
     if labels is None or setting.alpha is None:
         return LossParts(total=soft, soft=soft, hard=None)
     hard = F.cross_entropy(student, labels)
@@ -123,8 +144,7 @@ def _weighted_loss(
     student: Tensor, target: Tensor, labels: Tensor | None, setting: Setting, trust: Tensor
 ) -> LossParts:
     """Return the same loss with a weight for each example's target."""
-    terms = soft_target_loss(student, target, temperature=setting.temperature, reduction="none")
-    soft = terms.sum(dim=1)
+    soft = _divergence(student, target, setting.temperature, reduction="none").sum(dim=1)
     if labels is None or setting.alpha is None:
         return LossParts(total=(trust * soft).mean(), soft=soft.mean(), hard=None)
     hard, weight = F.cross_entropy(student, labels, reduction="none"), setting.alpha * trust

@@ -17,6 +17,7 @@ from autokd.compute.out_of_memory import ran_out_of_memory, release_memory
 from autokd.config.training import DistillationConfig
 from autokd.core.records import RungReport
 from autokd.core.setting import Pair, Setting, Split, TransferSet
+from autokd.core.tensor_format import FORMER_FORMAT
 from autokd.distillation.evaluation import Evaluation, evaluate
 from autokd.distillation.trainer import Trainer, resolve_config
 from autokd.errors import OutOfMemory
@@ -83,6 +84,7 @@ class Run(Iterator[Rung]):
 
     Attributes:
         notice: Message to the user about the run; empty before the first rung, or if there is none.
+        tensor_format: Memory format and precision, which `compute` may leave open before the first rung.
 
     Raises:
         ValueError: If the participants, seed, rungs or splits are not valid.
@@ -127,6 +129,7 @@ class Run(Iterator[Rung]):
         self._trainer: Trainer | None = None
         self._student: nn.Module | None = None
         self.notice = ""
+        self.tensor_format = compute.tensor_format or FORMER_FORMAT
 
     @property
     def student(self) -> nn.Module:
@@ -163,7 +166,8 @@ class Run(Iterator[Rung]):
     def _advance(self) -> Rung:
         """Train up to the next rung and evaluate there."""
         trainer = self._trainer = self._trainer or self._start()
-        self.notice = trainer.notice
+        self.notice, compute = trainer.notice, trainer.compute
+        self.tensor_format = compute.tensor_format or FORMER_FORMAT
         epoch, student = self._remaining.popleft(), self._pair.student
         while trainer.epochs < epoch:
             losses = trainer.epoch()
@@ -171,7 +175,7 @@ class Run(Iterator[Rung]):
             epoch=trainer.epochs,
             evaluations={
                 split: evaluate(
-                    trainer.network, self._federation, student, split, self._compute, step=trainer.steps
+                    trainer.network, self._federation, student, split, compute, step=trainer.steps
                 )
                 for split in self._splits
             },

@@ -7,7 +7,7 @@ import math
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,6 +23,8 @@ from threadpoolctl import threadpool_limits
 from autokd.compute.device import Compute
 from autokd.compute.resources import Resources
 from autokd.config.study import StudyConfig
+from autokd.core.setting import Pair
+from autokd.core.tensor_format import TensorFormat
 from autokd.execution.run_context import RunContext
 from autokd.execution.run_queue import RunQueue
 from autokd.execution.tune_adapters import DriverState, QueueScheduler, QueueSearcher, StopFlag
@@ -43,13 +45,21 @@ _PENDING: Final = 64
 """More runs than are ever handed out ahead; by default Tune keeps one trial at a time pending."""
 
 
-def distilling(config: StudyConfig, federation: Federation, compute: Compute) -> type[Trainable]:
+def distilling(
+    config: StudyConfig,
+    federation: Federation,
+    compute: Compute,
+    tensor_formats: Mapping[Pair, TensorFormat] | None = None,
+) -> type[Trainable]:
     """Return what workers run: distillations in a federation, which goes once through Ray's object store.
 
     All workers of a node share the federation's arrays without a copy. Ray puts what does not fit into its
     object store into its temporary folder on disk.
+
+    Args:
+        tensor_formats: Memory format and precision of each pair's runs; of others as `compute` says.
     """
-    context = RunContext(config.distillation, config.rungs, compute)
+    context = RunContext(config.distillation, config.rungs, compute, tensor_formats or {})
     trainable: type[Trainable] = tune.with_parameters(
         DistillationTrainable, federation=federation, context=context
     )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from autokd.compute.device import Compute
 from autokd.config.training import DistillationConfig
 from autokd.core.records import Stage
 from autokd.core.run_spec import RunSpec
-from autokd.core.setting import Split
+from autokd.core.setting import Pair, Split
+from autokd.core.tensor_format import TensorFormat
 
 ANSWER: Final = "answer"
 """Key of the `RunResult` in the dict that a worker returns to Tune."""
@@ -23,11 +25,18 @@ class RunContext:
 
     Attributes:
         rungs: Epochs at which a trial reports, up to the full budget.
+        tensor_formats: Memory format and precision of each pair's runs; a batch may have several.
     """
 
     recipe: DistillationConfig
     rungs: tuple[int, ...]
     compute: Compute
+    tensor_formats: Mapping[Pair, TensorFormat] = field(default_factory=dict)
+
+    def compute_for(self, spec: RunSpec) -> Compute:
+        """Return how a run computes."""
+        tensor_format = self.tensor_formats.get(spec.pair)
+        return self.compute if tensor_format is None else self.compute.in_format(tensor_format)
 
     def rungs_for(self, spec: RunSpec) -> tuple[int, ...]:
         """Return the epochs of evaluation: each rung in a trial, more in a sweep, the end in other runs."""

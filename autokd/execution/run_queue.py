@@ -13,6 +13,7 @@ from autokd.config.study import SWEEP_SEEDS
 from autokd.core.records import RungReport, RunRecord, RunState, Stage
 from autokd.core.run_spec import RunFailure, RunResult, RunSpec
 from autokd.core.setting import Pair, Setting
+from autokd.core.tensor_format import FORMER_FORMAT, TensorFormat
 from autokd.recommendation.race import to_be_run
 from autokd.store import Store
 
@@ -89,6 +90,7 @@ class FixedRunQueue(RunQueue):
         names: Name under which each pair's runs are stored.
         retries: Number of retries of a run that failed for lack of infrastructure or memory.
         store: Read once at the start; every result is written to it.
+        tensor_formats: Memory format and precision of each pair's runs.
         listen: Called with the progress after each run.
     """
 
@@ -99,10 +101,11 @@ class FixedRunQueue(RunQueue):
         names: Mapping[Pair, str],
         retries: int,
         store: Store,
+        tensor_formats: Mapping[Pair, TensorFormat] | None = None,
         listen: Callable[[RunQueueProgress], None] = lambda progress: None,
     ) -> None:
         self._wanted, self._names, self._retries = wanted, names, retries
-        self._store, self._listen = store, listen
+        self._store, self._tensor_formats, self._listen = store, tensor_formats or {}, listen
         self.runs = {pair: list(store.runs(name)) for pair, name in names.items()}
         self._records: defaultdict[RunSpec, list[RunRecord]] = defaultdict(list)
         for pair, runs in self.runs.items():
@@ -122,6 +125,7 @@ class FixedRunQueue(RunQueue):
         seeds: int,
         retries: int,
         store: Store,
+        tensor_formats: Mapping[Pair, TensorFormat] | None = None,
         listen: Callable[[RunQueueProgress], None] = lambda progress: None,
     ) -> FixedRunQueue:
         """Return the queue of a sweep: each setting of the grid, for each pair, with each seed.
@@ -133,7 +137,14 @@ class FixedRunQueue(RunQueue):
             RunSpec(pair, setting, SWEEP_SEEDS + seed, Stage.SWEEP)
             for seed, pair, setting in product(range(seeds), names, grid)
         ]
-        return cls(wanted=lambda runs: specs, names=names, retries=retries, store=store, listen=listen)
+        return cls(
+            wanted=lambda runs: specs,
+            names=names,
+            retries=retries,
+            store=store,
+            tensor_formats=tensor_formats,
+            listen=listen,
+        )
 
     @property
     def live(self) -> int:
@@ -156,7 +167,9 @@ class FixedRunQueue(RunQueue):
     def end(self, key: str, result: RunResult) -> None:
         """Record how a run ended, and put it back into the queue if it is to be tried again."""
         spec = self._live.pop(key)
-        record = spec.failed(result) if isinstance(result, RunFailure) else result
+        if isinstance(result, RunFailure):
+            result = spec.failed(result, self._tensor_formats.get(spec.pair, FORMER_FORMAT))
+        record = result
         assert isinstance(record, RunRecord), f"{spec} ended with {record}"
         self._store.add_run(self._names[spec.pair], record)
         self.runs[spec.pair].append(record)

@@ -298,7 +298,12 @@ class SearchQueue(RunQueue):
         if work.stage is None:
             dimensions = distributions(self._space)
             trial = self._store.begin_trial(
-                name, work.setting, seed=work.seed, role=work.role, distributions=dimensions
+                name,
+                work.setting,
+                seed=work.seed,
+                role=work.role,
+                distributions=dimensions,
+                tensor_format=study.records.tensor_format,
             )
             number = trial.number
             study.put_trial(trial)
@@ -333,7 +338,7 @@ class SearchQueue(RunQueue):
         if live.spec.stage is None:
             self._end_trial(live, TrialState.FAIL, failure)
         elif failure.failure is not Failure.INTERRUPTED:  # An interrupted run has no row that must be closed.
-            self._add_run(live.study, live.spec.failed(failure))
+            self._add_run(live.study, live.spec.failed(failure, live.study.records.tensor_format))
 
     def _remove(self, key: str, load: Load, seconds: float) -> None:
         live = self._live.pop(key)

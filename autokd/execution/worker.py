@@ -15,6 +15,7 @@ from ray.tune.result import DONE
 from autokd.core.records import Failure, RungScores, RunRecord, RunState, Stage
 from autokd.core.run_spec import RunFailure, RunResult, RunSpec
 from autokd.core.setting import Split
+from autokd.core.tensor_format import TensorFormat
 from autokd.distillation import Run, Rung
 from autokd.errors import Diverged, OutOfMemory
 from autokd.execution.run_context import ANSWER, NOTICE, RunContext
@@ -56,11 +57,11 @@ class DistillationTrainable(tune.Trainable):
                 recipe=context.recipe,
                 rungs=context.rungs_for(spec),
                 splits=context.splits_for(spec),
-                compute=context.compute,
+                compute=context.compute_for(spec),
             )
             rung = next(self._run)
             if spec.stage is not None:
-                record = _record(spec, spec.stage, [rung, *self._run])
+                record = _record(spec, spec.stage, self._run.tensor_format, [rung, *self._run])
                 return _last(record, self._run.notice)
         except Diverged as error:
             return _last(RunFailure(Failure.DIVERGED, str(error)))
@@ -80,7 +81,7 @@ def _last(result: RunResult, notice: str = "") -> dict[str, Any]:
     return {ANSWER: result, NOTICE: notice, DONE: True}
 
 
-def _record(spec: RunSpec, stage: Stage, rungs: Sequence[Rung]) -> RunRecord:
+def _record(spec: RunSpec, stage: Stage, tensor_format: TensorFormat, rungs: Sequence[Rung]) -> RunRecord:
     end = rungs[-1]
     reported = Split.VALIDATION if stage is Stage.RACE else Split.TEST
     return RunRecord(
@@ -94,6 +95,7 @@ def _record(spec: RunSpec, stage: Stage, rungs: Sequence[Rung]) -> RunRecord:
         epochs=end.epoch,
         seconds=end.seconds,
         curve=tuple(_scores(rung) for rung in rungs) if stage is Stage.SWEEP else (),
+        tensor_format=tensor_format,
     )
 
 

@@ -154,6 +154,8 @@ def _evaluate_all(
     checked: Checked, *, compute: Compute, progress: Progress, while_waiting: Callable[[], None]
 ) -> list[Pretrained]:
     """Evaluate models that were trained elsewhere on all of the data, in this process."""
+    # Not every network runs in another layout.
+    compute = replace(compute, memory_format="contiguous")
     evaluated: list[Pretrained] = []
     progress(0, len(checked.models))
     for model in checked.models:

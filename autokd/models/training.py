@@ -13,16 +13,24 @@ from torch.optim import SGD, Adam, AdamW, Optimizer
 from autokd.config.training import TrainingConfig
 
 
-def make_optimizer(recipe: TrainingConfig, parameters: Iterable[nn.Parameter]) -> Optimizer:
-    """Return a new optimizer, without state of an earlier training."""
+def make_optimizer(
+    recipe: TrainingConfig, parameters: Iterable[nn.Parameter], *, fused: bool = False
+) -> Optimizer:
+    """Return a new optimizer, without state of an earlier training.
+
+    Args:
+        fused: Update all parameters by one kernel, which takes half the time and rounds differently.
+    """
     rate, decay = recipe.learning_rate, recipe.weight_decay
+    # PyTorch takes None for: as usual on this device.
+    kernel = True if fused else None
     match recipe.optimizer:
         case "sgd":
-            return SGD(parameters, lr=rate, momentum=recipe.momentum, weight_decay=decay)
+            return SGD(parameters, lr=rate, momentum=recipe.momentum, weight_decay=decay, fused=kernel)
         case "adam":
-            return Adam(parameters, lr=rate, weight_decay=decay)
+            return Adam(parameters, lr=rate, weight_decay=decay, fused=kernel)
         case "adamw":
-            return AdamW(parameters, lr=rate, weight_decay=decay)
+            return AdamW(parameters, lr=rate, weight_decay=decay, fused=kernel)
 
 
 def learning_rate(recipe: TrainingConfig, epoch: int) -> float:

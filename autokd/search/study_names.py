@@ -48,6 +48,12 @@ def namesakes(studies: Iterable[str], config: StudyConfig, space: Space, pair: P
     return tuple(study for study in studies if _without_hashes(study) == wanted)
 
 
+def of_recipe(studies: Iterable[str], federation: str, config: StudyConfig, pair: Pair) -> tuple[str, ...]:
+    """Return the studies of a pair in a federation under recipes of this name, whatever space they search."""
+    start, end = f"{federation}/{config.name}-", f"/{pair}"
+    return tuple(study for study in studies if study.startswith(start) and study.endswith(end))
+
+
 def _without_hashes(study: str) -> list[str]:
     *names, pair = study.rsplit("/", 2)
     return [*(name.rpartition("-")[0] for name in names), pair]

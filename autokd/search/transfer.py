@@ -25,11 +25,13 @@ _FEATURES = {field.name for field in fields(PairFeatures)}
 
 
 def register_study(store: Store, records: PairRecords, federation: Federation) -> None:
-    """Create a pair's study if it does not exist; set its attributes: the pair, its features, the rule."""
+    """Create a pair's study if it does not exist; set its attributes: the pair, its features, and what is
+    fixed with its first trial: the rule and the tensor format.
+    """
     pair = records.pair
-    attributes = {"teacher": pair.teacher, "student": pair.student}
+    attributes: dict[str, int | str] = {"teacher": pair.teacher, "student": pair.student}
     if not records.trials:
-        attributes["rule"] = records.rule
+        attributes |= {"rule": records.rule, **records.tensor_format.to_json()}
     store.create_study(records.study, attributes=attributes, features=asdict(pair_features(federation, pair)))
 
 

@@ -1,10 +1,10 @@
 """Conversion between autokd's trial records and Optuna's trials.
 
-The dimensions of a setting are Optuna's parameters. Role, seed, epochs and the reason of a failure are user
-attributes, which people read in the dashboard; what a rung reports beyond its accuracy is in system
-attributes, which the dashboard does not show. A value outside of its distribution (the baseline of a space
-that does not contain the default setting) is not a parameter but goes into the user attribute `outside`:
-Optuna refuses a category that the space does not have.
+The dimensions of a setting are Optuna's parameters. Role, seed, tensor format, epochs and the reason of a
+failure are user attributes, which people read in the dashboard; what a rung reports beyond its accuracy is in
+system attributes, which the dashboard does not show. A value outside of its distribution (the baseline of a
+space that does not contain the default setting) is not a parameter but goes into the user attribute
+`outside`: Optuna refuses a category that the space does not have.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from optuna.trial import TrialState as OptunaState
 
 from autokd.core.records import Failure, RungReport, TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import Setting
+from autokd.core.tensor_format import FORMER_FORMAT, TensorFormat
 from autokd.store.db_errors import validated
 
 OUTSIDE: Final = "outside"
@@ -33,7 +34,14 @@ Distributions = Mapping[str, BaseDistribution]
 """Distributions that a setting is drawn from, by name of the dimension."""
 
 
-def running(setting: Setting, *, seed: int, role: TrialOrigin, distributions: Distributions) -> FrozenTrial:
+def running(
+    setting: Setting,
+    *,
+    seed: int,
+    role: TrialOrigin,
+    distributions: Distributions,
+    tensor_format: TensorFormat = FORMER_FORMAT,
+) -> FrozenTrial:
     """Return a RUNNING trial of Optuna, still without a number.
 
     Raises:
@@ -47,11 +55,12 @@ def running(setting: Setting, *, seed: int, role: TrialOrigin, distributions: Di
         if name in distributions and _holds(distributions[name], value)
     }
     outside = {name: value for name, value in values.items() if name in plain and name not in inside}
+    attributes = {ROLE: role.value, SEED: seed, **tensor_format.to_json()}
     return create_trial(
         state=OptunaState.RUNNING,
         params=inside,
         distributions={name: distributions[name] for name in inside},
-        user_attrs={ROLE: role.value, SEED: seed} | ({OUTSIDE: outside} if outside else {}),
+        user_attrs=attributes | ({OUTSIDE: outside} if outside else {}),
     )
 
 
@@ -76,6 +85,7 @@ def record(study: str, trial: FrozenTrial) -> TrialRecord:
             forgetting_curve=tuple(details["forgetting"] for _, _, details in rungs),
             failure=Failure(attributes[FAILURE]) if failed else None,
             reason=attributes.get(REASON, "") if failed else "",
+            tensor_format=TensorFormat.from_json(attributes),
         )
 
 

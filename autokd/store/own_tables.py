@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from autokd.core.records import REASON_LENGTH, FederationFacts, ParticipantFacts, RunRecord, RunState
+from autokd.core.tensor_format import TensorFormat
 from autokd.errors import DuplicateRun
 from autokd.store.encoding import pack_curve, pack_labels, unpack_curve, unpack_labels
 from autokd.store.tables import (
@@ -63,6 +64,12 @@ class OwnTables:
         with Session(self._engine) as session:
             rows = session.scalars(select(RunRow).where(RunRow.study == study).order_by(RunRow.id))
             return tuple(_run_record(row) for row in rows)
+
+    def tensor_format_of_runs(self, study: str) -> TensorFormat | None:
+        with Session(self._engine) as session:
+            query = select(RunRow.memory_format, RunRow.precision).where(RunRow.study == study)
+            row = session.execute(query.order_by(RunRow.id).limit(1)).one_or_none()
+            return None if row is None else TensorFormat.from_json(row._asdict())
 
     def put_recommendation(self, study: str, payload: Mapping[str, object]) -> None:
         text = json.dumps(payload, allow_nan=False)

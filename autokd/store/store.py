@@ -21,6 +21,7 @@ from autokd.core.records import (
     TrialState,
 )
 from autokd.core.setting import Setting
+from autokd.core.tensor_format import FORMER_FORMAT, TensorFormat
 from autokd.core.verdict_basis import VarianceSample, VerdictBasis
 from autokd.errors import StorageUnavailable, StoreUnreachable
 from autokd.store import leases
@@ -222,14 +223,21 @@ class Store(AbstractContextManager["Store"]):
         return self._read(f"study {study!r}", self._trials.reports, study)
 
     def begin_trial(
-        self, study: str, setting: Setting, *, seed: int, role: TrialOrigin, distributions: Distributions
+        self,
+        study: str,
+        setting: Setting,
+        *,
+        seed: int,
+        role: TrialOrigin,
+        distributions: Distributions,
+        tensor_format: TensorFormat = FORMER_FORMAT,
     ) -> TrialRecord:
         """Add a trial in state RUNNING, all of it in one transaction.
 
         Raises:
             StoreError: Also if earlier trials of the study were drawn from incompatible distributions.
         """
-        begin = partial(self._trials.begin, study, setting, seed, role, distributions)
+        begin = partial(self._trials.begin, study, setting, seed, role, distributions, tensor_format)
         before = self._run(self._trials.count, study)
         return self._retry(begin, again=lambda: (self._trials.trials(study)[before:] or (begin(),))[0])
 
@@ -275,6 +283,10 @@ class Store(AbstractContextManager["Store"]):
     def runs(self, study: str) -> tuple[RunRecord, ...]:
         """Return all runs in the order in which they were added; empty if the study is unknown."""
         return self._read(f"study {study!r}", self._own.runs, study)
+
+    def tensor_format_of_runs(self, study: str) -> TensorFormat | None:
+        """Return the tensor format of the first run, which all runs of a name have; None without a run."""
+        return self._read(f"study {study!r}", self._own.tensor_format_of_runs, study)
 
     def put_recommendation(self, study: str, payload: Mapping[str, Any]) -> None:
         """Store the latest judgement, JSON values only, in place of the one before."""

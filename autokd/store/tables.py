@@ -17,6 +17,7 @@ from sqlalchemy.types import Double, TypeEngine
 
 from autokd.core.records import Correctness, Failure, RunState, Stage
 from autokd.core.setting import BatchNorm, Method, Setting, Split, TransferSet
+from autokd.core.tensor_format import TensorFormat
 from autokd.store.encoding import pack_bits, unpack_bits
 
 NAME_LENGTH: Final = 512
@@ -144,6 +145,9 @@ class RunRow(Base):
         "temperature", "alpha", "transfer_set", "method", "learning_rate", "budget", "batch_norm"
     )
     seed: Mapped[int]
+    memory_format: Mapped[str] = mapped_column(String(16), server_default="contiguous")
+    precision: Mapped[str] = mapped_column(String(16), server_default="float32")
+    tensor_format: Mapped[TensorFormat] = composite("memory_format", "precision")
     state: Mapped[RunState]
     completed: Mapped[str | None] = mapped_column(String(64), unique=True)
     forgetting: Mapped[float | None]

@@ -25,6 +25,7 @@ from autokd.core.records import (
     TrialState,
 )
 from autokd.core.setting import Setting
+from autokd.core.tensor_format import TensorFormat
 from autokd.core.verdict_basis import VarianceSample, VerdictBasis
 from autokd.errors import StoreError
 from autokd.store import dashboard_notes, optuna_mapping
@@ -166,9 +167,17 @@ class Trials:
             return study.count
 
     def begin(
-        self, name: str, setting: Setting, seed: int, role: TrialOrigin, distributions: Distributions
+        self,
+        name: str,
+        setting: Setting,
+        seed: int,
+        role: TrialOrigin,
+        distributions: Distributions,
+        tensor_format: TensorFormat,
     ) -> TrialRecord:
-        template = optuna_mapping.running(setting, seed=seed, role=role, distributions=distributions)
+        template = optuna_mapping.running(
+            setting, seed=seed, role=role, distributions=distributions, tensor_format=tensor_format
+        )
         with self._existing(name) as study:
             study.count = None  # After a failure, it is not known.
             try:
@@ -178,7 +187,14 @@ class Trials:
             study.trials[number] = trial
             study.reached[number] = 0, None
             study.count = number + 1
-        return TrialRecord(number=number, setting=setting, seed=seed, role=role, state=TrialState.RUNNING)
+        return TrialRecord(
+            number=number,
+            setting=setting,
+            seed=seed,
+            role=role,
+            state=TrialState.RUNNING,
+            tensor_format=tensor_format,
+        )
 
     def report(self, name: str, number: int, report: RungReport) -> None:
         if not math.isfinite(report.accuracy):

@@ -72,16 +72,18 @@ def explain(
         with run_session(workspace, compute, workers, callbacks, (federation, results)) as session:
             names = {side: results.alternatives_study(side) for side in (pair, pair.reverse)}
             store = session.acquire([*map(results.study, names), *names.values()])
+            formats = session.tensor_formats(names)
             queue = FixedRunQueue(
                 wanted=task.wanted,
                 names=names,
                 retries=task.compared.retries,
                 store=store,
+                tensor_formats=formats,
                 listen=session.callbacks.on_explain,
             )
             if not queue.finished:
                 session.callbacks.on_explain(queue.progress())
-            done = session.drive(queue, store)
+            done = session.drive(queue, store, formats)
             return Explained(task.explanation(queue.runs) if done else None, queue.ended)
 
 

@@ -16,6 +16,7 @@ from autokd.config.study import StudyConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import FederationFacts, Presentation, TrialOrigin
 from autokd.core.setting import Pair
+from autokd.core.tensor_format import FORMER_FORMAT
 from autokd.errors import NotTuned
 from autokd.federation.federation import Federation
 from autokd.federation.storage import find
@@ -80,9 +81,19 @@ class StoredResults:
         trials = self._once(self.store.trials, study)
         # A study without trials is registered with the rule of today; older ones may have none.
         rule = self._once(self.store.attributes, study).get("rule", 1) if trials else RULE
+        # All trials of a study have the same.
+        tensor_format = trials[0].tensor_format if trials else FORMER_FORMAT
         runs = self._once(self.store.runs, study)
         bases = self._once(self.store.bases, study) if trials and rule > 1 else ()
-        return PairRecords(pair=pair, study=study, rule=rule, bases=bases, trials=trials, runs=runs)
+        return PairRecords(
+            pair=pair,
+            study=study,
+            rule=rule,
+            tensor_format=tensor_format,
+            bases=bases,
+            trials=trials,
+            runs=runs,
+        )
 
     def swept(self, pair: Pair) -> PairRecords:
         """Return the records of a pair's search and sweep, without race and confirmation."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
@@ -12,6 +12,8 @@ from autokd.compute.ray_cluster import check_answers
 from autokd.compute.ray_cluster import session as ray_session
 from autokd.compute.resources import Resources
 from autokd.config.federation import AnyFederation
+from autokd.core.setting import Pair
+from autokd.core.tensor_format import TensorFormat
 from autokd.execution.run_queue import RunQueue
 from autokd.federation.federation import Federation
 from autokd.federation.preparation import check, prepare
@@ -20,6 +22,7 @@ from autokd.search.study_names import preparation_name
 from autokd.store import Store
 from autokd.workflows.callbacks import Callbacks
 from autokd.workflows.results import StoredResults
+from autokd.workflows.tensor_formats import tensor_formats
 from autokd.workspace import Workspace
 
 _log = logging.getLogger(__name__)
@@ -56,7 +59,15 @@ class RunSession:
         store.put_federation(self.results.facts)
         return store
 
-    def drive(self, queue: RunQueue, store: Store) -> bool:
+    def tensor_formats(self, pairs: Collection[Pair]) -> dict[Pair, TensorFormat]:
+        """Return the tensor format of the runs of each pair, whose studies this command holds.
+
+        Raises:
+            InputError: If the user asks for another one than stored runs have.
+        """
+        return tensor_formats(self.results, self.federation, pairs, self.compute)
+
+    def drive(self, queue: RunQueue, store: Store, formats: Mapping[Pair, TensorFormat]) -> bool:
         """Do all runs that the queue has, if any; return False if they were interrupted."""
         if queue.finished:
             return True
@@ -70,7 +81,7 @@ class RunSession:
             self.callbacks.on_stopping()
 
         self._stack.enter_context(ray_session(address=self.workers.address))
-        trainable = distilling(self.workspace.config, self.federation, self.compute)
+        trainable = distilling(self.workspace.config, self.federation, self.compute, formats)
         home = self.workspace.home
         return drive(
             queue,

@@ -59,14 +59,16 @@ def sweep(
     with run_session(workspace, compute, workers, callbacks) as session:
         names = {pair: sweep_name(session.federation.name, config, pair) for pair in pairs}
         store = session.acquire(names.values())
+        formats = session.tensor_formats(names)
         queue = FixedRunQueue.of_sweep(
             grid=space.grid(),
             names=names,
             seeds=seeds,
             retries=config.search.retries,
             store=store,
+            tensor_formats=formats,
             listen=session.callbacks.on_sweep,
         )
         session.callbacks.on_sweep(queue.progress())
-        done = session.drive(queue, store)
+        done = session.drive(queue, store, formats)
     return Swept(federation=session.federation.name, progress=queue.progress(), interrupted=not done)

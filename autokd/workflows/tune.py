@@ -118,9 +118,10 @@ def _tune(session: RunSession, pairs: Sequence[Pair], position: Position | None)
     names = {pair: results.study(pair) for meeting in meetings for pair in meeting}
     store = session.acquire(names.values())
     noise = known_noise(store, names.values())
+    formats = session.tensor_formats(names)
 
     def read(pair: Pair) -> PairRecords:
-        records = results.searched(pair)
+        records = replace(results.searched(pair), tensor_format=formats[pair])
         register_study(store, records, session.federation)
         return records
 
@@ -155,5 +156,5 @@ def _tune(session: RunSession, pairs: Sequence[Pair], position: Position | None)
     )
     if not queue.finished:
         session.callbacks.on_search(queue.progress())
-    done = session.drive(queue, store)
+    done = session.drive(queue, store, formats)
     return Batch(answers=answers, interrupted=not done, ran=queue.ended, judged=overviews)

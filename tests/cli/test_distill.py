@@ -147,7 +147,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     [
         (Setting(1 / 3, 0.1, TransferSet.STUDENT), Compute()),
         (Setting(2.0, None, TransferSet.PUBLIC), Compute(device="cuda:1", precision="bfloat16", threads=3)),
-        (Setting(1e-7, 0.0, TransferSet.TEACHER), Compute(channels_last=True)),
+        (Setting(1e-7, 0.0, TransferSet.TEACHER), Compute(memory_format="channels_last")),
         (Setting(4.0, 0.5, TransferSet.BOTH, Method.TRUST, 1e-3, 7, BatchNorm.FROZEN), Compute()),
     ],
 )

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,8 +10,16 @@ import torch
 
 from autokd.compute.device import Compute
 from autokd.data import mapped_arrays, run_images
+from autokd.data.dataset import Dataset
 from autokd.data.mapped_arrays import take_rows
-from autokd.data.run_images import Resident, Streamed, place_images
+from autokd.data.run_images import (
+    Normalised,
+    NormalisedByBatch,
+    Resident,
+    Streamed,
+    place_images,
+    place_normalised,
+)
 
 SOURCE = np.random.default_rng(0).integers(0, 256, (50, 3, 4, 4), dtype=np.uint8)
 EACH = 3 * 4 * 4
@@ -62,6 +72,56 @@ def test_who_streams_says_so_and_where() -> None:
     assert place_images(SOURCE, WHICH, Compute()).notice == ""
     assert place_images(SOURCE, WHICH, Compute(image_bytes=0)).notice.startswith("memory has no room")
     assert Streamed(SOURCE, WHICH, "cuda:1").notice.startswith("cuda:1 has no room")
+
+
+DATA = Dataset(
+    images=SOURCE,
+    labels=np.zeros(50, dtype=np.int64),
+    classes=("a", "b"),
+    mean=(127.5, 99.1, 3.3),
+    std=(73.9, 1.1, 33.3),
+)
+AS_FLOATS = 4 * 7 * EACH
+
+
+@pytest.mark.parametrize("memory_format", ["contiguous", "channels_last"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_images_normalised_at_once_or_by_batch_have_the_same_bits_and_layout(
+    memory_format: Any, channels: int
+) -> None:
+    data = replace(
+        DATA, images=SOURCE[:, :channels].copy(), mean=DATA.mean[:channels], std=DATA.std[:channels]
+    )
+    chosen = torch.tensor([0, 6, 3, 3])
+    batches = []
+    for most, kind, images in (
+        (AS_FLOATS, Normalised, None),
+        (7 * EACH, NormalisedByBatch, Resident),
+        (0, NormalisedByBatch, Streamed),
+    ):
+        compute = Compute(memory_format=memory_format, image_bytes=most)
+        placed = place_normalised(data, WHICH, compute)
+        assert isinstance(placed, kind)
+        assert images is None or isinstance(placed.images, images)  # type: ignore[union-attr]
+        batches.append(placed.batch(chosen))
+    mean, std = (np.array(moments, dtype=np.float32)[:, None, None] for moments in (data.mean, data.std))
+    expected = (data.images[WHICH[chosen.numpy()]].astype(np.float32) - mean) / std
+    for batch in batches:
+        np.testing.assert_array_equal(batch.numpy(), expected)
+        assert batch.stride() == batches[0].stride()
+    assert batches[0].stride()[1] == (1 if memory_format == "channels_last" else 16)
+
+
+def test_room_for_floats_decides_to_the_byte() -> None:
+    assert isinstance(place_normalised(DATA, WHICH, Compute(image_bytes=AS_FLOATS)), Normalised)
+    assert isinstance(place_normalised(DATA, WHICH, Compute(image_bytes=AS_FLOATS - 1)), NormalisedByBatch)
+
+
+def test_normalising_leaves_the_source_alone() -> None:
+    floats = replace(DATA, images=SOURCE.astype(np.float32))
+    kept = floats.images.copy()
+    place_normalised(floats, WHICH, Compute())
+    np.testing.assert_array_equal(floats.images, kept)
 
 
 @pytest.mark.gpu

@@ -37,7 +37,7 @@ def answers(network: nn.Module, federation: Federation, split: Split) -> np.ndar
     return found
 
 
-@pytest.mark.parametrize("compute", [Compute(), Compute(precision="bfloat16", channels_last=True)])
+@pytest.mark.parametrize("compute", [Compute(), Compute(precision="bfloat16", memory_format="channels_last")])
 def test_the_card_states_what_the_file_is_worth(federation: Federation, compute: Compute) -> None:
     made = deliver(federation, PLAN, make_request(compute=compute))
     assert made.card.sha256 == hashlib.sha256(made.content).hexdigest()

@@ -26,7 +26,7 @@ RECIPE = DistillationConfig(learning_rate=0.1, batch_size=16, epochs=6)
 MakeRun = Callable[..., Run]
 
 
-def make_federation(architecture: str = "cnn", **options: tuple[int, ...] | str) -> Federation:
+def make_federation(architecture: str = "cnn", **options: tuple[int, ...] | str | bool) -> Federation:
     """Two participants with 33 and 30 private images, 40 + 60 + 50 held out, 20 public; all read-only."""
     recipe = FederationConfig.model_validate(
         {

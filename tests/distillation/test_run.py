@@ -26,7 +26,8 @@ from autokd.core.setting import (
     TransferSet,
     derive_seed,
 )
-from autokd.distillation import Run, distillation_loss, examples, trainer
+from autokd.distillation import Run, examples, trainer
+from autokd.distillation.loss import loss_to_softened
 from autokd.errors import DeviceUnavailable, Diverged, OutOfMemory, PlanError
 from autokd.federation.federation import Federation, network
 from autokd.models.building import build
@@ -69,9 +70,9 @@ def weight_bits(module: nn.Module) -> dict[str, bytes]:
 
 COMPUTES = [
     Compute(),
-    Compute(precision="bfloat16"),
-    Compute(channels_last=True),
-    Compute(precision="bfloat16", channels_last=True),
+    Compute(memory_format="contiguous"),
+    Compute(memory_format="contiguous", precision="bfloat16"),
+    Compute(memory_format="channels_last", precision="bfloat16"),
 ]
 
 
@@ -366,7 +367,7 @@ def test_out_of_memory_is_told_and_leaves_nothing_behind(make_run: MakeRun, monk
         held.append(weakref.ref(student))
         return torch.empty(10**15)
 
-    monkeypatch.setattr(trainer, "distillation_loss", greedy)
+    monkeypatch.setattr(trainer, "loss_to_softened", greedy)
     run = make_run()
     with pytest.raises(
         OutOfMemory, match=r"0->1 T=1 α=0\.5 on student: cpu ran out of memory .* lower"
@@ -381,7 +382,7 @@ def test_other_errors_come_through_as_they_are(make_run: MakeRun, monkeypatch: p
     def broken(*_, **more):
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(trainer, "distillation_loss", broken)
+    monkeypatch.setattr(trainer, "loss_to_softened", broken)
     run = make_run()
     with pytest.raises(RuntimeError, match="a bug"):
         next(run)
@@ -404,10 +405,10 @@ def test_asks_for_kernels_that_repeat_and_leaves_the_choice_as_it_was(
 
     def spy(*arguments, **more):
         seen.add((torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark))
-        return distillation_loss(*arguments, **more)
+        return loss_to_softened(*arguments, **more)
 
     monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
-    monkeypatch.setattr(trainer, "distillation_loss", spy)
+    monkeypatch.setattr(trainer, "loss_to_softened", spy)
     list(make_run())
     assert seen == {(True, False)}
     assert torch.backends.cudnn.benchmark
@@ -449,7 +450,7 @@ def test_a_transfer_set_that_is_too_small_is_the_plans_error(federation, make_ru
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_same_bits_twice_on_a_gpu(make_run: MakeRun, precision):
-    compute = Compute(device="cuda", precision=precision, channels_last=True)
+    compute = Compute(device="cuda", precision=precision, memory_format="channels_last")
     first, second = make_run(compute=compute, setting=DEFAULT), make_run(compute=compute, setting=DEFAULT)
     (one,), (other,) = first, second
     assert (one.soft_loss, one.hard_loss) == (other.soft_loss, other.hard_loss)
@@ -459,7 +460,7 @@ def test_same_bits_twice_on_a_gpu(make_run: MakeRun, precision):
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
 def test_streamed_images_give_the_same_bits_on_a_gpu(make_run: MakeRun):
-    compute = Compute(device="cuda", precision="bfloat16", channels_last=True)
+    compute = Compute(device="cuda", precision="bfloat16", memory_format="channels_last")
     runs = [make_run(compute=one) for one in (compute, replace(compute, image_bytes=0))]
     (one,), (other,) = runs
     assert (one.soft_loss, one.hard_loss) == (other.soft_loss, other.hard_loss)
@@ -471,7 +472,7 @@ def test_resnet18_takes_the_path_of_a_gpu_on_whatever_is_there(make_run: MakeRun
     """The poster's network, and all that a GPU is given: bfloat16, channels last, batches on the device."""
     federation = make_federation("resnet18", stem="cifar")
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    compute = Compute(device=device, precision="bfloat16", channels_last=True)
+    compute = Compute(device=device, precision="bfloat16", memory_format="channels_last")
     short = recipe(learning_rate=0.01, epochs=2)
     runs = [make_run(federation=federation, compute=compute, recipe=short, rungs=(1, 2)) for _ in range(2)]
     first, second = ([(rung.soft_loss, rung.hard_loss or 0.0) for rung in run] for run in runs)

@@ -77,7 +77,7 @@ def test_it_learns_its_own_examples(digits: Dataset, schedule: str) -> None:
     assert right(trained, digits, np.arange(100, 1797)) > 0.6
 
 
-@pytest.mark.parametrize("compute", [Compute(precision="bfloat16"), Compute(channels_last=True)])
+@pytest.mark.parametrize("compute", [Compute(precision="bfloat16"), Compute(memory_format="channels_last")])
 def test_other_ways_to_compute_learn_as_well(digits: Dataset, compute: Compute) -> None:
     trained = train_well(digits, compute=compute)
     assert trained.logits.dtype == np.float32

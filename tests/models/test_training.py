@@ -87,6 +87,32 @@ def test_an_optimizer_has_the_recipes_parameters_and_no_past(name: str, kind: ty
     assert not optimizer.state
 
 
+@pytest.mark.parametrize("name", ["sgd", "adam", "adamw"])
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_a_fused_optimizer_takes_the_same_steps_up_to_rounding_and_repeats_its_bits(
+    name: str, memory_format: torch.memory_format
+) -> None:
+    def trained(*, fused: bool) -> list[torch.Tensor]:
+        numbers = torch.Generator().manual_seed(0)
+        weights = [
+            nn.Parameter(torch.randn(shape, generator=numbers).to(memory_format=memory_format))
+            for shape in ((5, 3, 3, 3), (7, 5, 1, 1))
+        ]
+        optimizer = make_optimizer(
+            make(optimizer=name, learning_rate=0.01, weight_decay=0.1), weights, fused=fused
+        )
+        for _ in range(20):
+            for weight in weights:
+                weight.grad = torch.randn(weight.shape, generator=numbers).to(memory_format=memory_format)
+            optimizer.step()
+        return [weight.detach() for weight in weights]
+
+    plain, one, other = trained(fused=False), trained(fused=True), trained(fused=True)
+    for expected, found, again in zip(plain, one, other, strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+        assert torch.equal(found, again)
+
+
 def test_a_set_rate_is_what_the_next_step_uses() -> None:
     weight = nn.Parameter(torch.ones(1))
     optimizer = make_optimizer(make(momentum=0.0), [weight])
