@@ -15,6 +15,8 @@ from alembic.script import ScriptDirectory
 from pyarrow import parquet
 
 from autokd.cli.app import run
+from autokd.core.tensor_format import FORMER_FORMAT
+from autokd.store import Store, sqlite_url
 from tests.cli.conftest import Outcome
 
 FOLDER = Path(__file__).parent
@@ -113,6 +115,34 @@ def test_more_trials_extend_the_same_study(ask: Ask, old_home: Path, tmp_path: P
     answer = ask(home, "recommend", "--pair", "0,1", "--json").json()
     assert answer["study"] == expected("recommend_all")[0]["study"]
     assert sum(answer["trials"].values()) > sum(expected("recommend_all")[0]["trials"].values())
+    # It goes on as it began: the older trials name no tensor format, the newer ones the former.
+    added = f"SELECT key, value_json FROM trial_user_attributes WHERE trial_id > {trials[-1][0]}"
+    formats = {row for row in rows(home, added) if row[0] in ("memory_format", "precision")}
+    assert formats == {("memory_format", '"contiguous"'), ("precision", '"float32"')}
+
+
+def test_another_layout_than_the_study_began_with_is_refused(
+    ask: Ask, old_home: Path, tmp_path: Path
+) -> None:
+    home = shutil.copytree(old_home, tmp_path / "home")
+    before = counts(home)
+    more = ("--pair", "0,1", "--trials", "10")
+    refused = ask(home, "tune", *more, "--memory-format", "channels_last")
+    assert refused.code == 2
+    assert "the stored runs of pair 0->1 are contiguous" in refused.err
+    assert "leave --memory-format out" in refused.err
+    assert counts(home) == before
+
+
+def test_every_stored_run_counts_as_contiguous_and_float32(ask: Ask, old_home: Path, tmp_path: Path) -> None:
+    home = shutil.copytree(old_home, tmp_path / "home")
+    assert ask(home, "recommend", "--pair", "0,1", "--json").code == 0
+    with Store.open(sqlite_url(home / "autokd.db")) as store:
+        studies = store.studies()
+        found = [trial.tensor_format for study in studies for trial in store.trials(study)]
+        found += [run.tensor_format for study in studies for run in store.runs(study)]
+    assert len(found) > PAIRS
+    assert set(found) == {FORMER_FORMAT}
 
 
 def test_the_schema_is_upgraded_to_the_newest(ask: Ask, old_home: Path, tmp_path: Path) -> None:

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from autokd.compute.device import Compute
 from autokd.core.records import Stage
 from autokd.core.run_spec import RunSpec
-from autokd.core.setting import DEFAULT, Setting, Split, TransferSet
+from autokd.core.setting import DEFAULT, Pair, Setting, Split, TransferSet
+from autokd.core.tensor_format import FORMER_FORMAT, TensorFormat
 from autokd.execution.run_context import RunContext, swept_rungs
-from tests.search.worlds import FORWARD, tiny_plan
+from tests.search.worlds import BACKWARD, FORWARD, tiny_plan
 
 labelled = st.sampled_from([TransferSet.STUDENT, TransferSet.TEACHER, TransferSet.BOTH])
 settings = st.one_of(
@@ -45,6 +46,17 @@ def test_who_may_look_where(stage: Stage | None, rungs: tuple[int, ...], splits:
     given_out = RunSpec(FORWARD, DEFAULT, 0, stage)
     assert job.rungs_for(given_out) == rungs
     assert job.splits_for(given_out) == splits
+
+
+def test_each_run_of_a_batch_has_the_tensor_format_of_its_pair() -> None:
+    compute, half = Compute(threads=2), TensorFormat("channels_last", "bfloat16")
+    job = RunContext(tiny_plan().distillation, (10,), compute, {FORWARD: half, BACKWARD: FORMER_FORMAT})
+    found = [job.compute_for(RunSpec(pair, DEFAULT, 0, None)) for pair in (FORWARD, BACKWARD, Pair(2, 3))]
+    assert found == [
+        Compute(memory_format="channels_last", precision="bfloat16", threads=2),
+        Compute(memory_format="contiguous", precision="float32", threads=2),
+        compute,
+    ]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 from autokd.core.records import Failure, RunState, Stage
 from autokd.core.run_spec import RunFailure, RunSpec
 from autokd.core.setting import Setting, TransferSet
+from autokd.core.tensor_format import FORMER_FORMAT, TensorFormat
 from autokd.execution.run_queue import FixedRunQueue, RunQueueProgress, Runs
 from autokd.search.study_names import rivals_name
 from autokd.store import Store
@@ -139,3 +140,20 @@ def test_a_rung_is_not_what_such_a_run_says(store: Store) -> None:
     assert given is not None
     with pytest.raises(AssertionError, match="reported at epoch 3, as a trial would"):
         visit.errands.report("a", report(given, 3))
+
+
+def test_a_failed_run_is_stored_with_the_tensor_format_of_its_pair(store: Store) -> None:
+    half = TensorFormat("channels_last", "bfloat16")
+    queue = FixedRunQueue(
+        wanted=lambda runs: [*FIRST, *ELSEWHERE],
+        names=NAMES,
+        retries=0,
+        store=store,
+        tensor_formats={FORWARD: half},
+    )
+    number = 0
+    while queue.assign(f"run-{number}") is not None:
+        queue.end(f"run-{number}", RunFailure(Failure.ERROR, "a bug"))
+        number += 1
+    found = {pair: {run.tensor_format for run in store.runs(name)} for pair, name in NAMES.items()}
+    assert found == {FORWARD: {half}, BACKWARD: {FORMER_FORMAT}}

@@ -13,6 +13,7 @@ from autokd.core.pair_records import PairRecords
 from autokd.core.records import Failure, RunRecord, RunState, Stage, TrialOrigin, TrialRecord, TrialState
 from autokd.core.run_spec import RunFailure
 from autokd.core.setting import DEFAULT, Pair, Setting, TransferSet
+from autokd.core.tensor_format import TensorFormat
 from autokd.search.gaussian_process import Task
 from autokd.search.gp_sampler import GpSampler
 from autokd.search.progress import VerdictSummary
@@ -59,6 +60,17 @@ def test_the_better_direction_gets_more_of_the_budget(tmp_path: Path) -> None:
     world = World(tmp_path, tiny_plan(trials=12))
     world.work()
     assert len(world.trials(BACKWARD)) > len(world.trials(FORWARD))
+
+
+def test_trials_and_failed_runs_are_stored_with_the_studys_tensor_format(tmp_path: Path) -> None:
+    """The others are stored as their worker reports them."""
+    half = TensorFormat("channels_last", "bfloat16")
+    world = World(tmp_path, tiny_plan(), tensor_format=half)
+    world.work(fate=lambda spec: None if spec.stage is None else RunFailure(Failure.ERROR, "a bug"))
+    for pair in (FORWARD, BACKWARD):
+        assert {trial.tensor_format for trial in world.trials(pair)} == {half}
+        assert world.runs(pair)
+        assert {run.tensor_format for run in world.runs(pair)} == {half}
 
 
 def test_one_position_alone_gets_its_trials_and_nothing_else(tmp_path: Path) -> None:

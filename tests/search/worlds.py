@@ -29,6 +29,7 @@ from autokd.core.records import (
 )
 from autokd.core.run_spec import RunFailure, RunSpec
 from autokd.core.setting import SEARCHABLE, Pair, Setting, Split, TransferSet, derive_seed
+from autokd.core.tensor_format import FORMER_FORMAT, TensorFormat
 from autokd.execution.run_context import swept_rungs
 from autokd.execution.search_queue import SearchQueue
 from autokd.search import transfer
@@ -37,7 +38,7 @@ from autokd.search.progress import VerdictSummary
 from autokd.search.study_names import study_name
 from autokd.search.tpe import Sampler
 from autokd.store import Store
-from autokd.workflows import session
+from autokd.workflows import session, tensor_formats
 
 FORWARD, BACKWARD = Pair(0, 1), Pair(1, 0)
 SIZES = {Split.VALIDATION: 200, Split.CONFIRMATION: 350, Split.TEST: 250}
@@ -107,6 +108,7 @@ def instead_of_a_federation(stored: FederationFacts) -> Iterator[None]:
         patch.object(session, "find", return_value=federation),
         patch.object(session, "notices", return_value=[]),
         patch.object(transfer, "pair_features", lambda federation, pair: features(pair)),
+        patch.object(tensor_formats, "chosen_format", lambda *arguments: FORMER_FORMAT),
     ):
         yield
 
@@ -193,8 +195,10 @@ class World:
         sampler: Sampler | None = None,
         conclude: Callable[[Sequence[PairRecords]], Mapping[Pair, VerdictSummary]] = lambda over: {},
         rule: int = 1,
+        tensor_format: TensorFormat = FORMER_FORMAT,
     ) -> None:
         self.config, self.space, self.rule = config, space or open_space(), rule
+        self.tensor_format = tensor_format
         self.store = Store.open(address or f"sqlite:///{folder / 'store.db'}")
         self.facts = facts()
         self.store.put_federation(self.facts)
@@ -277,6 +281,7 @@ class World:
             pair=pair,
             study=name,
             rule=self.rule,
+            tensor_format=self.tensor_format,
             bases=self.store.bases(name),
             trials=self.trials(pair),
             runs=self.runs(pair),

@@ -12,6 +12,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from autokd.core.records import Failure, RunRecord, Stage, TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, Method, Setting, Split, TransferSet
+from autokd.core.tensor_format import FORMER_FORMAT, TensorFormat
 from autokd.errors import DuplicateRun, StoreError
 from autokd.store import Store
 from tests.store.samples import (
@@ -283,6 +284,27 @@ class TestRuns:
         store.add_run(study, run)
         (found,) = store.runs(study)
         assert_same(found, run)
+
+    @pytest.mark.parametrize("tensor_format", [FORMER_FORMAT, TensorFormat("channels_last", "bfloat16")])
+    def test_the_tensor_format_of_trials_and_runs_comes_back(
+        self, store: Store, study: str, tensor_format: TensorFormat
+    ) -> None:
+        assert store.tensor_format_of_runs(study) is None
+        begun = store.begin_trial(
+            study,
+            DEFAULT,
+            seed=0,
+            role=TrialOrigin.SEARCH,
+            distributions=DISTRIBUTIONS,
+            tensor_format=tensor_format,
+        )
+        store.evict(study)
+        assert store.trials(study) == (begun,)
+        assert begun.tensor_format == tensor_format
+        for run in (complete_run(), failed_run()):
+            store.add_run(study, replace(run, tensor_format=tensor_format))
+        assert [run.tensor_format for run in store.runs(study)] == [tensor_format] * 2
+        assert store.tensor_format_of_runs(study) == tensor_format
 
     def test_a_swept_run_comes_back_with_its_curve_beside_runs_that_have_none(
         self, store: Store, study: str

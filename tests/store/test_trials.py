@@ -83,7 +83,8 @@ def test_optuna_sees_what_happened(searched: Store) -> None:
     assert (baseline.state, baseline.value) == (OptunaState.COMPLETE, 0.6)
     assert baseline.params == {"temperature": 1.0, "alpha": 0.5, "transfer_set": "student"}
     assert baseline.intermediate_values == {3: 0.53, 6: 0.56, 10: 0.6}
-    assert baseline.user_attrs == {"role": "baseline", "seed": 0, "epochs": 10}
+    fixed = {"memory_format": "contiguous", "precision": "float32"}
+    assert baseline.user_attrs == {"role": "baseline", "seed": 0, "epochs": 10, **fixed}
     assert (pruned.state, pruned.value) == (OptunaState.PRUNED, 0.25)
     assert (failed.state, failed.value) == (OptunaState.FAIL, None)
     assert failed.user_attrs == {
@@ -92,6 +93,7 @@ def test_optuna_sees_what_happened(searched: Store) -> None:
         "epochs": 0,
         "failure": "diverged",
         "reason": "loss became nan",
+        **fixed,
     }
     assert running.state is OptunaState.RUNNING
     assert baseline.duration is not None
