@@ -1,17 +1,18 @@
-"""What the training engine costs: a run beside the same optimizer steps in a bare PyTorch loop.
+"""What the training engine costs: a run beside the same steps in the best loop that anybody would write.
 
-    python benchmarks/engine.py [--cases digits cnn resnet18] [--repeats 20] [--workers 1 2] [--home DIR]
+    python -m benchmarks.engine [--cases digits cnn cnn_large resnet18] [--repeats 20] [--workers 1 2]
 
-Both train the same student for the same steps, on one thread, in turns, of which every second one begins with
-the bare loop. The bare loop has all that it needs as float tensors in memory and does nothing but its steps:
-no uint8 images to normalise, no losses to keep, nobody to report to. A ratio of 1 means that the engine costs
-nothing.
+All train the same student for the same steps, on one thread, in turns whose order changes. The bare loop does
+all that is known to be faster: convolutions in channels_last, images resident, normalised once and stored so
+that a batch has the layout already, targets softened once, a fused optimizer. It does nothing but its steps:
+no losses to keep, nobody to report to. A ratio of 1 means that the engine costs nothing. Beside them runs the
+engine of an earlier commit, which first shows that contiguous runs still have its bits.
 
 `digits` is a student of the built-in federation; there `a whole run` is one as the search makes them, setting
-up and evaluation at every rung included. `cnn` (three blocks with BatchNorm) and `resnet18` (with the stem
-for small images) train on random images of CIFAR-10's shape, 3 x 32 x 32: speed does not depend on what they
-show. With several workers as many processes do the same thing at the same time, and their examples/s are
-added up.
+up and evaluation at every rung included. `cnn` (three blocks of 16, 32 and 64 channels with BatchNorm),
+`cnn_large` (32, 64, 128) and `resnet18` (with the stem for small images) train on random images of CIFAR-10's
+shape, 3 x 32 x 32: speed does not depend on what they show. With several workers as many processes do the
+same thing at the same time, and their examples/s are added up.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ import multiprocessing
 import os
 import queue
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from time import perf_counter
@@ -33,116 +34,41 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from torch.nn import functional as F
 
 from autokd.compute.device import Compute
-from autokd.config.federation import ArchitectureConfig, FederationConfig
-from autokd.config.training import DistillationConfig
-from autokd.config.yaml_files import read_study_config
-from autokd.core.setting import Pair, Setting, Split, TransferSet, derive_seed
-from autokd.data.dataset import Dataset
-from autokd.distillation import Run, distillation_loss, examples
-from autokd.federation.federation import Federation, Participant, network
-from autokd.federation.preparation import prepare
-from autokd.models.building import build
-from autokd.models.training import batches, make_optimizer
-from autokd.models.weights import weights_of
+from autokd.compute.tensor_formats import fast_precision
+from autokd.core.setting import Split, derive_seed
+from autokd.distillation import Run, examples
+from autokd.federation.federation import network
+from autokd.models.training import batches
+from benchmarks.earlier_engine import Earlier, digest
+from benchmarks.engine_cases import CASES, RANDOM, SETTING, Case, case
+from benchmarks.reads import EARLIER, earlier_tree
 
-STUDY: Final = "digits"
-SETTING: Final = Setting(temperature=2.0, alpha=0.5, transfer_set=TransferSet.BOTH)
-CLASSES: Final = 10
-HELD_OUT: Final = 200
-"""Images that a run on random ones is judged on at a rung, as many as `digits` has."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Random:
-    """A student on random images of CIFAR-10's shape.
-
-    Attributes:
-        images: Of the transfer set, half of them the student's.
-    """
-
-    architecture: str
-    options: Mapping[str, Any]
-    images: int
-    batch_size: int
-    epochs: int
-
-
-RANDOM: Final[Mapping[str, Random]] = {
-    "cnn": Random(architecture="cnn", options={"widths": [32, 64, 128]}, images=512, batch_size=64, epochs=2),
-    "resnet18": Random(
-        architecture="resnet18", options={"stem": "cifar"}, images=64, batch_size=32, epochs=1
-    ),
+SIDES: Final = ("training", "whole", "bare", "earlier", "bfloat16")
+"""Columns of a turn, in examples/s: training of a run, a whole run, the bare loop, training of a run of the
+earlier engine, and of one in bfloat16 (NaN where the processor does not compute in it)."""
+RATIOS: Final = {
+    "a run, of the best bare loop": ("training", "bare"),
+    "a whole run, of the best bare loop": ("whole", "bare"),
+    "a run, of the earlier engine's": ("training", "earlier"),
+    "a run in bfloat16, of one in float32": ("bfloat16", "training"),
 }
-CASES: Final = (STUDY, *RANDOM)
+"""What is divided by what; of random images no whole run, since a few steps beside an evaluation are none."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Case:
-    """What both sides do."""
-
-    federation: Federation
-    pair: Pair
-    recipe: DistillationConfig
-    rungs: Sequence[int]
-
-
-def case(name: str, home: Path) -> Case:
-    """One of `CASES`.
-
-    Args:
-        home: Where the built-in federation lies, or is put.
-    """
-    config = read_study_config(STUDY)
-    if name == STUDY:
-        federation = prepare(config.federation, home=home, compute=Compute())
-        return Case(federation=federation, pair=Pair(4, 9), recipe=config.distillation, rungs=config.rungs)
-    what = RANDOM[name]
-    recipe = config.distillation.model_copy(update={"batch_size": what.batch_size, "epochs": what.epochs})
-    return Case(
-        federation=random_federation(what, config.federation),
-        pair=Pair(0, 1),
-        recipe=recipe,
-        rungs=(what.epochs,),
-    )
-
-
-def random_federation(what: Random, usual: FederationConfig) -> Federation:
-    """Two untrained participants on random images, with random logits.
-
-    Args:
-        usual: A recipe to begin with; nothing is made from it.
-    """
-    dice = np.random.default_rng(0)
-    count = what.images + HELD_OUT
-    architecture = ArchitectureConfig(name=what.architecture, options=dict(what.options))
-    weights = weights_of(build(architecture, channels=3, size=32, classes=CLASSES))
-    halves = np.array_split(np.arange(what.images), 2)
-    return Federation(
-        name=f"random-{what.architecture}",
-        recipe=usual.model_copy(update={"participants": 2, "architectures": (architecture,)}),
-        data=Dataset(
-            images=dice.integers(0, 256, (count, 3, 32, 32), dtype=np.uint8),
-            labels=dice.integers(0, CLASSES, count),
-            classes=tuple(map(str, range(CLASSES))),
-            mean=(127.5,) * 3,
-            std=(73.9,) * 3,
-        ),
-        splits={Split.VALIDATION: np.arange(what.images, count)},
-        public=np.arange(0),
-        participants=tuple(
-            Participant(number=number, architecture=architecture, weights=weights, private=half)
-            for number, half in enumerate(halves)
-        ),
-        logits=dice.standard_normal((2, count, CLASSES), dtype=np.float32),
-    )
-
-
-def engine(what: Case) -> tuple[float, float]:
-    """Examples/s of a run's training alone, and of a whole run with its rungs on validation."""
+def engine(what: Case, compute: Compute) -> tuple[float, float]:
+    """Return examples/s of a run's training alone, and of a whole run with its rungs on validation."""
     began = perf_counter()
-    *_, last = Run(
+    *_, last = run_of(what, compute)
+    trained = last.examples_per_second * last.seconds
+    return last.examples_per_second, trained / (perf_counter() - began)
+
+
+def run_of(what: Case, compute: Compute) -> Run:
+    """Return the run that both engines do."""
+    return Run(
         what.federation,
         what.pair,
         SETTING,
@@ -150,64 +76,95 @@ def engine(what: Case) -> tuple[float, float]:
         recipe=what.recipe,
         rungs=what.rungs,
         splits=(Split.VALIDATION,),
-        compute=Compute(),
+        compute=compute,
     )
-    trained = last.examples_per_second * last.seconds
-    return last.examples_per_second, trained / (perf_counter() - began)
 
 
 def bare(what: Case) -> tuple[float, nn.Module]:
-    """Examples/s of the same steps and nothing else, and the student."""
+    """Return examples/s of the same steps and nothing else, and the student."""
     federation, pair, recipe = what.federation, what.pair, what.recipe
     data, where = federation.data, examples(federation, pair, SETTING.transfer_set)
-    mean, std = (torch.tensor(value).view(1, -1, 1, 1) for value in (data.mean, data.std))
-    images = (torch.from_numpy(data.images[where]).float() - mean) / std
+    pixels = torch.from_numpy(data.images[where]).permute(0, 2, 3, 1).float()
+    images = ((pixels - torch.tensor(data.mean)) / torch.tensor(data.std)).contiguous()
     labels = torch.from_numpy(data.labels[where])
+    temperature, alpha = SETTING.temperature, SETTING.alpha or 0.0
     teacher = torch.from_numpy(federation.logits[pair.teacher, where])
-    student = network(federation, pair.student).train()
+    targets = F.log_softmax(teacher / temperature, dim=1)
+    student = network(federation, pair.student).train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     order = torch.Generator().manual_seed(derive_seed(federation.name, str(pair), 0))
-    optimizer = make_optimizer(recipe, student.parameters())
+    optimizer = torch.optim.SGD(
+        student.parameters(), lr=recipe.learning_rate, momentum=recipe.momentum, fused=True
+    )
     began = perf_counter()
     for _ in range(recipe.epochs):
         for chosen in batches(len(where), recipe.batch_size, order):
-            loss = distillation_loss(student(images[chosen]), teacher[chosen], labels[chosen], SETTING).total
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            logits = student(images.index_select(0, chosen).permute(0, 3, 1, 2))
+            soft = F.kl_div(
+                F.log_softmax(logits / temperature, dim=1),
+                targets.index_select(0, chosen),
+                reduction="batchmean",
+                log_target=True,
+            )
+            hard = F.cross_entropy(logits, labels.index_select(0, chosen))
+            loss = alpha * temperature**2 * soft + (1 - alpha) * hard
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
             optimizer.step()
     return recipe.epochs * len(where) / (perf_counter() - began), student
 
 
-def turns(what: Case, repeats: int, together: Barrier) -> NDArray[np.float64]:
-    """Examples/s of training, of a whole run and of the bare loop, shape (repeats, 3).
+def turns(what: Case, repeats: int, together: Barrier, earlier: Earlier | None = None) -> NDArray[np.float64]:
+    """Return examples/s of each side, as `SIDES` has them, shape (repeats, sides).
 
     Args:
-        together: Every worker begins each half of a turn at the same time.
+        together: Every worker begins each part of a turn at the same time.
+        earlier: None to leave it out.
     """
+    half = Compute(precision="bfloat16") if fast_precision("cpu") == "bfloat16" else None
+    measures: list[Callable[[], Sequence[float]]] = [
+        lambda: engine(what, Compute()),
+        lambda: bare(what)[:1],
+        lambda: (earlier.speed() if earlier else np.nan,),
+        lambda: (engine(what, half)[0] if half else np.nan,),
+    ]
     rows = []
     # The first turn pays for what PyTorch sets up once.
     for turn in range(1 + repeats):
-        row = np.empty(3)
-        for side in (0, 1) if turn % 2 else (1, 0):
+        found: dict[int, Sequence[float]] = {}
+        for side in (np.arange(len(measures)) + turn) % len(measures):
             together.wait()
-            if side:
-                row[2], _ = bare(what)
-            else:
-                row[:2] = engine(what)
-        rows.append(row)
+            found[int(side)] = measures[side]()
+        rows.append([speed for side in sorted(found) for speed in found[side]])
     return np.array(rows[1:])
 
 
-def _work(name: str, home: Path, repeats: int, together: Barrier, answers: Any) -> None:
+def _work(name: str, home: Path, tree: Path | None, repeats: int, together: Barrier, answers: Any) -> None:
     torch.set_num_threads(1)
-    answers.put(turns(case(name, home), repeats, together))
+    what = case(name, home)
+    if tree is None:
+        answers.put(turns(what, repeats, together))
+        return
+    earlier = Earlier(name, tree, home)
+    run = run_of(what, Compute(memory_format="contiguous"))
+    list(run)
+    if digest(run.student) != earlier.digest:
+        raise RuntimeError(f"a contiguous run of {name} has other bits than with the engine of {EARLIER}")
+    answers.put(turns(what, repeats, together, earlier))
+    earlier.close()
 
 
-def measured(name: str, home: Path, repeats: int, workers: int) -> NDArray[np.float64]:
-    """Examples/s of all workers together, as `turns` has them."""
+def measured(
+    name: str, home: Path, repeats: int, workers: int, tree: Path | None = None
+) -> NDArray[np.float64]:
+    """Return examples/s of all workers together, as `turns` has them.
+
+    Args:
+        tree: Source tree of the earlier commit; None to leave it out.
+    """
     context = multiprocessing.get_context("spawn")
     together, answers = context.Barrier(workers), context.Queue()
     processes = [
-        context.Process(target=_work, args=(name, home, repeats, together, answers), daemon=True)
+        context.Process(target=_work, args=(name, home, tree, repeats, together, answers), daemon=True)
         for _ in range(workers)
     ]
     for process in processes:
@@ -229,13 +186,13 @@ def measured(name: str, home: Path, repeats: int, workers: int) -> NDArray[np.fl
 
 
 def spread(ratios: NDArray[np.float64]) -> tuple[float, float, float]:
-    """Lower quartile, median, upper quartile."""
+    """Return lower quartile, median, upper quartile."""
     low, middle, high = np.quantile(ratios, (0.25, 0.5, 0.75))
     return float(low), float(middle), float(high)
 
 
 def main() -> None:
-    """Print speeds and what they are of the bare loop's."""
+    """Print speeds and their ratios."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -247,30 +204,34 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="keep every number in this file")
     options = parser.parse_args()
     kept: dict[str, dict[str, Any]] = {}
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
         home = options.home or Path(scratch)
+        tree = stack.enter_context(earlier_tree(Path(scratch) / "tree"))
         for name in options.cases:
             # Made, or read, before any worker needs it.
             case(name, home)
             for workers in options.workers:
-                training, whole, plain = measured(name, home, options.repeats, workers).T
-                print(
-                    f"{name}, {workers} at once, 1 thread each: median examples/s of {options.repeats} turns "
-                    "and ratio with quartiles"
-                )
-                print(f"  bare PyTorch loop     {np.median(plain):8,.0f}")
-                rows = {"a run, training only": training, "a whole run": whole}
-                # A few steps on random images beside an evaluation are not what a run is made of.
-                for words in list(rows)[: 1 if name in RANDOM else 2]:
-                    speed = rows[words]
-                    low, middle, high = spread(speed / plain)
-                    print(
-                        f"  {words:<22}{np.median(speed):8,.0f}  {middle:.3f} ({low:.3f} to {high:.3f})",
-                        flush=True,
-                    )
-                    kept.setdefault(name, {}).setdefault(str(workers), {})[words] = [low, middle, high]
+                speeds = measured(name, home, options.repeats, workers, tree)
+                kept.setdefault(name, {})[str(workers)] = shown(name, workers, speeds)
     if options.out:
-        options.out.write_text(json.dumps({"torch": str(torch.__version__), "ratios": kept}) + "\n")
+        content = {"torch": str(torch.__version__), "earlier_commit": EARLIER, "cases": kept}
+        options.out.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def shown(name: str, workers: int, speeds: NDArray[np.float64]) -> dict[str, Any]:
+    """Print the figures of one case, and return them."""
+    by_side = dict(zip(SIDES, speeds.T, strict=True))
+    medians = {side: round(float(np.median(speed)), 1) for side, speed in by_side.items()}
+    print(f"{name}, {workers} at once, 1 thread each, {len(speeds)} turns: median examples/s {medians}")
+    ratios = {}
+    for words, (above, below) in RATIOS.items():
+        ratio = by_side[above] / by_side[below]
+        if np.isnan(ratio).any() or (above == "whole" and name in RANDOM):
+            continue
+        ratios[words] = [round(value, 4) for value in spread(ratio)]
+        low, middle, high = ratios[words]
+        print(f"  {words:<38}{middle:.3f} ({low:.3f} to {high:.3f})", flush=True)
+    return {"examples_per_second": medians, "ratios": ratios}
 
 
 if __name__ == "__main__":

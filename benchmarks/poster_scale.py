@@ -1,7 +1,7 @@
 """What the poster's set-up would take: `studies/cifar10_resnet18.yaml`, whose 90 pairs have not been run.
 
-    python -m benchmarks.poster_scale [--device cpu] [--precision float32] [--channels-last] [--seconds 60]
-        [--sustained 20 60] [--search 0.24] [--confirmation 0.21]
+    python -m benchmarks.poster_scale [--device cpu] [--precision float32] [--memory-format auto]
+        [--seconds 60] [--sustained 20 60] [--search 0.24] [--confirmation 0.21]
 
 Counts the examples that are trained on, from the study's own recipe, and how many a second autokd's
 engine trains ResNet-18 with the stem for small images on here, one thread on a CPU. That gives hours on a
@@ -31,7 +31,7 @@ from autokd.config.yaml_files import read_study_config
 from autokd.core.setting import Pair, Split, TransferSet
 from autokd.distillation import Run
 from autokd.models.building import build
-from benchmarks.engine import CLASSES, SETTING, Random, random_federation
+from benchmarks.engine_cases import CLASSES, SETTING, Random, random_federation
 
 STUDY: Final = "cifar10_resnet18"
 IMAGES: Final = 50_000
@@ -121,8 +121,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--precision", default="float32", choices=("float32", "bfloat16"))
-    parser.add_argument("--channels-last", action="store_true")
+    parser.add_argument("--precision", default="float32", choices=("auto", "float32", "bfloat16"))
+    parser.add_argument("--memory-format", default="auto", choices=("auto", "channels_last", "contiguous"))
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument(
         "--sustained", nargs="+", type=float, default=(20.0, 60.0), help="of another device, in TFLOP/s"
@@ -131,7 +131,7 @@ def main() -> None:
     parser.add_argument("--confirmation", type=float, default=0.21)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    compute = Compute(device=options.device, precision=options.precision, channels_last=options.channels_last)
+    compute = Compute(device=options.device, precision=options.precision, memory_format=options.memory_format)
     compute.check()
     config = read_study_config(STUDY)
     assert isinstance(config.federation, FederationConfig)

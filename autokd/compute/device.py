@@ -102,16 +102,16 @@ class Compute:
         Returns:
             float32 on the device, same shape.
         """
-        # The layout is changed before there are four times as many bytes.
-        values = self.arranged(images.to(self.device, non_blocking=True)).float()
+        values = self._arranged(images.to(self.device, non_blocking=True)).float()
         shape = (1, -1, 1, 1)
-        return (values - mean.to(self.device).view(shape)) / std.to(self.device).view(shape)
+        normalised = (values - mean.to(self.device).view(shape)) / std.to(self.device).view(shape)
+        return normalised.to(memory_format=self.layout)
 
-    def arranged(self, images: Tensor) -> Tensor:
-        """Return images, shape (batch, channels, height, width), in the chosen memory format."""
+    def _arranged(self, images: Tensor) -> Tensor:
+        """Change the layout to channels_last, if it is chosen, before there are four times as many bytes."""
         if self.memory_format != "channels_last":
-            return images.contiguous()
-        if images.shape[1] == 1:
-            # One channel is in both layouts at once; only its strides tell a convolution which one is meant.
-            return images.contiguous().view(len(images), *images.shape[2:], 1).permute(0, 3, 1, 2)
-        return images.contiguous(memory_format=torch.channels_last)
+            return images
+        if images.shape[1] > 1:
+            return images.contiguous(memory_format=torch.channels_last)
+        # One channel is in both layouts at once; only its strides tell a convolution which one is meant.
+        return images.contiguous().view(len(images), *images.shape[2:], 1).permute(0, 3, 1, 2)

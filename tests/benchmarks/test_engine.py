@@ -14,7 +14,9 @@ from autokd.config.federation import ArchitectureConfig
 from autokd.core.setting import Split
 from autokd.distillation import Run, examples
 from autokd.federation.federation import network
-from benchmarks.engine import RANDOM, SETTING, Case, Random, bare, case, measured, spread, turns
+from benchmarks.earlier_engine import digest
+from benchmarks.engine import SIDES, bare, measured, shown, spread, turns
+from benchmarks.engine_cases import RANDOM, SETTING, Case, Random, case
 
 SMALL = Random(architecture="cnn", options={"widths": [4, 8]}, images=40, batch_size=8, epochs=2)
 
@@ -57,10 +59,31 @@ def test_both_sides_do_the_same_steps(small: Case) -> None:
 
 def test_turns_are_counted_without_the_first(small: Case) -> None:
     speeds = turns(small, 3, multiprocessing.get_context("spawn").Barrier(1))
-    assert speeds.shape == (3, 3)
-    assert (speeds > 0).all()
+    assert speeds.shape == (3, len(SIDES))
+    by_side = dict(zip(SIDES, speeds.T, strict=True))
+    for side in ("training", "whole", "bare"):
+        assert (by_side[side] > 0).all()
+    # Nobody has started it here.
+    assert np.isnan(by_side["earlier"]).all()
     # Setting up and judging cost time.
-    assert (speeds[:, 1] < speeds[:, 0]).all()
+    assert (by_side["whole"] < by_side["training"]).all()
+
+
+def test_figures_are_ratios_within_turns_and_leave_out_what_was_not_measured() -> None:
+    """On random images a whole run is not told, and a side without figures is not either."""
+    speeds = np.array([[2.0, 1.0, 4.0, np.nan, 3.0], [6.0, 1.0, 4.0, np.nan, 3.0]])
+    found = shown("cnn", 1, speeds)["ratios"]
+    assert list(found) == ["a run, of the best bare loop", "a run in bfloat16, of one in float32"]
+    assert found["a run, of the best bare loop"] == [0.75, 1.0, 1.25]
+    assert "a whole run, of the best bare loop" in shown("digits", 1, speeds)["ratios"]
+
+
+def test_a_digest_is_that_of_the_weights(small: Case) -> None:
+    students = [network(small.federation, number) for number in (0, 1)]
+    assert digest(students[0]) == digest(students[1])
+    with torch.no_grad():
+        next(students[1].parameters()).add_(1e-6)
+    assert digest(students[0]) != digest(students[1])
 
 
 def test_a_spread_is_quartiles_around_the_median() -> None:
@@ -69,6 +92,6 @@ def test_a_spread_is_quartiles_around_the_median() -> None:
 
 @pytest.mark.slow
 def test_workers_add_up_and_one_that_dies_is_told(tmp_path: Path) -> None:
-    assert measured("cnn", tmp_path, 1, 2).shape == (1, 3)
+    assert measured("cnn", tmp_path, 1, 2).shape == (1, len(SIDES))
     with pytest.raises(RuntimeError, match="a worker of nonsense died"):
         measured("nonsense", tmp_path, 1, 1)

@@ -14,6 +14,7 @@ from autokd.config.study import StoppingConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import Failure, FederationFacts, TrialOrigin, TrialState
 from autokd.core.setting import Pair, Setting, Split, TransferSet
+from autokd.core.tensor_format import TensorFormat
 from autokd.federation.federation import Federation
 from autokd.recommendation.verdict import RULE
 from autokd.search import transfer
@@ -243,6 +244,9 @@ def test_a_searched_pairs_gain_is_over_its_own_students_accuracy(
 def test_what_a_study_says_of_its_pair_can_be_read_back(store: Store, federation: Federation) -> None:
     odd = PairFeatures(**{field.name: 1 / (3 + place) for place, field in enumerate(fields(PairFeatures))})
     with patch.object(transfer, "pair_features", return_value=odd):
-        register_study(store, PairRecords(pair=OTHER, study="s", rule=RULE), federation)
-    assert store.attributes("s") == {**whose(OTHER), "rule": RULE}
+        half = TensorFormat("channels_last", "bfloat16")
+        records = PairRecords(pair=OTHER, study="s", rule=RULE, tensor_format=half)
+        register_study(store, records, federation)
+    fixed = {"rule": RULE, "memory_format": "channels_last", "precision": "bfloat16"}
+    assert store.attributes("s") == {**whose(OTHER), **fixed}
     assert PairFeatures(**store.features("s")) == odd
