@@ -72,9 +72,9 @@ class SearchConfig(Frozen):
 
     omit_if_default: ClassVar[frozenset[str]] = frozenset({"min_trials", "epsilon", "confidence", "asked"})
 
-    trials: int = Field(default=16, ge=2)
+    trials: int = Field(default=12, ge=2)
     min_trials: int = Field(default=3, ge=2)
-    epsilon: float = Field(default=1.5, ge=0)
+    epsilon: float = Field(default=2.0, ge=0)
     confidence: float = Field(default=0.8, gt=0.5, le=1)
     floor: float = Field(default=0.5, gt=0, le=1)
     startup_trials: int = Field(default=10, ge=1)

@@ -19,7 +19,7 @@ import numpy as np
 
 from autokd.core.verdict_basis import VariancePrior, VarianceSample
 
-_FEWEST: Final = 6
+_FEWEST: Final = 8
 """Smallest number of pairs that show how variances differ."""
 _MOST_DOF: Final = 16.0
 """Largest weight of a prior: pairs may differ more than those seen so far, and own seeds must count."""
@@ -60,5 +60,7 @@ def variance_prior(samples: Sequence[VarianceSample]) -> VariancePrior | None:
         return None
     # E[s⁴] = (1 + 2/d) E[σ⁴], and for d0 degrees of freedom the variance of σ² is 2/(d0 - 4) of its mean².
     spread = float(np.average((found / mean) ** 2 / (1 + 2 / dof), weights=dof)) - 1
-    worth = min(4 + 2 / spread, _MOST_DOF) if spread > 0 else _MOST_DOF
-    return VariancePrior(mean * (worth - 2) / worth, worth)
+    alike = min(4 + 2 / spread, _MOST_DOF) if spread > 0 else _MOST_DOF
+    # The mean is an estimate itself; pairs that share a participant are not independent, hence the 2.
+    worth = 1 / (1 / alike + 2 / float(dof.sum()))
+    return VariancePrior(mean * (alike - 2) / alike, worth)

@@ -11,10 +11,10 @@ from autokd.core.setting import Pair
 from autokd.search.study_names import rivals_name, study_name, sweep_name
 
 RECIPES = {
-    "cifar10_resnet18": ("75b74365", "ffd8ea18"),
-    "cifar10_small": ("607ff1a1", "8c53f002"),
-    "digits": ("2e8a0356", "67530c99"),
-    "digits_iid": ("b6e19238", "46792716"),
+    "cifar10_resnet18": ("95126b98", "ffd8ea18"),
+    "cifar10_small": ("426e7437", "8c53f002"),
+    "digits": ("5ac4372a", "67530c99"),
+    "digits_iid": ("8c839eae", "46792716"),
 }
 """Hashes of the whole study recipe, which has the defaults of how much to do in it, and of its federation."""
 STUDIES = {
