@@ -8,6 +8,7 @@ import typer
 
 from autokd.cli import options, status
 from autokd.cli.answer import further, show
+from autokd.cli.budget import BudgetOptions
 from autokd.cli.console import NOTHING_LEFT, note, out, print_json
 from autokd.cli.progress import watching
 from autokd.core.setting import Position
@@ -17,6 +18,7 @@ def tune(
     pairs: options.PairOptions,
     study: options.StudyOptions,
     computing: options.RunOptions,
+    budget: BudgetOptions,
     trials: Annotated[
         int | None,
         typer.Option(
@@ -53,6 +55,10 @@ def tune(
 
         [bold]autokd tune --all[/bold]   (every pair, overnight)
 
+        [bold]autokd tune --all --time 6h[/bold]   (the best answers for six hours; longer goes on)
+
+        [bold]autokd tune --all --share-of-sweep 0.05[/bold]
+
         [bold]autokd tune --student 9 --position student --space private[/bold]
 
         [bold]autokd tune --pair 4,9 --device cuda --gpus-per-trial 0.25[/bold]
@@ -62,7 +68,8 @@ def tune(
     from autokd.search.asked import ran_before
     from autokd.workflows import tune as workflow
 
-    keywords = {"position": position, **computing.keywords()}
+    limits = workflow.BatchBudget(**budget.limits())
+    keywords = {"position": position, "budget": limits, **computing.keywords()}
     workspace = study.workspace(trials=trials, try_=asked or ())
     selected = pairs.selected(workspace.config.federation.size)
     result: workflow.Batch | workflow.Outcome
@@ -85,6 +92,9 @@ def tune(
             status.show(result.overview)
     else:
         verdicts = [recommendation.verdict.value for recommendation in result.recommendations]
+        if not result.recommendations:
+            note("the budget has no room for a single run")
+            raise typer.Exit(1)
         first = result.recommendations[0]
         if json:
             print_json(first.to_json())

@@ -112,6 +112,7 @@ class VerdictBasis:
             `confidence` was computed; infinite where nothing is known.
         priors: By split and comparison, e.g. `confirmation/improvement`; empty if the pair stands alone.
         extension: 0 for the first verdict of a pair, 1 after it was extended once, and so on.
+        paused: Why the confirmation was left before its last look; empty if it was not.
     """
 
     trials: int
@@ -124,6 +125,7 @@ class VerdictBasis:
     seed_share: float
     priors: Mapping[str, VariancePrior] = field(default_factory=dict)
     extension: int = 0
+    paused: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
@@ -139,6 +141,7 @@ class VerdictBasis:
             "seed_share": self.seed_share if self.seed_share < float("inf") else None,
             "priors": {name: [prior.variance, prior.dof] for name, prior in self.priors.items()},
             "extension": self.extension,
+            "paused": self.paused,
         }
 
     @classmethod
@@ -161,4 +164,5 @@ class VerdictBasis:
             seed_share=float("inf") if share is None else float(share),
             priors={name: VariancePrior(*map(float, prior)) for name, prior in plain["priors"].items()},
             extension=int(plain["extension"]),
+            paused=str(plain.get("paused", "")),
         )

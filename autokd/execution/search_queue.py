@@ -12,18 +12,20 @@ from autokd.config.study import SEARCH_SEED, StudyConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import Failure, FederationFacts, RungReport, RunRecord, TrialRecord, TrialState
 from autokd.core.run_spec import RunFailure, RunResult, RunSpec
-from autokd.core.setting import Pair, Split, derive_seed
+from autokd.core.setting import Pair, Split
+from autokd.execution.bases import Bases
+from autokd.execution.pace import Pace
 from autokd.execution.run_queue import RunQueue
-from autokd.recommendation.interim_looks import seeds_wanted
-from autokd.recommendation.race import looks_of
+from autokd.execution.spending import Spending
 from autokd.search.asha import should_continue
-from autokd.search.basis import fix_basis, needs_basis, why_ended
-from autokd.search.ending import Prospects, outlook
 from autokd.search.eta import NOTHING, Load
-from autokd.search.next_work import PairSearch, next_work, searches_over
+from autokd.search.next_work import PairSearch, next_work
 from autokd.search.objective import scalarise
 from autokd.search.optuna_space import distributions
 from autokd.search.progress import Progress, StudyProgress, VerdictSummary, study_progress, work_left
+from autokd.search.spending import (
+    Budget,
+)
 from autokd.search.tpe import Sampler, Tpe
 from autokd.statistics.moderation import VariancePool
 from autokd.store import Store
@@ -46,44 +48,13 @@ class _Live:
     stopped: bool = False
     seconds: float = 0.0
 
+    def budget(self, config: StudyConfig) -> int:
+        """Return the epochs of the run if it is not stopped early."""
+        return self.spec.setting.epochs or config.rungs[-1]
+
     @property
     def trial(self) -> TrialRecord:
         return next(trial for trial in self.study.trials if trial.number == self.number)
-
-
-class _Pace:
-    """Measures what the forecast needs. The first run only marks the end of the workers' start.
-
-    Attributes:
-        ended: Number of runs that have ended.
-        waited: Seconds until the first of them had ended.
-        done: Runs and epochs of the others.
-        most_live: Largest number of runs in progress at once.
-    """
-
-    def __init__(self) -> None:
-        self._began, self._trained = monotonic(), 0.0
-        self.ended, self.waited, self.done, self.most_live = 0, 0.0, NOTHING, 1
-
-    @property
-    def seconds(self) -> float:
-        """Seconds since the command began."""
-        return monotonic() - self._began
-
-    @property
-    def training(self) -> float:
-        """Share of the workers' time that went into training; one run in progress waits for a worker."""
-        time = max(1, self.most_live - 1) * (self.seconds - self.waited)
-        return min(1.0, self._trained / time) if time > 0 else 0.0
-
-    def add(self, load: Load, seconds: float) -> None:
-        """Count a run that has ended."""
-        self.ended += 1
-        if self.ended == 1:
-            self.waited = self.seconds
-            return
-        self.done += load
-        self._trained += seconds
 
 
 class SearchQueue(RunQueue):
@@ -99,6 +70,8 @@ class SearchQueue(RunQueue):
         listen_seconds: Least time between two calls of `listen`; the progress of a batch takes milliseconds.
         conclude: Judges the pairs of a meeting for which nothing is left to do, from their stored records.
         noise: What the confirmations of finished pairs have shown about noise; `conclude` adds to it.
+        budget: The most that may be spent on these pairs, with what was spent before.
+        seconds_before: Seconds that earlier commands have worked on them.
     """
 
     def __init__(
@@ -115,19 +88,33 @@ class SearchQueue(RunQueue):
         listen_seconds: float = 0.0,
         conclude: Callable[[Sequence[PairRecords]], Mapping[Pair, VerdictSummary]] = lambda over: {},
         noise: VariancePool | None = None,
+        budget: Budget | None = None,
+        seconds_before: float = 0.0,
     ) -> None:
         self._config, self._space, self._store, self._federation = config, space, store, federation
         self._sampler = sampler or Tpe(space, config.search.startup_trials)
         self._listen, self._conclude = listen, conclude
         self._listen_seconds, self._listened = listen_seconds, -math.inf
-        self._noise = VariancePool() if noise is None else noise
-        self._pace = _Pace()
+        self._bases = Bases(
+            config=config,
+            federation=federation,
+            sampler=self._sampler,
+            store=store,
+            noise=VariancePool() if noise is None else noise,
+        )
+        self._pace = Pace()
+        self._spending = Spending(config, budget, self._pace, seconds_before=seconds_before)
         self._live: dict[str, _Live] = {}
         self._over: list[StudyProgress] = []
         self._open: list[list[PairSearch]] = []
         for meeting in meetings:
             self._open.append([self._load(read(pair)) for pair in meeting])
-            self._close_if_over(self._open[-1])
+            if budget is None:  # With one, it must be known first what all pairs have spent.
+                self._close_if_over(self._open[-1])
+        if budget is not None:
+            self._close_searches()
+            for opened in list(self._open):
+                self._close_if_over(opened)
 
     @property
     def ended(self) -> int:
@@ -143,7 +130,8 @@ class SearchQueue(RunQueue):
         return not self._open
 
     def assign(self, key: str) -> RunSpec | None:
-        for meeting in self._open:
+        self._close_searches()
+        for meeting in self._spending.in_order(self._open):
             while (work := self._next(meeting)) is not None:
                 if (spec := self._begin(meeting, work, key)) is not None:
                     self._notify()
@@ -157,7 +145,7 @@ class SearchQueue(RunQueue):
         live = self._live[key]
         live.seconds = report.seconds
         self._record_rung(live, report)
-        values = {trial.number: trial for trial in self._scalarised(live.study)}
+        values = {trial.number: trial for trial in self._bases.scalarised(live.study)}
         trial = values.pop(live.trial.number)
         live.stopped = not should_continue(self._config.search.stopping, trial, values.values())
         self._notify()
@@ -184,10 +172,18 @@ class SearchQueue(RunQueue):
             self._fail(live, RunFailure(Failure.INTERRUPTED, reason))
             self._remove(key, NOTHING, 0.0)
 
+    @property
+    def seconds_spent(self) -> float:
+        """Seconds that commands have worked on these pairs, up to now."""
+        return self._spending.seconds
+
     def progress(self) -> Progress:
         """Return how much is done."""
         studies = (*self._over, *(study_progress(study) for meeting in self._open for study in meeting))
         left = work_left(self._config, self._open, self._over)
+        if self._spending.limited:
+            most = self._spending.left + self._spending.underway
+            left = Load(min(left.runs, most / self._config.rungs[-1]), min(left.epochs, most))
         return Progress(
             studies=studies,
             live=len(self._live),
@@ -214,86 +210,50 @@ class SearchQueue(RunQueue):
             records=replace(records, trials=tuple(trials)),
             initial_accuracy=self._federation.participants[records.pair.student].accuracy(Split.VALIDATION),
         )
-        for trial in self._scalarised(study):
+        for trial in self._bases.scalarised(study):
             self._sampler.learn(name, trial)
-        self._look_ahead(study)
-        self._update_seeds(study)
+        self._bases.look_ahead(study)
+        self._bases.update_seeds(study)
+        self._spending.epochs += study_progress(study).epochs
         return study
-
-    def _scalarised(self, study: PairSearch) -> Sequence[TrialRecord]:
-        """Return the trials of a study with values of the objective in place of accuracies."""
-        return [scalarise(trial, self._config.aims, study.initial_accuracy) for trial in study.trials]
-
-    def _update_seeds(self, study: PairSearch) -> None:
-        """Look whether a pair needs more seeds, if the recipe allows it more."""
-        if len(looks_of(self._config, study.records)) > 1:
-            study.seeds = seeds_wanted(self._config, self._federation, study.records)
-
-    def _look_ahead(self, study: PairSearch) -> None:
-        """See whether a pair's search may end by itself, once a trial has ended."""
-        if study.records.rule == 1 or not study.is_open(self._config.search):
-            return
-        seen = self._prospects(study)
-        if seen is not None:
-            study.outlook = outlook(
-                self._config.search,
-                seen,
-                trials=len(study.trials) - len(study.running),
-                validation_examples=self._examples,
-                seed=derive_seed(study.records.study, "ending", len(study.trials)),
-            )
-
-    def _prospects(self, study: PairSearch) -> Prospects | None:
-        return self._sampler.prospects(study.records.study, self._scalarised(study), self._config.aims)
-
-    def _fix_bases(self, meeting: list[PairSearch]) -> None:
-        """Store what verdicts rest on, for the pairs whose search is over, before any confirmation run."""
-        config = self._config
-        for study in searches_over(config, meeting, validation_examples=self._examples):
-            if not needs_basis(config, study.records):
-                continue
-            offset = config.aims.value(100 * study.initial_accuracy, 0.0)
-            bases = fix_basis(
-                config,
-                study.records,
-                ended=why_ended(config, study.records, study.outlook, exhausted=study.exhausted),
-                seen=self._prospects(study),
-                offset=offset,
-                others=self._noise.others(study.records.study),
-            )
-            self._store.put_bases(study.records.study, bases)
-            study.records = replace(study.records, bases=bases)
-            self._update_seeds(study)
-
-    @property
-    def _examples(self) -> int:
-        return len(self._federation.labels[Split.VALIDATION])
 
     def _close_if_over(self, meeting: list[PairSearch]) -> None:
         """Judge and close a meeting for which nothing is left to do; only its progress stays in memory."""
         if any(study.live for study in meeting) or self._next(meeting) is not None:
             return
+        if self._spending.limited:
+            if self._live:  # Runs in progress may leave something over.
+                return
+            for study in meeting:
+                self._bases.pause(study)
         self._open.remove(meeting)
-        conclusions = self._conclude([study.records for study in meeting])
+        # A pair that a budget left without any trial has nothing to judge.
+        conclusions = self._conclude([study.records for study in meeting if study.trials])
         self._over += [study_progress(study, conclusions.get(study.pair)) for study in meeting]
         for study in meeting:
             self._store.evict(study.records.study)
 
     def _next(self, meeting: list[PairSearch]) -> RunSpec | Pair | None:
-        self._fix_bases(meeting)
-        return next_work(self._config, meeting, validation_examples=self._examples)
+        """Return the next run of a meeting that the budget allows."""
+        self._bases.fix(meeting)
+        work = next_work(self._config, meeting, validation_examples=self._bases.examples)
+        if work is None or self._spending.allows(work, _of_pair(meeting, work)):
+            return work
+        return None
+
+    def _close_searches(self) -> None:
+        self._spending.close_searches([study for meeting in self._open for study in meeting])
 
     def _begin(self, meeting: list[PairSearch], work: RunSpec | Pair, key: str) -> RunSpec | None:
         """Start a run in the store; None if the space has no setting left."""
-        pair = work if isinstance(work, Pair) else work.pair
-        study = next(study for study in meeting if study.pair == pair)
+        study = _of_pair(meeting, work)
         name = study.records.study
         if isinstance(work, Pair):
-            setting = study.favourite or self._sampler.suggest(name, self._scalarised(study))
+            setting = study.favourite or self._sampler.suggest(name, self._bases.scalarised(study))
             if setting is None:
                 study.exhausted = True
                 return None
-            work = RunSpec(pair, setting, SEARCH_SEED, None, self._sampler.role(name, setting))
+            work = RunSpec(study.pair, setting, SEARCH_SEED, None, self._sampler.role(name, setting))
         number = None
         if work.stage is None:
             dimensions = distributions(self._space)
@@ -308,7 +268,8 @@ class SearchQueue(RunQueue):
             number = trial.number
             study.put_trial(trial)
         study.live[key] = work
-        self._live[key] = _Live(meeting, study, work, number)
+        self._live[key] = live = _Live(meeting, study, work, number)
+        self._spending.underway += live.budget(self._config)
         self._pace.most_live = max(self._pace.most_live, len(self._live))
         return work
 
@@ -326,13 +287,13 @@ class SearchQueue(RunQueue):
         trial = replace(live.trial, state=state, failure=failure, reason=reason)
         study.put_trial(trial)
         self._sampler.learn(study.records.study, scalarise(trial, self._config.aims, study.initial_accuracy))
-        self._look_ahead(study)
-        self._update_seeds(study)
+        self._bases.look_ahead(study)
+        self._bases.update_seeds(study)
 
     def _add_run(self, study: PairSearch, run: RunRecord) -> None:
         self._store.add_run(study.records.study, run)
         study.add_run(run)
-        self._update_seeds(study)
+        self._bases.update_seeds(study)
 
     def _fail(self, live: _Live, failure: RunFailure) -> None:
         if live.spec.stage is None:
@@ -344,6 +305,8 @@ class SearchQueue(RunQueue):
         live = self._live.pop(key)
         del live.study.live[key]
         self._pace.add(load, seconds)
+        self._spending.underway -= live.budget(self._config)
+        self._spending.epochs += load.epochs
         self._close_if_over(live.meeting)
         self._notify()
 
@@ -354,22 +317,7 @@ class SearchQueue(RunQueue):
             self._listen(self.progress())
 
 
-def with_heartbeat(
-    store: Store, listen: Callable[[Progress], None], *, seconds: float = 5.0
-) -> Callable[[Progress], None]:
-    """Return a listener that also writes the progress to the store, where `autokd status` reads it.
-
-    Args:
-        seconds: Time between two heartbeats; each is one small transaction.
-    """
-    last = -math.inf
-
-    def notify(progress: Progress) -> None:
-        nonlocal last
-        if monotonic() - last >= seconds:
-            last = monotonic()
-            names = ("ended", "left", "per_second", "seconds_left")
-            store.heartbeat({name: getattr(progress, name) for name in names})
-        listen(progress)
-
-    return notify
+def _of_pair(meeting: Sequence[PairSearch], work: RunSpec | Pair) -> PairSearch:
+    """Return the study that a run belongs to."""
+    pair = work if isinstance(work, Pair) else work.pair
+    return next(study for study in meeting if study.pair == pair)

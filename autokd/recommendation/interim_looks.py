@@ -13,6 +13,7 @@ from autokd.config.study import ConfirmationConfig, Objective, StudyConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import FederationFacts, TrialState
 from autokd.core.setting import derive_seed
+from autokd.core.verdict_basis import VerdictBasis
 from autokd.errors import StoreError
 from autokd.recommendation.evidence import InsufficientEvidence, gather
 from autokd.recommendation.power import can_still_change
@@ -29,7 +30,14 @@ class Unfinished:
     reason: str
 
 
-JudgedPair = Judgement | InsufficientEvidence | Unfinished
+@dataclass(frozen=True, slots=True)
+class OutOfBudget:
+    """Why a pair has no judgement: the budget ended before its first look was complete."""
+
+    reason: str
+
+
+JudgedPair = Judgement | InsufficientEvidence | Unfinished | OutOfBudget
 """Result of judging a pair: `InsufficientEvidence` if runs failed, `Unfinished` if runs are missing."""
 
 
@@ -46,12 +54,24 @@ def judge_pair(config: StudyConfig, federation: FederationFacts, records: PairRe
         )
     seeds, judged = _last_look(config, federation, records)
     if reason := _unfinished(config, records, seeds):
+        if records.basis is not None and records.basis.paused:
+            return _when_paused(config, federation, records, records.basis)
         return Unfinished(reason)
     return judged or _judge(config, federation, records, seeds)
 
 
+def _when_paused(
+    config: StudyConfig, federation: FederationFacts, records: PairRecords, basis: VerdictBasis
+) -> Judgement | InsufficientEvidence | OutOfBudget:
+    """Judge a pair by the last complete look of a confirmation that was left."""
+    complete = [seeds for seeds in basis.looks if not pending(config, records, seeds=seeds)]
+    return _judge(config, federation, records, complete[-1]) if complete else OutOfBudget(basis.paused)
+
+
 def unfinished(config: StudyConfig, federation: FederationFacts, records: PairRecords) -> str:
-    """Return what is missing before a pair can be judged; empty if nothing is."""
+    """Return what is missing before a pair can be judged; empty if nothing is, or if a budget left it."""
+    if records.basis is not None and records.basis.paused:
+        return ""
     return _unfinished(config, records, seeds_wanted(config, federation, records))
 
 

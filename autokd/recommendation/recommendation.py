@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from autokd.config.study import ConfirmationConfig, StudyConfig
 from autokd.core.pair_records import PairRecords
@@ -13,11 +14,13 @@ from autokd.recommendation import payload
 from autokd.recommendation.bootstrap import Bootstrap
 from autokd.recommendation.communication import Cost, communication_cost
 from autokd.recommendation.evidence import InsufficientEvidence
-from autokd.recommendation.interim_looks import JudgedPair, Unfinished
+from autokd.recommendation.interim_looks import JudgedPair, OutOfBudget, Unfinished
 from autokd.recommendation.position import PositionAdvice, advise
 from autokd.recommendation.power import what_would_decide
 from autokd.recommendation.verdict import Judgement, Verdict, described
 from autokd.statistics.paired import NOTHING, Interval
+
+_MORE_BUDGET: Final = "a larger budget: the same command with more --time, --epochs or --share-of-sweep"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -26,7 +29,9 @@ class Recommendation:
 
     Attributes:
         student: The student's model before anything is distilled.
-        judgement: None if there was nothing to judge; the verdict is then `failed`.
+        judgement: None if there was nothing to judge; the verdict is then `failed`, or `undecided` if only
+            the budget was at fault.
+        out_of_budget: Whether the budget ended before the pair could be judged.
         reason: Why this verdict, in one sentence with numbers of the confirmation split.
         what_would_decide: What would decide an undecided pair; else empty.
         network: Cost of communication for `setting`; None without a setting, or if sizes are not known.
@@ -42,10 +47,13 @@ class Recommendation:
     reason: str
     what_would_decide: str = ""
     network: Cost | None = None
+    out_of_budget: bool = False
 
     @property
     def verdict(self) -> Verdict:
-        return Verdict.FAILED if self.judgement is None else self.judgement.verdict
+        if self.judgement is not None:
+            return self.judgement.verdict
+        return Verdict.UNDECIDED if self.out_of_budget else Verdict.FAILED
 
     @property
     def setting(self) -> Setting | None:
@@ -71,6 +79,8 @@ class Recommendation:
     def advice(self) -> str:
         """Return one sentence that says what the student should do."""
         pair, setting = self.pair, self.setting
+        if self.out_of_budget:
+            return f"{pair}: leave participant {pair.student} as it is for now; {self.reason}"
         if setting is None:
             return f"{pair}: nothing can be recommended: {self.reason}"
         match self.verdict:
@@ -136,6 +146,8 @@ def recommend(
         way_out = f"autokd tune --pair {pair.teacher},{pair.student}"
         raise NotTuned(f"pair {pair} has no recommendation yet: {judged.reason}; run {way_out}")
     judgement = judged if isinstance(judged, Judgement) else None
+    out_of_budget = isinstance(judged, OutOfBudget)
+    decide = "" if judgement is None else what_would_decide(judgement, confirmation)
     student = federation.participants[pair.student]
     position = advise(
         student.correct,
@@ -153,10 +165,19 @@ def recommend(
         student=student,
         judgement=judgement,
         position=position,
-        reason=judged.reason if isinstance(judged, InsufficientEvidence) else _reason(judged, confirmation),
-        what_would_decide="" if judgement is None else what_would_decide(judgement, confirmation),
+        reason=_reason(judged, confirmation) if isinstance(judged, Judgement) else _unjudged(judged, records),
+        what_would_decide=_MORE_BUDGET if out_of_budget else decide,
+        out_of_budget=out_of_budget,
         network=None if judgement is None else communication_cost(judgement.shown.setting, pair, federation),
     )
+
+
+def _unjudged(judged: InsufficientEvidence | OutOfBudget, records: PairRecords) -> str:
+    """Return why there is no judgement."""
+    winner = None if records.basis is None else records.basis.winner
+    if isinstance(judged, InsufficientEvidence) or winner is None:
+        return judged.reason
+    return f"{judged.reason}; the search would try {described(winner)}"
 
 
 def _reason(judgement: Judgement, confirmation: ConfirmationConfig) -> str:

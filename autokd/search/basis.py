@@ -92,13 +92,31 @@ def fix_basis(
     return (*records.bases, basis)
 
 
-def why_ended(config: StudyConfig, records: PairRecords, view: Outlook | None, *, exhausted: bool) -> str:
+def promise(seen: Prospects | None) -> float:
+    """Return what the best known setting is expected to gain beyond default and as-is, in pp."""
+    if seen is None or not seen.known.any():
+        return 0.0
+    default = seen.settings.index(DEFAULT) if DEFAULT in seen.settings else None
+    beaten = 0.0 if default is None else max(0.0, float(seen.posterior.mean[default]))
+    return float(seen.posterior.mean[seen.known].max()) - beaten
+
+
+def why_ended(
+    config: StudyConfig,
+    records: PairRecords,
+    view: Outlook | None,
+    *,
+    exhausted: bool = False,
+    closed: bool = False,
+) -> str:
     """Return why a search has ended, in one sentence."""
     tried = len({trial.setting for trial in records.trials})
     after = f"search ended after {tried} settings"
     if view is not None and view.ends:
         sure = math.floor(100 * view.sure)
         return f"{after}: with {sure}% no other setting gains {view.epsilon:.1f} pp more"
+    if closed:
+        return f"{after}: the budget has no room for more"
     if exhausted:
         return f"{after}: these are all that the space has"
     return f"{after}: its {config.search.trials} trials are used up"

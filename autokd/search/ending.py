@@ -58,12 +58,14 @@ class Outlook:
     Attributes:
         sure: Probability that no setting gains more than `epsilon` above the one believed to be best.
         epsilon: The gain that counts, in pp.
+        regret: Expected gain of the best setting above the one believed to be best, in pp.
         best: The setting that is believed to be best.
         ends: Whether the search may end, as soon as `best` has run to the end.
     """
 
     sure: float
     epsilon: float
+    regret: float
     best: Setting
     ends: bool
 
@@ -108,7 +110,7 @@ def outlook(
     regret = np.maximum(draws.max(axis=1), 0.0) - np.maximum(draws[:, seen.best], 0.0)
     sure = float((regret <= epsilon).mean())
     ends = trials >= search.min_trials and sure >= search.confidence
-    return Outlook(sure, epsilon, seen.settings[seen.best], ends)
+    return Outlook(sure, epsilon, float(regret.mean()), seen.settings[seen.best], ends)
 
 
 def smallest_difference(validation_examples: int) -> float:

@@ -27,6 +27,8 @@ class PairSearch:
         live: Runs in progress, by a key of the caller.
         exhausted: Whether the space is a grid of which every setting was tried.
         outlook: Whether the search may end by itself; None by rule 1, and if the sampler cannot tell.
+        closed: Whether the budget allows no further trial.
+        promise: Expected gain of the winner over the default, in pp.
     """
 
     records: PairRecords
@@ -35,6 +37,8 @@ class PairSearch:
     live: dict[str, RunSpec] = field(default_factory=dict)
     exhausted: bool = False
     outlook: Outlook | None = None
+    closed: bool = False
+    promise: float = 0.0
 
     @property
     def pair(self) -> Pair:
@@ -63,7 +67,7 @@ class PairSearch:
         A search that has ended stays so, whatever other pairs show later, unless the recipe asks for more.
         """
         basis, view = self.records.basis, self.outlook
-        if self.exhausted or (basis is not None and not search.bounds.beyond(basis.search)):
+        if self.closed or self.exhausted or (basis is not None and not search.bounds.beyond(basis.search)):
             return False
         return view is None or not view.ends or self.favourite is not None
 

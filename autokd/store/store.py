@@ -198,6 +198,14 @@ class Store(AbstractContextManager["Store"]):
         """Return what `put_noise` has stored; empty if that was never called."""
         return self._read(f"study {study!r}", self._trials.noise, study)
 
+    def put_seconds_spent(self, study: str, batch: str, seconds: float) -> None:
+        """Store how many seconds commands have worked on a batch, with one of its studies, which exists."""
+        self._run(self._trials.put_seconds_spent, study, batch, seconds)
+
+    def seconds_spent(self, study: str, batch: str) -> float:
+        """Return what `put_seconds_spent` has stored; 0 if that was never called, or there is no study."""
+        return self._read(f"study {study!r}", self._trials.seconds_spent, study, batch)
+
     def publish_dashboard(self, study: str, presentation: Presentation, *, mark: str) -> None:
         """Show a judged study in Optuna Dashboard; what people have added to its note stays.
 

@@ -41,6 +41,7 @@ _FORMAT: Final = 1
 _FEATURES: Final = "autokd:features"
 _BASES: Final = "autokd:bases"
 _NOISE: Final = "autokd:noise"
+_SECONDS: Final = "autokd:seconds"
 # NOTE: the attribute that `Study.set_metric_names` writes; that method is experimental, and warns so.
 _METRIC_NAMES: Final = "study:metric_names"
 
@@ -129,6 +130,15 @@ class Trials:
             comparison: VarianceSample(float(seeds), int(dof), float(examples))
             for comparison, (seeds, dof, examples) in self._system_attribute(name, _NOISE, {}).items()
         }
+
+    def put_seconds_spent(self, name: str, batch: str, seconds: float) -> None:
+        self._set_system_attribute(name, f"{_SECONDS}:{batch}", seconds)
+
+    def seconds_spent(self, name: str, batch: str) -> float:
+        try:
+            return float(self._system_attribute(name, f"{_SECONDS}:{batch}", 0.0))
+        except StoreError:  # The study does not exist yet.
+            return 0.0
 
     def _set_system_attribute(self, name: str, key: str, value: Any) -> None:
         with self._existing(name) as study:

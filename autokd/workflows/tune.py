@@ -8,11 +8,14 @@ from typing import Final
 
 from autokd.compute.device import Compute
 from autokd.compute.resources import Resources
+from autokd.config.space import sweep_epochs
 from autokd.core.pair_records import PairRecords
 from autokd.core.setting import Pair, Position
-from autokd.execution.search_queue import SearchQueue, with_heartbeat
+from autokd.execution.heartbeat import BatchClock, with_heartbeat
+from autokd.execution.search_queue import SearchQueue
 from autokd.recommendation import Recommendation
 from autokd.search.progress import VerdictSummary
+from autokd.search.spending import Budget
 from autokd.search.study_names import meetings_of
 from autokd.search.transfer import known_noise, register_study, warm_started_sampler
 from autokd.workflows.callbacks import Callbacks
@@ -59,6 +62,27 @@ class Batch:
     overview: Overview | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchBudget:
+    """The most that may be spent on the pairs of a command, with what was spent on them before.
+
+    Attributes:
+        seconds: Time during which commands work on them.
+        epochs: Epochs of trials, race and confirmation.
+        share_of_sweep: Likewise, as a share of the epochs of a sweep of the grid `poster_sweep`.
+    """
+
+    seconds: float | None = None
+    epochs: float | None = None
+    share_of_sweep: float | None = None
+
+    def of(self, sweep: int) -> Budget | None:
+        """Return the budget in epochs and seconds; None if nothing is limited."""
+        shares = [] if self.share_of_sweep is None else [self.share_of_sweep * sweep]
+        epochs = min([*shares, *([] if self.epochs is None else [self.epochs])], default=None)
+        return None if epochs is None and self.seconds is None else Budget(epochs, self.seconds)
+
+
 def tune(
     workspace: Workspace,
     pair: Pair,
@@ -67,6 +91,7 @@ def tune(
     compute: Compute | None = None,
     workers: Resources | None = None,
     callbacks: Callbacks | None = None,
+    budget: BatchBudget | None = None,
 ) -> Outcome:
     """Tune a pair, by default with the reverse pair; see `autokd.tune` for the arguments.
 
@@ -76,7 +101,7 @@ def tune(
         AutokdError: If federation or store fail; what was stored is kept, and the same call goes on.
     """
     with run_session(workspace, compute, workers, callbacks) as session:
-        batch = _tune(session, [pair], position)
+        batch = _tune(session, [pair], position, budget)
         asked_first = () if batch.interrupted else sorted(batch.answers, key=lambda side: side != pair)
         recommendations = tuple(map(session.results.recommendation, asked_first))
         return Outcome(recommendations=recommendations, interrupted=batch.interrupted, ran=batch.ran)
@@ -91,6 +116,7 @@ def tune_all(
     workers: Resources | None = None,
     callbacks: Callbacks | None = None,
     with_overview: bool = False,
+    budget: BatchBudget | None = None,
 ) -> Batch:
     """Tune many pairs in one experiment, like `tune`; each meeting is judged as soon as it is over.
 
@@ -101,13 +127,15 @@ def tune_all(
     True
     """
     with run_session(workspace, compute, workers, callbacks) as session:
-        batch = _tune(session, pairs, position)
+        batch = _tune(session, pairs, position, budget)
         if with_overview and not batch.interrupted:
             batch = replace(batch, overview=overview(session.results, workspace.pairs, batch.judged))
         return batch
 
 
-def _tune(session: RunSession, pairs: Sequence[Pair], position: Position | None) -> Batch:
+def _tune(
+    session: RunSession, pairs: Sequence[Pair], position: Position | None, limits: BatchBudget | None
+) -> Batch:
     config, space, results = session.workspace.config, session.workspace.space, session.results
     asked = space
     if position is not None:
@@ -119,6 +147,9 @@ def _tune(session: RunSession, pairs: Sequence[Pair], position: Position | None)
     store = session.acquire(names.values())
     noise = known_noise(store, names.values())
     formats = session.tensor_formats(names)
+    budget = None if limits is None else limits.of(sweep_epochs(config, len(names)))
+    # Without a time limit, too: a later command may have one.
+    clock = BatchClock(store, tuple(names.values()))
 
     def read(pair: Pair) -> PairRecords:
         records = replace(results.searched(pair), tensor_format=formats[pair])
@@ -149,12 +180,15 @@ def _tune(session: RunSession, pairs: Sequence[Pair], position: Position | None)
         sampler=warm_started_sampler(
             store, config=config, space=space, federation=session.federation, names=names
         ),
-        listen=with_heartbeat(store, session.callbacks.on_search),
+        listen=with_heartbeat(store, clock.with_time(session.callbacks.on_search)),
         listen_seconds=_LISTEN_SECONDS,
         conclude=conclude,
         noise=noise,
+        budget=budget,
+        seconds_before=clock.before,
     )
     if not queue.finished:
         session.callbacks.on_search(queue.progress())
     done = session.drive(queue, store, formats)
+    clock.stop(queue.progress())
     return Batch(answers=answers, interrupted=not done, ran=queue.ended, judged=overviews)

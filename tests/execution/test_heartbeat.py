@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from autokd.errors import StoreUnreachable
-from autokd.execution.search_queue import with_heartbeat
+from autokd.execution.heartbeat import with_heartbeat
 from autokd.search.eta import Load
 from autokd.search.progress import Progress
 from autokd.store import Lease, Store, sqlite_url

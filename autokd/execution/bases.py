@@ -1,0 +1,100 @@
+"""Ends searches and fixes what verdicts rest on, as trials end; every change is written to the store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from autokd.config.study import StudyConfig
+from autokd.core.records import FederationFacts, TrialRecord
+from autokd.core.setting import Split, derive_seed
+from autokd.core.verdict_basis import VerdictBasis
+from autokd.recommendation.interim_looks import seeds_wanted
+from autokd.recommendation.race import looks_of, pending
+from autokd.search.basis import fix_basis, needs_basis, promise, why_ended
+from autokd.search.ending import Prospects, outlook
+from autokd.search.next_work import PairSearch, searches_over
+from autokd.search.objective import scalarise
+from autokd.search.spending import BUDGET_ENDED
+from autokd.search.tpe import Sampler
+from autokd.statistics.moderation import VariancePool
+from autokd.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bases:
+    """What the search queue knows beyond the records: beliefs, looks, and the bases of verdicts.
+
+    Attributes:
+        noise: What the confirmations of finished pairs have shown about noise.
+    """
+
+    config: StudyConfig
+    federation: FederationFacts
+    sampler: Sampler
+    store: Store
+    noise: VariancePool
+
+    @property
+    def examples(self) -> int:
+        """Number of validation examples."""
+        return len(self.federation.labels[Split.VALIDATION])
+
+    def scalarised(self, study: PairSearch) -> Sequence[TrialRecord]:
+        """Return the trials of a study with values of the objective in place of accuracies."""
+        return [scalarise(trial, self.config.aims, study.initial_accuracy) for trial in study.trials]
+
+    def look_ahead(self, study: PairSearch) -> None:
+        """See whether a pair's search may end by itself, once a trial has ended."""
+        if study.records.rule > 1 and study.is_open(self.config.search):
+            seen = self._prospects(study)
+            if seen is not None:
+                study.outlook = outlook(
+                    self.config.search,
+                    seen,
+                    trials=len(study.trials) - len(study.running),
+                    validation_examples=self.examples,
+                    seed=derive_seed(study.records.study, "ending", len(study.trials)),
+                )
+
+    def update_seeds(self, study: PairSearch) -> None:
+        """Look whether a pair needs more seeds, if it has several looks."""
+        fixed = study.records.rule == 1 or study.records.basis is not None
+        if fixed and len(looks_of(self.config, study.records)) > 1:
+            study.seeds = seeds_wanted(self.config, self.federation, study.records)
+
+    def fix(self, meeting: Sequence[PairSearch]) -> None:
+        """Store what verdicts rest on, for the pairs whose search is over, before any confirmation run."""
+        for study in searches_over(self.config, meeting, validation_examples=self.examples):
+            if needs_basis(self.config, study.records):
+                self._fix(study)
+
+    def pause(self, study: PairSearch) -> None:
+        """Note whether the confirmation was left because the budget has ended."""
+        basis = study.records.basis
+        paused = BUDGET_ENDED if pending(self.config, study.records, seeds=study.seeds) else ""
+        if basis is not None and basis.paused != paused:
+            self._put(study, (*study.records.bases[:-1], replace(basis, paused=paused)))
+
+    def _fix(self, study: PairSearch) -> None:
+        seen = self._prospects(study)
+        study.promise = promise(seen)
+        bases = fix_basis(
+            self.config,
+            study.records,
+            ended=why_ended(
+                self.config, study.records, study.outlook, exhausted=study.exhausted, closed=study.closed
+            ),
+            seen=seen,
+            offset=self.config.aims.value(100 * study.initial_accuracy, 0.0),
+            others=self.noise.others(study.records.study),
+        )
+        self._put(study, bases)
+        self.update_seeds(study)
+
+    def _put(self, study: PairSearch, bases: tuple[VerdictBasis, ...]) -> None:
+        self.store.put_bases(study.records.study, bases)
+        study.records = replace(study.records, bases=bases)
+
+    def _prospects(self, study: PairSearch) -> Prospects | None:
+        return self.sampler.prospects(study.records.study, self.scalarised(study), self.config.aims)

@@ -1,0 +1,52 @@
+"""The pace of the driver: how many runs and epochs have ended, in how much time."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import Final
+
+from autokd.search.eta import NOTHING, Load
+
+_FEW: Final = 5
+"""Number of ended runs that show a pace."""
+
+
+class Pace:
+    """Measures what the forecast needs. The first run only marks the end of the workers' start.
+
+    Attributes:
+        ended: Number of runs that have ended.
+        waited: Seconds until the first of them had ended.
+        done: Runs and epochs of the others.
+        most_live: Largest number of runs in progress at once.
+    """
+
+    def __init__(self) -> None:
+        self._began, self._trained = monotonic(), 0.0
+        self.ended, self.waited, self.done, self.most_live = 0, 0.0, NOTHING, 1
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the command began."""
+        return float(monotonic() - self._began)
+
+    @property
+    def training(self) -> float:
+        """Share of the workers' time that went into training; one run in progress waits for a worker."""
+        time = max(1, self.most_live - 1) * (self.seconds - self.waited)
+        return min(1.0, self._trained / time) if time > 0 else 0.0
+
+    def add(self, load: Load, seconds: float) -> None:
+        """Count a run that has ended."""
+        self.ended += 1
+        if self.ended == 1:
+            self.waited = self.seconds
+            return
+        self.done += load
+        self._trained += seconds
+
+    @property
+    def epochs_per_second(self) -> float | None:
+        """Epochs a second since the first run ended; None before a few more have ended."""
+        seconds = self.seconds - self.waited
+        return self.done.epochs / seconds if self.done.runs >= _FEW and seconds > 0 else None

@@ -1,0 +1,72 @@
+"""Keeps a batch within its budget: counts what is spent, and says what may still be begun."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from autokd.config.study import StudyConfig
+from autokd.core.run_spec import RunSpec
+from autokd.core.setting import Pair
+from autokd.execution.pace import Pace
+from autokd.search.next_work import PairSearch
+from autokd.search.spending import Budget, Spent, epochs_left, look_epochs, search_may_go_on, urgency
+
+
+class Spending:
+    """What a batch has spent, and what its budget allows; without a budget it allows everything.
+
+    Args:
+        seconds_before: Seconds that earlier commands have worked on these pairs.
+
+    Attributes:
+        epochs: Epochs spent so far, those of earlier commands included.
+        underway: Epochs that runs in progress may still need.
+    """
+
+    def __init__(
+        self, config: StudyConfig, budget: Budget | None, pace: Pace, *, seconds_before: float
+    ) -> None:
+        self._config, self._budget, self._pace, self._before = config, budget, pace, seconds_before
+        self.epochs, self.underway = 0.0, 0.0
+
+    @property
+    def limited(self) -> bool:
+        """Whether there is a budget."""
+        return self._budget is not None
+
+    @property
+    def seconds(self) -> float:
+        """Seconds that commands have worked on these pairs, up to now."""
+        return self._before + self._pace.seconds
+
+    @property
+    def left(self) -> float:
+        """Epochs that may still be begun."""
+        if self._budget is None:
+            return float("inf")
+        spent = Spent(self.epochs + self.underway, self.seconds, self._pace.epochs_per_second)
+        return max(0.0, epochs_left(self._budget, spent))
+
+    def in_order(self, meetings: list[list[PairSearch]]) -> list[list[PairSearch]]:
+        """Return meetings in the order in which they get workers."""
+        if self._budget is None:
+            return meetings
+        return sorted(meetings, key=lambda meeting: urgency(self._config, meeting), reverse=True)
+
+    def close_searches(self, searches: Sequence[PairSearch]) -> None:
+        """End all searches once there is no room for a trial beside the confirmations."""
+        if self._budget is None or all(search.closed for search in searches):
+            return
+        spent = self.epochs + self.underway
+        if not search_may_go_on(self._config, searches, left=self.left, spent=spent):
+            for search in searches:
+                search.closed = True
+
+    def allows(self, work: RunSpec | Pair, study: PairSearch) -> bool:
+        """Return whether a run may be begun."""
+        if self._budget is None:
+            return True
+        if isinstance(work, Pair) or work.stage is None:
+            return self.left >= self._config.rungs[-1]
+        # Rule 1 has no verdict before all of its runs.
+        return study.records.rule == 1 or self.left >= look_epochs(self._config, study)

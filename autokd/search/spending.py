@@ -1,0 +1,114 @@
+"""A budget for a batch: what is most worth running next, what is reserved, and when nothing more is begun.
+
+Searches come first, the one that is expected to gain most by going on before the others. A part of the budget
+is reserved for confirmations, which follow in the order of what they promise. All of it is pure functions.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from autokd.config.study import StudyConfig
+from autokd.core.records import Stage
+from autokd.core.setting import DEFAULT
+from autokd.recommendation.race import looks_of, pending
+from autokd.search.next_work import PairSearch, baseline_failed
+
+_MOST_RESERVED: Final = 0.5
+"""Largest share of the budget that is kept for confirmations: without a search nothing can be confirmed."""
+BUDGET_ENDED: Final = "the budget ended before its confirmation had"
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """The most that a batch may spend, in all: what was spent on its pairs before counts.
+
+    Attributes:
+        epochs: Epochs of trials, race and confirmation; None for no limit.
+        seconds: Seconds during which a command worked on the batch; None for no limit.
+    """
+
+    epochs: float | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a batch has spent so far.
+
+    Attributes:
+        epochs: With those that runs in progress may still need.
+        per_second: Epochs a second at the pace so far; None before there is a pace.
+    """
+
+    epochs: float
+    seconds: float
+    per_second: float | None
+
+
+def epochs_left(budget: Budget, spent: Spent) -> float:
+    """Return how many epochs may still be begun; infinite as long as that is not known."""
+    by_epochs = math.inf if budget.epochs is None else budget.epochs - spent.epochs
+    if budget.seconds is None:
+        return by_epochs
+    seconds = budget.seconds - spent.seconds
+    if seconds <= 0:
+        return 0.0
+    return min(by_epochs, math.inf if spent.per_second is None else seconds * spent.per_second)
+
+
+def search_may_go_on(
+    config: StudyConfig, searches: Iterable[PairSearch], *, left: float, spent: float
+) -> bool:
+    """Return whether another trial may be begun, with what confirmations need in reserve.
+
+    Args:
+        searches: All pairs that are not finished.
+        left: Result of `epochs_left`.
+        spent: Epochs spent so far.
+    """
+    if math.isinf(left):
+        return True
+    needed = sum(first_look_epochs(config, search) for search in searches)
+    reserve = min(needed, _MOST_RESERVED * (spent + left))
+    return left - reserve >= config.rungs[-1]
+
+
+def first_look_epochs(config: StudyConfig, search: PairSearch) -> float:
+    """Return the epochs that a pair needs until it can be judged for the first time."""
+    if search.trials and baseline_failed(search.trials):
+        return 0.0
+    epochs = config.rungs[-1]
+    if search.records.basis is None:
+        return 2.0 * config.confirmation.looks[0] * epochs
+    return float(len(pending(config, search.records, seeds=looks_of(config, search.records)[0])) * epochs)
+
+
+def look_epochs(config: StudyConfig, search: PairSearch) -> float:
+    """Return the epochs that complete the present look of a pair, its race included."""
+    owed = pending(config, search.records, search.live.values(), seeds=search.seeds)
+    raced = any(spec.stage is Stage.RACE for spec in owed)
+    # The winner's confirmation runs join those of the default once the race is over.
+    arms = 2 if raced else 1
+    confirmed = sum(spec.stage is Stage.CONFIRMATION and spec.setting == DEFAULT for spec in owed)
+    return float((len(owed) + (arms - 1) * confirmed) * config.rungs[-1])
+
+
+def urgency(config: StudyConfig, meeting: Sequence[PairSearch]) -> tuple[int, float]:
+    """Return how urgent a meeting is; the largest is served first.
+
+    First come pairs that have not run the default, then searches by the gain that is expected of going on,
+    then confirmations by the gain over the default that is expected of the winner.
+    """
+    return max(_urgency(config, search) for search in meeting)
+
+
+def _urgency(config: StudyConfig, search: PairSearch) -> tuple[int, float]:
+    if not search.trials:
+        return 3, 0.0
+    if search.is_open(config.search):
+        return 2, math.inf if search.outlook is None else search.outlook.regret
+    return 1, search.promise
