@@ -35,6 +35,7 @@ from autokd.execution.search_queue import SearchQueue
 from autokd.search import transfer
 from autokd.search.pair_features import PairFeatures
 from autokd.search.progress import VerdictSummary
+from autokd.search.spending import Budget
 from autokd.search.study_names import study_name
 from autokd.search.tpe import Sampler
 from autokd.store import Store
@@ -196,6 +197,7 @@ class World:
         conclude: Callable[[Sequence[PairRecords]], Mapping[Pair, VerdictSummary]] = lambda over: {},
         rule: int = 1,
         tensor_format: TensorFormat = FORMER_FORMAT,
+        budget: Budget | None = None,
     ) -> None:
         self.config, self.space, self.rule = config, space or open_space(), rule
         self.tensor_format = tensor_format
@@ -219,6 +221,7 @@ class World:
             store=self.store,
             sampler=sampler,
             conclude=conclude,
+            budget=budget,
         )
 
     def work(self, *, workers: int = 1, fate: Fate = lives, reports: int | None = None) -> int:
@@ -238,14 +241,11 @@ class World:
         reported, serial = 0, 0
         live: dict[str, tuple[RunSpec, list[int]]] = {}
         while not self.queue.finished:
-            while len(live) < workers:
-                spec = self.queue.assign(f"run-{serial}")
-                if spec is None:
-                    break
+            while len(live) < workers and (spec := self.queue.assign(f"run-{serial}")) is not None:
                 rungs = list(self.config.rungs) if spec.stage is None else []
                 live[f"run-{serial}"] = (spec, rungs)
                 serial += 1
-            assert live, "nothing is live, nothing is handed out, and yet it is not finished"
+            assert live or self.done, "nothing is live, nothing is handed out, and yet it is not finished"
             for key, (spec, rungs) in list(live.items()):
                 if reported == reports:
                     raise Killed
@@ -268,6 +268,11 @@ class World:
             return False
         self.queue.end(key, answer)
         return True
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left; a queue may find that out only when it is asked for a run."""
+        return self.queue.finished
 
     def trials(self, pair: Pair = FORWARD) -> tuple[TrialRecord, ...]:
         return self.store.trials(self.names[pair])

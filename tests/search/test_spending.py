@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autokd.core.pair_records import PairRecords
+from autokd.core.records import RunState, Stage, TrialState
+from autokd.core.run_spec import RunSpec
+from autokd.core.setting import Pair
+from autokd.recommendation.interim_looks import OutOfBudget, Unfinished, judge_pair
+from autokd.search.gaussian_process import Task
+from autokd.search.gp_sampler import GpSampler
+from autokd.search.next_work import PairSearch
+from autokd.search.spending import (
+    Budget,
+    Spent,
+    epochs_left,
+    first_look_epochs,
+    search_may_go_on,
+)
+from autokd.search.study_names import study_name
+from tests.search.worlds import OWN, World, facts, features, open_space, tiny_plan
+
+PAIRS = [Pair(0, 1), Pair(1, 0), Pair(2, 3), Pair(3, 2)]
+MEETINGS = [PAIRS[:2], PAIRS[2:]]
+PLAN = tiny_plan(trials=12, stopping={"rungs": [3, 6], "reduction": 2, "grace": 6})
+
+
+def world(folder: Path, *, epochs: float | None) -> World:
+    budget = None if epochs is None else Budget(epochs=epochs)
+    return World(folder, PLAN, meetings=MEETINGS, rule=2, sampler=learner(), budget=budget)
+
+
+def learner() -> GpSampler:
+    studies = {study_name(facts().name, PLAN, open_space(), pair): pair for pair in PAIRS}
+    return GpSampler(
+        open_space(),
+        tasks={study: Task("formula", pair, features(pair)) for study, pair in studies.items()},
+        initial_accuracy=dict.fromkeys(studies, OWN),
+        startup_trials=3,
+        recipe=PLAN.distillation,
+    )
+
+
+def spent(world: World) -> int:
+    trials = sum(trial.epochs for pair in PAIRS for trial in world.trials(pair))
+    return trials + sum(run.epochs for pair in PAIRS for run in world.runs(pair))
+
+
+@pytest.mark.parametrize("epochs", [120, 250, 400])
+def test_a_budget_is_kept_and_each_pair_has_a_verdict_or_the_budget_is_named(
+    tmp_path: Path, epochs: int
+) -> None:
+    limited = world(tmp_path, epochs=epochs)
+    limited.work(workers=2)
+    assert 0.8 * epochs <= spent(limited) <= epochs
+    for pair in PAIRS:
+        judged = judge_pair(PLAN, limited.facts, limited.records(pair))
+        assert not isinstance(judged, Unfinished)
+        assert any(trial.state is TrialState.COMPLETE for trial in limited.records(pair).baselines)
+        if isinstance(judged, OutOfBudget):
+            assert "budget" in judged.reason
+
+
+def test_a_larger_budget_goes_on_where_the_smaller_one_ended_and_ends_like_no_budget(tmp_path: Path) -> None:
+    small = world(tmp_path, epochs=150)
+    small.work(workers=2)
+    assert spent(small) <= 150
+    again = world(tmp_path, epochs=150)
+    assert again.queue.finished, "the budget is for all commands together"
+    larger = world(tmp_path, epochs=400)
+    assert not larger.queue.finished
+    larger.work(workers=2)
+    assert 150 < spent(larger) <= 400
+    whole = world(tmp_path, epochs=None)
+    whole.work(workers=2)
+    for pair in PAIRS:
+        basis = whole.records(pair).basis
+        assert basis is not None
+        assert not isinstance(judge_pair(PLAN, whole.facts, whole.records(pair)), Unfinished | OutOfBudget)
+        confirmed = [run for run in whole.runs(pair) if run.stage is Stage.CONFIRMATION]
+        assert all(run.state is RunState.COMPLETE for run in confirmed)
+
+
+def test_confirmations_come_after_all_searches(tmp_path: Path) -> None:
+    limited = world(tmp_path, epochs=400)
+    order: list[bool] = []
+    begin = limited.queue.assign
+    limited.queue.assign = lambda key: _noted(begin(key), order)  # type: ignore[method-assign]
+    limited.work(workers=1)
+    first_confirmation = order.index(True)
+    assert not any(not late for late in order[first_confirmation:]), order
+
+
+def _noted(spec: RunSpec | None, order: list[bool]) -> RunSpec | None:
+    if spec is not None:
+        order.append(spec.stage is not None)
+    return spec
+
+
+def test_time_is_turned_into_epochs_by_the_pace() -> None:
+    budget = Budget(seconds=100)
+    assert epochs_left(budget, Spent(epochs=50, seconds=60, per_second=2.0)) == 80
+    assert math.isinf(epochs_left(budget, Spent(epochs=0, seconds=10, per_second=None)))
+    assert epochs_left(budget, Spent(epochs=0, seconds=100, per_second=None)) == 0
+    assert epochs_left(Budget(epochs=60, seconds=100), Spent(epochs=50, seconds=60, per_second=2.0)) == 10
+
+
+@given(st.floats(0, 10_000), st.floats(0, 10_000))
+def test_never_more_than_half_is_kept_for_confirmations(left: float, before: float) -> None:
+    searches = [PairSearch(PairRecords(pair=pair, study="s", rule=2)) for pair in PAIRS * 20]
+    may = search_may_go_on(PLAN, searches, left=left, spent=before)
+    if left >= 0.5 * (left + before) + PLAN.rungs[-1]:
+        assert may
+    if left < PLAN.rungs[-1]:
+        assert not may
+
+
+def test_a_pair_without_a_winner_needs_two_arms_in_its_first_look() -> None:
+    search = PairSearch(PairRecords(pair=PAIRS[0], study="s", rule=2))
+    assert first_look_epochs(PLAN, search) == 2 * PLAN.confirmation.looks[0] * 10
