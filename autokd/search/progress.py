@@ -146,7 +146,7 @@ def _left(config: StudyConfig, meeting: Sequence[PairSearch], trials: float, aft
     running = [trial for search in alive for trial in search.trials if trial.state is TrialState.RUNNING]
     full, stopping = config.rungs[-1], config.search.stopping
     if not new and not running:
-        runs = sum(_runs_after_search(config, search) for search in alive)
+        runs = sum(_runs_after_search(config, search, after) for search in alive)
         return Load(runs, runs * full)
     early = epochs_of_a_trial(config, [trial for search in meeting for trial in search.trials])
     exempt = min(new, sum(max(0, stopping.grace - len(search.trials)) for search in searching))
@@ -159,8 +159,10 @@ def _left(config: StudyConfig, meeting: Sequence[PairSearch], trials: float, aft
     return Load(new + len(running) + later, epochs)
 
 
-def _runs_after_search(config: StudyConfig, search: PairSearch) -> int:
-    """Return the number of runs after the search that have not ended."""
+def _runs_after_search(config: StudyConfig, search: PairSearch, after: float) -> float:
+    """Return the number of runs after the search that have not ended; `after` before that is known."""
+    if search.records.rule > 1 and search.records.basis is None:
+        return after
     specs = pending(config, search.records, seeds=search.seeds)
     racing = any(spec.stage is Stage.RACE for spec in specs)
     # The winner's confirmation runs join these as soon as there is a winner.
