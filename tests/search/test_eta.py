@@ -16,7 +16,7 @@ from autokd.config.study import Objective
 from autokd.core.records import TrialOrigin, TrialRecord, TrialState
 from autokd.core.run_spec import RunSpec
 from autokd.core.setting import DEFAULT, Pair, Setting, TransferSet
-from autokd.execution import search_queue
+from autokd.execution import pace, search_queue
 from autokd.search.eta import NOTHING, Load, epochs_of_a_trial, forecast, runs_of_a_confirmation
 from autokd.search.progress import Progress
 from autokd.search.tpe import Sampler
@@ -137,7 +137,10 @@ class Factory:
 
 
 def worked(factory: Factory) -> Sequence[Progress]:
-    with patch.object(search_queue, "monotonic", factory.clock):
+    with (
+        patch.object(search_queue, "monotonic", factory.clock),
+        patch.object(pace, "monotonic", factory.clock),
+    ):
         factory.work()
     return factory.seen
 
@@ -184,7 +187,8 @@ def test_after_a_fifth_of_the_time_the_forecast_is_right_within_a_quarter(
     tmp_path: Path, what: str, a_run: float, an_epoch: float
 ) -> None:
     config = tiny_plan(trials=24, stopping={"rungs": (3, 6), "reduction": 2, "grace": 6})
-    with patch.object(search_queue, "monotonic", clock := Clock()):
+    clock = Clock()
+    with patch.object(search_queue, "monotonic", clock), patch.object(pace, "monotonic", clock):
         world = World(tmp_path, config, meetings=MEETINGS[what], sampler=RandomSampler())
     seen = worked(Factory(world, clock, a_run=a_run, an_epoch=an_epoch))
     for share in (0.2, 0.4, 0.6):
@@ -195,7 +199,8 @@ def test_after_a_fifth_of_the_time_the_forecast_is_right_within_a_quarter(
 def test_what_was_done_before_neither_counts_nor_is_counted_again(tmp_path: Path) -> None:
     """A command that goes on with a batch knows only its own pace."""
     config = tiny_plan(trials=24)
-    with patch.object(search_queue, "monotonic", clock := Clock()):
+    clock = Clock()
+    with patch.object(search_queue, "monotonic", clock), patch.object(pace, "monotonic", clock):
         world = World(tmp_path, config, meetings=MEETINGS["a batch"], sampler=RandomSampler())
         with pytest.raises(Killed):
             world.work(workers=2, reports=200)
