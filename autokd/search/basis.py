@@ -74,7 +74,7 @@ def fix_basis(
         kept = replace(before, trials=len(records.trials), search=bounds, ended=ended)
         return (*records.bases[:-1], kept)
     extension = 0 if before is None else before.extension + 1
-    share = _seed_share(priors, others)
+    share = seed_share(priors, others)
     basis = VerdictBasis(
         trials=len(records.trials),
         search=bounds,
@@ -141,7 +141,7 @@ def _same(before: VerdictBasis, winner: Setting | None, race: Belief | None) -> 
     )
 
 
-def _seed_share(priors: Mapping[str, VariancePrior], others: Mapping[str, Sequence[VarianceSample]]) -> float:
+def seed_share(priors: Mapping[str, VariancePrior], others: Mapping[str, Sequence[VarianceSample]]) -> float:
     """Return the variance between seeds as a multiple of the examples' part, on the safe side."""
     name = f"{Split.CONFIRMATION.value}/{IMPROVEMENT}"
     if name not in priors:
