@@ -35,15 +35,20 @@ def with_heartbeat(
 class BatchClock:
     """Keeps in the store how many seconds commands have worked on a batch, so that a killed one goes on.
 
+    Args:
+        lead: Seconds that this command has taken until now.
+
     Attributes:
-        before: Seconds of earlier commands.
+        before: Seconds of earlier commands, and of this one until now.
     """
 
-    def __init__(self, store: Store, studies: Sequence[str], *, every: float = 5.0) -> None:
+    def __init__(
+        self, store: Store, studies: Sequence[str], *, lead: float = 0.0, every: float = 5.0
+    ) -> None:
         self._store, self._every, self._last = store, every, 0.0
         # One of the studies keeps it for all; other batches may share that study.
         self._keeper, self._batch = min(studies), content_hash(*sorted(studies))
-        self.before = store.seconds_spent(self._keeper, self._batch)
+        self.before = store.seconds_spent(self._keeper, self._batch) + lead
 
     def with_time(self, listen: Callable[[Progress], None]) -> Callable[[Progress], None]:
         """Return a listener that also stores the time, every few seconds."""

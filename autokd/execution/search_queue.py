@@ -17,6 +17,7 @@ from autokd.execution.bases import Bases
 from autokd.execution.pace import Pace
 from autokd.execution.run_queue import RunQueue
 from autokd.execution.spending import Spending
+from autokd.recommendation.interim_looks import unfinished
 from autokd.search.asha import should_continue
 from autokd.search.eta import NOTHING, Load
 from autokd.search.next_work import PairSearch, next_work
@@ -227,11 +228,14 @@ class SearchQueue(RunQueue):
             for study in meeting:
                 self._bases.pause(study)
         self._open.remove(meeting)
-        # A pair that a budget left without any trial has nothing to judge.
-        conclusions = self._conclude([study.records for study in meeting if study.trials])
+        # Where a budget left no room for the default setting, there is nothing to judge.
+        conclusions = self._conclude([study.records for study in meeting if self._can_be_judged(study)])
         self._over += [study_progress(study, conclusions.get(study.pair)) for study in meeting]
         for study in meeting:
             self._store.evict(study.records.study)
+
+    def _can_be_judged(self, study: PairSearch) -> bool:
+        return not unfinished(self._config, self._federation, study.records)
 
     def _next(self, meeting: list[PairSearch]) -> RunSpec | Pair | None:
         """Return the next run of a meeting that the budget allows."""

@@ -17,7 +17,7 @@ from autokd.core.verdict_basis import VerdictBasis
 from autokd.errors import StoreError
 from autokd.recommendation.evidence import InsufficientEvidence, gather
 from autokd.recommendation.power import can_still_change
-from autokd.recommendation.race import looks_of, pending
+from autokd.recommendation.race import looks_of, pending, to_be_run
 from autokd.recommendation.verdict import RULE, Judgement, Verdict, judge
 from autokd.statistics.label_weights import local_weights_of
 from autokd.statistics.looks import confidence_of_each, correlations
@@ -108,9 +108,11 @@ def _goes_on(
 
 def _unfinished(config: StudyConfig, records: PairRecords, seeds: int) -> str:
     states = {trial.state for trial in records.baselines}
-    if not {TrialState.COMPLETE, TrialState.FAIL} & states:
+    complete = TrialState.COMPLETE in states
+    again = TrialState.RUNNING in states or to_be_run(records.baselines, config.search.retries)
+    if not complete and again:
         return "the default setting has not run to the end"
-    if records.rule > 1 and records.basis is None and TrialState.COMPLETE in states:
+    if records.rule > 1 and records.basis is None and complete:
         return "its search has not ended"
     missing = pending(config, records, seeds=seeds)
     return f"{len(missing)} race and confirmation runs are to be done" if missing else ""

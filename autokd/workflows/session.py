@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from time import monotonic
 
 from autokd.compute.device import Compute
 from autokd.compute.ray_cluster import check_answers
@@ -38,6 +39,7 @@ class RunSession:
         compute: How runs compute.
         workers: Resources that runs use.
         callbacks: Called with the progress.
+        began: When the command began, by `time.monotonic`.
     """
 
     workspace: Workspace
@@ -46,6 +48,7 @@ class RunSession:
     compute: Compute
     workers: Resources
     callbacks: Callbacks
+    began: float
     _stack: ExitStack
 
     def acquire(self, studies: Collection[str]) -> Store:
@@ -112,6 +115,7 @@ def run_session(
             answer; nothing was changed.
         KeyboardInterrupt: If `autokd stop` ends the preparation of the federation.
     """
+    began = monotonic()
     compute, workers, callbacks = compute or Compute(), workers or Resources(), callbacks or Callbacks()
     recipe, home, address = workspace.config.federation, workspace.home, workers.address
     compute.check(elsewhere=address is not None)
@@ -141,6 +145,7 @@ def run_session(
             compute=compute,
             workers=workers,
             callbacks=callbacks,
+            began=began,
             _stack=stack,
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from time import monotonic
 from typing import Final
 
 from autokd.compute.device import Compute
@@ -149,7 +150,7 @@ def _tune(
     formats = session.tensor_formats(names)
     budget = None if limits is None else limits.of(sweep_epochs(config, len(names)))
     # Without a time limit, too: a later command may have one.
-    clock = BatchClock(store, tuple(names.values()))
+    clock = BatchClock(store, tuple(names.values()), lead=monotonic() - session.began)
 
     def read(pair: Pair) -> PairRecords:
         records = replace(results.searched(pair), tensor_format=formats[pair])
