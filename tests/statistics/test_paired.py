@@ -11,6 +11,7 @@ from hypothesis.extra import numpy as arrays
 from scipy import stats
 
 from autokd.core.records import Correctness
+from autokd.core.verdict_basis import VariancePrior
 from autokd.statistics.paired import (
     Interval,
     _crossed_means,
@@ -298,3 +299,103 @@ def test_distinct_rows_are_those_that_numpy_finds(columns: int) -> None:
     expected, expected_places = np.unique(rows, axis=0, return_inverse=True)
     assert np.array_equal(distinct, expected)
     assert np.array_equal(places, expected_places.ravel())
+
+
+ARMS_WITH_SEEDS = st.tuples(st.integers(2, 6), st.integers(2, 30)).flatmap(
+    lambda shape: st.tuples(correctness(shape), correctness(shape))
+)
+PRIORS = st.builds(VariancePrior, st.floats(0, 1000), st.floats(4, 16))
+
+
+@given(PAIRS_OF_ARMS)
+def test_without_a_prior_nothing_changes_to_the_last_bit(arms: tuple[Correctness, Correctness]) -> None:
+    parts = variance_components(*arms)
+    assert variance_components(*arms, prior=None) == parts.moderated(None) == parts
+    assert paired_interval(*arms, confidence=0.95, resamples=300, seed=0, prior=None) == interval(*arms)
+    plain = paired_p_value(*arms, resamples=300, seed=0)
+    assert paired_p_value(*arms, resamples=300, seed=0, prior=None) == plain
+
+
+@given(ARMS_WITH_SEEDS, PRIORS)
+def test_a_prior_moves_the_variance_between_seeds_and_nothing_else(
+    arms: tuple[Correctness, Correctness], prior: VariancePrior
+) -> None:
+    plain, found = variance_components(*arms), variance_components(*arms, prior=prior)
+    own = plain.seeds - 1
+    mean = (prior.dof * prior.variance + own * plain.between_seeds) / (prior.dof + own)
+    assert found.between_seeds == pytest.approx(mean)
+    assert (found.example, found.residual) == (plain.example, plain.residual)
+    assert found.of_examples == plain.of_examples
+    assert found.prior_dof == prior.dof
+    intervals = (interval(*arms), paired_interval(*arms, confidence=0.95, resamples=300, seed=0, prior=prior))
+    # Only noise is shared, never an effect.
+    assert intervals[0].mean == intervals[1].mean
+
+
+@given(ARMS_WITH_SEEDS, st.floats(0, 100))
+def test_a_prior_that_is_certain_is_all_that_counts(
+    arms: tuple[Correctness, Correctness], variance: float
+) -> None:
+    found = variance_components(*arms, prior=VariancePrior(variance, 1e12))
+    assert found.between_seeds == pytest.approx(variance, abs=1e-6)
+
+
+@given(ARMS_WITH_SEEDS, st.floats(4, 16), st.floats(1.1, 4))
+def test_the_more_a_prior_of_the_same_variance_is_worth_the_narrower(
+    arms: tuple[Correctness, Correctness], dof: float, more: float
+) -> None:
+    plain = variance_components(*arms)
+    weak, strong = (plain.moderated(VariancePrior(plain.between_seeds, worth)) for worth in (dof, more * dof))
+    assert plain.half_width(0.95) >= weak.half_width(0.95) >= strong.half_width(0.95)
+    assert weak.error == pytest.approx(plain.error)
+
+
+def test_two_fixed_models_have_no_seeds_to_be_told_about() -> None:
+    rng = np.random.default_rng(1)
+    first, second = rng.random(400) < 0.7, rng.random(400) < 0.6
+    assert variance_components(first, second, prior=VariancePrior(50.0, 16)) == variance_components(
+        first, second
+    )
+
+
+@given(ARMS_WITH_SEEDS, PRIORS, st.sampled_from([0.8, 0.95, 0.99]))
+def test_a_p_value_with_a_prior_is_the_interval_read_backwards(
+    arms: tuple[Correctness, Correctness], prior: VariancePrior, confidence: float
+) -> None:
+    found = paired_interval(*arms, confidence=confidence, resamples=300, seed=0, prior=prior)
+    p_value = paired_p_value(*arms, resamples=300, seed=0, prior=prior)
+    slack = 2 / 300
+    if found.low > 1e-9:
+        assert p_value <= (1 - confidence) / 2 + slack
+    else:
+        assert p_value >= (1 - confidence) / 2 - slack
+
+
+def test_two_seeds_with_a_prior_tell_as_much_as_many_and_cover_what_they_should() -> None:
+    """Where seeds rule. Standard error of a coverage of 95% from 600 simulations: 0.9%; the seed is fixed."""
+    rng = np.random.default_rng(13)
+    seen = [
+        variance_components(*draw_arms(rng, (0.65, 0.65), SEEDS_RULE, seeds=20)).between_seeds
+        for _ in range(50)
+    ]
+    prior = VariancePrior(float(np.mean(seen)), 16.0)
+    covered, alone, moderated = 0, [], []
+    for _ in range(600):
+        first, second = draw_arms(rng, (0.65, 0.65), SEEDS_RULE, seeds=2)
+        plain = variance_components(first, second)
+        reach = plain.moderated(prior).half_width(0.95)
+        covered += abs(100 * (first.mean() - second.mean())) <= reach
+        alone.append(plain.half_width(0.95))
+        moderated.append(reach)
+    assert 0.93 <= covered / 600 <= 0.985
+    assert np.mean(moderated) < 0.5 * np.mean(alone)
+
+
+def test_a_forecast_of_more_seeds_keeps_what_is_known_of_them() -> None:
+    """Both are so many seeds of the same variance."""
+    rng = np.random.default_rng(14)
+    found = variance_components(*draw_arms(rng, (0.65, 0.65), DIGITS), prior=VariancePrior(3.0, 8.0))
+    later = found.with_seeds(10)
+    assert later.between_seeds == pytest.approx(found.between_seeds)
+    assert later.prior_dof == 8.0
+    assert later.half_width(0.95) < found.half_width(0.95)
