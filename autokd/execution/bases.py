@@ -12,6 +12,7 @@ from autokd.core.verdict_basis import VerdictBasis
 from autokd.recommendation.interim_looks import seeds_wanted
 from autokd.recommendation.race import looks_of, pending
 from autokd.search.basis import fix_basis, needs_basis, promise, why_ended
+from autokd.search.budget import trials_ended
 from autokd.search.ending import Prospects, outlook
 from autokd.search.next_work import PairSearch, searches_over
 from autokd.search.objective import scalarise
@@ -49,12 +50,13 @@ class Bases:
         if study.records.rule > 1 and study.is_open(self.config.search):
             seen = self._prospects(study)
             if seen is not None:
+                ended = trials_ended(study.trials)
                 study.outlook = outlook(
                     self.config.search,
                     seen,
-                    trials=len(study.trials) - len(study.running),
+                    trials=ended,
                     validation_examples=self.examples,
-                    seed=derive_seed(study.records.study, "ending", len(study.trials)),
+                    seed=derive_seed(study.records.study, "ending", ended),
                 )
 
     def update_seeds(self, study: PairSearch) -> None:

@@ -34,6 +34,14 @@ def trials_used(trials: Sequence[TrialRecord]) -> int:
     return len(set(map(_attempt, trials)))
 
 
+def trials_ended(trials: Sequence[TrialRecord]) -> int:
+    """Return the number of trials that showed something: one that was interrupted, say, shows nothing."""
+    return sum(
+        trial.state is not TrialState.RUNNING and (trial.failure is None or not trial.failure.is_transient)
+        for trial in trials
+    )
+
+
 def next_in_meeting(
     search: SearchConfig,
     meeting: Mapping[Pair, Sequence[TrialRecord]],

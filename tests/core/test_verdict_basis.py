@@ -47,6 +47,7 @@ bases = st.builds(
     seed_share=positive | st.just(math.inf),
     priors=priors,
     extension=st.integers(0, 9),
+    paused=st.text(),
 )
 
 

@@ -20,6 +20,7 @@ from autokd.search.basis import (
     fix_basis,
     needs_basis,
     planned_looks,
+    promise,
     race_worth,
     why_ended,
 )
@@ -282,7 +283,7 @@ def extended(before: VerdictBasis, view: Prospects, **options: object) -> tuple[
 def test_the_same_winner_keeps_the_verdict() -> None:
     before = basis(others=samples())
     (after,) = extended(before, CLEAR, others=samples(40, seeds=30.0), config=tiny_like(trials=9))
-    assert after == replace(before, trials=4, search=SearchBounds(9, 1.5, 0.8))
+    assert after == replace(before, trials=4, search=tiny_like(trials=9).search.bounds)
 
 
 def tiny_like(**search: object) -> StudyConfig:
@@ -370,18 +371,27 @@ def test_more_seeds_of_the_recipe_need_a_new_one() -> None:
 
 # Why it ended
 
-OUTLOOK = Outlook(sure=0.876, epsilon=1.58, best=BETTER, ends=True)
+OUTLOOK = Outlook(sure=0.876, epsilon=1.58, regret=0.5, best=BETTER, ends=True)
 
 
 def test_why_a_search_ended_is_said() -> None:
-    def said(view: Outlook | None, *, exhausted: bool = False) -> str:
-        return why_ended(PLAN, records(), view, exhausted=exhausted)
+    def said(view: Outlook | None, **options: bool) -> str:
+        return why_ended(PLAN, records(), view, **options)
 
     assert said(OUTLOOK) == "search ended after 3 settings: with 87% no other setting gains 1.6 pp more"
     assert said(OUTLOOK, exhausted=True) == said(OUTLOOK)
     open_ = replace(OUTLOOK, ends=False)
     assert said(open_) == said(None) == "search ended after 3 settings: its 6 trials are used up"
+    assert said(open_, closed=True) == "search ended after 3 settings: the budget has no room for more"
+    assert said(OUTLOOK, closed=True) == said(OUTLOOK)
     assert said(None, exhausted=True) == "search ended after 3 settings: these are all that the space has"
+
+
+def test_what_a_pair_promises_is_the_gain_beyond_default_and_nothing() -> None:
+    assert promise(CLEAR) == 5.0
+    assert promise(seen({DEFAULT: -9.0, GOOD: 2.0})) == 2.0
+    assert promise(seen({DEFAULT: 1.0, GOOD: 9.0, BETTER: 3.0}, unknown=[GOOD])) == 2.0
+    assert promise(None) == promise(seen({GOOD: 9.0}, unknown=[GOOD])) == 0.0
 
 
 def test_a_setting_that_was_repeated_counts_once() -> None:

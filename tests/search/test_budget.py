@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from autokd.config.study import SearchConfig
 from autokd.core.records import Failure, TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import Pair, Setting, TransferSet
-from autokd.search.budget import next_in_meeting, probability_best, to_retry, trials_used
+from autokd.search.budget import next_in_meeting, probability_best, to_retry, trials_ended, trials_used
 from tests.search.worlds import BACKWARD, FORWARD
 
 
@@ -130,3 +131,14 @@ def test_a_setting_that_came_to_an_end_is_not_retried_for_its_former_death() -> 
     died = trial(0, temperature=2, failure=Failure.INFRASTRUCTURE)
     assert to_retry([died, trial(1, temperature=2)], 3) == ()
     assert to_retry([died, trial(1, temperature=2, failure=Failure.DIVERGED)], 3) == ()
+
+
+def test_a_trial_that_was_interrupted_has_shown_nothing() -> None:
+    """So a search that was killed ends after the same trials as one that was not."""
+    whole = [trial(0), trial(1, failure=Failure.DIVERGED)]
+    assert trials_ended(whole) == 2
+    for failure in (Failure.INTERRUPTED, Failure.INFRASTRUCTURE, Failure.OUT_OF_MEMORY):
+        assert trials_ended([*whole, trial(2, failure=failure)]) == 2
+    running = replace(trial(2), state=TrialState.RUNNING, curve=())
+    assert trials_ended([*whole, running]) == 2
+    assert trials_ended([*whole, replace(trial(2), state=TrialState.PRUNED)]) == 3

@@ -111,6 +111,13 @@ def test_a_setting_that_nobody_knows_anything_about_keeps_it_open() -> None:
     assert ends(posterior, search=SEARCH.model_copy(update={"confidence": 0.55}))
 
 
+def test_regret_is_what_is_expected_of_the_best_setting_beyond_the_one_believed_to_be() -> None:
+    """Two settings with the same belief: E[max] - mean = sd·√(1/π). Standard error of 500 draws: 0.15."""
+    posterior = believed(20.0, 20.0, deviation=5.0)
+    view = outlook(SEARCH, seen(posterior), trials=5, validation_examples=MANY, seed=0)
+    assert view.regret == pytest.approx(5 / np.sqrt(np.pi), abs=0.5)
+
+
 def test_settings_that_are_alike_are_not_a_chance_of_their_own() -> None:
     """Both are unknown, but what one gains the other gains."""
     apart = Posterior(np.array([5.0, 5.0]), np.diag([25.0, 25.0]))

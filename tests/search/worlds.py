@@ -38,6 +38,7 @@ from autokd.search.progress import VerdictSummary
 from autokd.search.spending import Budget
 from autokd.search.study_names import study_name
 from autokd.search.tpe import Sampler
+from autokd.statistics.moderation import VariancePool
 from autokd.store import Store
 from autokd.workflows import session, tensor_formats
 
@@ -195,9 +196,10 @@ class World:
         prepare: Callable[[Store, Collection[str]], object] = lambda store, studies: None,
         sampler: Sampler | None = None,
         conclude: Callable[[Sequence[PairRecords]], Mapping[Pair, VerdictSummary]] = lambda over: {},
-        rule: int = 1,
+        rule: int | Mapping[Pair, int] = 1,
         tensor_format: TensorFormat = FORMER_FORMAT,
         budget: Budget | None = None,
+        noise: VariancePool | None = None,
     ) -> None:
         self.config, self.space, self.rule = config, space or open_space(), rule
         self.tensor_format = tensor_format
@@ -222,6 +224,7 @@ class World:
             sampler=sampler,
             conclude=conclude,
             budget=budget,
+            noise=noise,
         )
 
     def work(self, *, workers: int = 1, fate: Fate = lives, reports: int | None = None) -> int:
@@ -285,7 +288,7 @@ class World:
         return PairRecords(
             pair=pair,
             study=name,
-            rule=self.rule,
+            rule=self.rule if isinstance(self.rule, int) else self.rule[pair],
             tensor_format=self.tensor_format,
             bases=self.store.bases(name),
             trials=self.trials(pair),

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autokd.core.verdict_basis import VarianceSample
+from autokd.core.verdict_basis import VariancePrior, VarianceSample
 from autokd.statistics.moderation import _FEWEST, _MOST_DOF, VariancePool, variance_prior
 
 
@@ -18,6 +20,12 @@ def drawn(prior_dof: float, variance: float, dof: int, pairs: int, seed: int = 0
     rng = np.random.default_rng(seed)
     true = variance * prior_dof / rng.chisquare(prior_dof, pairs)
     return samples(true * rng.chisquare(dof, pairs) / dof, dof)
+
+
+def of_the_distribution(prior: VariancePrior | None, seen: Sequence[VarianceSample]) -> float:
+    """The degrees of freedom of the distribution; the prior counts for less, its mean being an estimate."""
+    assert prior is not None
+    return 1 / (1 / prior.dof - 2 / sum(sample.dof for sample in seen))
 
 
 @pytest.mark.parametrize(("prior_dof", "dof"), [(8.0, 4), (12.0, 2), (10.0, 1)])
@@ -34,24 +42,38 @@ def test_the_mean_is_that_of_the_distribution() -> None:
     seen = drawn(9.0, 2.0, 4, 500)
     prior = variance_prior(seen)
     assert prior is not None
-    mean = np.mean([sample.seeds for sample in seen])
-    assert prior.variance * prior.dof / (prior.dof - 2) == pytest.approx(mean)
+    mean, dof = np.mean([sample.seeds for sample in seen]), of_the_distribution(prior, seen)
+    assert prior.variance * dof / (dof - 2) == pytest.approx(mean)
     assert prior.variance < mean
 
 
 @pytest.mark.parametrize("dof", [1, 2, 4])
 def test_equal_variances_give_the_largest_weight(dof: int) -> None:
-    prior = variance_prior(samples([2.0] * 20, dof))
+    seen = samples([2.0] * 20, dof)
+    prior = variance_prior(seen)
     assert prior is not None
-    assert prior.dof == _MOST_DOF
-    assert prior.variance * prior.dof / (prior.dof - 2) == pytest.approx(2.0)
+    assert of_the_distribution(prior, seen) == pytest.approx(_MOST_DOF)
+    assert prior.variance * _MOST_DOF / (_MOST_DOF - 2) == pytest.approx(2.0)
+
+
+def test_the_more_pairs_and_seeds_the_more_a_prior_weighs() -> None:
+    found = [
+        variance_prior(samples([2.0] * pairs, dof)) for pairs, dof in ((8, 1), (20, 1), (20, 2), (200, 4))
+    ]
+    weights = [prior.dof for prior in found if prior]
+    assert len(weights) == 4
+    assert weights == sorted(weights)
+    # Eight pairs of two seeds have eight degrees of freedom in all: they cannot tell as much as these.
+    assert weights[0] < 4
+    assert weights[-1] < _MOST_DOF
 
 
 def test_variances_that_differ_by_chance_alone_do_so_mostly() -> None:
     """All pairs vary the same; a weight below the largest is by luck."""
     rng = np.random.default_rng(2)
-    found = [variance_prior(samples(rng.chisquare(4, 90) / 4)) for _ in range(100)]
-    assert np.median([prior.dof for prior in found if prior]) == _MOST_DOF
+    drawn_ = [samples(rng.chisquare(4, 90) / 4) for _ in range(100)]
+    found = [of_the_distribution(variance_prior(seen), seen) for seen in drawn_]
+    assert np.median(found) == pytest.approx(_MOST_DOF)
 
 
 def test_the_more_pairs_differ_the_less_the_prior_weighs() -> None:
@@ -64,9 +86,8 @@ def test_the_more_pairs_differ_the_less_the_prior_weighs() -> None:
 
 def test_a_single_wild_pair_leaves_at_least_four_degrees() -> None:
     """With four or fewer the variance of variances would be infinite, and no moment would tell."""
-    prior = variance_prior(samples([1.0] * 50 + [1e6]))
-    assert prior is not None
-    assert 4 < prior.dof < 5
+    seen = samples([1.0] * 50 + [1e6])
+    assert 4 < of_the_distribution(variance_prior(seen), seen) < 5
 
 
 def test_too_few_pairs_or_no_variance_tell_nothing() -> None:
@@ -98,7 +119,8 @@ def test_weights_stay_in_bounds_and_units_do_not_matter(seen: list[tuple[float, 
         return
     assert prior is not None
     assert scaled is not None
-    assert 4 <= prior.dof <= _MOST_DOF
+    assert 0 < prior.dof < _MOST_DOF
+    assert of_the_distribution(prior, [VarianceSample(*one, 0.0) for one in seen]) + 1e-9 >= 4
     assert prior.variance > 0
     assert scaled.dof == pytest.approx(prior.dof)
     assert scaled.variance == pytest.approx(unit * prior.variance)
