@@ -41,6 +41,7 @@ from tests.search.worlds import (
 )
 
 PAIRS = [Pair(0, 1), Pair(2, 1), Pair(0, 3)]
+ONE_BY_ONE = [[pair] for pair in PAIRS]
 MANY = [Pair(teacher, student) for teacher in range(4) for student in range(4) if teacher != student]
 LOOKS = ConfirmationConfig(resamples=200, candidates=2, race_seeds=1)
 
@@ -57,7 +58,7 @@ class Batch:
         folder: Path,
         config: StudyConfig,
         *,
-        meetings: Sequence[Sequence[Pair]] = tuple((pair,) for pair in PAIRS),
+        meetings: Sequence[Sequence[Pair]] = ONE_BY_ONE,
         rule: int | Mapping[Pair, int] = 2,
         others: Sequence[Pair] = (),
     ) -> None:

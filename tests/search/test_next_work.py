@@ -192,13 +192,13 @@ def test_the_setting_that_is_believed_to_be_best_runs_before_the_search_ends() -
     assert ask(search, config=LONG) == FORWARD
     assert over(search) == []
     begun = replace(tried(3, 0.7), setting=LEFT, state=TrialState.RUNNING, curve=())
-    search.put_trial(begun)
+    running = newer(*SEARCHED, begun, outlook=search.outlook)
     # It is begun once; while it runs nothing else is, and the search is not over.
-    assert search.favourite is None
-    assert ask(search, config=LONG) is None
-    assert over(search) == []
-    search.put_trial(replace(begun, state=TrialState.COMPLETE, curve=((10, 0.7),)))
-    assert over(search) == [FORWARD]
+    assert running.favourite is None
+    assert ask(running, config=LONG) is None
+    assert over(running) == []
+    running.put_trial(replace(begun, state=TrialState.COMPLETE, curve=((10, 0.7),)))
+    assert over(running) == [FORWARD]
 
 
 def test_a_favourite_runs_only_within_the_trials_of_the_recipe() -> None:

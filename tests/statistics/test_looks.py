@@ -105,7 +105,7 @@ def test_means_of_seeds_and_common_examples_correlate_as_computed() -> None:
     rng, share = np.random.default_rng(0), 2.0
     runs = rng.normal(0, math.sqrt(share), (40_000, 5))
     means = np.stack([runs[:, :seeds].mean(axis=1) for seeds in LOOKS]) + rng.normal(0, 1, 40_000)
-    seen = np.corrcoef(means)
+    seen = np.asarray(np.corrcoef(means))
     assert (seen[0, 1], seen[1, 2]) == pytest.approx(correlations(LOOKS, share), abs=0.015)
     assert seen[0, 2] == pytest.approx(math.prod(correlations(LOOKS, share)), abs=0.015)
 
