@@ -61,7 +61,7 @@ class BatchClock:
         return notify
 
     def stop(self, progress: Progress) -> None:
-        """Store the time so far."""
-        if progress.ended:
+        """Store the time so far; a command that found nothing to do took none."""
+        if progress.ended or progress.live:
             self._last = progress.seconds
             self._store.put_seconds_spent(self._keeper, self._batch, self.before + progress.seconds)

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from autokd.errors import StoreUnreachable
-from autokd.execution.heartbeat import with_heartbeat
+from autokd.execution.heartbeat import BatchClock, with_heartbeat
 from autokd.search.eta import Load
 from autokd.search.progress import Progress
 from autokd.store import Lease, Store, sqlite_url
@@ -67,3 +68,27 @@ def test_a_database_that_is_away_is_told_later(store: Store, monkeypatch: pytest
     assert store.drivers([STUDY])[0].words == {}
     hear(progress(ended=11))
     assert store.drivers([STUDY])[0].words["ended"] == 11
+
+
+def test_the_time_of_a_batch_goes_on_with_the_next_command(store: Store) -> None:
+    store.create_study(STUDY, attributes={})
+    first = BatchClock(store, [STUDY], lead=3.0, every=5.0)
+    assert first.before == 3.0
+    hear = first.with_time(lambda progress: None)
+    hear(progress(ended=0))
+    assert BatchClock(store, [STUDY]).before == 15.0, "also if it is killed before any run has ended"
+    hear(replace(progress(ended=1), seconds=14.0))
+    assert BatchClock(store, [STUDY]).before == 15.0, "not at every change"
+    hear(replace(progress(ended=1), seconds=18.0))
+    assert BatchClock(store, [STUDY]).before == 21.0
+    first.stop(replace(progress(ended=2), seconds=19.0))
+    assert BatchClock(store, [STUDY], lead=1.0).before == 23.0
+
+
+def test_another_batch_has_a_time_of_its_own_and_a_command_without_runs_takes_none(store: Store) -> None:
+    other = "federation/plan/9->4"
+    store.create_study(STUDY, attributes={})
+    BatchClock(store, [STUDY]).stop(progress(ended=1))
+    assert BatchClock(store, [STUDY, other]).before == 0.0
+    BatchClock(store, [STUDY]).stop(replace(progress(ended=0), live=0))
+    assert BatchClock(store, [STUDY]).before == 12.0

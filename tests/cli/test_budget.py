@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autokd.cli.budget import BudgetOptions, seconds_of
+from autokd.errors import PlanError
+from autokd.workflows.tune import BatchBudget
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("6h", 21600),
+        ("90m", 5400),
+        ("1h30m", 5400),
+        ("45s", 45),
+        ("0.5h", 1800),
+        ("2d", 172800),
+        (" 5m ", 300),
+    ],
+)
+def test_times_are_read_as_people_write_them(text: str, seconds: float) -> None:
+    assert seconds_of(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "6", "h", "6 hours", "-1h", "0s", "1h 30m", "6H", "1h30", "nan"])
+def test_what_is_no_time_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(PlanError, match=r"--time: .* is no time; write e\.g\. 6h, 90m, 1h30m or 45s"):
+        seconds_of(text)
+
+
+@given(st.integers(0, 100), st.integers(0, 59), st.integers(1, 59))
+def test_parts_add_up(hours: int, minutes: int, seconds: int) -> None:
+    assert seconds_of(f"{hours}h{minutes}m{seconds}s") == 3600 * hours + 60 * minutes + seconds
+
+
+def test_one_budget_at_a_time() -> None:
+    with pytest.raises(PlanError, match="--time and --share-of-sweep: give one budget, not several"):
+        BudgetOptions(time="6h", share_of_sweep=0.1).limits()
+    assert BudgetOptions().limits() == {"seconds": None, "epochs": None, "share_of_sweep": None}
+
+
+def test_a_share_of_the_sweep_is_a_number_of_epochs() -> None:
+    assert BatchBudget().of(68400) is None
+    budget = BatchBudget(share_of_sweep=0.05).of(68400)
+    assert budget is not None
+    assert (budget.epochs, budget.seconds) == (3420, None)
+    timed = BatchBudget(seconds=60).of(68400)
+    assert timed is not None
+    assert (timed.epochs, timed.seconds) == (None, 60)
