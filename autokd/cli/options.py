@@ -225,10 +225,10 @@ class ComputeOptions(Group):
 
         memory_format = self.memory_format
         if self.channels_last:
-            note("--channels-last is deprecated: use --memory-format channels_last")
             if memory_format == "contiguous":
                 raise PlanError.of_option("--channels-last", "contradicts --memory-format contiguous")
             memory_format = "channels_last"
+            note("--channels-last is deprecated: use --memory-format channels_last")
         return Compute(
             device=self.device,
             precision=self.precision,

@@ -19,6 +19,7 @@ import yaml
 
 from autokd.cli.app import run
 from autokd.config.yaml_files import read_study_config
+from autokd.core.tensor_format import TensorFormat
 
 PROGRAM = Path(sys.executable).parent / "autokd"
 TRIALS = "10"
@@ -134,6 +135,14 @@ def dump(database: Path) -> str:
         lines = [line for line in connection.iterdump() if not any(name in line for name in leases)]
     connection.close()
     return "\n".join(lines)
+
+
+def tensor_formats(database: Path) -> set[TensorFormat]:
+    """Return the tensor formats of all runs outside the search."""
+    with sqlite3.connect(database) as connection:
+        rows = connection.execute("SELECT memory_format, precision FROM autokd_run").fetchall()
+    connection.close()
+    return {TensorFormat(*row) for row in rows}
 
 
 def refused(outcome: Outcome, *words: str) -> None:

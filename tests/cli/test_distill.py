@@ -77,6 +77,10 @@ def test_the_recommended_model_is_worth_what_its_card_states(
     assert here(*arguments, "--force").code == 0
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
+    # The layout of the pair's study, which its command spells out: it needs no store.
+    assert card["compute"]["memory_format"] == "channels_last"
+    assert card["compute"]["channels_last"] is True
+    assert "--memory-format channels_last --precision float32" in card["command"]
     again = shlex.split(card["command"])[1:]
     made = here(*again, "--force", "--json").json()
     assert made["model"]["sha256"] == card["model"]["sha256"]
@@ -169,6 +173,31 @@ def test_a_cards_command_asks_for_the_same_again(
     assert asked["out"] == Path("my student.safetensors")
     workspace = asked["workspace"]
     assert (workspace.study, workspace.home) == ("digits_iid", Path("a folder/home"))
+
+
+@pytest.mark.parametrize(
+    ("options", "compute"),
+    [
+        ((), Compute()),
+        (("--memory-format", "contiguous"), Compute(memory_format="contiguous")),
+        (("--precision", "auto", "--threads", "2"), Compute(precision="auto", threads=2)),
+    ],
+)
+def test_what_no_option_says_is_left_open(
+    here: Command, asked: dict[str, Any], options: tuple[str, ...], compute: Compute
+) -> None:
+    given = here("distill", "--pair", "4,9", "--out", "student.safetensors", *options)
+    assert (asked["compute"], given.err) == (compute, "")
+
+
+def test_the_former_option_of_the_layout_is_understood_and_names_the_new_one(
+    here: Command, asked: dict[str, Any]
+) -> None:
+    arguments = ("distill", "--pair", "4,9", "--out", "student.safetensors", "--channels-last")
+    given = here(*arguments)
+    assert asked["compute"] == Compute(memory_format="channels_last")
+    assert given.err == "--channels-last is deprecated: use --memory-format channels_last\n"
+    refused(here(*arguments, "--memory-format", "contiguous"), "--channels-last: contradicts")
 
 
 @pytest.mark.parametrize(

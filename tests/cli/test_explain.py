@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from pyarrow import parquet
 
-from tests.cli.conftest import Command, Tuned, dump
+from autokd.core.tensor_format import FORMER_FORMAT
+from tests.cli.conftest import Command, Tuned, dump, tensor_formats
 from tests.paths import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.ray]
@@ -42,6 +43,8 @@ def test_a_tuned_pair_is_explained_once(here: Command, tmp_path: Path) -> None:
     assert max(map(len, first.out.splitlines())) <= 80
     assert "teacher or data: " in first.out
 
+    # The alternatives are compared with runs of an earlier version.
+    assert tensor_formats(home / "autokd.db") == {FORMER_FORMAT}
     before = dump(home / "autokd.db")
     second = here(*arguments, "--json")
     assert second.err.startswith("nothing was left to do")

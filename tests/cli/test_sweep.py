@@ -12,7 +12,8 @@ import yaml
 from pyarrow import parquet
 
 from autokd.core.setting import Split
-from tests.cli.conftest import Command, Tuned, dump
+from autokd.core.tensor_format import TensorFormat
+from tests.cli.conftest import Command, Tuned, dump, tensor_formats
 
 pytestmark = [pytest.mark.slow, pytest.mark.ray]
 GRID = {
@@ -56,6 +57,7 @@ def test_a_grid_is_swept_once_and_exported(
     assert counted.endswith(": 3 runs swept, 3 of them now")
     assert way_on == "as a table: autokd export --study quick.yaml --out table.parquet"
 
+    assert tensor_formats(tmp_path / "autokd-home" / "autokd.db") == {TensorFormat("channels_last")}
     (unused := tmp_path / "ray").mkdir()
     before = dump(tmp_path / "autokd-home" / "autokd.db")
     again = command(*arguments, "--json", RAY_TMPDIR=str(unused)).json()

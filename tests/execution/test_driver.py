@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -22,6 +22,7 @@ from autokd.config.study import StudyConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import Failure, RunState, Stage, TrialOrigin, TrialState
 from autokd.core.setting import DEFAULT, Pair, Setting, Split
+from autokd.core.tensor_format import FORMER_FORMAT, TensorFormat
 from autokd.data import mapped_arrays
 from autokd.distillation import Run, Rung
 from autokd.errors import StoreError
@@ -89,10 +90,17 @@ class Session:
             grid=GRID, names=self.swept, seeds=2, retries=0, store=self.store, listen=listen
         )
 
-    def drive(self, queue: RunQueue, *, compute: Compute | None = None, **options: Any) -> bool:
+    def drive(
+        self,
+        queue: RunQueue,
+        *,
+        compute: Compute | None = None,
+        tensor_formats: Mapping[Pair, TensorFormat] | None = None,
+        **options: Any,
+    ) -> bool:
         return drive(
             queue,
-            distilling(self.config, self.federation, compute or Compute()),
+            distilling(self.config, self.federation, compute or Compute(), tensor_formats),
             home=self.home,
             workers=Resources(),
             **options,
@@ -143,6 +151,7 @@ def _again(
     *,
     rungs: Sequence[int] | None = None,
     splits: Sequence[Split] = (Split.VALIDATION,),
+    compute: Compute | None = None,
 ) -> list[Rung]:
     """Do the same run here, without Ray: it equals the worker's to the bit (rule 8 of the design)."""
     return list(
@@ -154,7 +163,7 @@ def _again(
             recipe=session.config.distillation,
             rungs=rungs or session.config.rungs,
             splits=splits,
-            compute=Compute(),
+            compute=compute or Compute(),
         )
     )
 
@@ -216,13 +225,25 @@ def test_a_request_of_another_process_ends_it_as_ctrl_c_does(session: Session) -
 
 
 def test_a_swept_run_is_the_same_run_looked_at_on_the_way_and_on_every_split(session: Session) -> None:
-    assert session.drive(session.sweep())
+    """And each pair's runs have the tensor format of the pair, though they share the workers."""
+    formats = {FORWARD: TensorFormat("channels_last", "bfloat16"), BACKWARD: FORMER_FORMAT}
+    assert session.drive(session.sweep(), tensor_formats=formats)
     for pair, name in session.swept.items():
         runs = session.store.runs(name)
+        compute = Compute().in_format(formats[pair])
+        assert {run.tensor_format for run in runs} == {formats[pair]}
         assert {(run.setting, run.seed) for run in runs} == set(product(GRID, (0, 1)))
         assert len(runs) == 8
         for run in runs:
-            again = _again(session, pair, run.setting, run.seed, rungs=(1, 2, 3, 4), splits=tuple(Split))
+            again = _again(
+                session,
+                pair,
+                run.setting,
+                run.seed,
+                rungs=(1, 2, 3, 4),
+                splits=tuple(Split),
+                compute=compute,
+            )
             assert (run.stage, run.state, run.epochs) == (Stage.SWEEP, RunState.COMPLETE, 4)
             assert [scores.epoch for scores in run.curve] == [1, 2, 3, 4]
             for scores, rung in zip(run.curve, again, strict=True):

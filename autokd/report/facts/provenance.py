@@ -95,6 +95,7 @@ def pair_provenance(data: PairData) -> tuple[Entry, ...]:
     counts = ", ".join(f"{n} {state.lower()}" for state, n in count_by_state(records.trials).items() if n)
     entries = [
         ("study", records.study),
+        ("memory format and precision", str(records.tensor_format)),
         ("trials", counts or "none"),
         ("epochs of search", str(sum(trial.epochs for trial in records.trials))),
         ("epochs of race and confirmation", str(sum(run.epochs for run in records.runs))),
