@@ -53,7 +53,7 @@ bench: $(DEV) $(PEERS)/.peers ## Every figure of docs/results.md again (some fiv
 	$(VENV)/bin/python benchmarks/batch.py
 	$(VENV)/bin/python benchmarks/batch.py --all --sample 300
 	$(VENV)/bin/python -m benchmarks.driver --long
-	$(VENV)/bin/python benchmarks/engine.py
+	$(VENV)/bin/python -m benchmarks.engine --out benchmarks/results/engine.json
 	$(VENV)/bin/python -m benchmarks.memory --out benchmarks/results/memory.json
 	$(VENV)/bin/python -m benchmarks.simulation --scenarios newcomer batch --policies autokd random TPE
 	$(VENV)/bin/python -m benchmarks.simulation --scenarios meetings --policies autokd random TPE --seeds 4 \
@@ -89,7 +89,7 @@ cifar: $(DEV) ## Likewise the figures that need CIFAR-10 in benchmarks/data (an 
 	$(VENV)/bin/python -m benchmarks.private --study benchmarks/cifar10_six.yaml --pairs $(CIFAR_PAIRS) \
 		--temperatures 1 4 --alphas 0.5 1
 	$(VENV)/bin/autokd tune --study benchmarks/cifar10_resnet18_pair.yaml --pair 0,1 --position student \
-		--precision bfloat16 --channels-last
+		--precision bfloat16
 
 gallery: $(DEV) ## Make the pictures of docs/ again, from a batch of all pairs in $(GALLERY) (ten minutes on 2 cores)
 	$(VENV)/bin/autokd tune --all --home $(GALLERY)
