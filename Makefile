@@ -73,6 +73,8 @@ bench: $(DEV) $(PEERS)/.peers ## Every figure of docs/results.md again (some fiv
 	$(VENV)/bin/python -m benchmarks.swept
 	$(VENV)/bin/python -m benchmarks.verdicts null coverage
 	$(VENV)/bin/python -m benchmarks.verdicts power --pairs 2000
+	$(VENV)/bin/python -m benchmarks.looks
+	$(VENV)/bin/python -m benchmarks.beside
 	$(VENV)/bin/python -m benchmarks.private
 	$(VENV)/bin/python -m benchmarks.rivals
 	$(VENV)/bin/python -m benchmarks.poster_scale
