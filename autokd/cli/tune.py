@@ -22,7 +22,9 @@ def tune(
     trials: Annotated[
         int | None,
         typer.Option(
-            min=2, help="Trials per pair, the default setting included. A higher number extends it."
+            min=2,
+            help="The most trials per pair, the default setting included; a search that is sure ends before. "
+            "A higher number extends it.",
         ),
     ] = None,
     asked: Annotated[
@@ -49,7 +51,7 @@ def tune(
 
         [bold]autokd tune --pair 4,9[/bold]
 
-        [bold]autokd tune --pair 4,9 --trials 64[/bold]   (search further)
+        [bold]autokd tune --pair 4,9 --trials 64[/bold]   (allow more trials)
 
         [bold]autokd tune --pair 4,9 --try T=4,alpha=0.9,transfer_set=both[/bold]   (your own)
 

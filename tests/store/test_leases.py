@@ -128,6 +128,8 @@ WRITES: dict[str, Callable[[Store, str], object]] = {
     "end_trial": lambda store, study: store.end_trial(study, 0, TrialState.PRUNED),
     "add_run": lambda store, study: store.add_run(study, complete_run(seed=1)),
     "add_run that failed": lambda store, study: store.add_run(study, failed_run(seed=1)),
+    "put_bases": lambda store, study: store.put_bases(study, []),
+    "put_noise": lambda store, study: store.put_noise(study, {}),
     "put_recommendation": lambda store, study: store.put_recommendation(study, {"verdict": "tuned"}),
     "put_federation": lambda store, study: store.put_federation(facts(study)),
 }
