@@ -17,7 +17,7 @@ from autokd.core.verdict_basis import VerdictBasis
 from autokd.errors import StoreError
 from autokd.recommendation.evidence import InsufficientEvidence, gather
 from autokd.recommendation.power import can_still_change
-from autokd.recommendation.race import looks_of, pending, to_be_run
+from autokd.recommendation.race import looks_of, pending, to_be_run, winner
 from autokd.recommendation.verdict import RULE, Judgement, Verdict, judge
 from autokd.statistics.label_weights import local_weights_of
 from autokd.statistics.looks import confidence_of_each, correlations
@@ -98,11 +98,14 @@ def _goes_on(
     config: StudyConfig, records: PairRecords, judged: Judgement | InsufficientEvidence, last: int
 ) -> bool:
     """Return whether a complete look is followed by the next one."""
+    if records.rule == 1:
+        return isinstance(judged, Judgement) and judged.verdict is Verdict.UNDECIDED
     if isinstance(judged, InsufficientEvidence):
         # A seed that was lost may be made up for by a further one.
-        return records.rule > 1
-    if records.rule == 1:
-        return judged.verdict is Verdict.UNDECIDED
+        return True
+    if judged.evidence.winner is None and winner(config, records) is not None:
+        # So many of the winner's seeds were lost that the default was judged alone.
+        return True
     return can_still_change(judged, config.confirmation.min_improvement, seeds=last)
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,15 +10,18 @@ from pydantic import ValidationError
 
 from autokd.config.study import ConfirmationConfig, StudyConfig
 from autokd.core.pair_records import PairRecords
-from autokd.core.records import FederationFacts
+from autokd.core.records import Failure, FederationFacts
 from autokd.core.setting import DEFAULT, Pair, Split
+from autokd.core.verdict_basis import VariancePrior, VerdictBasis
 from autokd.recommendation import Recommendation, Verdict, pending
 from autokd.recommendation.interim_looks import Unfinished, judge_pair, look_confidence, seeds_wanted
-from autokd.recommendation.verdict import Judgement
+from autokd.recommendation.power import can_still_change, what_would_decide
+from autokd.recommendation.verdict import DEFAULT_GAIN, IMPROVEMENT, WINNER_GAIN, Judgement
 from autokd.statistics.paired import variance_components
 from tests.recommendation.samples import (
     HOT,
     confirmation_runs,
+    failed_run,
     make_federation,
     make_plan,
     make_trials,
@@ -128,3 +133,174 @@ def test_a_cap_below_the_first_look_is_refused() -> None:
         ConfirmationConfig(max_seeds=4)
     assert ConfirmationConfig(max_seeds=5).fixed_looks == (5,)
     assert ConfirmationConfig(max_seeds=5).looks == (2, 3, 5)
+
+
+# By rule 2
+
+LOOKS = make_plan(resamples=200)
+BASIS = VerdictBasis(
+    trials=2,
+    search=LOOKS.search.bounds,
+    ended="it ended",
+    winner=HOT,
+    looks=(2, 3, 5),
+    confidence=0.97,
+    seed_share=1.0,
+    priors={
+        f"{split.value}/{name}": VariancePrior(2.0, 16.0)
+        for split in (Split.CONFIRMATION, Split.TEST)
+        for name in (DEFAULT_GAIN, WINNER_GAIN, IMPROVEMENT)
+    },
+)
+QUIET = Noise(taste=0.3, shift=0.02, flutter=0.2)
+
+
+def confirmed(
+    accuracies: tuple[float, float],
+    *,
+    seeds: int,
+    own: float = 0.6,
+    noise: Noise = QUIET,
+    basis: VerdictBasis = BASIS,
+    seed: int = 0,
+    most: int = 5,
+) -> tuple[FederationFacts, PairRecords]:
+    """A federation, and the records of a pair of rule 2 with the first of `most` confirmation seeds."""
+    rng = np.random.default_rng(seed)
+    arms = {
+        split: draw_arms(rng, accuracies, noise, fixed=own, seeds=most, examples=size)
+        for split, size in SIZES.items()
+    }
+    runs = [
+        run
+        for arm, setting in enumerate((HOT, DEFAULT))
+        for run in confirmation_runs(
+            setting,
+            {split: found[arm][:seeds] for split, found in arms.items() if split is not Split.VALIDATION},
+        )
+    ]
+    models = {split: found[2] for split, found in arms.items()}
+    records = PairRecords(pair=PAIR, study="s", rule=2, bases=(basis,), trials=make_trials(HOT), runs=runs)
+    return make_federation([models, models]), records
+
+
+def judged(federation: FederationFacts, records: PairRecords) -> Judgement:
+    found = judge_pair(LOOKS, federation, records)
+    assert isinstance(found, Judgement)
+    return found
+
+
+def wanted(*given: object, **options: object) -> int:
+    return seeds_wanted(LOOKS, *confirmed(*given, **options))  # type: ignore[arg-type]
+
+
+def test_a_pair_that_is_clear_after_two_seeds_gets_no_third() -> None:
+    assert wanted((0.95, 0.7), seeds=2) == 2
+    found = judged(*confirmed((0.95, 0.7), seeds=2))
+    assert (found.verdict, found.rule, found.confidence) == (Verdict.TUNED, 2, 0.97)
+    assert len(found.evidence.seeds) == 2
+
+
+def test_two_seeds_that_show_that_nothing_gains_end_it_too() -> None:
+    found = confirmed((0.40, 0.42), seeds=2, own=0.75)
+    assert judged(*found).verdict is Verdict.SKIP
+    assert seeds_wanted(LOOKS, *found) == 2
+
+
+def test_a_first_look_waits_for_both_arms() -> None:
+    assert wanted((0.95, 0.7), seeds=1) == 2
+    found = judge_pair(LOOKS, *confirmed((0.95, 0.7), seeds=1))
+    assert found == Unfinished("2 race and confirmation runs are to be done")
+
+
+RESTLESS = replace(BASIS, priors={name: VariancePrior(20.0, 16.0) for name in BASIS.priors})
+
+
+def restless(
+    accuracies: tuple[float, float], *, seeds: int, seed: int
+) -> tuple[FederationFacts, PairRecords]:
+    return confirmed(accuracies, seeds=seeds, noise=SEEDS_RULE, basis=RESTLESS, seed=seed)
+
+
+def test_what_may_still_change_goes_on_from_look_to_look_up_to_the_last() -> None:
+    federation, records = restless((0.68, 0.62), seeds=2, seed=1)
+    assert seeds_wanted(LOOKS, federation, records) == 3
+    assert judge_pair(LOOKS, federation, records) == Unfinished("2 race and confirmation runs are to be done")
+    assert [spec.seed for spec in pending(LOOKS, records, seeds=3)] == [2002, 2002]
+    assert seeds_wanted(LOOKS, *restless((0.68, 0.62), seeds=3, seed=1)) == 5
+    last = judged(*restless((0.68, 0.62), seeds=5, seed=1))
+    assert len(last.evidence.seeds) == 5
+
+
+def test_what_further_seeds_cannot_decide_ends_undecided_and_says_what_would() -> None:
+    """Seeds hardly vary here: examples are all the doubt, and they stay the same."""
+    noise = Noise(taste=0.7, shift=0.0, flutter=0.01)
+    basis = replace(
+        BASIS, priors={name: VariancePrior(0.01, prior.dof) for name, prior in BASIS.priors.items()}
+    )
+    found = [
+        confirmed((0.62, 0.61), seeds=2, own=0.60, noise=noise, basis=basis, seed=seed) for seed in range(12)
+    ]
+    ended = [one for one in found if seeds_wanted(LOOKS, *one) == 2]
+    verdicts = [judged(*one) for one in ended]
+    futile = [one for one in verdicts if one.verdict is Verdict.UNDECIDED]
+    assert len(futile) >= 6
+    assert all(
+        "only more confirmation examples" in what_would_decide(one, LOOKS.confirmation) for one in futile
+    )
+
+
+def test_a_default_that_may_still_be_beaten_goes_on_and_one_that_may_not_ends() -> None:
+    federation, records = confirmed((0.76, 0.74), seeds=2, noise=SEEDS_RULE, basis=RESTLESS)
+    first = judged(federation, replace(records, bases=(replace(RESTLESS, looks=(2,)),)))
+    assert first.verdict is Verdict.DEFAULT
+    assert can_still_change(first, 0.5, seeds=5)
+    assert seeds_wanted(LOOKS, federation, records) == 3
+    far = confirmed((0.55, 0.80), seeds=2)
+    assert judged(*far).verdict is Verdict.DEFAULT
+    assert seeds_wanted(LOOKS, *far) == 2
+
+
+def test_a_seed_that_was_lost_may_be_made_up_for_by_a_further_one() -> None:
+    federation, records = confirmed((0.95, 0.7), seeds=2)
+    lost = [failed_run(HOT, 0, Failure.OUT_OF_MEMORY) for _ in range(LOOKS.search.retries + 1)]
+    kept = [run for run in records.runs if (run.setting, run.seed) != (HOT, 2000)]
+    records = replace(records, runs=[*lost, *kept])
+    assert seeds_wanted(LOOKS, federation, records) == 3
+    # So does a winner all of whose seeds were: the default alone would be judged, and that at a look.
+    again = [run for run in lost + kept if (run.setting, run.seed) != (HOT, 2001)]
+    assert seeds_wanted(LOOKS, federation, replace(records, runs=again)) == 2
+    gone = [failed_run(HOT, 1, Failure.OUT_OF_MEMORY) for _ in range(LOOKS.search.retries + 1)]
+    assert seeds_wanted(LOOKS, federation, replace(records, runs=again + gone)) == 3
+
+
+def test_a_judgement_knows_of_other_pairs_what_was_stored_and_nothing_else() -> None:
+    """The basis alone says what others had shown; another one gives other intervals, the same means."""
+    once = replace(BASIS, looks=(5,))
+    federation, records = confirmed((0.75, 0.66), seeds=5, basis=once)
+    first, again = judged(federation, records), judged(federation, replace(records))
+    assert first.confirmation == again.confirmation
+    assert first.p_beats_default == again.p_beats_default
+    alone = judged(federation, replace(records, bases=(replace(once, priors={}),)))
+    wild = {name: VariancePrior(200.0, 16.0) for name in BASIS.priors}
+    wide = judged(federation, replace(records, bases=(replace(once, priors=wild),)))
+    means = {(one.confirmation.default_gain.mean, one.test.default_gain.mean) for one in (first, alone, wide)}
+    assert len(means) == 1
+    assert wide.confirmation.default_gain.low < first.confirmation.default_gain.low
+    assert wide.test.default_gain.low < first.test.default_gain.low
+    # What the pair shows others is its own noise, whatever it was told.
+    assert wide.variance_samples() == alone.variance_samples() == first.variance_samples()
+
+
+def test_a_p_value_is_corrected_for_the_looks_that_were_planned() -> None:
+    federation, records = confirmed((0.66, 0.62), seeds=5)
+    three = judged(federation, records).p_beats_default
+    one = judged(federation, replace(records, bases=(replace(BASIS, looks=(5,)),))).p_beats_default
+    assert three is not None
+    assert one is not None
+    assert one < three <= 3 * one
+
+
+def test_without_a_basis_a_pair_of_rule_2_is_not_judged() -> None:
+    federation, records = confirmed((0.95, 0.7), seeds=5)
+    assert judge_pair(LOOKS, federation, replace(records, bases=())) == Unfinished("its search has not ended")
