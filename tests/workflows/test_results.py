@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 from optuna_dashboard import get_note
 from sqlalchemy import event
 
+from autokd.search.transfer import known_noise
 from autokd.store import Store
 from autokd.workflows.results import StoredResults
 from tests.search.worlds import BACKWARD, FORWARD, World, tiny_plan
@@ -83,3 +84,31 @@ def test_one_that_was_judged_before_there_were_notes_gets_its_own(
     assert results.judge_and_publish(FORWARD) == answer
     assert note_of(world).startswith("## 0->1")
     assert not any("autokd_recommendation" in statement for statement in written)
+
+
+def test_a_pair_of_rule_2_leaves_its_noise_to_those_that_come_later(tmp_path: Path) -> None:
+    """As it is stored, so that a batch that is killed and resumed knows the same."""
+
+    def of_rule_2(store: Store, studies: Collection[str]) -> None:
+        for name in studies:
+            store.create_study(name, attributes={"rule": 2})
+
+    world = World(tmp_path, tiny_plan(), rule=2, prepare=of_rule_2)
+    world.work()
+    forward, backward = (world.names[pair] for pair in (FORWARD, BACKWARD))
+    assert not known_noise(world.store, [backward]).others(backward)
+    with world.store.acquire(world.names.values()):
+        results = StoredResults(world.config, world.space, world.facts, world.store)
+        answer = results.judge_and_publish(FORWARD)
+        assert answer["decided_on"]["rule"] == 2
+        judgement = results.recommendation(FORWARD).judgement
+        assert judgement is not None
+        samples = judgement.variance_samples()
+        assert world.store.noise(forward) == samples
+        known = known_noise(world.store, [backward])
+        assert known.others(backward) == {name: [sample] for name, sample in samples.items()}
+        # A pair hears nothing of itself.
+        assert not known.others(forward)
+        results.judge_and_publish(BACKWARD)
+    assert len(known_noise(world.store, [backward]).others("f/r/2->3")["confirmation/default gain"]) == 2
+    world.close()
