@@ -1,0 +1,76 @@
+"""The recipes on which costs are measured say all that they mean, and stay as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydantic import BaseModel
+
+from autokd.config.base import content_hash
+from autokd.config.space import Space, read_space
+from autokd.config.study import StudyConfig
+from autokd.config.yaml_files import read, read_study_config
+from autokd.core.setting import Pair
+from autokd.federation.hashing import Hashes
+from autokd.federation.storage import federations_folder, find, save
+from autokd.search.study_names import study_name
+from tests.distillation.conftest import make_federation
+from tests.paths import ROOT
+
+RECIPE, SPACE = (str(ROOT / "benchmarks" / "frozen" / name) for name in ("digits.yaml", "default.yaml"))
+
+
+def left_out(model: BaseModel, where: str = "") -> Iterator[str]:
+    """Yield each field that a file leaves to its default."""
+    for name in type(model).model_fields:
+        value = getattr(model, name)
+        if name not in model.model_fields_set:
+            yield where + name
+        for part in value if isinstance(value, tuple) else (value,):
+            if isinstance(part, BaseModel):
+                yield from left_out(part, f"{where}{name}.")
+
+
+def test_their_content_stays() -> None:
+    """If this fails, a figure of docs/results.md has lost its yardstick: put the recipe back."""
+    assert content_hash(read("studies", RECIPE, StudyConfig)) == "14934cf7"
+    assert content_hash(read_space(SPACE)) == "df4d450c"
+
+
+@pytest.mark.parametrize("model", [read_study_config(RECIPE), read_space(SPACE)], ids=["study", "space"])
+def test_no_field_is_left_to_a_default(model: StudyConfig | Space) -> None:
+    assert list(left_out(model)) == []
+
+
+def test_a_field_that_is_left_out_is_found() -> None:
+    shipped = list(left_out(read_study_config("digits")))
+    assert {"search", "federation.partition.minimum", "distillation.schedule"} <= set(shipped)
+
+
+def test_studies_are_named_as_those_of_the_shipped_recipe_were() -> None:
+    config = read_study_config(RECIPE)
+    assert study_name("f", config, read_space(config.space), Pair(4, 9)) == "f/digits-default-1b01c241/4->9"
+
+
+def test_a_federation_prepared_for_the_shipped_study_serves_the_frozen_one(tmp_path: Path) -> None:
+    """It is found by its recipe, whatever it holds."""
+    shipped, frozen = (read_study_config(name).federation for name in ("digits", RECIPE))
+    assert (
+        (frozen.name, content_hash(frozen)) == (shipped.name, content_hash(shipped)) == ("digits", "67530c99")
+    )
+    two = make_federation()
+    held = replace(
+        two,
+        recipe=shipped,
+        participants=tuple(replace(two.participants[0], number=number) for number in range(shipped.size)),
+        logits=np.repeat(two.logits[:1], shipped.size, axis=0),
+    )
+    federation = replace(held, name=Hashes.of(held).name(shipped, held.data))
+    save(federation, federations_folder(tmp_path) / federation.name)
+    found = find(tmp_path, frozen)
+    assert found is not None
+    assert found.name == federation.name
