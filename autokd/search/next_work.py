@@ -113,7 +113,7 @@ def next_work(
         return pair
     is_over = not any(search.running for search in alive)
     for search in alive:
-        seeds = search.seeds if is_over else None
+        seeds = search.seeds if is_over or search.records.rule > 1 else None
         for spec in pending(config, search.records, search.live.values(), seeds=seeds):
             if is_over or search.records.rule > 1 or spec.setting == DEFAULT:
                 return spec

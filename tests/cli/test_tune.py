@@ -141,7 +141,8 @@ def test_more_trials_extend_a_study(here: Command, tuned: Tuned, tmp_path: Path)
     before = {pair: study.trials for pair, study in studies(mine.database).items()}
     assert here("tune", "--pair", "4,9", "--trials", "12", "--home", mine.home).code == 0
     after = {pair: study.trials for pair, study in studies(mine.database).items()}
-    assert sum(map(len, after.values())) == 2 * 12
+    # A search that is sure enough ends before its most trials.
+    assert sum(map(len, before.values())) < sum(map(len, after.values())) <= 2 * 12
     for pair, trials in before.items():
         assert after[pair][: len(trials)] == trials
         assert all(trial.state.is_finished() for trial in after[pair])
