@@ -102,16 +102,11 @@ class Compute:
         Returns:
             float32 on the device, same shape.
         """
-        values = self._arranged(images.to(self.device, non_blocking=True)).float()
+        # In place in a copy, which saves the memory of two further ones.
+        values = images.to(self.device, non_blocking=True).to(torch.float32, copy=True)
         shape = (1, -1, 1, 1)
-        normalised = (values - mean.to(self.device).view(shape)) / std.to(self.device).view(shape)
-        return normalised.to(memory_format=self.layout)
-
-    def _arranged(self, images: Tensor) -> Tensor:
-        """Change the layout to channels_last, if it is chosen, before there are four times as many bytes."""
-        if self.memory_format != "channels_last":
-            return images
-        if images.shape[1] > 1:
-            return images.contiguous(memory_format=torch.channels_last)
-        # One channel is in both layouts at once; only its strides tell a convolution which one is meant.
-        return images.contiguous().view(len(images), *images.shape[2:], 1).permute(0, 3, 1, 2)
+        values.sub_(mean.to(self.device).view(shape)).div_(std.to(self.device).view(shape))
+        if self.memory_format == "channels_last" and values.shape[1] == 1:
+            # One channel is in both layouts at once; only its strides tell a convolution which one is meant.
+            return values.contiguous().view(len(values), *values.shape[2:], 1).permute(0, 3, 1, 2)
+        return values.to(memory_format=self.layout)

@@ -9,7 +9,7 @@ continues on disk when it is full.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final
 
 import numpy as np
@@ -90,19 +90,28 @@ def place_images(source: NDArray[Any], which: NDArray[np.int64], compute: Comput
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Normalised:
-    """All images are on the device, normalised.
+class TrainingImages:
+    """Normalised images of a run, which arrive in its memory format.
 
     Attributes:
-        values: Images of the run, float32, shape (m, channels, height, width), or with the channels last, so
-            that a batch has the layout of a run without a further copy.
-        channels_last: Whether the channels are last.
-        notice: As in `Resident`.
+        stored: Images on the device, shape (m, channels, height, width), or (m, height, width, channels) if
+            the run is channels_last: a batch needs no further copy then. Or where they are read from.
+        is_normalised: Whether they are stored as normalised float32; else each batch is normalised.
+        channels_last: Whether the run is channels_last.
+        mean, std: Moments of each pixel, in the shape of a stored image: one for each channel takes many
+            times as long if the channels are last.
     """
 
-    values: Tensor
+    stored: Tensor | Streamed
+    is_normalised: bool
     channels_last: bool
-    notice: ClassVar[str] = ""
+    mean: Tensor
+    std: Tensor
+
+    @property
+    def notice(self) -> str:
+        """Message for the user on where the images are."""
+        return self.stored.notice if isinstance(self.stored, Streamed) else ""
 
     def batch(self, chosen: Tensor) -> Tensor:
         """Return normalised images on the device, float32, shape (batch, channels, height, width).
@@ -110,49 +119,49 @@ class Normalised:
         Args:
             chosen: Positions among the run's images, int64, shape (batch,), on the device.
         """
-        batch = self.values.index_select(0, chosen)
-        return batch.permute(0, 3, 1, 2) if self.channels_last else batch
+        if isinstance(self.stored, Streamed):
+            images = _arranged(self.stored.batch(chosen), channels_last=self.channels_last)
+        else:
+            images = self.stored.index_select(0, chosen)
+        values = images if self.is_normalised else self._normalised(images)
+        return values.permute(0, 3, 1, 2) if self.channels_last else values
+
+    def _normalised(self, images: Tensor) -> Tensor:
+        # In place in a copy, which saves the memory of two further ones.
+        return images.to(torch.float32, copy=True).sub_(self.mean).div_(self.std)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class NormalisedByBatch:
-    """Images that are normalised batch by batch, each time they are used."""
-
-    images: Images
-    compute: Compute
-    mean: Tensor
-    std: Tensor
-
-    @property
-    def notice(self) -> str:
-        """Message for the user on where the images are."""
-        return self.images.notice
-
-    def batch(self, chosen: Tensor) -> Tensor:
-        """Return normalised images on the device, as `Normalised.batch`."""
-        return self.compute.pixels(self.images.batch(chosen), mean=self.mean, std=self.std)
-
-
-def place_normalised(
-    data: Dataset, which: NDArray[np.int64], compute: Compute
-) -> Normalised | NormalisedByBatch:
-    """Return the images of a run for training, normalised once if the device has room for them as float32.
+def place_for_training(data: Dataset, which: NDArray[np.int64], compute: Compute) -> TrainingImages:
+    """Return the images of a run: normalised once if the device has room for them as float32.
 
     Args:
         which: Indices of the run's images, shape (m,).
         compute: As in `place_images`.
     """
-    mean, std = (torch.tensor(moments, device=compute.device) for moments in (data.mean, data.std))
-    if not _fits(len(which) * math.prod(data.images.shape[1:]) * _FLOAT_BYTES, compute):
-        return NormalisedByBatch(place_images(data.images, which, compute), compute, mean, std)
-    pixels = torch.from_numpy(take_rows(data.images, which)).to(compute.device)
     channels_last = compute.memory_format == "channels_last"
-    if channels_last:
-        pixels = pixels.permute(0, 2, 3, 1).contiguous()
-    else:
-        mean, std = mean.view(-1, 1, 1), std.view(-1, 1, 1)
-    # In place, since the copy is this run's own.
-    return Normalised(pixels.float().sub_(mean).div_(std), channels_last)
+    shape = (len(data.mean), 1, 1)
+    mean, std = (
+        _arranged(
+            torch.tensor(moments, device=compute.device).view(shape).expand(data.images.shape[1:])[None],
+            channels_last=channels_last,
+        )[0]
+        for moments in (data.mean, data.std)
+    )
+    placed = place_images(data.images, which, compute)
+    if isinstance(placed, Streamed):
+        return TrainingImages(placed, False, channels_last, mean, std)
+    pixels = _arranged(placed.pixels, channels_last=channels_last)
+    images = TrainingImages(pixels, False, channels_last, mean, std)
+    if _fits(len(which) * math.prod(data.images.shape[1:]) * _FLOAT_BYTES, compute):
+        return replace(images, stored=images._normalised(pixels), is_normalised=True)
+    return images
+
+
+def _arranged(images: Tensor, *, channels_last: bool) -> Tensor:
+    """Return images with the channels last, if they are to be; its strides are those of the new order."""
+    if not channels_last:
+        return images
+    return images.permute(0, 2, 3, 1).clone(memory_format=torch.contiguous_format)
 
 
 def _fits(wanted: int, compute: Compute) -> bool:

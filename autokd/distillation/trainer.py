@@ -17,7 +17,7 @@ from autokd.compute.out_of_memory import ran_out_of_memory, release_memory
 from autokd.compute.tensor_formats import choose_format
 from autokd.config.training import DistillationConfig
 from autokd.core.setting import Pair, Setting, Split, TransferSet, derive_seed
-from autokd.data.run_images import place_normalised
+from autokd.data.run_images import place_for_training
 from autokd.distillation.loss import loss_to_softened, softened
 from autokd.distillation.targets import targets
 from autokd.errors import Diverged, PlanError
@@ -102,7 +102,7 @@ class Trainer:
         self.network: nn.Module = self.compute.place(network(federation, pair.student))
         self.epochs, self.steps, self.seconds, self.size, self.parts = 0, 0, 0.0, len(indices), 1
         self._setting, self._config = setting, config
-        self._images = place_normalised(data, indices, self.compute)
+        self._images = place_for_training(data, indices, self.compute)
         self.notice = self._images.notice
         # Labels of the public set exist in the data, but no run may use them.
         self._labels = (

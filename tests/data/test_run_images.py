@@ -13,12 +13,10 @@ from autokd.data import mapped_arrays, run_images
 from autokd.data.dataset import Dataset
 from autokd.data.mapped_arrays import take_rows
 from autokd.data.run_images import (
-    Normalised,
-    NormalisedByBatch,
     Resident,
     Streamed,
+    place_for_training,
     place_images,
-    place_normalised,
 )
 
 SOURCE = np.random.default_rng(0).integers(0, 256, (50, 3, 4, 4), dtype=np.uint8)
@@ -94,15 +92,16 @@ def test_images_normalised_at_once_or_by_batch_have_the_same_bits_and_layout(
     )
     chosen = torch.tensor([0, 6, 3, 3])
     batches = []
-    for most, kind, images in (
-        (AS_FLOATS, Normalised, None),
-        (7 * EACH, NormalisedByBatch, Resident),
-        (0, NormalisedByBatch, Streamed),
+    for most, stored, is_normalised in (
+        (AS_FLOATS, torch.Tensor, True),
+        (7 * EACH, torch.Tensor, False),
+        (0, Streamed, False),
     ):
         compute = Compute(memory_format=memory_format, image_bytes=most)
-        placed = place_normalised(data, WHICH, compute)
-        assert isinstance(placed, kind)
-        assert images is None or isinstance(placed.images, images)  # type: ignore[union-attr]
+        placed = place_for_training(data, WHICH, compute)
+        assert isinstance(placed.stored, stored)
+        assert placed.is_normalised == is_normalised
+        assert placed.notice.startswith("memory has no room") == (stored is Streamed)
         batches.append(placed.batch(chosen))
     mean, std = (np.array(moments, dtype=np.float32)[:, None, None] for moments in (data.mean, data.std))
     expected = (data.images[WHICH[chosen.numpy()]].astype(np.float32) - mean) / std
@@ -113,14 +112,20 @@ def test_images_normalised_at_once_or_by_batch_have_the_same_bits_and_layout(
 
 
 def test_room_for_floats_decides_to_the_byte() -> None:
-    assert isinstance(place_normalised(DATA, WHICH, Compute(image_bytes=AS_FLOATS)), Normalised)
-    assert isinstance(place_normalised(DATA, WHICH, Compute(image_bytes=AS_FLOATS - 1)), NormalisedByBatch)
+    found = [
+        place_for_training(DATA, WHICH, Compute(image_bytes=most)).is_normalised
+        for most in (AS_FLOATS, AS_FLOATS - 1)
+    ]
+    assert found == [True, False]
 
 
 def test_normalising_leaves_the_source_alone() -> None:
     floats = replace(DATA, images=SOURCE.astype(np.float32))
     kept = floats.images.copy()
-    place_normalised(floats, WHICH, Compute())
+    for most in (AS_FLOATS, AS_FLOATS - 1):
+        placed = place_for_training(floats, WHICH, Compute(image_bytes=most))
+        first = placed.batch(torch.arange(3))
+        assert torch.equal(placed.batch(torch.arange(3)), first)
     np.testing.assert_array_equal(floats.images, kept)
 
 
