@@ -175,13 +175,15 @@ class Trainer:
         # What `zero_grad` of the optimizer does, at a tenth of its cost.
         for parameter in self._parameters:
             parameter.grad = None
+        if self.parts == 1:
+            whole = self._backward(chosen, 1)
+            self._optimizer.step()
+            return whole
         parts = chosen.tensor_split(max(1, min(self.parts, len(chosen) // _MIN_PART)))
-        # The mean over the batch is the weighted mean over its parts; a whole batch keeps its exact bits.
+        # The mean over the batch is the weighted mean over its parts.
         shares = [len(part) / len(chosen) for part in parts]
         losses = [self._backward(part, share) for part, share in zip(parts, shares, strict=True)]
         self._optimizer.step()
-        if len(losses) == 1:
-            return losses[0]
         return [
             torch.stack([share * loss for share, loss in zip(shares, column, strict=True)]).sum()
             for column in zip(*losses, strict=True)
