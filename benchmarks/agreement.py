@@ -19,6 +19,7 @@ from time import perf_counter
 
 import numpy as np
 
+from autokd.compute.device import Compute
 from autokd.core.records import TrialState
 from autokd.core.setting import Pair, Position
 from autokd.search.study_names import study_name
@@ -30,6 +31,8 @@ from benchmarks.simulation.policies import POLICIES
 from benchmarks.simulation.scenarios import cold
 from benchmarks.simulation.table import load
 
+RECORDED = Compute(memory_format="contiguous")
+"""As the table was recorded."""
 SEED = 0
 """The seed index of every search, and so the one of the table's seeds to compare with."""
 
@@ -47,7 +50,7 @@ def main() -> None:
         workspace = Workspace.open("digits", home=Path(home), space="poster_sweep", trials=options.trials)
         pairs = [Pair(*two) for two in permutations(range(workspace.config.federation.participants), 2)]
         began = perf_counter()
-        tune_all(workspace, pairs, position=Position.STUDENT)
+        tune_all(workspace, pairs, position=Position.STUDENT, compute=RECORDED)
         seconds = perf_counter() - began
         seen = status(workspace)
         differing, answers = 0, {}

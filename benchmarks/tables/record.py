@@ -19,6 +19,7 @@ from typing import Final
 from rich.console import Console
 
 from autokd.cli.progress import watching
+from autokd.compute.device import Compute
 from autokd.core.setting import Pair
 from autokd.workflows.export import export
 from autokd.workflows.sweep import sweep
@@ -36,7 +37,9 @@ def record(regime: str, home: Path) -> None:
     everybody = range(workspace.config.federation.participants)
     pairs = [Pair(*two) for two in permutations(everybody, 2)]
     with watching() as callbacks:
-        swept = sweep(workspace, pairs, seeds=SEEDS, callbacks=callbacks)
+        # The layout of the time when the tables were recorded first, so that recording again gives the same.
+        compute = Compute(memory_format="contiguous")
+        swept = sweep(workspace, pairs, seeds=SEEDS, compute=compute, callbacks=callbacks)
     if swept.interrupted:
         raise SystemExit(130)
     rows = export(workspace, FOLDER / f"{regime}.parquet")
