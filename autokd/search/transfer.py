@@ -29,8 +29,10 @@ def register_study(store: Store, records: PairRecords, federation: Federation) -
     fixed with its first trial: the rule and the tensor format.
     """
     pair = records.pair
-    attributes: dict[str, int | str] = {"teacher": pair.teacher, "student": pair.student}
+    attributes: dict[str, int | str | None] = {"teacher": pair.teacher, "student": pair.student}
     if not records.trials:
+        # Optuna Dashboard shows the first five attributes that were set; what people look for is among them.
+        attributes |= {"verdict": None, "gain": None}
         attributes |= {"rule": records.rule, **records.tensor_format.to_json()}
     store.create_study(records.study, attributes=attributes, features=asdict(pair_features(federation, pair)))
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import yaml
 
 from autokd.core.records import Failure, TrialOrigin, TrialState
 from autokd.store import Store, sqlite_url
@@ -19,6 +20,10 @@ def test_ctrl_c_says_how_to_go_on_and_the_same_command_finishes(
     here: Command, tuned: Tuned, quick_study: Path, tmp_path: Path, ray_folder: Path
 ) -> None:
     home = tuned.copy(tmp_path / "home").home
+    # A search that is never sure of anything goes on until it is interrupted.
+    recipe = yaml.safe_load(quick_study.read_text())
+    recipe["search"] |= {"epsilon": 0.0, "confidence": 1.0, "min_trials": 400}
+    quick_study.write_text(yaml.safe_dump(recipe))
     arguments = (
         "tune",
         "--pair",
@@ -43,7 +48,7 @@ def test_ctrl_c_says_how_to_go_on_and_the_same_command_finishes(
     assert "Traceback" not in terminal.shown
     assert f"process {terminal.process.pid}, at work since" in " ".join(beside.out.split())
     assert driver["alive"]
-    assert driver["runs_ended"] + driver["runs_left"] > 400
+    assert driver["runs_ended"] + driver["runs_left"] > 400, "the least number of trials"
     assert here("status", "--study", quick_study.name, "--home", home, "--json").json()["drivers"] == []
     assert "\x1b[" in terminal.shown
     assert not _at_work(ray_folder)
@@ -54,6 +59,8 @@ def test_ctrl_c_says_how_to_go_on_and_the_same_command_finishes(
         assert {one.state for one in before} <= {TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL}
         assert {one.failure for one in before} <= {None, Failure.INTERRUPTED}
 
+    recipe["search"]["min_trials"] = 2
+    quick_study.write_text(yaml.safe_dump(recipe))
     again = here(*arguments[:-1], "8", "--home", home)
     assert again.code == 0, again.err
     with Store.open(sqlite_url(home / "autokd.db")) as store:
