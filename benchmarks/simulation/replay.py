@@ -16,6 +16,7 @@ from autokd.core.pair_records import PairRecords
 from autokd.core.records import Failure, RungReport, RunRecord, RunState, TrialOrigin, TrialRecord, TrialState
 from autokd.core.run_spec import RunFailure, RunSpec
 from autokd.core.setting import Pair, Setting, Split
+from autokd.core.tensor_format import TensorFormat
 from autokd.execution.search_queue import SearchQueue
 from autokd.search.tpe import Sampler
 from benchmarks.simulation.table import Table
@@ -52,6 +53,7 @@ class Memory:
         seed: int,
         role: TrialOrigin,
         distributions: Mapping[str, BaseDistribution],
+        tensor_format: TensorFormat,
     ) -> TrialRecord:
         number = next(self._numbers.setdefault(study, count()))
         return TrialRecord(number=number, setting=setting, seed=seed, role=role, state=TrialState.RUNNING)

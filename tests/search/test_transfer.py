@@ -247,6 +247,12 @@ def test_what_a_study_says_of_its_pair_can_be_read_back(store: Store, federation
         half = TensorFormat("channels_last", "bfloat16")
         records = PairRecords(pair=OTHER, study="s", rule=RULE, tensor_format=half)
         register_study(store, records, federation)
-    fixed = {"rule": RULE, "memory_format": "channels_last", "precision": "bfloat16"}
+    fixed = {
+        "verdict": None,
+        "gain": None,
+        "rule": RULE,
+        "memory_format": "channels_last",
+        "precision": "bfloat16",
+    }
     assert store.attributes("s") == {**whose(OTHER), **fixed}
     assert PairFeatures(**store.features("s")) == odd
