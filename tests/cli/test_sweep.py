@@ -106,7 +106,8 @@ def test_a_sweep_changes_nothing_of_what_was_tuned_and_is_exported_beside_it(
     for teacher in (4, 9):
         assert ends["search", teacher] >= 1
         assert ends["confirmation", teacher] >= 5
-    assert {row["stage"] for row in rows} == {"search", "race", "confirmation", "sweep"}
+    # Whether a race is worth its runs depends on what the search found.
+    assert {row["stage"] for row in rows} - {"race"} == {"search", "confirmation", "sweep"}
     assert {row["seed"] for row in rows if row["stage"] == "sweep"} == {0, 1}
 
 
