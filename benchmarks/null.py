@@ -3,10 +3,10 @@
     python -m benchmarks.null [--pairs 60] [--trials 4] [--home DIRECTORY]
 
 Sixty pairs of `digits`, each of them a repetition with data, models and seeds of its own, are searched in
-T ∈ [0.999, 1.001], α ∈ [0.499, 0.501] on the student's data, raced, confirmed and judged. One rule sees to it
-that nothing comes of that: a setting that is alike to the default does not enter the race. So a second figure
-does without that rule: the best trial of each search runs with the seeds of the confirmation, and the verdict
-has to turn it down on its own.
+T ∈ [0.999, 1.001], α ∈ [0.499, 0.501] on the student's data, confirmed and judged. One rule sees to it that
+nothing comes of that: a setting that is alike to the default is never chosen. A second figure does without
+that rule: the best trial of each search runs with the seeds of the confirmation, look by look, and then the
+verdict has to turn it down on its own.
 """
 
 from __future__ import annotations
@@ -28,12 +28,14 @@ import yaml
 
 from autokd.compute.device import Compute
 from autokd.config.study import StudyConfig
-from autokd.core.records import TrialState
+from autokd.core.records import Correctness, TrialState
 from autokd.core.setting import DEFAULT, Pair, Position, Setting, Split, derive_seed
 from autokd.distillation import Run
 from autokd.federation.federation import Federation
 from autokd.federation.storage import find
-from autokd.recommendation.evidence import Arm, Evidence
+from autokd.recommendation.evidence import JUDGED, Arm, Evidence
+from autokd.recommendation.power import can_still_change
+from autokd.recommendation.race import confirmation_seeds
 from autokd.recommendation.recommendation import Recommendation
 from autokd.recommendation.verdict import judge
 from autokd.workflows.recommend import recommend
@@ -47,31 +49,46 @@ SPACE: Final = {
     "alpha": {"low": 0.499, "high": 0.501},
     "transfer_set": ["student"],
 }
-JUDGED: Final = (Split.CONFIRMATION, Split.TEST)
 
 
 def without_the_rule(federation: Federation, config: StudyConfig, found: Recommendation) -> str:
-    """The verdict if the best trial, however alike to the default, had won the race."""
-    judgement = found.judgement
-    if judgement is None:
+    """Return the verdict if the best trial, however alike to the default, had been chosen to be confirmed.
+
+    It is judged look by look, on what the pair's own verdict rests on.
+    """
+    basis = found.records.basis
+    if found.judgement is None or basis is None:
         return found.verdict.value
     trials = [one for one in found.records.trials if one.state is TrialState.COMPLETE]
     best = max((one for one in trials if one.setting != DEFAULT), key=lambda one: one.accuracy or 0.0)
-    seen = [students(federation, config, found.pair, best.setting, seed) for seed in judgement.evidence.seeds]
-    winner = Arm(
-        setting=best.setting,
-        correct={split: np.stack([one[split] for one in seen]) for split in JUDGED},
-        forgetting=None,
-    )
-    known = judgement.evidence
-    evidence = Evidence(seeds=known.seeds, own=known.own, default=known.default, winner=winner)
-    seed = derive_seed(found.records.study, "verdict")
-    return judge(evidence, config.confirmation, seed=seed).verdict.value
+    seeds = confirmation_seeds(basis.looks[-1])
+    seen: dict[Setting, list[dict[Split, Correctness]]] = {DEFAULT: [], best.setting: []}
+
+    def arm(setting: Setting) -> Arm:
+        correct = {split: np.stack([one[split] for one in seen[setting]]) for split in JUDGED}
+        return Arm(setting=setting, correct=correct, forgetting=None)
+
+    for count in basis.looks:
+        for setting, runs in seen.items():
+            runs += [
+                students(federation, config, found.pair, setting, one) for one in seeds[len(runs) : count]
+            ]
+        evidence = Evidence(
+            seeds=tuple(seeds[:count]),
+            own=found.judgement.evidence.own,
+            default=arm(DEFAULT),
+            winner=arm(best.setting),
+        )
+        seed = derive_seed(found.records.study, "verdict")
+        judged = judge(evidence, config.confirmation, seed=seed, basis=basis)
+        if not can_still_change(judged, config.confirmation.min_improvement, seeds=basis.looks[-1]):
+            break
+    return judged.verdict.value
 
 
 def students(
     federation: Federation, config: StudyConfig, pair: Pair, setting: Setting, seed: int
-) -> dict[Split, np.ndarray]:
+) -> dict[Split, Correctness]:
     """Correctness of one run on the judged splits."""
     recipe = config.distillation
     run = Run(

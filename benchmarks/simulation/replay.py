@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from typing import Any, NamedTuple, final
 
@@ -17,6 +17,7 @@ from autokd.core.records import Failure, RungReport, RunRecord, RunState, TrialO
 from autokd.core.run_spec import RunFailure, RunSpec
 from autokd.core.setting import Pair, Setting, Split
 from autokd.core.tensor_format import TensorFormat
+from autokd.core.verdict_basis import VerdictBasis
 from autokd.execution.search_queue import SearchQueue
 from autokd.search.tpe import Sampler
 from benchmarks.simulation.table import Table
@@ -75,8 +76,24 @@ class Memory:
     def add_run(self, study: str, run: RunRecord) -> None:
         """Nothing, likewise."""
 
+    def put_bases(self, study: str, bases: Sequence[VerdictBasis]) -> None:
+        """Nothing, likewise."""
+
     def evict(self, study: str) -> None:
         """Nothing, likewise."""
+
+
+def _record(given: RunSpec, epochs: int) -> RunRecord:
+    """A confirmation run, of which nobody here asks more than whether it is done."""
+    assert given.stage is not None
+    return RunRecord(
+        stage=given.stage,
+        setting=given.setting,
+        seed=given.seed,
+        state=RunState.COMPLETE,
+        correct={split: np.ones(1, dtype=np.bool_) for split in (Split.CONFIRMATION, Split.TEST)},
+        epochs=epochs,
+    )
 
 
 def replay(
@@ -115,6 +132,24 @@ def replay(
         sampler=sampler,
         listen_seconds=float("inf"),
     )
+    return serve(queue, table, config.rungs, seed=seed, workers=workers)
+
+
+def serve(
+    queue: SearchQueue,
+    table: Table,
+    rungs: Sequence[int],
+    *,
+    seed: int,
+    workers: int = WORKERS,
+    staged: Callable[[RunSpec, int], RunRecord] = _record,
+) -> list[Ran]:
+    """Serve a queue until it has finished, and return the trials in the order in which they ended.
+
+    Args:
+        seed: Which of the table's seeds answers trials.
+        staged: What a race or confirmation run of so many epochs shows.
+    """
     ran: list[Ran] = []
     busy: list[tuple[int, int, str, RunSpec, int]] = []
     serial, now = count(), 0
@@ -124,26 +159,26 @@ def replay(
             given = queue.assign(f"{number}")
             if given is None:
                 break
-            epochs = config.rungs[0] if given.stage is None else config.rungs[-1]
+            epochs = rungs[0] if given.stage is None else rungs[-1]
             heapq.heappush(busy, (now + epochs, number, f"{number}", given, epochs))
         now, number, key, given, epoch = heapq.heappop(busy)
         if given.stage is not None:
-            queue.end(key, _record(given, epoch))
+            queue.end(key, staged(given, epoch))
             continue
         report = _report(table, given, epoch, seed)
         if report is None:
             queue.end(key, RunFailure(Failure.DIVERGED, "as it did when the table was recorded"))
             ran.append(Ran(given.pair, given.setting, epoch, whole=False))
             continue
-        if epoch == config.rungs[-1]:
+        if epoch == rungs[-1]:
             queue.end(key, report)
         elif queue.report(key, report):
-            later = config.rungs[config.rungs.index(epoch) + 1]
+            later = rungs[rungs.index(epoch) + 1]
             heapq.heappush(busy, (now + later - epoch, number, key, given, later))
             continue
         else:
             queue.end(key, report)
-        ran.append(Ran(given.pair, given.setting, epoch, epoch == config.rungs[-1]))
+        ran.append(Ran(given.pair, given.setting, epoch, epoch == rungs[-1]))
     return ran
 
 
@@ -161,17 +196,4 @@ def _report(table: Table, given: RunSpec, epoch: int, seed: int) -> RungReport |
         soft_loss=0.0,
         hard_loss=None,
         seconds=0.0,
-    )
-
-
-def _record(given: RunSpec, epochs: int) -> RunRecord:
-    """A confirmation run, of which nobody here asks more than whether it is done."""
-    assert given.stage is not None
-    return RunRecord(
-        stage=given.stage,
-        setting=given.setting,
-        seed=given.seed,
-        state=RunState.COMPLETE,
-        correct={split: np.ones(1, dtype=np.bool_) for split in (Split.CONFIRMATION, Split.TEST)},
-        epochs=epochs,
     )

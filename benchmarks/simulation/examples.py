@@ -1,0 +1,167 @@
+"""Runs of a recorded sweep, example by example: what tables lack is drawn, their accuracies are kept.
+
+A table has the accuracies of two seeds. How right a run is on each example is drawn by the probit model of
+the tests (`tests/statistics/simulated.py`):
+
+    score[run, e] = level + difficulty_e + taste_e + shift_run + flutter_run,e
+
+The level is such that a setting's runs are right, on average and on these very examples, as often as the
+mean of its recorded seeds. Shift and flutter are those of the pair: what its two seeds have in common on two
+splits is shift, and what they have not is flutter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cached_property
+from typing import Final, final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+from scipy.special import ndtr, ndtri
+
+from autokd.core.records import Correctness, ParticipantFacts, RunRecord, RunState, Stage
+from autokd.core.run_spec import RunSpec
+from autokd.core.setting import Pair, Setting, Split, derive_seed
+from benchmarks.simulation.table import SPLITS, Table
+from tests.statistics.simulated import DIGITS, Noise
+
+STAGE_SPLITS: Final = {Stage.RACE: (Split.VALIDATION,), Stage.CONFIRMATION: (Split.CONFIRMATION, Split.TEST)}
+_JUDGED: Final = STAGE_SPLITS[Stage.CONFIRMATION]
+_GRID: Final = ndtri((np.arange(1_000) + 0.5) / 1_000)
+_LEAST: Final = 1e-3
+"""Of flutter, so that no example is right by a hair's breadth in all runs of a level that was solved for."""
+_FARTHEST: Final = 8.0
+"""Level beyond which all examples are right, or none is."""
+
+
+@final
+class Examples:
+    """The examples of a federation, and how right its models and students are on each of them.
+
+    Args:
+        seed: The same seed draws the same.
+    """
+
+    def __init__(self, table: Table, seed: int) -> None:
+        self._table, self._seed = table, seed
+        self._sizes = {split: len(labels) for split, labels in table.facts().labels.items()}
+        self._difficulty = {split: self._drawn("difficulty", split) for split in SPLITS}
+        self._levels: dict[tuple[Pair, Setting, Split], NDArray[np.float64]] = {}
+
+    @cached_property
+    def participants(self) -> tuple[ParticipantFacts, ...]:
+        """The participants, each right on as many examples as in the table."""
+        facts = self._table.facts().participants
+        return tuple(
+            ParticipantFacts(
+                number=one.number,
+                architecture=one.architecture,
+                histogram=one.histogram,
+                correct={split: self._own(one.number, split) for split in SPLITS},
+            )
+            for one in facts
+        )
+
+    @cached_property
+    def noise(self) -> Mapping[Pair, Noise]:
+        """How the runs of each pair vary between seeds."""
+        table, places = self._table, [SPLITS.index(split) for split in _JUDGED]
+        sizes = np.array([self._sizes[split] for split in _JUDGED])
+        ends = np.nan_to_num(table.accuracy[:, :, :, -1, places])
+        apart = ends[:, :, 1] - ends[:, :, 0]
+        common = np.maximum(0.0, (apart[..., 0] * apart[..., 1]).mean(axis=1) / 2)
+        rest = ((apart**2).mean(axis=1) / 2 - common[:, None]) * sizes
+        levels = ndtri(ends.mean(axis=(1, 2, 3)))
+        return {
+            pair: _noise(float(level), float(shared), float(own))
+            for pair, level, shared, own in zip(table.pairs, levels, common, rest.mean(axis=1), strict=True)
+        }
+
+    def run(self, spec: RunSpec) -> RunRecord:
+        """Return what a race or confirmation run shows."""
+        assert spec.stage is not None
+        return RunRecord(
+            stage=spec.stage,
+            setting=spec.setting,
+            seed=spec.seed,
+            state=RunState.COMPLETE,
+            correct={split: self._right(spec, split) for split in STAGE_SPLITS[spec.stage]},
+            epochs=self._table.epochs,
+        )
+
+    def _right(self, spec: RunSpec, split: Split) -> Correctness:
+        dice = self._dice(str(spec.pair), str(spec.setting), spec.seed)
+        shift = dice.normal(0, self.noise[spec.pair].shift)
+        flutter = self._dice(str(spec.pair), str(spec.setting), spec.seed, split).normal(
+            0, self.noise[spec.pair].flutter, self._sizes[split]
+        )
+        right: Correctness = self._level(spec.pair, spec.setting, split) + shift + flutter > 0
+        return right
+
+    def _level(self, pair: Pair, setting: Setting, split: Split) -> NDArray[np.float64]:
+        """Return the mean score of each example over a setting's runs."""
+        key = pair, setting, split
+        if key not in self._levels:
+            table = self._table
+            recorded = table.accuracy[table.row[pair], table.column[setting], :, -1, SPLITS.index(split)]
+            scores = self._difficulty[split] + self._dice(*map(str, key)).normal(
+                0, DIGITS.taste, self._sizes[split]
+            )
+            self._levels[key] = scores + _level(
+                scores,
+                float(np.nan_to_num(recorded).mean()),
+                np.hypot(self.noise[pair].flutter, self.noise[pair].shift),
+            )
+        return self._levels[key]
+
+    def _own(self, participant: int, split: Split) -> Correctness:
+        size = self._sizes[split]
+        noise = np.hypot(DIGITS.taste, DIGITS.flutter)
+        scores = self._difficulty[split] + self._dice("own", participant, split).normal(0, noise, size)
+        right = np.zeros(size, dtype=np.bool_)
+        count = round(float(self._table.own[participant, SPLITS.index(split)]) * size)
+        right[np.argsort(-scores)[:count]] = True
+        return right
+
+    def _drawn(self, what: str, split: Split) -> NDArray[np.float64]:
+        """Return difficulties spread as evenly as normal quantiles are, in an order by chance."""
+        size = self._sizes[split]
+        even = ndtri((np.arange(size) + 0.5) / size)
+        return DIGITS.difficulty * self._dice(what, split).permutation(even)
+
+    def _dice(self, *names: str | int) -> np.random.Generator:
+        return np.random.default_rng(derive_seed(self._table.name, self._seed, *names))
+
+
+def _noise(level: float, common: float, own: float) -> Noise:
+    """Return the noise with which runs vary as they were seen to.
+
+    Args:
+        level: Quantile of the accuracy.
+        common: Variance of the accuracy that splits share.
+        own: Variance of the correctness of one example between runs, averaged over examples.
+    """
+    width = float(np.hypot(DIGITS.difficulty, DIGITS.taste))
+    scores = width * (_GRID + level)
+
+    def beyond(flutter: float) -> float:
+        right = ndtr(scores / flutter)
+        return float((right * (1 - right)).mean()) - own
+
+    flutter = _LEAST if beyond(_LEAST) >= 0 else float(brentq(beyond, _LEAST, _FARTHEST, xtol=1e-4))
+    slope = float(np.exp(-(level**2) / 2)) / np.sqrt(2 * np.pi) / np.hypot(width, flutter)
+    return replace(DIGITS, shift=float(np.sqrt(common)) / slope, flutter=flutter)
+
+
+def _level(scores: NDArray[np.float64], accuracy: float, noise: float) -> float:
+    """Return what to add to the scores, so that with such noise they are above 0 as often as asked."""
+
+    def beyond(level: float) -> float:
+        return float(ndtr((scores + level) / noise).mean()) - accuracy
+
+    if beyond(-_FARTHEST) >= 0:
+        return -_FARTHEST
+    return _FARTHEST if beyond(_FARTHEST) <= 0 else float(brentq(beyond, -_FARTHEST, _FARTHEST, xtol=1e-4))

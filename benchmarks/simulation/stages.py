@@ -1,0 +1,200 @@
+"""A whole batch on recorded tables, with every stage: search, race, confirmation in looks, verdict.
+
+    python -m benchmarks.simulation.stages [--tables digits ...] [--seeds 6] [--study STUDY] [--out FILE]
+
+The queue is the real one, and pairs are judged by the package's own functions; only runs are looked up, and
+their examples drawn (`benchmarks.simulation.examples`). *Share* is as in `python -m benchmarks.simulation`,
+of what is recommended: nothing is gained where the advice is to leave a model as it is. Here every setting
+is valued by the mean of all its recorded seeds on test, whatever was chosen by one of them on validation.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from autokd.config.study import StudyConfig
+from autokd.config.yaml_files import read_study_config
+from autokd.core.pair_records import PairRecords
+from autokd.core.records import FederationFacts
+from autokd.core.run_spec import RunSpec
+from autokd.core.setting import DEFAULT, Pair, Setting
+from autokd.execution.search_queue import SearchQueue
+from autokd.recommendation.interim_looks import judge_pair
+from autokd.recommendation.verdict import Judgement, Verdict
+from autokd.search.progress import VerdictSummary
+from autokd.statistics.moderation import VariancePool
+from benchmarks.simulation.examples import Examples
+from benchmarks.simulation.measure import half
+from benchmarks.simulation.policies import learner
+from benchmarks.simulation.processes import pool
+from benchmarks.simulation.replay import Memory, serve
+from benchmarks.simulation.scenarios import _names, _shuffled
+from benchmarks.simulation.table import TABLES, Table, load
+
+FROZEN: Final = Path(__file__).parent.parent / "frozen" / "digits.yaml"
+RESULTS: Final = Path(__file__).parent.parent / "results" / "stages.json"
+_VALIDATION, _TEST = 0, 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """What a simulated batch came to; costs are shares of the sweep.
+
+    Attributes:
+        unconfirmed: Share of the settings that were chosen to be confirmed, whatever was then shown.
+        runs: Race and confirmation runs of a pair.
+    """
+
+    share: float
+    unconfirmed: float
+    search: float
+    confirmation: float
+    trials: float
+    runs: float
+    verdicts: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Judges pairs as they are finished, as the driver does, and shares what they show about noise."""
+
+    config: StudyConfig
+    facts: FederationFacts
+    noise: VariancePool
+    records: dict[Pair, PairRecords]
+    judged: dict[Pair, Judgement]
+
+    def __call__(self, over: Sequence[PairRecords]) -> Mapping[Pair, VerdictSummary]:
+        for records in over:
+            found = judge_pair(self.config, self.facts, records)
+            self.records[records.pair] = records
+            if isinstance(found, Judgement):
+                self.judged[records.pair] = found
+                self.noise.add(records.study, found.variance_samples())
+        return {}
+
+
+def batch(
+    table: Table, config: StudyConfig, seed: int, meetings: Sequence[Sequence[Pair]] | None = None
+) -> Ended:
+    """Tune and judge pairs of a table from an empty store; by default all of them, shuffled."""
+    config = table.config.model_copy(update={"search": config.search, "confirmation": config.confirmation})
+    examples, names = Examples(table, seed), _names(table.pairs, seed)
+    facts, memory = replace(table.facts(), participants=examples.participants), Memory()
+    judge = Judge(config, facts, VariancePool(), {}, {})
+    queue = SearchQueue(
+        config=config,
+        space=table.space,
+        federation=facts,
+        meetings=meetings or _shuffled([(pair, pair.reverse) for pair in half(table)], seed),
+        read=lambda pair: PairRecords(pair=pair, study=names[pair], rule=2),
+        store=memory,  # type: ignore[arg-type]
+        sampler=learner(table, names, seed),
+        listen_seconds=float("inf"),
+        conclude=judge,
+        noise=judge.noise,
+    )
+
+    def staged(spec: RunSpec, epochs: int) -> Any:
+        return examples.run(spec)
+
+    serve(queue, table, config.rungs, seed=seed % table.seeds, staged=staged)
+    return _ended(table, seed % table.seeds, judge)
+
+
+def _ended(table: Table, seed: int, judge: Judge) -> Ended:
+    records = judge.records.values()
+    sweep = len(table.settings) * table.epochs * len(records)
+    trials = [trial for one in records for trial in one.trials]
+    runs = [run for one in records for run in one.runs]
+    verdicts = Counter(found.verdict.value for found in judge.judged.values())
+    return Ended(
+        share=share(table, seed, {pair: _answer(found) for pair, found in judge.judged.items()}),
+        unconfirmed=share(table, seed, {pair: _winner(found) for pair, found in judge.judged.items()}),
+        search=sum(trial.epochs for trial in trials) / sweep,
+        confirmation=sum(run.epochs for run in runs) / sweep,
+        trials=len(trials) / len(records),
+        runs=len(runs) / len(records),
+        verdicts=dict(sorted(verdicts.items())),
+    )
+
+
+def _winner(found: Judgement) -> Setting | None:
+    return None if found.evidence.winner is None else found.evidence.winner.setting
+
+
+def _answer(found: Judgement) -> Setting | None:
+    if found.verdict is Verdict.TUNED:
+        return _winner(found)
+    return DEFAULT if found.verdict is Verdict.DEFAULT else None
+
+
+def share(table: Table, seed: int, answers: Mapping[Pair, Setting | None]) -> float:
+    """Return the share of what the sweep finds beyond default and nothing, of answers given by pair."""
+    values = table.gain.mean(axis=2)
+
+    def value(pair: Pair, setting: Setting | None) -> float:
+        return 0.0 if setting is None else float(values[table.row[pair], table.column[setting], _TEST])
+
+    def preferred(pair: Pair, settings: Iterable[Setting]) -> float:
+        gains = table.gain[table.row[pair], :, seed, _VALIDATION]
+        best = max(settings, key=lambda setting: gains[table.column[setting]])
+        return value(pair, best if gains[table.column[best]] > 0 else None)
+
+    anyway = sum(preferred(pair, [DEFAULT]) for pair in answers)
+    swept = sum(preferred(pair, table.settings) for pair in answers)
+    found = sum(value(pair, setting) for pair, setting in answers.items())
+    return (found - anyway) / (swept - anyway)
+
+
+def _batch(name: str, config: StudyConfig, seed: int) -> Ended:
+    return batch(load(name), config, seed)
+
+
+def main() -> None:
+    """Simulate, print, and keep the figures."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--tables", nargs="+", default=TABLES, choices=TABLES)
+    parser.add_argument("--seeds", type=int, default=6)
+    parser.add_argument("--study", default=str(FROZEN), help="whose search and confirmation are simulated")
+    parser.add_argument("--processes", type=int)
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    config = read_study_config(options.study)
+    kept: dict[str, dict[str, Any]] = {}
+    with pool(options.processes) as workers:
+        for table in options.tables:
+            seeds = range(options.seeds)
+            found = list(workers.map(_batch, [table] * len(seeds), [config] * len(seeds), seeds))
+            kept[table] = summary(found)
+            print(table, json.dumps(kept[table]), flush=True)
+    options.out.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+
+
+def summary(found: Sequence[Ended]) -> dict[str, Any]:
+    """Return means over batches, and the spread of the share."""
+    names = ("share", "unconfirmed", "search", "confirmation", "trials", "runs")
+    means = {name: round(float(np.mean([getattr(one, name) for one in found])), 4) for name in names}
+    verdicts = Counter[str]()
+    for one in found:
+        verdicts.update(one.verdicts)
+    return {
+        "seeds": len(found),
+        **means,
+        "share by seed": [round(one.share, 4) for one in found],
+        "verdicts": {name: round(count / len(found), 1) for name, count in sorted(verdicts.items())},
+    }
+
+
+if __name__ == "__main__":
+    main()
