@@ -14,6 +14,8 @@ up and evaluation at every rung included. `cnn` (three blocks of 16, 32 and 64 c
 `cnn_large` (32, 64, 128) and `resnet18` (with the stem for small images) train on random images of CIFAR-10's
 shape, 3 x 32 x 32: speed does not depend on what they show. With several workers as many processes do the
 same thing at the same time, and their examples/s are added up.
+
+A file that `--out` names keeps what it has of other cases, so that slow ones can have fewer repeats.
 """
 
 from __future__ import annotations
@@ -212,7 +214,6 @@ def main() -> None:
     parser.add_argument("--home", type=Path, help="where federations lie; by default made and thrown away")
     parser.add_argument("--out", type=Path, help="keep every number in this file")
     options = parser.parse_args()
-    kept: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
         home = options.home or Path(scratch)
         tree = stack.enter_context(earlier_tree(Path(scratch) / "tree"))
@@ -221,10 +222,29 @@ def main() -> None:
             case(name, home)
             for workers in options.workers:
                 speeds = measured(name, home, options.repeats, workers, tree)
-                kept.setdefault(name, {})[str(workers)] = shown(name, workers, speeds)
-    if options.out:
-        content = {"torch": str(torch.__version__), "earlier_commit": EARLIER, "cases": kept}
-        options.out.write_text(json.dumps(content, indent=1) + "\n")
+                figures = shown(name, workers, speeds)
+                if options.out:
+                    keep(options.out, name, workers, figures)
+
+
+def keep(out: Path, name: str, workers: int, figures: dict[str, Any]) -> None:
+    """Write the figures of one case into a file, beside those of others that compare with them.
+
+    Raises:
+        ValueError: If the file is of another version of PyTorch, another earlier engine or another processor.
+    """
+    content: dict[str, Any] = {
+        "torch": str(torch.__version__),
+        "earlier_commit": EARLIER,
+        "processor": f"{os.cpu_count()} x {torch.backends.cpu.get_cpu_capability()}",
+    }
+    before = json.loads(out.read_text()) if out.exists() else {}
+    cases = before.pop("cases", {})
+    if before not in ({}, content):
+        raise ValueError(f"{out} holds figures of {before}, not of {content}; name another file")
+    cases.setdefault(name, {})[str(workers)] = figures
+    ordered = {name: cases[name] for name in CASES if name in cases}
+    out.write_text(json.dumps({**content, "cases": ordered}, indent=1) + "\n")
 
 
 def shown(name: str, workers: int, speeds: NDArray[np.float64]) -> dict[str, Any]:
@@ -241,7 +261,7 @@ def shown(name: str, workers: int, speeds: NDArray[np.float64]) -> dict[str, Any
         ratios[words] = [round(value, 4) for value in spread(ratio)]
         low, middle, high = ratios[words]
         print(f"  {words:<38}{middle:.3f} ({low:.3f} to {high:.3f})", flush=True)
-    return {"examples_per_second": medians, "ratios": ratios}
+    return {"turns": len(speeds), "examples_per_second": medians, "ratios": ratios}
 
 
 if __name__ == "__main__":

@@ -135,8 +135,9 @@ class Trainer:
         """
         start, first = perf_counter(), self.steps + 1
         set_learning_rate(self._optimizer, learning_rate(self._config, self.epochs))
-        # At every epoch, since an evaluation puts the student into eval mode.
-        train_mode(self.network, self._config)
+        # An evaluation has put the student into eval mode.
+        if not self.network.training:
+            train_mode(self.network, self._config)
         parts: list[Tensor] = []
         sizes: list[int] = []
         with isolated_rng(derive_seed("epoch", self._seed, self.epochs), self.compute.device):
@@ -153,7 +154,8 @@ class Trainer:
         for step, loss in enumerate(losses[:, 0].tolist(), start=first):
             if not math.isfinite(loss):
                 raise Diverged(step=step, loss=loss)
-        soft, *hard = np.average(losses[:, 1:], axis=0, weights=sizes).tolist()
+        # What `np.average` does, at a tenth of its cost.
+        soft, *hard = ((losses[:, 1:] * np.array(sizes)[:, None]).sum(axis=0) / sum(sizes)).tolist()
         return Losses(soft=soft, hard=hard[0] if hard else None)
 
     def _step_in_parts(self, chosen: Tensor) -> list[Tensor]:

@@ -36,14 +36,21 @@ def tensor_formats(
         InputError: If it contradicts stored runs, or a network cannot run in the layout that it asks for.
     """
     studies = results.store.studies()
-    chosen = cache(lambda student: chosen_format(federation, student, compute))
+    # A trial pass is as long as a step of training, and a federation may have many participants.
+    chosen = cache(lambda participant: chosen_format(federation, participant, compute))
     formats: dict[Pair, TensorFormat] = {}
     for pair in pairs:
         stored = _stored(results, studies, pair)
         if stored is not None:
             _check_agreement(pair, stored, compute)
-        formats[pair] = chosen(pair.student) if stored is None else stored
+        formats[pair] = chosen(_first_alike(federation, pair.student)) if stored is None else stored
     return formats
+
+
+def _first_alike(federation: Federation, participant: int) -> int:
+    """Return the lowest number of a participant with the same architecture, on which the format depends."""
+    architectures = [other.architecture for other in federation.participants]
+    return architectures.index(architectures[participant])
 
 
 def chosen_format(federation: Federation, student: int, compute: Compute) -> TensorFormat:

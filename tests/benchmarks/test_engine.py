@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from autokd.core.setting import Split
 from autokd.distillation import Run, examples
 from autokd.federation.federation import network
 from benchmarks.earlier_engine import digest
-from benchmarks.engine import SIDES, bare, measured, shown, spread, turns
+from benchmarks.engine import SIDES, bare, keep, measured, shown, spread, turns
 from benchmarks.engine_cases import RANDOM, SETTING, Case, Random, case
 
 SMALL = Random(architecture="cnn", options={"widths": [4, 8]}, images=40, batch_size=8, epochs=2)
@@ -76,6 +77,21 @@ def test_figures_are_ratios_within_turns_and_leave_out_what_was_not_measured() -
     assert list(found) == ["a run, of the best bare loop", "a run in bfloat16, of one in float32"]
     assert found["a run, of the best bare loop"] == [0.75, 1.0, 1.25]
     assert "a whole run, of the best bare loop" in shown("digits", 1, speeds)["ratios"]
+
+
+def test_a_file_keeps_what_it_has_of_other_cases(tmp_path: Path) -> None:
+    out = tmp_path / "engine.json"
+    for name, workers, figure in (("cnn", 1, 1), ("digits", 1, 2), ("cnn", 2, 3), ("cnn", 1, 4)):
+        keep(out, name, workers, {"turns": figure})
+    content = json.loads(out.read_text())
+    assert content["torch"] == str(torch.__version__)
+    cases = {"digits": {"1": {"turns": 2}}, "cnn": {"1": {"turns": 4}, "2": {"turns": 3}}}
+    assert content["cases"] == cases
+    assert list(content["cases"]) == list(cases)
+    # Figures of another machine or version are not comparable.
+    out.write_text(json.dumps({**content, "torch": "1.0"}))
+    with pytest.raises(ValueError, match=r"engine.json holds figures of .*'1.0'.*name another file"):
+        keep(out, "cnn", 1, {})
 
 
 def test_a_digest_is_that_of_the_weights(small: Case) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from torch import nn
 
+from autokd.compute import tensor_formats as choosing
 from autokd.compute.device import Compute
+from autokd.compute.tensor_formats import choose_format
 from autokd.config.federation import ArchitectureConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import RunRecord, Stage, TrialOrigin, TrialState
@@ -22,6 +25,7 @@ from autokd.models.weights import weights_of
 from autokd.search.study_names import rivals_name, sweep_name
 from autokd.search.transfer import register_study
 from autokd.store import Store, sqlite_url
+from autokd.workflows import tensor_formats as workflow
 from autokd.workflows.results import StoredResults
 from autokd.workflows.tensor_formats import filled_from_store, tensor_formats
 from tests.distillation.conftest import make_federation
@@ -170,7 +174,40 @@ def test_a_model_made_by_hand_takes_from_the_store_what_is_left_open(
     assert filled_from_store(results, FORWARD, Compute()).tensor_format == HALF
 
 
-def test_auto_precision_is_told_once_for_each_student(
+@pytest.fixture
+def three(federation: Federation) -> Federation:
+    """Participants 1 and 2 are equal CNNs, described by objects of their own; 0 is an MLP."""
+    second = federation.participants[1]
+    alike = replace(second, number=2, architecture=second.architecture.model_copy(deep=True))
+    return replace(federation, participants=(*federation.participants, alike))
+
+
+def test_one_trial_pass_serves_all_students_of_an_architecture(
+    results: StoredResults, three: Federation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[nn.Module] = []
+
+    def counted(compute: Compute, student: nn.Module, images: Sequence[int]) -> TensorFormat:
+        tried.append(student)
+        return choose_format(compute, student, images)
+
+    monkeypatch.setattr(workflow, "choose_format", counted)
+    pairs = [Pair(teacher, student) for teacher in range(3) for student in range(3) if teacher != student]
+    found = tensor_formats(results, three, pairs, Compute())
+    assert found == {pair: CHANNELS_LAST if pair.student else FORMER_FORMAT for pair in pairs}
+    assert len(tried) == 2
+
+
+@pytest.mark.parametrize("student", [1, 2])
+def test_a_layout_that_an_architecture_refuses_is_refused_for_each_of_its_students(
+    results: StoredResults, three: Federation, monkeypatch: pytest.MonkeyPatch, student: int
+) -> None:
+    monkeypatch.setattr(choosing, "refuses_channels_last", lambda *arguments: "view size")
+    with pytest.raises(InputError, match=r"--memory-format channels_last: .*view size"):
+        tensor_formats(results, three, [Pair(0, student)], Compute(memory_format="channels_last"))
+
+
+def test_auto_precision_is_told_once_for_each_architecture(
     results: StoredResults, federation: Federation, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING, logger="autokd"):
