@@ -88,10 +88,11 @@ def test_a_file_keeps_what_it_has_of_other_cases(tmp_path: Path) -> None:
     cases = {"digits": {"1": {"turns": 2}}, "cnn": {"1": {"turns": 4}, "2": {"turns": 3}}}
     assert content["cases"] == cases
     assert list(content["cases"]) == list(cases)
-    # Figures of another machine or version are not comparable.
-    out.write_text(json.dumps({**content, "torch": "1.0"}))
-    with pytest.raises(ValueError, match=r"engine.json holds figures of .*'1.0'.*name another file"):
-        keep(out, "cnn", 1, {})
+    # Figures of another version or machine are not compared with these.
+    for other in ({"torch": "1.0"}, {"processor": "4 cores"}, {"earlier_commit": "0"}):
+        out.write_text(json.dumps({**content, **other}))
+        keep(out, "cnn", 2, {})
+        assert json.loads(out.read_text()) == {**content, "cases": {"cnn": {"2": {}}}}
 
 
 def test_a_digest_is_that_of_the_weights(small: Case) -> None:
