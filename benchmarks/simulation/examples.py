@@ -7,7 +7,8 @@ the tests (`tests/statistics/simulated.py`):
 
 The level is such that a setting's runs are right, on average and on these very examples, as often as the
 mean of its recorded seeds. Shift and flutter are those of the pair: what its two seeds have in common on two
-splits is shift, and what they have not is flutter.
+splits is shift, and what they have not is flutter. Tastes are so large that the comparisons of a verdict are
+as uncertain for their examples as they were in real batches of the same recipes.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
-from typing import Final, final
+from typing import Final, NamedTuple, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,17 +25,54 @@ from scipy.special import ndtr, ndtri
 
 from autokd.core.records import Correctness, ParticipantFacts, RunRecord, RunState, Stage
 from autokd.core.run_spec import RunSpec
-from autokd.core.setting import Pair, Setting, Split, derive_seed
+from autokd.core.setting import DEFAULT, Pair, Setting, Split, derive_seed
 from benchmarks.simulation.table import SPLITS, Table
 from tests.statistics.simulated import DIGITS, Noise
 
 STAGE_SPLITS: Final = {Stage.RACE: (Split.VALIDATION,), Stage.CONFIRMATION: (Split.CONFIRMATION, Split.TEST)}
+MEASURED: Final = {
+    "digits": (3.45, 4.82, 5.25),
+    "digits_plain": (4.55, 3.63, 2.55),
+    "digits_classes": (3.98, 4.37, 4.28),
+}
+"""The examples' part of the variance on confirmation, in pp², of default − as-is, winner − default, and
+winner − as-is: means over the pairs of a real batch of each table's recipe (attribute `autokd:noise`)."""
 _JUDGED: Final = STAGE_SPLITS[Stage.CONFIRMATION]
 _GRID: Final = ndtri((np.arange(1_000) + 0.5) / 1_000)
 _LEAST: Final = 1e-3
-"""Of flutter, so that no example is right by a hair's breadth in all runs of a level that was solved for."""
+"""Smallest flutter, and variance of a taste: without any the examples' order alone would decide."""
 _FARTHEST: Final = 8.0
 """Level beyond which all examples are right, or none is."""
+
+
+class Tastes(NamedTuple):
+    """Standard deviations of the tastes of a model as it is, of the default's students, and of others."""
+
+    own: float
+    default: float
+    others: float
+
+
+def tastes(variances: tuple[float, float, float], examples: int) -> Tastes:
+    """Return the tastes with which the three comparisons of a verdict vary as measured over examples.
+
+    Two models disagree on so many examples as lie between their borders: the density of the scores at the
+    border times the mean distance of two tastes.
+
+    Args:
+        variances: In pp², as in `MEASURED`.
+    """
+    disagreements = np.array(variances) * examples / 100**2
+    density = 1 / np.sqrt(2 * np.pi) / DIGITS.scale
+    default_own, default_other, own_other = (disagreements / (density * np.sqrt(2 / np.pi))) ** 2
+    squares = np.array(
+        [
+            default_own + own_other - default_other,
+            default_own + default_other - own_other,
+            own_other + default_other - default_own,
+        ]
+    )
+    return Tastes(*np.sqrt(np.maximum(squares / 2, _LEAST)).tolist())
 
 
 @final
@@ -48,6 +86,7 @@ class Examples:
     def __init__(self, table: Table, seed: int) -> None:
         self._table, self._seed = table, seed
         self._sizes = {split: len(labels) for split, labels in table.facts().labels.items()}
+        self._taste = tastes(MEASURED[table.name], self._sizes[Split.CONFIRMATION])
         self._difficulty = {split: self._drawn("difficulty", split) for split in SPLITS}
         self._levels: dict[tuple[Pair, Setting, Split], NDArray[np.float64]] = {}
 
@@ -107,9 +146,8 @@ class Examples:
         if key not in self._levels:
             table = self._table
             recorded = table.accuracy[table.row[pair], table.column[setting], :, -1, SPLITS.index(split)]
-            scores = self._difficulty[split] + self._dice(*map(str, key)).normal(
-                0, DIGITS.taste, self._sizes[split]
-            )
+            taste = self._taste.default if setting == DEFAULT else self._taste.others
+            scores = self._difficulty[split] + self._dice(*map(str, key)).normal(0, taste, self._sizes[split])
             self._levels[key] = scores + _level(
                 scores,
                 float(np.nan_to_num(recorded).mean()),
@@ -119,8 +157,8 @@ class Examples:
 
     def _own(self, participant: int, split: Split) -> Correctness:
         size = self._sizes[split]
-        noise = np.hypot(DIGITS.taste, DIGITS.flutter)
-        scores = self._difficulty[split] + self._dice("own", participant, split).normal(0, noise, size)
+        taste = self._dice("own", participant, split).normal(0, self._taste.own, size)
+        scores = self._difficulty[split] + taste
         right = np.zeros(size, dtype=np.bool_)
         count = round(float(self._table.own[participant, SPLITS.index(split)]) * size)
         right[np.argsort(-scores)[:count]] = True
