@@ -83,7 +83,7 @@ def test_the_legend_names_what_is_there_and_nothing_else() -> None:
     assert legend(alone) == ["the default", "ran to the full budget"]
     everything = landscape_figure(landscape_facts(TRIALS, PUBLIC))
     ends = ["ran to the full budget", "stopped early", "failed"]
-    assert legend(everything) == ["the default", "chosen by the race", *ends]
+    assert legend(everything) == ["the default", "the winner", *ends]
 
 
 def test_a_line_for_each_trial_that_reported_and_a_mark_where_it_ended() -> None:

@@ -86,7 +86,7 @@ def landscape_figure(facts: LandscapeFacts, *, low: bool = False) -> Figure:
     if any(panel.default for panel in facts.panels):
         traces.append(legend_entry("the default", marker=_DEFAULT_RING))
     if any(panel.chosen for panel in facts.panels):
-        traces.append(legend_entry("chosen by the race", marker=_CHOSEN_RING))
+        traces.append(legend_entry("the winner", marker=_CHOSEN_RING))
     traces += _legend_of_ends(trial.state for panel in facts.panels for trial in panel.trials)
     height = 540 if both else 400
     # The legend stands above the titles of the planes.
@@ -104,7 +104,7 @@ def curve_figure(facts: CurveFacts) -> Figure:
     if any(curve.default for curve in facts.curves):
         traces.append(legend_entry("the default", line=_DEFAULT_LINE))
     if any(curve.chosen for curve in facts.curves):
-        traces.append(legend_entry("chosen by the race", line=_CHOSEN_LINE))
+        traces.append(legend_entry("the winner", line=_CHOSEN_LINE))
     transfer_sets = {curve.trial.setting.transfer_set for curve in facts.curves}
     traces += [
         legend_entry(f"on {transfer_set}", line={"color": color, "width": 2})
@@ -134,7 +134,7 @@ def classes_figure(rows: Sequence[ClassRow]) -> Figure:
         }
         for name, color, forgetting in (
             ("the default", MUTED, [row.default for row in rows]),
-            ("chosen by the race", CHOSEN, [row.chosen for row in rows]),
+            ("the winner", CHOSEN, [row.chosen for row in rows]),
         )
         if any(value is not None for value in forgetting)
     ]
