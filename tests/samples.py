@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from autokd.core.setting import BatchNorm, Method, Setting, TransferSet
+from autokd.core.setting import BatchNorm, LabelPrior, Method, Setting, TransferSet
 
 temperatures = st.floats(min_value=1e-3, max_value=1e3)
 alphas = st.floats(min_value=0, max_value=1)
@@ -17,9 +17,10 @@ _more = {
     "epochs": st.none() | st.integers(1, 1000),
     "batch_norm": st.none() | st.sampled_from(BatchNorm),
 }
+_priors = st.sampled_from(LabelPrior)
 _labelled = [one for one in TransferSet if one is not TransferSet.PUBLIC]
 settings = st.one_of(
-    st.builds(Setting, temperatures, alphas, st.sampled_from(_labelled), **_more),
+    st.builds(Setting, temperatures, alphas, st.sampled_from(_labelled), label_prior=_priors, **_more),
     st.builds(Setting, temperatures, st.none(), st.just(TransferSet.PUBLIC), **_more),
 )
 """Any setting there can be."""

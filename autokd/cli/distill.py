@@ -13,7 +13,7 @@ from rich.text import Text
 from autokd.cli import options
 from autokd.cli.console import out, plain_table, print_result
 from autokd.cli.progress import watching
-from autokd.core.setting import BatchNorm, Method, Setting, Split, TransferSet
+from autokd.core.setting import BatchNorm, LabelPrior, Method, Setting, Split, TransferSet
 from autokd.errors import PlanError
 
 if TYPE_CHECKING:
@@ -37,6 +37,9 @@ class SettingOptions(options.Group):
     learning_rate: Annotated[float | None, typer.Option(help="By default the study recipe's.")] = None
     epochs: Annotated[int | None, typer.Option(help="By default the study recipe's.")] = None
     batch_norm: Annotated[BatchNorm | None, typer.Option(help="By default the study recipe's.")] = None
+    label_prior: Annotated[
+        LabelPrior | None, typer.Option(help="Correction for uneven class shares; by default none.")
+    ] = None
 
     def setting(self) -> Setting | None:
         """Return the setting; None if no option was given.

@@ -40,7 +40,11 @@ _SUFFIXES: Final = {
     ".yaml": ListFormat.YAML,
     ".yml": ListFormat.YAML,
 }
-_SETTING: Final = ("temperature", "alpha", "transfer_set", "method", "learning_rate", "epochs", "batch_norm")
+_LABEL_PRIOR: Final = "label_prior"
+_SETTING: Final = (
+    *("temperature", "alpha", "transfer_set", "method", "learning_rate", "epochs", "batch_norm"),
+    _LABEL_PRIOR,
+)
 _GAINS: Final = ("gain", "default_gain", "improvement", "single_run")
 _COLUMNS: Final = (
     *("teacher", "student", "verdict", "answer"),
@@ -49,7 +53,10 @@ _COLUMNS: Final = (
     *("recommended_gain", "forgetting", "seeds", "position", "federation", "study"),
     *("stale", "why_stale", "reason", "way_out"),
 )
-"""Columns of the CSV; gains are in pp of the student on test, empty if unknown."""
+"""Columns of the CSV; gains are in pp of the student on test, empty if unknown.
+
+The label prior is left out if no setting has any.
+"""
 
 
 def form_of(*, json: bool, csv: bool, yaml: bool, path: Path | None) -> ListFormat | None:
@@ -135,9 +142,12 @@ def _summary(answers: Sequence[PairResult]) -> str:
 
 def _csv(entries: Sequence[Mapping[str, Any]]) -> str:
     text = io.StringIO()
-    writer = csv.DictWriter(text, _COLUMNS, restval="", lineterminator="\n")
+    rows = [_row(entry) for entry in entries]
+    used = any(_LABEL_PRIOR in row for row in rows)
+    columns = [name for name in _COLUMNS if used or name != _LABEL_PRIOR]
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(map(_row, entries))
+    writer.writerows(rows)
     return text.getvalue()
 
 

@@ -8,11 +8,14 @@ from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import PlainSerializer, PlainValidator
 
-from autokd.core.setting import SEARCHABLE, BatchNorm, Method, Setting, TransferSet
+from autokd.core.setting import SEARCHABLE, BatchNorm, LabelPrior, Method, Setting, TransferSet
 
 _SHORT: Final = {"T": "temperature"}
 """Other names of dimensions; messages use them."""
-_NAMES: Final = ("T", "alpha", "transfer_set", "method", "learning_rate", "epochs", "batch_norm")
+_NAMES: Final = (
+    *("T", "alpha", "transfer_set", "method"),
+    *("learning_rate", "epochs", "batch_norm", "label_prior"),
+)
 _EXAMPLE: Final = "T=4,alpha=0.9,transfer_set=both"
 _Enum = TypeVar("_Enum", bound=StrEnum)
 
@@ -40,6 +43,15 @@ def asked_setting(given: object) -> Setting:
         raise ValueError(
             "alpha has no meaning on public, which has no labels; write e.g. T=4,transfer_set=public"
         )
+    label_prior = (
+        _one_of("label_prior", plain["label_prior"], LabelPrior)
+        if "label_prior" in plain
+        else LabelPrior.NONE
+    )
+    if transfer_set is TransferSet.PUBLIC and label_prior is not LabelPrior.NONE:
+        raise ValueError(
+            "label_prior has no meaning on public, which has no labels; write e.g. T=4,transfer_set=public"
+        )
     for name in ("temperature", *(() if transfer_set is TransferSet.PUBLIC else ("alpha",))):
         if name not in plain:
             short = "T" if name == "temperature" else name
@@ -56,6 +68,7 @@ def asked_setting(given: object) -> Setting:
         ),
         epochs=_epochs(plain["epochs"]) if "epochs" in plain else None,
         batch_norm=_one_of("batch_norm", plain["batch_norm"], BatchNorm) if "batch_norm" in plain else None,
+        label_prior=label_prior,
     )
 
 

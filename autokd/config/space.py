@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Mapping
 from enum import StrEnum
 from functools import cache, cached_property
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
@@ -17,6 +17,7 @@ from autokd.core.setting import (
     DEFAULT,
     SEARCHABLE,
     BatchNorm,
+    LabelPrior,
     Method,
     Pair,
     Position,
@@ -32,6 +33,9 @@ METHOD: Final = "method"
 LEARNING_RATE: Final = "learning_rate"
 EPOCHS: Final = "epochs"
 BATCH_NORM: Final = "batch_norm"
+LABEL_PRIOR: Final = "label_prior"
+OF_LABELS: Final = (ALPHA, LABEL_PRIOR)
+"""Dimensions that have no meaning on unlabelled examples."""
 
 
 class Range(Frozen):
@@ -77,9 +81,12 @@ Searched = Annotated[TransferSet, BeforeValidator(_searchable)]
 class Space(Frozen):
     """What may be tried for a pair (the dimensions of `Setting`) and for a meeting (`position`).
 
-    Alpha is not sampled if the transfer set is `public`: it has no meaning there. A space may leave out
-    `method` (then it is plain), `learning_rate`, `epochs` and `batch_norm` (then they are the recipe's).
+    Alpha and label prior are not sampled if the transfer set is `public`: they have no meaning there. A space
+    may leave out `method` (then it is plain), `learning_rate`, `epochs` and `batch_norm` (then they are the
+    recipe's), and `label_prior` (then there is no correction).
     """
+
+    omit_if_default: ClassVar[frozenset[str]] = frozenset({"label_prior"})
 
     name: Name
     temperature: Dimension
@@ -89,6 +96,7 @@ class Space(Frozen):
     learning_rate: Dimension | None = None
     epochs: tuple[Annotated[int, Field(ge=1)], ...] | None = Field(default=None, min_length=1)
     batch_norm: tuple[BatchNorm, ...] | None = Field(default=None, min_length=1)
+    label_prior: tuple[LabelPrior, ...] = Field(default=(LabelPrior.NONE,), min_length=1)
     position: tuple[Position, ...] = Field(default=tuple(Position), min_length=1)
 
     @field_validator("temperature", "learning_rate")
@@ -120,6 +128,8 @@ class Space(Frozen):
         dimensions = {name: getattr(self, name) for name in DEFAULT.values()}
         if self.method == (Method.PLAIN,):
             del dimensions[METHOD]
+        if self.label_prior == (LabelPrior.NONE,):
+            del dimensions[LABEL_PRIOR]
         return {
             name: dimension if isinstance(dimension, Range) else tuple(map(_plain, dimension))
             for name, dimension in dimensions.items()
@@ -132,7 +142,7 @@ class Space(Frozen):
         return all(
             values[name] in searched[name] if name in searched else values[name] == defaults[name]
             for name in values
-            if not (name == ALPHA and values[name] is None)
+            if not (name in OF_LABELS and setting.alpha is None)
         )
 
     @property
@@ -153,7 +163,7 @@ class Space(Frozen):
         # Settings on unlabelled examples come last, whatever the order of the transfer sets.
         for transfer_set in sorted(self.transfer_set, key=lambda examples: examples is TransferSet.PUBLIC):
             public = transfer_set is TransferSet.PUBLIC
-            names = [name for name in lists if not (public and name == ALPHA)]
+            names = [name for name in lists if not (public and name in OF_LABELS)]
             settings += [
                 Setting.from_json({TRANSFER_SET: transfer_set, **dict(zip(names, values, strict=True))})
                 for values in itertools.product(*(lists[name] for name in names))
@@ -165,11 +175,14 @@ class Space(Frozen):
         left = {
             "transfer_set": tuple(name for name in self.transfer_set if name not in forbidden.transfer_sets),
             "position": tuple(name for name in self.position if name not in forbidden.positions),
+            "method": forbidden.methods(self.method),
         }
         for dimension, values in left.items():
             if not values:
                 problem = f"leaves nothing of the space {self.name}: its {dimension} is all forbidden"
-                raise PlanError(source="study", field=f"forbid.{dimension}s", problem=problem)
+                counts = dimension == METHOD and forbidden.class_counts
+                field = "class_counts" if counts else f"{dimension}s"
+                raise PlanError(source="study", field=f"forbid.{field}", problem=problem)
         space = self.model_copy(update=left)
         # NOTE: pydantic copies cached properties, too.
         space.__dict__.pop("dimensions", None)

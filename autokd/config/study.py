@@ -7,7 +7,7 @@ later, and the same study continues.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Final, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -16,7 +16,7 @@ from autokd.config.asked import AskedSetting, asked_setting
 from autokd.config.base import Frozen, Name
 from autokd.config.federation import AnyFederation
 from autokd.config.training import DistillationConfig
-from autokd.core.setting import SEARCHABLE, Setting
+from autokd.core.setting import COUNTING, SEARCHABLE, Method, Setting
 from autokd.core.verdict_basis import SearchBounds
 from autokd.errors import PlanError
 
@@ -186,13 +186,20 @@ class Objective(Frozen):
 
 
 class Forbidden(Frozen):
-    """Transfer sets and positions that may not be used, whatever the space contains.
+    """Transfer sets, positions and private class counts that may not be used, whatever the space contains.
 
     The transfer set `student` cannot be forbidden: the default setting is the baseline of every study.
+
+    Attributes:
+        class_counts: Whether no participant tells another how many private examples of each class it has. No
+            method may need them then; `balanced_estimated` takes the place of `balanced`.
     """
+
+    omit_if_default = frozenset({"class_counts"})
 
     transfer_sets: tuple[Literal["teacher", "both", "public"], ...] = ()
     positions: tuple[Literal["student", "teacher"], ...] = ()
+    class_counts: bool = False
 
     @field_validator("positions")
     @classmethod
@@ -200,6 +207,22 @@ class Forbidden(Frozen):
         if len(set(positions)) > 1:
             raise ValueError("forbids both positions; nothing would be left to tune")
         return positions
+
+    def methods(self, wanted: Sequence[Method]) -> tuple[Method, ...]:
+        """Return those of the methods that may be used, and the one that needs no counts for `balanced`."""
+        replaced = [
+            Method.BALANCED_ESTIMATED if self.class_counts and method is Method.BALANCED else method
+            for method in wanted
+        ]
+        return tuple(method for method in dict.fromkeys(replaced) if not self.refuses(method))
+
+    def refuses(self, method: Method) -> str:
+        """Return why a method may not be used, with a way out; empty if it may."""
+        if self.class_counts and method in COUNTING:
+            return "it needs private class counts, which are forbidden (forbid.class_counts)"
+        if method is Method.BALANCED_ESTIMATED and "public" in self.transfer_sets:
+            return "it needs public examples, which are not there or forbidden (forbid.transfer_sets)"
+        return ""
 
 
 class StudyConfig(Frozen):
@@ -235,7 +258,9 @@ class StudyConfig(Frozen):
         """Return why a setting may not be tried, with a way out; empty if it may."""
         wanted, forbidden = setting.transfer_set, self.forbidden.transfer_sets
         if wanted not in forbidden:
-            return ""
+            reason = self.forbidden.refuses(setting.method)
+            allowed = ", ".join(self.forbidden.methods(tuple(Method)))
+            return f"method={setting.method} cannot be used: {reason}; allowed: {allowed}" if reason else ""
         allowed = ", ".join(name for name in SEARCHABLE if name not in forbidden)
         reason = (
             "the study recipe forbids it (forbid.transfer_sets)"

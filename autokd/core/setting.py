@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import Any, Final
@@ -47,6 +47,23 @@ class Method(StrEnum):
     """Both models' outputs, weighted in each class by their numbers of private examples of it."""
     TRUST = "trust"
     """The teacher's outputs, weighted by its confidence in the label."""
+    BALANCED = "balanced"
+    """Both models' outputs with their label priors divided out, by their numbers of private examples."""
+    BALANCED_ESTIMATED = "balanced_estimated"
+    """`balanced` with the teacher's label prior estimated by its mean output on the public examples."""
+
+
+COUNTING: Final = (Method.SEEN_CLASSES, Method.BALANCED)
+"""The methods that need the teacher's number of private examples of each class."""
+
+
+class LabelPrior(StrEnum):
+    """How the loss on labelled examples treats the uneven class shares of these examples."""
+
+    NONE = "none"
+    """Cross-entropy: the student learns the class shares of its examples, too."""
+    ADJUSTED = "adjusted"
+    """Cross-entropy on logits + log(n(c) + 1), n(c) the number of labelled examples of class c."""
 
 
 class BatchNorm(StrEnum):
@@ -85,6 +102,7 @@ class Setting:
         learning_rate: Initial learning rate; None for the recipe's.
         epochs: Full budget of the run; None for the recipe's.
         batch_norm: Whether BatchNorm statistics are updated; None for the recipe's.
+        label_prior: Loss on labelled examples; always `none` on `public`, which has none.
     """
 
     temperature: float
@@ -94,6 +112,7 @@ class Setting:
     learning_rate: float | None = None
     epochs: int | None = None
     batch_norm: BatchNorm | None = None
+    label_prior: LabelPrior = LabelPrior.NONE
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.temperature) and self.temperature > 0):
@@ -107,6 +126,8 @@ class Setting:
             raise ValueError(f"learning_rate={rate} must be a positive number")
         if self.epochs is not None and self.epochs < 1:
             raise ValueError(f"epochs={self.epochs} must be at least 1")
+        if self.alpha is None and self.label_prior is not LabelPrior.NONE:
+            raise ValueError(f"label_prior={self.label_prior} has no meaning without labels, on public")
 
     def __str__(self) -> str:
         alpha = "-" if self.alpha is None else f"{self.alpha:.3g}"
@@ -117,6 +138,7 @@ class Setting:
         """Description of everything beyond T, α and transfer set; empty if there is nothing."""
         words = {
             "": "" if self.method is Method.PLAIN else self.method.value.replace("_", " "),
+            "label prior ": "" if self.label_prior is LabelPrior.NONE else self.label_prior,
             "learning rate ": "" if self.learning_rate is None else f"{self.learning_rate:.3g}",
             "epochs ": self.epochs or "",
             "BatchNorm ": self.batch_norm or "",
@@ -124,14 +146,20 @@ class Setting:
         return "".join(f", {name}{value}" for name, value in words.items() if value)
 
     def values(self) -> dict[str, float | str | None]:
-        """Return every dimension by name as plain values; None is the recipe's value, or has no meaning."""
+        """Return every dimension by name as plain values; None is the recipe's value, or a missing alpha."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: value.value if isinstance(value, StrEnum) else value for name, value in values.items()}
 
+    def parameters(self) -> dict[str, float | str]:
+        """Return the `values` that a search draws: without the recipe's, and without those of no meaning."""
+        drawn = {name: value for name, value in self.values().items() if value is not None}
+        if self.alpha is None:
+            del drawn["label_prior"]
+        return drawn
+
     def to_json(self) -> dict[str, float | str | None]:
         """Return `values` without the dimensions beyond T, α and transfer set that have their default."""
-        defaults = {"method": Method.PLAIN.value, "learning_rate": None, "epochs": None, "batch_norm": None}
-        return {name: value for name, value in self.values().items() if defaults.get(name, ...) != value}
+        return {name: value for name, value in self.values().items() if _DEFAULTS.get(name, ...) != value}
 
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> Setting:
@@ -150,11 +178,32 @@ class Setting:
             learning_rate=plain.get("learning_rate"),
             epochs=plain.get("epochs"),
             batch_norm=None if batch_norm is None else BatchNorm(batch_norm),
+            label_prior=LabelPrior(plain.get("label_prior", LabelPrior.NONE)),
         )
 
 
+_DEFAULTS: Final = {
+    "method": Method.PLAIN.value,
+    "learning_rate": None,
+    "epochs": None,
+    "batch_norm": None,
+    "label_prior": LabelPrior.NONE.value,
+}
+"""What a setting is, in the dimensions beyond T, α and transfer set, if nothing is said."""
+
 DEFAULT = Setting(temperature=1.0, alpha=0.5, transfer_set=TransferSet.STUDENT)
 """The default setting: the baseline to beat."""
+
+
+def tabulated(settings: Iterable[Setting]) -> list[dict[str, float | str | None]]:
+    """Return the `values` of settings, without the label prior if none has one.
+
+    So tables of studies that do not search it keep their columns.
+    """
+    rows = [setting.values() for setting in settings]
+    if all(row["label_prior"] == LabelPrior.NONE for row in rows):
+        return [{name: value for name, value in row.items() if name != "label_prior"} for row in rows]
+    return rows
 
 
 def untaught(setting: Setting) -> Setting:
@@ -165,14 +214,22 @@ def untaught(setting: Setting) -> Setting:
 def moved(setting: Setting, transfer_set: TransferSet) -> Setting:
     """Return the setting on another transfer set; if it has no alpha, with the default's."""
     if transfer_set is TransferSet.PUBLIC:
-        return replace(setting, alpha=None, transfer_set=transfer_set)
+        return replace(setting, alpha=None, transfer_set=transfer_set, label_prior=LabelPrior.NONE)
     alpha = DEFAULT.alpha if setting.alpha is None else setting.alpha
     return replace(setting, alpha=alpha, transfer_set=transfer_set)
 
 
 def plain(setting: Setting) -> Setting:
-    """Return the setting without parts that have no effect: T and method where no teacher is used (α = 0)."""
-    return replace(setting, temperature=1.0, method=Method.PLAIN) if setting.alpha == 0 else setting
+    """Return the setting without parts that have no effect.
+
+    These are T and method where no teacher is used (α = 0), and the label prior where no label is (α = 1).
+    """
+    if setting.alpha == 0:
+        return replace(setting, temperature=1.0, method=Method.PLAIN)
+    # A teacher that is trusted less leaves the rest to the label.
+    if setting.alpha == 1 and setting.method is not Method.TRUST:
+        return replace(setting, label_prior=LabelPrior.NONE)
+    return setting
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -8,8 +8,9 @@
 | T      | temperature > 0                          | scalar           | -                |
 | α      | weight of the distillation term          | scalar in [0, 1] | -                |
 | w      | weight of a target                       | (batch,) in [0, 1] | -              |
+| b      | log(n(c) + 1) if the loss is adjusted, else 0 (`log_prior`) | (classes,) | -    |
 | soft   | T² · KL(softmax z_t/T ‖ softmax z_s/T), by example | (batch,) | nats           |
-| hard   | cross-entropy of softmax z_s with y, by example    | (batch,) | nats           |
+| hard   | cross-entropy of softmax(z_s + b) with y, by example | (batch,) | nats         |
 
 total = mean of α·w · soft + (1 − α·w) · hard, and of w · soft alone on unlabelled examples. It is continuous
 in T and α over the whole space, without special cases that a search could exploit.
@@ -20,10 +21,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from autokd.core.setting import Method, Setting
+from autokd.core.setting import LabelPrior, Method, Setting
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +35,7 @@ class LossParts:
     Attributes:
         total: The value that is minimised.
         soft: Unweighted T²·KL to the targets.
-        hard: Unweighted cross-entropy to the labels; None on unlabelled examples.
+        hard: Unweighted cross-entropy to the labels, adjusted or not; None on unlabelled examples.
     """
 
     total: Tensor
@@ -95,6 +97,16 @@ def standardised(logits: Tensor) -> Tensor:
     return centred / (logits.std(dim=1, keepdim=True) + 1e-7)
 
 
+def log_prior(labels: Tensor, classes: int) -> Tensor:
+    """Return log(n(c) + 1) of labelled examples, n(c) the number of those of class c, shape (classes,).
+
+    Added to the logits in the loss, it makes a class that the student sees rarely as costly to miss as one
+    that it sees often, so the logits themselves learn equal class shares. The 1 keeps a class without any
+    example finite. Source: Menon et al. 2021, arXiv:2007.07314, the logit adjusted loss with τ = 1.
+    """
+    return (torch.bincount(labels, minlength=classes) + 1).log()
+
+
 def distillation_loss(
     student: Tensor,
     target: Tensor,
@@ -102,6 +114,7 @@ def distillation_loss(
     setting: Setting,
     *,
     trust: Tensor | None = None,
+    prior: Tensor | None = None,
 ) -> LossParts:
     """Return α · soft + (1 − α) · hard; without labels (on `public`) soft alone.
 
@@ -112,11 +125,13 @@ def distillation_loss(
         target: Logits, same shape; already standardised for `logit_standardisation`.
         labels: Class indices, int64, shape (batch,); None if and only if the setting's alpha is None.
         trust: Weight w of each example's target in [0, 1], shape (batch,); None for 1.
+        prior: `log_prior` of all labelled examples of the run; None if and only if the setting has none.
 
     Raises:
-        ValueError: If there are labels without an alpha, or an alpha without labels.
+        ValueError: If there are labels without an alpha, or an alpha without labels; the same for the prior.
     """
-    return loss_to_softened(student, softened(target, setting.temperature), labels, setting, trust=trust)
+    target = softened(target, setting.temperature)
+    return loss_to_softened(student, target, labels, setting, trust=trust, prior=prior)
 
 
 def loss_to_softened(
@@ -126,26 +141,30 @@ def loss_to_softened(
     setting: Setting,
     *,
     trust: Tensor | None = None,
+    prior: Tensor | None = None,
 ) -> LossParts:
     """Return `distillation_loss` of a target that is already `softened`, with the same bits."""
-    logits = standardised(student) if setting.method is Method.LOGIT_STANDARDISATION else student
     if (labels is None) != (setting.alpha is None):
         raise ValueError(f"alpha={setting.alpha} does not fit {'no labels' if labels is None else 'labels'}")
+    if (prior is None) != (setting.label_prior is LabelPrior.NONE):
+        raise ValueError(f"label_prior={setting.label_prior} does not fit prior={prior}")
+    logits = standardised(student) if setting.method is Method.LOGIT_STANDARDISATION else student
+    labelled = student if prior is None else student + prior
     if trust is not None:
-        return _weighted_loss(logits, target, labels, setting, trust)
+        return _weighted_loss(logits, target, labelled, labels, setting, trust)
     soft = _divergence(logits, target, setting.temperature)
     if labels is None or setting.alpha is None:
         return LossParts(total=soft, soft=soft, hard=None)
-    hard = F.cross_entropy(student, labels)
+    hard = F.cross_entropy(labelled, labels)
     return LossParts(total=setting.alpha * soft + (1 - setting.alpha) * hard, soft=soft, hard=hard)
 
 
 def _weighted_loss(
-    student: Tensor, target: Tensor, labels: Tensor | None, setting: Setting, trust: Tensor
+    student: Tensor, target: Tensor, labelled: Tensor, labels: Tensor | None, setting: Setting, trust: Tensor
 ) -> LossParts:
     """Return the same loss with a weight for each example's target."""
     soft = _divergence(student, target, setting.temperature, reduction="none").sum(dim=1)
     if labels is None or setting.alpha is None:
         return LossParts(total=(trust * soft).mean(), soft=soft.mean(), hard=None)
-    hard, weight = F.cross_entropy(student, labels, reduction="none"), setting.alpha * trust
+    hard, weight = F.cross_entropy(labelled, labels, reduction="none"), setting.alpha * trust
     return LossParts(total=(weight * soft + (1 - weight) * hard).mean(), soft=soft.mean(), hard=hard.mean())

@@ -16,10 +16,10 @@ from autokd.compute.device import Compute
 from autokd.compute.out_of_memory import ran_out_of_memory, release_memory
 from autokd.compute.tensor_formats import choose_format
 from autokd.config.training import DistillationConfig
-from autokd.core.setting import Pair, Setting, Split, TransferSet, derive_seed
+from autokd.core.setting import LabelPrior, Method, Pair, Setting, Split, TransferSet, derive_seed
 from autokd.data.run_images import place_for_training
-from autokd.distillation.loss import loss_to_softened, softened
-from autokd.distillation.targets import targets
+from autokd.distillation.loss import log_prior, loss_to_softened, softened
+from autokd.distillation.targets import estimated_counts, targets
 from autokd.errors import Diverged, PlanError
 from autokd.federation.federation import Federation, network
 from autokd.models.training import batches, isolated_rng, learning_rate, make_optimizer, set_learning_rate
@@ -113,12 +113,14 @@ class Trainer:
             teacher=torch.from_numpy(federation.logits[pair.teacher, indices]).to(compute.device),
             student=torch.from_numpy(federation.logits[pair.student, indices]).to(compute.device),
             labels=self._labels,
-            seen=(
-                torch.from_numpy(federation.label_counts(pair.teacher)),
-                torch.from_numpy(federation.label_counts(pair.student)),
-            ),
+            seen=_seen(federation, pair, setting.method),
         )
         self._targets, self._trust = softened(made.logits, setting.temperature), made.trust
+        self._prior = (
+            None
+            if self._labels is None or setting.label_prior is LabelPrior.NONE
+            else log_prior(self._labels, len(data.classes))
+        )
         self._parameters = list(self.network.parameters())
         self._optimizer = make_optimizer(
             config, self._parameters, fused=self.compute.memory_format == "channels_last"
@@ -203,10 +205,33 @@ class Trainer:
             None if labels is None else labels.index_select(0, chosen),
             self._setting,
             trust=None if trust is None else trust.index_select(0, chosen),
+            prior=self._prior,
         )
         total = loss.total if share == 1 else share * loss.total
         total.backward()  # type: ignore[no-untyped-call]
         return [part.detach() for part in (loss.total, loss.soft, loss.hard) if part is not None]
+
+
+def _seen(federation: Federation, pair: Pair, method: Method) -> tuple[Tensor, Tensor]:
+    """Return the numbers of examples by class of teacher and student that a method may use.
+
+    A teacher that tells no numbers counts as if it had as many examples as the student.
+
+    Raises:
+        PlanError: If the teacher's are to be estimated, and there are no public examples.
+    """
+    teacher, student = (federation.label_counts(number) for number in (pair.teacher, pair.student))
+    if method is not Method.BALANCED_ESTIMATED:
+        return torch.from_numpy(teacher), torch.from_numpy(student)
+    if not federation.public.size:
+        raise PlanError(
+            source=federation.name,
+            field="method",
+            problem=f"{method} estimates the teacher's label prior on public examples, and there are none; "
+            "take it out of the search space, or give the federation public examples",
+        )
+    public = torch.from_numpy(federation.logits[pair.teacher, federation.public])
+    return estimated_counts(public, int(student.sum())), torch.from_numpy(student)
 
 
 def _complete(compute: Compute, federation: Federation, student: int) -> Compute:

@@ -7,7 +7,7 @@
 | average | the mean of both models' probabilities, nothing trained |
 | default | T = 1, α = 0.5, on each transfer set that may be used |
 | learning rate | the default with the best of a few learning rates, chosen on validation |
-| cross-entropy | the same examples and budget without the teacher (α = 0) |
+| cross-entropy | the same examples, budget and label prior without the teacher (α = 0) |
 | elsewhere | the best setting over all pairs without either participant |
 | validation | fine-tuning on the labelled validation split, which the search could use as well |
 
@@ -24,7 +24,7 @@ from typing import Final, NamedTuple
 
 from autokd.core.records import RunRecord, Stage
 from autokd.core.run_spec import RunSpec
-from autokd.core.setting import DEFAULT, Pair, Setting, Split, TransferSet, moved, plain, untaught
+from autokd.core.setting import DEFAULT, LabelPrior, Pair, Setting, Split, TransferSet, moved, plain, untaught
 from autokd.explanation.best_elsewhere import BestAverageSetting
 from autokd.recommendation.race import race_runs, race_seeds
 
@@ -80,7 +80,8 @@ def trained(compared: ComparedPair, rate: Setting | None) -> tuple[Trained, ...]
         factor = 1.0 if rate.learning_rate is None else rate.learning_rate / compared.learning_rate
         alternatives.append(Trained("default_learning_rate", f"the default, rate ×{factor:.3g}", rate))
     if compared.setting.alpha is not None:
-        words = f"cross-entropy only on {compared.setting.transfer_set}"
+        adjusted = "" if compared.setting.label_prior is LabelPrior.NONE else "adjusted "
+        words = f"{adjusted}cross-entropy only on {compared.setting.transfer_set}"
         alternatives.append(Trained("cross_entropy", words, untaught(compared.setting)))
     if (best := compared.elsewhere) is not None:
         note = f"{best.setting}, ran on {best.pairs} of {best.known} pairs without either participant"

@@ -2,8 +2,10 @@
 
 The student trains where its data are. On its own examples it needs the teacher's weights; on the teacher's
 examples, those examples and the teacher's logits, which the teacher computes locally; on public examples, the
-logits alone. With alpha = 0 the teacher is not used. The method `seen_classes` also needs the number of the
-teacher's private examples of each class.
+logits alone. With alpha = 0 the teacher is not used. The methods `seen_classes` and `balanced` also need the
+number of the teacher's private examples of each class. `balanced_estimated` needs the teacher's mean output
+on the public examples instead: the student computes it from the weights or the logits that it gets; with the
+teacher's examples alone it is sent.
 
     transfer set   weights of the teacher   logits (float32)     raw private examples of the teacher
     student        yes
@@ -18,7 +20,7 @@ from dataclasses import asdict, astuple, dataclass
 from typing import Final
 
 from autokd.core.records import FederationFacts
-from autokd.core.setting import Method, Pair, Setting, TransferSet
+from autokd.core.setting import COUNTING, Method, Pair, Setting, TransferSet
 
 LOGIT_BYTES: Final = 4
 COUNT_BYTES: Final = 8
@@ -57,10 +59,11 @@ def communication_cost(setting: Setting, pair: Pair, federation: FederationFacts
     examples, classes = sum(teacher.histogram), len(federation.classes)
     answered = {TransferSet.TEACHER: examples, TransferSet.PUBLIC: federation.public}.get(transfer_set)
     takes_examples = transfer_set in (TransferSet.TEACHER, TransferSet.BOTH)
+    estimated = transfer_set is TransferSet.TEACHER and setting.method is Method.BALANCED_ESTIMATED
     return Cost(
         weights=teacher.weight_bytes if taught and answered is None else 0,
-        logits=LOGIT_BYTES * classes * answered if taught and answered is not None else 0,
-        class_counts=COUNT_BYTES * classes if taught and setting.method is Method.SEEN_CLASSES else 0,
+        logits=LOGIT_BYTES * classes * (answered + estimated) if taught and answered is not None else 0,
+        class_counts=COUNT_BYTES * classes if taught and setting.method in COUNTING else 0,
         raw_examples=examples * federation.example_bytes if takes_examples else 0,
     )
 

@@ -21,22 +21,25 @@ from autokd.config.study import CONFIRMATION_SEEDS, RACE_SEEDS, Objective, Study
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import Failure, RunRecord, RunState, Stage, TrialRecord, TrialState
 from autokd.core.run_spec import RunSpec
-from autokd.core.setting import DEFAULT, Setting, Split
+from autokd.core.setting import DEFAULT, Setting, Split, plain
 from autokd.core.verdict_basis import Belief
 
 SAME_ALPHA: Final = 0.005
 """Largest difference of two weights that count as equal."""
 SAME_LOG: Final = math.log(1.01)
 """Largest log ratio of two temperatures, or two learning rates, that count as equal: one per cent."""
-_NAMES: Final = attrgetter("transfer_set", "method", "epochs", "batch_norm")
+_NAMES: Final = attrgetter("transfer_set", "method", "epochs", "batch_norm", "label_prior")
 """Dimensions that must be equal for two settings to be alike."""
 
 
 def alike(first: Setting, second: Setting) -> bool:
     """Return whether two settings differ by too little to be worth comparing.
 
-    Without a teacher (alpha = 0) the temperature has no effect, so it does not count.
+    Without a teacher (alpha = 0) the temperature has no effect, so it does not count, and without a label
+    (alpha = 1) neither does the label prior.
     """
+    if first.alpha == second.alpha == 1:
+        first, second = plain(first), plain(second)
     if _NAMES(first) != _NAMES(second) or not _close(first.learning_rate, second.learning_rate):
         return False
     if first.alpha is not None and second.alpha is not None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from autokd.core.setting import tabulated
 from autokd.report.facts.costs import AnytimeFacts
 from autokd.report.facts.dimensions import BestFacts, SetForgetting
 from autokd.report.facts.federation import MatrixFacts
@@ -117,31 +118,33 @@ def _matrix(facts: MatrixFacts) -> Numbers:
 
 
 def _landscape(facts: LandscapeFacts) -> Numbers:
+    shown = [(panel, trial) for panel in facts.panels for trial in panel.trials]
+    settings = tabulated(trial.setting for _, trial in shown)
     return [
         {
             "trial": trial.number,
-            **trial.setting.values(),
+            **values,
             "state": trial.state.value,
             "epoch": trial.epochs,
             "accuracy": trial.accuracy,
             "default": trial.setting == panel.default,
             "chosen": trial.setting == panel.chosen,
         }
-        for panel in facts.panels
-        for trial in panel.trials
+        for (panel, trial), values in zip(shown, settings, strict=True)
     ]
 
 
 def _curves(facts: CurveFacts) -> Numbers:
+    settings = tabulated(curve.trial.setting for curve in facts.curves)
     return [
         {
             "trial": curve.trial.number,
-            **curve.trial.setting.values(),
+            **values,
             "state": curve.trial.state.value,
             "epoch": epoch,
             "accuracy": accuracy,
         }
-        for curve in facts.curves
+        for curve, values in zip(facts.curves, settings, strict=True)
         for epoch, accuracy in zip(curve.epochs, curve.accuracies, strict=True)
     ]
 
@@ -160,9 +163,10 @@ def _forgotten(facts: Sequence[SetForgetting]) -> Numbers:
 
 
 def _best(facts: BestFacts) -> Numbers:
+    pairs = sorted(facts.chosen)
     return [
-        {"teacher": pair.teacher, "student": pair.student, **setting.values()}
-        for pair, setting in sorted(facts.chosen.items())
+        {"teacher": pair.teacher, "student": pair.student, **values}
+        for pair, values in zip(pairs, tabulated(facts.chosen[pair] for pair in pairs), strict=True)
     ]
 
 

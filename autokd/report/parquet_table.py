@@ -13,7 +13,7 @@ from pyarrow import parquet
 
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import RunRecord, RunState, Stage, TrialRecord
-from autokd.core.setting import Pair, Split
+from autokd.core.setting import LabelPrior, Pair, Split
 from autokd.errors import InputError
 
 SEARCH: Final = "search"
@@ -45,6 +45,8 @@ SCHEMA: Final = pa.schema(
 on a split that the run did not use. `learning_rate`, `epochs` and `batch_norm` are null if they are the
 recipe's. `seconds` is training time since the run began. A trial that ended before its first rung has one
 row, of epoch 0."""
+LABEL_PRIOR: Final = pa.field("label_prior", pa.string())
+"""Column after `batch_norm`, if a run has a label prior."""
 
 
 def export(pairs: Iterable[PairRecords], path: Path, *, metadata: Mapping[str, Any]) -> int:
@@ -55,8 +57,11 @@ def export(pairs: Iterable[PairRecords], path: Path, *, metadata: Mapping[str, A
     Raises:
         InputError: If the file cannot be written.
     """
+    found = [row for records in pairs for row in rows(records)]
     schema = SCHEMA.with_metadata({METADATA: json.dumps(metadata, sort_keys=True)})
-    table = pa.Table.from_pylist([row for records in pairs for row in rows(records)], schema=schema)
+    if any(row[LABEL_PRIOR.name] != LabelPrior.NONE for row in found):
+        schema = schema.insert(schema.get_field_index("batch_norm") + 1, LABEL_PRIOR)
+    table = pa.Table.from_pylist(found, schema=schema)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # NOTE: not a temporary file, which nobody else might read.
@@ -72,7 +77,7 @@ def export(pairs: Iterable[PairRecords], path: Path, *, metadata: Mapping[str, A
 
 
 def rows(records: PairRecords) -> Iterator[dict[str, Any]]:
-    """Return the rows of one pair, in the columns of `SCHEMA`."""
+    """Return the rows of one pair, in the columns of `SCHEMA` and with the label prior."""
     for trial in records.trials:
         key = _key(records.pair, SEARCH, trial)
         reports = records.reports.get(trial.number, ())

@@ -25,13 +25,13 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
 from autokd.config.training import DistillationConfig
-from autokd.core.setting import SEARCHABLE, Method, Pair, Setting
+from autokd.core.setting import SEARCHABLE, LabelPrior, Method, Pair, Setting
 from autokd.search.pair_features import PairFeatures
 
 Array = NDArray[np.float64]
 
 _METHODS: Final = tuple(Method)
-_COLUMNS: Final = 7
+_COLUMNS: Final = 8
 _TINY: Final = 1e-9
 PLAIN_RECIPE: Final = DistillationConfig(learning_rate=1.0, epochs=1)
 """Recipe for settings that leave learning rate, epochs and BatchNorm to it."""
@@ -57,8 +57,8 @@ class KernelParameters:
 
     Variances are in units of the squared scale of the gains. `noise` is what the split's few examples and
     the seed add to a gain. The values were fitted by marginal likelihood on one recorded table and judged
-    on others (docs/results.md). Those of methods, learning rates, epochs and BatchNorm are guesses: no
-    recorded table has them.
+    on others (docs/results.md). Those of methods, learning rates, epochs, BatchNorm and label priors are
+    guesses: no recorded table has them.
 
     Attributes:
         temperature_length: Length scale in octaves of T.
@@ -67,6 +67,7 @@ class KernelParameters:
         across_methods: Correlation between two methods.
         across_batch_norm: Correlation between statistics that are updated and that are not.
         learning_rate_length: Length scale in octaves; so is `epochs_length`.
+        label_prior_length: Length scale in units of the weight of the adjusted loss.
         feature_length: Length scale in typical distances between two pairs of a federation.
         shared: Variance that all pairs share; `shared_alike`, `_teacher` and `_student` are those that
             similar pairs, pairs of the same teacher and pairs of the same student share.
@@ -81,6 +82,7 @@ class KernelParameters:
     across_batch_norm: float = 0.6
     learning_rate_length: float = 2.0
     epochs_length: float = 2.0
+    label_prior_length: float = 1.0
     feature_length: float = 1.2
     shared: float = 0.3
     shared_alike: float = 0.7
@@ -170,7 +172,7 @@ class Surrogate:
         self._learned.append(number)
 
     def predict(self, task: Task, settings: Array) -> Posterior:
-        """Return the posterior of a pair's gains for settings by `encode`, shape (settings, 7)."""
+        """Return the posterior of a pair's gains for settings by `encode`, shape (settings, 8)."""
         number, rows = self._tasks.number(task), self.runs
         prior = self._covariance(number, settings, [number] * len(settings), settings)
         solved = self._solve(self._covariance(number, settings, self._learned, self._settings[:rows]).T)
@@ -204,12 +206,13 @@ def condition(posterior: Posterior, place: int, gain: float, noise: float) -> Po
 
 
 def encode(settings: Sequence[Setting], recipe: DistillationConfig = PLAIN_RECIPE) -> Array:
-    """Return settings as numbers, shape (settings, 7).
+    """Return settings as numbers, shape (settings, 8).
 
     The columns: index of the transfer set, log₂ T, α; index of the method, learning rate and epochs in
-    octaves of the recipe's, and whether BatchNorm differs from the recipe.
+    octaves of the recipe's, whether BatchNorm differs from the recipe, and the weight of the adjusted loss,
+    1 − α. So the label prior makes no difference where labels have no weight.
 
-    Without labels the loss has only the teacher's part, as with α = 1. The last four are 0 if the setting
+    Without labels the loss has only the teacher's part, as with α = 1. The last five are 0 if the setting
     does not set them.
     """
     return np.array(
@@ -222,6 +225,7 @@ def encode(settings: Sequence[Setting], recipe: DistillationConfig = PLAIN_RECIP
                 np.log2((setting.learning_rate or recipe.learning_rate) / recipe.learning_rate),
                 np.log2((setting.epochs or recipe.epochs) / recipe.epochs),
                 float(setting.batch_norm not in (None, recipe.batch_norm)),
+                0.0 if setting.label_prior is LabelPrior.NONE else 1.0 - (setting.alpha or 0.0),
             )
             for setting in settings
         ]
@@ -240,6 +244,7 @@ def setting_correlation(prior: KernelParameters, first: Array, second: Array) ->
         distances += [
             (first[:, None, 4] - second[None, :, 4]) / prior.learning_rate_length,
             (first[:, None, 5] - second[None, :, 5]) / prior.epochs_length,
+            (first[:, None, 7] - second[None, :, 7]) / prior.label_prior_length,
         ]
         correlation = correlation * np.where(
             first[:, None, 3] == second[None, :, 3], 1.0, prior.across_methods

@@ -15,7 +15,7 @@ from autokd.config.space import ALPHA, LEARNING_RATE, TEMPERATURE, Range, Space
 from autokd.config.study import Objective
 from autokd.config.training import DistillationConfig
 from autokd.core.records import TrialOrigin, TrialRecord, TrialState
-from autokd.core.setting import DEFAULT, Setting
+from autokd.core.setting import DEFAULT, Setting, plain
 from autokd.search.ending import Prospects, prospects
 from autokd.search.gaussian_process import KernelParameters, Posterior, Surrogate, Task, condition, encode
 from autokd.search.tpe import Sampler, Tpe, initial_settings
@@ -188,7 +188,7 @@ def candidate_settings(space: Space) -> tuple[Setting, ...]:
     """Return the settings to choose from: a grid itself, else a lattice; and the default setting.
 
     Without the teacher (α = 0) temperature and method have no effect, so each transfer set has one such
-    setting.
+    setting for each label prior. The label prior in turn has no effect with α = 1.
     """
     if space.is_grid:
         return tuple(dict.fromkeys([*space.grid(), DEFAULT]))
@@ -198,7 +198,7 @@ def candidate_settings(space: Space) -> tuple[Setting, ...]:
         if isinstance(dimension, Range)
     }
     lattice = Space.model_validate(space.model_dump() | lists)
-    settings = [setting for setting in lattice.grid() if setting.alpha != 0]
+    settings = [setting for setting in lattice.grid() if setting.alpha != 0 and setting == plain(setting)]
     if len(settings) > _MOST_CANDIDATES:
         settings = random.Random(0).sample(settings, _MOST_CANDIDATES)
     return tuple(dict.fromkeys([*initial_settings(space), *settings, DEFAULT]))

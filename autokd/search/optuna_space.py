@@ -8,7 +8,7 @@ from typing import Any
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 
-from autokd.config.space import ALPHA, TRANSFER_SET, Range, Space
+from autokd.config.space import ALPHA, OF_LABELS, TRANSFER_SET, Range, Space
 from autokd.core.setting import Setting, TransferSet
 
 
@@ -28,7 +28,7 @@ def suggest(space: Space, trial: optuna.Trial) -> Setting:
     # NOTE: the order matters: independent samplers would otherwise draw other values.
     for name in sorted(space.dimensions, key=lambda name: (name != TRANSFER_SET, name != ALPHA)):
         dimension = space.dimensions[name]
-        if name == ALPHA and values[TRANSFER_SET] == TransferSet.PUBLIC:
+        if name in OF_LABELS and values[TRANSFER_SET] == TransferSet.PUBLIC:
             continue
         if isinstance(dimension, Range):
             values[name] = trial.suggest_float(name, dimension.low, dimension.high, log=dimension.log)

@@ -15,7 +15,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial
 
-from autokd.config.space import ALPHA, TRANSFER_SET, Range, Space
+from autokd.config.space import ALPHA, LABEL_PRIOR, TRANSFER_SET, Range, Space
 from autokd.config.study import Objective
 from autokd.core.records import TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, Setting, TransferSet, derive_seed
@@ -115,7 +115,8 @@ def initial_settings(space: Space) -> tuple[Setting, ...]:
     """Return what a study tries first after the default: plain fine-tuning on each labelled transfer set.
 
     Fine-tuning (α = 0) is the simplest alternative to distillation, and a sampler of a continuous range
-    hardly ever draws its very end. Every other dimension has its default, or the least value of the space.
+    hardly ever draws its very end. It is tried with each label prior of the space. Every other dimension has
+    its default, or the least value of the space.
     """
     defaults = DEFAULT.values()
     values = {
@@ -123,7 +124,8 @@ def initial_settings(space: Space) -> tuple[Setting, ...]:
         for name, dimension in space.dimensions.items()
     }
     settings = (
-        Setting.from_json(values | {ALPHA: 0.0, TRANSFER_SET: transfer_set})
+        Setting.from_json(values | {ALPHA: 0.0, TRANSFER_SET: transfer_set, LABEL_PRIOR: label_prior})
+        for label_prior in space.label_prior
         for transfer_set in space.transfer_set
         if transfer_set is not TransferSet.PUBLIC
     )
@@ -158,8 +160,8 @@ class _SharedTrial(FrozenTrial):
 
 
 def _frozen(trial: TrialRecord, distributions: Mapping[str, BaseDistribution]) -> FrozenTrial:
-    values = trial.setting.values()
-    params = {name: values[name] for name in distributions if values[name] is not None}
+    values = trial.setting.parameters()
+    params = {name: values[name] for name in distributions if name in values}
     return _SharedTrial(
         number=trial.number,
         trial_id=trial.number,

@@ -48,7 +48,7 @@ def running(
         ValueError: If a value of the setting is of another type than its distribution.
     """
     plain = setting.to_json()
-    values = {name: value for name, value in setting.values().items() if value is not None}
+    values = setting.parameters()
     inside = {
         name: value
         for name, value in values.items()

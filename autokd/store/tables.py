@@ -16,7 +16,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, composite, mapped_column, re
 from sqlalchemy.types import Double, TypeEngine
 
 from autokd.core.records import Correctness, Failure, RunState, Stage
-from autokd.core.setting import BatchNorm, Method, Setting, Split, TransferSet
+from autokd.core.setting import BatchNorm, LabelPrior, Method, Setting, Split, TransferSet
 from autokd.core.tensor_format import TensorFormat
 from autokd.store.encoding import pack_bits, unpack_bits
 
@@ -141,8 +141,10 @@ class RunRow(Base):
     learning_rate: Mapped[float | None]
     budget: Mapped[int | None]
     batch_norm: Mapped[BatchNorm | None]
+    label_prior: Mapped[LabelPrior] = mapped_column(server_default="none")
     setting: Mapped[Setting] = composite(
-        "temperature", "alpha", "transfer_set", "method", "learning_rate", "budget", "batch_norm"
+        *("temperature", "alpha", "transfer_set", "method", "learning_rate", "budget", "batch_norm"),
+        "label_prior",
     )
     seed: Mapped[int]
     memory_format: Mapped[str] = mapped_column(String(16), server_default="contiguous")

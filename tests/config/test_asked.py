@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from autokd.config.asked import as_text, asked_setting
 from autokd.config.study import StudyConfig
 from autokd.config.yaml_files import read_study_config
-from autokd.core.setting import BatchNorm, Method, Pair, Setting, TransferSet
+from autokd.core.setting import BatchNorm, LabelPrior, Method, Pair, Setting, TransferSet
 from autokd.errors import PlanError
 from autokd.search.study_names import study_name
 from tests.samples import settings
@@ -46,6 +47,9 @@ def test_every_dimension_may_be_named() -> None:
     given = "T=2,alpha=1,transfer_set=student,method=trust,learning_rate=0.02,epochs=20,batch_norm=frozen"
     expected = Setting(2.0, 1.0, TransferSet.STUDENT, Method.TRUST, 0.02, 20, BatchNorm.FROZEN)
     assert asked_setting(given) == expected
+    adjusted = replace(expected, label_prior=LabelPrior.ADJUSTED)
+    assert asked_setting(f"{given},label_prior=adjusted") == adjusted
+    assert asked_setting(f"{given},label_prior=none") == expected
     assert asked_setting("T=2,transfer_set=public") == Setting(2.0, None, TransferSet.PUBLIC)
 
 
@@ -67,16 +71,27 @@ def test_every_dimension_may_be_named() -> None:
         ("T=4,alpha=0.9,transfer_set=validation", ("transfer_set=validation is unknown",)),
         ({"T": 4, "alpha": 0.9, "transfer_set": ["both"]}, ("transfer_set=['both'] is unknown",)),
         ("T=4,alpha=0.9,transfer_set=public", ("alpha has no meaning on public", "T=4,transfer_set=public")),
+        (
+            "T=4,transfer_set=public,label_prior=adjusted",
+            ("label_prior has no meaning on public", "T=4,transfer_set=public"),
+        ),
+        (
+            "T=4,alpha=1,transfer_set=both,label_prior=even",
+            ("label_prior=even is unknown", "none or adjusted"),
+        ),
         ("T=4,transfer_set=both", ("alpha is missing", TEXT)),
         ("alpha=0.9,transfer_set=both", ("T is missing", TEXT)),
         ("T=4,alpha=0.9", ("transfer_set is missing", TEXT)),
         (
             "temp=4,alpha=0.9,transfer_set=both",
-            ("temp is unknown", "T, alpha, transfer_set, method, learning_rate, epochs or batch_norm"),
+            (
+                "temp is unknown",
+                "T, alpha, transfer_set, method, learning_rate, epochs, batch_norm or label_prior",
+            ),
         ),
         ("T=4,temperature=4,alpha=0.9,transfer_set=both", ("T and temperature are the same",)),
         ("T=4,T=2,alpha=0.9,transfer_set=both", ("T stands there twice",)),
-        ("T=4,alpha=0.9,transfer_set=both,method=magic", ("method=magic is unknown", "plain, ", "or trust")),
+        ("T=4,alpha=0.9,transfer_set=both,method=magic", ("method=magic is unknown", "plain, ", "or bal")),
         ("T=4,alpha=0.9,transfer_set=both,epochs=0", ("epochs=0 is not a whole number from 1",)),
         ("T=4,alpha=0.9,transfer_set=both,epochs=2.5", ("epochs=2.5 is not a whole number from 1",)),
         ("T=4,alpha=0.9,transfer_set=both,learning_rate=0", ("learning_rate=0 is not a positive number",)),

@@ -8,7 +8,17 @@ import pytest
 from autokd.config.space import Space, read_space
 from autokd.config.study import Forbidden
 from autokd.config.yaml_files import shipped
-from autokd.core.setting import DEFAULT, BatchNorm, Method, Pair, Position, Setting, TransferSet
+from autokd.core.setting import (
+    DEFAULT,
+    SEARCHABLE,
+    BatchNorm,
+    LabelPrior,
+    Method,
+    Pair,
+    Position,
+    Setting,
+    TransferSet,
+)
 from autokd.errors import PlanError, UnknownName
 from tests.search.worlds import open_space
 
@@ -129,6 +139,7 @@ def test_positions_say_which_pairs_are_searched_and_the_pair_itself_comes_first(
         ("method: [magic]", "method.0", "'plain', 'data_partitioning'"),
         ("transfer_set: [validation]", "transfer_set.0", "'student', 'teacher', 'both' or 'public'"),
         ("batch_norm: [moving]", "batch_norm.0", "'train' or 'frozen'"),
+        ("label_prior: [even]", "label_prior.0", "'none' or 'adjusted'"),
         ("optimizer: [adam]", "optimizer", "unknown field; known here: name, temperature"),
     ],
 )
@@ -177,6 +188,44 @@ def test_a_space_of_which_nothing_is_left_is_refused() -> None:
         open_space(transfer_set=["both"]).permitted(Forbidden(transfer_sets=("both",)))
     with pytest.raises(PlanError, match=r"forbid\.positions: leaves nothing"):
         open_space(position=["teacher"]).permitted(Forbidden(positions=("teacher",)))
+
+
+ADJUSTING = open_space(temperature=[1, 4], alpha=[0, 0.5], label_prior=["none", "adjusted"])
+
+
+def test_label_priors_are_searched_where_there_are_labels() -> None:
+    grid = ADJUSTING.grid()
+    labelled = len(SEARCHABLE) - 1
+    assert len(set(grid)) == len(grid) == labelled * 2 * 2 * 2 + 2
+    assert all(setting in ADJUSTING for setting in grid)
+    assert {one.label_prior for one in grid if one.transfer_set is TransferSet.BOTH} == set(LabelPrior)
+    adjusting_only = open_space(label_prior=["adjusted"])
+    assert Setting(4, None, TransferSet.PUBLIC) in adjusting_only
+    assert Setting(4, 0.5, TransferSet.BOTH) not in adjusting_only
+    assert replace(DEFAULT, label_prior=LabelPrior.ADJUSTED) not in open_space(temperature=[1], alpha=[0.5])
+
+
+def test_a_space_that_names_the_usual_label_prior_is_the_one_that_names_none() -> None:
+    assert open_space(label_prior=["none"]).model_dump() == open_space().model_dump()
+    assert "label_prior" in ADJUSTING.model_dump()
+
+
+COUNTING = open_space(method=["plain", "seen_classes", "balanced"])
+
+
+def test_without_class_counts_priors_are_estimated() -> None:
+    told_nothing = COUNTING.permitted(Forbidden(class_counts=True))
+    assert told_nothing.method == (Method.PLAIN, Method.BALANCED_ESTIMATED)
+    both = open_space(method=["balanced_estimated", "balanced"]).permitted(Forbidden(class_counts=True))
+    assert both.method == (Method.BALANCED_ESTIMATED,)
+    nothing_public = Forbidden(class_counts=True, transfer_sets=("public",))
+    assert COUNTING.permitted(nothing_public).method == (Method.PLAIN,)
+    assert COUNTING.permitted(Forbidden()) == COUNTING
+
+
+def test_a_space_that_has_nothing_but_counting_methods_is_refused_without_counts() -> None:
+    with pytest.raises(PlanError, match=r"forbid\.class_counts: leaves nothing of the space open"):
+        open_space(method=["seen_classes"]).permitted(Forbidden(class_counts=True))
 
 
 def test_a_space_is_a_value() -> None:

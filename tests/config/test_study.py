@@ -9,6 +9,8 @@ from autokd.config.base import content_hash
 from autokd.config.federation import FederationConfig
 from autokd.config.study import StoppingConfig, StudyConfig
 from autokd.config.yaml_files import read_study_config
+from autokd.core.setting import Method
+from autokd.errors import PlanError
 from tests.search.worlds import TINY, tiny_plan
 
 
@@ -71,3 +73,25 @@ def test_a_content_hash_sees_content_and_nothing_else() -> None:
     assert content_hash({"a": 1, "b": 2}) == content_hash({"b": 2, "a": 1})
     assert content_hash("1") != content_hash(1)
     assert len(content_hash("x", digits=12)) == 12
+
+
+def forbidding(forbid: dict[str, object]) -> StudyConfig:
+    return StudyConfig.model_validate({**TINY, "forbid": forbid})
+
+
+def test_a_method_that_counts_cannot_be_asked_for_where_counts_are_forbidden() -> None:
+    config = forbidding({"class_counts": True})
+    with pytest.raises(PlanError, match=r"method=balanced cannot be used: it needs private class counts"):
+        config.with_asked(["T=1,alpha=0.5,transfer_set=student,method=balanced"])
+    estimated = "T=1,alpha=0.5,transfer_set=student,method=balanced_estimated"
+    assert config.with_asked([estimated]).search.asked[0].method is Method.BALANCED_ESTIMATED
+    nothing_public = forbidding({"class_counts": True, "transfer_sets": ["public"]})
+    with pytest.raises(
+        PlanError, match=r"method=balanced_estimated cannot be used: it needs public examples"
+    ):
+        nothing_public.with_asked([estimated])
+
+
+def test_counts_that_nobody_forbade_leave_the_recipe_as_it_was() -> None:
+    assert "class_counts" not in tiny_plan().model_dump()["forbid"]
+    assert forbidding({"class_counts": True}).model_dump()["forbid"]["class_counts"] is True

@@ -2,12 +2,26 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autokd.core.setting import DEFAULT, BatchNorm, Method, Pair, Setting, TransferSet, derive_seed
+from autokd.core.setting import (
+    DEFAULT,
+    BatchNorm,
+    LabelPrior,
+    Method,
+    Pair,
+    Setting,
+    TransferSet,
+    derive_seed,
+    moved,
+    plain,
+    tabulated,
+    untaught,
+)
 from autokd.errors import PlanError
 from tests.samples import settings
 
@@ -67,6 +81,39 @@ def test_a_setting_says_all_that_it_is() -> None:
     told = "T=4 α=- on public, seen classes, learning rate 0.003, epochs 20, BatchNorm frozen"
     assert str(setting) == told
     assert str(DEFAULT) == "T=1 α=0.5 on student"
+
+
+ADJUSTED = replace(DEFAULT, label_prior=LabelPrior.ADJUSTED)
+
+
+def test_a_label_prior_is_written_only_where_there_is_one() -> None:
+    assert str(ADJUSTED) == "T=1 α=0.5 on student, label prior adjusted"
+    assert ADJUSTED.to_json() == {**DEFAULT.to_json(), "label_prior": "adjusted"}
+    assert Setting.from_json(DEFAULT.to_json()).label_prior is LabelPrior.NONE
+    assert "label_prior" not in tabulated([DEFAULT, DEFAULT])[0]
+    assert [row["label_prior"] for row in tabulated([DEFAULT, ADJUSTED])] == ["none", "adjusted"]
+
+
+def test_without_labels_there_is_no_prior_of_labels() -> None:
+    with pytest.raises(ValueError, match="label_prior=adjusted has no meaning without labels"):
+        Setting(1, None, TransferSet.PUBLIC, label_prior=LabelPrior.ADJUSTED)
+    public = moved(ADJUSTED, TransferSet.PUBLIC)
+    assert public == moved(DEFAULT, TransferSet.PUBLIC)
+    assert public.parameters() == {"temperature": 1.0, "transfer_set": "public", "method": "plain"}
+    assert moved(ADJUSTED, TransferSet.BOTH).label_prior is LabelPrior.ADJUSTED
+
+
+def test_what_has_no_effect_makes_no_other_setting() -> None:
+    alone = replace(ADJUSTED, alpha=1.0)
+    assert plain(alone) == replace(DEFAULT, alpha=1.0)
+    trusting = replace(alone, method=Method.TRUST)
+    assert plain(trusting) == trusting, "a teacher that is trusted less leaves something to the label"
+    assert untaught(ADJUSTED) == replace(ADJUSTED, alpha=0.0), "the teacher goes, the correction stays"
+
+
+@given(settings)
+def test_plain_twice_is_plain_once(setting: Setting) -> None:
+    assert plain(plain(setting)) == plain(setting)
 
 
 @given(numbers, numbers)

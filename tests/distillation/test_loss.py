@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from torch.nn import functional as F
 
-from autokd.core.setting import Method, Setting, TransferSet
+from autokd.core.setting import LabelPrior, Method, Setting, TransferSet
 from autokd.distillation import LossParts, distillation_loss, soft_target_loss
-from autokd.distillation.loss import standardised
+from autokd.distillation.loss import log_prior, standardised
 
 TEMPERATURES = st.floats(0.5, 16)
 ALPHAS = st.floats(0, 1)
@@ -214,3 +214,94 @@ def test_standardised_logits_are_told_apart_by_neither_scale_nor_shift(
     itself = distillation_loss(student, standardised(student * scale + shift), labels, method)
     assert itself.soft.item() == pytest.approx(0, abs=1e-4)
     assert itself.total.item() == pytest.approx((1 - alpha) * hard, abs=1e-4)
+
+
+def adjusted(temperature: float, alpha: float, method: Method = Method.PLAIN) -> Setting:
+    return Setting(temperature, alpha, TransferSet.STUDENT, method, label_prior=LabelPrior.ADJUSTED)
+
+
+@st.composite
+def counts(draw, classes: int):
+    return draw(hnp.arrays(np.int64, classes, elements=st.integers(0, 1000)))
+
+
+@given(batches(), TEMPERATURES, ALPHAS, st.data())
+def test_the_adjusted_loss_is_the_formula(batch, temperature, alpha, data):
+    """Menon et al. 2021, arXiv:2007.07314: log(1 + Σ_{c ≠ y} (n(c) + 1)/(n(y) + 1) · exp(z(c) − z(y)))."""
+    student, _, labels = batch
+    seen = data.draw(counts(student.shape[1])).tolist()
+    hard = [
+        math.log1p(
+            sum((seen[c] + 1) / (seen[y] + 1) * math.exp(row[c] - row[y]) for c in range(len(row)) if c != y)
+        )
+        for row, y in zip(student.tolist(), labels.tolist(), strict=True)
+    ]
+    prior = torch.tensor([math.log(n + 1) for n in seen], dtype=torch.float64)
+    z_s, z_t, y = map(torch.tensor, batch)
+    parts = distillation_loss(z_s, z_t, y, adjusted(temperature, alpha), prior=prior)
+    assert parts.hard is not None
+    assert parts.hard.item() == pytest.approx(sum(hard) / len(hard), rel=1e-9, abs=1e-9)
+    assert torch.equal(parts.soft, soft_target_loss(z_s, z_t, temperature=temperature)), "only labels"
+    assert parts.total.item() == pytest.approx(
+        alpha * parts.soft.item() + (1 - alpha) * parts.hard.item(), rel=1e-12, abs=1e-12
+    )
+
+
+@given(batches(), st.data())
+def test_a_prior_that_is_divided_out_before_is_as_none(batch, data):
+    student, teacher, labels = map(torch.tensor, batch)
+    prior = torch.tensor(data.draw(counts(student.shape[1])) + 1, dtype=torch.float64).log()
+    corrected = distillation_loss(student - prior, teacher, labels, adjusted(1.0, 0.0), prior=prior)
+    usual = distillation_loss(student, teacher, labels, setting(1.0, 0.0))
+    assert corrected.total.item() == pytest.approx(usual.total.item(), rel=1e-9, abs=1e-9)
+
+
+@given(batches(), TEMPERATURES, ALPHAS, st.integers(0, 1000))
+def test_equal_counts_adjust_nothing(batch, temperature, alpha, count):
+    student, teacher, labels = map(torch.tensor, batch)
+    prior = torch.full((student.shape[1],), math.log(count + 1), dtype=torch.float64)
+    for method in (Method.PLAIN, Method.LOGIT_STANDARDISATION):
+        given = adjusted(temperature, alpha, method)
+        even = distillation_loss(student, teacher, labels, given, prior=prior).total
+        usual = distillation_loss(
+            student, teacher, labels, Setting(temperature, alpha, TransferSet.STUDENT, method)
+        ).total
+        assert even.item() == pytest.approx(usual.item(), rel=1e-9, abs=1e-9)
+
+
+@given(hnp.arrays(np.int64, st.integers(2, 6), elements=st.integers(1, 50)))
+def test_a_student_that_knows_nothing_but_its_labels_learns_equal_classes(seen):
+    """The loss of one row of logits for all labels is least at log n/(n + 1), where plain one is at log n."""
+    labels = torch.repeat_interleave(torch.arange(len(seen)), torch.tensor(seen))
+    n = torch.tensor(seen, dtype=torch.float64)
+    prior = (n + 1).log()
+    assert log_prior(labels, len(seen)).tolist() == pytest.approx(prior.tolist())
+    row = (n / (n + 1)).log().requires_grad_()
+    rows = row.expand(len(labels), -1)
+    distillation_loss(rows, rows.detach(), labels, adjusted(1.0, 0.0), prior=prior).total.backward()
+    assert row.grad is not None
+    assert row.grad.abs().max().item() == pytest.approx(0, abs=1e-9)
+
+
+def test_a_class_without_examples_stays_finite():
+    assert log_prior(torch.tensor([2, 2]), 4).tolist() == pytest.approx([0, 0, math.log(3), 0])
+
+
+@given(batches(), TEMPERATURES, ALPHAS, st.data())
+def test_a_teacher_that_is_trusted_less_leaves_more_to_the_adjusted_loss(batch, temperature, alpha, data):
+    student, teacher, labels = map(torch.tensor, batch)
+    trust = torch.tensor(data.draw(hnp.arrays(np.float64, len(labels), elements=st.floats(0, 1))))
+    prior = torch.tensor(data.draw(counts(student.shape[1])) + 1, dtype=torch.float64).log()
+    given = adjusted(temperature, alpha, Method.TRUST)
+    parts = distillation_loss(student, teacher, labels, given, trust=trust, prior=prior)
+    hard = F.cross_entropy(student + prior, labels, reduction="none")
+    soft = soft_target_loss(student, teacher, temperature=temperature, reduction="none").sum(dim=1)
+    weight = alpha * trust
+    assert parts.total.item() == pytest.approx((weight * soft + (1 - weight) * hard).mean().item(), rel=1e-9)
+
+
+@pytest.mark.parametrize("given", [adjusted(1.0, 0.5), setting(1.0, 0.5)], ids=str)
+def test_refuses_a_prior_that_does_not_fit_the_setting(given):
+    prior = torch.zeros(2) if given.label_prior is LabelPrior.NONE else None
+    with pytest.raises(ValueError, match="label_prior"):
+        distillation_loss(torch.zeros(1, 2), torch.zeros(1, 2), torch.tensor([0]), given, prior=prior)

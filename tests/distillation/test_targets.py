@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from autokd.core.setting import Method
-from autokd.distillation.targets import Targets, targets
+from autokd.distillation.targets import KAPPA, Targets, balanced, estimated_counts, targets
 
 COUNTS = st.integers(0, 50)
 
@@ -90,6 +90,81 @@ def test_each_class_is_told_by_those_who_have_seen_it(answer):
             n_t, n_s = (n_t, n_s) if n_t + n_s else (1, 1)
             mixed.append((n_t * p_t + n_s * p_s) / (n_t + n_s))
         assert row == pytest.approx([one / sum(mixed) for one in mixed], rel=1e-6, abs=1e-12)
+
+
+@given(answers(), st.sampled_from([Method.BALANCED, Method.BALANCED_ESTIMATED]))
+def test_balanced_targets_are_the_formula(answer, method):
+    teacher, own, _, (by_teacher, by_own) = answer
+    found = made(method, answer).logits.softmax(dim=1).tolist()
+    for row, z_t, z_s in zip(found, teacher.tolist(), own.tolist(), strict=True):
+        mixed = [
+            (p_t + p_s) / (n_t + n_s + KAPPA)
+            for p_t, p_s, n_t, n_s in zip(
+                softmax(z_t), softmax(z_s), by_teacher.tolist(), by_own.tolist(), strict=True
+            )
+        ]
+        assert row == pytest.approx([one / sum(mixed) for one in mixed], rel=1e-6, abs=1e-12)
+
+
+def probabilities(logits: torch.Tensor) -> torch.Tensor:
+    return logits.softmax(dim=1)
+
+
+@given(answers(), COUNTS, st.integers(1, 3))
+def test_balanced_with_equal_counts_is_the_mean(answer, count, models):
+    logits = [torch.tensor(answer[0]), torch.tensor(answer[1]), torch.tensor(answer[0] - answer[1])][:models]
+    even = [torch.full((answer[0].shape[1],), count)] * models
+    mean = sum(map(probabilities, logits)) / models
+    torch.testing.assert_close(probabilities(balanced(logits, even)), mean, rtol=1e-9, atol=1e-12)
+
+
+@given(answers())
+def test_a_prior_that_one_adds_is_divided_out(answer):
+    """Of several models too, as far as they have seen the same."""
+    teacher, own, _, (seen, _) = answer
+    fair = [torch.tensor(teacher), torch.tensor(own)]
+    once, each = torch.tensor(seen).double(), torch.tensor(seen / 2)
+    skewed = fair[0] + (once + KAPPA).log()
+    torch.testing.assert_close(
+        probabilities(balanced([skewed], [once])), probabilities(fair[0]), rtol=1e-9, atol=1e-12
+    )
+    # Two models whose mean is skewed by the sum of what both have seen.
+    joint = (probabilities(fair[0]) + probabilities(fair[1])).log()
+    both = [joint + (once + KAPPA).log()] * 2
+    torch.testing.assert_close(
+        probabilities(balanced(both, [each, each])), probabilities(joint), rtol=1e-9, atol=1e-12
+    )
+
+
+@given(answers())
+def test_the_order_of_models_and_a_shift_of_their_logits_do_not_matter(answer):
+    teacher, own, _, seen = answer
+    logits, counts = [torch.tensor(teacher), torch.tensor(own)], [torch.tensor(one) for one in seen]
+    found = balanced(logits, counts)
+    torch.testing.assert_close(found, balanced(logits[::-1], counts[::-1]), rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(found, balanced([logits[0] + 7, logits[1] - 3], counts), rtol=1e-9, atol=1e-9)
+
+
+@given(answers(), st.data())
+def test_balanced_aims_at_the_shares_that_it_is_given(answer, data):
+    teacher, own, _, seen = answer
+    logits, counts = [torch.tensor(teacher), torch.tensor(own)], [torch.tensor(one) for one in seen]
+    shares = torch.tensor(data.draw(hnp.arrays(np.float64, teacher.shape[1], elements=st.floats(0.01, 1))))
+    weighted = probabilities(balanced(logits, counts)) * shares
+    expected = weighted / weighted.sum(dim=1, keepdim=True)
+    aimed = probabilities(balanced(logits, counts, shares=shares))
+    torch.testing.assert_close(aimed, expected, rtol=1e-9, atol=1e-12)
+    even = balanced(logits, counts, shares=torch.full_like(shares, 0.5))
+    torch.testing.assert_close(even, balanced(logits, counts), rtol=1e-9, atol=1e-9)
+
+
+@given(answers(), st.integers(1, 1000))
+def test_a_model_seems_to_have_seen_what_it_says(answer, examples):
+    rows = [softmax(row) for row in answer[0].tolist()]
+    expected = [examples * sum(column) / len(rows) for column in zip(*rows, strict=True)]
+    found = estimated_counts(torch.tensor(answer[0]).float(), examples)
+    assert found.tolist() == pytest.approx(expected, rel=1e-4, abs=1e-4)
+    assert found.sum().item() == pytest.approx(examples)
 
 
 @given(answers(), st.booleans())

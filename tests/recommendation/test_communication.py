@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from autokd.core.records import FederationFacts
-from autokd.core.setting import DEFAULT, Method, Pair, Setting, Split, TransferSet
+from autokd.core.setting import DEFAULT, LabelPrior, Method, Pair, Setting, Split, TransferSet
 from autokd.recommendation import Cost
 from autokd.recommendation.communication import communication_cost
 from tests.recommendation.samples import HOT, PUBLIC, TUNING, make_federation
@@ -34,6 +34,16 @@ def federation() -> FederationFacts:
         (replace(PUBLIC, method=Method.SEEN_CLASSES), Cost(logits=97 * 8, class_counts=16)),
         (replace(HOT, method=Method.SEEN_CLASSES), Cost(weights=1001, class_counts=16, raw_examples=720)),
         (Setting(1.0, 0.0, TransferSet.STUDENT, method=Method.SEEN_CLASSES), Cost()),
+        (replace(PUBLIC, method=Method.BALANCED), Cost(logits=97 * 8, class_counts=16)),
+        (replace(DEFAULT, method=Method.BALANCED), Cost(weights=1001, class_counts=16)),
+        (replace(PUBLIC, method=Method.BALANCED_ESTIMATED), Cost(logits=97 * 8)),
+        (replace(HOT, method=Method.BALANCED_ESTIMATED), Cost(weights=1001, raw_examples=720)),
+        (
+            # Of the teacher's outputs on public examples, their mean alone.
+            Setting(1.0, 0.5, TransferSet.TEACHER, method=Method.BALANCED_ESTIMATED),
+            Cost(logits=80 + 8, raw_examples=720),
+        ),
+        (replace(DEFAULT, label_prior=LabelPrior.ADJUSTED), Cost(weights=1001)),
     ],
     ids=str,
 )

@@ -12,7 +12,7 @@ from autokd.config.study import CONFIRMATION_SEEDS, RACE_SEEDS, Constraints, Stu
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import Failure, RunRecord, Stage, TrialRecord, TrialState
 from autokd.core.run_spec import RunSpec
-from autokd.core.setting import DEFAULT, Pair, Setting, Split, TransferSet
+from autokd.core.setting import DEFAULT, LabelPrior, Pair, Setting, Split, TransferSet
 from autokd.recommendation.race import alike, candidates, pending, winner
 from tests.recommendation.samples import (
     BOTH,
@@ -92,6 +92,9 @@ def test_a_setting_that_is_practically_the_default_is_no_candidate() -> None:
         (Setting(1.0, 0.0, BOTH), Setting(16.0, 0.0, BOTH), True),
         (Setting(2.0, None, TransferSet.PUBLIC), Setting(2.01, None, TransferSet.PUBLIC), True),
         (Setting(2.0, None, TransferSet.PUBLIC), Setting(4.0, None, TransferSet.PUBLIC), False),
+        (Setting(2.0, 0.5, BOTH), Setting(2.0, 0.5, BOTH, label_prior=LabelPrior.ADJUSTED), False),
+        (Setting(1.0, 0.0, BOTH), Setting(1.0, 0.0, BOTH, label_prior=LabelPrior.ADJUSTED), False),
+        (Setting(2.0, 1.0, BOTH), Setting(2.0, 1.0, BOTH, label_prior=LabelPrior.ADJUSTED), True),
     ],
 )
 def test_alike_settings(one: Setting, other: Setting, same: bool) -> None:

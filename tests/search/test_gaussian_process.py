@@ -3,16 +3,23 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
-from dataclasses import astuple, fields
+from dataclasses import astuple, fields, replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autokd.core.setting import DEFAULT, Pair, Setting, TransferSet
+from autokd.core.setting import DEFAULT, LabelPrior, Pair, Setting, TransferSet
 from autokd.search import gaussian_process
-from autokd.search.gaussian_process import KernelParameters, Posterior, Surrogate, Task, encode
+from autokd.search.gaussian_process import (
+    KernelParameters,
+    Posterior,
+    Surrogate,
+    Task,
+    encode,
+    setting_correlation,
+)
 from autokd.search.pair_features import PairFeatures
 from tests.search.worlds import features
 
@@ -189,5 +196,19 @@ def test_pairs_of_two_federations_are_alike_by_their_features() -> None:
 
 def test_public_is_like_the_teachers_part_alone() -> None:
     public, both = encode([Setting(4.0, None, TransferSet.PUBLIC), Setting(4.0, 1.0, TransferSet.BOTH)])
-    assert list(public[1:]) == list(both[1:]) == [2.0, 1.0, 0.0, 0.0, 0.0, 0.0]
+    assert list(public[1:]) == list(both[1:]) == [2.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0]
     assert public[0] != both[0]
+
+
+def test_label_priors_matter_as_much_as_labels_do() -> None:
+    prior = KernelParameters()
+    weights = (0.0, 0.25, 1.0)
+    usual = [Setting(4.0, alpha, TransferSet.BOTH) for alpha in weights]
+    adjusted = [replace(setting, label_prior=LabelPrior.ADJUSTED) for setting in usual]
+    correlation = setting_correlation(prior, encode(usual), encode(adjusted))
+    for place, alpha in enumerate(weights):
+        expected = math.exp(-(((1 - alpha) / prior.label_prior_length) ** 2) / 2)
+        assert correlation[place, place] == pytest.approx(expected, rel=1e-12)
+    assert correlation[2, 2] == 1, "with α = 1 both are the same run"
+    both = encode([*usual, *adjusted])
+    assert np.linalg.eigvalsh(setting_correlation(prior, both, both)).min() > -1e-9

@@ -11,7 +11,7 @@ from scipy.stats import norm
 
 from autokd.config.space import Space, read_space
 from autokd.core.records import Failure, TrialOrigin, TrialRecord, TrialState
-from autokd.core.setting import DEFAULT, SEARCHABLE, Method, Pair, Setting, TransferSet
+from autokd.core.setting import DEFAULT, SEARCHABLE, LabelPrior, Method, Pair, Setting, TransferSet, plain
 from autokd.search import gp_sampler
 from autokd.search.gaussian_process import PLAIN_RECIPE, Posterior, Task
 from autokd.search.gp_sampler import GpSampler, candidate_settings, expected_improvement
@@ -48,6 +48,18 @@ def test_of_a_large_lattice_some_are_considered_and_all_lie_inside() -> None:
     for name in ("method", "epochs", "batch_norm", "transfer_set", "learning_rate"):
         assert len({one.values()[name] for one in considered if one in space}) > 1, name
     assert candidate_settings(space) == considered
+
+
+def test_label_priors_are_considered_wherever_they_have_an_effect() -> None:
+    space = open_space(alpha={"low": 0, "high": 1}, label_prior=["none", "adjusted"])
+    considered = candidate_settings(space)
+    assert len(set(map(plain, considered))) == len(considered)
+    adjusted = [one for one in considered if one.label_prior is LabelPrior.ADJUSTED]
+    weights = {one.alpha for one in adjusted}
+    assert 0.0 in weights
+    assert 1.0 not in weights
+    untaught = [one for one in considered if one.alpha == 0]
+    assert len(untaught) == 2 * len({one.transfer_set for one in untaught})
 
 
 def test_what_is_taught_is_learned_like_everything_else() -> None:

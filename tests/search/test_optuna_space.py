@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import optuna
 
-from autokd.core.setting import BatchNorm, Method, TransferSet
+from autokd.core.setting import BatchNorm, LabelPrior, Method, TransferSet
 from autokd.search.optuna_space import distributions, suggest
 from tests.search.worlds import open_space
 
@@ -25,6 +25,17 @@ def test_what_is_suggested_lies_inside_and_alpha_is_not_sampled_on_public() -> N
         assert setting in space
         assert ("alpha" in trial.params) == (setting.transfer_set is not TransferSet.PUBLIC)
     assert {"alpha" in trial.params for trial in study.trials} == {True, False}
+
+
+def test_a_label_prior_is_drawn_only_where_there_are_labels() -> None:
+    space = open_space(label_prior=["none", "adjusted"])
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    drawn = [suggest(space, study.ask()) for _ in range(60)]
+    assert all(setting in space for setting in drawn)
+    for setting, trial in zip(drawn, study.trials, strict=True):
+        assert ("label_prior" in trial.params) == (setting.transfer_set is not TransferSet.PUBLIC)
+        assert trial.params == {name: setting.parameters()[name] for name in trial.params}
+    assert {setting.label_prior for setting in drawn} == set(LabelPrior)
 
 
 def test_what_else_may_be_searched_is_drawn_with_the_rest() -> None:

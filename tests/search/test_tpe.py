@@ -7,7 +7,7 @@ import numpy as np
 
 from autokd.config.space import Space, read_space
 from autokd.core.records import Failure, TrialOrigin, TrialRecord, TrialState
-from autokd.core.setting import DEFAULT, Setting, TransferSet
+from autokd.core.setting import DEFAULT, LabelPrior, Setting, TransferSet
 from autokd.search.tpe import Tpe, initial_settings, subsample
 from tests.search.worlds import open_space
 
@@ -127,6 +127,18 @@ def test_anchors_lie_in_the_space_or_there_are_none() -> None:
     assert initial_settings(open_space(alpha={"low": 0.1, "high": 1})) == ()
     hot = open_space(temperature={"low": 2, "high": 4}, transfer_set=["both", "public"])
     assert initial_settings(hot) == (Setting(2, 0, TransferSet.BOTH),)
+
+
+def test_without_a_teacher_each_label_prior_is_tried() -> None:
+    space = open_space(transfer_set=["student", "both", "public"], label_prior=["none", "adjusted"])
+    assert initial_settings(space) == tuple(
+        Setting(1, 0, transfer_set, label_prior=label_prior)
+        for label_prior in LabelPrior
+        for transfer_set in (TransferSet.STUDENT, TransferSet.BOTH)
+    )
+    trials = search(space, 40)
+    assert {trial.setting.label_prior for trial in trials[4:]} == set(LabelPrior)
+    assert all(trial.setting in space for trial in trials)
 
 
 def test_of_many_trials_the_sampler_is_shown_the_best_some_of_each_rank_and_what_runs() -> None:

@@ -15,7 +15,16 @@ from autokd.core.records import (
     RunState,
     Stage,
 )
-from autokd.core.setting import DEFAULT, SEARCHABLE, BatchNorm, Method, Setting, Split, TransferSet
+from autokd.core.setting import (
+    DEFAULT,
+    SEARCHABLE,
+    BatchNorm,
+    LabelPrior,
+    Method,
+    Setting,
+    Split,
+    TransferSet,
+)
 
 DISTRIBUTIONS: dict[str, BaseDistribution] = {
     "temperature": FloatDistribution(0.5, 16, log=True),
@@ -32,6 +41,7 @@ FURTHER = Setting(
     learning_rate=1 / 3,
     epochs=20,
     batch_norm=BatchNorm.FROZEN,
+    label_prior=LabelPrior.ADJUSTED,
 )
 PUBLIC = Setting(temperature=2.5, alpha=None, transfer_set=TransferSet.PUBLIC)
 

@@ -12,7 +12,7 @@ from autokd.store import Store, normalise
 from autokd.store.migrations import VERSION_TABLE, upgrade
 from autokd.store.tables import Base
 
-NEWEST = "0007"
+NEWEST = "0008"
 
 
 @pytest.fixture

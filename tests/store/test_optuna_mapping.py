@@ -11,7 +11,7 @@ from optuna.trial import TrialState as OptunaState
 from optuna.trial import create_trial
 
 from autokd.core.records import RungReport, TrialOrigin, TrialState
-from autokd.core.setting import DEFAULT, BatchNorm, Method, Setting, TransferSet
+from autokd.core.setting import DEFAULT, BatchNorm, LabelPrior, Method, Setting, TransferSet
 from autokd.errors import StoreError
 from autokd.store import optuna_mapping
 from tests.samples import alphas, settings, temperatures
@@ -36,6 +36,7 @@ def spaces(draw: st.DrawFn) -> Mapping[str, BaseDistribution]:
         "learning_rate": FloatDistribution(1e-4, 1e-1, log=True),
         "epochs": CategoricalDistribution([5, 10, 20]),
         "batch_norm": CategoricalDistribution(draw(some(BatchNorm))),
+        "label_prior": CategoricalDistribution(draw(some(LabelPrior))),
     }
     return {name: space[name] for name in draw(st.sets(st.sampled_from(sorted(space))))}
 
@@ -60,6 +61,11 @@ def test_inside_its_space_a_setting_is_all_parameters() -> None:
 def test_on_public_data_there_is_no_alpha() -> None:
     trial = optuna_mapping.running(PUBLIC, seed=0, role=TrialOrigin.SEARCH, distributions=DISTRIBUTIONS)
     assert trial.params == {"temperature": PUBLIC.temperature, "transfer_set": "public"}
+    searched = DISTRIBUTIONS | {"label_prior": CategoricalDistribution(["none", "adjusted"])}
+    trial = optuna_mapping.running(PUBLIC, seed=0, role=TrialOrigin.SEARCH, distributions=searched)
+    assert trial.params == {"temperature": PUBLIC.temperature, "transfer_set": "public"}
+    trial = optuna_mapping.running(ODD, seed=0, role=TrialOrigin.SEARCH, distributions=searched)
+    assert trial.params["label_prior"] == "none"
 
 
 def test_only_what_lies_outside_is_no_parameter() -> None:

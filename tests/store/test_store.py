@@ -11,7 +11,7 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from autokd.core.records import Failure, RunRecord, Stage, TrialOrigin, TrialRecord, TrialState
-from autokd.core.setting import DEFAULT, Method, Setting, Split, TransferSet
+from autokd.core.setting import DEFAULT, LabelPrior, Method, Setting, Split, TransferSet
 from autokd.core.tensor_format import FORMER_FORMAT, TensorFormat
 from autokd.errors import DuplicateRun, StoreError
 from autokd.store import Store
@@ -354,6 +354,7 @@ class TestRuns:
             complete_run(setting=FURTHER),
             complete_run(setting=replace(FURTHER, epochs=None)),
             complete_run(setting=replace(FURTHER, method=Method.PLAIN)),
+            complete_run(setting=replace(FURTHER, label_prior=LabelPrior.NONE)),
         ]
         for run in kept:
             store.add_run(study, run)
