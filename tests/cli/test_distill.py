@@ -16,7 +16,7 @@ import pytest
 
 from autokd.cli import options
 from autokd.compute.device import Compute
-from autokd.core.setting import BatchNorm, Method, Pair, Setting, TransferSet
+from autokd.core.setting import BatchNorm, LabelPrior, Method, Pair, Setting, TransferSet
 from autokd.delivery import DistillationRequest
 from autokd.recommendation import Verdict
 from autokd.workflows import distill as workflow
@@ -153,6 +153,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         (Setting(2.0, None, TransferSet.PUBLIC), Compute(device="cuda:1", precision="bfloat16", threads=3)),
         (Setting(1e-7, 0.0, TransferSet.TEACHER), Compute(memory_format="channels_last")),
         (Setting(4.0, 0.5, TransferSet.BOTH, Method.TRUST, 1e-3, 7, BatchNorm.FROZEN), Compute()),
+        (Setting(1.0, 0.5, TransferSet.STUDENT, label_prior=LabelPrior.ADJUSTED), Compute()),
     ],
 )
 def test_a_cards_command_asks_for_the_same_again(

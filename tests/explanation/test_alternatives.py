@@ -13,6 +13,7 @@ from autokd.core.run_spec import RunSpec
 from autokd.core.setting import (
     DEFAULT,
     SEARCHABLE,
+    LabelPrior,
     Method,
     Pair,
     Setting,
@@ -111,6 +112,14 @@ def test_only_transfer_sets_that_may_be_used() -> None:
     assert set(found.values()) == {TransferSet.STUDENT, TransferSet.PUBLIC, TransferSet.VALIDATION}
 
 
+def test_the_same_without_a_teacher_keeps_the_correction() -> None:
+    corrected = replace(HOT, label_prior=LabelPrior.ADJUSTED)
+    for setting, words in ((corrected, "adjusted cross-entropy only on"), (HOT, "cross-entropy only on")):
+        (rival,) = (one for one in trained(compared_pair(setting), None) if one.key == "cross_entropy")
+        assert rival.words == f"{words} {setting.transfer_set}"
+        assert rival.setting.label_prior is setting.label_prior
+
+
 def test_without_labels_there_is_no_cross_entropy() -> None:
     assert "cross_entropy" not in {rival.key for rival in trained(compared_pair(PUBLIC), None)}
 
@@ -163,4 +172,7 @@ def test_moving_changes_the_transfer_set_and_of_the_rest_what_it_must(setting: S
         assert found.transfer_set is there
         kept = setting.alpha if setting.alpha is not None else DEFAULT.alpha
         assert found.alpha == (None if there is TransferSet.PUBLIC else kept)
-        assert replace(found, transfer_set=setting.transfer_set, alpha=setting.alpha) == setting
+        unlabelled = TransferSet.PUBLIC in (there, setting.transfer_set)
+        assert found.label_prior is (LabelPrior.NONE if unlabelled else setting.label_prior)
+        of_labels = {"alpha": setting.alpha, "label_prior": setting.label_prior}
+        assert replace(found, transfer_set=setting.transfer_set, **of_labels) == setting  # type: ignore[arg-type]

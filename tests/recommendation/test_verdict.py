@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autokd.config.study import ConfirmationConfig, Constraints, Objective
-from autokd.core.setting import DEFAULT, Split
+from autokd.core.setting import DEFAULT, LabelPrior, Split
 from autokd.recommendation.bootstrap import Bootstrap
 from autokd.recommendation.evidence import Arm, Evidence
 from autokd.recommendation.verdict import (
@@ -229,6 +229,9 @@ def test_runs_that_copy_the_default_are_not_tuned() -> None:
 def test_a_setting_without_a_teacher_is_called_fine_tuning() -> None:
     assert "fine-tuning on both" in described(TUNING)
     assert described(WARM) == "T=2 α=0.3 on both"
+    adjusted = replace(TUNING, label_prior=LabelPrior.ADJUSTED)
+    told = "fine-tuning on both, label prior adjusted (α = 0: the teacher is not used)"
+    assert described(adjusted) == told
 
 
 def test_an_objective_weighs_the_examples() -> None:

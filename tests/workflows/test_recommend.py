@@ -150,6 +150,18 @@ def test_a_spreadsheet_gets_the_same_numbers() -> None:
     assert (rows[-1]["stale"], rows[-1]["why_stale"]) == ("true", "of yesterday")
 
 
+def test_a_spreadsheet_has_label_priors_where_there_are_any() -> None:
+    payload = ANSWERS[0].payload
+    assert payload is not None
+    setting = {**payload["setting"], "label_prior": "adjusted"}
+    usual = list(csv.DictReader(io.StringIO(written(ENTRIES, ListFormat.CSV, single=False))))
+    corrected = [ENTRIES[0] | {"setting": setting}, *ENTRIES[1:]]
+    rows = list(csv.DictReader(io.StringIO(written(corrected, ListFormat.CSV, single=False))))
+    assert "label_prior" not in usual[0]
+    assert [row.pop("label_prior") for row in rows] == ["adjusted"] + [""] * (len(rows) - 1)
+    assert rows == usual
+
+
 @pytest.mark.parametrize("columns", [80, 140])
 def test_people_get_a_table(columns: int) -> None:
     from rich.console import Console
