@@ -13,7 +13,7 @@ from autokd.core.tensor_format import MemoryFormat, Precision, TensorFormat
 from autokd.errors import InputError
 
 _CPU_GAIN: Final = (
-    "networks on 32x32 images train 1.5 to 1.9 times as fast, on 8x8 images more slowly "
+    "networks on 32x32 images train 1.4 to 2.2 times as fast, on 8x8 images more slowly "
     "(measured: docs/results/time-and-memory.md)"
 )
 _GPU_GAIN: Final = (
