@@ -58,6 +58,7 @@ bench: $(DEV) $(PEERS)/.peers ## Every figure of docs/results.md again (some fiv
 	$(VENV)/bin/python -m benchmarks.simulation --scenarios newcomer batch --policies autokd random TPE
 	$(VENV)/bin/python -m benchmarks.simulation --scenarios meetings --policies autokd random TPE --seeds 4 \
 		--out benchmarks/results/meetings.json
+	$(VENV)/bin/python -m benchmarks.simulation.stages
 	$(VENV)/bin/python -m benchmarks.simulation.ceiling
 	$(VENV)/bin/python -m benchmarks.simulation.choices stopping --seeds 4 --trials 3 4 8 10 \
 		--out benchmarks/results/choices.json
@@ -75,6 +76,7 @@ bench: $(DEV) $(PEERS)/.peers ## Every figure of docs/results.md again (some fiv
 	$(VENV)/bin/python -m benchmarks.verdicts power --pairs 2000
 	$(VENV)/bin/python -m benchmarks.looks
 	$(VENV)/bin/python -m benchmarks.beside
+	$(VENV)/bin/python -m benchmarks.budgets
 	$(VENV)/bin/python -m benchmarks.private
 	$(VENV)/bin/python -m benchmarks.rivals
 	$(VENV)/bin/python -m benchmarks.poster_scale

@@ -23,12 +23,15 @@ import numpy as np
 from autokd.config.study import StudyConfig
 from autokd.config.yaml_files import read_study_config
 from autokd.core.pair_records import PairRecords
-from autokd.core.records import FederationFacts
+from autokd.core.records import FederationFacts, Stage
 from autokd.core.run_spec import RunSpec
-from autokd.core.setting import DEFAULT, Pair, Setting
+from autokd.core.setting import DEFAULT, Pair, Setting, derive_seed
 from autokd.execution.search_queue import SearchQueue
+from autokd.recommendation.evidence import JUDGED, Arm, Evidence
 from autokd.recommendation.interim_looks import judge_pair
+from autokd.recommendation.race import confirmation_seeds
 from autokd.recommendation.verdict import Judgement, Verdict
+from autokd.recommendation.verdict import judge as judge_evidence
 from autokd.search.progress import VerdictSummary
 from autokd.statistics.moderation import VariancePool
 from benchmarks.simulation.examples import Examples
@@ -41,6 +44,7 @@ from benchmarks.simulation.table import TABLES, Table, load
 
 FROZEN: Final = Path(__file__).parent.parent / "frozen" / "digits.yaml"
 RESULTS: Final = Path(__file__).parent.parent / "results" / "stages.json"
+ALONE: Final = (5, 20)
 _VALIDATION, _TEST = 0, 2
 
 
@@ -50,11 +54,13 @@ class Ended:
 
     Attributes:
         unconfirmed: Share of the settings that were chosen to be confirmed, whatever was then shown.
+        alone: Share of the same choices if each pair is judged by itself, once, by so many seeds.
         runs: Race and confirmation runs of a pair.
     """
 
     share: float
     unconfirmed: float
+    alone: Mapping[int, float]
     search: float
     confirmation: float
     trials: float
@@ -107,10 +113,10 @@ def batch(
         return examples.run(spec)
 
     serve(queue, table, config.rungs, seed=seed % table.seeds, staged=staged)
-    return _ended(table, seed % table.seeds, judge)
+    return _ended(table, seed % table.seeds, judge, examples)
 
 
-def _ended(table: Table, seed: int, judge: Judge) -> Ended:
+def _ended(table: Table, seed: int, judge: Judge, examples: Examples) -> Ended:
     records = judge.records.values()
     sweep = len(table.settings) * table.epochs * len(records)
     trials = [trial for one in records for trial in one.trials]
@@ -119,12 +125,42 @@ def _ended(table: Table, seed: int, judge: Judge) -> Ended:
     return Ended(
         share=share(table, seed, {pair: _answer(found) for pair, found in judge.judged.items()}),
         unconfirmed=share(table, seed, {pair: _winner(found) for pair, found in judge.judged.items()}),
+        alone={
+            seeds: share(
+                table,
+                seed,
+                {pair: _alone(examples, judge, found, pair, seeds) for pair, found in judge.judged.items()},
+            )
+            for seeds in ALONE
+        },
         search=sum(trial.epochs for trial in trials) / sweep,
         confirmation=sum(run.epochs for run in runs) / sweep,
         trials=len(trials) / len(records),
         runs=len(runs) / len(records),
         verdicts=dict(sorted(verdicts.items())),
     )
+
+
+def _alone(examples: Examples, judge: Judge, found: Judgement, pair: Pair, seeds: int) -> Setting | None:
+    """Return the answer if a pair is judged once, by rule 1, with so many seeds of winner and default."""
+
+    def arm(setting: Setting) -> Arm:
+        runs = [
+            examples.run(RunSpec(pair, setting, seed, Stage.CONFIRMATION))
+            for seed in confirmation_seeds(seeds)
+        ]
+        correct = {split: np.stack([run.correct[split] for run in runs]) for split in JUDGED}
+        return Arm(setting=setting, correct=correct, forgetting=None)
+
+    winner = _winner(found)
+    evidence = Evidence(
+        seeds=tuple(confirmation_seeds(seeds)),
+        own=found.evidence.own,
+        default=arm(DEFAULT),
+        winner=None if winner is None else arm(winner),
+    )
+    seed = derive_seed(judge.records[pair].study, "verdict")
+    return _answer(judge_evidence(evidence, judge.config.confirmation, seed=seed))
 
 
 def _winner(found: Judgement) -> Setting | None:
@@ -191,6 +227,9 @@ def summary(found: Sequence[Ended]) -> dict[str, Any]:
     return {
         "seeds": len(found),
         **means,
+        "share of the same choices, judged alone by so many seeds": {
+            seeds: round(float(np.mean([one.alone[seeds] for one in found])), 4) for seeds in ALONE
+        },
         "share by seed": [round(one.share, 4) for one in found],
         "verdicts": {name: round(count / len(found), 1) for name, count in sorted(verdicts.items())},
     }
