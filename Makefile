@@ -45,7 +45,7 @@ torture: $(DEV) ## Kill a batch again and again, with its workers, a node and Po
 fuzz: $(DEV) ## Read 10,000 odd inputs
 	$(VENV)/bin/python -m tests.fuzz $(ARGS)
 
-peers: $(PEERS)/.peers ## Install Syne Tune and SMAC3, which autokd is measured against, into $(PEERS)
+peers: $(PEERS)/.peers ## Install the tuners that autokd is measured against into $(PEERS)
 
 bench: $(DEV) $(PEERS)/.peers ## Every figure of docs/results.md again (some five hours on 2 cores)
 	$(VENV)/bin/python benchmarks/federations.py
@@ -67,6 +67,7 @@ bench: $(DEV) $(PEERS)/.peers ## Every figure of docs/results.md again (some fiv
 	$(VENV)/bin/python -m benchmarks.simulation.fit --seeds 4
 	$(VENV)/bin/python -m benchmarks.simulation.compare --peers $(PEERS)/bin/python \
 		--out benchmarks/results/peers.json
+	$(VENV)/bin/python -m benchmarks.simulation.confirmed --again
 	$(VENV)/bin/python -m benchmarks.simulation.differences
 	$(VENV)/bin/python -m benchmarks.simulation.curves
 	$(VENV)/bin/python -m benchmarks.agreement
@@ -118,11 +119,16 @@ $(RUNTIME): pyproject.toml constraints.txt
 	$(PIP) install --editable .
 	@touch $@
 
-# All of it pinned, and nothing beyond: xgboost would bring a CUDA library that it does without on a CPU.
-$(PEERS)/.peers: benchmarks/peers/requirements.txt
+# All of it pinned, and nothing beyond: xgboost would bring a CUDA library that it does without on a CPU. NePS and
+# Ax need different releases of the same libraries, so NePS lies in a folder that benchmarks/peers/priorband.py finds.
+$(PEERS)/.peers: benchmarks/peers/requirements.txt benchmarks/peers/neps.txt
 	$(PYTHON) -m venv $(PEERS)
+	PIP_USER=0 PIP_CONSTRAINT=benchmarks/peers/requirements.txt $(PEERS)/bin/python -m pip \
+		--disable-pip-version-check install $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) torch
 	PIP_USER=0 $(PEERS)/bin/python -m pip --disable-pip-version-check install --no-deps \
 		--requirement benchmarks/peers/requirements.txt
+	PIP_USER=0 $(PEERS)/bin/python -m pip --disable-pip-version-check install --no-deps --upgrade \
+		--target $(PEERS)/neps --requirement benchmarks/peers/neps.txt
 	@touch $@
 
 $(DEV): $(RUNTIME)

@@ -6,11 +6,21 @@ python -m benchmarks.peers PEER PROBLEM.npz ORDERS.json ANSWERS.json
 from __future__ import annotations
 
 import argparse
+import importlib
 from importlib.metadata import version
 from pathlib import Path
+from typing import Final
 
 from benchmarks.peers.problem import Answers, Problem, read_orders, write_answers
 from benchmarks.peers.replay import answer
+
+LIBRARIES: Final = {
+    "Syne Tune": ("syne", "syne-tune"),
+    "SMAC3": ("smac3", "smac"),
+    "NePS": ("priorband", "neural-pipeline-search"),
+    "Ax": ("botl", "ax-platform"),
+}
+"""The module and the package of each library, by how the names of its peers begin."""
 
 
 def main() -> None:
@@ -23,18 +33,12 @@ def main() -> None:
     parser.add_argument("orders", type=Path)
     parser.add_argument("answers", type=Path)
     options = parser.parse_args()
-    if options.peer.startswith("SMAC3"):
-        from benchmarks.peers.smac3 import PEERS
-
-        library = "smac"
-    else:
-        from benchmarks.peers.syne import PEERS
-
-        library = "syne-tune"
+    module, library = next(found for start, found in LIBRARIES.items() if options.peer.startswith(start))
+    peers = importlib.import_module(f"benchmarks.peers.{module}").PEERS
     steps, seconds = answer(
         Problem.load(options.problem),
         read_orders(options.orders),
-        PEERS[options.peer],
+        peers[options.peer],
         tell=lambda line: print(f"      {options.peer}: {line}", flush=True),
     )
     write_answers(

@@ -1,8 +1,8 @@
 """autokd against every other way to find a setting, on the recorded tables, at the same cost.
 
-    make peers      # once: Syne Tune and SMAC3 in an environment of their own
+    make peers      # once: other libraries in an environment of their own
     python -m benchmarks.simulation.compare --peers .venv-peers/bin/python [--tables digits ...]
-        [--contestants autokd ...] [--scenarios newcomer batch meetings] [--most 20] [--out FILE]
+        [--contestants autokd ...] [--scenarios newcomer batch meetings] [--most 20] [--out FILE] [--missing]
 
 `newcomer`: ten pairs a seed, each after the 56 pairs without either of its participants. `batch`: all 90
 pairs from nothing. `meetings`: likewise with free position; who knows no meetings searches both pairs.
@@ -17,28 +17,34 @@ import json
 import os
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
+from itertools import zip_longest
 from pathlib import Path
 from time import process_time
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from autokd.core.setting import Pair
 from benchmarks.peers.problem import Answers, Order, read_answers, write_orders
 from benchmarks.peers.replay import answer
 from benchmarks.simulation.contest import (
     BUDGETS,
+    CONFIRMED,
     CONTESTANTS,
     Contestant,
+    Finalist,
+    Searched,
     batch_orders,
+    finalists,
     meeting_points,
     newcomer_orders,
     points,
     problem,
     searched,
 )
-from benchmarks.simulation.measure import COSTS, Points, cells, single, single_meetings, yardstick
+from benchmarks.simulation.measure import COSTS, Points, cells, elsewhere, single, single_meetings, yardstick
 from benchmarks.simulation.policies import POLICIES
 from benchmarks.simulation.processes import pool
 from benchmarks.simulation.scenarios import POINTS, cold, cold_meetings, meetings, newcomers
@@ -53,11 +59,13 @@ class Measured(NamedTuple):
 
     Attributes:
         seconds: Of CPU time.
+        finalists: Of newcomers, by budget in runs, and pair.
     """
 
     points: list[Points]
     seconds: float
     versions: dict[str, str]
+    finalists: Sequence[Mapping[int, Mapping[Pair, Finalist]]] = ()
 
 
 class Task(NamedTuple):
@@ -75,18 +83,37 @@ def _measure(task: Task) -> Measured:
     if contestant.policy is None and contestant.peer is None:
         # The setting's run and the default's, which tell it from nothing.
         cost = 2 / len(table.settings)
-        return Measured([[(cost, _single(table, task.scenario, seed))] for seed in task.seeds], 0.0, {})
+        shares = [[(cost, _single(table, task.scenario, seed))] for seed in task.seeds]
+        return Measured(shares, 0.0, {}, [_best_elsewhere(table, seed) for seed in task.seeds])
     if contestant.policy is None:
         return _asked(task, table)
     policy, began = POLICIES[contestant.policy], process_time()
     if task.scenario != "newcomer":
         search = cold if task.scenario == "batch" else cold_meetings
         found = [[search(table, policy, seed, trials) for trials in POINTS] for seed in task.seeds]
-    else:
-        # Twice the trials: those that are stopped early leave some of the budget.
-        most = max(BUDGETS) * (2 if policy.stopping.rungs else 1)
-        found = [points(table, seed, newcomers(table, policy, seed, most)) for seed in task.seeds]
-    return Measured(found, process_time() - began, {"optuna": version("optuna")})
+        return Measured(found, process_time() - began, {"optuna": version("optuna")})
+    # Twice the trials: those that are stopped early leave some of the budget.
+    most = max(BUDGETS) * (2 if policy.stopping.rungs else 1)
+    ran = {seed: newcomers(table, policy, seed, most) for seed in task.seeds}
+    return Measured(
+        [points(table, seed, mine) for seed, mine in ran.items()],
+        process_time() - began,
+        {"optuna": version("optuna")},
+        [_finalists(table, seed, mine) for seed, mine in ran.items()],
+    )
+
+
+def _finalists(table: Table, seed: int, ran: Searched) -> dict[int, dict[Pair, Finalist]]:
+    return {runs: finalists(table, seed, ran, runs) for runs in CONFIRMED}
+
+
+def _best_elsewhere(table: Table, seed: int) -> dict[int, dict[Pair, Finalist]]:
+    best = {
+        pair: Finalist(2 * table.epochs, table.column[elsewhere(table, seed % table.seeds, pair)[0]])
+        for meeting, _ in meetings(table, seed)
+        for pair in meeting
+    }
+    return dict.fromkeys(CONFIRMED, best)
 
 
 def _single(table: Table, scenario: str, seed: int) -> float:
@@ -103,14 +130,16 @@ def _asked(task: Task, table: Table) -> Measured:
         order
         for seed in task.seeds
         for order in (
-            newcomer_orders(table, seed, knows=contestant.knows)
+            newcomer_orders(table, seed, knows=contestant.knows, runs=contestant.runs)
             if task.scenario == "newcomer"
             else batch_orders(table, seed, chained=contestant.learns)
         )
     ]
     answers = _carried_out(task, table, orders)
     found: list[Points] = []
+    chosen: list[dict[int, dict[Pair, Finalist]]] = []
     measure = meeting_points if task.scenario == "meetings" else points
+    budgets = BUDGETS[: contestant.runs]
     for seed in task.seeds:
         mine = [
             (order, searched(table, order, steps))
@@ -122,8 +151,11 @@ def _asked(task: Task, table: Table) -> Measured:
                 [point for order, ran in mine for point in measure(table, seed, ran, _ends(table, order))]
             )
         else:
-            found.append(measure(table, seed, {pair: ran for _, some in mine for pair, ran in some.items()}))
-    return Measured(found, answers.seconds, dict(answers.versions))
+            ran = {pair: ran for _, some in mine for pair, ran in some.items()}
+            found.append(measure(table, seed, ran, budgets))
+            if task.scenario == "newcomer":
+                chosen.append(_finalists(table, seed, ran))
+    return Measured(found, answers.seconds, dict(answers.versions), chosen)
 
 
 def _ends(table: Table, order: Order) -> tuple[int, int]:
@@ -163,9 +195,10 @@ def main() -> None:
     parser.add_argument(
         "--most", type=int, default=20, help="seeds; slow contestants have fewer of their own"
     )
-    parser.add_argument("--peers", help="the Python that has Syne Tune and SMAC3")
+    parser.add_argument("--peers", help="the Python that has the other libraries")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     parser.add_argument("--out", type=Path, help="keep every number in this file, beside those that it has")
+    parser.add_argument("--missing", action="store_true", help="only what that file lacks")
     options = parser.parse_args()
     with pool(options.processes) as workers:
         for table in options.tables:
@@ -181,19 +214,17 @@ def main() -> None:
                         one.name not in options.contestants
                         or not seeds
                         or (one.elsewhere and not options.peers)
+                        or (options.missing and _has(options.out, table, scenario, one.name))
                     ):
                         continue
                     share = [range(first, seeds, options.processes) for first in range(options.processes)]
                     tasks = [Task(table, scenario, one, mine, options.peers) for mine in share if mine]
                     parts = list(workers.map(_measure, tasks))
                     found = Measured(
-                        # Back in the order of the seeds.
-                        [
-                            parts[seed % options.processes].points[seed // options.processes]
-                            for seed in range(seeds)
-                        ],
+                        _in_order([part.points for part in parts]),
                         sum(part.seconds for part in parts),
                         parts[0].versions,
+                        _in_order([part.finalists for part in parts]),
                     )
                     print(
                         f"    {one.name:<28}{cells(found.points)}  {seeds:3} seeds {found.seconds:8.1f} s",
@@ -203,15 +234,26 @@ def main() -> None:
                         _keep(options.out, table, scenario, one.name, found)
 
 
+def _has(file: Path, table: str, scenario: str, name: str) -> bool:
+    return file.exists() and name in json.loads(file.read_text()).get(table, {}).get(scenario, {})
+
+
+def _in_order(parts: Sequence[Sequence[Any]]) -> list[Any]:
+    """Back in the order of the seeds, which were dealt to the processes one by one."""
+    return [one for turn in zip_longest(*parts) for one in turn if one is not None]
+
+
 def _keep(file: Path, table: str, scenario: str, name: str, found: Measured) -> None:
     kept: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
-    kept.setdefault(table, {}).setdefault(scenario, {})[name] = {
-        "versions": found.versions,
-        "cpu_seconds": round(found.seconds, 1),
-        "cost_and_share_by_seed": [
-            [(round(cost, 5), round(share, 4)) for cost, share in one] for one in found.points
-        ],
-    }
+    kept.setdefault(table, {}).setdefault(scenario, {}).setdefault(name, {}).update(
+        {
+            "versions": found.versions,
+            "cpu_seconds": round(found.seconds, 1),
+            "cost_and_share_by_seed": [
+                [(round(cost, 5), round(share, 4)) for cost, share in one] for one in found.points
+            ],
+        }
+    )
     file.write_text(json.dumps(kept, sort_keys=True) + "\n")
 
 

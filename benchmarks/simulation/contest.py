@@ -6,11 +6,11 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from autokd.core.setting import Pair, Setting
+from autokd.core.setting import DEFAULT, Pair, Setting
 from benchmarks.peers.problem import Order, Problem, Step
 from benchmarks.peers.problem import Setting as PlainSetting
 from benchmarks.simulation.measure import (
@@ -28,6 +28,8 @@ from benchmarks.simulation.table import SPLITS, Table
 
 BUDGETS: Final = tuple(range(1, 17))
 """Of a pair, in runs to the end, at which a search is looked at; the last lies above a fifth of the sweep."""
+CONFIRMED: Final = (4, 8)
+"""Likewise, after which what was found is confirmed: 5.3 and 10.5% of the sweep."""
 CHAINS: Final = (4, 8, 16)
 """Likewise, of batches of which the later pairs know what the earlier ones ran."""
 
@@ -43,6 +45,7 @@ class Contestant:
         seeds: At most so many, of newcomers, of batches and of meetings; 0 where it is not measured.
         knows: Of other pairs, as a newcomer: `nothing`, the runs of autokd's `trials`, or whole `sweeps`.
         learns: In a batch it is told what earlier pairs ran.
+        runs: The largest budget of a pair, in runs to the end, that it is measured at as a newcomer.
     """
 
     name: str
@@ -52,6 +55,7 @@ class Contestant:
     seeds: tuple[int, int, int] = (20, 0, 0)
     knows: str = "nothing"
     learns: bool = False
+    runs: int = BUDGETS[-1]
 
 
 def _own(policy: str, seeds: tuple[int, int, int]) -> Contestant:
@@ -88,11 +92,27 @@ CONTESTANTS: Final = (
     _there("SMAC3 HPO", "SMAC3 HPO", (10, 0, 0)),
     _there("SMAC3 multi-fidelity", "SMAC3 multi-fidelity", (10, 0, 0)),
     _there("Syne Tune CQR", "Syne Tune CQR", (10, 0, 0)),
+    _there("NePS PriorBand", "NePS PriorBand", (4, 0, 0)),
+    _there("NePS PriorBand, trials", "NePS PriorBand", (4, 0, 0), knows="trials"),
+    _there("NePS piBO", "NePS piBO", (1, 0, 0), runs=8),
+    _there("Ax BOTL, trials", "Ax BOTL", (1, 0, 0), knows="trials", runs=8),
 )
 """The cheap ones first; what takes minutes for a seed has few of them."""
 
 Searched = Mapping[Pair, Sequence[Ran]]
 """The trials of each pair, in the order in which they ended."""
+
+
+class Finalist(NamedTuple):
+    """What a search of a pair would have confirmed.
+
+    Attributes:
+        epochs: That the search took until then.
+        column: Of the best complete run on validation but the default's; None if there is none.
+    """
+
+    epochs: int
+    column: int | None
 
 
 def problem(table: Table) -> Problem:
@@ -107,18 +127,19 @@ def problem(table: Table) -> Problem:
     )
 
 
-def newcomer_orders(table: Table, seed: int, *, knows: str) -> list[Order]:
+def newcomer_orders(table: Table, seed: int, *, knows: str, runs: int = BUDGETS[-1]) -> list[Order]:
     """The same ten pairs for a peer.
 
     Args:
         knows: Of the pairs without either participant: `nothing`, the runs of autokd's `trials`, or `sweeps`.
+        runs: The budget of a pair, in runs to the end.
     """
     return [
         Order(
             seed=seed,
             answers=seed % table.seeds,
             pairs=tuple(table.row[pair] for pair in meeting),
-            budget=max(BUDGETS) * table.epochs,
+            budget=runs * table.epochs,
             known=_known(table, seed, others, knows),
         )
         for meeting, others in meetings(table, seed)
@@ -182,6 +203,17 @@ def meeting_points(table: Table, seed: int, ran: Searched, budgets: Sequence[int
     return _points(table, ran, budgets, share)
 
 
+def finalists(table: Table, seed: int, ran: Searched, runs: int) -> dict[Pair, Finalist]:
+    """What each pair would have confirmed had it stopped once another trial would exceed so many runs."""
+    found = {}
+    for pair, mine in ran.items():
+        spent, whole = _until(table, mine, runs)
+        gains = table.gain[table.row[pair], :, seed % table.seeds, 0]
+        columns = [table.column[setting] for setting in whole if setting != DEFAULT]
+        found[pair] = Finalist(spent, max(columns, key=lambda column: gains[column], default=None))
+    return found
+
+
 def _points(
     table: Table,
     ran: Searched,
@@ -194,13 +226,16 @@ def _points(
 
 def _within(table: Table, ran: Searched, runs: int) -> tuple[float, dict[Pair, list[Setting]]]:
     """Mean cost of pairs that each stop in time, and what each ran to the end."""
-    spent, tried = [], {}
-    for pair, mine in ran.items():
-        sums = list(accumulate(one.epochs for one in mine))
-        kept = sum(total <= runs * table.epochs for total in sums)
-        spent.append(sums[kept - 1] if kept else 0)
-        tried[pair] = [one.setting for one in mine[:kept] if one.whole]
-    return float(np.mean(spent)) / (len(table.settings) * table.epochs), tried
+    found = {pair: _until(table, mine, runs) for pair, mine in ran.items()}
+    spent = float(np.mean([epochs for epochs, _ in found.values()]))
+    return spent / (len(table.settings) * table.epochs), {pair: whole for pair, (_, whole) in found.items()}
+
+
+def _until(table: Table, mine: Sequence[Ran], runs: int) -> tuple[int, list[Setting]]:
+    """Epochs until another trial would exceed so many runs, and what had run to the end by then."""
+    sums = list(accumulate(one.epochs for one in mine))
+    kept = sum(total <= runs * table.epochs for total in sums)
+    return (sums[kept - 1] if kept else 0), [one.setting for one in mine[:kept] if one.whole]
 
 
 def _known(table: Table, seed: int, others: Sequence[Pair], knows: str) -> dict[int, tuple[int, ...]]:

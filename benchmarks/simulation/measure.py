@@ -73,9 +73,7 @@ def cells(found: Sequence[Points]) -> str:
 def single(table: Table, seed: int, pairs: Iterable[Pair] | None = None) -> float:
     """The share of the best single setting of the pairs without either participant, and no search."""
     seed %= table.seeds
-    answers = {
-        pair: answer(table, seed, pair, _elsewhere(table, seed, pair)) for pair in pairs or table.pairs
-    }
+    answers = {pair: answer(table, seed, pair, elsewhere(table, seed, pair)) for pair in pairs or table.pairs}
     return yardstick(table, seed).share(answers)
 
 
@@ -84,12 +82,12 @@ def single_meetings(table: Table, seed: int) -> float:
     seed %= table.seeds
     answers = {}
     for pair in half(table):
-        best = _elsewhere(table, seed, pair)
+        best = elsewhere(table, seed, pair)
         answers[pair] = meeting_answer(table, seed, pair, best, best)
     return meeting_yardstick(table, seed).share(answers)
 
 
-def _elsewhere(table: Table, seed: int, pair: Pair) -> list[Setting]:
+def elsewhere(table: Table, seed: int, pair: Pair) -> list[Setting]:
     """The setting that is best for the pairs without either participant, and the default."""
     others = [row for one, row in table.row.items() if not one.meeting & pair.meeting]
     best = int(table.gain[others, :, seed, _VALIDATION].mean(axis=0).argmax())

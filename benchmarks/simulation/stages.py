@@ -14,7 +14,7 @@ import argparse
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,7 +23,7 @@ import numpy as np
 from autokd.config.study import StudyConfig
 from autokd.config.yaml_files import read_study_config
 from autokd.core.pair_records import PairRecords
-from autokd.core.records import FederationFacts, Stage
+from autokd.core.records import FederationFacts, RunRecord, Stage
 from autokd.core.run_spec import RunSpec
 from autokd.core.setting import DEFAULT, Pair, Setting, derive_seed
 from autokd.execution.search_queue import SearchQueue
@@ -33,6 +33,7 @@ from autokd.recommendation.race import confirmation_seeds
 from autokd.recommendation.verdict import Judgement, Verdict
 from autokd.recommendation.verdict import judge as judge_evidence
 from autokd.search.progress import VerdictSummary
+from autokd.search.tpe import Sampler
 from autokd.statistics.moderation import VariancePool
 from benchmarks.simulation.examples import Examples
 from benchmarks.simulation.measure import half
@@ -74,9 +75,19 @@ class Judge:
 
     config: StudyConfig
     facts: FederationFacts
-    noise: VariancePool
-    records: dict[Pair, PairRecords]
-    judged: dict[Pair, Judgement]
+    examples: Examples
+    noise: VariancePool = field(default_factory=VariancePool)
+    records: dict[Pair, PairRecords] = field(default_factory=dict)
+    judged: dict[Pair, Judgement] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, table: Table, config: StudyConfig, seed: int) -> Judge:
+        """Make one for a table, by the search and the confirmation of a study."""
+        config = table.config.model_copy(
+            update={"search": config.search, "confirmation": config.confirmation}
+        )
+        examples = Examples(table, seed)
+        return cls(config, replace(table.facts(), participants=examples.participants), examples)
 
     def __call__(self, over: Sequence[PairRecords]) -> Mapping[Pair, VerdictSummary]:
         for records in over:
@@ -92,44 +103,55 @@ def batch(
     table: Table, config: StudyConfig, seed: int, meetings: Sequence[Sequence[Pair]] | None = None
 ) -> Ended:
     """Tune and judge pairs of a table from an empty store; by default all of them, shuffled."""
-    config = table.config.model_copy(update={"search": config.search, "confirmation": config.confirmation})
-    examples, names = Examples(table, seed), _names(table.pairs, seed)
-    facts, memory = replace(table.facts(), participants=examples.participants), Memory()
-    judge = Judge(config, facts, VariancePool(), {}, {})
+    meetings = meetings or _shuffled([(pair, pair.reverse) for pair in half(table)], seed)
+    names, judge = _names(table.pairs, seed), Judge.of(table, config, seed)
+    tune(table, judge, seed, meetings, names, learner(table, names, seed))
+    return _ended(table, seed % table.seeds, judge)
+
+
+def tune(
+    table: Table,
+    judge: Judge,
+    seed: int,
+    meetings: Sequence[Sequence[Pair]],
+    names: Mapping[Pair, str],
+    sampler: Sampler,
+) -> None:
+    """Tune pairs, from what the sampler knows, and have them judged as they are finished."""
+    memory: Any = Memory()
     queue = SearchQueue(
-        config=config,
+        config=judge.config,
         space=table.space,
-        federation=facts,
-        meetings=meetings or _shuffled([(pair, pair.reverse) for pair in half(table)], seed),
+        federation=judge.facts,
+        meetings=meetings,
         read=lambda pair: PairRecords(pair=pair, study=names[pair], rule=2),
-        store=memory,  # type: ignore[arg-type]
-        sampler=learner(table, names, seed),
+        store=memory,
+        sampler=sampler,
         listen_seconds=float("inf"),
         conclude=judge,
         noise=judge.noise,
     )
 
-    def staged(spec: RunSpec, epochs: int) -> Any:
-        return examples.run(spec)
+    def staged(spec: RunSpec, epochs: int) -> RunRecord:
+        return judge.examples.run(spec)
 
-    serve(queue, table, config.rungs, seed=seed % table.seeds, staged=staged)
-    return _ended(table, seed % table.seeds, judge, examples)
+    serve(queue, table, judge.config.rungs, seed=seed % table.seeds, staged=staged)
 
 
-def _ended(table: Table, seed: int, judge: Judge, examples: Examples) -> Ended:
+def _ended(table: Table, seed: int, judge: Judge) -> Ended:
     records = judge.records.values()
     sweep = len(table.settings) * table.epochs * len(records)
     trials = [trial for one in records for trial in one.trials]
     runs = [run for one in records for run in one.runs]
     verdicts = Counter(found.verdict.value for found in judge.judged.values())
     return Ended(
-        share=share(table, seed, {pair: _answer(found) for pair, found in judge.judged.items()}),
+        share=share(table, seed, {pair: recommended(found) for pair, found in judge.judged.items()}),
         unconfirmed=share(table, seed, {pair: _winner(found) for pair, found in judge.judged.items()}),
         alone={
             seeds: share(
                 table,
                 seed,
-                {pair: _alone(examples, judge, found, pair, seeds) for pair, found in judge.judged.items()},
+                {pair: _alone(judge, found, pair, seeds) for pair, found in judge.judged.items()},
             )
             for seeds in ALONE
         },
@@ -141,12 +163,12 @@ def _ended(table: Table, seed: int, judge: Judge, examples: Examples) -> Ended:
     )
 
 
-def _alone(examples: Examples, judge: Judge, found: Judgement, pair: Pair, seeds: int) -> Setting | None:
+def _alone(judge: Judge, found: Judgement, pair: Pair, seeds: int) -> Setting | None:
     """Return the answer if a pair is judged once, by rule 1, with so many seeds of winner and default."""
 
     def arm(setting: Setting) -> Arm:
         runs = [
-            examples.run(RunSpec(pair, setting, seed, Stage.CONFIRMATION))
+            judge.examples.run(RunSpec(pair, setting, seed, Stage.CONFIRMATION))
             for seed in confirmation_seeds(seeds)
         ]
         correct = {split: np.stack([run.correct[split] for run in runs]) for split in JUDGED}
@@ -160,14 +182,15 @@ def _alone(examples: Examples, judge: Judge, found: Judgement, pair: Pair, seeds
         winner=None if winner is None else arm(winner),
     )
     seed = derive_seed(judge.records[pair].study, "verdict")
-    return _answer(judge_evidence(evidence, judge.config.confirmation, seed=seed))
+    return recommended(judge_evidence(evidence, judge.config.confirmation, seed=seed))
 
 
 def _winner(found: Judgement) -> Setting | None:
     return None if found.evidence.winner is None else found.evidence.winner.setting
 
 
-def _answer(found: Judgement) -> Setting | None:
+def recommended(found: Judgement) -> Setting | None:
+    """Return the setting that a verdict recommends; None for the model as it is."""
     if found.verdict is Verdict.TUNED:
         return _winner(found)
     return DEFAULT if found.verdict is Verdict.DEFAULT else None
