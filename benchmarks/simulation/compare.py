@@ -252,6 +252,10 @@ def _keep(file: Path, table: str, scenario: str, name: str, found: Measured) -> 
             "cost_and_share_by_seed": [
                 [(round(cost, 5), round(share, 4)) for cost, share in one] for one in found.points
             ],
+            "finalists_by_seed": [
+                {runs: {str(pair): [*each] for pair, each in mine.items()} for runs, mine in one.items()}
+                for one in found.finalists
+            ],
         }
     )
     file.write_text(json.dumps(kept, sort_keys=True) + "\n")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from autokd.config.yaml_files import read_study_config
 from autokd.core.setting import Pair
-from benchmarks.simulation.confirmed import confirm
+from benchmarks.simulation.compare import Measured, _keep
+from benchmarks.simulation.confirmed import _finalists, confirm
 from benchmarks.simulation.contest import Finalist, finalists
 from benchmarks.simulation.replay import Ran
 from benchmarks.simulation.stages import FROZEN, share
@@ -52,3 +56,12 @@ def test_a_finalist_is_the_best_complete_run_within_the_budget_but_not_the_defau
     assert finalists(table, 0, mine, 1) == {pair: Finalist(10, None)}
     assert finalists(table, 0, mine, 3) == {pair: Finalist(23, other)}
     assert finalists(table, 0, mine, 4) == {pair: Finalist(33, top)}
+
+
+def test_finalists_are_kept_and_read_again_and_what_was_confirmed_stays(tmp_path: Path) -> None:
+    file, found = tmp_path / "kept.json", {4: {PAIRS[0]: Finalist(40, 3), PAIRS[1]: Finalist(33, None)}}
+    file.write_text(json.dumps({"digits": {"newcomer": {"who": {"verdicts": {}}}}}))
+    _keep(file, "digits", "newcomer", "who", Measured([[(0.05, 0.9)]], 1.0, {}, [found]))
+    entry = json.loads(file.read_text())["digits"]["newcomer"]["who"]
+    assert _finalists(entry["finalists_by_seed"][0]["4"]) == found[4]
+    assert "verdicts" in entry
