@@ -234,8 +234,12 @@ def main() -> None:
                         _keep(options.out, table, scenario, one.name, found)
 
 
-def _has(file: Path, table: str, scenario: str, name: str) -> bool:
-    return file.exists() and name in json.loads(file.read_text()).get(table, {}).get(scenario, {})
+def _has(file: Path | None, table: str, scenario: str, name: str) -> bool:
+    return (
+        file is not None
+        and file.exists()
+        and name in json.loads(file.read_text()).get(table, {}).get(scenario, {})
+    )
 
 
 def _in_order(parts: Sequence[Sequence[Any]]) -> list[Any]:
