@@ -63,7 +63,7 @@ class Bases:
         """Look whether a pair needs more seeds, if it has several looks."""
         fixed = study.records.rule == 1 or study.records.basis is not None
         if fixed and len(looks_of(self.config, study.records)) > 1:
-            study.seeds = seeds_wanted(self.config, self.federation, study.records)
+            study.seeds = seeds_wanted(self.config, self.federation, study.records, since=study.seeds or 0)
 
     def fix(self, meeting: Sequence[PairSearch]) -> None:
         """Store what verdicts rest on, for the pairs whose search is over, before any confirmation run."""
@@ -92,6 +92,7 @@ class Bases:
             others=self.noise.others(study.records.study),
         )
         self._put(study, bases)
+        study.seeds = None  # The looks may be others now.
         self.update_seeds(study)
 
     def _put(self, study: PairSearch, bases: tuple[VerdictBasis, ...]) -> None:

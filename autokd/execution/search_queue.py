@@ -235,7 +235,7 @@ class SearchQueue(RunQueue):
             self._store.evict(study.records.study)
 
     def _can_be_judged(self, study: PairSearch) -> bool:
-        return not unfinished(self._config, self._federation, study.records)
+        return not unfinished(self._config, self._federation, study.records, seeds=study.seeds)
 
     def _next(self, meeting: list[PairSearch]) -> RunSpec | Pair | None:
         """Return the next run of a meeting that the budget allows."""

@@ -68,24 +68,38 @@ def _when_paused(
     return _judge(config, federation, records, complete[-1]) if complete else OutOfBudget(basis.paused)
 
 
-def unfinished(config: StudyConfig, federation: FederationFacts, records: PairRecords) -> str:
-    """Return what is missing before a pair can be judged; empty if nothing is, or if a budget left it."""
+def unfinished(
+    config: StudyConfig, federation: FederationFacts, records: PairRecords, *, seeds: int | None = None
+) -> str:
+    """Return what is missing before a pair can be judged; empty if nothing is, or if a budget left it.
+
+    Args:
+        seeds: What `seeds_wanted` returns, if that is known: to find out it judges look after look.
+    """
     if records.basis is not None and records.basis.paused:
         return ""
-    return _unfinished(config, records, seeds_wanted(config, federation, records))
+    return _unfinished(config, records, seeds or seeds_wanted(config, federation, records))
 
 
-def seeds_wanted(config: StudyConfig, federation: FederationFacts, records: PairRecords) -> int:
-    """Return the seeds of the look that comes next, or of the last one if that was complete."""
-    return _last_look(config, federation, records)[0]
+def seeds_wanted(
+    config: StudyConfig, federation: FederationFacts, records: PairRecords, *, since: int = 0
+) -> int:
+    """Return the seeds of the look that comes next, or of the last one if that was complete.
+
+    Args:
+        since: What it returned before the last runs ended; earlier looks are not judged again.
+    """
+    return _last_look(config, federation, records, since=since)[0]
 
 
 def _last_look(
-    config: StudyConfig, federation: FederationFacts, records: PairRecords
+    config: StudyConfig, federation: FederationFacts, records: PairRecords, *, since: int = 0
 ) -> tuple[int, Judgement | InsufficientEvidence | None]:
     """Return the seeds of a pair's last look, and the judgement of that look where it had to be made."""
     looks = looks_of(config, records)
     for seeds in looks[:-1]:
+        if seeds < since:
+            continue
         if pending(config, records, seeds=seeds):
             return seeds, None
         judged = _judge(config, federation, records, seeds)

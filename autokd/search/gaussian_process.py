@@ -105,6 +105,20 @@ class Task(NamedTuple):
     features: PairFeatures
 
 
+class Prediction(NamedTuple):
+    """What a surrogate predicts for some settings of one pair, with what it takes to go on from there.
+
+    Attributes:
+        mean: In units of the surrogate's scale, shape (settings,).
+        covariance: Likewise squared, shape (settings, settings).
+        solved: The runs' part of the prediction, L⁻¹K with the Cholesky factor L, shape (runs, settings).
+    """
+
+    mean: Array
+    covariance: Array
+    solved: Array
+
+
 class Posterior(NamedTuple):
     """Distribution of the gains of some settings for one pair, in pp.
 
@@ -127,7 +141,8 @@ class Surrogate:
     """Learns from complete runs, one after the other, and predicts for any pair.
 
     With n runs, learning another takes O(n²) time and predicting O(n²) per setting, since the Cholesky
-    factor of the runs' covariance grows by one row.
+    factor of the runs' covariance grows by one row. A prediction that is kept takes O(n) per setting for each
+    further run.
 
     Args:
         prior: Parameters of the prior.
@@ -164,7 +179,10 @@ class Surrogate:
             return
         number, encoded = self._tasks.number(task), encode([setting], self._recipe)
         variance = self._covariance(number, encoded, [number], encoded)[0, 0] + self._prior.noise
-        before = self._solve(self._covariance(number, encoded, self._learned, self._settings[:row])[0])
+        before = _solve(
+            self._factor[:row, :row],
+            self._covariance(number, encoded, self._learned, self._settings[:row])[0],
+        )
         diagonal = np.sqrt(max(variance - before @ before, _TINY))
         self._factor[row, :row], self._factor[row, row] = before, diagonal
         self._solved[row] = (gain / self._scale - before @ self._solved[:row]) / diagonal
@@ -173,16 +191,33 @@ class Surrogate:
 
     def predict(self, task: Task, settings: Array) -> Posterior:
         """Return the posterior of a pair's gains for settings by `encode`, shape (settings, 8)."""
-        number, rows = self._tasks.number(task), self.runs
-        prior = self._covariance(number, settings, [number] * len(settings), settings)
-        solved = self._solve(self._covariance(number, settings, self._learned, self._settings[:rows]).T)
-        mean: Array = solved.T @ self._solved[:rows]
-        return Posterior(mean * self._scale, (prior - solved.T @ solved) * self._scale**2)
+        return self.posterior(self.extend(task, settings))
 
-    def _solve(self, right: Array) -> Array:
-        rows = self.runs
-        solved: Array = solve_triangular(self._factor[:rows, :rows], right, lower=True, check_finite=False)
-        return solved
+    def extend(self, task: Task, settings: Array, before: Prediction | None = None) -> Prediction:
+        """Return what is predicted for a pair; with an earlier prediction, only later runs take time.
+
+        The factor L grows by rows, and the earlier ones stay: so L⁻¹K grows by rows, too.
+        """
+        number, rows = self._tasks.number(task), self.runs
+        if before is None:
+            prior = self._covariance(number, settings, [number] * len(settings), settings)
+            before = Prediction(np.zeros(len(settings)), prior, np.zeros((0, len(settings))))
+        known = len(before.solved)
+        if known == rows:
+            return before
+        others, theirs = self._learned[known:], self._settings[known:rows]
+        right = self._covariance(number, settings, others, theirs).T
+        right -= self._factor[known:rows, :known] @ before.solved
+        new = _solve(self._factor[known:rows, known:rows], right)
+        return Prediction(
+            before.mean + new.T @ self._solved[known:rows],
+            before.covariance - new.T @ new,
+            np.concatenate([before.solved, new]),
+        )
+
+    def posterior(self, prediction: Prediction) -> Posterior:
+        """Return a prediction in pp."""
+        return Posterior(prediction.mean * self._scale, prediction.covariance * self._scale**2)
 
     def _covariance(
         self, number: int, settings: Array, others: Sequence[int], their_settings: Array
@@ -193,6 +228,11 @@ class Surrogate:
         alike = setting_correlation(self._prior, settings, their_settings)
         covariance: Array = alike * shared[numbers] + level[numbers]
         return covariance
+
+
+def _solve(factor: Array, right: Array) -> Array:
+    solved: Array = solve_triangular(factor, right, lower=True, check_finite=False)
+    return solved
 
 
 def condition(posterior: Posterior, place: int, gain: float, noise: float) -> Posterior:
