@@ -1,6 +1,6 @@
 """A batch of all 90 pairs and the demo's pair beside an earlier autokd, in one session: cost, gain and time.
 
-    python -m benchmarks.beside [--revision bb3545b] [--study digits] [--out FILE]
+    python -m benchmarks.beside [--revision bb3545b] [--study digits] [--only now] [--out FILE]
 
 Both start from an empty store with the federation prepared, which takes the same in both. Gains are those of
 the recommended answers, on test, 0 where the advice is to leave the model as it is.
@@ -85,11 +85,13 @@ def main() -> None:
     parser.add_argument("--revision", default="bb3545b")
     parser.add_argument("--study", default="digits")
     parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--only", help="`now` or the revision; the other side stays as it is in the file")
     options = parser.parse_args()
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = json.loads(options.out.read_text()) if options.only else {}
     with TemporaryDirectory() as folder:
         trees = {"now": ROOT, options.revision: unpacked(options.revision, Path(folder) / "before")}
-        for name, tree in trees.items():
+        for name in [options.only] if options.only else trees:
+            tree = trees[name]
             found[name] = measured(tree, Path(folder) / f"home {name}", options.study)
             print(name, json.dumps(found[name], indent=2), flush=True)
     now, before = found["now"], found[options.revision]
