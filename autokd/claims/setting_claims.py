@@ -15,7 +15,7 @@ from autokd.claims.grid_results import Arms, best, others_on
 from autokd.config.study import ConfirmationConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import TrialOrigin, TrialState
-from autokd.core.setting import DEFAULT, SEARCHABLE, Pair, Setting, Split, TransferSet, derive_seed, moved
+from autokd.core.setting import DEFAULT, Pair, Setting, Split, TransferSet, derive_seed, moved
 from autokd.recommendation.verdict import Judgement
 from autokd.statistics.paired import POINTS, paired_interval
 
@@ -55,8 +55,7 @@ def share_that_needs_tuning(
         )
     by_set: dict[TransferSet, dict[Pair, float]] = {
         transfer_set: _by_sweep(swept, transfer_set, confirmation)
-        for transfer_set in SEARCHABLE
-        if transfer_set is not TransferSet.PUBLIC
+        for transfer_set in (TransferSet.STUDENT, TransferSet.TEACHER, TransferSet.BOTH)
     }
     single = any(arms[DEFAULT].correct[Split.TEST].ndim == 1 for arms in swept.values())
     return claim(

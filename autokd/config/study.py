@@ -16,7 +16,7 @@ from autokd.config.asked import AskedSetting, asked_setting
 from autokd.config.base import Frozen, Name
 from autokd.config.federation import AnyFederation
 from autokd.config.training import DistillationConfig
-from autokd.core.setting import COUNTING, SEARCHABLE, Method, Setting
+from autokd.core.setting import COUNTING, SEARCHABLE, Method, Setting, TransferSet
 from autokd.core.verdict_basis import SearchBounds
 from autokd.errors import PlanError
 
@@ -188,7 +188,8 @@ class Objective(Frozen):
 class Forbidden(Frozen):
     """Transfer sets, positions and private class counts that may not be used, whatever the space contains.
 
-    The transfer set `student` cannot be forbidden: the default setting is the baseline of every study.
+    The transfer set `student` cannot be forbidden: the default setting is the baseline of every study. Where
+    `public` is forbidden, public examples are not trained on at all: `student_public` is forbidden, too.
 
     Attributes:
         class_counts: Whether no participant tells another how many private examples of each class it has. No
@@ -197,7 +198,7 @@ class Forbidden(Frozen):
 
     omit_if_default = frozenset({"class_counts"})
 
-    transfer_sets: tuple[Literal["teacher", "both", "public"], ...] = ()
+    transfer_sets: tuple[Literal["teacher", "both", "public", "student_public"], ...] = ()
     positions: tuple[Literal["student", "teacher"], ...] = ()
     class_counts: bool = False
 
@@ -264,7 +265,7 @@ class StudyConfig(Frozen):
         allowed = ", ".join(name for name in SEARCHABLE if name not in forbidden)
         reason = (
             "the study recipe forbids it (forbid.transfer_sets)"
-            if wanted in self.forbid.transfer_sets
+            if wanted in self.forbid.transfer_sets or "public" in self.forbid.transfer_sets
             else "the federation has too few public examples"
         )
         return f"transfer_set={wanted} cannot be used: {reason}; allowed: {allowed}"
@@ -281,10 +282,12 @@ class StudyConfig(Frozen):
 
     @property
     def forbidden(self) -> Forbidden:
-        """`forbid`, with the transfer set `public` where the federation has no public examples."""
-        if self.federation.has_public or "public" in self.forbid.transfer_sets:
+        """`forbid`, with both transfer sets of public examples if there are none or `public` is forbidden."""
+        given = self.forbid.transfer_sets
+        if self.federation.has_public and "public" not in given:
             return self.forbid
-        return self.forbid.model_copy(update={"transfer_sets": (*self.forbid.transfer_sets, "public")})
+        both = (TransferSet.PUBLIC.value, TransferSet.STUDENT_PUBLIC.value)
+        return self.forbid.model_copy(update={"transfer_sets": tuple(dict.fromkeys((*given, *both)))})
 
     def with_(self, **search: Any) -> StudyConfig:
         """Return a validated copy with other search parameters."""

@@ -24,11 +24,19 @@ class TransferSet(StrEnum):
     """The union of the two."""
     PUBLIC = "public"
     """Shared and unlabelled: the loss is T²·KL alone, and alpha has no meaning."""
+    STUDENT_PUBLIC = "student_public"
+    """The student's private data and public examples, in each batch as many of these as of those."""
     VALIDATION = "validation"
     """The labelled validation split. It is in no search space: only an alternative is trained on it."""
 
 
-SEARCHABLE: Final = (TransferSet.STUDENT, TransferSet.TEACHER, TransferSet.BOTH, TransferSet.PUBLIC)
+SEARCHABLE: Final = (
+    TransferSet.STUDENT,
+    TransferSet.TEACHER,
+    TransferSet.BOTH,
+    TransferSet.PUBLIC,
+    TransferSet.STUDENT_PUBLIC,
+)
 """The transfer sets that a search space may contain."""
 
 

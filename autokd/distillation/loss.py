@@ -4,16 +4,17 @@
 |--------|------------------------------------------|------------------|------------------|
 | z_s    | student logits                           | (batch, classes) | -                |
 | z_t    | target logits, made by the method (`targets`) | (batch, classes) | - |
-| y      | labels                                   | (batch,)         | class index      |
+| y      | labels of the first examples of the batch | (labelled,)     | class index      |
 | T      | temperature > 0                          | scalar           | -                |
 | α      | weight of the distillation term          | scalar in [0, 1] | -                |
 | w      | weight of a target                       | (batch,) in [0, 1] | -              |
 | b      | log(n(c) + 1) if the loss is adjusted, else 0 (`log_prior`) | (classes,) | -    |
 | soft   | T² · KL(softmax z_t/T ‖ softmax z_s/T), by example | (batch,) | nats           |
-| hard   | cross-entropy of softmax(z_s + b) with y, by example | (batch,) | nats         |
+| hard   | cross-entropy of softmax(z_s + b) with y, by example | (labelled,) | nats      |
 
-total = mean of α·w · soft + (1 − α·w) · hard, and of w · soft alone on unlabelled examples. It is continuous
-in T and α over the whole space, without special cases that a search could exploit.
+total = mean of α·w · soft + mean of (1 − α·w) · hard, each over its own examples: those of the batch, and
+those that are labelled. These are all, none (then it is the mean of w · soft), or on `student_public` half.
+It is continuous in T and α over the whole space, without special cases that a search could exploit.
 """
 
 from __future__ import annotations
@@ -123,7 +124,8 @@ def distillation_loss(
     Args:
         student: Logits, shape (batch, classes).
         target: Logits, same shape; already standardised for `logit_standardisation`.
-        labels: Class indices, int64, shape (batch,); None if and only if the setting's alpha is None.
+        labels: Class indices of the first examples, int64, shape (labelled,); None if and only if the
+            setting's alpha is None.
         trust: Weight w of each example's target in [0, 1], shape (batch,); None for 1.
         prior: `log_prior` of all labelled examples of the run; None if and only if the setting has none.
 
@@ -149,7 +151,9 @@ def loss_to_softened(
     if (prior is None) != (setting.label_prior is LabelPrior.NONE):
         raise ValueError(f"label_prior={setting.label_prior} does not fit prior={prior}")
     logits = standardised(student) if setting.method is Method.LOGIT_STANDARDISATION else student
-    labelled = student if prior is None else student + prior
+    labelled = student if labels is None or len(labels) == len(student) else student[: len(labels)]
+    if prior is not None:
+        labelled = labelled + prior
     if trust is not None:
         return _weighted_loss(logits, target, labelled, labels, setting, trust)
     soft = _divergence(logits, target, setting.temperature)
@@ -167,4 +171,8 @@ def _weighted_loss(
     if labels is None or setting.alpha is None:
         return LossParts(total=(trust * soft).mean(), soft=soft.mean(), hard=None)
     hard, weight = F.cross_entropy(labelled, labels, reduction="none"), setting.alpha * trust
-    return LossParts(total=(weight * soft + (1 - weight) * hard).mean(), soft=soft.mean(), hard=hard.mean())
+    if len(hard) < len(soft):
+        total = (weight * soft).mean() + ((1 - weight[: len(hard)]) * hard).mean()
+    else:
+        total = (weight * soft + (1 - weight) * hard).mean()
+    return LossParts(total=total, soft=soft.mean(), hard=hard.mean())

@@ -46,7 +46,7 @@ def targets(
     Args:
         teacher: Logits of the teacher, shape (examples, classes).
         student: Logits of the student before the run, same shape.
-        labels: Class indices, shape (examples,), int64; None if the run may not know them.
+        labels: Class indices of the first examples, shape (labelled,), int64; None if the run may know none.
         seen: Numbers of private examples by class of the teacher and of the student, each (classes,); for
             `balanced_estimated` the teacher's by `estimated_counts`.
     """
@@ -78,11 +78,13 @@ def better_of(teacher: Tensor, student: Tensor, labels: Tensor | None) -> Tensor
 
 
 def confidence(logits: Tensor, labels: Tensor | None) -> Tensor:
-    """Return the probability of the label at T = 1, or without labels of the likeliest class; (examples,)."""
+    """Return the probability at T = 1 of the label, or of the likeliest class without one; (examples,)."""
     probabilities = F.softmax(logits, dim=1)
+    likeliest = probabilities.max(dim=1).values
     if labels is None:
-        return probabilities.max(dim=1).values
-    return probabilities.gather(1, labels[:, None]).squeeze(1)
+        return likeliest
+    of_labels = probabilities[: len(labels)].gather(1, labels[:, None]).squeeze(1)
+    return torch.cat([of_labels, likeliest[len(labels) :]])
 
 
 def by_seen_classes(teacher: Tensor, student: Tensor, seen: tuple[Tensor, Tensor]) -> Tensor:

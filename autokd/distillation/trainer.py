@@ -18,6 +18,7 @@ from autokd.compute.tensor_formats import choose_format
 from autokd.config.training import DistillationConfig
 from autokd.core.setting import LabelPrior, Method, Pair, Setting, Split, TransferSet, derive_seed
 from autokd.data.run_images import place_for_training
+from autokd.distillation.companions import Companions
 from autokd.distillation.loss import log_prior, loss_to_softened, softened
 from autokd.distillation.targets import estimated_counts, targets
 from autokd.errors import Diverged, PlanError
@@ -30,6 +31,8 @@ _MIN_PART: Final = 2
 
 def examples(federation: Federation, pair: Pair, transfer_set: TransferSet) -> NDArray[np.int64]:
     """Return a transfer set as indices into the federation's data, shape (m,), without duplicates.
+
+    In `student_public` the student's own come first.
 
     Raises:
         PlanError: If there are fewer than two such examples, so that no network can be trained on them.
@@ -44,13 +47,17 @@ def examples(federation: Federation, pair: Pair, transfer_set: TransferSet) -> N
             chosen = np.union1d(student, teacher)
         case TransferSet.PUBLIC:
             chosen = federation.public
+        case TransferSet.STUDENT_PUBLIC:
+            chosen = np.concatenate([student, federation.public])
         case TransferSet.VALIDATION:
             chosen = federation.splits[Split.VALIDATION]
-    if chosen.size < 2:
+    mixed = transfer_set is TransferSet.STUDENT_PUBLIC
+    fewest, kind = (federation.public.size, "public ") if mixed else (chosen.size, "")
+    if fewest < 2:
         raise PlanError(
             source=federation.name,
             field="transfer_set",
-            problem=f"{transfer_set} holds {chosen.size} examples for {pair}; take it out of the search "
+            problem=f"{transfer_set} holds {fewest} {kind}examples for {pair}; take it out of the search "
             "space, or give the federation more such examples",
         )
     return chosen
@@ -82,7 +89,7 @@ class Trainer:
         epochs: Number of epochs trained.
         steps: Number of optimizer steps.
         seconds: Wall-clock time spent in `epoch`.
-        size: Number of examples in the transfer set.
+        size: Number of examples that an epoch trains on.
         parts: Number of parts that each batch is divided into because the device cannot hold it.
         notice: Message to the user if the images are not on the device; else empty.
     """
@@ -100,13 +107,20 @@ class Trainer:
         data, indices = federation.data, examples(federation, pair, setting.transfer_set)
         self.compute = _complete(compute, federation, pair.student)
         self.network: nn.Module = self.compute.place(network(federation, pair.student))
-        self.epochs, self.steps, self.seconds, self.size, self.parts = 0, 0, 0.0, len(indices), 1
+        self._seed = derive_seed(federation.name, str(pair), seed)
+        self._companions: Companions | None = None
+        own = len(indices)
+        if setting.transfer_set is TransferSet.STUDENT_PUBLIC:
+            own = len(federation.participants[pair.student].private)
+            self._companions = Companions(own, len(indices), seed=derive_seed("companions", self._seed))
+        self.epochs, self.steps, self.seconds, self.parts = 0, 0, 0.0, 1
+        self.size = own if self._companions is None else 2 * own
         self._setting, self._config = setting, config
         self._images = place_for_training(data, indices, self.compute)
         self.notice = self._images.notice
         # Labels of the public set exist in the data, but no run may use them.
         self._labels = (
-            None if setting.alpha is None else torch.from_numpy(data.labels[indices]).to(compute.device)
+            None if setting.alpha is None else torch.from_numpy(data.labels[indices[:own]]).to(compute.device)
         )
         made = targets(
             setting.method,
@@ -125,11 +139,10 @@ class Trainer:
         self._optimizer = make_optimizer(
             config, self._parameters, fused=self.compute.memory_format == "channels_last"
         )
-        self._seed = derive_seed(federation.name, str(pair), seed)
         self._order = torch.Generator().manual_seed(self._seed)
 
     def epoch(self) -> Losses:
-        """Train on every example of the transfer set once.
+        """Train on every example of the transfer set once; of public ones beside own ones, on as many.
 
         Raises:
             Diverged: If a loss was not finite; it names the first such step of the run, from 1. It is raised
@@ -143,9 +156,7 @@ class Trainer:
         parts: list[Tensor] = []
         sizes: list[int] = []
         with isolated_rng(derive_seed("epoch", self._seed, self.epochs), self.compute.device):
-            for chosen in batches(
-                self.size, self._config.batch_size, self._order, device=self.compute.device
-            ):
+            for chosen in batches(*self._drawn(), self._order, device=self.compute.device):
                 parts += self._step_in_parts(chosen)
                 sizes.append(len(chosen))
         # A row has the losses of a step: total, soft and, with labels, hard. Copying to the host waits for
@@ -159,6 +170,13 @@ class Trainer:
         # What `np.average` does, at a tenth of its cost.
         soft, *hard = ((losses[:, 1:] * np.array(sizes)[:, None]).sum(axis=0) / sum(sizes)).tolist()
         return Losses(soft=soft, hard=hard[0] if hard else None)
+
+    def _drawn(self) -> tuple[int, int]:
+        """Return how many examples an epoch draws, and a batch of it, without those beside them."""
+        if self._companions is None:
+            return self.size, self._config.batch_size
+        self._companions.draw(self.compute.device)
+        return self.size // 2, max(2, self._config.batch_size // 2)
 
     def _step_in_parts(self, chosen: Tensor) -> list[Tensor]:
         """Make one step; if the recipe allows it, with the batch in as many parts as the device needs."""
@@ -196,15 +214,16 @@ class Trainer:
     def _backward(self, chosen: Tensor, share: float) -> list[Tensor]:
         """Add the gradient of some examples of a batch; return their losses."""
         labels, trust = self._labels, self._trust
+        rows = chosen if self._companions is None else self._companions.beside(chosen)
         with self.compute.autocast():
-            logits = self.network(self._images.batch(chosen))
+            logits = self.network(self._images.batch(rows))
         # The loss is computed in float32 outside autocast: T² would amplify the rounding of bfloat16.
         loss = loss_to_softened(
             logits.float(),
-            self._targets.index_select(0, chosen),
+            self._targets.index_select(0, rows),
             None if labels is None else labels.index_select(0, chosen),
             self._setting,
-            trust=None if trust is None else trust.index_select(0, chosen),
+            trust=None if trust is None else trust.index_select(0, rows),
             prior=self._prior,
         )
         total = loss.total if share == 1 else share * loss.total

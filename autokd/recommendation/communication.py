@@ -12,6 +12,7 @@ teacher's examples alone it is sent.
     teacher                                 on its examples      yes
     both           yes                                           yes
     public                                  on public examples
+    student_public   yes
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ DARK: Final[Mapping[str, str]] = {
     LINES: "#363c45",
     PAPER: "#14171b",
     "#0072b2": "#56b4e9",
+    "#56b4e9": "#f0e442",
 }
 """Replacements on a dark screen; all other colors serve both."""
 
@@ -30,6 +31,7 @@ TRANSFER_SETS: Final[Mapping[TransferSet, str]] = {
     TransferSet.TEACHER: "#e69f00",
     TransferSet.BOTH: "#009e73",
     TransferSet.PUBLIC: "#cc79a7",
+    TransferSet.STUDENT_PUBLIC: "#56b4e9",
     TransferSet.VALIDATION: MUTED,
 }
 VERDICTS: Final[Mapping[Verdict, str]] = {

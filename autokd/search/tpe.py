@@ -114,6 +114,8 @@ def subsample(trials: Sequence[TrialRecord]) -> Sequence[TrialRecord]:
 def initial_settings(space: Space) -> tuple[Setting, ...]:
     """Return what a study tries first after the default: plain fine-tuning on each labelled transfer set.
 
+    `student_public` has no labels that `student` lacks.
+
     Fine-tuning (α = 0) is the simplest alternative to distillation, and a sampler of a continuous range
     hardly ever draws its very end. It is tried with each label prior of the space. Every other dimension has
     its default, or the least value of the space.
@@ -127,7 +129,7 @@ def initial_settings(space: Space) -> tuple[Setting, ...]:
         Setting.from_json(values | {ALPHA: 0.0, TRANSFER_SET: transfer_set, LABEL_PRIOR: label_prior})
         for label_prior in space.label_prior
         for transfer_set in space.transfer_set
-        if transfer_set is not TransferSet.PUBLIC
+        if transfer_set not in (TransferSet.PUBLIC, TransferSet.STUDENT_PUBLIC)
     )
     return tuple(setting for setting in settings if setting in space)
 

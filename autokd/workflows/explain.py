@@ -184,7 +184,8 @@ def _compared(
         transfer_sets=tuple(
             transfer_set
             for transfer_set in results.space.transfer_set
-            if transfer_set is not TransferSet.PUBLIC or len(federation.public) > 1
+            if transfer_set not in (TransferSet.PUBLIC, TransferSet.STUDENT_PUBLIC)
+            or len(federation.public) > 1
         ),
         learning_rate=config.distillation.learning_rate,
         rate_seeds=config.confirmation.race_seeds,

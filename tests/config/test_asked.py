@@ -66,7 +66,7 @@ def test_every_dimension_may_be_named() -> None:
         ("T=4,alpha=-0.1,transfer_set=both", ("alpha=-0.1 is not a number in [0, 1]",)),
         (
             "T=4,alpha=0.9,transfer_set=all",
-            ("transfer_set=all is unknown", "student, teacher, both or public"),
+            ("transfer_set=all is unknown", "student, teacher, both, public or student_public"),
         ),
         ("T=4,alpha=0.9,transfer_set=validation", ("transfer_set=validation is unknown",)),
         ({"T": 4, "alpha": 0.9, "transfer_set": ["both"]}, ("transfer_set=['both'] is unknown",)),

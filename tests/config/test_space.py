@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from autokd.config.space import Space, read_space
-from autokd.config.study import Forbidden
+from autokd.config.study import Forbidden, StudyConfig
 from autokd.config.yaml_files import shipped
 from autokd.core.setting import (
     DEFAULT,
@@ -20,7 +20,7 @@ from autokd.core.setting import (
     TransferSet,
 )
 from autokd.errors import PlanError, UnknownName
-from tests.search.worlds import open_space
+from tests.search.worlds import TINY, open_space
 
 
 @pytest.mark.parametrize("name", shipped("search_spaces"))
@@ -131,13 +131,21 @@ def test_positions_say_which_pairs_are_searched_and_the_pair_itself_comes_first(
         ("temperature: .nan", "temperature", "nan"),
         ("alpha: [0.5, 1.5]", "alpha", "1.5 does not"),
         ("alpha: {low: -0.1, high: 1}", "alpha", "[0, 1]"),
-        ("transfer_set: [own]", "transfer_set.0", "'student', 'teacher', 'both' or 'public'"),
+        (
+            "transfer_set: [own]",
+            "transfer_set.0",
+            "'both', 'public' or 'student_public'",
+        ),
         ("transfer_set: [student, student]", "transfer_set", "twice"),
         ("position: [left]", "position.0", "'student' or 'teacher'"),
         ("learning_rate: [0, 1]", "learning_rate", "must be positive; 0 is not"),
         ("epochs: [0]", "epochs.0", "1"),
         ("method: [magic]", "method.0", "'plain', 'data_partitioning'"),
-        ("transfer_set: [validation]", "transfer_set.0", "'student', 'teacher', 'both' or 'public'"),
+        (
+            "transfer_set: [validation]",
+            "transfer_set.0",
+            "'both', 'public' or 'student_public'",
+        ),
         ("batch_norm: [moving]", "batch_norm.0", "'train' or 'frozen'"),
         ("label_prior: [even]", "label_prior.0", "'none' or 'adjusted'"),
         ("optimizer: [adam]", "optimizer", "unknown field; known here: name, temperature"),
@@ -181,6 +189,17 @@ def test_what_a_plan_forbids_is_no_part_of_the_space() -> None:
     assert left.transfer_set == (TransferSet.STUDENT, TransferSet.PUBLIC)
     assert left.position == (Position.STUDENT,)
     assert left.temperature == space.temperature
+
+
+def test_where_public_is_forbidden_nothing_public_is_trained_on() -> None:
+    forbidding = TINY | {"forbid": {"transfer_sets": ["public"]}}
+    config = StudyConfig.model_validate(forbidding)
+    left = open_space().permitted(config.forbidden)
+    assert left.transfer_set == (TransferSet.STUDENT, TransferSet.TEACHER, TransferSet.BOTH)
+    with pytest.raises(PlanError, match=r"student_public cannot be used: the study recipe forbids"):
+        config.with_asked(["T=1,alpha=0.5,transfer_set=student_public"])
+    only_mixed = Forbidden(transfer_sets=("student_public",))
+    assert TransferSet.PUBLIC in open_space().permitted(only_mixed).transfer_set
 
 
 def test_a_space_of_which_nothing_is_left_is_refused() -> None:

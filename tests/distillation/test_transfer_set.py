@@ -17,6 +17,8 @@ def test_each_transfer_set_is_in_the_runs_own_roles(federation):
     assert set(examples(federation, PAIR, TransferSet.TEACHER)) == set(teachers)
     assert set(examples(federation, PAIR, TransferSet.BOTH)) == set(students) | set(teachers)
     assert set(examples(federation, PAIR, TransferSet.PUBLIC)) == set(federation.public)
+    mixed = examples(federation, PAIR, TransferSet.STUDENT_PUBLIC)
+    assert mixed.tolist() == [*students, *federation.public], "the student's own first"
 
 
 def test_roles_swap_in_the_reverse_pair(federation):
@@ -44,3 +46,5 @@ def test_too_few_examples_are_refused_with_a_way_out(federation, left):
     bare = replace(federation, public=federation.public[:left])
     with pytest.raises(PlanError, match=f"transfer_set: public holds {left} examples for 0->1; take it out"):
         examples(bare, PAIR, TransferSet.PUBLIC)
+    with pytest.raises(PlanError, match=f"student_public holds {left} public examples for 0->1; take it out"):
+        examples(bare, PAIR, TransferSet.STUDENT_PUBLIC)

@@ -44,6 +44,9 @@ def federation() -> FederationFacts:
             Cost(logits=80 + 8, raw_examples=720),
         ),
         (replace(DEFAULT, label_prior=LabelPrior.ADJUSTED), Cost(weights=1001)),
+        # With the weights the student computes the outputs on all examples.
+        (Setting(1.0, 0.5, TransferSet.STUDENT_PUBLIC), Cost(weights=1001)),
+        (Setting(1.0, 0.0, TransferSet.STUDENT_PUBLIC), Cost()),
     ],
     ids=str,
 )

@@ -14,7 +14,7 @@ from autokd.recommendation import Advice, Recommendation, Verdict
 from autokd.report.data import ReportData
 from autokd.report.facts.means import Mean, mean_over_pairs
 
-_NOTHING_MOVES: Final = frozenset({TransferSet.STUDENT, TransferSet.PUBLIC})
+_NOTHING_MOVES: Final = frozenset({TransferSet.STUDENT, TransferSet.PUBLIC, TransferSet.STUDENT_PUBLIC})
 """Transfer sets with which no private example leaves its participant."""
 
 
