@@ -19,6 +19,10 @@ REASON_LENGTH: Final = 4_000
 Correctness = NDArray[np.bool_]
 """Whether a model predicted the label, by example in the order of the split; shape (examples,)."""
 
+Logits = NDArray[np.float16]
+"""Outputs of a model by example of a split and by class, less the largest of each example; shape (examples,
+classes). Probabilities do not depend on what is subtracted."""
+
 
 class TrialState(StrEnum):
     """States of a trial, in Optuna's words."""
@@ -181,6 +185,9 @@ class RunRecord:
         local_accuracy: Accuracy in [0, 1] on the student's own label distribution, on the same split.
         curve: Scores of a swept run by epoch, the last one included; empty for other runs.
         tensor_format: Memory format and precision of the run.
+        logits: Outputs of the student of a confirmation run at the end, by split. Empty where they are not
+            available: in other runs, and in those of versions that did not keep them. Those of a stored run
+            are large, and each look at one reads it from the store.
     """
 
     stage: Stage
@@ -197,6 +204,7 @@ class RunRecord:
     reason: str = ""
     curve: tuple[RungScores, ...] = field(default=(), repr=False)
     tensor_format: TensorFormat = FORMER_FORMAT
+    logits: Mapping[Split, Logits] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         if (self.state is RunState.FAIL) != (self.failure is not None):

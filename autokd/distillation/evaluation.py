@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
 from autokd.compute.device import Compute
-from autokd.core.records import Correctness
+from autokd.core.records import Correctness, Logits
 from autokd.core.setting import Split
 from autokd.errors import Diverged
 from autokd.federation.federation import Federation
@@ -27,6 +27,7 @@ class Evaluation:
         local_accuracy: Mean of `per_class` weighted by the student's own label distribution, in [0, 1].
         forgetting: Local accuracy before distillation minus after, in pp; negative if it grew.
         correct: Correctness by example of the split, shape (examples,).
+        logits: Outputs on the split, if they were asked for.
     """
 
     accuracy: float
@@ -34,12 +35,20 @@ class Evaluation:
     local_accuracy: float
     forgetting: float
     correct: Correctness
+    logits: Logits | None = None
 
 
 def evaluate(
-    network: nn.Module, federation: Federation, student: int, split: Split, compute: Compute, *, step: int = 0
+    network: nn.Module,
+    federation: Federation,
+    student: int,
+    split: Split,
+    compute: Compute,
+    *,
+    step: int = 0,
+    keep_logits: bool = False,
 ) -> Evaluation:
-    """Return the scores of a network of participant `student` on a split.
+    """Return the scores of a network of participant `student` on a split, and its outputs if asked for.
 
     The logits are computed as for the participants' models, so that before and after differ in nothing else.
 
@@ -51,12 +60,20 @@ def evaluate(
     if not np.isfinite(logits).all():
         # The loss of the last step was computed before its update: only the outputs show that.
         raise Diverged(step=step, loss=math.nan)
-    return assess(
+    scores = assess(
         logits.argmax(axis=1) == labels,
         labels=labels,
         label_distribution=federation.label_distribution(student),
         correct_before=federation.correct(student, split),
     )
+    return replace(scores, logits=compacted(logits)) if keep_logits else scores
+
+
+def compacted(logits: NDArray[np.float32]) -> Logits:
+    """Return finite logits as `Logits`, with 11 significant bits of each distance from the largest."""
+    below = logits - logits.max(axis=1, keepdims=True)
+    compact: Logits = np.maximum(below, np.finfo(np.float16).min).astype(np.float16)
+    return compact
 
 
 def assess(

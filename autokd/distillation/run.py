@@ -81,6 +81,7 @@ class Run(Iterator[Rung]):
         recipe: How the student is trained, where the setting does not say it.
         rungs: Increasing epochs at which to evaluate and yield; the last one is the run's full budget.
         splits: Splits to evaluate on.
+        keep_logits: Whether evaluations hold the student's outputs.
 
     Attributes:
         notice: Message to the user about the run; empty before the first rung, or if there is none.
@@ -107,6 +108,7 @@ class Run(Iterator[Rung]):
         rungs: Sequence[int],
         splits: Sequence[Split],
         compute: Compute,
+        keep_logits: bool = False,
     ) -> None:
         participants = len(federation.participants)
         if max(pair.teacher, pair.student) >= participants:
@@ -124,7 +126,7 @@ class Run(Iterator[Rung]):
             raise ValueError("a run on the validation split cannot be judged on it")
         compute.check()
         self._federation, self._pair, self._setting, self._compute = federation, pair, setting, compute
-        self._splits, self._remaining = tuple(splits), deque(rungs)
+        self._splits, self._remaining, self._keep_logits = tuple(splits), deque(rungs), keep_logits
         self._start = partial(Trainer, federation, pair, setting, seed=seed, config=recipe, compute=compute)
         self._trainer: Trainer | None = None
         self._student: nn.Module | None = None
@@ -175,7 +177,13 @@ class Run(Iterator[Rung]):
             epoch=trainer.epochs,
             evaluations={
                 split: evaluate(
-                    trainer.network, self._federation, student, split, compute, step=trainer.steps
+                    trainer.network,
+                    self._federation,
+                    student,
+                    split,
+                    compute,
+                    step=trainer.steps,
+                    keep_logits=self._keep_logits,
                 )
                 for split in self._splits
             },

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, final
 
 from autokd.compute.device import Compute
 from autokd.config.training import DistillationConfig
-from autokd.core.records import Stage
+from autokd.core.records import Logits, Stage
 from autokd.core.run_spec import RunSpec
 from autokd.core.setting import Pair, Split
 from autokd.core.tensor_format import TensorFormat
@@ -17,6 +17,26 @@ ANSWER: Final = "answer"
 """Key of the `RunResult` in the dict that a worker returns to Tune."""
 NOTICE: Final = "notice"
 """Key of a notice for the user in the same dict."""
+
+
+LOGITS: Final = "logits"
+"""Key of the `Parcel` with the logits of a record, which has none itself."""
+
+
+@final
+class Parcel:
+    """Logits on their way from a worker to the store.
+
+    Tune keeps the last result of every run as long as the experiment lasts; so what is large is taken out.
+    """
+
+    def __init__(self, logits: Mapping[Split, Logits]) -> None:
+        self._logits = logits
+
+    def take(self) -> Mapping[Split, Logits]:
+        """Return the logits and forget them."""
+        logits, self._logits = self._logits, {}
+        return logits
 
 
 @dataclass(frozen=True, slots=True)

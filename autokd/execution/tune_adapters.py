@@ -16,6 +16,7 @@ import functools
 import logging
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, ParamSpec, TypeVar, cast
 
 from ray.tune import Stopper
@@ -26,7 +27,7 @@ from ray.tune.search import Searcher
 from autokd.core.records import Failure
 from autokd.core.run_spec import RunFailure
 from autokd.errors import WorkersLost
-from autokd.execution.run_context import ANSWER, NOTICE
+from autokd.execution.run_context import ANSWER, LOGITS, NOTICE
 from autokd.execution.run_queue import RunQueue
 
 _log = logging.getLogger(__name__)
@@ -167,7 +168,10 @@ class QueueSearcher(Searcher):
         if not (error or result is None or ANSWER not in result):
             state.lost = 0
             state.log_notice(result)
-            state.queue.end(trial_id, result[ANSWER])
+            answer = result[ANSWER]
+            if LOGITS in result:
+                answer = replace(answer, logits=result[LOGITS].take())
+            state.queue.end(trial_id, answer)
             return
         reason = state.reasons.pop(trial_id, "the worker was lost")
         state.queue.end(trial_id, RunFailure(Failure.INFRASTRUCTURE, reason))

@@ -18,7 +18,7 @@ from autokd.core.setting import Split
 from autokd.core.tensor_format import TensorFormat
 from autokd.distillation import Run, Rung
 from autokd.errors import Diverged, OutOfMemory
-from autokd.execution.run_context import ANSWER, NOTICE, RunContext
+from autokd.execution.run_context import ANSWER, LOGITS, NOTICE, Parcel, RunContext
 from autokd.federation.federation import Federation
 
 
@@ -58,6 +58,7 @@ class DistillationTrainable(tune.Trainable):
                 rungs=context.rungs_for(spec),
                 splits=context.splits_for(spec),
                 compute=context.compute_for(spec),
+                keep_logits=spec.stage is Stage.CONFIRMATION,
             )
             rung = next(self._run)
             if spec.stage is not None:
@@ -78,7 +79,10 @@ class DistillationTrainable(tune.Trainable):
 
 
 def _last(result: RunResult, notice: str = "") -> dict[str, Any]:
-    return {ANSWER: result, NOTICE: notice, DONE: True}
+    last = {ANSWER: result, NOTICE: notice, DONE: True}
+    if isinstance(result, RunRecord) and result.logits:
+        return last | {ANSWER: replace(result, logits={}), LOGITS: Parcel(result.logits)}
+    return last
 
 
 def _record(spec: RunSpec, stage: Stage, tensor_format: TensorFormat, rungs: Sequence[Rung]) -> RunRecord:
@@ -96,6 +100,11 @@ def _record(spec: RunSpec, stage: Stage, tensor_format: TensorFormat, rungs: Seq
         seconds=end.seconds,
         curve=tuple(_scores(rung) for rung in rungs) if stage is Stage.SWEEP else (),
         tensor_format=tensor_format,
+        logits={
+            split: evaluation.logits
+            for split, evaluation in end.evaluations.items()
+            if evaluation.logits is not None
+        },
     )
 
 

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from autokd.core.records import Correctness, RungScores
+from autokd.core.records import Correctness, Logits, RungScores
 from autokd.core.setting import Split
 
+_PART_BYTES: Final = 2**22
 _CURVE: Final = TypeAdapter(list[tuple[int, float, dict[Split, float], dict[Split, float]]])
 
 
@@ -44,6 +45,25 @@ def unpack_labels(packed: bytes) -> NDArray[np.int64]:
     labels = np.frombuffer(packed, dtype="<i4").astype(np.int64)
     labels.flags.writeable = False
     return labels
+
+
+def pack_logits(logits: Logits) -> list[bytes]:
+    """Return the rows as little-endian 16-bit floats, in parts that every server takes as one value.
+
+    MySQL and MariaDB refuse a statement of more than 16 MB by default.
+    """
+    step = max(1, _PART_BYTES // (2 * logits.shape[1]))
+    rows = np.asarray(logits).astype("<f2", casting="equiv")
+    return [rows[start : start + step].tobytes() for start in range(0, len(rows), step)]
+
+
+def unpack_logits(parts: Sequence[bytes], classes: int) -> Logits:
+    """Return the read-only inverse of `pack_logits`, shape (examples, classes).
+
+    Raises:
+        ValueError: If the bytes are not whole rows.
+    """
+    return np.frombuffer(b"".join(parts), dtype="<f2").astype(np.float16, copy=False).reshape(-1, classes)
 
 
 def pack_curve(curve: Sequence[RungScores]) -> str:

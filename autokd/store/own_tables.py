@@ -12,10 +12,27 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from autokd.core.records import REASON_LENGTH, FederationFacts, ParticipantFacts, RunRecord, RunState
+from autokd.core.records import (
+    REASON_LENGTH,
+    FederationFacts,
+    Logits,
+    ParticipantFacts,
+    RunRecord,
+    RunState,
+    Stage,
+)
+from autokd.core.setting import Split
 from autokd.core.tensor_format import TensorFormat
 from autokd.errors import DuplicateRun
-from autokd.store.encoding import pack_curve, pack_labels, unpack_curve, unpack_labels
+from autokd.store.encoding import (
+    pack_curve,
+    pack_labels,
+    pack_logits,
+    unpack_curve,
+    unpack_labels,
+    unpack_logits,
+)
+from autokd.store.stored_logits import ReadLogits, StoredLogits
 from autokd.store.tables import (
     FederationRow,
     ParticipantCorrectRow,
@@ -23,6 +40,7 @@ from autokd.store.tables import (
     RecommendationRow,
     RunCorrectRow,
     RunCurveRow,
+    RunLogitsRow,
     RunRow,
     SplitRow,
 )
@@ -60,10 +78,17 @@ class OwnTables:
     def evict(self, study: str) -> None:
         self._counts.pop(study, None)
 
-    def runs(self, study: str) -> tuple[RunRecord, ...]:
+    def runs(self, study: str, read_logits: ReadLogits) -> tuple[RunRecord, ...]:
         with Session(self._engine) as session:
             rows = session.scalars(select(RunRow).where(RunRow.study == study).order_by(RunRow.id))
-            return tuple(_run_record(row) for row in rows)
+            return tuple(_run_record(row, read_logits) for row in rows)
+
+    def logits(self, run: int, split: Split) -> Logits | None:
+        """Return the logits of the run of that number in the table; None if there are none."""
+        with Session(self._engine) as session:
+            query = select(RunLogitsRow).where(RunLogitsRow.run_id == run, RunLogitsRow.split == split)
+            rows = session.scalars(query.order_by(RunLogitsRow.part)).all()
+            return unpack_logits([row.packed for row in rows], rows[0].classes) if rows else None
 
     def tensor_format_of_runs(self, study: str) -> TensorFormat | None:
         with Session(self._engine) as session:
@@ -118,7 +143,9 @@ def _run_identity(study: str, run: RunRecord) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-_SAME: Final = [field.name for field in fields(RunRecord) if field.name not in {"correct", "curve", "reason"}]
+_SAME: Final = [
+    field.name for field in fields(RunRecord) if field.name not in {"correct", "curve", "reason", "logits"}
+]
 """Fields that a row has as the record has them."""
 
 
@@ -129,15 +156,21 @@ def _run_row(study: str, run: RunRecord) -> RunRow:
         reason=run.reason[:REASON_LENGTH],
         correct=RunCorrectRow.pack(run.correct),
         curve=RunCurveRow(rungs=pack_curve(run.curve)) if run.curve else None,
+        logits=[
+            RunLogitsRow(split=split, part=part, classes=logits.shape[1], packed=packed)
+            for split, logits in run.logits.items()
+            for part, packed in enumerate(pack_logits(logits))
+        ],
         **{name: getattr(run, name) for name in _SAME},
     )
 
 
-def _run_record(row: RunRow) -> RunRecord:
+def _run_record(row: RunRow, read_logits: ReadLogits) -> RunRecord:
     return RunRecord(
         reason=row.reason,
         correct=RunCorrectRow.unpack(row.correct),
         curve=() if row.curve is None else unpack_curve(row.curve.rungs),
+        logits=StoredLogits(row.id, read_logits) if row.stage is Stage.CONFIRMATION else {},
         **{name: getattr(row, name) for name in _SAME},
     )
 

@@ -13,6 +13,7 @@ from sqlalchemy.engine import URL
 from autokd.core.records import (
     Failure,
     FederationFacts,
+    Logits,
     Presentation,
     RungReport,
     RunRecord,
@@ -20,7 +21,7 @@ from autokd.core.records import (
     TrialRecord,
     TrialState,
 )
-from autokd.core.setting import Setting
+from autokd.core.setting import Setting, Split
 from autokd.core.tensor_format import FORMER_FORMAT, TensorFormat
 from autokd.core.verdict_basis import VarianceSample, VerdictBasis
 from autokd.errors import StorageUnavailable, StoreUnreachable
@@ -289,8 +290,14 @@ class Store(AbstractContextManager["Store"]):
         self._retry(add, again=lambda: add() if self._own.run_count(study) == before else None)
 
     def runs(self, study: str) -> tuple[RunRecord, ...]:
-        """Return all runs in the order in which they were added; empty if the study is unknown."""
-        return self._read(f"study {study!r}", self._own.runs, study)
+        """Return all runs in the order in which they were added; empty if the study is unknown.
+
+        The logits of confirmation runs are read when they are looked at, as long as this store is open.
+        """
+        return self._read(f"study {study!r}", self._own.runs, study, self._logits)
+
+    def _logits(self, run: int, split: Split) -> Logits | None:
+        return self._read(f"run {run}", self._own.logits, run, split)
 
     def tensor_format_of_runs(self, study: str) -> TensorFormat | None:
         """Return the tensor format of the first run, which all runs of a name have; None without a run."""

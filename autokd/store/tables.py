@@ -160,6 +160,8 @@ class RunRow(Base):
     reason: Mapped[str] = mapped_column(LONG_TEXT)
     correct: Mapped[list[RunCorrectRow]] = relationship(lazy="selectin")
     curve: Mapped[RunCurveRow | None] = relationship(lazy="selectin")
+    # Never read with the run: they are large.
+    logits: Mapped[list[RunLogitsRow]] = relationship(lazy="raise")
 
 
 class RunCurveRow(Base):
@@ -177,6 +179,18 @@ class RunCorrectRow(_Correct):
     __tablename__ = "autokd_run_correct"
 
     run_id: Mapped[int] = mapped_column(ForeignKey(RunRow.id), primary_key=True)
+
+
+class RunLogitsRow(Base):
+    """A part of the logits of a confirmation run on one split (see `pack_logits`), numbered from 0."""
+
+    __tablename__ = "autokd_run_logits"
+
+    run_id: Mapped[int] = mapped_column(ForeignKey(RunRow.id), primary_key=True)
+    split: Mapped[Split] = mapped_column(primary_key=True)
+    part: Mapped[int] = mapped_column(primary_key=True)
+    classes: Mapped[int]
+    packed: Mapped[bytes] = mapped_column(LONG_BYTES)
 
 
 class RecommendationRow(Base):

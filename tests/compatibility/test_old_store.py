@@ -141,6 +141,7 @@ def test_every_stored_run_counts_as_contiguous_and_float32(ask: Ask, old_home: P
         studies = store.studies()
         found = [trial.tensor_format for study in studies for trial in store.trials(study)]
         found += [run.tensor_format for study in studies for run in store.runs(study)]
+        assert not any(run.logits for study in studies for run in store.runs(study)), "none were kept"
     assert len(found) > PAIRS
     assert set(found) == {FORMER_FORMAT}
 

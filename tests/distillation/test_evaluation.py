@@ -5,8 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from scipy.special import softmax
 
+from autokd.core.setting import Split
 from autokd.distillation import assess
+from autokd.distillation.evaluation import compacted
+from tests.distillation.conftest import MakeRun
 
 
 @st.composite
@@ -81,3 +85,26 @@ def test_refuses_what_it_cannot_judge(answers_now, labels, problem):
             label_distribution=np.array([1.0, 0.0]),
             correct_before=np.ones(len(labels), dtype=bool),
         )
+
+
+@given(hnp.arrays(np.float32, (4, 3), elements=st.floats(-1e5, 1e5, width=32)))
+def test_compact_logits_keep_answers_and_probabilities(logits: np.ndarray) -> None:
+    compact = compacted(logits)
+    below = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+    assert compact.dtype == np.float16
+    assert np.isfinite(compact).all()
+    assert (compact.max(axis=1) == 0).all()
+    # Half a unit in the last of 11 bits, or of the smallest numbers; what is out of reach has probability 0.
+    np.testing.assert_allclose(compact, np.maximum(below, -65504), rtol=2**-11, atol=2**-24)
+    np.testing.assert_allclose(softmax(compact.astype(float), axis=1), softmax(below, axis=1), atol=4e-3)
+    shifted = compacted(logits * 0 + np.float32(5))
+    assert (shifted == 0).all()
+
+
+def test_an_evaluation_holds_logits_only_if_asked(make_run: MakeRun) -> None:
+    ((usual,), (asked,)) = (list(make_run(keep_logits=keep)) for keep in (False, True))
+    assert usual.evaluations[Split.VALIDATION].logits is None
+    logits = asked.evaluations[Split.VALIDATION].logits
+    assert logits is not None
+    assert logits.shape == (40, 4)
+    assert asked.evaluations[Split.VALIDATION].accuracy == usual.evaluations[Split.VALIDATION].accuracy

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import numpy as np
 import pytest
 from ray import cloudpickle
 from ray.tune.experiment import Trial
@@ -15,9 +16,11 @@ from ray.tune.search import Searcher
 
 from autokd.core.records import Failure, RungReport, TrialState
 from autokd.core.run_spec import RunFailure, RunSpec
+from autokd.core.setting import DEFAULT, Split
 from autokd.errors import StoreError, WorkersLost
-from autokd.execution.run_context import ANSWER, NOTICE
+from autokd.execution.run_context import ANSWER, LOGITS, NOTICE, Parcel
 from autokd.execution.tune_adapters import DriverState, QueueScheduler, QueueSearcher, StopFlag
+from tests.recommendation.samples import confirmation_run
 from tests.search.worlds import FORWARD, World, report, tiny_plan
 
 
@@ -93,6 +96,19 @@ def test_a_run_that_died_says_how(state: DriverState, world: World) -> None:
     searcher.on_trial_complete("a", {ANSWER: RunFailure(Failure.DIVERGED, "loss became nan at step 3")})
     (died,) = world.trials()
     assert (died.failure, died.reason) == (Failure.DIVERGED, "loss became nan at step 3")
+
+
+def test_logits_are_handed_on_and_not_kept_by_tune() -> None:
+    """Tune keeps the last result of each run until the experiment ends."""
+    ended: dict[str, Any] = {}
+    queue = cast(Any, SimpleNamespace(live=1, end=ended.__setitem__))
+    logits = {Split.TEST: np.zeros((2, 3), dtype=np.float16)}
+    record = confirmation_run(DEFAULT, 0, {Split.TEST: [True, False]})
+    last = {ANSWER: record, LOGITS: Parcel(logits)}
+    QueueSearcher(DriverState(queue)).on_trial_complete("a", last)
+    assert ended["a"].logits == logits
+    assert ended["a"].correct is record.correct
+    assert last[ANSWER].logits == last[LOGITS].take() == {}
 
 
 def test_what_a_worker_wants_told_is_told_once_whenever_it_says_it(

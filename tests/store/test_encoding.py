@@ -7,13 +7,16 @@ from hypothesis import strategies as st
 
 from autokd.core.records import RungScores
 from autokd.core.setting import Split
+from autokd.store import encoding
 from autokd.store.encoding import (
     pack_bits,
     pack_curve,
     pack_labels,
+    pack_logits,
     unpack_bits,
     unpack_curve,
     unpack_labels,
+    unpack_logits,
 )
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
@@ -45,6 +48,22 @@ def test_labels_come_back(values: list[int]) -> None:
 def test_curves_come_back_to_the_bit(curve: list[RungScores]) -> None:
     """As their representation has it, which tells a split from its name and 0.0 from -0.0."""
     assert repr(unpack_curve(pack_curve(curve))) == repr(tuple(curve))
+
+
+def test_logits_come_back_in_parts_that_no_server_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    logits = -np.random.default_rng(0).exponential(9, size=(7, 3)).astype(np.float16)
+    (whole,) = pack_logits(logits)
+    assert len(whole) == 7 * 3 * 2
+    monkeypatch.setattr(encoding, "_PART_BYTES", 13)  # Room for two examples of three classes.
+    parts = pack_logits(logits)
+    assert [len(part) for part in parts] == [12, 12, 12, 6]
+    assert b"".join(parts) == whole
+    for packed in ([whole], parts):
+        found = unpack_logits(packed, 3)
+        assert (found.dtype, found.tolist()) == (np.float16, logits.tolist())
+        assert not found.flags.writeable
+    with pytest.raises(ValueError, match="reshape"):
+        unpack_logits([whole[:-2]], 3)
 
 
 def test_bytes_are_the_same_on_every_machine() -> None:

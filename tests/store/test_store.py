@@ -15,6 +15,7 @@ from autokd.core.setting import DEFAULT, LabelPrior, Method, Setting, Split, Tra
 from autokd.core.tensor_format import FORMER_FORMAT, TensorFormat
 from autokd.errors import DuplicateRun, StoreError
 from autokd.store import Store
+from autokd.store.own_tables import OwnTables
 from tests.store.samples import (
     DISTRIBUTIONS,
     FURTHER,
@@ -268,6 +269,11 @@ class TestTrials:
         assert store.trials("nobody") == ()
 
 
+def some_logits(examples: int, classes: int) -> np.ndarray:
+    below = np.random.default_rng(classes).exponential(9, size=(examples, classes))
+    return -below.astype(np.float16)
+
+
 def assert_same(left: RunRecord, right: RunRecord) -> None:
     def plain(run: RunRecord) -> object:
         correct = {split: each.tolist() for split, each in sorted(run.correct.items())}
@@ -305,6 +311,36 @@ class TestRuns:
             store.add_run(study, replace(run, tensor_format=tensor_format))
         assert [run.tensor_format for run in store.runs(study)] == [tensor_format] * 2
         assert store.tensor_format_of_runs(study) == tensor_format
+
+    def test_logits_of_a_confirmation_come_back_when_they_are_looked_at(
+        self, store: Store, study: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # More than one part, and more than a plain BLOB of MySQL holds.
+        kept = {Split.CONFIRMATION: some_logits(30_000, 100), Split.TEST: some_logits(253, 3)}
+        store.add_run(study, replace(complete_run(), logits=kept))
+        store.add_run(study, replace(complete_run(seed=2001), logits={Split.TEST: some_logits(5, 2)}))
+        looked = []
+        whole = OwnTables.logits
+        monkeypatch.setattr(
+            OwnTables, "logits", lambda own, *which: looked.append(which) or whole(own, *which)
+        )
+        run, other = store.runs(study)
+        assert looked == [], "a judgement does not need them"
+        assert list(run.logits) == [Split.CONFIRMATION, Split.TEST]
+        for split, expected in kept.items():
+            np.testing.assert_array_equal(run.logits[split], expected)
+        assert other.logits[Split.TEST].shape == (5, 2)
+        assert list(other.logits) == [Split.TEST]
+        with pytest.raises(DuplicateRun):
+            store.add_run(study, replace(complete_run(), logits=kept))
+
+    def test_logits_that_were_not_kept_are_not_available(self, store: Store, study: str) -> None:
+        for run in (complete_run(), complete_run(stage=Stage.RACE), failed_run()):
+            store.add_run(study, run)
+        found = store.runs(study)
+        assert [len(run.logits) for run in found] == [0, 0, 0]
+        with pytest.raises(KeyError, match="logits on test are not available"):
+            found[0].logits[Split.TEST]
 
     def test_a_swept_run_comes_back_with_its_curve_beside_runs_that_have_none(
         self, store: Store, study: str
