@@ -192,14 +192,15 @@ def test_what_a_plan_forbids_is_no_part_of_the_space() -> None:
 
 
 def test_where_public_is_forbidden_nothing_public_is_trained_on() -> None:
-    forbidding = TINY | {"forbid": {"transfer_sets": ["public"]}}
+    forbidding = {**TINY, "forbid": {"transfer_sets": ["public"]}}
     config = StudyConfig.model_validate(forbidding)
-    left = open_space().permitted(config.forbidden)
+    everything = open_space(transfer_set=[*map(str, SEARCHABLE)])
+    left = everything.permitted(config.forbidden)
     assert left.transfer_set == (TransferSet.STUDENT, TransferSet.TEACHER, TransferSet.BOTH)
     with pytest.raises(PlanError, match=r"student_public cannot be used: the study recipe forbids"):
         config.with_asked(["T=1,alpha=0.5,transfer_set=student_public"])
     only_mixed = Forbidden(transfer_sets=("student_public",))
-    assert TransferSet.PUBLIC in open_space().permitted(only_mixed).transfer_set
+    assert TransferSet.PUBLIC in everything.permitted(only_mixed).transfer_set
 
 
 def test_a_space_of_which_nothing_is_left_is_refused() -> None:
@@ -214,7 +215,7 @@ ADJUSTING = open_space(temperature=[1, 4], alpha=[0, 0.5], label_prior=["none", 
 
 def test_label_priors_are_searched_where_there_are_labels() -> None:
     grid = ADJUSTING.grid()
-    labelled = len(SEARCHABLE) - 1
+    labelled = len(ADJUSTING.transfer_set) - 1
     assert len(set(grid)) == len(grid) == labelled * 2 * 2 * 2 + 2
     assert all(setting in ADJUSTING for setting in grid)
     assert {one.label_prior for one in grid if one.transfer_set is TransferSet.BOTH} == set(LabelPrior)

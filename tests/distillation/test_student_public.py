@@ -14,12 +14,12 @@ from torch.nn import functional as F
 from autokd.compute.device import Compute
 from autokd.config.training import DistillationConfig
 from autokd.core.setting import LabelPrior, Method, Setting, TransferSet
+from autokd.data import run_images
 from autokd.distillation import distillation_loss, trainer
 from autokd.distillation.companions import Companions
 from autokd.distillation.targets import confidence
 from autokd.distillation.trainer import Trainer
 from autokd.federation.federation import Federation, network
-from autokd.models.weights import weights_of
 from tests.distillation.conftest import CLASSES, PAIR, RECIPE, MakeRun, make_federation
 
 MIXED = Setting(2.0, 0.3, TransferSet.STUDENT_PUBLIC)
@@ -33,7 +33,7 @@ def weights(make_run: MakeRun, **given) -> dict[str, bytes]:
 
 def batches_of(federation: Federation, monkeypatch: pytest.MonkeyPatch, **recipe) -> list[np.ndarray]:
     """The examples of each step of two epochs, as indices into the federation's data."""
-    whole, seen = trainer.place_for_training, []
+    whole, seen = run_images.place_for_training, []
 
     def watching(data, indices, compute):
         images = whole(data, indices, compute)
@@ -93,11 +93,14 @@ def test_is_the_loop_one_would_write_by_hand(federation, make_run: MakeRun, monk
     setting = replace(MIXED, label_prior=label_prior)
     run = make_run(setting=setting)
     (end,) = run
-    batches = []
+    batches: list[torch.Tensor] = []
     whole = Companions.beside
-    monkeypatch.setattr(
-        Companions, "beside", lambda self, own: batches.append(whole(self, own)) or batches[-1]
-    )
+
+    def watching(self: Companions, own: torch.Tensor) -> torch.Tensor:
+        batches.append(whole(self, own))
+        return batches[-1]
+
+    monkeypatch.setattr(Companions, "beside", watching)
     list(make_run(setting=setting))
 
     data, own = federation.data, torch.tensor(federation.participants[PAIR.student].private)
@@ -175,7 +178,7 @@ def test_parts_of_a_batch_make_the_same_step_as_the_whole(monkeypatch: pytest.Mo
         training = Trainer(plain, PAIR, MIXED, seed=0, config=config, compute=Compute())
         training.parts = parts
         losses = training.epoch()
-        found.append((losses, weights_of(training.network)))
+        found.append((losses, {name: value.numpy() for name, value in training.network.state_dict().items()}))
     for losses, trained in found[1:]:
         assert losses.soft == pytest.approx(found[0][0].soft, rel=1e-4)
         assert losses.hard == pytest.approx(found[0][0].hard, rel=1e-4)

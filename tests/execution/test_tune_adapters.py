@@ -104,7 +104,7 @@ def test_logits_are_handed_on_and_not_kept_by_tune() -> None:
     queue = cast(Any, SimpleNamespace(live=1, end=ended.__setitem__))
     logits = {Split.TEST: np.zeros((2, 3), dtype=np.float16)}
     record = confirmation_run(DEFAULT, 0, {Split.TEST: [True, False]})
-    last = {ANSWER: record, LOGITS: Parcel(logits)}
+    last: dict[str, Any] = {ANSWER: record, LOGITS: Parcel(logits)}
     QueueSearcher(DriverState(queue)).on_trial_complete("a", last)
     assert ended["a"].logits == logits
     assert ended["a"].correct is record.correct

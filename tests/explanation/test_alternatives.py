@@ -85,6 +85,7 @@ def test_every_rival_runs_with_every_seed_of_the_confirmation() -> None:
         moved(DEFAULT, TransferSet.TEACHER),
         moved(DEFAULT, TransferSet.BOTH),
         moved(DEFAULT, TransferSet.PUBLIC),
+        moved(DEFAULT, TransferSet.STUDENT_PUBLIC),
         FAST,
         untaught(HOT),
         ON_VALIDATION,

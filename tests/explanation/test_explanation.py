@@ -7,7 +7,7 @@ import pytest
 
 from autokd.config.study import CONFIRMATION_SEEDS
 from autokd.core.records import Failure, RunRecord, Stage
-from autokd.core.setting import DEFAULT, SEARCHABLE, Setting, Split, untaught
+from autokd.core.setting import DEFAULT, Setting, Split, TransferSet, untaught
 from autokd.explanation.alternatives import ON_VALIDATION, ComparedPair
 from autokd.explanation.attribution import Step
 from autokd.explanation.best_elsewhere import BestAverageSetting
@@ -49,7 +49,7 @@ def inputs(found: Recommendation, runs: Sequence[RunRecord], **changes: object) 
             setting=found.judgement.shown.setting,
             confirmed=(DEFAULT, evidence.winner.setting),
             seeds=evidence.seeds,
-            transfer_sets=SEARCHABLE,
+            transfer_sets=(TransferSet.STUDENT, TransferSet.TEACHER, TransferSet.BOTH, TransferSet.PUBLIC),
             learning_rate=0.01,
             rate_seeds=2,
             retries=0,

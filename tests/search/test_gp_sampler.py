@@ -11,7 +11,7 @@ from scipy.stats import norm
 
 from autokd.config.space import Space, read_space
 from autokd.core.records import Failure, TrialOrigin, TrialRecord, TrialState
-from autokd.core.setting import DEFAULT, SEARCHABLE, LabelPrior, Method, Pair, Setting, TransferSet, plain
+from autokd.core.setting import DEFAULT, LabelPrior, Method, Pair, Setting, TransferSet, plain
 from autokd.search import gp_sampler
 from autokd.search.gaussian_process import PLAIN_RECIPE, Posterior, Task
 from autokd.search.gp_sampler import GpSampler, candidate_settings, expected_improvement
@@ -147,7 +147,7 @@ def test_what_is_considered_lies_in_the_space_once_and_the_default_beside_it(nam
 
 def test_both_ends_of_a_range_are_considered_on_each_transfer_set() -> None:
     considered = candidate_settings(read_space("default"))
-    for transfer_set in SEARCHABLE:
+    for transfer_set in read_space("default").transfer_set:
         mine = [one for one in considered if one.transfer_set is transfer_set]
         temperatures = {one.temperature for one in mine}
         assert {0.5, 16.0} <= temperatures
@@ -157,8 +157,13 @@ def test_both_ends_of_a_range_are_considered_on_each_transfer_set() -> None:
 
 def test_without_the_teachers_part_one_temperature_is_enough() -> None:
     without = [one for one in candidate_settings(read_space("default")) if one.alpha == 0]
-    assert {one.transfer_set for one in without} == set(SEARCHABLE) - {TransferSet.PUBLIC}
+    assert {one.transfer_set for one in without} == {
+        *(TransferSet.STUDENT, TransferSet.TEACHER, TransferSet.BOTH)
+    }
     assert len(without) == 3
+    mixed = candidate_settings(open_space(transfer_set=["student", "student_public"]))
+    assert {one.transfer_set for one in mixed if one.alpha == 0} == {TransferSet.STUDENT}, "the same labels"
+    assert {1.0} < {one.alpha for one in mixed if one.transfer_set is TransferSet.STUDENT_PUBLIC}
 
 
 def test_a_grid_is_considered_as_it_is() -> None:

@@ -28,7 +28,7 @@ from autokd.core.records import (
     TrialState,
 )
 from autokd.core.run_spec import RunFailure, RunSpec
-from autokd.core.setting import SEARCHABLE, Pair, Setting, Split, TransferSet, derive_seed
+from autokd.core.setting import Pair, Setting, Split, TransferSet, derive_seed
 from autokd.core.tensor_format import FORMER_FORMAT, TensorFormat
 from autokd.execution.run_context import swept_rungs
 from autokd.execution.search_queue import SearchQueue
@@ -72,7 +72,7 @@ def open_space(**fields: object) -> Space:
         "name": "open",
         "temperature": {"low": 0.5, "high": 16, "log": True},
         "alpha": {"low": 0, "high": 1},
-        "transfer_set": [str(transfer_set) for transfer_set in SEARCHABLE],
+        "transfer_set": ["student", "teacher", "both", "public"],
     }
     return Space.model_validate(everything | fields)
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 
-from autokd.core.records import Failure, RunRecord, Stage, TrialOrigin, TrialRecord, TrialState
+from autokd.core.records import Failure, Logits, RunRecord, Stage, TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, LabelPrior, Method, Setting, Split, TransferSet
 from autokd.core.tensor_format import FORMER_FORMAT, TensorFormat
 from autokd.errors import DuplicateRun, StoreError
@@ -319,11 +319,14 @@ class TestRuns:
         kept = {Split.CONFIRMATION: some_logits(30_000, 100), Split.TEST: some_logits(253, 3)}
         store.add_run(study, replace(complete_run(), logits=kept))
         store.add_run(study, replace(complete_run(seed=2001), logits={Split.TEST: some_logits(5, 2)}))
-        looked = []
+        looked: list[Split] = []
         whole = OwnTables.logits
-        monkeypatch.setattr(
-            OwnTables, "logits", lambda own, *which: looked.append(which) or whole(own, *which)
-        )
+
+        def watching(own: OwnTables, run: int, split: Split) -> Logits | None:
+            looked.append(split)
+            return whole(own, run, split)
+
+        monkeypatch.setattr(OwnTables, "logits", watching)
         run, other = store.runs(study)
         assert looked == [], "a judgement does not need them"
         assert list(run.logits) == [Split.CONFIRMATION, Split.TEST]
