@@ -133,6 +133,13 @@ def test_a_meeting_is_searched_raced_and_confirmed_for_real(session: Session) ->
         assert len(runs) <= 2 + 4
         assert {run.state for run in runs} == {RunState.COMPLETE}
         assert {run.epochs for run in runs} == {4}
+        for run in runs:
+            assert list(run.logits) == (
+                [Split.CONFIRMATION, Split.TEST] if run.stage is Stage.CONFIRMATION else []
+            )
+            for split, logits in run.logits.items():
+                labels = session.federation.data.labels[session.federation.splits[split]]
+                assert np.array_equal(logits.argmax(axis=1) == labels, run.correct[split])
     assert total == 10
     assert not [entry for entry in session.home.iterdir() if entry.name.startswith("ray-tune-")]
     # What is finished needs no workers: a second call returns at once and changes nothing.
