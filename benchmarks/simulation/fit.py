@@ -64,7 +64,7 @@ class Runs:
     """Some runs of a table.
 
     Attributes:
-        settings: As the surrogate encodes them, shape (runs, 7).
+        settings: As the surrogate encodes them, shape (runs, 8).
         gains: On validation, in units of the prior's scale, shape (runs,).
     """
 
@@ -98,7 +98,7 @@ def covariance(
 
     Args:
         tasks: The pair of each run.
-        settings: Settings by `encode`, shape (runs, 7).
+        settings: Settings by `encode`, shape (runs, 8).
 
     Returns:
         Shape (runs, runs).
