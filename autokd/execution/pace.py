@@ -9,6 +9,10 @@ from autokd.search.eta import NOTHING, Load
 
 _FEW: Final = 5
 """Number of ended runs that show a pace."""
+_AROUND: Final = 5.0
+"""Seconds that a command takes before the driver begins and after its last run: Python starts, Ray ends."""
+_JUDGING: Final = 0.1
+"""Seconds in which a pair is judged and published, as long as none was."""
 
 
 class Pace:
@@ -24,6 +28,7 @@ class Pace:
     def __init__(self) -> None:
         self._began, self._trained = monotonic(), 0.0
         self.ended, self.waited, self.done, self.most_live = 0, 0.0, NOTHING, 1
+        self._judged, self._judging = 0, 0.0
 
     @property
     def seconds(self) -> float:
@@ -44,6 +49,15 @@ class Pace:
             return
         self.done += load
         self._trained += seconds
+
+    def add_judged(self, pairs: int, seconds: float) -> None:
+        """Count pairs that were judged and published."""
+        self._judged += pairs
+        self._judging += seconds
+
+    def ending(self, pairs: int) -> float:
+        """Return the seconds that a command needs after its last run, with so many pairs to be judged."""
+        return _AROUND + pairs * (self._judging / self._judged if self._judged else _JUDGING)
 
     @property
     def epochs_per_second(self) -> float | None:

@@ -110,6 +110,7 @@ class SearchQueue(RunQueue):
         self._open: list[list[PairSearch]] = []
         for meeting in meetings:
             self._open.append([self._load(read(pair)) for pair in meeting])
+            self._spending.unjudged += len(meeting)
             if budget is None:  # With one, it must be known first what all pairs have spent.
                 self._close_if_over(self._open[-1])
         if budget is not None:
@@ -229,7 +230,10 @@ class SearchQueue(RunQueue):
                 self._bases.pause(study)
         self._open.remove(meeting)
         # Where a budget left no room for the default setting, there is nothing to judge.
+        began = monotonic()
         conclusions = self._conclude([study.records for study in meeting if self._can_be_judged(study)])
+        self._pace.add_judged(len(meeting), monotonic() - began)
+        self._spending.unjudged -= len(meeting)
         self._over += [study_progress(study, conclusions.get(study.pair)) for study in meeting]
         for study in meeting:
             self._store.evict(study.records.study)

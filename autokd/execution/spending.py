@@ -21,13 +21,14 @@ class Spending:
     Attributes:
         epochs: Epochs spent so far, those of earlier commands included.
         underway: Epochs that runs in progress may still need.
+        unjudged: Number of pairs that are to be judged before the command ends.
     """
 
     def __init__(
         self, config: StudyConfig, budget: Budget | None, pace: Pace, *, seconds_before: float
     ) -> None:
         self._config, self._budget, self._pace, self._before = config, budget, pace, seconds_before
-        self.epochs, self.underway = 0.0, 0.0
+        self.epochs, self.underway, self.unjudged = 0.0, 0.0, 0
 
     @property
     def limited(self) -> bool:
@@ -44,7 +45,12 @@ class Spending:
         """Epochs that may still be begun."""
         if self._budget is None:
             return float("inf")
-        spent = Spent(self.epochs + self.underway, self.seconds, self._pace.epochs_per_second)
+        spent = Spent(
+            self.epochs + self.underway,
+            self.seconds,
+            self._pace.epochs_per_second,
+            ending=self._pace.ending(self.unjudged),
+        )
         return max(0.0, epochs_left(self._budget, spent))
 
     def in_order(self, meetings: list[list[PairSearch]]) -> list[list[PairSearch]]:

@@ -19,6 +19,8 @@ from autokd.search.next_work import PairSearch, baseline_failed
 
 _MOST_RESERVED: Final = 0.5
 """Largest share of the budget that is kept for confirmations: without a search nothing can be confirmed."""
+_MOST_ENDING: Final = 0.5
+"""Largest share of a time budget that is kept for what follows the last run."""
 BUDGET_ENDED: Final = "the budget ended before its confirmation had"
 
 
@@ -42,11 +44,13 @@ class Spent:
     Attributes:
         epochs: With those that runs in progress may still need.
         per_second: Epochs a second at the pace so far; None before there is a pace.
+        ending: Seconds that are needed after the last run.
     """
 
     epochs: float
     seconds: float
     per_second: float | None
+    ending: float = 0.0
 
 
 def epochs_left(budget: Budget, spent: Spent) -> float:
@@ -54,7 +58,7 @@ def epochs_left(budget: Budget, spent: Spent) -> float:
     by_epochs = math.inf if budget.epochs is None else budget.epochs - spent.epochs
     if budget.seconds is None:
         return by_epochs
-    seconds = budget.seconds - spent.seconds
+    seconds = budget.seconds - spent.seconds - min(spent.ending, _MOST_ENDING * budget.seconds)
     if seconds <= 0:
         return 0.0
     return min(by_epochs, math.inf if spent.per_second is None else seconds * spent.per_second)

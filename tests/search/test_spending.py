@@ -108,6 +108,9 @@ def test_time_is_turned_into_epochs_by_the_pace() -> None:
     assert math.isinf(epochs_left(budget, Spent(epochs=0, seconds=10, per_second=None)))
     assert epochs_left(budget, Spent(epochs=0, seconds=100, per_second=None)) == 0
     assert epochs_left(Budget(epochs=60, seconds=100), Spent(epochs=50, seconds=60, per_second=2.0)) == 10
+    # What follows the last run is kept free, but never more than half of the time.
+    assert epochs_left(budget, Spent(epochs=50, seconds=60, per_second=2.0, ending=15)) == 50
+    assert epochs_left(budget, Spent(epochs=0, seconds=20, per_second=2.0, ending=500)) == 60
 
 
 @given(st.floats(0, 10_000), st.floats(0, 10_000))
