@@ -55,6 +55,11 @@ class FileBacked(Frozen):
         return Path() if self._file is None else self._file.parent
 
     @property
+    def code_folder(self) -> Path | None:
+        """The absolute folder that code is imported from; None if the recipe was made in a program."""
+        return None if self._file is None else self._file.parent.absolute()
+
+    @property
     def source(self) -> str:
         """The name of the recipe in error messages."""
         return "federation" if self._file is None else str(self._file)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, PrivateAttr, Tag, model_validator
 
 from autokd.config.base import FileBacked, Frozen, Name, Option
 from autokd.config.external import AnySource, ExternalFederation, Input, NetworkName, is_external
 from autokd.config.training import PretrainingConfig
+from autokd.core.own_code import OwnCode
 
 
 class DirichletPartition(Frozen):
@@ -83,6 +84,19 @@ class ExternalArchitecture(FileBacked, ArchitectureConfig):
     outputs: int = Field(ge=1)
     labels: tuple[int, ...]
     input: Input = Input()
+
+    _code: OwnCode | None = PrivateAttr(default=None)
+
+    @property
+    def code(self) -> OwnCode | None:
+        """Sources that its name means, if it names code and they were read; they go to workers with it."""
+        return self._code
+
+    def with_code(self, code: OwnCode | None) -> Self:
+        """Return the same network with its sources."""
+        copy = self.model_copy()
+        copy._code = code
+        return copy
 
 
 DatasetConfig = Annotated[

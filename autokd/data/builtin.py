@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,20 +17,23 @@ from autokd.data.dataset import Dataset
 from autokd.data.mapped_arrays import pieces
 from autokd.errors import PlanError, UnknownName
 
+_log = logging.getLogger(__name__)
 
-def load(recipe: str | AnySource, base: Path = Path()) -> Dataset:
+
+def load(recipe: str | AnySource, base: Path = Path(), *, code_folder: Path | None = None) -> Dataset:
     """Return a data set, whose arrays are read-only.
 
     Args:
         recipe: Name of a built-in data set, or a source of images.
         base: Folder that paths are relative to.
+        code_folder: Folder that own code is in; see `autokd.core.import_factory.code_of`.
 
     Raises:
         UnknownName: If no data set has that name.
         PlanError: If the images cannot be read.
     """
     if not isinstance(recipe, str):
-        dataset = _from_source(recipe, base)
+        dataset = _from_source(recipe, base, code_folder)
     elif recipe in DATASETS:
         dataset = DATASETS[recipe]()
     else:
@@ -40,14 +44,16 @@ def load(recipe: str | AnySource, base: Path = Path()) -> Dataset:
     return dataset
 
 
-def _from_source(source: AnySource, base: Path) -> Dataset:
+def _from_source(source: AnySource, base: Path, code_folder: Path | None) -> Dataset:
     # Imported here: built-in data sets do not need it.
     from autokd.data.sources import read
 
     try:
-        data = read(source, base, ImageShape())
+        data = read(source, base, ImageShape(), code_folder=code_folder)
     except PlanError as error:
         raise PlanError(source="federation", field="dataset", problem=str(error)) from error
+    for note in data.notes:
+        _log.warning("federation.dataset: %s", note)
     mean, std = _moments(data.images)
     return Dataset(images=data.images, labels=data.labels, classes=data.classes, mean=mean, std=std)
 

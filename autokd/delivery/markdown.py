@@ -34,6 +34,7 @@ def markdown(card: Card, *, folder: str) -> str:
         test=card.scores[Split.TEST],
         network=_network(card),
         folder=folder,
+        code_folder=_code_folder(card),
     )
 
 
@@ -63,6 +64,12 @@ def _network(card: Card) -> dict[str, str]:
     else:
         options, kind = recipe.options, type(architecture(recipe)).__name__
     return {"type": kind, "arguments": ", ".join(f"{name}={value!r}" for name, value in options.items())}
+
+
+def _code_folder(card: Card) -> str:
+    """Return the folder that the network's code is in; empty if it has none of its own."""
+    folder = card.origin.recipe.code_folder
+    return folder.as_posix() if folder is not None and ":" in card.architecture.name else ""
 
 
 def _percent(share: float | None) -> str:

@@ -5,7 +5,8 @@ Nothing is written here. After a problem the rest is still checked.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -22,8 +23,12 @@ from autokd.data.sources.labelled_images import LabelledImages, as_dataset, join
 from autokd.errors import PlanError
 from autokd.federation.external_models import InMemorySources, ValidatedModel, validate_model
 from autokd.federation.findings import Findings
+from autokd.federation.hashing import CodeDigests
 from autokd.federation.held_out_splits import CommonSplits, common_splits
 from autokd.federation.layout import Layout
+from autokd.federation.own_sources import changed_meanwhile, code_digests, installed_notices
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -35,12 +40,14 @@ class Checked:
         layout: Indices of each part.
         models: Models that were trained elsewhere, by participant; empty if autokd trains them.
         sources: Fingerprints of the files before they were read, by field of the recipe.
+        code: Own code, as in `Federation`.
     """
 
     data: Dataset
     layout: Layout
     models: tuple[ValidatedModel, ...] = ()
     sources: Mapping[str, str] | None = None
+    code: CodeDigests | None = None
 
 
 def load_external(
@@ -51,13 +58,21 @@ def load_external(
     Models are evaluated on `compute`; `memory` has data and weights that are not in files.
     """
     memory = memory or InMemorySources()
+    code = code_digests(recipe)
+    for where, notice in installed_notices(recipe).items():
+        findings.warn(where, notice)
 
     def read_source(source: AnySource, field: str) -> LabelledImages | None:
         if isinstance(source, MemorySource) and source.sha256 in memory.data:
-            return memory.data[source.sha256]
+            return noted(memory.data[source.sha256], field)
         with findings.noting(field):
-            return read(source, recipe.folder, recipe.images)
+            return noted(read(source, recipe.folder, recipe.images, code_folder=recipe.code_folder), field)
         return None
+
+    def noted(data: LabelledImages, field: str) -> LabelledImages:
+        for note in data.notes:
+            findings.warn(field, note)
+        return data
 
     private = [
         read_source(participant.data, f"participants.{number}.data")
@@ -81,14 +96,25 @@ def load_external(
     _check_classes(readable, common, findings)
     if findings.problems:
         return None
+    imported = code_digests(recipe)
+    changed = changed_meanwhile(code, imported)
+    if changed:
+        findings.problem("participants", f"{changed} was changed while it was checked; run the command again")
+        return None
     data, layout = _join(readable, common, classes)
-    return Checked(data=data, layout=layout, models=tuple(model for model in models if model is not None))
+    made = tuple(model for model in models if model is not None)
+    return Checked(data=data, layout=layout, models=made, code=imported)
 
 
 def load_external_or_raise(
-    recipe: ExternalFederation, compute: Compute, *, source: str, memory: InMemorySources | None = None
+    recipe: ExternalFederation,
+    compute: Compute,
+    *,
+    source: str,
+    memory: InMemorySources | None = None,
+    warn: Callable[[str], object] = _log.warning,
 ) -> Checked:
-    """Load participants that were trained elsewhere.
+    """Load participants that were trained elsewhere; `warn` is called with each warning.
 
     Raises:
         PlanError: If anything is wrong; it holds all problems.
@@ -97,6 +123,8 @@ def load_external_or_raise(
     checked = load_external(recipe, compute, findings, memory)
     if checked is None:
         raise PlanError.together(findings.problems)
+    for warning in findings.warnings:
+        warn(str(warning))
     return checked
 
 

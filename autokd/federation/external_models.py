@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -18,10 +19,12 @@ from autokd.data.sources.labelled_images import LabelledImages, as_dataset
 from autokd.errors import PlanError
 from autokd.federation.findings import Findings
 from autokd.federation.hashing import digest
-from autokd.models.adapter import external_network, input_shape
+from autokd.federation.questions import ask
+from autokd.models.adapter import external_network, input_shape, network_code
 from autokd.models.building import build
 from autokd.models.checkpoint import checkpoint_hash, fit, read_checkpoint
 from autokd.models.inference import logits_of
+from autokd.models.outputs import described, logits_in, tensors_in
 from autokd.models.weights import Weights, weights_of
 
 _TOLERANCE: Final = 0.005
@@ -96,8 +99,9 @@ def validate_model(
         return None  # Already reported as a problem of the data.
     with findings.noting(f"{where}.architecture"):
         shape = input_shape(participant.input, channels=channels, size=size, classes=outputs)
-        network = external_network(participant.architecture, shape=shape, base=recipe.folder)
-        outputs = _count_outputs(network, torch.zeros(2, shape.channels, shape.size, shape.size))
+        code = network_code(participant.architecture.name, recipe.code_folder)
+        network = external_network(participant.architecture, shape=shape, code=code)
+        outputs = _count_outputs(network, torch.zeros(2, shape.channels, shape.size, shape.size), len(labels))
         if participant.labels is None and len(data.classes) != outputs:
             findings.problem(
                 f"{where}.labels",
@@ -115,20 +119,24 @@ def validate_model(
             outputs=outputs,
             labels=tuple(output_of.get(name, -1) for name in classes),
             input=participant.input,
-        )
-        module = build(
-            architecture.located(recipe.folder / "recipe"), channels=channels, size=size, classes=len(classes)
-        )
+        ).with_code(code)
+        copy = partial(build, architecture, channels=channels, size=size, classes=len(classes))
+        module = copy()
         if state is None:
             return None
         with findings.noting(f"{where}.checkpoint"):
             fit(module.get_submodule("network"), state, file)
             accuracy, hint = _evaluate(module, data, classes, compute)
             hint = hint and f"{hint}: see {where}.labels"
-            if _as_claimed(participant, accuracy, hint, len(data.labels), findings, where):
+            weights = weights_of(module)
+            with findings.noting(f"{where}.architecture"):
+                for warning in ask(copy, weights, as_dataset(data, classes), len(classes)):
+                    findings.warn(f"{where}.architecture", warning)
+                if not _as_claimed(participant, accuracy, hint, len(data.labels), findings, where):
+                    return None
                 return ValidatedModel(
                     architecture=architecture,
-                    weights=weights_of(module),
+                    weights=weights,
                     accuracy=accuracy,
                     checkpoint=key if key in memory.weights else checkpoint_hash(file),
                 )
@@ -166,8 +174,11 @@ def _no_output(labels: Mapping[int, str], outputs: int) -> str:
     return f"output {max(labels)} does not exist: the network has {outputs}, numbered from 0"
 
 
-def _count_outputs(network: nn.Module, images: torch.Tensor) -> int:
+def _count_outputs(network: nn.Module, images: torch.Tensor, known: int) -> int:
     """Return the number of outputs, by one forward pass.
+
+    Args:
+        known: Number of outputs whose meaning is known.
 
     Raises:
         PlanError: If the pass fails, or does not return logits.
@@ -181,11 +192,20 @@ def _count_outputs(network: nn.Module, images: torch.Tensor) -> int:
         words = str(error).partition("\n")[0][:200]
         problem = f"cannot take images of {shape} (channels, height, width): {type(error).__name__}: {words}"
         raise PlanError(source="forward pass", problem=problem) from error
-    if not isinstance(answers, torch.Tensor) or answers.ndim != 2 or len(answers) != len(images):
-        answer = tuple(answers.shape) if isinstance(answers, torch.Tensor) else type(answers).__name__
-        problem = f"answers {answer} to {len(images)} images, not logits of shape ({len(images)}, classes)"
+    logits = logits_in(answers)
+    if len(logits) != len(images):
+        problem = (
+            f"answers {described(answers)} to {len(images)} images, not logits of shape (images, classes)"
+        )
         raise PlanError(source="forward pass", problem=problem)
-    return int(answers.shape[1])
+    outputs = int(logits.shape[1])
+    if outputs != known and any(one.shape == (len(images), known) for one in tensors_in(answers)):
+        problem = (
+            f"answers {described(answers)}: what it begins with has {outputs} outputs, another entry the "
+            f"{known} that are wanted; put the logits first, or name them `logits`"
+        )
+        raise PlanError(source="forward pass", problem=problem)
+    return outputs
 
 
 def _evaluate(
@@ -194,10 +214,16 @@ def _evaluate(
     """Return the accuracy on the model's own data, and a hint if another order of its outputs suits better.
 
     Raises:
-        PlanError: If logits are not finite.
+        PlanError: If the forward pass fails, or logits are not finite.
     """
     dataset = as_dataset(data, classes)
-    logits = logits_of(compute.place(module), dataset, compute)
+    try:
+        logits = logits_of(compute.place(module), dataset, compute)
+    except PlanError:
+        raise
+    except Exception as error:
+        words = f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}"
+        raise PlanError(source="forward pass", problem=f"fails on its own data: {words}") from error
     module.to("cpu")
     if not np.isfinite(logits).all():
         raise PlanError(source="", problem="the model answers with values that are not finite numbers")

@@ -6,7 +6,7 @@ NumPy rather than torch, since Ray shares NumPy arrays between workers without c
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,7 @@ class Federation:
         participants: Participants in the order of their numbers.
         logits: Logits of every participant on all of `data`, in eval mode, float32; shape (participants, n,
             classes).
+        code: SHA-256 of each file of own code, in hex, by field of the recipe and path below its folder.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Federation:
     public: NDArray[np.int64]
     participants: tuple[Participant, ...]
     logits: NDArray[np.float32]
+    code: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def release_memory(self) -> None:
         """Free the memory of arrays that are mapped from files; they are read again when needed."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +21,9 @@ from autokd.federation.federation import Federation, Participant
 from autokd.federation.layout import Layout
 from autokd.federation.pretraining import Pretrained
 from autokd.models.weights import Weights
+
+CodeDigests = Mapping[str, Mapping[str, str]]
+"""SHA-256 of each file of own code, in hex, by field of the recipe and path below its folder."""
 
 
 class Hashes(Frozen):
@@ -49,11 +52,17 @@ class Hashes(Frozen):
         )
 
     def name(
-        self, recipe: AnyFederation, data: Dataset, architectures: Sequence[ExternalArchitecture] = ()
+        self,
+        recipe: AnyFederation,
+        data: Dataset,
+        architectures: Sequence[ExternalArchitecture] = (),
+        code: CodeDigests | None = None,
     ) -> str:
         """Return the recipe's name with a hash of everything but the logits, e.g. `digits-1a2b3c4d`."""
         meaning = [list(data.classes), list(data.mean), list(data.std)]
         content: list[object] = [recipe, meaning, self.data, self.layout, list(self.weights), *architectures]
+        # Federations without own code keep the names that earlier versions gave them.
+        content += [{field: dict(files) for field, files in code.items()}] if code else []
         return f"{recipe.name}-{content_hash(*content)}"
 
 
@@ -63,10 +72,12 @@ def assemble(
     layout: Layout,
     pretrained: Sequence[Pretrained],
     architectures: Sequence[ExternalArchitecture] = (),
+    code: CodeDigests | None = None,
 ) -> Federation:
     """Return the federation of these parts with its name; all arrays become read-only.
 
-    Models and networks are in the order of participants; networks only if they were trained elsewhere.
+    Models and networks are in the order of participants; networks only if they were trained elsewhere. `code`
+    is as in `Federation`.
 
     Raises:
         ValueError: If an architecture is missing.
@@ -79,7 +90,8 @@ def assemble(
         logits=concatenate([model.logits[None] for model in pretrained]),
         architectures=architectures,
     )
-    return replace(unnamed, name=Hashes.of(unnamed).name(recipe, data, architectures))
+    name = Hashes.of(unnamed).name(recipe, data, architectures, code)
+    return replace(unnamed, name=name, code=code or {})
 
 
 def combine(
@@ -97,7 +109,7 @@ def combine(
     """
     networks: Sequence[ArchitectureConfig]
     if isinstance(recipe, ExternalFederation):
-        networks = [network.located(recipe.folder / "recipe") for network in architectures]
+        networks = architectures
     else:
         networks = [recipe.architecture(number) for number in range(len(weights))]
     participants = tuple(

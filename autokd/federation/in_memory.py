@@ -6,9 +6,10 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
+import torch
 from torch import nn
 
 from autokd.compute.device import Compute
@@ -23,17 +24,25 @@ from autokd.config.external import (
     SeparateSplits,
     Source,
 )
+from autokd.core.own_imports import PREFIX
 from autokd.data.sources.factory import read_dataset
 from autokd.data.sources.labelled_images import LabelledImages, as_images, as_labels, class_names
 from autokd.errors import InputError
-from autokd.federation.external import load_external_or_raise
-from autokd.federation.external_models import InMemorySources
+from autokd.federation.external import Checked, load_external_or_raise
+from autokd.federation.external_models import InMemorySources, ValidatedModel
 from autokd.federation.federation import Federation
 from autokd.federation.hashing import data_arrays, digest
 from autokd.federation.preparation import prepare
+from autokd.models.adapter import Adapted
+from autokd.models.building import build_for
+from autokd.models.outputs import logits_in
+from autokd.models.weights import load_weights
 
 Examples = Any
 """A `torch.utils.data.Dataset` of (image, label), or a pair of arrays: images and labels."""
+
+_ASKED: Final = 8
+"""Images for which the model and the network that workers build are compared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -133,6 +142,8 @@ def federation_from_models(
         classes=None if classes is None else tuple(classes),
     )
     checked = load_external_or_raise(recipe, compute, source=name, memory=memory)
+    for number, (member, validated) in enumerate(zip(members, checked.models, strict=True)):
+        _check_rebuilt(number, member.model, validated, checked)
     return prepare(recipe, home=Path(home) if home else usual_home(), compute=compute, checked=checked)
 
 
@@ -156,9 +167,50 @@ def _architecture(member: Member, number: int) -> str:
     if member.architecture is not None:
         return member.architecture
     kind = type(member.model)
-    if kind.__module__ == "__main__" or "<" in kind.__qualname__:
+    if kind.__module__.startswith(("__main__", PREFIX)) or "<" in kind.__qualname__:
         raise InputError(
             f"member {number}: workers cannot import {kind.__qualname__}; put it into a module, or say "
             "architecture='package.module:factory'"
         )
     return f"{kind.__module__}:{kind.__qualname__}"
+
+
+def _check_rebuilt(number: int, model: nn.Module, validated: ValidatedModel, checked: Checked) -> None:
+    """Check that the network that workers build answers as the model that was given; it stays as it is.
+
+    Raises:
+        InputError: If it does not.
+    """
+    rebuilt = build_for(checked.data, validated.architecture)
+    load_weights(rebuilt, validated.weights)
+    assert isinstance(rebuilt, Adapted)
+    data, rows = checked.data, checked.layout.private[number][:_ASKED]
+    pixels = Compute().pixels(
+        torch.from_numpy(np.array(data.images[rows])),
+        mean=torch.tensor(data.mean),
+        std=torch.tensor(data.std),
+    )
+    modes = {module: module.training for module in model.modules()}
+    first = next(model.parameters(), torch.empty(0))
+    with torch.no_grad(), torch.random.fork_rng(devices=()):
+        images = rebuilt.eval().network_input(pixels)
+        built = logits_in(rebuilt.network(images))
+        try:
+            model.eval()
+            one, two = (logits_in(model(images.to(first))).to(built) for _ in range(2))
+        except Exception as error:
+            words = f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}"
+            raise InputError(
+                f"member {number}: the model cannot be asked for its own data: {words}"
+            ) from error
+        finally:
+            for module, mode in modes.items():
+                module.training = mode
+    if torch.equal(one, two) and not torch.allclose(
+        one, built, rtol=0.02, atol=0.02 * float(one.abs().max())
+    ):
+        raise InputError(
+            f"member {number}: the network that workers build, {validated.architecture.name} with these "
+            "options, answers otherwise than the model given, with the same weights; say how it was made: "
+            "architecture='package.module:factory', options=..."
+        )

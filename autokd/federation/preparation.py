@@ -28,6 +28,7 @@ from autokd.federation.external import Checked, load_external_or_raise
 from autokd.federation.federation import Federation
 from autokd.federation.hashing import assemble
 from autokd.federation.layout import lay_out, only_used
+from autokd.federation.own_sources import code_digests, installed_notices
 from autokd.federation.pretraining import Pretrained, pretrain
 from autokd.federation.source_changes import fingerprints
 from autokd.models.building import build_for
@@ -63,10 +64,12 @@ def load_federation(study: str | Path = STUDY, *, home: str | Path | None = None
     3
     """
     folder = Path(home) if home else usual_home()
-    federation = storage.find(folder, read_study_config(str(study)).federation)
+    recipe = read_study_config(str(study)).federation
+    federation = storage.find(folder, recipe)
     if federation is None:
         problem = f"the federation of study {study} has not been prepared under {folder}"
-        raise NotTuned(f"{problem}; run autokd prepare, or Workspace.prepare")
+        outdated = storage.superseded(folder, recipe)
+        raise NotTuned(f"{outdated or problem}; run autokd prepare, or Workspace.prepare")
     return federation
 
 
@@ -113,6 +116,9 @@ def prepare(
     check_answers(address)
     checked = checked or check(recipe)
     storage.check_writable(home)
+    outdated = storage.superseded(home, recipe)
+    if outdated:
+        _log.warning(f"{outdated}. It is prepared anew; earlier results stay under the former name")
     if isinstance(recipe, ExternalFederation):
         models = _evaluate_all(checked, compute=compute, progress=progress, while_waiting=while_waiting)
     else:
@@ -126,15 +132,18 @@ def prepare(
             while_waiting=while_waiting,
         )
     networks = [model.architecture for model in checked.models]
-    federation = assemble(recipe, checked.data, checked.layout, models, networks)
+    federation = assemble(recipe, checked.data, checked.layout, models, networks, checked.code)
     folder = storage.federations_folder(home) / federation.name
     checkpoints = [model.checkpoint for model in checked.models]
     storage.save(federation, folder, checkpoints=checkpoints, sources=checked.sources)
-    return storage.with_code_folder(storage.load(folder), recipe)
+    return storage.with_code(storage.load(folder), recipe)
 
 
-def check(recipe: AnyFederation) -> Checked:
+def check(recipe: AnyFederation, *, warn: Callable[[str], object] = _log.warning) -> Checked:
     """Check a recipe before any worker starts; nothing is written.
+
+    Args:
+        warn: Called with what the recipe's author should know.
 
     Raises:
         InputError: If the recipe cannot be met: data set, partition, architecture, or participants that were
@@ -142,12 +151,15 @@ def check(recipe: AnyFederation) -> Checked:
     """
     sources = fingerprints(recipe)
     if isinstance(recipe, ExternalFederation):
-        return replace(load_external_or_raise(recipe, Compute(), source=recipe.source), sources=sources)
-    data = builtin.load(recipe.dataset, recipe.folder)
+        checked = load_external_or_raise(recipe, Compute(), source=recipe.source, warn=warn)
+        return replace(checked, sources=sources)
+    for notice in installed_notices(recipe).values():
+        warn(notice)
+    data = builtin.load(recipe.dataset, recipe.folder, code_folder=recipe.code_folder)
     data, layout = only_used(data, lay_out(recipe, data))
     for architecture in recipe.architectures:
         build_for(data, architecture)
-    return Checked(data=data, layout=layout, sources=sources)
+    return Checked(data=data, layout=layout, sources=sources, code=code_digests(recipe))
 
 
 def _evaluate_all(

@@ -23,7 +23,7 @@ from autokd.config.federation import AnyFederation, FederationConfig
 
 def fingerprints(recipe: AnyFederation) -> dict[str, str]:
     """Return a fingerprint of the files of each source that exist, by field of the recipe."""
-    files = {field: sorted(_files(source, recipe.folder)) for field, source in _sources(recipe)}
+    files = {field: sorted(_files(source, recipe.folder)) for field, source in sources(recipe)}
     return {field: _digest(paths, recipe.folder) for field, paths in files.items() if paths}
 
 
@@ -33,7 +33,8 @@ def changed(recipe: AnyFederation, written: Mapping[str, str]) -> list[str]:
     return [field for field, before in written.items() if now.get(field, before) != before]
 
 
-def _sources(recipe: AnyFederation) -> Iterator[tuple[str, AnySource]]:
+def sources(recipe: AnyFederation) -> Iterator[tuple[str, AnySource]]:
+    """Yield all sources of images of a recipe, with their fields."""
     if isinstance(recipe, FederationConfig):
         if not isinstance(recipe.dataset, str):
             yield "federation.dataset", recipe.dataset

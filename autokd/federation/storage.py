@@ -39,6 +39,7 @@ from autokd.federation.federation import Federation
 from autokd.federation.hashing import Hashes, combine, data_arrays, layout_arrays
 from autokd.federation.integrity import problems
 from autokd.federation.layout import Layout
+from autokd.federation.own_sources import changed_code, recorded_code
 from autokd.federation.source_changes import changed
 from autokd.models.checkpoint import checkpoint_hash
 
@@ -65,9 +66,10 @@ class _Manifest(Frozen):
         architectures: Networks of participants that were trained elsewhere.
         checkpoints: SHA-256 of their checkpoint files, in hex, by participant.
         sources: Fingerprints of the files of images, by field of the recipe; see `source_changes`.
+        code: As in `Federation`.
     """
 
-    omit_if_default: ClassVar[frozenset[str]] = frozenset({"architectures", "checkpoints", "sources"})
+    omit_if_default: ClassVar[frozenset[str]] = frozenset({"architectures", "checkpoints", "sources", "code"})
     format: Literal[1]
     name: str
     recipe: AnyFederation
@@ -77,6 +79,7 @@ class _Manifest(Frozen):
     architectures: tuple[ExternalArchitecture, ...] = ()
     checkpoints: tuple[str, ...] = ()
     sources: dict[str, str] = Field(default_factory=dict)
+    code: dict[str, dict[str, str]] = Field(default_factory=dict)
 
 
 def save(
@@ -117,6 +120,7 @@ def save(
         ),
         checkpoints=tuple(checkpoints),
         sources=dict(sources or {}),
+        code={field: dict(files) for field, files in federation.code.items()},
     )
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -171,24 +175,34 @@ def load(folder: Path) -> Federation:
     for problem in problems(federation):
         raise _damaged(folder, problem)
     federation.release_memory()
-    return replace(federation, name=manifest.name)
+    return replace(federation, name=manifest.name, code=manifest.code)
 
 
 def find(home: Path, recipe: AnyFederation) -> Federation | None:
     """Return the prepared federation of a recipe, or None if there is none under `home`.
 
     A recipe is recognised by its content, not its name. The federation holds a copy of data and weights, so
-    the data set is not read again. But if a checkpoint file has changed, a federation made from the old one
-    does not count. Unfinished folders and those of other recipes are skipped.
+    the data set is not read again. But if a checkpoint file or own code has changed, a federation made from
+    the old one does not count. Unfinished folders and those of other recipes are skipped.
 
     Raises:
         FederationError: If a folder of this recipe may be damaged.
     """
-    for folder in sorted(federations_folder(home).glob(f"{recipe.name}-{'[0-9a-f]' * 8}")):
+    for folder in _folders(home, recipe):
         manifest = _read_manifest(folder)
-        if manifest.recipe == recipe and not _trained_again(recipe, manifest.checkpoints):
-            return with_code_folder(load(folder), recipe)
+        if manifest.recipe == recipe and not _outdated(recipe, manifest):
+            return with_code(load(folder), recipe)
     return None
+
+
+def superseded(home: Path, recipe: AnyFederation) -> str:
+    """Return why the last federation of this recipe does not count any more; empty if there is none."""
+    for folder in sorted(_folders(home, recipe), key=lambda one: one.stat().st_mtime, reverse=True):
+        manifest = _read_manifest(folder)
+        reason = _outdated(recipe, manifest) if manifest.recipe == recipe else ""
+        if reason:
+            return f"federation {manifest.name} does not count any more: {reason}"
+    return ""
 
 
 def notices(home: Path, federation: Federation) -> list[str]:
@@ -204,29 +218,41 @@ def notices(home: Path, federation: Federation) -> list[str]:
     ]
 
 
-def with_code_folder(federation: Federation, recipe: AnyFederation) -> Federation:
-    """Return the federation with the recipe's location, from which code is imported."""
+def with_code(federation: Federation, recipe: AnyFederation) -> Federation:
+    """Return the federation with the recipe's location, and networks with the sources that workers import."""
     if not isinstance(recipe, ExternalFederation):
         return federation
     participants = tuple(
-        replace(participant, architecture=participant.architecture.located(recipe.folder / "recipe"))
-        for participant in federation.participants
-        if isinstance(participant.architecture, ExternalArchitecture)
+        replace(
+            owner,
+            architecture=owner.architecture.with_code(recorded_code(recipe, owner.number, federation.code)),
+        )
+        for owner in federation.participants
+        if isinstance(owner.architecture, ExternalArchitecture)
     )
     return replace(federation, recipe=recipe, participants=participants)
 
 
-def _trained_again(recipe: AnyFederation, written: Sequence[str]) -> bool:
-    """Return whether a checkpoint file exists that is not the one that was read."""
+def _outdated(recipe: AnyFederation, manifest: _Manifest) -> str:
+    """Return why a federation of the same recipe does not count any more; empty if it does."""
+    return _trained_again(recipe, manifest.checkpoints) or changed_code(recipe, manifest.code)
+
+
+def _folders(home: Path, recipe: AnyFederation) -> list[Path]:
+    return sorted(federations_folder(home).glob(f"{recipe.name}-{'[0-9a-f]' * 8}"))
+
+
+def _trained_again(recipe: AnyFederation, written: Sequence[str]) -> str:
+    """Return that a checkpoint file is not the one that was read, if there is such a file."""
     if not isinstance(recipe, ExternalFederation):
-        return False
+        return ""
     for participant, expected in zip(recipe.participants, written, strict=False):
         try:
             if checkpoint_hash(recipe.folder / Path(participant.checkpoint).expanduser()) != expected:
-                return True
+                return f"{participant.checkpoint} has changed since"
         except OSError:
             continue
-    return False
+    return ""
 
 
 def federations_folder(home: Path) -> Path:
@@ -287,7 +313,7 @@ def _check(folder: Path, federation: Federation, manifest: _Manifest) -> None:
     for file, sha256 in _by_file(written).items():
         if _by_file(actual)[file] != sha256:
             raise _damaged(folder / file, "is not what was written there")
-    name = actual.name(manifest.recipe, federation.data, manifest.architectures)
+    name = actual.name(manifest.recipe, federation.data, manifest.architectures, manifest.code)
     if not name == manifest.name == folder.name:
         raise _damaged(folder / _MANIFEST, f"its content has the name {name}")
 

@@ -11,9 +11,11 @@ from torch.nn import functional as F
 
 from autokd.config.external import Input, Network
 from autokd.config.federation import ArchitectureConfig, ExternalArchitecture
-from autokd.core.import_factory import call
+from autokd.core.import_factory import call, code_of
+from autokd.core.own_code import OwnCode
 from autokd.errors import PlanError, UnknownName
 from autokd.models.architectures import ARCHITECTURES, Shape, architecture, change_stem
+from autokd.models.outputs import logits_in
 
 _PLAIN: Final = ("cnn", "mlp")
 _GREY: Final = (0.299, 0.587, 0.114)
@@ -75,20 +77,21 @@ class Adapted(nn.Module):
         _, height, width = shape
         return self._to, self._size or height, self._size or width
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Return logits of the federation's classes, shape (batch, classes), for pixels in [0, 1]."""
+    def network_input(self, images: Tensor) -> Tensor:
+        """Return what the network itself is given, for pixels in [0, 1]."""
         if self._to > self._from:
             images = images.expand(-1, self._to, -1, -1)
         elif self._to < self._from:
             images = (images * self.grey).sum(dim=1, keepdim=True)
         if self._size is not None and self._size != images.shape[-1]:
             images = F.interpolate(images, size=(self._size, self._size), mode="bilinear", antialias=True)
-        answers = self.network((images - self.mean) / self.std)
-        if isinstance(answers, tuple):
-            # GoogLeNet and Inception also return their auxiliary classifiers' logits in training.
-            answers = answers[0]
+        return (images - self.mean) / self.std
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return logits of the federation's classes, shape (batch, classes), for pixels in [0, 1]."""
+        answers = logits_in(self.network(self.network_input(images)))
         if self._identity:
-            return answers  # type: ignore[no-any-return]
+            return answers
         logits: Tensor = answers.index_select(1, self.known)
         if self.unknown is not None:
             floor = logits.detach().min(dim=1, keepdim=True).values - _BELOW
@@ -105,7 +108,7 @@ def adapted(recipe: ExternalArchitecture, *, channels: int, size: int) -> nn.Mod
     network = external_network(
         Network(name=recipe.name, options=recipe.options),
         shape=input_shape(recipe.input, channels=channels, size=size, classes=recipe.outputs),
-        base=recipe.folder,
+        code=recipe.code or network_code(recipe.name, recipe.code_folder),
     )
     return Adapted(network, recipe, channels=channels)
 
@@ -115,17 +118,22 @@ def input_shape(wanted: Input, *, channels: int, size: int, classes: int) -> Sha
     return Shape(channels=wanted.channels or channels, size=wanted.size or size, classes=classes)
 
 
-def external_network(recipe: Network, *, shape: Shape, base: Path) -> nn.Module:
+def network_code(name: str, folder: Path | None) -> OwnCode | None:
+    """Return the code of a network that is not autokd's or torchvision's, see `code_of`; nothing is run."""
+    return code_of(name, folder) if ":" in name else None
+
+
+def external_network(recipe: Network, *, shape: Shape, code: OwnCode | None = None) -> nn.Module:
     """Return the network that a recipe names, with random weights, in float32.
 
-    Options may set another number of outputs than `shape`. Code is imported from `base`, the recipe's folder.
+    Options may set another number of outputs than `shape`. `code` is what `network_code` returns.
 
     Raises:
         UnknownName: If no network has that name.
         PlanError: If the options are not valid, or the factory returns no network.
     """
-    if ":" in recipe.name:
-        made = call(recipe.name, recipe.options, base)
+    if code is not None:
+        made = call(recipe.name, recipe.options, code)
         if not isinstance(made, nn.Module):
             problem = f"makes a {type(made).__name__}, not a torch.nn.Module"
             raise PlanError(source=recipe.name, problem=problem)

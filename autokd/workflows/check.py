@@ -82,14 +82,15 @@ def inspect(study: str, *, effect: float = EFFECT) -> Inspection:
         checked = external
         names = [model.architecture.name for model in checked.models]
     else:
-        warnings = ()
+        notices: list[str] = []
         try:
-            checked = check(federation)
+            checked = check(federation, warn=notices.append)
         except InputError as error:
             problems.append(_within(study, error))
         if problems:
             return Inspection(problems=tuple(problems))
         names = [federation.architecture(number).name for number in range(federation.size)]
+        warnings = tuple(PlanError(source=study, field="federation", problem=one) for one in notices)
     splits = {split.value: len(where) for split, where in checked.layout.splits.items()}
     smallest = detectable(splits["confirmation"], config.confirmation.confidence)
     return Inspection(

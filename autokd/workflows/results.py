@@ -19,7 +19,7 @@ from autokd.core.setting import Pair
 from autokd.core.tensor_format import FORMER_FORMAT
 from autokd.errors import NotTuned
 from autokd.federation.federation import Federation
-from autokd.federation.storage import find
+from autokd.federation.storage import find, superseded
 from autokd.recommendation import Recommendation, judge_pair, recommend
 from autokd.recommendation.interim_looks import JudgedPair
 from autokd.recommendation.verdict import RULE, Judgement
@@ -235,4 +235,6 @@ def open_any_results(workspace: Workspace, way_out: str) -> Iterator[StoredResul
 def nothing_tuned(workspace: Workspace, way_out: str, hint: str = "") -> NotTuned:
     """Return the error that there are no results, with a way out."""
     config, home = workspace.config, workspace.home
-    return NotTuned(f"nothing has been tuned under {home} for study {config.name}; {way_out}{hint}")
+    outdated = superseded(home, config.federation)
+    why = f" ({outdated})" if outdated else ""
+    return NotTuned(f"nothing has been tuned under {home} for study {config.name}{why}; {way_out}{hint}")

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,11 +21,13 @@ from PIL import Image
 from pydantic import TypeAdapter, ValidationError
 
 from autokd.config.external import AnySource, ImageShape
+from autokd.core.import_factory import call, code_of
 from autokd.data.sources import read
 from autokd.data.sources.decoding import decoded
 from autokd.errors import PlanError
 from autokd.models.architectures import Cnn, Shape
 from autokd.models.checkpoint import fit, read_checkpoint
+from autokd.models.outputs import logits_in
 from autokd.workflows.check import inspect
 from tests.fuzz.harness import LONGEST_MESSAGE, Target
 from tests.fuzz.odd import damaged, edited
@@ -199,6 +202,47 @@ _sources = st.fixed_dictionaries(
 )
 
 
+_PROJECT = {
+    "networks.py": b"# coding: utf-8\nimport torch, zoo.deep as d\nfrom .layers import mark\nmake = mark\n",
+    "layers.py": b"import importlib\nfrom zoo import *\nmark = lambda: importlib.import_module('zoo.deep')\n",
+    "zoo/__init__.py": b"from . import deep\n__all__ = ['deep']\n",
+    "zoo/deep.py": b"from ..layers import mark as other\n",
+}
+
+
+def _project(given: tuple[str, bytes]) -> None:
+    """As opening a federation does; imported only if that does what it did before."""
+    name, content = given
+    with tempfile.TemporaryDirectory() as folder:
+        for file, written in (_PROJECT | {name: content}).items():
+            (Path(folder) / file).parent.mkdir(exist_ok=True)
+            (Path(folder) / file).write_bytes(written)
+        code = code_of("networks:make", Path(folder))
+        assert code.digests.keys() <= _PROJECT.keys()
+        if content.startswith(_PROJECT[name]):
+            call("networks:make", {}, code)
+
+
+_answers = st.recursive(
+    st.none()
+    | st.integers()
+    | st.text(max_size=3)
+    | st.lists(st.integers(0, 3), max_size=5).map(torch.zeros),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.lists(inner, max_size=3).map(tuple)
+        | st.dictionaries(st.sampled_from(["logits", "loss", "out"]), inner)
+        | inner.map(lambda one: SimpleNamespace(logits=one))
+    ),
+)
+
+
+def _logits(answers: Any) -> None:
+    found = logits_in(answers)
+    assert found.ndim == 2
+    assert found is answers or not isinstance(answers, torch.Tensor)
+
+
 def _source(given: Mapping[str, Any]) -> None:
     try:
         source = TypeAdapter(AnySource).validate_python(given)
@@ -216,6 +260,14 @@ def _odd_recipes() -> st.SearchStrategy[bytes]:
 
 
 TARGETS = (
+    Target(
+        "own code",
+        st.sampled_from(sorted(_PROJECT)).flatmap(
+            lambda name: (damaged(_PROJECT[name]) | st.binary(max_size=80)).map(lambda one: (name, one))
+        ),
+        _project,
+    ),
+    Target("answers of a network", _answers, _logits),
     Target("own recipe", _odd_recipes(), _recipe),
     Target("source", _sources, _source),
     Target(

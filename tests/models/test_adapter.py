@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -104,18 +103,16 @@ def test_grey_and_colour_and_size_are_made_to_fit() -> None:
 def test_torchvisions_networks_are_torchvisions() -> None:
     shape = Shape(channels=3, size=32, classes=5)
     for name in ("resnet18", "mobilenet_v3_small"):
-        made = external_network(Network(name=name), shape=shape, base=Path())
+        made = external_network(Network(name=name), shape=shape)
         reference = models.get_model(name, weights=None, num_classes=5)
         assert {key: value.shape for key, value in made.state_dict().items()} == {
             key: value.shape for key, value in reference.state_dict().items()
         }
-    cifar = external_network(Network(name="resnet34", options={"stem": "cifar"}), shape=shape, base=Path())
+    cifar = external_network(Network(name="resnet34", options={"stem": "cifar"}), shape=shape)
     assert isinstance(cifar, models.ResNet)
     assert (cifar.conv1.kernel_size, cifar.conv1.stride) == ((3, 3), (1, 1))
     assert isinstance(cifar.maxpool, nn.Identity)
-    grey = external_network(
-        Network(name="resnet18"), shape=Shape(channels=1, size=32, classes=5), base=Path()
-    )
+    grey = external_network(Network(name="resnet18"), shape=Shape(channels=1, size=32, classes=5))
     assert grey(torch.zeros(2, 1, 32, 32)).shape == (2, 5)
 
 
@@ -133,5 +130,4 @@ def test_a_network_may_not_bring_weights() -> None:
         external_network(
             Network(name="resnet18", options={"weights": "DEFAULT"}),
             shape=Shape(channels=3, size=32, classes=5),
-            base=Path(),
         )

@@ -20,7 +20,9 @@ from autokd.data.sources.labelled_images import LabelledImages as LabelledImages
 from autokd.errors import PlanError
 
 
-def read(source: AnySource, base: Path, wanted: ImageShape) -> LabelledImages:
+def read(
+    source: AnySource, base: Path, wanted: ImageShape, *, code_folder: Path | None = None
+) -> LabelledImages:
     """Read the images and labels that a source asks for.
 
     No code is run, except the factory of a `CodeSource`.
@@ -29,12 +31,13 @@ def read(source: AnySource, base: Path, wanted: ImageShape) -> LabelledImages:
         source: Source from a recipe.
         base: Folder that its paths are relative to.
         wanted: Shape that images are brought to; where it says nothing, they must already agree.
+        code_folder: Folder that own code is in; see `autokd.core.import_factory.code_of`.
 
     Raises:
         PlanError: If it cannot be read or used; names the file and the part of it.
     """
     try:
-        data = _read(source, base, wanted)
+        data = _read(source, base, wanted, code_folder)
     except MemoryError as error:
         raise PlanError(source=str(base), problem="does not fit into memory") from error
     problem = _problem(data)
@@ -44,7 +47,7 @@ def read(source: AnySource, base: Path, wanted: ImageShape) -> LabelledImages:
     return data
 
 
-def _read(source: AnySource, base: Path, wanted: ImageShape) -> LabelledImages:
+def _read(source: AnySource, base: Path, wanted: ImageShape, code_folder: Path | None) -> LabelledImages:
     # Imported here: what one reader needs takes time to import, and the others do without.
     match source:
         case TorchvisionSource():
@@ -66,7 +69,7 @@ def _read(source: AnySource, base: Path, wanted: ImageShape) -> LabelledImages:
         case CodeSource():
             from autokd.data.sources import factory
 
-            return factory.read(source, base, wanted)
+            return factory.read(source, base, wanted, code_folder)
         case MemorySource():
             problem = "was in the memory of the program that made this federation; it cannot be read again"
             raise PlanError(source=source.sha256[:8], problem=problem)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,24 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from autokd.config.external import CodeSource, ImageShape, Source
-from autokd.core.import_factory import call
+from autokd.core.import_factory import call, code_of
 from autokd.data.sources.decoding import fit_to_format, from_pillow
 from autokd.data.sources.labelled_images import LabelledImages, as_images, chosen_indices, class_names
+from autokd.data.sources.rereading import unsteady
 from autokd.errors import PlanError
 
 
-def read(source: CodeSource, base: Path, wanted: ImageShape) -> LabelledImages:
-    """Read the chosen examples of a data set; see `autokd.data.sources.read`."""
-    dataset = call(source.factory, source.options, base)
-    return read_dataset(dataset, source, base, wanted, name=source.factory)
+def read(
+    source: CodeSource, base: Path, wanted: ImageShape, code_folder: Path | None = None
+) -> LabelledImages:
+    """Read the chosen examples of a data set; see `autokd.data.sources.read`.
+
+    The code runs in the recipe's folder: relative paths in it mean the same wherever the command is typed.
+    """
+    base, code = base.absolute(), code_of(source.factory, code_folder)
+    with chdir(base):
+        dataset = call(source.factory, source.options, code)
+        return read_dataset(dataset, source, base, wanted, name=source.factory)
 
 
 def read_dataset(
@@ -39,7 +48,8 @@ def read_dataset(
     except TypeError as error:
         raise PlanError(source=name, problem="makes no data set that has a length") from error
     images, labels = [], []
-    for number in chosen_indices(source, base, total):
+    rows = chosen_indices(source, base, total)
+    for number in rows:
         try:
             image, label = dataset[int(number)]
             images.append(_array(image, wanted, name))
@@ -56,7 +66,7 @@ def read_dataset(
     numbers = np.array(labels, dtype=np.int64)
     pixels = fit_to_format(_bytes_again(as_images(stacked, source=name, field="")), wanted, source=name)
     classes = class_names(numbers, source.classes, getattr(dataset, "classes", None))
-    return LabelledImages(images=pixels, labels=numbers, classes=classes)
+    return LabelledImages(images=pixels, labels=numbers, classes=classes, notes=unsteady(dataset, rows))
 
 
 def _array(image: object, wanted: ImageShape, name: str) -> NDArray[Any]:

@@ -29,11 +29,13 @@ class LabelledImages:
         images: Shape (n, channels, height, width); uint8 pixels from 0 to 255, or float32 as they are.
         labels: Shape (n,), indices into `classes`.
         classes: Class names.
+        notes: What the owner should know of how they were read.
     """
 
     images: Pixels
     labels: NDArray[np.int64]
     classes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def present(self) -> list[str]:

@@ -32,7 +32,7 @@ CHANNELS_FIRST = IMAGES.transpose(0, 3, 1, 2)
 
 def get(folder: Path, wanted: ImageShape | None = None, **fields: Any) -> LabelledImages:
     source: AnySource = TypeAdapter(AnySource).validate_python(fields)
-    return read(source, folder, wanted or ImageShape())
+    return read(source, folder, wanted or ImageShape(), code_folder=folder)
 
 
 def same(found: LabelledImages, *, classes: tuple[str, ...] = CLASSES) -> None:
@@ -146,6 +146,49 @@ def test_a_data_set_that_normalises_gives_floats(tmp_path: Path) -> None:
     found = get(tmp_path, kind="code", factory="normalising:Own")
     expected = torch.from_numpy(CHANNELS_FIRST.copy()).float().div(255) * 2 - 1
     assert torch.equal(torch.from_numpy(found.images), expected)
+
+
+RANDOM = """
+import random
+import numpy as np
+
+class Own:
+    def __init__(self, what):
+        self.what, self.read = what, set()
+    def __len__(self):
+        return 20
+    def __getitem__(self, number):
+        image, label = np.full((4, 4), number, dtype=np.uint8), number % 2
+        if self.what == "noise":
+            image = image + np.random.default_rng().integers(0, 99, (4, 4), dtype=np.uint8)
+        elif self.what == "some noise":
+            image[0, 0] += random.random() < 0.5
+        elif self.what == "labels":
+            label = random.randrange(10**6)
+        elif self.what == "once" and number in self.read:
+            raise EOFError("read before")
+        self.read.add(number)
+        return image, label
+"""
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ("nothing", ()),
+        ("noise", ("differs when it is read twice", "random augmentation")),
+        ("some noise", ("differs when it is read twice",)),
+        ("labels", ("differs when it is read twice",)),
+        ("once", ("cannot be read a second time", "EOFError: read before")),
+    ],
+)
+def test_examples_that_are_not_the_same_again_are_noted(
+    tmp_path: Path, what: str, words: tuple[str, ...]
+) -> None:
+    (tmp_path / "datasets.py").write_text(RANDOM)
+    found = get(tmp_path, kind="code", factory="datasets:Own", options={"what": what})
+    assert len(found.notes) == bool(words)
+    assert all(word in found.notes[0] for word in words)
 
 
 def write_mnist(root: Path, name: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

@@ -306,6 +306,31 @@ CASES = (
         ("forward pass", "3x16x16"),
         network("torch.nn:Linear", in_features=7, out_features=4),
     ),
+    Case(
+        "network in the program itself",
+        f"{P1}.architecture",
+        ("__main__:make", "workers cannot import", "beside the recipe"),
+        network("__main__:make"),
+    ),
+    Case(
+        "network that fails while it trains",
+        f"{P1}.architecture",
+        ("training step", "in training mode", "ValueError: give targets"),
+        code(
+            "from torch import nn\n"
+            "class Net(nn.Module):\n"
+            "    def __init__(self):\n"
+            "        super().__init__()\n"
+            "        self.add_module('1', nn.Linear(768, 8))\n"
+            "        self.add_module('3', nn.Linear(8, 4))\n"
+            "    def forward(self, x):\n"
+            "        if self.training: raise ValueError('give targets')\n"
+            "        one, three = self.children()\n"
+            "        return three(one(x.flatten(1)).relu())\n",
+            "networks",
+            architecture={"name": "networks:Net"},
+        ),
+    ),
     Case("network answers no logits", f"{P1}.architecture", ("not logits",), network("torch.nn:ReLU")),
     Case(
         "too few outputs",

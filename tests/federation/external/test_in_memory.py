@@ -109,6 +109,35 @@ def test_a_module_of_its_own_is_found_by_its_class(mine: Path) -> None:
         make(mine, members(mine, model=Inside(), architecture=None, options={}))
 
 
+class Powered(nn.Module):
+    """Its own class alone does not say how it was made."""
+
+    def __init__(self, power: int = 1) -> None:
+        super().__init__()
+        self.linear, self.power = nn.Linear(3 * SIZE**2, len(CLASSES)), power
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.linear(images.flatten(1) ** self.power)
+        return logits
+
+
+def test_the_network_that_workers_build_is_the_one_that_was_given(mine: Path) -> None:
+    given = Powered(power=3).train()
+    with pytest.raises(
+        InputError, match=r"member 0: the network that workers build, .*:Powered .* options="
+    ) as _:
+        make(mine, members(mine, model=given, architecture=None, options={}))
+    assert given.training
+    assert not (mine / "home").exists()
+    made = make(mine, members(mine, model=given, architecture=None, options={"power": 3}))
+    assert set(made.code["participants.0.architecture"]) >= {"tests/federation/external/test_in_memory.py"}
+
+
+def test_the_program_itself_cannot_be_imported_by_workers(mine: Path) -> None:
+    with pytest.raises(PlanError, match=r"participants\.0\.architecture.*__main__.* workers cannot import"):
+        make(mine, members(mine, model=Powered(), architecture="__main__:Powered", options={}))
+
+
 def test_what_does_not_hold_is_told_by_field_and_nothing_is_kept(mine: Path) -> None:
     other = Cnn(widths=(5,)).build(SHAPE)
     with pytest.raises(PlanError, match=r"small: federation\.participants\.0\.checkpoint: memory:") as caught:
