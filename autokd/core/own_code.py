@@ -96,10 +96,10 @@ def read_own_code(folder: Path, module: str, *, also: Collection[str] = ()) -> O
         PlanError: If a file cannot be read.
     """
     code = OwnCode(folder.absolute(), {}, complete=False)
-    if not code.provides(module):
-        return OwnCode(code.folder, {}, complete=True)
     waiting, seen = [module], set()
     try:
+        if not code.provides(module):
+            return OwnCode(code.folder, {}, complete=True)
         while waiting:
             name = waiting.pop()
             if name in seen:
@@ -124,7 +124,7 @@ def _imported(code: OwnCode, source: bytes, package: str) -> Iterator[str]:
     """Yield the modules of the folder that a file of `package` may import, wherever in it."""
     try:
         tree = ast.parse(source)
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return  # Importing it says what is wrong.
     for node in ast.walk(tree):
         for module, names in _statements(node, package):

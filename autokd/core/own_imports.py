@@ -25,6 +25,8 @@ from autokd.core.own_code import OwnCode
 PREFIX: Final = "autokd_own_"
 _PACKAGES: Final[dict[str, OwnCode]] = {}
 """All own code that was imported in this process, by the package that holds its modules."""
+_GIVEN: Final = frozenset(sys.path)
+"""Python's path as it was given to this process: installed packages may lie below a recipe's folder."""
 
 
 def import_own(code: OwnCode, module: str) -> ModuleType:
@@ -147,12 +149,15 @@ def _importing(code: OwnCode, package: str) -> Callable[..., ModuleType]:
 
 
 def _beginnings(code: OwnCode) -> Iterator[str]:
-    """Yield what own modules' names begin in: the folder, and those below it that are on `sys.path`."""
+    """Yield what own modules' names begin in: the folder, and those below it that code put on `sys.path`."""
     yield ""
-    for entry in sys.path:
-        path = Path(entry).absolute()
-        if entry and path != code.folder and path.is_relative_to(code.folder):
-            yield ".".join((*path.relative_to(code.folder).parts, ""))
+    for entry in dict.fromkeys(sys.path):
+        path = None if not entry or entry in _GIVEN else Path(entry).absolute()
+        if path is not None and path != code.folder and path.is_relative_to(code.folder):
+            parts = path.relative_to(code.folder).parts
+            # The names of packages hold no dots: this is how environments are called, such as `.venv`.
+            if not any("." in part or part.endswith("-packages") for part in parts):
+                yield ".".join((*parts, ""))
 
 
 class _OwnImportlib(ModuleType):

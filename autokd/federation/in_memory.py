@@ -54,7 +54,7 @@ class Member:
         data: Its training data: a data set of (image, label), or two arrays. Images are bytes, or floats as
             `ToTensor` makes them, not normalised.
         architecture: Network that workers build: a name of torchvision's, `cnn`, `mlp`, or
-            `package.module:factory`; by default the model's own class.
+            `module:factory` as this program would import it; by default the model's own class.
         options: Options of the architecture, or arguments of the factory.
         mean, std: Normalisation of pixels in [0, 1].
         channels, size: Input of the model, if images have another format.

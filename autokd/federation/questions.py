@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -38,13 +39,14 @@ def ask(copy: Callable[..., nn.Module], weights: Weights, data: Dataset, classes
     Raises:
         PlanError: If it could not be trained.
     """
-    count = max(2, min(_IMAGES, _PIXELS // max(1, data.images[0].size)))
+    first = _copy(copy, weights, 0)
+    count = max(2, min(_IMAGES, _PIXELS // math.prod(first.takes(data.images.shape[1:]))))
     rows = np.unique(np.linspace(0, len(data.images) - 1, count).round().astype(np.int64))
     mean, std = torch.tensor(data.mean), torch.tensor(data.std)
     images = Compute().pixels(torch.from_numpy(np.array(data.images[rows])), mean=mean, std=std)
     labels = torch.from_numpy(np.array(data.labels[rows]))
     with torch.random.fork_rng(devices=()):
-        first, second = (_copy(copy, weights, seed) for seed in (0, 1))
+        second = _copy(copy, weights, 1)
         yield from _in_eval_mode(first, second, images)
         _in_train_mode(second, images, labels, classes)
         _same_head(_copy(copy, weights, 0), first, images)
