@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -131,7 +132,7 @@ def _in_train_mode(module: Adapted, images: Tensor, labels: Tensor, classes: int
     for count in sorted({2, len(images)}):
         optimizer.zero_grad()
         with torch.enable_grad():
-            logits = _trained(lambda count=count: module(images[:count]))
+            logits = _trained(partial(module, images[:count]))
             if tuple(logits.shape) != (count, classes):
                 problem = (
                     f"answers logits of shape {tuple(logits.shape)} to {count} images of {classes} classes"

@@ -20,8 +20,8 @@ def unsteady(dataset: Any, rows: NDArray[np.int64]) -> tuple[str, ...]:
         dataset: Anything with an example at each index.
         rows: Indices that are read; some of them are asked for, evenly spread.
     """
-    chosen = np.unique(np.linspace(0, len(rows) - 1, _EXAMPLES).round().astype(np.int64)) if len(rows) else []
-    for number in (int(rows[place]) for place in chosen):
+    count = min(_EXAMPLES, len(rows))
+    for number in rows[np.linspace(0, len(rows) - 1, count).round().astype(np.int64)].tolist():
         try:
             same = _same(dataset[number], dataset[number])
         except Exception as error:

@@ -44,7 +44,7 @@ class Net(nn.Module):
         self.main, self.side = nn.Linear(16, CLASSES), nn.Linear(16, CLASSES)
         self.norm = nn.BatchNorm1d(16, track_running_stats=False)
         self.noise = torch.randn(CLASSES)
-        self.answer = answer
+        self.answer, self.times = answer, 0
 
     def forward(self, images: Tensor) -> Any:
         return self.answer(self, images.flatten(1))
@@ -125,8 +125,8 @@ WARNED: dict[str, tuple[Answer, str]] = {
 
 
 def _next(net: Net) -> float:
-    net.asked = getattr(net, "asked", 0) + 1
-    return float(net.asked)
+    net.times += 1
+    return float(net.times)
 
 
 @pytest.mark.parametrize("case", WARNED)
@@ -136,7 +136,7 @@ def test_what_is_odd_is_warned_of_once(case: str) -> None:
     assert re.search(words, warning), warning
 
 
-def _fails(net: Net, x: Tensor) -> Tensor:
+def _fails(net: Net, x: Tensor) -> Any:
     if net.training:
         raise ValueError("targets should be given in training mode\nsee there")
     return net.main(x)
@@ -147,7 +147,7 @@ def _batch_of(size: int) -> Answer:
 
 
 @torch.no_grad()
-def _no_gradient(net: Net, x: Tensor) -> Tensor:
+def _no_gradient(net: Net, x: Tensor) -> Any:
     return net.main(x)
 
 
