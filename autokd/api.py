@@ -115,6 +115,7 @@ def distill(
     setting: Setting | None = None,
     seed: int = 0,
     force: bool = False,
+    for_: str | Path | Mapping[str, float] = "common",
     study: str | Path | StudyConfig = STUDY,
     home: str | Path | None = None,
     storage: str | None = None,
@@ -130,6 +131,9 @@ def distill(
         setting: Used instead of the recommended setting; then the pair need not be tuned.
         seed: Number of the run of this setting, from 0; search, race and confirmation use none of them.
         force: Distil even if the advice is to leave the model as it is, and replace existing files.
+        for_: Class distribution that the model is for. `"common"`: as it was trained; `"own"`: with the
+            logarithms of the student's own class shares added to its logits, as far as that helps on
+            validation; or class shares by class name, as a mapping or a JSON file.
         study: As in `Workspace.open`, like `home`, `storage` and `space`.
         compute: How the run computes.
         callbacks: Called with the progress.
@@ -145,9 +149,11 @@ def distill(
     >>> card.scores[autokd.Split.TEST].examples
     250
     """
+    from autokd.config.target import read_target
     from autokd.workflows import distill as workflow
     from autokd.workspace import Workspace
 
+    target = read_target(for_, option="for_")
     workspace = Workspace.open(study, home=home, storage=storage, space=space)
     return workflow.distill(
         workspace,
@@ -156,6 +162,7 @@ def distill(
         setting=setting,
         seed=seed,
         force=force,
+        target=target,
         compute=compute,
         callbacks=callbacks,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final
 
 import typer
 from rich.text import Text
@@ -17,7 +17,11 @@ from autokd.core.setting import BatchNorm, LabelPrior, Method, Setting, Split, T
 from autokd.errors import PlanError
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from autokd.delivery import Card
+
+_TARGETS: Final = {"common": "common", "own": "the student's own", "shares": "given by --for"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +90,15 @@ def distill(
     seed: Annotated[
         int, typer.Option(min=0, help="Which run of the setting; neither search nor verdict has used any.")
     ] = 0,
+    for_: Annotated[
+        str,
+        typer.Option(
+            "--for",
+            help="Class distribution that the model is for. common: as it was trained; own: with the "
+            "student's own class shares in its logits; or a JSON file of class shares by class name.",
+            metavar="common|own|SHARES.JSON",
+        ),
+    ] = "common",
     force: Annotated[
         bool,
         typer.Option("--force", help="Distill even against the recommendation; replace existing files."),
@@ -102,8 +115,11 @@ def distill(
 
         [bold]autokd distill --pair 4,9 --out student.safetensors[/bold]
 
+        [bold]autokd distill --pair 4,9 --for own --out at-home.safetensors[/bold]
+
         [bold]autokd distill --pair 4,9 --temperature 2 --transfer-set public --out own.safetensors[/bold]
     """
+    from autokd.config.target import read_target
     from autokd.workflows import distill as workflow
 
     workspace = study.workspace()
@@ -115,6 +131,7 @@ def distill(
             setting=setting.setting(),
             seed=seed,
             force=force,
+            target=read_target(for_, option="--for"),
             compute=computing.compute(),
             callbacks=callbacks,
         )
@@ -131,6 +148,7 @@ def _show(card: Card, path: Path) -> None:
         score = card.scores[split]
         grid.add_row(f"on {split}", f"{score.before:.1%}", f"{score.after:.1%}", str(score.gain))
     out.print(grid)
+    out.print(_by_target(card))
     out.print(f"forgetting on test {signed(card.scores[Split.TEST].forgetting)} pp")
     if expected is not None and expected.gain is not None:
         out.print(
@@ -139,3 +157,13 @@ def _show(card: Card, path: Path) -> None:
         )
     names = ", ".join(str(path.with_suffix(suffix)) for suffix in (path.suffix, ".json", ".md"))
     out.print(f"wrote {names}", style="dim", soft_wrap=True)
+
+
+def _by_target(card: Card) -> Table:
+    """Return the accuracies on each class distribution; those as trained only if a log-prior was added."""
+    middle = [] if card.added is None else ["as trained"]
+    grid = plain_table("on test, by class shares", "before", *middle, "after", "gain of this model")
+    for name, of in card.scores[Split.TEST].targets.items():
+        accuracies = [of.before, of.after] if card.added is None else [of.before, of.as_trained, of.after]
+        grid.add_row(_TARGETS[name], *(f"{accuracy:.1%}" for accuracy in accuracies), str(of.gain))
+    return grid

@@ -11,6 +11,7 @@ from autokd.config.federation import ArchitectureConfig, FederationConfig
 from autokd.config.training import DistillationConfig
 from autokd.core.setting import Split
 from autokd.delivery.request import DistillationRequest
+from autokd.delivery.target_prior import AddedPrior
 from autokd.statistics.paired import Interval
 
 FORMAT: Final = 1
@@ -28,6 +29,30 @@ class ClassScores:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TargetScores:
+    """Scores on a split whose examples are weighted to a target distribution; accuracies in [0, 1].
+
+    Attributes:
+        as_trained: Accuracy of the model before a log-prior was added.
+        gain: As in `Scores`.
+    """
+
+    before: float
+    as_trained: float
+    after: float
+    gain: Interval
+
+    def to_json(self) -> dict[str, object]:
+        """Return the scores as the card's JSON names them."""
+        return {
+            "accuracy_before": self.before,
+            "accuracy_as_trained": self.as_trained,
+            "accuracy": self.after,
+            "gain": self.gain.to_json(),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scores:
     """Scores on one split before and after distillation; accuracies in [0, 1].
 
@@ -35,6 +60,7 @@ class Scores:
         gain: After minus before in pp. The interval is over examples: it holds for this model, not for
             models of other seeds.
         forgetting: Accuracy lost on the student's own label distribution, in pp; negative if it grew.
+        targets: Scores by target distribution: `common`, `own`, and `shares` if the model is for others.
     """
 
     examples: int
@@ -42,6 +68,7 @@ class Scores:
     after: float
     gain: Interval
     forgetting: float
+    targets: Mapping[str, TargetScores]
     classes: tuple[ClassScores, ...]
 
     def to_json(self) -> dict[str, object]:
@@ -52,6 +79,7 @@ class Scores:
             "accuracy": self.after,
             "gain": self.gain.to_json(),
             "forgetting": self.forgetting,
+            "targets": {name: scores.to_json() for name, scores in self.targets.items()},
             "per_class": [
                 {"class": label.name, "examples": label.examples}
                 | {"accuracy_before": label.before, "accuracy": label.after}
@@ -99,6 +127,7 @@ class Card:
 
     Attributes:
         recipe: How the student was trained.
+        added: The log-prior that was added to the logits; None for the target `common`.
         scores: Scores of the weights in the file, by split.
         sha256: Hash of the weights' file, in hex.
         versions: Versions of the software.
@@ -109,6 +138,7 @@ class Card:
     architecture: ArchitectureConfig
     images: ImageFormat
     origin: Origin
+    added: AddedPrior | None
     scores: Mapping[Split, Scores]
     sha256: str
     versions: Mapping[str, str]
@@ -130,6 +160,10 @@ class Card:
             "setting": request.setting.to_json(),
             "chosen_by": "hand" if request.expected is None else "recommendation",
             "promised": request.expected and request.expected.to_json(),
+            "for": {
+                "target": request.target if isinstance(request.target, str) else "shares",
+                "added": self.added and self.added.to_json(self.images.classes),
+            },
             "scores": {split.value: scores.to_json() for split, scores in self.scores.items()},
             "model": {
                 "file": request.file,

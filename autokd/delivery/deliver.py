@@ -14,15 +14,21 @@ import safetensors.numpy
 import torch
 
 from autokd._version import __version__
+from autokd.compute.device import Compute
 from autokd.config.study import StudyConfig
 from autokd.config.training import DistillationConfig
+from autokd.core.setting import Split
 from autokd.delivery.card import Card, ImageFormat, Origin
-from autokd.delivery.evaluation import evaluate_weights
+from autokd.delivery.evaluation import evaluate_weights, weights_of_targets
 from autokd.delivery.request import DistillationRequest
+from autokd.delivery.target_prior import AddedPrior, best_strength, target_log_prior
 from autokd.distillation import Run, resolve_config
-from autokd.federation.federation import Federation
+from autokd.federation.federation import Federation, network
 from autokd.federation.hashing import Hashes
-from autokd.models.weights import Weights, weights_of
+from autokd.models.inference import logits_of
+from autokd.models.log_prior import LogPrior, added, find_last_layer
+from autokd.models.weights import Weights, load_weights, weights_of
+from autokd.statistics.paired import Weights as ExampleWeights
 
 Progress = Callable[[int, int], None]
 """Called with the number of trained epochs and their total."""
@@ -64,10 +70,19 @@ def deliver(
         ValueError: If the pair or seed is not valid.
         Diverged: If the loss or the student's outputs are not finite.
         OutOfMemory: If memory is used up.
-        InputError: If the device does not exist, or the transfer set is too small.
+        InputError: If the device does not exist, the transfer set is too small, or the target's shares do not
+            fit the classes of the federation.
     """
-    recipe = resolve_config(config.distillation, request.setting)
-    weights = _trained(federation, recipe, request, progress)
+    recipe, student = resolve_config(config.distillation, request.setting), request.pair.student
+    log_prior = target_log_prior(federation, student, request.target)
+    targets = weights_of_targets(federation, student, request.target)
+    trained = _trained(federation, recipe, request, progress)
+    if log_prior is None:
+        delivered, weights = None, trained
+    else:
+        of_target = targets["own" if request.target == "own" else "shares"][Split.VALIDATION]
+        delivered = _fitted(federation, student, trained, log_prior, of_target)
+        weights = delivered[0]
     # One entry of metadata: several are written in any request, and equal weights must give equal bytes.
     plain = {name: np.asarray(value, order="C") for name, value in weights.items()}
     content = safetensors.numpy.save(plain, metadata={"format": "pt"})
@@ -81,7 +96,10 @@ def deliver(
         architecture=federation.participants[pair.student].architecture,
         images=ImageFormat(channels=channels, size=size, mean=data.mean, std=data.std, classes=data.classes),
         origin=Origin(name=federation.name, recipe=federation.recipe, sha256=sha256),
-        scores=evaluate_weights(federation, pair.student, weights, config.confirmation),
+        added=None if delivered is None else delivered[1],
+        scores=evaluate_weights(
+            federation, student, trained, config.confirmation, targets=targets, delivered=delivered
+        ),
         sha256=hashlib.sha256(content).hexdigest(),
         versions={
             "autokd": __version__,
@@ -91,6 +109,25 @@ def deliver(
         },
     )
     return Delivered(weights=weights, content=content, card=card)
+
+
+def _fitted(
+    federation: Federation,
+    student: int,
+    trained: Weights,
+    log_prior: LogPrior,
+    weights: ExampleWeights | None,
+) -> tuple[Weights, AddedPrior]:
+    """Return weights with as much of a log-prior in their logits as serves its target, and what was added."""
+    model = network(federation, student)
+    load_weights(model, trained)
+    rows = federation.splits[Split.VALIDATION]
+    logits = logits_of(model, federation.data, Compute(), rows)
+    strength = best_strength(logits, federation.data.labels[rows], log_prior, weights)
+    _, *image_shape = federation.data.images.shape
+    layer = find_last_layer(model, tuple(image_shape))
+    prior = AddedPrior(strength=strength, log_prior=tuple((strength * log_prior).tolist()), layer=layer)
+    return added(trained, layer, np.array(prior.log_prior)), prior
 
 
 def _trained(

@@ -3,62 +3,147 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
 from autokd.compute.device import Compute
 from autokd.config.study import ConfirmationConfig
+from autokd.config.target import ClassShares, TargetName, in_order
+from autokd.core.records import Correctness
 from autokd.core.setting import Split, derive_seed
-from autokd.delivery.card import ClassScores, Scores
+from autokd.delivery.card import ClassScores, Scores, TargetScores
+from autokd.delivery.target_prior import AddedPrior
 from autokd.distillation import Evaluation, evaluate
 from autokd.distillation.evaluation import accuracy_by_class
+from autokd.errors import PlanError
 from autokd.federation.federation import Federation, network
+from autokd.models.log_prior import prepared
 from autokd.models.weights import Weights, load_weights
+from autokd.statistics.label_weights import local_weights, target_weights
+from autokd.statistics.paired import Weights as ExampleWeights
 from autokd.statistics.paired import paired_interval
+
+TargetWeights = Mapping[str, Mapping[Split, ExampleWeights | None]]
+"""By target distribution, the weight of each example of a split; None if each counts 1."""
+
+
+def weights_of_targets(
+    federation: Federation, student: int, target: TargetName | ClassShares
+) -> TargetWeights:
+    """Return the weights of examples on `common` and `own`, and on `shares` if a model is for them.
+
+    Raises:
+        PlanError: If shares by class name do not fit the federation's classes or its splits.
+    """
+    labels = {split: federation.data.labels[rows] for split, rows in federation.splits.items()}
+    own = federation.label_counts(student).tolist()
+    found: dict[str, Mapping[Split, ExampleWeights | None]] = {
+        "common": dict.fromkeys(labels),
+        "own": {split: local_weights(known, own) for split, known in labels.items()},
+    }
+    if not isinstance(target, str):
+        classes = federation.data.classes
+        shares = in_order(target, classes, source="--for")
+        try:
+            found["shares"] = {
+                split: target_weights(known, shares, classes) for split, known in labels.items()
+            }
+        except ValueError as error:
+            problem = f"a common split has {error}, so nothing can be measured there; give it the share 0"
+            raise PlanError(source="--for", problem=problem) from None
+    return found
 
 
 def evaluate_weights(
-    federation: Federation, student: int, weights: Weights, confirmation: ConfirmationConfig
+    federation: Federation,
+    student: int,
+    trained: Weights,
+    confirmation: ConfirmationConfig,
+    *,
+    targets: TargetWeights,
+    delivered: tuple[Weights, AddedPrior] | None = None,
 ) -> dict[Split, Scores]:
     """Return the scores of weights on each common split, in a new network, in float32 on the CPU.
 
     Args:
         student: Number of the participant whose network the weights belong to.
+        trained: The weights as they were trained.
         confirmation: Confidence and number of resamples of the intervals.
+        targets: As `weights_of_targets` returns them.
+        delivered: The weights in the file with the log-prior that they contain; None if it is `trained`.
 
     Raises:
         Diverged: If the model's outputs are not finite.
     """
     model = network(federation, student)
-    load_weights(model, weights)
-    evaluations = {split: evaluate(model, federation, student, split, Compute()) for split in Split}
+    load_weights(model, trained)
+    as_trained = after = _evaluations(model, federation, student)
+    if delivered is not None:
+        weights, prior = delivered
+        model = prepared(model, prior.layer, classes=len(federation.data.classes))
+        load_weights(model, weights)
+        after = _evaluations(model, federation, student)
     return {
-        split: _scores(federation, student, split, evaluation, confirmation)
-        for split, evaluation in evaluations.items()
+        split: _scores(
+            federation,
+            student,
+            split,
+            after=after[split],
+            as_trained=as_trained[split].correct,
+            weights={name: weights[split] for name, weights in targets.items()},
+            confirmation=confirmation,
+        )
+        for split in Split
     }
 
 
+def _evaluations(model: nn.Module, federation: Federation, student: int) -> dict[Split, Evaluation]:
+    return {split: evaluate(model, federation, student, split, Compute()) for split in Split}
+
+
 def _scores(
-    federation: Federation, student: int, split: Split, after: Evaluation, confirmation: ConfirmationConfig
+    federation: Federation,
+    student: int,
+    split: Split,
+    *,
+    after: Evaluation,
+    as_trained: Correctness,
+    weights: Mapping[str, ExampleWeights | None],
+    confirmation: ConfirmationConfig,
 ) -> Scores:
     names, labels = federation.data.classes, federation.data.labels[federation.splits[split]]
     before = federation.correct(student, split)
-    counts = np.bincount(labels, minlength=len(names)).tolist()
-    earlier = _known(accuracy_by_class(before, labels, classes=len(names)))
-    by_class = zip(names, counts, earlier, _known(after.per_class), strict=True)
-    return Scores(
-        examples=len(labels),
-        before=float(before.mean()),
-        after=after.accuracy,
-        gain=paired_interval(
+
+    def on_target(name: str) -> TargetScores:
+        weight = weights[name]
+        first, second, third = (
+            float(np.average(right, weights=weight)) for right in (before, as_trained, after.correct)
+        )
+        interval = paired_interval(
             after.correct,
             before,
             confidence=confirmation.confidence,
             resamples=confirmation.resamples,
             seed=derive_seed(federation.name, "delivery", student, split.value),
-        ),
+            weights=weight,
+        )
+        return TargetScores(before=first, as_trained=second, after=third, gain=interval)
+
+    targets = {name: on_target(name) for name in weights}
+    counts = np.bincount(labels, minlength=len(names)).tolist()
+    earlier = _known(accuracy_by_class(before, labels, classes=len(names)))
+    by_class = zip(names, counts, earlier, _known(after.per_class), strict=True)
+    common = targets["common"]
+    return Scores(
+        examples=len(labels),
+        before=common.before,
+        after=common.after,
+        gain=common.gain,
         forgetting=after.forgetting,
+        targets=targets,
         classes=tuple(
             ClassScores(name=name, examples=count, before=old, after=new)
             for name, count, old, new in by_class

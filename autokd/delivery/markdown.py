@@ -32,7 +32,9 @@ def markdown(card: Card, *, folder: str) -> str:
         request=card.request,
         chosen_by=_chosen_by(card.request.expected),
         test=card.scores[Split.TEST],
+        made_for=_made_for(card),
         network=_network(card),
+        preparation=_preparation(card),
         folder=folder,
         code_folder=_code_folder(card),
     )
@@ -49,6 +51,32 @@ def _chosen_by(expected: ExpectedGain | None) -> str:
         return f"the recommendation ({expected.verdict}): {gained}"
     judged = "" if expected.gain is None else f"; {gained}"
     return f"force, against the recommendation ({expected.verdict}: {expected.reason}){judged}"
+
+
+def _made_for(card: Card) -> str:
+    if card.added is None:
+        return "the common class distribution, as it was trained"
+    whose = "the student's own" if card.request.target == "own" else "given"
+    named = zip(card.images.classes, card.added.log_prior, strict=True)
+    added = ", ".join(f"{name} {value:.2f}" for name, value in named)
+    part = f"{card.added.strength:g} times their logarithms, a part chosen on validation"
+    return f"{whose} class shares; {part}, is added to the logits ({added})"
+
+
+def _preparation(card: Card) -> list[str]:
+    """Return the lines that make the network fit for the weights of the file."""
+    if card.added is None:
+        return []
+    layer, classes = card.added.layer, len(card.images.classes)
+    if layer is None:
+        return [
+            "from autokd.models.log_prior import WithLogPrior",
+            "",
+            f"network = WithLogPrior(network, classes={classes}).eval()",
+        ]
+    if layer.has_bias:
+        return []
+    return [f"network.get_submodule({layer.name!r}).bias = torch.nn.Parameter(torch.zeros({layer.size}))"]
 
 
 def signed(points: float) -> str:

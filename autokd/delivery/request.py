@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from dataclasses import dataclass, fields
 from typing import Final
 
 from autokd.compute.device import Compute
 from autokd.config.study import DELIVERY_SEEDS
+from autokd.config.target import ClassShares, TargetName
 from autokd.core.setting import DEFAULT, Pair, Setting, Split
 from autokd.errors import NotRecommended
 from autokd.recommendation import Recommendation
@@ -54,6 +56,7 @@ class DistillationRequest:
         study: Name of a shipped study or a file, as the user typed it.
         home: Home folder, as the user typed it.
         file: File name of the weights.
+        target: Class distribution that the model is for.
     """
 
     pair: Pair
@@ -64,6 +67,7 @@ class DistillationRequest:
     home: str
     file: str
     compute: Compute = _DEFAULT_COMPUTE
+    target: TargetName | ClassShares = "common"
 
     @property
     def seed_index(self) -> int:
@@ -79,7 +83,12 @@ class DistillationRequest:
         """
         words = ["autokd", "distill", "--pair", f"{self.pair.teacher},{self.pair.student}"]
         words += ["--study", self.study, "--home", self.home, *_setting_options(self.setting)]
-        words += ["--seed", str(self.seed), *_compute_options(self.compute), "--out", self.file]
+        words += ["--seed", str(self.seed), *_compute_options(self.compute)]
+        if self.target != "common":
+            # A file may change, so its content is spelled out.
+            target = self.target
+            words += ["--for", target if isinstance(target, str) else json.dumps(dict(target))]
+        words += ["--out", self.file]
         return shlex.join(words)
 
 

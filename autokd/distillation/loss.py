@@ -99,13 +99,25 @@ def standardised(logits: Tensor) -> Tensor:
 
 
 def log_prior(labels: Tensor, classes: int) -> Tensor:
-    """Return log(n(c) + 1) of labelled examples, n(c) the number of those of class c, shape (classes,).
+    """Return `log_counts` of labelled examples, shape (classes,).
 
     Added to the logits in the loss, it makes a class that the student sees rarely as costly to miss as one
-    that it sees often, so the logits themselves learn equal class shares. The 1 keeps a class without any
-    example finite. Source: Menon et al. 2021, arXiv:2007.07314, the logit adjusted loss with τ = 1.
+    that it sees often, so the logits themselves learn equal class shares.
+    Source: Menon et al. 2021, arXiv:2007.07314, the logit adjusted loss with τ = 1.
     """
-    return (torch.bincount(labels, minlength=classes) + 1).log()
+    return log_counts(torch.bincount(labels, minlength=classes))
+
+
+def log_counts(counts: Tensor, *, added: float = 1) -> Tensor:
+    """Return log(n(c) + `added`), the log-prior of a model that has seen n(c) examples of class c.
+
+    Logits plus it have the prior, logits minus it have it divided out; softmax takes care of a constant. What
+    is added to each class keeps one without examples finite.
+
+    Args:
+        counts: n(c), shape (classes,).
+    """
+    return (counts + added).log()
 
 
 def distillation_loss(

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from autokd.core.setting import Method
-from autokd.distillation.loss import standardised
+from autokd.distillation.loss import log_counts, standardised
 
 KAPPA: Final = 20.0
 """Examples that `balanced` adds to each class, so that a class which nobody has seen is not amplified without
@@ -119,7 +119,7 @@ def balanced(logits: Sequence[Tensor], counts: Sequence[Tensor], *, shares: Tens
     answers = torch.stack([F.log_softmax(each, dim=1) for each in logits])
     seen = torch.stack([numbers.to(answers) for numbers in counts]).sum(dim=0)
     # In logarithms, so that a logit far below the others does not round to log 0.
-    mixed = torch.logsumexp(answers, dim=0) - (seen + KAPPA).log()
+    mixed = torch.logsumexp(answers, dim=0) - log_counts(seen, added=KAPPA)
     if shares is not None:
         mixed = mixed + shares.to(mixed).log()
     return mixed.log_softmax(dim=1)

@@ -15,6 +15,7 @@ from autokd.data.dataset import Dataset
 from autokd.data.mapped_arrays import take_rows
 from autokd.data.temporary_arrays import empty
 from autokd.models.adapter import Adapted
+from autokd.models.log_prior import WithLogPrior
 
 _EVALUATION_BATCH: Final = 1000
 _EVALUATION_BYTES: Final = 2**22
@@ -56,5 +57,6 @@ def evaluation_batch(module: nn.Module, shape: tuple[int, ...]) -> int:
     so small that evaluation needs no more memory than training. An adapted network may enlarge the images,
     whose `shape` is (channels, height, width).
     """
-    values = math.prod(module.takes(shape) if isinstance(module, Adapted) else shape)
+    inner = module.network if isinstance(module, WithLogPrior) else module
+    values = math.prod(inner.takes(shape) if isinstance(inner, Adapted) else shape)
     return max(_FEWEST, min(_EVALUATION_BATCH, _EVALUATION_BYTES // (4 * values)))

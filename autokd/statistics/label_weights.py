@@ -10,7 +10,7 @@ and forgetting is the loss of local accuracy. So both are compared like a gain, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,14 +20,14 @@ from autokd.core.setting import Split
 from autokd.statistics.paired import Weights
 
 
-def local_weights(labels: NDArray[np.int64], histogram: tuple[int, ...]) -> Weights:
+def local_weights(labels: NDArray[np.int64], histogram: Sequence[float]) -> Weights:
     """Return the weight of each example on a participant's own label distribution; 1 on average.
 
     A class without examples in the split is left out, and the other shares grow in proportion.
 
     Args:
         labels: Labels of the split, shape (examples,).
-        histogram: The participant's private examples per class.
+        histogram: The participant's private examples per class, or its class shares.
 
     Raises:
         ValueError: If the split has no example of any class of the participant.
@@ -45,3 +45,21 @@ def local_weights_of(federation: FederationFacts, participant: int) -> Mapping[S
     """Return the weights of a participant on every split."""
     histogram = federation.participants[participant].histogram
     return {split: local_weights(labels, histogram) for split, labels in federation.labels.items()}
+
+
+def target_weights(labels: NDArray[np.int64], shares: Sequence[float], classes: Sequence[str]) -> Weights:
+    """Return the weight of each example on the distribution of given class shares; 1 on average.
+
+    Args:
+        labels: Labels of the split, shape (examples,).
+        shares: The share of each class.
+        classes: The names of the classes.
+
+    Raises:
+        ValueError: If the split has no example of a class that has a share; it names these classes.
+    """
+    counts = np.bincount(labels, minlength=len(classes))
+    lacking = [name for name, share, count in zip(classes, shares, counts, strict=True) if share > 0 == count]
+    if lacking:
+        raise ValueError(f"no example of class {', '.join(lacking)}, which has a share in the target")
+    return local_weights(labels, shares)

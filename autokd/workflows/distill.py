@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from autokd.compute.device import Compute
+from autokd.config.target import ClassShares, TargetName
 from autokd.core.setting import Pair, Setting
 from autokd.core.tensor_format import TensorFormat
 from autokd.delivery import Card, DistillationRequest, Files, choose_setting, deliver, expected_gain
@@ -27,6 +28,7 @@ def distill(
     setting: Setting | None = None,
     seed: int = 0,
     force: bool = False,
+    target: TargetName | ClassShares = "common",
     compute: Compute | None = None,
     callbacks: Callbacks | None = None,
 ) -> Card:
@@ -55,6 +57,7 @@ def distill(
         home=str(workspace.home),
         file=out.name,
         compute=compute.in_format(tensor_format),
+        target=target,
     )
     made = deliver(federation, workspace.config, request, progress=(callbacks or Callbacks()).on_distill)
     files.write(made, folder=federations_folder(workspace.home) / federation.name, force=force)

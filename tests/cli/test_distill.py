@@ -16,6 +16,7 @@ import pytest
 
 from autokd.cli import options
 from autokd.compute.device import Compute
+from autokd.config.target import ClassShares, TargetName
 from autokd.core.setting import BatchNorm, LabelPrior, Method, Pair, Setting, TransferSet
 from autokd.delivery import DistillationRequest
 from autokd.recommendation import Verdict
@@ -96,6 +97,7 @@ def test_people_are_told_in_eighty_columns(here: Command, tuned: Tuned, tmp_path
     lines = shown.out.splitlines()
     assert lines[0] == "1->2  T=2 α=0.3 on both, seed 0"
     assert max(map(len, lines)) <= 80
+    assert next(line for line in lines if line.startswith("the student's own"))
     card = json.loads((tmp_path / "s.json").read_text())
     test = card["scores"]["test"]
     assert f"{test['accuracy']:.1%}" in next(line for line in lines if line.startswith("on test"))
@@ -146,6 +148,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return seen
 
 
+@pytest.mark.parametrize("target", ["common", "own", {"it's": 0.25, "b,c": 0.75}])
 @pytest.mark.parametrize(
     ("setting", "compute"),
     [
@@ -157,7 +160,11 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     ],
 )
 def test_a_cards_command_asks_for_the_same_again(
-    here: Command, asked: dict[str, Any], setting: Setting, compute: Compute
+    here: Command,
+    asked: dict[str, Any],
+    setting: Setting,
+    compute: Compute,
+    target: TargetName | ClassShares,
 ) -> None:
     request = DistillationRequest(
         pair=Pair(4, 9),
@@ -167,10 +174,11 @@ def test_a_cards_command_asks_for_the_same_again(
         home="a folder/home",
         file="my student.safetensors",
         compute=compute,
+        target=target,
     )
     assert here(*shlex.split(request.command)[1:]).code == 130
     assert (asked["pair"], asked["setting"], asked["seed"]) == (request.pair, setting, 5)
-    assert (asked["compute"], asked["force"]) == (compute, False)
+    assert (asked["compute"], asked["force"], asked["target"]) == (compute, False, target)
     assert asked["out"] == Path("my student.safetensors")
     workspace = asked["workspace"]
     assert (workspace.study, workspace.home) == ("digits_iid", Path("a folder/home"))
@@ -214,6 +222,8 @@ def test_the_former_option_of_the_layout_is_understood_and_names_the_new_one(
         (["--epochs", "3"], ("--temperature: is missing",)),
         (["--temperature", "2", "--transfer-set", "public", "--epochs", "0"], ("epochs=0", "at least 1")),
         (["--seed", "-1"], ("--seed",)),
+        (["--for", "theirs"], ("theirs", "cannot be read", "common, own, or a JSON file")),
+        (["--for", '{"a": 0.5}'], ("--for", "add up to 0.5", "must add up to 1")),
         (["--out", "student.pt"], ("--out student.pt", "must end in .safetensors")),
         ([], ("nothing has been tuned under autokd-home", "autokd tune --pair 4,9")),
         ([*SETTING], ("nothing has been tuned under autokd-home", "autokd prepare")),

@@ -1,0 +1,116 @@
+"""The target distribution: the class shares of the examples that a model is for."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import PlainValidator
+
+from autokd.errors import PlanError
+
+_ROUNDING: Final = 1e-3
+"""How far class shares that were rounded may be from adding up to 1."""
+
+TargetName = Literal["common", "own"]
+ClassShares = Mapping[str, float]
+"""Class shares in [0, 1] by class name; they add up to 1 but for rounding."""
+
+NAMES: Final[tuple[TargetName, ...]] = ("common", "own")
+"""`common`: the class shares of the common splits. `own`: those of the student's own private data."""
+
+
+def target(given: object) -> TargetName | ClassShares:
+    """Return a target distribution as a recipe names it: `common`, `own`, or class shares by class name.
+
+    Raises:
+        ValueError: If it is neither, or the shares are not valid.
+    """
+    if isinstance(given, str):
+        for name in NAMES:
+            if given == name:
+                return name
+    if not isinstance(given, Mapping):
+        raise ValueError("must be common, own, or class shares by class name, e.g. {cat: 0.2, dog: 0.8}")
+    shares = {str(name): _share(str(name), share) for name, share in given.items()}
+    total = math.fsum(shares.values())
+    if abs(total - 1) > _ROUNDING:
+        raise ValueError(f"the class shares add up to {total:.6g}; they must add up to 1")
+    return shares
+
+
+Target = Annotated[TargetName | ClassShares, PlainValidator(target)]
+"""A target distribution as a field of a recipe."""
+
+
+def _share(name: str, share: object) -> float:
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
+        raise ValueError(f"class {name}: {share!r} is no share; a share is a number from 0 to 1")
+    return float(share)
+
+
+def in_order(shares: ClassShares, classes: Sequence[str], *, source: str, field: str = "") -> list[float]:
+    """Return class shares in the order of a federation's classes, adding up to 1.
+
+    Raises:
+        PlanError: If a class is missing or unknown; it names source and field.
+    """
+    unknown = [name for name in shares if name not in classes]
+    missing = [name for name in classes if name not in shares]
+    problem = ""
+    if unknown:
+        problem = f"the federation has no class {', '.join(unknown)}; its classes: {', '.join(classes)}"
+    elif missing:
+        problem = f"lacks the class {', '.join(missing)}; give each class a share, if need be 0"
+    if problem:
+        raise PlanError(source=source, field=field, problem=problem)
+    total = math.fsum(shares.values())
+    return [shares[name] / total for name in classes]
+
+
+def read_target(given: str | Path | Mapping[str, float], *, option: str) -> TargetName | ClassShares:
+    """Return a target distribution as an option names it: `common`, `own`, a JSON file, or its content.
+
+    Raises:
+        PlanError: If the file cannot be read, or its content is not valid; it names file and class.
+    """
+    source = option
+    content: Any = given
+    if isinstance(given, Path) or (isinstance(given, str) and given not in NAMES):
+        text = str(given)
+        if not text.lstrip().startswith("{"):
+            source = text
+            text = _text(Path(given), option)
+        content = _parsed(text, source)
+    try:
+        return target(content)
+    except ValueError as error:
+        raise PlanError(source=source, problem=str(error)) from None
+
+
+def _text(file: Path, option: str) -> str:
+    try:
+        return file.expanduser().read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "is not a text file in UTF-8"
+        problem = f"cannot be read: {reason}; {option} takes common, own, or a JSON file of class shares"
+        raise PlanError(source=str(file), problem=problem) from None
+
+
+def _parsed(text: str, source: str) -> object:
+    def unique(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        seen: dict[str, Any] = {}
+        for name, value in items:
+            if name in seen:
+                raise PlanError(source=source, field=name, problem="stands there twice")
+            seen[name] = value
+        return seen
+
+    try:
+        return json.loads(text, object_pairs_hook=unique)
+    except (json.JSONDecodeError, RecursionError) as error:
+        problem = f'is not valid JSON ({error}); write {{"class name": share, ...}}'
+        raise PlanError(source=source, problem=problem) from None

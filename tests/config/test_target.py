@@ -1,0 +1,85 @@
+"""Target distributions as recipes and options name them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autokd.config.target import in_order, read_target, target
+from autokd.errors import PlanError
+
+
+@pytest.mark.parametrize("given", ["common", "own", {"a": 0.25, "b": 0.75}, {0: 1, 1: 0}])
+def test_a_target_is_what_it_says(given: object) -> None:
+    found = target(given)
+    assert found == (given if isinstance(given, str) else {str(name): share for name, share in given.items()})
+    assert target(found) == found
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("mine", "must be common, own, or class shares"),
+        (3, "must be common, own, or class shares"),
+        ({"a": 0.5, "b": 0.4}, "add up to 0.9; they must add up to 1"),
+        ({}, "add up to 0"),
+        ({"a": -0.5, "b": 1.5}, "class a: -0.5 is no share"),
+        ({"a": float("nan"), "b": 1}, "class a: nan is no share"),
+        ({"a": "half", "b": 0.5}, "class a: 'half' is no share"),
+        ({"a": True}, "class a: True is no share"),
+    ],
+)
+def test_what_is_no_target_is_refused(given: object, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        target(given)
+
+
+@given(st.lists(st.floats(0.01, 1), min_size=2, max_size=12))
+def test_rounded_shares_add_up_to_one_in_the_order_of_the_classes(raw: list[float]) -> None:
+    shares = {str(number): round(share / sum(raw), 5) for number, share in enumerate(raw)}
+    classes = sorted(shares, reverse=True)
+    found = in_order(target(shares), classes, source="recipe")  # type: ignore[arg-type]
+    assert sum(found) == pytest.approx(1, abs=1e-12)
+    assert found == pytest.approx([shares[name] for name in classes], abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("shares", "words"),
+    [({"a": 1.0}, "lacks the class b, c"), ({"a": 0.5, "d": 0.5}, "no class d; its classes: a, b, c")],
+)
+def test_shares_name_each_class_of_the_federation(shares: dict[str, float], words: str) -> None:
+    with pytest.raises(PlanError, match=words) as refused:
+        in_order(shares, ("a", "b", "c"), source="study.yaml", field="target")
+    assert str(refused.value).startswith("study.yaml: target: ")
+
+
+def test_shares_are_read_from_a_file_or_from_text(tmp_path: Path) -> None:
+    shares = {"a": 0.25, "b": 0.75}
+    file = tmp_path / "shares.json"
+    file.write_text(json.dumps(shares))
+    for named in (file, str(file), json.dumps(shares), shares):
+        assert read_target(named, option="--for") == shares
+    assert read_target("own", option="--for") == "own"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "is not valid JSON"),
+        ("[0.5, 0.5]", "class shares by class name"),
+        ('{"a": 0.5, "a": 0.5}', "a: stands there twice"),
+        ('{"a": 2}', "class a: 2 is no share"),
+    ],
+)
+def test_a_bad_file_is_named_with_what_is_wrong(tmp_path: Path, text: str, words: str) -> None:
+    file = tmp_path / "shares.json"
+    file.write_text(text)
+    with pytest.raises(PlanError, match=words) as refused:
+        read_target(file, option="--for")
+    assert str(refused.value).startswith(str(file))
+    with pytest.raises(PlanError, match="cannot be read: No such file"):
+        read_target(tmp_path / "missing.json", option="--for")
