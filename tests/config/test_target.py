@@ -14,7 +14,7 @@ from autokd.errors import PlanError
 
 
 @pytest.mark.parametrize("given", ["common", "own", {"a": 0.25, "b": 0.75}, {0: 1, 1: 0}])
-def test_a_target_is_what_it_says(given: object) -> None:
+def test_a_target_is_what_it_says(given: str | dict[str | int, float]) -> None:
     found = target(given)
     assert found == (given if isinstance(given, str) else {str(name): share for name, share in given.items()})
     assert target(found) == found

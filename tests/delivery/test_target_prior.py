@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from safetensors.torch import load as load_tensors
+from scipy.stats import norm
 from torch import nn
 
 from autokd.core.setting import Split
@@ -87,18 +86,18 @@ def test_shares_that_do_not_fit_are_refused_before_training(federation: Federati
         deliver(partial, PLAN, make_request(target=SHARES), progress=pytest.fail)
 
 
-@given(st.integers(0, 2**32 - 1))
-def test_a_model_of_equal_shares_needs_all_of_the_prior_and_one_that_has_it_nothing(seed: int) -> None:
-    """Two classes whose one feature is normal: the best answer is known in closed form."""
-    rng = np.random.default_rng(seed)
-    labels = np.repeat([0, 1], 4000)
-    feature = rng.normal(np.where(labels == 0, -1.0, 1.0))
+@pytest.mark.parametrize("share", [0.8, 0.6, 0.3])
+def test_a_model_of_equal_shares_needs_all_of_the_prior_and_one_that_has_it_nothing(share: float) -> None:
+    """Two classes whose one feature is normal: by Bayes' rule the best strength is known."""
+    places = norm.ppf((np.arange(2000) + 0.5) / 2000)
+    labels, feature = np.repeat([0, 1], 2000), np.concatenate([places - 1, places + 1])
     equal = np.stack([-feature, feature], axis=1).astype(np.float32)
-    log_prior = np.log([0.99, 0.01])
-    weights = local_weights(labels, (99, 1))
-    assert best_strength(equal, labels, log_prior, weights) >= 0.5
-    assert best_strength(equal + log_prior.astype(np.float32), labels, log_prior, weights) <= 0.25
-    assert best_strength(np.float32(50) * equal, labels, np.zeros(2), weights) == 0
+    log_prior, weights = np.log([share, 1 - share]), local_weights(labels, (share, 1 - share))
+    for part in (0.0, 0.25, 0.5, 1.0):
+        has_it = equal + (np.float32(part) * log_prior).astype(np.float32)
+        assert best_strength(has_it, labels, log_prior, weights) == 1 - part
+    # What changes nothing is not added.
+    assert best_strength(np.float32(1e6) * equal, labels, log_prior, weights) == 0
 
 
 @pytest.mark.parametrize(

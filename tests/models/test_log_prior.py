@@ -38,7 +38,8 @@ class Softmaxed(Headless):
     """Its last layer's bias is no summand of its outputs."""
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.head(self.body(images.flatten(1))).log_softmax(dim=1)
+        made: Tensor = self.head(self.body(images.flatten(1))).log_softmax(dim=1)
+        return made
 
 
 class Shared(Headless):
@@ -81,12 +82,14 @@ WRAPPED = {
 def seeded(make) -> nn.Module:
     with torch.random.fork_rng():
         torch.manual_seed(3)
-        return make().eval()
+        network: nn.Module = make().eval()
+    return network
 
 
 def logits(network: nn.Module, images: Tensor = IMAGES) -> Tensor:
     with torch.no_grad():
-        return network(images)
+        found: Tensor = network(images)
+    return found
 
 
 @pytest.mark.parametrize("name", [name for name in (*FOUND, *WRAPPED) if name != "one layer"])
@@ -119,8 +122,8 @@ def test_names_of_weights_stay_where_the_layer_has_a_bias() -> None:
     weights = weights_of(network)
     folded = added(weights, layer, np.array([1.0, 2.0, 3.0, 4.0]))
     assert folded.keys() == weights.keys()
-    change = folded[layer.bias] - weights[layer.bias]
-    np.testing.assert_allclose(change, [2, 4, 0, 1, 3], atol=1e-6)
+    before, after = (torch.from_numpy(each[layer.bias].copy()) for each in (weights, folded))
+    torch.testing.assert_close(after - before, torch.tensor([2.0, 4.0, 0.0, 1.0, 3.0]))
 
 
 def test_a_layer_without_a_bias_gets_one_and_no_other_weight_changes() -> None:
@@ -148,8 +151,8 @@ def test_adding_and_dividing_out_is_the_identity(prior: list[float], has_bias: b
     layer = LastLayer(name="1", outputs=(2, 0, 1, 3), size=4, has_bias=has_bias)
     weights, change = weights_of(network), np.array(prior)
     back = added(added(weights, layer, change), layer, -change)
-    bias = weights.get(layer.bias, np.zeros(4))
-    np.testing.assert_allclose(back[layer.bias], bias, atol=1e-5)
+    before, after = (torch.tensor(each.get(layer.bias, np.zeros(4, np.float32))) for each in (weights, back))
+    torch.testing.assert_close(after, before, rtol=0, atol=1e-5)
 
 
 def test_a_wrapped_network_without_a_prior_answers_as_before() -> None:
