@@ -149,6 +149,9 @@ def _show(card: Card, path: Path) -> None:
         grid.add_row(f"on {split}", f"{score.before:.1%}", f"{score.after:.1%}", str(score.gain))
     out.print(grid)
     out.print(_by_target(card))
+    if card.added is not None:
+        whose = "the student's own" if request.target == "own" else "the given"
+        out.print(f"in its logits: {card.added.strength:g} times the logarithms of {whose} class shares")
     out.print(f"forgetting on test {signed(card.scores[Split.TEST].forgetting)} pp")
     if expected is not None and expected.gain is not None:
         out.print(
