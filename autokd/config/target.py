@@ -6,9 +6,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
-
-from pydantic import PlainValidator
+from typing import Any, Final, Literal
 
 from autokd.errors import PlanError
 
@@ -24,7 +22,7 @@ NAMES: Final[tuple[TargetName, ...]] = ("common", "own")
 
 
 def target(given: object) -> TargetName | ClassShares:
-    """Return a target distribution as a recipe names it: `common`, `own`, or class shares by class name.
+    """Return a target distribution from its plain value: `common`, `own`, or class shares by class name.
 
     Raises:
         ValueError: If it is neither, or the shares are not valid.
@@ -40,10 +38,6 @@ def target(given: object) -> TargetName | ClassShares:
     if abs(total - 1) > _ROUNDING:
         raise ValueError(f"the class shares add up to {total:.6g}; they must add up to 1")
     return shares
-
-
-Target = Annotated[TargetName | ClassShares, PlainValidator(target)]
-"""A target distribution as a field of a recipe."""
 
 
 def _share(name: str, share: object) -> float:
