@@ -12,6 +12,7 @@ from safetensors.torch import load as load_tensors
 from scipy.stats import norm
 from torch import nn
 
+from autokd.config.target import ClassShares, TargetName
 from autokd.core.setting import Split
 from autokd.delivery import deliver, markdown
 from autokd.delivery.target_prior import AddedPrior, best_strength, target_log_prior
@@ -25,6 +26,10 @@ from tests.delivery.test_deliver import loaded
 SHARES = {"a": 0.7, "b": 0.2, "c": 0.1, "d": 0.0}
 
 
+def never(done: int, total: int) -> None:
+    pytest.fail(f"it trains: {done} of {total}")
+
+
 def logits(network: nn.Module, federation: Federation) -> np.ndarray:
     data, rows = federation.data, federation.splits[Split.TEST]
     pixels = (torch.tensor(data.images[rows]).float() - data.mean[0]) / data.std[0]
@@ -35,7 +40,7 @@ def logits(network: nn.Module, federation: Federation) -> np.ndarray:
 
 @pytest.mark.parametrize("target", ["own", SHARES])
 def test_the_file_has_the_log_prior_in_its_bias(
-    federation: Federation, target: str | dict[str, float]
+    federation: Federation, target: TargetName | ClassShares
 ) -> None:
     common = deliver(federation, PLAN, REQUEST)
     made = deliver(federation, PLAN, make_request(target=target))
@@ -78,12 +83,12 @@ def test_own_shares_are_those_of_the_students_examples_and_one_of_each_class(fed
 
 def test_shares_that_do_not_fit_are_refused_before_training(federation: Federation) -> None:
     with pytest.raises(PlanError, match="--for: lacks the class b, c, d"):
-        deliver(federation, PLAN, make_request(target={"a": 1.0}), progress=pytest.fail)
+        deliver(federation, PLAN, make_request(target={"a": 1.0}), progress=never)
     rows = federation.splits[Split.TEST]
     without = rows[federation.data.labels[rows] != 1]
     partial = replace(federation, splits={**federation.splits, Split.TEST: without})
     with pytest.raises(PlanError, match=r"no example of class b, which has a share.*give it the share 0"):
-        deliver(partial, PLAN, make_request(target=SHARES), progress=pytest.fail)
+        deliver(partial, PLAN, make_request(target=SHARES), progress=never)
 
 
 @pytest.mark.parametrize("share", [0.8, 0.6, 0.3])
