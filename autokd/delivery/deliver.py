@@ -125,7 +125,7 @@ def _fitted(
     logits = logits_of(model, federation.data, Compute(), rows)
     strength = best_strength(logits, federation.data.labels[rows], log_prior, weights)
     _, *image_shape = federation.data.images.shape
-    layer = find_last_layer(model, tuple(image_shape))
+    layer = find_last_layer(network(federation, student), tuple(image_shape))
     prior = AddedPrior(strength=strength, log_prior=tuple((strength * log_prior).tolist()), layer=layer)
     return added(trained, layer, np.array(prior.log_prior)), prior
 

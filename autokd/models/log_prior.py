@@ -7,7 +7,6 @@ network gets a small one around it.
 
 from __future__ import annotations
 
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Final, final
 
@@ -108,13 +107,14 @@ def find_last_layer(network: nn.Module, image_shape: tuple[int, ...]) -> LastLay
     """Return the linear layer whose outputs are a network's logits; None if there is no such layer.
 
     A layer is found by its outputs on random images, and proved by a change of its bias. So the network may
-    be of any code, and its outputs in another order than the classes. It is not changed.
+    be of any code, and its outputs in another order than the classes.
 
     Args:
-        network: Network on the CPU.
+        network: Network on the CPU; it is changed, and of no further use. A copy is not made here, since not
+            every network can be copied.
         image_shape: (channels, height, width) of its images.
     """
-    network = deepcopy(network).eval()
+    network.eval()
     images = torch.randn((_PROBES, *image_shape), generator=torch.Generator().manual_seed(0))
     seen: dict[str, Tensor] = {}
 
