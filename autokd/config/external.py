@@ -3,24 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from autokd.config.base import FileBacked, Frozen, Name, Option
+from autokd.core.class_names import class_name, class_names
 
 FilePath = Annotated[str, Field(min_length=1, max_length=4096, pattern=r"^[^\x00]*$")]
 Code = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$", max_length=255)]
 """`package.module:factory`. It is imported and called: code that the recipe's author vouches for."""
 NetworkName = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*(:[A-Za-z_][\w.]*)?$", max_length=255)]
-Label = Annotated[str, Field(min_length=1, max_length=255)]
+Label = Annotated[str, BeforeValidator(class_name)]
 
 
-def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
-    for number, name in enumerate(names):
-        if name in names[:number]:
-            raise ValueError(f"class {name!r} twice")
-    return names
+def _names(written: object) -> object:
+    """Return a list of class names in their one form; what is no list is left to pydantic."""
+    return class_names(written) if isinstance(written, list | tuple) else written
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
+
+
+def _paths(written: object) -> object:
+    """Return a list of paths as a tuple.
+
+    Raises:
+        ValueError: If it is neither a path nor a list of paths.
+    """
+    if isinstance(written, list | tuple):
+        written = tuple(written)
+    each = written if isinstance(written, tuple) else (written,)
+    if not each or not all(isinstance(one, str) and 0 < len(one) <= 4096 and "\0" not in one for one in each):
+        raise ValueError("must be a path, or a list of paths")
+    return written
+
+
+FilePaths = Annotated[str | tuple[str, ...], BeforeValidator(_paths)]
 
 
 class Source(Frozen):
@@ -30,13 +49,19 @@ class Source(Frozen):
         start, stop, step: The examples to use, in the source's own order; all by default.
         indices: A file with the numbers of the examples instead: `.npy`, or text with one number a line.
         classes: Class names by the source's label number; by default the source's own names.
+        bits: Depth of pixels that are no bytes: a pixel p means p / (2^bits - 1).
+        orientation: Whether photos are turned as their EXIF data say, as `datasets` does, or left as they are
+            stored, as torchvision's `ImageFolder` leaves them.
     """
 
+    omit_if_default: ClassVar[frozenset[str]] = frozenset({"bits", "orientation"})
     start: int = Field(default=0, ge=0)
     stop: int | None = Field(default=None, ge=1)
     step: int = Field(default=1, ge=1)
     indices: FilePath | None = None
-    classes: Annotated[tuple[Label, ...], Field(min_length=1), AfterValidator(_distinct)] | None = None
+    classes: Annotated[Names, Field(min_length=1)] | None = None
+    bits: int | None = Field(default=None, ge=1, le=32)
+    orientation: Literal["exif", "stored"] = "exif"
 
     @model_validator(mode="after")
     def _one_way_to_choose(self) -> Source:
@@ -56,7 +81,7 @@ class TorchvisionSource(Source):
 
 
 class FolderSource(Source):
-    """A folder of images with one subfolder per class; files are sorted by name."""
+    """A folder of images with one subfolder per class, as torchvision's `ImageFolder` reads it."""
 
     kind: Literal["folder"]
     path: FilePath
@@ -72,10 +97,15 @@ class NpzSource(Source):
 
 
 class ParquetSource(Source):
-    """Parquet in Hugging Face's layout: a column of structs with encoded images in `bytes`, and labels."""
+    """A data set of Hugging Face: a column of structs with encoded images in `bytes`, and labels.
+
+    Attributes:
+        path: A Parquet file, a pattern or a list of files, a folder of files, or one of `save_to_disk`.
+        image, label: Names of the columns; if there are none of these names, the only ones of their kind.
+    """
 
     kind: Literal["parquet"]
-    path: FilePath
+    path: FilePaths
     image: str = "image"
     label: str = "label"
 
@@ -101,6 +131,16 @@ AnySource = Annotated[
 ]
 
 
+Pixels = Annotated[int, Field(ge=1, le=4096)]
+Margin = Annotated[int, Field(ge=0, le=4096)]
+Interpolation = Literal["nearest", "bilinear", "bicubic", "box", "hamming", "lanczos"]
+
+
+def _several(value: object) -> object:
+    """Return one number as a list of one, as torchvision takes both."""
+    return (value,) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
 class Network(Frozen):
     """The network of a participant.
 
@@ -118,23 +158,71 @@ class ImageShape(Frozen):
 
     Attributes:
         channels: 3 repeats grey images, 1 converts to grey.
-        size: Height and width that images are scaled to.
+        size: Height and width that images are scaled to, whatever their shape was.
+        pad, resize, max_size, crop: As torchvision's `Pad` (with zeros), `Resize` (a number is the shorter
+            side) and `CenterCrop`, done in this order when images are read; numbers in pixels.
+        interpolation: Of `resize` and `size`.
     """
 
+    omit_if_default: ClassVar[frozenset[str]] = frozenset(
+        {"pad", "resize", "max_size", "crop", "interpolation"}
+    )
     channels: Literal[1, 3] | None = None
     size: int | None = Field(default=None, ge=1, le=4096)
+    pad: Annotated[tuple[Margin, ...], BeforeValidator(_several)] | None = None
+    resize: Annotated[tuple[Pixels, ...], BeforeValidator(_several), Field(max_length=2)] | None = None
+    max_size: Pixels | None = None
+    crop: Annotated[tuple[Pixels, ...], BeforeValidator(_several), Field(max_length=2)] | None = None
+    interpolation: Interpolation = "bilinear"
+
+    @field_validator("pad")
+    @classmethod
+    def _sides(cls, pad: tuple[int, ...] | None) -> tuple[int, ...] | None:
+        if pad is not None and len(pad) not in (1, 2, 4):
+            raise ValueError(
+                "pad is one number, (left and right, top and bottom), or left, top, right, bottom"
+            )
+        return pad
+
+    @property
+    def steps(self) -> dict[str, object]:
+        """What is said of padding, scaling and cropping beside `size`, by field."""
+        fields = {name: getattr(self, name) for name in sorted(self.omit_if_default)}
+        return {
+            name: value for name, value in fields.items() if value != type(self).model_fields[name].default
+        }
+
+    @model_validator(mode="after")
+    def _one_way_to_scale(self) -> ImageShape:
+        if self.max_size is not None and (self.resize is None or len(self.resize) != 1):
+            raise ValueError(
+                "max_size limits the longer side, so resize must be one number, the shorter side"
+            )
+        if self.max_size is not None and self.resize is not None and self.max_size <= self.resize[0]:
+            raise ValueError("max_size must be larger than resize")
+        return self
 
 
 class Input(ImageShape):
     """The input that a network was trained on.
+
+    Its `pad`, `resize` and `crop` are done when images are read, so all participants share them.
 
     Attributes:
         mean, std: Normalisation of pixels in [0, 1] (as torchvision's `ToTensor` makes them); one number, or
             one per channel.
     """
 
-    mean: tuple[float, ...] = Field(default=(0.0,), min_length=1)
-    std: tuple[Annotated[float, Field(gt=0)], ...] = Field(default=(1.0,), min_length=1)
+    mean: Annotated[tuple[float, ...], BeforeValidator(_several)] = Field(default=(0.0,), min_length=1)
+    std: Annotated[tuple[Annotated[float, Field(gt=0)], ...], BeforeValidator(_several)] = Field(
+        default=(1.0,), min_length=1
+    )
+
+    @model_validator(mode="after")
+    def _scaled_by_the_network(self) -> Input:
+        if self.interpolation != "bilinear" and (self.size is not None or self.resize is None):
+            raise ValueError("interpolation goes with resize; size is always bilinear")
+        return self
 
 
 def _numbered(labels: object) -> object:
@@ -166,7 +254,7 @@ class ExternalParticipant(Frozen):
     def _outputs(cls, labels: dict[int, str] | None) -> dict[int, str] | None:
         if labels and min(labels) < 0:
             raise ValueError(f"output {min(labels)} does not exist; outputs are numbered from 0")
-        _distinct(tuple((labels or {}).values()))
+        class_names((labels or {}).values())
         return labels
 
 
@@ -230,7 +318,7 @@ class ExternalFederation(FileBacked):
     participants: tuple[ExternalParticipant, ...] = Field(min_length=2, max_length=1000)
     splits: ExternalSplits
     images: ImageShape = ImageShape()
-    classes: Annotated[tuple[Label, ...], Field(min_length=2), AfterValidator(_distinct)] | None = None
+    classes: Annotated[Names, Field(min_length=2)] | None = None
     seed: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")

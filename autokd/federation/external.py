@@ -25,6 +25,8 @@ from autokd.federation.external_models import InMemorySources, ValidatedModel, v
 from autokd.federation.findings import Findings
 from autokd.federation.hashing import CodeDigests
 from autokd.federation.held_out_splits import CommonSplits, common_splits
+from autokd.federation.image_shape import common_shape
+from autokd.federation.label_space import LabelSpace, label_space, with_common_names
 from autokd.federation.layout import Layout
 from autokd.federation.own_sources import changed_meanwhile, code_digests, installed_notices
 
@@ -62,11 +64,23 @@ def load_external(
     for where, notice in installed_notices(recipe).items():
         findings.warn(where, notice)
 
+    with findings.noting("participants"):
+        wanted = common_shape(recipe)
+    if findings.problems:
+        return None
+
     def read_source(source: AnySource, field: str) -> LabelledImages | None:
         if isinstance(source, MemorySource) and source.sha256 in memory.data:
             return noted(memory.data[source.sha256], field)
         with findings.noting(field):
-            return noted(read(source, recipe.folder, recipe.images, code_folder=recipe.code_folder), field)
+            data = read(
+                source,
+                recipe.folder,
+                wanted,
+                labels_needed=field != "splits.public",
+                code_folder=recipe.code_folder,
+            )
+            return noted(data, field)
         return None
 
     def noted(data: LabelledImages, field: str) -> LabelledImages:
@@ -82,16 +96,19 @@ def load_external(
     for number, source in enumerate(private):
         if source is not None and len(source.images) < 2:
             findings.problem(f"participants.{number}.data", "holds one example; BatchNorm needs two")
-    classes = _classes(recipe, private, common, findings)
+    private, common = with_common_names(recipe, private, common, findings)
+    space = label_space(recipe, private, common, findings)
     readable = [data for data in private if data is not None]
     complete = common is not None and len(readable) == recipe.size and _one_shape(readable, common, findings)
     # Networks and checkpoints are checked even if some data cannot be read.
     models = [
-        validate_model(recipe, number, data, classes, compute, memory, findings)
+        validate_model(recipe, number, data, space, compute, memory, findings)
         for number, data in enumerate(private)
     ]
     if common is None or not complete:
         return None
+    if recipe.classes is None:
+        _check_known(space, readable, common, models, findings)
     common = _disjoint(recipe, readable, common, findings)
     _check_classes(readable, common, findings)
     if findings.problems:
@@ -101,7 +118,7 @@ def load_external(
     if changed:
         findings.problem("participants", f"{changed} was changed while it was checked; run the command again")
         return None
-    data, layout = _join(readable, common, classes)
+    data, layout = _join(readable, common, space.classes)
     made = tuple(model for model in models if model is not None)
     return Checked(data=data, layout=layout, models=made, code=imported)
 
@@ -126,33 +143,6 @@ def load_external_or_raise(
     for warning in findings.warnings:
         warn(str(warning))
     return checked
-
-
-def _classes(
-    recipe: ExternalFederation,
-    private: Sequence[LabelledImages | None],
-    common: CommonSplits | None,
-    findings: Findings,
-) -> tuple[str, ...]:
-    """Return the common label space; classes outside it are problems."""
-    readable = {number: data for number, data in enumerate(private) if data is not None}
-    classes = recipe.classes or tuple(
-        dict.fromkeys(name for data in readable.values() for name in data.classes)
-    )
-    if recipe.classes is None and len(readable) < recipe.size:
-        return classes  # Data that cannot be read may have more classes.
-    for number, data in readable.items():
-        strange = [name for name in data.present if name not in classes]
-        if strange:
-            problem = f"has the class {strange[0]}, which is missing in federation.classes"
-            findings.problem(f"participants.{number}.data", problem)
-    for name, (field, part) in (common or {}).items():
-        strange = [label for label in part.present if label not in classes]
-        if strange and name != "public":
-            missing = "is missing in federation.classes" if recipe.classes else "no participant's data has"
-            known = ", ".join(classes[:10])
-            findings.problem(field, f"{name} has the class {strange[0]}, which {missing}; known: {known}")
-    return classes
 
 
 def _one_shape(private: Sequence[LabelledImages], common: CommonSplits, findings: Findings) -> bool:
@@ -226,6 +216,26 @@ def _check_classes(private: Sequence[LabelledImages], common: CommonSplits, find
                 findings.problem(field, f"{name} has no example of any class of participant {number}")
             elif absent:
                 findings.warn(field, f"{name} has no example of {absent[0]}, a class of participant {number}")
+
+
+def _check_known(
+    space: LabelSpace,
+    private: Sequence[LabelledImages],
+    common: CommonSplits,
+    models: Sequence[ValidatedModel | None],
+    findings: Findings,
+) -> None:
+    """Note classes of the splits that neither data nor outputs of any participant have."""
+    known = {name for data in private for name in data.present}
+    for model in models:
+        outputs = model.architecture.labels if model is not None else ()
+        known |= {name for name, output in zip(space.classes, outputs, strict=False) if output >= 0}
+    if None in models:
+        return  # One that is not valid yet may know it.
+    for name, (field, part) in common.items():
+        unknown = [label for label in part.present if label in space.classes and label not in known]
+        if unknown and name != "public" and len(part.images):
+            findings.problem(field, f"{name} has the class {unknown[0]}, which no participant's data has")
 
 
 def _join(

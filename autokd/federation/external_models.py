@@ -19,6 +19,7 @@ from autokd.data.sources.labelled_images import LabelledImages, as_dataset
 from autokd.errors import PlanError
 from autokd.federation.findings import Findings
 from autokd.federation.hashing import digest
+from autokd.federation.label_space import LabelSpace
 from autokd.federation.questions import ask
 from autokd.models.adapter import external_network, input_shape, network_code
 from autokd.models.building import build
@@ -69,7 +70,7 @@ def validate_model(
     recipe: ExternalFederation,
     number: int,
     data: LabelledImages | None,
-    classes: tuple[str, ...],
+    space: LabelSpace,
     compute: Compute,
     memory: InMemorySources,
     findings: Findings,
@@ -88,7 +89,8 @@ def validate_model(
             state = read_checkpoint(file)
     if data is None:
         return None
-    labels = participant.labels or dict(enumerate(data.classes))
+    classes = space.classes
+    labels = participant.labels or space.outputs_of(data, _outputs_in(state))
     channels, size = data.images.shape[1], data.images.shape[2]
     outputs = int(participant.architecture.options.get("num_classes", max(labels) + 1))  # type: ignore[arg-type]
     problem = _problem(recipe, participant, data, labels, outputs, classes)
@@ -102,7 +104,8 @@ def validate_model(
         code = network_code(participant.architecture.name, recipe.code_folder)
         network = external_network(participant.architecture, shape=shape, code=code)
         outputs = _count_outputs(network, torch.zeros(2, shape.channels, shape.size, shape.size), len(labels))
-        if participant.labels is None and len(data.classes) != outputs:
+        labels = participant.labels or space.outputs_of(data, outputs)
+        if participant.labels is None and len(labels) != outputs:
             findings.problem(
                 f"{where}.labels",
                 f"the network has {outputs} outputs, its data {len(data.classes)} classes; say which class "
@@ -168,6 +171,12 @@ def _problem(
         if len(values) not in (1, channels):
             return f"input.{name}", f"has {len(values)} numbers for {channels} channels"
     return None
+
+
+def _outputs_in(state: Mapping[str, torch.Tensor] | None) -> int | None:
+    """Return the number of outputs by the last weights of a checkpoint, usually those of the classifier."""
+    last = list((state or {}).values())[-1:]
+    return len(last[0]) if last and last[0].ndim in (1, 2) else None
 
 
 def _no_output(labels: Mapping[int, str], outputs: int) -> str:

@@ -24,10 +24,17 @@ from autokd.config.external import (
     SeparateSplits,
     Source,
 )
+from autokd.core.class_names import class_names
 from autokd.core.own_imports import PREFIX
 from autokd.data.sources.factory import read_dataset
-from autokd.data.sources.labelled_images import LabelledImages, as_images, as_labels, class_names
-from autokd.errors import InputError
+from autokd.data.sources.labelled_images import (
+    LabelledImages,
+    as_images,
+    as_labels,
+    labelled,
+    unlabelled,
+)
+from autokd.errors import InputError, PlanError
 from autokd.federation.external import Checked, load_external_or_raise
 from autokd.federation.external_models import InMemorySources, ValidatedModel
 from autokd.federation.federation import Federation
@@ -56,7 +63,7 @@ class Member:
         architecture: Network that workers build: a name of torchvision's, `cnn`, `mlp`, or
             `module:factory` as this program would import it; by default the model's own class.
         options: Options of the architecture, or arguments of the factory.
-        mean, std: Normalisation of pixels in [0, 1].
+        mean, std: Normalisation of pixels in [0, 1]; one number, or one for each channel.
         channels, size: Input of the model, if images have another format.
         labels: Class of each output, by default in the order of `classes`.
     """
@@ -65,8 +72,8 @@ class Member:
     data: Examples
     architecture: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
-    mean: Sequence[float] = (0.0,)
-    std: Sequence[float] = (1.0,)
+    mean: float | Sequence[float] = (0.0,)
+    std: float | Sequence[float] = (1.0,)
     channels: Literal[1, 3] | None = None
     size: int | None = None
     labels: Sequence[str] | Mapping[int, str] | None = None
@@ -94,7 +101,7 @@ def federation_from_models(
         validation: A data set of (image, label), or a pair of arrays; the next three are of the same kind.
         confirmation: Examples on which the verdict is decided.
         test: Examples that are only reported.
-        public: Shared examples; their labels are not used.
+        public: Shared examples; images alone will do, since labels are not used.
         classes: Class names in the order of labels; by default what a data set says, or else the numbers.
         home: Directory as in `load_federation`.
         compute: Device on which the models are evaluated; by default the CPU.
@@ -120,7 +127,7 @@ def federation_from_models(
     memory, compute = InMemorySources(), compute or Compute()
     common = {"validation": validation, "confirmation": confirmation, "test": test, "public": public}
     splits = {
-        part: _keep(memory, examples, f"splits.{part}", classes)
+        part: _keep(memory, examples, f"splits.{part}", classes, labels_needed=part != "public")
         for part, examples in common.items()
         if examples is not None
     }
@@ -132,7 +139,10 @@ def federation_from_models(
                 checkpoint=memory.keep_weights(member.model),
                 data=_keep(memory, member.data, f"participants.{number}.data", classes),
                 input=Input(
-                    mean=tuple(member.mean), std=tuple(member.std), channels=member.channels, size=member.size
+                    mean=_tuple(member.mean),
+                    std=_tuple(member.std),
+                    channels=member.channels,
+                    size=member.size,
                 ),
                 labels=member.labels,
             )
@@ -148,19 +158,51 @@ def federation_from_models(
 
 
 def _keep(
-    memory: InMemorySources, examples: Examples, where: str, classes: Sequence[str] | None
+    memory: InMemorySources,
+    examples: Examples,
+    where: str,
+    classes: Sequence[str] | None,
+    *,
+    labels_needed: bool = True,
 ) -> MemorySource:
     own = None if classes is None else tuple(classes)
     if isinstance(examples, tuple | list) and len(examples) == 2 and np.ndim(examples[0]) > 1:
-        images = as_images(np.asarray(examples[0]), source=where, field="images")
-        labels = as_labels(np.asarray(examples[1]), source=where, field="labels", count=len(images))
-        data = LabelledImages(images=images, labels=labels, classes=class_names(labels, own, None))
+        images, labels = examples
+    elif not labels_needed and isinstance(examples, np.ndarray | torch.Tensor):
+        images, labels = examples, None
     else:
-        data = read_dataset(examples, Source(classes=own), Path(), ImageShape(), name=where)
+        source = _source(own, where)
+        data = read_dataset(examples, source, Path(), ImageShape(), name=where, labels_needed=labels_needed)
+        return _kept(memory, data)
+    pixels = as_images(np.asarray(images), source=where, field="images")
+    if labels is None and not labels_needed:
+        return _kept(memory, unlabelled(pixels))
+    try:
+        numbers = as_labels(np.asarray(labels), source=where, field="labels", count=len(pixels))
+    except InputError:
+        if labels_needed:
+            raise
+        return _kept(memory, unlabelled(pixels))
+    return _kept(memory, labelled(pixels, numbers, recipe=own, own=None, source=where))
+
+
+def _source(classes: tuple[object, ...] | None, where: str) -> Source:
+    try:
+        return Source(classes=None if classes is None else class_names(classes))
+    except ValueError as error:
+        raise PlanError(source=where, field="classes", problem=str(error)) from error
+
+
+def _kept(memory: InMemorySources, data: LabelledImages) -> MemorySource:
     key = hashlib.sha256(digest(data_arrays(data)).encode())
     key.update(repr(data.classes).encode())
     memory.data[key.hexdigest()] = data
     return MemorySource(kind="memory", sha256=key.hexdigest())
+
+
+def _tuple(values: float | Sequence[float]) -> tuple[float, ...]:
+    """Return one number, or one for each channel, as a tuple."""
+    return tuple(np.atleast_1d(np.asarray(values, dtype=np.float64)).tolist())
 
 
 def _architecture(member: Member, number: int) -> str:

@@ -19,6 +19,7 @@ from autokd.config.external import (
     TorchvisionSource,
 )
 from autokd.config.federation import AnyFederation, FederationConfig
+from autokd.data.sources.table_files import places
 
 
 def fingerprints(recipe: AnyFederation) -> dict[str, str]:
@@ -58,8 +59,12 @@ def _files(source: AnySource, base: Path) -> Iterator[Path]:
     if source.indices is not None:
         yield from _below(base / source.indices)
     match source:
-        case FolderSource() | NpzSource() | ParquetSource():
+        case FolderSource() | NpzSource():
             yield from _below(base / Path(source.path).expanduser())
+        case ParquetSource():
+            for path in (source.path,) if isinstance(source.path, str) else source.path:
+                for file in places(base / Path(path).expanduser()):
+                    yield from _below(file)
         case TorchvisionSource():
             # Published data do not change, but image folders in their place may.
             yield from _below(base / Path(source.root).expanduser() / ("train" if source.train else "test"))
@@ -81,5 +86,7 @@ def _digest(files: list[Path], base: Path) -> str:
         except OSError:
             continue  # It has been removed meanwhile.
         name = file.relative_to(base) if file.is_relative_to(base) else file
-        total.update(f"{name.as_posix()} {status.st_size} {status.st_mtime_ns}\n".encode())
+        total.update(
+            f"{name.as_posix()} {status.st_size} {status.st_mtime_ns}\n".encode(errors="surrogateescape")
+        )
     return total.hexdigest()

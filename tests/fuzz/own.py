@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import tempfile
+import warnings
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -17,13 +18,13 @@ import safetensors.torch
 import torch
 import yaml
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import ExifTags, Image, ImageOps
 from pydantic import TypeAdapter, ValidationError
 
-from autokd.config.external import AnySource, ImageShape
+from autokd.config.external import AnySource, ImageShape, Source
 from autokd.core.import_factory import call, code_of
 from autokd.data.sources import read
-from autokd.data.sources.decoding import decoded
+from autokd.data.sources.decoding import Decoder, decode_all
 from autokd.errors import PlanError
 from autokd.models.architectures import Cnn, Shape
 from autokd.models.checkpoint import fit, read_checkpoint
@@ -34,6 +35,7 @@ from tests.fuzz.odd import damaged, edited
 
 SIZE = 8
 CLASSES = ("ant", "bee")
+_ORIENTATIONS: tuple[Literal["exif", "stored"], ...] = ("exif", "stored")
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 
 
@@ -49,7 +51,20 @@ def _encoded(array: Any, form: str = "PNG") -> bytes:
 
 @cache
 def _images() -> Mapping[str, bytes]:
-    return {form: _encoded(_pictures(1)[0], form) for form in FORMATS}
+    made = {form: _encoded(_pictures(1)[0], form) for form in FORMATS}
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    photo = Image.fromarray(_pictures(1)[0])
+    for name, image, options in (
+        ("turned", photo, {"exif": exif}),
+        ("deep", Image.fromarray(_pictures(1)[0, ..., 0].astype(np.uint16) * 257), {}),
+        ("palette", photo.quantize(8), {}),
+        ("clear", photo.convert("RGBA"), {}),
+    ):
+        content = io.BytesIO()
+        image.save(content, format="PNG", **options)
+        made[name] = content.getvalue()
+    return made
 
 
 @cache
@@ -113,9 +128,27 @@ def _from(kind: str) -> Callable[[Path], object]:
 
 
 def _decode(content: bytes) -> None:
-    image = decoded(content, ImageShape(), name="image")
-    assert image.shape[0] in (1, 3)
-    decoded(content, ImageShape(channels=3, size=SIZE), name="image")
+    for orientation in _ORIENTATIONS:
+        source = Source(orientation=orientation)
+        image = decode_all([(content, "image")], 1, Decoder.of(source, ImageShape()))[0]
+        assert image.shape[0] in (1, 3)
+        if image.dtype == np.uint8:
+            assert np.array_equal(
+                image, _plainly(content, upright=orientation == "exif", grey=len(image) == 1)
+            )
+    wanted = ImageShape(channels=3, pad=(1,), resize=(SIZE + 2,), crop=(SIZE,))
+    assert decode_all([(content, "image")], 1, Decoder.of(Source(), wanted)).shape == (1, 3, SIZE, SIZE)
+
+
+def _plainly(content: bytes, *, upright: bool, grey: bool) -> Any:
+    """What Pillow, and so torchvision and `datasets`, reads."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with Image.open(io.BytesIO(content)) as image:
+            image.load()
+            turned = ImageOps.exif_transpose(image) if upright else image
+            pixels = np.asarray(turned.convert("RGB").convert("L" if grey else "RGB"))
+    return pixels[None] if grey else pixels.transpose(2, 0, 1)
 
 
 def _load(given: tuple[str, bytes]) -> None:

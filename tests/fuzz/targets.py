@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tests.fuzz import federations, own, recipes, stores
+from tests.fuzz import federations, own, recipes, sets, stores
 from tests.fuzz.harness import Target
 
 TARGETS: dict[str, Target] = {
-    target.name: target for module in (recipes, own, federations, stores) for target in module.TARGETS
+    target.name: target for module in (recipes, own, sets, federations, stores) for target in module.TARGETS
 }

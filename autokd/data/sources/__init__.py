@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,12 @@ from autokd.errors import PlanError
 
 
 def read(
-    source: AnySource, base: Path, wanted: ImageShape, *, code_folder: Path | None = None
+    source: AnySource,
+    base: Path,
+    wanted: ImageShape,
+    *,
+    labels_needed: bool = True,
+    code_folder: Path | None = None,
 ) -> LabelledImages:
     """Read the images and labels that a source asks for.
 
@@ -31,45 +37,50 @@ def read(
         source: Source from a recipe.
         base: Folder that its paths are relative to.
         wanted: Shape that images are brought to; where it says nothing, they must already agree.
+        labels_needed: Whether examples without labels are refused; public ones may lack them.
         code_folder: Folder that own code is in; see `autokd.core.import_factory.code_of`.
 
     Raises:
         PlanError: If it cannot be read or used; names the file and the part of it.
     """
     try:
-        data = _read(source, base, wanted, code_folder)
+        data = _read(source, base, wanted, labels_needed, code_folder)
     except MemoryError as error:
         raise PlanError(source=str(base), problem="does not fit into memory") from error
     problem = _problem(data)
     if problem:
-        name = str(getattr(source, "path", getattr(source, "root", source.kind)))
+        name = str(getattr(source, "path", getattr(source, "root", getattr(source, "factory", source.kind))))
         raise PlanError(source=name, problem=problem)
-    return data
+    # Names of files need not be valid Unicode.
+    notes = (note.encode(errors="backslashreplace").decode() for note in data.notes)
+    return replace(data, notes=tuple(notes))
 
 
-def _read(source: AnySource, base: Path, wanted: ImageShape, code_folder: Path | None) -> LabelledImages:
+def _read(
+    source: AnySource, base: Path, wanted: ImageShape, labels_needed: bool, code_folder: Path | None
+) -> LabelledImages:
     # Imported here: what one reader needs takes time to import, and the others do without.
     match source:
         case TorchvisionSource():
             from autokd.data.sources import torchvision_datasets
 
-            return torchvision_datasets.read(source, base, wanted)
+            return torchvision_datasets.read(source, base, wanted, labels_needed)
         case FolderSource():
             from autokd.data.sources import image_folder
 
-            return image_folder.read(source, base, wanted)
+            return image_folder.read(source, base, wanted, labels_needed)
         case NpzSource():
             from autokd.data.sources import npz
 
-            return npz.read(source, base, wanted)
+            return npz.read(source, base, wanted, labels_needed)
         case ParquetSource():
             from autokd.data.sources import parquet
 
-            return parquet.read(source, base, wanted)
+            return parquet.read(source, base, wanted, labels_needed)
         case CodeSource():
             from autokd.data.sources import factory
 
-            return factory.read(source, base, wanted, code_folder)
+            return factory.read(source, base, wanted, labels_needed, code_folder)
         case MemorySource():
             problem = "was in the memory of the program that made this federation; it cannot be read again"
             raise PlanError(source=source.sha256[:8], problem=problem)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import chdir
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -13,14 +14,29 @@ from PIL import Image
 
 from autokd.config.external import CodeSource, ImageShape, Source
 from autokd.core.import_factory import call, code_of
-from autokd.data.sources.decoding import fit_to_format, from_pillow
-from autokd.data.sources.labelled_images import LabelledImages, as_images, chosen_indices, class_names
+from autokd.data.sources.decoding import Decoder, fit_to_format
+from autokd.data.sources.labelled_images import (
+    LabelledImages,
+    as_images,
+    as_labels,
+    chosen_indices,
+    labelled,
+    unlabelled,
+)
 from autokd.data.sources.rereading import unsteady
 from autokd.errors import PlanError
 
+_IMAGE: Final = ("image", "img", "images", "pixel_values")
+_LABEL: Final = ("label", "labels", "fine_label", "target")
+"""Keys of examples that are mappings, as those of Hugging Face's `datasets`."""
+
 
 def read(
-    source: CodeSource, base: Path, wanted: ImageShape, code_folder: Path | None = None
+    source: CodeSource,
+    base: Path,
+    wanted: ImageShape,
+    labels_needed: bool = True,
+    code_folder: Path | None = None,
 ) -> LabelledImages:
     """Read the chosen examples of a data set; see `autokd.data.sources.read`.
 
@@ -29,11 +45,17 @@ def read(
     base, code = base.absolute(), code_of(source.factory, code_folder)
     with chdir(base):
         dataset = call(source.factory, source.options, code)
-        return read_dataset(dataset, source, base, wanted, name=source.factory)
+        return read_dataset(dataset, source, base, wanted, name=source.factory, labels_needed=labels_needed)
 
 
 def read_dataset(
-    dataset: Any, source: Source, base: Path, wanted: ImageShape, *, name: str
+    dataset: Any,
+    source: Source,
+    base: Path,
+    wanted: ImageShape,
+    *,
+    name: str,
+    labels_needed: bool = True,
 ) -> LabelledImages:
     """Read the chosen examples of anything with `len` and (image, label) at each index.
 
@@ -47,31 +69,118 @@ def read_dataset(
         total = len(dataset)
     except TypeError as error:
         raise PlanError(source=name, problem="makes no data set that has a length") from error
-    images, labels = [], []
+    images, labels, from_pillow = [], [], False
+    # The owner's code has decoded the images and turned them, or not.
+    decoder = Decoder(wanted, bits=source.bits, upright=None)
     rows = chosen_indices(source, base, total)
     for number in rows:
         try:
-            image, label = dataset[int(number)]
-            images.append(_array(image, wanted, name))
-            labels.append(int(label))
+            image, label = _parts(dataset[int(number)], labels_needed)
+            images.append(_array(image, decoder, name))
+            from_pillow = isinstance(image, Image.Image)
+            labels.append(_label(label, labels_needed))
         except PlanError:
             raise
         except Exception as error:
             problem = f"example {number} is no (image, label): {type(error).__name__}: {str(error)[:200]}"
             raise PlanError(source=name, problem=problem) from error
-        if images[-1].shape != images[0].shape:
-            problem = f"image {number} has the shape {images[-1].shape}, the first one {images[0].shape}"
+        if images[-1].shape != images[0].shape or images[-1].dtype != images[0].dtype:
+            last, first = (f"{one.dtype} of shape {one.shape}" for one in (images[-1], images[0]))
+            problem = f"image {number} is {last}, the first one {first}"
             raise PlanError(source=name, problem=problem)
     stacked = np.stack(images) if images else np.empty((0, 1, 1, 1), dtype=np.uint8)
-    numbers = np.array(labels, dtype=np.int64)
-    pixels = fit_to_format(_bytes_again(as_images(stacked, source=name, field="")), wanted, source=name)
-    classes = class_names(numbers, source.classes, getattr(dataset, "classes", None))
-    return LabelledImages(images=pixels, labels=numbers, classes=classes, notes=unsteady(dataset, rows))
+    # Pillow's images are in [0, 1] already.
+    pixels = as_images(stacked, source=name, field="", bits=None if from_pillow else source.bits)
+    pixels = fit_to_format(_bytes_again(pixels), decoder, source=name)
+    notes = (*decoder.notes(), *unsteady(dataset, rows))
+    try:
+        numbers = as_labels(np.array(labels, dtype=np.int64), source=name, field="labels", count=len(labels))
+    except PlanError:
+        if labels_needed:
+            raise
+        return unlabelled(pixels, notes)
+    own = None if source.classes is not None else _own_classes(dataset, name)
+    return labelled(pixels, numbers, recipe=source.classes, own=own, source=name, notes=notes)
 
 
-def _array(image: object, wanted: ImageShape, name: str) -> NDArray[Any]:
+def _parts(example: Any, labels_needed: bool) -> tuple[Any, Any]:
+    """Return image and label of an example; -1 if it has none and needs none."""
+    if isinstance(example, Mapping):
+        images = [example[key] for key in _IMAGE if key in example]
+        if len(images) != 1:
+            raise ValueError(f"its keys are {', '.join(map(str, example))}, not one of which is `image`")
+        found = [example[key] for key in _LABEL if key in example]
+        if len(found) > 1:
+            raise ValueError(f"its keys are {', '.join(map(str, example))}, of which several are labels")
+        return images[0], _or_none(found, labels_needed)
+    if isinstance(example, tuple | list):
+        if not labels_needed:
+            return example[0], _or_none(list(example[1:2]), labels_needed)
+        image, label = example
+        return image, label
+    if labels_needed:
+        raise TypeError(f"it is a {type(example).__name__}")
+    return example, -1
+
+
+def _or_none(labels: list[Any], labels_needed: bool) -> Any:
+    if labels and labels[0] is not None:
+        return labels[0]
+    if labels_needed:
+        raise ValueError("it has no label")
+    return -1
+
+
+def _label(label: Any, labels_needed: bool) -> int:
+    """Return a label as a whole number, which is never rounded."""
+    try:
+        value = np.asarray(label.detach().cpu() if isinstance(label, torch.Tensor) else label)
+        if value.size == 1 and value.dtype.kind in "iufb" and float(value.item()).is_integer():
+            return int(np.clip(value.item(), -2, 2**31))
+        raise ValueError(f"the label {str(label)[:60]!r} is no whole number")
+    except ValueError:
+        if labels_needed:
+            raise
+        return -1
+
+
+def _own_classes(dataset: Any, name: str) -> list[object] | None:
+    """Return the class names of a data set, or of the one that it is a part of; None if it names none."""
+    for _ in range(10):
+        features = getattr(dataset, "features", None)
+        classes = getattr(dataset, "classes", None)
+        if classes is None and isinstance(features, Mapping):
+            named = [getattr(features.get(key), "names", None) for key in _LABEL]
+            classes = next((names for names in named if names), None)
+        if classes is None:
+            classes = getattr(dataset, "class_to_idx", None)
+        if classes is not None:
+            return _listed(classes, name)
+        # `Subset` and the parts of `random_split`.
+        dataset = getattr(dataset, "dataset", None)
+    return None
+
+
+def _listed(classes: Any, name: str) -> list[object]:
+    if isinstance(classes, Mapping):
+        # From name to number, as `class_to_idx`, or from number to name.
+        by_number = (
+            classes if all(isinstance(key, int) for key in classes) else {n: c for c, n in classes.items()}
+        )
+        if sorted(by_number) == list(range(len(by_number))):
+            return [by_number[number] for number in range(len(by_number))]
+    try:
+        if isinstance(classes, str | Mapping):
+            raise TypeError(type(classes))
+        return list(classes)
+    except TypeError as error:
+        problem = "is no list of names in the order of labels; give the recipe's own classes"
+        raise PlanError(source=name, field="classes", problem=problem) from error
+
+
+def _array(image: object, decoder: Decoder, name: str) -> NDArray[Any]:
     if isinstance(image, Image.Image):
-        return from_pillow(image, wanted, name=name)
+        return decoder.from_pillow(image, name=name)
     if isinstance(image, torch.Tensor):
         image = image.detach().cpu().numpy()
     array = np.asarray(image)

@@ -1,62 +1,110 @@
-"""A folder with one subfolder of images per class, in the order of names."""
+"""A folder with one subfolder of images per class, as torchvision's `ImageFolder` reads it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autokd.config.external import FolderSource, ImageShape, Source
-from autokd.data.sources.decoding import decode_all
-from autokd.data.sources.labelled_images import LabelledImages, chosen_indices, unreadable
+from autokd.core.class_names import class_names
+from autokd.data.sources.decoding import Decoder, decode_all
+from autokd.data.sources.files_below import Below, images_below
+from autokd.data.sources.labelled_images import LabelledImages, chosen_indices, labelled, unlabelled
+from autokd.data.sources.tiny_imagenet import annotated
 from autokd.errors import PlanError
 
-_SUFFIXES: Final = frozenset(
-    {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
-)
+_SPLITS = frozenset({"train", "training", "val", "valid", "validation", "test", "testing", "dev", "eval"})
 
 
-def read(source: FolderSource, base: Path, wanted: ImageShape) -> LabelledImages:
+def read(source: FolderSource, base: Path, wanted: ImageShape, labels_needed: bool = True) -> LabelledImages:
     """Read the chosen images of a folder; see `autokd.data.sources.read`."""
-    return read_folder(base / Path(source.path).expanduser(), source, base, wanted)
+    return read_folder(base / Path(source.path).expanduser(), source, base, wanted, labels_needed)
 
 
-def read_folder(folder: Path, source: Source, base: Path, wanted: ImageShape) -> LabelledImages:
+def read_folder(
+    folder: Path, source: Source, base: Path, wanted: ImageShape, labels_needed: bool = True
+) -> LabelledImages:
     """Read the chosen images of a folder.
 
     Raises:
         PlanError: If there is no such folder, or an image in it cannot be read.
     """
-    files, labels, classes = _listed(folder, source.classes)
+    below = images_below(folder)
+    files, labels, own = _labelled(folder, below, source.classes, labels_needed)
     which = chosen_indices(source, base, len(files))
     if not which.size:
         raise PlanError(source=str(folder), problem="no example is chosen")
-    images = decode_all(((files[number], str(files[number])) for number in which), len(which), wanted)
-    return LabelledImages(images=images, labels=labels[which], classes=classes)
+    decoder = Decoder.of(source, wanted)
+    images = decode_all(((files[number], str(files[number])) for number in which), len(which), decoder)
+    notes = (*below.notes(labels is not None), *decoder.notes())
+    if labels is None:
+        return unlabelled(images, notes)
+    return labelled(images, labels[which], recipe=source.classes, own=own, source=str(folder), notes=notes)
 
 
-def _listed(
-    folder: Path, classes: Sequence[str] | None
-) -> tuple[list[Path], NDArray[np.int64], tuple[str, ...]]:
+def _labelled(
+    folder: Path, below: Below, classes: Sequence[str] | None, labels_needed: bool
+) -> tuple[list[Path], NDArray[np.int64] | None, list[str]]:
+    """Return files, their labels (None if they have none), and the names of the classes by label."""
+    everything = [*below.beside, *(file for files in below.folders.values() for file in files)]
+    if not labels_needed and not everything:
+        raise PlanError(source=str(folder), problem="holds no image")
     try:
-        below = sorted(entry for entry in folder.iterdir() if entry.is_dir() and entry.name[0] != ".")
-    except OSError as error:
-        raise unreadable(folder, error) from error
-    if not below:
-        raise PlanError(source=str(folder), problem="has no subfolder, one for each class")
-    names = tuple(classes or (entry.name for entry in below))
-    files: list[Path] = []
-    labels: list[int] = []
-    for entry in below:
-        images = sorted(file for file in entry.iterdir() if file.suffix.lower() in _SUFFIXES)
-        if entry.name not in names:
-            problem = f"its subfolder {entry.name} is none of the classes {', '.join(names)}"
-            raise PlanError(source=str(folder), field="classes", problem=problem)
-        if not images:
-            raise PlanError(source=str(entry), problem="holds no image")
-        files += images
-        labels += [names.index(entry.name)] * len(images)
-    return files, np.array(labels, dtype=np.int64), names
+        told = annotated(folder, below)
+        if told is not None:
+            return _numbered(folder, *told, classes)
+        if not labels_needed and (below.beside or list(below.folders) == ["images"]):
+            return everything, None, []
+        problem = _problem(below)
+        if problem:
+            raise PlanError(source=str(folder), problem=problem)
+        owners = [name for name, files in below.folders.items() for _ in files]
+        files = [file for files in below.folders.values() for file in files]
+        return _numbered(folder, files, owners, list(below.folders), classes)
+    except PlanError:
+        if labels_needed:
+            raise
+        return everything, None, []
+
+
+def _problem(below: Below) -> str:
+    """Return why a folder holds no labelled images; empty if it does."""
+    if not below.folders:
+        beside = f"; {len(below.beside)} images lie in it without a class" if below.beside else ""
+        return f"has no subfolder, one for each class{beside}"
+    if not any(below.folders.values()):
+        return f"its subfolders hold no image ({', '.join(list(below.folders)[:5])}, ...)"
+    filled = {name.lower() for name, files in below.folders.items() if files}
+    if filled <= _SPLITS and below.nested:
+        first = next(name for name, files in below.folders.items() if files)
+        return f"its subfolders are parts, not classes; name one of them, e.g. path: .../{first}"
+    return ""
+
+
+def _numbered(
+    folder: Path,
+    files: list[Path],
+    owners: Sequence[str],
+    names: Sequence[str],
+    classes: Sequence[str] | None,
+) -> tuple[list[Path], NDArray[np.int64], list[str]]:
+    """Return files with labels: numbers of class names, which stand in the order of the raw names of folders.
+
+    Raises:
+        PlanError: If a folder's name is no class name, the name of two, or none of `classes`.
+    """
+    try:
+        own = class_names(names)
+    except ValueError as error:
+        raise PlanError(source=str(folder), problem=f"{error}; rename its subfolder") from error
+    chosen = list(classes or own)
+    strange = [name for name in own if name not in chosen]
+    if strange:
+        known = ", ".join(chosen[:20])
+        problem = f"its subfolder {strange[0]} is none of the classes {known}"
+        raise PlanError(source=str(folder), field="classes", problem=problem)
+    number = {raw: chosen.index(name) for raw, name in zip(names, own, strict=True)}
+    return files, np.array([number[owner] for owner in owners], dtype=np.int64), chosen

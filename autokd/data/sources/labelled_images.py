@@ -12,13 +12,16 @@ import torch
 from numpy.typing import NDArray
 
 from autokd.config.external import Source
+from autokd.core.class_names import class_names
 from autokd.data.dataset import Dataset
+from autokd.data.sources.depth import in_unit
 from autokd.data.temporary_arrays import concatenate, copy_rows
 from autokd.errors import PlanError
 
 Pixels = NDArray[np.uint8] | NDArray[np.float32]
 _CHANNELS: Final = (1, 3)
 _MOST_CLASSES: Final = 100_000
+_UNLABELLED: Final = ("unlabelled",)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,12 +33,14 @@ class LabelledImages:
         labels: Shape (n,), indices into `classes`.
         classes: Class names.
         notes: What the owner should know of how they were read.
+        named: Whether source or recipe name the classes; otherwise their names are the numbers of the labels.
     """
 
     images: Pixels
     labels: NDArray[np.int64]
     classes: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    named: bool = True
 
     @property
     def present(self) -> list[str]:
@@ -44,7 +49,7 @@ class LabelledImages:
 
     def take(self, rows: NDArray[np.int64]) -> LabelledImages:
         """Return a copy of some examples, in the order of `rows`."""
-        return LabelledImages(copy_rows(self.images, rows), self.labels[rows], self.classes)
+        return LabelledImages(copy_rows(self.images, rows), self.labels[rows], self.classes, named=self.named)
 
     def renumbered(self, classes: tuple[str, ...]) -> NDArray[np.int64]:
         """Return the labels as indices into other class names; a class that is missing there becomes 0."""
@@ -93,10 +98,11 @@ def unreadable(file: Path | str, error: OSError) -> PlanError:
     return PlanError(source=str(file), problem=f"cannot be read: {error.strerror or error}")
 
 
-def as_images(array: NDArray[Any], *, source: str, field: str) -> Pixels:
+def as_images(array: NDArray[Any], *, source: str, field: str, bits: int | None = None) -> Pixels:
     """Return images as (n, channels, height, width), uint8 or float32.
 
-    The axis of channels has 1 or 3 entries and comes after height and width, or before them.
+    The axis of channels has 1 or 3 entries and comes after height and width, or before them. With `bits`, a
+    pixel p that is no byte means p / (2^bits - 1).
 
     Raises:
         PlanError: If the array holds no images.
@@ -114,48 +120,80 @@ def as_images(array: NDArray[Any], *, source: str, field: str) -> Pixels:
     if array.ndim != 4 or array.shape[1] not in _CHANNELS or 0 in array.shape[1:]:
         problem = f"has the shape {array.shape}, not (n, height, width) with or without 1 or 3 channels"
         raise refused(problem)
+    if bits is not None and array.dtype != np.uint8 and (bits != 8 or array.dtype.kind == "f"):
+        return in_unit(np.ascontiguousarray(array), bits, name=source, field=field)
     if array.dtype.kind == "f":
         return np.ascontiguousarray(array, dtype=np.float32)
     if array.dtype != np.uint8 and array.size and not (array.min() >= 0 and array.max() <= 255):
-        raise refused(f"holds whole numbers from {array.min()} to {array.max()}; pixels are 0 to 255")
+        problem = f"holds whole numbers from {array.min()} to {array.max()}; pixels are 0 to 255"
+        raise refused(f"{problem}, unless the source says bits: 12 (0 to 4095), bits: 16 (0 to 65535), ...")
     return np.ascontiguousarray(array, dtype=np.uint8)
 
 
 def as_labels(values: NDArray[Any], *, source: str, field: str, count: int) -> NDArray[np.int64]:
-    """Return labels as whole numbers, one for each of `count` images.
+    """Return labels as whole numbers, one for each of `count` images; they are never rounded.
 
     Raises:
         PlanError: If the values are no such labels.
     """
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
+    if values.dtype.kind == "f" and values.ndim == 1 and (values == np.rint(values)).all():
+        # Whole numbers that went through a table with gaps, say. Infinity and larger ones are refused below.
+        values = np.clip(values, -1, _MOST_CLASSES + 1).astype(np.int64)
     if values.ndim != 1 or values.dtype.kind not in "iu":
         problem = f"holds {values.dtype} of shape {values.shape}, not one whole number for each image"
     elif len(values) != count:
         problem = f"has {len(values)} labels for {count} images"
     elif values.size and (values.min() < 0 or values.max() > _MOST_CLASSES):
-        problem = f"labels run from {values.min()} to {values.max()}; they are class numbers from 0"
+        unlabelled = "; only public examples may be unlabelled (-1)" if values.min() == -1 else ""
+        problem = (
+            f"labels run from {values.min()} to {values.max()}; they are class numbers from 0{unlabelled}"
+        )
     else:
         return values.astype(np.int64)
     raise PlanError(source=source, field=field, problem=problem)
 
 
-def class_names(
-    labels: NDArray[np.int64], recipe: Iterable[str] | None, source: Iterable[str] | None
-) -> tuple[str, ...]:
-    """Return the class names of the recipe, or else of the source, or else the numbers."""
-    names = source if recipe is None else recipe
-    return tuple(map(str, range(labels.max(initial=-1) + 1)) if names is None else names)
+def labelled(
+    images: Pixels,
+    labels: NDArray[np.int64],
+    *,
+    recipe: Iterable[object] | None,
+    own: Iterable[object] | None,
+    source: str,
+    notes: tuple[str, ...] = (),
+) -> LabelledImages:
+    """Return images with labels under the recipe's class names, or else the source's own, or the numbers.
+
+    Raises:
+        PlanError: If the names are not valid; names the source.
+    """
+    written = own if recipe is None else recipe
+    try:
+        names = (
+            tuple(map(str, range(labels.max(initial=-1) + 1))) if written is None else class_names(written)
+        )
+    except ValueError as error:
+        way_out = "; say classes, their names by number" if recipe is None else ""
+        raise PlanError(source=source, field="classes", problem=f"{error}{way_out}") from error
+    return LabelledImages(images, labels, names, named=written is not None, notes=notes)
+
+
+def unlabelled(images: Pixels, notes: tuple[str, ...] = ()) -> LabelledImages:
+    """Return images without labels, which only public examples may lack."""
+    return LabelledImages(images, np.zeros(len(images), dtype=np.int64), _UNLABELLED, notes=notes)
 
 
 def join(parts: Sequence[LabelledImages], classes: tuple[str, ...]) -> LabelledImages:
     """Return all examples in one array, larger than memory if need be; as bytes if all are bytes."""
     exact = all(part.images.dtype == np.uint8 for part in parts)
-    images = concatenate([part.images if exact else _floats(part.images) for part in parts])
-    return LabelledImages(images, np.concatenate([part.renumbered(classes) for part in parts]), classes)
+    images = concatenate([part.images if exact else as_floats(part.images) for part in parts])
+    labels = np.concatenate([part.renumbered(classes) for part in parts])
+    return LabelledImages(images, labels, classes, named=any(part.named for part in parts))
 
 
-def _floats(images: Pixels) -> NDArray[Any]:
+def as_floats(images: Pixels) -> NDArray[Any]:
     """Return pixels as torchvision's ToTensor makes them of bytes."""
     return images if images.dtype == np.float32 else torch.from_numpy(images).float().div(255).numpy()
 

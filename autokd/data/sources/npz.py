@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -11,36 +12,47 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autokd.config.external import ImageShape, NpzSource
-from autokd.data.sources.decoding import fit_to_format
+from autokd.data.sources.decoding import Decoder, fit_to_format
 from autokd.data.sources.labelled_images import (
     LabelledImages,
     as_images,
     as_labels,
     chosen_indices,
-    class_names,
+    labelled,
+    unlabelled,
     unreadable,
 )
 from autokd.errors import PlanError
 
 
-def read(source: NpzSource, base: Path, wanted: ImageShape) -> LabelledImages:
+def read(source: NpzSource, base: Path, wanted: ImageShape, labels_needed: bool = True) -> LabelledImages:
     """Read the chosen examples of an archive; see `autokd.data.sources.read`."""
     file = base / Path(source.path).expanduser()
     name = str(file)
     try:
         # Opened here: NumPy leaves a file open that is no archive.
         with file.open("rb") as opened:
-            arrays = _arrays(opened, file, source)
+            arrays = _arrays(opened, file, source, labels_needed)
     except OSError as error:
         raise unreadable(file, error) from error
-    images = as_images(arrays[source.images], source=name, field=source.images)
-    labels = as_labels(arrays[source.labels], source=name, field=source.labels, count=len(images))
+    images = as_images(arrays[source.images], source=name, field=source.images, bits=source.bits)
     which = chosen_indices(source, base, len(images))
-    classes = class_names(labels, source.classes, _names(arrays.get("classes"), name))
-    return LabelledImages(fit_to_format(images[which], wanted, source=name), labels[which], classes)
+    decoder = Decoder.of(source, wanted)
+    pixels = fit_to_format(images[which], decoder, source=name)
+    try:
+        labels = as_labels(
+            arrays.get(source.labels, np.empty((0, 0))), source=name, field=source.labels, count=len(images)
+        )
+    except PlanError:
+        if labels_needed:
+            raise
+        return unlabelled(pixels, decoder.notes())
+    own = _names(arrays.get("classes"), name)
+    found = labelled(pixels, labels, recipe=source.classes, own=own, source=name, notes=decoder.notes())
+    return replace(found, labels=labels[which])
 
 
-def _arrays(opened: BinaryIO, file: Path, source: NpzSource) -> dict[str, NDArray[Any]]:
+def _arrays(opened: BinaryIO, file: Path, source: NpzSource, labels_needed: bool) -> dict[str, NDArray[Any]]:
     try:
         archive = np.load(opened, allow_pickle=False)
     except (ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
@@ -49,7 +61,7 @@ def _arrays(opened: BinaryIO, file: Path, source: NpzSource) -> dict[str, NDArra
         raise PlanError(source=str(file), problem="is one array, not an archive (.npz) of several")
     arrays: dict[str, NDArray[Any]] = {}
     with archive:
-        for name in (source.images, source.labels):
+        for name in (source.images, source.labels) if labels_needed else (source.images,):
             if name not in archive.files:
                 problem = f"is missing; there is {', '.join(archive.files[:20]) or 'nothing'}"
                 raise PlanError(source=str(file), field=name, problem=problem)
@@ -65,12 +77,9 @@ def _arrays(opened: BinaryIO, file: Path, source: NpzSource) -> dict[str, NDArra
     return arrays
 
 
-def _names(classes: NDArray[Any] | None, file: str) -> tuple[str, ...] | None:
+def _names(classes: NDArray[Any] | None, file: str) -> list[object] | None:
     if classes is None:
         return None
-    if classes.ndim != 1 or classes.dtype.kind != "U":
+    if classes.ndim != 1 or classes.dtype.kind not in "USiu":
         raise PlanError(source=file, field="classes", problem="holds no list of names")
-    names = tuple(map(str, classes))
-    if len(set(names)) != len(names) or "" in names:
-        raise PlanError(source=file, field="classes", problem="holds a name twice, or an empty one")
-    return names
+    return list(classes)

@@ -1,61 +1,86 @@
-"""Parquet with encoded images, as Hugging Face's data sets have them."""
+"""Data sets of Hugging Face: encoded images in Parquet, or in the Arrow files of `save_to_disk`."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from autokd.config.external import ImageShape, ParquetSource
-from autokd.data.sources.decoding import decode_all
+from autokd.core.class_names import class_names
+from autokd.data.sources.decoding import Decoder, decode_all
 from autokd.data.sources.labelled_images import (
     LabelledImages,
     as_labels,
     chosen_indices,
-    class_names,
+    labelled,
+    unlabelled,
     unreadable,
 )
+from autokd.data.sources.table_columns import features, image_column, label_column
+from autokd.data.sources.table_files import table_files
 from autokd.errors import PlanError
 
 
-def read(source: ParquetSource, base: Path, wanted: ImageShape) -> LabelledImages:
-    """Read the chosen rows of a table; see `autokd.data.sources.read`."""
-    file = base / Path(source.path).expanduser()
-    table = _table(file, source)
+def read(source: ParquetSource, base: Path, wanted: ImageShape, labels_needed: bool = True) -> LabelledImages:
+    """Read the chosen rows of a data set; see `autokd.data.sources.read`."""
+    files = table_files(source.path, base)
+    tables = [_table(file, source, labels_needed) for file in files]
+    table, image, label = _joined(tables, files)
+    name = str(files[0]) if len(files) == 1 else str(files[0].parent)
     which = chosen_indices(source, base, table.num_rows)
-    labels, own = _labels(table, file, source.label)
     if not which.size:
-        raise PlanError(source=str(file), problem="holds no example")
-    column = table[source.image]
+        raise PlanError(source=name, problem="holds no example")
+    told = features(table.schema)
+    column = table[image]
     contents = (
-        (_bytes(column[row].as_py(), file, source.image, row), f"{file}: {source.image} {row}")
-        for row in which.tolist()
+        (_bytes(column[row].as_py(), name, image, row), f"{name}: {image} {row}") for row in which.tolist()
     )
-    images = decode_all(contents, len(which), wanted)
-    return LabelledImages(
-        images=images, labels=labels[which], classes=class_names(labels, source.classes, own)
+    mode = told.get(image, {}).get("mode")
+    decoder = Decoder.of(source, wanted, mode=mode if isinstance(mode, str) else None)
+    try:
+        if label is None:
+            raise PlanError(source=name, field=source.label, problem="is missing")
+        labels, own = _labels(table, name, label, source.classes)
+        own = own or told.get(label, {}).get("names")
+        own = own if isinstance(own, list) and own else None
+        found = labelled(np.empty(0, dtype=np.uint8), labels, recipe=source.classes, own=own, source=name)
+    except PlanError:
+        if labels_needed:
+            raise
+        return unlabelled(decode_all(contents, len(which), decoder), decoder.notes())
+    return replace(
+        found,
+        images=decode_all(contents, len(which), decoder),
+        labels=labels[which],
+        notes=decoder.notes(),
     )
 
 
-def _table(file: Path, source: ParquetSource) -> Any:
+def _table(file: Path, source: ParquetSource, labels_needed: bool) -> tuple[Any, str, str | None]:
+    """Return the columns of images and labels of a file, with their names."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        # Opened here, so that a path is neither a folder of several files nor a remote address.
+        # Opened here, so that a path is no remote address.
         with file.open("rb") as opened:
+            if file.suffix == ".arrow":
+                reader = pa.ipc.open_stream(opened)
+                image, label = _columns(reader.schema, source, file, labels_needed)
+                table = reader.read_all().select([name for name in (image, label) if name is not None])
+                # A damaged file is found here and not while it is used.
+                table.validate(full=True)
+                return table, image, label
             parquet = pq.ParquetFile(opened)
-            columns = parquet.schema_arrow.names
-            for name in (source.image, source.label):
-                if name not in columns:
-                    problem = f"is missing; there is {', '.join(columns) or 'nothing'}"
-                    raise PlanError(source=str(file), field=name, problem=problem)
-            return parquet.read(columns=[source.image, source.label])
+            image, label = _columns(parquet.schema_arrow, source, file, labels_needed)
+            return parquet.read(columns=[name for name in (image, label) if name is not None]), image, label
     except (pa.ArrowException, ValueError, OverflowError, MemoryError) as error:
-        raise PlanError(source=str(file), problem="is no Parquet file, or a damaged one") from error
+        kind = "Arrow" if file.suffix == ".arrow" else "Parquet"
+        raise PlanError(source=str(file), problem=f"is no {kind} file, or a damaged one") from error
     except OSError as error:
         if error.errno is None:
             # An error of Arrow, e.g. for a page that cannot be unpacked.
@@ -63,36 +88,77 @@ def _table(file: Path, source: ParquetSource) -> Any:
         raise unreadable(file, error) from error
 
 
-def _bytes(value: object, file: Path, column: str, row: int) -> bytes:
+def _columns(schema: Any, source: ParquetSource, file: Path, labels_needed: bool) -> tuple[str, str | None]:
+    image = image_column(schema, source, str(file))
+    try:
+        return image, label_column(schema, source, str(file), image)
+    except PlanError:
+        if labels_needed:
+            raise
+        return image, None
+
+
+def _joined(
+    tables: Sequence[tuple[Any, str, str | None]], files: Sequence[Path]
+) -> tuple[Any, str, str | None]:
+    """Return the rows of several files as one table.
+
+    Raises:
+        PlanError: If they do not have the same columns and classes.
+    """
+    import pyarrow as pa
+
+    first, image, label = tables[0]
+    told = features(first.schema)
+    for (other, *columns), file in zip(tables[1:], files[1:], strict=True):
+        if columns != [image, label] or features(other.schema).get(label or "") != told.get(label or ""):
+            problem = f"has other columns or classes than {files[0].name}"
+            raise PlanError(source=str(file), problem=problem)
+    try:
+        joined = pa.concat_tables([table for table, _, _ in tables], promote_options="permissive")
+    except pa.ArrowException as error:
+        problem = f"has columns of other types than {files[0].name}"
+        raise PlanError(source=str(files[1]), problem=problem) from error
+    return joined.replace_schema_metadata(first.schema.metadata), image, label
+
+
+def _bytes(value: object, name: str, column: str, row: int) -> bytes:
     if isinstance(value, dict):
         value = value.get("bytes")
     if not isinstance(value, bytes):
         problem = f"row {row} holds no bytes of an image (a path alone is not followed)"
-        raise PlanError(source=str(file), field=column, problem=problem)
+        raise PlanError(source=name, field=column, problem=problem)
     return value
 
 
-def _labels(table: Any, file: Path, column: str) -> tuple[Any, Sequence[str] | None]:
+def _labels(
+    table: Any, name: str, column: str, classes: Sequence[str] | None
+) -> tuple[Any, list[str] | None]:
+    """Return the label of each row, and the names of classes if labels are names: `classes`, or sorted."""
     values = table[column].to_pylist()
     if None in values:
-        raise PlanError(source=str(file), field=column, problem=f"row {values.index(None)} has no label")
-    if values and all(isinstance(name, str) for name in values):
-        names = sorted(set(values))
-        return np.array([names.index(name) for name in values], dtype=np.int64), names
+        raise PlanError(source=name, field=column, problem=f"row {values.index(None)} has no label")
+    if values and all(isinstance(one, str) for one in values):
+        return _numbered(values, name, column, classes)
     try:
         array = np.array(values)
     except (ValueError, OverflowError) as error:
-        raise PlanError(source=str(file), field=column, problem="holds no labels") from error
-    return as_labels(array, source=str(file), field=column, count=table.num_rows), _names(table, column)
+        raise PlanError(source=name, field=column, problem="holds no labels") from error
+    return as_labels(array, source=name, field=column, count=table.num_rows), None
 
 
-def _names(table: Any, column: str) -> Sequence[str] | None:
-    """Return the class names that Hugging Face's `datasets` writes beside the columns."""
+def _numbered(
+    values: list[str], name: str, column: str, classes: Sequence[str] | None
+) -> tuple[Any, list[str]]:
+    written = sorted(set(values))
     try:
-        info = json.loads((table.schema.metadata or {})[b"huggingface"])
-        names = info["info"]["features"][column]["names"]
-    except (LookupError, ValueError, TypeError):
-        return None
-    if isinstance(names, list) and names and all(isinstance(name, str) for name in names):
-        return names if len(set(names)) == len(names) else None
-    return None
+        own = class_names(written)
+    except ValueError as error:
+        raise PlanError(source=name, field=column, problem=str(error)) from error
+    chosen = list(classes or own)
+    strange = [one for one in own if one not in chosen]
+    if strange:
+        problem = f"has the class {strange[0]}, which is none of classes ({', '.join(chosen[:20])})"
+        raise PlanError(source=name, field=column, problem=problem)
+    number = {raw: chosen.index(one) for raw, one in zip(written, own, strict=True)}
+    return np.array([number[one] for one in values], dtype=np.int64), chosen

@@ -8,25 +8,30 @@ from typing import Any
 import numpy as np
 
 from autokd.config.external import ImageShape, TorchvisionSource
-from autokd.data.sources.decoding import fit_to_format
+from autokd.data.sources.decoding import Decoder, fit_to_format
 from autokd.data.sources.image_folder import read_folder
-from autokd.data.sources.labelled_images import LabelledImages, as_images, chosen_indices
+from autokd.data.sources.labelled_images import LabelledImages, as_images, chosen_indices, labelled
 from autokd.errors import PlanError
 
 
-def read(source: TorchvisionSource, base: Path, wanted: ImageShape) -> LabelledImages:
+def read(
+    source: TorchvisionSource, base: Path, wanted: ImageShape, labels_needed: bool = True
+) -> LabelledImages:
     """Read the chosen examples of a data set; see `autokd.data.sources.read`."""
     root = base / Path(source.root).expanduser()
     part = "train" if source.train else "test"
     if (root / part).is_dir() and not source.download:
-        return read_folder(root / part, source, base, wanted)
+        return read_folder(root / part, source, base, wanted, labels_needed)
     dataset = _open(source, root, part)
     labels = np.asarray(getattr(dataset, "targets", getattr(dataset, "labels", None)), dtype=np.int64)
     images = as_images(np.asarray(dataset.data), source=str(root), field=source.dataset)
     which = chosen_indices(source, base, len(images))
-    classes = source.classes or getattr(dataset, "classes", None) or map(str, range(10))
-    pixels = fit_to_format(images[which], wanted, source=str(root))
-    return LabelledImages(images=pixels, labels=labels[which], classes=tuple(classes))
+    own = getattr(dataset, "classes", None) or range(10)
+    decoder = Decoder.of(source, wanted)
+    pixels = fit_to_format(images[which], decoder, source=str(root))
+    return labelled(
+        pixels, labels[which], recipe=source.classes, own=own, source=str(root), notes=decoder.notes()
+    )
 
 
 def _open(source: TorchvisionSource, root: Path, part: str) -> Any:

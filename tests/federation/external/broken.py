@@ -19,7 +19,7 @@ from PIL import Image
 from torch import nn
 
 from tests.federation.external.conftest import Recipe, edit
-from tests.federation.external.samples import SIZE
+from tests.federation.external.samples import CLASSES, SIZE
 
 Break = Callable[[Path], object]
 
@@ -404,10 +404,10 @@ CASES = (
         participant(1, data={"kind": "folder", "path": "images/part1/bars"}),
     ),
     Case(
-        "class without images",
+        "classes without images",
         f"{P1}.data",
-        ("part1/dots", "holds no image"),
-        emptied("images/part1/dots"),
+        ("images/part1", "hold no image", "bars"),
+        all_of(*(emptied(f"images/part1/{name}") for name in CLASSES)),
     ),
     Case("image cut off", f"{P1}.data", ("bars/002.png",), cut("images/part1/bars/002.png", 0.5)),
     Case("text as image", f"{P1}.data", ("bars/002.png", "no image"), text_file("images/part1/bars/002.png")),

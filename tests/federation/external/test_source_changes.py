@@ -90,3 +90,13 @@ def test_files_of_indices_count(mine: Path, prepared: Preparing) -> None:
     assert prepared()[1] == []
     later(numbers)
     assert "splits.test" in prepared()[1][0]
+
+
+def test_names_in_latin_1_are_names_of_files_like_others(mine: Path) -> None:
+    before = fingerprints(of(mine))
+    try:
+        shutil.copy(an_image(mine, "part0"), an_image(mine, "part0").with_name(os.fsdecode(b"K\xe4fer.png")))
+    except OSError:
+        pytest.skip("this file system has names in UTF-8 only")
+    changed = fingerprints(of(mine))
+    assert [field for field in before if changed[field] != before[field]] == ["participants.0.data"]
