@@ -165,7 +165,8 @@ class VarianceComponents:
         if self.seeds > 1:
             own = self.seeds - 1
             denominator += seed**2 / (own + self.prior_dof) + self.residual**2 / (self.examples - 1) / own
-        return max(1.0, variance**2 / denominator)
+        # Of parts this close to 0 nothing is left once they are squared.
+        return max(1.0, variance**2 / denominator) if denominator else math.inf
 
 
 def paired_interval(
@@ -224,7 +225,7 @@ def paired_p_value(
     if components.error == 0:
         return 1.0 if mean <= 0 else 1 / (1 + resamples)
     distance = mean / components.error
-    beyond = (1 + int((draws <= -distance).sum())) / (1 + draws.size)
+    beyond = (1 + int((draws <= -distance).sum())) / (1 + resamples)
     return max(float(stdtr(components.dof, -distance)), beyond)
 
 

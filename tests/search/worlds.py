@@ -105,7 +105,9 @@ def instead_of_a_federation(stored: FederationFacts) -> Iterator[None]:
     def correct(participant: int, split: Split) -> np.ndarray:
         return stored.participants[participant].correct[split]
 
-    federation = SimpleNamespace(name=stored.name, facts=lambda: stored, correct=correct)
+    federation = SimpleNamespace(
+        name=stored.name, participants=stored.participants, facts=lambda: stored, correct=correct
+    )
     with (
         patch.object(session, "find", return_value=federation),
         patch.object(session, "notices", return_value=[]),
