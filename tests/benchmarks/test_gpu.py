@@ -194,7 +194,7 @@ def is_alive(process: int) -> bool:
 @pytest.mark.parametrize(
     ("rows", "limit", "status", "kept"),
     [
-        (endless, 20.0, "stopped at its limit of 20 s", 2),
+        (endless, 12.0, "stopped at its limit of 12 s", 2),
         (failing, 60.0, "failed: ValueError: no such kernel", 1),
         (dying, 60.0, "died with exit code -11", 1),
     ],
