@@ -34,11 +34,16 @@ def command(*words: str) -> list[str]:
     return [sys.executable, "-m", "autokd", *words]
 
 
+def batch(home: Path, study: str, seconds: float) -> list[str]:
+    """Return the command that tunes all pairs with a time budget."""
+    words = ("tune", "--all", "--study", study, "--time", f"{seconds:g}s", "--home", str(home), "--json")
+    return command(*words)
+
+
 def tuned(home: Path, study: str, seconds: float) -> tuple[Any, float]:
     """Return the answers of a batch with a time budget, and the seconds that it took."""
     began = perf_counter()
-    words = ("tune", "--all", "--study", study, "--time", f"{seconds:g}s", "--home", str(home), "--json")
-    done = subprocess.run(command(*words), capture_output=True, text=True, check=False)
+    done = subprocess.run(batch(home, study, seconds), capture_output=True, text=True, check=False)
     took = perf_counter() - began
     if done.returncode != 0:
         raise RuntimeError(f"--time {seconds:g}s ended with {done.returncode}: {done.stderr[-2000:]}")
@@ -47,9 +52,10 @@ def tuned(home: Path, study: str, seconds: float) -> tuple[Any, float]:
 
 def killed(home: Path, study: str, seconds: float) -> float:
     """Start a batch, kill it with everything that it has started, and return the seconds that it had."""
-    words = ("tune", "--all", "--study", study, "--time", f"{seconds:g}s", "--home", str(home), "--json")
     began = perf_counter()
-    process = subprocess.Popen(command(*words), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        batch(home, study, seconds), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     sleep(_KILLED_AT * seconds)
     family = [process.pid, *(child.pid for child in psutil.Process(process.pid).children(recursive=True))]
     took = perf_counter() - began

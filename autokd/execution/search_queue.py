@@ -24,9 +24,7 @@ from autokd.search.next_work import PairSearch, next_work
 from autokd.search.objective import scalarise
 from autokd.search.optuna_space import distributions
 from autokd.search.progress import Progress, StudyProgress, VerdictSummary, study_progress, work_left
-from autokd.search.spending import (
-    Budget,
-)
+from autokd.search.spending import Budget
 from autokd.search.tpe import Sampler, Tpe
 from autokd.statistics.moderation import VariancePool
 from autokd.store import Store
@@ -104,13 +102,12 @@ class SearchQueue(RunQueue):
             noise=VariancePool() if noise is None else noise,
         )
         self._pace = Pace()
-        self._spending = Spending(config, budget, self._pace, seconds_before=seconds_before)
+        self._open: list[list[PairSearch]] = []
+        self._spending = Spending(config, budget, self._pace, self._open, seconds_before=seconds_before)
         self._live: dict[str, _Live] = {}
         self._over: list[StudyProgress] = []
-        self._open: list[list[PairSearch]] = []
         for meeting in meetings:
             self._open.append([self._load(read(pair)) for pair in meeting])
-            self._spending.unjudged += len(meeting)
             if budget is None:  # With one, it must be known first what all pairs have spent.
                 self._close_if_over(self._open[-1])
         if budget is not None:
@@ -233,7 +230,6 @@ class SearchQueue(RunQueue):
         began = monotonic()
         conclusions = self._conclude([study.records for study in meeting if self._can_be_judged(study)])
         self._pace.add_judged(len(meeting), monotonic() - began)
-        self._spending.unjudged -= len(meeting)
         self._over += [study_progress(study, conclusions.get(study.pair)) for study in meeting]
         for study in meeting:
             self._store.evict(study.records.study)

@@ -16,19 +16,26 @@ class Spending:
     """What a batch has spent, and what its budget allows; without a budget it allows everything.
 
     Args:
+        meetings: All meetings that are not finished; the list changes as they are.
         seconds_before: Seconds that earlier commands have worked on these pairs.
 
     Attributes:
         epochs: Epochs spent so far, those of earlier commands included.
         underway: Epochs that runs in progress may still need.
-        unjudged: Number of pairs that are to be judged before the command ends.
     """
 
     def __init__(
-        self, config: StudyConfig, budget: Budget | None, pace: Pace, *, seconds_before: float
+        self,
+        config: StudyConfig,
+        budget: Budget | None,
+        pace: Pace,
+        meetings: Sequence[Sequence[PairSearch]],
+        *,
+        seconds_before: float,
     ) -> None:
         self._config, self._budget, self._pace, self._before = config, budget, pace, seconds_before
-        self.epochs, self.underway, self.unjudged = 0.0, 0.0, 0
+        self._meetings = meetings
+        self.epochs, self.underway = 0.0, 0.0
 
     @property
     def limited(self) -> bool:
@@ -49,7 +56,7 @@ class Spending:
             self.epochs + self.underway,
             self.seconds,
             self._pace.epochs_per_second,
-            ending=self._pace.ending(self.unjudged),
+            ending=self._pace.ending(sum(map(len, self._meetings))),
         )
         return max(0.0, epochs_left(self._budget, spent))
 
