@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from autokd.config.study import Objective, SearchConfig
 from autokd.core.records import TrialRecord, TrialState
 from autokd.core.setting import Setting
-from autokd.search.gaussian_process import Array, Posterior
+from autokd.search.gaussian_process import Posterior
+from autokd.search.kernel import Array
 
 DRAWS: Final = 500
 _DISAGREEMENT: Final = 0.05

@@ -17,15 +17,8 @@ from autokd.config.training import DistillationConfig
 from autokd.core.records import TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, Setting, plain
 from autokd.search.ending import Prospects, prospects
-from autokd.search.gaussian_process import (
-    KernelParameters,
-    Posterior,
-    Prediction,
-    Surrogate,
-    Task,
-    condition,
-    encode,
-)
+from autokd.search.gaussian_process import Posterior, Prediction, Surrogate, condition
+from autokd.search.kernel import KernelParameters, Task, encode
 from autokd.search.tpe import Sampler, Tpe, initial_settings
 
 SCALE: Final = 10.0

@@ -13,8 +13,8 @@ from autokd.config.study import StudyConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.setting import Pair, Split
 from autokd.federation.federation import Federation
-from autokd.search.gaussian_process import Task
 from autokd.search.gp_sampler import GpSampler
+from autokd.search.kernel import Task
 from autokd.search.objective import scalarise
 from autokd.search.pair_features import PairFeatures, pair_features
 from autokd.search.study_names import same_search

@@ -26,7 +26,7 @@ from autokd.config.study import StoppingConfig
 from autokd.core.run_spec import RunSpec
 from autokd.core.setting import DEFAULT, Pair
 from autokd.execution.search_queue import SearchQueue
-from autokd.search.gaussian_process import KernelParameters, Task, encode
+from autokd.search.kernel import KernelParameters, Task, encode
 from benchmarks.simulation.fit import covariance
 from benchmarks.simulation.measure import COSTS, Points, at
 from benchmarks.simulation.policies import LATE, NONE, Policy, learner

@@ -28,8 +28,8 @@ from scipy.optimize import minimize
 from threadpoolctl import threadpool_limits
 
 from autokd.core.setting import Pair
-from autokd.search.gaussian_process import KernelParameters, Task, TaskIndex, encode, setting_correlation
 from autokd.search.gp_sampler import SCALE, GpSampler
+from autokd.search.kernel import KernelParameters, Task, TaskIndex, encode, setting_correlation
 from benchmarks.simulation.measure import at
 from benchmarks.simulation.policies import LATE, Policy, learner
 from benchmarks.simulation.scenarios import cold

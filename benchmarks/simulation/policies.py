@@ -15,8 +15,8 @@ from autokd.config.study import StoppingConfig
 from autokd.core.records import TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import Pair, Setting, TransferSet, derive_seed
 from autokd.search import optuna_space
-from autokd.search.gaussian_process import KernelParameters, Task
 from autokd.search.gp_sampler import GpSampler
+from autokd.search.kernel import KernelParameters, Task
 from autokd.search.tpe import Sampler, Tpe
 from benchmarks.simulation.table import SPLITS, Table
 

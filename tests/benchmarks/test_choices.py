@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from autokd.core.setting import DEFAULT, Pair
-from autokd.search.gaussian_process import KernelParameters, Task, encode
+from autokd.search.kernel import KernelParameters, Task, encode
 from benchmarks.simulation.choices import (
     CHOICES,
     Abreast,

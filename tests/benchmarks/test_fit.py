@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from autokd.search.gaussian_process import KernelParameters, Surrogate, encode
+from autokd.search.gaussian_process import Surrogate
+from autokd.search.kernel import KernelParameters, encode
 from benchmarks.simulation.fit import FITTED, Runs, covariance, drawn, fitted, log_likelihood
 from benchmarks.simulation.table import Table
 

@@ -14,8 +14,8 @@ from autokd.core.records import Failure, RunRecord, RunState, Stage, TrialOrigin
 from autokd.core.run_spec import RunFailure
 from autokd.core.setting import DEFAULT, Pair, Setting, TransferSet
 from autokd.core.tensor_format import TensorFormat
-from autokd.search.gaussian_process import Task
 from autokd.search.gp_sampler import GpSampler
+from autokd.search.kernel import Task
 from autokd.search.progress import VerdictSummary
 from autokd.search.study_names import study_name
 from autokd.search.tpe import Tpe

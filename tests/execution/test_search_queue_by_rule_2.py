@@ -20,8 +20,8 @@ from autokd.recommendation import Verdict
 from autokd.recommendation.interim_looks import judge_pair
 from autokd.recommendation.verdict import Judgement
 from autokd.search.basis import error_of
-from autokd.search.gaussian_process import Task
 from autokd.search.gp_sampler import GpSampler
+from autokd.search.kernel import Task
 from autokd.search.progress import VerdictSummary
 from autokd.search.study_names import study_name
 from autokd.search.transfer import known_noise

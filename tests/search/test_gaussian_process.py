@@ -11,15 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autokd.core.setting import DEFAULT, LabelPrior, Pair, Setting, TransferSet
-from autokd.search import gaussian_process
-from autokd.search.gaussian_process import (
-    KernelParameters,
-    Posterior,
-    Surrogate,
-    Task,
-    encode,
-    setting_correlation,
-)
+from autokd.search import gaussian_process, kernel
+from autokd.search.gaussian_process import Posterior, Surrogate
+from autokd.search.kernel import KernelParameters, Task, encode, setting_correlation
 from autokd.search.pair_features import PairFeatures
 from tests.search.worlds import features
 
@@ -74,7 +68,7 @@ def assert_same(one: Posterior, other: Posterior) -> None:
 
 def covariance(prior: KernelParameters, one: Task, x: Setting, other: Task, y: Setting) -> float:
     """Of two gains, in units of the squared scale, straight from the model as it is written down."""
-    units = astuple(gaussian_process._FEATURE_UNITS)
+    units = astuple(kernel._FEATURE_UNITS)
     steps = zip(astuple(one.features), astuple(other.features), units, strict=True)
     apart = sum(((mine - theirs) / unit) ** 2 for mine, theirs, unit in steps) / len(units)
     alike = math.exp(-apart / (2 * prior.feature_length**2))

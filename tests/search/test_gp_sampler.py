@@ -13,8 +13,9 @@ from autokd.config.space import Space, read_space
 from autokd.core.records import Failure, TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, LabelPrior, Method, Pair, Setting, TransferSet, plain
 from autokd.search import gp_sampler
-from autokd.search.gaussian_process import PLAIN_RECIPE, Posterior, Task
+from autokd.search.gaussian_process import Posterior
 from autokd.search.gp_sampler import GpSampler, candidate_settings, expected_improvement
+from autokd.search.kernel import PLAIN_RECIPE, Task
 from tests.search.worlds import OWN, features, open_space
 
 PAIRS = [Pair(teacher, student) for teacher in range(4) for student in range(4) if teacher != student]

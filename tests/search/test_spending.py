@@ -12,8 +12,8 @@ from autokd.core.records import RunState, Stage, TrialState
 from autokd.core.run_spec import RunSpec
 from autokd.core.setting import Pair
 from autokd.recommendation.interim_looks import OutOfBudget, Unfinished, judge_pair
-from autokd.search.gaussian_process import Task
 from autokd.search.gp_sampler import GpSampler
+from autokd.search.kernel import Task
 from autokd.search.next_work import PairSearch
 from autokd.search.spending import (
     Budget,

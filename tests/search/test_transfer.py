@@ -18,8 +18,8 @@ from autokd.core.tensor_format import TensorFormat
 from autokd.federation.federation import Federation
 from autokd.recommendation.verdict import RULE
 from autokd.search import transfer
-from autokd.search.gaussian_process import Task
 from autokd.search.gp_sampler import GpSampler
+from autokd.search.kernel import Task
 from autokd.search.pair_features import PairFeatures
 from autokd.search.study_names import study_name, sweep_name
 from autokd.search.transfer import register_study, warm_started_sampler
