@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from autokd.core.setting import BatchNorm, LabelPrior, Method, Setting, TransferSet
+from autokd.core.setting import BatchNorm, LabelPrior, Method, Schedule, Setting, TransferSet
 
 temperatures = st.floats(min_value=1e-3, max_value=1e3)
 alphas = st.floats(min_value=0, max_value=1)
@@ -16,6 +16,7 @@ _more = {
     "learning_rate": st.none() | st.floats(min_value=1e-5, max_value=1),
     "epochs": st.none() | st.integers(1, 1000),
     "batch_norm": st.none() | st.sampled_from(BatchNorm),
+    "schedule": st.none() | st.sampled_from(Schedule),
 }
 _priors = st.sampled_from(LabelPrior)
 _labelled = [one for one in TransferSet if one is not TransferSet.PUBLIC]

@@ -13,7 +13,7 @@ from rich.text import Text
 from autokd.cli import options
 from autokd.cli.console import out, plain_table, print_result
 from autokd.cli.progress import watching
-from autokd.core.setting import BatchNorm, LabelPrior, Method, Setting, Split, TransferSet
+from autokd.core.setting import BatchNorm, LabelPrior, Method, Schedule, Setting, Split, TransferSet
 from autokd.errors import PlanError
 
 if TYPE_CHECKING:
@@ -40,6 +40,9 @@ class SettingOptions(options.Group):
     method: Annotated[Method | None, typer.Option(help="Method; by default plain.")] = None
     learning_rate: Annotated[float | None, typer.Option(help="By default the study recipe's.")] = None
     epochs: Annotated[int | None, typer.Option(help="By default the study recipe's.")] = None
+    schedule: Annotated[
+        Schedule | None, typer.Option(help="Of the learning rate; by default the study recipe's.")
+    ] = None
     batch_norm: Annotated[BatchNorm | None, typer.Option(help="By default the study recipe's.")] = None
     label_prior: Annotated[
         LabelPrior | None, typer.Option(help="Correction for uneven class shares; by default none.")

@@ -19,7 +19,7 @@ from rich.text import Text
 from autokd.cli.answer import COLOR
 from autokd.cli.console import plain_table
 from autokd.cli.matrix import FEW, PairCell, matrix
-from autokd.core.setting import Setting
+from autokd.core.setting import ADDED, Setting
 from autokd.errors import InputError
 
 if TYPE_CHECKING:
@@ -40,10 +40,9 @@ _SUFFIXES: Final = {
     ".yaml": ListFormat.YAML,
     ".yml": ListFormat.YAML,
 }
-_LABEL_PRIOR: Final = "label_prior"
 _SETTING: Final = (
     *("temperature", "alpha", "transfer_set", "method", "learning_rate", "epochs", "batch_norm"),
-    _LABEL_PRIOR,
+    *ADDED,
 )
 _GAINS: Final = ("gain", "default_gain", "improvement", "single_run")
 _COLUMNS: Final = (
@@ -55,7 +54,7 @@ _COLUMNS: Final = (
 )
 """Columns of the CSV; gains are in pp of the student on test, empty if unknown.
 
-The label prior is left out if no setting has any.
+Those of `ADDED` dimensions are left out if no setting has them.
 """
 
 
@@ -143,8 +142,8 @@ def _summary(answers: Sequence[PairResult]) -> str:
 def _csv(entries: Sequence[Mapping[str, Any]]) -> str:
     text = io.StringIO()
     rows = [_row(entry) for entry in entries]
-    used = any(_LABEL_PRIOR in row for row in rows)
-    columns = [name for name in _COLUMNS if used or name != _LABEL_PRIOR]
+    used = set().union(*rows)
+    columns = [name for name in _COLUMNS if name in used or name not in ADDED]
     writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)

@@ -32,7 +32,7 @@ def tune(
         typer.Option(
             "--try",
             help="A setting to run in each pair right after the default setting; may be repeated. Also "
-            "method, learning_rate, epochs, batch_norm, label_prior.",
+            "method, learning_rate, epochs, batch_norm, label_prior, schedule.",
             metavar="T=4,alpha=0.9,transfer_set=both",
         ),
     ] = None,

@@ -8,13 +8,13 @@ from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import PlainSerializer, PlainValidator
 
-from autokd.core.setting import SEARCHABLE, BatchNorm, LabelPrior, Method, Setting, TransferSet
+from autokd.core.setting import SEARCHABLE, BatchNorm, LabelPrior, Method, Schedule, Setting, TransferSet
 
 _SHORT: Final = {"T": "temperature"}
 """Other names of dimensions; messages use them."""
 _NAMES: Final = (
     *("T", "alpha", "transfer_set", "method"),
-    *("learning_rate", "epochs", "batch_norm", "label_prior"),
+    *("learning_rate", "epochs", "batch_norm", "label_prior", "schedule"),
 )
 _EXAMPLE: Final = "T=4,alpha=0.9,transfer_set=both"
 _Enum = TypeVar("_Enum", bound=StrEnum)
@@ -69,6 +69,7 @@ def asked_setting(given: object) -> Setting:
         epochs=_epochs(plain["epochs"]) if "epochs" in plain else None,
         batch_norm=_one_of("batch_norm", plain["batch_norm"], BatchNorm) if "batch_norm" in plain else None,
         label_prior=label_prior,
+        schedule=_one_of("schedule", plain["schedule"], Schedule) if "schedule" in plain else None,
     )
 
 

@@ -21,6 +21,7 @@ from autokd.core.setting import (
     Method,
     Pair,
     Position,
+    Schedule,
     Setting,
     TransferSet,
 )
@@ -34,6 +35,7 @@ LEARNING_RATE: Final = "learning_rate"
 EPOCHS: Final = "epochs"
 BATCH_NORM: Final = "batch_norm"
 LABEL_PRIOR: Final = "label_prior"
+SCHEDULE: Final = "schedule"
 OF_LABELS: Final = (ALPHA, LABEL_PRIOR)
 """Dimensions that have no meaning on unlabelled examples."""
 
@@ -82,11 +84,11 @@ class Space(Frozen):
     """What may be tried for a pair (the dimensions of `Setting`) and for a meeting (`position`).
 
     Alpha and label prior are not sampled if the transfer set is `public`: they have no meaning there. A space
-    may leave out `method` (then it is plain), `learning_rate`, `epochs` and `batch_norm` (then they are the
-    recipe's), and `label_prior` (then there is no correction).
+    may leave out `method` (then it is plain), `learning_rate`, `schedule`, `epochs` and `batch_norm` (then
+    they are the recipe's), and `label_prior` (then there is no correction).
     """
 
-    omit_if_default: ClassVar[frozenset[str]] = frozenset({"label_prior"})
+    omit_if_default: ClassVar[frozenset[str]] = frozenset({"label_prior", "schedule"})
 
     name: Name
     temperature: Dimension
@@ -97,6 +99,7 @@ class Space(Frozen):
     epochs: tuple[Annotated[int, Field(ge=1)], ...] | None = Field(default=None, min_length=1)
     batch_norm: tuple[BatchNorm, ...] | None = Field(default=None, min_length=1)
     label_prior: tuple[LabelPrior, ...] = Field(default=(LabelPrior.NONE,), min_length=1)
+    schedule: tuple[Schedule, ...] | None = Field(default=None, min_length=1)
     position: tuple[Position, ...] = Field(default=tuple(Position), min_length=1)
 
     @field_validator("temperature", "learning_rate")

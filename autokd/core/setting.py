@@ -81,6 +81,14 @@ class BatchNorm(StrEnum):
     FROZEN = "frozen"
 
 
+class Schedule(StrEnum):
+    """How the learning rate changes while a student is distilled (see `autokd.models.training`)."""
+
+    CONSTANT = "constant"
+    COSINE = "cosine"
+    """It falls towards 0 over the epochs of the run."""
+
+
 class Split(StrEnum):
     """The common held-out parts, disjoint from each other and from all private data."""
 
@@ -111,6 +119,7 @@ class Setting:
         epochs: Full budget of the run; None for the recipe's.
         batch_norm: Whether BatchNorm statistics are updated; None for the recipe's.
         label_prior: Loss on labelled examples; always `none` on `public`, which has none.
+        schedule: How the learning rate changes over the run's own epochs; None for the recipe's.
     """
 
     temperature: float
@@ -121,6 +130,7 @@ class Setting:
     epochs: int | None = None
     batch_norm: BatchNorm | None = None
     label_prior: LabelPrior = LabelPrior.NONE
+    schedule: Schedule | None = None
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.temperature) and self.temperature > 0):
@@ -148,6 +158,7 @@ class Setting:
             "": "" if self.method is Method.PLAIN else self.method.value.replace("_", " "),
             "label prior ": "" if self.label_prior is LabelPrior.NONE else self.label_prior,
             "learning rate ": "" if self.learning_rate is None else f"{self.learning_rate:.3g}",
+            "schedule ": self.schedule or "",
             "epochs ": self.epochs or "",
             "BatchNorm ": self.batch_norm or "",
         }
@@ -177,7 +188,7 @@ class Setting:
             KeyError: If temperature or transfer set is missing.
             ValueError: If a value is not valid.
         """
-        batch_norm = plain.get("batch_norm")
+        batch_norm, schedule = plain.get("batch_norm"), plain.get("schedule")
         return cls(
             temperature=plain["temperature"],
             alpha=plain.get("alpha"),
@@ -187,6 +198,7 @@ class Setting:
             epochs=plain.get("epochs"),
             batch_norm=None if batch_norm is None else BatchNorm(batch_norm),
             label_prior=LabelPrior(plain.get("label_prior", LabelPrior.NONE)),
+            schedule=None if schedule is None else Schedule(schedule),
         )
 
 
@@ -196,22 +208,22 @@ _DEFAULTS: Final = {
     "epochs": None,
     "batch_norm": None,
     "label_prior": LabelPrior.NONE.value,
+    "schedule": None,
 }
 """What a setting is, in the dimensions beyond T, α and transfer set, if nothing is said."""
+
+ADDED: Final = ("label_prior", "schedule")
+"""The dimensions that tables have only where they are used, so that others keep their columns."""
 
 DEFAULT = Setting(temperature=1.0, alpha=0.5, transfer_set=TransferSet.STUDENT)
 """The default setting: the baseline to beat."""
 
 
 def tabulated(settings: Iterable[Setting]) -> list[dict[str, float | str | None]]:
-    """Return the `values` of settings, without the label prior if none has one.
-
-    So tables of studies that do not search it keep their columns.
-    """
+    """Return the `values` of settings, without those that were `ADDED` where all have their default."""
     rows = [setting.values() for setting in settings]
-    if all(row["label_prior"] == LabelPrior.NONE for row in rows):
-        return [{name: value for name, value in row.items() if name != "label_prior"} for row in rows]
-    return rows
+    unused = [name for name in ADDED if all(row[name] == _DEFAULTS[name] for row in rows)]
+    return [{name: value for name, value in row.items() if name not in unused} for row in rows]
 
 
 def untaught(setting: Setting) -> Setting:

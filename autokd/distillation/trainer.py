@@ -262,8 +262,9 @@ def _complete(compute: Compute, federation: Federation, student: int) -> Compute
 
 
 def resolve_config(config: DistillationConfig, setting: Setting) -> DistillationConfig:
-    """Return the configuration of a run: the study's, with the setting's learning rate, epochs, BatchNorm."""
-    values = {name: getattr(setting, name) for name in ("learning_rate", "epochs", "batch_norm")}
+    """Return the configuration of a run: the study's, with what the setting says instead."""
+    names = ("learning_rate", "schedule", "epochs", "batch_norm")
+    values = {name: getattr(setting, name) for name in names}
     changes = {name: value for name, value in values.items() if value is not None}
     # Validated again, since `model_copy` would accept anything.
     return DistillationConfig.model_validate({**config.model_dump(), **changes}) if changes else config

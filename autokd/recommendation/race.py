@@ -28,7 +28,7 @@ SAME_ALPHA: Final = 0.005
 """Largest difference of two weights that count as equal."""
 SAME_LOG: Final = math.log(1.01)
 """Largest log ratio of two temperatures, or two learning rates, that count as equal: one per cent."""
-_NAMES: Final = attrgetter("transfer_set", "method", "epochs", "batch_norm", "label_prior")
+_NAMES: Final = attrgetter("transfer_set", "method", "epochs", "batch_norm", "label_prior", "schedule")
 """Dimensions that must be equal for two settings to be alike."""
 
 

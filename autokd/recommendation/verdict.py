@@ -9,7 +9,7 @@ from typing import Final
 
 from autokd.config.study import ConfirmationConfig, Objective
 from autokd.core.records import Correctness
-from autokd.core.setting import LabelPrior, Setting, Split, derive_seed
+from autokd.core.setting import Setting, Split, derive_seed, plain
 from autokd.core.verdict_basis import VariancePrior, VarianceSample, VerdictBasis
 from autokd.recommendation.bootstrap import Bootstrap
 from autokd.recommendation.evidence import Arm, Evidence
@@ -317,6 +317,5 @@ def objective_weights(aims: Objective, local: Mapping[Split, Weights], split: Sp
 def described(setting: Setting) -> str:
     """Return a setting in words; one without a teacher is called fine-tuning."""
     if setting.alpha == 0:
-        adjusted = "" if setting.label_prior is LabelPrior.NONE else f", label prior {setting.label_prior}"
-        return f"fine-tuning on {setting.transfer_set}{adjusted} (α = 0: the teacher is not used)"
+        return f"fine-tuning on {setting.transfer_set}{plain(setting).more} (α = 0: the teacher is not used)"
     return str(setting)

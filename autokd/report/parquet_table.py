@@ -45,8 +45,8 @@ SCHEMA: Final = pa.schema(
 on a split that the run did not use. `learning_rate`, `epochs` and `batch_norm` are null if they are the
 recipe's. `seconds` is training time since the run began. A trial that ended before its first rung has one
 row, of epoch 0."""
-LABEL_PRIOR: Final = pa.field("label_prior", pa.string())
-"""Column after `batch_norm`, if a run has a label prior."""
+OPTIONAL: Final = {"label_prior": LabelPrior.NONE, "schedule": None}
+"""Columns of text after `batch_norm`, each if a run has another value than the one given here."""
 
 
 def export(pairs: Iterable[PairRecords], path: Path, *, metadata: Mapping[str, Any]) -> int:
@@ -59,8 +59,9 @@ def export(pairs: Iterable[PairRecords], path: Path, *, metadata: Mapping[str, A
     """
     found = [row for records in pairs for row in rows(records)]
     schema = SCHEMA.with_metadata({METADATA: json.dumps(metadata, sort_keys=True)})
-    if any(row[LABEL_PRIOR.name] != LabelPrior.NONE for row in found):
-        schema = schema.insert(schema.get_field_index("batch_norm") + 1, LABEL_PRIOR)
+    for name, usual in reversed(OPTIONAL.items()):
+        if any(row[name] != usual for row in found):
+            schema = schema.insert(schema.get_field_index("batch_norm") + 1, pa.field(name, pa.string()))
     table = pa.Table.from_pylist(found, schema=schema)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -77,7 +78,7 @@ def export(pairs: Iterable[PairRecords], path: Path, *, metadata: Mapping[str, A
 
 
 def rows(records: PairRecords) -> Iterator[dict[str, Any]]:
-    """Return the rows of one pair, in the columns of `SCHEMA` and with the label prior."""
+    """Return the rows of one pair, in the columns of `SCHEMA` and `OPTIONAL`."""
     for trial in records.trials:
         key = _key(records.pair, SEARCH, trial)
         reports = records.reports.get(trial.number, ())

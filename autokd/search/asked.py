@@ -8,7 +8,7 @@ from dataclasses import replace
 from autokd.config.study import StudyConfig
 from autokd.config.training import DistillationConfig
 from autokd.core.records import TrialOrigin, TrialRecord, TrialState
-from autokd.core.setting import BatchNorm, Setting, plain
+from autokd.core.setting import BatchNorm, Schedule, Setting, plain
 
 
 def asked_left(config: StudyConfig, trials: Sequence[TrialRecord]) -> tuple[Setting, ...]:
@@ -48,4 +48,5 @@ def _complete(setting: Setting, recipe: DistillationConfig) -> Setting:
         learning_rate=setting.learning_rate or recipe.learning_rate,
         epochs=setting.epochs or recipe.epochs,
         batch_norm=setting.batch_norm or BatchNorm(recipe.batch_norm),
+        schedule=setting.schedule or Schedule(recipe.schedule),
     )

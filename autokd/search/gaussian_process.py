@@ -123,7 +123,7 @@ class Surrogate:
         self._learned.append(number)
 
     def predict(self, task: Task, settings: Array) -> Posterior:
-        """Return the posterior of a pair's gains for settings by `encode`, shape (settings, 8)."""
+        """Return the posterior of a pair's gains for settings by `encode`, shape (settings, 9)."""
         return self.posterior(self.extend(task, settings))
 
     def extend(self, task: Task, settings: Array, before: Prediction | None = None) -> Prediction:

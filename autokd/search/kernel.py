@@ -16,7 +16,7 @@ from autokd.search.pair_features import PairFeatures
 Array = NDArray[np.float64]
 
 _METHODS: Final = tuple(Method)
-COLUMNS: Final = 8
+COLUMNS: Final = 9
 PLAIN_RECIPE: Final = DistillationConfig(learning_rate=1.0, epochs=1)
 """Recipe for settings that leave learning rate, epochs and BatchNorm to it."""
 _FEATURE_UNITS: Final = PairFeatures(
@@ -41,8 +41,8 @@ class KernelParameters:
 
     Variances are in units of the squared scale of the gains. `noise` is what the split's few examples and
     the seed add to a gain. The values were fitted by marginal likelihood on one recorded table and judged
-    on others (docs/results.md). Those of methods, learning rates, epochs, BatchNorm and label priors are
-    guesses: no recorded table has them.
+    on others (docs/results.md). Those of methods, learning rates, epochs, BatchNorm, label priors and
+    schedules are guesses: no recorded table has them.
 
     Attributes:
         temperature_length: Length scale in octaves of T.
@@ -50,6 +50,7 @@ class KernelParameters:
         across_sets: Correlation between two transfer sets.
         across_methods: Correlation between two methods.
         across_batch_norm: Correlation between statistics that are updated and that are not.
+        across_schedules: Correlation between two schedules of the learning rate.
         learning_rate_length: Length scale in octaves; so is `epochs_length`.
         label_prior_length: Length scale in units of the weight of the adjusted loss.
         feature_length: Length scale in typical distances between two pairs of a federation.
@@ -64,6 +65,7 @@ class KernelParameters:
     across_sets: float = 0.3
     across_methods: float = 0.6
     across_batch_norm: float = 0.6
+    across_schedules: float = 0.6
     learning_rate_length: float = 2.0
     epochs_length: float = 2.0
     label_prior_length: float = 1.0
@@ -90,13 +92,14 @@ class Task(NamedTuple):
 
 
 def encode(settings: Sequence[Setting], recipe: DistillationConfig = PLAIN_RECIPE) -> Array:
-    """Return settings as numbers, shape (settings, 8).
+    """Return settings as numbers, shape (settings, 9).
 
     The columns: index of the transfer set, log₂ T, α; index of the method, learning rate and epochs in
-    octaves of the recipe's, whether BatchNorm differs from the recipe, and the weight of the adjusted loss,
-    1 − α. So the label prior makes no difference where labels have no weight.
+    octaves of the recipe's, whether BatchNorm differs from the recipe; the weight of the adjusted loss,
+    1 − α, and whether the schedule differs from the recipe. So the label prior makes no difference where
+    labels have no weight.
 
-    Without labels the loss has only the teacher's part, as with α = 1. The last five are 0 if the setting
+    Without labels the loss has only the teacher's part, as with α = 1. The last six are 0 if the setting
     does not set them.
     """
     return np.array(
@@ -110,6 +113,7 @@ def encode(settings: Sequence[Setting], recipe: DistillationConfig = PLAIN_RECIP
                 np.log2((setting.epochs or recipe.epochs) / recipe.epochs),
                 float(setting.batch_norm not in (None, recipe.batch_norm)),
                 0.0 if setting.label_prior is LabelPrior.NONE else 1.0 - (setting.alpha or 0.0),
+                float(setting.schedule not in (None, recipe.schedule)),
             )
             for setting in settings
         ]
@@ -134,6 +138,7 @@ def setting_correlation(prior: KernelParameters, first: Array, second: Array) ->
             first[:, None, 3] == second[None, :, 3], 1.0, prior.across_methods
         )
         correlation *= np.where(first[:, None, 6] == second[None, :, 6], 1.0, prior.across_batch_norm)
+        correlation *= np.where(first[:, None, 8] == second[None, :, 8], 1.0, prior.across_schedules)
     correlation *= np.exp(-0.5 * sum(distance**2 for distance in distances))
     return correlation
 

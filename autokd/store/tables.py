@@ -16,7 +16,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, composite, mapped_column, re
 from sqlalchemy.types import Double, TypeEngine
 
 from autokd.core.records import Correctness, Failure, RunState, Stage
-from autokd.core.setting import BatchNorm, LabelPrior, Method, Setting, Split, TransferSet
+from autokd.core.setting import BatchNorm, LabelPrior, Method, Schedule, Setting, Split, TransferSet
 from autokd.core.tensor_format import TensorFormat
 from autokd.store.encoding import pack_bits, unpack_bits
 
@@ -124,9 +124,9 @@ class ParticipantCorrectRow(_Correct):
 class RunRow(Base):
     """One run outside the search that has ended.
 
-    `learning_rate`, `budget` (in epochs) and `batch_norm` are null where the setting leaves them to the
-    recipe; `epochs` are those spent. `completed` is a hash of (study, stage, setting, seed) for a COMPLETE
-    run and null for a FAIL. It is unique, so the database refuses a second result of the same run.
+    `learning_rate`, `budget` (in epochs), `batch_norm` and `schedule` are null where the setting leaves them
+    to the recipe; `epochs` are those spent. `completed` is a hash of (study, stage, setting, seed) for a
+    COMPLETE run and null for a FAIL. It is unique, so the database refuses a second result of the same run.
     """
 
     __tablename__ = "autokd_run"
@@ -142,9 +142,10 @@ class RunRow(Base):
     budget: Mapped[int | None]
     batch_norm: Mapped[BatchNorm | None]
     label_prior: Mapped[LabelPrior] = mapped_column(server_default="none")
+    schedule: Mapped[Schedule | None]
     setting: Mapped[Setting] = composite(
         *("temperature", "alpha", "transfer_set", "method", "learning_rate", "budget", "batch_norm"),
-        "label_prior",
+        *("label_prior", "schedule"),
     )
     seed: Mapped[int]
     memory_format: Mapped[str] = mapped_column(String(16), server_default="contiguous")

@@ -67,7 +67,7 @@ def test_a_pair_that_is_none(here: Command, name: str, pair: str, words: tuple[s
             (
                 "--try",
                 "heat is unknown",
-                "T, alpha, transfer_set, method, learning_rate, epochs, batch_norm or label_prior",
+                "T, alpha, transfer_set, method, learning_rate, epochs, batch_norm, label_prior or schedule",
             ),
         ),
         (["tune", "--pair", "4,9", "--position", "left"], ("--position", "'student'", "'teacher'")),

@@ -17,7 +17,7 @@ import pytest
 from autokd.cli import options
 from autokd.compute.device import Compute
 from autokd.config.target import ClassShares, TargetName
-from autokd.core.setting import BatchNorm, LabelPrior, Method, Pair, Setting, TransferSet
+from autokd.core.setting import BatchNorm, LabelPrior, Method, Pair, Schedule, Setting, TransferSet
 from autokd.delivery import DistillationRequest
 from autokd.recommendation import Verdict
 from autokd.workflows import distill as workflow
@@ -157,6 +157,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         (Setting(1e-7, 0.0, TransferSet.TEACHER), Compute(memory_format="channels_last")),
         (Setting(4.0, 0.5, TransferSet.BOTH, Method.TRUST, 1e-3, 7, BatchNorm.FROZEN), Compute()),
         (Setting(1.0, 0.5, TransferSet.STUDENT, label_prior=LabelPrior.ADJUSTED), Compute()),
+        (Setting(1.0, 0.5, TransferSet.BOTH, epochs=40, schedule=Schedule.COSINE), Compute()),
     ],
 )
 def test_a_cards_command_asks_for_the_same_again(

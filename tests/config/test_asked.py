@@ -10,7 +10,7 @@ from hypothesis import given
 from autokd.config.asked import as_text, asked_setting
 from autokd.config.study import StudyConfig
 from autokd.config.yaml_files import read_study_config
-from autokd.core.setting import BatchNorm, LabelPrior, Method, Pair, Setting, TransferSet
+from autokd.core.setting import BatchNorm, LabelPrior, Method, Pair, Schedule, Setting, TransferSet
 from autokd.errors import PlanError
 from autokd.search.study_names import study_name
 from tests.samples import settings
@@ -45,7 +45,9 @@ def test_ways_to_write_one_setting(given: object) -> None:
 
 def test_every_dimension_may_be_named() -> None:
     given = "T=2,alpha=1,transfer_set=student,method=trust,learning_rate=0.02,epochs=20,batch_norm=frozen"
+    given += ",schedule=cosine"
     expected = Setting(2.0, 1.0, TransferSet.STUDENT, Method.TRUST, 0.02, 20, BatchNorm.FROZEN)
+    expected = replace(expected, schedule=Schedule.COSINE)
     assert asked_setting(given) == expected
     adjusted = replace(expected, label_prior=LabelPrior.ADJUSTED)
     assert asked_setting(f"{given},label_prior=adjusted") == adjusted
@@ -86,7 +88,7 @@ def test_every_dimension_may_be_named() -> None:
             "temp=4,alpha=0.9,transfer_set=both",
             (
                 "temp is unknown",
-                "T, alpha, transfer_set, method, learning_rate, epochs, batch_norm or label_prior",
+                "T, alpha, transfer_set, method, learning_rate, epochs, batch_norm, label_prior or schedule",
             ),
         ),
         ("T=4,temperature=4,alpha=0.9,transfer_set=both", ("T and temperature are the same",)),

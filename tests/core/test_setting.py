@@ -14,6 +14,7 @@ from autokd.core.setting import (
     LabelPrior,
     Method,
     Pair,
+    Schedule,
     Setting,
     TransferSet,
     derive_seed,
@@ -84,6 +85,18 @@ def test_a_setting_says_all_that_it_is() -> None:
 
 
 ADJUSTED = replace(DEFAULT, label_prior=LabelPrior.ADJUSTED)
+
+
+def test_a_schedule_is_written_only_where_there_is_one() -> None:
+    falling = replace(DEFAULT, schedule=Schedule.COSINE)
+    assert "schedule" not in DEFAULT.to_json()
+    assert falling.to_json() == {**DEFAULT.to_json(), "schedule": "cosine"}
+    assert Setting.from_json(falling.to_json()) == falling
+    assert falling.parameters() == {**DEFAULT.parameters(), "schedule": "cosine"}
+    assert str(replace(falling, epochs=40)) == "T=1 α=0.5 on student, schedule cosine, epochs 40"
+    assert "schedule" not in tabulated([DEFAULT, ADJUSTED])[0]
+    assert [row["schedule"] for row in tabulated([DEFAULT, falling])] == [None, "cosine"]
+    assert moved(falling, TransferSet.PUBLIC).schedule is Schedule.COSINE
 
 
 def test_a_label_prior_is_written_only_where_there_is_one() -> None:

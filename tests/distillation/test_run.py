@@ -21,6 +21,7 @@ from autokd.core.setting import (
     BatchNorm,
     Method,
     Pair,
+    Schedule,
     Setting,
     Split,
     TransferSet,
@@ -106,6 +107,42 @@ def test_what_a_setting_has_of_its_own_takes_the_recipes_place(make_run: MakeRun
     found = bits(make_run(setting=own, rungs=(1, 2)))
     changed = recipe(learning_rate=0.02, epochs=2, batch_norm="frozen")
     assert bits(make_run(setting=setting(3.0, 0.7, on), recipe=changed, rungs=(1, 2))) == found
+
+
+@pytest.mark.parametrize("schedule", [None, *Schedule])
+@pytest.mark.parametrize("epochs", [None, 2, 12])
+def test_the_rate_of_every_step_follows_the_schedule_over_the_runs_own_epochs(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, schedule, epochs
+):
+    """Written out by hand: 30 examples in batches of 16 are two steps an epoch."""
+    given = recipe(schedule="cosine", epochs=6)
+    total, steps = 2 * (epochs or 6), []
+    step = torch.optim.SGD.step
+
+    def watched(self, closure=None):
+        steps.append(self.param_groups[0]["lr"])
+        return step(self, closure)
+
+    monkeypatch.setattr(torch.optim.SGD, "step", watched)
+    chosen = replace(setting(1.0, 0.5, TransferSet.STUDENT), schedule=schedule, epochs=epochs)
+    list(make_run(setting=chosen, recipe=given, rungs=(epochs or 6,)))
+    constant = schedule is Schedule.CONSTANT
+    expected = [
+        0.1 if constant else 0.05 * (1 + math.cos(math.pi * (t - t % 2) / total)) for t in range(total)
+    ]
+    assert steps == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_constant_rate_makes_longer_runs_begin_as_shorter_ones(make_run: MakeRun):
+    """So trials of different budgets can be compared at the same epoch; with a falling rate they cannot."""
+    chosen = setting(1.0, 0.5, TransferSet.STUDENT)
+
+    def after_three(schedule: Schedule, epochs: int) -> list[bool]:
+        run = make_run(setting=replace(chosen, schedule=schedule, epochs=epochs), rungs=(3, epochs))
+        found: list[bool] = next(run).evaluations[Split.VALIDATION].correct.tolist()
+        return found
+
+    assert after_three(Schedule.CONSTANT, 6) == after_three(Schedule.CONSTANT, 12)
 
 
 @pytest.mark.parametrize("method", Method)

@@ -12,7 +12,7 @@ from autokd.config.study import CONFIRMATION_SEEDS, RACE_SEEDS, Constraints, Stu
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import Failure, RunRecord, Stage, TrialRecord, TrialState
 from autokd.core.run_spec import RunSpec
-from autokd.core.setting import DEFAULT, LabelPrior, Pair, Setting, Split, TransferSet
+from autokd.core.setting import DEFAULT, LabelPrior, Pair, Schedule, Setting, Split, TransferSet
 from autokd.recommendation.race import alike, candidates, pending, winner
 from tests.recommendation.samples import (
     BOTH,
@@ -95,6 +95,8 @@ def test_a_setting_that_is_practically_the_default_is_no_candidate() -> None:
         (Setting(2.0, 0.5, BOTH), Setting(2.0, 0.5, BOTH, label_prior=LabelPrior.ADJUSTED), False),
         (Setting(1.0, 0.0, BOTH), Setting(1.0, 0.0, BOTH, label_prior=LabelPrior.ADJUSTED), False),
         (Setting(2.0, 1.0, BOTH), Setting(2.0, 1.0, BOTH, label_prior=LabelPrior.ADJUSTED), True),
+        (Setting(2.0, 0.5, BOTH), Setting(2.0, 0.5, BOTH, schedule=Schedule.COSINE), False),
+        (Setting(1.0, 0.0, BOTH), Setting(4.0, 0.0, BOTH, schedule=Schedule.COSINE), False),
     ],
 )
 def test_alike_settings(one: Setting, other: Setting, same: bool) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autokd.config.study import ConfirmationConfig, Constraints, Objective
-from autokd.core.setting import DEFAULT, LabelPrior, Split
+from autokd.core.setting import DEFAULT, LabelPrior, Schedule, Split
 from autokd.recommendation.bootstrap import Bootstrap
 from autokd.recommendation.evidence import Arm, Evidence
 from autokd.recommendation.verdict import (
@@ -232,6 +232,10 @@ def test_a_setting_without_a_teacher_is_called_fine_tuning() -> None:
     adjusted = replace(TUNING, label_prior=LabelPrior.ADJUSTED)
     told = "fine-tuning on both, label prior adjusted (α = 0: the teacher is not used)"
     assert described(adjusted) == told
+    longer = replace(TUNING, learning_rate=0.05, schedule=Schedule.COSINE, epochs=40)
+    assert described(longer) == (
+        "fine-tuning on both, learning rate 0.05, schedule cosine, epochs 40 (α = 0: the teacher is not used)"
+    )
 
 
 def test_an_objective_weighs_the_examples() -> None:

@@ -12,7 +12,7 @@ from pyarrow import parquet
 
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import Failure, RungReport, RungScores, RunRecord, RunState, Stage
-from autokd.core.setting import DEFAULT, LabelPrior, Split
+from autokd.core.setting import DEFAULT, LabelPrior, Schedule, Split
 from autokd.errors import InputError
 from autokd.report.parquet_table import METADATA, SCHEMA, export, rows
 from tests.recommendation.samples import confirmation_run, failed_run, race_run
@@ -148,7 +148,7 @@ def test_what_is_written_is_what_is_read(everything: PairRecords, tmp_path: Path
     assert table.num_rows == count == 10
     nothing = dict.fromkeys(SCHEMA.names)
     read = [row for one in (everything, measured(runs=[SWEPT])) for row in rows(one)]
-    assert {row.pop("label_prior") for row in read} == {"none"}
+    assert {(row.pop("label_prior"), row.pop("schedule")) for row in read} == {("none", None)}
     assert table.to_pylist() == [nothing | row for row in read]
     assert metadata(file) == told
 
@@ -160,6 +160,16 @@ def test_label_priors_have_a_column_where_they_were_searched(tmp_path: Path) -> 
     place = SCHEMA.names.index("seed")
     assert table.schema.names == [*SCHEMA.names[:place], "label_prior", *SCHEMA.names[place:]]
     assert table["label_prior"].to_pylist() == ["none"] * 2 + ["adjusted"] * 2
+
+
+def test_so_have_schedules(tmp_path: Path) -> None:
+    falling = replace(SWEPT, setting=replace(DEFAULT, schedule=Schedule.COSINE))
+    adjusted = replace(SWEPT, setting=replace(DEFAULT, label_prior=LabelPrior.ADJUSTED))
+    export([measured(runs=[SWEPT, falling, adjusted])], tmp_path / "table.parquet", metadata={})
+    table = parquet.read_table(tmp_path / "table.parquet")
+    place = SCHEMA.names.index("seed")
+    assert table.schema.names == [*SCHEMA.names[:place], "label_prior", "schedule", *SCHEMA.names[place:]]
+    assert table["schedule"].to_pylist() == [None] * 2 + ["cosine"] * 2 + [None] * 2
 
 
 def test_the_file_may_be_read_by_whoever_may_read_others(everything: PairRecords, tmp_path: Path) -> None:

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autokd.core.setting import DEFAULT, LabelPrior, Pair, Setting, TransferSet
+from autokd.core.setting import DEFAULT, LabelPrior, Pair, Schedule, Setting, TransferSet
 from autokd.search import gaussian_process, kernel
 from autokd.search.gaussian_process import Posterior, Surrogate
-from autokd.search.kernel import KernelParameters, Task, encode, setting_correlation
+from autokd.search.kernel import PLAIN_RECIPE, KernelParameters, Task, encode, setting_correlation
 from autokd.search.pair_features import PairFeatures
 from tests.search.worlds import features
 
@@ -190,7 +190,7 @@ def test_pairs_of_two_federations_are_alike_by_their_features() -> None:
 
 def test_public_is_like_the_teachers_part_alone() -> None:
     public, both = encode([Setting(4.0, None, TransferSet.PUBLIC), Setting(4.0, 1.0, TransferSet.BOTH)])
-    assert list(public[1:]) == list(both[1:]) == [2.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+    assert list(public[1:]) == list(both[1:]) == [2.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
     assert public[0] != both[0]
 
 
@@ -206,3 +206,16 @@ def test_label_priors_matter_as_much_as_labels_do() -> None:
     assert correlation[2, 2] == 1, "with α = 1 both are the same run"
     both = encode([*usual, *adjusted])
     assert np.linalg.eigvalsh(setting_correlation(prior, both, both)).min() > -1e-9
+
+
+def test_a_schedule_matters_where_it_differs_from_the_recipes() -> None:
+    prior = KernelParameters()
+    left, constant, cosine = (replace(DEFAULT, schedule=one) for one in (None, *Schedule))
+    for recipe, same, other in (
+        (PLAIN_RECIPE, constant, cosine),
+        (PLAIN_RECIPE.model_copy(update={"schedule": "cosine"}), cosine, constant),
+    ):
+        encoded = encode([left, same, other], recipe)
+        assert list(encoded[0]) == list(encoded[1])
+        correlation = setting_correlation(prior, encoded, encoded)
+        assert correlation[0, 2] == correlation[1, 2] == pytest.approx(prior.across_schedules)

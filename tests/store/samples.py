@@ -21,6 +21,7 @@ from autokd.core.setting import (
     BatchNorm,
     LabelPrior,
     Method,
+    Schedule,
     Setting,
     Split,
     TransferSet,
@@ -42,6 +43,7 @@ FURTHER = Setting(
     epochs=20,
     batch_norm=BatchNorm.FROZEN,
     label_prior=LabelPrior.ADJUSTED,
+    schedule=Schedule.COSINE,
 )
 PUBLIC = Setting(temperature=2.5, alpha=None, transfer_set=TransferSet.PUBLIC)
 

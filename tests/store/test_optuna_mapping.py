@@ -11,7 +11,7 @@ from optuna.trial import TrialState as OptunaState
 from optuna.trial import create_trial
 
 from autokd.core.records import RungReport, TrialOrigin, TrialState
-from autokd.core.setting import DEFAULT, BatchNorm, LabelPrior, Method, Setting, TransferSet
+from autokd.core.setting import DEFAULT, BatchNorm, LabelPrior, Method, Schedule, Setting, TransferSet
 from autokd.errors import StoreError
 from autokd.store import optuna_mapping
 from tests.samples import alphas, settings, temperatures
@@ -37,6 +37,7 @@ def spaces(draw: st.DrawFn) -> Mapping[str, BaseDistribution]:
         "epochs": CategoricalDistribution([5, 10, 20]),
         "batch_norm": CategoricalDistribution(draw(some(BatchNorm))),
         "label_prior": CategoricalDistribution(draw(some(LabelPrior))),
+        "schedule": CategoricalDistribution(draw(some(Schedule))),
     }
     return {name: space[name] for name in draw(st.sets(st.sampled_from(sorted(space))))}
 

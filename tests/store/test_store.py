@@ -11,7 +11,7 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from autokd.core.records import Failure, Logits, RunRecord, Stage, TrialOrigin, TrialRecord, TrialState
-from autokd.core.setting import DEFAULT, LabelPrior, Method, Setting, Split, TransferSet
+from autokd.core.setting import DEFAULT, LabelPrior, Method, Schedule, Setting, Split, TransferSet
 from autokd.core.tensor_format import FORMER_FORMAT, TensorFormat
 from autokd.errors import DuplicateRun, StoreError
 from autokd.store import Store
@@ -394,6 +394,8 @@ class TestRuns:
             complete_run(setting=replace(FURTHER, epochs=None)),
             complete_run(setting=replace(FURTHER, method=Method.PLAIN)),
             complete_run(setting=replace(FURTHER, label_prior=LabelPrior.NONE)),
+            complete_run(setting=replace(FURTHER, schedule=Schedule.CONSTANT)),
+            complete_run(setting=replace(FURTHER, schedule=None)),
         ]
         for run in kept:
             store.add_run(study, run)

@@ -162,6 +162,16 @@ def test_a_spreadsheet_has_label_priors_where_there_are_any() -> None:
     assert rows == usual
 
 
+def test_it_has_schedules_where_there_are_any() -> None:
+    payload = ANSWERS[0].payload
+    assert payload is not None
+    setting = {**payload["setting"], "schedule": "cosine"}
+    text = written([ENTRIES[0] | {"setting": setting}, *ENTRIES[1:]], ListFormat.CSV, single=False)
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert [row["schedule"] for row in rows] == ["cosine"] + [""] * (len(rows) - 1)
+    assert "label_prior" not in rows[0]
+
+
 @pytest.mark.parametrize("columns", [80, 140])
 def test_people_get_a_table(columns: int) -> None:
     from rich.console import Console
