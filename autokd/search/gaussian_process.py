@@ -148,6 +148,24 @@ class Surrogate:
             np.concatenate([before.solved, new]),
         )
 
+    def joined(
+        self, task: Task, first: Prediction, settings: Array, second: Prediction, others: Array
+    ) -> Prediction:
+        """Return the prediction for the settings of two predictions for one pair from the same runs.
+
+        Args:
+            settings: Settings of `first`, by `encode`.
+            others: Settings of `second`, likewise.
+        """
+        number = self._tasks.number(task)
+        across = self._covariance(number, settings, [number] * len(others), others)
+        across -= first.solved.T @ second.solved
+        return Prediction(
+            np.concatenate([first.mean, second.mean]),
+            np.block([[first.covariance, across], [across.T, second.covariance]]),
+            np.concatenate([first.solved, second.solved], axis=1),
+        )
+
     def posterior(self, prediction: Prediction) -> Posterior:
         """Return a prediction in pp."""
         return Posterior(prediction.mean * self._scale, prediction.covariance * self._scale**2)

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import random
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple, final
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.special import ndtr
 
-from autokd.config.space import ALPHA, LEARNING_RATE, TEMPERATURE, Range, Space
+from autokd.config.space import EPOCHS, Space
 from autokd.config.study import Objective
 from autokd.config.training import DistillationConfig
+from autokd.core.price import Prices
 from autokd.core.records import TrialOrigin, TrialRecord, TrialState
-from autokd.core.setting import DEFAULT, Setting, plain
+from autokd.core.setting import Setting
+from autokd.search.acquisition import CENTRES, climbed, expected_improvement, per_price
+from autokd.search.candidates import candidate_settings, is_small, neighbours
 from autokd.search.ending import Prospects, prospects
 from autokd.search.gaussian_process import Posterior, Prediction, Surrogate, condition
-from autokd.search.kernel import KernelParameters, Task, encode
-from autokd.search.tpe import Sampler, Tpe, initial_settings
+from autokd.search.kernel import Array, KernelParameters, Task, encode
+from autokd.search.tpe import Sampler, Tpe
 
 SCALE: Final = 10.0
 """Size of a large gain, in pp: the variances of `KernelParameters` are in units of its square."""
@@ -27,25 +27,23 @@ MOST: Final = 1_000
 """Largest number of runs to learn from; with so many, a posterior takes the driver 10 ms."""
 _CACHE_BYTES: Final = 2**27
 """Memory for cached predictions, enough for 80 open studies in the default space after 1,000 runs."""
-_VALUES: Final = {TEMPERATURE: 7, ALPHA: 9, LEARNING_RATE: 4}
-"""Number of candidate values of each continuous dimension; gains change little from one to the next."""
 _INFORMATIVE: Final = (TrialState.COMPLETE, TrialState.PRUNED)
-_MOST_CANDIDATES: Final = 512
-"""Number of candidates that are drawn, once, from a larger lattice."""
 
 
-class _Cached(NamedTuple):
-    """What is known of the candidates of a study.
+class _Belief(NamedTuple):
+    """The posterior of a pair's gains, and the settings that it is about."""
 
-    Attributes:
-        prediction: From the learned runs of all pairs.
-        posterior: With the study's own runs beyond these.
-        trials: Numbers of its own trials that count.
-    """
-
-    prediction: Prediction
+    settings: tuple[Setting, ...]
     posterior: Posterior
-    trials: frozenset[int]
+
+    def of(self, settings: Sequence[Setting]) -> Posterior:
+        """Return the part of some of the settings."""
+        if tuple(settings) == self.settings:
+            return self.posterior
+        places = {setting: place for place, setting in enumerate(self.settings)}
+        chosen = [places[setting] for setting in settings]
+        mean, covariance = self.posterior
+        return Posterior(mean[chosen], covariance[np.ix_(chosen, chosen)])
 
 
 @final
@@ -55,14 +53,18 @@ class GpSampler(Sampler):
     The suggestion is a function of the trials that were learned; their order does not matter up to `most`
     runs. It is the setting with the largest expected improvement (Jones et al. 1998, "Efficient global
     optimization", section 4.1) over the best result so far: the pair's best run, or the model as it is. A
-    trial in progress counts as if it had reached its expected gain, so that parallel trials differ.
+    trial in progress counts as if it had reached its expected gain, so that parallel trials differ. Where
+    epochs are searched, an improvement counts by its price.
+
+    A space of few settings is considered whole; after its lattice TPE chooses. In a larger one, local moves
+    lead from the best of a fixed set to what lies between.
 
     Args:
-        space: The search space. In a continuous one a lattice is tried first; after that TPE chooses.
         tasks: Every pair that is searched or learned from, by the name of its study.
         initial_accuracy: Validation accuracy of each study's student before distillation, in [0, 1].
         startup_trials: Number of random trials before TPE's model.
         recipe: Values that a setting does not set.
+        prices: Prices of the runs of each study, if they are known.
         most: Largest number of runs to learn from.
     """
 
@@ -75,17 +77,20 @@ class GpSampler(Sampler):
         startup_trials: int,
         recipe: DistillationConfig,
         prior: KernelParameters | None = None,
+        prices: Mapping[str, Prices] | None = None,
         most: int = MOST,
     ) -> None:
         self._tasks, self._initial, self._recipe = tasks, initial_accuracy, recipe
         self._surrogate = Surrogate(prior or KernelParameters(), scale=SCALE, most=most, recipe=recipe)
+        self._space, self._moves = space, not is_small(space)
+        self._prices = (prices or {}) if EPOCHS in space.dimensions else {}
         self._candidates = candidate_settings(space)
         candidates = len(self._candidates)
-        self._most_cached = max(1, _CACHE_BYTES // (8 * candidates * (2 * candidates + most)))
+        self._most_cached = max(1, _CACHE_BYTES // (8 * candidates * (candidates + most)))
         self._places = {setting: place for place, setting in enumerate(self._candidates)}
         self._encoded = encode(self._candidates, recipe)
         self._inside = np.array([setting in space for setting in self._candidates])
-        self._cache: OrderedDict[str, _Cached] = OrderedDict()
+        self._cache: OrderedDict[str, Prediction] = OrderedDict()
         self._learned: dict[str, set[int]] = {}
         self._after_lattice = Tpe(space, startup_trials=startup_trials)
 
@@ -106,16 +111,30 @@ class GpSampler(Sampler):
         untried = self._inside & np.array([setting not in tried for setting in self._candidates])
         if not untried.any():
             return self._after_lattice.suggest(study, trials)
-        posterior = self.posterior(study, trials)
         finished = [trial for trial in trials if trial.state is TrialState.COMPLETE]
         best = max((self._gain(study, trial) for trial in finished), default=0.0)
-        improvement = expected_improvement(posterior, max(best, 0.0))
-        return self._candidates[int(np.where(untried, improvement, -np.inf).argmax())]
+
+        def worth(settings: Sequence[Setting], posterior: Posterior) -> Array:
+            improvement = expected_improvement(posterior, max(best, 0.0))
+            return per_price(improvement, settings, self._prices.get(study))
+
+        posterior = self.posterior(study, trials)
+        values = np.where(untried, worth(self._candidates, posterior), -np.inf)
+        if not self._moves:
+            return self._candidates[int(values.argmax())]
+        likely = np.argsort(np.where(self._inside, -posterior.mean, np.inf), kind="stable")[:CENTRES]
+        return climbed(
+            dict(zip(self._candidates, values.tolist(), strict=True)) | dict.fromkeys(tried, -np.inf),
+            [self._candidates[place] for place in likely],
+            neighbours=lambda setting: neighbours(self._space, setting),
+            value=lambda moves: worth(moves, self._of_moves(study, trials, moves)),
+        )
 
     def role(self, study: str, setting: Setting) -> TrialOrigin:
         """Return the origin of a suggestion: TRANSFERRED if runs of other pairs influenced it."""
         others = self._surrogate.runs > len(self._learned.get(study, ()))
-        return TrialOrigin.TRANSFERRED if others and setting in self._places else TrialOrigin.SEARCH
+        ours = self._moves or setting in self._places
+        return TrialOrigin.TRANSFERRED if others and ours else TrialOrigin.SEARCH
 
     def expectation(self, study: str) -> tuple[Setting, float, float]:
         """Return the setting with the largest expected gain; mean and deviation of a run there, in pp."""
@@ -136,12 +155,7 @@ class GpSampler(Sampler):
 
     def posterior(self, study: str, trials: Sequence[TrialRecord]) -> Posterior:
         """Return the posterior of the candidates, with trials in progress at their expected gains."""
-        posterior = self._from_ended_trials(study, trials)
-        for trial in trials:
-            place = self._places.get(trial.setting)
-            if trial.state is TrialState.RUNNING and place is not None:
-                posterior = condition(posterior, place, float(posterior.mean[place]), self._surrogate.noise)
-        return posterior
+        return self._belief(study, trials).of(self._candidates)
 
     def prospects(self, study: str, trials: Sequence[TrialRecord], aims: Objective) -> Prospects | None:
         """Return the settings that may still become the answer of a pair; None if there is none.
@@ -152,74 +166,54 @@ class GpSampler(Sampler):
         inside = [setting for setting, here in zip(self._candidates, self._inside, strict=True) if here]
         ended = [trial for trial in trials if trial.state in _INFORMATIVE]
         settings = tuple(dict.fromkeys([*inside, *(trial.setting for trial in ended)]))
-        noise = self._surrogate.noise
-        if self._places.keys() >= set(settings):
-            believed = self._from_ended_trials(study, trials)
-            chosen = [self._places[setting] for setting in settings]
-            posterior = Posterior(believed.mean[chosen], believed.covariance[np.ix_(chosen, chosen)])
-            return prospects(settings, posterior, trials, aims=aims, noise=noise)
-        posterior = self._surrogate.predict(self._tasks[study], encode(settings, self._recipe))
-        places = {setting: place for place, setting in enumerate(settings)}
-        for trial in ended:
-            if trial.number not in self._learned.get(study, ()):
-                posterior = condition(posterior, places[trial.setting], self._gain(study, trial), noise)
-        return prospects(settings, posterior, trials, aims=aims, noise=noise)
+        posterior = self._belief(study, ended).of(settings)
+        return prospects(settings, posterior, trials, aims=aims, noise=self._surrogate.noise)
 
-    def _from_ended_trials(self, study: str, trials: Sequence[TrialRecord]) -> Posterior:
-        """Return the posterior from all learned runs, and from the pair's own runs beyond `most`."""
-        noise, cached = self._surrogate.noise, self._cache.get(study)
-        finished = {trial.number: trial for trial in trials if trial.state in _INFORMATIVE}
-        before = None if cached is None else cached.prediction
-        prediction = self._surrogate.extend(self._tasks[study], self._encoded, before)
-        if cached is None or prediction is not before:
-            known = frozenset(self._learned.get(study, ()))
-            cached = _Cached(prediction, self._surrogate.posterior(prediction), known)
-        posterior = cached.posterior
-        for number in sorted(finished.keys() - cached.trials):
-            if (place := self._places.get(finished[number].setting)) is not None:
-                posterior = condition(posterior, place, self._gain(study, finished[number]), noise)
-        self._cache[study] = _Cached(prediction, posterior, cached.trials | finished.keys())
+    def _belief(self, study: str, trials: Iterable[TrialRecord]) -> _Belief:
+        """Return what is believed of the candidates and of the settings of these trials, given the trials."""
+        task, prediction = self._tasks[study], self._of_candidates(study)
+        counted = [trial for trial in trials if trial.state in (*_INFORMATIVE, TrialState.RUNNING)]
+        settings = tuple(dict.fromkeys([*self._candidates, *(trial.setting for trial in counted)]))
+        if further := settings[len(self._candidates) :]:
+            encoded = encode(further, self._recipe)
+            more = self._surrogate.extend(task, encoded)
+            prediction = self._surrogate.joined(task, prediction, self._encoded, more, encoded)
+        belief = _Belief(settings, self._surrogate.posterior(prediction))
+        return self._given(study, counted, belief)
+
+    def _of_moves(self, study: str, trials: Iterable[TrialRecord], moves: Sequence[Setting]) -> Posterior:
+        """Return the posterior of other settings than candidates, given the trials."""
+        counted = [trial for trial in trials if self._teaches(study, trial)]
+        settings = tuple(dict.fromkeys([*moves, *(trial.setting for trial in counted)]))
+        posterior = self._surrogate.predict(self._tasks[study], encode(settings, self._recipe))
+        return self._given(study, counted, _Belief(settings, posterior)).of(moves)
+
+    def _given(self, study: str, trials: Iterable[TrialRecord], belief: _Belief) -> _Belief:
+        """Return a belief given the trials that the surrogate has not learned from, ended ones first."""
+        settings, posterior = belief
+        places = {setting: place for place, setting in enumerate(settings)}
+        later = [trial for trial in trials if self._teaches(study, trial)]
+        for trial in sorted(later, key=lambda trial: (trial.state is TrialState.RUNNING, trial.number)):
+            place = places[trial.setting]
+            running = trial.state is TrialState.RUNNING
+            gain = float(posterior.mean[place]) if running else self._gain(study, trial)
+            posterior = condition(posterior, place, gain, self._surrogate.noise)
+        return _Belief(settings, posterior)
+
+    def _teaches(self, study: str, trial: TrialRecord) -> bool:
+        """Return whether a trial counts beyond what the surrogate has learned: it runs, or came too late."""
+        if trial.state is TrialState.RUNNING:
+            return True
+        return trial.state in _INFORMATIVE and trial.number not in self._learned.get(study, ())
+
+    def _of_candidates(self, study: str) -> Prediction:
+        """Return the prediction for the candidates from all learned runs."""
+        prediction = self._surrogate.extend(self._tasks[study], self._encoded, self._cache.get(study))
+        self._cache[study] = prediction
         self._cache.move_to_end(study)
         if len(self._cache) > self._most_cached:
             self._cache.popitem(last=False)
-        return posterior
+        return prediction
 
     def _gain(self, study: str, trial: TrialRecord) -> float:
         return 100 * ((trial.accuracy or 0.0) - self._initial[study])
-
-
-def expected_improvement(posterior: Posterior, best: float) -> NDArray[np.float64]:
-    """Return E[max(0, gain − best)] of each setting, in pp."""
-    deviation = posterior.deviation
-    above = (posterior.mean - best) / deviation
-    density = np.exp(-0.5 * above**2) / np.sqrt(2 * np.pi)
-    improvement: NDArray[np.float64] = deviation * (above * ndtr(above) + density)
-    return improvement
-
-
-def candidate_settings(space: Space) -> tuple[Setting, ...]:
-    """Return the settings to choose from: a grid itself, else a lattice; and the default setting.
-
-    Without the teacher (α = 0) temperature and method have no effect, so each transfer set has one such
-    setting for each label prior. The label prior in turn has no effect with α = 1.
-    """
-    if space.is_grid:
-        return tuple(dict.fromkeys([*space.grid(), DEFAULT]))
-    lists = {
-        name: _values(dimension, _VALUES[name])
-        for name, dimension in space.dimensions.items()
-        if isinstance(dimension, Range)
-    }
-    lattice = Space.model_validate(space.model_dump() | lists)
-    settings = [setting for setting in lattice.grid() if setting.alpha != 0 and setting == plain(setting)]
-    if len(settings) > _MOST_CANDIDATES:
-        settings = random.Random(0).sample(settings, _MOST_CANDIDATES)
-    return tuple(dict.fromkeys([*initial_settings(space), *settings, DEFAULT]))
-
-
-def _values(dimension: Range, count: int) -> tuple[float, ...]:
-    if dimension.low == dimension.high:
-        return (dimension.low,)
-    # Both return the ends exactly, so that rounding cannot leave the space.
-    spaced = np.geomspace if dimension.log else np.linspace
-    return tuple(spaced(dimension.low, dimension.high, count).tolist())

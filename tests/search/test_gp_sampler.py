@@ -3,18 +3,20 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.integrate import quad
-from scipy.stats import norm
 
 from autokd.config.space import Space, read_space
+from autokd.config.study import Objective
 from autokd.core.records import Failure, TrialOrigin, TrialRecord, TrialState
-from autokd.core.setting import DEFAULT, LabelPrior, Method, Pair, Setting, TransferSet, plain
+from autokd.core.setting import DEFAULT, Method, Pair, Setting, TransferSet
 from autokd.search import gp_sampler
+from autokd.search.acquisition import expected_improvement
+from autokd.search.candidates import candidate_settings
 from autokd.search.gaussian_process import Posterior
-from autokd.search.gp_sampler import GpSampler, candidate_settings, expected_improvement
+from autokd.search.gp_sampler import GpSampler
 from autokd.search.kernel import PLAIN_RECIPE, Task
 from tests.search.worlds import OWN, features, open_space
 
@@ -39,28 +41,6 @@ def best_at(optimum: Setting) -> Formula:
 
 
 HOT_IS_BEST = best_at(HOT)
-
-
-def test_of_a_large_lattice_some_are_considered_and_all_lie_inside() -> None:
-    space = read_space("extended")
-    considered = candidate_settings(space)
-    assert len(considered) < 600
-    assert [one for one in considered if one not in space] == [DEFAULT]
-    for name in ("method", "epochs", "batch_norm", "transfer_set", "learning_rate"):
-        assert len({one.values()[name] for one in considered if one in space}) > 1, name
-    assert candidate_settings(space) == considered
-
-
-def test_label_priors_are_considered_wherever_they_have_an_effect() -> None:
-    space = open_space(alpha={"low": 0, "high": 1}, label_prior=["none", "adjusted"])
-    considered = candidate_settings(space)
-    assert len(set(map(plain, considered))) == len(considered)
-    adjusted = [one for one in considered if one.label_prior is LabelPrior.ADJUSTED]
-    weights = {one.alpha for one in adjusted}
-    assert 0.0 in weights
-    assert 1.0 not in weights
-    untaught = [one for one in considered if one.alpha == 0]
-    assert len(untaught) == 2 * len({one.transfer_set for one in untaught})
 
 
 def test_what_is_taught_is_learned_like_everything_else() -> None:
@@ -120,56 +100,6 @@ def settings_of(trials: Sequence[TrialRecord]) -> list[Setting]:
 def assert_same(one: Posterior, other: Posterior) -> None:
     np.testing.assert_allclose(one.mean, other.mean, atol=1e-7)
     np.testing.assert_allclose(one.covariance, other.covariance, atol=1e-7)
-
-
-@pytest.mark.parametrize(("mean", "deviation", "best"), [(0, 1, 0), (3, 2, 5), (5, 0.5, 3), (-4, 10, 2)])
-def test_expected_improvement_is_the_integral_it_stands_for(
-    mean: float, deviation: float, best: float
-) -> None:
-    belief = Posterior(np.array([mean]), np.array([[deviation**2]]))
-    above = norm(mean, deviation)
-    expected, _ = quad(lambda gain: (gain - best) * above.pdf(gain), best, max(best, mean) + 12 * deviation)
-    np.testing.assert_allclose(expected_improvement(belief, best), expected, rtol=1e-6)
-
-
-def test_what_is_known_for_sure_improves_by_what_it_is_better() -> None:
-    belief = Posterior(np.array([7.0, 1.0]), np.zeros((2, 2)))
-    np.testing.assert_allclose(expected_improvement(belief, 2.0), [5.0, 0.0], atol=1e-9)
-
-
-@pytest.mark.parametrize("name", ["default", "private", "poster_sweep"])
-def test_what_is_considered_lies_in_the_space_once_and_the_default_beside_it(name: str) -> None:
-    space = read_space(name)
-    considered = candidate_settings(space)
-    assert all(setting in space for setting in considered if setting != DEFAULT)
-    assert DEFAULT in considered
-    assert len(set(considered)) == len(considered)
-
-
-def test_both_ends_of_a_range_are_considered_on_each_transfer_set() -> None:
-    considered = candidate_settings(read_space("default"))
-    for transfer_set in read_space("default").transfer_set:
-        mine = [one for one in considered if one.transfer_set is transfer_set]
-        temperatures = {one.temperature for one in mine}
-        assert {0.5, 16.0} <= temperatures
-        if transfer_set is not TransferSet.PUBLIC:
-            assert {0.0, 1.0} <= {one.alpha for one in mine}
-
-
-def test_without_the_teachers_part_one_temperature_is_enough() -> None:
-    without = [one for one in candidate_settings(read_space("default")) if one.alpha == 0]
-    assert {one.transfer_set for one in without} == {
-        *(TransferSet.STUDENT, TransferSet.TEACHER, TransferSet.BOTH)
-    }
-    assert len(without) == 3
-    mixed = candidate_settings(open_space(transfer_set=["student", "student_public"]))
-    assert {one.transfer_set for one in mixed if one.alpha == 0} == {TransferSet.STUDENT}, "the same labels"
-    assert {1.0} < {one.alpha for one in mixed if one.transfer_set is TransferSet.STUDENT_PUBLIC}
-
-
-def test_a_grid_is_considered_as_it_is() -> None:
-    grid = read_space("poster_sweep")
-    assert set(candidate_settings(grid)) == set(grid.grid())
 
 
 def test_a_grid_is_proposed_once_each_and_then_there_is_nothing() -> None:
@@ -332,3 +262,59 @@ def test_nothing_is_lost_of_a_study_that_was_let_go_of(monkeypatch: pytest.Monke
         anew.learn(STUDY, one)
     assert list(asked._cache) == [str(PAIRS[1])]
     assert_same(asked.posterior(STUDY, seen), anew.posterior(STUDY, seen))
+
+
+LARGE = read_space("extended")
+
+
+def suggestions(asked: GpSampler, count: int) -> list[TrialRecord]:
+    return search(asked, count, gain=best_at(COLD))
+
+
+def test_in_a_large_space_the_same_trials_give_the_same_suggestions() -> None:
+    seen = suggestions(learner(LARGE), 6)
+    assert seen == suggestions(learner(LARGE), 6)
+    assert all(one.setting in LARGE for one in seen[1:])
+    assert len(set(settings_of(seen))) == 6
+
+
+def test_a_suggestion_promises_at_least_as_much_as_every_candidate() -> None:
+    """By the surrogate's own posterior; some lie between the candidates."""
+    asked, considered = learner(LARGE), set(candidate_settings(LARGE))
+    seen, between = [trial(0, DEFAULT, 2.0)], 0
+    asked.learn(STUDY, seen[0])
+    for number in range(1, 7):
+        best = max(100 * ((one.accuracy or 0.0) - OWN) for one in seen)
+        promised = expected_improvement(asked.posterior(STUDY, seen), best)
+        suggested = asked.suggest(STUDY, seen)
+        assert suggested is not None
+        prediction = asked._of_moves(STUDY, seen, [suggested])
+        assert expected_improvement(prediction, best)[0] >= promised[:-1].max() - 1e-9
+        between += suggested not in considered
+        seen.append(trial(number, suggested, best_at(HOT)(suggested)))
+        asked.learn(STUDY, seen[-1])
+    assert between > 0
+
+
+def test_a_running_trial_between_the_candidates_counts() -> None:
+    asked = learner(LARGE)
+    seen = suggestions(asked, 3)
+    between = replace(seen[-1].setting, temperature=1.7)
+    assert between not in candidate_settings(LARGE)
+    before = asked.posterior(STUDY, seen)
+    after = asked.posterior(STUDY, [*seen, trial(3, between, state=TrialState.RUNNING)])
+    np.testing.assert_allclose(after.mean, before.mean, atol=1e-9)
+    assert (after.deviation <= before.deviation + 1e-9).all()
+    assert after.deviation.min() < before.deviation.min()
+
+
+@pytest.mark.parametrize("most", [100, 2])
+def test_prospects_are_those_of_a_surrogate_that_sees_all_at_once(most: int) -> None:
+    asked, all_at_once = learner(LARGE, most=most), learner(LARGE)
+    seen = suggestions(asked, 5)
+    for one in seen:
+        all_at_once.learn(STUDY, one)
+    found = asked.prospects(STUDY, seen, Objective())
+    assert found is not None
+    assert set(settings_of(seen)) <= set(found.settings)
+    assert_same(found.posterior, all_at_once._of_moves(STUDY, [], found.settings))
