@@ -38,6 +38,11 @@ class Workspace:
     storage: str
     study: str = ""
 
+    @property
+    def source(self) -> str:
+        """The name of the study recipe in error messages."""
+        return self.study or self.config.name
+
     @classmethod
     def open(
         cls,

@@ -35,10 +35,13 @@ def observe(
         confirmation: Confidence and resamples.
         dataset: Name of the data that the federation is made of.
     """
-    swept = {pair: arms for pair, stored in records.items() if (arms := arms_of(stored.sweep_runs))}
+    swept = {pair: arms for pair, stored in records.items() if (arms := arms_of(stored))}
     searched = {pair: stored for pair, stored in records.items() if stored.trials}
     networks = ", ".join(sorted({participant.architecture for participant in federation.participants}))
-    examples = len(federation.labels[Split.VALIDATION])
+    validation = len(federation.labels[Split.VALIDATION])
+    examples = {
+        pair: stored.weights.effective(Split.VALIDATION, validation) for pair, stored in searched.items()
+    }
     worths, source = position_claims.measured_worths(judgements, swept, federation)
     return (
         setting_claims.share_that_needs_tuning(swept, searched, confirmation, examples=examples),

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from autokd.core.example_weights import EVEN, ExampleWeights
+from autokd.core.pair_records import PairRecords
 from autokd.core.records import Correctness, RunRecord, RunState
 from autokd.core.setting import DEFAULT, Setting, Split, TransferSet, moved, plain
 
@@ -19,28 +21,30 @@ class SweptArm:
     Attributes:
         correct: Correctness by split, shape (seeds, examples), or (examples,) for a single seed.
         forgetting: Mean forgetting over seeds in pp, by split.
+        weights: Weights of the examples on the target distribution of the pair's student.
     """
 
     correct: Mapping[Split, Correctness]
     forgetting: Mapping[Split, float]
+    weights: ExampleWeights = EVEN
 
     def accuracy(self, split: Split) -> float:
         """Return the mean accuracy over seeds, in [0, 1]."""
-        return float(self.correct[split].mean())
+        return self.weights.accuracy(self.correct[split], split)
 
 
 Arms = Mapping[Setting, SweptArm]
 
 
-def arms_of(runs: Sequence[RunRecord]) -> Arms:
-    """Return each setting that completed all seeds of the default, so arms are paired; none without it."""
+def arms_of(records: PairRecords) -> Arms:
+    """Return each swept setting that completed all seeds of the default, so arms pair; none without it."""
     by_setting: defaultdict[Setting, dict[int, RunRecord]] = defaultdict(dict)
-    for run in runs:
+    for run in records.sweep_runs:
         if run.state is RunState.COMPLETE:
             by_setting[plain(run.setting)][run.seed] = run
     seeds = sorted(by_setting[DEFAULT])
     return {
-        setting: _arm([by_seed[seed] for seed in seeds])
+        setting: _arm([by_seed[seed] for seed in seeds], records.weights)
         for setting, by_seed in by_setting.items()
         if seeds and by_seed.keys() >= set(seeds)
     }
@@ -57,7 +61,7 @@ def others_on(arms: Arms, transfer_set: TransferSet) -> list[Setting]:
     return [setting for setting in arms if setting.transfer_set is transfer_set and setting != default]
 
 
-def _arm(runs: Sequence[RunRecord]) -> SweptArm:
+def _arm(runs: Sequence[RunRecord], weights: ExampleWeights) -> SweptArm:
     correct = {split: np.stack([run.correct[split] for run in runs]) for split in Split}
     lost = {split: float(np.mean([run.curve[-1].forgetting[split] for run in runs])) for split in Split}
-    return SweptArm(correct=correct if len(runs) > 1 else runs[0].correct, forgetting=lost)
+    return SweptArm(correct=correct if len(runs) > 1 else runs[0].correct, forgetting=lost, weights=weights)

@@ -11,7 +11,7 @@ import numpy as np
 from autokd.claims.claim import Claim, measured, not_measurable, over_pairs
 from autokd.claims.grid_results import Arms, best
 from autokd.core.pair_records import PairRecords
-from autokd.core.records import Correctness, FederationFacts, TrialState
+from autokd.core.records import Correctness, FederationFacts, ParticipantFacts, TrialState
 from autokd.core.setting import Pair, Split, TransferSet
 from autokd.recommendation.evidence import JUDGED
 from autokd.recommendation.verdict import Judgement
@@ -86,19 +86,31 @@ def times_of_position(worths: Mapping[Pair, Worth]) -> Claim:
     )
 
 
-def worths_of(models: Mapping[Pair, Accuracies], federation: FederationFacts) -> dict[Pair, Worth]:
+def worths_of(
+    models: Mapping[Pair, Mapping[Split, Correctness]], federation: FederationFacts
+) -> dict[Pair, Worth]:
     """Return the gains of each participant (the pair's student) with each partner that has both directions.
 
-    `models` are the students that the pairs give; `federation` has the models as they are.
+    All gains of a participant are on its own target distribution.
+
+    Args:
+        models: Correctness of the students that the pairs give.
+        federation: The models as they are.
     """
     worths = {}
     for pair in models:
         if pair.reverse not in models:
             continue
-        own, partner = (
-            _accuracies(federation.participants[number].correct) for number in (pair.student, pair.teacher)
+        student = federation.participants[pair.student]
+        own, partner, forward, back = (
+            _accuracies(student, correct)
+            for correct in (
+                student.correct,
+                federation.participants[pair.teacher].correct,
+                models[pair],
+                models[pair.reverse],
+            )
         )
-        forward, back = models[pair], models[pair.reverse]
         as_student, as_teacher = (POINTS * (model[Split.TEST] - own[Split.TEST]) for model in (forward, back))
         learns = forward[Split.CONFIRMATION] >= back[Split.CONFIRMATION]
         right, wrong = (as_student, as_teacher) if learns else (as_teacher, as_student)
@@ -112,11 +124,11 @@ def measured_worths(
     judged: Mapping[Pair, Judgement], swept: Mapping[Pair, Arms], federation: FederationFacts
 ) -> tuple[dict[Pair, Worth], str]:
     """Return worths and their source: confirmations or, if these are too few, the best swept settings."""
-    confirmed = {pair: _accuracies(judgement.shown.correct) for pair, judgement in judged.items()}
+    confirmed = {pair: judgement.shown.correct for pair, judgement in judged.items()}
     worths = worths_of(confirmed, federation)
     if over_pairs({side: worth.right for side, worth in worths.items()}) is not None or not swept:
         return worths, "confirmation"
-    models = {pair: _accuracies(arms[best(arms, among=arms)].correct) for pair, arms in swept.items()}
+    models = {pair: arms[best(arms, among=arms)].correct for pair, arms in swept.items()}
     return worths_of(models, federation), "sweep"
 
 
@@ -177,5 +189,6 @@ def _by_set(values: Iterable[tuple[TransferSet, Pair, float]]) -> dict[TransferS
     }
 
 
-def _accuracies(correct: Mapping[Split, Correctness]) -> Accuracies:
-    return {split: float(correct[split].mean()) for split in JUDGED}
+def _accuracies(participant: ParticipantFacts, correct: Mapping[Split, Correctness]) -> Accuracies:
+    """Return the accuracies of a model by a participant's target."""
+    return {split: participant.accuracy_of(correct, split) for split in JUDGED}

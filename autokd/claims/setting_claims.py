@@ -28,11 +28,11 @@ def share_that_needs_tuning(
     searched: Mapping[Pair, PairRecords],
     confirmation: ConfirmationConfig,
     *,
-    examples: int,
+    examples: Mapping[Pair, float],
 ) -> Claim:
     """Check the share of pairs whose T and α matter on the default's transfer set.
 
-    Searches are used only if no pair was swept; `examples` is the number of validation examples.
+    Searches are used only if no pair was swept; `examples` is the effective number of validation examples.
     """
     claim = partial(
         measured,
@@ -131,12 +131,13 @@ def _by_sweep(
             confidence=confirmation.confidence,
             resamples=confirmation.resamples,
             seed=derive_seed("observations", str(pair), transfer_set.value),
+            weights=default.weights.of(Split.CONFIRMATION),
         )
         matters[pair] = float(difference.mean >= WORTH and difference.low > 0)
     return matters
 
 
-def _by_search(searched: Mapping[Pair, PairRecords], examples: int) -> dict[Pair, float]:
+def _by_search(searched: Mapping[Pair, PairRecords], examples: Mapping[Pair, float]) -> dict[Pair, float]:
     """Return the same from trials, for the pairs with another full trial on the default's transfer set."""
     matters = {}
     for pair, records in searched.items():
@@ -149,7 +150,7 @@ def _by_search(searched: Mapping[Pair, PairRecords], examples: int) -> dict[Pair
         others = [trial.accuracy or 0.0 for trial in full if trial.setting != DEFAULT]
         if baseline is None or not others:
             continue
-        variance = sum(share * (1 - share) for share in (baseline, max(others))) / examples
+        variance = sum(share * (1 - share) for share in (baseline, max(others))) / examples[pair]
         chance = float(ndtri(1 - 0.05 / len(others))) * math.sqrt(variance)
         matters[pair] = float(max(others) - baseline >= max(WORTH / POINTS, chance))
     return matters

@@ -9,9 +9,11 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from autokd.cli.console import out, plain_table
+from autokd.config.target import remark
 
 if TYPE_CHECKING:
     from autokd.cli.options import StudyOptions
+    from autokd.config.target import ClassShares, TargetName
     from autokd.recommendation import Recommendation
     from autokd.recommendation.partners import Ranking
     from autokd.recommendation.verdict import Judgement
@@ -51,9 +53,15 @@ def show(recommendation: Recommendation) -> None:
     out.print(_gains("", ways))
     for line in _asked(recommendation):
         out.print(line)
+    _print_remark(recommendation.target)
     if recommendation.records.basis is not None:
         out.print(recommendation.records.basis.ended, style="dim")
     out.print(_cost(recommendation), style="dim")
+
+
+def _print_remark(target: TargetName | ClassShares) -> None:
+    if text := remark(target):
+        out.print(text, style="dim")
 
 
 def _asked(recommendation: Recommendation) -> Iterator[str]:
@@ -93,6 +101,7 @@ def show_partners(ranking: Ranking) -> None:
         setting, corrected = str(partner.recommendation.setting), f"{partner.corrected:+.1f} pp"
         grid.add_row(f"{pair.teacher} {mark}", verdict, str(partner.test), corrected, setting)
     out.print(grid)
+    _print_remark(ranking.target)
     count = len(ranking.partners)
     notes = [
         f"intervals: {ranking.confidence:.0%} for all {count} together",

@@ -13,6 +13,7 @@ from rich.text import Text
 from autokd.cli import options
 from autokd.cli.console import out, plain_table, print_result
 from autokd.cli.progress import watching
+from autokd.config.target import remark
 from autokd.core.setting import BatchNorm, LabelPrior, Method, Schedule, Setting, Split, TransferSet
 from autokd.errors import PlanError
 
@@ -21,7 +22,12 @@ if TYPE_CHECKING:
 
     from autokd.delivery import Card
 
-_TARGETS: Final = {"common": "common", "own": "the student's own", "shares": "given by --for"}
+_TARGETS: Final = {
+    "common": "common",
+    "own": "the student's own",
+    "study": "the study's target",
+    "shares": "given by --for",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,6 +161,8 @@ def _show(card: Card, path: Path) -> None:
     if card.added is not None:
         whose = "the student's own" if request.target == "own" else "the given"
         out.print(f"in its logits: {card.added.strength:g} times the logarithms of {whose} class shares")
+    if text := remark(card.target):
+        out.print(text, style="dim")
     out.print(f"forgetting on test {signed(card.scores[Split.TEST].forgetting)} pp")
     if expected is not None and expected.gain is not None:
         out.print(

@@ -11,6 +11,7 @@ from rich.text import Text
 from autokd.cli import options
 from autokd.cli.console import NOTHING_LEFT, note, out, plain_table, print_result
 from autokd.cli.progress import watching
+from autokd.config.target import remark
 from autokd.core.setting import Split
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ def show(explanation: Explanation) -> None:
             out.print(f"{line.words}: {line.note}", style="dim")
     out.print(Text.assemble(("teacher or data: ", "bold"), explanation.teacher_or_data))
     _show_steps(explanation)
+    if text := remark(explanation.target):
+        out.print(text, style="dim")
     runs = f"{explanation.runs} runs of alternatives, {explanation.epochs} epochs"
     out.print(f"pp with 95% intervals; wins, loses: shown on confirmation; {runs}", style="dim")
 

@@ -19,6 +19,7 @@ from rich.text import Text
 from autokd.cli.answer import COLOR
 from autokd.cli.console import plain_table
 from autokd.cli.matrix import FEW, PairCell, matrix
+from autokd.config.target import remark
 from autokd.core.setting import ADDED, Setting
 from autokd.errors import InputError
 
@@ -40,6 +41,7 @@ _SUFFIXES: Final = {
     ".yaml": ListFormat.YAML,
     ".yml": ListFormat.YAML,
 }
+_TARGET: Final = "target"
 _SETTING: Final = (
     *("temperature", "alpha", "transfer_set", "method", "learning_rate", "epochs", "batch_norm"),
     *ADDED,
@@ -51,10 +53,11 @@ _COLUMNS: Final = (
     *(f"{gain}{end}" for gain in _GAINS for end in ("", "_low", "_high")),
     *("recommended_gain", "forgetting", "seeds", "position", "federation", "study"),
     *("stale", "why_stale", "reason", "way_out"),
+    _TARGET,
 )
 """Columns of the CSV; gains are in pp of the student on test, empty if unknown.
 
-Those of `ADDED` dimensions are left out if no setting has them.
+Those of `ADDED` dimensions are left out if no setting has them, and the target if all figures are on `common`.
 """
 
 
@@ -101,6 +104,9 @@ def table(answers: Sequence[PairResult]) -> RenderableType:
     parts: list[RenderableType] = [grid]
     if len(answers) > FEW:
         parts.append(matrix({answer.pair: _cell(answer.payload) for answer in answers}))
+    targets = [payload.get(_TARGET, "common") for answer in answers if (payload := answer.payload)]
+    if targets and (text := remark(targets[0])):
+        parts.append(Text(text, style="dim"))
     return Group(*parts, Text(_summary(answers), style="dim"))
 
 
@@ -143,7 +149,7 @@ def _csv(entries: Sequence[Mapping[str, Any]]) -> str:
     text = io.StringIO()
     rows = [_row(entry) for entry in entries]
     used = set().union(*rows)
-    columns = [name for name in _COLUMNS if name in used or name not in ADDED]
+    columns = [name for name in _COLUMNS if name in used or name not in (*ADDED, _TARGET)]
     writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
@@ -156,6 +162,8 @@ def _row(entry: Mapping[str, Any]) -> dict[str, Any]:
     row["stale"] = str(entry["stale"]).lower()
     if entry["verdict"] is None:
         return row
+    if isinstance(entry.get(_TARGET), dict):
+        row[_TARGET] = json.dumps(entry[_TARGET], ensure_ascii=False)
     row |= entry["setting"] or {}
     for name in _GAINS:
         # A stale recommendation may be from a version that had fewer of them.

@@ -10,6 +10,7 @@ from autokd.cli import options
 from autokd.cli.console import out, print_json
 from autokd.cli.progress import watching
 from autokd.config.defaults import HOME, STUDY
+from autokd.config.target import remark, target_json
 
 
 def prepare(
@@ -31,6 +32,7 @@ def prepare(
     """
     from autokd.compute.device import Compute
     from autokd.core.setting import Split
+    from autokd.statistics.target_weights import aimed
     from autokd.workflows import prepare as workflow
     from autokd.workspace import Workspace
 
@@ -43,12 +45,12 @@ def prepare(
             address=ray_address,
             progress=callbacks.on_prepare,
         )
-    accuracies = {
-        participant.number: float(federation.correct(participant.number, Split.TEST).mean())
-        for participant in federation.participants
-    }
+    target = workspace.config.target
+    facts = aimed(federation.facts(), target, source=workspace.source)
+    accuracies = {one.number: one.accuracy(Split.TEST) for one in facts.participants}
     if json:
-        print_json({"federation": federation.name, "home": str(home), "test_accuracy": accuracies})
+        content = {"federation": federation.name, "home": str(home), "test_accuracy": accuracies}
+        print_json({**content, **target_json(target)})
         return
     out.print(
         f"federation {federation.name}, {len(accuracies)} participants, accuracy on the common test split:"
@@ -56,3 +58,5 @@ def prepare(
     for number, accuracy in accuracies.items():
         size = len(federation.participants[number].private)
         out.print(f"  {number:>3}  {accuracy:6.1%}  {size:>6} private examples")
+    if text := remark(target):
+        out.print(text, style="dim")

@@ -15,6 +15,8 @@ from pydantic import Field, field_validator, model_validator
 from autokd.config.asked import AskedSetting, asked_setting
 from autokd.config.base import Frozen, Name
 from autokd.config.federation import AnyFederation
+from autokd.config.target import ClassShares, TargetName
+from autokd.config.target import target as read_target
 from autokd.config.training import DistillationConfig
 from autokd.core.setting import COUNTING, SEARCHABLE, Method, Setting, TransferSet
 from autokd.core.verdict_basis import SearchBounds
@@ -227,7 +229,14 @@ class Forbidden(Frozen):
 
 
 class StudyConfig(Frozen):
-    """What to tune and how: the content of a study recipe."""
+    """What to tune and how: the content of a study recipe.
+
+    Attributes:
+        target: The class shares that accuracies are judged by: `common`, those of the common splits; `own`,
+            those of the student's own private data; or shares by class name.
+    """
+
+    omit_if_default = frozenset({"target"})
 
     name: Name
     federation: AnyFederation
@@ -238,6 +247,12 @@ class StudyConfig(Frozen):
     objective: ObjectiveName = "gain"
     constraints: Constraints = Constraints()
     forbid: Forbidden = Forbidden()
+    target: TargetName | ClassShares = "common"
+
+    @field_validator("target", mode="before")
+    @classmethod
+    def _is_a_target(cls, given: object) -> object:
+        return read_target(given)
 
     @model_validator(mode="after")
     def _rungs_inside_the_budget(self) -> StudyConfig:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from autokd.core.class_names import class_name
 from autokd.errors import PlanError
 
 _ROUNDING: Final = 1e-3
@@ -33,7 +34,12 @@ def target(given: object) -> TargetName | ClassShares:
                 return name
     if not isinstance(given, Mapping):
         raise ValueError("must be common, own, or class shares by class name, e.g. {cat: 0.2, dog: 0.8}")
-    shares = {str(name): _share(str(name), share) for name, share in given.items()}
+    shares: dict[str, float] = {}
+    for written, share in given.items():
+        label = class_name(written)
+        if label in shares:
+            raise ValueError(f"class {label}: stands there twice")
+        shares[label] = _share(label, share)
     total = math.fsum(shares.values())
     if abs(total - 1) > _ROUNDING:
         raise ValueError(f"the class shares add up to {total:.6g}; they must add up to 1")
@@ -49,20 +55,35 @@ def _share(name: str, share: object) -> float:
 def in_order(shares: ClassShares, classes: Sequence[str], *, source: str, field: str = "") -> list[float]:
     """Return class shares in the order of a federation's classes, adding up to 1.
 
+    A class that is not named has the share 0: shares add up to 1, so none is left out by mistake.
+
     Raises:
-        PlanError: If a class is missing or unknown; it names source and field.
+        PlanError: If a class is unknown; it names source and field.
     """
     unknown = [name for name in shares if name not in classes]
-    missing = [name for name in classes if name not in shares]
-    problem = ""
     if unknown:
         problem = f"the federation has no class {', '.join(unknown)}; its classes: {', '.join(classes)}"
-    elif missing:
-        problem = f"lacks the class {', '.join(missing)}; give each class a share, if need be 0"
-    if problem:
         raise PlanError(source=source, field=field, problem=problem)
     total = math.fsum(shares.values())
-    return [shares[name] / total for name in classes]
+    return [shares.get(name, 0.0) / total for name in classes]
+
+
+def remark(target: TargetName | ClassShares) -> str:
+    """Return in one sentence which distribution accuracies are on; empty for `common`."""
+    if target == "common":
+        return ""
+    if target == "own":
+        shares = "the student's own class shares; so forgetting is a gain with its sign turned"
+    else:
+        shares = ", ".join(f"{name} {share:g}" for name, share in target.items() if share > 0)
+    return f"accuracies are on the target distribution: {shares}"
+
+
+def target_json(target: TargetName | ClassShares) -> dict[str, object]:
+    """Return the entry `target` of JSON that has accuracies or gains; nothing for `common`."""
+    if target == "common":
+        return {}
+    return {"target": target if isinstance(target, str) else dict(target)}
 
 
 def read_target(given: str | Path | Mapping[str, float], *, option: str) -> TargetName | ClassShares:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from autokd.core.example_weights import EVEN, ExampleWeights
 from autokd.core.records import RungReport, RunRecord, TrialOrigin, TrialRecord
 from autokd.core.setting import Pair
 from autokd.core.tensor_format import FORMER_FORMAT, TensorFormat
@@ -25,6 +26,8 @@ class PairRecords:
         reports: Rung reports of each trial, by trial number.
         sweep_runs: Runs of the sweep, which no verdict reads.
         alternative_runs: Runs of the alternatives that an explanation compares.
+        weights: Weights of the examples on the target distribution of the pair's student. All accuracies of
+            the pair are means with them; those of trials and curves are stored so.
     """
 
     pair: Pair
@@ -37,6 +40,7 @@ class PairRecords:
     reports: Mapping[int, Sequence[RungReport]] = field(default_factory=dict)
     sweep_runs: Sequence[RunRecord] = ()
     alternative_runs: Sequence[RunRecord] = ()
+    weights: ExampleWeights = EVEN
 
     @property
     def basis(self) -> VerdictBasis | None:

@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from autokd.core.example_weights import EVEN, ExampleWeights
 from autokd.core.setting import DEFAULT, Setting, Split
 from autokd.core.tensor_format import FORMER_FORMAT, TensorFormat
 
@@ -74,7 +75,7 @@ class RungReport:
 
     Attributes:
         epoch: Epochs trained so far, from 1.
-        accuracy: Top-1 on the validation split, in [0, 1].
+        accuracy: Top-1 on the validation split, on the target distribution, in [0, 1].
         forgetting: Accuracy lost on the student's own label distribution, in pp; may be negative.
         local_accuracy: Accuracy weighted to the student's own label distribution, in [0, 1].
         soft_loss: Mean T²·KL over the epoch, nats.
@@ -163,7 +164,7 @@ class RungScores:
 
     Attributes:
         epoch, seconds: As in `RungReport`.
-        accuracy: Top-1 in [0, 1], by split.
+        accuracy: Top-1 on the target distribution in [0, 1], by split.
         forgetting: Accuracy lost on the student's own label distribution, in pp, by split.
     """
 
@@ -212,9 +213,9 @@ class RunRecord:
         if (self.state is RunState.COMPLETE) != bool(self.correct):
             raise ValueError(f"correctness of splits {sorted(self.correct)} does not fit state={self.state}")
 
-    def accuracy(self, split: Split) -> float:
-        """Return the top-1 accuracy on `split`, in [0, 1]."""
-        return float(self.correct[split].mean())
+    def accuracy(self, split: Split, weights: ExampleWeights) -> float:
+        """Return the top-1 accuracy on `split` with the weights of its student's target, in [0, 1]."""
+        return weights.accuracy(self.correct[split], split)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,6 +242,8 @@ class ParticipantFacts:
         histogram: Number of private examples by class.
         correct: Correctness of the participant's model, by split.
         weight_bytes: Size of the weights; None if only the store was read.
+        weights: Weights of the examples on the participant's target distribution. The store does not keep
+            them: a study's recipe names the target (`autokd.statistics.target_weights`).
     """
 
     number: int
@@ -248,10 +251,15 @@ class ParticipantFacts:
     histogram: tuple[int, ...]
     correct: Mapping[Split, Correctness]
     weight_bytes: int | None = None
+    weights: ExampleWeights = EVEN
 
     def accuracy(self, split: Split) -> float:
-        """Return the top-1 accuracy on `split`, in [0, 1]."""
-        return float(self.correct[split].mean())
+        """Return the top-1 accuracy on `split` by its own target, in [0, 1]."""
+        return self.weights.accuracy(self.correct[split], split)
+
+    def accuracy_of(self, correct: Mapping[Split, Correctness], split: Split) -> float:
+        """Return what another model's accuracy on `split` is by the target of this participant."""
+        return self.weights.accuracy(correct[split], split)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -8,6 +8,7 @@ from typing import Final
 
 from autokd.config.external import ExternalFederation
 from autokd.config.federation import ArchitectureConfig, FederationConfig
+from autokd.config.target import ClassShares, TargetName, target_json
 from autokd.config.training import DistillationConfig
 from autokd.core.setting import Split
 from autokd.delivery.request import DistillationRequest
@@ -57,10 +58,12 @@ class Scores:
     """Scores on one split before and after distillation; accuracies in [0, 1].
 
     Attributes:
+        before, after: Accuracies on the target distribution of the study.
         gain: After minus before in pp. The interval is over examples: it holds for this model, not for
             models of other seeds.
         forgetting: Accuracy lost on the student's own label distribution, in pp; negative if it grew.
-        targets: Scores by target distribution: `common`, `own`, and `shares` if the model is for others.
+        targets: Scores by target distribution: `common`, `own`, `shares` if the model is for others, and
+            `study` if the study judges by others.
     """
 
     examples: int
@@ -129,6 +132,7 @@ class Card:
         recipe: How the student was trained.
         added: The log-prior that was added to the logits; None for the target `common`.
         scores: Scores of the weights in the file, by split.
+        target: Target distribution of the study: what the recommendation was made for.
         sha256: Hash of the weights' file, in hex.
         versions: Versions of the software.
     """
@@ -142,6 +146,7 @@ class Card:
     scores: Mapping[Split, Scores]
     sha256: str
     versions: Mapping[str, str]
+    target: TargetName | ClassShares = "common"
 
     def to_json(self) -> dict[str, object]:
         """Return the content of the JSON file beside the weights."""
@@ -164,6 +169,7 @@ class Card:
                 "target": request.target if isinstance(request.target, str) else "shares",
                 "added": self.added and self.added.to_json(self.images.classes),
             },
+            **target_json(self.target),
             "scores": {split.value: scores.to_json() for split, scores in self.scores.items()},
             "model": {
                 "file": request.file,

@@ -19,7 +19,7 @@ from autokd.config.study import StudyConfig
 from autokd.config.training import DistillationConfig
 from autokd.core.setting import Split
 from autokd.delivery.card import Card, ImageFormat, Origin
-from autokd.delivery.evaluation import evaluate_weights, weights_of_targets
+from autokd.delivery.evaluation import STUDY, evaluate_weights, weights_of_targets
 from autokd.delivery.request import DistillationRequest
 from autokd.delivery.target_prior import AddedPrior, best_strength, target_log_prior
 from autokd.distillation import Run, resolve_config
@@ -75,12 +75,13 @@ def deliver(
     """
     recipe, student = resolve_config(config.distillation, request.setting), request.pair.student
     log_prior = target_log_prior(federation, student, request.target)
-    targets = weights_of_targets(federation, student, request.target)
+    targets = weights_of_targets(federation, student, request.target, config.target)
+    judged_on = config.target if isinstance(config.target, str) else STUDY
     trained = _trained(federation, recipe, request, progress)
     if log_prior is None:
         delivered, weights = None, trained
     else:
-        of_target = targets["own" if request.target == "own" else "shares"][Split.VALIDATION]
+        of_target = targets["own" if request.target == "own" else "shares"].of(Split.VALIDATION)
         delivered = _fitted(federation, student, trained, log_prior, of_target)
         weights = delivered[0]
     # One entry of metadata: several are written in any request, and equal weights must give equal bytes.
@@ -98,8 +99,15 @@ def deliver(
         origin=Origin(name=federation.name, recipe=federation.recipe, sha256=sha256),
         added=None if delivered is None else delivered[1],
         scores=evaluate_weights(
-            federation, student, trained, config.confirmation, targets=targets, delivered=delivered
+            federation,
+            student,
+            trained,
+            config.confirmation,
+            targets=targets,
+            judged_on=judged_on,
+            delivered=delivered,
         ),
+        target=config.target,
         sha256=hashlib.sha256(content).hexdigest(),
         versions={
             "autokd": __version__,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from torch import nn
 from autokd.compute.device import Compute
 from autokd.config.study import ConfirmationConfig
 from autokd.config.target import ClassShares, TargetName, in_order
+from autokd.core.example_weights import EVEN, ExampleWeights
 from autokd.core.records import Correctness
 from autokd.core.setting import Split, derive_seed
 from autokd.delivery.card import ClassScores, Scores, TargetScores
@@ -23,34 +25,42 @@ from autokd.federation.federation import Federation, network
 from autokd.models.log_prior import prepared
 from autokd.models.weights import Weights, load_weights
 from autokd.statistics.label_weights import local_weights, target_weights
-from autokd.statistics.paired import Weights as ExampleWeights
 from autokd.statistics.paired import paired_interval
+from autokd.statistics.target_weights import weights_on
 
-TargetWeights = Mapping[str, Mapping[Split, ExampleWeights | None]]
-"""By target distribution, the weight of each example of a split; None if each counts 1."""
+TargetWeights = Mapping[str, ExampleWeights]
+"""Weights of the examples by target distribution."""
+STUDY: Final = "study"
+"""Name of the target of a study that gives shares by class."""
 
 
 def weights_of_targets(
-    federation: Federation, student: int, target: TargetName | ClassShares
+    federation: Federation,
+    student: int,
+    target: TargetName | ClassShares,
+    study_target: TargetName | ClassShares = "common",
 ) -> TargetWeights:
-    """Return the weights of examples on `common` and `own`, and on `shares` if a model is for them.
+    """Return the weights of examples on `common` and `own`, and on given shares.
+
+    They are `shares` if a model is for them, and `study` if the study judges by them.
 
     Raises:
         PlanError: If shares by class name do not fit the federation's classes or its splits.
     """
     labels = {split: federation.data.labels[rows] for split, rows in federation.splits.items()}
-    own = federation.label_counts(student).tolist()
-    found: dict[str, Mapping[Split, ExampleWeights | None]] = {
-        "common": dict.fromkeys(labels),
-        "own": {split: local_weights(known, own) for split, known in labels.items()},
+    own, classes = federation.label_counts(student).tolist(), federation.data.classes
+    found = {
+        "common": EVEN,
+        "own": ExampleWeights({split: local_weights(known, own) for split, known in labels.items()}),
     }
+    if not isinstance(study_target, str):
+        found[STUDY] = weights_on(study_target, labels, classes, own, source="study recipe")
     if not isinstance(target, str):
-        classes = federation.data.classes
         shares = in_order(target, classes, source="--for")
         try:
-            found["shares"] = {
-                split: target_weights(known, shares, classes) for split, known in labels.items()
-            }
+            found["shares"] = ExampleWeights(
+                {split: target_weights(known, shares, classes) for split, known in labels.items()}
+            )
         except ValueError as error:
             problem = f"a common split has {error}, so nothing can be measured there; give it the share 0"
             raise PlanError(source="--for", problem=problem) from None
@@ -64,6 +74,7 @@ def evaluate_weights(
     confirmation: ConfirmationConfig,
     *,
     targets: TargetWeights,
+    judged_on: str = "common",
     delivered: tuple[Weights, AddedPrior] | None = None,
 ) -> dict[Split, Scores]:
     """Return the scores of weights on each common split, in a new network, in float32 on the CPU.
@@ -73,6 +84,7 @@ def evaluate_weights(
         trained: The weights as they were trained.
         confirmation: Confidence and number of resamples of the intervals.
         targets: As `weights_of_targets` returns them.
+        judged_on: Name of the study's own target among them.
         delivered: The weights in the file with the log-prior that they contain; None if it is `trained`.
 
     Raises:
@@ -93,7 +105,8 @@ def evaluate_weights(
             split,
             after=after[split],
             as_trained=as_trained[split].correct,
-            weights={name: weights[split] for name, weights in targets.items()},
+            targets=targets,
+            judged_on=judged_on,
             confirmation=confirmation,
         )
         for split in Split
@@ -111,16 +124,17 @@ def _scores(
     *,
     after: Evaluation,
     as_trained: Correctness,
-    weights: Mapping[str, ExampleWeights | None],
+    targets: TargetWeights,
+    judged_on: str,
     confirmation: ConfirmationConfig,
 ) -> Scores:
     names, labels = federation.data.classes, federation.data.labels[federation.splits[split]]
     before = federation.correct(student, split)
 
     def on_target(name: str) -> TargetScores:
-        weight = weights[name]
+        weights = targets[name]
         first, second, third = (
-            float(np.average(right, weights=weight)) for right in (before, as_trained, after.correct)
+            weights.accuracy(right, split) for right in (before, as_trained, after.correct)
         )
         interval = paired_interval(
             after.correct,
@@ -128,22 +142,22 @@ def _scores(
             confidence=confirmation.confidence,
             resamples=confirmation.resamples,
             seed=derive_seed(federation.name, "delivery", student, split.value),
-            weights=weight,
+            weights=weights.of(split),
         )
         return TargetScores(before=first, as_trained=second, after=third, gain=interval)
 
-    targets = {name: on_target(name) for name in weights}
+    scores = {name: on_target(name) for name in targets}
     counts = np.bincount(labels, minlength=len(names)).tolist()
     earlier = _known(accuracy_by_class(before, labels, classes=len(names)))
     by_class = zip(names, counts, earlier, _known(after.per_class), strict=True)
-    common = targets["common"]
+    judged = scores[judged_on]
     return Scores(
         examples=len(labels),
-        before=common.before,
-        after=common.after,
-        gain=common.gain,
+        before=judged.before,
+        after=judged.after,
+        gain=judged.gain,
         forgetting=after.forgetting,
-        targets=targets,
+        targets=scores,
         classes=tuple(
             ClassScores(name=name, examples=count, before=old, after=new)
             for name, count, old, new in by_class

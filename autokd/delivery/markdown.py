@@ -5,6 +5,7 @@ from __future__ import annotations
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from autokd.config.federation import ExternalArchitecture
+from autokd.config.target import remark
 from autokd.core.setting import Split
 from autokd.delivery.card import Card
 from autokd.delivery.request import ExpectedGain
@@ -33,6 +34,7 @@ def markdown(card: Card, *, folder: str) -> str:
         chosen_by=_chosen_by(card.request.expected),
         test=card.scores[Split.TEST],
         made_for=_made_for(card),
+        judged_by=remark(card.target),
         network=_network(card),
         preparation=_preparation(card),
         folder=folder,

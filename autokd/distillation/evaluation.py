@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from autokd.compute.device import Compute
+from autokd.core.example_weights import EVEN, ExampleWeights
 from autokd.core.records import Correctness, Logits
 from autokd.core.setting import Split
 from autokd.errors import Diverged
@@ -22,7 +23,7 @@ class Evaluation:
     """Scores of a student on one split.
 
     Attributes:
-        accuracy: Top-1 accuracy in [0, 1].
+        accuracy: Top-1 accuracy on the target distribution, in [0, 1].
         per_class: Top-1 accuracy by class in [0, 1], NaN for a class without examples; shape (classes,).
         local_accuracy: Mean of `per_class` weighted by the student's own label distribution, in [0, 1].
         forgetting: Local accuracy before distillation minus after, in pp; negative if it grew.
@@ -47,10 +48,14 @@ def evaluate(
     *,
     step: int = 0,
     keep_logits: bool = False,
+    weights: ExampleWeights = EVEN,
 ) -> Evaluation:
     """Return the scores of a network of participant `student` on a split, and its outputs if asked for.
 
     The logits are computed as for the participants' models, so that before and after differ in nothing else.
+
+    Args:
+        weights: Weights of the examples on the student's target distribution.
 
     Raises:
         Diverged: If the network's outputs are not finite; it names `step`, the steps trained so far.
@@ -66,6 +71,7 @@ def evaluate(
         label_distribution=federation.label_distribution(student),
         correct_before=federation.correct(student, split),
     )
+    scores = replace(scores, accuracy=weights.accuracy(scores.correct, split))
     return replace(scores, logits=compacted(logits)) if keep_logits else scores
 
 

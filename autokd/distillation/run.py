@@ -15,6 +15,7 @@ from torch.backends import cudnn
 from autokd.compute.device import Compute
 from autokd.compute.out_of_memory import ran_out_of_memory, release_memory
 from autokd.config.training import DistillationConfig
+from autokd.core.example_weights import EVEN, ExampleWeights
 from autokd.core.records import RungReport
 from autokd.core.setting import Pair, Setting, Split, TransferSet
 from autokd.core.tensor_format import FORMER_FORMAT
@@ -82,6 +83,7 @@ class Run(Iterator[Rung]):
         rungs: Increasing epochs at which to evaluate and yield; the last one is the run's full budget.
         splits: Splits to evaluate on.
         keep_logits: Whether evaluations hold the student's outputs.
+        weights: Weights of the examples on the student's target distribution, for accuracies.
 
     Attributes:
         notice: Message to the user about the run; empty before the first rung, or if there is none.
@@ -109,6 +111,7 @@ class Run(Iterator[Rung]):
         splits: Sequence[Split],
         compute: Compute,
         keep_logits: bool = False,
+        weights: ExampleWeights = EVEN,
     ) -> None:
         participants = len(federation.participants)
         if max(pair.teacher, pair.student) >= participants:
@@ -127,6 +130,7 @@ class Run(Iterator[Rung]):
         compute.check()
         self._federation, self._pair, self._setting, self._compute = federation, pair, setting, compute
         self._splits, self._remaining, self._keep_logits = tuple(splits), deque(rungs), keep_logits
+        self._weights = weights
         self._start = partial(Trainer, federation, pair, setting, seed=seed, config=recipe, compute=compute)
         self._trainer: Trainer | None = None
         self._student: nn.Module | None = None
@@ -184,6 +188,7 @@ class Run(Iterator[Rung]):
                     compute,
                     step=trainer.steps,
                     keep_logits=self._keep_logits,
+                    weights=self._weights,
                 )
                 for split in self._splits
             },

@@ -36,10 +36,14 @@ class Bases:
     store: Store
     noise: VariancePool
 
-    @property
-    def examples(self) -> int:
-        """Number of validation examples."""
-        return len(self.federation.labels[Split.VALIDATION])
+    def examples(self, study: PairSearch) -> float:
+        """Return the number of validation examples, as many as their weights for a pair's student leave."""
+        student = self.federation.participants[study.pair.student]
+        return student.weights.effective(Split.VALIDATION, len(self.federation.labels[Split.VALIDATION]))
+
+    def fewest_examples(self, meeting: Sequence[PairSearch]) -> float:
+        """Return the smaller number of effective validation examples of a meeting's pairs."""
+        return min(map(self.examples, meeting))
 
     def scalarised(self, study: PairSearch) -> Sequence[TrialRecord]:
         """Return the trials of a study with values of the objective in place of accuracies."""
@@ -55,7 +59,7 @@ class Bases:
                     self.config.search,
                     seen,
                     trials=ended,
-                    validation_examples=self.examples,
+                    validation_examples=self.examples(study),
                     seed=derive_seed(study.records.study, "ending", ended),
                 )
 
@@ -67,7 +71,8 @@ class Bases:
 
     def fix(self, meeting: Sequence[PairSearch]) -> None:
         """Store what verdicts rest on, for the pairs whose search is over, before any confirmation run."""
-        for study in searches_over(self.config, meeting, validation_examples=self.examples):
+        examples = self.fewest_examples(meeting)
+        for study in searches_over(self.config, meeting, validation_examples=examples):
             if needs_basis(self.config, study.records):
                 self._fix(study)
 

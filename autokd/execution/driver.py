@@ -23,6 +23,7 @@ from threadpoolctl import threadpool_limits
 from autokd.compute.device import Compute
 from autokd.compute.resources import Resources
 from autokd.config.study import StudyConfig
+from autokd.core.example_weights import ExampleWeights
 from autokd.core.setting import Pair
 from autokd.core.tensor_format import TensorFormat
 from autokd.execution.run_context import RunContext
@@ -50,6 +51,7 @@ def distilling(
     federation: Federation,
     compute: Compute,
     tensor_formats: Mapping[Pair, TensorFormat] | None = None,
+    weights: Mapping[int, ExampleWeights] | None = None,
 ) -> type[Trainable]:
     """Return what workers run: distillations in a federation, which goes once through Ray's object store.
 
@@ -58,8 +60,9 @@ def distilling(
 
     Args:
         tensor_formats: Memory format and precision of each pair's runs; of others as `compute` says.
+        weights: As in `RunContext`.
     """
-    context = RunContext(config.distillation, config.rungs, compute, tensor_formats or {})
+    context = RunContext(config.distillation, config.rungs, compute, tensor_formats or {}, weights or {})
     trainable: type[Trainable] = tune.with_parameters(
         DistillationTrainable, federation=federation, context=context
     )

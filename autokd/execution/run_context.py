@@ -8,6 +8,7 @@ from typing import Final, final
 
 from autokd.compute.device import Compute
 from autokd.config.training import DistillationConfig
+from autokd.core.example_weights import EVEN, ExampleWeights
 from autokd.core.records import Logits, Stage
 from autokd.core.run_spec import RunSpec
 from autokd.core.setting import Pair, Split
@@ -46,12 +47,19 @@ class RunContext:
     Attributes:
         rungs: Epochs at which a trial reports, up to the full budget.
         tensor_formats: Memory format and precision of each pair's runs; a batch may have several.
+        weights: Weights of the examples on each participant's target distribution, by its number; empty if
+            each example counts 1.
     """
 
     recipe: DistillationConfig
     rungs: tuple[int, ...]
     compute: Compute
     tensor_formats: Mapping[Pair, TensorFormat] = field(default_factory=dict)
+    weights: Mapping[int, ExampleWeights] = field(default_factory=dict)
+
+    def weights_for(self, spec: RunSpec) -> ExampleWeights:
+        """Return the weights with which the accuracies of a run are means."""
+        return self.weights.get(spec.pair.student, EVEN)
 
     def compute_for(self, spec: RunSpec) -> Compute:
         """Return how a run computes."""

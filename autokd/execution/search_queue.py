@@ -240,7 +240,8 @@ class SearchQueue(RunQueue):
     def _next(self, meeting: list[PairSearch]) -> RunSpec | Pair | None:
         """Return the next run of a meeting that the budget allows."""
         self._bases.fix(meeting)
-        work = next_work(self._config, meeting, validation_examples=self._bases.examples)
+        examples = self._bases.fewest_examples(meeting)
+        work = next_work(self._config, meeting, validation_examples=examples)
         if work is None or self._spending.allows(work, _of_pair(meeting, work)):
             return work
         return None

@@ -59,6 +59,7 @@ class DistillationTrainable(tune.Trainable):
                 splits=context.splits_for(spec),
                 compute=context.compute_for(spec),
                 keep_logits=spec.stage is Stage.CONFIRMATION,
+                weights=context.weights_for(spec),
             )
             rung = next(self._run)
             if spec.stage is not None:

@@ -22,6 +22,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
+from autokd.core.example_weights import EVEN, ExampleWeights
 from autokd.core.records import RunRecord, Stage
 from autokd.core.run_spec import RunSpec
 from autokd.core.setting import DEFAULT, LabelPrior, Pair, Setting, Split, TransferSet, moved, plain, untaught
@@ -46,6 +47,7 @@ class ComparedPair:
         rate_seeds: Number of seeds with which each learning rate runs in the choice.
         retries: Number of retries of a run that failed for lack of infrastructure.
         elsewhere: Best setting over other pairs; None if there is none to choose from.
+        weights: Weights of the examples on the target distribution of the pair's student.
     """
 
     pair: Pair
@@ -57,6 +59,7 @@ class ComparedPair:
     rate_seeds: int
     retries: int
     elsewhere: BestAverageSetting | None = None
+    weights: ExampleWeights = EVEN
 
 
 class Trained(NamedTuple):
@@ -138,6 +141,6 @@ def chosen_rate(compared: ComparedPair, runs: Sequence[RunRecord]) -> Setting | 
         return None
 
     def accuracy(setting: Setting) -> float:
-        return math.fsum(run.accuracy(Split.VALIDATION) for run in races[setting] or ())
+        return math.fsum(run.accuracy(Split.VALIDATION, compared.weights) for run in races[setting] or ())
 
     return max((setting for setting, race in races.items() if race), key=accuracy, default=None)

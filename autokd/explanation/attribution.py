@@ -83,8 +83,8 @@ def attribute(
 ) -> Attribution:
     """Divide the gain among the steps, on confirmation and test.
 
-    `correct` returns the correctness in [0, 1] with some of the steps taken, shape (seeds, examples), the
-    same for all.
+    `correct` returns the correctness with some of the steps taken, times the weight of each example on the
+    student's target distribution, shape (seeds, examples), the same for all.
     """
     values = {split: {taken: correct(taken, split) for taken in subsets(steps)} for split in JUDGED}
     shares = {split: shapley(steps, values[split]) for split in JUDGED}

@@ -37,7 +37,7 @@ def best_elsewhere(
     Only a setting that ran on at least half of the pairs competes: one that was tried on two of them may have
     been lucky in which two. A run that was stopped early counts with its last figure, since to leave it out
     would praise a setting for the pairs that it suits. Runs of a sweep, which are never stopped, take
-    precedence over a trial of the same setting.
+    precedence over a trial of the same setting. Each gain is on the target of the pair's student.
     """
     gains: defaultdict[Setting, list[float]] = defaultdict(list)
     known = 0
@@ -67,5 +67,5 @@ def _accuracies(records: PairRecords) -> dict[Setting, float]:
     swept: defaultdict[Setting, list[float]] = defaultdict(list)
     for run in records.sweep_runs:
         if run.state is RunState.COMPLETE:
-            swept[plain(run.setting)].append(run.accuracy(Split.VALIDATION))
+            swept[plain(run.setting)].append(run.accuracy(Split.VALIDATION, records.weights))
     return searched | {setting: math.fsum(values) / len(values) for setting, values in swept.items()}

@@ -72,7 +72,10 @@ class Comparison:
         """Return the line of an alternative without seeds."""
         own = self._judgement.evidence.own
         gain = {
-            split: self._bootstrap.interval(models[split], own[split], split.value, key) for split in JUDGED
+            split: self._bootstrap.interval(
+                models[split], own[split], split.value, key, weights=self._judgement.weights.of(split)
+            )
+            for split in JUDGED
         }
         difference = {
             split: self._judgement.shown_beside(
@@ -109,7 +112,12 @@ class Comparison:
             return figures.winner_gain
         noise = f"{split.value}/{WINNER_GAIN}"
         return self._bootstrap.interval(
-            rival.correct[split], evidence.own[split], split.value, key, noise=noise
+            rival.correct[split],
+            evidence.own[split],
+            split.value,
+            key,
+            weights=evidence.weights.of(split),
+            noise=noise,
         )
 
     def _difference(self, key: str, split: Split, rival: Arm, rows: Sequence[int]) -> Interval:
@@ -122,7 +130,12 @@ class Comparison:
         paired = shown.correct[split][list(rows)]
         noise = f"{split.value}/{IMPROVEMENT}"
         return self._bootstrap.interval(
-            paired, rival.correct[split], split.value, f"{key} beside", noise=noise
+            paired,
+            rival.correct[split],
+            split.value,
+            f"{key} beside",
+            weights=evidence.weights.of(split),
+            noise=noise,
         )
 
 

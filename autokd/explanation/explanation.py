@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from autokd.config.target import ClassShares, TargetName, target_json
 from autokd.core.records import RunRecord
 from autokd.core.setting import Pair, Setting, Split, derive_seed
 from autokd.explanation.alternatives import ComparedPair, Trained, chosen_rate, trained
@@ -30,6 +31,7 @@ class Explanation:
         owed: Number of runs that are still missing.
         runs: Number of the alternatives' runs.
         epochs: Epochs spent on these runs.
+        target: Class distribution that all figures are on.
     """
 
     pair: Pair
@@ -43,6 +45,7 @@ class Explanation:
     owed: int
     runs: int
     epochs: int
+    target: TargetName | ClassShares = "common"
 
     def to_json(self) -> dict[str, object]:
         """Return what `autokd explain --json` prints; gains and differences are in pp of the student."""
@@ -53,6 +56,7 @@ class Explanation:
             "gain": by_split(self.gain),
             "decided_on": Split.CONFIRMATION.value,
             "reported_on": Split.TEST.value,
+            **target_json(self.target),
             "rivals": [line.to_json() for line in self.lines],
             "teacher_or_data": self.teacher_or_data,
             "where_the_gain_comes_from": None if self.attribution is None else self.attribution.to_json(),
@@ -119,6 +123,7 @@ def explain(inputs: ExplanationInputs) -> Explanation:
         owed=inputs.owed,
         runs=len(runs),
         epochs=sum(run.epochs for run in runs),
+        target=recommendation.target,
     )
 
 
@@ -177,6 +182,7 @@ def _attribution(inputs: ExplanationInputs, judgement: Judgement) -> Attribution
     def correct(taken: Taken, split: Split) -> Values:
         direction, rows, arm = corner_arms[taken]
         chosen = [list(rows).index(row) for row in common[direction][:seeds]]
-        return arm.correct[split][chosen].astype(float)
+        # The reversed pair's model, too, is judged by the target of the participant that would adopt it.
+        return judgement.weights.weighted(arm.correct[split][chosen], split)
 
     return attribute(correct, frozenset(steps), confidence=inputs.recommendation.confirmation.confidence)

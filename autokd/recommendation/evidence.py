@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from autokd.config.study import StudyConfig
+from autokd.core.example_weights import EVEN, ExampleWeights
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import Correctness, Failure, RunRecord, RunState, Stage, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, Setting, Split
@@ -44,6 +45,7 @@ class Evidence:
         winner: The race's choice; None if the default stands alone.
         local: Weight of each example on the student's own label distribution, by split
             (`autokd.statistics.label_weights`); empty if only gain counts.
+        weights: Weights of the examples on the target distribution: what a gain is measured with.
     """
 
     seeds: tuple[int, ...]
@@ -51,6 +53,7 @@ class Evidence:
     default: Arm
     winner: Arm | None
     local: Mapping[Split, Weights] = field(default_factory=dict)
+    weights: ExampleWeights = EVEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,7 @@ def gather(
         default=arm(DEFAULT, [defaults[seed] for seed in judged], own),
         winner=None if best is None or alone else arm(best, [winners[seed] for seed in judged], own),
         local=local,
+        weights=records.weights,
     )
 
 

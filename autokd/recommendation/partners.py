@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from autokd.config.target import ClassShares, TargetName, target_json
 from autokd.core.records import Correctness
 from autokd.core.setting import Split
 from autokd.recommendation.bootstrap import Bootstrap
 from autokd.recommendation.recommendation import Recommendation
 from autokd.recommendation.verdict import Judgement, described
-from autokd.statistics.paired import POINTS, Interval
+from autokd.statistics.paired import POINTS, Interval, Weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,12 +61,14 @@ class Ranking:
     Attributes:
         partners: Partners with a setting to train, then those whose verdict leaves the model as it is.
         unknown: Partners without a recommendation.
+        target: Class distribution that all figures are on.
     """
 
     student: int
     partners: tuple[Partner, ...]
     unknown: tuple[int, ...]
     confidence: float
+    target: TargetName | ClassShares = "common"
 
     @property
     def best(self) -> Partner | None:
@@ -93,6 +96,7 @@ class Ranking:
         best = self.best
         return {
             "student": self.student,
+            **target_json(self.target),
             "advice": self.advice,
             "best": None if best is None else best.recommendation.pair.teacher,
             "corrected_for": len(self.partners),
@@ -125,7 +129,9 @@ def ranked(
     partners: list[Partner] = []
     if judged:
         arms = [judgement.shown.correct[Split.CONFIRMATION] for _, judgement in judged]
-        corrected = shrunk(arms, judged[0][1].evidence.own[Split.CONFIRMATION])
+        # All pairs have this student, and so one target distribution.
+        evidence = judged[0][1].evidence
+        corrected = shrunk(arms, evidence.own[Split.CONFIRMATION], evidence.weights.of(Split.CONFIRMATION))
         as_is = [recommendation.verdict.answer == "as-is" for recommendation, _ in judged]
         order = sorted(range(len(judged)), key=lambda index: (as_is[index], -corrected[index]))
         first, count = arms[order[0]], len(judged)
@@ -135,23 +141,27 @@ def ranked(
         partners=tuple(partners),
         unknown=tuple(sorted((*unknown, *failed))),
         confidence=recommendations[0].confirmation.confidence if recommendations else 0.0,
+        target=recommendations[0].target if recommendations else "common",
     )
 
 
-def shrunk(arms: Sequence[Correctness], own: Correctness) -> NDArray[np.float64]:
+def shrunk(
+    arms: Sequence[Correctness], own: Correctness, weights: Weights | None = None
+) -> NDArray[np.float64]:
     """Return the corrected gains of arms over the same model, in pp, shape (arms,); see `ranked`.
 
-    Arms have the shape (seeds, examples), and `own`, the model as it is, (examples,).
+    Arms have the shape (seeds, examples), and `own`, the model as it is, and `weights` (examples,).
     """
-    rates = np.array([arm.mean(axis=0) for arm in arms])
-    gains: NDArray[np.float64] = POINTS * (rates.mean(axis=1) - own.mean())
+    weight = np.ones(own.size) if weights is None else weights
+    rates = np.array([arm.mean(axis=0) * weight for arm in arms])
+    gains: NDArray[np.float64] = POINTS * (rates.mean(axis=1) - (own * weight).mean())
     if len(arms) < 2:
         return gains
     examples = own.size
     apart = rates - rates.mean(axis=0)
     # The error of a distance from the mean comes from its examples and from the arm's own seeds.
     errors = np.array([distance.var(ddof=1) / examples for distance in apart])
-    errors += [arm.mean(axis=1).var(ddof=1) / len(arm) for arm in arms]
+    errors += [(arm * weight).mean(axis=1).var(ddof=1) / len(arm) for arm in arms]
     errors *= POINTS**2
     spread = max(float(gains.var(ddof=1)) - float(errors.mean()), 0.0)
     middle = float(gains.mean())
@@ -188,5 +198,8 @@ def _partner(
         corrected=corrected,
         confirmation=beside_own(Split.CONFIRMATION),
         test=beside_own(Split.TEST),
-        as_good=of_others.interval(first[:seeds], arm[:seeds], "as good").low <= 0,
+        as_good=of_others.interval(
+            first[:seeds], arm[:seeds], "as good", weights=judgement.weights.of(Split.CONFIRMATION)
+        ).low
+        <= 0,
     )

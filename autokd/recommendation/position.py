@@ -10,7 +10,11 @@ For both participants together
 
     as_student_s(t) - as_teacher_t(s) = acc(t) - acc(s) = as_teacher_s(t) - as_student_t(s)
 
-which is the identity of the poster's tables. It holds here since both participants use the same runs.
+which is the identity of the poster's tables. It holds here since both participants use the same runs, and as
+long as both are judged by one target distribution.
+
+Each participant asks this question for itself, so all of its figures are on its own target distribution.
+Where the target is `own`, the partner judges the run s->t by another one.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from autokd.core.example_weights import EVEN, ExampleWeights
 from autokd.core.records import Correctness
 from autokd.core.setting import Position, Split
 from autokd.recommendation.bootstrap import Bootstrap
@@ -82,6 +87,7 @@ def advise(
     as_student: Judgement | None,
     as_teacher: Judgement | None,
     bootstrap: Bootstrap,
+    weights: ExampleWeights = EVEN,
     forbidden: Collection[Position] = (),
 ) -> PositionAdvice:
     """Return the position of s in its meeting with t, decided on confirmation and reported on test.
@@ -93,6 +99,9 @@ def advise(
         teacher   the verdict of s->t is `tuned` or `default` (it beats the partner's model), and
                   low(run s->t - s) > 0
 
+    Where t's target is another one than s's, its verdict does not say that the run beats t's model on s's.
+    So if the partner's model is the better one there, low(run s->t - t) > 0 on s's target is wanted, too.
+
     If both pass, the one with the higher mean on confirmation is advised, the student's on a tie. A position
     that the study forbids is shown if its gain is known, and never advised.
 
@@ -100,16 +109,19 @@ def advise(
         own: Correctness of s's model as it is, by split, shape (examples,); `partner` is that of t's.
         as_student: Judgement of the pair t->s; None if there is none.
         as_teacher: Judgement of the pair s->t; None if there is none.
+        weights: Weights of the examples on s's target distribution.
     """
 
     def interval(name: str, split: Split, judgement: Judgement, fixed: Correctness) -> Interval:
-        return judgement.shown_beside(fixed, bootstrap, split, split.value, name)
+        return judgement.shown_beside(fixed, bootstrap, split, split.value, name, weights=weights)
 
     def options(split: Split) -> Options:
         return Options(
             as_student=None if as_student is None else as_student.gain(split),
             as_teacher=None if as_teacher is None else interval("teacher", split, as_teacher, own[split]),
-            by_adoption=bootstrap.interval(partner[split], own[split], split.value, "adoption"),
+            by_adoption=bootstrap.interval(
+                partner[split], own[split], split.value, "adoption", weights=weights.of(split)
+            ),
         )
 
     split = Split.CONFIRMATION
@@ -119,9 +131,15 @@ def advise(
         beyond = interval("student beyond partner", split, as_student, partner[split])
         if confirmation.by_adoption.mean <= 0 or beyond.low > 0:
             passed[Advice.STUDENT] = as_student.gain(split)
-    teaches = as_teacher is not None and as_teacher.verdict.answer != "as-is"
-    if teaches and confirmation.as_teacher is not None and confirmation.as_teacher.low > 0:
-        passed[Advice.TEACHER] = confirmation.as_teacher
+    if as_teacher is not None and as_teacher.verdict.answer != "as-is":
+        adopted = confirmation.as_teacher
+        beats_partner = (
+            as_teacher.weights.same_as(weights)
+            or confirmation.by_adoption.mean <= 0
+            or interval("teacher beyond partner", split, as_teacher, partner[split]).low > 0
+        )
+        if adopted is not None and adopted.low > 0 and beats_partner:
+            passed[Advice.TEACHER] = adopted
     for position in forbidden:
         passed.pop(Advice(position.value), None)
     advice = max(passed, key=lambda option: passed[option].mean, default=Advice.NONE)

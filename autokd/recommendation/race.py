@@ -18,6 +18,7 @@ from typing import Final
 import numpy as np
 
 from autokd.config.study import CONFIRMATION_SEEDS, RACE_SEEDS, Objective, StudyConfig
+from autokd.core.example_weights import ExampleWeights
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import Failure, RunRecord, RunState, Stage, TrialRecord, TrialState
 from autokd.core.run_spec import RunSpec
@@ -108,7 +109,7 @@ def winner(config: StudyConfig, records: PairRecords) -> Setting | None:
     means = {
         setting: mean
         for setting, race in races.items()
-        if race and (mean := _mean_value(race, config.aims)) is not None
+        if race and (mean := _mean_value(race, config.aims, records.weights)) is not None
     }
     if records.basis is not None and records.basis.race is not None:
         means = after_race(records.basis.race, means, runs=len(seeds))
@@ -234,8 +235,8 @@ def to_be_run(records: Sequence[RunRecord | TrialRecord], retries: int) -> bool:
     return sum(failure is not Failure.INTERRUPTED for failure in failures) <= retries
 
 
-def _mean_value(race: Sequence[RunRecord], aims: Objective) -> float | None:
+def _mean_value(race: Sequence[RunRecord], aims: Objective, weights: ExampleWeights) -> float | None:
     """Return the mean value of race runs in pp, up to a constant; None if they break the constraints."""
-    accuracy = math.fsum(100 * run.accuracy(Split.VALIDATION) for run in race) / len(race)
+    accuracy = math.fsum(100 * run.accuracy(Split.VALIDATION, weights) for run in race) / len(race)
     forgetting = math.fsum(run.forgetting or 0.0 for run in race) / len(race)
     return aims.value(accuracy, forgetting) if aims.keeps(forgetting) else None

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from autokd.config.study import ConfirmationConfig, StudyConfig
+from autokd.config.target import ClassShares, TargetName, target_json
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import FederationFacts, ParticipantFacts
 from autokd.core.setting import Pair, Position, Setting, Split, derive_seed
@@ -32,6 +33,7 @@ class Recommendation:
         judgement: None if there was nothing to judge; the verdict is then `failed`, or `undecided` if only
             the budget was at fault.
         out_of_budget: Whether the budget ended before the pair could be judged.
+        target: Class distribution that all figures are on.
         reason: Why this verdict, in one sentence with numbers of the confirmation split.
         what_would_decide: What would decide an undecided pair; else empty.
         network: Cost of communication for `setting`; None without a setting, or if sizes are not known.
@@ -48,6 +50,7 @@ class Recommendation:
     what_would_decide: str = ""
     network: Cost | None = None
     out_of_budget: bool = False
+    target: TargetName | ClassShares = "common"
 
     @property
     def verdict(self) -> Verdict:
@@ -111,6 +114,7 @@ class Recommendation:
             "network": None if self.network is None else self.network.to_json(),
             "recommended": {"answer": self.verdict.answer, "gain": self.recommended_gain.to_json()},
             "split": Split.TEST.value,
+            **target_json(self.target),
             "decided_on": payload.decided_on(self.judgement, self.confirmation),
             "trials": payload.count_by_state(self.records.trials),
             **payload.asked(self.records.trials),
@@ -152,6 +156,7 @@ def recommend(
     position = advise(
         student.correct,
         federation.participants[pair.teacher].correct,
+        weights=student.weights,
         as_student=judgement,
         as_teacher=reverse if isinstance(reverse, Judgement) else None,
         bootstrap=Bootstrap.of(confirmation, derive_seed(records.study, "position")),
@@ -165,9 +170,10 @@ def recommend(
         student=student,
         judgement=judgement,
         position=position,
-        reason=_reason(judged, confirmation) if isinstance(judged, Judgement) else _unjudged(judged, records),
+        reason=_reason(judged, config) if isinstance(judged, Judgement) else _unjudged(judged, records),
         what_would_decide=_MORE_BUDGET if out_of_budget else decide,
         out_of_budget=out_of_budget,
+        target=config.target,
         network=None if judgement is None else communication_cost(judgement.shown.setting, pair, federation),
     )
 
@@ -180,7 +186,7 @@ def _unjudged(judged: InsufficientEvidence | OutOfBudget, records: PairRecords) 
     return f"{judged.reason}; the search would try {described(winner)}"
 
 
-def _reason(judgement: Judgement, confirmation: ConfirmationConfig) -> str:
+def _reason(judgement: Judgement, config: StudyConfig) -> str:
     figures, winner = judgement.decisive, judgement.evidence.winner
     objective = judgement.aims.objective
     gains = f"the default gains {figures.default_gain}"
@@ -190,11 +196,13 @@ def _reason(judgement: Judgement, confirmation: ConfirmationConfig) -> str:
         first = f"{described(winner.setting)} gains {figures.winner_gain}"
         gains = f"{first}, {gains}, difference {figures.improvement}"
     if judgement.verdict is Verdict.SKIP:
-        gains += f"; {confirmation.min_improvement:g} pp would be worth it"
+        gains += f"; {config.confirmation.min_improvement:g} pp would be worth it"
     lost = judgement.evidence.default.diverged + (0 if winner is None else winner.diverged)
     if lost:
         gains += f"; {lost} runs diverged and count as no gain"
     where = "on confirmation" if objective == "gain" else f"by {objective} on confirmation"
+    if config.target != "common":
+        where = f"on the target distribution, {where}"
     return f"{where}: {gains}{_rejected(judgement)}"
 
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Final
 
 from autokd.config.study import ConfirmationConfig, Objective
+from autokd.core.example_weights import ExampleWeights
 from autokd.core.records import Correctness
 from autokd.core.setting import Setting, Split, derive_seed, plain
 from autokd.core.verdict_basis import VariancePrior, VarianceSample, VerdictBasis
@@ -116,6 +117,11 @@ class Judgement:
     basis: VerdictBasis | None = None
 
     @property
+    def weights(self) -> ExampleWeights:
+        """Weights of the examples on the target distribution of the pair's student."""
+        return self.evidence.weights
+
+    @property
     def rule(self) -> int:
         """Version of the rule that decided."""
         return _PLAIN_RULE if self.basis is None else RULE
@@ -163,15 +169,27 @@ class Judgement:
         return variance_components(
             arm.correct[split],
             second[split],
-            weights=None if on_test else objective_weights(self.aims, evidence.local, split),
+            weights=evidence.weights.of(split) if on_test else objective_weights(self.aims, evidence, split),
             prior=self.priors.get(f"{split.value}/{comparison}"),
         )
 
-    def shown_beside(self, fixed: Correctness, bootstrap: Bootstrap, split: Split, *name: str) -> Interval:
-        """Return how much better the arm shown is than a fixed model, with what is known of its seeds."""
+    def shown_beside(
+        self,
+        fixed: Correctness,
+        bootstrap: Bootstrap,
+        split: Split,
+        *name: str,
+        weights: ExampleWeights | None = None,
+    ) -> Interval:
+        """Return how much better the arm shown is than a fixed model, with what is known of its seeds.
+
+        Args:
+            weights: Weights by which both are compared; by default those of the pair's student.
+        """
         noise = f"{split.value}/{self.gain_of_shown}"
         with_priors = replace(bootstrap, priors=self.priors)
-        return with_priors.interval(self.shown.correct[split], fixed, *name, noise=noise)
+        by = (weights or self.weights).of(split)
+        return with_priors.interval(self.shown.correct[split], fixed, *name, weights=by, noise=noise)
 
     def variance_samples(self) -> dict[str, VarianceSample]:
         """Return the noise of each comparison on both splits, from these runs alone."""
@@ -249,9 +267,9 @@ def judge(
     on_test = Bootstrap.of(confirmation, seed, priors=priors)
     decided = confirmation.confidence if basis is None else basis.confidence
     bootstrap = replace(on_test, confidence=confidence or decided)
-    weights = objective_weights(aims, evidence.local, split)
-    gains = decisive = compare(evidence, split, bootstrap)
-    if weights is not None:
+    weights = objective_weights(aims, evidence, split)
+    gains = decisive = compare(evidence, split, bootstrap, weights=evidence.weights.of(split))
+    if aims.objective != "gain":
         decisive = compare(evidence, split, bootstrap, weights=weights)
     forgotten = _forgotten(evidence, aims.constraints.limit, bootstrap)
     default_allowed = forgotten is None or forgotten.default_allowed
@@ -277,7 +295,7 @@ def judge(
         ),
         evidence=evidence,
         confirmation=gains,
-        test=compare(evidence, Split.TEST, on_test),
+        test=compare(evidence, Split.TEST, on_test, weights=evidence.weights.of(Split.TEST)),
         decisive=decisive,
         aims=aims,
         confidence=bootstrap.confidence,
@@ -300,18 +318,21 @@ def _forgotten(evidence: Evidence, limit: float | None, bootstrap: Bootstrap) ->
     return ForgettingCheck(limit=limit, default=forgetting(evidence.default), winner=winner)
 
 
-def objective_weights(aims: Objective, local: Mapping[Split, Weights], split: Split) -> Weights | None:
+def objective_weights(aims: Objective, evidence: Evidence, split: Split) -> Weights | None:
     """Return the weight of each example for an objective; None if all count 1.
 
-    `gain_local` has a plus where forgetting has a minus: what a student forgets is local accuracy it loses.
+    A gain is measured with the weights of the target distribution. `gain_local` has a plus where forgetting
+    has a minus: what a student forgets is local accuracy it loses. That is so whatever the target is, and a
+    sum of two means over the same examples has the sum of their weights.
     """
+    target = evidence.weights.of(split)
     match aims.objective:
         case "gain":
-            return None
+            return target
         case "gain_local":
-            return local[split]
+            return evidence.local[split]
         case "gain_minus_forgetting":
-            return 1 + local[split]
+            return (1 if target is None else target) + evidence.local[split]
 
 
 def described(setting: Setting) -> str:

@@ -13,6 +13,7 @@ from autokd.core.records import FederationFacts
 from autokd.core.setting import Pair, Split
 from autokd.explanation.explanation import Explanation
 from autokd.recommendation import Recommendation
+from autokd.statistics.paired import POINTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -65,9 +66,16 @@ class ReportData:
 
     @property
     def accuracies(self) -> Mapping[int, float]:
-        """Accuracy of each participant's model as it is on test, in [0, 1]."""
+        """Accuracy of each participant's model as it is on test, by its own target, in [0, 1]."""
         participants = () if self.federation is None else self.federation.participants
         return {member.number: member.accuracy(Split.TEST) for member in participants}
+
+    def by_adoption(self, partner: int, participant: int) -> float:
+        """Return what a participant gains on test by taking a partner's model as it is, in pp."""
+        assert self.federation is not None, "without a federation there are no participants"
+        members = self.federation.participants
+        taken = members[participant].accuracy_of(members[partner].correct, Split.TEST)
+        return POINTS * (taken - members[participant].accuracy(Split.TEST))
 
     def of(self, pair: Pair) -> PairData:
         """Return the data of a pair; for a pair without records, how to tune it."""

@@ -11,6 +11,7 @@ from typing import Any, Final
 import pyarrow as pa
 from pyarrow import parquet
 
+from autokd.core.example_weights import ExampleWeights
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import RunRecord, RunState, Stage, TrialRecord
 from autokd.core.setting import LabelPrior, Pair, Split
@@ -41,10 +42,11 @@ SCHEMA: Final = pa.schema(
         ("seconds", pa.float64()),
     ]
 )
-"""One row per pair, stage, setting, seed and rung. Accuracies are in [0, 1], forgetting in pp; both are null
-on a split that the run did not use. `learning_rate`, `epochs` and `batch_norm` are null if they are the
-recipe's. `seconds` is training time since the run began. A trial that ended before its first rung has one
-row, of epoch 0."""
+"""One row per pair, stage, setting, seed and rung. Accuracies are in [0, 1], on the target distribution of
+the recipe (`target` in the metadata, if it is not `common`); forgetting is in pp. Both are null on a split
+that the run did not use. `learning_rate`, `epochs` and `batch_norm` are null if they are the recipe's.
+`seconds` is training time since the run began. A trial that ended before its first rung has one row, of epoch
+0."""
 OPTIONAL: Final = {"label_prior": LabelPrior.NONE, "schedule": None}
 """Columns of text after `batch_norm`, each if a run has another value than the one given here."""
 
@@ -103,7 +105,7 @@ def rows(records: PairRecords) -> Iterator[dict[str, Any]]:
                 "seconds": rung.seconds,
             }
         if not run.curve:
-            yield {**key, "epoch": run.epochs, **_end(run)}
+            yield {**key, "epoch": run.epochs, **_end(run, records.weights)}
 
 
 def _key(pair: Pair, stage: str, record: TrialRecord | RunRecord) -> dict[str, Any]:
@@ -111,10 +113,10 @@ def _key(pair: Pair, stage: str, record: TrialRecord | RunRecord) -> dict[str, A
     return {**place, **record.setting.values(), "seed": record.seed, "state": record.state.value}
 
 
-def _end(run: RunRecord) -> dict[str, Any]:
+def _end(run: RunRecord, weights: ExampleWeights) -> dict[str, Any]:
     """Return the result of a run without rung scores; a failed run has none."""
     if run.state is RunState.FAIL:
         return {}
     reported = Split.VALIDATION if run.stage is Stage.RACE else Split.TEST
-    accuracies = {f"{split}_accuracy": run.accuracy(split) for split in run.correct}
+    accuracies = {f"{split}_accuracy": run.accuracy(split, weights) for split in run.correct}
     return {**accuracies, f"{reported}_forgetting": run.forgetting, "seconds": run.seconds}

@@ -46,7 +46,7 @@ def next_in_meeting(
     search: SearchConfig,
     meeting: Mapping[Pair, Sequence[TrialRecord]],
     *,
-    validation_examples: int,
+    validation_examples: float,
     shared: bool = False,
 ) -> Pair | None:
     """Return which of a meeting's searched pairs gets the next new trial; None when the budget is used up.
@@ -55,6 +55,8 @@ def next_in_meeting(
     a pair of the meeting has so far on average. The rest is divided in proportion to the probability that a
     pair's best student is the meeting's best. Both students' accuracies are measured on the same split, so
     they compare directly; and whichever position a participant takes, it ends with one of these two models.
+    (Where each student has a target of its own, they compare roughly, and the floor sees to it that neither
+    pair is starved.)
 
     Args:
         shared: Whether two pairs share twice `search.trials` instead, and the floor is a share of these, as
@@ -77,11 +79,12 @@ def next_in_meeting(
 
 
 def probability_best(
-    meeting: Mapping[Pair, Sequence[TrialRecord]], *, validation_examples: int
+    meeting: Mapping[Pair, Sequence[TrialRecord]], *, validation_examples: float
 ) -> dict[Pair, float]:
     """Return the probability of each pair that its best trial is better than the other pair's.
 
-    It is Φ(difference ÷ its standard error), with independent binomial errors of n validation examples.
+    It is Φ(difference ÷ its standard error), with independent binomial errors of n (effective) validation
+    examples.
     Each pair keeps at least 0.02, so that no proportion degenerates. The sum is about 1.
     """
     finished = {

@@ -100,9 +100,11 @@ def prospects(
 
 
 def outlook(
-    search: SearchConfig, seen: Prospects, *, trials: int, validation_examples: int, seed: int
+    search: SearchConfig, seen: Prospects, *, trials: int, validation_examples: float, seed: int
 ) -> Outlook:
     """Return where a search stands after so many trials that have ended.
+
+    The number of validation examples is the effective one (`ExampleWeights.effective`).
 
     Doing nothing gains 0, so a setting that is believed to gain less than nothing is never missed.
     """
@@ -114,7 +116,7 @@ def outlook(
     return Outlook(sure, epsilon, float(regret.mean()), seen.settings[seen.best], ends)
 
 
-def smallest_difference(validation_examples: int) -> float:
+def smallest_difference(validation_examples: float) -> float:
     """Return what the validation examples can tell, in pp.
 
     It is the standard error of the difference of two runs that disagree on one example in twenty.

@@ -82,7 +82,7 @@ class PairSearch:
 
 
 def next_work(
-    config: StudyConfig, meeting: Sequence[PairSearch], *, validation_examples: int
+    config: StudyConfig, meeting: Sequence[PairSearch], *, validation_examples: float
 ) -> RunSpec | Pair | None:
     """Return the most urgent run of a meeting's searched pairs; None if none can start now.
 
@@ -121,7 +121,7 @@ def next_work(
 
 
 def next_trial(
-    config: StudyConfig, meeting: Sequence[PairSearch], *, validation_examples: int
+    config: StudyConfig, meeting: Sequence[PairSearch], *, validation_examples: float
 ) -> Pair | None:
     """Return which of a meeting's pairs gets a new trial; None if the search of all of them is over."""
     searching = {
@@ -136,7 +136,7 @@ def next_trial(
 
 
 def searches_over(
-    config: StudyConfig, meeting: Sequence[PairSearch], *, validation_examples: int
+    config: StudyConfig, meeting: Sequence[PairSearch], *, validation_examples: float
 ) -> list[PairSearch]:
     """Return the pairs of a meeting whose search is over, with no trial in progress or to be repeated."""
     quiet = [

@@ -17,6 +17,9 @@ from autokd.federation.federation import Federation
 class PairFeatures:
     """The features of a pair; none of them uses the confirmation or test split.
 
+    They describe the models and their data, whatever target a study has: the accuracies are on the common
+    validation split as it is, and what the teacher knows of the student's own classes is one more feature.
+
     Attributes:
         teacher_accuracy: Validation accuracy of the teacher's model, in [0, 1].
         student_accuracy: Validation accuracy of the student's model, in [0, 1].

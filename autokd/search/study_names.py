@@ -26,18 +26,21 @@ class Held(NamedTuple):
 def study_name(federation: str, config: StudyConfig, space: Space, pair: Pair) -> str:
     """Return `<federation>/<recipe>/4->9`; federation and recipe end in a short content hash.
 
-    The recipe's hash covers what decides the runs of a study: distillation, early stopping and space, and
-    objective and constraints if there are any. What only says how much to do (trials, seeds of the
-    confirmation) is left out, so that it can be raised later.
+    The recipe's hash covers what decides the runs of a study and the accuracies stored with them:
+    distillation, early stopping and space, and objective, constraints and target if they are not the default
+    ones. What only says how much to do (trials, seeds of the confirmation) is left out, so that it can be
+    raised later.
     """
     dimensions = space.model_dump(mode="json", exclude={"name", "position"})
     aims = [] if config.aims == Objective() else [config.aims]
-    digest = content_hash(config.distillation, config.search.stopping, dimensions, *aims)
+    digest = content_hash(config.distillation, config.search.stopping, dimensions, *aims, *_target_of(config))
     return f"{federation}/{config.name}-{space.name}-{digest}/{pair}"
 
 
 def same_search(first: str, second: str) -> bool:
-    """Return whether two studies have the same distillation, early stopping, space and objective, by name."""
+    """Return by their names whether two studies have the same distillation, early stopping, space, objective
+    and target.
+    """
     digests = {study.rpartition("/")[0].rpartition("-")[2] for study in (first, second)}
     return len(digests) == 1
 
@@ -88,12 +91,26 @@ def held_pair(study: str, config: StudyConfig, space: Space) -> Held | None:
 
 def sweep_name(federation: str, config: StudyConfig, pair: Pair) -> str:
     """Return the name under which a pair's sweep is stored; it does not depend on space or early stopping."""
-    return f"{federation}/{config.name}-sweep-{content_hash(config.distillation)}/{pair}"
+    return f"{federation}/{config.name}-sweep-{_runs_digest(config)}/{pair}"
 
 
 def rivals_name(federation: str, config: StudyConfig, pair: Pair) -> str:
     """Return the name under which runs of a pair's alternatives are stored; all spaces share them."""
-    return f"{federation}/{config.name}-rivals-{content_hash(config.distillation)}/{pair}"
+    return f"{federation}/{config.name}-rivals-{_runs_digest(config)}/{pair}"
+
+
+def _runs_digest(config: StudyConfig) -> str:
+    """Return a hash of what decides runs outside the search, and the accuracies stored with them."""
+    return content_hash(config.distillation, *_target_of(config))
+
+
+def _target_of(config: StudyConfig) -> list[object]:
+    """Return the target as part of a hash; nothing for `common`, which earlier versions did not name."""
+    target = config.target
+    if isinstance(target, str):
+        return [] if target == "common" else [{"target": target}]
+    # Neither their order nor a class with the share 0 makes another target.
+    return [{"target": {name: share for name, share in sorted(target.items()) if share > 0}}]
 
 
 def meetings_of(space: Space, pairs: Sequence[Pair]) -> tuple[tuple[Pair, ...], ...]:

@@ -10,8 +10,11 @@ from typing import Any
 
 from autokd.config.space import Space
 from autokd.config.study import StudyConfig
+from autokd.config.target import ClassShares, TargetName
 from autokd.core.pair_records import PairRecords
+from autokd.core.records import FederationFacts
 from autokd.core.setting import Pair, Split
+from autokd.errors import PlanError
 from autokd.federation.federation import Federation
 from autokd.search.gp_sampler import GpSampler
 from autokd.search.kernel import Task
@@ -19,6 +22,7 @@ from autokd.search.objective import scalarise
 from autokd.search.pair_features import PairFeatures, pair_features
 from autokd.search.study_names import same_search
 from autokd.statistics.moderation import VariancePool
+from autokd.statistics.target_weights import aimed
 from autokd.store import Store
 
 _FEATURES = {field.name for field in fields(PairFeatures)}
@@ -38,18 +42,25 @@ def register_study(store: Store, records: PairRecords, federation: Federation) -
 
 
 def warm_started_sampler(
-    store: Store, *, config: StudyConfig, space: Space, federation: Federation, names: Mapping[Pair, str]
+    store: Store,
+    *,
+    config: StudyConfig,
+    space: Space,
+    federation: Federation,
+    facts: FederationFacts,
+    names: Mapping[Pair, str],
 ) -> GpSampler:
     """Return a sampler that has learned from the stored trials of pairs that are not searched now.
 
     Args:
+        facts: The same federation, whose participants have the weights of the recipe's target.
         names: Studies that are searched now, which exist; the search queue passes on their trials.
     """
     tasks, initial = {}, {}
     for pair, study in names.items():
         tasks[study] = Task(federation.name, pair, pair_features(federation, pair))
-        initial[study] = float(federation.correct(pair.student, Split.VALIDATION).mean())
-    others = list(_other_studies(store, set(names.values())))
+        initial[study] = facts.participants[pair.student].accuracy(Split.VALIDATION)
+    others = list(_other_studies(store, set(names.values()), config.target))
     for study, task, accuracy in others:
         tasks[study], initial[study] = task, accuracy
     sampler = GpSampler(
@@ -80,9 +91,23 @@ def known_noise(store: Store, names: Collection[str]) -> VariancePool:
     return pool
 
 
-def _other_studies(store: Store, searched: Collection[str]) -> Iterator[tuple[str, Task, float]]:
-    """Yield other studies of the same search, their tasks, and their students' initial accuracy."""
-    example, read_federation = next(iter(searched)), cache(store.federation)
+def _other_studies(
+    store: Store, searched: Collection[str], target: TargetName | ClassShares
+) -> Iterator[tuple[str, Task, float]]:
+    """Yield other studies of the same search, their tasks, and their students' initial accuracy.
+
+    Studies of the same search have the same target, so their trials' accuracies are on it, too.
+    """
+
+    @cache
+    def read_federation(name: str) -> FederationFacts | None:
+        facts = store.federation(name)
+        try:
+            return None if facts is None else aimed(facts, target, source=name)
+        except PlanError:  # Its splits are others now, and no longer fit the target.
+            return None
+
+    example = next(iter(searched))
     for study in store.studies():
         if study in searched or not same_search(study, example):
             continue

@@ -13,11 +13,13 @@ from autokd.config.external import ExternalFederation
 from autokd.config.space import read_space
 from autokd.config.study import StudyConfig
 from autokd.config.yaml_files import read_study_config
+from autokd.core.setting import Split
 from autokd.errors import InputError, PlanError
 from autokd.federation.external import load_external
 from autokd.federation.findings import Findings
 from autokd.federation.preparation import check
 from autokd.statistics.paired import VarianceComponents
+from autokd.workflows.target_check import check_target
 
 _CHANGED: Final = 0.1
 """Share of a split's predictions that a distilled model changes, from wrong to right or the reverse."""
@@ -47,7 +49,8 @@ class Inspection:
         warnings: What the author should know.
         members: Participants; empty if there are problems.
         splits: Number of examples of each common split; None if there are problems.
-        detectable: Smallest gain on confirmation that is likely to be told from 0, in pp.
+        detectable: Smallest gain on confirmation that is likely to be told from 0, in pp, for the participant
+            whose target leaves the fewest effective examples.
     """
 
     problems: tuple[PlanError, ...] = ()
@@ -91,10 +94,18 @@ def inspect(study: str, *, effect: float = EFFECT) -> Inspection:
             return Inspection(problems=tuple(problems))
         names = [federation.architecture(number).name for number in range(federation.size)]
         warnings = tuple(PlanError(source=study, field="federation", problem=one) for one in notices)
+    try:
+        facts, weak = check_target(config, checked, source=study)
+    except PlanError as error:
+        return Inspection(problems=error.all, warnings=warnings)
+    warnings += tuple(PlanError(source=study, field="target", problem=one) for one in weak)
     splits = {split.value: len(where) for split, where in checked.layout.splits.items()}
-    smallest = detectable(splits["confirmation"], config.confirmation.confidence)
+    fewest = min(
+        one.weights.effective(Split.CONFIRMATION, splits["confirmation"]) for one in facts.participants
+    )
+    smallest = detectable(fewest, config.confirmation.confidence)
     return Inspection(
-        warnings=(*warnings, *_too_small(study, splits["confirmation"], smallest, effect)),
+        warnings=(*warnings, *_too_small(study, fewest, smallest, effect)),
         members=tuple(
             ParticipantCheck(
                 number=number,
@@ -109,19 +120,21 @@ def inspect(study: str, *, effect: float = EFFECT) -> Inspection:
     )
 
 
-def detectable(examples: int, confidence: float) -> float:
+def detectable(examples: float, confidence: float) -> float:
     """Return the smallest gain that a split tells from 0 with a power of 80%, in pp.
 
     A tenth of the predictions are assumed to change, from right to wrong or the other way.
 
     Args:
-        examples: Size of the split, at least 2.
+        examples: Number of examples, or of effective ones if they are weighted.
         confidence: Confidence of the interval that must exclude 0.
     """
     if examples < 2:
         return math.inf
     variance = 100**2 * _CHANGED / examples
-    components = VarianceComponents(seeds=1, examples=examples, seed=0.0, example=variance, residual=0.0)
+    components = VarianceComponents(
+        seeds=1, examples=math.floor(examples), seed=0.0, example=variance, residual=0.0
+    )
     return components.detectable(confidence)
 
 
@@ -142,13 +155,13 @@ def _within(study: str, error: InputError) -> PlanError:
     return PlanError(source=study, field="federation", problem=str(error))
 
 
-def _too_small(study: str, examples: int, smallest: float, effect: float) -> tuple[PlanError, ...]:
+def _too_small(study: str, examples: float, smallest: float, effect: float) -> tuple[PlanError, ...]:
     if smallest <= effect:
         return ()
     needed = math.ceil(examples * (smallest / effect) ** 2) if math.isfinite(smallest) else None
     more = f"; about {needed} examples would do" if needed else ""
     problem = (
-        f"{examples} examples are few: a gain below {smallest:.1f} pp will hardly be told from nothing, and "
-        f"{effect:g} pp are sought (--effect){more}"
+        f"{examples:.0f} examples are few: a gain below {smallest:.1f} pp will hardly be told from nothing, "
+        f"and {effect:g} pp are sought (--effect){more}"
     )
     return (PlanError(source=study, field="federation.splits (confirmation)", problem=problem),)

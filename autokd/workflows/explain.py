@@ -190,4 +190,5 @@ def _compared(
         learning_rate=config.distillation.learning_rate,
         rate_seeds=config.confirmation.race_seeds,
         retries=config.search.retries,
+        weights=judgement.weights,
     )

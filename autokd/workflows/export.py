@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from autokd.config.target import target_json
 from autokd.errors import NotTuned
 from autokd.federation.federation import Federation
 from autokd.search.pair_features import pair_features
@@ -39,6 +40,7 @@ def _metadata(workspace: Workspace, federation: Federation, results: StoredResul
     return {
         "federation": federation.name,
         "plan": workspace.config.model_dump(mode="json"),
+        **target_json(workspace.config.target),
         "participants": [
             {
                 "number": participant.number,

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+
 from autokd.compute.device import Compute
 from autokd.federation.federation import Federation
-from autokd.federation.preparation import Progress
+from autokd.federation.preparation import Progress, check
 from autokd.federation.preparation import prepare as prepare_federation
+from autokd.federation.storage import find
+from autokd.workflows.target_check import check_target
 from autokd.workspace import Workspace
+
+_log = logging.getLogger(__name__)
 
 
 def prepare(
@@ -17,10 +23,23 @@ def prepare(
     address: str | None = None,
     progress: Progress = lambda done, total: None,
 ) -> Federation:
-    """Return the federation, pre-trained now unless it was before; see `autokd.federation.prepare`."""
+    """Return the federation, pre-trained now unless it was before; see `autokd.federation.prepare`.
+
+    Raises:
+        PlanError: If the study's target does not fit the federation; nothing was changed.
+    """
+    config, home = workspace.config, workspace.home
+    prepared = find(home, config.federation)
+    checked = check(config.federation) if prepared is None else None
+    known = prepared or checked
+    assert known is not None
+    _, warnings = check_target(config, known, source=workspace.source)
+    for warning in warnings:
+        _log.warning(warning)
     return prepare_federation(
-        workspace.config.federation,
-        home=workspace.home,
+        config.federation,
+        home=home,
+        checked=checked,
         compute=compute or Compute(),
         workers=workers,
         address=address,

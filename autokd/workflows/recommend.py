@@ -152,7 +152,12 @@ def predict(workspace: Workspace, pair: Pair) -> Prediction:
     with open_results(workspace, "run autokd tune on other pairs first") as (federation, results):
         names = {pair: results.study(pair)}
         learner = warm_started_sampler(
-            results.store, config=workspace.config, space=workspace.space, federation=federation, names=names
+            results.store,
+            config=workspace.config,
+            space=workspace.space,
+            federation=federation,
+            facts=results.facts,
+            names=names,
         )
     if not learner.runs:
         raise NotTuned("there is no other pair to learn from; run autokd tune on some first")

@@ -15,6 +15,7 @@ from autokd.errors import NotTuned
 from autokd.federation.federation import Federation
 from autokd.federation.storage import find
 from autokd.report.data import PairData, ReportData
+from autokd.statistics.target_weights import aimed
 from autokd.workflows.explain import stored_explanation
 from autokd.workflows.observe_claims import observations_of
 from autokd.workflows.results import StoredResults
@@ -35,6 +36,8 @@ def report_data(
     config, space = workspace.config, workspace.space
     federation = find(workspace.home, config.federation)
     facts = None if federation is None else federation.facts()
+    if facts is not None:
+        facts = aimed(facts, config.target, source=config.name)
     shown: list[PairData] = []
     observations: tuple[Claim, ...] = ()
     try:

@@ -13,6 +13,7 @@ from autokd.config.asked import as_text
 from autokd.config.base import content_hash
 from autokd.config.space import Space
 from autokd.config.study import StudyConfig
+from autokd.core.example_weights import ExampleWeights
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import FederationFacts, Presentation, TrialOrigin
 from autokd.core.setting import Pair
@@ -24,6 +25,7 @@ from autokd.recommendation import Recommendation, judge_pair, recommend
 from autokd.recommendation.interim_looks import JudgedPair
 from autokd.recommendation.verdict import RULE, Judgement
 from autokd.search.study_names import rivals_name, study_name, sweep_name
+from autokd.statistics.target_weights import aimed
 from autokd.store import Store
 from autokd.workspace import Workspace
 
@@ -40,13 +42,16 @@ class StoredResults:
 
     Args:
         facts: Models as they are; None if the federation is not prepared, then nothing can be judged.
+
+    Raises:
+        PlanError: If the recipe's target does not fit the classes of the federation, or of its splits.
     """
 
     def __init__(
         self, config: StudyConfig, space: Space, facts: FederationFacts | None, store: Store
     ) -> None:
         self.config, self.space, self.store = config, space, store
-        self._facts = facts
+        self._facts = None if facts is None else aimed(facts, config.target, source=config.name)
         self._read: defaultdict[str, dict[str, Any]] = defaultdict(dict)
         self._judged: dict[Pair, JudgedPair] = {}
         self._recommendations: dict[Pair, Recommendation] = {}
@@ -58,7 +63,7 @@ class StoredResults:
 
     @property
     def facts(self) -> FederationFacts:
-        """The federation.
+        """The federation, whose participants have the weights of the recipe's target.
 
         Raises:
             NotTuned: If it is not prepared.
@@ -93,13 +98,16 @@ class StoredResults:
             bases=bases,
             trials=trials,
             runs=runs,
+            weights=self._weights(pair),
         )
 
     def swept(self, pair: Pair) -> PairRecords:
         """Return the records of a pair's search and sweep, without race and confirmation."""
         study, sweep = self.study(pair), sweep_name(self.facts.name, self.config, pair)
         trials, runs = self._once(self.store.trials, study), self._once(self.store.runs, sweep)
-        return PairRecords(pair=pair, study=study, trials=trials, sweep_runs=runs)
+        return PairRecords(
+            pair=pair, study=study, trials=trials, sweep_runs=runs, weights=self._weights(pair)
+        )
 
     def records(self, pair: Pair) -> PairRecords:
         """Return all records of a pair."""
@@ -167,6 +175,9 @@ class StoredResults:
             store.put_recommendation(study, stored)
         store.publish_dashboard(study, self._presentation(recommendation), mark=mark)
         return stored
+
+    def _weights(self, pair: Pair) -> ExampleWeights:
+        return self.facts.participants[pair.student].weights
 
     def _presentation(self, recommendation: Recommendation) -> Presentation:
         # Imported here: plotly takes a while to import.

@@ -23,6 +23,7 @@ from autokd.search.study_names import preparation_name
 from autokd.store import Store
 from autokd.workflows.callbacks import Callbacks
 from autokd.workflows.results import StoredResults
+from autokd.workflows.target_check import check_target
 from autokd.workflows.tensor_formats import tensor_formats
 from autokd.workspace import Workspace
 
@@ -84,7 +85,9 @@ class RunSession:
             self.callbacks.on_stopping()
 
         self._stack.enter_context(ray_session(address=self.workers.address))
-        trainable = distilling(self.workspace.config, self.federation, self.compute, formats)
+        # Workers are given the weights of the examples that the driver judges by.
+        weights = {one.number: one.weights for one in self.results.facts.participants}
+        trainable = distilling(self.workspace.config, self.federation, self.compute, formats, weights)
         home = self.workspace.home
         return drive(
             queue,
@@ -124,6 +127,11 @@ def run_session(
     checked = check(recipe) if federation is None else None
     for notice in () if federation is None else notices(home, federation):
         _log.warning(notice)
+    known = federation or checked
+    assert known is not None
+    _, weak = check_target(workspace.config, known, source=workspace.source)
+    for warning in weak:
+        _log.warning(warning)
     with ExitStack() as stack:
         store = stack.enter_context(workspace.open_store(create=True)) if results is None else results.store
         if federation is None:

@@ -179,7 +179,12 @@ def _tune(
         read=read,
         store=store,
         sampler=warm_started_sampler(
-            store, config=config, space=space, federation=session.federation, names=names
+            store,
+            config=config,
+            space=space,
+            federation=session.federation,
+            facts=results.facts,
+            names=names,
         ),
         listen=with_heartbeat(store, clock.with_time(session.callbacks.on_search)),
         listen_seconds=_LISTEN_SECONDS,

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from autokd.config.yaml_files import read_study_config
+from autokd.core.example_weights import EVEN
 from autokd.core.records import Stage
 from autokd.core.run_spec import RunSpec
 from autokd.core.setting import Pair, Split
@@ -18,7 +19,9 @@ PAIR = Pair(4, 9)
 def accuracies(examples: Examples, spec: RunSpec, runs: int) -> dict[Split, np.ndarray]:
     assert spec.stage is not None
     records = [examples.run(RunSpec(spec.pair, spec.setting, seed, spec.stage)) for seed in range(runs)]
-    return {split: np.array([one.accuracy(split) for one in records]) for split in STAGE_SPLITS[spec.stage]}
+    return {
+        split: np.array([one.accuracy(split, EVEN) for one in records]) for split in STAGE_SPLITS[spec.stage]
+    }
 
 
 def test_drawn_runs_are_right_as_often_as_the_recorded_ones(table: Table) -> None:

@@ -207,8 +207,8 @@ def test_forgetting_from_searches() -> None:
 def test_the_right_position_is_chosen_on_confirmation_and_told_on_test() -> None:
     """Of participants 0 (own 0.3) and 1 (0.4): 0->1 looks better where it is chosen, and is worse on test."""
     models = {
-        Pair(0, 1): {Split.CONFIRMATION: 0.7, Split.TEST: 0.5},
-        Pair(1, 0): {Split.CONFIRMATION: 0.6, Split.TEST: 0.65},
+        Pair(0, 1): {Split.CONFIRMATION: right(0.7), Split.TEST: right(0.5)},
+        Pair(1, 0): {Split.CONFIRMATION: right(0.6), Split.TEST: right(0.65)},
     }
     worths = worths_of(models, FEDERATION)
     one, other = worths[Pair(0, 1)], worths[Pair(1, 0)]

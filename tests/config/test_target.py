@@ -49,12 +49,28 @@ def test_rounded_shares_add_up_to_one_in_the_order_of_the_classes(raw: list[floa
 
 @pytest.mark.parametrize(
     ("shares", "words"),
-    [({"a": 1.0}, "lacks the class b, c"), ({"a": 0.5, "d": 0.5}, "no class d; its classes: a, b, c")],
+    [
+        ({"a": 0.5, "d": 0.5}, "no class d; its classes: a, b, c"),
+        ({"a": 1.0, "d": 0.0, "e": 0.0}, "no class d, e;"),
+    ],
 )
-def test_shares_name_each_class_of_the_federation(shares: dict[str, float], words: str) -> None:
+def test_shares_name_classes_of_the_federation(shares: dict[str, float], words: str) -> None:
     with pytest.raises(PlanError, match=words) as refused:
         in_order(shares, ("a", "b", "c"), source="study.yaml", field="target")
     assert str(refused.value).startswith("study.yaml: target: ")
+
+
+def test_a_class_that_is_not_named_has_no_share() -> None:
+    assert in_order({"b": 0.75, "a": 0.25}, ("a", "b", "c"), source="study.yaml") == [0.25, 0.75, 0]
+
+
+def test_class_names_are_in_the_form_that_federations_have() -> None:
+    """A combining accent and a number from YAML; and one class in two forms is named twice."""
+    assert target({"cafe\u0301": 0.5, 7: 0.5}) == {"caf\u00e9": 0.5, "7": 0.5}
+    with pytest.raises(ValueError, match="stands there twice"):
+        target({"cafe\u0301": 0.5, "caf\u00e9": 0.5})
+    with pytest.raises(ValueError, match="no class name"):
+        target({None: 1.0})
 
 
 def test_shares_are_read_from_a_file_or_from_text(tmp_path: Path) -> None:

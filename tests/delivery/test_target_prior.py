@@ -82,8 +82,8 @@ def test_own_shares_are_those_of_the_students_examples_and_one_of_each_class(fed
 
 
 def test_shares_that_do_not_fit_are_refused_before_training(federation: Federation) -> None:
-    with pytest.raises(PlanError, match="--for: lacks the class b, c, d"):
-        deliver(federation, PLAN, make_request(target={"a": 1.0}), progress=never)
+    with pytest.raises(PlanError, match="--for: the federation has no class e; its classes: a, b, c, d"):
+        deliver(federation, PLAN, make_request(target={"a": 0.5, "e": 0.5}), progress=never)
     rows = federation.splits[Split.TEST]
     without = rows[federation.data.labels[rows] != 1]
     partial = replace(federation, splits={**federation.splits, Split.TEST: without})

@@ -172,12 +172,17 @@ def _use(store: Store) -> None:
         json.dumps(DriverStatus.of(driver).to_json(), allow_nan=False)
     store.acquire([name]).release()
     known = facts()
-    found = SimpleNamespace(
-        name=known.name, correct=lambda one, split: known.participants[one].correct[split]
-    )
+    found = SimpleNamespace(name=known.name)
     with patch.object(transfer, "pair_features", lambda federation, pair: features(pair)):
         names = {OTHER: _study(OTHER)}
-        warm_started_sampler(store, config=tiny_plan(), space=open_space(), federation=found, names=names)  # type: ignore[arg-type]
+        warm_started_sampler(
+            store,
+            config=tiny_plan(),
+            space=open_space(),
+            federation=found,  # type: ignore[arg-type]
+            facts=known,
+            names=names,
+        )
 
 
 TARGETS = (Target("store", st.deferred(_edits), _read),)

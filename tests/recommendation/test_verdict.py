@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autokd.config.study import ConfirmationConfig, Constraints, Objective
+from autokd.core.example_weights import ExampleWeights
 from autokd.core.setting import DEFAULT, LabelPrior, Schedule, Split
 from autokd.recommendation.bootstrap import Bootstrap
 from autokd.recommendation.evidence import Arm, Evidence
@@ -241,12 +242,21 @@ def test_a_setting_without_a_teacher_is_called_fine_tuning() -> None:
 def test_an_objective_weighs_the_examples() -> None:
     federation = make_federation([{split: np.zeros(4, dtype=bool) for split in Split}] * 2)
     local = local_weights_of(federation, 1)
-    split = Split.CONFIRMATION
-    assert objective_weights(Objective(), {}, split) is None
-    assert objective_weights(Objective(objective="gain_local"), local, split) is local[split]
-    added = objective_weights(Objective(objective="gain_minus_forgetting"), local, split)
+    split, right = Split.CONFIRMATION, np.zeros((2, 4), dtype=bool)
+    evidence = replace(make_evidence(None, right, right[0]), local=local)
+    assert objective_weights(Objective(), evidence, split) is None
+    assert objective_weights(Objective(objective="gain_local"), evidence, split) is local[split]
+    added = objective_weights(Objective(objective="gain_minus_forgetting"), evidence, split)
     assert added is not None
     np.testing.assert_allclose(added, 1 + local[split])
+    # A gain is on the target distribution, and forgetting is not.
+    target = np.array([4.0, 0.0, 0.0, 0.0])
+    aimed = replace(evidence, weights=ExampleWeights({split: target}))
+    assert objective_weights(Objective(), aimed, split) is target
+    assert objective_weights(Objective(objective="gain_local"), aimed, split) is local[split]
+    added = objective_weights(Objective(objective="gain_minus_forgetting"), aimed, split)
+    assert added is not None
+    np.testing.assert_allclose(added, target + local[split])
 
 
 @given(st.floats(-50, 50), st.floats(-50, 50))

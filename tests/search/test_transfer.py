@@ -13,7 +13,7 @@ import pytest
 from autokd.config.study import StoppingConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import Failure, FederationFacts, TrialOrigin, TrialState
-from autokd.core.setting import Pair, Setting, Split, TransferSet
+from autokd.core.setting import Pair, Setting, TransferSet
 from autokd.core.tensor_format import TensorFormat
 from autokd.federation.federation import Federation
 from autokd.recommendation.verdict import RULE
@@ -46,13 +46,8 @@ TRIED = Setting(4.0, 0.3, TransferSet.BOTH)
 @pytest.fixture
 def federation() -> Iterator[Federation]:
     """Says what a search asks it; nothing can be trained."""
-    stored = facts()
-
-    def correct(participant: int, split: Split) -> np.ndarray:
-        return stored.participants[participant].correct[split]
-
     with patch.object(transfer, "pair_features", lambda federation, pair: features(pair)):
-        yield cast(Federation, SimpleNamespace(name=stored.name, correct=correct))
+        yield cast(Federation, SimpleNamespace(name=facts().name))
 
 
 @pytest.fixture
@@ -110,7 +105,9 @@ def made(store: Store, federation: Federation) -> GpSampler:
     names = {pair: name(federation.name, pair) for pair in (FORWARD, BACKWARD)}
     for study in names.values():
         store.create_study(study, attributes={})
-    return warm_started_sampler(store, config=PLAN, space=SPACE, federation=federation, names=names)
+    return warm_started_sampler(
+        store, config=PLAN, space=SPACE, federation=federation, facts=facts(), names=names
+    )
 
 
 def knows(learner: GpSampler) -> np.ndarray:

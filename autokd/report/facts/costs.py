@@ -156,5 +156,5 @@ def _searched_and_swept(records: PairRecords, federation: FederationFacts) -> _P
         steps.append((spent / max(sweep, 1), best))
     if not runs or default is None:
         return None
-    swept = sorted(POINTS * (run.accuracy(Split.VALIDATION) - initial) for run in runs)
+    swept = sorted(POINTS * (run.accuracy(Split.VALIDATION, records.weights) - initial) for run in runs)
     return _Pair(pair=records.pair, steps=tuple(steps), swept=tuple(swept), default=default)

@@ -232,7 +232,7 @@ def _searched(records: PairRecords) -> list[tuple[Setting, float]]:
 
 def _swept(records: PairRecords) -> list[tuple[Setting, float]]:
     runs = [run for run in records.sweep_runs if run.state is RunState.COMPLETE]
-    return [(run.setting, run.accuracy(Split.VALIDATION)) for run in runs]
+    return [(run.setting, run.accuracy(Split.VALIDATION, records.weights)) for run in runs]
 
 
 def _levels(values: Sequence[Any]) -> list[Hashable]:

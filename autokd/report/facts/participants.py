@@ -28,7 +28,7 @@ class ParticipantSummary:
 
     Attributes:
         histogram: Number of private examples by class.
-        accuracy: Accuracy of its model as it is on test, in [0, 1].
+        accuracy: Accuracy of its model as it is on test, by its target distribution, in [0, 1].
         best: Best meeting on confirmation among those in which a position is advised; None without one.
         adopted: Partner whose model as it is would gain most on test, and that gain in pp.
     """
@@ -62,7 +62,7 @@ def participants_facts(data: ReportData) -> ParticipantsFacts:
     test, participants = data.accuracies, []
     for member in federation.participants:
         number, own = member.number, test[member.number]
-        adopted = [(other, POINTS * (accuracy - own)) for other, accuracy in test.items() if other != number]
+        adopted = [(other, data.by_adoption(other, number)) for other in test if other != number]
         learning = [judged for pair, judged in recommendations.items() if pair.student == number]
         row = ParticipantSummary(
             number=number,

@@ -4,6 +4,9 @@ Both columns use the common test split and the same runs: what P gains as teache
 run P->j minus P's own. Hence, up to rounding, for any two participants
 
     as_student_s(t) - as_teacher_t(s) = acc(t) - acc(s) = as_teacher_s(t) - as_student_t(s)
+
+All figures of a table are on the target distribution of its participant; where that is `own`, the other
+participant sees the same models by another one, and the identity does not hold.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from autokd.recommendation import Recommendation
 from autokd.recommendation.bootstrap import Bootstrap
 from autokd.recommendation.position import Advice
 from autokd.report.data import ReportData
-from autokd.statistics.paired import POINTS, Interval
+from autokd.statistics.paired import Interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +69,7 @@ def _row(data: ReportData, partner: int, participant: int) -> Row:
         as_student=None if learning is None else learning.position.test.as_student,
         as_teacher=_as_teacher(data, learning, teaching),
         default=None if judgement is None else judgement.test.default_gain,
-        by_adoption=POINTS * (data.accuracies[partner] - data.accuracies[participant]),
+        by_adoption=data.by_adoption(partner, participant),
         advice=None if learning is None else learning.position.advice,
     )
 
@@ -79,6 +82,11 @@ def _as_teacher(
         return learning.position.test.as_teacher
     if teaching is None or teaching.judgement is None or data.federation is None:
         return None
-    own = data.federation.participants[teaching.pair.teacher].correct[Split.TEST]
-    bootstrap = Bootstrap.of(data.config.confirmation, teaching.records.study)
-    return teaching.judgement.shown_beside(own, bootstrap, Split.TEST, "as teacher")
+    participant = data.federation.participants[teaching.pair.teacher]
+    own, bootstrap = (
+        participant.correct[Split.TEST],
+        Bootstrap.of(data.config.confirmation, teaching.records.study),
+    )
+    return teaching.judgement.shown_beside(
+        own, bootstrap, Split.TEST, "as teacher", weights=participant.weights
+    )

@@ -35,6 +35,9 @@ class TrialRow:
 class ClassRow:
     """One class on the test split, in the order of the federation's classes.
 
+    All examples of a class have the same weight on a target distribution, so these accuracies are the same
+    for every target.
+
     Attributes:
         examples: Number of examples on test.
         private: Number of the student's private examples.
