@@ -57,7 +57,7 @@ _COLUMNS: Final = (
 )
 """Columns of the CSV; gains are in pp of the student on test, empty if unknown.
 
-Those of `ADDED` dimensions are left out if no setting has them, and the target if all figures are on `common`.
+Those of `ADDED` dimensions are left out if no setting has them, and the target if it is `common`.
 """
 
 

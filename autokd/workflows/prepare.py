@@ -9,7 +9,7 @@ from autokd.federation.federation import Federation
 from autokd.federation.preparation import Progress, check
 from autokd.federation.preparation import prepare as prepare_federation
 from autokd.federation.storage import find
-from autokd.workflows.target_check import check_target
+from autokd.workflows.target_check import target_warnings
 from autokd.workspace import Workspace
 
 _log = logging.getLogger(__name__)
@@ -31,10 +31,7 @@ def prepare(
     config, home = workspace.config, workspace.home
     prepared = find(home, config.federation)
     checked = check(config.federation) if prepared is None else None
-    known = prepared or checked
-    assert known is not None
-    _, warnings = check_target(config, known, source=workspace.source)
-    for warning in warnings:
+    for warning in target_warnings(config, prepared or checked, source=workspace.source):
         _log.warning(warning)
     return prepare_federation(
         config.federation,

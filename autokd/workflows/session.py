@@ -23,7 +23,7 @@ from autokd.search.study_names import preparation_name
 from autokd.store import Store
 from autokd.workflows.callbacks import Callbacks
 from autokd.workflows.results import StoredResults
-from autokd.workflows.target_check import check_target
+from autokd.workflows.target_check import target_warnings
 from autokd.workflows.tensor_formats import tensor_formats
 from autokd.workspace import Workspace
 
@@ -127,10 +127,7 @@ def run_session(
     checked = check(recipe) if federation is None else None
     for notice in () if federation is None else notices(home, federation):
         _log.warning(notice)
-    known = federation or checked
-    assert known is not None
-    _, weak = check_target(workspace.config, known, source=workspace.source)
-    for warning in weak:
+    for warning in target_warnings(workspace.config, federation or checked, source=workspace.source):
         _log.warning(warning)
     with ExitStack() as stack:
         store = stack.enter_context(workspace.open_store(create=True)) if results is None else results.store

@@ -36,6 +36,13 @@ def check_target(
     return weighted, [*lacking(weighted, config.target), *weak_points(weighted)]
 
 
+def target_warnings(config: StudyConfig, of: Federation | Checked | None, *, source: str) -> list[str]:
+    """Return what `check_target` warns of; with the target `common` there is nothing to check."""
+    if config.target == "common" or of is None:
+        return []
+    return check_target(config, of, source=source)[1]
+
+
 def _labels(
     data: Dataset, splits: Mapping[Split, NDArray[np.int64]], private: Sequence[NDArray[np.int64]]
 ) -> FederationFacts:
