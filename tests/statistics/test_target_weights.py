@@ -43,7 +43,8 @@ def federation(counts: tuple[int, ...], *histograms: tuple[int, ...], seed: int 
 
 
 def shares_of(labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    return np.bincount(labels, weights, minlength=3) / weights.sum()
+    shares: np.ndarray = np.bincount(labels, weights, minlength=3) / weights.sum()
+    return shares
 
 
 def test_common_leaves_everything_as_it_is() -> None:
