@@ -233,7 +233,9 @@ class ExternalParticipant(Frozen):
     """A model that was trained elsewhere.
 
     Attributes:
-        checkpoint: File of its state dict: `.safetensors`, or any other name for a file of `torch.save`.
+        checkpoint: File with its state dict: of safetensors, `torch.save` or `numpy.savez`, as any script
+            saved it (`autokd.models.matching`).
+        weights: Which state dict of the file, if several fit, e.g. `state_dict_ema`; by default the only one.
         data: Its private examples, on which it was trained.
         held_out: Labelled examples that it was not trained on and contributes to the common splits.
         labels: The class that each output of the network means: a list, or a mapping from output number to
@@ -241,8 +243,11 @@ class ExternalParticipant(Frozen):
         claimed_accuracy: Accuracy on `data` in [0, 1] that the model's owner measured.
     """
 
+    omit_if_default = frozenset({"weights"})
+
     architecture: Network
     checkpoint: FilePath
+    weights: str | None = Field(default=None, min_length=1)
     data: AnySource
     held_out: AnySource | None = None
     input: Input = Input()

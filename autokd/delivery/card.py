@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Final
 
 from autokd.config.external import ExternalFederation
-from autokd.config.federation import ArchitectureConfig, FederationConfig
+from autokd.config.federation import ArchitectureConfig, ExternalArchitecture, FederationConfig
 from autokd.config.target import ClassShares, TargetName, target_json
 from autokd.config.training import DistillationConfig
 from autokd.core.setting import Split
@@ -124,6 +124,15 @@ class Origin:
     sha256: Mapping[str, str]
 
 
+def is_owners(architecture: ArchitectureConfig, added: AddedPrior | None) -> bool:
+    """Return whether a delivered model is just the network that its owner brought, with other weights.
+
+    It is not where autokd had to add a layer: for classes that the network lacks, or for a log-prior.
+    """
+    external = isinstance(architecture, ExternalArchitecture) and -1 not in architecture.labels
+    return external and (added is None or added.layer is not None)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
     """Everything about one distilled model; equal requests give equal cards.
@@ -147,6 +156,11 @@ class Card:
     sha256: str
     versions: Mapping[str, str]
     target: TargetName | ClassShares = "common"
+
+    @property
+    def is_owners(self) -> bool:
+        """Whether the file has the names of the owner's own network."""
+        return is_owners(self.architecture, self.added)
 
     def to_json(self) -> dict[str, object]:
         """Return the content of the JSON file beside the weights."""

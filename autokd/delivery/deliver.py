@@ -18,13 +18,14 @@ from autokd.compute.device import Compute
 from autokd.config.study import StudyConfig
 from autokd.config.training import DistillationConfig
 from autokd.core.setting import Split
-from autokd.delivery.card import Card, ImageFormat, Origin
+from autokd.delivery.card import Card, ImageFormat, Origin, is_owners
 from autokd.delivery.evaluation import STUDY, evaluate_weights, weights_of_targets
 from autokd.delivery.request import DistillationRequest
 from autokd.delivery.target_prior import AddedPrior, best_strength, target_log_prior
 from autokd.distillation import Run, resolve_config
 from autokd.federation.federation import Federation, network
 from autokd.federation.hashing import Hashes
+from autokd.models.adapter import OWNERS_NETWORK
 from autokd.models.inference import logits_of
 from autokd.models.log_prior import LogPrior, added, find_last_layer
 from autokd.models.weights import Weights, load_weights, weights_of
@@ -84,8 +85,10 @@ def deliver(
         of_target = targets["own" if request.target == "own" else "shares"].of(Split.VALIDATION)
         delivered = _fitted(federation, student, trained, log_prior, of_target)
         weights = delivered[0]
-    # One entry of metadata: several are written in any request, and equal weights must give equal bytes.
-    plain = {name: np.asarray(value, order="C") for name, value in weights.items()}
+    architecture = federation.participants[student].architecture
+    prefix = OWNERS_NETWORK if is_owners(architecture, delivered and delivered[1]) else ""
+    # One entry of metadata: several are written in any order, and equal weights must give equal bytes.
+    plain = {name.removeprefix(prefix): np.asarray(value, order="C") for name, value in weights.items()}
     content = safetensors.numpy.save(plain, metadata={"format": "pt"})
     data, pair, hashes = federation.data, request.pair, Hashes.of(federation)
     _, channels, size, _ = data.images.shape
@@ -94,7 +97,7 @@ def deliver(
     card = Card(
         request=request,
         recipe=recipe,
-        architecture=federation.participants[pair.student].architecture,
+        architecture=architecture,
         images=ImageFormat(channels=channels, size=size, mean=data.mean, std=data.std, classes=data.classes),
         origin=Origin(name=federation.name, recipe=federation.recipe, sha256=sha256),
         added=None if delivered is None else delivered[1],

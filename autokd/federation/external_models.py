@@ -21,10 +21,11 @@ from autokd.federation.findings import Findings
 from autokd.federation.hashing import digest
 from autokd.federation.label_space import LabelSpace
 from autokd.federation.questions import ask
-from autokd.models.adapter import external_network, input_shape, network_code
+from autokd.models.adapter import Adapted, external_network, input_shape, network_code
 from autokd.models.building import build
-from autokd.models.checkpoint import checkpoint_hash, fit, read_checkpoint
+from autokd.models.checkpoint import Checkpoint, checkpoint_hash, read_checkpoint
 from autokd.models.inference import logits_of
+from autokd.models.matching import fit
 from autokd.models.outputs import described, logits_in, tensors_in
 from autokd.models.weights import Weights, weights_of
 
@@ -83,7 +84,7 @@ def validate_model(
     where = f"participants.{number}"
     file = recipe.folder / Path(participant.checkpoint).expanduser()
     key = participant.checkpoint.removeprefix(_IN_MEMORY)
-    state = memory.weights.get(key)
+    state = Checkpoint.of(memory.weights[key]) if key in memory.weights else None
     if state is None:
         with findings.noting(f"{where}.checkpoint"):
             state = read_checkpoint(file)
@@ -128,7 +129,8 @@ def validate_model(
         if state is None:
             return None
         with findings.noting(f"{where}.checkpoint"):
-            fit(module.get_submodule("network"), state, file)
+            for note in _load(module, state, file, participant.weights):
+                findings.warn(f"{where}.checkpoint", note)
             accuracy, hint = _evaluate(module, data, classes, compute)
             hint = hint and f"{hint}: see {where}.labels"
             weights = weights_of(module)
@@ -173,10 +175,26 @@ def _problem(
     return None
 
 
-def _outputs_in(state: Mapping[str, torch.Tensor] | None) -> int | None:
+def _load(module: nn.Module, state: Checkpoint, file: Path, wanted: str | None) -> tuple[str, ...]:
+    """Load a checkpoint into an adapted network, and return what the user should know.
+
+    Mostly it has the weights of the owner's network. What `autokd distill` wrote for a network that lacks
+    classes has those of the layer for these, too.
+    """
+    assert isinstance(module, Adapted)
+    if module.unknown is not None and any("unknown.weight" in names for names in state.found.values()):
+        return fit(module, state, file, wanted=wanted)
+    return fit(module.network, state, file, wanted=wanted)
+
+
+def _outputs_in(state: Checkpoint | None) -> int | None:
     """Return the number of outputs by the last weights of a checkpoint, usually those of the classifier."""
-    last = list((state or {}).values())[-1:]
-    return len(last[0]) if last and last[0].ndim in (1, 2) else None
+    named = [] if state is None else [list(weights.values()) for weights in state.found.values()]
+    found = [weights[-1] for weights in named if weights]
+    if state is not None and state.in_order:
+        found.append(state.in_order[-1])
+    outputs = {len(last) for last in found if last.ndim in (1, 2)}
+    return outputs.pop() if len(outputs) == 1 else None
 
 
 def _no_output(labels: Mapping[int, str], outputs: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -42,6 +42,7 @@ from autokd.federation.hashing import data_arrays, digest
 from autokd.federation.preparation import prepare
 from autokd.models.adapter import Adapted
 from autokd.models.building import build_for
+from autokd.models.matching import unwrapped
 from autokd.models.outputs import logits_in
 from autokd.models.weights import load_weights
 
@@ -57,7 +58,8 @@ class Member:
     """A trained model with its private data.
 
     Attributes:
-        model: Model in any mode, on any device; it is not changed.
+        model: Model in any mode and precision, on any device, also in DataParallel or compiled; it is not
+            changed.
         data: Its training data: a data set of (image, label), or two arrays. Images are bytes, or floats as
             `ToTensor` makes them, not normalised.
         architecture: Network that workers build: a name of torchvision's, `cnn`, `mlp`, or
@@ -125,6 +127,7 @@ def federation_from_models(
     (2, ('0', '1'))
     """
     memory, compute = InMemorySources(), compute or Compute()
+    members = [replace(member, model=unwrapped(member.model)) for member in members]
     common = {"validation": validation, "confirmation": confirmation, "test": test, "public": public}
     splits = {
         part: _keep(memory, examples, f"splits.{part}", classes, labels_needed=part != "public")

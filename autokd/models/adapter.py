@@ -22,6 +22,8 @@ _GREY: Final = (0.299, 0.587, 0.114)
 """Weights of red, green and blue. Source: ITU-R BT.601, as in Pillow and torchvision."""
 _BELOW: Final = 1.0
 """Distance of unknown classes below the least likely known one at the start, in logits."""
+OWNERS_NETWORK: Final = "network."
+"""What stands before the names of the owner's network in those of `Adapted`."""
 _NOT_OPTIONS: Final = ("weights", "weights_backbone", "progress")
 
 

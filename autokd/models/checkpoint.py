@@ -1,78 +1,210 @@
-"""Checkpoints that were trained elsewhere: read without running code, and loaded into their network."""
+"""Checkpoints that were trained elsewhere: read without running code, as whatever script saved them."""
 
 from __future__ import annotations
 
 import hashlib
-import pickle
-import warnings
+import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import safetensors.torch
 import torch
 from safetensors import SafetensorError
-from torch import Tensor, nn
+from torch import Tensor
 
 from autokd.data.sources.labelled_images import unreadable
 from autokd.errors import PlanError
+from autokd.models import inert_pickle
+from autokd.models.inert_pickle import NamesCode, Placeholder
 
-_INSIDE: Final = ("state_dict", "model_state_dict", "model")
-"""Keys under which training scripts save the state dict."""
+StateDict = Mapping[str, Tensor]
+
+_DEEPEST: Final = 4
+"""Depth to which state dicts are looked for: a Lightning module's lies at 1, one of several networks at 2."""
+_BY_MAGIC: Final = {
+    b"\\x89HDF": "an HDF5 file, as Keras writes them",
+    b"\\x08\\x07\\x12": "an ONNX model",
+    b"\\x08\\x08\\x12": "an ONNX model",
+    b"\\x1f\\x8b": "compressed by gzip",
+    b"PAR1": "a Parquet file",
+    b"GGUF": "a GGUF file",
+    b"version https://git-lfs": "a Git LFS pointer: the file itself was not fetched (git lfs pull)",
+}
 
 
-def read_checkpoint(file: Path) -> Mapping[str, Tensor]:
-    """Read a state dict to the CPU.
+@dataclass(frozen=True, slots=True, eq=False)
+class Checkpoint:
+    """The state dicts of a file.
 
-    The file is `.safetensors`, or else of `torch.save`, from which only tensors and plain containers are read
-    (`weights_only`), so that no file can run code.
+    Attributes:
+        found: By the keys under which each lies in the file, joined by `/`; empty if it is the whole file.
+        in_order: Arrays without names, in the order of a state dict, as Flower saves them; None if not so.
+        models: Keys of whole models, whose classes are code; they are not read.
+    """
+
+    found: Mapping[str, StateDict]
+    in_order: tuple[Tensor, ...] | None = None
+    models: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, weights: StateDict) -> Checkpoint:
+        """Return a checkpoint that is one state dict."""
+        return cls({"": weights})
+
+
+def read_checkpoint(file: Path) -> Checkpoint:
+    """Read all state dicts of a file to the CPU: of safetensors, `torch.save`, or `numpy.savez`.
+
+    The content tells which of these it is. Nothing that a file names is run (`autokd.models.inert_pickle`).
 
     Raises:
-        PlanError: If it holds no state dict.
+        PlanError: If it holds no state dict, or cannot be read without running its code.
     """
     try:
         with file.open("rb") as opened:
-            opened.read(1)
-        content: Any = (
-            safetensors.torch.load_file(file) if file.suffix == ".safetensors" else _unpickled(file)
-        )
+            begins = opened.read(64)
+        if file.name.endswith(".index.json"):
+            return Checkpoint.of(_shards(file))
+        if begins[8:9] == b"{" and int.from_bytes(begins[:8], "little") < 2**32:
+            return Checkpoint.of(safetensors.torch.load_file(file))
+        if file.suffix == ".safetensors":
+            raise SafetensorError("it does not begin with a header")
     except OSError as error:
         raise unreadable(file, error) from error
     except SafetensorError as error:
-        raise _refused(file, f"is no safetensors file, or a damaged one ({error})") from error
-    for name in _INSIDE:
-        if isinstance(content, Mapping) and isinstance(content.get(name), Mapping):
-            content = content[name]
-    if not isinstance(content, Mapping) or not content:
-        raise _refused(file, f"holds a {type(content).__name__}, not a state dict; save model.state_dict()")
-    for name, value in content.items():
-        if not isinstance(name, str) or not isinstance(value, Tensor):
-            problem = f"holds a {type(value).__name__} as {name!r}, not a tensor; save model.state_dict()"
-            raise _refused(file, problem)
-    # Names of a model that was wrapped in DataParallel.
-    if all(name.startswith("module.") for name in content):
-        return {name.removeprefix("module."): value for name, value in content.items()}
-    return dict(content)
+        raise refused(file, f"is no safetensors file, or a damaged one ({error})") from error
+    for magic, words in _BY_MAGIC.items():
+        if begins.startswith(magic):
+            raise refused(file, f"is {words}; save model.state_dict() with torch.save or safetensors")
+    names = _zip_names(file)
+    if any(name.endswith(".npy") for name in names):
+        return _arrays(file)
+    if any(name.rpartition("/")[2] == "constants.pkl" for name in names):
+        raise refused(file, f"is TorchScript, which is code; convert it where you trust it: {_SCRIPT}")
+    if any("/models/" in f"/{name}" and name.endswith(".json") for name in names):
+        raise refused(file, f"is a program of torch.export; convert it where you trust it: {_EXPORT}")
+    return _of_torch_save(file)
+
+
+_CONVERT: Final = (
+    "import torch; model = {load}; torch.save(model.state_dict(), 'weights.pt')  # runs the file's code"
+)
+_SCRIPT: Final = _CONVERT.format(load="torch.jit.load('FILE')")
+_EXPORT: Final = _CONVERT.format(load="torch.export.load('FILE')")
+_WHOLE: Final = _CONVERT.format(load="torch.load('FILE', weights_only=False)")
+
+
+def _of_torch_save(file: Path) -> Checkpoint:
+    content = _unpickled(file)
+    found: dict[str, StateDict] = {}
+    models: list[str] = []
+    for path, value in _inside(content, ""):
+        if isinstance(value, Placeholder) and isinstance(value.state, dict) and "_modules" in value.state:
+            models.append(path)
+        elif isinstance(value, Mapping) and (tensors := _tensors(value)):
+            found[path] = tensors
+    if found or models:
+        checkpoint = Checkpoint(found, models=tuple(models))
+        if not found:
+            raise refused(file, whole_model(checkpoint))
+        return checkpoint
+    if isinstance(content, list | tuple) and (in_order := _in_order(content)):
+        return Checkpoint({}, in_order)
+    kind = type(content).__name__
+    problem = f"holds a {kind} without a state dict (what it names is not run); save model.state_dict()"
+    raise refused(file, problem)
+
+
+def whole_model(checkpoint: Checkpoint) -> str:
+    """Return why a whole model is not read, with the lines that convert it."""
+    where = f" under {checkpoint.models[0]!r}" if checkpoint.models[0] else ""
+    return f"holds a whole model{where}, whose class is code; convert it where you trust it: {_WHOLE}"
+
+
+def _inside(value: object, path: str, depth: int = 0) -> Iterator[tuple[str, object]]:
+    """Yield a value and what lies in its mappings, with the keys joined by `/`."""
+    yield path, value
+    if isinstance(value, Mapping) and depth < _DEEPEST:
+        for key, below in value.items():
+            if isinstance(below, Mapping):
+                yield from _inside(below, f"{path}/{key}".removeprefix("/"), depth + 1)
+
+
+def _tensors(values: Mapping[Any, Any]) -> StateDict:
+    """Return the tensors of a mapping by name; arrays of NumPy become tensors."""
+    return {
+        name: tensor
+        for name, value in values.items()
+        if isinstance(name, str) and (tensor := _as_tensor(value)) is not None
+    }
+
+
+def _as_tensor(value: object) -> Tensor | None:
+    if isinstance(value, Tensor):
+        return value.detach()
+    if isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
+        return torch.from_numpy(np.array(value))
+    return None
+
+
+def _in_order(values: Any) -> tuple[Tensor, ...] | None:
+    tensors = [_as_tensor(value) for value in values]
+    known = [tensor for tensor in tensors if tensor is not None]
+    return tuple(known) if known and len(known) == len(tensors) else None
+
+
+def _arrays(file: Path) -> Checkpoint:
+    """Read `numpy.savez`: arrays by the names of a state dict, or `arr_0`, `arr_1`, ... in its order."""
+    try:
+        with np.load(file, allow_pickle=False) as opened:
+            arrays = {name: opened[name] for name in opened.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        problem = f"is no archive of numpy.savez, or damaged ({type(error).__name__})"
+        raise refused(file, problem) from error
+    if set(arrays) == {f"arr_{number}" for number in range(len(arrays))}:
+        return Checkpoint({}, _in_order([arrays[f"arr_{number}"] for number in range(len(arrays))]))
+    return Checkpoint.of(_tensors(arrays))
+
+
+def _shards(file: Path) -> StateDict:
+    """Read weights that are divided among several safetensors files, by the index that lists them."""
+    try:
+        listed = json.loads(file.read_text(encoding="utf-8"))["weight_map"]
+        names = sorted(set(map(str, listed.values())))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise refused(file, "is no index of weights: it has no weight_map") from error
+    weights: dict[str, Tensor] = {}
+    for name in names:
+        shard = file.parent / Path(name).name
+        found = read_checkpoint(shard).found
+        weights |= found.get("", {})
+    return weights
+
+
+def _zip_names(file: Path) -> list[str]:
+    try:
+        with zipfile.ZipFile(file) as opened:
+            return opened.namelist()
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return []
 
 
 def _unpickled(file: Path) -> object:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return torch.load(file, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        problem = (
-            "holds more than weights, or is damaged; what it names is not run. Save model.state_dict(), "
-            "or use safetensors"
-        )
-        raise _refused(file, problem) from error
+        return inert_pickle.load(file)
+    except NamesCode as error:
+        problem = f"names {error}, which no weights do; nothing was run. Save model.state_dict()"
+        raise refused(file, problem) from error
     except (EOFError, zipfile.BadZipFile) as error:
-        raise _refused(file, "is cut off") from error
+        raise refused(file, "is cut off") from error
     except Exception as error:
-        # torch's parsers raise RuntimeError, OSError, UnicodeDecodeError and others.
+        # torch's readers and pickle raise RuntimeError, OSError, UnicodeDecodeError and others.
         problem = f"is no checkpoint of torch.save, or is cut off or damaged ({type(error).__name__})"
-        raise _refused(file, problem) from error
+        raise refused(file, problem) from error
 
 
 def checkpoint_hash(file: Path) -> str:
@@ -85,35 +217,6 @@ def checkpoint_hash(file: Path) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-def fit(network: nn.Module, weights: Mapping[str, Tensor], file: Path) -> None:
-    """Load weights into their network.
-
-    Raises:
-        PlanError: If names or shapes are not exactly those of the network, or a weight is not a number.
-    """
-    expected = {name: value for name, value in network.state_dict().items() if isinstance(value, Tensor)}
-    for name, value in weights.items():
-        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
-            count = int((~torch.isfinite(value)).sum())
-            raise _refused(file, f"{name} holds {count} values that are not finite numbers (NaN or infinite)")
-        if name in expected and value.shape != expected[name].shape:
-            problem = (
-                f"{name} has the shape {tuple(value.shape)}, in the network {tuple(expected[name].shape)}"
-            )
-            raise _refused(file, f"{problem}; is it the checkpoint of another architecture?")
-        if value.is_complex() or value.is_quantized or value.layout != torch.strided:
-            raise _refused(file, f"{name} is no plain tensor ({value.dtype}, {value.layout})")
-    missing = sorted(expected.keys() - weights.keys())
-    beyond = sorted(weights.keys() - expected.keys())
-    if missing or beyond:
-        problems = [f"lacks {len(missing)} weights of the network, e.g. {missing[0]}"] if missing else []
-        problems += [f"has {len(beyond)} that the network does not, e.g. {beyond[0]}"] if beyond else []
-        raise _refused(file, f"{' and '.join(problems)}; is it the checkpoint of another architecture?")
-    try:
-        network.load_state_dict(dict(weights), strict=True)
-    except (RuntimeError, TypeError, ValueError) as error:
-        raise _refused(file, f"does not fit the network: {str(error)[:200]}") from error
-
-
-def _refused(file: Path, problem: str) -> PlanError:
-    return PlanError(source=str(file), problem=problem)
+def refused(file: Path, problem: str) -> PlanError:
+    """Return the error of a checkpoint that cannot be taken; FILE in it stands for its name."""
+    return PlanError(source=str(file), problem=problem.replace("FILE", file.name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 import numpy as np
 import torch
@@ -11,6 +12,9 @@ from torch import nn
 
 Weights = Mapping[str, NDArray[np.generic]]
 """State dict of a network as NumPy arrays, by name: parameters and buffers."""
+
+
+_HALF: Final = (torch.float16, torch.bfloat16)
 
 
 def load_weights(module: nn.Module, weights: Weights) -> None:
@@ -27,9 +31,13 @@ def load_weights(module: nn.Module, weights: Weights) -> None:
 
 
 def weights_of(module: nn.Module) -> Weights:
-    """Return a read-only copy of a network's weights, on the CPU."""
+    """Return a read-only copy of a network's weights, on the CPU.
+
+    bfloat16, which NumPy does not have, and half precision become float32.
+    """
     weights: Weights = {
-        name: value.detach().cpu().numpy().copy() for name, value in module.state_dict().items()
+        name: (value.float() if value.dtype in _HALF else value).detach().cpu().numpy().copy()
+        for name, value in module.state_dict().items()
     }
     for array in weights.values():
         array.setflags(write=False)

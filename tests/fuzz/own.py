@@ -27,7 +27,8 @@ from autokd.data.sources import read
 from autokd.data.sources.decoding import Decoder, decode_all
 from autokd.errors import PlanError
 from autokd.models.architectures import Cnn, Shape
-from autokd.models.checkpoint import fit, read_checkpoint
+from autokd.models.checkpoint import read_checkpoint
+from autokd.models.matching import fit
 from autokd.models.outputs import logits_in
 from autokd.workflows.check import inspect
 from tests.fuzz.harness import LONGEST_MESSAGE, Target

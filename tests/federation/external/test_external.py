@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
 
 from autokd.compute.device import Compute
 from autokd.config.federation import ExternalArchitecture
@@ -25,9 +26,11 @@ from autokd.federation.findings import Findings
 from autokd.federation.hashing import Hashes
 from autokd.federation.preparation import prepare
 from autokd.federation.storage import save
+from autokd.models.architectures import Cnn, Shape
 from autokd.workspace import Workspace
+from tests.cli.conftest import Command
 from tests.federation.external.conftest import change, edit, of
-from tests.federation.external.samples import CLASSES, folder_source
+from tests.federation.external.samples import CLASSES, SIZE, folder_source
 
 
 def made(folder: Path) -> Federation:
@@ -94,8 +97,6 @@ def _files(folder: Path) -> set[bytes]:
 @pytest.fixture
 def disjoint(mine: Path) -> Path:
     """Participant 1 knows two of the four classes, in an order of its own."""
-    from safetensors.torch import load_file, save_file
-
     weights = load_file(mine / "mlp.safetensors")
     weights["3.weight"], weights["3.bias"] = weights["3.weight"][:2].clone(), weights["3.bias"][:2].clone()
     save_file(weights, mine / "mlp.safetensors")
@@ -212,3 +213,19 @@ def test_what_memory_has_no_room_for_is_the_same_federation(
     shutil.rmtree(mine / "home")
     assert made(mine).name == expected.name
     assert max(sizes) == expected.data.images.nbytes
+
+
+def test_what_distill_wrote_is_a_checkpoint_again_and_the_owner_loads_it(mine: Path, here: Command) -> None:
+    here("prepare", "--study", mine / "mine.yaml", "--home", mine / "home")
+    arguments = ("--temperature", 2, "--alpha", 0.5, "--transfer-set", "both")
+    made = here(
+        *("distill", "--study", mine / "mine.yaml", "--home", mine / "home", "--pair", "1,0", *arguments),
+        *("--out", mine / "student.safetensors", "--json"),
+    ).json()
+    network = Cnn(widths=(6, 8)).build(Shape(channels=3, size=SIZE, classes=len(CLASSES)))
+    network.load_state_dict(load_file(mine / "student.safetensors"))
+    edit(
+        mine, lambda recipe: recipe["federation"]["participants"][0].update(checkpoint="student.safetensors")
+    )
+    again = here("prepare", "--study", mine / "mine.yaml", "--home", mine / "home", "--json").json()
+    assert again["test_accuracy"]["0"] == pytest.approx(made["scores"]["test"]["accuracy"])

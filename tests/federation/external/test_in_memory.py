@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +31,8 @@ SHAPE = Shape(channels=3, size=SIZE, classes=len(CLASSES))
 
 def members(folder: Path, **changes: Any) -> list[Member]:
     cnn, mlp = Cnn(widths=(6, 8)).build(SHAPE), Mlp(widths=(8,)).build(SHAPE)
-    cnn.load_state_dict(dict(read_checkpoint(folder / "cnn.pt")))
-    mlp.load_state_dict(dict(read_checkpoint(folder / "mlp.safetensors")))
+    cnn.load_state_dict(dict(read_checkpoint(folder / "cnn.pt").found[""]))
+    mlp.load_state_dict(dict(read_checkpoint(folder / "mlp.safetensors").found[""]))
     return [
         Member(
             **{
@@ -146,3 +148,29 @@ def test_what_does_not_hold_is_told_by_field_and_nothing_is_kept(mine: Path) -> 
     with pytest.raises(PlanError, match="2 labels for 3 images"):
         make(mine, members(mine, data=(np.zeros((3, 3, SIZE, SIZE), np.uint8), np.zeros(2, int))))
     assert not (mine / "home").exists()
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        nn.DataParallel,
+        torch.optim.swa_utils.AveragedModel,
+        lambda model: torch.compile(model),
+        lambda model: torch.compile(nn.DataParallel(model)),
+        lambda model: model.double(),
+    ],
+)
+def test_what_training_put_around_a_model_does_not_matter(
+    wrap: Callable[[nn.Module], nn.Module], mine: Path
+) -> None:
+    plain = make(mine, members(mine))
+    given = members(mine)
+    federation = make(mine, [replace(given[0], model=wrap(given[0].model)), given[1]])
+    assert np.allclose(federation.logits, plain.logits, atol=1e-6)
+
+
+def test_a_model_in_bfloat16_is_asked_in_float32(mine: Path) -> None:
+    given = members(mine)
+    federation = make(mine, [replace(given[0], model=given[0].model.bfloat16()), given[1]])
+    weights = federation.participants[0].weights
+    assert {array.dtype for array in weights.values()} <= {np.dtype("float32"), np.dtype("int64")}

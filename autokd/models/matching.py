@@ -1,0 +1,283 @@
+"""Which of a checkpoint's state dicts is a network's, whatever the training script wrapped it in.
+
+Wrappers put their name before those of the weights: `module.` of DataParallel and AveragedModel, `_orig_mod.`
+of `torch.compile`, `model.` or `net.` of a Lightning module. So a state dict fits if, after one prefix, its
+names and shapes are exactly the network's. Nothing is guessed: where two fit, the recipe says which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim.swa_utils import AveragedModel
+
+from autokd.models.checkpoint import Checkpoint, StateDict, refused, whole_model
+
+_INSIDE_NAMES: Final = ("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.", "module.")
+"""What wrappers put into the middle of names, too, where only a part of a network was wrapped."""
+_COUNTER: Final = "num_batches_tracked"
+"""Counters of BatchNorm, which PyTorch's own `load_state_dict` does without."""
+_AVERAGED: Final = ("ema", "swa", "averaged", "avg", "shadow")
+"""Parts of the keys of a second model, averaged over the training."""
+_LISTED: Final = 4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fit:
+    """A state dict of a checkpoint that fits a network.
+
+    Attributes:
+        key: Where it lies: the keys in the file joined by `/`, then `:` and the prefix of its names, if any.
+        weights: By the network's names.
+    """
+
+    key: str
+    weights: StateDict
+
+    @property
+    def is_averaged(self) -> bool:
+        """Whether its keys say that it is the average of another model's weights."""
+        words = self.key.lower().replace("_", "/").replace(".", "/").replace(":", "/").split("/")
+        return any(word in _AVERAGED for word in words)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chosen:
+    """The weights of a network.
+
+    Attributes:
+        notes: What the user should know about the choice.
+    """
+
+    weights: StateDict
+    notes: tuple[str, ...] = ()
+
+
+def choose(network: nn.Module, checkpoint: Checkpoint, file: Path, *, wanted: str | None = None) -> Chosen:
+    """Return the weights of a checkpoint that are the network's.
+
+    If a second model beside it is an average of it, by its key, the first one is taken and the second named.
+
+    Args:
+        wanted: `key` of the `Fit` that the recipe names; None for the only one.
+
+    Raises:
+        PlanError: If none fits, or several do; or a weight is not a finite number.
+    """
+    expected = {name: value for name, value in network.state_dict().items() if isinstance(value, Tensor)}
+    fits = list(_fits(checkpoint, expected))
+    if not fits:
+        raise refused(file, _why_none(checkpoint, expected))
+    chosen = _named(fits, wanted, file) if wanted is not None else _only(fits, file)
+    others = [fit.key for fit in fits if fit is not chosen and not _same(fit, chosen)]
+    notes = []
+    if others and wanted is None:
+        notes.append(
+            f"the weights under {chosen.key!r} are taken; those under {_listed(others)} fit as well: "
+            "weights: <key> takes them"
+        )
+    weights = _plain(chosen.weights, file)
+    # Cast as `load_state_dict` does; only a narrower type has lost something, which the owner should know.
+    narrow = sorted(
+        {str(value.dtype) for name, value in weights.items() if _is_narrower(value, expected[name])}
+    )
+    if narrow:
+        notes.append(f"the weights are {', '.join(narrow)}, and used as {_dtype(expected)}")
+    return Chosen(weights, tuple(notes))
+
+
+def fit(
+    network: nn.Module, checkpoint: Checkpoint, file: Path, *, wanted: str | None = None
+) -> tuple[str, ...]:
+    """Load the weights of a checkpoint that are a network's, and return what the user should know.
+
+    Raises:
+        PlanError: As `choose`.
+    """
+    chosen = choose(network, checkpoint, file, wanted=wanted)
+    try:
+        # Strict, but for the counters of BatchNorm, which PyTorch itself fills in.
+        network.load_state_dict(dict(chosen.weights), strict=True)
+    except (RuntimeError, TypeError, ValueError) as error:
+        if any(name.endswith(_COUNTER) for name in network.state_dict()):
+            missing, beyond = network.load_state_dict(dict(chosen.weights), strict=False)
+            if not beyond and all(name.endswith(_COUNTER) for name in missing):
+                return chosen.notes
+        raise refused(file, f"does not fit the network: {str(error)[:200]}") from error
+    return chosen.notes
+
+
+def unwrapped(model: nn.Module) -> nn.Module:
+    """Return a model in memory without what was put around it for training."""
+    while True:
+        if isinstance(model, nn.DataParallel | DistributedDataParallel | AveragedModel):
+            model = model.module
+        elif isinstance(inner := getattr(model, "_orig_mod", None), nn.Module):  # Of `torch.compile`.
+            model = inner
+        else:
+            return model
+
+
+def _fits(checkpoint: Checkpoint, expected: StateDict) -> Iterator[Fit]:
+    for key, weights in checkpoint.found.items():
+        for renamed in _without_wrappers(weights, expected):
+            found = [
+                prefix for prefix in _prefixes(renamed, expected) if _is_whole(renamed, prefix, expected)
+            ]
+            for prefix in found:
+                yield Fit(_named_key(key, prefix), _below(renamed, prefix, expected))
+            if found:
+                break
+    if checkpoint.in_order is not None:
+        shapes = [value.shape for value in expected.values()]
+        if shapes == [value.shape for value in checkpoint.in_order]:
+            yield Fit("its order", dict(zip(expected, checkpoint.in_order, strict=True)))
+
+
+def _named_key(key: str, prefix: str) -> str:
+    return f"{key}:{prefix}" if prefix else key or "the file"
+
+
+def _without_wrappers(weights: StateDict, expected: StateDict) -> Iterator[StateDict]:
+    """Yield the weights by their names, and by their names without the wrappers inside them."""
+    yield weights
+    inside = [word for word in _INSIDE_NAMES if not any(word in f".{name}" for name in expected)]
+    renamed: dict[str, Tensor] = {}
+    for name, value in weights.items():
+        for word in inside:
+            name = name.replace(f".{word}", ".").removeprefix(word)
+        renamed[name] = value
+    if len(renamed) == len(weights) and renamed.keys() != weights.keys():
+        yield renamed
+
+
+def _prefixes(weights: StateDict, expected: StateDict) -> Sequence[str]:
+    """Return what may stand before the names of the network: nothing, or names that end in a dot."""
+    if not expected:
+        return []
+    first = next((name for name in expected if not name.endswith(_COUNTER)), next(iter(expected)))
+    ends = [name.removesuffix(first) for name in weights if name.endswith(first)]
+    return [prefix for prefix in ends if not prefix or prefix.endswith(".")]
+
+
+def _is_whole(weights: StateDict, prefix: str, expected: StateDict) -> bool:
+    """Return whether the names after a prefix and their shapes are exactly the network's."""
+    here = {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
+    here = {name: value for name, value in here.items() if not name.endswith("_extra_state")}
+    missing = [name for name in expected if name not in here and not name.endswith(_COUNTER)]
+    beyond = [name for name in here if name not in expected and not _is_of_wrapper(name, here)]
+    return (
+        not missing
+        and not beyond
+        and all(here[name].shape == value.shape for name, value in expected.items() if name in here)
+    )
+
+
+def _is_of_wrapper(name: str, here: StateDict) -> bool:
+    """Return whether an entry is AveragedModel's count, which lies beside the names of the model."""
+    return name == "n_averaged" and here[name].ndim == 0
+
+
+def _below(weights: StateDict, prefix: str, expected: StateDict) -> StateDict:
+    return {name: weights[prefix + name] for name in expected if prefix + name in weights}
+
+
+def _named(fits: Sequence[Fit], wanted: str, file: Path) -> Fit:
+    for one in fits:
+        if wanted == one.key or wanted == one.key.partition(":")[0]:
+            return one
+    keys = _listed([one.key for one in fits])
+    raise refused(file, f"has no weights of the network under {wanted!r} (weights); those that fit: {keys}")
+
+
+def _only(fits: Sequence[Fit], file: Path) -> Fit:
+    """Return the fit that is no average, if there is one only, or all are equal."""
+    plain = [one for one in fits if not one.is_averaged] or list(fits)
+    if all(_same(one, plain[0]) for one in plain[1:]):
+        return plain[0]
+    keys = _listed([one.key for one in plain])
+    problem = f"has several state dicts that fit: {keys}; say which with weights: {plain[0].key!r}"
+    raise refused(file, problem)
+
+
+def _same(one: Fit, other: Fit) -> bool:
+    return all(torch.equal(value, other.weights.get(name, value)) for name, value in one.weights.items())
+
+
+def _plain(weights: StateDict, file: Path) -> StateDict:
+    """Return weights whose values were checked.
+
+    Raises:
+        PlanError: If one is no plain tensor of finite numbers.
+    """
+    for name, value in weights.items():
+        if value.is_complex() or value.is_quantized or value.layout != torch.strided:
+            raise refused(file, f"{name} is no plain tensor ({value.dtype}, {value.layout})")
+        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+            count = int((~torch.isfinite(value)).sum())
+            raise refused(file, f"{name} holds {count} values that are not finite numbers (NaN or infinite)")
+    return weights
+
+
+def _is_narrower(value: Tensor, expected: Tensor) -> bool:
+    return (
+        value.is_floating_point()
+        and expected.is_floating_point()
+        and torch.finfo(value.dtype).eps > torch.finfo(expected.dtype).eps
+    )
+
+
+def _dtype(expected: Mapping[str, Tensor]) -> torch.dtype:
+    return next(value.dtype for value in expected.values() if value.is_floating_point())
+
+
+def _why_none(checkpoint: Checkpoint, expected: StateDict) -> str:
+    """Return what keeps the state dict that comes closest from being the network's."""
+    if checkpoint.models:
+        return whole_model(checkpoint)
+    if checkpoint.in_order is not None:
+        return (
+            f"holds {len(checkpoint.in_order)} arrays in order, and the network has {len(expected)} weights "
+            "of these shapes in another order or number; is it the checkpoint of another architecture?"
+        )
+    tried = [
+        (key, prefix, renamed)
+        for key, weights in checkpoint.found.items()
+        for renamed in _without_wrappers(weights, expected)
+        for prefix in dict.fromkeys([*_prefixes(renamed, expected), *_common(renamed), ""])
+    ]
+
+    def distance(one: tuple[str, str, StateDict]) -> int:
+        _, prefix, weights = one
+        here = {name.removeprefix(prefix) for name in weights if name.startswith(prefix)}
+        return len(expected.keys() ^ here)
+
+    key, prefix, weights = min(tried, key=distance)
+    here = {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
+    where = f"under {_named_key(key, prefix)!r} " if key or prefix else ""
+    another = "is it the checkpoint of another architecture?"
+    missing = sorted(name for name in expected if name not in here and not name.endswith(_COUNTER))
+    beyond = sorted(here.keys() - expected.keys())
+    if missing or beyond:
+        problems = [f"lacks {len(missing)} weights of the network, e.g. {missing[0]}"] if missing else []
+        problems += [f"has {len(beyond)} that the network does not, e.g. {beyond[0]}"] if beyond else []
+        return f"{where}{' and '.join(problems)}; {another}"
+    name = next(name for name, value in expected.items() if name in here and here[name].shape != value.shape)
+    shapes = f"{tuple(here[name].shape)}, in the network {tuple(expected[name].shape)}"
+    return f"{where}{name} has the shape {shapes}; {another}"
+
+
+def _common(weights: StateDict) -> Iterable[str]:
+    """Return the first parts of all names, with their dots: `model.` of a Lightning module, for one."""
+    return dict.fromkeys(f"{name.partition('.')[0]}." for name in weights if "." in name)
+
+
+def _listed(keys: Sequence[str]) -> str:
+    more = f" and {len(keys) - _LISTED} more" if len(keys) > _LISTED else ""
+    return ", ".join(repr(key) for key in keys[:_LISTED]) + more

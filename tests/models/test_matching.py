@@ -1,0 +1,298 @@
+"""Checkpoints as training scripts save them: each loads with the network's own weights, or is refused."""
+
+from __future__ import annotations
+
+import argparse
+import enum
+import json
+import pickle
+import warnings
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+from torch.optim.swa_utils import AveragedModel
+
+from autokd.errors import PlanError
+from autokd.models.checkpoint import Checkpoint, read_checkpoint
+from autokd.models.matching import choose, fit
+
+State = dict[str, Any]
+
+
+class Mode(enum.Enum):
+    """An enum of a training script."""
+
+    BEST = "best"
+
+
+class Options(dict[str, Any]):
+    """Options of a training script, as Lightning's AttributeDict."""
+
+
+def network(width: int = 4, seed: int = 0) -> nn.Sequential:
+    torch.manual_seed(seed)
+    made = nn.Sequential(
+        nn.Conv2d(1, width, 3), nn.BatchNorm2d(width), nn.ReLU(), nn.Flatten(), nn.Linear(width * 36, 3)
+    )
+    made[1].register_buffer("running_mean", torch.rand(width))
+    return made
+
+
+def before(prefix: str, state: State) -> State:
+    return {f"{prefix}{name}": value for name, value in state.items()}
+
+
+def averaged(model: nn.Module) -> State:
+    return AveragedModel(model).state_dict()
+
+
+def optimizer(model: nn.Module) -> State:
+    made = torch.optim.Adam(model.parameters())
+    model(torch.rand(2, 1, 8, 8)).sum().backward()
+    made.step()
+    return made.state_dict()
+
+
+def inside(state: State) -> State:
+    """Names where two layers were compiled and one was wrapped in DataParallel."""
+    words = {"0.": "0._orig_mod.", "1.": "1._orig_mod.", "4.": "4.module."}
+    return {words[name[:2]] + name[2:]: value for name, value in state.items()}
+
+
+# What a script passes to torch.save, of its model and another of the same architecture.
+SAVED: dict[str, Callable[[nn.Module, State], Any]] = {
+    "the state dict": lambda model, other: model.state_dict(),
+    "an ordered dict": lambda model, other: OrderedDict(model.state_dict()),
+    "a plain dict of parameters": lambda model, other: (
+        dict(model.named_parameters()) | dict(model.named_buffers())
+    ),
+    "DataParallel": lambda model, other: nn.DataParallel(model).state_dict(),
+    "compiled": lambda model, other: before("_orig_mod.", model.state_dict()),
+    "compiled in DataParallel": lambda model, other: before("module._orig_mod.", model.state_dict()),
+    "parts that were wrapped": lambda model, other: inside(model.state_dict()),
+    "AveragedModel": lambda model, other: averaged(model),
+    "pytorch-cifar": lambda model, other: {
+        "net": before("module.", model.state_dict()),
+        "acc": 93.1,
+        "epoch": 5,
+    },
+    "RepDistiller": lambda model, other: {
+        "opt": argparse.Namespace(lr=0.1, path=Path("data")),
+        "model": model.state_dict(),
+        "optimizer": {"state": {}, "param_groups": [{"lr": 0.1}]},
+    },
+    "torchvision's references": lambda model, other: {
+        "model": model.state_dict(),
+        "args": argparse.Namespace(data_path=Path("data")),
+        "model_ema": {"n_averaged": torch.tensor(3)} | before("module.", other),
+    },
+    "timm's train.py": lambda model, other: {
+        "state_dict": model.state_dict(),
+        "args": argparse.Namespace(),
+        "state_dict_ema": other,
+        "metric": np.float64(93.1),
+    },
+    "Lightning": lambda model, other: {
+        "epoch": 3,
+        "state_dict": before("model.", model.state_dict()) | {"criterion.weight": torch.ones(3)},
+        "hyper_parameters": Options(lr=0.1, mode=Mode.BEST),
+        "callbacks": {"ModelCheckpoint{'monitor': None}": {"best_model_score": torch.tensor(0.9)}},
+    },
+    "Lightning, attribute net": lambda model, other: {"state_dict": before("net.", model.state_dict())},
+    "nested twice": lambda model, other: {"ckpt": {"model": {"state_dict": model.state_dict()}}},
+    "no counters": lambda model, other: {
+        name: value for name, value in model.state_dict().items() if "num_batches" not in name
+    },
+    "NumPy arrays": lambda model, other: {name: value.numpy() for name, value in model.state_dict().items()},
+    "a number among weights": lambda model, other: model.state_dict() | {"epoch": 3},
+    "objects of the script": lambda model, other: {
+        "model": model.state_dict(),
+        "mode": {Mode.BEST: 1},
+        "log": defaultdict(list, loss=[1.0]),
+        "scores": {"a", "b"},
+        "dtype": torch.float16,
+    },
+    "in order": lambda model, other: [value.numpy() for value in model.state_dict().values()],
+    "two equal ones": lambda model, other: {"last": model.state_dict(), "best": model.state_dict()},
+    "with its optimizer": lambda model, other: {"optimizer": optimizer(model), "weights": model.state_dict()},
+}
+WAYS: dict[str, Callable[[Any, Path], object]] = {
+    "torch": torch.save,
+    "torch before archives": lambda content, file: torch.save(
+        content, file, _use_new_zipfile_serialization=False
+    ),
+    "pickle protocol 4": lambda content, file: torch.save(content, file, pickle_protocol=4),
+    "pickle": lambda content, file: file.write_bytes(pickle.dumps(content)),
+}
+
+
+def loaded(file: Path, wanted: str | None = None) -> tuple[nn.Module, tuple[str, ...]]:
+    made = network(seed=9)
+    return made, fit(made, read_checkpoint(file), file, wanted=wanted)
+
+
+def same(one: nn.Module, other: nn.Module) -> bool:
+    images = torch.rand(5, 1, 8, 8)
+    return torch.equal(one.eval()(images), other.eval()(images))
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("name", SAVED)
+def test_what_scripts_save_loads(name: str, way: str, tmp_path: Path) -> None:
+    model, file = network(), tmp_path / "model.pth.tar"
+    WAYS[way](SAVED[name](model, network(seed=1).state_dict()), file)
+    assert same(loaded(file)[0], model)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "model.bin"])
+def test_the_content_tells_the_format(name: str, tmp_path: Path) -> None:
+    model = network()
+    safetensors.torch.save_file(model.state_dict(), tmp_path / name)
+    assert same(loaded(tmp_path / name)[0], model)
+
+
+def test_weights_in_several_files_load_by_their_index(tmp_path: Path) -> None:
+    model, listed = network(), {}
+    for number, (name, value) in enumerate(model.state_dict().items()):
+        shard = f"model-{number % 2}.safetensors"
+        listed[name] = shard
+        both = {key: model.state_dict()[key] for key, other in listed.items() if other == shard}
+        safetensors.torch.save_file(both | {name: value}, tmp_path / shard)
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text(json.dumps({"metadata": {}, "weight_map": listed}))
+    assert same(loaded(index)[0], model)
+
+
+def test_arrays_of_flower_load_in_order_and_by_name(tmp_path: Path) -> None:
+    model, file = network(), tmp_path / "round-3-weights.npz"
+    arrays = {name: value.numpy() for name, value in model.state_dict().items()}
+    np.savez(file, *arrays.values())
+    assert same(loaded(file)[0], model)
+    np.savez(file, **arrays)
+    assert same(loaded(file)[0], model)
+
+
+def test_an_average_beside_it_is_named_and_can_be_taken(tmp_path: Path) -> None:
+    model, other, file = network(), network(seed=1), tmp_path / "last.pth"
+    torch.save({"state_dict": model.state_dict(), "state_dict_ema": other.state_dict()}, file)
+    first, (note,) = loaded(file)
+    assert same(first, model)
+    assert "'state_dict' are taken" in note
+    assert "'state_dict_ema'" in note
+    second, notes = loaded(file, "state_dict_ema")
+    assert same(second, other)
+    assert notes == ()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (lambda a, b: {"student": a, "teacher": b}, ("several", "'student'", "'teacher'", "weights:")),
+        (
+            lambda a, b: {"state_dict": before("model.", a) | before("teacher.", b)},
+            ("'state_dict:model.'", "'state_dict:teacher.'"),
+        ),
+        (lambda a, b: {"ema": a, "swa": b}, ("several", "'ema'", "'swa'")),
+    ],
+)
+def test_nothing_is_guessed_where_two_fit(
+    content: Callable[[State, State], Any], words: tuple[str, ...], tmp_path: Path
+) -> None:
+    file, other = tmp_path / "last.pth", network(seed=1)
+    torch.save(content(network().state_dict(), other.state_dict()), file)
+    with pytest.raises(PlanError) as raised:
+        loaded(file)
+    for word in words:
+        assert word in str(raised.value)
+    last = words[-1].strip("'") if "'" in words[-1] else "teacher"
+    assert same(loaded(file, last)[0], other)
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
+def test_other_precisions_are_cast_and_a_narrower_one_is_told(kind: torch.dtype, tmp_path: Path) -> None:
+    model, file = network(), tmp_path / "model.pt"
+    torch.save({n: v.to(kind) if v.is_floating_point() else v for n, v in model.state_dict().items()}, file)
+    made, notes = loaded(file)
+    assert all(value.dtype is torch.float32 for value in made.parameters())
+    assert [str(kind) in note for note in notes] == ([] if kind is torch.float64 else [True])
+
+
+def test_a_whole_model_and_torchscript_are_refused_with_the_lines_that_convert_them(tmp_path: Path) -> None:
+    model, file = network(), tmp_path / "model.pt"
+    for content in (model, {"epoch": 3, "model": model}):
+        torch.save(content, file)
+        with pytest.raises(PlanError, match=r"a whole model.*torch\.load\('model\.pt', weights_only=False\)"):
+            loaded(file)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # It is deprecated, and still on users' disks.
+        torch.jit.save(torch.jit.trace(model.eval(), torch.rand(1, 1, 8, 8)), file)
+    with pytest.raises(PlanError, match=r"TorchScript.*torch\.jit\.load\('model\.pt'\)"):
+        loaded(file)
+
+
+class Calls:
+    """What its pickle calls is run by an ordinary unpickler."""
+
+    def __init__(self, function: Callable[..., object], *arguments: object) -> None:
+        self._call = function, arguments
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        return self._call
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda file: Calls(Path.touch, file),
+        lambda file: Calls(eval, f"open({str(file)!r}, 'w')"),
+        lambda file: Calls(exec, f"open({str(file)!r}, 'w')"),
+        lambda file: Calls(__import__("os").system, f"touch {file}"),
+        lambda file: Calls(__import__("subprocess").check_call, ["touch", str(file)]),
+        lambda file: Calls(__import__("shutil").copy, __file__, str(file)),
+        lambda file: Calls(torch.save, 1, str(file)),
+        lambda file: Calls(np.save, str(file), np.ones(1)),
+        lambda file: Calls(__import__("runpy").run_path, str(file)),
+    ],
+)
+@pytest.mark.parametrize("way", WAYS)
+def test_nothing_that_a_file_names_is_run(make: Callable[[Path], Calls], way: str, tmp_path: Path) -> None:
+    file, mark = tmp_path / "model.pt", tmp_path / "run"
+    WAYS[way]({"model": network().state_dict(), "extra": make(mark)}, file)
+    with suppress(PlanError):  # Some are refused; of others an empty object is read.
+        read_checkpoint(file)
+    assert not mark.exists()
+
+
+def test_another_architecture_is_told_by_what_it_lacks(tmp_path: Path) -> None:
+    file = tmp_path / "model.pt"
+    torch.save({"state_dict": before("module.", network(width=5).state_dict())}, file)
+    with pytest.raises(
+        PlanError, match=r"'state_dict:module\.'.*\(5, 1, 3, 3\), in the network \(4, 1, 3, 3\)"
+    ):
+        loaded(file)
+    torch.save({"model": {"0.weight": torch.ones(2)}}, file)
+    with pytest.raises(PlanError, match=r"lacks \d+ weights of the network"):
+        loaded(file)
+
+
+@given(
+    wrappers=st.lists(st.sampled_from(["module.", "_orig_mod.", "model.", "net.", "backbone."]), max_size=3),
+    keys=st.lists(st.sampled_from(["state_dict", "model", "net", "ckpt", "best"]), max_size=3, unique=True),
+)
+def test_any_wrapping_gives_the_same_weights(wrappers: list[str], keys: list[str]) -> None:
+    model = network()
+    state: State = before("".join(wrappers), model.state_dict())
+    chosen = choose(network(seed=9), Checkpoint({"/".join(keys): state}), Path("model.pt"))
+    assert chosen.weights.keys() == model.state_dict().keys()
+    assert all(torch.equal(chosen.weights[name], value) for name, value in model.state_dict().items())
+    assert chosen.notes == ()
