@@ -39,8 +39,10 @@ demo: $(RUNTIME) ## Tune participant 9 of the built-in federation with teacher 4
 test: $(DEV) ## Run every test, in two processes (tests/conftest.py says how they are divided)
 	$(VENV)/bin/python -m pytest --numprocesses 2 $(ARGS)
 
-torture: $(DEV) ## Kill a batch again and again, with its workers, a node and PostgreSQL
+torture: $(DEV) ## Kill a batch again and again, with its workers, a node and PostgreSQL; cut every statement in turn
 	$(VENV)/bin/python -m tests.torture $(ARGS)
+	$(VENV)/bin/python -m tests.torture.terminations
+	$(VENV)/bin/python -m tests.torture.cuts
 
 fuzz: $(DEV) ## Read 10,000 odd inputs
 	$(VENV)/bin/python -m tests.fuzz $(ARGS)

@@ -113,7 +113,16 @@ class StoreError(AutokdError):
 
 
 class StoreUnreachable(StoreError):
-    """The database does not answer; the message never holds a password."""
+    """The database does not answer; the message never holds a password.
+
+    Attributes:
+        momentary: Whether the same call may succeed at once: a connection was cut, or the server has undone
+            the transaction in favour of another one.
+    """
+
+    def __init__(self, message: str, *, momentary: bool = False) -> None:
+        super().__init__(message)
+        self.momentary = momentary
 
 
 class HomeNotWritable(InputError, FederationError):

@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import sqlite3
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
 from optuna.storages import RDBStorage
-from sqlalchemy import Connection, Engine, NullPool, create_engine, event, inspect, text
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event, inspect
 from sqlalchemy.engine import URL
 
-from autokd.core.setting import derive_seed
 from autokd.errors import NotTuned, StorageUnavailable, StoreError
 from autokd.store.db_errors import translate_errors
 from autokd.store.leases import lease_seconds
-from autokd.store.migrations import VERSION_TABLE, upgrade
+from autokd.store.locks import one_at_a_time
+from autokd.store.migrations import VERSION_TABLE, current_version, newest_version, upgrade
 from autokd.store.url import redacted, sqlite_file
 
 _BUSY_SECONDS: Final = 30
-_CONNECT_SECONDS: Final = 10
-_LOCK_SECONDS: Final = 60
+# A connection that was cut is dropped from the pool, and what had to be said about it was raised already.
+logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
+
+_ROW_SECONDS: Final = 15
+"""How long a server lets a statement wait for the locks of another one."""
+_LIMITS: Final[Mapping[str, Mapping[str, int]]] = {
+    # A network that swallows everything is noticed after a minute or two; by default it is after hours.
+    "postgresql": {
+        "connect_timeout": 10,
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 60_000,
+    },
+    "mysql": {"connect_timeout": 10, "read_timeout": 300, "write_timeout": 60},
+}
+"""Options of both servers' drivers: seconds, save `tcp_user_timeout`, in milliseconds."""
 
 
 class _SqliteConnection(sqlite3.Connection):
@@ -47,28 +62,46 @@ def connect(url: URL, *, create: bool) -> RDBStorage:
         _prepare_file(file)
     if not create:
         _require_tables(url, options)
-    with translate_errors(url), _one_at_a_time(url, options):
-        # NOTE: Optuna fills "{SCHEMA_VERSION}" into URLs by `str.format`; a brace in ours is just a brace.
-        address = url.render_as_string(hide_password=False).replace("{", "{{").replace("}", "}}")
-        # Optuna's own check would leave its connections open when it fails.
-        storage = RDBStorage(address, engine_kwargs=options, skip_compatibility_check=True)
-        try:
-            _require_optunas_version(storage, url)
-            upgrade(storage.engine)
-        except Exception:
-            storage.engine.dispose()
-            raise
-        _end_idle_transactions(storage.engine)
+    with translate_errors(url):
+        if _is_up_to_date(url, options):
+            return _storage(url, options)
+        with one_at_a_time(url, lambda: _connected(url, options)):
+            return _storage(url, options)
+
+
+def _storage(url: URL, options: Mapping[str, Any]) -> RDBStorage:
+    """Make what is missing of the tables, and upgrade ours."""
+    # NOTE: Optuna fills "{SCHEMA_VERSION}" into URLs by `str.format`; a brace in ours is just a brace.
+    address = url.render_as_string(hide_password=False).replace("{", "{{").replace("}", "}}")
+    # Optuna's own check would leave its connections open when it fails.
+    storage = RDBStorage(address, engine_kwargs=dict(options), skip_compatibility_check=True)
+    try:
+        _require_optunas_version(storage, url)
+        _limit_waits(storage.engine)
+        upgrade(storage.engine)
+    except Exception:
+        storage.engine.dispose()
+        raise
     return storage
+
+
+def _is_up_to_date(url: URL, options: Mapping[str, Any]) -> bool:
+    """Return whether nothing is to be made or upgraded; then no other process need be waited for."""
+    file = sqlite_file(url)
+    if file is not None and not file.exists():
+        return False
+    with _connected(url, options) as connection:
+        return current_version(connection) == newest_version()
 
 
 def _engine_options(url: URL) -> dict[str, Any]:
     if sqlite_file(url) is not None:
         timeout = {} if "timeout" in url.query else {"timeout": _BUSY_SECONDS}
         return {"connect_args": {"factory": _SqliteConnection, **timeout}}
-    # Both servers' drivers have this option. A connection that an outage has cut is replaced before use.
-    timeout = {} if "connect_timeout" in url.query else {"connect_timeout": _CONNECT_SECONDS}
-    return {"connect_args": timeout, "pool_pre_ping": True}
+    limits = _LIMITS[url.get_backend_name()]
+    arguments = {name: value for name, value in limits.items() if name not in url.query}
+    # A connection that an outage has cut is replaced before use.
+    return {"connect_args": arguments, "pool_pre_ping": True}
 
 
 def _connected(url: URL, options: Mapping[str, Any]) -> Connection:
@@ -97,38 +130,6 @@ def _require_tables(url: URL, options: Mapping[str, Any]) -> None:
     raise NotTuned(f"nothing is stored in {redacted(url)} yet; run `autokd tune` first, or check --storage")
 
 
-@contextmanager
-def _one_at_a_time(url: URL, options: Mapping[str, Any]) -> Iterator[None]:
-    """Keep other processes from making or migrating the tables meanwhile; one of them would fail.
-
-    The lock belongs to an open folder or connection, so it ends with its process.
-    """
-    file = sqlite_file(url)
-    if file is None:
-        # The key includes the database's name, since a lock of MySQL is valid for the whole server.
-        key = derive_seed("autokd opens a store", url.database or "")
-        statement = {
-            "postgresql": "SELECT pg_advisory_lock(:key)",
-            "mysql": f"SELECT GET_LOCK(CONCAT('autokd-', :key), {_LOCK_SECONDS})",
-        }[url.get_backend_name()]
-        with _connected(url, options) as connection:
-            connection.execute(text(statement), {"key": key})
-            yield
-    elif sys.platform == "win32":
-        yield
-    else:
-        import fcntl
-
-        # NOTE: not the file: a process that closes it anywhere loses the locks that SQLite holds on it.
-        handle = os.open(file.parent, os.O_RDONLY)
-        try:
-            with suppress(OSError):  # Some network folders have no locks; we then go on without.
-                fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(handle)
-
-
 def _require_optunas_version(storage: RDBStorage, url: URL) -> None:
     stored, needed = storage.get_current_version(), storage.get_head_version()
     if stored == needed:
@@ -143,11 +144,11 @@ def _require_optunas_version(storage: RDBStorage, url: URL) -> None:
     )
 
 
-def _end_idle_transactions(engine: Engine) -> None:
-    """Let a server end the transaction of a driver that was stopped in the middle of it.
+def _limit_waits(engine: Engine) -> None:
+    """Let a server end statements that wait for locks, and transactions of a driver that was stopped.
 
-    Its locks would otherwise outlast its lease and block the driver that takes over. SQLite has no such
-    option: there, a driver that is stopped while it writes blocks the others until it goes on or dies.
+    The locks of such a driver would otherwise outlast its lease and block the one that takes over. SQLite has
+    no such option: there, a driver that is stopped while it writes blocks others until it goes on or dies.
     """
 
     @event.listens_for(engine, "connect")
@@ -155,8 +156,12 @@ def _end_idle_transactions(engine: Engine) -> None:
         with closing(connection.cursor()) as cursor:
             if engine.dialect.name == "postgresql":
                 cursor.execute(f"SET idle_in_transaction_session_timeout = {lease_seconds() * 1000:.0f}")
-            elif engine.dialect.name == "mysql" and "MariaDB" in connection.get_server_info():
-                cursor.execute(f"SET idle_transaction_timeout = {math.ceil(lease_seconds())}")
+                cursor.execute(f"SET lock_timeout = {_ROW_SECONDS * 1000}")
+            elif engine.dialect.name == "mysql":
+                for limit in ("innodb_lock_wait_timeout", "lock_wait_timeout"):
+                    cursor.execute(f"SET SESSION {limit} = {_ROW_SECONDS}")
+                if "MariaDB" in connection.get_server_info():
+                    cursor.execute(f"SET idle_transaction_timeout = {math.ceil(lease_seconds())}")
         connection.commit()
 
     engine.dispose()  # The connections so far were made without it.

@@ -5,14 +5,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, NoReturn
 
 from optuna.exceptions import OptunaError
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from autokd.errors import StoreError, StoreUnreachable
+from autokd.errors import AutokdError, StoreError, StoreUnreachable
 from autokd.store.url import redacted, secrets
 
 _SQLITE_AWAY: Final = frozenset(
@@ -24,6 +24,10 @@ _SQLSTATES_AWAY: Final = ("08", "28", "3D", "40", "53200", "53300", "55P03", "57
 """PostgreSQL's codes of: connection, no access, no such database, conflict of transactions, out of memory or
 connections, lock wait, shutdown and other interventions of an operator, idle for too long.
 """
+_UNDONE: Final = ("40", "25P03")
+"""PostgreSQL's codes of a transaction that was undone in favour of another one, or sat idle for too long."""
+_MYSQL_UNDONE: Final = frozenset({1213})
+_DRIVERS: Final = frozenset({"sqlite3", "psycopg", "pymysql"})
 _LONGEST_DETAIL: Final = 300
 
 
@@ -38,17 +42,39 @@ def translate_errors(url: URL) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, OptunaError) as error:
-        cause: BaseException = error
-        while isinstance(cause, OptunaError) and cause.__cause__ is not None:
-            cause = cause.__cause__
-        detail = _one_line(cause, url)
-        if _is_away(cause):
-            message = f"the database {redacted(url)} cannot be reached: {detail}; check --storage"
-            ours: StoreError = StoreUnreachable(message)
-        else:
-            ours = StoreError(f"the database {redacted(url)} reports: {detail}")
-        # A driver's own message may quote the URL, so the cause is shown only if the URL has no secret.
-        raise ours from (None if secrets(url) else error)
+        _raise_ours(error, url)
+    except Exception as error:
+        # SQLAlchemy wraps what its drivers raise, save in a few corners that a cut connection leads to.
+        if type(error).__module__.partition(".")[0] not in _DRIVERS:
+            raise
+        _raise_ours(error, url)
+
+
+def _raise_ours(error: Exception, url: URL) -> NoReturn:
+    chain = list(_chain(error))
+    away = next((each for each in chain if _is_away(each)), None)
+    if away is not None:
+        message = f"the database {redacted(url)} cannot be reached: {_one_line(away, url)}; check --storage"
+        ours: StoreError = StoreUnreachable(message, momentary=any(map(_is_momentary, chain)))
+    else:
+        causes = [each for each in chain if not isinstance(each, OptunaError)]
+        ours = StoreError(f"the database {redacted(url)} reports: {_one_line((causes or chain)[0], url)}")
+    # A driver's own message may quote the URL, so the cause is shown only if the URL has no secret.
+    raise ours from (None if secrets(url) else error)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and those of database and Optuna that led to it, the last one first.
+
+    Optuna repeats some queries when they fail. If a cut connection was the reason, the second error tells
+    only that the session cannot go on.
+    """
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen and not isinstance(current, AutokdError):
+        seen.add(id(current))
+        yield current
+        current = current.__cause__ or current.__context__
 
 
 @contextmanager
@@ -66,24 +92,42 @@ def validated(what: str) -> Iterator[None]:
 
 
 def _is_away(error: BaseException) -> bool:
-    if not isinstance(error, DBAPIError):
-        return isinstance(error, PoolTimeout)
-    if error.connection_invalidated:
-        return True
-    original = error.orig
-    if isinstance(original, sqlite3.Error):
+    if isinstance(error, DBAPIError):
+        return error.connection_invalidated or _driver_is_away(error.orig)
+    return isinstance(error, PoolTimeout) or _driver_is_away(error)
+
+
+def _driver_is_away(error: BaseException | None) -> bool:
+    """Return whether an error of a database's driver says that the database is away or busy."""
+    if isinstance(error, sqlite3.Error):
         # NOTE: the low byte is the primary code. SHMSIZE is a full disk, found when writing begins.
-        code = getattr(original, "sqlite_errorcode", 0)
+        code = getattr(error, "sqlite_errorcode", 0)
         return (code & 0xFF) in _SQLITE_AWAY and code != sqlite3.SQLITE_IOERR_SHMSIZE
-    if type(original).__module__.startswith("pymysql"):
+    if (mysql := _mysql_code(error)) is not None:
         # pymysql raises OperationalError for every code that it does not know, so the type says nothing.
-        code = original.args[0] if original is not None and original.args else 0
-        return isinstance(code, int) and (code in _MYSQL_AWAY or 2000 <= code < 3000 or code == 0)
-    state = getattr(original, "sqlstate", None)
+        return mysql in _MYSQL_AWAY or 2000 <= mysql < 3000 or mysql == 0
+    state = getattr(error, "sqlstate", None)
     if state is not None:
         # psycopg raises OperationalError for a full disk, too, and waiting does not help there.
         return str(state).startswith(_SQLSTATES_AWAY)
-    return any(base.__name__ in {"OperationalError", "InterfaceError"} for base in type(original).__mro__)
+    return any(base.__name__ in {"OperationalError", "InterfaceError"} for base in type(error).__mro__)
+
+
+def _is_momentary(error: BaseException) -> bool:
+    if not isinstance(error, DBAPIError):
+        return False
+    state = str(getattr(error.orig, "sqlstate", None) or "")
+    undone = state.startswith(_UNDONE) or _mysql_code(error.orig) in _MYSQL_UNDONE
+    # A server that was reached and fell silent before a session began says so in words alone.
+    return error.connection_invalidated or undone or "closed the connection" in str(error.orig)
+
+
+def _mysql_code(error: BaseException | None) -> int | None:
+    """Return the code of an error of pymysql, 0 if it has none; None for other errors."""
+    if error is None or not type(error).__module__.startswith("pymysql"):
+        return None
+    code = error.args[0] if error.args else 0
+    return code if isinstance(code, int) else -1
 
 
 def _one_line(error: BaseException, url: URL) -> str:

@@ -182,13 +182,24 @@ class Lease(AbstractContextManager["Lease"]):
                 continue  # The database is away or full; who writes next will say so.
 
 
+def new_token() -> str:
+    """Return a token that no other driver has."""
+    return secrets.token_hex(16)
+
+
 def acquire(
-    engine: Engine, url: URL, fence: Fence, studies: Collection[str], *, seconds: float | None
+    engine: Engine, url: URL, fence: Fence, studies: Collection[str], *, seconds: float, token: str
 ) -> Lease:
-    """Acquire all of the studies, or none; see `Store.acquire`."""
-    seconds = lease_seconds() if seconds is None else seconds
+    """Acquire all of the studies, or none; see `Store.acquire`.
+
+    Args:
+        token: If a driver of this token has them already, which a lost answer may hide, these are its leases.
+    """
     wanted = sorted(set(studies))
-    token = secrets.token_hex(16)
+    with engine.connect() as connection:
+        fences = _fences(connection, token)
+    if fences:
+        return Lease(engine, url, fence, token=token, fences=fences, seconds=seconds)
     # Also checked before anything is locked: the refusal must not wait for a writer that is stuck.
     with engine.connect() as connection:
         _require_free(connection, wanted)
@@ -203,9 +214,14 @@ def acquire(
         driver = {"token": token, "process": process, "since": Now(), "expires": Now() + seconds}
         connection.execute(insert(DriverRow).values(driver))
         connection.execute(leases.values(token=token))
-        taken = select(LeaseRow).where(LeaseRow.token == token).order_by(LeaseRow.study)
-        fences = {row.study: row.fence for row in connection.execute(taken)}
+        fences = _fences(connection, token)
     return Lease(engine, url, fence, token=token, fences=fences, seconds=seconds)
+
+
+def _fences(connection: Connection, token: str) -> dict[str, int]:
+    """Return the studies that the driver of this token has, and their fences."""
+    taken = select(LeaseRow).where(LeaseRow.token == token).order_by(LeaseRow.study)
+    return {row.study: row.fence for row in connection.execute(taken)}
 
 
 _VALID: Final = (DriverRow.expires > Now()).label("valid")

@@ -1,4 +1,4 @@
-"""Wait for a database that is away, and repeat the call that failed.
+"""Wait for a database that is away, and repeat the call that failed: every call of a store goes through here.
 
 Nothing is lost, since no decision rests on what is not stored; nothing is stored twice, since what may have
 been written already is read back before it is written again.
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, TypeVar, final
@@ -27,6 +28,12 @@ _T = TypeVar("_T")
 _FIRST_WAIT: Final = 0.25
 _LONGEST_WAIT: Final = 15.0
 """Seconds between two attempts: an attempt costs next to nothing, while all workers wait for it."""
+_MOMENT_WAIT: Final = 1.0
+"""Likewise, if what went wrong may be over at once."""
+_MOMENT_SECONDS: Final = 20.0
+"""For this long, a call is repeated without a lease if what went wrong may be over at once."""
+_LAST_TRIES: Final = 3
+"""Likewise the number of tries after `give_up`."""
 _POLL_SECONDS: Final = 0.1
 """Longest sleep in one piece, so that `give_up` takes effect at once."""
 
@@ -48,15 +55,21 @@ class Outage:
 
 @final
 class OutageRetry:
-    """Runs calls to the database; waits out outages while a lease is held, else raises the first failure.
+    """Runs calls to the database, and waits out outages while a lease is held.
+
+    Without a lease it raises the first failure. Only a cut connection or a transaction that the server has
+    undone is then tried again, for some seconds.
+
+    Args:
+        renew: Ends what the failed call may have left open, such as a session with a transaction.
 
     Attributes:
         leases: All leases that were acquired.
         on_outage: Called after each failed attempt, and with None at the end of an outage.
     """
 
-    def __init__(self, url: URL) -> None:
-        self._url = url
+    def __init__(self, url: URL, *, renew: Callable[[], None] = lambda: None) -> None:
+        self._url, self._renew = url, renew
         self.leases: list[Lease] = []
         self.on_outage: Callable[[Outage | None], None] = lambda outage: None
         self._given_up = False
@@ -80,6 +93,7 @@ class OutageRetry:
             again: Replaces `call` after a failure, when it is unknown whether `call` has written.
         """
         since: datetime | None = None
+        began = time.monotonic()
 
         def attempt() -> _T:
             with translate_errors(self._url):
@@ -94,12 +108,20 @@ class OutageRetry:
             nonlocal since
             since = since or datetime.now(UTC)
             reason = state.outcome.exception() if state.outcome else None
+            with suppress(Exception):  # It fails like the call did, and the next attempt begins anew anyway.
+                self._renew()
             self.on_outage(Outage(since, state.attempt_number, str(reason)))
+
+        def over(state: RetryCallState) -> bool:
+            if self._given_up:
+                return not _is_momentary(state) or state.attempt_number >= _LAST_TRIES
+            in_time = time.monotonic() - began < _MOMENT_SECONDS
+            return not (self.held or (in_time and _is_momentary(state)))
 
         retrying = Retrying(
             retry=retry_if_exception_type(StoreUnreachable),
-            stop=lambda state: self._given_up or not self.held,
-            wait=wait_exponential(multiplier=_FIRST_WAIT, max=_LONGEST_WAIT),
+            stop=over,
+            wait=_wait,
             sleep=self._sleep,
             before_sleep=on_failure,
             reraise=True,
@@ -114,3 +136,13 @@ class OutageRetry:
         until = time.monotonic() + seconds
         while not self._given_up and (left := until - time.monotonic()) > 0:
             time.sleep(min(left, _POLL_SECONDS))
+
+
+def _is_momentary(state: RetryCallState) -> bool:
+    error = state.outcome.exception() if state.outcome else None
+    return isinstance(error, StoreUnreachable) and error.momentary
+
+
+def _wait(state: RetryCallState) -> float:
+    longest = _MOMENT_WAIT if _is_momentary(state) else _LONGEST_WAIT
+    return wait_exponential(multiplier=_FIRST_WAIT, max=longest)(state)

@@ -53,7 +53,7 @@ class Store(AbstractContextManager["Store"]):
     If the database does not answer or stays locked, a store that holds a lease waits, renews the lease and
     repeats the call, after reading back what may have been written already; this may raise `LeaseLost`. A
     store without a lease, or after `give_up`, raises `StoreUnreachable`: the write may have been done or not.
-    No message contains a password.
+    Only after a connection was cut does it try again for some seconds. No message contains a password.
     """
 
     def __init__(self, url: URL, storage: RDBStorage) -> None:
@@ -62,7 +62,7 @@ class Store(AbstractContextManager["Store"]):
         self._storage = storage
         self._engine = storage.engine
         self._fence = Fence(storage.engine)
-        self._retry = OutageRetry(url)
+        self._retry = OutageRetry(url, renew=storage.remove_session)
         self._trials = Trials(storage)
         self._own = OwnTables(storage.engine)
 
@@ -82,7 +82,7 @@ class Store(AbstractContextManager["Store"]):
         """
         address = normalise(url)
         try:
-            return cls(address, connect(address, create=create))
+            return cls(address, OutageRetry(address)(partial(connect, address, create=create)))
         except StoreUnreachable as error:
             raise StorageUnavailable(str(error)) from error.__cause__
 
@@ -131,7 +131,15 @@ class Store(AbstractContextManager["Store"]):
         Raises:
             PairBusy: If a driver that is alive has one of them; this does not wait for any writer.
         """
-        lease = self._run(leases.acquire, self._engine, self._url, self._fence, studies, seconds=seconds)
+        lease = self._run(
+            leases.acquire,
+            self._engine,
+            self._url,
+            self._fence,
+            studies,
+            seconds=leases.lease_seconds() if seconds is None else seconds,
+            token=leases.new_token(),
+        )
         for study in studies:  # Another driver may have written since they were read.
             self._trials.evict(study)
             self._own.evict(study)

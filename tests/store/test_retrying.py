@@ -27,7 +27,10 @@ STUDY = "federation/plan/4->9"
 
 @final
 class Fickle:
-    """A part of a store whose calls fail `before` they are done, `after` that, or not at all (`fine`)."""
+    """A part of a store whose calls fail `before` they are done, `after` that, or not at all (`fine`).
+
+    With `cut`, they fail before they are done because a connection was cut.
+    """
 
     def __init__(self, part: Any, fates: Iterator[str]) -> None:
         self._part, self._fates = part, fates
@@ -39,6 +42,8 @@ class Fickle:
     def __getattr__(self, name: str) -> Callable[..., object]:
         def call(*args: object, **kwargs: object) -> object:
             fate = next(self._fates)
+            if fate == "cut":
+                raise StoreUnreachable("it was cut", momentary=True)
             if fate == "before":
                 raise StoreUnreachable("it is away")
             answer = getattr(self._part, name)(*args, **kwargs)
@@ -188,6 +193,31 @@ def test_without_a_lease_nothing_is_waited_for(store: Store, before: Callable[[S
     with pytest.raises(StoreUnreachable, match="it is away"):
         store.trials(STUDY)
     assert time.monotonic() - began < 0.2
+
+
+def test_without_a_lease_a_cut_connection_is_tried_again_for_some_time(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retrying, "_FIRST_WAIT", 0.01)
+    make_fickle(store, once(*["cut"] * 5))
+    assert store.trials(STUDY) == ()
+    monkeypatch.setattr(retrying, "_MOMENT_SECONDS", 0.3)
+    make_fickle(store, repeat("cut"))
+    began = time.monotonic()
+    with pytest.raises(StoreUnreachable, match="it was cut"):
+        store.trials(STUDY)
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.usefixtures("quick")
+def test_who_is_stopping_tries_again_only_after_a_cut_and_twice(store: Store) -> None:
+    store.acquire([STUDY])
+    store.give_up()
+    make_fickle(store, once("cut", "cut"))
+    assert store.trials(STUDY) == ()
+    make_fickle(store, once("cut", "cut", "cut"))
+    with pytest.raises(StoreUnreachable, match="it was cut"):
+        store.trials(STUDY)
 
 
 def test_giving_up_ends_a_wait_and_all_later_ones(store: Store) -> None:

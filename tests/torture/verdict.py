@@ -30,7 +30,7 @@ def check(place: Workspace, pairs: Sequence[Pair]) -> None:
     with place.open_store(create=False) as store:
         for meeting in meetings_of(place.space, pairs):
             for pair in meeting:
-                _check_pair(place, store, pair)
+                check_pair(place, store, pair)
                 ended = sum(trial.state in ENDED for trial in store.trials(_name(place, pair)))
                 least = config.search.min_trials
                 assert least <= ended <= config.search.trials, f"{pair}: {ended} trials"
@@ -43,7 +43,7 @@ def _name(place: Workspace, pair: Pair) -> str:
     return study_name(facts().name, place.config, place.space, pair)
 
 
-def _check_pair(place: Workspace, store: Store, pair: Pair) -> None:
+def check_pair(place: Workspace, store: Store, pair: Pair) -> None:
     """A baseline, nothing left open, race and confirmation as planned, and a verdict."""
     name, config = _name(place, pair), place.config
     trials, runs = store.trials(name), store.runs(name)

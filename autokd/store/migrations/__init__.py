@@ -9,7 +9,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from autokd.errors import StoreError
 
@@ -23,12 +23,9 @@ def upgrade(engine: Engine) -> None:
     Raises:
         StoreError: If the database was written by a newer autokd.
     """
-    config = Config()
-    config.set_main_option("script_location", "autokd.store:migrations")
-    scripts = ScriptDirectory.from_config(config)
+    config, scripts = _scripts()
     with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
-        current = context.get_current_revision()
+        current = current_version(connection)
     if current == scripts.get_current_head():
         return
     if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
@@ -40,3 +37,21 @@ def upgrade(engine: Engine) -> None:
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def newest_version() -> str | None:
+    """Return the version of the tables that this code knows."""
+    _, scripts = _scripts()
+    return scripts.get_current_head()
+
+
+def current_version(connection: Connection) -> str | None:
+    """Return the version of autokd's tables in a database; None if there are none."""
+    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+    return context.get_current_revision()
+
+
+def _scripts() -> tuple[Config, ScriptDirectory]:
+    config = Config()
+    config.set_main_option("script_location", "autokd.store:migrations")
+    return config, ScriptDirectory.from_config(config)

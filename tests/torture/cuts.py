@@ -1,0 +1,143 @@
+"""A whole tune whose connection to the database is cut at one of its statements; no Ray, no training.
+
+    python -m tests.torture.cuts [postgresql] [mariadb] [--step 1]
+
+Cuts at each statement in turn, once before the server hears of it and once after it has done it. It ends with
+code 0 if every tune came to its end, and nothing was lost or done twice.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from functools import partial
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from autokd.config.study import StudyConfig
+from autokd.core.setting import Pair
+from autokd.execution import driver
+from autokd.execution.run_queue import RunQueue
+from autokd.store import retrying
+from autokd.workflows import session
+from autokd.workflows.tune import tune_all
+from autokd.workspace import Workspace
+from tests.cutting import Cut, CuttingProxy, cutting
+from tests.search.worlds import TINY, facts, instead_of_a_federation, open_space, record, report
+from tests.store.conftest import SERVERS, empty_database
+from tests.torture.verdict import check_pair
+
+PAIRS = [Pair(0, 1), Pair(1, 0)]
+_CONFIRMATION = {"candidates": 2, "race_seeds": 1, "seeds": 2, "early_looks": [], "resamples": 200}
+
+
+def place(home: Path, storage: str, number: int) -> Workspace:
+    """A study like no other: its recipe has a number, so nothing is known when it begins."""
+    recipe = {"learning_rate": 0.1 + number / 2**20, "epochs": 10}
+    tiny = {**TINY, "name": f"cut-{number}", "confirmation": _CONFIRMATION, "distillation": recipe}
+    config = StudyConfig.model_validate(tiny).with_(trials=2)
+    return Workspace(config=config, space=open_space(), home=home, storage=storage)
+
+
+def tune(where: Workspace, pairs: Sequence[Pair] = PAIRS, *, seconds: float = 0.0) -> int:
+    """Tune pairs in this process, each rung in so many seconds; return how many runs ended."""
+    with (
+        instead_of_a_federation(facts()),
+        patch.object(driver, "distilling", lambda config, *rest: config.rungs),
+        patch.object(driver, "drive", partial(_drive, seconds=seconds)),
+        patch.object(session, "ray_session", lambda **options: nullcontext()),
+        patch.object(retrying, "_FIRST_WAIT", 0.01),
+    ):
+        batch = tune_all(where, pairs)
+    assert not batch.interrupted
+    assert set(batch.answers) == set(pairs)
+    return batch.ran
+
+
+def _drive(queue: RunQueue, rungs: tuple[int, ...], *, seconds: float, **options: Any) -> bool:
+    """Do all runs, one after another; they follow formulas."""
+    number = 0
+    while not queue.finished:
+        key, number = f"run-{number}", number + 1
+        spec = queue.assign(key)
+        assert spec is not None, "nothing is handed out, and yet it is not finished"
+        time.sleep(seconds)
+        if spec.stage is not None:
+            queue.end(key, record(spec))
+            continue
+        *before, last = rungs
+        for rung in before:
+            if not queue.report(key, answer := report(spec, rung)):
+                break
+            time.sleep(seconds)
+        else:
+            answer = report(spec, last)
+        queue.end(key, answer)
+    return True
+
+
+@contextmanager
+def prepared(kind: str) -> Iterator[tuple[CuttingProxy, str, str]]:
+    """Yield a proxy, the URL of a database with all tables through it, and the URL past it."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        empty_database(kind, Path(folder)) as direct,
+        cutting(direct) as (proxy, through),
+    ):
+        tune(place(Path(folder), through, 0))
+        yield proxy, through, direct
+
+
+def cut_once(
+    proxy: CuttingProxy, through: str, direct: str, home: Path, number: int, statement: int, cut: Cut
+) -> bool:
+    """Tune a study of its own, cut at a statement, and check what came of it; False if it had none such."""
+    where = place(home, through, number)
+    before = proxy.cuts
+    proxy.cut_at(statement, cut)
+    ran = tune(where)
+    was_cut = proxy.cuts > before
+    proxy.cut_at(0, cut)
+    seen = Workspace(config=where.config, space=where.space, home=home, storage=direct)
+    with seen.open_store(create=False) as store:
+        for pair in PAIRS:
+            check_pair(seen, store, pair)
+    # Two trials of each pair, and two seeds of the default, and of the winner if there is one.
+    assert ran >= 8, f"only {ran} runs ended"
+    return was_cut
+
+
+def cut_everywhere(kind: str, step: int) -> int:
+    """Cut at every `step`-th statement, in both ways; return how many cuts there were."""
+    number = 0
+    with tempfile.TemporaryDirectory() as home, prepared(kind) as (proxy, through, direct):
+        statement, found = 1, True
+        while found:
+            for cut in Cut:
+                number += 1
+                try:
+                    found = cut_once(proxy, through, direct, Path(home), number, statement, cut)
+                except BaseException:
+                    print(f"{kind}: cut {cut} statement {statement}")
+                    raise
+            statement += step
+    return number
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("kinds", nargs="*", default=[*SERVERS], help="postgresql, mariadb; by default both")
+    parser.add_argument("--step", type=int, default=1, help="cut only at each so-many-th statement")
+    options = parser.parse_args()
+    for kind in options.kinds:
+        print(f"{kind}: {cut_everywhere(kind, options.step)} cuts; nothing was lost or done twice")
+
+
+if __name__ == "__main__":
+    main()
