@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from autokd.delivery import Card
     from autokd.errors import AutokdError, InputError, NotRecommended, NotTuned
     from autokd.federation.deprecated import Federation
-    from autokd.federation.in_memory import Member, federation_from_models
+    from autokd.federation.in_memory import federation_from_models
+    from autokd.federation.members import Member
     from autokd.federation.preparation import load_federation
     from autokd.recommendation import Recommendation, Verdict
     from autokd.statistics.paired import Interval
@@ -66,7 +67,8 @@ _NAMES: Final = {
     "autokd.delivery": "Card",
     "autokd.errors": "AutokdError InputError NotRecommended NotTuned",
     "autokd.federation.deprecated": "Federation",
-    "autokd.federation.in_memory": "Member federation_from_models",
+    "autokd.federation.in_memory": "federation_from_models",
+    "autokd.federation.members": "Member",
     "autokd.federation.preparation": "load_federation",
     "autokd.recommendation": "Recommendation Verdict",
     "autokd.statistics.paired": "Interval",

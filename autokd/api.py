@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autokd.config.defaults import STUDY
+from autokd.core.public_calls import checked
+from autokd.core.public_calls import pair as as_pair
 from autokd.core.setting import Pair, Position, Setting
+from autokd.errors import ArgumentError
 from autokd.workflows.deprecated import accepts_listener
 
 if TYPE_CHECKING:
@@ -22,7 +25,18 @@ if TYPE_CHECKING:
     from autokd.workflows.callbacks import Callbacks
 
 
+def _setting(name: str, value: object) -> Setting:
+    """Return a setting: a `Setting`, a text as `try_` takes it, or a mapping."""
+    from autokd.config.asked import asked_setting
+
+    try:
+        return asked_setting(value)
+    except ValueError as error:
+        raise ArgumentError(name, str(error)) from None
+
+
 @accepts_listener
+@checked()
 def tune(
     pair: Pair | str,
     *,
@@ -65,7 +79,7 @@ def tune(
     workspace = Workspace.open(study, home=home, storage=storage, space=space, trials=trials, try_=try_)
     outcome = workflow.tune(
         workspace,
-        workspace.pair(str(pair)),
+        as_pair("pair", pair),
         position=position,
         compute=compute,
         workers=workers,
@@ -76,6 +90,7 @@ def tune(
     return outcome.recommendations[0]
 
 
+@checked()
 def recommend(
     pair: Pair | str,
     *,
@@ -104,10 +119,11 @@ def recommend(
     from autokd.workspace import Workspace
 
     workspace = Workspace.open(study, home=home, storage=storage, space=space)
-    return workflow.recommend(workspace, workspace.pair(str(pair)))
+    return workflow.recommend(workspace, as_pair("pair", pair))
 
 
 @accepts_listener
+@checked(setting=_setting)
 def distill(
     pair: Pair | str,
     out: str | Path,
@@ -157,7 +173,7 @@ def distill(
     workspace = Workspace.open(study, home=home, storage=storage, space=space)
     return workflow.distill(
         workspace,
-        workspace.pair(str(pair)),
+        as_pair("pair", pair),
         Path(out),
         setting=setting,
         seed=seed,

@@ -3,6 +3,7 @@
     AutokdError                     anything autokd can explain; the command line prints it as one line
     ├── InputError                  the user can mend it; exit code 2
     │   ├── PlanError               a study, search space or pair is wrong: names file, field and way out
+    │   ├── ArgumentError           what a program passed is wrong: names the argument; a ValueError, too
     │   ├── UnknownName             a shipped recipe, architecture or dataset of that name does not exist
     │   ├── NotTuned                a recommendation was asked for before anything was tuned
     │   ├── NotRecommended          a model was asked for that the recommendation is against
@@ -20,7 +21,8 @@
         ├── Diverged                the loss stopped being finite
         └── OutOfMemory             the device ran out of memory
 
-Bad arguments to a function are plain `ValueError`s naming the value; `assert` guards our own slips only.
+Bad arguments to a public function are `ArgumentError`s, those to one within autokd plain `ValueError`s naming
+the value; `assert` guards our own slips only.
 """
 
 from __future__ import annotations
@@ -74,10 +76,32 @@ class PlanError(InputError):
         first, *others = problems
         return cls(source=first.source, field=first.field, problem=first.problem, others=others)
 
+    def within(self, source: str) -> Self:
+        """Return the same problems as those of another source, e.g. the file that the fields are in."""
+        return self.together(
+            [PlanError(source=source, field=one.field, problem=one.problem) for one in self.all]
+        )
+
     @property
     def all(self) -> tuple[PlanError, ...]:
         """Each problem by itself, this one first."""
         return (PlanError(source=self.source, field=self.field, problem=self.problem), *self.others)
+
+
+class ArgumentError(InputError, ValueError):
+    """An argument of a public function or class does not hold; nothing was changed.
+
+    Attributes:
+        argument: Its name.
+        problem: What is wrong with it.
+    """
+
+    def __init__(self, argument: str, problem: str) -> None:
+        super().__init__(f"{argument}: {problem}")
+        self.argument, self.problem = argument, problem
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return ArgumentError, (self.argument, self.problem)
 
 
 class UnknownName(InputError):

@@ -13,7 +13,11 @@ from autokd.config.defaults import STUDY, usual_home, usual_storage
 from autokd.config.space import Space, read_space
 from autokd.config.study import StudyConfig
 from autokd.config.yaml_files import read_study_config
+from autokd.core.arguments import constructed, instance, path, text
+from autokd.core.public_calls import checked
+from autokd.core.quoting import quoted
 from autokd.core.setting import Pair, Setting
+from autokd.errors import ArgumentError
 from autokd.store import Store, sqlite_url
 
 
@@ -22,6 +26,16 @@ def storage_url(storage: str | None, home: Path) -> str:
     return storage or sqlite_url(home / "autokd.db")
 
 
+def _settings(name: str, value: object) -> Iterable[object]:
+    """Return the settings to try; one is a list of one."""
+    if isinstance(value, Setting | str | Mapping):
+        return (value,)
+    if not isinstance(value, Iterable):
+        raise ArgumentError(name, f"must list settings, not {quoted(value)}")
+    return value
+
+
+@constructed
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workspace:
     """Where and what; it holds no connection and costs nothing to make.
@@ -38,12 +52,19 @@ class Workspace:
     storage: str
     study: str = ""
 
+    def __post_init__(self) -> None:
+        instance("StudyConfig")("config", self.config)
+        instance("Space")("space", self.space)
+        object.__setattr__(self, "home", path("home", self.home))
+        text("storage", self.storage)
+
     @property
     def source(self) -> str:
         """The name of the study recipe in error messages."""
         return self.study or self.config.name
 
     @classmethod
+    @checked(try_=_settings)
     def open(
         cls,
         study: str | Path | StudyConfig = STUDY,
@@ -78,7 +99,7 @@ class Workspace:
         folder = Path(home) if home else usual_home()
         return cls(
             config=config,
-            space=read_space(str(space or config.space)).permitted(config.forbidden),
+            space=read_space(str(config.space if space is None else space)).permitted(config.forbidden),
             home=folder,
             storage=storage_url(storage or usual_storage(), folder),
             study=config.name if isinstance(study, StudyConfig) else str(study),

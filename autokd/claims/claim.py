@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from autokd.core.setting import Pair
-from autokd.statistics.dyadic import dyadic_interval
+from autokd.statistics.dyadic import dyadic_interval, dyadic_share
 from autokd.statistics.paired import Interval
 
 Values = Mapping[Pair, float]
 """One figure by pair."""
+
+
+SHARE: Final = "share of pairs"
+"""Unit of a share."""
 
 
 class Status(StrEnum):
@@ -32,7 +37,7 @@ class Claim:
         key: Name for programs.
         statement: What the poster says.
         figure: The number that decides the status, with its interval; None if there is none.
-        unit: Unit of the figure: `pp` or `share of pairs`.
+        unit: Unit of the figure: `pp`, or `SHARE` for a share in [0, 1].
         pairs: Number of pairs behind the figure.
         source: `sweep`, `search` or `confirmation`; empty without a figure.
         how: What the figure is, and how noise was dealt with; or what is missing.
@@ -86,7 +91,8 @@ def measured(
         expected: The poster's figure; `threshold` if it has none.
         lacking: What is missing if the pairs are too few to show how participants vary.
     """
-    figure = over_pairs(values)
+    over = shares_of_pairs if unit == SHARE else over_pairs
+    figure = over(values)
     if figure is None:
         return not_measurable(key, statement, f"{lacking} ({len(values)} pairs so far)")
     status = Status.OPEN
@@ -94,7 +100,7 @@ def measured(
         status = Status.NOT_REPRODUCED
     elif figure.low > threshold:
         status = Status.REPRODUCED
-    others = {name: over_pairs(figures) for name, figures in (beside or {}).items()}
+    others = {name: over(figures) for name, figures in (beside or {}).items()}
     return Claim(
         key=key,
         statement=statement,
@@ -113,11 +119,20 @@ def not_measurable(key: str, statement: str, reason: str) -> Claim:
     return Claim(key=key, statement=statement, status=Status.NOT_MEASURABLE, how=reason)
 
 
+def shares_of_pairs(values: Values) -> Interval | None:
+    """Return the share of pairs whose figure is 1 and not 0; None as in `over_pairs`."""
+    return _told(dyadic_share, values)
+
+
 def over_pairs(values: Values) -> Interval | None:
     """Return the mean over pairs; None if the pairs are too few to show how participants vary."""
+    return _told(dyadic_interval, values)
+
+
+def _told(interval: Callable[[Values], Interval], values: Values) -> Interval | None:
     if not values:
         return None
     try:
-        return dyadic_interval(values)
+        return interval(values)
     except ValueError:
         return None

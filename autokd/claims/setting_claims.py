@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from scipy.special import ndtri
 
-from autokd.claims.claim import Claim, measured, not_measurable, over_pairs
+from autokd.claims.claim import SHARE, Claim, measured, not_measurable, over_pairs
 from autokd.claims.grid_results import Arms, best, others_on
 from autokd.config.study import ConfirmationConfig
 from autokd.core.pair_records import PairRecords
@@ -40,7 +40,7 @@ def share_that_needs_tuning(
         "2/3 of the pairs need another T and α than the default's T = 1, α = 0.5",
         threshold=1 / 2,
         expected=2 / 3,
-        unit="share of pairs",
+        unit=SHARE,
     )
     home = DEFAULT.transfer_set
     if not swept:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Column, Table
 from rich.text import Text
 
-from autokd.cli.console import out, plain_table
+from autokd.cli.console import debugging, err, out, plain_table
 from autokd.config.target import remark
 
 if TYPE_CHECKING:
@@ -57,6 +57,23 @@ def show(recommendation: Recommendation) -> None:
     if recommendation.records.basis is not None:
         out.print(recommendation.records.basis.ended, style="dim")
     out.print(_cost(recommendation), style="dim")
+    _show_tracebacks(recommendation)
+
+
+def _show_tracebacks(recommendation: Recommendation) -> None:
+    """Print where failed runs went wrong, each place once, if `--debug` asks for it; else how to see it."""
+    from autokd.core.reasons import traceback_in
+
+    records = recommendation.records
+    reasons = [*(trial.reason for trial in records.trials), *(run.reason for run in records.runs)]
+    traces = dict.fromkeys(filter(None, map(traceback_in, reasons)))
+    if debugging():
+        for trace in traces:
+            err.print(Text(trace))
+    elif traces and recommendation.judgement is None:
+        pair = recommendation.pair
+        again = f"autokd recommend --pair {pair.teacher},{pair.student} --debug"
+        out.print(f"where it went wrong: {again}", style="dim")
 
 
 def _print_remark(target: TargetName | ClassShares) -> None:
@@ -66,6 +83,7 @@ def _print_remark(target: TargetName | ClassShares) -> None:
 
 def _asked(recommendation: Recommendation) -> Iterator[str]:
     """Yield a line for each trial that the user asked for."""
+    from autokd.core.reasons import in_a_line
     from autokd.core.records import TrialOrigin
     from autokd.recommendation.payload import rank
 
@@ -74,7 +92,7 @@ def _asked(recommendation: Recommendation) -> Iterator[str]:
         if trial.role is TrialOrigin.ASKED:
             what, place = f"asked for {trial.setting}", rank(trial, trials)
             if place is None or trial.accuracy is None:
-                yield f"{what}: {trial.reason or trial.state.value.lower()}"
+                yield f"{what}: {in_a_line(trial.reason) or trial.state.value.lower()}"
             else:
                 yield f"{what}: {trial.accuracy:.1%} on validation, place {place} of all complete trials"
 

@@ -9,8 +9,8 @@ from typing import NoReturn
 
 import typer
 
-from autokd.cli.console import fail, note, show_notices
-from autokd.cli.options import as_command, debugging
+from autokd.cli.console import debugging, fail, note, show_notices
+from autokd.cli.options import as_command
 from autokd.cli.secrets import hide_secrets
 from autokd.errors import AutokdError
 

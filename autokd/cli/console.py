@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final, Protocol, TypeVar
@@ -16,7 +17,13 @@ from rich.text import Text
 out = Console(highlight=False, markup=False, emoji=False)
 err = Console(stderr=True, highlight=False, markup=False, emoji=False)
 
+DEBUG_VARIABLE: Final = "AUTOKD_DEBUG"
 NOTHING_LEFT: Final = "nothing was left to do; these are the stored results"
+
+
+def debugging() -> bool:
+    """Return whether errors are shown with their traceback."""
+    return bool(os.environ.get(DEBUG_VARIABLE))
 
 
 def fail(message: str) -> None:

@@ -64,5 +64,4 @@ def figure(interval: Interval, unit: str) -> str:
     """Return an interval in pp, or of shares in %."""
     if unit == "pp":
         return str(interval)
-    low, high = max(0.0, interval.low), min(1.0, interval.high)
-    return f"{interval.mean:.0%} [{low:.0%}, {high:.0%}]"
+    return f"{interval.mean:.0%} [{interval.low:.0%}, {interval.high:.0%}]"

@@ -14,32 +14,26 @@ from copy import copy
 from dataclasses import dataclass, fields
 from inspect import Parameter, Signature, cleandoc, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args, get_type_hints
 
 import typer
 
+from autokd.cli.console import DEBUG_VARIABLE
 from autokd.cli.secrets import holds_secret
 from autokd.compute.ray_cluster import check_address
 from autokd.compute.resources import Resources
 from autokd.config.defaults import HOME, HOME_VARIABLE, STORAGE_VARIABLE, STUDY
 from autokd.core.setting import Pair
-from autokd.errors import InputError, PlanError
+from autokd.errors import ArgumentError, InputError, PlanError
 
 if TYPE_CHECKING:
     from autokd.compute.device import Compute
     from autokd.workspace import Workspace
 
-_DEBUG: Final = "AUTOKD_DEBUG"
-
-
-def debugging() -> bool:
-    """Return whether errors are shown with their traceback."""
-    return bool(os.environ.get(_DEBUG))
-
 
 def _debug(wanted: bool) -> None:
     if wanted:
-        os.environ[_DEBUG] = "1"
+        os.environ[DEBUG_VARIABLE] = "1"
 
 
 def _cluster(address: str | None) -> str | None:
@@ -110,9 +104,12 @@ class StudyOptions(Group):
         """Read the recipes; see `Workspace.open`."""
         from autokd.workspace import Workspace
 
-        return Workspace.open(
-            self.study, home=self.home, storage=self.storage, space=self.space, trials=trials, try_=try_
-        )
+        try:
+            return Workspace.open(
+                self.study, home=self.home, storage=self.storage, space=self.space, trials=trials, try_=try_
+            )
+        except ArgumentError as error:
+            raise PlanError.of_option(f"--{error.argument.rstrip('_')}", error.problem) from None
 
     def repeated(self, *names: str) -> str:
         """Return the options of these names, or all, that another command needs for the same study and store.

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
+from autokd.core.arguments import choice, constructed, whole
+from autokd.core.quoting import quoted
 from autokd.core.tensor_format import MemoryFormat, Precision, TensorFormat
-from autokd.errors import DeviceUnavailable
+from autokd.errors import ArgumentError, DeviceUnavailable
 
 
+@constructed
 @dataclass(frozen=True, slots=True)
 class Compute:
     """How runs compute. Equal values on equal machines give equal bits.
@@ -37,6 +40,16 @@ class Compute:
     memory_format: Literal["auto"] | MemoryFormat = "auto"
     threads: int = 1
     image_bytes: int | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.device, str):
+            raise ArgumentError("device", f"must be cpu, cuda or cuda:1, not {quoted(self.device)}")
+        if self.precision is not None:
+            choice("precision", self.precision, ("auto", *get_args(Precision)))
+        choice("memory_format", self.memory_format, ("auto", *get_args(MemoryFormat)))
+        whole("threads", self.threads, least=1)
+        if self.image_bytes is not None:
+            whole("image_bytes", self.image_bytes)
 
     def check(self, *, elsewhere: bool = False) -> None:
         """Raise an error now, rather than inside a worker, if the device does not exist.

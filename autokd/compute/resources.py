@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from autokd.errors import InputError
+from autokd.core.arguments import constructed, real, text, whole
+from autokd.errors import ArgumentError, InputError
 
 
+@constructed
 @dataclass(frozen=True, slots=True)
 class Resources:
     """Where runs are executed, and what each of them reserves.
@@ -25,13 +27,14 @@ class Resources:
     address: str | None = None
 
     def __post_init__(self) -> None:
-        if self.concurrency is not None and self.concurrency < 1:
-            raise ValueError(f"concurrency={self.concurrency} must be at least 1")
-        if self.cpus_per_run < 0 or self.gpus_per_run < 0 or self.cpus_per_run + self.gpus_per_run == 0:
-            raise ValueError(
-                f"cpus_per_run={self.cpus_per_run}, gpus_per_run={self.gpus_per_run}: "
-                "neither may be negative, and one must be positive"
-            )
+        if self.concurrency is not None:
+            whole("concurrency", self.concurrency, least=1)
+        for name in ("cpus_per_run", "gpus_per_run"):
+            real(name, getattr(self, name), least=0)
+        if self.cpus_per_run + self.gpus_per_run == 0:
+            raise ArgumentError("cpus_per_run", "or gpus_per_run must be positive: a run reserves something")
+        if self.address is not None:
+            text("address", self.address)
 
     def check(self, resources: Mapping[str, float]) -> None:
         """Raise `InputError`, rather than wait for ever, if a cluster cannot hold a single run."""

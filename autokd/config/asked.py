@@ -8,6 +8,8 @@ from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import PlainSerializer, PlainValidator
 
+from autokd.config.numbers import MOST
+from autokd.core.quoting import did_you_mean, one_of, quoted
 from autokd.core.setting import SEARCHABLE, BatchNorm, LabelPrior, Method, Schedule, Setting, TransferSet
 
 _SHORT: Final = {"T": "temperature"}
@@ -31,7 +33,8 @@ def asked_setting(given: object) -> Setting:
     values = _values(given)
     unknown = [name for name in values if name not in (*_NAMES, *_SHORT.values())]
     if unknown:
-        raise ValueError(f"{unknown[0]} is unknown; write {', '.join(_NAMES[:-1])} or {_NAMES[-1]}")
+        hint = did_you_mean(unknown[0], _NAMES)
+        raise ValueError(f"{unknown[0][:80]} is unknown; write {one_of(_NAMES)}{hint}")
     for short, name in _SHORT.items():
         if short in values and name in values:
             raise ValueError(f"{short} and {name} are the same; write one of them")
@@ -88,18 +91,22 @@ def _values(given: object) -> Mapping[str, Any]:
     if isinstance(given, Setting):
         return given.values()
     if isinstance(given, Mapping):
-        return {str(name): value for name, value in given.items()}
+        return {name if isinstance(name, str) else quoted(name): value for name, value in given.items()}
     if not isinstance(given, str):
-        raise ValueError(f"{given!r:.100} is no setting; write e.g. {_EXAMPLE}")
+        raise ValueError(f"{quoted(given)} is no setting; write e.g. {_EXAMPLE}")
     values: dict[str, str] = {}
     for part in given.split(","):
         name, equals, value = (piece.strip() for piece in part.partition("="))
         if not (name and equals and value) or "=" in value:
-            raise ValueError(f"{part.strip()!r} is not one NAME=VALUE; write e.g. {_EXAMPLE}")
+            raise ValueError(f"{quoted(part.strip())} is not one NAME=VALUE; write e.g. {_EXAMPLE}")
         if name in values:
-            raise ValueError(f"{name} stands there twice; write it once")
+            raise ValueError(f"{name[:80]} stands there twice; write it once")
         values[name] = value
     return values
+
+
+def _shown(value: object) -> str:
+    return value[:80] if isinstance(value, str) else quoted(value)
 
 
 def _number(name: str, value: object) -> float | None:
@@ -114,27 +121,27 @@ def _number(name: str, value: object) -> float | None:
 def _positive(name: str, value: object, example: str) -> float:
     number = _number(name, value)
     if number is None or not 0 < number < float("inf"):
-        raise ValueError(f"{name}={value} is not a positive number; write e.g. {example}")
+        raise ValueError(f"{name}={_shown(value)} is not a positive number; write e.g. {example}")
     return number
 
 
 def _weight(value: object) -> float:
     number = _number("alpha", value)
     if number is None or not 0 <= number <= 1:
-        raise ValueError(f"alpha={value} is not a number in [0, 1]; write e.g. alpha=0.9")
+        raise ValueError(f"alpha={_shown(value)} is not a number in [0, 1]; write e.g. alpha=0.9")
     return number
 
 
 def _epochs(value: object) -> int:
     number = _number("epochs", value)
-    if number is None or not (number >= 1 and number.is_integer()):
-        raise ValueError(f"epochs={value} is not a whole number from 1; write e.g. epochs=20")
+    if number is None or not (1 <= number <= MOST and number.is_integer()):
+        raise ValueError(f"epochs={_shown(value)} is not a whole number from 1; write e.g. epochs=20")
     return int(number)
 
 
 def _one_of(name: str, value: object, allowed: Iterable[_Enum]) -> _Enum:
     members = {member.value: member for member in allowed}
     if not isinstance(value, str) or value not in members:
-        *first, last = members
-        raise ValueError(f"{name}={value} is unknown; write {', '.join(first)} or {last}")
+        hint = did_you_mean(value, members)
+        raise ValueError(f"{name}={_shown(value)} is unknown; write {one_of(members)}{hint}")
     return members[value]

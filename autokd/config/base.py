@@ -4,20 +4,50 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self
+from types import UnionType
+from typing import Annotated, Any, ClassVar, Self, Union, get_args, get_origin
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PrivateAttr,
     SerializerFunctionWrapHandler,
+    ValidationError,
     model_serializer,
+    model_validator,
 )
 
-Option = bool | int | float | str | tuple[int, ...]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+from autokd.config.mistakes import NAME, problems_of
+from autokd.config.numbers import number, whole
+from autokd.core.quoting import quoted
+
+
+def _option(value: object) -> object:
+    """Return an option of a network or of own code; as a member of a union it would be refused five times."""
+    if isinstance(value, list | tuple):
+        return tuple(map(whole, value))
+    if isinstance(value, bool | str):
+        return value
+    if isinstance(value, int | float):
+        return whole(value) if isinstance(value, int) else number(value)
+    raise ValueError(
+        f"must be a number, text, true or false, or a list of whole numbers, not {quoted(value)}"
+    )
+
+
+def _name(value: object) -> object:
+    """Return a whole number as the text that it is: 2026 is a name as good as others."""
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return quoted(value) if is_number else value
+
+
+Option = Annotated[bool | int | float | str | tuple[int, ...], BeforeValidator(_option)]
+Name = Annotated[str, BeforeValidator(_name), Field(pattern=NAME)]
 
 
 class Frozen(BaseModel):
@@ -30,6 +60,19 @@ class Frozen(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     omit_if_default: ClassVar[frozenset[str]] = frozenset()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_meant(cls, written: object) -> object:
+        """Take one value where a list is wanted, and nothing (null) where there is a default."""
+        if not isinstance(written, Mapping):
+            return written
+        lists, defaults = _meant(cls)
+        return {
+            name: (value,) if isinstance(value, lists.get(name, ())) else value
+            for name, value in written.items()
+            if value is not None or name not in defaults
+        }
 
     @model_serializer(mode="wrap")
     def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -75,6 +118,54 @@ class FileBacked(Frozen):
 
     def __hash__(self) -> int:
         return hash(content_hash(self))
+
+
+class Recipe(Frozen):
+    """A model that users make in Python, too: its mistakes are `PlanError`s, as in a file."""
+
+    def __init__(self, /, **fields: Any) -> None:
+        try:
+            super().__init__(**fields)
+        except ValidationError as error:
+            raise problems_of(error, fields, source=type(self).__name__, model=type(self)) from None
+
+    @classmethod
+    def model_validate(cls, obj: Any, **options: Any) -> Self:
+        """Return the model that some fields describe.
+
+        Raises:
+            PlanError: If they do not hold; it has all mistakes.
+        """
+        try:
+            return super().model_validate(obj, **options)
+        except ValidationError as error:
+            raise problems_of(error, obj, source=cls.__name__, model=cls) from None
+
+
+@cache
+def _meant(model: type[Frozen]) -> tuple[Mapping[str, tuple[type, ...]], frozenset[str]]:
+    """Return the types that stand for a list of one, by field, and the fields whose default null means."""
+    lists: dict[str, tuple[type, ...]] = {}
+    defaults = set()
+    for name, field in model.model_fields.items():
+        written = field.alias or name
+        members = _members(field.annotation)
+        if any(get_origin(member) is tuple for member in members) and not {str, int, float} & set(members):
+            has_fields = any(isinstance(member, type) and issubclass(member, BaseModel) for member in members)
+            lists[written] = (str, int, float) if has_fields else (str, int, float, Mapping)
+        if not field.is_required() and type(None) not in members:
+            defaults.add(written)
+    return lists, frozenset(defaults)
+
+
+def _members(annotation: object) -> tuple[Any, ...]:
+    """Return the members of a union, however they are annotated."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return _members(get_args(annotation)[0])
+    if origin in (Union, UnionType):
+        return tuple(member for argument in get_args(annotation) for member in _members(argument))
+    return (annotation,)
 
 
 def content_hash(*parts: object, digits: int = 8) -> str:

@@ -8,12 +8,14 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from autokd.config.base import FileBacked, Frozen, Name, Option
+from autokd.config.mistakes import CODE, NETWORK, PATH
+from autokd.config.numbers import Number, Whole, whole
 from autokd.core.class_names import class_name, class_names
 
-FilePath = Annotated[str, Field(min_length=1, max_length=4096, pattern=r"^[^\x00]*$")]
-Code = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$", max_length=255)]
+FilePath = Annotated[str, Field(min_length=1, max_length=4096, pattern=PATH)]
+Code = Annotated[str, Field(pattern=CODE, max_length=255)]
 """`package.module:factory`. It is imported and called: code that the recipe's author vouches for."""
-NetworkName = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*(:[A-Za-z_][\w.]*)?$", max_length=255)]
+NetworkName = Annotated[str, Field(pattern=NETWORK, max_length=255)]
 Label = Annotated[str, BeforeValidator(class_name)]
 
 
@@ -55,12 +57,12 @@ class Source(Frozen):
     """
 
     omit_if_default: ClassVar[frozenset[str]] = frozenset({"bits", "orientation"})
-    start: int = Field(default=0, ge=0)
-    stop: int | None = Field(default=None, ge=1)
-    step: int = Field(default=1, ge=1)
+    start: Whole = Field(default=0, ge=0)
+    stop: Whole | None = Field(default=None, ge=1)
+    step: Whole = Field(default=1, ge=1)
     indices: FilePath | None = None
     classes: Annotated[Names, Field(min_length=1)] | None = None
-    bits: int | None = Field(default=None, ge=1, le=32)
+    bits: Whole | None = Field(default=None, ge=1, le=32)
     orientation: Literal["exif", "stored"] = "exif"
 
     @model_validator(mode="after")
@@ -131,14 +133,9 @@ AnySource = Annotated[
 ]
 
 
-Pixels = Annotated[int, Field(ge=1, le=4096)]
-Margin = Annotated[int, Field(ge=0, le=4096)]
+Pixels = Annotated[Whole, Field(ge=1, le=4096)]
+Margin = Annotated[Whole, Field(ge=0, le=4096)]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "box", "hamming", "lanczos"]
-
-
-def _several(value: object) -> object:
-    """Return one number as a list of one, as torchvision takes both."""
-    return (value,) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
 class Network(Frozen):
@@ -167,12 +164,12 @@ class ImageShape(Frozen):
     omit_if_default: ClassVar[frozenset[str]] = frozenset(
         {"pad", "resize", "max_size", "crop", "interpolation"}
     )
-    channels: Literal[1, 3] | None = None
-    size: int | None = Field(default=None, ge=1, le=4096)
-    pad: Annotated[tuple[Margin, ...], BeforeValidator(_several)] | None = None
-    resize: Annotated[tuple[Pixels, ...], BeforeValidator(_several), Field(max_length=2)] | None = None
+    channels: Annotated[Literal[1, 3], BeforeValidator(whole)] | None = None
+    size: Whole | None = Field(default=None, ge=1, le=4096)
+    pad: tuple[Margin, ...] | None = None
+    resize: Annotated[tuple[Pixels, ...], Field(max_length=2)] | None = None
     max_size: Pixels | None = None
-    crop: Annotated[tuple[Pixels, ...], BeforeValidator(_several), Field(max_length=2)] | None = None
+    crop: Annotated[tuple[Pixels, ...], Field(max_length=2)] | None = None
     interpolation: Interpolation = "bilinear"
 
     @field_validator("pad")
@@ -213,10 +210,8 @@ class Input(ImageShape):
             one per channel.
     """
 
-    mean: Annotated[tuple[float, ...], BeforeValidator(_several)] = Field(default=(0.0,), min_length=1)
-    std: Annotated[tuple[Annotated[float, Field(gt=0)], ...], BeforeValidator(_several)] = Field(
-        default=(1.0,), min_length=1
-    )
+    mean: tuple[Number, ...] = Field(default=(0.0,), min_length=1)
+    std: tuple[Annotated[Number, Field(gt=0)], ...] = Field(default=(1.0,), min_length=1)
 
     @model_validator(mode="after")
     def _scaled_by_the_network(self) -> Input:
@@ -251,8 +246,10 @@ class ExternalParticipant(Frozen):
     data: AnySource
     held_out: AnySource | None = None
     input: Input = Input()
-    labels: Annotated[dict[int, Label], BeforeValidator(_numbered)] | None = Field(default=None, min_length=1)
-    claimed_accuracy: float | None = Field(default=None, ge=0, le=1)
+    labels: Annotated[dict[Whole, Label], BeforeValidator(_numbered)] | None = Field(
+        default=None, min_length=1
+    )
+    claimed_accuracy: Number | None = Field(default=None, ge=0, le=1)
 
     @field_validator("labels")
     @classmethod
@@ -279,10 +276,10 @@ class SharedSplits(_Splits):
 
     kind: Literal["shared"]
     data: AnySource
-    validation: int = Field(ge=1)
-    confirmation: int = Field(ge=1)
-    test: int = Field(ge=1)
-    public: int = Field(default=0, ge=0)
+    validation: Whole = Field(ge=1)
+    confirmation: Whole = Field(ge=1)
+    test: Whole = Field(ge=1)
+    public: Whole = Field(default=0, ge=0)
 
 
 class SeparateSplits(_Splits):
@@ -299,10 +296,10 @@ class HeldOutSplits(_Splits):
     """Common splits made from the participants' `held_out` examples, in these proportions."""
 
     kind: Literal["held_out"]
-    validation: float = Field(default=0.25, gt=0)
-    confirmation: float = Field(default=0.4, gt=0)
-    test: float = Field(default=0.25, gt=0)
-    public: float = Field(default=0.1, ge=0)
+    validation: Number = Field(default=0.25, gt=0)
+    confirmation: Number = Field(default=0.4, gt=0)
+    test: Number = Field(default=0.25, gt=0)
+    public: Number = Field(default=0.1, ge=0)
 
 
 ExternalSplits = Annotated[SharedSplits | SeparateSplits | HeldOutSplits, Field(discriminator="kind")]
@@ -324,7 +321,7 @@ class ExternalFederation(FileBacked):
     splits: ExternalSplits
     images: ImageShape = ImageShape()
     classes: Annotated[Names, Field(min_length=2)] | None = None
-    seed: int = Field(default=0, ge=0)
+    seed: Whole = Field(default=0, ge=0)
 
     @model_validator(mode="after")
     def _somebody_holds_out(self) -> ExternalFederation:

@@ -8,6 +8,7 @@ from pydantic import Discriminator, Field, PrivateAttr, Tag, model_validator
 
 from autokd.config.base import FileBacked, Frozen, Name, Option
 from autokd.config.external import AnySource, ExternalFederation, Input, NetworkName, is_external
+from autokd.config.numbers import Number, Whole
 from autokd.config.training import PretrainingConfig
 from autokd.core.own_code import OwnCode
 
@@ -16,31 +17,35 @@ class DirichletPartition(Frozen):
     """Label skew: each class is divided among the participants by Dirichlet(beta) shares."""
 
     scheme: Literal["dirichlet"]
-    beta: float = Field(gt=0)
-    minimum: int = Field(default=10, ge=2, description="Minimum number of private examples per participant.")
+    beta: Number = Field(gt=0)
+    minimum: Whole = Field(
+        default=10, ge=2, description="Minimum number of private examples per participant."
+    )
 
 
 class EqualDirichletPartition(Frozen):
     """Label skew at equal sizes: each participant's class shares are drawn from Dirichlet(beta)."""
 
     scheme: Literal["dirichlet_equal"]
-    beta: float = Field(gt=0)
-    examples: int = Field(ge=2, description="Number of private examples per participant.")
+    beta: Number = Field(gt=0)
+    examples: Whole = Field(ge=2, description="Number of private examples per participant.")
 
 
 class ClassesPartition(Frozen):
     """Each participant holds examples of a fixed number of classes only."""
 
     scheme: Literal["classes"]
-    per_participant: int = Field(ge=1)
+    per_participant: Whole = Field(ge=1)
 
 
 class QuantityPartition(Frozen):
     """Equal label distributions and different sizes, which are drawn from Dirichlet(beta)."""
 
     scheme: Literal["quantity"]
-    beta: float = Field(gt=0)
-    minimum: int = Field(default=10, ge=2, description="Minimum number of private examples per participant.")
+    beta: Number = Field(gt=0)
+    minimum: Whole = Field(
+        default=10, ge=2, description="Minimum number of private examples per participant."
+    )
 
 
 class IidPartition(Frozen):
@@ -58,10 +63,10 @@ PartitionConfig = Annotated[
 class SplitSizes(Frozen):
     """Number of examples in each common split; the remaining examples are private."""
 
-    validation: int = Field(ge=1)
-    confirmation: int = Field(ge=1)
-    test: int = Field(ge=1)
-    public: int = Field(ge=0)
+    validation: Whole = Field(ge=1)
+    confirmation: Whole = Field(ge=1)
+    test: Whole = Field(ge=1)
+    public: Whole = Field(ge=0)
 
 
 class ArchitectureConfig(Frozen):
@@ -81,8 +86,8 @@ class ExternalArchitecture(FileBacked, ArchitectureConfig):
     """
 
     name: NetworkName
-    outputs: int = Field(ge=1)
-    labels: tuple[int, ...]
+    outputs: Whole = Field(ge=1)
+    labels: tuple[Whole, ...]
     input: Input = Input()
 
     _code: OwnCode | None = PrivateAttr(default=None)
@@ -111,14 +116,14 @@ class FederationConfig(FileBacked):
 
     name: Name
     dataset: DatasetConfig
-    participants: int = Field(ge=2, le=1000)
+    participants: Whole = Field(ge=2, le=1000)
     partition: PartitionConfig
     splits: SplitSizes
     architectures: tuple[ArchitectureConfig, ...] = Field(
         min_length=1, description="One for all participants, or one per participant."
     )
     pretraining: PretrainingConfig
-    seed: int = Field(default=0, ge=0)
+    seed: Whole = Field(default=0, ge=0)
 
     @model_validator(mode="after")
     def _one_or_each(self) -> FederationConfig:

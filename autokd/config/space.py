@@ -10,9 +10,11 @@ from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
-from autokd.config.base import Frozen, Name
+from autokd.config.base import Frozen, Name, Recipe
+from autokd.config.numbers import Number, Whole
 from autokd.config.study import Forbidden, StudyConfig
 from autokd.config.yaml_files import read
+from autokd.core.quoting import did_you_mean, one_of, quoted
 from autokd.core.setting import (
     DEFAULT,
     SEARCHABLE,
@@ -43,8 +45,8 @@ OF_LABELS: Final = (ALPHA, LABEL_PRIOR)
 class Range(Frozen):
     """A continuous dimension; both ends are included."""
 
-    low: float
-    high: float
+    low: Number
+    high: Number
     log: bool = False
 
     @model_validator(mode="after")
@@ -59,7 +61,7 @@ class Range(Frozen):
         return isinstance(value, int | float) and self.low <= value <= self.high
 
 
-Values = Annotated[tuple[float, ...], Field(min_length=1)]
+Values = Annotated[tuple[Number, ...], Field(min_length=1)]
 """A dimension of listed values; a grid has only such dimensions."""
 
 # NOTE: without a discriminator pydantic would also complain that an invalid Range is not a list.
@@ -72,15 +74,15 @@ Dimension = Annotated[
 def _searchable(value: object) -> object:
     """Refuse the validation split, since settings are chosen on it."""
     if value not in SEARCHABLE:
-        *first, last = (f"'{name}'" for name in SEARCHABLE)
-        raise ValueError(f"Input should be {', '.join(first)} or {last}")
+        names = one_of(f"'{name}'" for name in SEARCHABLE)
+        raise ValueError(f"must be {names}, not {quoted(value)}{did_you_mean(value, SEARCHABLE)}")
     return value
 
 
 Searched = Annotated[TransferSet, BeforeValidator(_searchable)]
 
 
-class Space(Frozen):
+class Space(Recipe):
     """What may be tried for a pair (the dimensions of `Setting`) and for a meeting (`position`).
 
     Alpha and label prior are not sampled if the transfer set is `public`: they have no meaning there. A space
@@ -96,7 +98,7 @@ class Space(Frozen):
     transfer_set: tuple[Searched, ...] = Field(min_length=1)
     method: tuple[Method, ...] = Field(default=(Method.PLAIN,), min_length=1)
     learning_rate: Dimension | None = None
-    epochs: tuple[Annotated[int, Field(ge=1)], ...] | None = Field(default=None, min_length=1)
+    epochs: tuple[Annotated[Whole, Field(ge=1)], ...] | None = Field(default=None, min_length=1)
     batch_norm: tuple[BatchNorm, ...] | None = Field(default=None, min_length=1)
     label_prior: tuple[LabelPrior, ...] = Field(default=(LabelPrior.NONE,), min_length=1)
     schedule: tuple[Schedule, ...] | None = Field(default=None, min_length=1)

@@ -13,14 +13,16 @@ from typing import Any, ClassVar, Final, Literal
 from pydantic import Field, field_validator, model_validator
 
 from autokd.config.asked import AskedSetting, asked_setting
-from autokd.config.base import Frozen, Name
+from autokd.config.base import Frozen, Name, Recipe
 from autokd.config.federation import AnyFederation
+from autokd.config.numbers import Number, Whole
 from autokd.config.target import ClassShares, TargetName
 from autokd.config.target import target as read_target
 from autokd.config.training import DistillationConfig
+from autokd.core.quoting import quoted
 from autokd.core.setting import COUNTING, SEARCHABLE, Method, Setting, TransferSet
 from autokd.core.verdict_basis import SearchBounds
-from autokd.errors import PlanError
+from autokd.errors import ArgumentError
 
 SEARCH_SEED: Final = 0
 """Seed index of all search trials: with common random numbers, settings differ in nothing else."""
@@ -41,9 +43,9 @@ class StoppingConfig(Frozen):
     pair and for others.
     """
 
-    rungs: tuple[int, ...] = Field(default=(3, 6), description="Epochs at which a trial may be stopped.")
-    reduction: int = Field(default=2, ge=2)
-    grace: int = Field(
+    rungs: tuple[Whole, ...] = Field(default=(3, 6), description="Epochs at which a trial may be stopped.")
+    reduction: Whole = Field(default=2, ge=2)
+    grace: Whole = Field(
         default=6, ge=0, description="Number of trials per study that are never stopped, with the baseline."
     )
 
@@ -74,14 +76,14 @@ class SearchConfig(Frozen):
 
     omit_if_default: ClassVar[frozenset[str]] = frozenset({"min_trials", "epsilon", "confidence", "asked"})
 
-    trials: int = Field(default=12, ge=2)
-    min_trials: int = Field(default=3, ge=2)
-    epsilon: float = Field(default=2.0, ge=0)
-    confidence: float = Field(default=0.8, gt=0.5, le=1)
-    floor: float = Field(default=0.5, gt=0, le=1)
-    startup_trials: int = Field(default=10, ge=1)
+    trials: Whole = Field(default=12, ge=2)
+    min_trials: Whole = Field(default=3, ge=2)
+    epsilon: Number = Field(default=2.0, ge=0)
+    confidence: Number = Field(default=0.8, gt=0.5, le=1)
+    floor: Number = Field(default=0.5, gt=0, le=1)
+    startup_trials: Whole = Field(default=10, ge=1)
     stopping: StoppingConfig = StoppingConfig()
-    retries: int = Field(default=3, ge=0)
+    retries: Whole = Field(default=3, ge=0)
     asked: tuple[AskedSetting, ...] = Field(default=(), alias="try")
 
     @property
@@ -108,14 +110,14 @@ class ConfirmationConfig(Frozen):
 
     omit_if_default = frozenset({"early_looks"})
 
-    candidates: int = Field(default=3, ge=1)
-    race_seeds: int = Field(default=2, ge=1)
-    seeds: int = Field(default=5, ge=2)
-    early_looks: tuple[int, ...] = (2, 3)
-    max_seeds: int | None = Field(default=None, ge=2)
-    min_improvement: float = Field(default=0.5, ge=0)
-    confidence: float = Field(default=0.95, gt=0.5, lt=1)
-    resamples: int = Field(default=4000, ge=200)
+    candidates: Whole = Field(default=3, ge=1)
+    race_seeds: Whole = Field(default=2, ge=1)
+    seeds: Whole = Field(default=5, ge=2)
+    early_looks: tuple[Whole, ...] = (2, 3)
+    max_seeds: Whole | None = Field(default=None, ge=2)
+    min_improvement: Number = Field(default=0.5, ge=0)
+    confidence: Number = Field(default=0.95, gt=0.5, lt=1)
+    resamples: Whole = Field(default=4000, ge=200)
 
     @field_validator("early_looks")
     @classmethod
@@ -147,8 +149,8 @@ class Constraints(Frozen):
     Both limits bound the same quantity, since forgetting is the lost local accuracy: the lower one counts.
     """
 
-    max_forgetting: float | None = Field(default=None, ge=0)
-    max_local_loss: float | None = Field(default=None, ge=0)
+    max_forgetting: Number | None = Field(default=None, ge=0)
+    max_local_loss: Number | None = Field(default=None, ge=0)
 
     @property
     def limit(self) -> float | None:
@@ -228,7 +230,7 @@ class Forbidden(Frozen):
         return ""
 
 
-class StudyConfig(Frozen):
+class StudyConfig(Recipe):
     """What to tune and how: the content of a study recipe.
 
     Attributes:
@@ -315,7 +317,7 @@ class StudyConfig(Frozen):
         """Return a copy that also tries these settings (see `asked_setting`), each once.
 
         Raises:
-            PlanError: If one of them is not valid, or uses a transfer set that is forbidden.
+            ArgumentError: If one of them is not valid, or uses a transfer set that is forbidden.
         """
         settings = list(self.search.asked)
         for given in asked:
@@ -324,7 +326,8 @@ class StudyConfig(Frozen):
                 if problem := self._forbids(setting):
                     raise ValueError(problem)
             except ValueError as error:
-                raise PlanError.of_option("--try", f"{given}: {error}") from None
+                shown = given if isinstance(given, str | Setting) else quoted(given)
+                raise ArgumentError("try_", f"{shown}: {error}") from None
             settings.append(setting)
         if len(settings) == len(self.search.asked):
             return self

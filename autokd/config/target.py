@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from autokd.core.class_names import class_name
+from autokd.core.quoting import did_you_mean, quoted
+from autokd.core.text_files import expanded, read_text
 from autokd.errors import PlanError
 
 _ROUNDING: Final = 1e-3
@@ -48,7 +50,7 @@ def target(given: object) -> TargetName | ClassShares:
 
 def _share(name: str, share: object) -> float:
     if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
-        raise ValueError(f"class {name}: {share!r} is no share; a share is a number from 0 to 1")
+        raise ValueError(f"class {name}: {quoted(share)} is no share; a share is a number from 0 to 1")
     return float(share)
 
 
@@ -108,10 +110,10 @@ def read_target(given: str | Path | Mapping[str, float], *, option: str) -> Targ
 
 def _text(file: Path, option: str) -> str:
     try:
-        return file.expanduser().read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "is not a text file in UTF-8"
-        problem = f"cannot be read: {reason}; {option} takes common, own, or a JSON file of class shares"
+        return read_text(expanded(str(file)))
+    except ValueError as error:
+        hint = did_you_mean(str(file), NAMES)
+        problem = f"{error}{hint}; {option} takes common, own, or a JSON file of class shares"
         raise PlanError(source=str(file), problem=problem) from None
 
 
@@ -126,6 +128,11 @@ def _parsed(text: str, source: str) -> object:
 
     try:
         return json.loads(text, object_pairs_hook=unique)
-    except (json.JSONDecodeError, RecursionError) as error:
-        problem = f'is not valid JSON ({error}); write {{"class name": share, ...}}'
-        raise PlanError(source=source, problem=problem) from None
+    except json.JSONDecodeError as error:
+        line, why = f"line {error.lineno}, column {error.colno}", "nothing of JSON is found here"
+    except RecursionError:
+        line, why = "", "it is nested too deeply"
+    except ValueError:
+        line, why = "", "a number has too many digits"
+    problem = f'is not valid JSON: {why}; write {{"class name": share, ...}}'
+    raise PlanError(source=source, field=line, problem=problem)

@@ -7,18 +7,19 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from autokd.config.base import Frozen
+from autokd.config.numbers import Number, Whole
 
 
 class TrainingConfig(Frozen):
     """How a network is trained. Every training starts with a fresh optimizer."""
 
     optimizer: Literal["sgd", "adam", "adamw"] = "sgd"
-    learning_rate: float = Field(gt=0)
-    momentum: float = Field(default=0.9, ge=0, lt=1, description="Used by sgd only.")
-    weight_decay: float = Field(default=0.0, ge=0)
+    learning_rate: Number = Field(gt=0)
+    momentum: Number = Field(default=0.9, ge=0, lt=1, description="Used by sgd only.")
+    weight_decay: Number = Field(default=0.0, ge=0)
     schedule: Literal["constant", "cosine"] = "constant"
-    batch_size: int = Field(default=32, ge=2)
-    epochs: int = Field(ge=1)
+    batch_size: Whole = Field(default=32, ge=2)
+    epochs: Whole = Field(ge=1)
 
 
 class PretrainingConfig(TrainingConfig):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import Any, Final
 
-from autokd.errors import PlanError
+from autokd.core.arguments import constructed, member, real, whole
+from autokd.core.quoting import quoted
+from autokd.errors import ArgumentError, PlanError
 
 
 class TransferSet(StrEnum):
@@ -107,6 +108,7 @@ class Position(StrEnum):
     TEACHER = "teacher"
 
 
+@constructed
 @dataclass(frozen=True, slots=True)
 class Setting:
     """One point of the space that is searched for a pair.
@@ -133,19 +135,24 @@ class Setting:
     schedule: Schedule | None = None
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.temperature) and self.temperature > 0):
-            raise ValueError(f"temperature={self.temperature} must be a positive number")
+        for name, kind in _KINDS.items():
+            value = getattr(self, name)
+            if not isinstance(value, kind) and not (value is None and name in ("batch_norm", "schedule")):
+                object.__setattr__(self, name, member(name, value, kind))
+        real("temperature", self.temperature, above=0)
+        if self.alpha is not None and not 0 <= real("alpha", self.alpha) <= 1:
+            raise ArgumentError("alpha", f"must be a number from 0 to 1, not {quoted(self.alpha)}")
         if (self.alpha is None) != (self.transfer_set is TransferSet.PUBLIC):
-            raise ValueError(f"alpha={self.alpha} does not fit transfer set {self.transfer_set}")
-        if self.alpha is not None and not 0 <= self.alpha <= 1:
-            raise ValueError(f"alpha={self.alpha} must lie in [0, 1]")
-        rate = self.learning_rate
-        if rate is not None and not (math.isfinite(rate) and rate > 0):
-            raise ValueError(f"learning_rate={rate} must be a positive number")
-        if self.epochs is not None and self.epochs < 1:
-            raise ValueError(f"epochs={self.epochs} must be at least 1")
+            way_out = (
+                "must be None on public, which has no labels" if self.alpha is not None else "is missing"
+            )
+            raise ArgumentError("alpha", f"{way_out}: it does not fit transfer set {self.transfer_set}")
+        if self.learning_rate is not None:
+            real("learning_rate", self.learning_rate, above=0)
+        if self.epochs is not None:
+            object.__setattr__(self, "epochs", whole("epochs", self.epochs, least=1))
         if self.alpha is None and self.label_prior is not LabelPrior.NONE:
-            raise ValueError(f"label_prior={self.label_prior} has no meaning without labels, on public")
+            raise ArgumentError("label_prior", f"{self.label_prior} has no meaning without labels, on public")
 
     def __str__(self) -> str:
         alpha = "-" if self.alpha is None else f"{self.alpha:.3g}"
@@ -202,6 +209,13 @@ class Setting:
         )
 
 
+_KINDS: Final[Mapping[str, type[StrEnum]]] = {
+    "transfer_set": TransferSet,
+    "method": Method,
+    "batch_norm": BatchNorm,
+    "label_prior": LabelPrior,
+    "schedule": Schedule,
+}
 _DEFAULTS: Final = {
     "method": Method.PLAIN.value,
     "learning_rate": None,
@@ -252,6 +266,7 @@ def plain(setting: Setting) -> Setting:
     return setting
 
 
+@constructed
 @dataclass(frozen=True, slots=True, order=True)
 class Pair:
     """A directed pair, written `4->9`: participant 4 teaches participant 9."""
@@ -260,10 +275,12 @@ class Pair:
     student: int
 
     def __post_init__(self) -> None:
-        if self.teacher < 0 or self.student < 0:
-            raise ValueError(f"participants are numbered from 0, not {self}")
+        for name in ("teacher", "student"):
+            value = getattr(self, name)
+            if type(value) is not int or value < 0:
+                object.__setattr__(self, name, whole(name, value))
         if self.teacher == self.student:
-            raise ValueError(f"{self}: a participant cannot teach itself")
+            raise ArgumentError("student", f"{self}: a participant cannot teach itself")
 
     def __str__(self) -> str:
         return f"{self.teacher}->{self.student}"

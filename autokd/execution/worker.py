@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,6 +11,7 @@ import torch
 from ray import tune
 from ray.tune.result import DONE
 
+from autokd.core.reasons import with_traceback
 from autokd.core.records import Failure, RungScores, RunRecord, RunState, Stage
 from autokd.core.run_spec import RunFailure, RunResult, RunSpec
 from autokd.core.setting import Split
@@ -69,9 +69,9 @@ class DistillationTrainable(tune.Trainable):
             return _last(RunFailure(Failure.DIVERGED, str(error)))
         except OutOfMemory as error:
             return _last(RunFailure(Failure.OUT_OF_MEMORY, str(error)))
-        except Exception:
+        except Exception as error:
             # It would happen again (a run is a function of its arguments), so it is recorded like a result.
-            return _last(RunFailure(Failure.ERROR, traceback.format_exc(limit=-5)))
+            return _last(RunFailure(Failure.ERROR, with_traceback(error)))
         done = rung.epoch == context.rungs_for(spec)[-1]
         return {ANSWER: rung.report(), NOTICE: self._run.notice, DONE: done}
 

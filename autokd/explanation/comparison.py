@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from autokd.core.reasons import in_a_line
 from autokd.core.records import Correctness, RunRecord, Stage
 from autokd.core.setting import Setting, Split, plain
 from autokd.explanation.alternatives import Trained
@@ -158,7 +159,7 @@ class Arms:
         by_seed = ended_runs(effective, runs)
         rows = [row for row, seed in enumerate(self._seeds) if seed in by_seed]
         if len(rows) < 2:
-            reasons = [run.reason.strip().splitlines()[-1] for run in runs if run.reason.strip()]
+            reasons = [in_a_line(run.reason) for run in runs if run.reason.strip()]
             return f"its runs failed ({reasons[-1]})" if reasons else "not run yet"
         return rows, arm(setting, [by_seed[self._seeds[row]] for row in rows], self._own)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final
 
 import numpy as np
 import torch
@@ -15,17 +15,14 @@ from torch import nn
 from autokd.compute.device import Compute
 from autokd.config.defaults import usual_home
 from autokd.config.external import (
-    ExternalFederation,
-    ExternalParticipant,
     ImageShape,
-    Input,
     MemorySource,
-    Network,
-    SeparateSplits,
     Source,
 )
+from autokd.core.arguments import text
 from autokd.core.class_names import class_names
 from autokd.core.own_imports import PREFIX
+from autokd.core.public_calls import checked
 from autokd.data.sources.factory import read_dataset
 from autokd.data.sources.labelled_images import (
     LabelledImages,
@@ -34,11 +31,12 @@ from autokd.data.sources.labelled_images import (
     labelled,
     unlabelled,
 )
-from autokd.errors import InputError, PlanError
+from autokd.errors import ArgumentError, InputError, PlanError
 from autokd.federation.external import Checked, load_external_or_raise
 from autokd.federation.external_models import InMemorySources, ValidatedModel
 from autokd.federation.federation import Federation
 from autokd.federation.hashing import data_arrays, digest
+from autokd.federation.members import Examples, Member, as_classes, as_members, as_recipe
 from autokd.federation.preparation import prepare
 from autokd.models.adapter import Adapted
 from autokd.models.building import build_for
@@ -46,41 +44,11 @@ from autokd.models.matching import unwrapped
 from autokd.models.outputs import logits_in
 from autokd.models.weights import load_weights
 
-Examples = Any
-"""A `torch.utils.data.Dataset` of (image, label), or a pair of arrays: images and labels."""
-
 _ASKED: Final = 8
 """Images for which the model and the network that workers build are compared."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Member:
-    """A trained model with its private data.
-
-    Attributes:
-        model: Model in any mode and precision, on any device, also in DataParallel or compiled; it is not
-            changed.
-        data: Its training data: a data set of (image, label), or two arrays. Images are bytes, or floats as
-            `ToTensor` makes them, not normalised.
-        architecture: Network that workers build: a name of torchvision's, `cnn`, `mlp`, or
-            `module:factory` as this program would import it; by default the model's own class.
-        options: Options of the architecture, or arguments of the factory.
-        mean, std: Normalisation of pixels in [0, 1]; one number, or one for each channel.
-        channels, size: Input of the model, if images have another format.
-        labels: Class of each output, by default in the order of `classes`.
-    """
-
-    model: nn.Module
-    data: Examples
-    architecture: str | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
-    mean: float | Sequence[float] = (0.0,)
-    std: float | Sequence[float] = (1.0,)
-    channels: Literal[1, 3] | None = None
-    size: int | None = None
-    labels: Sequence[str] | Mapping[int, str] | None = None
-
-
+@checked(name=text, members=as_members, classes=as_classes)
 def federation_from_models(
     name: str,
     members: Sequence[Member],
@@ -126,6 +94,8 @@ def federation_from_models(
     >>> len(federation.participants), federation.data.classes
     (2, ('0', '1'))
     """
+    if len(members) < 2:
+        raise ArgumentError("members", "must list at least two autokd.Member")
     memory, compute = InMemorySources(), compute or Compute()
     members = [replace(member, model=unwrapped(member.model)) for member in members]
     common = {"validation": validation, "confirmation": confirmation, "test": test, "public": public}
@@ -134,30 +104,37 @@ def federation_from_models(
         for part, examples in common.items()
         if examples is not None
     }
-    recipe = ExternalFederation(
-        name=name,
-        participants=tuple(
-            ExternalParticipant(
-                architecture=Network(name=_architecture(member, number), options=dict(member.options)),
-                checkpoint=memory.keep_weights(member.model),
-                data=_keep(memory, member.data, f"participants.{number}.data", classes),
-                input=Input(
-                    mean=_tuple(member.mean),
-                    std=_tuple(member.std),
-                    channels=member.channels,
-                    size=member.size,
-                ),
-                labels=member.labels,
-            )
-            for number, member in enumerate(members)
-        ),
-        splits=SeparateSplits.model_validate({"kind": "separate", **splits}),
-        classes=None if classes is None else tuple(classes),
+    recipe = as_recipe(
+        {
+            "name": name,
+            "participants": [
+                {
+                    "architecture": {"name": _architecture(member, number), "options": dict(member.options)},
+                    "checkpoint": memory.keep_weights(member.model),
+                    "data": _keep(memory, member.data, f"participants.{number}.data", classes),
+                    "input": {
+                        "mean": _listed(member.mean),
+                        "std": _listed(member.std),
+                        "channels": member.channels,
+                        "size": member.size,
+                    },
+                    "labels": member.labels,
+                }
+                for number, member in enumerate(members)
+            ],
+            "splits": {"kind": "separate", **splits},
+            "classes": classes,
+        }
     )
     checked = load_external_or_raise(recipe, compute, source=name, memory=memory)
     for number, (member, validated) in enumerate(zip(members, checked.models, strict=True)):
         _check_rebuilt(number, member.model, validated, checked)
     return prepare(recipe, home=Path(home) if home else usual_home(), compute=compute, checked=checked)
+
+
+def _listed(values: object) -> object:
+    """Return an array as the list that it stands for."""
+    return np.asarray(values).tolist() if isinstance(values, np.ndarray | torch.Tensor) else values
 
 
 def _keep(
@@ -201,11 +178,6 @@ def _kept(memory: InMemorySources, data: LabelledImages) -> MemorySource:
     key.update(repr(data.classes).encode())
     memory.data[key.hexdigest()] = data
     return MemorySource(kind="memory", sha256=key.hexdigest())
-
-
-def _tuple(values: float | Sequence[float]) -> tuple[float, ...]:
-    """Return one number, or one for each channel, as a tuple."""
-    return tuple(np.atleast_1d(np.asarray(values, dtype=np.float64)).tolist())
 
 
 def _architecture(member: Member, number: int) -> str:

@@ -19,7 +19,9 @@ from autokd.compute.ray_cluster import check_answers, session
 from autokd.config.defaults import STUDY, usual_home
 from autokd.config.external import ExternalFederation
 from autokd.config.federation import AnyFederation, FederationConfig
+from autokd.config.study import StudyConfig
 from autokd.config.yaml_files import read_study_config
+from autokd.core.public_calls import checked
 from autokd.data import builtin
 from autokd.data.dataset import Dataset
 from autokd.errors import AutokdError, DeviceUnavailable, Diverged, FederationError, InputError, NotTuned
@@ -46,11 +48,12 @@ _WAIT_SECONDS: Final = 1.0
 """Time between two calls of `while_waiting`."""
 
 
-def load_federation(study: str | Path = STUDY, *, home: str | Path | None = None) -> Federation:
+@checked()
+def load_federation(study: str | Path | StudyConfig = STUDY, *, home: str | Path | None = None) -> Federation:
     """Read the prepared federation of a study from disk, and check all of its content.
 
     Args:
-        study: Name of a shipped study recipe, or a YAML file.
+        study: Name of a shipped study recipe, a YAML file, or a `StudyConfig`.
         home: Directory that holds it; by default `$AUTOKD_HOME`, or else `autokd-home` in the working folder.
 
     Raises:
@@ -64,10 +67,11 @@ def load_federation(study: str | Path = STUDY, *, home: str | Path | None = None
     3
     """
     folder = Path(home) if home else usual_home()
-    recipe = read_study_config(str(study)).federation
+    config = study if isinstance(study, StudyConfig) else read_study_config(str(study))
+    recipe = config.federation
     federation = storage.find(folder, recipe)
     if federation is None:
-        problem = f"the federation of study {study} has not been prepared under {folder}"
+        problem = f"the federation of study {config.name} has not been prepared under {folder}"
         outdated = storage.superseded(folder, recipe)
         raise NotTuned(f"{outdated or problem}; run autokd prepare, or Workspace.prepare")
     return federation

@@ -31,6 +31,7 @@ from autokd._version import __version__
 from autokd.config.base import Frozen
 from autokd.config.external import ExternalFederation
 from autokd.config.federation import AnyFederation, ExternalArchitecture
+from autokd.config.mistakes import problems_of
 from autokd.core.setting import Split
 from autokd.data import mapped_arrays
 from autokd.data.dataset import Dataset
@@ -291,9 +292,8 @@ def _read_manifest(folder: Path) -> _Manifest:
     except OSError as error:
         raise _damaged(file, f"cannot be read ({error.strerror or error})") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise _damaged(file, f"{where}: {first['msg']}") from error
+        found = problems_of(error, written, source="", model=_Manifest)
+        raise _damaged(file, f"{found.field}: {found.problem}") from error
     except ValueError as error:
         raise _damaged(file, f"is no JSON ({error})") from error
 

@@ -14,9 +14,11 @@ from torch import nn
 
 from autokd.config.base import Frozen
 from autokd.config.federation import ArchitectureConfig
-from autokd.errors import PlanError, UnknownName
+from autokd.config.mistakes import problems_of
+from autokd.config.numbers import Whole
+from autokd.errors import UnknownName
 
-Widths = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
+Widths = Annotated[tuple[Annotated[Whole, Field(ge=1)], ...], Field(min_length=1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +138,5 @@ def architecture(recipe: ArchitectureConfig) -> Architecture:
     try:
         return known(**recipe.options)
     except ValidationError as error:
-        first = error.errors()[0]
-        option = ".".join(str(part) for part in first["loc"])
-        options = ", ".join(known.model_fields)
-        problem = (
-            f"there is no such option; {recipe.name} has: {options}"
-            if first["type"] == "extra_forbidden"
-            else first["msg"]
-        )
-        raise PlanError(source=f"architecture {recipe.name}", field=option, problem=problem) from error
+        source = f"architecture {recipe.name}"
+        raise problems_of(error, recipe.options, source=source, model=known) from None

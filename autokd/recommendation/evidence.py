@@ -10,6 +10,7 @@ import numpy as np
 from autokd.config.study import StudyConfig
 from autokd.core.example_weights import EVEN, ExampleWeights
 from autokd.core.pair_records import PairRecords
+from autokd.core.reasons import in_a_line
 from autokd.core.records import Correctness, Failure, RunRecord, RunState, Stage, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, Setting, Split
 from autokd.recommendation.race import confirmation_seeds, winner
@@ -66,7 +67,7 @@ class InsufficientEvidence:
     def of(cls, lacking: str, records: Iterable[TrialRecord | RunRecord]) -> InsufficientEvidence:
         """Return it with the reason of the last failure among `records`."""
         reasons = [record.reason for record in records if record.failure is not None and record.reason]
-        return cls(f"{lacking} ({reasons[-1]})" if reasons else lacking)
+        return cls(f"{lacking} ({in_a_line(reasons[-1])})" if reasons else lacking)
 
 
 def gather(

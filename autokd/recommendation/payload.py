@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from autokd.config.study import ConfirmationConfig
+from autokd.core.reasons import in_a_line
 from autokd.core.records import TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, Split
 from autokd.recommendation.verdict import RULE, ForgettingCheck, Judgement
@@ -84,7 +85,7 @@ def asked(trials: Sequence[TrialRecord]) -> dict[str, object]:
                 "state": trial.state.value,
                 "validation_accuracy": trial.accuracy,
                 "rank": rank(trial, trials),
-                "reason": trial.reason or None,
+                "reason": in_a_line(trial.reason) or None,
             }
             for trial in wanted
         ]

@@ -20,6 +20,7 @@ from plotly.offline import get_plotlyjs
 
 from autokd.claims.claim import Claim
 from autokd.core.colors import AROUND_OWN, legible_on
+from autokd.core.reasons import in_a_line
 from autokd.core.setting import DEFAULT, Pair
 from autokd.errors import InputError
 from autokd.recommendation import Verdict
@@ -136,7 +137,7 @@ def _trials(rows: Sequence[TrialRow]) -> dict[str, object]:
             row.gain,
             row.forgetting,
             row.seconds,
-            row.trial.reason,
+            in_a_line(row.trial.reason),
         ]
         for row, setting in zip(rows, settings, strict=True)
     ]
@@ -157,7 +158,7 @@ def _observed(claim: Claim) -> str:
         return ""
     if claim.unit == "pp":
         return str(interval)
-    return f"{interval.mean:.2f} [{interval.low:.2f}, {interval.high:.2f}] {claim.unit}"
+    return f"{interval.mean:.0%} [{interval.low:.0%}, {interval.high:.0%}] of the pairs"
 
 
 def _pp(figure: Interval | float | None) -> str:

@@ -63,6 +63,43 @@ def dyadic_interval(
     )
 
 
+def dyadic_share(values: Mapping[Pair, float], *, confidence: float = 0.95) -> Interval:
+    """Return the share of pairs for which something holds, with its interval, which lies within [0, 1].
+
+    Wilson's interval for a share p of n independent units, with the number of them that would have the
+    standard error of the pairs at hand,
+
+        n = p (1 - p) / error²,
+
+    and Student's quantile in place of the normal one. It is bounded by the number of pairs, and from below
+    by the number of pairs of which no two share a participant, which also stands in where p is 0 or 1 and
+    the error says nothing.
+
+    Sources: Wilson 1927, Journal of the American Statistical Association 22, 209; for dependent units Dean
+    and Pagano 2015, Journal of Survey Statistics and Methodology 3(4), 484 (effective sample size).
+
+    Args:
+        values: For each pair 1 if it holds, else 0.
+        confidence: Confidence of the interval, in (0, 1).
+
+    Raises:
+        ValueError: As in `dyadic_interval`, or if a value is neither.
+    """
+    figures = np.array(list(values.values()), dtype=float)
+    if not np.isin(figures, (0, 1)).all():
+        raise ValueError("something holds for a pair (1) or does not (0)")
+    error = dyadic_error(values)
+    participants = len({number for pair in values for number in (pair.teacher, pair.student)})
+    share, apart = float(figures.mean()), participants // 2
+    units = share * (1 - share) / error**2 if error > 0 else apart
+    units = min(max(units, apart), len(values))
+    spread = float(stdtrit(participants - 1, (1 + confidence) / 2)) ** 2 / units
+    middle = (share + spread / 2) / (1 + spread)
+    reach = math.sqrt(spread * share * (1 - share) + spread**2 / 4) / (1 + spread)
+    # Rounding may push an end past the share itself where that is 0 or 1.
+    return Interval(share, min(share, max(0.0, middle - reach)), max(share, min(1.0, middle + reach)))
+
+
 def dyadic_error(values: Mapping[Pair, float]) -> float:
     """Return the standard error of the mean over pairs, in the units of the values.
 

@@ -8,6 +8,7 @@ from itertools import permutations
 
 from autokd.compute.device import Compute
 from autokd.compute.resources import Resources
+from autokd.core.public_calls import checked
 from autokd.core.records import FederationFacts, RunRecord
 from autokd.core.run_spec import RunSpec
 from autokd.core.setting import Pair, Split, TransferSet
@@ -46,6 +47,7 @@ class Explained:
     ran: int
 
 
+@checked()
 def explain(
     workspace: Workspace,
     pair: Pair,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from autokd.config.target import target_json
+from autokd.core.public_calls import checked
 from autokd.errors import NotTuned
 from autokd.federation.federation import Federation
 from autokd.search.pair_features import pair_features
@@ -14,6 +15,7 @@ from autokd.workflows.results import StoredResults, open_results
 from autokd.workspace import Workspace
 
 
+@checked()
 def export(workspace: Workspace, path: Path) -> int:
     """Write all runs of a recipe and space, with those of sweep and alternatives; return the number of rows.
 

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from autokd.claims.all_claims import observe
 from autokd.claims.claim import Claim
 from autokd.core.pair_records import PairRecords
+from autokd.core.public_calls import checked
 from autokd.core.setting import Pair
 from autokd.errors import NotTuned
 from autokd.workflows.results import StoredResults, open_results
 from autokd.workspace import Workspace
 
 
+@checked()
 def observe_claims(workspace: Workspace) -> tuple[Claim, ...]:
     """Return the observations of all pairs.
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 
 from autokd.compute.device import Compute
+from autokd.core.arguments import whole
+from autokd.core.public_calls import checked
 from autokd.federation.federation import Federation
 from autokd.federation.preparation import Progress, check
 from autokd.federation.preparation import prepare as prepare_federation
@@ -15,6 +18,7 @@ from autokd.workspace import Workspace
 _log = logging.getLogger(__name__)
 
 
+@checked(workers=functools.partial(whole, least=1))
 def prepare(
     workspace: Workspace,
     compute: Compute | None = None,

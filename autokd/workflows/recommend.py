@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from autokd.core.public_calls import checked
 from autokd.core.setting import Pair
 from autokd.errors import NotTuned, PlanError
 from autokd.recommendation import Recommendation
@@ -61,6 +62,7 @@ class PairResult:
         }
 
 
+@checked()
 def recommend(workspace: Workspace, pair: Pair) -> Recommendation:
     """Return the recommendation of a pair, from what the store has.
 
@@ -71,6 +73,7 @@ def recommend(workspace: Workspace, pair: Pair) -> Recommendation:
         return results.recommendation(pair)
 
 
+@checked()
 def recommend_all(
     workspace: Workspace, pairs: Sequence[Pair], *, stale: bool = False
 ) -> tuple[PairResult, ...]:
@@ -119,6 +122,7 @@ def _pair_result(results: StoredResults, studies: StaleStudies, pair: Pair, *, s
     return PairResult(pair=pair, missing=hint, held_back=True)
 
 
+@checked()
 def partners(workspace: Workspace, student: int) -> Ranking:
     """Rank the partners of a participant, best first, by the tuned pairs in which it learns.
 
@@ -143,6 +147,7 @@ def partners(workspace: Workspace, student: int) -> Ranking:
     return ranked(recommendations, student=student, unknown=unknown)
 
 
+@checked()
 def predict(workspace: Workspace, pair: Pair) -> Prediction:
     """Return what is to be expected of a pair, from the runs of other pairs; its own runs do not count.
 

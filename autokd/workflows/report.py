@@ -10,6 +10,7 @@ from typing import Final
 from autokd._version import __version__
 from autokd.claims.claim import Claim
 from autokd.config.space import sweep_epochs
+from autokd.core.public_calls import checked
 from autokd.core.setting import Pair
 from autokd.errors import NotTuned
 from autokd.federation.federation import Federation
@@ -24,6 +25,7 @@ from autokd.workspace import Workspace
 _PACKAGES: Final = ("torch", "torchvision", "ray", "optuna", "numpy", "scipy", "scikit-learn", "sqlalchemy")
 
 
+@checked()
 def report_data(
     workspace: Workspace, pairs: Sequence[Pair] | None = None, *, options: str = ""
 ) -> ReportData:

@@ -11,6 +11,7 @@ from typing import Any
 
 from autokd.config.space import sweep_epochs
 from autokd.core.pair_records import PairRecords
+from autokd.core.public_calls import checked
 from autokd.core.records import TrialState
 from autokd.core.setting import Pair
 from autokd.recommendation import unfinished
@@ -174,6 +175,7 @@ class Overview:
         }
 
 
+@checked()
 def status(workspace: Workspace) -> Overview:
     """Return where every pair stands, from the store alone, whether a driver is at work or not.
 

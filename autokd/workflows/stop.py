@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from autokd.core.public_calls import checked
 from autokd.core.setting import Pair
 from autokd.search.study_names import Held, held_pair
 from autokd.store import DriverFacts, Store, validated
@@ -74,6 +75,7 @@ class Stopped:
         }
 
 
+@checked()
 def stop(
     workspace: Workspace,
     pairs: Collection[Pair] | None = None,

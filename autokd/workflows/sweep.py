@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from autokd.compute.device import Compute
 from autokd.compute.resources import Resources
+from autokd.core.public_calls import checked
 from autokd.core.setting import Pair
 from autokd.errors import PlanError
 from autokd.execution.run_queue import FixedRunQueue, RunQueueProgress
@@ -31,6 +32,7 @@ class Swept:
     interrupted: bool
 
 
+@checked()
 def sweep(
     workspace: Workspace,
     pairs: Sequence[Pair],

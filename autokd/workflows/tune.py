@@ -10,7 +10,9 @@ from typing import Final
 from autokd.compute.device import Compute
 from autokd.compute.resources import Resources
 from autokd.config.space import sweep_epochs
+from autokd.core.arguments import constructed, real
 from autokd.core.pair_records import PairRecords
+from autokd.core.public_calls import checked
 from autokd.core.setting import Pair, Position
 from autokd.execution.heartbeat import BatchClock, with_heartbeat
 from autokd.execution.search_queue import SearchQueue
@@ -63,6 +65,7 @@ class Batch:
     overview: Overview | None = None
 
 
+@constructed
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchBudget:
     """The most that may be spent on the pairs of a command, with what was spent on them before.
@@ -77,6 +80,11 @@ class BatchBudget:
     epochs: float | None = None
     share_of_sweep: float | None = None
 
+    def __post_init__(self) -> None:
+        for name in ("seconds", "epochs", "share_of_sweep"):
+            if (value := getattr(self, name)) is not None:
+                real(name, value, least=0)
+
     def of(self, sweep: int) -> Budget | None:
         """Return the budget in epochs and seconds; None if nothing is limited."""
         shares = [] if self.share_of_sweep is None else [self.share_of_sweep * sweep]
@@ -84,6 +92,7 @@ class BatchBudget:
         return None if epochs is None and self.seconds is None else Budget(epochs, self.seconds)
 
 
+@checked()
 def tune(
     workspace: Workspace,
     pair: Pair,
@@ -108,6 +117,7 @@ def tune(
         return Outcome(recommendations=recommendations, interrupted=batch.interrupted, ran=batch.ran)
 
 
+@checked()
 def tune_all(
     workspace: Workspace,
     pairs: Sequence[Pair],

@@ -11,7 +11,7 @@ from autokd.config.asked import as_text, asked_setting
 from autokd.config.study import StudyConfig
 from autokd.config.yaml_files import read_study_config
 from autokd.core.setting import BatchNorm, LabelPrior, Method, Pair, Schedule, Setting, TransferSet
-from autokd.errors import PlanError
+from autokd.errors import InputError, PlanError
 from autokd.search.study_names import study_name
 from tests.samples import settings
 from tests.search.worlds import TINY, open_space, tiny_plan
@@ -63,7 +63,7 @@ def test_every_dimension_may_be_named() -> None:
         ("T=inf,alpha=0.9,transfer_set=both", ("T=inf is not a positive number",)),
         ("T=nan,alpha=0.9,transfer_set=both", ("T=nan is not a positive number",)),
         ("T=hot,alpha=0.9,transfer_set=both", ("T=hot is not a positive number",)),
-        ({"T": True, "alpha": 0.9, "transfer_set": "both"}, ("T=True is not a positive number",)),
+        ({"T": True, "alpha": 0.9, "transfer_set": "both"}, ("T=true is not a positive number",)),
         ("T=4,alpha=1.5,transfer_set=both", ("alpha=1.5 is not a number in [0, 1]", "alpha=0.9")),
         ("T=4,alpha=-0.1,transfer_set=both", ("alpha=-0.1 is not a number in [0, 1]",)),
         (
@@ -105,7 +105,7 @@ def test_every_dimension_may_be_named() -> None:
         ("", ("'' is not one NAME=VALUE", TEXT)),
         ("T=4,,alpha=0.9", ("'' is not one NAME=VALUE",)),
         (4, ("4 is no setting", TEXT)),
-        (None, ("None is no setting",)),
+        (None, ("nothing (null) is no setting",)),
     ],
 )
 def test_what_does_not_hold_is_named_with_a_way_out(given: object, words: tuple[str, ...]) -> None:
@@ -135,9 +135,9 @@ def test_more_are_asked_beside_the_recipes_each_once() -> None:
 
 def test_a_forbidden_transfer_set_is_refused() -> None:
     config = StudyConfig.model_validate({**TINY, "forbid": {"transfer_sets": ["both", "public"]}})
-    with pytest.raises(PlanError) as caught:
+    with pytest.raises(InputError) as caught:
         config.with_asked([TEXT])
-    for word in ("--try", TEXT, "transfer_set=both", "forbid.transfer_sets", "allowed: student, teacher"):
+    for word in ("try_", TEXT, "transfer_set=both", "forbid.transfer_sets", "allowed: student, teacher"):
         assert word in str(caught.value)
 
 
@@ -145,7 +145,7 @@ def test_public_is_refused_where_nothing_is_public() -> None:
     splits = {"validation": 200, "confirmation": 350, "test": 250, "public": 1}
     federation = {**TINY["federation"], "splits": splits}  # type: ignore[dict-item]
     config = StudyConfig.model_validate({**TINY, "federation": federation})
-    with pytest.raises(PlanError, match="too few public examples; allowed: student, teacher, both"):
+    with pytest.raises(InputError, match="too few public examples; allowed: student, teacher, both"):
         config.with_asked(["T=4,transfer_set=public"])
 
 

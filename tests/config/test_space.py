@@ -19,7 +19,7 @@ from autokd.core.setting import (
     Setting,
     TransferSet,
 )
-from autokd.errors import PlanError, UnknownName
+from autokd.errors import InputError, PlanError, UnknownName
 from tests.search.worlds import TINY, open_space
 
 
@@ -197,7 +197,7 @@ def test_where_public_is_forbidden_nothing_public_is_trained_on() -> None:
     everything = open_space(transfer_set=[*map(str, SEARCHABLE)])
     left = everything.permitted(config.forbidden)
     assert left.transfer_set == (TransferSet.STUDENT, TransferSet.TEACHER, TransferSet.BOTH)
-    with pytest.raises(PlanError, match=r"student_public cannot be used: the study recipe forbids"):
+    with pytest.raises(InputError, match=r"student_public cannot be used: the study recipe forbids"):
         config.with_asked(["T=1,alpha=0.5,transfer_set=student_public"])
     only_mixed = Forbidden(transfer_sets=("student_public",))
     assert TransferSet.PUBLIC in everything.permitted(only_mixed).transfer_set

@@ -10,7 +10,7 @@ from autokd.config.federation import FederationConfig
 from autokd.config.study import StoppingConfig, StudyConfig
 from autokd.config.yaml_files import read_study_config
 from autokd.core.setting import Method
-from autokd.errors import PlanError
+from autokd.errors import InputError, PlanError
 from tests.search.worlds import TINY, tiny_plan
 
 
@@ -24,9 +24,9 @@ def test_a_plan_cannot_be_changed_only_derived() -> None:
 
 
 def test_what_is_derived_is_validated_too() -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(PlanError):
         tiny_plan().with_(trials=0)
-    with pytest.raises(ValidationError, match="must lie below"):
+    with pytest.raises(PlanError, match="must lie below"):
         tiny_plan().with_(stopping=StoppingConfig(rungs=(3, 10)))
 
 
@@ -81,13 +81,13 @@ def forbidding(forbid: dict[str, object]) -> StudyConfig:
 
 def test_a_method_that_counts_cannot_be_asked_for_where_counts_are_forbidden() -> None:
     config = forbidding({"class_counts": True})
-    with pytest.raises(PlanError, match=r"method=balanced cannot be used: it needs private class counts"):
+    with pytest.raises(InputError, match=r"method=balanced cannot be used: it needs private class counts"):
         config.with_asked(["T=1,alpha=0.5,transfer_set=student,method=balanced"])
     estimated = "T=1,alpha=0.5,transfer_set=student,method=balanced_estimated"
     assert config.with_asked([estimated]).search.asked[0].method is Method.BALANCED_ESTIMATED
     nothing_public = forbidding({"class_counts": True, "transfer_sets": ["public"]})
     with pytest.raises(
-        PlanError, match=r"method=balanced_estimated cannot be used: it needs public examples"
+        InputError, match=r"method=balanced_estimated cannot be used: it needs public examples"
     ):
         nothing_public.with_asked([estimated])
 

@@ -30,7 +30,7 @@ def test_a_target_is_what_it_says(given: str | dict[str | int, float]) -> None:
         ({"a": -0.5, "b": 1.5}, "class a: -0.5 is no share"),
         ({"a": float("nan"), "b": 1}, "class a: nan is no share"),
         ({"a": "half", "b": 0.5}, "class a: 'half' is no share"),
-        ({"a": True}, "class a: True is no share"),
+        ({"a": True}, "class a: true is no share"),
     ],
 )
 def test_what_is_no_target_is_refused(given: object, words: str) -> None:

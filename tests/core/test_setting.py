@@ -108,7 +108,7 @@ def test_a_label_prior_is_written_only_where_there_is_one() -> None:
 
 
 def test_without_labels_there_is_no_prior_of_labels() -> None:
-    with pytest.raises(ValueError, match="label_prior=adjusted has no meaning without labels"):
+    with pytest.raises(ValueError, match="label_prior: adjusted has no meaning without labels"):
         Setting(1, None, TransferSet.PUBLIC, label_prior=LabelPrior.ADJUSTED)
     public = moved(ADJUSTED, TransferSet.PUBLIC)
     assert public == moved(DEFAULT, TransferSet.PUBLIC)

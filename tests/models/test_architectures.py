@@ -81,10 +81,10 @@ def test_an_unknown_architecture_lists_the_known_ones() -> None:
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("cnn", {"width": 3}, "architecture cnn: width: .*no such option; cnn has: widths, batch_norm$"),
-        ("cnn", {"batch_norm": "none"}, "architecture cnn: batch_norm: .*boolean"),
+        ("cnn", {"width": 3}, "architecture cnn: width: .*unknown field.* known here: widths, batch_norm$"),
+        ("cnn", {"batch_norm": "none"}, "architecture cnn: batch_norm: must be true or false"),
         ("cnn", {"widths": ()}, "architecture cnn: widths: "),
-        ("mlp", {"widths": (8, 0)}, r"architecture mlp: widths\.1: .*greater than or equal to 1"),
+        ("mlp", {"widths": (8, 0)}, r"architecture mlp: widths\.1: must be at least 1"),
         ("resnet18", {"stem": "small"}, "architecture resnet18: stem: .*'usual' or 'cifar'"),
         ("cnn", {"widths": (4, 4, 4, 4, 4)}, "architecture cnn: options: .*8 pixels are too few"),
     ],

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import ndtri
+from scipy.stats import binomtest
 
 from autokd.core.setting import Pair
-from autokd.statistics.dyadic import dyadic_error, dyadic_interval
+from autokd.statistics.dyadic import dyadic_error, dyadic_interval, dyadic_share
 
 TEN = [Pair(*two) for two in permutations(range(10), 2)]
 
@@ -86,3 +88,42 @@ def test_pairs_of_one_participant_are_refused() -> None:
         dyadic_interval({Pair(other, 9): 1.0 for other in range(9)})
     with pytest.raises(ValueError, match="share a participant"):
         dyadic_interval({Pair(*two): 1.0 for two in permutations(range(3), 2)})
+
+
+@given(
+    st.lists(st.sampled_from([0.0, 1.0]), min_size=90, max_size=90),
+    st.floats(0.5, 0.99),
+)
+def test_a_share_lies_within_its_interval(held: list[float], confidence: float) -> None:
+    interval = dyadic_share(dict(zip(TEN, held, strict=True)), confidence=confidence)
+    assert 0 <= interval.low <= interval.mean <= interval.high <= 1
+    assert interval.low < interval.high
+
+
+def test_a_share_of_independent_pairs_has_wilsons_interval() -> None:
+    """SciPy's, for the normal quantile: with many participants Student's is the same."""
+    apart = {Pair(2 * number, 2 * number + 1): float(number % 4 == 0) for number in range(1200)}
+    wilson = binomtest(300, 1200).proportion_ci(method="wilson")
+    assert dyadic_share(apart).low == pytest.approx(wilson.low, abs=2e-4)
+    assert dyadic_share(apart).high == pytest.approx(wilson.high, abs=2e-4)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_coverage_of_a_share(share: float) -> None:
+    """Of 95% intervals, where participants matter as much as the pair; the seed is fixed."""
+    rng = np.random.default_rng(4)
+    limit = ndtri(share) * np.sqrt(1.5)
+    held = []
+    for _ in range(300):
+        values = figures(rng, teacher=0.5, student=0.5, cell=1)
+        interval = dyadic_share({pair: float(value < limit) for pair, value in values.items()})
+        held.append(interval.low <= share <= interval.high)
+    assert np.mean(held) >= 0.92
+
+
+def test_what_holds_for_all_pairs_may_not_hold_for_others() -> None:
+    everything = dyadic_share(dict.fromkeys(TEN, 1.0))
+    assert everything.high == 1
+    assert 0.3 < everything.low < 0.7
+    with pytest.raises(ValueError, match="holds for a pair"):
+        dyadic_share(dict.fromkeys(TEN, 0.5))

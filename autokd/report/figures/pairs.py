@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import Any, Final
 
 from autokd.core.colors import AROUND_OWN
+from autokd.core.reasons import in_a_line
 from autokd.core.records import TrialRecord, TrialState
 from autokd.core.setting import TransferSet
 from autokd.report.facts.pairs import Curve, CurveFacts, LandscapeFacts, Panel
@@ -262,7 +263,7 @@ def _color_axis(facts: LandscapeFacts) -> dict[str, Any]:
 
 
 def _trial_text(trial: TrialRecord) -> str:
-    return _hover(trial) + (f"<br>{literal(trial.reason)}" if trial.reason else "")
+    return _hover(trial) + (f"<br>{literal(in_a_line(trial.reason))}" if trial.reason else "")
 
 
 def _hover(trial: TrialRecord) -> str:

@@ -250,7 +250,7 @@ CASES = (
         ("no network is called 'resnet19'", "'resnet18'"),
         network("resnet19"),
     ),
-    Case("unknown option", f"{P1}.architecture", ("depth", "no such option"), network("mlp", depth=3)),
+    Case("unknown option", f"{P1}.architecture", ("depth", "unknown field"), network("mlp", depth=3)),
     Case(
         "unknown option of torchvision",
         f"{P1}.architecture",
@@ -583,7 +583,7 @@ CASES = (
     Case(
         "no such kind of splits",
         "federation.splits",
-        ("'shared', 'separate', 'held_out'",),
+        ("'shared', 'separate' or 'held_out'",),
         federation(splits={"kind": "random"}),
     ),
     Case(
@@ -629,11 +629,11 @@ CASES = (
         ("unknown field", "path"),
         participant(1, data={"kind": "npz", "path": "a", "file": "b"}),
     ),
-    Case("zero byte in a path", f"{P1}.checkpoint", ("pattern",), participant(1, checkpoint="a\x00b")),
+    Case("zero byte in a path", f"{P1}.checkpoint", ("must be a path",), participant(1, checkpoint="a\x00b")),
     Case(
         "claim in percent",
         f"{P1}.claimed_accuracy",
-        ("less than or equal to 1", "83"),
+        ("at most 1", "83"),
         participant(1, claimed_accuracy=83),
     ),
     Case(

@@ -19,7 +19,7 @@ from autokd.config.yaml_files import read_study_config
 from autokd.core.setting import Split
 from autokd.errors import InputError, PlanError
 from autokd.federation.federation import Federation
-from autokd.federation.in_memory import Member
+from autokd.federation.members import Member
 from autokd.federation.preparation import prepare
 from autokd.federation.storage import find
 from autokd.models.architectures import Cnn, Mlp, Shape

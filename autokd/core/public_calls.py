@@ -1,0 +1,137 @@
+"""Public functions check what they are called with: what can only mean one thing is taken.
+
+They say `@checked()`. Arguments of one name mean the same in all of them, and are checked alike.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, ParamSpec, TypeVar
+
+from autokd.core.arguments import Check, flag, instance, member, mismatch, path, text, whole
+from autokd.core.quoting import quoted
+from autokd.core.setting import Pair, Position
+from autokd.errors import ArgumentError, PlanError
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+def checked(**checks: Check) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
+    """Return a decorator that checks a function's arguments, by `CHECKS` or by what is given here.
+
+    None passes where it is the default. Unknown and missing arguments are `ArgumentError`s, too.
+    """
+
+    def decorate(function: Callable[_P, _T]) -> Callable[_P, _T]:
+        signature = inspect.signature(function)
+        parameters = signature.parameters
+        wanted = {name: {**CHECKS, **checks}.get(name) for name in parameters}
+
+        @functools.wraps(function)
+        def call(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+            try:
+                bound = signature.bind(*args, **kwargs)
+            except TypeError as error:
+                raise mismatch(function.__name__, parameters, kwargs, error) from None
+            given = bound.arguments
+            for name, value in given.items():
+                check = wanted[name]
+                if check is not None and not (value is None and parameters[name].default is None):
+                    given[name] = check(name, value)
+            _check_participants(given)
+            return function(*bound.args, **bound.kwargs)
+
+        return call
+
+    return decorate
+
+
+def pair(name: str, value: object) -> Pair:
+    """Return a pair: a `Pair`, `"4,9"` or two numbers; raise `ArgumentError` if it is none."""
+    if isinstance(value, Pair):
+        return value
+    if isinstance(value, str):
+        try:
+            return Pair.parse(value)
+        except PlanError as error:
+            raise ArgumentError(name, error.problem.replace("--pair 4,9", '"4,9"')) from None
+    if isinstance(value, list | tuple) and len(value) == 2:
+        return Pair(*(whole(name, number) for number in value))
+    raise ArgumentError(name, f'must be a pair such as Pair(4, 9) or "4,9", not {quoted(value)}')
+
+
+def pairs(name: str, value: object) -> tuple[Pair, ...]:
+    """Return pairs as a tuple; one pair is a list of one. Raise `ArgumentError` if something is no pair."""
+    is_one = isinstance(value, Pair | str) or (
+        isinstance(value, tuple | list) and len(value) == 2 and all(isinstance(one, int) for one in value)
+    )
+    if is_one or not isinstance(value, Iterable):
+        return (pair(name, value),)
+    return tuple(pair(f"{name}[{number}]", one) for number, one in enumerate(value))
+
+
+def _callable(name: str, value: object) -> object:
+    if not callable(value):
+        raise ArgumentError(name, f"must be a function, not {quoted(value)}")
+    return value
+
+
+def _recipe(name: str, value: Any) -> Any:
+    """Return the name, file or content of a recipe."""
+    if isinstance(value, str | os.PathLike):
+        return value
+    try:
+        return instance("StudyConfig")(name, value)
+    except ArgumentError:
+        wanted = "the name of a shipped recipe, a YAML file or an autokd.StudyConfig"
+        raise ArgumentError(name, f"must be {wanted}, not {quoted(value)}") from None
+
+
+def _text_or_empty(name: str, value: object) -> str:
+    return "" if value == "" else text(name, value)
+
+
+CHECKS: Final[Mapping[str, Check]] = {
+    "workspace": instance("Workspace"),
+    "pair": pair,
+    "pairs": pairs,
+    "position": lambda name, value: member(name, value, Position),
+    "compute": instance("Compute"),
+    "workers": instance("Resources"),
+    "callbacks": instance("Callbacks"),
+    "budget": instance("BatchBudget"),
+    "seed": whole,
+    "seeds": functools.partial(whole, least=1),
+    "student": whole,
+    "trials": functools.partial(whole, least=2),
+    "home": path,
+    "out": path,
+    "path": path,
+    "study": _recipe,
+    "space": _recipe,
+    "storage": _text_or_empty,
+    "address": text,
+    "options": _text_or_empty,
+    "force": flag,
+    "wait": flag,
+    "stale": flag,
+    "with_overview": flag,
+    "progress": _callable,
+}
+"""How arguments are checked, by their name; what is not here is checked by the function itself."""
+
+
+def _check_participants(given: Mapping[str, Any]) -> None:
+    """Refuse participants that the workspace's federation does not have."""
+    workspace = given.get("workspace")
+    if workspace is None:
+        return
+    size = workspace.config.federation.size
+    for name, named in (("pair", [given.get("pair")]), ("pairs", given.get("pairs"))):
+        last = max((number for one in named or () if one for number in (one.teacher, one.student)), default=0)
+        if last >= size:
+            raise ArgumentError(name, f"participant {last} does not exist; they are numbered 0 to {size - 1}")
