@@ -179,7 +179,7 @@ def test_the_former_methods_of_a_federation_still_work_and_name_what_to_call_ins
         autokd.Federation.load(home=tmp_path)  # type: ignore[attr-defined]
     with (
         pytest.warns(DeprecationWarning, match=r"autokd\.federation_from_models"),
-        pytest.raises(TypeError, match="validation"),
+        pytest.raises(autokd.InputError, match="validation"),
     ):
         autokd.Federation.from_models("small", [])  # type: ignore[attr-defined]
     with pytest.warns(DeprecationWarning, match=r"autokd\.models\.architectures"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import traceback
 from importlib import import_module
@@ -77,5 +78,22 @@ def _usage(error: typer.TyperException) -> str:
     # NOTE: only some of Typer's errors hold the command, and their classes are not public.
     context: typer.Context | None = getattr(error, "ctx", None)
     command = "autokd" if context is None else context.command_path
-    complaint = error.format_message().replace("Value error, ", "").rstrip(".")
-    return f"{complaint}; see {command} --help"
+    return f"{_complaint(error)}; see {command} --help"
+
+
+def _complaint(error: typer.TyperException) -> str:
+    """Return a complaint in words that are neither pydantic's nor Typer's, where these are hard to read."""
+    from pydantic import ValidationError
+
+    from autokd.config.mistakes import words_of
+    from autokd.core.quoting import did_you_mean
+
+    said = error.format_message().replace("Value error, ", "").rstrip(".")
+    if isinstance(error.__cause__, ValidationError):
+        option, colon, _ = said.partition(": ")
+        return f"{option}{colon}{words_of(error.__cause__)}"
+    choice = re.search(r"'([^']*)' is not one of (.*)$", said)
+    if choice:
+        known = re.findall(r"'([^']*)'", choice[2])
+        return said + did_you_mean(choice[1], known)
+    return said

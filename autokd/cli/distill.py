@@ -80,7 +80,7 @@ class SettingOptions(options.Group):
         try:
             return Setting.from_json(values)
         except ValueError as error:
-            raise PlanError.of_option("setting", str(error)) from error
+            raise options.option_error(error) from error
 
 
 def distill(

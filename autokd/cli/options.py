@@ -6,6 +6,7 @@ Typer the fields in its place.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shlex
@@ -44,12 +45,35 @@ def _cluster(address: str | None) -> str | None:
     return address
 
 
+def option_error(error: ValueError) -> PlanError:
+    """Return what is wrong with an argument as what is wrong with the option that it comes from."""
+    if not isinstance(error, ArgumentError):
+        return PlanError.of_option("setting", str(error))
+    name = error.argument.rstrip("_").replace("_per_run", "_per_trial").replace("_", "-")
+    return PlanError.of_option(f"--{name}", error.problem)
+
+
+def _given(text: str) -> Path:
+    """Return a path; an empty one is a slip, such as a variable of the shell that is not set."""
+    if not text.strip():
+        raise typer.BadParameter("must be a path, not ''")
+    return Path(text)
+
+
 Study = Annotated[
     str,
     typer.Option(help="Study recipe: a shipped one (digits, digits_iid, cifar10_small, ...) or a YAML file."),
 ]
 PairText = Annotated[str, typer.Option("--pair", help="Teacher and student, e.g. 4,9.", metavar="T,S")]
-Home = Annotated[Path, typer.Option(envvar=HOME_VARIABLE, help="Folder that holds everything autokd writes.")]
+Home = Annotated[
+    Path,
+    typer.Option(
+        parser=_given,
+        metavar="PATH",
+        envvar=HOME_VARIABLE,
+        help="Folder that holds everything autokd writes.",
+    ),
+]
 Storage = Annotated[
     str | None,
     typer.Option(
@@ -109,7 +133,7 @@ class StudyOptions(Group):
                 self.study, home=self.home, storage=self.storage, space=self.space, trials=trials, try_=try_
             )
         except ArgumentError as error:
-            raise PlanError.of_option(f"--{error.argument.rstrip('_')}", error.problem) from None
+            raise option_error(error) from None
 
     def repeated(self, *names: str) -> str:
         """Return the options of these names, or all, that another command needs for the same study and store.
@@ -226,12 +250,15 @@ class ComputeOptions(Group):
                 raise PlanError.of_option("--channels-last", "contradicts --memory-format contiguous")
             memory_format = "channels_last"
             note("--channels-last is deprecated: use --memory-format channels_last")
-        return Compute(
-            device=self.device,
-            precision=self.precision,
-            memory_format=memory_format,
-            threads=self.threads,
-        )
+        try:
+            return Compute(
+                device=self.device,
+                precision=self.precision,
+                memory_format=memory_format,
+                threads=self.threads,
+            )
+        except ArgumentError as error:
+            raise option_error(error) from None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -263,12 +290,15 @@ class RunOptions(ComputeOptions):
                 f"--device {self.device}: on a cluster, Ray shows a run only the GPUs that it reserves; "
                 "add --gpus-per-trial, e.g. 0.25"
             )
-        workers = Resources(
-            concurrency=self.concurrency,
-            cpus_per_run=self.cpus_per_trial,
-            gpus_per_run=self.gpus_per_trial,
-            address=self.ray_address,
-        )
+        try:
+            workers = Resources(
+                concurrency=self.concurrency,
+                cpus_per_run=self.cpus_per_trial,
+                gpus_per_run=self.gpus_per_trial,
+                address=self.ray_address,
+            )
+        except ArgumentError as error:
+            raise option_error(error) from None
         return {"compute": self.compute(), "workers": workers}
 
 
@@ -286,6 +316,9 @@ def as_command(function: Callable[..., None]) -> Callable[..., None]:
 
     def command(**values: Any) -> None:
         del values["debug"]
+        for name, value in values.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise PlanError.of_option(f"--{name.replace('_', '-')}", f"must be a number, not {value}")
         for name, group in groups.items():
             values[name] = group(**{field.name: values.pop(field.name) for field in fields(group)})
         function(**values)

@@ -22,9 +22,10 @@ from pydantic import (
     model_validator,
 )
 
-from autokd.config.mistakes import NAME, problems_of
+from autokd.config.mistakes import NAME, problems_of, too_large
 from autokd.config.numbers import number, whole
 from autokd.core.quoting import quoted
+from autokd.errors import PlanError
 
 
 def _option(value: object) -> object:
@@ -124,6 +125,7 @@ class Recipe(Frozen):
     """A model that users make in Python, too: its mistakes are `PlanError`s, as in a file."""
 
     def __init__(self, /, **fields: Any) -> None:
+        too_large(fields, source=type(self).__name__)
         try:
             super().__init__(**fields)
         except ValidationError as error:
@@ -136,6 +138,9 @@ class Recipe(Frozen):
         Raises:
             PlanError: If they do not hold; it has all mistakes.
         """
+        if isinstance(obj, Mapping) and not all(isinstance(name, str) for name in obj):
+            raise PlanError(source=cls.__name__, problem="the names of fields must be texts")
+        too_large(obj, source=cls.__name__)
         try:
             return super().model_validate(obj, **options)
         except ValidationError as error:

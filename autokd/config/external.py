@@ -351,4 +351,6 @@ class ExternalFederation(FileBacked):
 def is_external(content: object) -> bool:
     """Return whether a federation's fields are those of `ExternalFederation`: its participants are a list."""
     fields = content if isinstance(content, Mapping) else getattr(content, "__dict__", {})
-    return isinstance(fields.get("participants"), list | tuple)
+    if "participants" not in fields:  # Perhaps it is misspelt: what else is there decides.
+        return not fields.keys() & {"dataset", "partition", "architectures", "pretraining"}
+    return isinstance(fields["participants"], list | tuple)

@@ -6,12 +6,13 @@ pydantic finds the mistakes. Its own words, which speak of types, schemas and un
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from autokd.config.numbers import MOST
 from autokd.core.quoting import did_you_mean, one_of, quoted
 from autokd.errors import PlanError
 
@@ -26,6 +27,7 @@ _PATTERNS: Final = {
     PATH: "a path",
 }
 _FIELDS: Final = "must hold fields (name: value)"
+_DEEPEST: Final = 50
 _Place = tuple[int | str, ...]
 
 
@@ -33,7 +35,7 @@ def problems_of(error: ValidationError, content: object, *, source: str, model: 
     """Return what pydantic found wrong with `content` as one error that has all mistakes, each once."""
     found = error.errors(include_url=False)
     # Unknown fields come first: a misspelt field is often why another one is missing.
-    found.sort(key=lambda details: details["type"] != "extra_forbidden")
+    found.sort(key=lambda details: (details["type"] != "extra_forbidden", len(details["loc"])))
     by_place: dict[_Place, list[ErrorDetails]] = {}
     for details in found:
         by_place.setdefault(_place(details, content), []).append(details)
@@ -51,6 +53,38 @@ def _follows(place: _Place, group: list[ErrorDetails], places: Iterable[_Place])
     """Return whether a list is said to be too short only because what it lists is wrong."""
     below = any(len(other) > len(place) and other[: len(place)] == place for other in places)
     return below and all(details["type"] in ("too_short", "too_long") for details in group)
+
+
+def too_large(content: object, *, source: str) -> None:
+    """Refuse whole numbers that nothing can hold; Python itself cannot even write the largest of them.
+
+    Raises:
+        PlanError: If there are some; it has the places of all.
+    """
+    found = [
+        PlanError(
+            source=source, field=_written(place), problem=f"must have at most 19 digits, not {quoted(value)}"
+        )
+        for place, value in _wholes(content, ())
+        if abs(value) > MOST
+    ]
+    if found:
+        raise PlanError.together(found)
+
+
+def _wholes(content: object, place: _Place) -> Iterator[tuple[_Place, int]]:
+    if isinstance(content, int):
+        yield place, content
+    elif len(place) < _DEEPEST:
+        items: Iterable[tuple[Any, object]] = enumerate(content) if isinstance(content, list | tuple) else ()
+        for name, value in content.items() if isinstance(content, Mapping) else items:
+            yield from _wholes(value, (*place, name))
+
+
+def words_of(error: ValidationError) -> str:
+    """Return what is wrong with a single value, such as an option of the command line."""
+    (details, *_) = error.errors(include_url=False)
+    return _own(details) if details["type"] == "value_error" else _words(details, BaseModel)
 
 
 def _said_of(group: list[ErrorDetails], model: type[BaseModel]) -> Iterable[str]:
@@ -83,7 +117,8 @@ def _words(details: ErrorDetails, model: type[BaseModel]) -> str:
     if kind in ("union_tag_invalid", "literal_error", "enum"):
         expected = context.get("expected_tags") or context.get("expected", "")
         choices = re.findall(r"'([^']*)'", expected) or re.split(r", | or ", expected)
-        value = context.get("tag", value)
+        if kind == "union_tag_invalid" and isinstance(value, Mapping):
+            value = value.get(_discriminator(details))
         field = f"{_discriminator(details)} " if kind == "union_tag_invalid" else ""
         return f"{field}must be {_choices(choices)}{_not(details, value)}{did_you_mean(value, choices)}"
     if kind == "union_tag_not_found":
@@ -104,6 +139,14 @@ _SAID: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "greater_than_equal": lambda context: f"must be at least {context['ge']:g}",
     "less_than": lambda context: f"must be less than {context['lt']:g}",
     "less_than_equal": lambda context: f"must be at most {context['le']:g}",
+    "int_type": lambda context: "must be a whole number",
+    "int_parsing": lambda context: "must be a whole number",
+    "int_parsing_size": lambda context: "must be a whole number of fewer digits",
+    "int_from_float": lambda context: "must be a whole number",
+    "float_type": lambda context: "must be a number",
+    "float_parsing": lambda context: "must be a number",
+    "finite_number": lambda context: "must be a number",
+    "path_type": lambda context: "must be a path",
     "too_short": lambda context: f"must list at least {context['min_length']} of them",
     "too_long": lambda context: f"must list at most {context['max_length']} of them",
     "string_too_short": lambda context: "must be text that is not empty",

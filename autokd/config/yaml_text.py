@@ -64,13 +64,6 @@ class _Loader(yaml.SafeLoader):
             _check_base(value, node)
         return value
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        content = super().construct_mapping(node, deep=deep)
-        for key, value in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.value == _NUMBERS_IN:
-                _mend_numbers(value, content.get(_NUMBERS_IN))
-        return content
-
 
 def parse(text: str, *, source: str) -> dict[str, Any]:
     """Return the fields that a YAML file holds.
@@ -129,6 +122,7 @@ def _check(root: yaml.Node) -> None:
         sizes[id(node)] = total
         if isinstance(node, yaml.MappingNode):
             _check_keys(node)
+            _mend_numbers(node)
         return total
 
     size(root, 0)
@@ -175,15 +169,14 @@ def _check_keys(node: yaml.MappingNode) -> None:
         seen.add((key.tag, key.value))
 
 
-def _mend_numbers(node: yaml.Node, content: object) -> None:
-    """Replace unquoted texts such as `1e-1` by the numbers that they are."""
-    if not isinstance(node, yaml.MappingNode) or not isinstance(content, dict):
-        return
-    for key, value in node.value:
-        plain = isinstance(value, yaml.ScalarNode) and value.style is None
-        number = number_in(value.value) if plain and value.tag == f"{_STANDARD}str" else None
-        if number is not None and isinstance(key, yaml.ScalarNode) and content.get(key.value) == value.value:
-            content[key.value] = number
+def _mend_numbers(node: yaml.MappingNode) -> None:
+    """Let unquoted texts such as `1e-1` among the options of own code be the numbers that they are."""
+    for key, options in node.value:
+        if key.value == _NUMBERS_IN and isinstance(options, yaml.MappingNode):
+            for _, value in options.value:
+                plain = isinstance(value, yaml.ScalarNode) and value.style is None
+                if plain and value.tag == f"{_STANDARD}str" and number_in(value.value) is not None:
+                    value.tag = f"{_STANDARD}float"
 
 
 def _mark(error: yaml.YAMLError) -> yaml.Mark | None:
@@ -201,7 +194,7 @@ def _said(error: yaml.YAMLError) -> str:
         match = re.search(pattern, said)
         if match:
             return match.expand(words)
-    found = re.search(r"but found '?<?([^'>]*)>?'?$", said)
+    found = re.search(r"but (?:found|got) '?<?([^'>]*)>?'?$", said)
     if found:
         return f"{_TOKENS.get(found[1], repr(found[1]))} is not expected here"
     return said

@@ -8,7 +8,10 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from autokd.core.quoting import quoted
+
 LONGEST: Final = 255
+_TOO_LARGE: Final = 10**30
 _NUMBERED: Final = re.compile(r"(\d+)\s*(?:[-:]|\.(?=\s))\s*([^\W\d].*)")
 """`0 - zero`, as torchvision's MNIST names its classes."""
 
@@ -97,12 +100,15 @@ def _whole(value: object) -> int:
         # NumPy's and PyTorch's integers, too, but no floating-point number.
         if isinstance(value, bool) or type(value).__name__ in ("bool", "bool_"):
             raise TypeError
-        return operator.index(value)  # type: ignore[arg-type]
+        number = operator.index(value)  # type: ignore[arg-type]
+        if abs(number) >= _TOO_LARGE:
+            raise TypeError
+        return number
     except TypeError:
         hint = ""
         if value is None or isinstance(value, bool | float):
             hint = "; put it into quotes if it is meant as one"
-        raise ValueError(f"{ascii(value)[:60]} is no class name{hint}") from None
+        raise ValueError(f"{quoted(value)} is no class name{hint}") from None
 
 
 def _text(value: bytes) -> str:

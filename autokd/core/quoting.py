@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Iterable, Mapping
+from datetime import date
 from difflib import get_close_matches
 from typing import Final
 
@@ -39,7 +40,11 @@ def quoted(value: object) -> str:
         return "fields (name: value)"
     if isinstance(value, list | tuple | set | frozenset):
         return "a list" if value else "an empty list"
-    return _QUOTES.repr(value)
+    if isinstance(value, str | bytes | int | float):
+        return _QUOTES.repr(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    return f"a value of type {type(value).__name__}"
 
 
 def one_of(names: Iterable[object]) -> str:

@@ -141,7 +141,7 @@ class Setting:
                 object.__setattr__(self, name, member(name, value, kind))
         real("temperature", self.temperature, above=0)
         if self.alpha is not None and not 0 <= real("alpha", self.alpha) <= 1:
-            raise ArgumentError("alpha", f"must be a number from 0 to 1, not {quoted(self.alpha)}")
+            raise ArgumentError("alpha", f"must be a number in [0, 1], not {quoted(self.alpha)}")
         if (self.alpha is None) != (self.transfer_set is TransferSet.PUBLIC):
             way_out = (
                 "must be None on public, which has no labels" if self.alpha is not None else "is missing"

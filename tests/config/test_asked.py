@@ -71,7 +71,7 @@ def test_every_dimension_may_be_named() -> None:
             ("transfer_set=all is unknown", "student, teacher, both, public or student_public"),
         ),
         ("T=4,alpha=0.9,transfer_set=validation", ("transfer_set=validation is unknown",)),
-        ({"T": 4, "alpha": 0.9, "transfer_set": ["both"]}, ("transfer_set=['both'] is unknown",)),
+        ({"T": 4, "alpha": 0.9, "transfer_set": ["both"]}, ("transfer_set=a list is unknown",)),
         ("T=4,alpha=0.9,transfer_set=public", ("alpha has no meaning on public", "T=4,transfer_set=public")),
         (
             "T=4,transfer_set=public,label_prior=adjusted",

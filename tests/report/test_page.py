@@ -172,10 +172,7 @@ def test_the_poster_s_observations_stand_with_their_figures(half_done: ReportDat
     )
     gain = replace(share, key="gain", statement="tuning pays", figure=Interval(4.0, 1.0, 7.0), unit="pp")
     told = words(page_of(replace(half_done, observations=[share, gain])))
-    assert (
-        "2/3 of the pairs need <other> T and α cannot be told 0.50 [0.25, 0.75] share of pairs counted"
-        in told
-    )
+    assert "2/3 of the pairs need <other> T and α cannot be told 50% [25%, 75%] of the pairs counted" in told
     assert "tuning pays cannot be told +4.0 pp [+1.0, +7.0] counted" in told
 
 
