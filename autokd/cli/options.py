@@ -53,9 +53,9 @@ def option_error(error: ValueError) -> PlanError:
     return PlanError.of_option(f"--{name}", error.problem)
 
 
-def _given(text: str) -> Path:
+def _given(text: str | Path) -> Path:
     """Return a path; an empty one is a slip, such as a variable of the shell that is not set."""
-    if not text.strip():
+    if not str(text).strip():
         raise typer.BadParameter("must be a path, not ''")
     return Path(text)
 

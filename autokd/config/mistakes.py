@@ -76,8 +76,8 @@ def _wholes(content: object, place: _Place) -> Iterator[tuple[_Place, int]]:
     if isinstance(content, int):
         yield place, content
     elif len(place) < _DEEPEST:
-        items: Iterable[tuple[Any, object]] = enumerate(content) if isinstance(content, list | tuple) else ()
-        for name, value in content.items() if isinstance(content, Mapping) else items:
+        inside = dict(enumerate(content)) if isinstance(content, list | tuple) else content
+        for name, value in inside.items() if isinstance(inside, Mapping) else ():
             yield from _wholes(value, (*place, name))
 
 

@@ -106,7 +106,13 @@ def _engine_options(url: URL) -> dict[str, Any]:
 
 def _connected(url: URL, options: Mapping[str, Any]) -> Connection:
     """Return a connection outside of any pool, which `with` ends."""
-    return create_engine(url, **options, poolclass=NullPool).connect()
+    try:
+        return create_engine(url, **options, poolclass=NullPool).connect()
+    except (TypeError, ValueError, LookupError) as error:
+        # A driver's own check of an option; its message may quote a value that is a secret.
+        names = f" ({', '.join(url.query)})" if url.query else ""
+        problem = f"the driver does not take its options{names}: {type(error).__name__}"
+        raise StorageUnavailable(f"storage {redacted(url)!r}: {problem}; check --storage") from None
 
 
 def _prepare_file(file: Path) -> None:

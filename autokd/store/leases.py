@@ -8,6 +8,7 @@ are the database's, in seconds since 1970 in UTC: all machines share its clock, 
 from __future__ import annotations
 
 import json
+import math
 import os
 import secrets
 import threading
@@ -25,13 +26,17 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import Double
 
-from autokd.errors import LeaseLost, PairBusy, StoreError
+from autokd.core.quoting import quoted
+from autokd.errors import InputError, LeaseLost, PairBusy, StoreError
 from autokd.store.db_errors import translate_errors, validated
 from autokd.store.fencing import Fence
 from autokd.store.process import Process
 from autokd.store.tables import DriverRow, LeaseRow
 
+_VARIABLE: Final = "AUTOKD_LEASE_SECONDS"
 _SECONDS: Final = 120.0
+_LEAST_SECONDS: Final = 0.1
+_MOST_SECONDS: Final = 7 * 86400.0
 _BEATS: Final = 4
 """Number of renewals within the time of a lease, so that one or two may fail."""
 _LOOK_SECONDS: Final = 1.0
@@ -57,8 +62,22 @@ def _compile_now(element: Now, compiler: SQLCompiler, **options: Any) -> str:
 
 
 def lease_seconds() -> float:
-    """Return how long a driver may be silent before others take over; `AUTOKD_LEASE_SECONDS` changes it."""
-    return float(os.environ.get("AUTOKD_LEASE_SECONDS", _SECONDS))
+    """Return how long a driver may be silent before others take over; `AUTOKD_LEASE_SECONDS` changes it.
+
+    Raises:
+        InputError: If the variable is no number of seconds, or one for which nobody would wait.
+    """
+    written = os.environ.get(_VARIABLE, "").strip()
+    if not written:
+        return _SECONDS
+    try:
+        seconds = float(written)
+    except ValueError:
+        seconds = math.nan
+    if not _LEAST_SECONDS <= seconds <= _MOST_SECONDS:
+        limits = f"a number of seconds from {_LEAST_SECONDS:g} to {_MOST_SECONDS:g}"
+        raise InputError(f"{_VARIABLE}: must be {limits}, not {quoted(written)}; unset it for {_SECONDS:g}")
+    return seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from importlib.util import find_spec
+from inspect import signature
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -11,6 +13,7 @@ from urllib.parse import quote
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from autokd.core.quoting import did_you_mean, quoted
 from autokd.errors import InputError
 
 _SQLITE: Final = "sqlite"
@@ -28,6 +31,7 @@ _DRIVERNAMES: Final = {
 }
 """SQLAlchemy's name of a kind of database and its driver, by what people write."""
 _EXTRAS: Final = {"psycopg": "postgres", "pymysql": "mysql"}
+_SQLITE_OPTIONS: Final = ("timeout", "cached_statements", "check_same_thread", "isolation_level")
 _SECRET_OPTION: Final = re.compile(r"pass|pwd|secret|token", re.IGNORECASE)
 _HIDDEN: Final = "***"
 _EXAMPLES: Final = "write sqlite:///studies.db, postgresql://user@host/database or mysql://user@host/database"
@@ -53,6 +57,7 @@ def normalise(text: str) -> URL:
         if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
             problem = "a store must be a file that outlives the command; write sqlite:///studies.db"
             raise InputError(f"storage {shown!r}: {problem}")
+        _check_options(url, shown, _SQLITE_OPTIONS)
         return url.set(drivername=drivername, database=str(Path(url.database).absolute()))
     driver = drivername.partition("+")[2]
     if find_spec(driver) is None:
@@ -62,7 +67,37 @@ def normalise(text: str) -> URL:
         )
     if not url.database:
         raise InputError(f"storage {shown!r} names no database; {_EXAMPLES}")
-    return url.set(drivername=drivername)
+    url = url.set(drivername=drivername)
+    _check_options(url, shown, _known_options(driver))
+    return url
+
+
+def _check_options(url: URL, shown: str, known: Collection[str]) -> None:
+    """Refuse options behind the question mark that the driver does not have, or cannot read.
+
+    Raises:
+        InputError: It names the option, and none of the values.
+    """
+    for name in url.query:
+        if name not in known:
+            hint = did_you_mean(name, known)
+            raise InputError(f"storage {shown!r}: the database has no option {quoted(name)}{hint}")
+    try:
+        url.get_dialect()().create_connect_args(url)
+    except (ValueError, TypeError, LookupError):
+        raise InputError(
+            f"storage {shown!r}: one of its options ({', '.join(url.query)}) has a value that cannot be read"
+        ) from None
+
+
+def _known_options(driver: str) -> Collection[str]:
+    if driver == "pymysql":
+        from pymysql.connections import Connection
+
+        return signature(Connection.__init__).parameters.keys() - {"self", "conv", "cursorclass", "ssl"}
+    from psycopg.pq import Conninfo
+
+    return {option.keyword.decode() for option in Conninfo.get_defaults()} | {"prepare_threshold"}
 
 
 def redacted(url: str | URL) -> str:

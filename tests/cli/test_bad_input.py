@@ -57,7 +57,7 @@ def test_a_pair_that_is_none(here: Command, name: str, pair: str, words: tuple[s
     [
         (["recommend"], ("--pair", "--pairs 4,9 9,4", "--all")),
         (["tune", "--pair", "4,9", "--trials", "1"], ("--trials", "2")),
-        (["tune", "--pair", "4,9", "--trials", "many"], ("--trials", "integer")),
+        (["tune", "--pair", "4,9", "--trials", "many"], ("--trials", "whole number", "'many'")),
         (
             ["tune", "--pair", "4,9", "--try", "T=0,alpha=0.9,transfer_set=both"],
             ("--try", "T=0,alpha=0.9,transfer_set=both", "T=0 is not a positive number", "T=4"),

@@ -68,9 +68,8 @@ def leaves(content: Any, place: tuple[str | int, ...] = ()) -> Iterator[tuple[st
     """Every place in which a value stands, and those of the values in it."""
     if place:
         yield place
-    inner = content.items() if isinstance(content, dict) else ()
-    inner = enumerate(content[:2]) if isinstance(content, list | tuple) else inner
-    for name, value in inner:
+    inner = dict(enumerate(content[:2])) if isinstance(content, list | tuple) else content
+    for name, value in inner.items() if isinstance(inner, dict) else ():
         yield from leaves(value, (*place, name))
 
 
