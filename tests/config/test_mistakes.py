@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import datetime
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,13 +16,9 @@ from autokd.config.space import Space, read_space
 from autokd.config.study import StudyConfig
 from autokd.config.yaml_files import read, read_study_config, shipped
 from autokd.errors import PlanError
+from tests.fuzz.harness import FORBIDDEN
 from tests.fuzz.own import RECIPE
 
-FORBIDDEN = re.compile(
-    r"Input should|type=|input_value|pydantic|https?://|Traceback|yaml\.|Value error|Exceeds the limit|"
-    r"<class|object at 0x|ValidationError|validator|Extra inputs|Field required|unable to parse"
-)
-"""What only programmers, or nobody, would understand."""
 WRONG: tuple[Any, ...] = (
     "odd text, which is none of the choices",
     "",

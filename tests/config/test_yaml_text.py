@@ -12,7 +12,7 @@ import pytest
 from autokd.config.yaml_files import read_study_config
 from autokd.config.yaml_text import parse
 from autokd.errors import PlanError
-from tests.config.test_mistakes import FORBIDDEN
+from tests.fuzz.harness import FORBIDDEN
 
 BOMB = "a: &a [1,1,1,1,1,1,1,1,1]\n" + "".join(
     f"{name}: &{name} [{','.join(['*' + before] * 9)}]\n" for before, name in pairwise("abcdefghij")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,13 @@ from autokd.errors import AutokdError
 
 LONGEST_MESSAGE = 4_000
 """A line that nobody would read to its end: input must not be quoted back as a whole."""
+
+
+FORBIDDEN = re.compile(
+    r"Input should|type=|input_value|pydantic|errors[.]pyd|Traceback|yaml\.|Value error|Exceeds the limit|"
+    r"<class|object at 0x|ValidationError|validator|Extra inputs|Field required|unable to parse"
+)
+"""What only programmers, or nobody, would understand."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +72,7 @@ def fuzz(target: Target, examples: int, *, seed: int | None = None) -> Tally:
             tally.accepted += 1
             return
         assert message
+        assert not FORBIDDEN.search(message), message
         assert "\n" not in message, message
         assert len(message) <= LONGEST_MESSAGE, len(message)
         tally.refused += 1
