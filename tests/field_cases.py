@@ -119,7 +119,9 @@ def _call(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
 
 def _note(outcome: Outcome, program: str, done: subprocess.CompletedProcess[str]) -> None:
     outcome.codes[program] = done.returncode
-    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    said = (line for line in done.stderr.splitlines() if line.strip())
+    lines = [line for line in said if not line.startswith(("preparing: ", "warning: "))]
+    lines += [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
     if _TRACEBACK in done.stderr:
         # A program of one's own shows autokd's errors as Python does.
         ours = program == "api.py" and re.match(r"autokd\.errors\.\w+: ", lines[-1])

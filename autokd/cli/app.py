@@ -89,11 +89,10 @@ def _complaint(error: typer.TyperException) -> str:
     from autokd.core.quoting import did_you_mean
 
     said = error.format_message().replace("Value error, ", "").rstrip(".")
+    choice = re.search(r"'([^']*)' is not one of (.*)$", said)
+    if choice:
+        return said + did_you_mean(choice[1], re.findall(r"'([^']*)'", choice[2]))
     if isinstance(error.__cause__, ValidationError):
         option, colon, _ = said.partition(": ")
         return f"{option}{colon}{words_of(error.__cause__)}"
-    choice = re.search(r"'([^']*)' is not one of (.*)$", said)
-    if choice:
-        known = re.findall(r"'([^']*)'", choice[2])
-        return said + did_you_mean(choice[1], known)
     return said

@@ -229,6 +229,8 @@ _DEFAULTS: Final = {
 ADDED: Final = ("label_prior", "schedule")
 """The dimensions that tables have only where they are used, so that others keep their columns."""
 
+_MOST_PARTICIPANTS: Final = 10**9
+
 DEFAULT = Setting(temperature=1.0, alpha=0.5, transfer_set=TransferSet.STUDENT)
 """The default setting: the baseline to beat."""
 
@@ -277,8 +279,8 @@ class Pair:
     def __post_init__(self) -> None:
         for name in ("teacher", "student"):
             value = getattr(self, name)
-            if type(value) is not int or value < 0:
-                object.__setattr__(self, name, whole(name, value))
+            if type(value) is not int or not 0 <= value <= _MOST_PARTICIPANTS:
+                object.__setattr__(self, name, whole(name, value, most=_MOST_PARTICIPANTS))
         if self.teacher == self.student:
             raise ArgumentError("student", f"{self}: a participant cannot teach itself")
 

@@ -84,6 +84,8 @@ def _check_options(url: URL, shown: str, known: Collection[str]) -> None:
             raise InputError(f"storage {shown!r}: the database has no option {quoted(name)}{hint}")
     try:
         url.get_dialect()().create_connect_args(url)
+    except ArgumentError:
+        raise InputError(f"storage {shown!r} is not a database URL; {_EXAMPLES}") from None
     except (ValueError, TypeError, LookupError):
         raise InputError(
             f"storage {shown!r}: one of its options ({', '.join(url.query)}) has a value that cannot be read"

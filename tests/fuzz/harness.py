@@ -18,7 +18,7 @@ LONGEST_MESSAGE = 4_000
 
 
 FORBIDDEN = re.compile(
-    r"Input should|type=|input_value|pydantic|errors[.]pyd|Traceback|yaml\.|Value error|Exceeds the limit|"
+    r"Input should|type=|input_value|pydantic|Traceback|yaml\.[a-z]+\.|Value error|Exceeds the limit|"
     r"<class|object at 0x|ValidationError|validator|Extra inputs|Field required|unable to parse"
 )
 """What only programmers, or nobody, would understand."""
