@@ -51,7 +51,8 @@ class Bases:
 
     def look_ahead(self, study: PairSearch) -> None:
         """See whether a pair's search may end by itself, once a trial has ended."""
-        if study.records.rule > 1 and study.is_open(self.config.search):
+        # Without a trial nothing ends, and of thousands of pairs it would take minutes to say so.
+        if study.trials and study.records.rule > 1 and study.is_open(self.config.search):
             seen = self._prospects(study)
             if seen is not None:
                 ended = trials_ended(study.trials)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
+from typing import Final
 
 from autokd.config.space import Space, sweep_epochs
 from autokd.config.study import SEARCH_SEED, StudyConfig
@@ -28,6 +29,9 @@ from autokd.search.spending import Budget
 from autokd.search.tpe import Sampler, Tpe
 from autokd.statistics.moderation import VariancePool
 from autokd.store import Store
+
+_MOST_TELLING: Final = 0.05
+"""Largest share of the driver's time for its progress."""
 
 
 @dataclass(slots=True, eq=False)
@@ -62,7 +66,8 @@ class SearchQueue(RunQueue):
     Args:
         federation: The federation's facts: the validation labels, and the models before distillation.
         meetings: The searched pairs, grouped by meeting, in the order in which they are served.
-        read: Returns the stored trials and runs of a pair whose study exists; called once for each pair.
+        read: Returns the stored trials and runs of a pair; called once for each pair.
+        register: Makes a pair's study; called before the first trial that begins.
         store: Every change is written to it.
         sampler: Chooses settings and learns from every trial that ends; TPE by default.
         listen: Called with the progress after a change.
@@ -81,6 +86,7 @@ class SearchQueue(RunQueue):
         federation: FederationFacts,
         meetings: Sequence[Sequence[Pair]],
         read: Callable[[Pair], PairRecords],
+        register: Callable[[PairRecords], None] = lambda records: None,
         store: Store,
         sampler: Sampler | None = None,
         listen: Callable[[Progress], None] = lambda progress: None,
@@ -92,8 +98,10 @@ class SearchQueue(RunQueue):
     ) -> None:
         self._config, self._space, self._store, self._federation = config, space, store, federation
         self._sampler = sampler or Tpe(space, config.search.startup_trials)
-        self._listen, self._conclude = listen, conclude
+        self._listen, self._conclude, self._register = listen, conclude, register
         self._listen_seconds, self._listened = listen_seconds, -math.inf
+        self._told_for = 0.0
+        self._registered: set[Pair] = set()
         self._bases = Bases(
             config=config,
             federation=federation,
@@ -261,6 +269,9 @@ class SearchQueue(RunQueue):
             work = RunSpec(study.pair, setting, SEARCH_SEED, None, self._sampler.role(name, setting))
         number = None
         if work.stage is None:
+            if study.pair not in self._registered:
+                self._registered.add(study.pair)
+                self._register(study.records)
             dimensions = distributions(self._space)
             trial = self._store.begin_trial(
                 name,
@@ -316,10 +327,12 @@ class SearchQueue(RunQueue):
         self._notify()
 
     def _notify(self) -> None:
-        now = monotonic()
-        if now - self._listened >= self._listen_seconds or not self._open:
-            self._listened = now
+        began = monotonic()
+        if began - self._listened >= max(self._listen_seconds, self._told_for) or not self._open:
             self._listen(self.progress())
+            self._listened = monotonic()
+            # Of thousands of pairs, a picture takes a tenth of a second.
+            self._told_for = (self._listened - began) / _MOST_TELLING
 
 
 def _of_pair(meeting: Sequence[PairSearch], work: RunSpec | Pair) -> PairSearch:

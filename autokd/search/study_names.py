@@ -45,10 +45,15 @@ def same_search(first: str, second: str) -> bool:
     return len(digests) == 1
 
 
-def namesakes(studies: Iterable[str], config: StudyConfig, space: Space, pair: Pair) -> tuple[str, ...]:
-    """Return the studies of a pair with these names of federation, recipe and space, whatever the hashes."""
-    wanted = [config.federation.name, f"{config.name}-{space.name}", str(pair)]
-    return tuple(study for study in studies if _without_hashes(study) == wanted)
+def namesakes(studies: Iterable[str], config: StudyConfig, space: Space) -> dict[str, tuple[str, ...]]:
+    """Return the studies with these names of federation, recipe and space, whatever the hashes, by pair."""
+    wanted = [config.federation.name, f"{config.name}-{space.name}"]
+    found: dict[str, tuple[str, ...]] = {}
+    for study in studies:
+        *names, pair = _without_hashes(study)
+        if names == wanted:
+            found[pair] = (*found.get(pair, ()), study)
+    return found
 
 
 def of_recipe(studies: Iterable[str], federation: str, config: StudyConfig, pair: Pair) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, fields
 from functools import cache
-from typing import Any
+from typing import Any, final
 
 from autokd.config.space import Space
 from autokd.config.study import StudyConfig
@@ -54,15 +54,14 @@ def warm_started_sampler(
 
     Args:
         facts: The same federation, whose participants have the weights of the recipe's target.
-        names: Studies that are searched now, which exist; the search queue passes on their trials.
+        names: Studies that are searched now, whether they exist or not; the search queue passes on their
+            trials.
     """
-    tasks, initial = {}, {}
-    for pair, study in names.items():
-        tasks[study] = Task(federation.name, pair, pair_features(federation, pair))
-        initial[study] = facts.participants[pair.student].accuracy(Split.VALIDATION)
+    initial_of = cache(lambda student: facts.participants[student].accuracy(Split.VALIDATION))
     others = list(_other_studies(store, set(names.values()), config.target))
-    for study, task, accuracy in others:
-        tasks[study], initial[study] = task, accuracy
+    initial = {study: initial_of(pair.student) for pair, study in names.items()}
+    initial |= {study: accuracy for study, _, accuracy in others}
+    tasks = _Tasks(federation, names, {study: task for study, task, _ in others})
     sampler = GpSampler(
         space,
         tasks=tasks,
@@ -74,6 +73,28 @@ def warm_started_sampler(
         for trial in store.trials(study):
             sampler.learn(study, scalarise(trial, config.aims, accuracy))
     return sampler
+
+
+@final
+class _Tasks(Mapping[str, Task]):
+    """The tasks of studies that are searched now, made when they are asked for, and of others."""
+
+    def __init__(self, federation: Federation, names: Mapping[Pair, str], others: dict[str, Task]) -> None:
+        self._federation, self._made = federation, others
+        self._pairs = {study: pair for pair, study in names.items()}
+
+    def __getitem__(self, study: str) -> Task:
+        if study not in self._made:
+            pair = self._pairs[study]
+            features = pair_features(self._federation, pair)
+            self._made[study] = Task(self._federation.name, pair, features)
+        return self._made[study]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._pairs.keys() | self._made.keys())
+
+    def __len__(self) -> int:
+        return len(self._pairs.keys() | self._made.keys())
 
 
 def known_noise(store: Store, names: Collection[str]) -> VariancePool:

@@ -13,7 +13,7 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import Any, Final, final
@@ -37,6 +37,8 @@ _VARIABLE: Final = "AUTOKD_LEASE_SECONDS"
 _SECONDS: Final = 120.0
 _LEAST_SECONDS: Final = 0.1
 _MOST_SECONDS: Final = 7 * 86400.0
+_PIECE: Final = 1_000
+"""Names in one statement: PostgreSQL takes 65,535 parameters, SQLite by default 32,766."""
 _BEATS: Final = 4
 """Number of renewals within the time of a lease, so that one or two may fail."""
 _LOOK_SECONDS: Final = 1.0
@@ -223,16 +225,19 @@ def acquire(
     with engine.connect() as connection:
         _require_free(connection, wanted)
     _make_rows(engine, wanted)
-    leases = update(LeaseRow).where(LeaseRow.study.in_(wanted))
     with engine.begin() as connection:
         # Locks the rows: another driver that wants one of them waits for the end of this transaction.
-        connection.execute(leases.values(fence=LeaseRow.fence + 1))
+        for piece in _pieces(wanted):
+            leases = update(LeaseRow).where(LeaseRow.study.in_(piece))
+            connection.execute(leases.values(fence=LeaseRow.fence + 1))
         former = _require_free(connection, wanted, lock=True)
-        connection.execute(delete(DriverRow).where(DriverRow.token.in_(former)))
+        for piece in _pieces(sorted(former)):
+            connection.execute(delete(DriverRow).where(DriverRow.token.in_(piece)))
         process = Process.current().model_dump_json()
         driver = {"token": token, "process": process, "since": Now(), "expires": Now() + seconds}
         connection.execute(insert(DriverRow).values(driver))
-        connection.execute(leases.values(token=token))
+        for piece in _pieces(wanted):
+            connection.execute(update(LeaseRow).where(LeaseRow.study.in_(piece)).values(token=token))
         fences = _fences(connection, token)
     return Lease(engine, url, fence, token=token, fences=fences, seconds=seconds)
 
@@ -255,12 +260,14 @@ def _holder(row: Row[*tuple[Any, ...]]) -> tuple[Process, bool]:
 def drivers(engine: Engine, studies: Collection[str] | None) -> tuple[DriverFacts, ...]:
     """Return the drivers of any of the studies, oldest first; see `Store.drivers`."""
     query = select(DriverRow, _VALID, (Now() - DriverRow.told).label("age")).order_by(DriverRow.since)
-    if studies is not None:
-        holding = select(LeaseRow.token).where(LeaseRow.study.in_(studies))
-        query = query.where(DriverRow.token.in_(holding))
     facts = []
     with engine.connect() as connection, validated("its drivers"):
         rows = connection.execute(query).all()
+        if studies is not None:
+            holding: set[str | None] = set()
+            for piece in _pieces(sorted(studies)):
+                holding.update(connection.scalars(select(LeaseRow.token).where(LeaseRow.study.in_(piece))))
+            rows = [row for row in rows if row.token in holding]
         held: dict[str, list[str]] = {row.token: [] for row in rows}
         leases = select(LeaseRow.token, LeaseRow.study).where(LeaseRow.token.in_(list(held)))
         for lease in connection.execute(leases.order_by(LeaseRow.study)) if held else ():
@@ -294,25 +301,34 @@ def _require_free(connection: Connection, studies: Sequence[str], *, lock: bool 
     query = (
         select(LeaseRow.study, DriverRow, _VALID)
         .join(DriverRow, DriverRow.token == LeaseRow.token)
-        .where(LeaseRow.study.in_(studies))
         .order_by(LeaseRow.study)
     )
     former = set()
-    for row in connection.execute(query.with_for_update() if lock else query):
-        with validated(f"who has study {row.study!r}"):
-            holder, alive = _holder(row)
-            if alive:
-                raise PairBusy(study=row.study, owner=str(holder), since=row.since, until=row.expires)
-        former.add(row.token)
+    for piece in _pieces(studies):
+        some = query.where(LeaseRow.study.in_(piece))
+        for row in connection.execute(some.with_for_update() if lock else some):
+            with validated(f"who has study {row.study!r}"):
+                holder, alive = _holder(row)
+                if alive:
+                    raise PairBusy(study=row.study, owner=str(holder), since=row.since, until=row.expires)
+            former.add(row.token)
     return former
+
+
+def _pieces(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Yield names in pieces that fit into one statement."""
+    for start in range(0, len(names), _PIECE):
+        yield names[start : start + _PIECE]
 
 
 def _make_rows(engine: Engine, studies: Sequence[str]) -> None:
     """Give each study a row that can be locked."""
     while True:
         with engine.begin() as connection:
-            present = connection.scalars(select(LeaseRow.study).where(LeaseRow.study.in_(studies)))
-            missing = sorted(set(studies) - set(present))
+            present: set[str] = set()
+            for piece in _pieces(studies):
+                present.update(connection.scalars(select(LeaseRow.study).where(LeaseRow.study.in_(piece))))
+            missing = sorted(set(studies) - present)
         if not missing:
             return
         # Another driver may be adding the same rows.

@@ -75,6 +75,11 @@ class OwnTables:
                 self._counts[study] = session.scalar(query) or 0
         return self._counts[study]
 
+    def studies(self) -> tuple[str, ...]:
+        """Return the names under which there are runs."""
+        with Session(self._engine) as session:
+            return tuple(session.scalars(select(RunRow.study).distinct()))
+
     def evict(self, study: str) -> None:
         self._counts.pop(study, None)
 

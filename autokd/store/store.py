@@ -231,6 +231,10 @@ class Store(AbstractContextManager["Store"]):
         """Return the sorted names of autokd's studies; others in the same database are left out."""
         return self._read("its studies", self._trials.studies)
 
+    def names(self) -> frozenset[str]:
+        """Return the names of all studies, and those under which there are runs but no study."""
+        return frozenset((*self.studies(), *self._run(self._own.studies)))
+
     def trials(self, study: str) -> tuple[TrialRecord, ...]:
         """Return all trials by number; empty if the study is unknown."""
         return self._read(f"study {study!r}", self._trials.trials, study)

@@ -50,8 +50,19 @@ class TrialWriter:
     @cached_property
     def _tables(self) -> Mapping[str, Table]:
         metadata = MetaData()
-        metadata.reflect(self._engine, only=("studies", "trials", "trial_params", *_KEYS))
+        only = ("studies", "study_system_attributes", "trials", "trial_params", *_KEYS)
+        metadata.reflect(self._engine, only=only)
         return metadata.tables
+
+    def names_of_studies(self, key: str) -> tuple[str, ...]:
+        """Return the sorted names of all studies that have a system attribute of this key.
+
+        Optuna's own list of studies comes with all attributes, in which notes and figures are.
+        """
+        studies, attributes = self._tables["studies"], self._tables["study_system_attributes"]
+        marked = select(studies.c.study_name).join(attributes).where(attributes.c.key == key)
+        with self._engine.connect() as connection:
+            return tuple(sorted(connection.scalars(marked)))
 
     def begin(self, study: int, trial: FrozenTrial) -> tuple[int, int]:
         """Add a RUNNING trial (see `optuna_mapping.running`); return Optuna's id and the number in its study.

@@ -160,8 +160,7 @@ class Trials:
             return dashboard_notes.mark_of(self._storage, study.number)
 
     def studies(self) -> tuple[str, ...]:
-        studies = self._storage.get_all_studies()
-        return tuple(sorted(study.study_name for study in studies if _OURS in study.system_attrs))
+        return self._writer.names_of_studies(_OURS)
 
     def trials(self, study: str) -> tuple[TrialRecord, ...]:
         return tuple(optuna_mapping.record(study, trial) for trial in self._frozen(study))

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, Final, TypeVar
 
 from autokd._version import __version__
@@ -17,7 +18,7 @@ from autokd.core.example_weights import ExampleWeights
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import FederationFacts, Presentation, TrialOrigin
 from autokd.core.setting import Pair
-from autokd.core.tensor_format import FORMER_FORMAT
+from autokd.core.tensor_format import FORMER_FORMAT, TensorFormat
 from autokd.errors import NotTuned
 from autokd.federation.federation import Federation
 from autokd.federation.storage import find, superseded
@@ -74,7 +75,12 @@ class StoredResults:
 
     def study(self, pair: Pair) -> str:
         """Return the name of a pair's study."""
-        return study_name(self.facts.name, self.config, self.space, pair)
+        return f"{self._name}/{pair}"
+
+    @cached_property
+    def _name(self) -> str:
+        """What the names of all studies begin with; its hashes take a moment."""
+        return study_name(self.facts.name, self.config, self.space, Pair(0, 1)).rpartition("/")[0]
 
     def alternatives_study(self, pair: Pair) -> str:
         """Return the name under which the runs of a pair's alternatives are stored."""
@@ -98,6 +104,16 @@ class StoredResults:
             bases=bases,
             trials=trials,
             runs=runs,
+            weights=self._weights(pair),
+        )
+
+    def nothing_of(self, pair: Pair, tensor_format: TensorFormat) -> PairRecords:
+        """Return the records of a pair of which the store has nothing, without asking it."""
+        return PairRecords(
+            pair=pair,
+            study=self.study(pair),
+            rule=RULE,
+            tensor_format=tensor_format,
             weights=self._weights(pair),
         )
 

@@ -37,9 +37,7 @@ class StaleStudies:
             order = self._federations.index(federation) if federation in self._federations else -1
             return self._is_todays(study, pair), self._has_todays_federation(study), order
 
-        results = self.results
-        studies = namesakes(self._recommended, results.config, results.space, pair)
-        return tuple(sorted(studies, key=closeness, reverse=True))
+        return tuple(sorted(self._namesakes.get(str(pair), ()), key=closeness, reverse=True))
 
     def reason(self, study: str) -> str:
         """Return in words what makes a study's recommendation stale."""
@@ -52,8 +50,9 @@ class StaleStudies:
         return f"it is of federation {study.partition('/')[0]}, today's is {today}"
 
     @cached_property
-    def _recommended(self) -> tuple[str, ...]:
-        return self.results.store.recommended()
+    def _namesakes(self) -> dict[str, tuple[str, ...]]:
+        results = self.results
+        return namesakes(results.store.recommended(), results.config, results.space)
 
     @cached_property
     def _federations(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ alternatives), since those with equal seeds are compared with each other.
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import replace
 from functools import cache
@@ -18,6 +19,7 @@ from autokd.core.tensor_format import TensorFormat
 from autokd.errors import InputError
 from autokd.federation.federation import Federation, network
 from autokd.search.study_names import of_recipe, rivals_name, sweep_name
+from autokd.store import Store
 from autokd.store.db_errors import validated
 from autokd.workflows.results import StoredResults
 
@@ -35,15 +37,16 @@ def tensor_formats(
     Raises:
         InputError: If it contradicts stored runs, or a network cannot run in the layout that it asks for.
     """
-    studies = results.store.studies()
+    names = _StoredNames(results.store)
     # A trial pass is as long as a step of training, and a federation may have many participants.
     chosen = cache(lambda participant: chosen_format(federation, participant, compute))
+    first_alike = cache(lambda participant: _first_alike(federation, participant))
     formats: dict[Pair, TensorFormat] = {}
     for pair in pairs:
-        stored = _stored(results, studies, pair)
+        stored = _stored(results, names, pair)
         if stored is not None:
             _check_agreement(pair, stored, compute)
-        formats[pair] = chosen(_first_alike(federation, pair.student)) if stored is None else stored
+        formats[pair] = chosen(first_alike(pair.student)) if stored is None else stored
     return formats
 
 
@@ -68,7 +71,7 @@ def chosen_format(federation: Federation, student: int, compute: Compute) -> Ten
 
 def filled_from_store(results: StoredResults, pair: Pair, compute: Compute) -> Compute:
     """Return the same with what it leaves open as the stored runs of a pair have it, if there are any."""
-    stored = _stored(results, results.store.studies(), pair)
+    stored = _stored(results, _StoredNames(results.store), pair)
     if stored is None:
         return compute
     return replace(
@@ -78,20 +81,37 @@ def filled_from_store(results: StoredResults, pair: Pair, compute: Compute) -> C
     )
 
 
-def _stored(results: StoredResults, studies: Collection[str], pair: Pair) -> TensorFormat | None:
+class _StoredNames:
+    """The names of all studies and runs of a store, by pair."""
+
+    def __init__(self, store: Store) -> None:
+        self.studies = frozenset(store.studies())
+        self._of_pair: defaultdict[str, set[str]] = defaultdict(set)
+        for name in store.names():
+            self._of_pair[name.rpartition("/")[2]].add(name)
+
+    def of(self, pair: Pair) -> Collection[str]:
+        """Return the names that end with a pair, of whatever recipe."""
+        return self._of_pair.get(str(pair), ())
+
+
+def _stored(results: StoredResults, names: _StoredNames, pair: Pair) -> TensorFormat | None:
     """Return the tensor format of the stored runs of a pair under the recipe; None without any."""
     store, config, federation = results.store, results.config, results.facts.name
+    known = names.of(pair)
+    if not known:
+        return None
     own = results.searched(pair)
     if own.trials:
         return own.tensor_format
-    for study in of_recipe(studies, federation, config, pair):
+    for study in of_recipe(sorted(names.studies.intersection(known)), federation, config, pair):
         attributes = store.attributes(study)
         # Earlier versions of autokd wrote none.
         if "memory_format" in attributes or store.trials(study):
             with validated(f"study {study!r}"):
                 return TensorFormat.from_json(attributes)
     for name in (sweep_name(federation, config, pair), rivals_name(federation, config, pair)):
-        tensor_format = store.tensor_format_of_runs(name)
+        tensor_format = store.tensor_format_of_runs(name) if name in known else None
         if tensor_format is not None:
             return tensor_format
     return None

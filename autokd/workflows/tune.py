@@ -162,10 +162,15 @@ def _tune(
     # Without a time limit, too: a later command may have one.
     clock = BatchClock(store, tuple(names.values()), lead=monotonic() - session.began)
 
+    known = store.names()
+
     def read(pair: Pair) -> PairRecords:
-        records = replace(results.searched(pair), tensor_format=formats[pair])
+        if names[pair] not in known:
+            return results.nothing_of(pair, formats[pair])
+        return replace(results.searched(pair), tensor_format=formats[pair])
+
+    def register(records: PairRecords) -> None:
         register_study(store, records, session.federation)
-        return records
 
     def conclude(over: Sequence[PairRecords]) -> Mapping[Pair, VerdictSummary]:
         results.replace(over)
@@ -187,6 +192,7 @@ def _tune(
         federation=results.facts,
         meetings=meetings,
         read=read,
+        register=register,
         store=store,
         sampler=warm_started_sampler(
             store,
@@ -204,6 +210,8 @@ def _tune(
         seconds_before=clock.before,
     )
     if not queue.finished:
+        # The study that keeps the time of the batch; all others are made when their first run begins.
+        register(read(min(names, key=names.__getitem__)))
         session.callbacks.on_search(queue.progress())
     done = session.drive(queue, store, formats)
     clock.stop(queue.progress())
