@@ -55,6 +55,7 @@ bench: $(DEV) $(PEERS)/.peers ## Every figure of docs/results.md again (some fiv
 	$(VENV)/bin/python benchmarks/batch.py
 	$(VENV)/bin/python benchmarks/batch.py --all --sample 300
 	$(VENV)/bin/python -m benchmarks.driver --long
+	$(VENV)/bin/python -m benchmarks.hundred
 	$(VENV)/bin/python -m benchmarks.engine --out benchmarks/results/engine.json
 	$(VENV)/bin/python -m benchmarks.memory --out benchmarks/results/memory.json
 	$(VENV)/bin/python -m benchmarks.simulation --scenarios newcomer batch --policies autokd random TPE

@@ -325,10 +325,11 @@ def _make_rows(engine: Engine, studies: Sequence[str]) -> None:
     """Give each study a row that can be locked."""
     while True:
         with engine.begin() as connection:
-            present: set[str] = set()
-            for piece in _pieces(studies):
-                present.update(connection.scalars(select(LeaseRow.study).where(LeaseRow.study.in_(piece))))
-            missing = sorted(set(studies) - present)
+            rows = select(LeaseRow.study)
+            # NOTE: all of them rather than in pieces: PostgreSQL would keep the plan that was best while the
+            # table was empty, and read all of it for each piece.
+            some = rows if len(studies) > _PIECE else rows.where(LeaseRow.study.in_(studies))
+            missing = sorted(set(studies) - set(connection.scalars(some)))
         if not missing:
             return
         # Another driver may be adding the same rows.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Final, final
 
@@ -78,7 +78,7 @@ class OwnTables:
     def studies(self) -> tuple[str, ...]:
         """Return the names under which there are runs."""
         with Session(self._engine) as session:
-            return tuple(session.scalars(select(RunRow.study).distinct()))
+            return _texts(session.scalars(select(RunRow.study).distinct()))
 
     def evict(self, study: str) -> None:
         self._counts.pop(study, None)
@@ -116,7 +116,7 @@ class OwnTables:
 
     def recommended(self) -> tuple[str, ...]:
         with Session(self._engine) as session:
-            return tuple(session.scalars(select(RecommendationRow.study).order_by(RecommendationRow.study)))
+            return _texts(session.scalars(select(RecommendationRow.study).order_by(RecommendationRow.study)))
 
     def put_federation(self, facts: FederationFacts) -> None:
         if facts.name in self.federations():
@@ -137,6 +137,11 @@ class OwnTables:
     def federations(self) -> tuple[str, ...]:
         with Session(self._engine) as session:
             return tuple(session.scalars(select(FederationRow.name).order_by(FederationRow.id)))
+
+
+def _texts(names: Iterable[object]) -> tuple[str, ...]:
+    """Return names; what somebody else has written in place of one is left out."""
+    return tuple(name for name in names if isinstance(name, str))
 
 
 def _run_identity(study: str, run: RunRecord) -> str:

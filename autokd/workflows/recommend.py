@@ -95,6 +95,8 @@ def recommend_all(
     with open_any_results(workspace, way_out) as results:
         if not results.is_prepared and not StaleStudies(results).count(pairs):
             raise nothing_tuned(workspace, way_out)
+        if results.is_prepared:
+            results.only_read()
         return pair_results(results, pairs, stale=stale)
 
 
@@ -103,7 +105,8 @@ def pair_results(
 ) -> tuple[PairResult, ...]:
     """Return what the store has of each pair; see `recommend_all`."""
     studies = StaleStudies(results)
-    return tuple(_pair_result(results, studies, pair, stale=stale) for pair in pairs)
+    readable = [pair for pair in pairs if not results.is_prepared or results.is_readable(pair)]
+    return tuple(_pair_result(results, studies, pair, stale=stale) for pair in readable)
 
 
 def _pair_result(results: StoredResults, studies: StaleStudies, pair: Pair, *, stale: bool) -> PairResult:

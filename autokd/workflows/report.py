@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import platform
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -22,6 +23,9 @@ from autokd.workflows.observe_claims import observations_of
 from autokd.workflows.results import StoredResults
 from autokd.workspace import Workspace
 
+MOST_PAIRS: Final = 600
+"""Most pairs of one page: each takes some 40 KB of it, and the page is read as a whole."""
+_log = logging.getLogger(__name__)
 _PACKAGES: Final = ("torch", "torchvision", "ray", "optuna", "numpy", "scipy", "scikit-learn", "sqlalchemy")
 
 
@@ -51,7 +55,13 @@ def report_data(
             if federation is not None:
                 results = StoredResults(config, space, facts, store)
                 asked = workspace.pairs if pairs is None else pairs
-                shown = [data for pair in asked if (data := _pair(results, federation, pair)) is not None]
+                results.only_read()
+                for pair in asked:
+                    if results.is_readable(pair) and (data := _pair(results, federation, pair)) is not None:
+                        shown.append(data)
+                    if len(shown) == MOST_PAIRS < len(asked):
+                        break
+                _say_what_is_left_out(shown, asked)
                 observations = observations_of(results, {data.pair: data.records for data in shown})
     return ReportData(
         config=config,
@@ -67,6 +77,20 @@ def report_data(
         },
         options=options,
     )
+
+
+def _say_what_is_left_out(shown: Sequence[PairData], asked: Sequence[Pair]) -> None:
+    """Log how many of the pairs the report has nothing of."""
+    left_out = len(asked) - len(shown)
+    if len(shown) == MOST_PAIRS < len(asked):
+        _log.warning(
+            "the report shows the first %d pairs that have records and leaves out the rest of %d: a browser "
+            "could not open more. autokd status shows all of them, report --pair each one",
+            len(shown),
+            len(asked),
+        )
+    elif left_out:
+        _log.warning("the report leaves out %d of %d pairs: nothing of them is stored", left_out, len(asked))
 
 
 def _pair(results: StoredResults, federation: Federation, pair: Pair) -> PairData | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from autokd.core.pair_records import PairRecords
 from autokd.core.records import FederationFacts, Presentation, TrialOrigin
 from autokd.core.setting import Pair
 from autokd.core.tensor_format import FORMER_FORMAT, TensorFormat
-from autokd.errors import NotTuned
+from autokd.errors import NotTuned, StoreError, StoreUnreachable
 from autokd.federation.federation import Federation
 from autokd.federation.storage import find, superseded
 from autokd.recommendation import Recommendation, judge_pair, recommend
@@ -31,6 +32,9 @@ from autokd.store import Store
 from autokd.workspace import Workspace
 
 T = TypeVar("T")
+_log = logging.getLogger(__name__)
+_NOTHING: Final[Mapping[str, Any]] = {"trials": (), "runs": (), "bases": (), "attributes": {}, "reports": {}}
+"""What the store has of a name that it does not know, by the method that reads it."""
 _DASHBOARD_FORMAT: Final = 1
 """Version of what the dashboard shows; with another version, what it shows is written anew."""
 
@@ -53,6 +57,7 @@ class StoredResults:
     ) -> None:
         self.config, self.space, self.store = config, space, store
         self._facts = None if facts is None else aimed(facts, config.target, source=config.name)
+        self._known: frozenset[str] | None = None
         self._read: defaultdict[str, dict[str, Any]] = defaultdict(dict)
         self._judged: dict[Pair, JudgedPair] = {}
         self._recommendations: dict[Pair, Recommendation] = {}
@@ -72,6 +77,19 @@ class StoredResults:
         if self._facts is None:
             raise NotTuned(f"the federation of study {self.config.name} is not prepared")
         return self._facts
+
+    def only_read(self) -> None:
+        """Ask the store only for names that it has now: of thousands of pairs, most may not have begun."""
+        self._known = self.store.names()
+
+    def is_readable(self, pair: Pair) -> bool:
+        """Return whether autokd wrote what the store has of a pair; if not, a notice says so."""
+        readable = False
+        with leaving_out(pair):
+            self.searched(pair)
+            self.store.recommendation(self.study(pair))
+            readable = True
+        return readable
 
     def study(self, pair: Pair) -> str:
         """Return the name of a pair's study."""
@@ -220,9 +238,27 @@ class StoredResults:
         """Return what a method of the store reads of a study; it is read once."""
         cache = self._read[study]
         if read.__name__ not in cache:
-            cache[read.__name__] = read(study)
+            unknown = self._known is not None and study not in self._known
+            cache[read.__name__] = _NOTHING[read.__name__] if unknown else read(study)
         value: T = cache[read.__name__]
         return value
+
+
+@contextmanager
+def leaving_out(pair: Pair) -> Iterator[None]:
+    """Turn the error that a pair's stored records cannot be read into a notice.
+
+    One row that was forged or damaged must not hide all other pairs.
+
+    Raises:
+        StoreUnreachable: If the database does not answer.
+    """
+    try:
+        yield
+    except StoreUnreachable:
+        raise
+    except StoreError as error:
+        _log.warning("pair %s is left out: %s", pair, error)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from autokd.core.setting import Pair
 from autokd.recommendation import unfinished
 from autokd.statistics.false_discovery import Discoveries, discoveries
 from autokd.store import DriverFacts, validated
-from autokd.workflows.results import StoredResults, nothing_tuned, open_any_results
+from autokd.workflows.results import StoredResults, leaving_out, nothing_tuned, open_any_results
 from autokd.workflows.stale import StaleStudies, stale_hint
 from autokd.workspace import Workspace
 
@@ -191,6 +191,7 @@ def status(workspace: Workspace) -> Overview:
         if not results.is_prepared:
             stale = StaleStudies(results).count(workspace.pairs)
             raise nothing_tuned(workspace, way_out, f"; {stale_hint(stale)}" if stale else "")
+        results.only_read()
         return overview(results, workspace.pairs, {})
 
 
@@ -203,11 +204,14 @@ def overview(results: StoredResults, pairs: Sequence[Pair], judged: Mapping[Pair
     config, store, existing = results.config, results.store, set(results.store.studies())
     studies = {pair: study for pair in pairs if (study := results.study(pair)) in existing}
     overviews, of_today = dict(judged), set(judged)
-    for pair in studies.keys() - judged:
-        records, stored = results.searched(pair), store.recommendation(studies[pair])
-        overviews[pair] = pair_overview(records, stored)
-        if stored and not unfinished(config, results.facts, records):
-            of_today.add(pair)
+    for pair in sorted(studies.keys() - judged):
+        with leaving_out(pair):
+            records, stored = results.searched(pair), store.recommendation(studies[pair])
+            overviews[pair] = pair_overview(records, stored)
+            if stored and not unfinished(config, results.facts, records):
+                of_today.add(pair)
+        if pair not in overviews:
+            del studies[pair]
     return Overview(
         federation=results.facts.name,
         participants=config.federation.size,

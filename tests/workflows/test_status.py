@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import logging
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,9 +13,11 @@ from autokd.cli.status import at_work
 from autokd.config.space import sweep_epochs
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import TrialState
+from autokd.core.setting import Pair
 from autokd.errors import StoreError
-from autokd.store import DriverFacts
-from autokd.workflows.status import DriverStatus, Overview, pair_overview
+from autokd.store import DriverFacts, Store, sqlite_url
+from autokd.workflows.results import StoredResults
+from autokd.workflows.status import DriverStatus, Overview, overview, pair_overview
 from tests.search.worlds import BACKWARD, FORWARD, World, tiny_plan
 
 ANSWER = {
@@ -45,6 +50,39 @@ def test_an_overview_counts_what_the_store_has(tmp_path: Path) -> None:
         {"teacher": 0, "student": 1},
         {"teacher": 1, "student": 0},
     ]
+
+
+FORGED = {
+    "role of a trial": "UPDATE trial_user_attributes SET value_json = '\"x\"' WHERE key = 'role'",
+    "value of a trial": "UPDATE trial_user_attributes SET value_json = '{' WHERE key = 'seed'",
+    "recommendation": "INSERT INTO autokd_recommendation VALUES (:study, '[1]')",
+    "recommendation without gain": "INSERT INTO autokd_recommendation VALUES (:study, '{}')",
+    "bits of a run": "UPDATE autokd_run_correct SET bits = x'00'",
+}
+
+
+@pytest.mark.parametrize("forged", FORGED)
+def test_one_forged_row_hides_one_pair(tmp_path: Path, forged: str, caplog: pytest.LogCaptureFixture) -> None:
+    world = World(tmp_path, tiny_plan(trials=2), meetings=[[FORWARD]], rule=2)
+    world.work()
+    other = World(tmp_path, tiny_plan(trials=2), meetings=[[BACKWARD]])
+    other.queue.assign("a")
+    with closing(sqlite3.connect(tmp_path / "store.db")) as connection:
+        of_pair = "SELECT trial_id FROM trials JOIN studies USING (study_id) WHERE study_name = :study"
+        statement = FORGED[forged]
+        if "trial_user" in statement:
+            statement += f" AND trial_id IN ({of_pair})"
+        connection.execute(statement, {"study": world.names[FORWARD]} if ":study" in statement else {})
+        connection.commit()
+    with Store.open(sqlite_url(tmp_path / "store.db")) as store:
+        results = StoredResults(world.config, world.space, world.facts, store)
+        results.only_read()
+        with caplog.at_level(logging.WARNING, "autokd"):
+            seen = overview(results, [FORWARD, BACKWARD, Pair(2, 3)], {})
+            assert [results.is_readable(pair) for pair in (BACKWARD, Pair(2, 3))] == [True, True]
+    assert [one.pair for one in seen.pairs] == [BACKWARD]
+    (notice,) = [record.message for record in caplog.records]
+    assert notice.startswith(f"pair {FORWARD} is left out: ")
 
 
 def test_a_pair_that_is_not_judged_has_no_verdict(tmp_path: Path) -> None:
