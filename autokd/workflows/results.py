@@ -84,12 +84,12 @@ class StoredResults:
 
     def is_readable(self, pair: Pair) -> bool:
         """Return whether autokd wrote what the store has of a pair; if not, a notice says so."""
-        readable = False
+        read: list[Pair] = []
         with leaving_out(pair):
             self.searched(pair)
             self.store.recommendation(self.study(pair))
-            readable = True
-        return readable
+            read.append(pair)
+        return bool(read)
 
     def study(self, pair: Pair) -> str:
         """Return the name of a pair's study."""
