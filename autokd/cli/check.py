@@ -49,13 +49,19 @@ def _show(study: str, inspection: Inspection) -> None:
         err.print(Text.assemble(("warning: ", "yellow"), str(warning)), soft_wrap=True)
     for problem in inspection.problems:
         fail(str(problem))
-    if inspection.problems or inspection.splits is None:
-        return
-    out.print(f"{study}: nothing is wrong", soft_wrap=True)
+    # Results are those of a recipe without problems; what could be measured helps to find them.
+    console = err if inspection.problems else out
+    if not inspection.problems:
+        out.print(f"{study}: nothing is wrong", soft_wrap=True)
     for member in inspection.members:
         correct = "" if member.accuracy is None else f", {member.accuracy:.1%} of them correct"
         line = f"  {member.number:>3}  {member.architecture:<24}{member.private:>7} private examples{correct}"
-        out.print(line, soft_wrap=True)
+        console.print(line, soft_wrap=True)
+        if member.splits:
+            shares = ", ".join(f"{share:.1%} of {name}" for name, share in member.splits.items())
+            out.print(f"       {shares}", soft_wrap=True)
+    if inspection.splits is None:
+        return
     sizes = ", ".join(f"{name} {count}" for name, count in inspection.splits.items())
     smallest = f"{inspection.detectable:.1f} pp"
     out.print(f"common splits: {sizes}; a gain of {smallest} or more will probably be shown on confirmation")

@@ -44,6 +44,17 @@ def _paths(written: object) -> object:
 FilePaths = Annotated[str | tuple[str, ...], BeforeValidator(_paths)]
 
 
+Means = Annotated[tuple[Number, ...], Field(min_length=1)]
+Deviations = Annotated[tuple[Annotated[Number, Field(gt=0)], ...], Field(min_length=1)]
+
+
+class Normalisation(Frozen):
+    """What pixels in [0, 1] were normalised with; one number, or one per channel."""
+
+    mean: Means = (0.0,)
+    std: Deviations = (1.0,)
+
+
 class Source(Frozen):
     """Labelled images; the fields that all kinds of sources share.
 
@@ -54,9 +65,11 @@ class Source(Frozen):
         bits: Depth of pixels that are no bytes: a pixel p means p / (2^bits - 1).
         orientation: Whether photos are turned as their EXIF data say, as `datasets` does, or left as they are
             stored, as torchvision's `ImageFolder` leaves them.
+        normalised: What the stored numbers were normalised with, which is undone: number x std + mean is a
+            pixel in [0, 1].
     """
 
-    omit_if_default: ClassVar[frozenset[str]] = frozenset({"bits", "orientation"})
+    omit_if_default: ClassVar[frozenset[str]] = frozenset({"bits", "orientation", "normalised"})
     start: Whole = Field(default=0, ge=0)
     stop: Whole | None = Field(default=None, ge=1)
     step: Whole = Field(default=1, ge=1)
@@ -64,9 +77,12 @@ class Source(Frozen):
     classes: Annotated[Names, Field(min_length=1)] | None = None
     bits: Whole | None = Field(default=None, ge=1, le=32)
     orientation: Literal["exif", "stored"] = "exif"
+    normalised: Normalisation | None = None
 
     @model_validator(mode="after")
     def _one_way_to_choose(self) -> Source:
+        if self.bits is not None and self.normalised is not None:
+            raise ValueError("give either bits or normalised: both say what a number means")
         if self.indices is not None and (self.start, self.stop, self.step) != (0, None, 1):
             raise ValueError("give either indices or start, stop and step, not both")
         return self
@@ -210,8 +226,8 @@ class Input(ImageShape):
             one per channel.
     """
 
-    mean: tuple[Number, ...] = Field(default=(0.0,), min_length=1)
-    std: tuple[Annotated[Number, Field(gt=0)], ...] = Field(default=(1.0,), min_length=1)
+    mean: Means = (0.0,)
+    std: Deviations = (1.0,)
 
     @model_validator(mode="after")
     def _scaled_by_the_network(self) -> Input:

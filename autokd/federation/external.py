@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 import numpy as np
-from numpy.typing import NDArray
 
 from autokd.compute.device import Compute
 from autokd.config.external import AnySource, ExternalFederation, MemorySource
 from autokd.core.setting import Split
 from autokd.data.dataset import Dataset
 from autokd.data.mapped_arrays import pieces
-from autokd.data.sources import read
-from autokd.data.sources.labelled_images import LabelledImages, as_dataset, join
+from autokd.data.pixel_facts import PixelFacts
+from autokd.data.sources import read, usable
+from autokd.data.sources.labelled_images import LabelledImages, Pixels, as_dataset, as_floats, join
 from autokd.errors import PlanError
 from autokd.federation.external_models import InMemorySources, ValidatedModel, validate_model
 from autokd.federation.findings import Findings
@@ -28,7 +28,9 @@ from autokd.federation.held_out_splits import CommonSplits, common_splits
 from autokd.federation.image_shape import common_shape
 from autokd.federation.label_space import LabelSpace, label_space, with_common_names
 from autokd.federation.layout import Layout
+from autokd.federation.on_splits import measure_on_splits
 from autokd.federation.own_sources import changed_meanwhile, code_digests, installed_notices
+from autokd.federation.pixel_scales import compare_pixels
 
 _log = logging.getLogger(__name__)
 
@@ -70,9 +72,9 @@ def load_external(
         return None
 
     def read_source(source: AnySource, field: str) -> LabelledImages | None:
-        if isinstance(source, MemorySource) and source.sha256 in memory.data:
-            return noted(memory.data[source.sha256], field)
         with findings.noting(field):
+            if isinstance(source, MemorySource) and source.sha256 in memory.data:
+                return noted(usable(memory.data[source.sha256], name="memory"), field)
             data = read(
                 source,
                 recipe.folder,
@@ -83,9 +85,12 @@ def load_external(
             return noted(data, field)
         return None
 
+    pixels: dict[str, PixelFacts] = {}
+
     def noted(data: LabelledImages, field: str) -> LabelledImages:
         for note in data.notes:
             findings.warn(field, note)
+        pixels[field] = PixelFacts.of(data.images)
         return data
 
     private = [
@@ -96,6 +101,7 @@ def load_external(
     for number, source in enumerate(private):
         if source is not None and len(source.images) < 2:
             findings.problem(f"participants.{number}.data", "holds one example; BatchNorm needs two")
+    compare_pixels(pixels, findings)
     private, common = with_common_names(recipe, private, common, findings)
     space = label_space(recipe, private, common, findings)
     readable = [data for data in private if data is not None]
@@ -120,6 +126,12 @@ def load_external(
         return None
     data, layout = _join(readable, common, space.classes)
     made = tuple(model for model in models if model is not None)
+    made = tuple(
+        measure_on_splits(
+            model, own, common, space.classes, compute, given=participant.input, findings=findings
+        )
+        for model, own, participant in zip(made, readable, recipe.participants, strict=True)
+    )
     return Checked(data=data, layout=layout, models=made, code=imported)
 
 
@@ -169,12 +181,14 @@ def _disjoint(
 ) -> CommonSplits:
     """Return the common splits without images that are private data or in an earlier split."""
     owners: dict[bytes, str] = {}
+    images = [*(data.images for data in private), *(part.images for _, part in common.values())]
+    as_bytes = all(one.dtype == np.uint8 for one in images)
     for number, data in enumerate(private):
-        for key in _keys(data.images):
+        for key in _keys(data.images, as_bytes):
             owners.setdefault(key, f"private data of participant {number}")
     disjoint = {}
     for name, (field, part) in common.items():
-        keys = _keys(part.images)
+        keys = _keys(part.images, as_bytes)
         # Unlabelled examples may be somebody's private data: nobody is judged on them.
         repeated = [
             row
@@ -196,13 +210,16 @@ def _disjoint(
     return disjoint
 
 
-def _keys(images: NDArray[np.generic]) -> list[bytes]:
-    return [blake2b(image.tobytes(), digest_size=16).digest() for piece in pieces(images) for image in piece]
+def _keys(images: Pixels, as_bytes: bool) -> list[bytes]:
+    """Return a key of each image; bytes and floats of the same image have the same, unless all are bytes."""
+    found = (piece if as_bytes else as_floats(piece) for piece in pieces(images))
+    return [blake2b(image.tobytes(), digest_size=16).digest() for piece in found for image in piece]
 
 
 def _check_classes(private: Sequence[LabelledImages], common: CommonSplits, findings: Findings) -> None:
     """Note splits on which a student cannot be judged, since its classes are missing there."""
     own_classes = [set(data.present) for data in private]
+    unknown: dict[int, list[str]] = {}
     for name, (field, part) in common.items():
         if name == "public":
             continue
@@ -213,9 +230,21 @@ def _check_classes(private: Sequence[LabelledImages], common: CommonSplits, find
         for number, own in enumerate(own_classes):
             absent = sorted(own - present)
             if not own & present:
-                findings.problem(field, f"{name} has no example of any class of participant {number}")
+                unknown.setdefault(number, []).append(name)
             elif absent:
                 findings.warn(field, f"{name} has no example of {absent[0]}, a class of participant {number}")
+    for number, names in unknown.items():
+        own, theirs = private[number].present, common[names[0]][1].present
+        everywhere = len(names) == len(Split)
+        findings.problem(
+            f"participants.{number}.data" if everywhere else common[names[0]][0],
+            f"{', '.join(names)} has no example of any class of participant {number} ({_few(own)}), but of "
+            f"{_few(theirs)}: nobody could judge its model; give equal classes equal names",
+        )
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
 def _check_known(

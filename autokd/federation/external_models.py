@@ -15,24 +15,24 @@ from torch import nn
 from autokd.compute.device import Compute
 from autokd.config.external import ExternalFederation, ExternalParticipant
 from autokd.config.federation import ExternalArchitecture
+from autokd.data.dataset import Dataset
+from autokd.data.pixel_facts import PixelFacts
 from autokd.data.sources.labelled_images import LabelledImages, as_dataset
 from autokd.errors import PlanError
 from autokd.federation.findings import Findings
 from autokd.federation.hashing import digest
 from autokd.federation.label_space import LabelSpace
+from autokd.federation.measured import Doubt, Measured, Share, answers, contradiction, doubt
 from autokd.federation.questions import ask
 from autokd.models.adapter import Adapted, external_network, input_shape, network_code
 from autokd.models.building import build
 from autokd.models.checkpoint import Checkpoint, checkpoint_hash, read_checkpoint
-from autokd.models.inference import logits_of
 from autokd.models.matching import fit
 from autokd.models.outputs import described, logits_in, tensors_in
 from autokd.models.weights import Weights, weights_of
 
 _TOLERANCE: Final = 0.005
 """Largest difference to a claimed accuracy, which may have been written with two digits."""
-_WORTH_A_HINT: Final = 0.2
-"""Gain in accuracy by another order of the outputs that is hardly chance."""
 _IN_MEMORY: Final = "memory:"
 """Prefix of a recipe's checkpoint that was in memory."""
 
@@ -57,13 +57,13 @@ class ValidatedModel:
     """Network of a participant that was trained elsewhere.
 
     Attributes:
-        accuracy: Accuracy on its own private data, in [0, 1].
+        measured: What it gets right of its own private data.
         checkpoint: SHA-256 of its checkpoint file, in hex.
     """
 
     architecture: ExternalArchitecture
     weights: Weights
-    accuracy: float
+    measured: Measured
     checkpoint: str
 
 
@@ -131,18 +131,20 @@ def validate_model(
         with findings.noting(f"{where}.checkpoint"):
             for note in _load(module, state, file, participant.weights):
                 findings.warn(f"{where}.checkpoint", note)
-            accuracy, hint = _evaluate(module, data, classes, compute)
-            hint = hint and f"{hint}: see {where}.labels"
             weights = weights_of(module)
+            own = as_dataset(data, classes)
+            compute.place(module)
+            assert isinstance(module, Adapted)
+            measured = _measure(module, own, participant, number, compute, findings)
             with findings.noting(f"{where}.architecture"):
-                for warning in ask(copy, weights, as_dataset(data, classes), len(classes)):
+                for warning in ask(copy, weights, own, len(classes)):
                     findings.warn(f"{where}.architecture", warning)
-                if not _as_claimed(participant, accuracy, hint, len(data.labels), findings, where):
+                if measured is None:
                     return None
                 return ValidatedModel(
                     architecture=architecture,
                     weights=weights,
-                    accuracy=accuracy,
+                    measured=measured,
                     checkpoint=key if key in memory.weights else checkpoint_hash(file),
                 )
     return None
@@ -235,63 +237,53 @@ def _count_outputs(network: nn.Module, images: torch.Tensor, known: int) -> int:
     return outputs
 
 
-def _evaluate(
-    module: nn.Module, data: LabelledImages, classes: tuple[str, ...], compute: Compute
-) -> tuple[float, str]:
-    """Return the accuracy on the model's own data, and a hint if another order of its outputs suits better.
+def _measure(
+    module: Adapted,
+    own: Dataset,
+    participant: ExternalParticipant,
+    number: int,
+    compute: Compute,
+    findings: Findings,
+) -> Measured | None:
+    """Return what a model gets right of its own data, or None if that is not what its owner says.
 
     Raises:
         PlanError: If the forward pass fails, or logits are not finite.
     """
-    dataset = as_dataset(data, classes)
-    try:
-        logits = logits_of(compute.place(module), dataset, compute)
-    except PlanError:
-        raise
-    except Exception as error:
-        words = f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}"
-        raise PlanError(source="forward pass", problem=f"fails on its own data: {words}") from error
-    module.to("cpu")
-    if not np.isfinite(logits).all():
-        raise PlanError(source="", problem="the model answers with values that are not finite numbers")
-    predictions = logits.argmax(axis=1)
-    accuracy = float((predictions == dataset.labels).mean())
-    confusion = np.zeros((len(classes), len(classes)), dtype=np.int64)
-    np.add.at(confusion, (predictions, dataset.labels), 1)
-    # Imported here: it takes a moment, and prepared federations do without.
-    from scipy.optimize import linear_sum_assignment
-
-    rows, columns = linear_sum_assignment(confusion, maximize=True)
-    best = float(confusion[rows, columns].sum() / len(predictions))
-    if best - accuracy <= _WORTH_A_HINT:
-        return accuracy, ""
-    pairs = zip(rows, columns, strict=True)
-    moved, meant = next(pair for pair in pairs if pair[0] != pair[1] and confusion[pair])
-    return accuracy, (
-        f"; with its outputs in another order it would be {best:.1%} (what it calls {classes[moved]} "
-        f"is mostly {classes[meant]})"
-    )
-
-
-def _as_claimed(
-    participant: ExternalParticipant,
-    accuracy: float,
-    hint: str,
-    examples: int,
-    findings: Findings,
-    where: str,
-) -> bool:
-    """Return whether the accuracy agrees with the recipe's claim, if there is one."""
+    where, given = f"participants.{number}", participant.input
+    predictions = answers(module, own, compute)
+    share = Share(right=int((predictions == own.labels).sum()), of=len(own.labels))
+    facts = PixelFacts.of(own.images)
+    found = doubt(module, own, predictions, compute, given=given, facts=facts)
+    measured = Measured(number=number, architecture=participant.architecture.name, own=share, doubt=found)
+    findings.measured[number] = measured
+    hint = "" if found is None else _hint(found, where)
+    said = f"{share.accuracy:.1%} of its own data are right"
+    against = contradiction(given, facts)
+    if against is not None:
+        field, problem = against
+        if found is not None:
+            findings.problem(f"{where}.input.{field}", f"{problem}; only {said}{hint}")
+            return None
+        findings.warn(f"{where}.input.{field}", f"{problem}; but {said} as it is")
     claimed = participant.claimed_accuracy
     if claimed is None:
-        if hint:
-            findings.warn(where, f"only {accuracy:.1%} of its own data are right{hint}")
-        return True
-    if abs(claimed - accuracy) <= max(_TOLERANCE, 1.5 / examples):
-        return True
+        if hint and against is None:
+            findings.warn(where, f"only {said}{hint}")
+        return measured
+    if abs(claimed - share.accuracy) <= max(_TOLERANCE, 1.5 / share.of):
+        return measured
     findings.problem(
         f"{where}.claimed_accuracy",
-        f"the model gets {accuracy:.1%} of its own data right, not {claimed:.1%}"
+        f"the model gets {share.accuracy:.1%} of its own data right, not {claimed:.1%}"
         + (hint or "; see its input (mean, std), labels and data"),
     )
-    return False
+    return None
+
+
+def _hint(found: Doubt, where: str) -> str:
+    """Return what is doubtful as the end of a sentence."""
+    if found.on_labels:
+        return f"; {found.words}: see {where}.labels"
+    way_out = found.way_out or "do checkpoint, labels, input and data belong together?"
+    return f"; {found.words}: {way_out}"

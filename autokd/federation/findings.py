@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from autokd.errors import InputError, PlanError
+
+if TYPE_CHECKING:
+    from autokd.federation.measured import Measured
 
 
 @dataclass(slots=True)
@@ -16,11 +20,13 @@ class Findings:
         source: File of the recipe.
         problems: Errors that have to be corrected.
         warnings: Hints for the recipe's author.
+        measured: What models get right, by participant; also of some if there are problems.
     """
 
     source: str
     problems: list[PlanError] = field(default_factory=list)
     warnings: list[PlanError] = field(default_factory=list)
+    measured: dict[int, Measured] = field(default_factory=dict)
 
     def problem(self, where: str, problem: str) -> None:
         self.problems.append(self._finding(where, problem))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from autokd.compute.device import Compute
@@ -17,6 +17,7 @@ from autokd.core.setting import Split
 from autokd.errors import InputError, PlanError
 from autokd.federation.external import load_external
 from autokd.federation.findings import Findings
+from autokd.federation.measured import Measured
 from autokd.federation.preparation import check
 from autokd.statistics.paired import VarianceComponents
 from autokd.workflows.target_check import check_target
@@ -32,12 +33,29 @@ class ParticipantCheck:
     Attributes:
         private: Number of private examples.
         accuracy: Accuracy on these, in [0, 1]; None if the model is not trained yet.
+        splits: Accuracy on each labelled common split; empty if the model is not trained yet, or if there are
+            problems.
+        split_examples: Number of its examples that the model was asked for, which are evenly spread.
     """
 
     number: int
     architecture: str
     private: int
     accuracy: float | None = None
+    splits: Mapping[str, float] = field(default_factory=dict)
+    split_examples: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, measured: Measured) -> ParticipantCheck:
+        """Return what was measured of a model that was trained elsewhere."""
+        return cls(
+            number=measured.number,
+            architecture=measured.architecture,
+            private=measured.own.of,
+            accuracy=measured.own.accuracy,
+            splits={name: share.accuracy for name, share in measured.splits.items()},
+            split_examples={name: share.of for name, share in measured.splits.items()},
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +65,7 @@ class Inspection:
     Attributes:
         problems: What has to be corrected; each names file and field.
         warnings: What the author should know.
-        members: Participants; empty if there are problems.
+        members: Participants; if there are problems, those whose models could be asked.
         splits: Number of examples of each common split; None if there are problems.
         detectable: Smallest gain on confirmation that is likely to be told from 0, in pp, for the participant
             whose target leaves the fewest effective examples.
@@ -81,9 +99,9 @@ def inspect(study: str, *, effect: float = EFFECT) -> Inspection:
         problems += findings.problems
         warnings = tuple(findings.warnings)
         if external is None or problems:
-            return Inspection(problems=tuple(problems), warnings=warnings)
+            return Inspection(problems=tuple(problems), warnings=warnings, members=members(findings))
         checked = external
-        names = [model.architecture.name for model in checked.models]
+        asked = members(findings)
     else:
         notices: list[str] = []
         try:
@@ -92,7 +110,12 @@ def inspect(study: str, *, effect: float = EFFECT) -> Inspection:
             problems.append(_within(study, error))
         if problems:
             return Inspection(problems=tuple(problems))
-        names = [federation.architecture(number).name for number in range(federation.size)]
+        asked = tuple(
+            ParticipantCheck(
+                number=number, architecture=federation.architecture(number).name, private=len(own)
+            )
+            for number, own in enumerate(checked.layout.private)
+        )
         warnings = tuple(PlanError(source=study, field="federation", problem=one) for one in notices)
     try:
         facts, weak = check_target(config, checked, source=study)
@@ -106,18 +129,15 @@ def inspect(study: str, *, effect: float = EFFECT) -> Inspection:
     smallest = detectable(fewest, config.confirmation.confidence)
     return Inspection(
         warnings=(*warnings, *_too_small(study, fewest, smallest, effect)),
-        members=tuple(
-            ParticipantCheck(
-                number=number,
-                architecture=name,
-                private=len(checked.layout.private[number]),
-                accuracy=checked.models[number].accuracy if checked.models else None,
-            )
-            for number, name in enumerate(names)
-        ),
+        members=asked,
         splits={**splits, "public": len(checked.layout.public)},
         detectable=smallest,
     )
+
+
+def members(findings: Findings) -> tuple[ParticipantCheck, ...]:
+    """Return the participants whose models could be asked, in the order of their numbers."""
+    return tuple(ParticipantCheck.of(one) for _, one in sorted(findings.measured.items()))
 
 
 def detectable(examples: float, confidence: float) -> float:

@@ -18,6 +18,7 @@ from autokd.config.external import (
     TorchvisionSource,
 )
 from autokd.data.sources.labelled_images import LabelledImages as LabelledImages
+from autokd.data.sources.normalised import denormalised
 from autokd.errors import PlanError
 
 
@@ -47,10 +48,10 @@ def read(
         data = _read(source, base, wanted, labels_needed, code_folder)
     except MemoryError as error:
         raise PlanError(source=str(base), problem="does not fit into memory") from error
-    problem = _problem(data)
-    if problem:
-        name = str(getattr(source, "path", getattr(source, "root", getattr(source, "factory", source.kind))))
-        raise PlanError(source=name, problem=problem)
+    name = str(getattr(source, "path", getattr(source, "root", getattr(source, "factory", source.kind))))
+    data = usable(data, name=name)
+    if source.normalised is not None:
+        data = replace(data, images=denormalised(data.images, source.normalised, name=name))
     # Names of files need not be valid Unicode.
     notes = (note.encode(errors="backslashreplace").decode() for note in data.notes)
     return replace(data, notes=tuple(notes))
@@ -84,6 +85,18 @@ def _read(
         case MemorySource():
             problem = "was in the memory of the program that made this federation; it cannot be read again"
             raise PlanError(source=source.sha256[:8], problem=problem)
+
+
+def usable(data: LabelledImages, *, name: str) -> LabelledImages:
+    """Return examples of any source if they can be used.
+
+    Raises:
+        PlanError: If there are none, or pixels that are not finite, or labels outside the classes.
+    """
+    problem = _problem(data)
+    if problem:
+        raise PlanError(source=name, problem=problem)
+    return data
 
 
 def _problem(data: LabelledImages) -> str:

@@ -37,7 +37,7 @@ def test_what_is_broken_is_told_by_file_and_field(here: Command, mine: Path, cas
     before = snapshot(mine.parent)
     outcome = here("check", "mine/mine.yaml")
     assert (outcome.code, outcome.out) == (2, ""), outcome
-    problems = [line for line in outcome.err.splitlines() if not line.startswith("warning: ")]
+    problems = [line for line in outcome.err.splitlines() if line.startswith("error: ")]
     (line,) = [one for one in problems if one.startswith(f"error: mine/mine.yaml: {case.field}: ")]
     for word in case.words:
         assert word in line

@@ -152,7 +152,7 @@ def test_and_the_student_can_learn_the_classes_that_it_did_not_know(disjoint: Pa
 def test_floats_and_bytes_together_are_floats(mine: Path) -> None:
     plain = made(mine)
     images = np.stack([plain.data.images[row] for row in plain.participants[1].private])
-    floats = torch.from_numpy(images).float().div(255).numpy() + np.float32(0.25)
+    floats = torch.from_numpy(images).float().div(255).numpy() + np.float32(0.05)
     labels = plain.data.labels[plain.participants[1].private]
     np.savez(mine / "own.npz", images=floats, labels=labels, classes=np.array(CLASSES))
     data = {"kind": "npz", "path": "own.npz"}
