@@ -14,8 +14,8 @@ from autokd.data.mapped_arrays import pieces
 
 ROUNDING: Final = 0.1
 """How far pixels may leave [0, 1] or [-1, 1] by bicubic scaling or added noise."""
-_REACHED: Final = 0.9
-"""Share of [-1, 1] that images fill at both ends if they were scaled to it."""
+_REACHED: Final = (-0.9, 0.5)
+"""What the lowest and highest pixels reach at least if images were scaled to [-1, 1]; dark ones are usual."""
 
 
 class PixelScale(StrEnum):
@@ -26,7 +26,7 @@ class PixelScale(StrEnum):
     POSITIVE = "not negative, and above 1"
     """E.g. floats up to 255, or sensor counts."""
     SYMMETRIC = "from -1 to 1"
-    """Both ends are reached: normalised with mean 0.5 and std 0.5."""
+    """Dark pixels reach -1: normalised with mean 0.5 and std 0.5."""
     SIGNED = "negative and positive"
     """E.g. standardised."""
 
@@ -82,7 +82,7 @@ class PixelFacts:
             return PixelScale.UNIT
         if self.low >= -ROUNDING:
             return PixelScale.POSITIVE
-        if -1 - ROUNDING <= self.low <= -_REACHED and _REACHED <= self.high <= 1 + ROUNDING:
+        if -1 - ROUNDING <= self.low <= _REACHED[0] and _REACHED[1] <= self.high <= 1 + ROUNDING:
             return PixelScale.SYMMETRIC
         return PixelScale.SIGNED
 

@@ -234,11 +234,11 @@ def _check_classes(private: Sequence[LabelledImages], common: CommonSplits, find
             elif absent:
                 findings.warn(field, f"{name} has no example of {absent[0]}, a class of participant {number}")
     for number, names in unknown.items():
-        own, theirs = private[number].present, common[names[0]][1].present
+        ours, theirs = private[number].present, common[names[0]][1].present
         everywhere = len(names) == len(Split)
         findings.problem(
             f"participants.{number}.data" if everywhere else common[names[0]][0],
-            f"{', '.join(names)} has no example of any class of participant {number} ({_few(own)}), but of "
+            f"{', '.join(names)} has no example of any class of participant {number} ({_few(ours)}), but of "
             f"{_few(theirs)}: nobody could judge its model; give equal classes equal names",
         )
 

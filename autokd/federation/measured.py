@@ -27,6 +27,8 @@ _BETTER_ORDER: Final = 0.2
 """Gain in accuracy by another order of the outputs that is hardly chance."""
 _BETTER_READING: Final = 0.1
 """Gain in accuracy by another reading of the pixels that is worth a word."""
+_CLEARLY: Final = 0.02
+"""Gain in accuracy over a likelier reading at which a less likely one is preferred."""
 _CERTAIN: Final = 1e-4
 """Largest p-value of such a gain."""
 _CHANCE: Final = 0.01
@@ -203,7 +205,7 @@ def _best_reading(
         won, lost = int((right & ~usual).sum()), int((usual & ~right).sum())
         # McNemar's exact test.
         surely = won + lost > 0 and bdtrc(won - 1, won + lost, 0.5) < _CERTAIN
-        if surely and fits - usual.mean() >= _BETTER_READING and (best is None or fits > best[1]):
+        if surely and fits - usual.mean() >= _BETTER_READING and (best is None or fits > best[1] + _CLEARLY):
             best = reading, fits
     return best
 

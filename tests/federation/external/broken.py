@@ -345,7 +345,7 @@ CASES = (
     Case(
         "wrong normalisation",
         f"{P0}.claimed_accuracy",
-        ("not 100.0%", "mean, std"),
+        ("not 100.0%", "without mean and std"),
         participant(0, input={"mean": [0.9], "std": [0.01]}),
     ),
     Case(
