@@ -99,7 +99,9 @@ class Workspace:
         folder = Path(home) if home else usual_home()
         return cls(
             config=config,
-            space=read_space(str(config.space if space is None else space)).permitted(config.forbidden),
+            space=read_space(str(config.space if space is None else space))
+            .permitted(config.forbidden)
+            .resolved(config),
             home=folder,
             storage=storage_url(storage or usual_storage(), folder),
             study=config.name if isinstance(study, StudyConfig) else str(study),

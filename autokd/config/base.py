@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, ClassVar, Self, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, Self, Union, get_args, get_origin
 
 from pydantic import (
     BaseModel,
@@ -68,9 +68,9 @@ class Frozen(BaseModel):
         """Take one value where a list is wanted, and nothing (null) where there is a default."""
         if not isinstance(written, Mapping):
             return written
-        lists, defaults = _meant(cls)
+        lists, words, defaults = _meant(cls)
         return {
-            name: (value,) if isinstance(value, lists.get(name, ())) else value
+            name: (value,) if isinstance(value, lists.get(name, ())) and value not in words else value
             for name, value in written.items()
             if value is not None or name not in defaults
         }
@@ -148,9 +148,12 @@ class Recipe(Frozen):
 
 
 @cache
-def _meant(model: type[Frozen]) -> tuple[Mapping[str, tuple[type, ...]], frozenset[str]]:
-    """Return the types that stand for a list of one, by field, and the fields whose default null means."""
+def _meant(model: type[Frozen]) -> tuple[Mapping[str, tuple[type, ...]], tuple[str, ...], frozenset[str]]:
+    """Return the types that stand for a list of one, by field; words that may stand in place of a list; and
+    the fields whose default null means.
+    """
     lists: dict[str, tuple[type, ...]] = {}
+    words: list[str] = []
     defaults = set()
     for name, field in model.model_fields.items():
         written = field.alias or name
@@ -158,9 +161,12 @@ def _meant(model: type[Frozen]) -> tuple[Mapping[str, tuple[type, ...]], frozens
         if any(get_origin(member) is tuple for member in members) and not {str, int, float} & set(members):
             has_fields = any(isinstance(member, type) and issubclass(member, BaseModel) for member in members)
             lists[written] = (str, int, float) if has_fields else (str, int, float, Mapping)
+            words += [
+                word for member in members if get_origin(member) is Literal for word in get_args(member)
+            ]
         if not field.is_required() and type(None) not in members:
             defaults.add(written)
-    return lists, frozenset(defaults)
+    return lists, tuple(words), frozenset(defaults)
 
 
 def _members(annotation: object) -> tuple[Any, ...]:

@@ -8,10 +8,22 @@ from enum import StrEnum
 from functools import cache, cached_property
 from typing import Annotated, Any, ClassVar, Final
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator
 
-from autokd.config.base import Frozen, Name, Recipe
-from autokd.config.numbers import Number, Whole
+from autokd.config.base import Name, Recipe
+from autokd.config.dimensions import (
+    DOUBLING,
+    Budgets,
+    Dimension,
+    LearningRate,
+    Rates,
+    Times,
+    Values,
+    doublings,
+    ends,
+    rounded,
+)
+from autokd.config.dimensions import Range as Range
 from autokd.config.study import Forbidden, StudyConfig
 from autokd.config.yaml_files import read
 from autokd.core.quoting import did_you_mean, one_of, quoted
@@ -42,35 +54,6 @@ OF_LABELS: Final = (ALPHA, LABEL_PRIOR)
 """Dimensions that have no meaning on unlabelled examples."""
 
 
-class Range(Frozen):
-    """A continuous dimension; both ends are included."""
-
-    low: Number
-    high: Number
-    log: bool = False
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Range:
-        if self.low > self.high:
-            raise ValueError(f"low {self.low} lies above high {self.high}")
-        if self.log and self.low <= 0:
-            raise ValueError(f"a logarithmic range starts above 0, not at {self.low}")
-        return self
-
-    def __contains__(self, value: object) -> bool:
-        return isinstance(value, int | float) and self.low <= value <= self.high
-
-
-Values = Annotated[tuple[Number, ...], Field(min_length=1)]
-"""A dimension of listed values; a grid has only such dimensions."""
-
-# NOTE: without a discriminator pydantic would also complain that an invalid Range is not a list.
-Dimension = Annotated[
-    Annotated[Range, Tag("range")] | Annotated[Values, Tag("values")],
-    Discriminator(lambda value: "range" if isinstance(value, dict | Range) else "values"),
-]
-
-
 def _searchable(value: object) -> object:
     """Refuse the validation split, since settings are chosen on it."""
     if value not in SEARCHABLE:
@@ -88,6 +71,10 @@ class Space(Recipe):
     Alpha and label prior are not sampled if the transfer set is `public`: they have no meaning there. A space
     may leave out `method` (then it is plain), `learning_rate`, `schedule`, `epochs` and `batch_norm` (then
     they are the recipe's), and `label_prior` (then there is no correction).
+
+    Learning rates may be given relative to the recipe's (`Times`), and epochs as `doubling`. Such a space
+    says what it searches only once it is `resolved` with a recipe. There None stands for the recipe's value:
+    so a setting that has it is the same one, wherever it comes from.
     """
 
     omit_if_default: ClassVar[frozenset[str]] = frozenset({"label_prior", "schedule"})
@@ -97,26 +84,26 @@ class Space(Recipe):
     alpha: Dimension
     transfer_set: tuple[Searched, ...] = Field(min_length=1)
     method: tuple[Method, ...] = Field(default=(Method.PLAIN,), min_length=1)
-    learning_rate: Dimension | None = None
-    epochs: tuple[Annotated[Whole, Field(ge=1)], ...] | None = Field(default=None, min_length=1)
+    learning_rate: LearningRate | None = None
+    epochs: Budgets | None = None
     batch_norm: tuple[BatchNorm, ...] | None = Field(default=None, min_length=1)
     label_prior: tuple[LabelPrior, ...] = Field(default=(LabelPrior.NONE,), min_length=1)
-    schedule: tuple[Schedule, ...] | None = Field(default=None, min_length=1)
+    schedule: tuple[Schedule | None, ...] | None = Field(default=None, min_length=1)
     position: tuple[Position, ...] = Field(default=tuple(Position), min_length=1)
 
     @field_validator("temperature", "learning_rate")
     @classmethod
-    def _positive(cls, dimension: Range | Values | None) -> Range | Values | None:
-        for value in _ends(dimension):
-            if value <= 0:
+    def _positive(cls, dimension: Range | Times | Rates | None) -> Range | Times | Rates | None:
+        for value in ends(dimension):
+            if value is not None and value <= 0:
                 raise ValueError(f"must be positive; {value:g} is not")
         return dimension
 
     @field_validator("alpha")
     @classmethod
     def _a_weight(cls, dimension: Range | Values) -> Range | Values:
-        for value in _ends(dimension):
-            if not 0 <= value <= 1:
+        for value in ends(dimension):
+            if value is not None and not 0 <= value <= 1:
                 raise ValueError(f"a weight lies in [0, 1]; {value:g} does not")
         return dimension
 
@@ -129,7 +116,15 @@ class Space(Recipe):
 
     @cached_property
     def dimensions(self) -> Mapping[str, Range | tuple[Any, ...]]:
-        """The dimensions of a setting that are searched, by name; enum members as plain strings."""
+        """The dimensions of a setting that are searched, by name; enum members as plain strings.
+
+        None among the values is the recipe's value.
+
+        Raises:
+            ValueError: If the space is relative to a recipe and not `resolved`.
+        """
+        if not self.is_resolved:
+            raise ValueError(f"space {self.name} is relative to a recipe; resolve it with one first")
         dimensions = {name: getattr(self, name) for name in DEFAULT.values()}
         if self.method == (Method.PLAIN,):
             del dimensions[METHOD]
@@ -175,6 +170,38 @@ class Space(Recipe):
             ]
         return tuple(settings)
 
+    @property
+    def is_resolved(self) -> bool:
+        """Whether nothing of the space is relative to a recipe."""
+        return not (isinstance(self.learning_rate, Times) or self.epochs == DOUBLING)
+
+    def resolved(self, config: StudyConfig) -> Space:
+        """Return what the space searches under a study recipe; a space of former versions stays as it is.
+
+        Multiples become learning rates, and `doubling` becomes epochs. The recipe's own value becomes None,
+        also among schedules. A dimension of which nothing but that is left is not searched.
+        """
+        recipe = config.distillation
+        left: dict[str, tuple[Any, ...]] = {}
+        if isinstance(self.learning_rate, Times):
+            rates = (rounded(times * recipe.learning_rate) for times in self.learning_rate.times)
+            left[LEARNING_RATE] = tuple(
+                None if rate == rounded(recipe.learning_rate) else rate for rate in rates
+            )
+        if self.epochs == DOUBLING:
+            left[EPOCHS] = (None, *doublings(recipe.epochs, config.max_epochs)[1:])
+        if self.schedule is not None:
+            left[SCHEDULE] = tuple(None if one == recipe.schedule else one for one in self.schedule)
+        if not left:
+            return self
+        return self._changed({name: None if values == (None,) else values for name, values in left.items()})
+
+    def budgets(self, config: StudyConfig) -> tuple[int, ...]:
+        """Return the epochs that trials may take, increasing, with the recipe's; the space is `resolved`."""
+        usual = config.distillation.epochs
+        searched = self.epochs if isinstance(self.epochs, tuple) else ()
+        return tuple(sorted({usual, *(epochs or usual for epochs in searched)}))
+
     def permitted(self, forbidden: Forbidden) -> Space:
         """Return the space without the forbidden values; raise `PlanError` if that leaves nothing."""
         left = {
@@ -188,7 +215,10 @@ class Space(Recipe):
                 counts = dimension == METHOD and forbidden.class_counts
                 field = "class_counts" if counts else f"{dimension}s"
                 raise PlanError(source="study", field=f"forbid.{field}", problem=problem)
-        space = self.model_copy(update=left)
+        return self._changed(left)
+
+    def _changed(self, values: Mapping[str, Any]) -> Space:
+        space = self.model_copy(update=values)
         # NOTE: pydantic copies cached properties, too.
         space.__dict__.pop("dimensions", None)
         return space
@@ -215,13 +245,12 @@ def _sweep_settings() -> int:
     return len(read_space("poster_sweep").grid())
 
 
-def sweep_epochs(config: StudyConfig, pairs: int) -> int:
-    """Return the number of epochs that a sweep of the grid `poster_sweep` takes for so many pairs."""
-    return _sweep_settings() * config.distillation.epochs * pairs
+def sweep_epochs(config: StudyConfig, space: Space, pairs: int) -> int:
+    """Return the number of epochs that a sweep of the grid `poster_sweep` takes for so many pairs.
 
-
-def _ends(dimension: Range | Values | None) -> tuple[float, ...]:
-    return (dimension.low, dimension.high) if isinstance(dimension, Range) else dimension or ()
+    Each of its settings gets the largest budget that the space may give a trial.
+    """
+    return _sweep_settings() * space.budgets(config)[-1] * pairs
 
 
 def _plain(value: object) -> object:

@@ -36,6 +36,10 @@ DELIVERY_SEEDS: Final = 10_000
 """First seed index of distilled models that are delivered."""
 
 
+_LONGEST: Final = 4
+"""Largest budget in multiples of the recipe's, if the recipe does not say it."""
+
+
 class StoppingConfig(Frozen):
     """ASHA (Li et al. 2020, arXiv:1810.05934): at each rung the best 1/`reduction` of the trials continue.
 
@@ -57,6 +61,22 @@ class StoppingConfig(Frozen):
         return rungs
 
 
+def rungs_of(rungs: Sequence[int], budget: int) -> tuple[int, ...]:
+    """Return the epochs at which a trial of any budget reports, its budget last.
+
+    These are a recipe's rungs below the budget. Above the recipe's own budget, which is the last of its
+    rungs, they go on by doubling, so that a long trial is stopped early as a short one is.
+
+    Args:
+        rungs: Rungs of a trial of the recipe's budget, that one last. If it is the only one, early stopping
+            is off, for longer trials too.
+    """
+    below = list(rungs) if len(rungs) > 1 else []
+    while below and below[-1] < budget:
+        below.append(2 * below[-1])
+    return (*(rung for rung in below if rung < budget), budget)
+
+
 class SearchConfig(Frozen):
     """How the settings of one pair are searched.
 
@@ -72,9 +92,13 @@ class SearchConfig(Frozen):
         retries: How often a run is repeated after a failure of the infrastructure.
         asked: Settings that the user wants to see, in a recipe `try`: they run in each pair that is tuned,
             right after the default setting.
+        max_epochs: Largest budget of a run where the space searches epochs by doubling; None for four times
+            the recipe's epochs.
     """
 
-    omit_if_default: ClassVar[frozenset[str]] = frozenset({"min_trials", "epsilon", "confidence", "asked"})
+    omit_if_default: ClassVar[frozenset[str]] = frozenset(
+        {"min_trials", "epsilon", "confidence", "asked", "max_epochs"}
+    )
 
     trials: Whole = Field(default=12, ge=2)
     min_trials: Whole = Field(default=3, ge=2)
@@ -85,6 +109,7 @@ class SearchConfig(Frozen):
     stopping: StoppingConfig = StoppingConfig()
     retries: Whole = Field(default=3, ge=0)
     asked: tuple[AskedSetting, ...] = Field(default=(), alias="try")
+    max_epochs: Whole | None = Field(default=None, ge=1)
 
     @property
     def bounds(self) -> SearchBounds:
@@ -266,6 +291,15 @@ class StudyConfig(Recipe):
         return self
 
     @model_validator(mode="after")
+    def _doubles_from_the_budget(self) -> StudyConfig:
+        most, epochs = self.search.max_epochs, self.distillation.epochs
+        if most is not None and most < epochs:
+            raise ValueError(
+                f"search.max_epochs {most} lies below the {epochs} epochs of a run (distillation.epochs)"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _asked_settings_are_allowed(self) -> StudyConfig:
         problems = [problem for setting in self.search.asked if (problem := self._forbids(setting))]
         if problems:
@@ -289,8 +323,17 @@ class StudyConfig(Recipe):
 
     @property
     def rungs(self) -> tuple[int, ...]:
-        """All epochs at which a search trial reports, the full budget last."""
+        """All epochs at which a search trial of the recipe's budget reports, that budget last."""
         return (*self.search.stopping.rungs, self.distillation.epochs)
+
+    @property
+    def max_epochs(self) -> int:
+        """Largest budget of a run where the space searches epochs by doubling."""
+        return self.search.max_epochs or _LONGEST * self.distillation.epochs
+
+    def budget(self, setting: Setting) -> int:
+        """Return the epochs of a run that is not stopped early."""
+        return setting.epochs or self.distillation.epochs
 
     @property
     def aims(self) -> Objective:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final, final
 
 from autokd.compute.device import Compute
+from autokd.config.study import rungs_of
 from autokd.config.training import DistillationConfig
 from autokd.core.example_weights import EVEN, ExampleWeights
 from autokd.core.records import Logits, Stage
@@ -45,7 +46,7 @@ class RunContext:
     """What all runs of an experiment share.
 
     Attributes:
-        rungs: Epochs at which a trial reports, up to the full budget.
+        rungs: Epochs at which a trial of the recipe's budget reports, that budget last.
         tensor_formats: Memory format and precision of each pair's runs; a batch may have several.
         weights: Weights of the examples on each participant's target distribution, by its number; empty if
             each example counts 1.
@@ -71,8 +72,7 @@ class RunContext:
         end = spec.setting.epochs or self.rungs[-1]
         if spec.stage is Stage.SWEEP:
             return swept_rungs(end)
-        early = () if spec.stage is not None else (rung for rung in self.rungs[:-1] if rung < end)
-        return (*early, end)
+        return rungs_of(self.rungs, end) if spec.stage is None else (end,)
 
     def splits_for(self, spec: RunSpec) -> tuple[Split, ...]:
         """Return the splits on which a run is evaluated.

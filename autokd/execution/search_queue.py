@@ -53,7 +53,7 @@ class _Live:
 
     def budget(self, config: StudyConfig) -> int:
         """Return the epochs of the run if it is not stopped early."""
-        return self.spec.setting.epochs or config.rungs[-1]
+        return config.budget(self.spec.setting)
 
     @property
     def trial(self) -> TrialRecord:
@@ -154,7 +154,9 @@ class SearchQueue(RunQueue):
         self._record_rung(live, report)
         values = {trial.number: trial for trial in self._bases.scalarised(live.study)}
         trial = values.pop(live.trial.number)
-        live.stopped = not should_continue(self._config.search.stopping, trial, values.values())
+        live.stopped = not should_continue(
+            self._config.search.stopping, self._config.distillation, trial, values.values()
+        )
         self._notify()
         return not live.stopped
 
@@ -201,7 +203,7 @@ class SearchQueue(RunQueue):
             waited=self._pace.waited,
             done=self._pace.done,
             training=self._pace.training,
-            sweep_epochs=sweep_epochs(self._config, len(studies)),
+            sweep_epochs=sweep_epochs(self._config, self._space, len(studies)),
         )
 
     def _load(self, records: PairRecords) -> PairSearch:

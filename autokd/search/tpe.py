@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Final, Protocol
 
 import optuna
-from optuna.distributions import BaseDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial
@@ -162,7 +162,12 @@ class _SharedTrial(FrozenTrial):
 
 
 def _frozen(trial: TrialRecord, distributions: Mapping[str, BaseDistribution]) -> FrozenTrial:
-    values = trial.setting.parameters()
+    left_open = (
+        name
+        for name, distribution in distributions.items()
+        if isinstance(distribution, CategoricalDistribution) and None in distribution.choices
+    )
+    values = {**dict.fromkeys(left_open), **trial.setting.parameters()}
     params = {name: values[name] for name in distributions if name in values}
     return _SharedTrial(
         number=trial.number,

@@ -48,7 +48,9 @@ def running(
         ValueError: If a value of the setting is of another type than its distribution.
     """
     plain = setting.to_json()
-    values = setting.parameters()
+    # Where None is a category, the recipe's value is drawn like any other.
+    left_open = (name for name, distribution in distributions.items() if _holds_none(distribution))
+    values = {**dict.fromkeys(left_open), **setting.parameters()}
     inside = {
         name: value
         for name, value in values.items()
@@ -122,9 +124,13 @@ def _rungs(trial: FrozenTrial) -> Sequence[tuple[int, float, Mapping[str, Any]]]
     return rungs
 
 
-def _holds(distribution: BaseDistribution, value: float | str) -> bool:
+def _holds_none(distribution: BaseDistribution) -> bool:
+    return isinstance(distribution, CategoricalDistribution) and None in distribution.choices
+
+
+def _holds(distribution: BaseDistribution, value: float | str | None) -> bool:
     match distribution:
-        case FloatDistribution() | IntDistribution() if not isinstance(value, str):
+        case FloatDistribution() | IntDistribution() if isinstance(value, int | float):
             return distribution.low <= value <= distribution.high
         case CategoricalDistribution():
             return value in distribution.choices

@@ -68,7 +68,7 @@ def report_data(
         space=space.model_dump(mode="json"),
         federation=facts,
         pairs=shown,
-        sweep_epochs=sweep_epochs(config, 1),
+        sweep_epochs=sweep_epochs(config, space, 1),
         observations=observations,
         versions={
             "autokd": __version__,

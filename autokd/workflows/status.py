@@ -216,7 +216,7 @@ def overview(results: StoredResults, pairs: Sequence[Pair], judged: Mapping[Pair
         federation=results.facts.name,
         participants=config.federation.size,
         pairs=tuple(overviews[pair] for pair in studies),
-        sweep_epochs=sweep_epochs(config, len(studies)),
+        sweep_epochs=sweep_epochs(config, results.space, len(studies)),
         stale=StaleStudies(results).count(pair for pair in pairs if pair not in of_today),
         drivers=tuple(map(DriverStatus.of, store.drivers([*studies.values()]))),
     )

@@ -158,7 +158,7 @@ def _tune(
     store = session.acquire(names.values())
     noise = known_noise(store, names.values())
     formats = session.tensor_formats(names)
-    budget = None if limits is None else limits.of(sweep_epochs(config, len(names)))
+    budget = None if limits is None else limits.of(sweep_epochs(config, space, len(names)))
     # Without a time limit, too: a later command may have one.
     clock = BatchClock(store, tuple(names.values()), lead=monotonic() - session.began)
 

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from autokd.config.base import content_hash
 from autokd.config.federation import FederationConfig
-from autokd.config.study import StoppingConfig, StudyConfig
+from autokd.config.study import StoppingConfig, StudyConfig, rungs_of
 from autokd.config.yaml_files import read_study_config
 from autokd.core.setting import Method
 from autokd.errors import InputError, PlanError
@@ -33,6 +36,31 @@ def test_what_is_derived_is_validated_too() -> None:
 def test_a_trial_reports_at_each_rung_and_at_the_end() -> None:
     assert tiny_plan().rungs == (3, 6, 10)
     assert tiny_plan(stopping=StoppingConfig(rungs=())).rungs == (10,)
+
+
+@given(st.lists(st.integers(1, 40), unique=True).map(sorted), st.integers(1, 40), st.integers(1, 400))
+def test_rungs_increase_and_end_at_the_budget(early: list[int], more: int, budget: int) -> None:
+    usual = (early[-1] if early else 0) + more
+    rungs = rungs_of((*early, usual), budget)
+    assert list(rungs) == sorted(set(rungs))
+    assert rungs[-1] == budget
+    assert set(rungs[:-1]) <= {*early, *(usual * 2**power for power in range(9))}
+    if not early:
+        assert rungs == (budget,), "early stopping is off"
+    else:
+        assert {rung for rung in (*early, usual) if rung < budget} <= set(rungs)
+        longer = rungs_of((*early, usual), 2 * budget)
+        assert set(rungs[:-1]) <= set(longer), "trials of different budgets meet at the same epochs"
+        assert all(after <= 2 * before for before, after in pairwise(rungs) if before >= usual)
+
+
+def test_the_largest_budget_is_four_times_the_usual_one_unless_a_recipe_says_it() -> None:
+    assert tiny_plan().max_epochs == 40
+    longer = tiny_plan(max_epochs=70)
+    assert (longer.max_epochs, longer.rungs) == (70, (3, 6, 10))
+    assert "max_epochs" not in tiny_plan().model_dump()["search"]
+    with pytest.raises(PlanError, match=r"search\.max_epochs 9 lies below the 10 epochs of a run"):
+        tiny_plan(max_epochs=9)
 
 
 def test_one_architecture_serves_all_or_each_has_its_own() -> None:

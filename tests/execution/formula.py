@@ -10,7 +10,7 @@ from typing import Any
 from ray import tune
 from ray.tune.result import DONE
 
-from autokd.config.study import StudyConfig
+from autokd.config.study import StudyConfig, rungs_of
 from autokd.core.run_spec import RunSpec
 from autokd.execution.run_context import ANSWER
 from tests.search.worlds import record, report
@@ -32,7 +32,8 @@ class FormulaTrainable(tune.Trainable):
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         self._assignment = RunSpec.from_config(new_config)
-        self._rungs = list(self._all_rungs) if self._assignment.stage is None else []
+        budget = self._assignment.setting.epochs or self._all_rungs[-1]
+        self._rungs = list(rungs_of(self._all_rungs, budget)) if self._assignment.stage is None else []
         self._began = False
         return True
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -46,6 +47,19 @@ def test_who_may_look_where(stage: Stage | None, rungs: tuple[int, ...], splits:
     given_out = RunSpec(FORWARD, DEFAULT, 0, stage)
     assert job.rungs_for(given_out) == rungs
     assert job.splits_for(given_out) == splits
+
+
+@pytest.mark.parametrize(
+    ("epochs", "rungs"),
+    [(2, (2,)), (5, (3, 5)), (20, (3, 6, 10, 20)), (35, (3, 6, 10, 20, 35)), (40, (3, 6, 10, 20, 40))],
+)
+def test_a_longer_trial_reports_where_shorter_ones_do_and_at_doubled_epochs(
+    epochs: int, rungs: tuple[int, ...]
+) -> None:
+    job = RunContext(tiny_plan().distillation, tiny_plan().rungs, Compute())
+    setting = replace(DEFAULT, epochs=epochs)
+    assert job.rungs_for(RunSpec(FORWARD, setting, 0, None)) == rungs
+    assert job.rungs_for(RunSpec(FORWARD, setting, 0, Stage.CONFIRMATION)) == (epochs,)
 
 
 def test_each_run_of_a_batch_has_the_tensor_format_of_its_pair() -> None:

@@ -12,7 +12,7 @@ from autokd.config.study import Objective
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import Failure, RunRecord, RunState, Stage, TrialOrigin, TrialRecord, TrialState
 from autokd.core.run_spec import RunFailure
-from autokd.core.setting import DEFAULT, Pair, Setting, TransferSet
+from autokd.core.setting import DEFAULT, Pair, Schedule, Setting, TransferSet
 from autokd.core.tensor_format import TensorFormat
 from autokd.search.gp_sampler import GpSampler
 from autokd.search.kernel import Task
@@ -93,20 +93,49 @@ def test_a_finished_study_gets_nothing_more_and_a_raised_number_extends_it(tmp_p
     assert made(more.trials())[: len(before)] == before
 
 
-def test_killed_after_any_report_it_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
+def test_budgets_double_up_to_the_largest_and_each_rung_is_reported(tmp_path: Path) -> None:
+    """A trial has its own budget, the default setting the recipe's; longer ones may be stopped on the way."""
+    config = tiny_plan(trials=12)
+    space = open_space(epochs="doubling", schedule=["constant", "cosine"]).resolved(config)
+    world = World(tmp_path, config, space=space)
+    world.work(workers=2)
+    trials = [trial for pair in (FORWARD, BACKWARD) for trial in world.trials(pair)]
+    assert {trial.setting.epochs for trial in trials} == {None, 20, 40}
+    assert {trial.setting.schedule for trial in trials} == {None, Schedule.COSINE}
+    for trial in trials:
+        budget = config.budget(trial.setting)
+        reached = [epoch for epoch, _ in trial.curve]
+        rungs = [epoch for epoch in (3, 6, 10, 20, 40) if epoch <= budget]
+        assert reached == rungs[: len(reached)]
+        assert (trial.state is TrialState.COMPLETE) == (reached == rungs)
+    for pair in (FORWARD, BACKWARD):
+        assert world.trials(pair)[0].setting == DEFAULT
+        assert world.trials(pair)[0].epochs == 10
+        assert {run.epochs for run in world.runs(pair)} == {
+            config.budget(run.setting) for run in world.runs(pair)
+        }
+    long = [trial for trial in trials if config.budget(trial.setting) > 10]
+    assert {trial.state for trial in long} == {TrialState.PRUNED, TrialState.COMPLETE}
+
+
+@pytest.mark.parametrize("budgets", [{}, {"epochs": "doubling", "schedule": ["constant", "cosine"]}])
+def test_killed_after_any_report_it_ends_as_if_it_had_not_been(
+    tmp_path: Path, budgets: Mapping[str, object]
+) -> None:
     meetings = [[FORWARD]]
     config = tiny_plan(trials=4)
-    whole = World(tmp_path, config, meetings=meetings)
+    space = open_space(**budgets).resolved(config)
+    whole = World(tmp_path, config, meetings=meetings, space=space)
     reports = whole.work()
     expected = made(whole.trials())
     for after in range(reports):
         folder = tmp_path / str(after)
         folder.mkdir()
-        killed = World(folder, config, meetings=meetings)
+        killed = World(folder, config, meetings=meetings, space=space)
         with pytest.raises(Killed):
             killed.work(reports=after)
         killed.close()
-        resumed = World(folder, config, meetings=meetings)
+        resumed = World(folder, config, meetings=meetings, space=space)
         resumed.work()
         assert made(resumed.trials()) == expected, after
         assert not [trial for trial in resumed.trials() if trial.state is TrialState.RUNNING]

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import optuna
 
-from autokd.core.setting import BatchNorm, LabelPrior, Method, TransferSet
+from autokd.core.setting import BatchNorm, LabelPrior, Method, Schedule, TransferSet
 from autokd.search.optuna_space import distributions, suggest
-from tests.search.worlds import open_space
+from tests.search.worlds import open_space, tiny_plan
 
 EXTENDED = open_space(
     temperature=[1, 4],
@@ -46,3 +46,19 @@ def test_what_else_may_be_searched_is_drawn_with_the_rest() -> None:
         (method, epochs, BatchNorm.FROZEN) for method in (Method.PLAIN, Method.ENSEMBLE) for epochs in (5, 20)
     }
     assert all(trial.params.keys() <= distributions(EXTENDED).keys() for trial in study.trials)
+
+
+def test_the_recipes_value_is_a_category_like_any_other() -> None:
+    space = open_space(
+        learning_rate={"times": [0.5, 1]}, schedule=["constant", "cosine"], epochs="doubling"
+    ).resolved(tiny_plan())
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    drawn = [suggest(space, study.ask()) for _ in range(60)]
+    assert all(setting in space for setting in drawn)
+    assert {setting.epochs for setting in drawn} == {None, 20, 40}
+    assert {setting.schedule for setting in drawn} == {None, Schedule.COSINE}
+    assert {setting.learning_rate for setting in drawn} == {
+        None,
+        0.5 * tiny_plan().distillation.learning_rate,
+    }
+    assert all({"epochs", "schedule", "learning_rate"} <= trial.params.keys() for trial in study.trials)

@@ -13,7 +13,7 @@ from unittest.mock import patch
 import numpy as np
 
 from autokd.config.space import Space
-from autokd.config.study import StudyConfig
+from autokd.config.study import StudyConfig, rungs_of
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import (
     Failure,
@@ -130,7 +130,9 @@ def accuracy(spec: RunSpec, epoch: int, epochs: int = 10) -> float:
     shape = 0.12 * math.exp(-((math.log2(setting.temperature) - 2) ** 2)) - 0.2 * (alpha - 0.3) ** 2
     data = {TransferSet.BOTH: 0.1, TransferSet.TEACHER: 0.03}.get(setting.transfer_set, 0.0)
     luck = (derive_seed(str(spec.pair), spec.seed) % 100) / 5000
-    return OWN - 0.05 + (shape + data + 0.1 * (spec.pair.teacher == 1)) * epoch / epochs + luck
+    # Longer than usual, it learns ever more slowly.
+    learned = epoch / epochs if epoch <= epochs else 1 + 0.1 * math.log2(epoch / epochs)
+    return OWN - 0.05 + (shape + data + 0.1 * (spec.pair.teacher == 1)) * learned + luck
 
 
 def report(spec: RunSpec, epoch: int) -> RungReport:
@@ -148,7 +150,8 @@ def report(spec: RunSpec, epoch: int) -> RungReport:
 
 def record(spec: RunSpec) -> RunRecord:
     assert spec.stage is not None
-    reached = accuracy(spec, 10)
+    epochs = spec.setting.epochs or 10
+    reached = accuracy(spec, epochs)
     splits = {Stage.RACE: (Split.VALIDATION,), Stage.CONFIRMATION: (Split.CONFIRMATION, Split.TEST)}
     return RunRecord(
         stage=spec.stage,
@@ -158,7 +161,7 @@ def record(spec: RunSpec) -> RunRecord:
         correct={split: first(reached, SIZES[split]) for split in splits.get(spec.stage, tuple(Split))},
         forgetting=0.0,
         local_accuracy=reached,
-        epochs=10,
+        epochs=epochs,
         curve=tuple(scores(spec, epoch) for epoch in swept_rungs(10)) if spec.stage is Stage.SWEEP else (),
     )
 
@@ -247,7 +250,8 @@ class World:
         live: dict[str, tuple[RunSpec, list[int]]] = {}
         while not self.queue.finished:
             while len(live) < workers and (spec := self.queue.assign(f"run-{serial}")) is not None:
-                rungs = list(self.config.rungs) if spec.stage is None else []
+                budget = self.config.budget(spec.setting)
+                rungs = list(rungs_of(self.config.rungs, budget)) if spec.stage is None else []
                 live[f"run-{serial}"] = (spec, rungs)
                 serial += 1
             assert live or self.done, "nothing is live, nothing is handed out, and yet it is not finished"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from enum import StrEnum
 
 import pytest
@@ -11,7 +12,7 @@ from optuna.trial import TrialState as OptunaState
 from optuna.trial import create_trial
 
 from autokd.core.records import RungReport, TrialOrigin, TrialState
-from autokd.core.setting import DEFAULT, BatchNorm, LabelPrior, Method, Schedule, Setting, TransferSet
+from autokd.core.setting import DEFAULT, BatchNorm, LabelPrior, Method, Setting, TransferSet
 from autokd.errors import StoreError
 from autokd.store import optuna_mapping
 from tests.samples import alphas, settings, temperatures
@@ -34,10 +35,12 @@ def spaces(draw: st.DrawFn) -> Mapping[str, BaseDistribution]:
         "transfer_set": CategoricalDistribution(choices),
         "method": CategoricalDistribution(draw(some(Method))),
         "learning_rate": FloatDistribution(1e-4, 1e-1, log=True),
-        "epochs": CategoricalDistribution([5, 10, 20]),
+        "epochs": CategoricalDistribution(draw(st.sampled_from([[5, 10, 20], [None, 20, 40]]))),
         "batch_norm": CategoricalDistribution(draw(some(BatchNorm))),
         "label_prior": CategoricalDistribution(draw(some(LabelPrior))),
-        "schedule": CategoricalDistribution(draw(some(Schedule))),
+        "schedule": CategoricalDistribution(
+            draw(st.sampled_from([["constant", "cosine"], [None, "cosine"]]))
+        ),
     }
     return {name: space[name] for name in draw(st.sets(st.sampled_from(sorted(space))))}
 
@@ -67,6 +70,24 @@ def test_on_public_data_there_is_no_alpha() -> None:
     assert trial.params == {"temperature": PUBLIC.temperature, "transfer_set": "public"}
     trial = optuna_mapping.running(ODD, seed=0, role=TrialOrigin.SEARCH, distributions=searched)
     assert trial.params["label_prior"] == "none"
+
+
+def test_the_recipes_value_is_a_parameter_where_the_space_has_it() -> None:
+    searched = DISTRIBUTIONS | {
+        "epochs": CategoricalDistribution([None, 20, 40]),
+        "schedule": CategoricalDistribution([None, "cosine"]),
+    }
+    longer = replace(ODD, epochs=40)
+    for setting, values in ((ODD, (None, None)), (longer, (40, None))):
+        trial = optuna_mapping.running(setting, seed=0, role=TrialOrigin.SEARCH, distributions=searched)
+        assert (trial.params["epochs"], trial.params["schedule"]) == values
+        assert optuna_mapping.OUTSIDE not in trial.user_attrs
+        assert optuna_mapping.record("study", trial).setting == setting
+    other = optuna_mapping.running(
+        replace(ODD, epochs=7), seed=0, role=TrialOrigin.SEARCH, distributions=searched
+    )
+    assert other.user_attrs[optuna_mapping.OUTSIDE] == {"epochs": 7}
+    assert optuna_mapping.record("study", other).setting.epochs == 7
 
 
 def test_only_what_lies_outside_is_no_parameter() -> None:

@@ -38,7 +38,10 @@ def test_an_overview_counts_what_the_store_has(tmp_path: Path) -> None:
         assert one.confirmation_epochs == 10 * one.runs > 0
         assert (one.verdict, one.gain, one.answer) == ("tuned", 4.5, "tuned")
     whole = Overview(
-        federation="f", participants=4, pairs=tuple(seen), sweep_epochs=sweep_epochs(world.config, 2)
+        federation="f",
+        participants=4,
+        pairs=tuple(seen),
+        sweep_epochs=sweep_epochs(world.config, world.space, 2),
     )
     assert whole.judged == 2
     search, confirmation = whole.cost
