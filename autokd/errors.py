@@ -15,7 +15,8 @@
     │   ├── StoreUnreachable        later, when something is stored already: exit code 1
     │   ├── DuplicateRun            a second result of the same run
     │   ├── PairBusy                another driver is at work on a pair; an InputError, too
-    │   └── LeaseLost               another driver has taken over, and this one writes nothing more
+    │   ├── LeaseLost               another driver has taken over, and this one writes nothing more
+    │   └── StoreReplaced           the store was removed or replaced while it was used
     ├── WorkersLost                 no worker starts, or each one dies: nothing would ever get done
     └── TrialError                  one run failed; it becomes data (state FAIL), not a crash
         ├── Diverged                the loss stopped being finite
@@ -179,7 +180,8 @@ class PairBusy(StoreError, InputError):
         pair = study.rpartition("/")[2]
         super().__init__(
             f"pair {pair} is being tuned by {owner}, since {_clock(since)}; wait for it, or stop it: should "
-            f"it be dead on another machine, its lease ends at {_clock(until)}"
+            f"it be dead on another machine, its lease ends at {_clock(until)}, or at once by autokd store "
+            f"release --pair {pair.replace('->', ',')}"
         )
         self.study, self.owner, self.since, self.until = study, owner, since, until
 
@@ -190,6 +192,10 @@ def _clock(seconds: float) -> str:
 
 class LeaseLost(StoreError):
     """Others were let in, since this driver was silent for longer than its lease (a stop, a long sleep)."""
+
+
+class StoreReplaced(StoreError):
+    """The store under this address is not the one that was opened: it was removed, or another is there."""
 
 
 class TrialError(AutokdError):

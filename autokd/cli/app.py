@@ -30,6 +30,12 @@ for name in (
     app.command()(as_command(getattr(import_module(f"autokd.cli.{name}"), name)))
 
 
+store = typer.Typer(help="Back up, restore and check the store, or give back the pairs of a dead command.")
+for name in ("backup", "restore", "check", "release"):
+    store.command()(as_command(getattr(import_module("autokd.cli.store"), name)))
+app.add_typer(store, name="store")
+
+
 @app.callback(invoke_without_command=True)
 def autokd(context: typer.Context) -> None:
     """Find the knowledge-distillation setting that works for each pair of already trained models.

@@ -17,6 +17,7 @@ from sqlalchemy.engine import URL
 
 from autokd.errors import NotTuned, StorageUnavailable, StoreError
 from autokd.store.db_errors import translate_errors
+from autokd.store.identity import check_write_ahead_log
 from autokd.store.leases import lease_seconds
 from autokd.store.locks import one_at_a_time
 from autokd.store.migrations import VERSION_TABLE, current_version, newest_version, upgrade
@@ -60,6 +61,7 @@ def connect(url: URL, *, create: bool) -> RDBStorage:
     options, file = _engine_options(url), sqlite_file(url)
     if file is not None and (create or file.exists()):
         _prepare_file(file)
+        check_write_ahead_log(file)
     if not create:
         _require_tables(url, options)
     with translate_errors(url):

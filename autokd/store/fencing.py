@@ -11,6 +11,7 @@ from typing import Any, Final, final
 from sqlalchemy import Connection, Engine, Select, event, select
 
 from autokd.errors import LeaseLost
+from autokd.store.identity import Original
 from autokd.store.tables import DriverRow
 
 _WROTE: Final = "autokd wrote"
@@ -22,10 +23,11 @@ class Fence:
 
     Attributes:
         shut: Whether a lease was lost; then nothing is committed any more.
+        original: The store that was opened, which each commit under a lease compares.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self.shut = False
+    def __init__(self, engine: Engine, original: Original) -> None:
+        self.shut, self.original = False, original
         self._tokens: frozenset[str] = frozenset()
         self._query: Select[str] = select(DriverRow.token)
         event.listen(engine, "after_cursor_execute", self._executed)
@@ -55,8 +57,10 @@ class Fence:
         if not connection.info.pop(_WROTE, False):
             return
         if self._tokens and not self.shut:
+            self.original.check_file()
             self.shut = len(connection.execute(self._query).all()) != len(self._tokens)
         if self.shut:
+            self.original.check(connection)
             raise LeaseLost(
                 "another driver has taken over what this one was tuning, since it did not answer for longer "
                 "than its lease; it writes nothing more. Run the same command again when the other is done"

@@ -27,7 +27,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import Double
 
 from autokd.core.quoting import quoted
-from autokd.errors import InputError, LeaseLost, PairBusy, StoreError
+from autokd.errors import InputError, LeaseLost, PairBusy, StoreError, StoreReplaced
 from autokd.store.db_errors import translate_errors, validated
 from autokd.store.fencing import Fence
 from autokd.store.process import Process
@@ -95,6 +95,7 @@ class DriverFacts:
         token: Identifies it; no other driver ever has the same.
         studies: Names of the studies that it holds, sorted.
         asked_to_stop: Who has asked it to stop; empty if nobody has.
+        here: Whether its process certainly runs on this machine.
     """
 
     owner: str
@@ -105,6 +106,7 @@ class DriverFacts:
     token: str = ""
     studies: tuple[str, ...] = ()
     asked_to_stop: str = ""
+    here: bool = False
 
 
 @final
@@ -151,6 +153,8 @@ class Lease(AbstractContextManager["Lease"]):
             StoreUnreachable: If the database does not answer.
         """
         self._change(expires=Now() + self.seconds)
+        with translate_errors(self._url), self._engine.connect() as connection:
+            self._fence.original.check(connection)
 
     def heartbeat(self, status: Mapping[str, Any]) -> None:
         """Publish the driver's progress, small JSON values in place of earlier ones; errors as in `renew`."""
@@ -197,7 +201,7 @@ class Lease(AbstractContextManager["Lease"]):
                     self.renew()
                 with translate_errors(self._url), self._engine.connect() as connection:
                     self._look(connection)
-            except LeaseLost:
+            except (LeaseLost, StoreReplaced):
                 return
             except StoreError:
                 continue  # The database is away or full; who writes next will say so.
@@ -284,6 +288,7 @@ def drivers(engine: Engine, studies: Collection[str] | None) -> tuple[DriverFact
                     token=row.token,
                     studies=tuple(held[row.token]),
                     asked_to_stop=row.asked_to_stop or "",
+                    here=process.is_here,
                 )
             )
     return tuple(facts)
@@ -294,6 +299,12 @@ def ask_to_stop(engine: Engine, tokens: Collection[str]) -> None:
     row = update(DriverRow).where(DriverRow.token.in_(tokens), DriverRow.asked_to_stop.is_(None))
     with engine.begin() as connection:
         connection.execute(row.values(asked_to_stop=str(Process.current())))
+
+
+def release(engine: Engine, tokens: Collection[str]) -> None:
+    """Take all leases from drivers, dead or alive; see `Store.release`."""
+    with engine.begin() as connection:
+        connection.execute(delete(DriverRow).where(DriverRow.token.in_(tokens)))
 
 
 def _require_free(connection: Connection, studies: Sequence[str], *, lock: bool = False) -> set[str]:

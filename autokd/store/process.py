@@ -44,6 +44,11 @@ class Process(BaseModel, frozen=True):
         return f"{self.user}@{self.host}, process {self.number}"
 
     @property
+    def is_here(self) -> bool:
+        """Whether it certainly runs on this machine, so that its number can be looked up."""
+        return self.machine == _machine() and os.name == "posix" and not self.gone
+
+    @property
     def gone(self) -> bool:
         """Whether it has certainly ended; False for processes of other machines."""
         if self.machine != _machine() or os.name != "posix":

@@ -19,7 +19,7 @@ from typing import Final, TypeVar, final
 from sqlalchemy.engine import URL
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential
 
-from autokd.errors import StoreUnreachable
+from autokd.errors import StoreError, StoreUnreachable
 from autokd.store.db_errors import translate_errors
 from autokd.store.leases import Lease
 
@@ -62,14 +62,21 @@ class OutageRetry:
 
     Args:
         renew: Ends what the failed call may have left open, such as a session with a transaction.
+        on_error: Called with a lease when a call has failed; it may raise a better error.
 
     Attributes:
         leases: All leases that were acquired.
         on_outage: Called after each failed attempt, and with None at the end of an outage.
     """
 
-    def __init__(self, url: URL, *, renew: Callable[[], None] = lambda: None) -> None:
-        self._url, self._renew = url, renew
+    def __init__(
+        self,
+        url: URL,
+        *,
+        renew: Callable[[], None] = lambda: None,
+        on_error: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._url, self._renew, self._on_error = url, renew, on_error
         self.leases: list[Lease] = []
         self.on_outage: Callable[[Outage | None], None] = lambda outage: None
         self._given_up = False
@@ -126,8 +133,17 @@ class OutageRetry:
             before_sleep=on_failure,
             reraise=True,
         )
+
+        def watched() -> _T:
+            try:
+                return attempt()
+            except StoreError:
+                if self.held:
+                    self._on_error()
+                raise
+
         try:
-            return retrying(attempt)
+            return retrying(watched)
         finally:
             if since is not None:
                 self.on_outage(None)

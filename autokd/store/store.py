@@ -29,6 +29,7 @@ from autokd.store import leases
 from autokd.store.database import connect
 from autokd.store.db_errors import validated
 from autokd.store.fencing import Fence
+from autokd.store.identity import Original, identity_in
 from autokd.store.optuna_mapping import Distributions
 from autokd.store.own_tables import OwnTables
 from autokd.store.retrying import Outage, OutageRetry
@@ -61,8 +62,9 @@ class Store(AbstractContextManager["Store"]):
         self._url = url
         self._storage = storage
         self._engine = storage.engine
-        self._fence = Fence(storage.engine)
-        self._retry = OutageRetry(url, renew=storage.remove_session)
+        original = Original(url, identity_in(storage.engine))
+        self._fence = Fence(storage.engine, original)
+        self._retry = OutageRetry(url, renew=storage.remove_session, on_error=original.check_file)
         self._trials = Trials(storage)
         self._own = OwnTables(storage.engine)
 
@@ -82,7 +84,7 @@ class Store(AbstractContextManager["Store"]):
         """
         address = normalise(url)
         try:
-            return cls(address, OutageRetry(address)(partial(connect, address, create=create)))
+            return OutageRetry(address)(lambda: cls(address, connect(address, create=create)))
         except StoreUnreachable as error:
             raise StorageUnavailable(str(error)) from error.__cause__
 
@@ -169,6 +171,10 @@ class Store(AbstractContextManager["Store"]):
     def ask_to_stop(self, tokens: Collection[str]) -> None:
         """Ask drivers to stop, as Ctrl-C would; one that has ended in the meantime is left out."""
         self._run(leases.ask_to_stop, self._engine, tokens)
+
+    def release(self, tokens: Collection[str]) -> None:
+        """Take all leases from drivers, dead or alive; one that is alive writes nothing more."""
+        self._run(leases.release, self._engine, tokens)
 
     # Studies and trials
 

@@ -203,6 +203,15 @@ class RecommendationRow(Base):
     payload: Mapped[str] = mapped_column(LONG_TEXT)
 
 
+class StoreRow(Base):
+    """The identity of this store, in its only row: it tells one store from another, and from its copies."""
+
+    __tablename__ = "autokd_store"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    identity: Mapped[str] = mapped_column(String(32))
+
+
 class DriverRow(Base):
     """A driver that holds leases; without this row it holds none.
 

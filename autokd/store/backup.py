@@ -1,0 +1,116 @@
+"""Backup and restore of a SQLite store, also while drivers are at work; servers have tools of their own."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy.engine import URL
+
+from autokd.errors import InputError, NotTuned, StoreError
+from autokd.store.identity import new_identity, short_form
+from autokd.store.url import redacted, sqlite_file
+
+_PAGES: Final = 1_000
+"""Pages copied at a time, so that drivers write in between."""
+_SERVERS: Final = {
+    "postgresql": "pg_dump and pg_restore",
+    "mysql": "mysqldump (mariadb-dump) and mysql (mariadb)",
+}
+
+
+def backup(url: URL, target: Path) -> None:
+    """Copy a SQLite store as it is at one moment, its write-ahead log included, into a new file.
+
+    The copy is a store of its own identity.
+
+    Raises:
+        InputError: If the target exists, or the store is on a server.
+        NotTuned: If there is no store.
+        StoreError: If it cannot be read or the copy not be written; then no copy is left.
+    """
+    source = _file(url)
+    if not source.exists():
+        raise NotTuned(f"there is no store {source}")
+    if target.exists():
+        raise InputError(f"{target} exists; choose a new file for the backup")
+    _copy(source, target)
+
+
+def restore(url: URL, source: Path) -> None:
+    """Put a backup in the place of a SQLite store, or where there is none.
+
+    The caller makes sure that no driver is alive. What was there is kept as `<name>.before-restore`.
+
+    Raises:
+        InputError: If the backup does not exist or is none, or the store is on a server.
+        StoreError: If files cannot be written; then the store is as it was.
+    """
+    target = _file(url)
+    if not source.exists():
+        raise InputError(f"there is no backup {source}")
+    if source.resolve() == target.resolve():
+        raise InputError(f"{source} is the store itself")
+    fresh = target.with_name(f"{target.name}.restoring")
+    with suppress(FileNotFoundError):
+        fresh.unlink()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _copy(source, fresh)
+    before = target.with_name(f"{target.name}.before-restore")
+    try:
+        if target.exists():
+            with suppress(FileNotFoundError):
+                before.unlink()
+            _copy(target, before, renew=False)
+        for leftover in ("-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                target.with_name(target.name + leftover).unlink()
+        fresh.replace(target)
+    except OSError as error:
+        raise StoreError(f"{target} cannot be replaced: {error.strerror}") from error
+
+
+def _file(url: URL) -> Path:
+    file = sqlite_file(url)
+    if file is None:
+        tools = _SERVERS[url.get_backend_name()]
+        raise InputError(
+            f"{redacted(url)} is a server's database: back it up and restore it with {tools}, see "
+            "docs/cluster.md"
+        )
+    return file
+
+
+def _copy(source: Path, target: Path, *, renew: bool = True) -> None:
+    """Copy a database; `renew` gives the copy an identity of its own."""
+    try:
+        # Private like the store itself.
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
+            old.backup(new, pages=_PAGES)
+            if renew:
+                _renew(new)
+            new.execute("PRAGMA journal_mode=DELETE").close()
+    except (OSError, sqlite3.Error) as error:
+        with suppress(OSError):
+            target.unlink()
+        if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+            raise InputError(f"{source} is not a store of autokd: {error}") from error
+        raise StoreError(f"{source} cannot be copied to {target}: {error}") from error
+
+
+def _renew(connection: sqlite3.Connection) -> None:
+    identity = new_identity()
+    try:
+        # No driver holds what is in a copy.
+        connection.execute("DELETE FROM autokd_driver")
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+        if "autokd_store" in tables:
+            connection.execute("UPDATE autokd_store SET identity = ?", [identity])
+            connection.execute(f"PRAGMA user_version = {short_form(identity)}")
+        connection.commit()
+    except sqlite3.OperationalError as error:
+        raise sqlite3.DatabaseError(f"it has none of autokd's tables ({error})") from error

@@ -1,0 +1,127 @@
+"""Whether a store is still the one that was opened: its file, and its identity in the database.
+
+A SQLite file that is removed while it is open goes on living without a name, and all that is written to it is
+lost. One that is replaced has other content under the same name.
+"""
+
+from __future__ import annotations
+
+import secrets
+import struct
+from pathlib import Path
+from typing import Final, final
+
+from sqlalchemy import Connection, Engine, select
+from sqlalchemy.engine import URL
+
+from autokd.errors import StorageUnavailable, StoreReplaced
+from autokd.store.tables import StoreRow
+from autokd.store.url import redacted, sqlite_file
+
+_HEADER_BYTES: Final = 100
+_USER_VERSION: Final = 60
+"""Offset of SQLite's user version in the header of a file: here it is a short form of the identity."""
+_WAL_HEADER, _FRAME_HEADER = 32, 24
+_WAL_MAGIC: Final = frozenset({0x377F0682, 0x377F0683})
+
+
+@final
+class Original:
+    """Remembers which store was opened.
+
+    Args:
+        identity: Identity that the database had then.
+    """
+
+    def __init__(self, url: URL, identity: str | None) -> None:
+        self._where, self._identity = redacted(url), identity
+        self._file = sqlite_file(url)
+        self._inode = None if self._file is None else _inode(self._file)
+
+    def check_file(self) -> None:
+        """Raise `StoreReplaced` if the file under this name is another one, or none; servers have no file."""
+        if self._file is not None and _inode(self._file) != self._inode:
+            self._raise("replaced by another file" if self._file.exists() else "removed")
+
+    def check(self, connection: Connection) -> None:
+        """Raise `StoreReplaced` if the database has another identity."""
+        if self._identity is not None and identity_of(connection) != self._identity:
+            self._raise("replaced by another store")
+
+    def _raise(self, what: str) -> None:
+        raise StoreReplaced(
+            f"the store {self._where} was {what} while this command used it, so the command ends and writes "
+            "nothing more; what it wrote after that is lost. Put the store back, or restore a backup (autokd "
+            "store restore), then run the same command again"
+        )
+
+
+def identity_of(connection: Connection) -> str | None:
+    """Return the identity of a store; None if it has none."""
+    return connection.scalar(select(StoreRow.identity))
+
+
+def identity_in(engine: Engine) -> str | None:
+    """Return the identity of a store; a SQLite file gets its short form in the header."""
+    with engine.connect() as connection:
+        identity = identity_of(connection)
+        if identity is not None and engine.dialect.name == "sqlite":
+            present = connection.exec_driver_sql("PRAGMA user_version").scalar()
+            if not present:
+                connection.exec_driver_sql(f"PRAGMA user_version = {short_form(identity)}")
+                connection.commit()
+    return identity
+
+
+def new_identity() -> str:
+    """Return an identity that no other store has."""
+    return secrets.token_hex(16)
+
+
+def short_form(identity: str) -> int:
+    """Return what the header of the file has of an identity: a positive number of 31 bits."""
+    return int(identity[:8], 16) & 0x7FFFFFFF or 1
+
+
+def check_write_ahead_log(file: Path) -> None:
+    """Refuse a SQLite file beside the write-ahead log of another one, which would be mixed into it.
+
+    Raises:
+        StorageUnavailable: If the log holds the first page of a file with another identity.
+    """
+    log = file.with_name(f"{file.name}-wal")
+    try:
+        header, content = _first(file, _HEADER_BYTES), log.read_bytes() if log.exists() else b""
+    except OSError:
+        return  # Opening the store says it better.
+    if len(header) < _HEADER_BYTES or len(content) <= _WAL_HEADER:
+        return
+    magic, _, page = struct.unpack_from(">III", content)
+    salts = content[16:24]
+    (own,) = struct.unpack_from(">I", header, _USER_VERSION)
+    if magic not in _WAL_MAGIC or not own:
+        return
+    for start in range(_WAL_HEADER, len(content) - _FRAME_HEADER - _HEADER_BYTES, _FRAME_HEADER + page):
+        (number,) = struct.unpack_from(">I", content, start)
+        if content[start + 8 : start + 16] != salts:
+            break  # What follows is older than this log.
+        (other,) = struct.unpack_from(">I", content, start + _FRAME_HEADER + _USER_VERSION)
+        if number == 1 and other not in (0, own):
+            raise StorageUnavailable(
+                f"beside {file} lies the write-ahead log of another store, {log.name}: SQLite would mix the "
+                f"two. If {file.name} is the one that you want, move {log.name} and {file.name}-shm away; "
+                "autokd store restore does all of this by itself"
+            )
+
+
+def _first(file: Path, size: int) -> bytes:
+    with file.open("rb") as opened:
+        return opened.read(size)
+
+
+def _inode(file: Path) -> tuple[int, int] | None:
+    try:
+        seen = file.stat()
+    except OSError:
+        return None
+    return seen.st_dev, seen.st_ino
