@@ -86,9 +86,16 @@ def validated(what: str) -> Iterator[None]:
         raise  # Some of them are LookupErrors, too; `translate_errors` handles them.
     except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise StoreError(
-            f"what the database has of {what} was not written by autokd ({error!r:.300}); "
+            f"what the database has of {what} was not written by autokd ({_of_a_value(error)}); "
             "restore it from a backup, or delete that study in the dashboard and tune the pair again"
         ) from error
+
+
+def _of_a_value(error: Exception) -> str:
+    """Return what is wrong with a value; pydantic's own words would be many and about types."""
+    if type(error).__module__.startswith("pydantic"):
+        return "its parts do not have the form that autokd gives them"
+    return f"{error!r:.300}"
 
 
 def _is_away(error: BaseException) -> bool:

@@ -111,11 +111,14 @@ def _rungs(trial: FrozenTrial) -> Sequence[tuple[int, float, Mapping[str, Any]]]
 
     Raises:
         KeyError: If details of a finished trial are missing.
+        TypeError: If an accuracy is no number: SQLite holds any value in any column.
     """
     # Older versions of autokd wrote them as user attributes.
     attributes = {**trial.user_attrs, **trial.system_attrs}
     rungs = []
     for epoch, accuracy in sorted(trial.intermediate_values.items()):
+        if not isinstance(accuracy, float | int):
+            raise TypeError(f"an accuracy of {accuracy!r}")
         key = f"{_RUNG}{epoch}"
         if key in attributes:
             rungs.append((epoch, accuracy, attributes[key]))
