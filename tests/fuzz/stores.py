@@ -129,10 +129,9 @@ def _apply(edits: list[Edit], file: Path) -> None:
         for (table, column, row), value in edits:
             new = value
             if isinstance(value, tuple):
-                (old,) = connection.execute(
-                    f'SELECT "{column}" FROM "{table}" WHERE rowid = {row}'
-                ).fetchone()
-                new = _mixed(old, value[1])
+                found = connection.execute(f'SELECT "{column}" FROM "{table}" WHERE rowid = {row}').fetchone()
+                # An edit before this one may have given the row another number.
+                new = _mixed(found[0] if found else None, value[1])
             # What the database itself refuses nobody can have written.
             with suppress(sqlite3.IntegrityError):
                 connection.execute(f'UPDATE "{table}" SET "{column}" = ? WHERE rowid = {row}', [new])
