@@ -9,6 +9,7 @@ from rich.text import Text
 
 from autokd.cli import options
 from autokd.cli.console import out, print_json
+from autokd.config.target import remark, target_json
 
 if TYPE_CHECKING:
     from autokd.claims.claim import Claim
@@ -36,12 +37,15 @@ def observations(study: options.StudyOptions, json: options.Json = False) -> Non
     """
     from autokd.workflows import observe_claims as workflow
 
-    claims = workflow.observe_claims(study.workspace())
+    workspace = study.workspace()
+    claims, target = workflow.observe_claims(workspace), workspace.config.target
     if json:
-        print_json({"observations": [claim.to_json() for claim in claims]})
+        print_json({"observations": [claim.to_json() for claim in claims], **target_json(target)})
         return
     for claim in claims:
         show(claim)
+    if text := remark(target):
+        out.print(text, style="dim")
 
 
 def show(claim: Claim) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from autokd.cli import options
 from autokd.cli.console import about, out, pace, print_result
 from autokd.cli.matrix import Matrix, PairCell
+from autokd.config.target import remark
 
 if TYPE_CHECKING:
     from autokd.workflows.status import DriverStatus, Overview
@@ -38,6 +39,8 @@ def show(overview: Overview) -> None:
     judged = f"{overview.judged} of {len(overview.pairs)} pairs with a study are judged"
     out.print(f"federation {overview.federation}: {judged}")
     out.print(Matrix(overview.participants, cells))
+    if text := remark(overview.target):
+        out.print(text, style="dim")
     if overview.judged:
         out.print(str(overview.discoveries))
     if overview.stale:

@@ -14,6 +14,7 @@ from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from autokd.config.target import remark
 from autokd.core.records import Presentation, TrialOrigin
 from autokd.recommendation import Recommendation
 from autokd.report.data import PairData
@@ -62,7 +63,12 @@ def attributes(recommendation: Recommendation) -> Mapping[str, str | float | Non
 
 def note(recommendation: Recommendation, *, reproduce: str, missing: Iterable[tuple[str, int]] = ()) -> str:
     """Return a note in Markdown; `missing` names each figure that leaves out trials, and how many."""
-    values = {"recommendation": recommendation, "reproduce": reproduce, "missing": missing}
+    values = {
+        "recommendation": recommendation,
+        "reproduce": reproduce,
+        "missing": missing,
+        "target": remark(recommendation.target),
+    }
     return _environment().get_template("note.md").render(values).rstrip()
 
 

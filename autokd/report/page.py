@@ -19,6 +19,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from autokd.claims.claim import Claim
+from autokd.config.target import remark
 from autokd.core.colors import AROUND_OWN, legible_on
 from autokd.core.reasons import in_a_line
 from autokd.core.setting import DEFAULT, Pair
@@ -60,6 +61,7 @@ def page(facts: ReportFacts) -> str:
         "verdict_colors": VERDICTS,
         "scale": AROUND_OWN,
         "pairs": [_pair(pair_facts) for pair_facts in facts.pairs],
+        "target": remark(data.config.target),
     }
     if facts.pair is not None:
         return _render("single.html", **common, title=f"{facts.pair} of {name}")

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from autokd.config.space import sweep_epochs
+from autokd.config.target import ClassShares, TargetName, target_json
 from autokd.core.pair_records import PairRecords
 from autokd.core.public_calls import checked
 from autokd.core.records import TrialState
@@ -132,6 +133,7 @@ class Overview:
         sweep_epochs: Cost of the sweep on these pairs, in epochs.
         stale: Number of pairs without a recommendation of today that have a stale one.
         drivers: Drivers at work, and those that are gone without having finished.
+        target: Class distribution that gains are on.
     """
 
     federation: str
@@ -140,6 +142,7 @@ class Overview:
     sweep_epochs: int
     stale: int = 0
     drivers: tuple[DriverStatus, ...] = ()
+    target: TargetName | ClassShares = "common"
 
     @property
     def judged(self) -> int:
@@ -166,6 +169,7 @@ class Overview:
         return {
             "federation": self.federation,
             "participants": self.participants,
+            **target_json(self.target),
             "verdicts": dict(sorted(verdicts.items())),
             "beat_default": self.discoveries.to_json(),
             "stale": self.stale,
@@ -219,6 +223,7 @@ def overview(results: StoredResults, pairs: Sequence[Pair], judged: Mapping[Pair
         sweep_epochs=sweep_epochs(config, results.space, len(studies)),
         stale=StaleStudies(results).count(pair for pair in pairs if pair not in of_today),
         drivers=tuple(map(DriverStatus.of, store.drivers([*studies.values()]))),
+        target=config.target,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from autokd.config.base import content_hash
 from autokd.config.federation import FederationConfig
 from autokd.config.study import CONFIRMATION_SEEDS, RACE_SEEDS, SEARCH_SEED, SWEEP_SEEDS, StudyConfig
+from autokd.config.target import remark
 from autokd.core.records import FederationFacts
 from autokd.core.setting import Pair
 from autokd.recommendation.payload import count_by_state
@@ -62,6 +63,7 @@ def provenance_facts(data: ReportData, pair: Pair | None = None) -> ProvenanceFa
             ("confirmation", f"{sizes['confirmation']} examples: used by the verdict"),
             ("test", f"{sizes['test']} examples: for reporting only"),
             ("public", f"{sizes['public']} examples without labels: the transfer set public"),
+            *([("target", text)] if (text := remark(config.target)) else []),
         ),
         seeds=(
             ("search", f"{SEARCH_SEED} for every trial"),
