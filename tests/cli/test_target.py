@@ -85,6 +85,7 @@ def mean_gain(runs: list[RunRecord], own: np.ndarray, weights: np.ndarray, split
 
 @pytest.mark.slow
 @pytest.mark.ray
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("target", ["own", SHARES], ids=["own", "shares"])
 def test_each_command_has_the_same_figures(
     here: Command, aimed: Aimed, tmp_path: Path, target: str | dict[str, float]
@@ -104,7 +105,7 @@ def test_each_command_has_the_same_figures(
 
     # The figures of the recommendation are those of the stored runs, weighted by hand.
     found = here("recommend", *pair, *options, "--json").json()
-    assert found == tuned
+    assert found == {**tuned, "stale": False}
     assert found["target"] == target
     assert "on the target distribution" in found["reason"]
     shown = [run for run in confirmed if run.setting == Setting.from_json(found["setting"])]
@@ -216,10 +217,7 @@ def test_a_target_that_does_not_fit_is_refused_before_anything_is_made(
     file.write_text(yaml.safe_dump({**RECIPE, "target": target}))
     study = (file,) if command == "check" else ("--study", file, "--home", tmp_path / "home")
     pair = ("--pair", "0,1") if command == "tune" else ()
-    done = here(command, *study, *pair)
-    said = " ".join(refused(done).split())
-    assert words in said
-    assert str(file) in said
+    refused(here(command, *study, *pair), words, str(file))
     assert not (tmp_path / "home").exists() or not list((tmp_path / "home").glob("federations/*"))
 
 

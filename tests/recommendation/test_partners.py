@@ -107,3 +107,21 @@ def test_where_partners_truly_differ_little_is_taken_off() -> None:
     gains = np.array([100 * (arm.mean() - own.mean()) for arm in arms])
     assert shrunk(arms, own) == pytest.approx(gains, abs=1)
     assert shrunk(arms[:1], own) == pytest.approx(gains[:1])
+
+
+def test_partners_are_ranked_by_the_target() -> None:
+    """Two partners, of whom one is better on the first half of the examples and one on the second."""
+    rng = np.random.default_rng(6)
+    half = np.repeat([True, False], 200)
+    own = rng.random(400) < 0.5
+    first, second = (own | (side & (rng.random((3, 400)) < 0.8)) for side in (half, ~half))
+    weights = np.where(half, 0.2, 1.8)
+    plain, aimed = shrunk([first, second], own), shrunk([first, second], own, weights)
+    assert plain == pytest.approx([plain.mean()] * 2, abs=3)
+    assert aimed[1] > aimed[0] + 20
+    assert shrunk([first, second], own, np.ones(400)).tolist() == plain.tolist()
+    # Weights that are whole numbers are examples that stand there so often.
+    often = np.where(half, 1, 3)
+    rows = np.repeat(np.arange(400), often)
+    single = shrunk([first], own, often / often.mean())
+    assert single == pytest.approx(shrunk([first[:, rows]], own[rows]))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from autokd.config.study import ConfirmationConfig
+from autokd.core.example_weights import ExampleWeights
 from autokd.core.records import Correctness
 from autokd.core.setting import Split
 from autokd.recommendation.bootstrap import Bootstrap
@@ -135,3 +138,54 @@ def test_the_identity_of_the_posters_tables(data: st.DataObject, shape: tuple[in
     assert s.test.as_student.mean - t.test.as_teacher.mean == pytest.approx(gap)
     assert s.test.as_teacher.mean - t.test.as_student.mean == pytest.approx(gap)
     assert s.test.by_adoption.mean == pytest.approx(gap)
+
+
+def own_targets(
+    t_beats_on: str,
+) -> tuple[PositionAdvice, PositionAdvice]:
+    """A meeting whose two participants have the first and the second half of the examples for targets.
+
+    The run `s->t` beats both models on t's half, where it is `tuned`. On s's half it beats s, and t's model
+    only if `t_beats_on` is not `s`.
+    """
+    rng = np.random.default_rng(0)
+    size, of_s = 2000, np.repeat([True, False], 1000)
+
+    def model(on_s: float, on_t: float, seeds: int = 0) -> Correctness:
+        luck = np.resize(draws, (seeds, size)) if seeds else draws
+        noise = rng.normal(scale=0.02, size=luck.shape)
+        return luck + noise < np.where(of_s, on_s, on_t)
+
+    draws = rng.random(size)
+    s, t = model(0.4, 0.4), model(0.9 if t_beats_on == "s" else 0.45, 0.5)
+    adopted, default = model(0.8, 0.9, seeds=5), model(0.5, 0.6, seeds=5)
+    by_s, by_t = (
+        ExampleWeights({split: np.where(side, 2.0, 0.0) for split in (Split.CONFIRMATION, Split.TEST)})
+        for side in (of_s, ~of_s)
+    )
+    back = judge(replace(make_evidence(adopted, default, t), weights=by_t), QUICK, seed=1)
+    assert back.verdict.answer == "tuned"
+    asked = {"as_student": None, "as_teacher": back, "bootstrap": Bootstrap.of(QUICK, 3)}
+    of_own = advise(both(s), both(t), weights=by_s, **asked)
+    # The same meeting where both aim at what t does.
+    of_common = advise(both(s), both(t), weights=by_t, **asked)
+    return of_own, of_common
+
+
+def test_each_participant_asks_by_its_own_target() -> None:
+    of_own, of_common = own_targets("neither")
+    assert of_own.advice is of_common.advice is Advice.TEACHER
+    assert of_own.test.as_teacher is not None
+    assert of_own.test.as_teacher.mean == pytest.approx(40, abs=5)
+    assert of_own.test.by_adoption.mean == pytest.approx(5, abs=3)
+    assert of_common.test.by_adoption.mean == pytest.approx(10, abs=3)
+
+
+def test_a_run_that_its_partner_beats_on_ones_own_target_is_not_adopted() -> None:
+    """Its verdict says that it beats the partner's model, but on the partner's target."""
+    of_own, of_common = own_targets("s")
+    assert of_own.advice is Advice.NONE
+    assert of_own.test.as_teacher is not None
+    assert of_own.test.as_teacher.low > 0
+    assert "adopting the partner's model as it is gains" in of_own.why
+    assert of_common.advice is Advice.TEACHER

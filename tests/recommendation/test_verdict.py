@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autokd.config.study import ConfirmationConfig, Constraints, Objective
@@ -14,6 +14,7 @@ from autokd.recommendation.bootstrap import Bootstrap
 from autokd.recommendation.evidence import Arm, Evidence
 from autokd.recommendation.verdict import (
     Figures,
+    Judgement,
     Verdict,
     compare,
     decide,
@@ -272,3 +273,32 @@ def test_the_lower_limit_counts() -> None:
     assert aims.keeps(1.0)
     assert not aims.keeps(1.1)
     assert Objective().keeps(100.0)
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=20)
+def test_every_figure_is_on_the_target(seed: int) -> None:
+    """Weights that are whole numbers are examples that stand there so often; weights of 1 are none."""
+    rng = np.random.default_rng(seed)
+    own, default, winner = (rng.random(shape) < 0.5 for shape in (60, (3, 60), (3, 60)))
+    often = rng.integers(0, 4, 60)
+    often[0] = 1
+    rows, splits = np.repeat(np.arange(60), often), (Split.CONFIRMATION, Split.TEST)
+    evidence = make_evidence(winner, default, own)
+
+    def by(weights: Weights) -> Judgement:
+        aimed = ExampleWeights(dict.fromkeys(splits, weights))
+        return judge(replace(evidence, weights=aimed), QUICK, seed=1)
+
+    aimed = by(often / often.mean())
+    repeated = judge(make_evidence(winner[:, rows], default[:, rows], own[rows]), QUICK, seed=1)
+    for split in splits:
+        found, expected = aimed.figures(split), repeated.figures(split)
+        for name in ("default_gain", "winner_gain", "improvement"):
+            assert getattr(found, name).mean == pytest.approx(getattr(expected, name).mean)
+    assert aimed.decisive == aimed.confirmation
+
+    plain, ones = judge(evidence, QUICK, seed=1), by(np.ones(60))
+    assert (ones.verdict, ones.confirmation, ones.test) == (plain.verdict, plain.confirmation, plain.test)
+    assert ones.p_beats_default == plain.p_beats_default
+    assert ones.variance_samples() == plain.variance_samples()

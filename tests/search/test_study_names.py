@@ -123,3 +123,26 @@ def test_names_of_others_are_not_held() -> None:
     assert held(study_name(federation, other, open_space(), pair)) is None
     assert held(sweep_name(federation, other, pair)) is None
     assert held("somebody's own") is None
+
+
+def test_a_target_makes_another_study_and_common_none() -> None:
+    def names(target: object) -> tuple[str, ...]:
+        config = StudyConfig.model_validate({**TINY, "target": target})
+        pair = Pair(0, 1)
+        others = sweep_name("f", config, pair), rivals_name("f", config, pair)
+        return study_name("f", config, open_space(), pair), *others
+
+    plain = StudyConfig.model_validate(TINY)
+    assert "target" not in plain.model_dump()
+    assert names("common") == (
+        study_name("f", plain, open_space(), Pair(0, 1)),
+        sweep_name("f", plain, Pair(0, 1)),
+        rivals_name("f", plain, Pair(0, 1)),
+    )
+    shares = {"0": 0.5, "1": 0.3, "2": 0.2}
+    kinds = [names("common"), names("own"), names(shares), names({"0": 0.3, "1": 0.5, "2": 0.2})]
+    assert all(len(set(column)) == len(kinds) for column in zip(*kinds, strict=True))
+    # Neither their order nor what has no share makes another target.
+    assert names({"2": 0.2, "1": 0.3, "0": 0.5, "9": 0}) == names(shares)
+    assert same_search(names(shares)[0], names(dict(reversed(shares.items())))[0])
+    assert not same_search(names(shares)[0], names("common")[0])

@@ -174,3 +174,63 @@ def test_a_model_in_bfloat16_is_asked_in_float32(mine: Path) -> None:
     federation = make(mine, [replace(given[0], model=given[0].model.bfloat16()), given[1]])
     weights = federation.participants[0].weights
     assert {array.dtype for array in weights.values()} <= {np.dtype("float32"), np.dtype("int64")}
+
+
+def held_out(folder: Path, split: str, counts: tuple[int, ...]) -> datasets.ImageFolder:
+    """So many of each class, as the participants happen to have held them out."""
+    part = images(folder, split)
+    kept = [
+        sample
+        for label, count in enumerate(counts)
+        for sample in [one for one in part.samples if one[1] == label][:count]
+    ]
+    part.samples, part.imgs, part.targets = kept, kept, [label for _, label in kept]
+    return part
+
+
+def test_splits_of_held_out_parts_are_judged_by_the_class_shares_that_one_aims_at(mine: Path) -> None:
+    """Two participants whose held-out parts together are mostly of the first class and hardly of the last."""
+    parts = {
+        "validation": held_out(mine, "validation", (10, 5, 4, 2)),
+        "confirmation": held_out(mine, "confirmation", (12, 6, 4, 2)),
+        "test": held_out(mine, "test", (15, 8, 4, 2)),
+    }
+    federation = autokd.federation_from_models("uneven", members(mine), home=mine / "home", **parts)
+    labels = federation.data.labels[federation.splits[Split.TEST]]
+    right = federation.correct(1, Split.TEST)
+    by_class = np.array([right[labels == number].mean() for number in range(len(CLASSES))])
+    private = federation.label_distribution(1)
+    targets: dict[str, tuple[object, float]] = {
+        "even": (dict.fromkeys(CLASSES, 0.25), float(by_class.mean())),
+        "last": ({CLASSES[0]: 0.1, CLASSES[3]: 0.9}, float(0.1 * by_class[0] + 0.9 * by_class[3])),
+        "own": ("own", float(private @ by_class)),
+        "common": ("common", float(right.mean())),
+    }
+    setting = autokd.Setting(temperature=2.0, alpha=0.5, transfer_set=autokd.TransferSet.STUDENT)
+    afters = set()
+    for name, (target, before) in targets.items():
+        config = autokd.StudyConfig.model_validate(
+            {
+                "name": "uneven",
+                "federation": federation.recipe,
+                "distillation": {"learning_rate": 0.1, "epochs": 8},
+                "target": target,
+            }
+        )
+        made = autokd.distill(
+            "0,1", mine / f"{name}.safetensors", setting=setting, study=config, home=mine / "home"
+        )
+        score = made.scores[Split.TEST]
+        assert score.before == pytest.approx(before)
+        assert score.targets["common"].before == right.mean()
+        # The same model, judged by four distributions.
+        after = {label.name: label.after for label in score.classes}
+        shares = {
+            "even": [0.25] * 4,
+            "last": [0.1, 0, 0, 0.9],
+            "own": private,
+            "common": np.bincount(labels),
+        }[name]
+        assert score.after == pytest.approx(np.average([after[each] for each in CLASSES], weights=shares))
+        afters.add(made.sha256)
+    assert len(afters) == 1
