@@ -165,11 +165,19 @@ def own_targets(
     )
     back = judge(replace(make_evidence(adopted, default, t), weights=by_t), QUICK, seed=1)
     assert back.verdict.answer == "tuned"
-    asked = {"as_student": None, "as_teacher": back, "bootstrap": Bootstrap.of(QUICK, 3)}
-    of_own = advise(both(s), both(t), weights=by_s, **asked)
-    # The same meeting where both aim at what t does.
-    of_common = advise(both(s), both(t), weights=by_t, **asked)
-    return of_own, of_common
+
+    def asked(weights: ExampleWeights) -> PositionAdvice:
+        return advise(
+            both(s),
+            both(t),
+            as_student=None,
+            as_teacher=back,
+            bootstrap=Bootstrap.of(QUICK, 3),
+            weights=weights,
+        )
+
+    # Beside s's own question, the same where both aim at what t does.
+    return asked(by_s), asked(by_t)
 
 
 def test_each_participant_asks_by_its_own_target() -> None:

@@ -224,13 +224,11 @@ def test_splits_of_held_out_parts_are_judged_by_the_class_shares_that_one_aims_a
         assert score.before == pytest.approx(before)
         assert score.targets["common"].before == right.mean()
         # The same model, judged by four distributions.
-        after = {label.name: label.after for label in score.classes}
-        shares = {
-            "even": [0.25] * 4,
-            "last": [0.1, 0, 0, 0.9],
-            "own": private,
-            "common": np.bincount(labels),
-        }[name]
-        assert score.after == pytest.approx(np.average([after[each] for each in CLASSES], weights=shares))
+        after = [label.after for label in score.classes]
+        assert [label.name for label in score.classes] == list(CLASSES)
+        even, last = np.full(4, 0.25), np.array([0.1, 0, 0, 0.9])
+        common = np.bincount(labels) / labels.size
+        shares = {"even": even, "last": last, "own": private, "common": common}[name]
+        assert score.after == pytest.approx(float(np.array(after, dtype=float) @ shares))
         afters.add(made.sha256)
     assert len(afters) == 1
