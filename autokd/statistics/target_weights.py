@@ -24,6 +24,9 @@ from autokd.statistics.paired import Weights
 FEWEST: Final = 100
 """Effective examples of a split below which weights deserve a warning: two models that differ on a tenth of
 them have an accuracy difference with a standard error of 3 pp."""
+TRUSTED: Final = 20
+"""Effective examples from which 95% intervals hold as often as they say: in simulations 96% of the time with
+20 to 80 of 300, and 78% with 8, where a heavy class has some six examples."""
 _LEFT_OUT: Final = 0.05
 """Largest share of a student's own examples whose classes a split may lack."""
 _ROUNDING: Final = 1e-9
@@ -108,6 +111,7 @@ def weak_points(federation: FederationFacts) -> Iterator[str]:
         few = {number: count for number, count in left.items() if number in weighted and count < FEWEST}
         if few:
             worst = min(few, key=few.__getitem__)
+            wide = "wide" if few[worst] >= TRUSTED else "too narrow to be trusted"
             yield (
                 f"split {split}: with the weights of the target its {len(labels)} examples tell as much as "
                 f"{few[worst]:.0f} for participant {worst}"
@@ -116,7 +120,7 @@ def weak_points(federation: FederationFacts) -> Iterator[str]:
                     if len(few) > 1
                     else ""
                 )
-                + "; intervals will be wide, and more examples of the classes with large shares would help"
+                + f"; intervals will be {wide}, and more examples of the classes with large shares would help"
             )
 
 

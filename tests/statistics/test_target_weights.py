@@ -16,7 +16,7 @@ from autokd.core.setting import Split
 from autokd.errors import PlanError
 from autokd.statistics.label_weights import local_weights
 from autokd.statistics.paired import paired_interval, variance_components
-from autokd.statistics.target_weights import FEWEST, aimed, lacking, weak_points, weights_on
+from autokd.statistics.target_weights import FEWEST, TRUSTED, aimed, lacking, weak_points, weights_on
 
 CLASSES = ("a", "b", "c")
 SKEWED = {"a": 0.7, "c": 0.3}
@@ -130,6 +130,10 @@ def test_heavy_weights_are_warned_of_by_split() -> None:
     said = list(weak_points(heavy))
     assert [words.split(":")[0] for words in said] == ["split validation", "split confirmation"]
     assert f"its 620 examples tell as much as {effective:.0f} for participant 0" in said[0]
+    assert "intervals will be wide" in said[0]
+    rare = aimed(federation((300, 300, 6), (1, 1, 1)), {"a": 0.05, "b": 0.05, "c": 0.9}, source="s")
+    assert rare.participants[0].weights.effective(Split.TEST, 606) < TRUSTED
+    assert "intervals will be too narrow to be trusted" in next(weak_points(rare))
     # A small split that nothing weights is another matter.
     assert not list(weak_points(federation((5, 5, 5), (1, 1, 1))))
 
