@@ -18,7 +18,7 @@ from autokd.core.records import TrialOrigin, TrialState
 from autokd.core.setting import DEFAULT
 from autokd.errors import InputError, LeaseLost, PairBusy, StoreError
 from autokd.store import Store, normalise, sqlite_url
-from autokd.store.leases import Lease
+from autokd.store.leases import Lease, lease_seconds
 from autokd.store.process import Process
 from autokd.store.tables import LeaseRow
 from tests.store.drivers import change, driver, expire
@@ -374,3 +374,22 @@ def test_who_was_followed_tells_nothing_more(
     with pytest.raises(LeaseLost):
         lost.heartbeat({"left": 1})
     assert [found.words for found in enter().drivers(pairs)] == [{}]
+
+
+@pytest.mark.parametrize("written", ["0", "-1", "abc", "inf", "nan", "1e9", "9" * 400, "1,5", "0.01"])
+def test_a_lease_that_nobody_can_mean_is_refused(written: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUTOKD_LEASE_SECONDS", written)
+    with pytest.raises(
+        InputError, match=r"AUTOKD_LEASE_SECONDS: must be a number of seconds from 0\.1 to 604800"
+    ):
+        lease_seconds()
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"), [("", 120.0), (" ", 120.0), ("1", 1.0), ("1e2", 100.0), ("0.5", 0.5)]
+)
+def test_a_lease_is_as_long_as_the_environment_says(
+    written: str, seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUTOKD_LEASE_SECONDS", written)
+    assert lease_seconds() == seconds

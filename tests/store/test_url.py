@@ -113,3 +113,40 @@ def test_nor_is_one_that_cannot_be_parsed(typed: str) -> None:
 def test_an_address_without_secrets_is_shown_as_it_is() -> None:
     assert redacted("sqlite:////home/me/studies.db") == "sqlite:////home/me/studies.db"
     assert redacted("studies.db") == "studies.db"
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ("sqlite:///a.db?timout=3", "no option 'timout'; did you mean timeout"),
+        ("sqlite:///a.db?timeout=soon", r"one of its options \(timeout\) has a value that cannot be read"),
+        ("sqlite://host/a.db", "is not a database URL"),
+        ("mysql://me@there/studies?chraset=utf8", "no option 'chraset'; did you mean charset"),
+        (
+            "mysql://me@there/studies?connect_timeout=soon",
+            r"connect_timeout\) has a value that cannot be read",
+        ),
+        ("mariadb://me:hunter2@there/studies?foo=1", "no option 'foo'"),
+        ("postgresql://me:hunter2@there/studies?sslmod=require", "no option 'sslmod'; did you mean sslmode"),
+        ("postgresql://me:hunter2@there:port/studies", "is not a database URL"),
+    ],
+)
+def test_an_option_that_no_database_has_is_one_line(written: str, words: str) -> None:
+    with pytest.raises(InputError, match=words) as caught:
+        normalise(written)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "sqlite:///a.db?timeout=3",
+        "mysql://me@there/studies?charset=utf8mb4&connect_timeout=3&ssl_ca=/a.pem",
+        "mysql://me@there/studies?unix_socket=/run/mysqld.sock",
+        "postgresql://me@there/studies?sslmode=require&application_name=mine&options=-c%20a%3Db",
+        "postgresql:///studies?host=/run/postgresql",
+        "postgresql://me@/studies?host=one:5432&host=two:5433",
+    ],
+)
+def test_options_that_databases_have_are_taken(written: str) -> None:
+    assert normalise(written).query
