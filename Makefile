@@ -51,6 +51,7 @@ peers: $(PEERS)/.peers ## Install the tuners that autokd is measured against int
 
 bench: $(DEV) $(PEERS)/.peers ## Every figure of docs/results.md again (some five hours on 2 cores)
 	$(VENV)/bin/python benchmarks/federations.py
+	$(VENV)/bin/python -m benchmarks.training_budget
 	$(VENV)/bin/python benchmarks/ten_pairs.py
 	$(VENV)/bin/python benchmarks/batch.py
 	$(VENV)/bin/python benchmarks/batch.py --all --sample 300

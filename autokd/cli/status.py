@@ -45,11 +45,15 @@ def show(overview: Overview) -> None:
         out.print(str(overview.discoveries))
     if overview.stale:
         out.print(stale_hint(overview.stale), style="yellow")
+    budget = "run to its end" if overview.sweep_budget is None else f"{overview.sweep_budget} epochs each"
     out.print(
-        "epochs so far, as a share of a sweep (every setting of the grid, run to its end): "
+        f"epochs so far, as a share of a sweep (every setting of the grid, {budget}): "
         f"search {search}, race and confirmation {confirmation}",
         style="dim",
     )
+    if (examples := overview.cost_in_examples) is not None:
+        search, confirmation = (f"{share:.1%}" for share in examples)
+        out.print(f"in training examples: search {search}, race and confirmation {confirmation}", style="dim")
     for driver in overview.drivers:
         out.print(at_work(driver), style="dim" if driver.alive else "yellow")
 

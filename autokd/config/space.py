@@ -26,6 +26,7 @@ from autokd.config.dimensions import (
 from autokd.config.dimensions import Range as Range
 from autokd.config.study import Forbidden, StudyConfig
 from autokd.config.yaml_files import read
+from autokd.core.price import Prices
 from autokd.core.quoting import did_you_mean, one_of, quoted
 from autokd.core.setting import (
     DEFAULT,
@@ -241,8 +242,8 @@ def read_space(name_or_path: str) -> Space:
 
 
 @cache
-def _sweep_settings() -> int:
-    return len(read_space("poster_sweep").grid())
+def _sweep() -> tuple[Setting, ...]:
+    return read_space("poster_sweep").grid()
 
 
 def sweep_epochs(config: StudyConfig, space: Space, pairs: int) -> int:
@@ -250,7 +251,12 @@ def sweep_epochs(config: StudyConfig, space: Space, pairs: int) -> int:
 
     Each of its settings gets the largest budget that the space may give a trial.
     """
-    return _sweep_settings() * space.budgets(config)[-1] * pairs
+    return len(_sweep()) * space.budgets(config)[-1] * pairs
+
+
+def sweep_examples(config: StudyConfig, space: Space, prices: Prices) -> int:
+    """Return the training examples that the sweep of `sweep_epochs` takes in one pair."""
+    return sum(prices.of_epochs(setting, space.budgets(config)[-1]) for setting in _sweep())
 
 
 def _plain(value: object) -> object:

@@ -7,9 +7,10 @@ add nothing: their outputs are stored with the federation, so no run computes th
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from autokd.core.records import FederationFacts
+from autokd.core.records import FederationFacts, RunRecord, TrialRecord
 from autokd.core.setting import Pair, Setting, Split, TransferSet
 
 
@@ -71,3 +72,7 @@ class Prices:
     def of_run(self, setting: Setting) -> int:
         """Return the price of a run to the end of its budget."""
         return self.of_epochs(setting, setting.epochs or self.epochs)
+
+    def spent(self, runs: Iterable[TrialRecord | RunRecord]) -> int:
+        """Return the price of trials and runs as far as they came."""
+        return sum(self.of_epochs(run.setting, run.epochs) for run in runs)

@@ -111,7 +111,14 @@ class SearchQueue(RunQueue):
         )
         self._pace = Pace()
         self._open: list[list[PairSearch]] = []
-        self._spending = Spending(config, budget, self._pace, self._open, seconds_before=seconds_before)
+        self._spending = Spending(
+            config,
+            budget,
+            self._pace,
+            self._open,
+            seconds_before=seconds_before,
+            largest=space.budgets(config)[-1],
+        )
         self._live: dict[str, _Live] = {}
         self._over: list[StudyProgress] = []
         for meeting in meetings:
@@ -189,7 +196,7 @@ class SearchQueue(RunQueue):
     def progress(self) -> Progress:
         """Return how much is done."""
         studies = (*self._over, *(study_progress(study) for meeting in self._open for study in meeting))
-        left = work_left(self._config, self._open, self._over)
+        left = work_left(self._config, self._open, self._over, self._space.budgets(self._config))
         if self._spending.limited:
             most = self._spending.left + self._spending.underway
             left = Load(min(left.runs, most / self._config.rungs[-1]), min(left.epochs, most))

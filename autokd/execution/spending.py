@@ -18,6 +18,7 @@ class Spending:
     Args:
         meetings: All meetings that are not finished; the list changes as they are.
         seconds_before: Seconds that earlier commands have worked on these pairs.
+        largest: Largest budget of a trial, in epochs.
 
     Attributes:
         epochs: Epochs spent so far, those of earlier commands included.
@@ -32,7 +33,9 @@ class Spending:
         meetings: Sequence[Sequence[PairSearch]],
         *,
         seconds_before: float,
+        largest: int,
     ) -> None:
+        self._largest = largest
         self._config, self._budget, self._pace, self._before = config, budget, pace, seconds_before
         self._meetings = meetings
         self.epochs, self.underway = 0.0, 0.0
@@ -71,7 +74,7 @@ class Spending:
         if self._budget is None or all(search.closed for search in searches):
             return
         spent = self.epochs + self.underway
-        if not search_may_go_on(self._config, searches, left=self.left, spent=spent):
+        if not search_may_go_on(self._config, searches, left=self.left, spent=spent, largest=self._largest):
             for search in searches:
                 search.closed = True
 
@@ -79,7 +82,9 @@ class Spending:
         """Return whether a run may be begun."""
         if self._budget is None:
             return True
-        if isinstance(work, Pair) or work.stage is None:
-            return self.left >= self._config.rungs[-1]
+        if isinstance(work, Pair):
+            return self.left >= self._largest
+        if work.stage is None:
+            return self.left >= self._config.budget(work.setting)
         # Rule 1 has no verdict before all of its runs.
         return study.records.rule == 1 or self.left >= look_epochs(self._config, study)

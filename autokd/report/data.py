@@ -45,6 +45,8 @@ class ReportData:
         federation: None if it was never prepared.
         pairs: Pairs with records in the store, in order.
         sweep_epochs: Cost of the sweep on one pair, in epochs.
+        sweep_budget: Epochs of each of its runs: the largest budget that the space may give a trial.
+        sweep_examples: Cost of the sweep by pair, in training examples; empty if that is unknown.
         observations: The poster's observations in this federation; empty if there is nothing to observe.
         versions: Versions of the packages that results depend on, by name.
         options: Options that make a command mean the same study, e.g. `--study mine`.
@@ -55,6 +57,8 @@ class ReportData:
     federation: FederationFacts | None = None
     pairs: Sequence[PairData] = ()
     sweep_epochs: int = 0
+    sweep_budget: int = 0
+    sweep_examples: Mapping[Pair, int] = field(default_factory=dict)
     observations: Sequence[Claim] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     options: str = ""

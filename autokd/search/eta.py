@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from autokd.config.study import StudyConfig
+from autokd.config.study import StudyConfig, rungs_of
 from autokd.core.records import TrialRecord, TrialState
 from autokd.search.asha import is_exempt
 
@@ -55,19 +55,31 @@ def forecast(done: Load, left: Load, *, seconds: float, training: float) -> floa
     return seconds * (training * by_epochs + (1 - training) * by_runs)
 
 
-def epochs_of_a_trial(config: StudyConfig, trials: Iterable[TrialRecord]) -> float:
+def epochs_of_a_trial(
+    config: StudyConfig, trials: Iterable[TrialRecord], budgets: Sequence[int] = ()
+) -> float:
     """Return the expected epochs of a trial that may be stopped early.
 
     It is the recipe's expectation (1/`reduction` of the trials at a rung continue), averaged with the trials
     that have ended.
+
+    Args:
+        budgets: Epochs of a trial that is not stopped, each as likely; by default the recipe's.
     """
-    expected, share, before = 0.0, 1.0, 0
-    for rung in config.rungs:
-        expected += share * (rung - before)
-        share, before = share / config.search.stopping.reduction, rung
+    each = budgets or config.rungs[-1:]
+    expected = sum(_expected(config, budget) for budget in each) / len(each)
     ended = (trial for trial in trials if trial.state in (TrialState.COMPLETE, TrialState.PRUNED))
     seen = [trial.epochs for trial in ended if not is_exempt(config.search.stopping, trial)]
     return (_PRIOR * expected + sum(seen)) / (_PRIOR + len(seen))
+
+
+def _expected(config: StudyConfig, budget: int) -> float:
+    """Return the recipe's expectation for a trial of one budget."""
+    expected, share, before = 0.0, 1.0, 0
+    for rung in rungs_of(config.rungs, budget):
+        expected += share * (rung - before)
+        share, before = share / config.search.stopping.reduction, rung
+    return expected
 
 
 def runs_of_a_confirmation(config: StudyConfig, seen: Sequence[int], *, with_race: bool) -> float:

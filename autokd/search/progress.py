@@ -120,21 +120,27 @@ def _accuracy(trial: TrialRecord) -> float:
 
 
 def work_left(
-    config: StudyConfig, meetings: Iterable[Sequence[PairSearch]], finished: Iterable[StudyProgress]
+    config: StudyConfig,
+    meetings: Iterable[Sequence[PairSearch]],
+    finished: Iterable[StudyProgress],
+    budgets: Sequence[int] = (),
 ) -> Load:
     """Return the expected work that is left of open meetings, with the runs in progress.
 
     Args:
         finished: Pairs of closed meetings; they show how many runs a confirmation takes.
+        budgets: Epochs that a trial may have; by default the recipe's.
     """
     meetings, judged = list(meetings), [study for study in finished if study.baseline is not None]
     raced = any(search.records.rule == 1 for meeting in meetings for search in meeting)
     after = runs_of_a_confirmation(config, [study.runs for study in judged], with_race=raced)
     trials = trials_of_a_search(config, [sum(study.counts.values()) for study in judged])
-    return sum((_left(config, meeting, trials, after) for meeting in meetings), NOTHING)
+    return sum((_left(config, meeting, trials, after, budgets) for meeting in meetings), NOTHING)
 
 
-def _left(config: StudyConfig, meeting: Sequence[PairSearch], trials: float, after: float) -> Load:
+def _left(
+    config: StudyConfig, meeting: Sequence[PairSearch], trials: float, after: float, budgets: Sequence[int]
+) -> Load:
     """Return what is left of a meeting if each pair gets so many trials and runs after them."""
     alive = [search for search in meeting if not search.trials or not baseline_failed(search.trials)]
     searching = [search for search in alive if search.is_open(config.search)]
@@ -144,26 +150,32 @@ def _left(config: StudyConfig, meeting: Sequence[PairSearch], trials: float, aft
     asked = sum(len(asked_left(config, search.trials)) for search in alive)
     new = max(float(asked), most * len(searching) - used)
     running = [trial for search in alive for trial in search.trials if trial.state is TrialState.RUNNING]
-    full, stopping = config.rungs[-1], config.search.stopping
+    usual, stopping = config.rungs[-1], config.search.stopping
+    full = sum(budgets) / len(budgets) if budgets else usual
+    # One of two runs after the search is of the default, which has the recipe's budget.
+    confirmed = (full + usual) / 2
     if not new and not running:
-        runs = sum(_runs_after_search(config, search, after) for search in alive)
-        return Load(runs, runs * full)
-    early = epochs_of_a_trial(config, [trial for search in meeting for trial in search.trials])
+        loads = [_load_after_search(config, search, after, confirmed) for search in alive]
+        return sum(loads, NOTHING)
+    early = epochs_of_a_trial(config, [trial for search in meeting for trial in search.trials], budgets)
     exempt = min(new, sum(max(0, stopping.grace - len(search.trials)) for search in searching))
     exempt = max(exempt, asked)
     in_progress = sum(
-        max(0.0, (full if is_exempt(stopping, trial) else early) - trial.epochs) for trial in running
+        max(0.0, (config.budget(trial.setting) if is_exempt(stopping, trial) else early) - trial.epochs)
+        for trial in running
     )
     later = sum(max(0.0, after - len(search.records.runs)) for search in alive)
-    epochs = exempt * full + (new - exempt) * early + in_progress + later * full
+    epochs = exempt * full + (new - exempt) * early + in_progress + later * confirmed
     return Load(new + len(running) + later, epochs)
 
 
-def _runs_after_search(config: StudyConfig, search: PairSearch, after: float) -> float:
-    """Return the number of runs after the search that have not ended; `after` before that is known."""
+def _load_after_search(config: StudyConfig, search: PairSearch, after: float, epochs: float) -> Load:
+    """Return the runs after the search that have not ended; `after` runs of `epochs` before that is known."""
     if search.records.rule > 1 and search.records.basis is None:
-        return after
+        return Load(after, after * epochs)
     specs = pending(config, search.records, seeds=search.seeds)
     racing = any(spec.stage is Stage.RACE for spec in specs)
     # The winner's confirmation runs join these as soon as there is a winner.
-    return len(specs) + (config.confirmation.seeds if racing else 0)
+    joining = config.confirmation.seeds if racing else 0
+    known = sum(config.budget(spec.setting) for spec in specs)
+    return Load(len(specs) + joining, known + joining * epochs)

@@ -65,7 +65,12 @@ def epochs_left(budget: Budget, spent: Spent) -> float:
 
 
 def search_may_go_on(
-    config: StudyConfig, searches: Iterable[PairSearch], *, left: float, spent: float
+    config: StudyConfig,
+    searches: Iterable[PairSearch],
+    *,
+    left: float,
+    spent: float,
+    largest: int | None = None,
 ) -> bool:
     """Return whether another trial may be begun, with what confirmations need in reserve.
 
@@ -73,32 +78,40 @@ def search_may_go_on(
         searches: All pairs that are not finished.
         left: Result of `epochs_left`.
         spent: Epochs spent so far.
+        largest: Largest budget of a trial, in epochs; by default the recipe's.
     """
     if math.isinf(left):
         return True
-    needed = sum(first_look_epochs(config, search) for search in searches)
+    most = largest or config.rungs[-1]
+    needed = sum(first_look_epochs(config, search, largest=most) for search in searches)
     reserve = min(needed, _MOST_RESERVED * (spent + left))
-    return left - reserve >= config.rungs[-1]
+    return left - reserve >= most
 
 
-def first_look_epochs(config: StudyConfig, search: PairSearch) -> float:
-    """Return the epochs that a pair needs until it can be judged for the first time."""
+def first_look_epochs(config: StudyConfig, search: PairSearch, *, largest: int | None = None) -> float:
+    """Return the epochs that a pair needs, at most, until it can be judged for the first time.
+
+    Args:
+        largest: Largest budget of a setting that may win; by default the recipe's.
+    """
     if search.trials and baseline_failed(search.trials):
         return 0.0
-    epochs = config.rungs[-1]
     if search.records.basis is None:
-        return 2.0 * config.confirmation.looks[0] * epochs
-    return float(len(pending(config, search.records, seeds=looks_of(config, search.records)[0])) * epochs)
+        return float(config.confirmation.looks[0] * (config.rungs[-1] + (largest or config.rungs[-1])))
+    owed = pending(config, search.records, seeds=looks_of(config, search.records)[0])
+    return float(sum(config.budget(spec.setting) for spec in owed))
 
 
 def look_epochs(config: StudyConfig, search: PairSearch) -> float:
     """Return the epochs that complete the present look of a pair, its race included."""
     owed = pending(config, search.records, search.live.values(), seeds=search.seeds)
-    raced = any(spec.stage is Stage.RACE for spec in owed)
-    # The winner's confirmation runs join those of the default once the race is over.
-    arms = 2 if raced else 1
-    confirmed = sum(spec.stage is Stage.CONFIRMATION and spec.setting == DEFAULT for spec in owed)
-    return float((len(owed) + (arms - 1) * confirmed) * config.rungs[-1])
+    epochs = sum(config.budget(spec.setting) for spec in owed)
+    raced = [config.budget(spec.setting) for spec in owed if spec.stage is Stage.RACE]
+    if raced:
+        # The winner's confirmation runs join those of the default once the race is over.
+        confirmed = sum(spec.stage is Stage.CONFIRMATION and spec.setting == DEFAULT for spec in owed)
+        epochs += confirmed * max(raced)
+    return float(epochs)
 
 
 def urgency(config: StudyConfig, meeting: Sequence[PairSearch]) -> tuple[int, float]:

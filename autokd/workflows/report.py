@@ -10,8 +10,10 @@ from typing import Final
 
 from autokd._version import __version__
 from autokd.claims.claim import Claim
-from autokd.config.space import sweep_epochs
+from autokd.config.space import sweep_epochs, sweep_examples
+from autokd.core.price import Prices
 from autokd.core.public_calls import checked
+from autokd.core.records import FederationFacts
 from autokd.core.setting import Pair
 from autokd.errors import NotTuned
 from autokd.federation.federation import Federation
@@ -69,6 +71,8 @@ def report_data(
         federation=facts,
         pairs=shown,
         sweep_epochs=sweep_epochs(config, space, 1),
+        sweep_budget=space.budgets(config)[-1],
+        sweep_examples=_sweep_examples(workspace, facts, shown),
         observations=observations,
         versions={
             "autokd": __version__,
@@ -91,6 +95,20 @@ def _say_what_is_left_out(shown: Sequence[PairData], asked: Sequence[Pair]) -> N
         )
     elif left_out:
         _log.warning("the report leaves out %d of %d pairs: nothing of them is stored", left_out, len(asked))
+
+
+def _sweep_examples(
+    workspace: Workspace, facts: FederationFacts | None, shown: Sequence[PairData]
+) -> dict[Pair, int]:
+    """Return the cost of the sweep in training examples, by pair; empty if it is unknown."""
+    config, space, found = workspace.config, workspace.space, dict[Pair, int]()
+    if facts is None:
+        return found
+    for data in shown:
+        prices = Prices.of_pair(facts, data.pair, epochs=config.distillation.epochs)
+        if prices is not None:
+            found[data.pair] = sweep_examples(config, space, prices)
+    return found
 
 
 def _pair(results: StoredResults, federation: Federation, pair: Pair) -> PairData | None:

@@ -17,6 +17,7 @@ from autokd.config.space import Space
 from autokd.config.study import StudyConfig
 from autokd.core.example_weights import ExampleWeights
 from autokd.core.pair_records import PairRecords
+from autokd.core.price import Prices
 from autokd.core.records import FederationFacts, Presentation, TrialOrigin
 from autokd.core.setting import Pair
 from autokd.core.tensor_format import FORMER_FORMAT, TensorFormat
@@ -209,6 +210,10 @@ class StoredResults:
             store.put_recommendation(study, stored)
         store.publish_dashboard(study, self._presentation(recommendation), mark=mark)
         return stored
+
+    def prices(self, pair: Pair) -> Prices | None:
+        """Return what runs of a pair cost; None if only the store was read."""
+        return Prices.of_pair(self.facts, pair, epochs=self.config.distillation.epochs)
 
     def _weights(self, pair: Pair) -> ExampleWeights:
         return self.facts.participants[pair.student].weights

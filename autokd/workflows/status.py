@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from autokd.config.space import sweep_epochs
+from autokd.config.space import sweep_epochs, sweep_examples
 from autokd.config.target import ClassShares, TargetName, target_json
 from autokd.core.pair_records import PairRecords
+from autokd.core.price import Prices
 from autokd.core.public_calls import checked
 from autokd.core.records import TrialState
 from autokd.core.setting import Pair
@@ -36,6 +37,7 @@ class PairOverview:
         search_epochs: Epochs of trials.
         confirmation_epochs: Epochs of race and confirmation runs.
         p_beats_default: p-value of the verdict; None without a verdict or a winner.
+        search_examples, confirmation_examples: Training examples of the same; None if unknown.
     """
 
     pair: Pair
@@ -47,6 +49,8 @@ class PairOverview:
     search_epochs: int
     confirmation_epochs: int
     p_beats_default: float | None = None
+    search_examples: int | None = None
+    confirmation_examples: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values; states have Optuna's names."""
@@ -58,6 +62,7 @@ class PairOverview:
             "trials": {state.value: self.trials.get(state, 0) for state in TrialState},
             "runs": self.runs,
             "epochs_spent": {"search": self.search_epochs, "confirmation": self.confirmation_epochs},
+            "examples_spent": {"search": self.search_examples, "confirmation": self.confirmation_examples},
         }
 
 
@@ -131,6 +136,8 @@ class Overview:
         participants: Number of participants, which are numbered from 0.
         pairs: Pairs that have a study.
         sweep_epochs: Cost of the sweep on these pairs, in epochs.
+        sweep_budget: Epochs of each run of that sweep: the largest budget of a trial.
+        sweep_examples: Cost of the sweep in training examples; None if that is unknown.
         stale: Number of pairs without a recommendation of today that have a stale one.
         drivers: Drivers at work, and those that are gone without having finished.
         target: Class distribution that gains are on.
@@ -143,6 +150,8 @@ class Overview:
     stale: int = 0
     drivers: tuple[DriverStatus, ...] = ()
     target: TargetName | ClassShares = "common"
+    sweep_budget: int | None = None
+    sweep_examples: int | None = None
 
     @property
     def judged(self) -> int:
@@ -162,9 +171,19 @@ class Overview:
         confirmation = sum(pair.confirmation_epochs for pair in self.pairs)
         return search / sweep, confirmation / sweep
 
+    @property
+    def cost_in_examples(self) -> tuple[float, float] | None:
+        """Likewise in training examples, which take about equal time; None if they are unknown."""
+        search = [pair.search_examples for pair in self.pairs if pair.search_examples is not None]
+        after = [pair.confirmation_examples for pair in self.pairs if pair.confirmation_examples is not None]
+        if not self.sweep_examples or len(search) < len(self.pairs):
+            return None
+        return sum(search) / self.sweep_examples, sum(after) / self.sweep_examples
+
     def to_json(self) -> dict[str, Any]:
         """Return what `autokd status --json` prints."""
         search, confirmation = self.cost
+        examples = self.cost_in_examples
         verdicts = Counter(pair.verdict or "none" for pair in self.pairs)
         return {
             "federation": self.federation,
@@ -174,6 +193,10 @@ class Overview:
             "beat_default": self.discoveries.to_json(),
             "stale": self.stale,
             "cost_of_sweep": {"search": round(search, 6), "confirmation": round(confirmation, 6)},
+            "cost_of_sweep_in_examples": None
+            if examples is None
+            else {"search": round(examples[0], 6), "confirmation": round(examples[1], 6)},
+            "sweep_budget": self.sweep_budget,
             "drivers": [driver.to_json() for driver in self.drivers],
             "pairs": [pair.to_json() for pair in self.pairs],
         }
@@ -211,28 +234,37 @@ def overview(results: StoredResults, pairs: Sequence[Pair], judged: Mapping[Pair
     for pair in sorted(studies.keys() - judged):
         with leaving_out(pair):
             records, stored = results.searched(pair), store.recommendation(studies[pair])
-            overviews[pair] = pair_overview(records, stored)
+            overviews[pair] = pair_overview(records, stored, results.prices(pair))
             if stored and not unfinished(config, results.facts, records):
                 of_today.add(pair)
         if pair not in overviews:
             del studies[pair]
+    prices = [results.prices(pair) for pair in studies]
+    known = [one for one in prices if one is not None]
     return Overview(
         federation=results.facts.name,
         participants=config.federation.size,
         pairs=tuple(overviews[pair] for pair in studies),
         sweep_epochs=sweep_epochs(config, results.space, len(studies)),
+        sweep_budget=results.space.budgets(config)[-1],
+        sweep_examples=sum(sweep_examples(config, results.space, one) for one in known)
+        if len(known) == len(prices)
+        else None,
         stale=StaleStudies(results).count(pair for pair in pairs if pair not in of_today),
         drivers=tuple(map(DriverStatus.of, store.drivers([*studies.values()]))),
         target=config.target,
     )
 
 
-def pair_overview(records: PairRecords, stored: Mapping[str, Any] | None) -> PairOverview:
+def pair_overview(
+    records: PairRecords, stored: Mapping[str, Any] | None, prices: Prices | None = None
+) -> PairOverview:
     """Return where a pair stands.
 
     Args:
         records: Records of its search, race and confirmation.
         stored: Stored recommendation, if there is one.
+        prices: Prices of its runs, if they are known.
     """
     with validated(f"pair {records.pair}"):
         gain = None if stored is None else stored["gain"]
@@ -245,6 +277,8 @@ def pair_overview(records: PairRecords, stored: Mapping[str, Any] | None) -> Pai
             runs=len(records.runs),
             search_epochs=sum(trial.epochs for trial in records.trials),
             confirmation_epochs=sum(run.epochs for run in records.runs),
+            search_examples=None if prices is None else prices.spent(records.trials),
+            confirmation_examples=None if prices is None else prices.spent(records.runs),
             # Recommendations of older versions do not have it; the next `tune` adds it.
             p_beats_default=None if stored is None else stored.get("decided_on", {}).get("p_beats_default"),
         )

@@ -179,7 +179,7 @@ def _tune(
             answers[pair] = results.judge_and_publish(pair)
             if records.rule > 1:
                 noise.add(records.study, store.noise(records.study))
-            overviews[pair] = pair_overview(records, answers[pair])
+            overviews[pair] = pair_overview(records, answers[pair], results.prices(pair))
         pairs = [records.pair for records in over]
         if len(meetings) > 1:
             # The records of a large batch would fill the memory.

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autokd.config.dimensions import doublings
-from autokd.config.space import Space, read_space, sweep_epochs
+from autokd.config.space import Space, read_space, sweep_epochs, sweep_examples
 from autokd.config.study import StudyConfig
 from autokd.config.yaml_files import read_study_config, shipped
+from autokd.core.price import Prices
 from autokd.core.setting import DEFAULT, Pair, Schedule
 from autokd.errors import PlanError
 from autokd.search.study_names import study_name
@@ -127,6 +128,11 @@ def test_the_sweep_that_a_search_is_compared_with_has_its_largest_budget() -> No
     assert sweep_epochs(config, open_space(epochs=[2, 5]), 3) == 3 * 76 * 10
     assert sweep_epochs(config, RELATIVE.resolved(config), 3) == 3 * 76 * 40
     assert RELATIVE.resolved(config).budgets(config) == (10, 20, 40)
+    prices = Prices(student=30, teacher=33, public=20, validation=40, epochs=10)
+    # 24 settings on each of three labelled sets, 4 on public.
+    once = 24 * (30 + 33 + 63) + 4 * 20
+    assert sweep_examples(config, open_space(), prices) == 10 * once
+    assert sweep_examples(config, RELATIVE.resolved(config), prices) == 40 * once
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autokd.core.price import Prices
-from autokd.core.records import FederationFacts, ParticipantFacts
+from autokd.core.records import FederationFacts, ParticipantFacts, TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, Pair, Split, TransferSet, moved
 
 sizes = st.integers(2, 10_000)
@@ -44,6 +44,21 @@ def test_more_examples_never_cost_less(prices: Prices, transfer_set: TransferSet
     for name in ("student", "teacher", "public", "validation"):
         larger = replace(prices, **{name: getattr(prices, name) + 1})
         assert larger.of_epoch(transfer_set) >= prices.of_epoch(transfer_set)
+
+
+def test_what_was_stopped_costs_what_it_ran() -> None:
+    prices = Prices(student=30, teacher=33, public=20, validation=40, epochs=10)
+    short = TrialRecord(
+        number=1,
+        setting=moved(DEFAULT, TransferSet.BOTH),
+        seed=0,
+        role=TrialOrigin.SEARCH,
+        state=TrialState.PRUNED,
+        curve=((3, 0.5), (6, 0.5)),
+    )
+    whole = replace(short, setting=DEFAULT, curve=((10, 0.5),), state=TrialState.COMPLETE)
+    assert prices.spent([]) == 0
+    assert prices.spent([short, whole]) == 6 * 63 + 10 * 30
 
 
 def test_what_an_epoch_trains_on_by_transfer_set() -> None:

@@ -62,6 +62,8 @@ def test_how_far_a_trial_gets() -> None:
     assert epochs_of_a_trial(config, [trial(number, 3) for number in range(1, 5)]) == (5.5 + 3) / 2
     # Those under way say nothing yet; those that could not be stopped say nothing of the others.
     assert epochs_of_a_trial(config, [trial(5, 3, TrialState.RUNNING)]) == 5.5
+    # With budgets of 10 and 20: half of these go on to the end, 3 + 3/2 + 4/4 + 10/8.
+    assert epochs_of_a_trial(config, [], (10, 20)) == (5.5 + 6.75) / 2
     graceful = tiny_plan(stopping={"rungs": (3, 6), "reduction": 2, "grace": 6})
     assert epochs_of_a_trial(graceful, [trial(5, 10, TrialState.COMPLETE)]) == 5.5
 

@@ -66,6 +66,16 @@ def test_a_budget_is_kept_and_each_pair_has_a_verdict_or_the_budget_is_named(
             assert "budget" in judged.reason
 
 
+@pytest.mark.parametrize("epochs", [300, 900])
+def test_a_budget_is_kept_where_runs_may_be_four_times_as_long(tmp_path: Path, epochs: int) -> None:
+    space = open_space(epochs="doubling").resolved(PLAN)
+    limited = World(tmp_path, PLAN, meetings=MEETINGS, rule=2, space=space, budget=Budget(epochs=epochs))
+    limited.work(workers=2)
+    trials = [trial for pair in PAIRS for trial in limited.trials(pair)]
+    assert {None} < {trial.setting.epochs for trial in trials} <= {None, 20, 40}
+    assert 0.5 * epochs <= spent(limited) <= epochs
+
+
 def test_a_larger_budget_goes_on_where_the_smaller_one_ended_and_ends_like_no_budget(tmp_path: Path) -> None:
     small = world(tmp_path, epochs=150)
     small.work(workers=2)
@@ -126,3 +136,4 @@ def test_never_more_than_half_is_kept_for_confirmations(left: float, before: flo
 def test_a_pair_without_a_winner_needs_two_arms_in_its_first_look() -> None:
     search = PairSearch(PairRecords(pair=PAIRS[0], study="s", rule=2))
     assert first_look_epochs(PLAN, search) == 2 * PLAN.confirmation.looks[0] * 10
+    assert first_look_epochs(PLAN, search, largest=40) == PLAN.confirmation.looks[0] * (10 + 40)

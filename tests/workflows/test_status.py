@@ -12,6 +12,7 @@ import pytest
 from autokd.cli.status import at_work
 from autokd.config.space import sweep_epochs
 from autokd.core.pair_records import PairRecords
+from autokd.core.price import Prices
 from autokd.core.records import TrialState
 from autokd.core.setting import Pair
 from autokd.errors import StoreError
@@ -44,6 +45,18 @@ def test_an_overview_counts_what_the_store_has(tmp_path: Path) -> None:
         sweep_epochs=sweep_epochs(world.config, world.space, 2),
     )
     assert whole.judged == 2
+    assert whole.cost_in_examples is None
+    assert whole.to_json()["cost_of_sweep_in_examples"] is None
+    assert whole.to_json()["pairs"][0]["examples_spent"] == {"search": None, "confirmation": None}
+    prices = Prices(student=30, teacher=33, public=20, validation=40, epochs=10)
+    counted = [pair_overview(world.records(pair), ANSWER, prices) for pair in pairs]
+    priced = replace(whole, pairs=tuple(counted), sweep_examples=1_000_000, sweep_budget=10)
+    searched = sum(prices.spent(world.trials(pair)) for pair in pairs)
+    confirmed = sum(prices.spent(world.runs(pair)) for pair in pairs)
+    assert priced.cost_in_examples == (searched / 1e6, confirmed / 1e6)
+    assert priced.to_json()["cost_of_sweep_in_examples"]["search"] == round(searched / 1e6, 6) > 0
+    assert priced.to_json()["pairs"][0]["examples_spent"]["search"] == prices.spent(world.trials(FORWARD))
+    assert priced.cost == whole.cost, "epochs stay beside examples"
     search, confirmation = whole.cost
     assert confirmation == sum(10 * one.runs for one in seen) / (76 * 10 * 2)
     assert search == sum(one.search_epochs for one in seen) / (76 * 10 * 2)

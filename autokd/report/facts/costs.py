@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import comb
 from typing import Final
@@ -11,6 +11,7 @@ import numpy as np
 
 from autokd.config.study import SWEEP_SEEDS
 from autokd.core.pair_records import PairRecords
+from autokd.core.price import Prices
 from autokd.core.records import FederationFacts, RunState, TrialOrigin, TrialState
 from autokd.core.setting import Pair, Split
 from autokd.report.data import ReportData
@@ -29,6 +30,8 @@ class CostFacts:
         search: Epochs of trials.
         confirmation: Epochs of race and confirmation runs.
         sweep: Epochs of the sweep on the same pairs.
+        budget: Epochs of each run of that sweep: the largest budget of a trial.
+        examples: Training examples of search, of race and confirmation, and of the sweep; None if unknown.
         trials: Number of trials by state.
         seconds: Training time of trials, race and confirmation, without evaluation.
     """
@@ -38,6 +41,8 @@ class CostFacts:
     sweep: int
     trials: Mapping[str, int]
     seconds: float
+    budget: int = 0
+    examples: tuple[int, int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +88,24 @@ def cost_facts(data: ReportData) -> CostFacts:
         sweep=data.sweep_epochs * len(studied),
         trials={state.value: sum(trial.state is state for trial in trials) for state in TrialState},
         seconds=sum(report.seconds for report in last_reports) + sum(run.seconds for run in runs),
+        budget=data.sweep_budget,
+        examples=_examples(data, studied),
     )
+
+
+def _examples(data: ReportData, studied: Sequence[PairRecords]) -> tuple[int, int, int] | None:
+    """Return the training examples of search, of race and confirmation, and of the sweep."""
+    if data.federation is None:
+        return None
+    search = confirmation = sweep = 0
+    for records in studied:
+        prices = Prices.of_pair(data.federation, records.pair, epochs=data.config.distillation.epochs)
+        if prices is None or records.pair not in data.sweep_examples:
+            return None
+        search += prices.spent(records.trials)
+        confirmation += prices.spent(records.runs)
+        sweep += data.sweep_examples[records.pair]
+    return search, confirmation, sweep
 
 
 def anytime_facts(data: ReportData) -> AnytimeFacts | None:

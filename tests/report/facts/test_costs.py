@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from autokd.core.setting import DEFAULT, Pair, Setting, TransferSet
@@ -16,6 +18,29 @@ def test_what_was_spent() -> None:
     assert (facts.search, facts.confirmation, facts.sweep) == (52, 100, 1520)
     assert facts.trials == {"RUNNING": 2, "COMPLETE": 4, "PRUNED": 2, "FAIL": 2}
     assert facts.seconds == pytest.approx(5.2)
+
+
+def test_what_was_spent_in_training_examples() -> None:
+    material = make_material((0.5, 0.6), {PAIR: GOOD})
+    assert cost_facts(material).examples is None, "how many public examples there are is not known"
+    assert material.federation is not None
+    known = replace(
+        material,
+        federation=replace(material.federation, public=20),
+        sweep_examples={PAIR: 1234},
+        sweep_budget=40,
+    )
+    facts = cost_facts(known)
+    sizes = [sum(member.histogram) for member in material.federation.participants]
+    by_set = {"student": sizes[1], "teacher": sizes[0], "both": sum(sizes), "public": 20}
+    records = known.of(PAIR).records
+    expected = [
+        sum(run.epochs * by_set[run.setting.transfer_set] for run in runs)
+        for runs in (records.trials, records.runs)
+    ]
+    assert facts.examples == (*expected, 1234)
+    assert facts.budget == 40
+    assert cost_facts(replace(known, sweep_examples={})).examples is None
 
 
 def test_the_search_against_the_sweep_by_hand() -> None:
