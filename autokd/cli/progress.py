@@ -176,9 +176,10 @@ def _pace(progress: Progress) -> str:
         return f"starting workers for {progress.left} runs"
     eta = about(progress.seconds_left if progress.left else None)
     epochs = sum(study.epochs for study in progress.studies)
+    each = "" if progress.sweep_budget is None else f" of {progress.sweep_budget} each"
     return (
         f"{progress.ended} runs done{pace(progress.per_second)}, {progress.left} to go, {epochs} epochs of "
-        f"{progress.sweep_epochs} in a sweep, {clock(progress.seconds)} so far{eta}"
+        f"{progress.sweep_epochs} in a sweep{each}, {clock(progress.seconds)} so far{eta}"
     )
 
 

@@ -200,6 +200,7 @@ class SearchQueue(RunQueue):
         if self._spending.limited:
             most = self._spending.left + self._spending.underway
             left = Load(min(left.runs, most / self._config.rungs[-1]), min(left.epochs, most))
+        usual = self._config.distillation.epochs
         return Progress(
             studies=studies,
             live=len(self._live),
@@ -211,6 +212,7 @@ class SearchQueue(RunQueue):
             done=self._pace.done,
             training=self._pace.training,
             sweep_epochs=sweep_epochs(self._config, self._space, len(studies)),
+            sweep_budget=longest if (longest := self._space.budgets(self._config)[-1]) > usual else None,
         )
 
     def _load(self, records: PairRecords) -> PairSearch:

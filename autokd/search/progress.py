@@ -72,6 +72,7 @@ class Progress:
         training: Share of the workers' time since then that went into training, in [0, 1].
         waited: Seconds until the first run had ended, mostly the start of the workers.
         sweep_epochs: Epochs of a sweep of the grid `poster_sweep` over these pairs.
+        sweep_budget: Epochs of each of its runs where the search has longer ones than usual; else None.
     """
 
     studies: tuple[StudyProgress, ...]
@@ -81,6 +82,7 @@ class Progress:
     seconds: float
     waited: float = 0.0
     sweep_epochs: int = 0
+    sweep_budget: int | None = None
     epochs_left: float = 0.0
     done: Load = NOTHING
     training: float = 0.0

@@ -114,6 +114,8 @@ def test_budgets_double_up_to_the_largest_and_each_rung_is_reported(tmp_path: Pa
         assert {run.epochs for run in world.runs(pair)} == {
             config.budget(run.setting) for run in world.runs(pair)
         }
+    progress = world.queue.progress()
+    assert (progress.sweep_budget, progress.sweep_epochs) == (40, 76 * 40 * 2)
     long = [trial for trial in trials if config.budget(trial.setting) > 10]
     assert {trial.state for trial in long} == {TrialState.PRUNED, TrialState.COMPLETE}
 
