@@ -8,7 +8,6 @@ from typing import Final
 import numpy as np
 from scipy.special import ndtr
 
-from autokd.core.price import Prices
 from autokd.core.setting import Setting
 from autokd.search.gaussian_process import Posterior
 from autokd.search.kernel import Array
@@ -17,8 +16,6 @@ CENTRES: Final = 4
 """Number of settings whose neighbours are looked at in each round of local moves."""
 _ROUNDS: Final = 4
 """Largest number of rounds of local moves."""
-PRICE_POWER: Final = 0.5
-"""Power of the price by which an improvement is divided."""
 
 
 def expected_improvement(posterior: Posterior, best: float) -> Array:
@@ -28,20 +25,6 @@ def expected_improvement(posterior: Posterior, best: float) -> Array:
     density = np.exp(-0.5 * above**2) / np.sqrt(2 * np.pi)
     improvement: Array = deviation * (above * ndtr(above) + density)
     return improvement
-
-
-def per_price(
-    improvement: Array, settings: Sequence[Setting], prices: Prices | None, *, power: float = PRICE_POWER
-) -> Array:
-    """Return improvements divided by a power of the runs' prices; as they are if no price is known.
-
-    With power 1, the search would spend everything on the cheapest runs, however little they promise
-    (docs/results/search-cost.md has the figures).
-    """
-    if prices is None or power == 0:
-        return improvement
-    divided: Array = improvement / np.array([prices.of_run(setting) for setting in settings]) ** power
-    return divided
 
 
 def climbed(

@@ -129,9 +129,13 @@ def _corners(space: Space) -> list[Setting]:
 def _middle(space: Space) -> dict[str, Any]:
     defaults = DEFAULT.values()
     return {
-        name: defaults[name] if defaults[name] in dimension else _spaced_or_listed(name, dimension)[-1]
+        name: defaults[name] if defaults[name] in dimension else _central(_spaced_or_listed(name, dimension))
         for name, dimension in space.dimensions.items()
     }
+
+
+def _central(values: tuple[Any, ...]) -> Any:
+    return values[len(values) // 2]
 
 
 def _combinations(space: Space, names: Sequence[str]) -> Iterable[Values]:
@@ -147,12 +151,12 @@ def _steps(name: str, dimension: Range | tuple[Any, ...], value: Any) -> list[An
     """Return the values next to one of a dimension."""
     if isinstance(dimension, Range):
         return _steps_in_range(dimension, value, _VALUES[name] - 1)
-    if isinstance(dimension[0], str):
+    if any(isinstance(listed, str) for listed in dimension):
         return [other for other in dimension if other != value]
-    return [
-        *sorted(other for other in dimension if other < value)[-1:],
-        *sorted(other for other in dimension if other > value)[:1],
-    ]
+    # None is the recipe's value, whose place among the others is where it is listed.
+    ordered = dimension if None in dimension else tuple(sorted(dimension))
+    place = ordered.index(value)
+    return [*ordered[max(0, place - 1) : place], *ordered[place + 1 : place + 2]]
 
 
 def _steps_in_range(dimension: Range, value: float, steps: int) -> list[float]:

@@ -11,14 +11,14 @@ import numpy as np
 from autokd.config.space import EPOCHS, Space
 from autokd.config.study import Objective
 from autokd.config.training import DistillationConfig
-from autokd.core.price import Prices
 from autokd.core.records import TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import Setting
-from autokd.search.acquisition import CENTRES, climbed, expected_improvement, per_price
+from autokd.search.acquisition import CENTRES, climbed, expected_improvement
 from autokd.search.candidates import candidate_settings, is_small, neighbours
+from autokd.search.curves import shown
 from autokd.search.ending import Prospects, prospects
 from autokd.search.gaussian_process import Posterior, Prediction, Surrogate, condition
-from autokd.search.kernel import Array, KernelParameters, Task, encode
+from autokd.search.kernel import LARGE, KernelParameters, Task, encode
 from autokd.search.tpe import Sampler, Tpe
 
 SCALE: Final = 10.0
@@ -53,8 +53,7 @@ class GpSampler(Sampler):
     The suggestion is a function of the trials that were learned; their order does not matter up to `most`
     runs. It is the setting with the largest expected improvement (Jones et al. 1998, "Efficient global
     optimization", section 4.1) over the best result so far: the pair's best run, or the model as it is. A
-    trial in progress counts as if it had reached its expected gain, so that parallel trials differ. Where
-    epochs are searched, an improvement counts by its price.
+    trial in progress counts as if it had reached its expected gain, so that parallel trials differ.
 
     A space of few settings is considered whole; after its lattice TPE chooses. In a larger one, local moves
     lead from the best of a fixed set to what lies between.
@@ -64,7 +63,6 @@ class GpSampler(Sampler):
         initial_accuracy: Validation accuracy of each study's student before distillation, in [0, 1].
         startup_trials: Number of random trials before TPE's model.
         recipe: Values that a setting does not set.
-        prices: Prices of the runs of each study, if they are known.
         most: Largest number of runs to learn from.
     """
 
@@ -77,13 +75,13 @@ class GpSampler(Sampler):
         startup_trials: int,
         recipe: DistillationConfig,
         prior: KernelParameters | None = None,
-        prices: Mapping[str, Prices] | None = None,
         most: int = MOST,
     ) -> None:
         self._tasks, self._initial, self._recipe = tasks, initial_accuracy, recipe
-        self._surrogate = Surrogate(prior or KernelParameters(), scale=SCALE, most=most, recipe=recipe)
         self._space, self._moves = space, not is_small(space)
-        self._prices = (prices or {}) if EPOCHS in space.dimensions else {}
+        prior = prior or (LARGE if self._moves else KernelParameters())
+        self._surrogate = Surrogate(prior, scale=SCALE, most=most, recipe=recipe)
+        self._budgets = EPOCHS in space.dimensions
         self._candidates = candidate_settings(space)
         candidates = len(self._candidates)
         self._most_cached = max(1, _CACHE_BYTES // (8 * candidates * (candidates + most)))
@@ -97,12 +95,13 @@ class GpSampler(Sampler):
     def learn(self, study: str, trial: TrialRecord) -> None:
         """Learn from a trial that has ended with a gain, at its full budget or where it was stopped early.
 
-        One that was stopped would have gained more, but hardly enough to become the best. So what it had
-        reached tells nearly as much as its end would, and it costs no further run.
+        Where epochs are searched, a trial that was stopped shows what its setting gains with the epochs that
+        it has run. Elsewhere, it would have gained more, but hardly enough to become the best. So what it
+        had reached tells nearly as much as its end would, and it costs no further run.
         """
         if trial.state in _INFORMATIVE:
             before = self._surrogate.runs
-            self._surrogate.learn(self._tasks[study], trial.setting, self._gain(study, trial))
+            self._surrogate.learn(self._tasks[study], self._shown(trial), self._gain(study, trial))
             if self._surrogate.runs > before:
                 self._learned.setdefault(study, set()).add(trial.number)
 
@@ -112,14 +111,9 @@ class GpSampler(Sampler):
         if not untried.any():
             return self._after_lattice.suggest(study, trials)
         finished = [trial for trial in trials if trial.state is TrialState.COMPLETE]
-        best = max((self._gain(study, trial) for trial in finished), default=0.0)
-
-        def worth(settings: Sequence[Setting], posterior: Posterior) -> Array:
-            improvement = expected_improvement(posterior, max(best, 0.0))
-            return per_price(improvement, settings, self._prices.get(study))
-
+        best = max(max((self._gain(study, trial) for trial in finished), default=0.0), 0.0)
         posterior = self.posterior(study, trials)
-        values = np.where(untried, worth(self._candidates, posterior), -np.inf)
+        values = np.where(untried, expected_improvement(posterior, best), -np.inf)
         if not self._moves:
             return self._candidates[int(values.argmax())]
         likely = np.argsort(np.where(self._inside, -posterior.mean, np.inf), kind="stable")[:CENTRES]
@@ -127,7 +121,7 @@ class GpSampler(Sampler):
             dict(zip(self._candidates, values.tolist(), strict=True)) | dict.fromkeys(tried, -np.inf),
             [self._candidates[place] for place in likely],
             neighbours=lambda setting: neighbours(self._space, setting),
-            value=lambda moves: worth(moves, self._of_moves(study, trials, moves)),
+            value=lambda moves: expected_improvement(self._of_moves(study, trials, moves), best),
         )
 
     def role(self, study: str, setting: Setting) -> TrialOrigin:
@@ -169,42 +163,48 @@ class GpSampler(Sampler):
         posterior = self._belief(study, ended).of(settings)
         return prospects(settings, posterior, trials, aims=aims, noise=self._surrogate.noise)
 
-    def _belief(self, study: str, trials: Iterable[TrialRecord]) -> _Belief:
+    def _belief(self, study: str, trials: Sequence[TrialRecord]) -> _Belief:
         """Return what is believed of the candidates and of the settings of these trials, given the trials."""
-        task, prediction = self._tasks[study], self._of_candidates(study)
-        counted = [trial for trial in trials if trial.state in (*_INFORMATIVE, TrialState.RUNNING)]
-        settings = tuple(dict.fromkeys([*self._candidates, *(trial.setting for trial in counted)]))
+        task, prediction, later = self._tasks[study], self._of_candidates(study), self._later(study, trials)
+        ran = [trial.setting for trial in trials if trial.state is not TrialState.FAIL]
+        settings = tuple(dict.fromkeys([*self._candidates, *ran, *(setting for setting, _ in later)]))
         if further := settings[len(self._candidates) :]:
             encoded = encode(further, self._recipe)
             more = self._surrogate.extend(task, encoded)
             prediction = self._surrogate.joined(task, prediction, self._encoded, more, encoded)
-        belief = _Belief(settings, self._surrogate.posterior(prediction))
-        return self._given(study, counted, belief)
+        return self._given(later, _Belief(settings, self._surrogate.posterior(prediction)))
 
-    def _of_moves(self, study: str, trials: Iterable[TrialRecord], moves: Sequence[Setting]) -> Posterior:
+    def _of_moves(self, study: str, trials: Sequence[TrialRecord], moves: Sequence[Setting]) -> Posterior:
         """Return the posterior of other settings than candidates, given the trials."""
-        counted = [trial for trial in trials if self._teaches(study, trial)]
-        settings = tuple(dict.fromkeys([*moves, *(trial.setting for trial in counted)]))
+        later = self._later(study, trials)
+        settings = tuple(dict.fromkeys([*moves, *(setting for setting, _ in later)]))
         posterior = self._surrogate.predict(self._tasks[study], encode(settings, self._recipe))
-        return self._given(study, counted, _Belief(settings, posterior)).of(moves)
+        return self._given(later, _Belief(settings, posterior)).of(moves)
 
-    def _given(self, study: str, trials: Iterable[TrialRecord], belief: _Belief) -> _Belief:
-        """Return a belief given the trials that the surrogate has not learned from, ended ones first."""
+    def _given(self, later: Sequence[tuple[Setting, float | None]], belief: _Belief) -> _Belief:
+        """Return a belief given further gains; None for a gain as it is expected."""
         settings, posterior = belief
         places = {setting: place for place, setting in enumerate(settings)}
-        later = [trial for trial in trials if self._teaches(study, trial)]
-        for trial in sorted(later, key=lambda trial: (trial.state is TrialState.RUNNING, trial.number)):
-            place = places[trial.setting]
-            running = trial.state is TrialState.RUNNING
-            gain = float(posterior.mean[place]) if running else self._gain(study, trial)
-            posterior = condition(posterior, place, gain, self._surrogate.noise)
+        for setting, gain in later:
+            place = places[setting]
+            expected = float(posterior.mean[place])
+            posterior = condition(posterior, place, expected if gain is None else gain, self._surrogate.noise)
         return _Belief(settings, posterior)
 
-    def _teaches(self, study: str, trial: TrialRecord) -> bool:
-        """Return whether a trial counts beyond what the surrogate has learned: it runs, or came too late."""
-        if trial.state is TrialState.RUNNING:
-            return True
-        return trial.state in _INFORMATIVE and trial.number not in self._learned.get(study, ())
+    def _later(self, study: str, trials: Iterable[TrialRecord]) -> list[tuple[Setting, float | None]]:
+        """Return what trials show that the surrogate has not learned: those that run, or came too late.
+
+        What runs has no gain yet, and comes last.
+        """
+        learned = self._learned.get(study, set())
+        ended = [trial for trial in trials if trial.state in _INFORMATIVE and trial.number not in learned]
+        known = [(self._shown(trial), self._gain(study, trial)) for trial in sorted(ended, key=_number)]
+        running = (trial for trial in trials if trial.state is TrialState.RUNNING)
+        return [*known, *((trial.setting, None) for trial in sorted(running, key=_number))]
+
+    def _shown(self, trial: TrialRecord) -> Setting:
+        """Return the setting whose gain an ended trial shows."""
+        return shown(trial, self._recipe) if self._budgets else trial.setting
 
     def _of_candidates(self, study: str) -> Prediction:
         """Return the prediction for the candidates from all learned runs."""
@@ -217,3 +217,7 @@ class GpSampler(Sampler):
 
     def _gain(self, study: str, trial: TrialRecord) -> float:
         return 100 * ((trial.accuracy or 0.0) - self._initial[study])
+
+
+def _number(trial: TrialRecord) -> int:
+    return trial.number

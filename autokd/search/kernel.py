@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from typing import Final, NamedTuple, final
@@ -40,18 +41,22 @@ class KernelParameters:
     """Parameters of the prior over pairs and settings.
 
     Variances are in units of the squared scale of the gains. `noise` is what the split's few examples and
-    the seed add to a gain. The values were fitted by marginal likelihood on one recorded table and judged
-    on others (docs/results.md). Those of methods, learning rates, epochs, BatchNorm, label priors and
-    schedules are guesses: no recorded table has them.
+    the seed add to a gain. The defaults are for spaces that are considered whole. They were fitted by
+    marginal likelihood on one recorded table of T, α and transfer sets and judged on others
+    (docs/results.md); what is said of other dimensions are guesses. `LARGE` is for larger spaces.
 
     Attributes:
         temperature_length: Length scale in octaves of T.
         alpha_length: Length scale in units of α.
         across_sets: Correlation between two transfer sets.
-        across_methods: Correlation between two methods.
+        across_methods: Correlation between two methods, whatever the weight on the teacher.
+        method_length: Length scale in units of α: two methods are as far from each other as both are from
+            training without a teacher.
         across_batch_norm: Correlation between statistics that are updated and that are not.
         across_schedules: Correlation between two schedules of the learning rate.
         learning_rate_length: Length scale in octaves; so is `epochs_length`.
+        training_length: Length scale in octaves of the product of learning rate and epochs, which says how
+            far the student may move from where it starts.
         label_prior_length: Length scale in units of the weight of the adjusted loss.
         feature_length: Length scale in typical distances between two pairs of a federation.
         shared: Variance that all pairs share; `shared_alike`, `_teacher` and `_student` are those that
@@ -64,10 +69,12 @@ class KernelParameters:
     alpha_length: float = 0.36
     across_sets: float = 0.3
     across_methods: float = 0.6
+    method_length: float = math.inf
     across_batch_norm: float = 0.6
     across_schedules: float = 0.6
     learning_rate_length: float = 2.0
     epochs_length: float = 2.0
+    training_length: float = math.inf
     label_prior_length: float = 1.0
     feature_length: float = 1.2
     shared: float = 0.3
@@ -81,6 +88,18 @@ class KernelParameters:
     level_student: float = 0.1
     level_own: float = 0.02
     noise: float = 0.04
+
+
+LARGE: Final = KernelParameters(
+    across_methods=1.0,
+    method_length=0.86,
+    across_schedules=0.97,
+    learning_rate_length=math.inf,
+    epochs_length=2.6,
+    training_length=4.0,
+    label_prior_length=2.3,
+)
+"""For spaces too large to be considered whole: what they add was fitted on a recorded table."""
 
 
 class Task(NamedTuple):
@@ -129,16 +148,21 @@ def setting_correlation(prior: KernelParameters, first: Array, second: Array) ->
     correlation: Array = np.where(first[:, None, 0] == second[None, :, 0], 1.0, prior.across_sets)
     # Mostly nothing else is searched, and a suggestion spends most of its time here.
     if first[:, 3:].any() or second[:, 3:].any():
+        rates, epochs = (first[:, None, column] - second[None, :, column] for column in (4, 5))
         distances += [
-            (first[:, None, 4] - second[None, :, 4]) / prior.learning_rate_length,
-            (first[:, None, 5] - second[None, :, 5]) / prior.epochs_length,
+            rates / prior.learning_rate_length,
+            epochs / prior.epochs_length,
+            (rates + epochs) / prior.training_length,
             (first[:, None, 7] - second[None, :, 7]) / prior.label_prior_length,
         ]
-        correlation = correlation * np.where(
-            first[:, None, 3] == second[None, :, 3], 1.0, prior.across_methods
-        )
+        same_method = first[:, None, 3] == second[None, :, 3]
+        taught, also_taught = first[:, None, 2], second[None, :, 2]
+        # Methods are as many orthogonal directions, and α says how far a setting goes in its own.
+        apart = np.where(same_method, (taught - also_taught) ** 2, taught**2 + also_taught**2)
+        correlation = correlation * np.where(same_method, 1.0, prior.across_methods)
         correlation *= np.where(first[:, None, 6] == second[None, :, 6], 1.0, prior.across_batch_norm)
         correlation *= np.where(first[:, None, 8] == second[None, :, 8], 1.0, prior.across_schedules)
+        correlation *= np.exp(-0.5 * apart / prior.method_length**2)
     correlation *= np.exp(-0.5 * sum(distance**2 for distance in distances))
     return correlation
 

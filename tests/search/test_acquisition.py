@@ -11,15 +11,13 @@ from scipy.integrate import quad
 from scipy.stats import norm
 
 from autokd.config.space import read_space
-from autokd.core.price import Prices
-from autokd.core.setting import DEFAULT, Setting, TransferSet, derive_seed
-from autokd.search.acquisition import climbed, expected_improvement, per_price
+from autokd.core.setting import Setting, derive_seed
+from autokd.search.acquisition import climbed, expected_improvement
 from autokd.search.candidates import candidate_settings, neighbours
 from autokd.search.gaussian_process import Posterior
 
 SPACE = read_space("extended")
 CANDIDATES = [setting for setting in candidate_settings(SPACE) if setting in SPACE]
-PRICES = Prices(student=100, teacher=300, public=50, validation=10, epochs=10)
 
 
 @pytest.mark.parametrize(("mean", "deviation", "best"), [(0, 1, 0), (3, 2, 5), (5, 0.5, 3), (-4, 10, 2)])
@@ -35,21 +33,6 @@ def test_expected_improvement_is_the_integral_it_stands_for(
 def test_what_is_known_for_sure_improves_by_what_it_is_better() -> None:
     belief = Posterior(np.array([7.0, 1.0]), np.zeros((2, 2)))
     np.testing.assert_allclose(expected_improvement(belief, 2.0), [5.0, 0.0], atol=1e-9)
-
-
-@pytest.mark.parametrize(
-    ("power", "first"), [(0.0, TransferSet.BOTH), (0.5, TransferSet.BOTH), (2.0, TransferSet.STUDENT)]
-)
-def test_the_higher_the_power_the_cheaper_the_run(power: float, first: TransferSet) -> None:
-    """The run on both costs four times as much and promises three times as much."""
-    settings = [DEFAULT, Setting(1.0, 0.5, TransferSet.BOTH)]
-    worth = per_price(np.array([1.0, 3.0]), settings, PRICES, power=power)
-    assert settings[int(worth.argmax())].transfer_set is first
-
-
-def test_without_prices_an_improvement_counts_as_it_is() -> None:
-    improvement = np.array([1.0, 3.0])
-    assert per_price(improvement, [DEFAULT, DEFAULT], None) is improvement
 
 
 def around(setting: Setting) -> Sequence[Setting]:

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autokd.core.setting import DEFAULT, LabelPrior, Pair, Schedule, Setting, TransferSet
+from autokd.core.setting import DEFAULT, LabelPrior, Method, Pair, Schedule, Setting, TransferSet
 from autokd.search import gaussian_process, kernel
 from autokd.search.gaussian_process import Posterior, Surrogate
-from autokd.search.kernel import PLAIN_RECIPE, KernelParameters, Task, encode, setting_correlation
+from autokd.search.kernel import LARGE, PLAIN_RECIPE, KernelParameters, Task, encode, setting_correlation
 from autokd.search.pair_features import PairFeatures
 from tests.search.worlds import features
 
@@ -219,3 +219,49 @@ def test_a_schedule_matters_where_it_differs_from_the_recipes() -> None:
         assert list(encoded[0]) == list(encoded[1])
         correlation = setting_correlation(prior, encoded, encoded)
         assert correlation[0, 2] == correlation[1, 2] == pytest.approx(prior.across_schedules)
+
+
+TAUGHT = [
+    Setting(temperature, alpha, transfer_set, method=method)
+    for temperature in (1.0, 4.0)
+    for alpha in (0.1, 1.0)
+    for transfer_set in (TransferSet.BOTH, TransferSet.STUDENT_PUBLIC)
+    for method in (Method.PLAIN, Method.BALANCED)
+]
+
+
+def test_in_large_spaces_methods_differ_by_as_much_as_the_teacher_weighs() -> None:
+    def apart(alpha: float) -> float:
+        pair = [
+            Setting(2.0, alpha, TransferSet.BOTH, method=method) for method in (Method.PLAIN, Method.TRUST)
+        ]
+        return float(1 - setting_correlation(LARGE, encode(pair), encode(pair))[0, 1])
+
+    assert apart(0.01) < 0.001
+    assert apart(0.1) < apart(0.5) < apart(1.0)
+
+
+def test_in_large_spaces_rate_and_epochs_trade_for_each_other() -> None:
+    """Twice the rate and half the epochs move the student as far; four times the rate does not."""
+    base = Setting(2.0, 0.5, TransferSet.BOTH, learning_rate=1.0, epochs=20)
+    others = [replace(base, learning_rate=2.0, epochs=10), replace(base, learning_rate=2.0, epochs=40)]
+    traded, further = setting_correlation(LARGE, encode([base]), encode(others))[0]
+    assert traded > further
+
+
+def test_the_kernel_of_large_spaces_is_one() -> None:
+    """Symmetric, 1 on its diagonal, and without a negative eigenvalue."""
+    encoded = encode([*SETTINGS, *TAUGHT])
+    correlation = setting_correlation(LARGE, encoded, encoded)
+    np.testing.assert_allclose(correlation, correlation.T)
+    np.testing.assert_allclose(np.diag(correlation), 1)
+    assert np.linalg.eigvalsh(correlation).min() > -1e-9
+
+
+def test_two_predictions_are_joined_to_that_for_all_their_settings() -> None:
+    surrogate = learned([(SUBJECTS[1], SETTINGS[0], 3.0), (SUBJECTS[0], SETTINGS[4], -2.0)])
+    first, second = encode(SETTINGS[:3]), encode(SETTINGS[3:])
+    parts = [surrogate.extend(SUBJECTS[0], some) for some in (first, second)]
+    joined = surrogate.joined(SUBJECTS[0], parts[0], first, parts[1], second)
+    for part, whole in zip(joined, surrogate.extend(SUBJECTS[0], encode(SETTINGS)), strict=True):
+        np.testing.assert_allclose(part, whole, atol=1e-12)

@@ -318,3 +318,15 @@ def test_prospects_are_those_of_a_surrogate_that_sees_all_at_once(most: int) -> 
     assert found is not None
     assert set(settings_of(seen)) <= set(found.settings)
     assert_same(found.posterior, all_at_once._of_moves(STUDY, [], found.settings))
+
+
+def test_where_epochs_are_searched_a_stopped_trial_teaches_its_setting_with_the_epochs_that_it_ran() -> None:
+    stopped, shorter = learner(LARGE), learner(LARGE)
+    setting = next(one for one in candidate_settings(LARGE) if one.epochs == 20)
+    curve = ((3, OWN), (5, OWN + 0.1))
+    pruned = replace(trial(0, setting, state=TrialState.PRUNED), curve=curve)
+    stopped.learn(STUDY, pruned)
+    shorter.learn(STUDY, replace(trial(0, replace(setting, epochs=5)), curve=curve))
+    assert_same(stopped.posterior(STUDY, [pruned]), shorter.posterior(STUDY, [pruned]))
+    late = learner(LARGE, most=0)
+    assert_same(late.posterior(STUDY, [pruned]), stopped.posterior(STUDY, [pruned]))
