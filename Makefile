@@ -27,7 +27,7 @@ DEV = $(VENV)/.autokd-dev
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test torture fuzz bench cifar peers gallery check format constraints dist clean
+.PHONY: help demo test newest oldest torture fuzz bench cifar peers gallery check format constraints dist clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +38,23 @@ demo: $(RUNTIME) ## Tune participant 9 of the built-in federation with teacher 4
 
 test: $(DEV) ## Run every test, in two processes (tests/conftest.py says how they are divided)
 	$(VENV)/bin/python -m pytest --numprocesses 2 $(ARGS)
+
+# Dependencies as a user gets them who installs without constraints.txt: in an environment of its own, since pip
+# would else keep what is there. Then the tests that take no workers and no minutes.
+FAST = -m 'not slow and not ray and not gpu' -p no:cacheprovider $(ARGS)
+
+newest: ## Run the fast tests with the newest releases that pyproject.toml admits
+	$(PYTHON) -m venv --clear $(VENV)-newest
+	PIP_CONSTRAINT= PIP_USER=0 $(VENV)-newest/bin/python -m pip --disable-pip-version-check install \
+		$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) --upgrade --editable '.[dev]'
+	$(VENV)-newest/bin/python -m pytest $(FAST)
+
+oldest: $(DEV) ## Likewise with the oldest
+	$(VENV)/bin/python -m tests.oldest > constraints-oldest.txt
+	$(PYTHON) -m venv --clear $(VENV)-oldest
+	PIP_CONSTRAINT=constraints-oldest.txt PIP_USER=0 $(VENV)-oldest/bin/python -m pip \
+		--disable-pip-version-check install $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) --editable '.[dev]'
+	$(VENV)-oldest/bin/python -m pytest $(FAST)
 
 torture: $(DEV) ## Kill a batch again and again, with its workers, a node and PostgreSQL; cut every statement in turn
 	$(VENV)/bin/python -m tests.torture $(ARGS)
@@ -153,4 +170,4 @@ constraints: ## Renew constraints.txt: the newest releases that pyproject.toml a
 	rm -rf $(VENV)-renewed
 
 clean: ## Remove the environment and caches; what was tuned stays
-	rm -rf $(VENV) $(PEERS) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-newest $(VENV)-oldest constraints-oldest.txt $(PEERS) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -13,6 +13,7 @@ import typer
 from autokd.cli.console import debugging, fail, note, show_notices
 from autokd.cli.options import as_command
 from autokd.cli.secrets import hide_secrets
+from autokd.compute.ray_health import leave
 from autokd.errors import AutokdError
 
 _INTERRUPTED = 130
@@ -56,6 +57,7 @@ def main() -> NoReturn:
     code = run()
     if code == _INTERRUPTED:
         note("interrupted; results so far are stored. Run the same command again to continue.")
+    leave(code)
     sys.exit(code)
 
 

@@ -8,11 +8,13 @@ import secrets
 import shlex
 import socket
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
-from autokd.errors import InputError
+from autokd.compute import ray_health
+from autokd.errors import InputError, WorkersLost
 
 _ENVIRONMENT: Final = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -41,6 +43,7 @@ def session(*, cpus: int | None = None, address: str | None = None) -> Iterator[
 
     Raises:
         InputError: If no cluster can be joined at `address`.
+        WorkersLost: If Ray cannot start on this machine.
     """
     # Imported here, since it takes seconds and many commands do not need it.
     import ray
@@ -56,24 +59,40 @@ def session(*, cpus: int | None = None, address: str | None = None) -> Iterator[
             if own_token:
                 # Ray would store its own in a world-readable file in the home folder.
                 os.environ[_TOKEN] = secrets.token_hex(32)
-            ray.init(
-                address="local",
-                num_cpus=cpus,
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                # Ray starts Tune's workers by a shell and does not quote the path of Python.
-                runtime_env={} if python == sys.executable else {"py_executable": python},
-            )
+            with _translated():
+                ray.init(
+                    address="local",
+                    num_cpus=cpus,
+                    include_dashboard=False,
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                    # Ray starts Tune's workers by a shell and does not quote the path of Python.
+                    runtime_env={} if python == sys.executable else {"py_executable": python},
+                )
         else:
             _join(address)
         yield
     finally:
-        ray.shutdown()
+        ray_health.end()
         if own_token:
             _forget_token()
         if secret is not None:
             os.environ[_SECRET] = secret
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Raise our own error, with a way out, for whatever keeps Ray from starting on this machine."""
+    try:
+        yield
+    except Exception as error:  # Ray has no class of its own for most of these.
+        reason = " ".join(str(error).split())[:_REASON_LENGTH].rstrip(".") or type(error).__name__
+        folder = os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()
+        raise WorkersLost(
+            f"Ray cannot start on this machine: {reason}. It needs a writable folder with a short path, "
+            f"free space and inodes, which is {folder} now; RAY_TMPDIR names another one. "
+            "Nothing was changed; the same command goes on"
+        ) from error
 
 
 def check_address(address: str) -> None:

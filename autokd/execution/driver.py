@@ -21,11 +21,14 @@ from ray.tune import CheckpointConfig, FailureConfig, RunConfig, Trainable, Tune
 from threadpoolctl import threadpool_limits
 
 from autokd.compute.device import Compute
+from autokd.compute.ray_health import death as ray_death
+from autokd.compute.ray_health import watched
 from autokd.compute.resources import Resources
 from autokd.config.study import StudyConfig
 from autokd.core.example_weights import ExampleWeights
 from autokd.core.setting import Pair
 from autokd.core.tensor_format import TensorFormat
+from autokd.errors import WorkersLost
 from autokd.execution.run_context import RunContext
 from autokd.execution.run_queue import RunQueue
 from autokd.execution.tune_adapters import DriverState, QueueScheduler, QueueSearcher, StopFlag
@@ -114,18 +117,37 @@ def drive(
         on_stopping=on_stopping,
     )
     state.stop_if_asked()
+
+    def ray_died(what: str) -> None:
+        """Wake the main thread, which may wait for an answer that never comes."""
+        state.lose(ray_is_dead(what))
+        if threading.current_thread() is not threading.main_thread():
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
     try:
         # Linear algebra on every core would slow down the workers, and the driver itself.
-        with _interrupts(state), threadpool_limits(1):
+        with _interrupts(state), threadpool_limits(1), watched(ray_died):
             while not (queue.finished or state.stopping):
                 state.handed_out = 0
                 _experiment(state, trainable, home, workers)
                 assert state.handed_out or queue.finished or state.stopping, "an experiment did nothing"
+    except BaseException:
+        # Once Ray is dead, whatever else goes wrong is a consequence of it.
+        if not ray_death():
+            raise
     finally:
         queue.interrupt("the command was interrupted")
     if state.error is not None:
         raise state.error
     return not state.stopping
+
+
+def ray_is_dead(what: str) -> WorkersLost:
+    """Return the error that a process of Ray has died on this machine."""
+    return WorkersLost(
+        f"Ray has died during the batch: {what} was ended, by the system for lack of memory or by somebody. "
+        "Results so far are stored; the same command goes on"
+    )
 
 
 def _experiment(state: DriverState, trainable: type[Trainable], home: Path, workers: Resources) -> None:

@@ -96,6 +96,11 @@ class DriverState:
             self.stopping = True
             self._on_stopping()
 
+    def lose(self, error: Exception) -> None:
+        """Stop with an error, unless there was one before."""
+        self.error = self.error or error
+        self.stopping = True
+
     def stop_if_asked(self) -> None:
         """Look whether somebody has asked this driver to stop."""
         if not self.stopping and self._asked_to_stop():

@@ -1,0 +1,42 @@
+"""Ray's own processes die, or cannot start: one line with the way out, and the same command goes on."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(280)]
+
+
+def batch(home: Path, kind: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The batch of `tests.execution.ray_death`."""
+    return subprocess.run(
+        [sys.executable, "-m", "tests.execution.ray_death", str(home), kind],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        env=os.environ | environment,
+    )
+
+
+@pytest.mark.parametrize("kind", ["raylet", "gcs_server"])
+def test_a_death_during_a_batch_is_one_line_and_the_same_batch_goes_on(home: Path, kind: str) -> None:
+    died = batch(home, kind)
+    *_, line, left = died.stdout.splitlines()
+    assert line.startswith("error: Ray has died during the batch: its "), died
+    assert "the same command goes on" in line
+    assert died.returncode == 1
+    assert "ray-tune" not in left
+    assert batch(home, "none").returncode == 0
+
+
+def test_a_temporary_folder_that_cannot_be_used_is_named(home: Path) -> None:
+    (home / "file").touch()
+    refused = batch(home, "none", RAY_TMPDIR=str(home / "file" / "folder"))
+    line = refused.stdout.splitlines()[0]
+    assert line.startswith("error: Ray cannot start on this machine: ")
+    assert "RAY_TMPDIR names another one" in line
