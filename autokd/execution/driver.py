@@ -118,10 +118,12 @@ def drive(
     )
     state.stop_if_asked()
 
+    in_main_thread = threading.current_thread() is threading.main_thread()
+
     def ray_died(what: str) -> None:
-        """Wake the main thread, which may wait for an answer that never comes."""
+        """Wake this thread, which may wait for an answer that never comes; only the main thread can be."""
         state.lose(ray_is_dead(what))
-        if threading.current_thread() is not threading.main_thread():
+        if in_main_thread:
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
     try:
