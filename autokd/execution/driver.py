@@ -6,6 +6,7 @@ import logging
 import math
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -123,7 +124,7 @@ def drive(
     def ray_died(what: str) -> None:
         """Wake this thread, which may wait for an answer that never comes; only the main thread can be."""
         state.lose(ray_is_dead(what))
-        if in_main_thread:
+        if in_main_thread and sys.platform != "win32":
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
     try:
