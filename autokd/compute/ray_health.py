@@ -16,6 +16,7 @@ from typing import Any, Final
 _NAMES: Final[Mapping[str, str]] = {"gcs_server": "its control store (GCS)", "raylet": "its raylet"}
 """Processes without which Ray cannot go on, by Ray's name of their kind."""
 _LOOK_SECONDS: Final = 0.5
+_STUCK_SECONDS: Final = 10.0
 _broken: list[str] = []
 
 
@@ -25,11 +26,12 @@ def death() -> str:
 
 
 @contextmanager
-def watched(on_death: Callable[[str], None]) -> Iterator[None]:
+def watched(on_death: Callable[[str], None], on_stuck: Callable[[str], None]) -> Iterator[None]:
     """Look at Ray's processes in another thread; those of a cluster that was joined are not ours to see.
 
     Args:
         on_death: Called once, in that thread, with what has died.
+        on_stuck: Called some seconds later, if what runs inside has not ended: it waits inside of Ray.
     """
     over = threading.Event()
 
@@ -38,6 +40,8 @@ def watched(on_death: Callable[[str], None]) -> Iterator[None]:
             if found := _dead():
                 _broken.append(found)
                 on_death(found)
+                if not over.wait(_STUCK_SECONDS):
+                    on_stuck(found)
                 return
 
     thread = threading.Thread(target=look, name="autokd-ray", daemon=True)

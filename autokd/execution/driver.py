@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 
 from autokd.compute.device import Compute
 from autokd.compute.ray_health import death as ray_death
-from autokd.compute.ray_health import watched
+from autokd.compute.ray_health import leave, watched
 from autokd.compute.resources import Resources
 from autokd.config.study import StudyConfig
 from autokd.core.example_weights import ExampleWeights
@@ -44,6 +44,7 @@ _ENVIRONMENT: Final = {
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",  # The reason is in the store.
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
 }
+_log = logging.getLogger(__name__)
 _CLUSTER_SECONDS: Final = 2.0
 """Time for which the size of the cluster is cached; hooks need it far more often."""
 _PENDING: Final = 64
@@ -127,9 +128,14 @@ def drive(
         if in_main_thread and sys.platform != "win32":
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
+    def stuck(what: str) -> None:
+        """End this process before Ray does so without a word; the store loses nothing by it."""
+        _log.error("error: %s", ray_is_dead(what))
+        leave(1)
+
     try:
         # Linear algebra on every core would slow down the workers, and the driver itself.
-        with _interrupts(state), threadpool_limits(1), watched(ray_died):
+        with _interrupts(state), threadpool_limits(1), watched(ray_died, stuck):
             while not (queue.finished or state.stopping):
                 state.handed_out = 0
                 _experiment(state, trainable, home, workers)
