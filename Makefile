@@ -87,6 +87,7 @@ bench: $(DEV) $(PEERS)/.peers ## Every figure of docs/results.md again (some fiv
 		--out benchmarks/results/choices.json
 	$(VENV)/bin/python -m benchmarks.simulation.fit --seeds 4
 	$(VENV)/bin/python -m benchmarks.simulation.budgets --out benchmarks/results/budget_tables.json
+	$(VENV)/bin/python -m benchmarks.simulation.regret
 	$(VENV)/bin/python -m benchmarks.simulation.compare --peers $(PEERS)/bin/python \
 		--out benchmarks/results/peers.json
 	$(VENV)/bin/python -m benchmarks.simulation.confirmed --again
