@@ -64,7 +64,7 @@ def shortfalls(table: BudgetTable, pair: int) -> tuple[float, float]:
     for other, study in enumerate(studies):
         count = _OWN if other == pair else _OTHERS
         for number, place in enumerate(dice.sample(range(len(table.settings)), count)):
-            setting, gain = table.settings[place], table.end(other, place, 0)
+            setting, _gain = table.settings[place], table.end(other, place, 0)
             trial = TrialRecord(
                 number=number,
                 setting=setting,
