@@ -64,16 +64,14 @@ def shortfalls(table: BudgetTable, pair: int) -> tuple[float, float]:
     for other, study in enumerate(studies):
         count = _OWN if other == pair else _OTHERS
         for number, place in enumerate(dice.sample(range(len(table.settings)), count)):
-            setting, _gain = table.settings[place], table.end(other, place, 0)
+            setting = table.settings[place]
             trial = TrialRecord(
                 number=number,
                 setting=setting,
                 seed=0,
                 role=TrialOrigin.SEARCH,
                 state=TrialState.COMPLETE,
-                curve=(
-                    (table.settings[place].epochs or table.recipe.epochs, table.end(other, place, 0) / 100),
-                ),
+                curve=((setting.epochs or table.recipe.epochs, table.end(other, place, 0) / 100),),
             )
             sampler.learn(study, trial)
             own += [trial] if other == pair else []
