@@ -60,10 +60,16 @@ class Method(StrEnum):
     """Both models' outputs with their label priors divided out, by their numbers of private examples."""
     BALANCED_ESTIMATED = "balanced_estimated"
     """`balanced` with the teacher's label prior estimated by its mean output on the public examples."""
+    SUREST = "surest"
+    """For each example, the outputs of the model that is surest of its answer, whatever the label."""
 
 
 COUNTING: Final = (Method.SEEN_CLASSES, Method.BALANCED)
 """The methods that need the teacher's number of private examples of each class."""
+
+
+OF_SEVERAL: Final = (Method.SUREST, Method.SEEN_CLASSES, Method.BALANCED, Method.BALANCED_ESTIMATED)
+"""The methods that make targets of any number of models."""
 
 
 class LabelPrior(StrEnum):
@@ -122,6 +128,8 @@ class Setting:
         batch_norm: Whether BatchNorm statistics are updated; None for the recipe's.
         label_prior: Loss on labelled examples; always `none` on `public`, which has none.
         schedule: How the learning rate changes over the run's own epochs; None for the recipe's.
+        teachers: Which of a `Group`'s candidates teach, ascending; the student's number among them stands for
+            its own initial model. None for a pair, whose methods say whether the own model is asked, too.
     """
 
     temperature: float
@@ -133,6 +141,7 @@ class Setting:
     batch_norm: BatchNorm | None = None
     label_prior: LabelPrior = LabelPrior.NONE
     schedule: Schedule | None = None
+    teachers: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         for name, kind in _KINDS.items():
@@ -153,6 +162,13 @@ class Setting:
             object.__setattr__(self, "epochs", whole("epochs", self.epochs, least=1))
         if self.alpha is None and self.label_prior is not LabelPrior.NONE:
             raise ArgumentError("label_prior", f"{self.label_prior} has no meaning without labels, on public")
+        if self.teachers is not None:
+            if not self.teachers or list(self.teachers) != sorted(set(self.teachers)) or self.teachers[0] < 0:
+                problem = f"must be increasing numbers from 0, at least one, not {self.teachers}"
+                raise ArgumentError("teachers", problem)
+            if len(self.teachers) > 1 and self.method not in OF_SEVERAL:
+                several = ", ".join(OF_SEVERAL)
+                raise ArgumentError("method", f"{self.method} is of one teacher; of several are: {several}")
 
     def __str__(self) -> str:
         alpha = "-" if self.alpha is None else f"{self.alpha:.3g}"
@@ -168,12 +184,18 @@ class Setting:
             "schedule ": self.schedule or "",
             "epochs ": self.epochs or "",
             "BatchNorm ": self.batch_norm or "",
+            "taught by ": "" if self.teachers is None else " ".join(map(str, self.teachers)),
         }
         return "".join(f", {name}{value}" for name, value in words.items() if value)
 
     def values(self) -> dict[str, float | str | None]:
-        """Return every dimension by name as plain values; None is the recipe's value, or a missing alpha."""
+        """Return every dimension by name as plain values; None is the recipe's value, or a missing alpha.
+
+        Teachers are a text like `0 3 7`.
+        """
         values = {field.name: getattr(self, field.name) for field in fields(self)}
+        if self.teachers is not None:
+            values["teachers"] = " ".join(map(str, self.teachers))
         return {name: value.value if isinstance(value, StrEnum) else value for name, value in values.items()}
 
     def parameters(self) -> dict[str, float | str]:
@@ -195,7 +217,7 @@ class Setting:
             KeyError: If temperature or transfer set is missing.
             ValueError: If a value is not valid.
         """
-        batch_norm, schedule = plain.get("batch_norm"), plain.get("schedule")
+        batch_norm, schedule, teachers = (plain.get(name) for name in ("batch_norm", "schedule", "teachers"))
         return cls(
             temperature=plain["temperature"],
             alpha=plain.get("alpha"),
@@ -206,6 +228,7 @@ class Setting:
             batch_norm=None if batch_norm is None else BatchNorm(batch_norm),
             label_prior=LabelPrior(plain.get("label_prior", LabelPrior.NONE)),
             schedule=None if schedule is None else Schedule(schedule),
+            teachers=None if teachers is None else tuple(map(int, teachers.split())),
         )
 
 
@@ -223,10 +246,11 @@ _DEFAULTS: Final = {
     "batch_norm": None,
     "label_prior": LabelPrior.NONE.value,
     "schedule": None,
+    "teachers": None,
 }
 """What a setting is, in the dimensions beyond T, α and transfer set, if nothing is said."""
 
-ADDED: Final = ("label_prior", "schedule")
+ADDED: Final = ("label_prior", "schedule", "teachers")
 """The dimensions that tables have only where they are used, so that others keep their columns."""
 
 _MOST_PARTICIPANTS: Final = 10**9
@@ -261,7 +285,7 @@ def plain(setting: Setting) -> Setting:
     These are T and method where no teacher is used (α = 0), and the label prior where no label is (α = 1).
     """
     if setting.alpha == 0:
-        return replace(setting, temperature=1.0, method=Method.PLAIN)
+        return replace(setting, temperature=1.0, method=Method.PLAIN, teachers=None)
     # A teacher that is trusted less leaves the rest to the label.
     if setting.alpha == 1 and setting.method is not Method.TRUST:
         return replace(setting, label_prior=LabelPrior.NONE)
@@ -286,6 +310,11 @@ class Pair:
 
     def __str__(self) -> str:
         return f"{self.teacher}->{self.student}"
+
+    @property
+    def teachers(self) -> tuple[int, ...]:
+        """The teacher, as those of a `Group`."""
+        return (self.teacher,)
 
     @property
     def reverse(self) -> Pair:
@@ -317,6 +346,39 @@ class Pair:
         else:
             return cls(teacher=teacher, student=student)
         raise PlanError.of_option("--pair", problem)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Group:
+    """A student and several candidates to teach it, written `{0,3,7}->9`; which of them teach is searched.
+
+    Attributes:
+        teachers: The candidates, ascending, at least two; without the student.
+    """
+
+    teachers: tuple[int, ...]
+    student: int
+
+    def __post_init__(self) -> None:
+        if len(self.teachers) < 2 or list(self.teachers) != sorted(set(self.teachers)):
+            raise ValueError(f"{self}: a group has at least two candidates, in increasing order")
+        if self.student < 0 or self.teachers[0] < 0:
+            raise ValueError(f"participants are numbered from 0, not {self}")
+        if self.student in self.teachers:
+            raise ValueError(f"{self}: a participant cannot teach itself")
+
+    def __str__(self) -> str:
+        return f"{{{','.join(map(str, self.teachers))}}}->{self.student}"
+
+    @classmethod
+    def of(cls, teachers: Iterable[int], student: int) -> Group | Pair:
+        """Return the group of these candidates; with one it is a pair."""
+        ascending = tuple(sorted(set(teachers)))
+        return cls(ascending, student) if len(ascending) > 1 else Pair(ascending[0], student)
+
+
+AnyPair = Pair | Group
+"""Whose runs a study holds."""
 
 
 def derive_seed(*parts: str | int) -> int:

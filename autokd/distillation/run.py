@@ -17,7 +17,7 @@ from autokd.compute.out_of_memory import ran_out_of_memory, release_memory
 from autokd.config.training import DistillationConfig
 from autokd.core.example_weights import EVEN, ExampleWeights
 from autokd.core.records import RungReport
-from autokd.core.setting import Pair, Setting, Split, TransferSet
+from autokd.core.setting import AnyPair, Setting, Split, TransferSet
 from autokd.core.tensor_format import FORMER_FORMAT
 from autokd.distillation.evaluation import Evaluation, evaluate
 from autokd.distillation.trainer import Trainer, resolve_config
@@ -102,7 +102,7 @@ class Run(Iterator[Rung]):
     def __init__(
         self,
         federation: Federation,
-        pair: Pair,
+        pair: AnyPair,
         setting: Setting,
         *,
         seed: int,
@@ -114,7 +114,7 @@ class Run(Iterator[Rung]):
         weights: ExampleWeights = EVEN,
     ) -> None:
         participants = len(federation.participants)
-        if max(pair.teacher, pair.student) >= participants:
+        if max(*pair.teachers, pair.student) >= participants:
             raise ValueError(f"pair {pair} is not one of {participants} participants, numbered from 0")
         recipe = resolve_config(recipe, setting)
         if seed < 0:

@@ -1,7 +1,7 @@
 """Target logits for each example of a transfer set, computed once before the run begins.
 
-They depend on the outputs of two frozen models, the teacher and the initial student, so no method makes a
-training step more expensive.
+They depend on the outputs of frozen models, the teachers and the initial student, so no method makes a
+training step more expensive, and several teachers cost no more than one.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from torch.nn import functional as F
 from autokd.core.setting import Method
 from autokd.distillation.loss import log_counts, standardised
 
-KAPPA: Final = 20.0
-"""Examples that `balanced` adds to each class, so that a class which nobody has seen is not amplified without
-bound. With this value it was measured on CIFAR-10, ten participants of 2,000 images."""
+KAPPA: Final = 10.0
+"""Examples that `balanced` adds to each class for each model, so that a class which nobody has seen is not
+amplified without bound, and equal models weigh as one. With 20 for two models it was measured on CIFAR-10,
+ten participants of 2,000 images."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,7 +37,13 @@ class Targets:
 
 
 def targets(
-    method: Method, *, teacher: Tensor, student: Tensor, labels: Tensor | None, seen: tuple[Tensor, Tensor]
+    method: Method,
+    *,
+    teachers: Sequence[Tensor],
+    student: Tensor,
+    labels: Tensor | None,
+    seen: Sequence[Tensor],
+    asks_student: bool = True,
 ) -> Targets:
     """Return the targets of a method.
 
@@ -44,12 +51,23 @@ def targets(
     have functions below.
 
     Args:
-        teacher: Logits of the teacher, shape (examples, classes).
+        teachers: Logits of each teacher, shape (examples, classes); several only for methods of several.
         student: Logits of the student before the run, same shape.
         labels: Class indices of the first examples, shape (labelled,), int64; None if the run may know none.
-        seen: Numbers of private examples by class of the teacher and of the student, each (classes,); for
-            `balanced_estimated` the teacher's by `estimated_counts`.
+        seen: Numbers of private examples by class of each teacher and of the student, each (classes,); for
+            `balanced_estimated` the teachers' by `estimated_counts`.
+        asks_student: Whether methods of several models ask the student's initial model, too.
     """
+    models = [*teachers, student] if asks_student else list(teachers)
+    counts = seen if asks_student else seen[:-1]
+    match method:
+        case Method.SUREST:
+            return Targets(surest(models))
+        case Method.SEEN_CLASSES:
+            return Targets(by_seen_classes(models, counts))
+        case Method.BALANCED | Method.BALANCED_ESTIMATED:
+            return Targets(balanced(models, counts))
+    (teacher,) = teachers
     match method:
         case Method.PLAIN:
             return Targets(teacher)
@@ -59,12 +77,22 @@ def targets(
             return Targets(standardised(teacher))
         case Method.ENSEMBLE:
             return Targets((teacher + student) / 2)
-        case Method.SEEN_CLASSES:
-            return Targets(by_seen_classes(teacher, student, seen))
         case Method.TRUST:
             return Targets(teacher, confidence(teacher, labels))
-        case Method.BALANCED | Method.BALANCED_ESTIMATED:
-            return Targets(balanced((teacher, student), seen))
+
+
+def surest(models: Sequence[Tensor]) -> Tensor:
+    """Return for each example the logits of the model with the largest probability of any class.
+
+    A model is mostly surest of the classes that it has seen, so each teaches what it knows; the labels have
+    no say, and so it serves unlabelled examples. The first of several equally sure models counts.
+
+    Args:
+        models: Logits of each model, shape (examples, classes).
+    """
+    stacked = torch.stack(list(models))
+    best = torch.stack([confidence(each, None) for each in models]).argmax(dim=0)
+    return stacked[best, torch.arange(stacked.shape[1], device=stacked.device)]
 
 
 def better_of(teacher: Tensor, student: Tensor, labels: Tensor | None) -> Tensor:
@@ -87,16 +115,19 @@ def confidence(logits: Tensor, labels: Tensor | None) -> Tensor:
     return torch.cat([of_labels, likeliest[len(labels) :]])
 
 
-def by_seen_classes(teacher: Tensor, student: Tensor, seen: tuple[Tensor, Tensor]) -> Tensor:
-    """Return the logits of a mixture of both models, weighted in each class by the examples they have seen.
+def by_seen_classes(models: Sequence[Tensor], counts: Sequence[Tensor]) -> Tensor:
+    """Return the logits of a mixture of models, weighted in each class by the examples they have seen.
 
-    p(c) ∝ (n_t(c) · p_t(c) + n_s(c) · p_s(c)) ÷ (n_t(c) + n_s(c)), and the mean for a class that neither has
-    seen.
+    p(c) ∝ Σ_k n_k(c) · p_k(c) ÷ Σ_k n_k(c), and the mean for a class that none has seen.
+
+    Args:
+        models: Logits of each model, shape (examples, classes).
+        counts: Numbers of private examples by class of each model, shape (classes,).
     """
-    counts = torch.stack([numbers.to(teacher) for numbers in seen])
-    total = counts.sum(dim=0)
-    weights = torch.where(total > 0, counts / total.clamp(min=1), torch.full_like(counts, 0.5))
-    logs = torch.stack([F.log_softmax(teacher, dim=1), F.log_softmax(student, dim=1)])
+    seen = torch.stack([numbers.to(models[0]) for numbers in counts])
+    total = seen.sum(dim=0)
+    weights = torch.where(total > 0, seen / total.clamp(min=1), torch.full_like(seen, 1 / len(models)))
+    logs = torch.stack([F.log_softmax(each, dim=1) for each in models])
     # In logarithms, so that a logit far below the others does not round to log 0.
     mixed = torch.logsumexp(logs + weights.log()[:, None, :], dim=0)
     return mixed.log_softmax(dim=1)
@@ -105,7 +136,7 @@ def by_seen_classes(teacher: Tensor, student: Tensor, seen: tuple[Tensor, Tensor
 def balanced(logits: Sequence[Tensor], counts: Sequence[Tensor], *, shares: Tensor | None = None) -> Tensor:
     """Return the logits of a mixture of models with their label priors divided out, (examples, classes).
 
-    p(c) ∝ q(c) · Σ_k p_k(c) ÷ (Σ_k n_k(c) + κ), κ = `KAPPA`. A model names a class that it has seen often too
+    p(c) ∝ q(c) · Σ_k p_k(c) ÷ Σ_k (n_k(c) + κ), κ = `KAPPA`. A model names a class that it has seen often too
     readily. By Bayes' rule, its answer divided by its class shares is that of a model of equal shares.
     Source: Saerens, Latinne, Decaestecker 2002, "Adjusting the outputs of a classifier to new a priori
     probabilities", Neural Computation 14, section 2.2.
@@ -119,7 +150,7 @@ def balanced(logits: Sequence[Tensor], counts: Sequence[Tensor], *, shares: Tens
     answers = torch.stack([F.log_softmax(each, dim=1) for each in logits])
     seen = torch.stack([numbers.to(answers) for numbers in counts]).sum(dim=0)
     # In logarithms, so that a logit far below the others does not round to log 0.
-    mixed = torch.logsumexp(answers, dim=0) - log_counts(seen, added=KAPPA)
+    mixed = torch.logsumexp(answers, dim=0) - log_counts(seen, added=KAPPA * len(logits))
     if shares is not None:
         mixed = mixed + shares.to(mixed).log()
     return mixed.log_softmax(dim=1)

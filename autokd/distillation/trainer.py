@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Final, final
@@ -16,11 +17,21 @@ from autokd.compute.device import Compute
 from autokd.compute.out_of_memory import ran_out_of_memory, release_memory
 from autokd.compute.tensor_formats import choose_format
 from autokd.config.training import DistillationConfig
-from autokd.core.setting import LabelPrior, Method, Pair, Setting, Split, TransferSet, derive_seed
+from autokd.core.setting import (
+    AnyPair,
+    Group,
+    LabelPrior,
+    Method,
+    Pair,
+    Setting,
+    Split,
+    TransferSet,
+    derive_seed,
+)
 from autokd.data.run_images import place_for_training
 from autokd.distillation.companions import Companions
 from autokd.distillation.loss import log_prior, loss_to_softened, softened
-from autokd.distillation.targets import estimated_counts, targets
+from autokd.distillation.targets import Targets, estimated_counts, targets
 from autokd.errors import Diverged, PlanError
 from autokd.federation.federation import Federation, network
 from autokd.models.training import batches, isolated_rng, learning_rate, make_optimizer, set_learning_rate
@@ -29,26 +40,51 @@ _MIN_PART: Final = 2
 """Minimum size of a part of a batch: BatchNorm cannot train on one example."""
 
 
-def examples(federation: Federation, pair: Pair, transfer_set: TransferSet) -> NDArray[np.int64]:
+def teaching(pair: AnyPair, setting: Setting) -> tuple[int, ...]:
+    """Return the participants that teach, without the student.
+
+    Raises:
+        ValueError: If the setting names teachers that are no candidates, or none for several candidates.
+    """
+    if setting.teachers is None:
+        if isinstance(pair, Pair) or setting.alpha == 0:
+            return pair.teachers
+        raise ValueError(f"{setting} does not say which of {pair} teach")
+    if unknown := set(setting.teachers) - {*pair.teachers, pair.student}:
+        raise ValueError(f"{setting}: {min(unknown)} is no candidate of {pair}")
+    return tuple(number for number in setting.teachers if number != pair.student)
+
+
+def examples(
+    federation: Federation,
+    pair: AnyPair,
+    transfer_set: TransferSet,
+    *,
+    teachers: Sequence[int] | None = None,
+) -> NDArray[np.int64]:
     """Return a transfer set as indices into the federation's data, shape (m,), without duplicates.
 
     In `student_public` the student's own come first.
 
+    Args:
+        teachers: Those whose private data may be used, as `teaching` returns them; by default all of `pair`.
+
     Raises:
         PlanError: If there are fewer than two such examples, so that no network can be trained on them.
     """
-    teacher, student = (federation.participants[number].private for number in (pair.teacher, pair.student))
+    own = federation.participants[pair.student].private
+    teachers = pair.teachers if teachers is None else teachers
     match transfer_set:
         case TransferSet.STUDENT:
-            chosen = student
+            chosen = own
         case TransferSet.TEACHER:
-            chosen = teacher
+            chosen = _private(federation, teachers)
         case TransferSet.BOTH:
-            chosen = np.union1d(student, teacher)
+            chosen = np.union1d(own, _private(federation, teachers))
         case TransferSet.PUBLIC:
             chosen = federation.public
         case TransferSet.STUDENT_PUBLIC:
-            chosen = np.concatenate([student, federation.public])
+            chosen = np.concatenate([own, federation.public])
         case TransferSet.VALIDATION:
             chosen = federation.splits[Split.VALIDATION]
     mixed = transfer_set is TransferSet.STUDENT_PUBLIC
@@ -61,6 +97,12 @@ def examples(federation: Federation, pair: Pair, transfer_set: TransferSet) -> N
             "space, or give the federation more such examples",
         )
     return chosen
+
+
+def _private(federation: Federation, participants: Sequence[int]) -> NDArray[np.int64]:
+    """Return the private examples of all of these participants; of one in its own order."""
+    parts = [federation.participants[number].private for number in participants]
+    return parts[0] if len(parts) == 1 else np.unique(np.concatenate([*parts, np.empty(0, np.int64)]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +139,15 @@ class Trainer:
     def __init__(
         self,
         federation: Federation,
-        pair: Pair,
+        pair: AnyPair,
         setting: Setting,
         *,
         seed: int,
         config: DistillationConfig,
         compute: Compute,
     ) -> None:
-        data, indices = federation.data, examples(federation, pair, setting.transfer_set)
+        teachers = teaching(pair, setting)
+        data, indices = federation.data, examples(federation, pair, setting.transfer_set, teachers=teachers)
         self.compute = _complete(compute, federation, pair.student)
         self.network: nn.Module = self.compute.place(network(federation, pair.student))
         self._seed = derive_seed(federation.name, str(pair), seed)
@@ -122,13 +165,7 @@ class Trainer:
         self._labels = (
             None if setting.alpha is None else torch.from_numpy(data.labels[indices[:own]]).to(compute.device)
         )
-        made = targets(
-            setting.method,
-            teacher=torch.from_numpy(federation.logits[pair.teacher, indices]).to(compute.device),
-            student=torch.from_numpy(federation.logits[pair.student, indices]).to(compute.device),
-            labels=self._labels,
-            seen=_seen(federation, pair, setting.method),
-        )
+        made = self._made(federation, pair, teachers, indices)
         self._targets, self._trust = softened(made.logits, setting.temperature), made.trust
         self._prior = (
             None
@@ -140,6 +177,25 @@ class Trainer:
             config, self._parameters, fused=self.compute.memory_format == "channels_last"
         )
         self._order = torch.Generator().manual_seed(self._seed)
+
+    def _made(
+        self, federation: Federation, pair: AnyPair, teachers: Sequence[int], indices: NDArray[np.int64]
+    ) -> Targets:
+        """Return the targets of the run's examples, from the logits that are stored with the federation."""
+        device, setting = self.compute.device, self._setting
+        own = torch.from_numpy(federation.logits[pair.student, indices]).to(device)
+        asks_student = setting.teachers is None or pair.student in setting.teachers
+        if not teachers or (setting.alpha == 0 and isinstance(pair, Group)):
+            # The student's initial model is the only one, or no target has any weight.
+            return Targets(own)
+        return targets(
+            setting.method,
+            teachers=[torch.from_numpy(federation.logits[number, indices]).to(device) for number in teachers],
+            student=own,
+            labels=self._labels,
+            seen=_seen(federation, pair.student, teachers, setting.method),
+            asks_student=asks_student,
+        )
 
     def epoch(self) -> Losses:
         """Train on every example of the transfer set once; of public ones beside own ones, on as many.
@@ -231,17 +287,17 @@ class Trainer:
         return [part.detach() for part in (loss.total, loss.soft, loss.hard) if part is not None]
 
 
-def _seen(federation: Federation, pair: Pair, method: Method) -> tuple[Tensor, Tensor]:
-    """Return the numbers of examples by class of teacher and student that a method may use.
+def _seen(federation: Federation, student: int, teachers: Sequence[int], method: Method) -> list[Tensor]:
+    """Return the numbers of examples by class of the teachers and the student that a method may use.
 
     A teacher that tells no numbers counts as if it had as many examples as the student.
 
     Raises:
-        PlanError: If the teacher's are to be estimated, and there are no public examples.
+        PlanError: If the teachers' are to be estimated, and there are no public examples.
     """
-    teacher, student = (federation.label_counts(number) for number in (pair.teacher, pair.student))
+    own = torch.from_numpy(federation.label_counts(student))
     if method is not Method.BALANCED_ESTIMATED:
-        return torch.from_numpy(teacher), torch.from_numpy(student)
+        return [*(torch.from_numpy(federation.label_counts(number)) for number in teachers), own]
     if not federation.public.size:
         raise PlanError(
             source=federation.name,
@@ -249,8 +305,8 @@ def _seen(federation: Federation, pair: Pair, method: Method) -> tuple[Tensor, T
             problem=f"{method} estimates the teacher's label prior on public examples, and there are none; "
             "take it out of the search space, or give the federation public examples",
         )
-    public = torch.from_numpy(federation.logits[pair.teacher, federation.public])
-    return estimated_counts(public, int(student.sum())), torch.from_numpy(student)
+    public = [torch.from_numpy(federation.logits[number, federation.public]) for number in teachers]
+    return [*(estimated_counts(logits, int(own.sum())) for logits in public), own]
 
 
 def _complete(compute: Compute, federation: Federation, student: int) -> Compute:

@@ -72,7 +72,7 @@ def former_run(
     counts = tuple(torch.from_numpy(federation.label_counts(who)) for who in (PAIR.teacher, PAIR.student))
     made = targets(
         setting.method,
-        teacher=torch.from_numpy(federation.logits[PAIR.teacher, where]),
+        teachers=[torch.from_numpy(federation.logits[PAIR.teacher, where])],
         student=torch.from_numpy(federation.logits[PAIR.student, where]),
         labels=labels,
         seen=(counts[0], counts[1]),

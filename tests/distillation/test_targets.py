@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from autokd.core.setting import Method
-from autokd.distillation.targets import KAPPA, Targets, balanced, estimated_counts, targets
+from autokd.core.setting import OF_SEVERAL, Method
+from autokd.distillation.targets import KAPPA, Targets, balanced, estimated_counts, surest, targets
 
 COUNTS = st.integers(0, 50)
 
@@ -30,7 +30,7 @@ def made(method: Method, answer, *, labelled: bool = True) -> Targets:
     teacher, own, labels, seen = answer
     return targets(
         method,
-        teacher=torch.tensor(teacher),
+        teachers=[torch.tensor(teacher)],
         student=torch.tensor(own),
         labels=torch.tensor(labels) if labelled else None,
         seen=(torch.tensor(seen[0]), torch.tensor(seen[1])),
@@ -98,7 +98,7 @@ def test_balanced_targets_are_the_formula(answer, method):
     found = made(method, answer).logits.softmax(dim=1).tolist()
     for row, z_t, z_s in zip(found, teacher.tolist(), own.tolist(), strict=True):
         mixed = [
-            (p_t + p_s) / (n_t + n_s + KAPPA)
+            (p_t + p_s) / (n_t + n_s + 2 * KAPPA)
             for p_t, p_s, n_t, n_s in zip(
                 softmax(z_t), softmax(z_s), by_teacher.tolist(), by_own.tolist(), strict=True
             )
@@ -130,7 +130,7 @@ def test_a_prior_that_one_adds_is_divided_out(answer):
     )
     # Two models whose mean is skewed by the sum of what both have seen.
     joint = (probabilities(fair[0]) + probabilities(fair[1])).log()
-    both = [joint + (once + KAPPA).log()] * 2
+    both = [joint + (once + 2 * KAPPA).log()] * 2
     torch.testing.assert_close(
         probabilities(balanced(both, [each, each])), probabilities(joint), rtol=1e-9, atol=1e-12
     )
@@ -143,6 +143,65 @@ def test_the_order_of_models_and_a_shift_of_their_logits_do_not_matter(answer):
     found = balanced(logits, counts)
     torch.testing.assert_close(found, balanced(logits[::-1], counts[::-1]), rtol=1e-9, atol=1e-9)
     torch.testing.assert_close(found, balanced([logits[0] + 7, logits[1] - 3], counts), rtol=1e-9, atol=1e-9)
+
+
+SEVERAL = st.sampled_from(OF_SEVERAL)
+
+
+def of_several(method: Method, models, counts, *, asks_student: bool = True) -> torch.Tensor:
+    """Probabilities of the targets of several teachers and, last, the student."""
+    *teachers, student = map(torch.tensor, models)
+    found = targets(
+        method,
+        teachers=teachers,
+        student=student,
+        labels=None,
+        seen=[torch.tensor(one) for one in counts],
+        asks_student=asks_student,
+    )
+    return probabilities(found.logits)
+
+
+@given(answers(), SEVERAL)
+def test_the_order_of_teachers_does_not_matter(answer, method):
+    one, two, _, (seen_one, seen_two) = answer
+    student, own = one - two + np.linspace(0, 0.3, one.shape[1]), seen_one + 1
+    found = of_several(method, (one, two, student), (seen_one, seen_two, own))
+    other = of_several(method, (two, one, student), (seen_two, seen_one, own))
+    if method is Method.SUREST:  # Of two that are equally sure, the first counts.
+        sure = [softmax_max(each) for each in (one, two)]
+        different = np.abs(sure[0] - sure[1]) > 1e-9
+        found, other = found[different], other[different]
+    torch.testing.assert_close(found, other, rtol=1e-9, atol=1e-12)
+
+
+def softmax_max(logits: np.ndarray) -> np.ndarray:
+    return probabilities(torch.tensor(logits)).max(dim=1).values.numpy()
+
+
+@given(answers(), SEVERAL, st.integers(1, 4))
+def test_equal_teachers_change_nothing(answer, method, copies):
+    """Nor does the student among them, if it is equal, too."""
+    logits, _, _, (seen, _) = answer
+    alone = of_several(method, (logits, logits), (seen, seen), asks_student=False)
+    more = of_several(method, (logits,) * (copies + 1), (seen,) * (copies + 1), asks_student=copies > 2)
+    torch.testing.assert_close(more, alone, rtol=1e-9, atol=1e-12)
+
+
+@given(answers())
+def test_the_surest_model_teaches_each_example(answer):
+    one, two, _, _ = answer
+    found = surest([torch.tensor(one), torch.tensor(two)]).tolist()
+    for row, first, second in zip(found, one.tolist(), two.tolist(), strict=True):
+        ahead = max(softmax(first)) - max(softmax(second))
+        assert row in ([first, second] if abs(ahead) < 1e-9 else [first] if ahead > 0 else [second])
+
+
+def test_only_some_methods_take_several_teachers():
+    logits = np.zeros((2, 3))
+    for method in set(Method) - set(OF_SEVERAL):
+        with pytest.raises(ValueError, match="unpack"):
+            of_several(method, (logits,) * 3, (np.ones(3),) * 3)
 
 
 @given(answers(), st.data())
