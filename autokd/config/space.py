@@ -141,7 +141,7 @@ class Space(Recipe):
         values, defaults = setting.values(), DEFAULT.values()
         searched = self.dimensions
         return all(
-            values[name] in searched[name] if name in searched else values[name] == defaults[name]
+            values[name] in searched[name] if name in searched else values[name] == defaults.get(name)
             for name in values
             if not (name in OF_LABELS and setting.alpha is None)
         )

@@ -191,11 +191,11 @@ class Setting:
     def values(self) -> dict[str, float | str | None]:
         """Return every dimension by name as plain values; None is the recipe's value, or a missing alpha.
 
-        Teachers are a text like `0 3 7`.
+        Only settings of a group have teachers, a text like `0 3 7`.
         """
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        if self.teachers is not None:
-            values["teachers"] = " ".join(map(str, self.teachers))
+        if (teachers := values.pop("teachers")) is not None:
+            values["teachers"] = " ".join(map(str, teachers))
         return {name: value.value if isinstance(value, StrEnum) else value for name, value in values.items()}
 
     def parameters(self) -> dict[str, float | str]:
@@ -262,7 +262,7 @@ DEFAULT = Setting(temperature=1.0, alpha=0.5, transfer_set=TransferSet.STUDENT)
 def tabulated(settings: Iterable[Setting]) -> list[dict[str, float | str | None]]:
     """Return the `values` of settings, without those that were `ADDED` where all have their default."""
     rows = [setting.values() for setting in settings]
-    unused = [name for name in ADDED if all(row[name] == _DEFAULTS[name] for row in rows)]
+    unused = [name for name in ADDED if all(row.get(name) == _DEFAULTS[name] for row in rows)]
     return [{name: value for name, value in row.items() if name not in unused} for row in rows]
 
 

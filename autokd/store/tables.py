@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Final, Self
 from sqlalchemy import Enum, ForeignKey, LargeBinary, MetaData, String, Text, UniqueConstraint
 from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import DeclarativeBase, Mapped, composite, mapped_column, relationship
-from sqlalchemy.types import Double, TypeEngine
+from sqlalchemy.types import Double, TypeDecorator, TypeEngine
 
 from autokd.core.records import Correctness, Failure, RunState, Stage
 from autokd.core.setting import BatchNorm, LabelPrior, Method, Schedule, Setting, Split, TransferSet
@@ -40,11 +40,24 @@ def _words(length: int, kind: type[enum.Enum] = enum.Enum) -> Enum:
     return Enum(kind, native_enum=False, length=length, values_callable=lambda kind: [m.value for m in kind])
 
 
+class _Numbers(TypeDecorator[tuple[int, ...]]):
+    """Numbers as a text like `0 3 7`."""
+
+    impl = String(255)
+    cache_ok = True
+
+    def process_bind_param(self, value: tuple[int, ...] | None, dialect: object) -> str | None:
+        return None if value is None else " ".join(map(str, value))
+
+    def process_result_value(self, value: Any | None, dialect: object) -> tuple[int, ...] | None:
+        return None if value is None else tuple(map(int, value.split()))
+
+
 class Base(DeclarativeBase):
     """Gives every table its options, and every constraint a name, so that a migration can change it."""
 
     __table_args__: Any = OPTIONS
-    type_annotation_map: ClassVar = {float: Double, enum.Enum: _words(16)}
+    type_annotation_map: ClassVar = {float: Double, enum.Enum: _words(16), tuple[int, ...]: _Numbers}
     metadata = MetaData(
         naming_convention={
             "ix": "ix_%(table_name)s_%(column_0_name)s",
@@ -125,8 +138,9 @@ class RunRow(Base):
     """One run outside the search that has ended.
 
     `learning_rate`, `budget` (in epochs), `batch_norm` and `schedule` are null where the setting leaves them
-    to the recipe; `epochs` are those spent. `completed` is a hash of (study, stage, setting, seed) for a
-    COMPLETE run and null for a FAIL. It is unique, so the database refuses a second result of the same run.
+    to the recipe, `teachers` where the run is of a pair; `epochs` are those spent. `completed` is a hash of
+    (study, stage, setting, seed) for a COMPLETE run and null for a FAIL. It is unique, so the database
+    refuses a second result of the same run.
     """
 
     __tablename__ = "autokd_run"
@@ -143,9 +157,10 @@ class RunRow(Base):
     batch_norm: Mapped[BatchNorm | None]
     label_prior: Mapped[LabelPrior] = mapped_column(server_default="none")
     schedule: Mapped[Schedule | None]
+    teachers: Mapped[tuple[int, ...] | None]
     setting: Mapped[Setting] = composite(
         *("temperature", "alpha", "transfer_set", "method", "learning_rate", "budget", "batch_norm"),
-        *("label_prior", "schedule"),
+        *("label_prior", "schedule", "teachers"),
     )
     seed: Mapped[int]
     memory_format: Mapped[str] = mapped_column(String(16), server_default="contiguous")

@@ -122,7 +122,7 @@ def test_every_problem_of_a_recipe_is_listed(here: Command) -> None:
     outcome = here("check", "mine.yaml", "--json")
     assert outcome.code == 2
     fields = [one["field"] for one in json.loads(outcome.out)["problems"]]
-    assert fields == ["distillation.lr", "federation.participants", "distillation.learning_rate"]
+    assert fields == ["distillation.lr", "distillation.learning_rate", "federation.participants"]
 
 
 @pytest.mark.parametrize(
