@@ -186,8 +186,9 @@ class Space(Recipe):
         left: dict[str, tuple[Any, ...]] = {}
         if isinstance(self.learning_rate, Times):
             rates = (rounded(times * recipe.learning_rate) for times in self.learning_rate.times)
+            # Two multiples may round to one rate.
             left[LEARNING_RATE] = tuple(
-                None if rate == rounded(recipe.learning_rate) else rate for rate in rates
+                dict.fromkeys(None if rate == rounded(recipe.learning_rate) else rate for rate in rates)
             )
         if self.epochs == DOUBLING:
             left[EPOCHS] = (None, *doublings(recipe.epochs, config.max_epochs)[1:])

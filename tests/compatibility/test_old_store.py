@@ -54,6 +54,9 @@ def expected(name: str) -> Any:
     return json.loads((FOLDER / "expected" / f"{name}.json").read_text())
 
 
+COSTS_IN_EXAMPLES = {"examples_spent", "cost_of_sweep_in_examples", "sweep_budget"}
+
+
 def without_rule(recommendation: dict[str, Any]) -> dict[str, Any]:
     """What the earlier version wrote: it knew one rule only, so it did not name it."""
     decided_on = recommendation.get("decided_on")
@@ -76,7 +79,12 @@ def test_recommends_the_same_in_another_space(ask: Ask, old_home: Path) -> None:
 
 @pytest.mark.parametrize(("command", "name"), [("status", "status"), ("observations", "observations")])
 def test_shows_the_same(ask: Ask, old_home: Path, command: str, name: str) -> None:
-    assert json.loads(ask(old_home, command, "--json").out) == expected(name)
+    shown, before = json.loads(ask(old_home, command, "--json").out), expected(name)
+    if command == "status":  # Costs in training examples came later.
+        for one in (shown, *shown["pairs"]):
+            for added in one.keys() & COSTS_IN_EXAMPLES:
+                del one[added]
+    assert shown == before
 
 
 def test_explains_the_same_without_a_run(ask: Ask, old_home: Path, tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def test_every_dimension_may_be_named() -> None:
         ),
         ("T=4,temperature=4,alpha=0.9,transfer_set=both", ("T and temperature are the same",)),
         ("T=4,T=2,alpha=0.9,transfer_set=both", ("T stands there twice",)),
-        ("T=4,alpha=0.9,transfer_set=both,method=magic", ("method=magic is unknown", "plain, ", "or bal")),
+        ("T=4,alpha=0.9,transfer_set=both,method=magic", ("method=magic is unknown", "plain, ", "or surest")),
         ("T=4,alpha=0.9,transfer_set=both,epochs=0", ("epochs=0 is not a whole number from 1",)),
         ("T=4,alpha=0.9,transfer_set=both,epochs=2.5", ("epochs=2.5 is not a whole number from 1",)),
         ("T=4,alpha=0.9,transfer_set=both,learning_rate=0", ("learning_rate=0 is not a positive number",)),
