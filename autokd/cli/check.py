@@ -71,7 +71,7 @@ def _json(study: str, inspection: Inspection) -> dict[str, Any]:
     return {
         "study": study,
         "problems": [_finding(problem) for problem in inspection.problems],
-        "warnings": [_finding(warning) for warning in inspection.warnings],
+        "warnings": [warning.to_json() for warning in inspection.warnings],
         "participants": [asdict(member) for member in inspection.members],
         "splits": inspection.splits,
         "detectable": inspection.detectable,

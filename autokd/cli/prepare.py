@@ -47,16 +47,29 @@ def prepare(
         )
     target = workspace.config.target
     facts = aimed(federation.facts(), target, source=workspace.source)
-    accuracies = {one.number: one.accuracy(Split.TEST) for one in facts.participants}
+    common = {split: {one.number: one.accuracy(split) for one in facts.participants} for split in Split}
+    own = {one.number: federation.own_accuracy(one.number) for one in federation.participants}
+    accuracies = common[Split.TEST]
     if json:
         content = {"federation": federation.name, "home": str(home), "test_accuracy": accuracies}
-        print_json({**content, **target_json(target)})
+        more = {
+            "own_accuracy": own,
+            "validation_accuracy": common[Split.VALIDATION],
+            "confirmation_accuracy": common[Split.CONFIRMATION],
+            "warnings": [warning.to_json() for warning in federation.warnings],
+        }
+        print_json({**content, **more, **target_json(target)})
         return
     out.print(
         f"federation {federation.name}, {len(accuracies)} participants, accuracy on the common test split:"
     )
     for number, accuracy in accuracies.items():
         size = len(federation.participants[number].private)
-        out.print(f"  {number:>3}  {accuracy:6.1%}  {size:>6} private examples")
+        out.print(
+            f"  {number:>3}  {accuracy:6.1%}  {size:>6} private examples, {own[number]:.1%} of them right"
+        )
+        others = (Split.VALIDATION, Split.CONFIRMATION)
+        shares = ", ".join(f"{common[split][number]:.1%} of {split.value}" for split in others)
+        out.print(f"               {shares}")
     if text := remark(target):
         out.print(text, style="dim")

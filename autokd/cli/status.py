@@ -24,7 +24,14 @@ def status(study: options.StudyOptions, json: options.Json = False) -> None:
     """
     from autokd.workflows import status as workflow
 
-    print_result(workflow.status(study.workspace()), show, json=json)
+    print_result(workflow.status(study.workspace()), _show, json=json)
+
+
+def _show(overview: Overview) -> None:
+    """Print an overview, and what was found when the federation was prepared; `tune` has said it before."""
+    show(overview)
+    for warning in overview.warnings:
+        out.print(f"warning: {warning}", style="yellow", soft_wrap=True)
 
 
 def show(overview: Overview) -> None:

@@ -99,7 +99,8 @@ def tune(
             raise typer.Exit(1)
         first = result.recommendations[0]
         if json:
-            print_json(first.to_json())
+            found = [warning.to_json() for warning in result.warnings]
+            print_json({**first.to_json(), "warnings": found})
         else:
             show(first)
             for setting in ran_before(workspace.config, first.records.trials):

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autokd.core.example_weights import EVEN, ExampleWeights
+from autokd.core.finding import Finding
 from autokd.core.setting import DEFAULT, Setting, Split
 from autokd.core.tensor_format import FORMER_FORMAT, TensorFormat
 
@@ -271,6 +272,7 @@ class FederationFacts:
         labels: Class indices of the examples, by split.
         example_bytes: Size of one example with its label; None if only the store was read.
         public: Number of public examples; None if only the store was read.
+        warnings: What was found when it was prepared; none if only the store was read.
     """
 
     name: str
@@ -279,3 +281,4 @@ class FederationFacts:
     participants: tuple[ParticipantFacts, ...]
     example_bytes: int | None = None
     public: int | None = None
+    warnings: tuple[Finding, ...] = ()

@@ -5,8 +5,7 @@ Nothing is written here. After a problem the rest is still checked.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -14,6 +13,7 @@ import numpy as np
 
 from autokd.compute.device import Compute
 from autokd.config.external import AnySource, ExternalFederation, MemorySource
+from autokd.core.finding import Finding
 from autokd.core.setting import Split
 from autokd.data.dataset import Dataset
 from autokd.data.mapped_arrays import pieces
@@ -32,8 +32,6 @@ from autokd.federation.on_splits import measure_on_splits
 from autokd.federation.own_sources import changed_meanwhile, code_digests, installed_notices
 from autokd.federation.pixel_scales import compare_pixels
 
-_log = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Checked:
@@ -45,6 +43,7 @@ class Checked:
         models: Models that were trained elsewhere, by participant; empty if autokd trains them.
         sources: Fingerprints of the files before they were read, by field of the recipe.
         code: Own code, as in `Federation`.
+        warnings: What the recipe's author should know.
     """
 
     data: Dataset
@@ -52,6 +51,7 @@ class Checked:
     models: tuple[ValidatedModel, ...] = ()
     sources: Mapping[str, str] | None = None
     code: CodeDigests | None = None
+    warnings: tuple[Finding, ...] = ()
 
 
 def load_external(
@@ -132,7 +132,7 @@ def load_external(
         )
         for model, own, participant in zip(made, readable, recipe.participants, strict=True)
     )
-    return Checked(data=data, layout=layout, models=made, code=imported)
+    return Checked(data=data, layout=layout, models=made, code=imported, warnings=findings.told)
 
 
 def load_external_or_raise(
@@ -141,9 +141,8 @@ def load_external_or_raise(
     *,
     source: str,
     memory: InMemorySources | None = None,
-    warn: Callable[[str], object] = _log.warning,
 ) -> Checked:
-    """Load participants that were trained elsewhere; `warn` is called with each warning.
+    """Load participants that were trained elsewhere; nothing is told yet.
 
     Raises:
         PlanError: If anything is wrong; it holds all problems.
@@ -152,8 +151,6 @@ def load_external_or_raise(
     checked = load_external(recipe, compute, findings, memory)
     if checked is None:
         raise PlanError.together(findings.problems)
-    for warning in findings.warnings:
-        warn(str(warning))
     return checked
 
 

@@ -14,6 +14,7 @@ from scipy.special import softmax
 from torch import nn
 
 from autokd.config.federation import AnyFederation, ArchitectureConfig
+from autokd.core.finding import Finding
 from autokd.core.records import FederationFacts, ParticipantFacts
 from autokd.core.setting import Split
 from autokd.data.dataset import Dataset
@@ -52,6 +53,7 @@ class Federation:
         logits: Logits of every participant on all of `data`, in eval mode, float32; shape (participants, n,
             classes).
         code: SHA-256 of each file of own code, in hex, by field of the recipe and path below its folder.
+        warnings: What was found when it was prepared that the recipe's author should know.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Federation:
     participants: tuple[Participant, ...]
     logits: NDArray[np.float32]
     code: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    warnings: tuple[Finding, ...] = ()
 
     def release_memory(self) -> None:
         """Free the memory of arrays that are mapped from files; they are read again when needed."""
@@ -85,6 +88,11 @@ class Federation:
         rows = self.splits[split]
         right: NDArray[np.bool_] = self.logits[participant, rows].argmax(axis=1) == self.data.labels[rows]
         return right
+
+    def own_accuracy(self, participant: int) -> float:
+        """Return the accuracy of the model as it is on its own private data, in [0, 1]."""
+        rows = self.participants[participant].private
+        return float((self.logits[participant, rows].argmax(axis=1) == self.data.labels[rows]).mean())
 
     def averaged(self, participants: Collection[int], split: Split) -> NDArray[np.bool_]:
         """Return which examples the mean of several models' probabilities gets right.
@@ -114,6 +122,7 @@ class Federation:
             ),
             example_bytes=self.data.images[0].nbytes + self.data.labels.itemsize,
             public=len(self.public),
+            warnings=self.warnings,
         )
 
 

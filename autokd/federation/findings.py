@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from autokd.core.finding import Finding, folded
 from autokd.errors import InputError, PlanError
 
 if TYPE_CHECKING:
@@ -33,6 +34,11 @@ class Findings:
 
     def warn(self, where: str, problem: str) -> None:
         self.warnings.append(self._finding(where, problem))
+
+    @property
+    def told(self) -> tuple[Finding, ...]:
+        """The warnings, each once."""
+        return folded(Finding(one.source, one.field, one.problem) for one in self.warnings)
 
     def _finding(self, where: str, problem: str) -> PlanError:
         return PlanError(source=self.source, field=f"federation.{where}", problem=problem)

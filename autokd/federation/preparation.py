@@ -21,6 +21,7 @@ from autokd.config.external import ExternalFederation
 from autokd.config.federation import AnyFederation, FederationConfig
 from autokd.config.study import StudyConfig
 from autokd.config.yaml_files import read_study_config
+from autokd.core.finding import Finding, folded, tell
 from autokd.core.public_calls import checked
 from autokd.data import builtin
 from autokd.data.dataset import Dataset
@@ -115,10 +116,12 @@ def prepare(
     if prepared is not None:
         for notice in storage.notices(home, prepared):
             _log.warning(notice)
+        tell(prepared.warnings, _log)
         return prepared
     compute.check(elsewhere=address is not None)
     check_answers(address)
     checked = checked or check(recipe)
+    tell(checked.warnings, _log)
     storage.check_writable(home)
     outdated = storage.superseded(home, recipe)
     if outdated:
@@ -136,18 +139,18 @@ def prepare(
             while_waiting=while_waiting,
         )
     networks = [model.architecture for model in checked.models]
-    federation = assemble(recipe, checked.data, checked.layout, models, networks, checked.code)
+    federation = replace(
+        assemble(recipe, checked.data, checked.layout, models, networks, checked.code),
+        warnings=checked.warnings,
+    )
     folder = storage.federations_folder(home) / federation.name
     checkpoints = [model.checkpoint for model in checked.models]
     storage.save(federation, folder, checkpoints=checkpoints, sources=checked.sources)
     return storage.with_code(storage.load(folder), recipe)
 
 
-def check(recipe: AnyFederation, *, warn: Callable[[str], object] = _log.warning) -> Checked:
-    """Check a recipe before any worker starts; nothing is written.
-
-    Args:
-        warn: Called with what the recipe's author should know.
+def check(recipe: AnyFederation) -> Checked:
+    """Check a recipe before any worker starts; nothing is written, and warnings are not told yet.
 
     Raises:
         InputError: If the recipe cannot be met: data set, partition, architecture, or participants that were
@@ -155,15 +158,16 @@ def check(recipe: AnyFederation, *, warn: Callable[[str], object] = _log.warning
     """
     sources = fingerprints(recipe)
     if isinstance(recipe, ExternalFederation):
-        checked = load_external_or_raise(recipe, Compute(), source=recipe.source, warn=warn)
+        checked = load_external_or_raise(recipe, Compute(), source=recipe.source)
         return replace(checked, sources=sources)
-    for notice in installed_notices(recipe).values():
-        warn(notice)
     data = builtin.load(recipe.dataset, recipe.folder, code_folder=recipe.code_folder)
     data, layout = only_used(data, lay_out(recipe, data))
     for architecture in recipe.architectures:
         build_for(data, architecture)
-    return Checked(data=data, layout=layout, sources=sources, code=code_digests(recipe))
+    found = folded(
+        Finding(recipe.source, field, notice) for field, notice in installed_notices(recipe).items()
+    )
+    return Checked(data=data, layout=layout, sources=sources, code=code_digests(recipe), warnings=found)
 
 
 def _evaluate_all(

@@ -32,6 +32,7 @@ from autokd.config.base import Frozen
 from autokd.config.external import ExternalFederation
 from autokd.config.federation import AnyFederation, ExternalArchitecture
 from autokd.config.mistakes import problems_of
+from autokd.core.finding import Finding
 from autokd.core.setting import Split
 from autokd.data import mapped_arrays
 from autokd.data.dataset import Dataset
@@ -68,9 +69,12 @@ class _Manifest(Frozen):
         checkpoints: SHA-256 of their checkpoint files, in hex, by participant.
         sources: Fingerprints of the files of images, by field of the recipe; see `source_changes`.
         code: As in `Federation`.
+        warnings: Likewise; each with file, field and problem.
     """
 
-    omit_if_default: ClassVar[frozenset[str]] = frozenset({"architectures", "checkpoints", "sources", "code"})
+    omit_if_default: ClassVar[frozenset[str]] = frozenset(
+        {"architectures", "checkpoints", "sources", "code", "warnings"}
+    )
     format: Literal[1]
     name: str
     recipe: AnyFederation
@@ -81,6 +85,7 @@ class _Manifest(Frozen):
     checkpoints: tuple[str, ...] = ()
     sources: dict[str, str] = Field(default_factory=dict)
     code: dict[str, dict[str, str]] = Field(default_factory=dict)
+    warnings: tuple[Finding, ...] = ()
 
 
 def save(
@@ -122,6 +127,7 @@ def save(
         checkpoints=tuple(checkpoints),
         sources=dict(sources or {}),
         code={field: dict(files) for field, files in federation.code.items()},
+        warnings=federation.warnings,
     )
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -176,7 +182,7 @@ def load(folder: Path) -> Federation:
     for problem in problems(federation):
         raise _damaged(folder, problem)
     federation.release_memory()
-    return replace(federation, name=manifest.name, code=manifest.code)
+    return replace(federation, name=manifest.name, code=manifest.code, warnings=manifest.warnings)
 
 
 def find(home: Path, recipe: AnyFederation) -> Federation | None:

@@ -13,6 +13,7 @@ from autokd.config.external import ExternalFederation
 from autokd.config.space import read_space
 from autokd.config.study import StudyConfig
 from autokd.config.yaml_files import read_study_config
+from autokd.core.finding import Finding
 from autokd.core.setting import Split
 from autokd.errors import InputError, PlanError
 from autokd.federation.external import load_external
@@ -72,7 +73,7 @@ class Inspection:
     """
 
     problems: tuple[PlanError, ...] = ()
-    warnings: tuple[PlanError, ...] = ()
+    warnings: tuple[Finding, ...] = ()
     members: tuple[ParticipantCheck, ...] = ()
     splits: Mapping[str, int] | None = None
     detectable: float | None = None
@@ -97,15 +98,14 @@ def inspect(study: str, *, effect: float = EFFECT) -> Inspection:
         findings = Findings(federation.source)
         external = load_external(federation, Compute(), findings)
         problems += findings.problems
-        warnings = tuple(findings.warnings)
+        warnings = findings.told
         if external is None or problems:
             return Inspection(problems=tuple(problems), warnings=warnings, members=members(findings))
         checked = external
         asked = members(findings)
     else:
-        notices: list[str] = []
         try:
-            checked = check(federation, warn=notices.append)
+            checked = check(federation)
         except InputError as error:
             problems.append(_within(study, error))
         if problems:
@@ -116,12 +116,12 @@ def inspect(study: str, *, effect: float = EFFECT) -> Inspection:
             )
             for number, own in enumerate(checked.layout.private)
         )
-        warnings = tuple(PlanError(source=study, field="federation", problem=one) for one in notices)
+        warnings = checked.warnings
     try:
         facts, weak = check_target(config, checked, source=study)
     except PlanError as error:
         return Inspection(problems=error.all, warnings=warnings)
-    warnings += tuple(PlanError(source=study, field="target", problem=one) for one in weak)
+    warnings += tuple(Finding(study, "target", one) for one in weak)
     splits = {split.value: len(where) for split, where in checked.layout.splits.items()}
     fewest = min(
         one.weights.effective(Split.CONFIRMATION, splits["confirmation"]) for one in facts.participants
@@ -175,7 +175,7 @@ def _within(study: str, error: InputError) -> PlanError:
     return PlanError(source=study, field="federation", problem=str(error))
 
 
-def _too_small(study: str, examples: float, smallest: float, effect: float) -> tuple[PlanError, ...]:
+def _too_small(study: str, examples: float, smallest: float, effect: float) -> tuple[Finding, ...]:
     if smallest <= effect:
         return ()
     needed = math.ceil(examples * (smallest / effect) ** 2) if math.isfinite(smallest) else None
@@ -184,4 +184,4 @@ def _too_small(study: str, examples: float, smallest: float, effect: float) -> t
         f"{examples:.0f} examples are few: a gain below {smallest:.1f} pp will hardly be told from nothing, "
         f"and {effect:g} pp are sought (--effect){more}"
     )
-    return (PlanError(source=study, field="federation.splits (confirmation)", problem=problem),)
+    return (Finding(study, "federation.splits (confirmation)", problem),)

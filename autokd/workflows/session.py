@@ -13,6 +13,7 @@ from autokd.compute.ray_cluster import check_answers
 from autokd.compute.ray_cluster import session as ray_session
 from autokd.compute.resources import Resources
 from autokd.config.federation import AnyFederation
+from autokd.core.finding import tell
 from autokd.core.setting import Pair
 from autokd.core.tensor_format import TensorFormat
 from autokd.execution.run_queue import RunQueue
@@ -127,6 +128,7 @@ def run_session(
     checked = check(recipe) if federation is None else None
     for notice in () if federation is None else notices(home, federation):
         _log.warning(notice)
+    tell(() if federation is None else federation.warnings, _log)
     for warning in target_warnings(workspace.config, federation or checked, source=workspace.source):
         _log.warning(warning)
     with ExitStack() as stack:

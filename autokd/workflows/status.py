@@ -11,6 +11,7 @@ from typing import Any
 
 from autokd.config.space import sweep_epochs, sweep_examples
 from autokd.config.target import ClassShares, TargetName, target_json
+from autokd.core.finding import Finding
 from autokd.core.pair_records import PairRecords
 from autokd.core.price import Prices
 from autokd.core.public_calls import checked
@@ -141,6 +142,7 @@ class Overview:
         stale: Number of pairs without a recommendation of today that have a stale one.
         drivers: Drivers at work, and those that are gone without having finished.
         target: Class distribution that gains are on.
+        warnings: What was found when the federation was prepared.
     """
 
     federation: str
@@ -152,6 +154,7 @@ class Overview:
     target: TargetName | ClassShares = "common"
     sweep_budget: int | None = None
     sweep_examples: int | None = None
+    warnings: tuple[Finding, ...] = ()
 
     @property
     def judged(self) -> int:
@@ -198,6 +201,7 @@ class Overview:
             else {"search": round(examples[0], 6), "confirmation": round(examples[1], 6)},
             "sweep_budget": self.sweep_budget,
             "drivers": [driver.to_json() for driver in self.drivers],
+            "warnings": [warning.to_json() for warning in self.warnings],
             "pairs": [pair.to_json() for pair in self.pairs],
         }
 
@@ -253,6 +257,7 @@ def overview(results: StoredResults, pairs: Sequence[Pair], judged: Mapping[Pair
         stale=StaleStudies(results).count(pair for pair in pairs if pair not in of_today),
         drivers=tuple(map(DriverStatus.of, store.drivers([*studies.values()]))),
         target=config.target,
+        warnings=results.facts.warnings,
     )
 
 

@@ -11,6 +11,7 @@ from autokd.compute.device import Compute
 from autokd.compute.resources import Resources
 from autokd.config.space import sweep_epochs
 from autokd.core.arguments import constructed, real
+from autokd.core.finding import Finding
 from autokd.core.pair_records import PairRecords
 from autokd.core.public_calls import checked
 from autokd.core.setting import Pair, Position
@@ -39,11 +40,13 @@ class Outcome:
         recommendations: Recommendation of every searched pair, the one asked for first; empty if interrupted.
         interrupted: Whether Ctrl-C ended it; the same call goes on.
         ran: Number of runs that ended during this call; 0 if the store had everything.
+        warnings: What was found when the federation was prepared.
     """
 
     recommendations: tuple[Recommendation, ...]
     interrupted: bool
     ran: int
+    warnings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +117,12 @@ def tune(
         batch = _tune(session, [pair], position, budget)
         asked_first = () if batch.interrupted else sorted(batch.answers, key=lambda side: side != pair)
         recommendations = tuple(map(session.results.recommendation, asked_first))
-        return Outcome(recommendations=recommendations, interrupted=batch.interrupted, ran=batch.ran)
+        return Outcome(
+            recommendations=recommendations,
+            interrupted=batch.interrupted,
+            ran=batch.ran,
+            warnings=session.federation.warnings,
+        )
 
 
 @checked()
