@@ -100,7 +100,7 @@ def tune(
         first = result.recommendations[0]
         if json:
             found = [warning.to_json() for warning in result.warnings]
-            print_json({**first.to_json(), "warnings": found})
+            print_json({**first.to_json(), **({"warnings": found} if found else {})})
         else:
             show(first)
             for setting in ran_before(workspace.config, first.records.trials):

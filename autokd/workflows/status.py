@@ -201,7 +201,8 @@ class Overview:
             else {"search": round(examples[0], 6), "confirmation": round(examples[1], 6)},
             "sweep_budget": self.sweep_budget,
             "drivers": [driver.to_json() for driver in self.drivers],
-            "warnings": [warning.to_json() for warning in self.warnings],
+            # Absent where there are none, as in earlier versions.
+            **({"warnings": [warning.to_json() for warning in self.warnings]} if self.warnings else {}),
             "pairs": [pair.to_json() for pair in self.pairs],
         }
 
