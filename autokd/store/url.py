@@ -126,7 +126,17 @@ def secrets(url: URL) -> tuple[str, ...]:
 
 
 def sqlite_url(file: Path) -> str:
-    """Return the URL of a file; its path may contain `?`, `#` and `%`."""
+    """Return the URL of a file; its path may contain `?`, `#` and `%`.
+
+    Raises:
+        InputError: If it is no valid Unicode.
+    """
+    try:
+        str(file.absolute()).encode()
+    except UnicodeEncodeError:
+        raise InputError(
+            f"{file.absolute()}: the path is no valid Unicode (is it in Latin-1?); choose another --home"
+        ) from None
     return URL.create(_SQLITE, database=str(file.absolute())).render_as_string()
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
@@ -12,7 +13,7 @@ from sqlalchemy.engine import URL
 from autokd.errors import InputError
 from autokd.store import normalise, redacted
 from autokd.store import url as module
-from autokd.store.url import secrets, sqlite_file
+from autokd.store.url import secrets, sqlite_file, sqlite_url
 
 
 @pytest.mark.parametrize(
@@ -150,3 +151,8 @@ def test_an_option_that_no_database_has_is_one_line(written: str, words: str) ->
 )
 def test_options_that_databases_have_are_taken(written: str) -> None:
     assert normalise(written).query
+
+
+def test_a_path_that_is_no_unicode_is_refused_in_a_line() -> None:
+    with pytest.raises(InputError, match=r"no valid Unicode .*; choose another --home"):
+        sqlite_url(Path(os.fsdecode(b"/tmp/donn\xe9es/autokd.db")))
