@@ -242,6 +242,8 @@ class ParticipantFacts:
         architecture: Name of the architecture, e.g. `cnn`.
         histogram: Number of private examples by class.
         correct: Correctness of the participant's model, by split.
+        corrected: Correctness of the same model with its label prior divided out, by split; empty if only the
+            store was read.
         weight_bytes: Size of the weights; None if only the store was read.
         weights: Weights of the examples on the participant's target distribution. The store does not keep
             them: a study's recipe names the target (`autokd.statistics.target_weights`).
@@ -251,6 +253,7 @@ class ParticipantFacts:
     architecture: str
     histogram: tuple[int, ...]
     correct: Mapping[Split, Correctness]
+    corrected: Mapping[Split, Correctness] = field(default_factory=dict)
     weight_bytes: int | None = None
     weights: ExampleWeights = EVEN
 

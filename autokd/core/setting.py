@@ -258,6 +258,9 @@ _MOST_PARTICIPANTS: Final = 10**9
 DEFAULT = Setting(temperature=1.0, alpha=0.5, transfer_set=TransferSet.STUDENT)
 """The default setting: the baseline to beat."""
 
+BUDGET: Final = ("learning_rate", "epochs", "batch_norm")
+"""Dimensions that say how long and how fast a run trains; the others say what is taught."""
+
 
 def tabulated(settings: Iterable[Setting]) -> list[dict[str, float | str | None]]:
     """Return the `values` of settings, without those that were `ADDED` where all have their default."""
@@ -269,6 +272,11 @@ def tabulated(settings: Iterable[Setting]) -> list[dict[str, float | str | None]
 def untaught(setting: Setting) -> Setting:
     """Return the setting with the same examples and budget, and no teacher."""
     return plain(replace(setting, alpha=0.0))
+
+
+def with_budget_of(setting: Setting, other: Setting) -> Setting:
+    """Return the setting with the budget of another one."""
+    return replace(setting, **{name: getattr(other, name) for name in BUDGET})
 
 
 def moved(setting: Setting, transfer_set: TransferSet) -> Setting:

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from autokd.core.setting import Setting
+from autokd.core.setting import Setting, TransferSet
+
+DEFAULT_BUDGET: Final = "default_budget"
+"""The rival that is the default at the budget that is believed to be best for it."""
+NO_TEACHER: Final = "no_teacher"
+"""The rival that learns from the winner's examples without a teacher."""
+
+
+def no_teacher(examples: TransferSet) -> str:
+    """Return the name in a basis of the rival without a teacher of winners on these examples."""
+    return f"{NO_TEACHER}/{examples.value}"
 
 
 class VarianceSample(NamedTuple):
@@ -94,7 +104,7 @@ class SearchBounds(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerdictBasis:
-    """What a verdict by rule 2 rests on beside the pair's own runs.
+    """What a verdict by rule 2 or 3 rests on beside the pair's own runs.
 
     It is stored before the first confirmation run and never computed again. So a recommendation stays a
     function of the pair's stored records, although the winner and the priors depend on other pairs.
@@ -112,6 +122,10 @@ class VerdictBasis:
             `confidence` was computed; infinite where nothing is known.
         priors: By split and comparison, e.g. `confirmation/improvement`; empty if the pair stands alone.
         extension: 0 for the first verdict of a pair, 1 after it was extended once, and so on.
+        rivals: By rule 3, settings that are confirmed beside winner and default: `default_budget`, and for
+            each set of examples that a winner may have, e.g. `no_teacher/both` (see `no_teacher`).
+        alternatives: By rule 3, settings that an explanation compares, at the budget believed to be best, by
+            the name of the alternative; empty if the space searches no budget.
         paused: Why the confirmation was left before its last look; empty if it was not.
     """
 
@@ -125,6 +139,8 @@ class VerdictBasis:
     seed_share: float
     priors: Mapping[str, VariancePrior] = field(default_factory=dict)
     extension: int = 0
+    rivals: Mapping[str, Setting] = field(default_factory=dict)
+    alternatives: Mapping[str, Setting] = field(default_factory=dict)
     paused: str = ""
 
     def to_json(self) -> dict[str, Any]:
@@ -141,6 +157,12 @@ class VerdictBasis:
             "seed_share": self.seed_share if self.seed_share < float("inf") else None,
             "priors": {name: [prior.variance, prior.dof] for name, prior in self.priors.items()},
             "extension": self.extension,
+            # Left out where there are none, as in earlier versions: a stored answer is recognised by this.
+            **{
+                name: {key: setting.to_json() for key, setting in settings.items()}
+                for name, settings in (("rivals", self.rivals), ("alternatives", self.alternatives))
+                if settings
+            },
             "paused": self.paused,
         }
 
@@ -164,5 +186,11 @@ class VerdictBasis:
             seed_share=float("inf") if share is None else float(share),
             priors={name: VariancePrior(*map(float, prior)) for name, prior in plain["priors"].items()},
             extension=int(plain["extension"]),
+            rivals=_settings(plain.get("rivals", {})),
+            alternatives=_settings(plain.get("alternatives", {})),
             paused=str(plain.get("paused", "")),
         )
+
+
+def _settings(plain: Mapping[str, Any]) -> dict[str, Setting]:
+    return {str(name): Setting.from_json(setting) for name, setting in plain.items()}

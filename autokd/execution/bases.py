@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from autokd.config.space import Space
 from autokd.config.study import StudyConfig
 from autokd.core.records import FederationFacts, TrialRecord
 from autokd.core.setting import Split, derive_seed
@@ -16,6 +17,7 @@ from autokd.search.budget import trials_ended
 from autokd.search.ending import Prospects, outlook
 from autokd.search.next_work import PairSearch, searches_over
 from autokd.search.objective import scalarise
+from autokd.search.rivals import RivalChoice
 from autokd.search.spending import BUDGET_ENDED
 from autokd.search.tpe import Sampler
 from autokd.statistics.moderation import VariancePool
@@ -27,10 +29,12 @@ class Bases:
     """What the search queue knows beyond the records: beliefs, looks, and the bases of verdicts.
 
     Attributes:
+        space: What is searched, and so what a rival may be.
         noise: What the confirmations of finished pairs have shown about noise.
     """
 
     config: StudyConfig
+    space: Space
     federation: FederationFacts
     sampler: Sampler
     store: Store
@@ -85,7 +89,7 @@ class Bases:
             self._put(study, (*study.records.bases[:-1], replace(basis, paused=paused)))
 
     def _fix(self, study: PairSearch) -> None:
-        seen = self._prospects(study)
+        seen, name, trials = self._prospects(study), study.records.study, self.scalarised(study)
         study.promise = promise(seen)
         bases = fix_basis(
             self.config,
@@ -95,7 +99,13 @@ class Bases:
             ),
             seen=seen,
             offset=self.config.aims.value(100 * study.initial_accuracy, 0.0),
-            others=self.noise.others(study.records.study),
+            others=self.noise.others(name),
+            choice=RivalChoice(
+                config=self.config,
+                space=self.space,
+                trials=trials,
+                believe=lambda settings: self.sampler.expected(name, trials, settings),
+            ),
         )
         self._put(study, bases)
         study.seeds = None  # The looks may be others now.

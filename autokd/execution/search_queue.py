@@ -104,6 +104,7 @@ class SearchQueue(RunQueue):
         self._registered: set[Pair] = set()
         self._bases = Bases(
             config=config,
+            space=space,
             federation=federation,
             sampler=self._sampler,
             store=store,

@@ -10,8 +10,9 @@ from autokd.core.records import Correctness, RunRecord, Stage
 from autokd.core.setting import Setting, Split, plain
 from autokd.explanation.alternatives import Trained
 from autokd.recommendation.bootstrap import Bootstrap
+from autokd.recommendation.comparisons import IMPROVEMENT, WINNER_GAIN
 from autokd.recommendation.evidence import JUDGED, Arm, arm, ended_runs
-from autokd.recommendation.verdict import IMPROVEMENT, WINNER_GAIN, Judgement
+from autokd.recommendation.verdict import Judgement
 from autokd.statistics.paired import NOTHING, Interval
 
 Models = Mapping[Split, Correctness]

@@ -94,13 +94,40 @@ class Federation:
         rows = self.participants[participant].private
         return float((self.logits[participant, rows].argmax(axis=1) == self.data.labels[rows]).mean())
 
-    def averaged(self, participants: Collection[int], split: Split) -> NDArray[np.bool_]:
+    def without_prior(self, participant: int, split: Split) -> NDArray[np.float64]:
+        """Return a model's logits with its label prior divided out, shape (examples of the split, classes).
+
+        p(c) ÷ (n(c) + 1), n(c) the number of private examples of class c, is log(n(c) + 1) less in the
+        logits. Nothing is trained. Source: Menon et al. 2021, arXiv:2007.07314, section 4.1.
+        """
+        logits = self.logits[participant, self.splits[split]].astype(np.float64)
+        divided: NDArray[np.float64] = logits - np.log(self.label_counts(participant) + 1)
+        return divided
+
+    def corrected(self, participant: int, split: Split) -> NDArray[np.bool_]:
+        """Return which examples the model `without_prior` gets right, shape (examples of the split,)."""
+        labels = self.data.labels[self.splits[split]]
+        right: NDArray[np.bool_] = self.without_prior(participant, split).argmax(axis=1) == labels
+        return right
+
+    def averaged(
+        self, participants: Collection[int], split: Split, *, without_priors: bool = False
+    ) -> NDArray[np.bool_]:
         """Return which examples the mean of several models' probabilities gets right.
 
         The shape is (examples of the split,). Nothing is trained or calibrated: probabilities are at T = 1.
+
+        Args:
+            without_priors: Divide each model's label prior out first.
         """
         rows = self.splits[split]
-        probabilities = softmax(self.logits[list(participants)][:, rows].astype(np.float64), axis=2)
+        logits = [
+            self.without_prior(number, split)
+            if without_priors
+            else self.logits[number, rows].astype(np.float64)
+            for number in participants
+        ]
+        probabilities = softmax(np.stack(logits), axis=2)
         right: NDArray[np.bool_] = probabilities.mean(axis=0).argmax(axis=1) == self.data.labels[rows]
         return right
 
@@ -116,6 +143,7 @@ class Federation:
                     architecture=participant.architecture.name,
                     histogram=tuple(int(count) for count in self.label_counts(participant.number)),
                     correct={split: self.correct(participant.number, split) for split in self.splits},
+                    corrected={split: self.corrected(participant.number, split) for split in self.splits},
                     weight_bytes=sum(array.nbytes for array in participant.weights.values()),
                 )
                 for participant in self.participants

@@ -18,7 +18,7 @@ from autokd.errors import StoreError
 from autokd.recommendation.evidence import InsufficientEvidence, gather
 from autokd.recommendation.power import can_still_change
 from autokd.recommendation.race import looks_of, pending, to_be_run, winner
-from autokd.recommendation.verdict import RULE, Judgement, Verdict, judge
+from autokd.recommendation.verdict import RULE, WITH_RIVALS, Judgement, Verdict, judge
 from autokd.statistics.label_weights import local_weights_of
 from autokd.statistics.looks import confidence_of_each, correlations
 
@@ -117,8 +117,8 @@ def _goes_on(
     if isinstance(judged, InsufficientEvidence):
         # A seed that was lost may be made up for by a further one.
         return True
-    if judged.evidence.winner is None and winner(config, records) is not None:
-        # So many of the winner's seeds were lost that the default was judged alone.
+    if (judged.evidence.winner is None and winner(config, records) is not None) or judged.evidence.lost:
+        # So many of the winner's seeds were lost that the default was judged alone, or of a rival's.
         return True
     return can_still_change(judged, config.confirmation.min_improvement, seeds=last)
 
@@ -140,15 +140,22 @@ def _judge(
 ) -> Judgement | InsufficientEvidence:
     """Judge a pair by the first `seeds` confirmation seeds; the bootstrap's seed derives from the study."""
     student, aims = records.pair.student, config.aims
-    own = federation.participants[student].correct
+    own = federation.participants[student]
     local = {} if aims == Objective() else local_weights_of(federation, student)
-    evidence = gather(config, own, records, seeds=seeds, local=local)
+    corrected = own.corrected if records.rule >= WITH_RIVALS else None
+    evidence = gather(config, own.correct, records, seeds=seeds, local=local, corrected=corrected)
     if isinstance(evidence, InsufficientEvidence):
         return evidence
     seed = derive_seed(records.study, "verdict")
     confidence = look_confidence(config.confirmation) if records.basis is None else None
     return judge(
-        evidence, config.confirmation, seed=seed, aims=aims, confidence=confidence, basis=records.basis
+        evidence,
+        config.confirmation,
+        seed=seed,
+        aims=aims,
+        confidence=confidence,
+        basis=records.basis,
+        rule=records.rule,
     )
 
 

@@ -9,8 +9,11 @@ from autokd.config.study import ConfirmationConfig
 from autokd.core.reasons import in_a_line
 from autokd.core.records import TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, Split
-from autokd.recommendation.verdict import RULE, ForgettingCheck, Judgement
-from autokd.statistics.paired import NOTHING
+from autokd.recommendation.comparisons import COMPARISONS, CORRECTED_GAIN
+from autokd.recommendation.evidence import OWN
+from autokd.recommendation.race import DEFAULT_ARM, WINNER
+from autokd.recommendation.verdict import AS_IS, DEFAULTS, RULE, WITH_RIVALS, ForgettingCheck, Judgement
+from autokd.statistics.paired import NOTHING, Interval
 
 
 def figures(judgement: Judgement | None) -> dict[str, object]:
@@ -31,8 +34,35 @@ def figures(judgement: Judgement | None) -> dict[str, object]:
         "improvement": (test.improvement or NOTHING).to_json(),
         "forgetting": judgement.shown.forgetting,
         "candidate": candidate,
+        **_beside(judgement),
         "seeds": len(judgement.evidence.seeds),
     }
+
+
+def _beside(judgement: Judgement) -> dict[str, object]:
+    """Return, by rule 3, the teacher's part, the corrected own model and the rivals, on test."""
+    if judgement.rule < WITH_RIVALS:
+        return {}
+    evidence, test = judgement.evidence, judgement.test
+    gains = {each.first: name for name, each in COMPARISONS.items() if each.second == OWN}
+    beaten_by = {each.second: name for name, each in COMPARISONS.items() if each.first == WINNER}
+    return {
+        "teacher_part": _plain(judgement.teacher_part(Split.TEST)),
+        "corrected_gain": _plain(test.intervals.get(CORRECTED_GAIN)),
+        "rivals": {
+            name: {
+                "setting": arm.setting.to_json(),
+                "gain": _plain(test.intervals.get(gains[name])),
+                "difference": _plain(test.intervals.get(beaten_by[name])),
+                "seeds": len(evidence.seeds if arm.rows is None else arm.rows),
+            }
+            for name, arm in evidence.rivals.items()
+        },
+    }
+
+
+def _plain(interval: Interval | None) -> dict[str, float] | None:
+    return None if interval is None else interval.to_json()
 
 
 def decided_on(judgement: Judgement | None, confirmation: ConfirmationConfig) -> dict[str, object]:
@@ -58,6 +88,25 @@ def decided_on(judgement: Judgement | None, confirmation: ConfirmationConfig) ->
         "default_gain": decisive.default_gain.to_json(),
         "improvement": (decisive.improvement or NOTHING).to_json(),
         "p_beats_default": judgement.p_beats_default,
+        **_to_beat(judgement),
+    }
+
+
+def _to_beat(judgement: Judgement) -> dict[str, object]:
+    """Return, by rule 3, all that the winner has to beat, and the teacher's part, on confirmation."""
+    if judgement.rule < WITH_RIVALS:
+        return {}
+    decisive, arms = judgement.decisive, judgement.evidence.arms
+    beats = {
+        arm: {each.second: found.to_json() for each, found in decisive.against(arm, (*AS_IS, *DEFAULTS))}
+        for arm in (WINNER, DEFAULT_ARM)
+        if arm in arms
+    }
+    teacher_part = judgement.teacher_part(Split.CONFIRMATION)
+    return {
+        "teacher_part": _plain(teacher_part),
+        "corrected_gain": _plain(decisive.intervals.get(CORRECTED_GAIN)),
+        "beats": beats,
     }
 
 

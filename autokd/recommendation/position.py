@@ -6,6 +6,9 @@ For participant s with partner t, and acc(·) on one split common to all:
     gain as teacher    acc(run s->t) - acc(s)      s adopts the model that results
     gain by adoption   acc(t) - acc(s)             s takes the partner's model as it is
 
+By rule 3 each model as it is has a rival that takes no training either: itself with its label prior divided
+out.
+
 For both participants together
 
     as_student_s(t) - as_teacher_t(s) = acc(t) - acc(s) = as_teacher_s(t) - as_student_t(s)
@@ -42,15 +45,24 @@ class Advice(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """Gain of each option on one split, in pp of the participant; None if it is not known."""
+    """Gain of each option on one split, in pp of the participant; None if it is not known.
+
+    Attributes:
+        by_correction: Of its own model with the label prior divided out.
+        by_corrected_adoption: Of the partner's model with the partner's label prior divided out.
+    """
 
     as_student: Interval | None
     as_teacher: Interval | None
     by_adoption: Interval
+    by_correction: Interval | None = None
+    by_corrected_adoption: Interval | None = None
 
     def to_json(self) -> dict[str, dict[str, float] | None]:
-        """Return the gains by their names."""
+        """Return the gains by their names; those of corrected models only by rule 3."""
         gains = {name: getattr(self, name) for name in ("as_student", "as_teacher", "by_adoption")}
+        later = {name: getattr(self, name) for name in ("by_correction", "by_corrected_adoption")}
+        gains |= {name: gain for name, gain in later.items() if gain is not None}
         return {f"gain_{name}": None if gain is None else gain.to_json() for name, gain in gains.items()}
 
 
@@ -89,6 +101,8 @@ def advise(
     bootstrap: Bootstrap,
     weights: ExampleWeights = EVEN,
     forbidden: Collection[Position] = (),
+    own_corrected: Mapping[Split, Correctness] | None = None,
+    partner_corrected: Mapping[Split, Correctness] | None = None,
 ) -> PositionAdvice:
     """Return the position of s in its meeting with t, decided on confirmation and reported on test.
 
@@ -101,12 +115,15 @@ def advise(
 
     Where t's target is another one than s's, its verdict does not say that the run beats t's model on s's.
     So if the partner's model is the better one there, low(run s->t - t) > 0 on s's target is wanted, too.
+    By rule 3 the corrected model of each has to be beaten as well, as the model as it is.
 
     If both pass, the one with the higher mean on confirmation is advised, the student's on a tie. A position
     that the study forbids is shown if its gain is known, and never advised.
 
     Args:
         own: Correctness of s's model as it is, by split, shape (examples,); `partner` is that of t's.
+        own_corrected: Correctness of s's model with its label prior divided out; None before rule 3. So is
+            `partner_corrected`.
         as_student: Judgement of the pair t->s; None if there is none.
         as_teacher: Judgement of the pair s->t; None if there is none.
         weights: Weights of the examples on s's target distribution.
@@ -122,14 +139,30 @@ def advise(
             by_adoption=bootstrap.interval(
                 partner[split], own[split], split.value, "adoption", weights=weights.of(split)
             ),
+            by_correction=fixed("correction", split, own_corrected),
+            by_corrected_adoption=fixed("corrected adoption", split, partner_corrected),
         )
+
+    def fixed(name: str, split: Split, model: Mapping[Split, Correctness] | None) -> Interval | None:
+        if model is None:
+            return None
+        return bootstrap.interval(model[split], own[split], split.value, name, weights=weights.of(split))
+
+    def beats(name: str, judgement: Judgement, model: Mapping[Split, Correctness] | None) -> bool:
+        return model is None or interval(name, split, judgement, model[split]).low > 0
 
     split = Split.CONFIRMATION
     confirmation = options(split)
     passed: dict[Advice, Interval] = {}
     if as_student is not None and as_student.verdict.answer != "as-is":
-        beyond = interval("student beyond partner", split, as_student, partner[split])
-        if confirmation.by_adoption.mean <= 0 or beyond.low > 0:
+        better = {
+            "student beyond partner": (confirmation.by_adoption, partner),
+            "student beyond corrected partner": (confirmation.by_corrected_adoption, partner_corrected),
+        }
+        if all(
+            gain is None or gain.mean <= 0 or beats(name, as_student, model)
+            for name, (gain, model) in better.items()
+        ):
             passed[Advice.STUDENT] = as_student.gain(split)
     if as_teacher is not None and as_teacher.verdict.answer != "as-is":
         adopted = confirmation.as_teacher
@@ -138,7 +171,8 @@ def advise(
             or confirmation.by_adoption.mean <= 0
             or interval("teacher beyond partner", split, as_teacher, partner[split]).low > 0
         )
-        if adopted is not None and adopted.low > 0 and beats_partner:
+        beats_corrected = beats("teacher beyond corrected", as_teacher, own_corrected)
+        if adopted is not None and adopted.low > 0 and beats_partner and beats_corrected:
             passed[Advice.TEACHER] = adopted
     for position in forbidden:
         passed.pop(Advice(position.value), None)
@@ -150,11 +184,15 @@ def advise(
 
 def _why(advice: Advice, passed: Mapping[Advice, Interval], options: Options) -> str:
     if advice is Advice.NONE:
-        if options.by_adoption.low > 0:
-            return (
-                f"adopting the partner's model as it is gains {options.by_adoption} on confirmation, "
-                "and no training is shown to beat that"
-            )
+        free = {
+            "adopting the partner's model as it is": options.by_adoption,
+            "adopting the partner's model with its label prior divided out": options.by_corrected_adoption,
+            "dividing out the own model's label prior": options.by_correction,
+        }
+        shown = {name: gain for name, gain in free.items() if gain is not None and gain.low > 0}
+        if shown:
+            name = max(shown, key=lambda one: shown[one].mean)
+            return f"{name} gains {shown[name]} on confirmation, and no training is shown to beat that"
         untried = "" if options.as_teacher is not None else "; nothing is known of the position of teacher"
         return f"no position is shown to beat both models as they are on confirmation{untried}"
     gain = f"as {advice.value} it gains {passed[advice]} on confirmation"

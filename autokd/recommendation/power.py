@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Final
@@ -11,14 +12,9 @@ from scipy.special import ndtr
 
 from autokd.config.study import ConfirmationConfig
 from autokd.core.setting import Split
-from autokd.recommendation.verdict import (
-    DEFAULT_GAIN,
-    IMPROVEMENT,
-    WINNER_GAIN,
-    Judgement,
-    Verdict,
-    described,
-)
+from autokd.core.verdict_basis import DEFAULT_BUDGET
+from autokd.recommendation.race import DEFAULT_ARM, WINNER
+from autokd.recommendation.verdict import AS_IS, DEFAULTS, Judgement, Verdict, described
 from autokd.statistics.paired import VarianceComponents
 
 _SPLIT: Final = Split.CONFIRMATION
@@ -53,32 +49,47 @@ class _Step:
         return float(ndtr(apart / moves)) if moves > 0 else float(apart > 0)
 
 
+_Either = tuple[_Step, ...]
+"""Steps of which one is enough."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """A statement that is shown once all its steps are done."""
+    """A statement that is shown once one of the steps of each group is done.
+
+    Attributes:
+        of_winner: Whether it makes the winner the answer.
+    """
 
     words: str
-    steps: tuple[_Step, ...]
-    verdict: Verdict
+    groups: tuple[_Either, ...]
+    of_winner: bool = False
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the present means agree with it."""
+        return all(any(step.distance > 0 for step in steps) for steps in self.groups)
 
     def seeds(self, confidence: float) -> float:
-        return max(step.seeds(confidence) for step in self.steps)
+        return max(min(step.seeds(confidence) for step in steps) for steps in self.groups)
 
     def chance(self, seeds: int, confidence: float) -> float:
         """Return how likely the claim is shown with so many seeds in all."""
-        return min(step.chance(seeds, confidence) for step in self.steps)
+        return min(max(step.chance(seeds, confidence) for step in steps) for steps in self.groups)
 
 
 def can_still_change(judgement: Judgement, min_improvement: float, *, seeds: int) -> bool:
     """Return whether a verdict may well be another, better one after so many seeds in all.
 
-    `tuned` and `skip` end the confirmation. `default` may still become `tuned`, and `undecided` anything.
+    `tuned` and `skip` end the confirmation, and so does a default whose answer is a budget of its own.
+    `default` may still become one of these, and `undecided` anything.
     """
-    if judgement.verdict in (Verdict.TUNED, Verdict.SKIP):
+    winner, verdict = judgement.evidence.winner, judgement.verdict
+    if verdict in (Verdict.TUNED, Verdict.SKIP):
         return False
-    claims = _claims(judgement, min_improvement, any_sign=True)
-    if judgement.verdict is Verdict.DEFAULT:
-        claims = [claim for claim in claims if claim.verdict is Verdict.TUNED]
+    claims = _claims(judgement, min_improvement)
+    if verdict is Verdict.DEFAULT:
+        claims = [claim for claim in claims if claim.of_winner and judgement.shown is not winner]
     return any(claim.chance(seeds, judgement.confidence) >= _FUTILE for claim in claims)
 
 
@@ -92,7 +103,7 @@ def what_would_decide(judgement: Judgement, confirmation: ConfirmationConfig) ->
     """
     if judgement.verdict is not Verdict.UNDECIDED:
         return ""
-    claims = _claims(judgement, confirmation.min_improvement)
+    claims = [claim for claim in _claims(judgement, confirmation.min_improvement) if claim.agrees]
     prices = [(claim.seeds(judgement.confidence), claim.words) for claim in claims]
     seeds, words = min(prices, key=itemgetter(0), default=(math.inf, ""))
     if seeds < math.inf:
@@ -100,37 +111,45 @@ def what_would_decide(judgement: Judgement, confirmation: ConfirmationConfig) ->
             f"{seeds - len(judgement.evidence.seeds)} more seeds (confirmation.seeds: {seeds} in the study) "
             f"would show that {words}, if the present means hold"
         )
-    limits = [judgement.components(judgement.gain_of_shown, _SPLIT)]
+    parts: Sequence[Sequence[VarianceComponents]]
+    parts = [[judgement.components(judgement.gain_of_shown, _SPLIT)]]
     if claims:
-        limits = [step.components for step in claims[0].steps]
-    floor = max(parts.with_seeds(math.inf).detectable(judgement.confidence) for parts in limits)
+        parts = [[step.components for step in steps] for steps in claims[0].groups]
+    floor = max(
+        min(each.with_seeds(math.inf).detectable(judgement.confidence) for each in steps) for steps in parts
+    )
     return (
         f"only more confirmation examples: the smallest detectable effect here is {floor:.1f} pp, "
-        f"however many seeds ({limits[0].examples} examples; splits.confirmation in the study)"
+        f"however many seeds ({parts[0][0].examples} examples; splits.confirmation in the study)"
     )
 
 
-def _claims(judgement: Judgement, min_improvement: float, *, any_sign: bool = False) -> list[_Claim]:
-    """Return the claims that agree with the present means, or with `any_sign` all."""
-    figures, evidence, forgotten = judgement.decisive, judgement.evidence, judgement.forgotten
-    claims: list[_Claim] = []
-    nothing: list[_Step] = []
-    default_stands = forgotten is None or forgotten.default_allowed
-    winner, gain, improvement = evidence.winner, figures.winner_gain, figures.improvement
-    if winner and gain and improvement and (forgotten is None or forgotten.winner_allowed):
-        components = judgement.components(WINNER_GAIN, _SPLIT)
-        steps = [_Step(gain.mean, components)]
-        beaten = "as-is"
-        if default_stands:
-            beaten = "default and as-is"
-            against_default = judgement.components(IMPROVEMENT, _SPLIT)
-            steps.insert(0, _Step(improvement.mean, against_default))
-        claims.append(_Claim(f"{described(winner.setting)} beats {beaten}", tuple(steps), Verdict.TUNED))
-        nothing.append(_Step(min_improvement - gain.mean, components))
-    if default_stands:
-        default = judgement.components(DEFAULT_GAIN, _SPLIT)
-        step = _Step(figures.default_gain.mean, default)
-        claims.append(_Claim("the default beats as-is", (step,), Verdict.DEFAULT))
-        nothing.append(_Step(min_improvement - figures.default_gain.mean, default))
-    claims.append(_Claim(f"nothing gains {min_improvement:g} pp", tuple(nothing), Verdict.SKIP))
-    return [claim for claim in claims if any_sign or all(step.distance > 0 for step in claim.steps)]
+def _claims(judgement: Judgement, min_improvement: float) -> list[_Claim]:
+    """Return the claims that can be made of a pair."""
+    winner, excluded = judgement.evidence.winner, judgement.excluded
+
+    def steps(arm: str, others: Sequence[str], *, below: float | None = None) -> list[_Step]:
+        """Return the steps to beat others, or to stay that far `below` a gain over them."""
+        return [
+            _Step(
+                interval.mean if below is None else below - interval.mean,
+                judgement.components(comparison.name, _SPLIT),
+            )
+            for comparison, interval in judgement.decisive.against(arm, others, excluded=excluded)
+        ]
+
+    claims, nothing = [], []
+    if winner is not None and WINNER not in excluded:
+        defaults = steps(WINNER, DEFAULTS)
+        beaten = "default and as-is" if defaults else "as-is"
+        to_beat = (*defaults, *steps(WINNER, AS_IS))
+        if DEFAULT_BUDGET not in judgement.evidence.lost:
+            words = f"{described(winner.setting)} beats {beaten}"
+            claims.append(_Claim(words, tuple((step,) for step in to_beat), of_winner=True))
+        nothing.append(tuple(steps(WINNER, AS_IS, below=min_improvement)))
+    if DEFAULT_ARM not in excluded:
+        to_beat = tuple(steps(DEFAULT_ARM, AS_IS))
+        claims.append(_Claim("the default beats as-is", tuple((step,) for step in to_beat)))
+        nothing.append(tuple(steps(DEFAULT_ARM, AS_IS, below=min_improvement)))
+    claims.append(_Claim(f"nothing gains {min_improvement:g} pp", tuple(nothing)))
+    return claims

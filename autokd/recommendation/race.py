@@ -22,9 +22,11 @@ from autokd.core.example_weights import ExampleWeights
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import Failure, RunRecord, RunState, Stage, TrialRecord, TrialState
 from autokd.core.run_spec import RunSpec
-from autokd.core.setting import DEFAULT, Setting, Split, plain
-from autokd.core.verdict_basis import Belief
+from autokd.core.setting import DEFAULT, Setting, Split, plain, with_budget_of
+from autokd.core.verdict_basis import DEFAULT_BUDGET, NO_TEACHER, Belief, no_teacher
 
+WINNER, DEFAULT_ARM = "winner", "default"
+"""Names of the two arms of every confirmation; `DEFAULT_BUDGET` and `NO_TEACHER` are those of rule 3."""
 SAME_ALPHA: Final = 0.005
 """Largest difference of two weights that count as equal."""
 SAME_LOG: Final = math.log(1.01)
@@ -49,6 +51,11 @@ def alike(first: Setting, second: Setting) -> bool:
         if abs(first.alpha - second.alpha) > SAME_ALPHA:
             return False
     return _close(first.temperature, second.temperature)
+
+
+def differs_in_budget_only(setting: Setting) -> bool:
+    """Return whether a setting is `alike` to the default but for its budget."""
+    return alike(setting, with_budget_of(DEFAULT, setting))
 
 
 def _close(first: float | None, second: float | None) -> bool:
@@ -146,13 +153,40 @@ def _unraced(config: StudyConfig, records: PairRecords, field: Sequence[Setting]
     return None if records.basis is None else records.basis.winner
 
 
+def arms(config: StudyConfig, records: PairRecords) -> dict[str, Setting]:
+    """Return the settings that are confirmed by the names of their arms, in the order in which they run.
+
+    As long as a race decides, only the default is known. The rivals of rule 3 go with the winner: where that
+    is the default at another budget, `default_budget` is left out, and without a teacher `no_teacher` is.
+    """
+    best = winner(config, records)
+    if best is None:
+        return {DEFAULT_ARM: DEFAULT}
+    found = {WINNER: best, DEFAULT_ARM: DEFAULT}
+    rivals = {} if records.basis is None else records.basis.rivals
+    if DEFAULT_BUDGET in rivals and not differs_in_budget_only(best):
+        found[DEFAULT_BUDGET] = rivals[DEFAULT_BUDGET]
+    if best.alpha != 0 and no_teacher(best.transfer_set) in rivals:
+        found[NO_TEACHER] = rivals[no_teacher(best.transfer_set)]
+    return found
+
+
+def arms_to_come(config: StudyConfig, records: PairRecords) -> int:
+    """Return how many arms at most join the confirmation once the race is over; 0 if there is none."""
+    basis = records.basis
+    if basis is None or basis.race is None or winner(config, records) is not None:
+        return 0
+    rivals = {name.split("/")[0] for name in basis.rivals}
+    return 1 + len(rivals)
+
+
 def pending(
     config: StudyConfig, records: PairRecords, live: Collection[RunSpec] = (), *, seeds: int | None = None
 ) -> tuple[RunSpec, ...]:
     """Return the race and confirmation runs that are still to be done after the search, most urgent first.
 
-    The race comes first, then winner and default seed by seed, so that an interrupted confirmation stays
-    paired. The default's runs do not depend on the winner: they are pending from the start and keep workers
+    The race comes first, then all arms seed by seed, so that an interrupted confirmation stays paired. The
+    default's runs do not depend on the winner: they are pending from the start and keep workers
     busy during the race.
 
     Args:
@@ -175,10 +209,9 @@ def pending(
         for setting in (field if len(field) > 1 else ())
         for seed in race_seeds(confirmation.race_seeds)
     ]
-    best = winner(config, records)
+    settings = arms(config, records).values()
     for seed in confirmation_seeds(seeds or looks_of(config, records)[0]):
-        arms = (DEFAULT,) if best is None else (best, DEFAULT)
-        wanted += [RunSpec(pair, setting, seed, Stage.CONFIRMATION) for setting in arms]
+        wanted += [RunSpec(pair, setting, seed, Stage.CONFIRMATION) for setting in settings]
     busy = set(live)
     return tuple(
         spec

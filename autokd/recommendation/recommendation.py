@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from autokd.config.study import ConfirmationConfig, StudyConfig
 from autokd.config.target import ClassShares, TargetName, target_json
 from autokd.core.pair_records import PairRecords
-from autokd.core.records import FederationFacts, ParticipantFacts
-from autokd.core.setting import Pair, Position, Setting, Split, derive_seed
+from autokd.core.records import Correctness, FederationFacts, ParticipantFacts
+from autokd.core.setting import DEFAULT, Pair, Position, Setting, Split, derive_seed
+from autokd.core.verdict_basis import DEFAULT_BUDGET
 from autokd.errors import NotTuned
 from autokd.recommendation import payload
 from autokd.recommendation.bootstrap import Bootstrap
 from autokd.recommendation.communication import Cost, communication_cost
-from autokd.recommendation.evidence import InsufficientEvidence
+from autokd.recommendation.comparisons import BEYOND_BUDGET, CORRECTED_GAIN
+from autokd.recommendation.evidence import CORRECTED, InsufficientEvidence
 from autokd.recommendation.interim_looks import JudgedPair, OutOfBudget, Unfinished
 from autokd.recommendation.position import PositionAdvice, advise
 from autokd.recommendation.power import what_would_decide
-from autokd.recommendation.verdict import Judgement, Verdict, described
+from autokd.recommendation.verdict import WITH_RIVALS, Judgement, Verdict, described
 from autokd.statistics.paired import NOTHING, Interval
 
 _MORE_BUDGET: Final = "a larger budget: the same command with more --time, --epochs or --share-of-sweep"
@@ -90,14 +93,26 @@ class Recommendation:
             case Verdict.TUNED:
                 return f"{pair}: use {described(setting)}"
             case Verdict.DEFAULT:
-                return f"{pair}: use the default, {described(setting)}; nothing is shown to beat it"
+                default = "the default" if setting == DEFAULT else "the default at a budget of its own"
+                return f"{pair}: use {default}, {described(setting)}; nothing is shown to beat it"
             case Verdict.SKIP:
-                return f"{pair}: leave participant {pair.student} as it is; distilling is not worth it"
+                as_is = f"{pair}: leave participant {pair.student} as it is; distilling is not worth it"
             case _:
-                return (
+                as_is = (
                     f"{pair}: leave participant {pair.student} as it is for now; "
                     f"{described(setting)} is not shown to be better"
                 )
+        return as_is + self._correction
+
+    @property
+    def _correction(self) -> str:
+        """What dividing the label prior out of the own model gains, in words; empty if it is not shown to."""
+        judgement = self.judgement
+        gain = None if judgement is None else judgement.decisive.intervals.get(CORRECTED_GAIN)
+        if judgement is None or gain is None or gain.low <= 0 or CORRECTED in judgement.excluded:
+            return ""
+        on_test = judgement.test.intervals[CORRECTED_GAIN]
+        return f"; dividing out its label prior gains {on_test}, nothing trained"
 
     def to_json(self) -> dict[str, object]:
         """Return what `autokd recommend --json` prints; gains are in pp of the student, on test."""
@@ -157,6 +172,7 @@ def recommend(
         student.correct,
         federation.participants[pair.teacher].correct,
         weights=student.weights,
+        **_without_priors(federation, records),
         as_student=judgement,
         as_teacher=reverse if isinstance(reverse, Judgement) else None,
         bootstrap=Bootstrap.of(confirmation, derive_seed(records.study, "position")),
@@ -178,6 +194,19 @@ def recommend(
     )
 
 
+def _without_priors(
+    federation: FederationFacts, records: PairRecords
+) -> dict[str, Mapping[Split, Correctness] | None]:
+    """Return both models with their label priors divided out, as `advise` takes them; none before rule 3."""
+    participants, pair = federation.participants, records.pair
+    if records.rule < WITH_RIVALS:
+        return {}
+    return {
+        "own_corrected": participants[pair.student].corrected or None,
+        "partner_corrected": participants[pair.teacher].corrected or None,
+    }
+
+
 def _unjudged(judged: InsufficientEvidence | OutOfBudget, records: PairRecords) -> str:
     """Return why there is no judgement."""
     winner = None if records.basis is None else records.basis.winner
@@ -195,6 +224,9 @@ def _reason(judgement: Judgement, config: StudyConfig) -> str:
     else:
         first = f"{described(winner.setting)} gains {figures.winner_gain}"
         gains = f"{first}, {gains}, difference {figures.improvement}"
+        if figures.teacher_part is not None:
+            gains += f"; {figures.teacher_part} of it is the teacher's"
+    gains += _beside(judgement)
     if judgement.verdict is Verdict.SKIP:
         gains += f"; {config.confirmation.min_improvement:g} pp would be worth it"
     lost = judgement.evidence.default.diverged + (0 if winner is None else winner.diverged)
@@ -204,6 +236,21 @@ def _reason(judgement: Judgement, config: StudyConfig) -> str:
     if config.target != "common":
         where = f"on the target distribution, {where}"
     return f"{where}: {gains}{_rejected(judgement)}"
+
+
+def _beside(judgement: Judgement) -> str:
+    """Return what else had to be beaten, in words."""
+    figures, words = judgement.decisive.intervals, ""
+    if judgement.budget_only:
+        words += "; it differs from the default in its budget only"
+    elif DEFAULT_BUDGET in judgement.evidence.lost:
+        words += "; the runs of the default at its budget failed, so it is not shown to be beaten"
+    elif (beyond := figures.get(BEYOND_BUDGET)) is not None:
+        rival = judgement.evidence.rivals[DEFAULT_BUDGET].setting
+        words += f"; difference {beyond} to the default at its budget{rival.more}"
+    if (corrected := figures.get(CORRECTED_GAIN)) is not None:
+        words += f"; the own model without its label prior gains {corrected}"
+    return words
 
 
 def _rejected(judgement: Judgement) -> str:

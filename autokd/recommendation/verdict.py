@@ -1,8 +1,8 @@
-"""The verdict of a pair, decided on the confirmation split by a rule on three intervals."""
+"""The verdict of a pair, decided on the confirmation split by a rule on intervals."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
@@ -11,11 +11,23 @@ from autokd.config.study import ConfirmationConfig, Objective
 from autokd.core.example_weights import ExampleWeights
 from autokd.core.records import Correctness
 from autokd.core.setting import Setting, Split, derive_seed, plain
-from autokd.core.verdict_basis import VariancePrior, VarianceSample, VerdictBasis
+from autokd.core.verdict_basis import DEFAULT_BUDGET, VariancePrior, VarianceSample, VerdictBasis
 from autokd.recommendation.bootstrap import Bootstrap
-from autokd.recommendation.evidence import Arm, Evidence
+from autokd.recommendation.comparisons import (
+    BEYOND_BUDGET,
+    COMPARISONS,
+    DEFAULT_GAIN,
+    IMPROVEMENT,
+    MEASURED,
+    WINNER_GAIN,
+    Figures,
+    compare,
+)
+from autokd.recommendation.evidence import CORRECTED, OWN, Arm, Evidence
+from autokd.recommendation.race import DEFAULT_ARM, WINNER, differs_in_budget_only
 from autokd.statistics.looks import correlations, p_value_of_all
 from autokd.statistics.paired import (
+    NOTHING,
     Interval,
     VarianceComponents,
     Weights,
@@ -23,25 +35,28 @@ from autokd.statistics.paired import (
     variance_components,
 )
 
-RULE: Final = 2
+RULE: Final = 3
 """Version of the verdict's rule that new studies get; a study keeps the version that it was created with.
 
 Rule 1: a race, five seeds, each pair alone. Rule 2: a `VerdictBasis`, looks, the seeds' variance moderated.
+Rule 3: as-is knows the corrected own model, and `tuned` also beats the default at a budget of its own.
 """
 _PLAIN_RULE: Final = 1
-
-
-DEFAULT_GAIN, WINNER_GAIN, IMPROVEMENT = "default gain", "winner gain", "improvement"
-"""Names of the three comparisons of `Figures`."""
+WITH_RIVALS: Final = 3
+"""First rule that knows the corrected own model and the rivals."""
+AS_IS: Final = (OWN, CORRECTED)
+"""The models that need no run; each has to be beaten."""
+DEFAULTS: Final = (DEFAULT_ARM, DEFAULT_BUDGET)
+"""The arms that `tuned` has to beat."""
 
 
 class Verdict(StrEnum):
     """What can be shown about a pair."""
 
     TUNED = "tuned"
-    """The winner beats the default and as-is."""
+    """The winner beats the default, at the recipe's budget and at its own, and as-is."""
     DEFAULT = "default"
-    """The default beats as-is, and nothing is shown to beat it."""
+    """The default beats as-is, and nothing is shown to beat it but, at most, a budget of its own."""
     SKIP = "skip"
     """Neither can gain as much as `min_improvement`."""
     UNDECIDED = "undecided"
@@ -56,39 +71,39 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figures:
-    """The three comparisons of a pair on one split, in pp of its student.
-
-    Attributes:
-        default_gain: Default minus as-is.
-        winner_gain: Winner minus as-is; None if there is no winner.
-        improvement: Winner minus default, paired by seed; None if there is no winner.
-    """
-
-    default_gain: Interval
-    winner_gain: Interval | None = None
-    improvement: Interval | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ForgettingCheck:
-    """Forgetting of the arms on confirmation, in pp, if the study limits it.
+    """Forgetting on confirmation, in pp, if the study limits it.
 
     An arm is allowed if its mean keeps the limit. With some hundred examples an interval is wider than most
     limits: its upper end would reject nearly every setting, and its lower end none.
+
+    Attributes:
+        forgotten: By the name of the arm, or of the corrected own model.
     """
 
     limit: float
-    default: Interval
-    winner: Interval | None
+    forgotten: Mapping[str, Interval]
+
+    @property
+    def excluded(self) -> frozenset[str]:
+        """What forgets too much: it can neither be the answer nor stand in the way of one."""
+        return frozenset(name for name, lost in self.forgotten.items() if lost.mean > self.limit)
+
+    @property
+    def default(self) -> Interval:
+        return self.forgotten[DEFAULT_ARM]
+
+    @property
+    def winner(self) -> Interval | None:
+        return self.forgotten.get(WINNER)
 
     @property
     def default_allowed(self) -> bool:
-        return self.default.mean <= self.limit
+        return DEFAULT_ARM not in self.excluded
 
     @property
     def winner_allowed(self) -> bool:
-        return self.winner is None or self.winner.mean <= self.limit
+        return WINNER not in self.excluded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -100,8 +115,10 @@ class Judgement:
         test: The same comparisons where they are reported.
         decisive: Figures that decided: the gains of `confirmation`, or their values by the study's objective.
         confidence: Confidence of the intervals on confirmation.
-        p_beats_default: One-sided p-value of winner minus default; None if there is no allowed winner.
+        p_beats_default: One-sided p-value of winner minus default, at the recipe's budget and at its own
+            (the larger one); None if no allowed winner differs from it in more than its budget.
         forgotten: Forgetting of the arms; None if the study does not limit it.
+        rule: Version of the rule that decided.
         basis: What the verdict rests on beside the runs; None by rule 1.
     """
 
@@ -114,6 +131,7 @@ class Judgement:
     confidence: float
     p_beats_default: float | None
     forgotten: ForgettingCheck | None
+    rule: int = _PLAIN_RULE
     basis: VerdictBasis | None = None
 
     @property
@@ -122,20 +140,32 @@ class Judgement:
         return self.evidence.weights
 
     @property
-    def rule(self) -> int:
-        """Version of the rule that decided."""
-        return _PLAIN_RULE if self.basis is None else RULE
-
-    @property
     def priors(self) -> Mapping[str, VariancePrior]:
         """What other pairs have shown about the variance between seeds, by split and comparison."""
         return {} if self.basis is None else self.basis.priors
 
     @property
+    def excluded(self) -> frozenset[str]:
+        """Names of what breaks the study's constraints."""
+        return frozenset() if self.forgotten is None else self.forgotten.excluded
+
+    @property
+    def budget_only(self) -> bool:
+        """Whether the winner is the default at another budget."""
+        winner = self.evidence.winner
+        return self.rule >= WITH_RIVALS and winner is not None and differs_in_budget_only(winner.setting)
+
+    @property
     def shown(self) -> Arm:
-        """The arm that represents the pair: the default if that is the answer, else the winner."""
+        """The arm that represents the pair: the default if that is the answer, else the winner.
+
+        A default whose answer is a budget of its own is the winner.
+        """
         default, winner = self.evidence.default, self.evidence.winner
-        return default if self.verdict is Verdict.DEFAULT or winner is None else winner
+        if winner is None:
+            return default
+        longer = self.budget_only and beats_all(self.decisive, self.excluded)
+        return default if self.verdict is Verdict.DEFAULT and not longer else winner
 
     def figures(self, split: Split) -> Figures:
         """Return the comparisons on confirmation or test."""
@@ -154,6 +184,16 @@ class Judgement:
         reach = self.components(self.gain_of_shown, Split.TEST).single_run(confidence)
         return Interval(gain, gain - reach, gain + reach)
 
+    def teacher_part(self, split: Split) -> Interval | None:
+        """Return what of the winner's gain is the teacher's, in pp; on confirmation, by the objective.
+
+        It is 0 where no teacher is used, and None without a winner, or where it was not measured.
+        """
+        winner = self.evidence.winner
+        if winner is not None and winner.setting.alpha == 0:
+            return NOTHING
+        return (self.test if split is Split.TEST else self.decisive).teacher_part
+
     @property
     def gain_of_shown(self) -> str:
         """The comparison of the arm shown with the model as it is."""
@@ -162,15 +202,13 @@ class Judgement:
     def components(self, comparison: str, split: Split) -> VarianceComponents:
         """Return where the uncertainty of a comparison comes from; on confirmation, by the objective."""
         evidence, on_test = self.evidence, split is Split.TEST
-        arms: dict[str, Arm | None] = {WINNER_GAIN: evidence.winner, IMPROVEMENT: evidence.winner}
-        arm = arms.get(comparison, evidence.default)
-        assert arm is not None
-        second = evidence.default.correct if comparison == IMPROVEMENT else evidence.own
+        first, second, noise = COMPARISONS[comparison][1:]
+        pair = evidence.paired(first, second, split)
+        assert pair is not None
         return variance_components(
-            arm.correct[split],
-            second[split],
+            *pair,
             weights=evidence.weights.of(split) if on_test else objective_weights(self.aims, evidence, split),
-            prior=self.priors.get(f"{split.value}/{comparison}"),
+            prior=self.priors.get(f"{split.value}/{noise}"),
         )
 
     def shown_beside(
@@ -193,7 +231,7 @@ class Judgement:
 
     def variance_samples(self) -> dict[str, VarianceSample]:
         """Return the noise of each comparison on both splits, from these runs alone."""
-        names = (DEFAULT_GAIN,) if self.evidence.winner is None else (DEFAULT_GAIN, WINNER_GAIN, IMPROVEMENT)
+        names = (DEFAULT_GAIN,) if self.evidence.winner is None else MEASURED
         alone = replace(self, basis=None)
         found = {}
         for split in (Split.CONFIRMATION, Split.TEST):
@@ -205,44 +243,49 @@ class Judgement:
 
 
 def decide(
-    figures: Figures, *, min_improvement: float, default_allowed: bool = True, winner_allowed: bool = True
+    figures: Figures,
+    *,
+    min_improvement: float,
+    excluded: Collection[str] = (),
+    budget_only: bool = False,
+    tunable: bool = True,
 ) -> Verdict:
     """Return the verdict; if several rules hold, the first counts.
 
-        skip       high(winner - as-is) < min_improvement and high(default - as-is) < min_improvement
-        tuned      low(winner - default) > 0 and low(winner - as-is) > 0
-        default    low(default - as-is) > 0
+        skip       for winner and default: high(arm - as-is) < min_improvement for the own model as it is, or
+                   for the corrected one
+        tuned      low(winner - rival) > 0 for each of: the default, the default at its budget, and both own
+                   models
+        default    low(default - as-is) > 0 for both own models
         undecided  otherwise
 
-    Without a winner, its conditions are left out and `tuned` is impossible. The conditions on an arm that
-    breaks the study's constraints, so is not allowed, are left out as well: it can neither be the answer nor
-    stand in the way of one.
+    What is not compared has no conditions: without a winner `tuned` is impossible, and rules 1 and 2 know
+    neither the corrected own model nor the default at its budget.
+
+    Args:
+        excluded: Names of arms and models that break the study's constraints. Their conditions are left out,
+            too: they can neither be the answer nor stand in the way of one.
+        budget_only: Whether the winner is the default at another budget; it is `default` where it would be
+            `tuned`.
+        tunable: False if a rival that has to be beaten could not be measured.
     """
-    default = figures.default_gain if default_allowed else None
-    gain = figures.winner_gain if winner_allowed else None
-    if all(arm.high < min_improvement for arm in (default, gain) if arm is not None):
+    against = [
+        [interval for _, interval in figures.against(arm, AS_IS, excluded=excluded)]
+        for arm in (WINNER, DEFAULT_ARM)
+    ]
+    if all(any(gain.high < min_improvement for gain in gains) for gains in against if gains):
         return Verdict.SKIP
-    if gain is not None and gain.low > 0:
-        improvement = figures.improvement
-        if default is None or (improvement is not None and improvement.low > 0):
-            return Verdict.TUNED
-    return Verdict.DEFAULT if default is not None and default.low > 0 else Verdict.UNDECIDED
+    if tunable and beats_all(figures, excluded):
+        return Verdict.DEFAULT if budget_only else Verdict.TUNED
+    _, default = against
+    beaten = bool(default) and all(gain.low > 0 for gain in default)
+    return Verdict.DEFAULT if beaten else Verdict.UNDECIDED
 
 
-def compare(
-    evidence: Evidence, split: Split, bootstrap: Bootstrap, *, weights: Weights | None = None
-) -> Figures:
-    """Return the three comparisons on confirmation or test; `weights` as in `paired_interval`."""
-
-    def interval(name: str, first: Arm, second: Correctness) -> Interval:
-        return bootstrap.interval(first.correct[split], second, split.value, name, weights=weights)
-
-    own, default, winner = evidence.own[split], evidence.default, evidence.winner
-    return Figures(
-        default_gain=interval(DEFAULT_GAIN, default, own),
-        winner_gain=None if winner is None else interval(WINNER_GAIN, winner, own),
-        improvement=None if winner is None else interval(IMPROVEMENT, winner, default.correct[split]),
-    )
+def beats_all(figures: Figures, excluded: Collection[str]) -> bool:
+    """Return whether the winner is shown to beat as-is and each default."""
+    to_beat = list(figures.against(WINNER, (*AS_IS, *DEFAULTS), excluded=excluded))
+    return bool(to_beat) and all(interval.low > 0 for _, interval in to_beat)
 
 
 def judge(
@@ -253,6 +296,7 @@ def judge(
     aims: Objective | None = None,
     confidence: float | None = None,
     basis: VerdictBasis | None = None,
+    rule: int | None = None,
 ) -> Judgement:
     """Decide on confirmation, and compute the gains on test, which have no influence.
 
@@ -261,8 +305,9 @@ def judge(
         aims: Objective and constraints; by default only gain counts.
         confidence: Confidence on confirmation; by default that of `basis`, else that of `confirmation`.
         basis: As in `Judgement`.
+        rule: As in `Judgement`; by default the present one, without a basis rule 1.
     """
-    aims, split, winner = aims or Objective(), Split.CONFIRMATION, evidence.winner
+    aims, split = aims or Objective(), Split.CONFIRMATION
     priors: Mapping[str, VariancePrior] = {} if basis is None else basis.priors
     on_test = Bootstrap.of(confirmation, seed, priors=priors)
     decided = confirmation.confidence if basis is None else basis.confidence
@@ -271,51 +316,73 @@ def judge(
     gains = decisive = compare(evidence, split, bootstrap, weights=evidence.weights.of(split))
     if aims.objective != "gain":
         decisive = compare(evidence, split, bootstrap, weights=weights)
-    forgotten = _forgotten(evidence, aims.constraints.limit, bootstrap)
-    default_allowed = forgotten is None or forgotten.default_allowed
-    winner_allowed = forgotten is None or forgotten.winner_allowed
-    p_value = None
-    if winner is not None and winner_allowed:
-        p_value = paired_p_value(
-            winner.correct[split],
-            evidence.default.correct[split],
-            resamples=confirmation.resamples,
-            seed=derive_seed(seed, split.value, IMPROVEMENT),
-            weights=weights,
-            prior=priors.get(f"{split.value}/{IMPROVEMENT}"),
-        )
-        if basis is not None:
-            p_value = p_value_of_all(p_value, correlations(basis.looks, basis.seed_share))
-    return Judgement(
-        verdict=decide(
-            decisive,
-            min_improvement=confirmation.min_improvement,
-            default_allowed=default_allowed,
-            winner_allowed=winner_allowed,
-        ),
+    judgement = Judgement(
+        verdict=Verdict.UNDECIDED,
         evidence=evidence,
         confirmation=gains,
         test=compare(evidence, Split.TEST, on_test, weights=evidence.weights.of(Split.TEST)),
         decisive=decisive,
         aims=aims,
         confidence=bootstrap.confidence,
-        p_beats_default=p_value,
-        forgotten=forgotten,
+        p_beats_default=None,
+        forgotten=_forgotten(evidence, aims.constraints.limit, bootstrap),
+        rule=rule or (_PLAIN_RULE if basis is None else RULE),
         basis=basis,
     )
+    verdict = decide(
+        decisive,
+        min_improvement=confirmation.min_improvement,
+        excluded=judgement.excluded,
+        budget_only=judgement.budget_only,
+        tunable=DEFAULT_BUDGET not in evidence.lost,
+    )
+    p_value = _p_beats_default(judgement, confirmation, seed, weights)
+    return replace(judgement, verdict=verdict, p_beats_default=p_value)
+
+
+def _p_beats_default(
+    judgement: Judgement, confirmation: ConfirmationConfig, seed: int, weights: Weights | None
+) -> float | None:
+    """Return the p-value of beating each default, of the look in question corrected for the others.
+
+    All of them are to be beaten, so it is the largest one: the union of the hypotheses that one is not.
+    """
+    evidence, basis, split = judgement.evidence, judgement.basis, Split.CONFIRMATION
+    if evidence.winner is None or WINNER in judgement.excluded or judgement.budget_only:
+        return None
+    p_values = []
+    for name in (IMPROVEMENT, BEYOND_BUDGET):
+        _, first, second, noise = COMPARISONS[name]
+        pair = evidence.paired(first, second, split)
+        # NOTE: a default that forgets too much counts, as in rules 1 and 2.
+        if pair is not None and (name == IMPROVEMENT or second not in judgement.excluded):
+            p_value = paired_p_value(
+                *pair,
+                resamples=confirmation.resamples,
+                seed=derive_seed(seed, split.value, name),
+                weights=weights,
+                prior=judgement.priors.get(f"{split.value}/{noise}"),
+            )
+            p_values.append(p_value)
+    largest = max(p_values)
+    return largest if basis is None else p_value_of_all(largest, correlations(basis.looks, basis.seed_share))
 
 
 def _forgotten(evidence: Evidence, limit: float | None, bootstrap: Bootstrap) -> ForgettingCheck | None:
     if limit is None:
         return None
     split = Split.CONFIRMATION
-
-    def forgetting(arm: Arm) -> Interval:
-        name, own, local = str(arm.setting), evidence.own[split], evidence.local[split]
-        return bootstrap.interval(own, arm.correct[split], "forgotten", name, weights=local)
-
-    winner = None if evidence.winner is None else forgetting(evidence.winner)
-    return ForgettingCheck(limit=limit, default=forgetting(evidence.default), winner=winner)
+    own, local = evidence.own[split], evidence.local[split]
+    students = {name: (str(arm.setting), arm.correct[split]) for name, arm in evidence.arms.items()}
+    if evidence.corrected is not None:
+        students[CORRECTED] = (CORRECTED, evidence.corrected[split])
+    return ForgettingCheck(
+        limit=limit,
+        forgotten={
+            name: bootstrap.interval(own, correct, "forgotten", words, weights=local)
+            for name, (words, correct) in students.items()
+        },
+    )
 
 
 def objective_weights(aims: Objective, evidence: Evidence, split: Split) -> Weights | None:

@@ -15,10 +15,12 @@ from autokd.core.pair_records import PairRecords
 from autokd.core.records import TrialState
 from autokd.core.setting import DEFAULT, Setting, Split
 from autokd.core.verdict_basis import Belief, VariancePrior, VarianceSample, VerdictBasis
+from autokd.recommendation.comparisons import IMPROVEMENT
 from autokd.recommendation.race import alike, candidates
-from autokd.recommendation.verdict import IMPROVEMENT
+from autokd.recommendation.verdict import WITH_RIVALS
 from autokd.search.ending import Outlook, Prospects, posterior_draws
 from autokd.search.gaussian_process import Posterior
+from autokd.search.rivals import RivalChoice
 from autokd.statistics.looks import confidence_of_each, correlations
 from autokd.statistics.moderation import variance_prior
 
@@ -53,17 +55,19 @@ def fix_basis(
     seen: Prospects | None,
     offset: float,
     others: Mapping[str, Sequence[VarianceSample]],
+    choice: RivalChoice | None = None,
 ) -> tuple[VerdictBasis, ...]:
     """Return all that the pair's verdicts rest on, the one that holds from now on last.
 
-    An extended pair whose winner and looks stay the same keeps its verdict. Otherwise the next verdict is a
-    further look at the same question, and uses its own part of the error.
+    An extended pair whose winner and looks stay the same keeps its verdict, with its rivals. Otherwise the
+    next verdict is a further look at the same question, and uses its own part of the error.
 
     Args:
         ended: Why the search ended.
         seen: What the surrogate believes; None if the sampler has no surrogate.
         offset: What to add to a gain to make it a value on validation, in pp.
         others: Noise of the comparisons of other pairs, by comparison.
+        choice: What the rivals of rule 3 are chosen from; None for no rivals.
     """
     before = records.basis
     winner, race = _winner_or_race(config, records, seen, offset)
@@ -75,6 +79,10 @@ def fix_basis(
         return (*records.bases[:-1], kept)
     extension = 0 if before is None else before.extension + 1
     share = seed_share(priors, others)
+    rivals, alternatives = {}, {}
+    if choice is not None and records.rule >= WITH_RIVALS:
+        winners = race.settings if race is not None else () if winner is None else (winner,)
+        rivals, alternatives = choice.rivals(winners) if winners else {}, choice.alternatives()
     basis = VerdictBasis(
         trials=len(records.trials),
         search=bounds,
@@ -88,6 +96,8 @@ def fix_basis(
         seed_share=share,
         priors=priors,
         extension=extension,
+        rivals=rivals,
+        alternatives=alternatives,
     )
     return (*records.bases, basis)
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from autokd.config.study import StudyConfig, rungs_of
+from autokd.core.pair_records import PairRecords
 from autokd.core.records import TrialRecord, TrialState
+from autokd.recommendation.verdict import WITH_RIVALS
 from autokd.search.asha import is_exempt
 
 _PRIOR: Final = 4
@@ -82,16 +84,24 @@ def _expected(config: StudyConfig, budget: int) -> float:
     return expected
 
 
-def runs_of_a_confirmation(config: StudyConfig, seen: Sequence[int], *, with_race: bool) -> float:
+def expected_arms(pairs: Iterable[PairRecords]) -> int:
+    """Return how many arms a confirmation is expected to have: by rule 3 most winners have `no_teacher`."""
+    return max((2 if pair.rule < WITH_RIVALS else 3 for pair in pairs), default=2)
+
+
+def runs_of_a_confirmation(
+    config: StudyConfig, seen: Sequence[int], *, with_race: bool, arms: int = 2
+) -> float:
     """Return the expected race and confirmation runs of a pair: the recipe's, averaged with `seen`.
 
     Args:
         seen: Number of runs of each finished pair.
         with_race: Whether each pair has a race, as by rule 1.
+        arms: Number of arms of a confirmation.
     """
     recipe, looks = config.confirmation, config.confirmation.looks
     raced = recipe.candidates * recipe.race_seeds + 2 * recipe.seeds
-    expected = raced if with_race else 2 * looks[len(looks) // 2]
+    expected = raced if with_race else arms * looks[len(looks) // 2]
     return (_PRIOR * expected + sum(seen)) / (_PRIOR + len(seen))
 
 

@@ -163,6 +163,11 @@ class GpSampler(Sampler):
         posterior = self._belief(study, ended).of(settings)
         return prospects(settings, posterior, trials, aims=aims, noise=self._surrogate.noise)
 
+    def expected(self, study: str, trials: Sequence[TrialRecord], settings: Sequence[Setting]) -> Array:
+        """Return the expected gains of any settings, in pp, from all that has ended."""
+        ended = [trial for trial in trials if trial.state in _INFORMATIVE]
+        return self._of_moves(study, ended, settings).mean
+
     def _belief(self, study: str, trials: Sequence[TrialRecord]) -> _Belief:
         """Return what is believed of the candidates and of the settings of these trials, given the trials."""
         task, prediction, later = self._tasks[study], self._of_candidates(study), self._later(study, trials)

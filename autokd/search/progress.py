@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from autokd.config.study import StudyConfig
 from autokd.core.records import Stage, TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import Pair, Setting
-from autokd.recommendation.race import pending
+from autokd.recommendation.race import arms_to_come, pending
 from autokd.search.asha import is_exempt
 from autokd.search.asked import asked_left
 from autokd.search.budget import trials_used
@@ -17,6 +17,7 @@ from autokd.search.eta import (
     NOTHING,
     Load,
     epochs_of_a_trial,
+    expected_arms,
     forecast,
     runs_of_a_confirmation,
     trials_of_a_search,
@@ -135,7 +136,8 @@ def work_left(
     """
     meetings, judged = list(meetings), [study for study in finished if study.baseline is not None]
     raced = any(search.records.rule == 1 for meeting in meetings for search in meeting)
-    after = runs_of_a_confirmation(config, [study.runs for study in judged], with_race=raced)
+    arms = expected_arms(search.records for meeting in meetings for search in meeting)
+    after = runs_of_a_confirmation(config, [study.runs for study in judged], with_race=raced, arms=arms)
     trials = trials_of_a_search(config, [sum(study.counts.values()) for study in judged])
     return sum((_left(config, meeting, trials, after, budgets) for meeting in meetings), NOTHING)
 
@@ -177,7 +179,7 @@ def _load_after_search(config: StudyConfig, search: PairSearch, after: float, ep
         return Load(after, after * epochs)
     specs = pending(config, search.records, seeds=search.seeds)
     racing = any(spec.stage is Stage.RACE for spec in specs)
-    # The winner's confirmation runs join these as soon as there is a winner.
-    joining = config.confirmation.seeds if racing else 0
+    # The confirmation runs of the winner and its rivals join these as soon as there is a winner.
+    joining = config.confirmation.seeds * max(1, arms_to_come(config, search.records)) if racing else 0
     known = sum(config.budget(spec.setting) for spec in specs)
     return Load(len(specs) + joining, known + joining * epochs)

@@ -15,6 +15,7 @@ from autokd.config.study import StudyConfig
 from autokd.core.records import Stage
 from autokd.core.setting import DEFAULT
 from autokd.recommendation.race import looks_of, pending
+from autokd.search.eta import expected_arms
 from autokd.search.next_work import PairSearch, baseline_failed
 
 _MOST_RESERVED: Final = 0.5
@@ -97,7 +98,10 @@ def first_look_epochs(config: StudyConfig, search: PairSearch, *, largest: int |
     if search.trials and baseline_failed(search.trials):
         return 0.0
     if search.records.basis is None:
-        return float(config.confirmation.looks[0] * (config.rungs[-1] + (largest or config.rungs[-1])))
+        # The default has the recipe's budget; winner and rivals may have the largest one.
+        others = expected_arms([search.records]) - 1
+        most = largest or config.rungs[-1]
+        return float(config.confirmation.looks[0] * (config.rungs[-1] + others * most))
     owed = pending(config, search.records, seeds=looks_of(config, search.records)[0])
     return float(sum(config.budget(spec.setting) for spec in owed))
 
@@ -108,10 +112,21 @@ def look_epochs(config: StudyConfig, search: PairSearch) -> float:
     epochs = sum(config.budget(spec.setting) for spec in owed)
     raced = [config.budget(spec.setting) for spec in owed if spec.stage is Stage.RACE]
     if raced:
-        # The winner's confirmation runs join those of the default once the race is over.
+        # The runs of the winner and its rivals join those of the default once the race is over.
         confirmed = sum(spec.stage is Stage.CONFIRMATION and spec.setting == DEFAULT for spec in owed)
-        epochs += confirmed * max(raced)
+        epochs += confirmed * _to_come_epochs(config, search, largest=max(raced))
     return float(epochs)
+
+
+def _to_come_epochs(config: StudyConfig, search: PairSearch, *, largest: int) -> int:
+    """Return the epochs of one seed of the arms that join a confirmation after the race, at most."""
+    basis = search.records.basis
+    rivals = () if basis is None else basis.rivals.items()
+    by_name: dict[str, int] = {}
+    for name, setting in rivals:
+        arm = name.split("/")[0]
+        by_name[arm] = max(by_name.get(arm, 0), config.budget(setting))
+    return largest + sum(by_name.values())
 
 
 def urgency(config: StudyConfig, meeting: Sequence[PairSearch]) -> tuple[int, float]:

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Protocol
 
+import numpy as np
 import optuna
+from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import TPESampler
@@ -43,6 +45,11 @@ class Sampler(Protocol):
 
     def prospects(self, study: str, trials: Sequence[TrialRecord], aims: Objective) -> Prospects | None:
         """Return what may still become the answer of a pair; None if the sampler believes nothing of it."""
+
+    def expected(
+        self, study: str, trials: Sequence[TrialRecord], settings: Sequence[Setting]
+    ) -> NDArray[np.float64] | None:
+        """Return the expected gains of any settings in pp; None if the sampler believes nothing of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +99,9 @@ class Tpe(Sampler):
 
     def prospects(self, study: str, trials: Sequence[TrialRecord], aims: Objective) -> None:
         """Return None: TPE ranks settings and does not say how much they may gain."""
+
+    def expected(self, study: str, trials: Sequence[TrialRecord], settings: Sequence[Setting]) -> None:
+        """Return None, as `prospects` does."""
 
 
 def subsample(trials: Sequence[TrialRecord]) -> Sequence[TrialRecord]:

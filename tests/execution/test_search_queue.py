@@ -332,6 +332,9 @@ class Attentive:
     def prospects(self, study: str, trials: Sequence[TrialRecord], aims: Objective) -> None:
         return None
 
+    def expected(self, study: str, trials: Sequence[TrialRecord], settings: Sequence[Setting]) -> None:
+        return None
+
 
 def in_the_store(world: World) -> list[tuple[str, TrialRecord]]:
     return [(name, trial) for pair, name in world.names.items() for trial in world.trials(pair)]

@@ -11,12 +11,22 @@ from autokd.config.study import ConfirmationConfig, Constraints, Objective
 from autokd.core.example_weights import ExampleWeights
 from autokd.core.setting import DEFAULT, LabelPrior, Schedule, Split
 from autokd.recommendation.bootstrap import Bootstrap
-from autokd.recommendation.evidence import Arm, Evidence
-from autokd.recommendation.verdict import (
+from autokd.recommendation.comparisons import (
+    BEYOND_BUDGET,
+    COMPARISONS,
+    CORRECTED_GAIN,
+    DEFAULT_GAIN,
+    IMPROVEMENT,
+    TEACHER_PART,
+    WINNER_GAIN,
     Figures,
+    compare,
+)
+from autokd.recommendation.evidence import CORRECTED, Arm, Evidence
+from autokd.recommendation.race import DEFAULT_ARM, WINNER, differs_in_budget_only
+from autokd.recommendation.verdict import (
     Judgement,
     Verdict,
-    compare,
     decide,
     described,
     judge,
@@ -37,12 +47,27 @@ def around(mean: float, reach: float = 1.0) -> Interval:
     return Interval(mean, mean - reach, mean + reach)
 
 
-def figures(winner: float, default: float, *, reach: float = 1.0) -> Figures:
+def figures(winner: float, default: float, *, reach: float = 1.0, **more: Interval) -> Figures:
+    """The comparisons of rule 2, and further ones by names with underscores."""
+    further = {name.replace("_", " "): interval for name, interval in more.items()}
     return Figures(
-        winner_gain=around(winner, reach),
-        default_gain=around(default, reach),
-        improvement=around(winner - default, reach),
+        {
+            WINNER_GAIN: around(winner, reach),
+            DEFAULT_GAIN: around(default, reach),
+            IMPROVEMENT: around(winner - default, reach),
+            **further,
+        }
     )
+
+
+def alone(default: Interval, **more: Interval) -> Figures:
+    return Figures(
+        {DEFAULT_GAIN: default, **{name.replace("_", " "): interval for name, interval in more.items()}}
+    )
+
+
+def beyond_corrected(winner: float, default: float) -> dict[str, Interval]:
+    return {"winner_beyond_corrected": around(winner), "default_beyond_corrected": around(default)}
 
 
 @pytest.mark.parametrize(
@@ -59,18 +84,48 @@ def figures(winner: float, default: float, *, reach: float = 1.0) -> Figures:
         (figures(-6, 0.3), Verdict.UNDECIDED),
         # Surely there, and surely too little to be worth it.
         (figures(0.3, 0.1, reach=0.05), Verdict.SKIP),
-        (Figures(default_gain=around(2)), Verdict.DEFAULT),
-        (Figures(default_gain=around(-2)), Verdict.SKIP),
-        (Figures(default_gain=around(0.2)), Verdict.UNDECIDED),
+        (alone(around(2)), Verdict.DEFAULT),
+        (alone(around(-2)), Verdict.SKIP),
+        (alone(around(0.2)), Verdict.UNDECIDED),
     ],
 )
-def test_the_rule(found: Figures, verdict: Verdict) -> None:
+def test_rules_1_and_2(found: Figures, verdict: Verdict) -> None:
+    assert decide(found, min_improvement=0.5) is verdict
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict"),
+    [
+        (figures(9, 2, **beyond_corrected(5, -2)), Verdict.TUNED),
+        # It beats all that rule 2 knows, and not the own model without its label prior.
+        (figures(9, 2, **beyond_corrected(0.7, -6)), Verdict.UNDECIDED),
+        (figures(9, 2, **beyond_corrected(-3, -6)), Verdict.SKIP),
+        (figures(9, 8.5, **beyond_corrected(3, 2)), Verdict.DEFAULT),
+        (figures(9, 8.5, **beyond_corrected(0.5, 0.3)), Verdict.UNDECIDED),
+        # A corrected model that is worse than the own one takes nothing back.
+        (figures(5, 2, **beyond_corrected(15, 12)), Verdict.TUNED),
+        (figures(-3, -6, **beyond_corrected(7, 4)), Verdict.SKIP),
+        # One arm can gain over the own model only, and the other over the corrected one only.
+        (figures(5, -6, **beyond_corrected(-3, 4)), Verdict.SKIP),
+        # The default at a budget of its own.
+        (figures(9, 2, beyond_default_budget=around(3)), Verdict.TUNED),
+        (figures(9, 2, beyond_default_budget=around(0.9)), Verdict.DEFAULT),
+        (figures(9, -2, beyond_default_budget=around(0.9)), Verdict.UNDECIDED),
+        (figures(9, 2, beyond_default_budget=around(3), **beyond_corrected(0.5, -6)), Verdict.UNDECIDED),
+        # The teacher's part decides nothing.
+        (Figures({**figures(5, 2).intervals, TEACHER_PART: around(-8)}), Verdict.TUNED),
+        (alone(around(4), default_beyond_corrected=around(2)), Verdict.DEFAULT),
+        (alone(around(4), default_beyond_corrected=around(-2)), Verdict.SKIP),
+        (alone(around(4), default_beyond_corrected=around(0)), Verdict.UNDECIDED),
+    ],
+)
+def test_rule_3(found: Figures, verdict: Verdict) -> None:
     assert decide(found, min_improvement=0.5) is verdict
 
 
 @given(INTERVALS, INTERVALS, INTERVALS)
 def test_each_verdict_says_what_it_says(winner: Interval, default: Interval, improvement: Interval) -> None:
-    found = Figures(winner_gain=winner, default_gain=default, improvement=improvement)
+    found = Figures({WINNER_GAIN: winner, DEFAULT_GAIN: default, IMPROVEMENT: improvement})
     match decide(found, min_improvement=0.5):
         case Verdict.TUNED:
             assert improvement.low > 0
@@ -86,22 +141,65 @@ def test_each_verdict_says_what_it_says(winner: Interval, default: Interval, imp
             assert max(winner.high, default.high) >= 0.5
 
 
+EVERYTHING = st.fixed_dictionaries(
+    dict.fromkeys((WINNER_GAIN, DEFAULT_GAIN, IMPROVEMENT), INTERVALS),
+    optional={
+        name: INTERVALS for name in COMPARISONS if name not in (WINNER_GAIN, DEFAULT_GAIN, IMPROVEMENT)
+    },
+)
+
+
+@given(EVERYTHING)
+def test_more_to_beat_never_makes_a_verdict_better(intervals: dict[str, Interval]) -> None:
+    """What rule 3 adds may take `tuned` or `default` away, and never gives one."""
+    by_rule_3 = decide(Figures(intervals), min_improvement=0.5)
+    few = {name: intervals[name] for name in (WINNER_GAIN, DEFAULT_GAIN, IMPROVEMENT)}
+    by_rule_2 = decide(Figures(few), min_improvement=0.5)
+    if by_rule_3 is Verdict.TUNED:
+        assert by_rule_2 is Verdict.TUNED
+        for name in ("winner beyond corrected", BEYOND_BUDGET):
+            assert name not in intervals or intervals[name].low > 0
+    if by_rule_2 is Verdict.SKIP:
+        assert by_rule_3 is Verdict.SKIP
+    if by_rule_3 is Verdict.DEFAULT:
+        assert intervals[DEFAULT_GAIN].low > 0
+    reported = {TEACHER_PART, CORRECTED_GAIN, "default budget gain", "no teacher gain"}
+    decisive = {name: found for name, found in intervals.items() if name not in reported}
+    assert decide(Figures(decisive), min_improvement=0.5) is by_rule_3
+
+
+@given(EVERYTHING, st.booleans(), st.sets(st.sampled_from([WINNER, DEFAULT_ARM, CORRECTED])))
+def test_a_default_at_another_budget_is_never_tuned(
+    intervals: dict[str, Interval], tunable: bool, excluded: set[str]
+) -> None:
+    def decided(**options: bool) -> Verdict:
+        return decide(Figures(intervals), min_improvement=0.5, excluded=excluded, **options)
+
+    assert decided(budget_only=True, tunable=tunable) is not Verdict.TUNED
+    assert decided(tunable=False) is not Verdict.TUNED
+    # It is the default where another setting would be tuned, and nothing else changes.
+    as_another = decided()
+    assert decided(budget_only=True) is (Verdict.DEFAULT if as_another is Verdict.TUNED else as_another)
+
+
 @pytest.mark.parametrize(
-    ("found", "default", "winner", "verdict"),
+    ("found", "excluded", "verdict"),
     [
-        (figures(5, 2), True, False, Verdict.DEFAULT),
-        (figures(5, -3), True, False, Verdict.SKIP),
+        (figures(5, 2), {WINNER}, Verdict.DEFAULT),
+        (figures(5, -3), {WINNER}, Verdict.SKIP),
         # What is not allowed is no rival either.
-        (figures(5, 6), False, True, Verdict.TUNED),
-        (figures(0.8, 6), False, True, Verdict.UNDECIDED),
-        (figures(5, 6), False, False, Verdict.SKIP),
-        (Figures(default_gain=around(5)), False, True, Verdict.SKIP),
+        (figures(5, 6), {DEFAULT_ARM}, Verdict.TUNED),
+        (figures(0.8, 6), {DEFAULT_ARM}, Verdict.UNDECIDED),
+        (figures(5, 6), {WINNER, DEFAULT_ARM}, Verdict.SKIP),
+        (alone(around(5)), {DEFAULT_ARM}, Verdict.SKIP),
+        (figures(5, 2, **beyond_corrected(-3, -6)), {CORRECTED}, Verdict.TUNED),
+        (figures(5, 2, beyond_default_budget=around(-3)), {"default_budget"}, Verdict.TUNED),
     ],
 )
 def test_an_arm_that_breaks_a_constraint_has_no_say(
-    found: Figures, default: bool, winner: bool, verdict: Verdict
+    found: Figures, excluded: set[str], verdict: Verdict
 ) -> None:
-    assert decide(found, min_improvement=0.5, default_allowed=default, winner_allowed=winner) is verdict
+    assert decide(found, min_improvement=0.5, excluded=excluded) is verdict
 
 
 def with_local(evidence: Evidence, weights: Weights) -> Evidence:

@@ -175,6 +175,9 @@ class RandomSampler(Sampler):
     def prospects(self, name: str, trials: Sequence[TrialRecord], aims: Objective) -> None:
         return None
 
+    def expected(self, name: str, trials: Sequence[TrialRecord], settings: Sequence[Setting]) -> None:
+        return None
+
 
 MEETINGS = {
     "one pair": [[Pair(0, 1)]],

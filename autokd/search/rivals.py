@@ -1,0 +1,150 @@
+"""Chooses the rivals that are confirmed beside a winner, and the alternatives that an explanation compares.
+
+A rival has the winner's freedom: of all settings of its family, the one with the best posterior mean on
+validation is taken, by the surrogate that chose the winner. A family is what a rival teaches, at every budget
+that the space has; where the rival has no teacher, with every label prior that the space has, too. Without a
+surrogate the best trial of the family is taken that ran to the end, if there is one.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from autokd.config.space import Range, Space
+from autokd.config.study import StudyConfig
+from autokd.core.records import TrialRecord, TrialState
+from autokd.core.setting import (
+    BUDGET,
+    DEFAULT,
+    LabelPrior,
+    Setting,
+    TransferSet,
+    moved,
+    plain,
+    untaught,
+    with_budget_of,
+)
+from autokd.core.verdict_basis import DEFAULT_BUDGET, no_teacher
+from autokd.recommendation.race import alike
+from autokd.search.gaussian_process import Array
+
+Believe = Callable[[Sequence[Setting]], Array | None]
+"""Returns the expected values of settings, shape (settings,); None without a surrogate."""
+_VALUES: Final = 7
+"""Number of values of a continuous dimension at which a budget is tried."""
+_ALIKE: Final = 1e-9
+"""Difference of two expected values, in pp, that is rounding."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RivalChoice:
+    """What the rivals of one pair are chosen from.
+
+    Attributes:
+        trials: The pair's trials that have ended, with values of the objective in place of accuracies.
+    """
+
+    config: StudyConfig
+    space: Space
+    trials: Sequence[TrialRecord]
+    believe: Believe
+
+    def rivals(self, winners: Iterable[Setting]) -> dict[str, Setting]:
+        """Return the rivals of all settings that may be the winner, by their names in a basis."""
+        found: dict[str, Setting] = {}
+        if self._searches_budgets:
+            best = self._best([DEFAULT])
+            if best is not None and not alike(best, DEFAULT):
+                found[DEFAULT_BUDGET] = best
+        for winner in winners:
+            name = no_teacher(winner.transfer_set)
+            if winner.alpha == 0 or name in found:
+                continue
+            sets = [winner.transfer_set] if winner.alpha is not None else labelled(self.space)
+            best = self._best([each for examples in sets for each in self._untaught(examples)])
+            if best is not None:
+                found[name] = best
+        return found
+
+    def alternatives(self) -> dict[str, Setting]:
+        """Return the trained alternatives of an explanation, each at the best budget that is known for it.
+
+        Their names are `default_on_` and `cross_entropy_on_` with a transfer set, and `adjusted_on_` with one
+        for the adjusted loss. There are none if the space searches no budget: all have the recipe's then.
+        """
+        if not self._searches_budgets:
+            return {}
+        families = {
+            f"default_on_{examples}": moved(DEFAULT, examples)
+            for examples in self.space.transfer_set
+            if examples is not DEFAULT.transfer_set
+        }
+        for examples in labelled(self.space):
+            for name, prior in (("cross_entropy", LabelPrior.NONE), ("adjusted", LabelPrior.ADJUSTED)):
+                families[f"{name}_on_{examples}"] = unassisted(examples, prior)
+        chosen = {name: self._best([setting]) for name, setting in families.items()}
+        return {name: setting for name, setting in chosen.items() if setting is not None}
+
+    @property
+    def _searches_budgets(self) -> bool:
+        return any(name in self.space.dimensions for name in BUDGET)
+
+    def _untaught(self, examples: TransferSet) -> Iterator[Setting]:
+        """Yield what can be taught without a teacher on some examples."""
+        for prior in dict.fromkeys((LabelPrior.NONE, *self.space.label_prior)):
+            yield unassisted(examples, prior)
+
+    def _best(self, taught: Sequence[Setting]) -> Setting | None:
+        """Return the best setting that teaches one of these things, at any budget; the first one on a tie."""
+        aims = self.config.aims
+        ended = [trial for trial in self.trials if trial.state is not TrialState.RUNNING]
+        good = [t for t in ended if t.state is TrialState.COMPLETE and aims.keeps(t.forgetting)]
+        known = {plain(trial.setting): trial.accuracy or 0.0 for trial in good}
+        out = {plain(trial.setting) for trial in ended} - known.keys()
+        tried = [setting for setting in known if any(_teaches(setting, one) for one in taught)]
+        lattice = [with_budget_of(one, budget) for one in taught for budget in budgets(self.space)]
+        family = [one for one in dict.fromkeys([*lattice, *tried]) if one not in out]
+        believed = self.believe(family) if family else None
+        if believed is not None:
+            return family[int(np.flatnonzero(believed >= believed.max() - _ALIKE)[0])]
+        return max(tried, key=lambda setting: known[setting], default=None)
+
+
+def unassisted(examples: TransferSet, prior: LabelPrior) -> Setting:
+    """Return the setting that learns from labelled examples without a teacher."""
+    return replace(untaught(moved(DEFAULT, examples)), label_prior=prior)
+
+
+def labelled(space: Space) -> tuple[TransferSet, ...]:
+    """Return the labelled transfer sets that may be used, `student` first."""
+    # The default learns from `student`, so every study may use it.
+    sets = (DEFAULT.transfer_set, *space.transfer_set)
+    return tuple(each for each in dict.fromkeys(sets) if each is not TransferSet.PUBLIC)
+
+
+def budgets(space: Space) -> tuple[Setting, ...]:
+    """Return the default at every budget of a space, the recipe's first; a range has `_VALUES` values."""
+    searched = {name: space.dimensions[name] for name in BUDGET if name in space.dimensions}
+    lists = {name: _values(dimension) for name, dimension in searched.items()}
+    lattice = (
+        Setting.from_json({**DEFAULT.to_json(), **dict(zip(lists, values, strict=True))})
+        for values in itertools.product(*lists.values())
+    )
+    return tuple(dict.fromkeys((DEFAULT, *lattice)))
+
+
+def _teaches(setting: Setting, taught: Setting) -> bool:
+    """Return whether a setting teaches the same at some budget."""
+    return alike(setting, with_budget_of(taught, setting))
+
+
+def _values(dimension: Range | tuple[object, ...]) -> tuple[object, ...]:
+    if not isinstance(dimension, Range):
+        return dimension
+    spaced = np.geomspace if dimension.log else np.linspace
+    return tuple(dict.fromkeys(spaced(dimension.low, dimension.high, _VALUES).tolist()))
