@@ -47,8 +47,23 @@ bases = st.builds(
     seed_share=positive | st.just(math.inf),
     priors=priors,
     extension=st.integers(0, 9),
+    rivals=st.dictionaries(st.sampled_from(["default_budget", "no_teacher/both"]), settings_),
+    alternatives=st.dictionaries(st.sampled_from(["adjusted_on_both", "default_on_public"]), settings_),
     paused=st.text(),
 )
+
+
+def test_a_basis_without_rivals_is_written_as_earlier_versions_wrote_it() -> None:
+    plain = VerdictBasis(
+        trials=3,
+        search=SearchBounds(12, 2.0, 0.8),
+        ended="it ended",
+        winner=None,
+        looks=(2,),
+        confidence=0.95,
+        seed_share=1.0,
+    ).to_json()
+    assert not {"rivals", "alternatives"} & plain.keys()
 
 
 @given(bases)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from autokd.config.space import Space
 from autokd.config.study import ConfirmationConfig, StudyConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import Stage, TrialOrigin, TrialState
@@ -61,9 +62,12 @@ class Batch:
         meetings: Sequence[Sequence[Pair]] = ONE_BY_ONE,
         rule: int | Mapping[Pair, int] = 2,
         others: Sequence[Pair] = (),
+        space: Space | None = None,
+        learns: bool = True,
     ) -> None:
         folder.mkdir(exist_ok=True)
-        space, self.config, self.judged = open_space(), config, dict[Pair, Judgement]()
+        space = space or open_space()
+        self.config, self.judged = config, dict[Pair, Judgement]()
         pairs = [pair for meeting in meetings for pair in meeting]
         names = {study_name(facts().name, config, space, pair): pair for pair in (*pairs, *others)}
         sampler = GpSampler(
@@ -98,7 +102,7 @@ class Batch:
             config,
             meetings=meetings,
             space=space,
-            sampler=sampler,
+            sampler=sampler if learns else None,
             prepare=prepare,
             conclude=conclude,
             rule=rule,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import Correctness, Failure, FederationFacts
 from autokd.core.setting import DEFAULT, Pair, Setting, Split
+from autokd.core.verdict_basis import DEFAULT_BUDGET, NO_TEACHER, VerdictBasis, no_teacher
 from autokd.recommendation import Recommendation, Verdict
 from tests.recommendation.samples import (
     HOT,
@@ -73,6 +75,59 @@ def make_meeting(
         for pair, both in zip((PAIR, PAIR.reverse), runs, strict=True)
     ]
     return Meeting(make_federation(own), *searched)
+
+
+RIVALS: Mapping[str, Setting] = {
+    DEFAULT_BUDGET: replace(DEFAULT, epochs=40),
+    NO_TEACHER: Setting(1.0, 0.0, HOT.transfer_set, epochs=20),
+}
+
+
+def by_rule_3(
+    arms: Mapping[str, float],
+    *,
+    own: tuple[float, float] = (0.6, 0.62),
+    partner: tuple[float, float] = (0.5, 0.5),
+    best: Setting = HOT,
+    seeds: int = 5,
+    seed: int = 0,
+) -> tuple[FederationFacts, PairRecords]:
+    """A pair of rule 3 with its confirmation runs.
+
+    Args:
+        arms: Accuracy of each arm; rivals that are left out were not chosen.
+        own: Accuracies of the own model as it is and without its label prior; so is `partner`.
+    """
+    rng = np.random.default_rng(seed)
+    settings = {"winner": best, "default": DEFAULT, **RIVALS}
+    drawn = {
+        split: draw_arms(rng, (*arms.values(), *own, *partner), DIGITS, seeds=seeds, examples=examples)
+        for split, examples in EXAMPLES.items()
+    }
+    runs = [
+        run
+        for place, name in enumerate(arms)
+        for run in confirmation_runs(
+            settings[name],
+            {split: found[place] for split, found in drawn.items() if split is not Split.VALIDATION},
+        )
+    ]
+    fixed = [{split: found[len(arms) + place][0] for split, found in drawn.items()} for place in range(4)]
+    names = {DEFAULT_BUDGET: DEFAULT_BUDGET, NO_TEACHER: no_teacher(best.transfer_set)}
+    basis = VerdictBasis(
+        trials=2,
+        search=PLAN.search.bounds,
+        ended="search ended after 2 settings: its 2 trials are used up",
+        winner=best,
+        looks=(seeds,),
+        confidence=0.955,
+        seed_share=1.0,
+        rivals={names[name]: RIVALS[name] for name in arms if name in RIVALS},
+    )
+    study = f"digits-1a2b3c4d/digits-0/{PAIR}"
+    trials = make_trials(best)
+    records = PairRecords(pair=PAIR, study=study, rule=3, bases=(basis,), trials=trials, runs=runs)
+    return make_federation([fixed[2], fixed[0]], [fixed[3], fixed[1]]), records
 
 
 def recommended(meeting: Meeting) -> Recommendation:

@@ -105,15 +105,21 @@ def confirmation_runs(setting: Setting, correct: Mapping[Split, Correctness]) ->
     ]
 
 
-def make_federation(models: Sequence[Mapping[Split, Correctness]]) -> FederationFacts:
-    """Participants with the given correctness as they are, by split."""
+def make_federation(
+    models: Sequence[Mapping[Split, Correctness]],
+    corrected: Sequence[Mapping[Split, Correctness]] | None = None,
+) -> FederationFacts:
+    """Participants with the given correctness as they are and without their label priors, by split."""
+    without_priors = corrected or [{} for _ in models]
     return FederationFacts(
         name="digits-1a2b3c4d",
         classes=("0", "1"),
         labels={split: np.zeros(len(right), dtype=np.int64) for split, right in models[0].items()},
         participants=tuple(
-            ParticipantFacts(number=number, architecture="cnn", histogram=(5, 5), correct=model)
-            for number, model in enumerate(models)
+            ParticipantFacts(
+                number=number, architecture="cnn", histogram=(5, 5), correct=model, corrected=without_prior
+            )
+            for number, (model, without_prior) in enumerate(zip(models, without_priors, strict=True))
         ),
     )
 

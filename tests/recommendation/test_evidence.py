@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,9 +10,12 @@ from autokd.config.study import CONFIRMATION_SEEDS
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import Correctness, Failure, RunRecord, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, Pair, Setting, Split
+from autokd.core.verdict_basis import DEFAULT_BUDGET, NO_TEACHER, SearchBounds, VerdictBasis, no_teacher
 from autokd.recommendation.evidence import Evidence, InsufficientEvidence, gather
+from autokd.recommendation.race import arms, pending
 from tests.recommendation.samples import (
     HOT,
+    TUNING,
     confirmation_run,
     failed_run,
     make_plan,
@@ -18,6 +24,8 @@ from tests.recommendation.samples import (
     race_run,
 )
 
+LONGER = replace(DEFAULT, epochs=40)
+TAUGHT_BY_NOBODY = Setting(1.0, 0.0, HOT.transfer_set, epochs=20)
 OWN: dict[Split, Correctness] = {split: np.array([True, False, False]) for split in Split}
 RIGHT = {Split.CONFIRMATION: [True, True, False], Split.TEST: [True, True, True]}
 SEEDS = range(CONFIRMATION_SEEDS, CONFIRMATION_SEEDS + 5)
@@ -96,6 +104,75 @@ def test_without_two_seeds_of_the_winner_the_default_stands_alone() -> None:
     evidence = gathered([*complete(HOT, 0), *complete(DEFAULT, *range(5))])
     assert evidence.winner is None
     assert evidence.seeds == tuple(SEEDS)
+
+
+RIVALS = {DEFAULT_BUDGET: LONGER, no_teacher(HOT.transfer_set): TAUGHT_BY_NOBODY}
+
+
+def gathered_by_rule_3(
+    runs: list[RunRecord], best: Setting = HOT, rivals: Mapping[str, Setting] = RIVALS
+) -> Evidence:
+    basis = VerdictBasis(
+        trials=2,
+        search=SearchBounds(12, 2.0, 0.8),
+        ended="it ended",
+        winner=best,
+        looks=(5,),
+        confidence=0.95,
+        seed_share=1.0,
+        rivals=rivals,
+    )
+    records = PairRecords(
+        pair=Pair(0, 1), study="s", rule=3, bases=(basis,), trials=make_trials(best), runs=runs
+    )
+    corrected = {split: ~OWN[split] for split in Split}
+    found = gather(make_plan(), OWN, records, seeds=5, local={}, corrected=corrected)
+    assert isinstance(found, Evidence)
+    owed = pending(make_plan(), records, seeds=5)
+    assert {spec.setting for spec in owed} <= set(arms(make_plan(), records).values())
+    return found
+
+
+def test_rivals_are_arms_of_their_own_with_the_same_seeds() -> None:
+    settings = (HOT, DEFAULT, LONGER, TAUGHT_BY_NOBODY)
+    found = gathered_by_rule_3([run for one in settings for run in complete(one, *range(5))])
+    assert [(name, arm.setting) for name, arm in found.arms.items()] == [
+        ("winner", HOT),
+        ("default", DEFAULT),
+        (DEFAULT_BUDGET, LONGER),
+        (NO_TEACHER, TAUGHT_BY_NOBODY),
+    ]
+    assert all(arm.rows is None for arm in found.arms.values())
+    assert found.lost == frozenset()
+    own = found.paired("winner", "corrected", Split.TEST)
+    assert own is not None
+    np.testing.assert_array_equal(own[1], ~OWN[Split.TEST])
+
+
+def test_a_rival_pairs_by_the_seeds_that_it_has_and_takes_none_from_the_others() -> None:
+    wrong = {Split.CONFIRMATION: [False] * 3, Split.TEST: [False] * 3}
+    winners = [*complete(HOT, 0, 1, 3, 4), confirmation_run(HOT, 2, wrong)]
+    runs = [*winners, *complete(DEFAULT, *range(5)), *complete(LONGER, 4, 2), *complete(TAUGHT_BY_NOBODY, 0)]
+    found = gathered_by_rule_3(runs)
+    assert found.seeds == tuple(SEEDS)
+    assert found.rivals[DEFAULT_BUDGET].rows == (2, 4)
+    pair = found.paired("winner", DEFAULT_BUDGET, Split.TEST)
+    assert pair is not None
+    assert pair[0].tolist() == [[False] * 3, [True] * 3]
+    assert pair[1].tolist() == [[True] * 3] * 2
+    # Fewer than two seeds compare nothing.
+    assert found.lost == {NO_TEACHER}
+    assert found.paired("winner", NO_TEACHER, Split.TEST) is None
+
+
+def test_a_winner_at_another_budget_or_without_a_teacher_has_no_such_rival() -> None:
+    longest = replace(LONGER, epochs=80)
+    runs = [*complete(longest, *range(5)), *complete(DEFAULT, *range(5))]
+    rivals = {**RIVALS, no_teacher(longest.transfer_set): TAUGHT_BY_NOBODY}
+    found = gathered_by_rule_3([*runs, *complete(TAUGHT_BY_NOBODY, *range(5))], longest, rivals)
+    assert found.rivals.keys() == {NO_TEACHER}
+    runs = [run for one in (TUNING, DEFAULT, LONGER) for run in complete(one, *range(5))]
+    assert gathered_by_rule_3(runs, TUNING).rivals.keys() == {DEFAULT_BUDGET}
 
 
 def test_seeds_beyond_the_plan_are_not_looked_at() -> None:

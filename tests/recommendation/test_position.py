@@ -197,3 +197,48 @@ def test_a_run_that_its_partner_beats_on_ones_own_target_is_not_adopted() -> Non
     assert of_own.test.as_teacher.low > 0
     assert "adopting the partner's model as it is gains" in of_own.why
     assert of_common.advice is Advice.TEACHER
+
+
+# By rule 3: corrected models are there as well
+
+
+def corrected_sides(
+    own: float,
+    partner: float,
+    own_corrected: float,
+    partner_corrected: float,
+    *,
+    learns: float,
+    teaches: float,
+) -> PositionAdvice:
+    """The side of s, whose run `t->s` reaches `learns`, and whose run `s->t` reaches `teaches`."""
+    rng = np.random.default_rng(0)
+    levels = (learns, 0.3, teaches, 0.3, own, partner, own_corrected, partner_corrected)
+    arms = draw_arms(rng, levels, DIGITS, examples=1000)
+    mine, theirs, mine_corrected, theirs_corrected = (both(arm[0]) for arm in arms[4:])
+    split = Split.TEST
+    return advise(
+        mine,
+        theirs,
+        as_student=judge(make_evidence(arms[0], arms[1], mine[split]), QUICK, seed=1),
+        as_teacher=judge(make_evidence(arms[2], arms[3], theirs[split]), QUICK, seed=2),
+        bootstrap=Bootstrap.of(QUICK, 3),
+        own_corrected=mine_corrected,
+        partner_corrected=theirs_corrected,
+    )
+
+
+def test_a_corrected_partner_that_is_as_good_is_adopted_without_training() -> None:
+    assert corrected_sides(0.5, 0.4, 0.5, 0.6, learns=0.7, teaches=0.3).advice is Advice.STUDENT
+    found = corrected_sides(0.5, 0.4, 0.5, 0.72, learns=0.7, teaches=0.3)
+    assert found.advice is Advice.NONE
+    assert "adopting the partner's model with its label prior divided out gains" in found.why
+    assert found.confirmation.by_corrected_adoption is not None
+    assert found.to_json()["gain_by_corrected_adoption"] == pytest.approx(22, abs=8)
+
+
+def test_a_corrected_own_model_that_is_as_good_is_not_given_up() -> None:
+    assert corrected_sides(0.5, 0.4, 0.55, 0.4, learns=0.3, teaches=0.7).advice is Advice.TEACHER
+    found = corrected_sides(0.5, 0.4, 0.7, 0.4, learns=0.3, teaches=0.7)
+    assert found.advice is Advice.NONE
+    assert "dividing out the own model's label prior gains" in found.why

@@ -1,17 +1,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from autokd.config.study import StudyConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import Correctness, Failure, RunRecord, TrialState
-from autokd.core.setting import DEFAULT, Setting, Split, TransferSet
+from autokd.core.setting import DEFAULT, BatchNorm, Setting, Split, TransferSet
 from autokd.errors import NotTuned
-from autokd.recommendation import Verdict, winner
+from autokd.recommendation import Recommendation, Verdict, winner
 from autokd.statistics.paired import paired_interval
-from tests.recommendation.meetings import PAIR, PLAN, make_meeting, recommended
+from tests.recommendation.meetings import PAIR, PLAN, RIVALS, by_rule_3, make_meeting, recommended
 from tests.recommendation.samples import (
     HOT,
     TUNING,
@@ -198,3 +203,146 @@ def test_before_the_confirmation_is_finished_there_is_no_recommendation() -> Non
     # As the reverse pair, it counts as unknown.
     found = recommend_from(PLAN, meeting.federation, meeting.back, reverse=half)
     assert found.position.test.as_teacher is None
+
+
+# By rule 3
+
+
+def told(arms: dict[str, float], **options: Any) -> Recommendation:
+    federation, records = by_rule_3(arms, **options)
+    return recommend_from(PLAN, federation, records)
+
+
+EVERY_ARM = {"winner": 0.85, "default": 0.70, "default_budget": 0.75, "no_teacher": 0.80}
+
+
+def test_the_teachers_part_and_all_that_was_beaten_stand_in_the_json() -> None:
+    found = told(EVERY_ARM)
+    plain = json.loads(json.dumps(found.to_json(), allow_nan=False))
+    assert (plain["verdict"], plain["decided_on"]["rule"]) == ("tuned", 3)
+    assert found.judgement is not None
+    arms = {name: arm.correct[Split.TEST].mean() for name, arm in found.judgement.evidence.arms.items()}
+    parts = {"teacher_part": "no_teacher", "improvement": "default"}
+    for key, rival in parts.items():
+        assert plain[key]["mean"] == pytest.approx(100 * (arms["winner"] - arms[rival]))
+    for name, setting in RIVALS.items():
+        rival = plain["rivals"][name]
+        assert Setting.from_json(rival["setting"]) == setting
+        assert rival["difference"]["mean"] == pytest.approx(100 * (arms["winner"] - arms[name]))
+        assert rival["gain"]["mean"] == pytest.approx(plain["gain"]["mean"] - rival["difference"]["mean"])
+        assert rival["seeds"] == 5
+    own = found.student
+    expected = 100 * (own.corrected[Split.TEST].mean() - own.correct[Split.TEST].mean())
+    assert plain["corrected_gain"]["mean"] == pytest.approx(expected)
+    decided = plain["decided_on"]
+    assert decided["beats"]["winner"].keys() == {"own", "corrected", "default", "default_budget"}
+    assert decided["beats"]["default"].keys() == {"own", "corrected"}
+    assert all(interval["low"] > 0 for interval in decided["beats"]["winner"].values())
+    assert decided["teacher_part"].keys() == decided["corrected_gain"].keys() == {"mean", "low", "high"}
+    assert "is the teacher's" in plain["reason"]
+    assert "to the default at its budget, epochs 40" in plain["reason"]
+
+
+def test_a_gain_that_the_corrected_own_model_has_for_nothing_is_none() -> None:
+    """The same runs, before and after as-is knows the corrected model."""
+    arms, own = {"winner": 0.75, "default": 0.65, "no_teacher": 0.75}, (0.5, 0.85)
+    federation, records = by_rule_3(arms, own=own)
+    assert recommend_from(PLAN, federation, replace(records, rule=2)).verdict is Verdict.TUNED
+    found = recommend_from(PLAN, federation, records)
+    assert found.verdict is Verdict.SKIP
+    assert found.to_json()["recommended"] == {
+        "answer": "as-is",
+        "gain": {"mean": 0.0, "low": 0.0, "high": 0.0},
+    }
+    assert "dividing out its label prior gains +3" in found.advice
+    assert "nothing trained" in found.advice
+    assert "dividing out the own model's label prior gains" in found.position.why
+
+
+def test_what_the_default_reaches_at_a_budget_of_its_own_is_not_tuned() -> None:
+    arms = {"winner": 0.84, "default": 0.72, "default_budget": 0.84}
+    assert told({**arms, "default_budget": 0.74}).verdict is Verdict.TUNED
+    found = told(arms)
+    assert found.verdict is Verdict.DEFAULT
+    assert found.setting == DEFAULT
+
+
+def test_a_longer_default_is_the_default_with_its_budget_told() -> None:
+    longer = replace(DEFAULT, epochs=80, learning_rate=0.05)
+    found = told({"winner": 0.85, "default": 0.65, "no_teacher": 0.7}, best=longer)
+    assert (found.verdict, found.setting) == (Verdict.DEFAULT, longer)
+    assert found.gain is not None
+    assert found.recommended_gain == found.gain
+    assert found.gain.mean == pytest.approx(25, abs=8)
+    assert "use the default at a budget of its own" in found.advice
+    assert "epochs 80" in found.advice
+    assert "differs from the default in its budget only" in found.reason
+    # Where it is not shown to be better, the recipe's budget does.
+    same = told({"winner": 0.72, "default": 0.72}, best=longer)
+    assert (same.verdict, same.setting) == (Verdict.DEFAULT, DEFAULT)
+
+
+BUDGETS = st.builds(
+    dict,
+    epochs=st.none() | st.integers(1, 400),
+    learning_rate=st.none() | st.floats(1e-4, 10),
+    batch_norm=st.none() | st.sampled_from(BatchNorm),
+)
+
+
+@settings(max_examples=30)
+@given(BUDGETS, st.lists(st.floats(0.4, 0.95), min_size=4, max_size=4), st.integers(0, 99))
+def test_whatever_a_budget_reaches_it_is_never_tuned(
+    budget: dict[str, Any], reached: list[float], seed: int
+) -> None:
+    winner, default, own, corrected = reached
+    best = replace(DEFAULT, **budget)
+    federation, records = by_rule_3(
+        {"winner": winner, "default": default}, own=(own, corrected), best=best, seed=seed
+    )
+    assert recommend_from(PLAN, federation, records).verdict is not Verdict.TUNED
+
+
+def test_without_a_teacher_its_part_is_nothing() -> None:
+    found = told({"winner": 0.85, "default": 0.7}, best=TUNING).to_json()
+    nothing = {"mean": 0.0, "low": 0.0, "high": 0.0}
+    decided = found["decided_on"]
+    assert isinstance(decided, dict)
+    assert found["teacher_part"] == decided["teacher_part"] == nothing
+
+
+def test_a_rival_whose_runs_failed_is_not_beaten() -> None:
+    federation, records = by_rule_3({**EVERY_ARM, "default": 0.5})
+    lost = [run for run in records.runs if run.setting != RIVALS["default_budget"]]
+    lost += [
+        failed_run(RIVALS["default_budget"], index, Failure.INFRASTRUCTURE)
+        for index in range(5)
+        for _ in range(PLAN.search.retries + 1)
+    ]
+    found = recommend_from(PLAN, federation, replace(records, runs=lost))
+    assert found.verdict is Verdict.UNDECIDED
+    assert "the runs of the default at its budget failed" in found.reason
+    # The teacher's runs do not decide.
+    lost = [run for run in records.runs if run.setting != RIVALS["no_teacher"]]
+    lost += [
+        failed_run(RIVALS["no_teacher"], index, Failure.INFRASTRUCTURE)
+        for index in range(5)
+        for _ in range(PLAN.search.retries + 1)
+    ]
+    found = recommend_from(PLAN, federation, replace(records, runs=lost))
+    assert found.verdict is Verdict.TUNED
+    assert found.to_json()["teacher_part"] is None
+
+
+def test_a_corrected_model_that_forgets_too_much_stands_in_no_way() -> None:
+    aims = {"constraints": {"max_forgetting": 2.0}}
+    config = StudyConfig.model_validate({**PLAN.model_dump(), **aims})
+    federation, records = by_rule_3({"winner": 0.80, "default": 0.65}, own=(0.62, 0.40))
+    assert "corrected" in excluded(recommend_from(config, federation, records))
+    federation, records = by_rule_3({"winner": 0.80, "default": 0.65}, own=(0.60, 0.80))
+    assert excluded(recommend_from(config, federation, records)) == frozenset()
+
+
+def excluded(found: Recommendation) -> frozenset[str]:
+    assert found.judgement is not None
+    return found.judgement.excluded

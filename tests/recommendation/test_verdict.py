@@ -23,7 +23,7 @@ from autokd.recommendation.comparisons import (
     compare,
 )
 from autokd.recommendation.evidence import CORRECTED, Arm, Evidence
-from autokd.recommendation.race import DEFAULT_ARM, WINNER, differs_in_budget_only
+from autokd.recommendation.race import DEFAULT_ARM, WINNER
 from autokd.recommendation.verdict import (
     Judgement,
     Verdict,
