@@ -258,7 +258,7 @@ _MOST_PARTICIPANTS: Final = 10**9
 DEFAULT = Setting(temperature=1.0, alpha=0.5, transfer_set=TransferSet.STUDENT)
 """The default setting: the baseline to beat."""
 
-BUDGET: Final = ("learning_rate", "epochs", "batch_norm")
+BUDGET: Final = ("learning_rate", "schedule", "epochs", "batch_norm")
 """Dimensions that say how long and how fast a run trains; the others say what is taught."""
 
 

@@ -21,17 +21,17 @@ def asked_left(config: StudyConfig, trials: Sequence[TrialRecord]) -> tuple[Sett
     if not config.search.asked:
         return ()
     recipe = config.distillation
-    settled = {_complete(trial.setting, recipe) for trial in trials if _settles(trial)}
-    left = {_complete(setting, recipe): setting for setting in reversed(config.search.asked)}
+    settled = {completed(trial.setting, recipe) for trial in trials if _settles(trial)}
+    left = {completed(setting, recipe): setting for setting in reversed(config.search.asked)}
     return tuple(setting for run, setting in reversed(left.items()) if run not in settled)
 
 
 def ran_before(config: StudyConfig, trials: Sequence[TrialRecord]) -> tuple[Setting, ...]:
     """Return the settings asked for that ran to their end as trials which nobody had asked for."""
     recipe = config.distillation
-    asked = {_complete(trial.setting, recipe) for trial in trials if trial.role is TrialOrigin.ASKED}
-    ended = {_complete(trial.setting, recipe) for trial in trials if trial.state is TrialState.COMPLETE}
-    return tuple(setting for setting in config.search.asked if _complete(setting, recipe) in ended - asked)
+    asked = {completed(trial.setting, recipe) for trial in trials if trial.role is TrialOrigin.ASKED}
+    ended = {completed(trial.setting, recipe) for trial in trials if trial.state is TrialState.COMPLETE}
+    return tuple(setting for setting in config.search.asked if completed(setting, recipe) in ended - asked)
 
 
 def _settles(trial: TrialRecord) -> bool:
@@ -41,7 +41,7 @@ def _settles(trial: TrialRecord) -> bool:
     return trial.failure is not None and not trial.failure.is_transient
 
 
-def _complete(setting: Setting, recipe: DistillationConfig) -> Setting:
+def completed(setting: Setting, recipe: DistillationConfig) -> Setting:
     """Return a setting with the recipe's values where it leaves them open: equal ones are the same run."""
     return replace(
         plain(setting),

@@ -31,7 +31,8 @@ from autokd.core.setting import (
 )
 from autokd.core.verdict_basis import DEFAULT_BUDGET, no_teacher
 from autokd.recommendation.race import alike
-from autokd.search.gaussian_process import Array
+from autokd.search.asked import completed
+from autokd.search.kernel import Array
 
 Believe = Callable[[Sequence[Setting]], Array | None]
 """Returns the expected values of settings, shape (settings,); None without a surrogate."""
@@ -58,8 +59,8 @@ class RivalChoice:
         """Return the rivals of all settings that may be the winner, by their names in a basis."""
         found: dict[str, Setting] = {}
         if self._searches_budgets:
-            best = self._best([DEFAULT])
-            if best is not None and not alike(best, DEFAULT):
+            best, recipe = self._best([DEFAULT]), self.config.distillation
+            if best is not None and not alike(completed(best, recipe), completed(DEFAULT, recipe)):
                 found[DEFAULT_BUDGET] = best
         for winner in winners:
             name = no_teacher(winner.transfer_set)

@@ -23,7 +23,7 @@ from autokd.core.setting import (
 )
 from autokd.core.verdict_basis import DEFAULT_BUDGET, no_teacher
 from autokd.recommendation.race import alike, differs_in_budget_only
-from autokd.search.gaussian_process import Array
+from autokd.search.kernel import Array
 from autokd.search.rivals import RivalChoice, budgets, labelled
 from tests.search.worlds import open_space, tiny_plan
 
