@@ -14,9 +14,10 @@ from autokd.core.records import Failure, FederationFacts
 from autokd.core.setting import DEFAULT, Pair, Split
 from autokd.core.verdict_basis import VariancePrior, VerdictBasis
 from autokd.recommendation import Recommendation, Verdict, pending
+from autokd.recommendation.comparisons import DEFAULT_GAIN, IMPROVEMENT, WINNER_GAIN
 from autokd.recommendation.interim_looks import Unfinished, judge_pair, look_confidence, seeds_wanted
 from autokd.recommendation.power import can_still_change, what_would_decide
-from autokd.recommendation.verdict import DEFAULT_GAIN, IMPROVEMENT, WINNER_GAIN, Judgement
+from autokd.recommendation.verdict import Judgement
 from autokd.statistics.paired import variance_components
 from tests.recommendation.samples import (
     HOT,

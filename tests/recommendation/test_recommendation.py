@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from autokd.config.study import StudyConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import Correctness, Failure, RunRecord, TrialState
-from autokd.core.setting import DEFAULT, BatchNorm, Setting, Split, TransferSet
+from autokd.core.setting import DEFAULT, BatchNorm, Schedule, Setting, Split, TransferSet
 from autokd.errors import NotTuned
 from autokd.recommendation import Recommendation, Verdict, winner
 from autokd.statistics.paired import paired_interval
@@ -282,21 +282,21 @@ def test_a_longer_default_is_the_default_with_its_budget_told() -> None:
     assert (same.verdict, same.setting) == (Verdict.DEFAULT, DEFAULT)
 
 
-BUDGETS = st.builds(
-    dict,
-    epochs=st.none() | st.integers(1, 400),
-    learning_rate=st.none() | st.floats(1e-4, 10),
-    batch_norm=st.none() | st.sampled_from(BatchNorm),
+LONGER = st.builds(
+    lambda rate, schedule, epochs, norm: replace(
+        DEFAULT, learning_rate=rate, schedule=schedule, epochs=epochs, batch_norm=norm
+    ),
+    st.none() | st.floats(1e-4, 10),
+    st.none() | st.sampled_from(Schedule),
+    st.none() | st.integers(1, 400),
+    st.none() | st.sampled_from(BatchNorm),
 )
 
 
 @settings(max_examples=30)
-@given(BUDGETS, st.lists(st.floats(0.4, 0.95), min_size=4, max_size=4), st.integers(0, 99))
-def test_whatever_a_budget_reaches_it_is_never_tuned(
-    budget: dict[str, Any], reached: list[float], seed: int
-) -> None:
+@given(LONGER, st.lists(st.floats(0.4, 0.95), min_size=4, max_size=4), st.integers(0, 99))
+def test_whatever_a_budget_reaches_it_is_never_tuned(best: Setting, reached: list[float], seed: int) -> None:
     winner, default, own, corrected = reached
-    best = replace(DEFAULT, **budget)
     federation, records = by_rule_3(
         {"winner": winner, "default": default}, own=(own, corrected), best=best, seed=seed
     )

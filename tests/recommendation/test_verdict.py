@@ -47,27 +47,31 @@ def around(mean: float, reach: float = 1.0) -> Interval:
     return Interval(mean, mean - reach, mean + reach)
 
 
-def figures(winner: float, default: float, *, reach: float = 1.0, **more: Interval) -> Figures:
-    """The comparisons of rule 2, and further ones by names with underscores."""
-    further = {name.replace("_", " "): interval for name, interval in more.items()}
-    return Figures(
-        {
-            WINNER_GAIN: around(winner, reach),
-            DEFAULT_GAIN: around(default, reach),
-            IMPROVEMENT: around(winner - default, reach),
-            **further,
-        }
-    )
+def figures(
+    winner: float,
+    default: float,
+    *,
+    reach: float = 1.0,
+    corrected: tuple[float, float] | None = None,
+    budget: float | None = None,
+) -> Figures:
+    """What winner and default gain.
+
+    Args:
+        corrected: The same beyond the corrected own model.
+        budget: What the winner gains beyond the default at its budget.
+    """
+    found = {WINNER_GAIN: winner, DEFAULT_GAIN: default, IMPROVEMENT: winner - default}
+    if corrected is not None:
+        found |= dict(zip(("winner beyond corrected", "default beyond corrected"), corrected, strict=True))
+    if budget is not None:
+        found[BEYOND_BUDGET] = budget
+    return Figures({name: around(mean, reach) for name, mean in found.items()})
 
 
-def alone(default: Interval, **more: Interval) -> Figures:
-    return Figures(
-        {DEFAULT_GAIN: default, **{name.replace("_", " "): interval for name, interval in more.items()}}
-    )
-
-
-def beyond_corrected(winner: float, default: float) -> dict[str, Interval]:
-    return {"winner_beyond_corrected": around(winner), "default_beyond_corrected": around(default)}
+def alone(default: float, corrected: float | None = None) -> Figures:
+    beyond = {} if corrected is None else {"default beyond corrected": around(corrected)}
+    return Figures({DEFAULT_GAIN: around(default), **beyond})
 
 
 @pytest.mark.parametrize(
@@ -84,9 +88,9 @@ def beyond_corrected(winner: float, default: float) -> dict[str, Interval]:
         (figures(-6, 0.3), Verdict.UNDECIDED),
         # Surely there, and surely too little to be worth it.
         (figures(0.3, 0.1, reach=0.05), Verdict.SKIP),
-        (alone(around(2)), Verdict.DEFAULT),
-        (alone(around(-2)), Verdict.SKIP),
-        (alone(around(0.2)), Verdict.UNDECIDED),
+        (alone(2), Verdict.DEFAULT),
+        (alone(-2), Verdict.SKIP),
+        (alone(0.2), Verdict.UNDECIDED),
     ],
 )
 def test_rules_1_and_2(found: Figures, verdict: Verdict) -> None:
@@ -96,27 +100,27 @@ def test_rules_1_and_2(found: Figures, verdict: Verdict) -> None:
 @pytest.mark.parametrize(
     ("found", "verdict"),
     [
-        (figures(9, 2, **beyond_corrected(5, -2)), Verdict.TUNED),
+        (figures(9, 2, corrected=(5, -2)), Verdict.TUNED),
         # It beats all that rule 2 knows, and not the own model without its label prior.
-        (figures(9, 2, **beyond_corrected(0.7, -6)), Verdict.UNDECIDED),
-        (figures(9, 2, **beyond_corrected(-3, -6)), Verdict.SKIP),
-        (figures(9, 8.5, **beyond_corrected(3, 2)), Verdict.DEFAULT),
-        (figures(9, 8.5, **beyond_corrected(0.5, 0.3)), Verdict.UNDECIDED),
+        (figures(9, 2, corrected=(0.7, -6)), Verdict.UNDECIDED),
+        (figures(9, 2, corrected=(-3, -6)), Verdict.SKIP),
+        (figures(9, 8.5, corrected=(3, 2)), Verdict.DEFAULT),
+        (figures(9, 8.5, corrected=(0.5, 0.3)), Verdict.UNDECIDED),
         # A corrected model that is worse than the own one takes nothing back.
-        (figures(5, 2, **beyond_corrected(15, 12)), Verdict.TUNED),
-        (figures(-3, -6, **beyond_corrected(7, 4)), Verdict.SKIP),
+        (figures(5, 2, corrected=(15, 12)), Verdict.TUNED),
+        (figures(-3, -6, corrected=(7, 4)), Verdict.SKIP),
         # One arm can gain over the own model only, and the other over the corrected one only.
-        (figures(5, -6, **beyond_corrected(-3, 4)), Verdict.SKIP),
+        (figures(5, -6, corrected=(-3, 4)), Verdict.SKIP),
         # The default at a budget of its own.
-        (figures(9, 2, beyond_default_budget=around(3)), Verdict.TUNED),
-        (figures(9, 2, beyond_default_budget=around(0.9)), Verdict.DEFAULT),
-        (figures(9, -2, beyond_default_budget=around(0.9)), Verdict.UNDECIDED),
-        (figures(9, 2, beyond_default_budget=around(3), **beyond_corrected(0.5, -6)), Verdict.UNDECIDED),
+        (figures(9, 2, budget=3), Verdict.TUNED),
+        (figures(9, 2, budget=0.9), Verdict.DEFAULT),
+        (figures(9, -2, budget=0.9), Verdict.UNDECIDED),
+        (figures(9, 2, budget=3, corrected=(0.5, -6)), Verdict.UNDECIDED),
         # The teacher's part decides nothing.
         (Figures({**figures(5, 2).intervals, TEACHER_PART: around(-8)}), Verdict.TUNED),
-        (alone(around(4), default_beyond_corrected=around(2)), Verdict.DEFAULT),
-        (alone(around(4), default_beyond_corrected=around(-2)), Verdict.SKIP),
-        (alone(around(4), default_beyond_corrected=around(0)), Verdict.UNDECIDED),
+        (alone(4, corrected=2), Verdict.DEFAULT),
+        (alone(4, corrected=-2), Verdict.SKIP),
+        (alone(4, corrected=0), Verdict.UNDECIDED),
     ],
 )
 def test_rule_3(found: Figures, verdict: Verdict) -> None:
@@ -191,9 +195,9 @@ def test_a_default_at_another_budget_is_never_tuned(
         (figures(5, 6), {DEFAULT_ARM}, Verdict.TUNED),
         (figures(0.8, 6), {DEFAULT_ARM}, Verdict.UNDECIDED),
         (figures(5, 6), {WINNER, DEFAULT_ARM}, Verdict.SKIP),
-        (alone(around(5)), {DEFAULT_ARM}, Verdict.SKIP),
-        (figures(5, 2, **beyond_corrected(-3, -6)), {CORRECTED}, Verdict.TUNED),
-        (figures(5, 2, beyond_default_budget=around(-3)), {"default_budget"}, Verdict.TUNED),
+        (alone(5), {DEFAULT_ARM}, Verdict.SKIP),
+        (figures(5, 2, corrected=(-3, -6)), {CORRECTED}, Verdict.TUNED),
+        (figures(5, 2, budget=-3), {"default_budget"}, Verdict.TUNED),
     ],
 )
 def test_an_arm_that_breaks_a_constraint_has_no_say(
