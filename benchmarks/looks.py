@@ -1,11 +1,15 @@
-"""Rule 2 in simulation, where the truth is known: errors, power, coverage and bias under several looks.
+"""The rule in simulation, where the truth is known: errors, power, coverage and bias under several looks.
 
-    python -m benchmarks.looks [--pairs 5000] [--cells alike differing two alone] [--out FILE]
+    python -m benchmarks.looks [--pairs 5000] [--cells alike ...] [--kinds null ...] [--out FILE]
 
 Correctness is the probit model of the tests. Pairs come one after another as in a batch: each gets its priors
 from those that were finished before it, and is judged look by look by the functions of the package, bootstrap
-included. *null*: default and winner are worth the same, 5 pp above as-is. *power*: the winner is 5.5 pp
-better than the default. Beside it stands rule 1 on the same pairs: five seeds, each pair alone.
+included. Beside it stands rule 1 on the same pairs: five seeds, each pair alone.
+
+*null*: all arms are worth the same, 5 pp above as-is. *power*: the winner is 5.5 pp better than the default.
+Of rule 3, each with one of its conditions at the border: *budget*: the winner is worth as much as the default
+at a budget of its own, 5.5 pp above the default. *corrected*: as much as the corrected own model. *nothing*:
+both arms gain the least improvement over both own models, and `skip` is the error.
 """
 
 from __future__ import annotations
@@ -25,7 +29,7 @@ import numpy as np
 
 from autokd.config.study import ConfirmationConfig
 from autokd.core.setting import DEFAULT, Setting, Split, TransferSet
-from autokd.core.verdict_basis import SearchBounds, VerdictBasis
+from autokd.core.verdict_basis import DEFAULT_BUDGET, SearchBounds, VerdictBasis
 from autokd.recommendation.evidence import Arm, Evidence
 from autokd.recommendation.power import can_still_change
 from autokd.recommendation.verdict import Judgement, Verdict, judge
@@ -37,7 +41,8 @@ from tests.statistics.simulated import DIGITS, draw_arms
 RESULTS: Final = Path(__file__).parent / "results" / "looks.json"
 CONFIG: Final = ConfirmationConfig(resamples=400)
 WINNER: Final = Setting(4.0, 0.1, TransferSet.BOTH)
-OWN, REACHED, EFFECT = 0.60, 0.65, 0.055
+LONGER: Final = replace(DEFAULT, epochs=40)
+OWN, REACHED, EFFECT, LEAST = 0.60, 0.65, 0.055, 0.005
 SIZES: Final = {Split.CONFIRMATION: 350, Split.TEST: 250}
 
 
@@ -54,37 +59,66 @@ class Cell:
     factor: float = 1.0
 
 
+@dataclass(frozen=True)
+class Truth:
+    """Expected accuracies of the arms, and of the corrected own model; that of the own model is `OWN`.
+
+    Attributes:
+        longer: Of the default at a budget of its own.
+        share: Pairs of this kind for each one of *null*.
+    """
+
+    winner: float = REACHED
+    default: float = REACHED
+    longer: float = REACHED
+    corrected: float = OWN
+    share: float = 1.0
+
+
+KINDS: Final = {
+    "null": Truth(),
+    "power": Truth(winner=REACHED + EFFECT, share=0.2),
+    "budget": Truth(winner=REACHED + EFFECT, longer=REACHED + EFFECT),
+    "corrected": Truth(winner=REACHED + EFFECT, corrected=REACHED + EFFECT),
+    "nothing": Truth(winner=OWN + LEAST, default=OWN + LEAST, longer=OWN + LEAST),
+}
 CELLS: Final = {"alike": Cell(90), "differing": Cell(90, 4.0), "two": Cell(2), "alone": Cell(1)}
 
 
-def batch(cell: Cell, effect: float, seed: int) -> list[dict[str, Any]]:
+def batch(cell: Cell, truth: Truth, seed: int) -> list[dict[str, Any]]:
     """Judge the pairs of one batch, one after the other."""
     rng, pool = np.random.default_rng(seed), VariancePool()
     found = []
     for number in range(cell.pairs):
         shift = DIGITS.shift * float(np.exp(rng.uniform(-log(cell.factor) / 2, log(cell.factor) / 2)))
-        whole = _evidence(rng, effect, shift)
+        whole = _evidence(rng, truth, shift)
         basis = _basis(pool, f"{number:03}")
         for seeds in basis.looks:
             judged = judge(_first(whole, seeds), CONFIG, seed=number, basis=basis)
             if not can_still_change(judged, CONFIG.min_improvement, seeds=basis.looks[-1]):
                 break
         pool.add(f"{number:03}", judged.variance_samples())
-        before = judge(whole, CONFIG, seed=number)
-        found.append({**_figures(judged, effect), "rule 1": before.verdict.value})
+        before = judge(replace(whole, corrected=None, rivals={}), CONFIG, seed=number)
+        found.append({**_figures(judged, truth), "rule 1": before.verdict.value})
     return found
 
 
-def _evidence(rng: np.random.Generator, effect: float, shift: float) -> Evidence:
+def _evidence(rng: np.random.Generator, truth: Truth, shift: float) -> Evidence:
     noise = replace(DIGITS, shift=shift)
-    arms = draw_arms(rng, (REACHED + effect, REACHED), noise, fixed=OWN, examples=sum(SIZES.values()))
+    levels = (truth.winner, truth.default, truth.longer)
+    fixed = (truth.corrected, OWN)
+    arms = draw_arms(rng, levels, noise, fixed=fixed, examples=sum(SIZES.values()))
     cut = SIZES[Split.CONFIRMATION]
-    winner, default, own = ({Split.CONFIRMATION: arm[..., :cut], Split.TEST: arm[..., cut:]} for arm in arms)
+    winner, default, longer, corrected, own = (
+        {Split.CONFIRMATION: arm[..., :cut], Split.TEST: arm[..., cut:]} for arm in arms
+    )
     return Evidence(
         seeds=tuple(range(5)),
         own=own,
         default=Arm(setting=DEFAULT, correct=default, forgetting=None),
         winner=Arm(setting=WINNER, correct=winner, forgetting=None),
+        corrected=corrected,
+        rivals={DEFAULT_BUDGET: Arm(setting=LONGER, correct=longer, forgetting=None)},
     )
 
 
@@ -93,7 +127,13 @@ def _first(whole: Evidence, seeds: int) -> Evidence:
         return replace(arm, correct={split: correct[:seeds] for split, correct in arm.correct.items()})
 
     assert whole.winner is not None
-    return replace(whole, seeds=whole.seeds[:seeds], default=cut(whole.default), winner=cut(whole.winner))
+    return replace(
+        whole,
+        seeds=whole.seeds[:seeds],
+        default=cut(whole.default),
+        winner=cut(whole.winner),
+        rivals={name: cut(arm) for name, arm in whole.rivals.items()},
+    )
 
 
 def _basis(pool: VariancePool, study: str) -> VerdictBasis:
@@ -110,19 +150,21 @@ def _basis(pool: VariancePool, study: str) -> VerdictBasis:
         confidence=confidence_of_each(1 - error_of(CONFIG, 0), correlations(looks, share)),
         seed_share=share,
         priors=priors,
+        rivals={DEFAULT_BUDGET: LONGER},
     )
 
 
-def _figures(judged: Judgement, effect: float) -> dict[str, Any]:
+def _figures(judged: Judgement, truth: Truth) -> dict[str, Any]:
     figures = judged.decisive
     assert figures.improvement is not None
     assert judged.test.winner_gain is not None
-    truth, gain = 100 * effect, 100 * (REACHED + effect - OWN)
+    improvement, gain = 100 * (truth.winner - truth.default), 100 * (truth.winner - OWN)
     assert judged.confirmation.winner_gain is not None
     return {
         "verdict": judged.verdict.value,
-        "runs": 2 * len(judged.evidence.seeds),
-        "held": figures.improvement.low <= truth <= figures.improvement.high,
+        "runs": len(judged.evidence.arms) * len(judged.evidence.seeds),
+        "early": len(judged.evidence.seeds) < CONFIG.seeds,
+        "held": figures.improvement.low <= improvement <= figures.improvement.high,
         "held on test": judged.test.winner_gain.low <= gain <= judged.test.winner_gain.high,
         "bias": judged.confirmation.winner_gain.mean - gain,
         "bias on test": judged.test.winner_gain.mean - gain,
@@ -130,17 +172,17 @@ def _figures(judged: Judgement, effect: float) -> dict[str, Any]:
     }
 
 
-def simulate(name: str, effect: float, pairs: int, processes: int | None) -> dict[str, Any]:
-    """Return the figures of one cell."""
-    cell = CELLS[name]
+def simulate(name: str, kind: str, pairs: int, processes: int | None) -> dict[str, Any]:
+    """Return the figures of one kind of pairs in one cell."""
+    cell, truth = CELLS[name], KINDS[kind]
     batches = -(-pairs // cell.pairs)
-    first = 1_000_000 * (list(CELLS).index(name) + 1) + (500_000 if effect else 0)
+    first = 1_000_000 * (list(CELLS).index(name) + 1) + 100_000 * list(KINDS).index(kind)
     with ProcessPoolExecutor(processes) as pool:
         seeds = range(first, first + batches)
         chunk = max(1, batches // 40)
         rows = [
             row
-            for found in pool.map(batch, repeat(cell, batches), repeat(effect), seeds, chunksize=chunk)
+            for found in pool.map(batch, repeat(cell, batches), repeat(truth), seeds, chunksize=chunk)
             for row in found
         ]
     return _summary(rows)
@@ -148,7 +190,7 @@ def simulate(name: str, effect: float, pairs: int, processes: int | None) -> dic
 
 def _summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
     tuned = [row for row in rows if row["verdict"] == Verdict.TUNED]
-    early = [row for row in rows if row["runs"] < 10]
+    early = [row for row in rows if row["early"]]
 
     def mean(name: str, among: list[dict[str, Any]]) -> float:
         return float(np.mean([row[name] for row in among])) if among else float("nan")
@@ -156,6 +198,7 @@ def _summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "pairs": len(rows),
         "tuned": len(tuned) / len(rows),
+        "skip": sum(row["verdict"] == Verdict.SKIP for row in rows) / len(rows),
         "tuned by rule 1": sum(row["rule 1"] == Verdict.TUNED for row in rows) / len(rows),
         "verdicts": dict(sorted(Counter(row["verdict"] for row in rows).items())),
         "runs": mean("runs", rows),
@@ -174,10 +217,10 @@ def _kept(out: Path) -> dict[str, Any]:
     return kept
 
 
-def _jobs(cells: list[str], pairs: int) -> Iterator[tuple[str, str, float, int]]:
+def _jobs(cells: list[str], kinds: list[str], pairs: int) -> Iterator[tuple[str, str, int]]:
     for name in cells:
-        yield name, "null", 0.0, pairs
-        yield name, "power", EFFECT, max(1, pairs // 5)
+        for kind in kinds:
+            yield name, kind, max(1, round(KINDS[kind].share * pairs))
 
 
 def main() -> None:
@@ -186,16 +229,17 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--cells", nargs="+", default=list(CELLS), choices=CELLS)
-    parser.add_argument("--pairs", type=int, default=5000, help="null pairs of a cell; a fifth for power")
+    parser.add_argument("--kinds", nargs="+", default=list(KINDS), choices=KINDS)
+    parser.add_argument("--pairs", type=int, default=5000, help="pairs of a kind and cell; a fifth for power")
     parser.add_argument("--processes", type=int)
     parser.add_argument("--again", action="store_true", help="also what the file has")
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
-    for name, kind, effect, pairs in _jobs(options.cells, options.pairs):
+    for name, kind, pairs in _jobs(options.cells, options.kinds, options.pairs):
         kept = _kept(options.out)
         if kind in kept.get(name, {}) and not options.again:
             continue
-        figures = simulate(name, effect, pairs, options.processes)
+        figures = simulate(name, kind, pairs, options.processes)
         print(name, kind, json.dumps(figures, indent=2), flush=True)
         kept.setdefault(name, {})[kind] = figures
         options.out.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")

@@ -78,6 +78,7 @@ def without_the_rule(federation: Federation, config: StudyConfig, found: Recomme
             own=found.judgement.evidence.own,
             default=arm(DEFAULT),
             winner=arm(best.setting),
+            corrected=found.judgement.evidence.corrected,
         )
         seed = derive_seed(found.records.study, "verdict")
         judged = judge(evidence, config.confirmation, seed=seed, basis=basis)

@@ -4,7 +4,7 @@
         [--contestants autokd ...] [--seeds 4] [--again]
 
 `compare` keeps what each contestant would have confirmed after 4 and 8 runs a pair. It is followed by the
-looks of rule 2: winner and default with fresh seeds, drawn example by example, until no further look may
+looks of the verdict's rule: all arms with fresh seeds, drawn example by example, until no further look may
 change the verdict. autokd is its real queue, which ends a search by itself and runs a race where it is worth
 it. *Cost* is that of search and confirmation, as a share of the sweep; *share* is as in `stages`, of what is
 recommended. All begin without any knowledge of noise, which the ten pairs of a seed then share.
@@ -30,6 +30,7 @@ from autokd.core.records import TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, Pair, Setting
 from autokd.recommendation.interim_looks import seeds_wanted
 from autokd.recommendation.race import pending
+from autokd.recommendation.verdict import RULE
 from autokd.search.basis import fix_basis
 from benchmarks.simulation.contest import CONFIRMED, CONTESTANTS, Finalist
 from benchmarks.simulation.differences import KEPT
@@ -94,7 +95,7 @@ def _searched(table: Table, seed: int, pair: Pair, finalist: Finalist) -> PairRe
         )
         for number, setting in enumerate((DEFAULT, *found))
     ]
-    return PairRecords(pair=pair, study=_names([pair], seed)[pair], rule=2, trials=trials)
+    return PairRecords(pair=pair, study=_names([pair], seed)[pair], rule=RULE, trials=trials)
 
 
 def _accuracy(table: Table, seed: int, pair: Pair, setting: Setting) -> float:

@@ -145,7 +145,8 @@ class Examples:
         key = pair, setting, split
         if key not in self._levels:
             table = self._table
-            recorded = table.accuracy[table.row[pair], table.column[setting], :, -1, SPLITS.index(split)]
+            column = table.column[self._recorded(setting)]
+            recorded = table.accuracy[table.row[pair], column, :, -1, SPLITS.index(split)]
             taste = self._taste.default if setting == DEFAULT else self._taste.others
             scores = self._difficulty[split] + self._dice(*map(str, key)).normal(0, taste, self._sizes[split])
             self._levels[key] = scores + _level(
@@ -154,6 +155,17 @@ class Examples:
                 np.hypot(self.noise[pair].flutter, self.noise[pair].shift),
             )
         return self._levels[key]
+
+    def _recorded(self, setting: Setting) -> Setting:
+        """Return the setting whose recorded runs stand for a setting's runs.
+
+        The tables have no runs without a teacher. The setting with the least α on the same examples stands
+        for them: what they cost is right, and no verdict depends on what they show.
+        """
+        if setting in self._table.column:
+            return setting
+        same = [one for one in self._table.settings if one.transfer_set is setting.transfer_set]
+        return min(same, key=lambda one: (one.alpha or 0.0, one.temperature))
 
     def _own(self, participant: int, split: Split) -> Correctness:
         size = self._sizes[split]

@@ -30,7 +30,7 @@ from autokd.execution.search_queue import SearchQueue
 from autokd.recommendation.evidence import JUDGED, Arm, Evidence
 from autokd.recommendation.interim_looks import judge_pair
 from autokd.recommendation.race import confirmation_seeds
-from autokd.recommendation.verdict import Judgement, Verdict
+from autokd.recommendation.verdict import RULE, Judgement, Verdict
 from autokd.recommendation.verdict import judge as judge_evidence
 from autokd.search.progress import VerdictSummary
 from autokd.search.tpe import Sampler
@@ -124,7 +124,7 @@ def tune(
         space=table.space,
         federation=judge.facts,
         meetings=meetings,
-        read=lambda pair: PairRecords(pair=pair, study=names[pair], rule=2),
+        read=lambda pair: PairRecords(pair=pair, study=names[pair], rule=RULE),
         store=memory,
         sampler=sampler,
         listen_seconds=float("inf"),

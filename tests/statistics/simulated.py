@@ -9,6 +9,7 @@ two arms disagree on about a fifth of the examples: as restless as the pairs of 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -47,14 +48,14 @@ def draw_arms(
     accuracies: tuple[float, ...],
     noise: Noise,
     *,
-    fixed: float | None = None,
+    fixed: float | Sequence[float] = (),
     seeds: int = 5,
     examples: int = 350,
 ) -> list[Correctness]:
     """One array of shape (seeds, examples) per expected accuracy in [0, 1].
 
-    With `fixed`, one more of shape (examples,): a model as it is, whose expected accuracy over examples is
-    `fixed`.
+    With `fixed`, further ones of shape (examples,): models that need no run, of these expected accuracies
+    over examples.
     """
     difficulty = rng.normal(0, noise.difficulty, examples)
 
@@ -66,6 +67,6 @@ def draw_arms(
         return np.asarray(level + difficulty + taste + shift + flutter > 0)
 
     arms = [draw(accuracy, noise, seeds) for accuracy in accuracies]
-    if fixed is not None:
-        arms.append(draw(fixed, replace(noise, shift=0.0), 1)[0])
-    return arms
+    still = replace(noise, shift=0.0)
+    models = (fixed,) if isinstance(fixed, float) else fixed
+    return [*arms, *(draw(accuracy, still, 1)[0] for accuracy in models)]
