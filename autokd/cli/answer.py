@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from autokd.config.target import ClassShares, TargetName
     from autokd.recommendation import Recommendation
     from autokd.recommendation.partners import Ranking
-    from autokd.recommendation.verdict import Judgement
     from autokd.search.prediction import Prediction
     from autokd.statistics.paired import Interval
 
@@ -34,7 +33,7 @@ def show(recommendation: Recommendation) -> None:
     verdict, pair = recommendation.verdict.value, recommendation.pair
     out.print(Text.assemble((verdict, f"bold {COLOR[verdict]}"), "  ", (recommendation.advice, "bold")))
     if recommendation.judgement is not None:
-        out.print(_figures(recommendation.judgement, pair.student))
+        out.print(_gains(f"gain of participant {pair.student}", recommendation.compared))
         confidence = f"{recommendation.confirmation.confidence:.0%}"
         gain = f"expected of a single run ({confidence} interval): {recommendation.single_run} on test"
         out.print(gain, style="dim")
@@ -129,18 +128,6 @@ def show_partners(ranking: Ranking) -> None:
     if ranking.unknown:
         notes.append(f"no recommendation yet from {', '.join(map(str, ranking.unknown))}")
     out.print("; ".join(notes), style="dim")
-
-
-def _figures(judgement: Judgement, student: int) -> Table:
-    test, decided, winner = judgement.test, judgement.confirmation, judgement.evidence.winner
-    rows: list[tuple[str, Interval | None, Interval | None]] = [
-        ("the default setting", test.default_gain, decided.default_gain)
-    ]
-    if test.winner_gain is not None and winner is not None:
-        rows.insert(0, (str(winner.setting), test.winner_gain, decided.winner_gain))
-    if test.improvement is not None:
-        rows.append(("difference", test.improvement, decided.improvement))
-    return _gains(f"gain of participant {student}", rows)
 
 
 def _gains(header: str, rows: Iterable[tuple[str, Interval | None, Interval | None]]) -> Table:

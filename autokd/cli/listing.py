@@ -47,17 +47,21 @@ _SETTING: Final = (
     *ADDED,
 )
 _GAINS: Final = ("gain", "default_gain", "improvement", "single_run")
+_ENDS: Final = ("", "_low", "_high")
+_OF_RULE_3: Final = ("teacher_part", "corrected_gain")
+"""Gains that only pairs judged by rule 3 have."""
 _COLUMNS: Final = (
     *("teacher", "student", "verdict", "answer"),
     *_SETTING,
-    *(f"{gain}{end}" for gain in _GAINS for end in ("", "_low", "_high")),
+    *(f"{gain}{end}" for gain in (*_GAINS, *_OF_RULE_3) for end in _ENDS),
     *("recommended_gain", "forgetting", "seeds", "position", "federation", "study"),
     *("stale", "why_stale", "reason", "way_out"),
     _TARGET,
 )
 """Columns of the CSV; gains are in pp of the student on test, empty if unknown.
 
-Those of `ADDED` dimensions are left out if no setting has them, and the target if it is `common`.
+Those of `ADDED` dimensions are left out if no setting has them, those of rule 3 if no pair has them, and the
+target if it is `common`.
 """
 
 
@@ -149,7 +153,8 @@ def _csv(entries: Sequence[Mapping[str, Any]]) -> str:
     text = io.StringIO()
     rows = [_row(entry) for entry in entries]
     used = set().union(*rows)
-    columns = [name for name in _COLUMNS if name in used or name not in (*ADDED, _TARGET)]
+    later = {*ADDED, _TARGET, *(f"{gain}{end}" for gain in _OF_RULE_3 for end in _ENDS)}
+    columns = [name for name in _COLUMNS if name in used or name not in later]
     writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
@@ -165,7 +170,7 @@ def _row(entry: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(entry.get(_TARGET), dict):
         row[_TARGET] = json.dumps(entry[_TARGET], ensure_ascii=False)
     row |= entry["setting"] or {}
-    for name in _GAINS:
+    for name in (*_GAINS, *(name for name in _OF_RULE_3 if name in entry)):
         # A stale recommendation may be from a version that had fewer of them.
         gain = entry.get(name) or {"mean": None, "low": None, "high": None}
         row |= {name: gain["mean"], f"{name}_low": gain["low"], f"{name}_high": gain["high"]}

@@ -27,6 +27,7 @@ class ExpectedGain:
         split: Split that the gains are measured on.
         gain: Mean gain over the seeds, with its interval.
         default_gain: The same for the default setting.
+        teacher_part: What of the gain is the teacher's; None if it was not measured.
         single_run: Interval for the gain of one further run, such as this one.
         seeds: Number of seeds.
     """
@@ -37,6 +38,7 @@ class ExpectedGain:
     split: str = Split.TEST.value
     gain: Interval | None = None
     default_gain: Interval | None = None
+    teacher_part: Interval | None = None
     single_run: Interval | None = None
     seeds: int = 0
 
@@ -122,6 +124,7 @@ def expected_gain(recommendation: Recommendation) -> ExpectedGain:
         reason=recommendation.reason,
         gain=recommendation.gain,
         default_gain=None if judgement is None else judgement.test.default_gain,
+        teacher_part=None if judgement is None else judgement.shown_teacher_part,
         single_run=recommendation.single_run,
         seeds=0 if judgement is None else len(judgement.evidence.seeds),
     )

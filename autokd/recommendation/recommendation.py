@@ -16,7 +16,14 @@ from autokd.errors import NotTuned
 from autokd.recommendation import payload
 from autokd.recommendation.bootstrap import Bootstrap
 from autokd.recommendation.communication import Cost, communication_cost
-from autokd.recommendation.comparisons import BEYOND_BUDGET, CORRECTED_GAIN
+from autokd.recommendation.comparisons import (
+    BEYOND_BUDGET,
+    CORRECTED_GAIN,
+    DEFAULT_GAIN,
+    IMPROVEMENT,
+    TEACHER_PART,
+    WINNER_GAIN,
+)
 from autokd.recommendation.evidence import CORRECTED, InsufficientEvidence
 from autokd.recommendation.interim_looks import JudgedPair, OutOfBudget, Unfinished
 from autokd.recommendation.position import PositionAdvice, advise
@@ -80,6 +87,24 @@ class Recommendation:
     def recommended_gain(self) -> Interval:
         """Return the gain of the answer on test; exactly 0 if that is to leave the model as it is."""
         return NOTHING if self.gain is None or self.verdict.answer == "as-is" else self.gain
+
+    @property
+    def compared(self) -> list[tuple[str, Interval, Interval]]:
+        """Return the comparisons to show: in words, on test, and on confirmation, in pp of the student."""
+        judgement = self.judgement
+        if judgement is None:
+            return []
+        test, decided = judgement.test.intervals, judgement.confirmation.intervals
+        winner = judgement.evidence.winner
+        words = {
+            WINNER_GAIN: "" if winner is None else str(winner.setting),
+            DEFAULT_GAIN: "the default setting",
+            IMPROVEMENT: "difference",
+            BEYOND_BUDGET: "to the default's best budget",
+            TEACHER_PART: "of it the teacher's",
+            CORRECTED_GAIN: "own model, prior divided out",
+        }
+        return [(text, test[name], decided[name]) for name, text in words.items() if name in test]
 
     @property
     def advice(self) -> str:

@@ -195,6 +195,11 @@ class Judgement:
         return (self.test if split is Split.TEST else self.decisive).teacher_part
 
     @property
+    def shown_teacher_part(self) -> Interval | None:
+        """What of the gain on test of the arm shown is the teacher's; None if it was not measured."""
+        return self.teacher_part(Split.TEST) if self.shown is self.evidence.winner else None
+
+    @property
     def gain_of_shown(self) -> str:
         """The comparison of the arm shown with the model as it is."""
         return DEFAULT_GAIN if self.shown is self.evidence.default else WINNER_GAIN

@@ -10,6 +10,8 @@ from autokd.config.target import target_json
 from autokd.core.public_calls import checked
 from autokd.errors import NotTuned
 from autokd.federation.federation import Federation
+from autokd.recommendation.evidence import JUDGED
+from autokd.recommendation.verdict import Judgement
 from autokd.search.pair_features import pair_features
 from autokd.workflows.results import StoredResults, open_results
 from autokd.workspace import Workspace
@@ -53,4 +55,23 @@ def _metadata(workspace: Workspace, federation: Federation, results: StoredResul
             for participant in results.facts.participants
         ],
         "pairs": {str(pair): asdict(pair_features(federation, pair)) for pair in workspace.pairs},
+        "confirmed": {
+            str(pair): _confirmed(judgement)
+            for pair, judgement in results.judgements(workspace.pairs).items()
+        },
+    }
+
+
+def _confirmed(judgement: Judgement) -> dict[str, Any]:
+    """Return which settings the confirmation runs of a pair have, and all comparisons of its arms in pp."""
+    return {
+        "verdict": judgement.verdict.value,
+        "rule": judgement.rule,
+        "arms": {name: arm.setting.to_json() for name, arm in judgement.evidence.arms.items()},
+        "comparisons": {
+            str(split): {
+                name: interval.to_json() for name, interval in judgement.figures(split).intervals.items()
+            }
+            for split in JUDGED
+        },
     }

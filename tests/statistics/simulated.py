@@ -48,7 +48,7 @@ def draw_arms(
     accuracies: tuple[float, ...],
     noise: Noise,
     *,
-    fixed: float | Sequence[float] = (),
+    fixed: float | Sequence[float] | None = None,
     seeds: int = 5,
     examples: int = 350,
 ) -> list[Correctness]:
@@ -68,5 +68,5 @@ def draw_arms(
 
     arms = [draw(accuracy, noise, seeds) for accuracy in accuracies]
     still = replace(noise, shift=0.0)
-    models = (fixed,) if isinstance(fixed, float) else fixed
+    models = (fixed,) if isinstance(fixed, float) else fixed or ()
     return [*arms, *(draw(accuracy, still, 1)[0] for accuracy in models)]

@@ -21,7 +21,8 @@ from autokd.store import Store, sqlite_url
 from autokd.workflows.recommend import PairResult, pair_results
 from autokd.workflows.results import StoredResults
 from autokd.workflows.stale import StaleStudies
-from tests.recommendation.meetings import PAIR, PLAN, TOWARDS, make_meeting, verdict
+from tests.recommendation.meetings import PAIR, PLAN, TOWARDS, by_rule_3, make_meeting, verdict
+from tests.recommendation.samples import recommend_from
 from tests.search.worlds import open_space
 
 FEDERATION = make_meeting().federation
@@ -148,6 +149,21 @@ def test_a_spreadsheet_gets_the_same_numbers() -> None:
             {**told, "temperature": float(told["temperature"]), "alpha": float(told["alpha"])}
         ) == Setting.from_json(plain["setting"])
     assert (rows[-1]["stale"], rows[-1]["why_stale"]) == ("true", "of yesterday")
+
+
+def test_a_spreadsheet_has_the_teachers_part_where_pairs_were_judged_by_rule_3() -> None:
+    federation, records = by_rule_3({"winner": 0.85, "default": 0.70, "no_teacher": 0.80})
+    newer = PairResult(pair=PAIR, kept=recommend_from(PLAN, federation, records).to_json())
+    usual = list(csv.DictReader(io.StringIO(written(ENTRIES, ListFormat.CSV, single=False))))
+    rows = list(
+        csv.DictReader(io.StringIO(written([*ENTRIES, newer.to_json()], ListFormat.CSV, single=False)))
+    )
+    assert newer.payload is not None
+    for name in ("teacher_part", "corrected_gain"):
+        assert name not in usual[0]
+        assert rows[0][name] == ""
+        for end, key in (("", "mean"), ("_low", "low"), ("_high", "high")):
+            assert float(rows[-1][f"{name}{end}"]) == newer.payload[name][key]
 
 
 def test_a_spreadsheet_has_label_priors_where_there_are_any() -> None:

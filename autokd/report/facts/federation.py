@@ -9,8 +9,9 @@ from functools import partial
 from typing import Final
 
 from autokd.core import colors
-from autokd.core.setting import Pair, TransferSet
+from autokd.core.setting import Pair, Split, TransferSet
 from autokd.recommendation import Advice, Recommendation, Verdict
+from autokd.recommendation.verdict import WITH_RIVALS
 from autokd.report.data import ReportData
 from autokd.report.facts.means import Mean, mean_over_pairs
 
@@ -63,6 +64,8 @@ class HeadlineFacts:
         verdicts: Number of pairs by verdict.
         gain: Mean gain of the recommendations on test, over judged pairs; None if there is none.
         default_gain: Mean gain of the default setting on test, over judged pairs; None if there is none.
+        teacher_part: Mean part of the winner's gain on test that is its teacher's, over the pairs for which
+            it was measured; None if there is none.
         search: Epochs of search, as a share of the sweep's cost on the same pairs.
         confirmation: Epochs of race and confirmation, as a share of the same cost.
         private: Whether no private example leaves its participant with any setting of the search space.
@@ -75,6 +78,7 @@ class HeadlineFacts:
     search: float
     confirmation: float
     private: bool = False
+    teacher_part: Mean | None = None
 
 
 def headline_facts(data: ReportData) -> HeadlineFacts:
@@ -92,8 +96,20 @@ def headline_facts(data: ReportData) -> HeadlineFacts:
         default_gain=mean_over_pairs(known, data.config),
         search=sum(trial.epochs for records in studied for trial in records.trials) / sweep,
         confirmation=sum(run.epochs for records in studied for run in records.runs) / sweep,
+        teacher_part=mean_over_pairs(_teacher_parts(recommendations), data.config),
         private=set(data.space["transfer_set"]) <= _NOTHING_MOVES,
     )
+
+
+def _teacher_parts(recommendations: Mapping[Pair, Recommendation]) -> dict[Pair, float]:
+    """Return what of each winner's gain is the teacher's, in pp on test, where that was measured."""
+    judgements = {pair: found.judgement for pair, found in recommendations.items()}
+    parts = {
+        pair: judgement.teacher_part(Split.TEST)
+        for pair, judgement in judgements.items()
+        if judgement is not None and judgement.rule >= WITH_RIVALS
+    }
+    return {pair: part.mean for pair, part in parts.items() if part is not None}
 
 
 def sentence(facts: HeadlineFacts) -> str:
@@ -118,6 +134,8 @@ def sentence(facts: HeadlineFacts) -> str:
         text += f"; mean gain {facts.gain} on test"
     if facts.default_gain is not None:
         text += f", where the default gives {facts.default_gain}"
+    if facts.teacher_part is not None:
+        text += f"; of what the settings found gain, {facts.teacher_part} is the teacher's"
     return f"{text}; search {facts.search:.0%} and confirmation {facts.confirmation:.0%} of the sweep's cost."
 
 
