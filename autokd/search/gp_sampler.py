@@ -18,7 +18,7 @@ from autokd.search.candidates import candidate_settings, is_small, neighbours
 from autokd.search.curves import shown
 from autokd.search.ending import Prospects, prospects
 from autokd.search.gaussian_process import Posterior, Prediction, Surrogate, condition
-from autokd.search.kernel import LARGE, KernelParameters, Task, encode
+from autokd.search.kernel import LARGE, Array, KernelParameters, Task, encode
 from autokd.search.tpe import Sampler, Tpe
 
 SCALE: Final = 10.0
