@@ -5,12 +5,13 @@ from dataclasses import replace
 import pytest
 
 from autokd.config.space import read_space
-from autokd.core.setting import Pair
+from autokd.core.setting import Pair, Split
 from autokd.recommendation import Verdict
-from autokd.report.data import ReportData
+from autokd.report.data import PairData, ReportData
 from autokd.report.facts.federation import HeadlineFacts, headline_facts, matrices, sentence
 from autokd.report.facts.means import Mean, mean_over_pairs
-from tests.recommendation.samples import make_plan
+from tests.recommendation.meetings import PLAN, by_rule_3
+from tests.recommendation.samples import make_plan, recommend_from
 from tests.report.federations import BAD, GOOD, LOST, Gains, everybody, make_material
 
 OWN = (0.3, 0.4, 0.5, 0.6)
@@ -69,6 +70,19 @@ def test_without_figures_the_headline_has_none() -> None:
     )
     assert "where the default" not in sentence(facts)
     assert "2 failed" in sentence(facts)
+
+
+def test_the_headline_tells_the_teachers_part_where_it_was_measured(material: ReportData) -> None:
+    assert headline_facts(material).teacher_part is None
+    federation, records = by_rule_3({"winner": 0.85, "default": 0.70, "no_teacher": 0.80})
+    found = recommend_from(PLAN, federation, records)
+    assert found.judgement is not None
+    part = found.judgement.teacher_part(Split.TEST)
+    newer = replace(material, pairs=[*material.pairs, PairData(records=records, recommendation=found)])
+    facts = headline_facts(newer)
+    assert part is not None
+    assert facts.teacher_part == Mean(part.mean, None)
+    assert f"of what the settings found gain, {facts.teacher_part} is the teacher's" in sentence(facts)
 
 
 def test_matrices_hold_a_cell_for_each_judged_pair_and_share_a_scale(material: ReportData) -> None:
