@@ -34,8 +34,17 @@ def verdict_by_rule(recommendation: Mapping[str, Any]) -> str:
     """
     decided = recommendation["decided_on"]
     gain, default, improvement = (decided[name] for name in ("candidate_gain", "default_gain", "improvement"))
-    if all(interval["high"] < decided["min_improvement"] for interval in (gain, default) if interval):
+    # Rules 1 and 2 know one model as it is, and one default.
+    beats = decided.get("beats") or {
+        **({"winner": {"own": gain, "default": improvement}} if gain else {}),
+        "default": {"own": default},
+    }
+
+    def as_is(arm: str) -> list[dict[str, float]]:
+        return [beats[arm][model] for model in ("own", "corrected") if model in beats[arm]]
+
+    if all(any(one["high"] < decided["min_improvement"] for one in as_is(arm)) for arm in beats):
         return "skip"
-    if gain and improvement["low"] > 0 and gain["low"] > 0:
+    if "winner" in beats and all(interval["low"] > 0 for interval in beats["winner"].values()):
         return "tuned"
-    return "default" if default["low"] > 0 else "undecided"
+    return "default" if all(interval["low"] > 0 for interval in as_is("default")) else "undecided"

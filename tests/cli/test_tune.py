@@ -56,16 +56,16 @@ def own(database: Path, participant: int, split: str) -> NDArray[np.bool_]:
     return unpacked(bits, examples)
 
 
-def arm(database: Path, pair: str, split: str, *, default: bool) -> NDArray[np.bool_]:
-    """Correctness of the confirmation runs of the winner or the default, shape (seeds, examples)."""
-    is_default = "(r.temperature = 1 AND r.alpha = 0.5 AND r.transfer_set = 'student')"
+def arm(database: Path, pair: str, split: str, setting: dict[str, Any]) -> NDArray[np.bool_]:
+    """Correctness of the confirmation runs of a setting, shape (seeds, examples)."""
     rows = stored(
         database,
         "SELECT c.bits, c.examples FROM autokd_run_correct c JOIN autokd_run r ON r.id = c.run_id "
         "WHERE r.stage = 'confirmation' AND r.study LIKE ? AND c.split = ? "
-        f"AND {'' if default else 'NOT'} coalesce({is_default}, 0) ORDER BY r.seed",
+        "AND r.temperature = ? AND r.alpha IS ? AND r.transfer_set = ? ORDER BY r.seed",
         f"%/{pair}",
         split,
+        *(setting.get(name) for name in ("temperature", "alpha", "transfer_set")),
     )
     return np.stack([unpacked(bits, examples) for bits, examples in rows])
 
@@ -183,13 +183,21 @@ def test_the_verdict_follows_from_the_stored_confirmation_runs(here: Command, tu
     for teacher, student in ((4, 9), (9, 4)):
         told = here("recommend", "--pair", f"{teacher},{student}", "--home", tuned.home, "--json").json()
         pair, decided = f"{teacher}->{student}", told["decided_on"]
-        names = {"candidate_gain": (False, None), "default_gain": (True, None), "improvement": (False, True)}
-        for name, (first_default, second) in names.items():
-            first = arm(tuned.database, pair, "confirmation", default=first_default)
+        winner, default = told["candidate"]["setting"], told["default_setting"]
+        untaught = told["rivals"]["no_teacher"]["setting"]
+        assert untaught["alpha"] == 0
+        compared = {
+            "candidate_gain": (winner, None),
+            "default_gain": (default, None),
+            "improvement": (winner, default),
+            "teacher_part": (winner, untaught),
+        }
+        for name, (first_setting, second) in compared.items():
+            first = arm(tuned.database, pair, "confirmation", first_setting)
             reference = (
                 own(tuned.database, student, "confirmation")
                 if second is None
-                else arm(tuned.database, pair, "confirmation", default=True)
+                else arm(tuned.database, pair, "confirmation", second)
             )
             assert len(first) == told["seeds"] in told["decided_on"]["looks"]
             difference = first.mean() - reference.mean()
