@@ -48,6 +48,7 @@ def show(recommendation: Recommendation) -> None:
         (f"as student, {pair}", test.as_student, decided.as_student),
         (f"as teacher, {pair.reverse} (adopted)", test.as_teacher, decided.as_teacher),
         (f"adopting model {pair.teacher} as it is", test.by_adoption, decided.by_adoption),
+        *recommendation.without_training,
     )
     out.print(_gains("", ways))
     for line in _asked(recommendation):

@@ -107,6 +107,22 @@ class Recommendation:
         return [(text, test[name], decided[name]) for name, text in words.items() if name in test]
 
     @property
+    def without_training(self) -> list[tuple[str, Interval, Interval]]:
+        """Return the ways that need no training beside adoption, as `compared`; none before rule 3."""
+        on_test, on_confirmation = self.position.test, self.position.confirmation
+        ways = {
+            f"{self.pair.student} itself, prior divided out": (
+                on_test.by_correction,
+                on_confirmation.by_correction,
+            ),
+            f"model {self.pair.teacher}, prior divided out": (
+                on_test.by_corrected_adoption,
+                on_confirmation.by_corrected_adoption,
+            ),
+        }
+        return [(words, test, decided) for words, (test, decided) in ways.items() if test and decided]
+
+    @property
     def advice(self) -> str:
         """Return one sentence that says what the student should do."""
         pair, setting = self.pair, self.setting

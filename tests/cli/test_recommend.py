@@ -76,7 +76,7 @@ def test_tuning_ends_with_the_answer_and_where_to_look_further(tuned: Tuned) -> 
     assert f"autokd recommend --pair 9,4 --home {tuned.home} " in tuned.first.out
     assert f"autokd dashboard --home {tuned.home} " in tuned.first.out
     assert "preparing: 10 of 10 participants" in tuned.first.err
-    assert "starting workers for 25 runs" in tuned.first.err
+    assert "starting workers for 31 runs" in tuned.first.err
     assert " 0 to go" in tuned.first.err
     assert "Traceback" not in tuned.first.err
 
