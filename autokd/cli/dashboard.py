@@ -9,6 +9,7 @@ import typer
 
 from autokd.cli import options
 from autokd.cli.console import note
+from autokd.cli.dashboard_access import guarded, is_loopback, names_of
 from autokd.config.defaults import HOME
 from autokd.errors import InputError
 
@@ -20,10 +21,22 @@ def dashboard(
     host: Annotated[
         str, typer.Option(help="Address to listen on; any but a loopback address is open to others.")
     ] = "127.0.0.1",
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A further name by which the dashboard is asked for, e.g. of a proxy; may be repeated.",
+            metavar="NAME",
+        ),
+    ] = None,
+    writable: Annotated[
+        bool, typer.Option("--writable", help="Let the dashboard's page change and delete studies.")
+    ] = False,
     home: options.Home = HOME,
     storage: options.Storage = None,
 ) -> None:
     """Open Optuna Dashboard on the stored results: each pair's study with trials, curves and parameters.
+
+    It shows and changes nothing, unless it is --writable.
 
     Example: [bold]autokd dashboard --port 8080[/bold]
     """
@@ -47,7 +60,12 @@ def dashboard(
             pass
 
     with Store.open(storage_url(storage, home), create=False) as store:
-        app = wsgi(store.optuna_storage)
+        app = guarded(
+            wsgi(store.optuna_storage),
+            names=names_of(host, allow_host or ()),
+            any_address=host in ("", "0.0.0.0", "::"),
+            writable=writable,
+        )
         try:
             server = make_server(host, port, app, server_class=Server, handler_class=Quiet)
         except OSError as error:
@@ -56,6 +74,7 @@ def dashboard(
         with server, suppress(KeyboardInterrupt):  # Ctrl-C is the normal end.
             note(f"Optuna Dashboard on {store.url}")
             note(f"open http://{host}:{server.server_port}/dashboard  (Ctrl-C ends it)")
-            if host not in ("127.0.0.1", "localhost", "::1"):
-                note("warning: everybody who can reach this address can read and change the studies")
+            if not is_loopback(host):
+                can = "read and change" if writable else "read"
+                note(f"warning: everybody who can reach this address can {can} the studies")
             server.serve_forever()

@@ -89,7 +89,7 @@ def test_the_dashboard_shows_the_study(rehearsal: Rehearsal) -> None:
         assert "0->1" in answer.read().decode()
     log = rehearsal.machine.log("dashboard")
     assert "warning: " in log
-    assert "can read and change" in log
+    assert "can read the studies" in log
 
 
 def test_nobody_but_the_driver_gets_to_know_the_password(rehearsal: Rehearsal) -> None:
