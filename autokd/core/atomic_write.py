@@ -1,15 +1,85 @@
-"""Writes files completely or not at all: under another name first, which is then replaced."""
+"""Writes files completely or not at all, and for their owner only: they may tell what private data hold.
+
+A file is written beside its place under another name and moved there at the end, so that a full disk or a
+kill leaves what was there before. Only their owner can read new files (0600) and enter new folders (0700),
+whatever the umask. What is there already keeps its mode: whoever has opened it to others meant it.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Final
 
 from autokd.errors import InputError
 
+OWNER_ONLY: Final = 0o600
+_FOLDER: Final = 0o700
 
-def write_together(content: Mapping[Path, bytes], *, option: str) -> None:
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it that are missing; only their owner can enter them.
+
+    Raises:
+        OSError: If one cannot be made.
+    """
+    missing = []
+    while not folder.exists() and folder != folder.parent:
+        missing.append(folder)
+        folder = folder.parent
+    for path in reversed(missing):
+        with suppress(FileExistsError):  # Another process was quicker.
+            path.mkdir(_FOLDER)
+            path.chmod(_FOLDER)
+    if missing and not missing[0].is_dir():
+        missing[0].mkdir()  # Says what is wrong.
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a path to write to, whose file replaces the one at `path` at the end; it stays if anything fails.
+
+    A link is followed. What is no file, such as `/dev/stdout` or a pipe, is written to as it is.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        mode = stat.S_IFREG | OWNER_ONLY
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(21, os.strerror(21), str(path))
+    if not stat.S_ISREG(mode):
+        yield path
+        return
+    if path.exists() and not os.access(path, os.W_OK):
+        raise PermissionError(13, os.strerror(13), str(path))
+    place = path.resolve() if path.is_symlink() else path
+    # NOTE: a name of its own length, since the file's may be as long as names can be.
+    draft = place.parent / f".autokd-{os.getpid()}-{secrets.token_hex(4)}"
+    try:
+        os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, OWNER_ONLY))
+        yield draft
+        _reach_the_disk(draft)
+        draft.chmod(stat.S_IMODE(mode))
+        draft.replace(place)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _reach_the_disk(file: Path) -> None:
+    """Wait until a file is on its disk: some file systems only say then that it is full."""
+    if file.is_file():
+        with file.open("rb+") as written:
+            os.fsync(written.fileno())
+
+
+def write_together(content: dict[Path, bytes], *, option: str) -> None:
     """Write several files and move them to their places once all are written; existing files are replaced.
 
     Args:
@@ -19,17 +89,13 @@ def write_together(content: Mapping[Path, bytes], *, option: str) -> None:
     Raises:
         InputError: If a file cannot be written.
     """
-    # NOTE: not `tempfile`, whose files nobody else could read.
-    drafts = {path: path.parent / f".{path.name}.{os.getpid()}" for path in content}
     try:
-        try:
-            for path, draft in drafts.items():
-                path.parent.mkdir(parents=True, exist_ok=True)
-                draft.write_bytes(content[path])
-            for path, draft in drafts.items():
-                draft.replace(path)
-        finally:
-            for draft in drafts.values():
-                draft.unlink(missing_ok=True)
+        with ExitStack() as drafts:
+            # What is begun last is moved first.
+            for path, data in reversed(content.items()):
+                make_folder(path.parent)
+                draft = drafts.enter_context(replacing(path))
+                draft.write_bytes(data)
+                _reach_the_disk(draft)
     except OSError as error:
         raise InputError(f"{option}: cannot be written ({error.strerror or error})") from error

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import mmap
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +16,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import safe_open
+
+from autokd.core.atomic_write import OWNER_ONLY
 
 Arrays = Mapping[str, NDArray[np.generic]]
 """Arrays of one file, by name."""
@@ -107,13 +110,16 @@ def write(file: Path, arrays: Arrays) -> None:
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     # Padded, so that arrays are aligned.
     text += b" " * (-len(text) % _LENGTH_BYTES)
-    # Not save_file, whose files only their owner may read.
-    with file.open("wb") as opened:
+    with open(file, "wb", opener=_of_owner) as opened:
         opened.write(len(text).to_bytes(_LENGTH_BYTES, "little"))
         opened.write(text)
         for _, array in ordered:
             for piece in pieces(array):
                 opened.write(piece.data)
+
+
+def _of_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, OWNER_ONLY)
 
 
 def _type(array: NDArray[np.generic]) -> str:

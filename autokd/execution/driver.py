@@ -26,6 +26,7 @@ from autokd.compute.ray_health import death as ray_death
 from autokd.compute.ray_health import leave, watched
 from autokd.compute.resources import Resources
 from autokd.config.study import StudyConfig
+from autokd.core.atomic_write import make_folder
 from autokd.core.example_weights import ExampleWeights
 from autokd.core.setting import Pair
 from autokd.core.tensor_format import TensorFormat
@@ -161,7 +162,7 @@ def ray_is_dead(what: str) -> WorkersLost:
 
 def _experiment(state: DriverState, trainable: type[Trainable], home: Path, workers: Resources) -> None:
     """Run one Tuner until the queue or the limit of runs ends it."""
-    home.mkdir(parents=True, exist_ok=True)
+    make_folder(home)
     # Tune writes files that nobody reads.
     with TemporaryDirectory(prefix="ray-tune-", dir=home, ignore_cleanup_errors=True) as folder:
         Tuner(

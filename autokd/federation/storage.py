@@ -32,6 +32,7 @@ from autokd.config.base import Frozen
 from autokd.config.external import ExternalFederation
 from autokd.config.federation import AnyFederation, ExternalArchitecture
 from autokd.config.mistakes import problems_of
+from autokd.core.atomic_write import make_folder, replacing
 from autokd.core.finding import Finding
 from autokd.core.setting import Split
 from autokd.data import mapped_arrays
@@ -130,16 +131,17 @@ def save(
         warnings=federation.warnings,
     )
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(folder.parent)
         with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=folder.parent) as temporary:
             draft = Path(temporary) / folder.name
-            (draft / "participants").mkdir(parents=True)
+            make_folder(draft / "participants")
             mapped_arrays.write(draft / _DATA, data_arrays(federation.data))
             mapped_arrays.write(draft / _LAYOUT, layout_arrays(federation))
             mapped_arrays.write(draft / _LOGITS, {"logits": federation.logits})
             for participant in federation.participants:
                 mapped_arrays.write(draft / _weights(participant.number), participant.weights)
-            (draft / _MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            with replacing(draft / _MANIFEST) as file:
+                file.write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
             try:
                 draft.rename(folder)
             except OSError:
@@ -275,7 +277,7 @@ def check_writable(home: Path) -> None:
     """
     folder = federations_folder(home)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         raise HomeNotWritable(_unwritable(folder, error)) from error

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
+from autokd.core.atomic_write import make_folder, replacing
 from autokd.errors import InputError
 from autokd.report.charts import Chart
 
@@ -31,7 +32,7 @@ def write_figures(
     """
     kaleido = _kaleido()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         return asyncio.run(_write(kaleido, charts, folder, listen))
     except OSError as error:
         raise InputError(f"--figures {folder}: cannot be written ({error.strerror or error})") from error
@@ -53,9 +54,13 @@ async def _write(kaleido: Any, charts: Iterable[Chart], folder: Path, listen: Ca
                 options = {"format": suffix, "width": chart.figure["layout"].get("width", _WIDTH)}
                 options["scale"] = _PIXELS if suffix == "png" else 1
                 picture = await browser.calc_fig(chart.figure, opts=options)
-                (folder / f"{chart.name}.{suffix}").write_bytes(picture)
+                with replacing(folder / f"{chart.name}.{suffix}") as draft:
+                    draft.write_bytes(picture)
             # Numbers are written exactly, so that a reader gets the same; an unknown one is an empty field.
-            with (folder / f"{chart.name}.csv").open("w", encoding="utf-8", newline="") as file:
+            with (
+                replacing(folder / f"{chart.name}.csv") as draft,
+                draft.open("w", encoding="utf-8", newline="") as file,
+            ):
                 writer = csv.DictWriter(file, fieldnames=list(chart.numbers[0]) if chart.numbers else [])
                 writer.writeheader()
                 writer.writerows(chart.numbers)

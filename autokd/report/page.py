@@ -20,6 +20,7 @@ from plotly.offline import get_plotlyjs
 
 from autokd.claims.claim import Claim
 from autokd.config.target import remark
+from autokd.core.atomic_write import replacing
 from autokd.core.colors import AROUND_OWN, legible_on
 from autokd.core.reasons import in_a_line
 from autokd.core.setting import DEFAULT, Pair
@@ -77,13 +78,14 @@ def page(facts: ReportFacts) -> str:
 
 
 def write(text: str, path: Path) -> None:
-    """Write a page.
+    """Write a page; one that is there is replaced when the new one is complete.
 
     Raises:
         InputError: If no file can be written there.
     """
     try:
-        path.write_text(text, encoding="utf-8")
+        with replacing(path) as draft:
+            draft.write_text(text, encoding="utf-8")
     except OSError as error:
         way_out = "name a file in a folder that you may write to"
         raise InputError(f"--out {path}: cannot be written ({error.strerror}); {way_out}") from error

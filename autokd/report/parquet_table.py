@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -11,6 +10,7 @@ from typing import Any, Final
 import pyarrow as pa
 from pyarrow import parquet
 
+from autokd.core.atomic_write import make_folder, replacing
 from autokd.core.example_weights import ExampleWeights
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import RunRecord, RunState, Stage, TrialRecord
@@ -66,14 +66,9 @@ def export(pairs: Iterable[PairRecords], path: Path, *, metadata: Mapping[str, A
             schema = schema.insert(schema.get_field_index("batch_norm") + 1, pa.field(name, pa.string()))
     table = pa.Table.from_pylist(found, schema=schema)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # NOTE: not a temporary file, which nobody else might read.
-        scratch = path.parent / f".{path.name}.{os.getpid()}"
-        try:
-            parquet.write_table(table, scratch, compression="zstd")
-            scratch.replace(path)
-        finally:
-            scratch.unlink(missing_ok=True)
+        make_folder(path.parent)
+        with replacing(path) as draft:
+            parquet.write_table(table, draft, compression="zstd")
     except OSError as error:
         raise InputError(f"--out {path}: cannot be written ({error.strerror or error})") from error
     return int(table.num_rows)

@@ -10,6 +10,7 @@ from typing import Final
 
 from sqlalchemy.engine import URL
 
+from autokd.core.atomic_write import make_folder
 from autokd.errors import InputError, NotTuned, StoreError
 from autokd.store.identity import new_identity, short_form
 from autokd.store.url import redacted, sqlite_file
@@ -57,7 +58,7 @@ def restore(url: URL, source: Path) -> None:
     fresh = target.with_name(f"{target.name}.restoring")
     with suppress(FileNotFoundError):
         fresh.unlink()
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(target.parent)
     _copy(source, fresh)
     before = target.with_name(f"{target.name}.before-restore")
     try:

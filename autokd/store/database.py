@@ -7,7 +7,7 @@ import math
 import os
 import sqlite3
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from optuna.storages import RDBStorage
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event, inspect
 from sqlalchemy.engine import URL
 
+from autokd.core.atomic_write import OWNER_ONLY, make_folder
 from autokd.errors import NotTuned, StorageUnavailable, StoreError
 from autokd.store.db_errors import translate_errors
 from autokd.store.identity import check_write_ahead_log
@@ -120,13 +121,16 @@ def _connected(url: URL, options: Mapping[str, Any]) -> Connection:
 def _prepare_file(file: Path) -> None:
     """Make the folder of a SQLite file, and check that both can be written: readers write there, too."""
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(file.parent)
     except OSError as error:
         problem = f"the folder {file.parent} cannot be made: {error.strerror}"
         raise StorageUnavailable(f"{problem}; choose another --home or --storage") from error
     for path in (file.parent, file):
         if path.exists() and not os.access(path, os.W_OK):
             raise StorageUnavailable(f"{path} cannot be written; choose another --home or --storage")
+    # SQLite gives its other files the mode of this one.
+    with suppress(FileExistsError):
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, OWNER_ONLY))
 
 
 def _require_tables(url: URL, options: Mapping[str, Any]) -> None:

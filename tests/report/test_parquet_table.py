@@ -172,10 +172,15 @@ def test_so_have_schedules(tmp_path: Path) -> None:
     assert table["schedule"].to_pylist() == [None] * 2 + ["cosine"] * 2 + [None] * 2
 
 
-def test_the_file_may_be_read_by_whoever_may_read_others(everything: PairRecords, tmp_path: Path) -> None:
-    (tmp_path / "other").touch()
-    export([everything], tmp_path / "table.parquet", metadata={})
-    assert (tmp_path / "table.parquet").stat().st_mode == (tmp_path / "other").stat().st_mode
+def test_the_file_may_be_read_by_others_only_if_it_was_opened_to_them(
+    everything: PairRecords, tmp_path: Path
+) -> None:
+    file = tmp_path / "table.parquet"
+    export([everything], file, metadata={})
+    assert file.stat().st_mode & 0o777 == 0o600
+    file.chmod(0o644)
+    export([everything], file, metadata={})
+    assert file.stat().st_mode & 0o777 == 0o644
 
 
 def test_a_table_that_is_there_is_replaced(everything: PairRecords, tmp_path: Path) -> None:
