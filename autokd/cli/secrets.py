@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from itertools import islice
 
+from autokd._safe_path import child_environment
 from autokd.config.defaults import STORAGE_VARIABLE
 
 
@@ -18,7 +19,8 @@ def hide_secrets() -> None:
     """
     arguments, secret = without_secret(sys.argv[1:])
     if secret is not None:
-        environment = {**os.environ, STORAGE_VARIABLE: secret}
+        changed = {**os.environ, **child_environment(), STORAGE_VARIABLE: secret}
+        environment = {name: value for name, value in changed.items() if value is not None}
         sys.stdout.flush()
         os.execve(sys.executable, [sys.executable, "-m", "autokd", *arguments], environment)
 

@@ -8,13 +8,17 @@ import secrets
 import shlex
 import socket
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import Final
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
-from autokd.compute import ray_health
+from autokd._safe_path import child_environment
+from autokd.compute import ray_folder, ray_health
 from autokd.errors import InputError, WorkersLost
+
+if TYPE_CHECKING:
+    from ray.job_config import JobConfig
 
 _ENVIRONMENT: Final = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -37,6 +41,9 @@ _REASON_LENGTH: Final = 300
 def session(*, cpus: int | None = None, address: str | None = None) -> Iterator[None]:
     """Start Ray on this machine, or join a cluster. A Ray that is already running is used and left running.
 
+    Ray's processes import nothing from the working folder or the folder of the program. On this machine, Ray
+    keeps its files in a folder that nobody else can enter, and which is removed at the end.
+
     Args:
         cpus: Number of this machine's CPUs for workers, all by default; ignored for a cluster.
         address: Address of a cluster to join, see `check_address`; the cluster keeps running afterwards.
@@ -54,42 +61,64 @@ def session(*, cpus: int | None = None, address: str | None = None) -> Iterator[
     os.environ.update(_ENVIRONMENT)
     secret, python = os.environ.pop(_SECRET, None), shlex.quote(sys.executable)
     own_token = address is None and not any(os.environ.get(name) for name in _TOKEN_VARIABLES)
-    try:
-        if address is None:
+    with ExitStack() as files:
+        folder: Path | None = None
+        try:
+            if address is None:
+                if own_token:
+                    # Ray would store its own in a world-readable file in the home folder.
+                    os.environ[_TOKEN] = secrets.token_hex(32)
+                with _translated(ray_folder.base()):
+                    folder = files.enter_context(ray_folder.private_folder())
+                    with _environment({**child_environment(), "RAY_TMPDIR": str(folder)}):
+                        ray.init(
+                            address="local",
+                            num_cpus=cpus,
+                            include_dashboard=False,
+                            log_to_driver=False,
+                            logging_level=logging.ERROR,
+                            job_config=_job(),
+                            # Ray starts Tune's workers by a shell and does not quote the path of Python.
+                            runtime_env={} if python == sys.executable else {"py_executable": python},
+                        )
+                    ray_folder.close_to_others(folder)
+            else:
+                _join(address)
+            try:
+                yield
+            except WorkersLost:
+                if folder is not None:
+                    ray_folder.keep_logs(folder)
+                raise
+        finally:
+            ray_health.end()
             if own_token:
-                # Ray would store its own in a world-readable file in the home folder.
-                os.environ[_TOKEN] = secrets.token_hex(32)
-            with _translated():
-                ray.init(
-                    address="local",
-                    num_cpus=cpus,
-                    include_dashboard=False,
-                    log_to_driver=False,
-                    logging_level=logging.ERROR,
-                    # Ray starts Tune's workers by a shell and does not quote the path of Python.
-                    runtime_env={} if python == sys.executable else {"py_executable": python},
-                )
-        else:
-            _join(address)
-        yield
-    finally:
-        ray_health.end()
-        if own_token:
-            _forget_token()
-        if secret is not None:
-            os.environ[_SECRET] = secret
+                _forget_token()
+            if secret is not None:
+                os.environ[_SECRET] = secret
+
+
+def logs() -> str:
+    """Return the folder of the logs of the Ray that this process uses."""
+    from ray._private import worker
+
+    node = getattr(worker, "_global_node", None)
+    return "/tmp/ray/session_latest/logs" if node is None else str(node.get_logs_dir_path())
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
-    """Raise our own error, with a way out, for whatever keeps Ray from starting on this machine."""
+def _translated(folder: Path) -> Iterator[None]:
+    """Raise our own error, with a way out, for whatever keeps Ray from starting on this machine.
+
+    Args:
+        folder: Folder that its temporary one lies in.
+    """
     try:
         yield
     except Exception as error:  # Ray has no class of its own for most of these.
         reason = " ".join(str(error).split())[:_REASON_LENGTH].rstrip(".") or type(error).__name__
-        folder = os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()
         raise WorkersLost(
-            f"Ray cannot start on this machine: {reason}. It needs a writable folder with a short path, "
+            f"Ray cannot start on this machine: {reason}. It needs a writable folder with "
             f"free space and inodes, which is {folder} now; RAY_TMPDIR names another one. "
             "Nothing was changed; the same command goes on"
         ) from error
@@ -128,13 +157,51 @@ def _join(address: str) -> None:
 
     resolved = _resolve(address)
     try:
-        ray.init(address=resolved, log_to_driver=False, logging_level=logging.ERROR)
+        ray.init(address=resolved, job_config=_job(), log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError, RayError) as error:
         reason = " ".join(str(error.__cause__ or error).split())[:_REASON_LENGTH].rstrip(".")
         raise InputError(
             f"--ray-address {address}: the cluster cannot be joined: {reason}; this machine must be one of "
             "its nodes, with the same versions of Python and Ray"
         ) from error
+
+
+def _job() -> JobConfig:
+    """Return a job whose workers do not import from the working folder or the folder of the driver's program.
+
+    Ray puts both before everything else, and a `torch.py` in them would be imported in place of PyTorch.
+    """
+    from ray.job_config import JobConfig
+
+    class Job(JobConfig):
+        @property
+        def _py_driver_sys_path(self) -> list[str]:
+            return []
+
+        @_py_driver_sys_path.setter
+        def _py_driver_sys_path(self, folders: list[str]) -> None:
+            """Forget them: what a recipe names travels with the networks (`core/own_code.py`)."""
+
+    return Job()
+
+
+@contextmanager
+def _environment(values: Mapping[str, str | None]) -> Iterator[None]:
+    """Set environment variables for a moment, and remove those whose value is None."""
+    before = {name: os.environ.get(name) for name in values}
+    try:
+        _set(values)
+        yield
+    finally:
+        _set(before)
+
+
+def _set(values: Mapping[str, str | None]) -> None:
+    for name, value in values.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 def _resolve(address: str) -> str:

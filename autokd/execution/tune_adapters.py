@@ -24,6 +24,7 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
+from autokd.compute.ray_cluster import logs
 from autokd.core.records import Failure
 from autokd.core.run_spec import RunFailure
 from autokd.errors import WorkersLost
@@ -185,7 +186,7 @@ class QueueSearcher(Searcher):
         if state.lost >= max(_LOST_IN_A_ROW, 4 * state.widest):
             raise WorkersLost(
                 f"{state.lost} workers in a row were lost before any of them reported; the last: "
-                f"{reason.splitlines()[0]} (Ray's own logs are in /tmp/ray/session_latest/logs)"
+                f"{reason.splitlines()[0]} (Ray's own logs are in {logs()})"
             )
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:

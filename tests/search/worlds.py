@@ -113,7 +113,7 @@ def instead_of_a_federation(stored: FederationFacts) -> Iterator[None]:
         return stored.participants[participant].correct[split]
 
     federation = SimpleNamespace(
-        name=stored.name, participants=stored.participants, facts=lambda: stored, correct=correct
+        warnings=(), name=stored.name, participants=stored.participants, facts=lambda: stored, correct=correct
     )
     with (
         patch.object(session, "find", return_value=federation),

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 import autokd
 from autokd import Split
-from tests.cli.conftest import Command
+from tests.cli.conftest import PROGRAM, Command
 from tests.federation.external.conftest import measured
 from tests.federation.external.samples import PARTS, recipe, write
 from tests.samples import verdict_by_rule
+from tests.trap import set_trap
 
 SIZES = {"test": 4 * PARTS["test"]} | {f"part{number}": 4 * PARTS[f"part{number}"] for number in range(3)}
 
@@ -27,6 +34,12 @@ def study(elsewhere: Path, tmp_path: Path) -> Path:
         one = content["federation"]["participants"][int(number)]
         one["claimed_accuracy"] = counts["private"] / SIZES[f"part{number}"]
     return write(content, folder)
+
+
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    with TemporaryDirectory(prefix="r-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
 def test_the_script_trained_something(elsewhere: Path) -> None:
@@ -60,6 +73,40 @@ def test_a_recipe_alone_gets_them_tuned(here: Command, study: Path, tmp_path: Pa
     ).json()
     before = made["scores"]["test"]["accuracy_before"]
     assert before * SIZES["test"] == pytest.approx(measured(study.parent)["2"]["test"])
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_own_code_runs_on_workers_and_nothing_from_where_one_stands(
+    study: Path, tmp_path: Path, short_folder: Path
+) -> None:
+    mark = tmp_path / "mark"
+    cwd, home = (set_trap(tmp_path / name, mark) for name in ("cwd", "home"))
+    modes: dict[str, set[int]] = {}
+    command = [PROGRAM, "tune", "--study", study, "--pair", "2,0", "--position", "student"]
+    with (
+        (tmp_path / "said").open("w") as said,
+        subprocess.Popen(
+            [*map(str, command), "--home", str(tmp_path / "of-autokd")],
+            cwd=cwd,
+            env={**os.environ, "HOME": str(home), "RAY_TMPDIR": str(short_folder)},
+            stdout=said,
+            stderr=said,
+        ) as process,
+    ):
+        while process.poll() is None:
+            for folder in (*short_folder.iterdir(), *short_folder.glob("*/ray/session_*")):
+                with suppress(OSError):
+                    kind = "session" if folder.name.startswith("session_") else "whole"
+                    modes.setdefault(kind, set()).add(folder.stat().st_mode & 0o777)
+            time.sleep(0.1)
+    assert process.returncode == 0, (tmp_path / "said").read_text()
+    assert not mark.exists(), mark.read_text()
+    # Ray makes its own folders open to all: the one around them never is, and they are closed once it is up.
+    assert modes["whole"] == {0o700}
+    assert 0o700 in modes["session"]
+    assert list(short_folder.iterdir()) == [], "Ray's folder is removed"
 
 
 def test_another_checkpoint_is_another_federation(here: Command, study: Path, tmp_path: Path) -> None:

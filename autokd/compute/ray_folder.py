@@ -1,0 +1,119 @@
+"""The folder in which a Ray of this machine keeps its sockets, logs and what does not fit into memory.
+
+Ray lets everybody enter and write to the folders that it makes. So they lie in one that only this user can
+enter, and it is removed with all that is in it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+_PREFIX: Final = "autokd-"
+_LOCK: Final = "in-use"
+_KEPT: Final = "kept"
+_VARIABLE: Final = "RAY_TMPDIR"
+"""Names the folder that Ray's own, called `ray`, is to lie in."""
+_LONGEST: Final = 107
+"""Bytes in the path of a socket: 108 in Linux with the one that ends it."""
+_RAY_ADDS: Final = len("/ray/session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store")
+_SHORT: Final = Path("/tmp")
+_YOUNG_SECONDS: Final = 60.0
+_KEPT_SECONDS: Final = 7 * 86400.0
+
+
+@contextmanager
+def private_folder() -> Iterator[Path]:
+    """Make a folder for Ray below `$RAY_TMPDIR` or the usual temporary folder, and remove it at the end.
+
+    After `WorkersLost` Ray's logs stay, for whoever wants to know why. The folders of commands that were
+    killed are removed by the next one.
+
+    Yields:
+        What Ray is to take for `RAY_TMPDIR`: short enough for the paths of its sockets.
+
+    Raises:
+        OSError: If the folder cannot be made.
+    """
+    where = base()
+    lock, folders = -1, list[Path]()
+    try:
+        where.mkdir(parents=True, exist_ok=True)
+        _remove_left_over(where)
+        folders.append(Path(tempfile.mkdtemp(prefix=_PREFIX, dir=where)))
+        lock = os.open(folders[0] / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if len(os.fsencode(folders[0])) + _RAY_ADDS > _LONGEST:
+            # A path through a link is as short as the link's.
+            folders.append(Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_SHORT)))
+            (folders[1] / "d").symlink_to(folders[0])
+        yield folders[0] if len(folders) == 1 else folders[1] / "d"
+    finally:
+        if folders and (folders[0] / _KEPT).exists() and _only_logs_left(folders[0]):
+            folders = []
+        for folder in reversed(folders):
+            _remove(folder)
+        if lock >= 0:
+            os.close(lock)
+
+
+def base() -> Path:
+    """Return the folder that Ray's own lies in: `$RAY_TMPDIR`, or the usual one for temporary files."""
+    return Path(os.environ.get(_VARIABLE) or tempfile.gettempdir()).absolute()
+
+
+def keep_logs(folder: Path) -> None:
+    """Let Ray's logs stay for a week, for whoever wants to know why workers were lost."""
+    with suppress(OSError):
+        (folder / _KEPT).touch()
+
+
+def close_to_others(folder: Path) -> None:
+    """Take others' rights to Ray's own folders back, which it gives to everybody, once Ray has started."""
+    for path in (folder / "ray", *(folder / "ray").glob("session_*")):
+        with suppress(OSError):
+            if not path.is_symlink():
+                path.chmod(0o700)
+
+
+def _remove_left_over(where: Path) -> None:
+    """Remove the folders of this user's that nobody holds: their commands were killed."""
+    for folder in where.glob(f"{_PREFIX}*"):
+        with suppress(OSError):
+            status = folder.lstat()
+            kept = (folder / _KEPT).exists()
+            age = time.time() - status.st_mtime
+            if status.st_uid == os.getuid() and age > (_KEPT_SECONDS if kept else _YOUNG_SECONDS):
+                descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_NOFOLLOW)
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    _remove(folder)
+                finally:
+                    os.close(descriptor)
+
+
+def _only_logs_left(folder: Path) -> bool:
+    """Remove all but Ray's logs; return whether there are any."""
+    logs = [path for path in folder.glob("ray/session_*/logs") if not path.parent.is_symlink()]
+    if not logs:
+        return False
+    for path in logs[0].parent.iterdir():
+        if path.is_dir() and not path.is_symlink() and path != logs[0]:
+            shutil.rmtree(path, ignore_errors=True)
+    return True
+
+
+def _remove(folder: Path) -> None:
+    # Processes of Ray that are about to end may still write a line to their logs.
+    for _ in range(5):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(0.2)
