@@ -139,13 +139,25 @@ def work_left(
     arms = expected_arms(search.records for meeting in meetings for search in meeting)
     after = runs_of_a_confirmation(config, [study.runs for study in judged], with_race=raced, arms=arms)
     trials = trials_of_a_search(config, [sum(study.counts.values()) for study in judged])
-    return sum((_left(config, meeting, trials, after, budgets) for meeting in meetings), NOTHING)
+    full = sum(budgets) / len(budgets) if budgets else config.rungs[-1]
+    # One of the arms is the default, which has the recipe's budget.
+    confirmation = Load(after, after * (config.rungs[-1] + (arms - 1) * full) / arms)
+    return sum((_left(config, meeting, trials, confirmation, budgets, full) for meeting in meetings), NOTHING)
 
 
 def _left(
-    config: StudyConfig, meeting: Sequence[PairSearch], trials: float, after: float, budgets: Sequence[int]
+    config: StudyConfig,
+    meeting: Sequence[PairSearch],
+    trials: float,
+    confirmation: Load,
+    budgets: Sequence[int],
+    full: float,
 ) -> Load:
-    """Return what is left of a meeting if each pair gets so many trials and runs after them."""
+    """Return what is left of a meeting if each pair gets so many trials, and a confirmation after them.
+
+    Args:
+        full: Mean of the budgets that a setting may have.
+    """
     alive = [search for search in meeting if not search.trials or not baseline_failed(search.trials)]
     searching = [search for search in alive if search.is_open(config.search)]
     by_itself = all(search.records.rule > 1 for search in searching)
@@ -154,12 +166,9 @@ def _left(
     asked = sum(len(asked_left(config, search.trials)) for search in alive)
     new = max(float(asked), most * len(searching) - used)
     running = [trial for search in alive for trial in search.trials if trial.state is TrialState.RUNNING]
-    usual, stopping = config.rungs[-1], config.search.stopping
-    full = sum(budgets) / len(budgets) if budgets else usual
-    # One of two runs after the search is of the default, which has the recipe's budget.
-    confirmed = (full + usual) / 2
+    stopping = config.search.stopping
     if not new and not running:
-        loads = [_load_after_search(config, search, after, confirmed) for search in alive]
+        loads = [_load_after_search(config, search, confirmation, full) for search in alive]
         return sum(loads, NOTHING)
     early = epochs_of_a_trial(config, [trial for search in meeting for trial in search.trials], budgets)
     exempt = min(new, sum(max(0, stopping.grace - len(search.trials)) for search in searching))
@@ -168,18 +177,19 @@ def _left(
         max(0.0, (config.budget(trial.setting) if is_exempt(stopping, trial) else early) - trial.epochs)
         for trial in running
     )
-    later = sum(max(0.0, after - len(search.records.runs)) for search in alive)
-    epochs = exempt * full + (new - exempt) * early + in_progress + later * confirmed
+    later = sum(max(0.0, confirmation.runs - len(search.records.runs)) for search in alive)
+    each = confirmation.epochs / confirmation.runs
+    epochs = exempt * full + (new - exempt) * early + in_progress + later * each
     return Load(new + len(running) + later, epochs)
 
 
-def _load_after_search(config: StudyConfig, search: PairSearch, after: float, epochs: float) -> Load:
-    """Return the runs after the search that have not ended; `after` runs of `epochs` before that is known."""
+def _load_after_search(config: StudyConfig, search: PairSearch, confirmation: Load, full: float) -> Load:
+    """Return the runs after the search that have not ended; `confirmation` before that is known."""
     if search.records.rule > 1 and search.records.basis is None:
-        return Load(after, after * epochs)
+        return confirmation
     specs = pending(config, search.records, seeds=search.seeds)
     racing = any(spec.stage is Stage.RACE for spec in specs)
     # The confirmation runs of the winner and its rivals join these as soon as there is a winner.
     joining = config.confirmation.seeds * max(1, arms_to_come(config, search.records)) if racing else 0
     known = sum(config.budget(spec.setting) for spec in specs)
-    return Load(len(specs) + joining, known + joining * epochs)
+    return Load(len(specs) + joining, known + joining * full)

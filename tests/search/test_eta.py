@@ -13,12 +13,14 @@ from unittest.mock import patch
 import pytest
 
 from autokd.config.study import Objective
+from autokd.core.pair_records import PairRecords
 from autokd.core.records import TrialOrigin, TrialRecord, TrialState
 from autokd.core.run_spec import RunSpec
 from autokd.core.setting import DEFAULT, Pair, Setting, TransferSet
 from autokd.execution import pace, search_queue
 from autokd.search.eta import NOTHING, Load, epochs_of_a_trial, forecast, runs_of_a_confirmation
-from autokd.search.progress import Progress
+from autokd.search.next_work import PairSearch
+from autokd.search.progress import Progress, work_left
 from autokd.search.tpe import Sampler
 from tests.search.worlds import Killed, World, record, report, tiny_plan
 
@@ -66,6 +68,18 @@ def test_how_far_a_trial_gets() -> None:
     assert epochs_of_a_trial(config, [], (10, 20)) == (5.5 + 6.75) / 2
     graceful = tiny_plan(stopping={"rungs": (3, 6), "reduction": 2, "grace": 6})
     assert epochs_of_a_trial(graceful, [trial(5, 10, TrialState.COMPLETE)]) == 5.5
+
+
+@pytest.mark.parametrize(("rule", "others"), [(2, 1), (3, 2)])
+def test_of_a_confirmation_only_the_default_is_sure_to_have_the_recipes_budget(
+    rule: int, others: int
+) -> None:
+    config = tiny_plan()
+    search = PairSearch(PairRecords(pair=Pair(0, 1), study="s", rule=rule), closed=True)
+    looks = config.confirmation.looks
+    seeds = looks[len(looks) // 2]
+    left = work_left(config, [[search]], (), (10, 20, 60))
+    assert left == Load((1 + others) * seeds, seeds * (10 + 30 * others))
 
 
 def test_how_many_runs_a_confirmation_takes() -> None:

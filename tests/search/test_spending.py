@@ -137,3 +137,9 @@ def test_a_pair_without_a_winner_needs_two_arms_in_its_first_look() -> None:
     search = PairSearch(PairRecords(pair=PAIRS[0], study="s", rule=2))
     assert first_look_epochs(PLAN, search) == 2 * PLAN.confirmation.looks[0] * 10
     assert first_look_epochs(PLAN, search, largest=40) == PLAN.confirmation.looks[0] * (10 + 40)
+
+
+def test_by_rule_3_a_pair_without_a_winner_needs_three_arms_in_its_first_look() -> None:
+    search = PairSearch(PairRecords(pair=PAIRS[0], study="s", rule=3))
+    assert first_look_epochs(PLAN, search) == 3 * PLAN.confirmation.looks[0] * 10
+    assert first_look_epochs(PLAN, search, largest=40) == PLAN.confirmation.looks[0] * (10 + 2 * 40)
