@@ -35,8 +35,11 @@ def convincing(tuned: Tuned, tmp_path_factory: pytest.TempPathFactory) -> Tuned:
     """A copy of `tuned` in which the candidate of 4->9 is right on every example of its confirmation."""
     copy = tuned.copy(tmp_path_factory.mktemp("convincing") / "home")
     of_candidate = (
-        "SELECT id FROM autokd_run WHERE stage = 'confirmation' AND study LIKE '%/4->9' "
-        "AND NOT (temperature = 1 AND alpha IS 0.5 AND transfer_set = 'student')"
+        "SELECT r.id FROM autokd_run r JOIN autokd_recommendation a ON a.study = r.study "
+        "WHERE r.stage = 'confirmation' AND r.study LIKE '%/4->9' "
+        "AND r.temperature = json_extract(a.payload, '$.candidate.setting.temperature') "
+        "AND r.alpha IS json_extract(a.payload, '$.candidate.setting.alpha') "
+        "AND r.transfer_set = json_extract(a.payload, '$.candidate.setting.transfer_set')"
     )
     with sqlite3.connect(copy.database) as connection:
         rows = connection.execute(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from optuna_dashboard import get_note
 
 from autokd.cli import options
 from autokd.compute.device import Compute
+from autokd.core.setting import DEFAULT
 from autokd.statistics.paired import paired_interval
 from tests.cli.conftest import TRIALS, Command, Tuned, dump
 from tests.samples import verdict_by_rule
@@ -56,8 +58,8 @@ def own(database: Path, participant: int, split: str) -> NDArray[np.bool_]:
     return unpacked(bits, examples)
 
 
-def arm(database: Path, pair: str, split: str, setting: dict[str, Any]) -> NDArray[np.bool_]:
-    """Correctness of the confirmation runs of a setting, shape (seeds, examples)."""
+def arm(database: Path, pair: str, split: str, setting: Mapping[str, Any]) -> NDArray[np.bool_]:
+    """Correctness of the confirmation runs of a setting in plain values, shape (seeds, examples)."""
     rows = stored(
         database,
         "SELECT c.bits, c.examples FROM autokd_run_correct c JOIN autokd_run r ON r.id = c.run_id "
@@ -65,7 +67,7 @@ def arm(database: Path, pair: str, split: str, setting: dict[str, Any]) -> NDArr
         "AND r.temperature = ? AND r.alpha IS ? AND r.transfer_set = ? ORDER BY r.seed",
         f"%/{pair}",
         split,
-        *(setting.get(name) for name in ("temperature", "alpha", "transfer_set")),
+        *(setting[name] for name in ("temperature", "alpha", "transfer_set")),
     )
     return np.stack([unpacked(bits, examples) for bits, examples in rows])
 
@@ -183,28 +185,26 @@ def test_the_verdict_follows_from_the_stored_confirmation_runs(here: Command, tu
     for teacher, student in ((4, 9), (9, 4)):
         told = here("recommend", "--pair", f"{teacher},{student}", "--home", tuned.home, "--json").json()
         pair, decided = f"{teacher}->{student}", told["decided_on"]
-        winner, default = told["candidate"]["setting"], told["default_setting"]
-        untaught = told["rivals"]["no_teacher"]["setting"]
-        assert untaught["alpha"] == 0
-        compared = {
-            "candidate_gain": (winner, None),
-            "default_gain": (default, None),
-            "improvement": (winner, default),
-            "teacher_part": (winner, untaught),
+        settings = {"winner": told["candidate"]["setting"], "default": DEFAULT.to_json()}
+        settings |= {name: rival["setting"] for name, rival in told["rivals"].items()}
+        arms = {name: arm(tuned.database, pair, "confirmation", each) for name, each in settings.items()}
+        assert {len(correct) for correct in arms.values()} == {told["seeds"]}
+        assert told["seeds"] in decided["looks"]
+        sides = {
+            "candidate_gain": (arms["winner"], own(tuned.database, student, "confirmation")),
+            "default_gain": (arms["default"], own(tuned.database, student, "confirmation")),
+            "improvement": (arms["winner"], arms["default"]),
         }
-        for name, (first_setting, second) in compared.items():
-            first = arm(tuned.database, pair, "confirmation", first_setting)
-            reference = (
-                own(tuned.database, student, "confirmation")
-                if second is None
-                else arm(tuned.database, pair, "confirmation", second)
-            )
-            assert len(first) == told["seeds"] in told["decided_on"]["looks"]
+        if "no_teacher" in arms:
+            sides["teacher_part"] = (arms["winner"], arms["no_teacher"])
+        else:
+            assert settings["winner"]["alpha"] == decided["teacher_part"]["mean"] == 0
+        for name, (first, reference) in sides.items():
             difference = first.mean() - reference.mean()
             assert decided[name]["mean"] == pytest.approx(100 * difference, abs=1e-6)
             # Another seed of the bootstrap moves an end by a few tenths at most.
             interval = paired_interval(
-                first, reference, confidence=told["decided_on"]["confidence"], resamples=4000, seed=7
+                first, reference, confidence=decided["confidence"], resamples=4000, seed=7
             )
             assert decided[name]["low"] == pytest.approx(interval.low, abs=0.5)
             assert decided[name]["high"] == pytest.approx(interval.high, abs=0.5)
