@@ -6,6 +6,7 @@ lost. One that is replaced has other content under the same name.
 
 from __future__ import annotations
 
+import os
 import secrets
 import struct
 from pathlib import Path
@@ -21,6 +22,8 @@ from autokd.store.url import redacted, sqlite_file
 _HEADER_BYTES: Final = 100
 _USER_VERSION: Final = 60
 """Offset of SQLite's user version in the header of a file: here it is a short form of the identity."""
+_HELD: Final[dict[tuple[int, int], int]] = {}
+"""Open files by device and inode (see `_first`)."""
 _WAL_HEADER, _FRAME_HEADER = 32, 24
 _WAL_MAGIC: Final = frozenset({0x377F0682, 0x377F0683})
 
@@ -115,8 +118,19 @@ def check_write_ahead_log(file: Path) -> None:
 
 
 def _first(file: Path, size: int) -> bytes:
-    with file.open("rb") as opened:
-        return opened.read(size)
+    """Return the first bytes of a SQLite file, which stays open until the process ends.
+
+    To close it would drop all locks that SQLite holds on the file in this process: they belong to process and
+    file, whoever opened it. Another process could then take the write-ahead log away from under a connection.
+    Source: "How To Corrupt An SQLite Database File", section 2.2, sqlite.org/howtocorrupt.html.
+    """
+    inode = _inode(file)
+    if inode is None or inode not in _HELD:
+        opened = os.open(file, os.O_RDONLY)
+        seen = os.fstat(opened)
+        inode = seen.st_dev, seen.st_ino
+        _HELD[inode] = opened
+    return os.pread(_HELD[inode], size, 0)
 
 
 def _inode(file: Path) -> tuple[int, int] | None:

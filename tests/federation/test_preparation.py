@@ -123,7 +123,7 @@ def test_what_was_prepared_before_is_found_without_ray_or_data(
     [
         ({"dataset": "cifar"}, CPU, UnknownName, "no dataset is called 'cifar'"),
         ({"architectures": [{"name": "vgg"}]}, CPU, UnknownName, "no architecture is called 'vgg'"),
-        ({"architectures": [{"name": "cnn", "options": {"depth": 3}}]}, CPU, PlanError, "cnn has: widths"),
+        ({"architectures": [{"name": "cnn", "options": {"depth": 3}}]}, CPU, PlanError, "known here: widths"),
         ({"partition": {"scheme": "classes", "per_participant": 3}}, CPU, PlanError, "per_participant"),
         ({}, Compute(device="cuda:99"), DeviceUnavailable, "cuda:99"),
     ],

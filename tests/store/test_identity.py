@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -115,3 +117,24 @@ def test_its_own_log_is_read(tmp_path: Path) -> None:
     left_over(copy, of=file)
     with Store.open(sqlite_url(copy)) as store, store._engine.connect() as connection:
         assert connection.scalar(text("SELECT count(*) FROM more")) == 1
+
+
+LEAVE_WAL = """
+import sqlite3, sys
+with sqlite3.connect(sys.argv[1], timeout=0) as connection:
+    print(connection.execute("PRAGMA journal_mode = DELETE").fetchone()[0])
+"""
+
+
+def test_to_open_a_store_again_leaves_the_locks_of_this_process(file_store: Store) -> None:
+    """Without them another process may take the write-ahead log away from under this one."""
+    file = Path(str(normalise(file_store.url).database))
+    with closing(sqlite3.connect(file)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        Store.open(file_store.url).close()
+        other = subprocess.run(
+            [sys.executable, "-c", LEAVE_WAL, file], capture_output=True, text=True, check=False
+        )
+        assert "database is locked" in other.stderr
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)

@@ -147,7 +147,7 @@ def test_a_part_of_a_data_set_has_its_classes() -> None:
         ({"classes": "abc"}, ("no list of names",)),
         ({"classes": 3}, ("no list of names",)),
         ({"classes": {"ant": 0, "bee": 2}}, ("no list of names",)),
-        ({"classes": [None, "a", "b"]}, ("None is no class name",)),
+        ({"classes": [None, "a", "b"]}, ("nothing (null) is no class name",)),
         ({"classes": [("crane",), ("crane",), "x"]}, ("'crane' twice",)),
     ],
 )
