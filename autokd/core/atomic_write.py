@@ -27,16 +27,16 @@ def make_folder(folder: Path) -> None:
     Raises:
         OSError: If one cannot be made.
     """
-    missing = []
-    while not folder.exists() and folder != folder.parent:
-        missing.append(folder)
-        folder = folder.parent
+    missing, above = [], folder
+    while not above.exists() and above != above.parent:
+        missing.append(above)
+        above = above.parent
     for path in reversed(missing):
         with suppress(FileExistsError):  # Another process was quicker.
             path.mkdir(_FOLDER)
             path.chmod(_FOLDER)
-    if missing and not missing[0].is_dir():
-        missing[0].mkdir()  # Says what is wrong.
+    if not folder.is_dir():
+        folder.mkdir()  # Says what is wrong.
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from autokd.core.records import RunState, Stage, TrialOrigin, TrialState
 from autokd.core.run_spec import RunSpec
 from autokd.core.setting import DEFAULT, Pair
 from autokd.recommendation.interim_looks import seeds_wanted
-from autokd.recommendation.race import pending, winner
+from autokd.recommendation.race import arms, pending
 from autokd.recommendation.verdict import RULE
 from autokd.search.study_names import meetings_of, study_name
 from autokd.store import Store
@@ -57,10 +57,10 @@ def check_pair(place: Workspace, store: Store, pair: Pair) -> None:
     assert not pending(config, records, seeds=seeds), pair
     complete = [run for run in runs if run.state is RunState.COMPLETE]
     confirmed = [(run.setting, run.seed) for run in complete if run.stage is Stage.CONFIRMATION]
-    best = winner(config, records)
-    arms = {DEFAULT, best or DEFAULT}
+    settings = set(arms(config, records).values())
+    assert DEFAULT in settings, f"{pair}: {settings}"
     wanted = range(CONFIRMATION_SEEDS, CONFIRMATION_SEEDS + seeds)
-    assert Counter(confirmed) == Counter(product(arms, wanted)), f"{pair}: {confirmed}"
+    assert Counter(confirmed) == Counter(product(settings, wanted)), f"{pair}: {confirmed}"
     recommendation = store.recommendation(name)
     assert recommendation is not None, f"{pair}: no verdict"
     assert recommendation["verdict"] != "failed", f"{pair}: {recommendation}"
