@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import struct
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, final
 
@@ -22,7 +23,7 @@ from autokd.store.url import redacted, sqlite_file
 _HEADER_BYTES: Final = 100
 _USER_VERSION: Final = 60
 """Offset of SQLite's user version in the header of a file: here it is a short form of the identity."""
-_HELD: Final[dict[tuple[int, int], int]] = {}
+_HELD: Final[dict[tuple[int, int] | None, int]] = {}
 """Open files by device and inode (see `_first`)."""
 _WAL_HEADER, _FRAME_HEADER = 32, 24
 _WAL_MAGIC: Final = frozenset({0x377F0682, 0x377F0683})
@@ -118,19 +119,39 @@ def check_write_ahead_log(file: Path) -> None:
 
 
 def _first(file: Path, size: int) -> bytes:
-    """Return the first bytes of a SQLite file, which stays open until the process ends.
+    """Return the first bytes of a SQLite file; one that this process uses stays open until it ends.
 
     To close it would drop all locks that SQLite holds on the file in this process: they belong to process and
     file, whoever opened it. Another process could then take the write-ahead log away from under a connection.
     Source: "How To Corrupt An SQLite Database File", section 2.2, sqlite.org/howtocorrupt.html.
     """
     inode = _inode(file)
-    if inode is None or inode not in _HELD:
-        opened = os.open(file, os.O_RDONLY)
-        seen = os.fstat(opened)
-        inode = seen.st_dev, seen.st_ino
-        _HELD[inode] = opened
-    return os.pread(_HELD[inode], size, 0)
+    if inode in _HELD:
+        return os.pread(_HELD[inode], size, 0)
+    in_use = _is_open_here(inode)
+    opened = os.open(file, os.O_RDONLY)
+    try:
+        return os.pread(opened, size, 0)
+    finally:
+        if in_use:
+            seen = os.fstat(opened)
+            _HELD[seen.st_dev, seen.st_ino] = opened
+        else:
+            os.close(opened)
+
+
+def _is_open_here(inode: tuple[int, int] | None) -> bool:
+    """Return whether this process has a file open; True where the system does not tell."""
+    try:
+        numbers = [int(entry.name) for entry in Path("/proc/self/fd").iterdir()]
+    except OSError:
+        return True
+    for number in numbers:
+        with suppress(OSError):  # The listing's own is closed by now.
+            seen = os.fstat(number)
+            if (seen.st_dev, seen.st_ino) == inode:
+                return True
+    return False
 
 
 def _inode(file: Path) -> tuple[int, int] | None:
