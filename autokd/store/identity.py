@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import struct
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, final
@@ -23,8 +24,6 @@ from autokd.store.url import redacted, sqlite_file
 _HEADER_BYTES: Final = 100
 _USER_VERSION: Final = 60
 """Offset of SQLite's user version in the header of a file: here it is a short form of the identity."""
-_HELD: Final[dict[tuple[int, int] | None, int]] = {}
-"""Open files by device and inode (see `_first`)."""
 _WAL_HEADER, _FRAME_HEADER = 32, 24
 _WAL_MAGIC: Final = frozenset({0x377F0682, 0x377F0683})
 
@@ -90,62 +89,62 @@ def short_form(identity: str) -> int:
 def check_write_ahead_log(file: Path) -> None:
     """Refuse a SQLite file beside the write-ahead log of another one, which would be mixed into it.
 
+    A file that this process uses is not looked at: its log is its own. And to close it here would drop all
+    locks that SQLite holds on it in this process, since they belong to process and file, whoever opened it:
+    another process could then take the log away from under a connection.
+    Source: "How To Corrupt An SQLite Database File", section 2.2, sqlite.org/howtocorrupt.html.
+
     Raises:
         StorageUnavailable: If the log holds the first page of a file with another identity.
     """
     log = file.with_name(f"{file.name}-wal")
+    if _is_open_here(file):
+        return
     try:
-        header, content = _first(file, _HEADER_BYTES), log.read_bytes() if log.exists() else b""
+        with file.open("rb") as opened:
+            header = opened.read(_HEADER_BYTES)
+        others = list(_identities_in(log)) if log.exists() else []
     except OSError:
         return  # Opening the store says it better.
-    if len(header) < _HEADER_BYTES or len(content) <= _WAL_HEADER:
+    if len(header) < _HEADER_BYTES:
         return
-    magic, _, page = struct.unpack_from(">III", content)
-    salts = content[16:24]
     (own,) = struct.unpack_from(">I", header, _USER_VERSION)
-    if magic not in _WAL_MAGIC or not own:
-        return
-    for start in range(_WAL_HEADER, len(content) - _FRAME_HEADER - _HEADER_BYTES, _FRAME_HEADER + page):
-        (number,) = struct.unpack_from(">I", content, start)
-        if content[start + 8 : start + 16] != salts:
-            break  # What follows is older than this log.
-        (other,) = struct.unpack_from(">I", content, start + _FRAME_HEADER + _USER_VERSION)
-        if number == 1 and other not in (0, own):
-            raise StorageUnavailable(
-                f"beside {file} lies the write-ahead log of another store, {log.name}: SQLite would mix the "
-                f"two. If {file.name} is the one that you want, move {log.name} and {file.name}-shm away; "
-                "autokd store restore does all of this by itself"
-            )
+    if own and any(other not in (0, own) for other in others):
+        raise StorageUnavailable(
+            f"beside {file} lies the write-ahead log of another store, {log.name}: SQLite would mix the "
+            f"two. If {file.name} is the one that you want, move {log.name} and {file.name}-shm away; "
+            "autokd store restore does all of this by itself"
+        )
 
 
-def _first(file: Path, size: int) -> bytes:
-    """Return the first bytes of a SQLite file; one that this process uses stays open until it ends.
+def _identities_in(log: Path) -> Iterator[int]:
+    """Yield the short identity in each first page that a write-ahead log holds; other pages are passed by."""
+    with log.open("rb") as opened:
+        header = opened.read(_WAL_HEADER)
+        if len(header) < _WAL_HEADER:
+            return
+        magic, _, page = struct.unpack_from(">III", header)
+        if magic not in _WAL_MAGIC:
+            return
+        start = _WAL_HEADER
+        while len(frame := opened.read(_FRAME_HEADER + _HEADER_BYTES)) == _FRAME_HEADER + _HEADER_BYTES:
+            if frame[8:16] != header[16:24]:
+                return  # What follows is older than this log.
+            (number,) = struct.unpack_from(">I", frame)
+            if number == 1:
+                (identity,) = struct.unpack_from(">I", frame, _FRAME_HEADER + _USER_VERSION)
+                yield identity
+            start += _FRAME_HEADER + page
+            opened.seek(start)
 
-    To close it would drop all locks that SQLite holds on the file in this process: they belong to process and
-    file, whoever opened it. Another process could then take the write-ahead log away from under a connection.
-    Source: "How To Corrupt An SQLite Database File", section 2.2, sqlite.org/howtocorrupt.html.
-    """
+
+def _is_open_here(file: Path) -> bool:
+    """Return whether this process has a file open; where the system does not tell, True if it matters."""
     inode = _inode(file)
-    if inode in _HELD:
-        return os.pread(_HELD[inode], size, 0)
-    in_use = _is_open_here(inode)
-    opened = os.open(file, os.O_RDONLY)
     try:
-        return os.pread(opened, size, 0)
-    finally:
-        if in_use:
-            seen = os.fstat(opened)
-            _HELD[seen.st_dev, seen.st_ino] = opened
-        else:
-            os.close(opened)
-
-
-def _is_open_here(inode: tuple[int, int] | None) -> bool:
-    """Return whether this process has a file open; True where the system does not tell."""
-    try:
-        numbers = [int(entry.name) for entry in Path("/proc/self/fd").iterdir()]
+        numbers = [int(entry.name) for entry in Path("/dev/fd").iterdir()]
     except OSError:
-        return True
+        return os.name == "posix"
     for number in numbers:
         with suppress(OSError):  # The listing's own is closed by now.
             seen = os.fstat(number)
