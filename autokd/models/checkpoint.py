@@ -26,10 +26,10 @@ StateDict = Mapping[str, Tensor]
 _DEEPEST: Final = 4
 """Depth to which state dicts are looked for: a Lightning module's lies at 1, one of several networks at 2."""
 _BY_MAGIC: Final = {
-    b"\\x89HDF": "an HDF5 file, as Keras writes them",
-    b"\\x08\\x07\\x12": "an ONNX model",
-    b"\\x08\\x08\\x12": "an ONNX model",
-    b"\\x1f\\x8b": "compressed by gzip",
+    b"\x89HDF": "an HDF5 file, as Keras writes them",
+    b"\x08\x07\x12": "an ONNX model",
+    b"\x08\x08\x12": "an ONNX model",
+    b"\x1f\x8b": "compressed by gzip",
     b"PAR1": "a Parquet file",
     b"GGUF": "a GGUF file",
     b"version https://git-lfs": "a Git LFS pointer: the file itself was not fetched (git lfs pull)",

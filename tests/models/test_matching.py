@@ -240,6 +240,25 @@ def test_a_whole_model_and_torchscript_are_refused_with_the_lines_that_convert_t
         loaded(file)
 
 
+@pytest.mark.parametrize(
+    ("begins", "words"),
+    [
+        (bytes([0x89]) + b"HDF", "HDF5"),
+        (bytes([8, 7, 18]), "ONNX"),
+        (bytes([8, 8, 18]), "ONNX"),
+        (bytes([0x1F, 0x8B]), "gzip"),
+        (b"PAR1", "Parquet"),
+        (b"GGUF", "GGUF"),
+        (b"version https://git-lfs.example/spec/v1", "git lfs pull"),
+    ],
+)
+def test_files_of_other_kinds_are_named(begins: bytes, words: str, tmp_path: Path) -> None:
+    file = tmp_path / "model.pt"
+    file.write_bytes(begins + bytes(100))
+    with pytest.raises(PlanError, match=words):
+        read_checkpoint(file)
+
+
 class Calls:
     """What its pickle calls is run by an ordinary unpickler."""
 
