@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from difflib import get_close_matches
 from typing import Final
@@ -51,6 +51,12 @@ def one_of(names: Iterable[object]) -> str:
     """Return names as `a, b or c`."""
     words = [str(name) for name in names]
     return " or ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
+
+
+def listed(names: Sequence[str], *, most: int) -> str:
+    """Return names as `a, b and 3 more`."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def did_you_mean(written: object, known: Iterable[object]) -> str:

@@ -1,4 +1,4 @@
-"""Why a run failed: one line for people; the traceback behind it is stored with the run."""
+"""Why something failed: one line for people; the traceback behind a run's reason is stored with the run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ import traceback
 from typing import Final
 
 _LONGEST: Final = 300
+_SHORT: Final = 200
 _TRACEBACK: Final = "Traceback (most recent call last):"
+
+
+def kind_and_words(error: BaseException) -> str:
+    """Return the class of an error of somebody else's code, and the first line of its words."""
+    words = str(error).partition("\n")[0][:_SHORT]
+    return f"{type(error).__name__}: {words}"
 
 
 def with_traceback(error: BaseException) -> str:

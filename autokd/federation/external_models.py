@@ -15,6 +15,7 @@ from torch import nn
 from autokd.compute.device import Compute
 from autokd.config.external import ExternalFederation, ExternalParticipant
 from autokd.config.federation import ExternalArchitecture
+from autokd.core.reasons import kind_and_words
 from autokd.data.dataset import Dataset
 from autokd.data.pixel_facts import PixelFacts
 from autokd.data.sources.labelled_images import LabelledImages, as_dataset
@@ -218,8 +219,7 @@ def _count_outputs(network: nn.Module, images: torch.Tensor, known: int) -> int:
             answers = network(images)
     except Exception as error:
         shape = "x".join(map(str, images.shape[1:]))
-        words = str(error).partition("\n")[0][:200]
-        problem = f"cannot take images of {shape} (channels, height, width): {type(error).__name__}: {words}"
+        problem = f"cannot take images of {shape} (channels, height, width): {kind_and_words(error)}"
         raise PlanError(source="forward pass", problem=problem) from error
     logits = logits_in(answers)
     if len(logits) != len(images):

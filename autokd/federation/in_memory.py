@@ -23,6 +23,7 @@ from autokd.core.arguments import text
 from autokd.core.class_names import class_names
 from autokd.core.own_imports import PREFIX
 from autokd.core.public_calls import checked
+from autokd.core.reasons import kind_and_words
 from autokd.data.sources.factory import read_dataset
 from autokd.data.sources.labelled_images import (
     LabelledImages,
@@ -216,9 +217,8 @@ def _check_rebuilt(number: int, model: nn.Module, validated: ValidatedModel, che
             model.eval()
             one, two = (logits_in(model(images.to(first))).to(built) for _ in range(2))
         except Exception as error:
-            words = f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}"
             raise InputError(
-                f"member {number}: the model cannot be asked for its own data: {words}"
+                f"member {number}: the model cannot be asked for its own data: {kind_and_words(error)}"
             ) from error
         finally:
             for module, mode in modes.items():

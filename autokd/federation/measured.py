@@ -12,6 +12,7 @@ from scipy.special import bdtrc
 
 from autokd.compute.device import Compute
 from autokd.config.external import Input
+from autokd.core.reasons import kind_and_words
 from autokd.data.dataset import Dataset
 from autokd.data.pixel_facts import PixelFacts, PixelScale
 from autokd.errors import PlanError
@@ -94,8 +95,9 @@ def answers(module: Adapted, data: Dataset, compute: Compute) -> NDArray[np.int6
     except PlanError:
         raise
     except Exception as error:
-        words = f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}"
-        raise PlanError(source="forward pass", problem=f"fails on its own data: {words}") from error
+        raise PlanError(
+            source="forward pass", problem=f"fails on its own data: {kind_and_words(error)}"
+        ) from error
     if not np.isfinite(logits).all():
         raise PlanError(source="", problem="the model answers with values that are not finite numbers")
     predictions: NDArray[np.int64] = logits.argmax(axis=1)

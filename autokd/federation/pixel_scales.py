@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
+from autokd.core.quoting import listed
 from autokd.data.pixel_facts import ROUNDING, PixelFacts, PixelScale
 from autokd.federation.findings import Findings
 
@@ -45,8 +46,9 @@ def compare_pixels(facts: Mapping[str, PixelFacts], findings: Findings) -> None:
         counted = ", which count as 0 to 1" if theirs.is_bytes else ""
         ours = ", which count as 0 to 1" if one.is_bytes else ""
         problem = (
-            f"its pixels are {one}{ours}{_and_of(fields[1:])}, and those of {_listed(list(others))} are "
-            f"{theirs}{counted}: a network cannot be asked for both; {_way_out(one, theirs)}"
+            f"its pixels are {one}{ours}{_and_of(fields[1:])}, and those of "
+            f"{listed(list(others), most=2)} are {theirs}{counted}: a network cannot be asked for "
+            f"both; {_way_out(one, theirs)}"
         )
         findings.problem(field, problem)
     _compare_ranges(others, usual, findings)
@@ -75,11 +77,7 @@ def _way_out(one: PixelFacts, theirs: PixelFacts) -> str:
 
 
 def _and_of(fields: list[str]) -> str:
-    return f" (as those of {_listed(fields)})" if fields else ""
-
-
-def _listed(fields: list[str]) -> str:
-    return ", ".join(fields[:2]) + (f" and {len(fields) - 2} more" if len(fields) > 2 else "")
+    return f" (as those of {listed(fields, most=2)})" if fields else ""
 
 
 def _compare_ranges(facts: Mapping[str, PixelFacts], scale: PixelScale, findings: Findings) -> None:

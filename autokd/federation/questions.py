@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from autokd.compute.device import Compute
+from autokd.core.reasons import kind_and_words
 from autokd.data.dataset import Dataset
 from autokd.errors import PlanError
 from autokd.models.adapter import Adapted
@@ -193,8 +194,7 @@ def _run(source: str, step: Callable[[], Any], mode: str) -> Any:
     except PlanError as error:
         raise PlanError(source=source, problem=f"{error.problem}{mode and f' (it does so{mode})'}") from error
     except Exception as error:
-        words = str(error).partition("\n")[0][:200]
-        raise PlanError(source=source, problem=f"fails{mode}: {type(error).__name__}: {words}") from error
+        raise PlanError(source=source, problem=f"fails{mode}: {kind_and_words(error)}") from error
 
 
 def _close(one: Tensor, other: Tensor) -> bool:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
 
+from autokd.core.quoting import listed
 from autokd.models.checkpoint import Checkpoint, StateDict, refused, whole_model
 
 _INSIDE_NAMES: Final = ("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.", "module.")
@@ -25,7 +26,6 @@ _COUNTER: Final = "num_batches_tracked"
 """Counters of BatchNorm, which PyTorch's own `load_state_dict` does without."""
 _AVERAGED: Final = ("ema", "swa", "averaged", "avg", "shadow")
 """Parts of the keys of a second model, averaged over the training."""
-_LISTED: Final = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,11 +75,11 @@ def choose(network: nn.Module, checkpoint: Checkpoint, file: Path, *, wanted: st
     if not fits:
         raise refused(file, _why_none(checkpoint, expected))
     chosen = _named(fits, wanted, file) if wanted is not None else _only(fits, file)
-    others = [fit.key for fit in fits if fit is not chosen and not _same(fit, chosen)]
+    others = [fit for fit in fits if fit is not chosen and not _same(fit, chosen)]
     notes = []
     if others and wanted is None:
         notes.append(
-            f"the weights under {chosen.key!r} are taken; those under {_listed(others)} fit as well: "
+            f"the weights under {chosen.key!r} are taken; those under {_quoted_keys(others)} fit as well: "
             "weights: <key> takes them"
         )
     weights = _plain(chosen.weights, file)
@@ -102,13 +102,9 @@ def fit(
     """
     chosen = choose(network, checkpoint, file, wanted=wanted)
     try:
-        # Strict, but for the counters of BatchNorm, which PyTorch itself fills in.
+        # Strict: PyTorch itself does without the counters of BatchNorm.
         network.load_state_dict(dict(chosen.weights), strict=True)
     except (RuntimeError, TypeError, ValueError) as error:
-        if any(name.endswith(_COUNTER) for name in network.state_dict()):
-            missing, beyond = network.load_state_dict(dict(chosen.weights), strict=False)
-            if not beyond and all(name.endswith(_COUNTER) for name in missing):
-                return chosen.notes
         raise refused(file, f"does not fit the network: {str(error)[:200]}") from error
     return chosen.notes
 
@@ -131,7 +127,8 @@ def _fits(checkpoint: Checkpoint, expected: StateDict) -> Iterator[Fit]:
                 prefix for prefix in _prefixes(renamed, expected) if _is_whole(renamed, prefix, expected)
             ]
             for prefix in found:
-                yield Fit(_named_key(key, prefix), _below(renamed, prefix, expected))
+                here = _after(renamed, prefix)
+                yield Fit(_named_key(key, prefix), {name: here[name] for name in expected if name in here})
             if found:
                 break
     if checkpoint.in_order is not None:
@@ -168,31 +165,39 @@ def _prefixes(weights: StateDict, expected: StateDict) -> Sequence[str]:
 
 def _is_whole(weights: StateDict, prefix: str, expected: StateDict) -> bool:
     """Return whether the names after a prefix and their shapes are exactly the network's."""
-    here = {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
-    here = {name: value for name, value in here.items() if not name.endswith("_extra_state")}
-    missing = [name for name in expected if name not in here and not name.endswith(_COUNTER)]
-    beyond = [name for name in here if name not in expected and not _is_of_wrapper(name, here)]
+    here = _after(weights, prefix)
     return (
-        not missing
-        and not beyond
+        not _lacking(here, expected)
+        and not _beyond(here, expected)
         and all(here[name].shape == value.shape for name, value in expected.items() if name in here)
     )
 
 
-def _is_of_wrapper(name: str, here: StateDict) -> bool:
-    """Return whether an entry is AveragedModel's count, which lies beside the names of the model."""
-    return name == "n_averaged" and here[name].ndim == 0
+def _after(weights: StateDict, prefix: str) -> StateDict:
+    """Return the weights whose names begin with a prefix, by the rest of their names."""
+    return {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
 
 
-def _below(weights: StateDict, prefix: str, expected: StateDict) -> StateDict:
-    return {name: weights[prefix + name] for name in expected if prefix + name in weights}
+def _lacking(here: StateDict, expected: StateDict) -> list[str]:
+    return [name for name in expected if name not in here and not name.endswith(_COUNTER)]
+
+
+def _beyond(here: StateDict, expected: StateDict) -> list[str]:
+    """Return the names that are not the network's: no state of a wrapper, nor AveragedModel's count."""
+    return [
+        name
+        for name, value in here.items()
+        if name not in expected
+        and not name.endswith("_extra_state")
+        and not (name == "n_averaged" and value.ndim == 0)
+    ]
 
 
 def _named(fits: Sequence[Fit], wanted: str, file: Path) -> Fit:
     for one in fits:
         if wanted == one.key or wanted == one.key.partition(":")[0]:
             return one
-    keys = _listed([one.key for one in fits])
+    keys = _quoted_keys(fits)
     raise refused(file, f"has no weights of the network under {wanted!r} (weights); those that fit: {keys}")
 
 
@@ -201,7 +206,7 @@ def _only(fits: Sequence[Fit], file: Path) -> Fit:
     plain = [one for one in fits if not one.is_averaged] or list(fits)
     if all(_same(one, plain[0]) for one in plain[1:]):
         return plain[0]
-    keys = _listed([one.key for one in plain])
+    keys = _quoted_keys(plain)
     problem = f"has several state dicts that fit: {keys}; say which with weights: {plain[0].key!r}"
     raise refused(file, problem)
 
@@ -255,15 +260,13 @@ def _why_none(checkpoint: Checkpoint, expected: StateDict) -> str:
 
     def distance(one: tuple[str, str, StateDict]) -> int:
         _, prefix, weights = one
-        here = {name.removeprefix(prefix) for name in weights if name.startswith(prefix)}
-        return len(expected.keys() ^ here)
+        return len(expected.keys() ^ _after(weights, prefix).keys())
 
     key, prefix, weights = min(tried, key=distance)
-    here = {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
+    here = _after(weights, prefix)
     where = f"under {_named_key(key, prefix)!r} " if key or prefix else ""
     another = "is it the checkpoint of another architecture?"
-    missing = sorted(name for name in expected if name not in here and not name.endswith(_COUNTER))
-    beyond = sorted(here.keys() - expected.keys())
+    missing, beyond = sorted(_lacking(here, expected)), sorted(_beyond(here, expected))
     if missing or beyond:
         problems = [f"lacks {len(missing)} weights of the network, e.g. {missing[0]}"] if missing else []
         problems += [f"has {len(beyond)} that the network does not, e.g. {beyond[0]}"] if beyond else []
@@ -278,6 +281,5 @@ def _common(weights: StateDict) -> Iterable[str]:
     return dict.fromkeys(f"{name.partition('.')[0]}." for name in weights if "." in name)
 
 
-def _listed(keys: Sequence[str]) -> str:
-    more = f" and {len(keys) - _LISTED} more" if len(keys) > _LISTED else ""
-    return ", ".join(repr(key) for key in keys[:_LISTED]) + more
+def _quoted_keys(fits: Sequence[Fit]) -> str:
+    return listed([repr(one.key) for one in fits], most=4)

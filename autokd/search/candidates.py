@@ -82,7 +82,7 @@ def neighbours(space: Space, setting: Setting) -> tuple[Setting, ...]:
 
 def _lattice(space: Space) -> list[Setting]:
     lists = {
-        name: _spaced(dimension, _VALUES[name])
+        name: spaced(dimension, _VALUES[name])
         for name, dimension in space.dimensions.items()
         if isinstance(dimension, Range)
     }
@@ -144,7 +144,7 @@ def _combinations(space: Space, names: Sequence[str]) -> Iterable[Values]:
 
 
 def _spaced_or_listed(name: str, dimension: Range | tuple[Any, ...]) -> tuple[Any, ...]:
-    return _spaced(dimension, _VALUES[name]) if isinstance(dimension, Range) else dimension
+    return spaced(dimension, _VALUES[name]) if isinstance(dimension, Range) else dimension
 
 
 def _steps(name: str, dimension: Range | tuple[Any, ...], value: Any) -> list[Any]:
@@ -169,12 +169,13 @@ def _steps_in_range(dimension: Range, value: float, steps: int) -> list[float]:
     return moved
 
 
-def _spaced(dimension: Range, count: int) -> tuple[float, ...]:
+def spaced(dimension: Range, count: int) -> tuple[float, ...]:
+    """Return values of a range at equal steps, or equal ratios if it is logarithmic, with both ends."""
     if dimension.low == dimension.high:
         return (dimension.low,)
     # Both return the ends exactly, so that rounding cannot leave the space.
-    spaced = np.geomspace if dimension.log else np.linspace
-    return tuple(spaced(dimension.low, dimension.high, count).tolist())
+    between = np.geomspace if dimension.log else np.linspace
+    return tuple(between(dimension.low, dimension.high, count).tolist())
 
 
 def _with(values: Values, changes: Values) -> Setting:

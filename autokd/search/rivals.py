@@ -32,6 +32,7 @@ from autokd.core.setting import (
 from autokd.core.verdict_basis import DEFAULT_BUDGET, no_teacher
 from autokd.recommendation.race import alike
 from autokd.search.asked import completed
+from autokd.search.candidates import spaced
 from autokd.search.kernel import Array
 
 Believe = Callable[[Sequence[Setting]], Array | None]
@@ -131,7 +132,10 @@ def labelled(space: Space) -> tuple[TransferSet, ...]:
 def budgets(space: Space) -> tuple[Setting, ...]:
     """Return the default at every budget of a space, the recipe's first; a range has `_VALUES` values."""
     searched = {name: space.dimensions[name] for name in BUDGET if name in space.dimensions}
-    lists = {name: _values(dimension) for name, dimension in searched.items()}
+    lists = {
+        name: spaced(dimension, _VALUES) if isinstance(dimension, Range) else dimension
+        for name, dimension in searched.items()
+    }
     lattice = (
         Setting.from_json({**DEFAULT.to_json(), **dict(zip(lists, values, strict=True))})
         for values in itertools.product(*lists.values())
@@ -142,10 +146,3 @@ def budgets(space: Space) -> tuple[Setting, ...]:
 def _teaches(setting: Setting, taught: Setting) -> bool:
     """Return whether a setting teaches the same at some budget."""
     return alike(setting, with_budget_of(taught, setting))
-
-
-def _values(dimension: Range | tuple[object, ...]) -> tuple[object, ...]:
-    if not isinstance(dimension, Range):
-        return dimension
-    spaced = np.geomspace if dimension.log else np.linspace
-    return tuple(dict.fromkeys(spaced(dimension.low, dimension.high, _VALUES).tolist()))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autokd.config.space import Space
-from autokd.core.records import Failure, TrialOrigin, TrialRecord, TrialState
+from autokd.core.records import TrialRecord, TrialState
 from autokd.core.setting import (
     BUDGET,
     DEFAULT,
@@ -25,6 +25,7 @@ from autokd.core.verdict_basis import DEFAULT_BUDGET, no_teacher
 from autokd.recommendation.race import alike, differs_in_budget_only
 from autokd.search.kernel import Array
 from autokd.search.rivals import RivalChoice, budgets, labelled
+from tests.recommendation.samples import make_trial
 from tests.search.worlds import open_space, tiny_plan
 
 BEST_RATE, MOST_EPOCHS = 0.4, 40
@@ -54,20 +55,6 @@ def choice(
     believe: Callable[[Sequence[Setting]], Array | None] = believed,
 ) -> RivalChoice:
     return RivalChoice(config=tiny_plan(), space=space, trials=trials, believe=believe)
-
-
-def trial(
-    number: int, setting: Setting, accuracy: float = 0.5, state: TrialState = TrialState.COMPLETE
-) -> TrialRecord:
-    return TrialRecord(
-        number=number,
-        setting=setting,
-        seed=0,
-        role=TrialOrigin.SEARCH,
-        state=state,
-        curve=((10, accuracy),),
-        failure=Failure.DIVERGED if state is TrialState.FAIL else None,
-    )
 
 
 def test_the_default_gets_the_budget_believed_to_be_best_for_it() -> None:
@@ -126,22 +113,27 @@ def test_examples_without_labels_are_compared_with_the_best_labelled_ones() -> N
 def test_what_was_tried_and_failed_is_no_rival() -> None:
     best = choice().rivals([HOT])[DEFAULT_BUDGET]
     for state in (TrialState.FAIL, TrialState.PRUNED):
-        found = choice(BUDGETS, trial(1, best, state=state)).rivals([HOT])[DEFAULT_BUDGET]
+        found = choice(BUDGETS, make_trial(1, best, state=state)).rivals([HOT])[DEFAULT_BUDGET]
         assert found != best
         assert worth(found) < worth(best)
-    assert choice(BUDGETS, trial(1, best)).rivals([HOT])[DEFAULT_BUDGET] == best
+    assert choice(BUDGETS, make_trial(1, best)).rivals([HOT])[DEFAULT_BUDGET] == best
 
 
 def test_what_was_tried_between_the_values_of_the_lattice_competes() -> None:
     between = replace(DEFAULT, learning_rate=0.41, epochs=80)
-    assert choice(BUDGETS, trial(1, between)).rivals([HOT])[DEFAULT_BUDGET] == between
+    assert choice(BUDGETS, make_trial(1, between)).rivals([HOT])[DEFAULT_BUDGET] == between
 
 
 def test_without_a_surrogate_the_best_trial_that_ran_to_the_end_is_taken() -> None:
     slow, fast = (replace(DEFAULT, learning_rate=rate, epochs=20) for rate in (0.05, 0.2))
     alone = replace(DEFAULT, alpha=0.0, transfer_set=BOTH, epochs=20)
-    trials = [trial(0, DEFAULT, 0.5), trial(1, slow, 0.6), trial(2, fast, 0.7), trial(3, alone, 0.65)]
-    trials.append(trial(4, replace(fast, epochs=40), 0.9, TrialState.PRUNED))
+    trials = [
+        make_trial(0, DEFAULT, 0.5),
+        make_trial(1, slow, 0.6),
+        make_trial(2, fast, 0.7),
+        make_trial(3, alone, 0.65),
+    ]
+    trials.append(make_trial(4, replace(fast, epochs=40), 0.9, TrialState.PRUNED))
     found = choice(BUDGETS, *trials, believe=lambda settings: None)
     assert found.rivals([HOT]) == {DEFAULT_BUDGET: fast, no_teacher(BOTH): alone}
     assert choice(BUDGETS, trials[0], believe=lambda settings: None).rivals([HOT]) == {}
