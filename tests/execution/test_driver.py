@@ -112,6 +112,18 @@ def session(home: Path, federation: Federation) -> Session:
     return Session(home, federation, tiny_plan())
 
 
+def _ctrl_c_after(ended: int) -> Callable[[Progress | RunQueueProgress], None]:
+    """Listen for so many ended runs, of which two may end between two reports, and press Ctrl-C once."""
+    pressed: list[int] = []
+
+    def listen(progress: Progress | RunQueueProgress) -> None:
+        if progress.ended >= ended and not pressed:
+            pressed.append(progress.ended)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    return listen
+
+
 def test_a_meeting_is_searched_raced_and_confirmed_for_real(session: Session) -> None:
     # Several experiments on end, as a batch of thousands of runs has them.
     assert session.drive(session.queue(), runs_of_an_experiment=20)
@@ -177,11 +189,7 @@ def _again(
 
 def test_interrupted_by_ctrl_c_it_goes_on_where_it_was(session: Session) -> None:
     calls: list[str] = []
-
-    def listen(progress: Progress) -> None:
-        if progress.ended == 3 and not calls:
-            os.kill(os.getpid(), signal.SIGINT)
-
+    listen = _ctrl_c_after(3)
     before = signal.getsignal(signal.SIGINT)
     assert not session.drive(session.queue(listen), on_stopping=lambda: calls.append("stopping"))
     assert calls == ["stopping"]
@@ -208,7 +216,7 @@ def test_a_request_of_another_process_ends_it_as_ctrl_c_does(session: Session) -
     session.store.acquire(session.names.values())
 
     def listen(progress: Progress) -> None:
-        if progress.ended == 3 and not session.store.asked_to_stop:
+        if progress.ended >= 3 and not session.store.asked_to_stop:
             with Store.open(sqlite_url(session.home / "store.db")) as outside:
                 outside.ask_to_stop([driver.token for driver in outside.drivers()])
             until = time.monotonic() + 10
@@ -297,10 +305,6 @@ def test_images_that_do_not_fit_are_streamed_with_the_same_results_and_a_word(
 
 
 def test_a_sweep_interrupted_by_ctrl_c_goes_on_where_it_was(session: Session) -> None:
-    def listen(progress: RunQueueProgress) -> None:
-        if progress.ended == 3:
-            os.kill(os.getpid(), signal.SIGINT)
-
     def kept() -> list[tuple[Pair, Setting, int]]:
         return [
             (pair, run.setting, run.seed)
@@ -309,7 +313,7 @@ def test_a_sweep_interrupted_by_ctrl_c_goes_on_where_it_was(session: Session) ->
             if run.state is RunState.COMPLETE
         ]
 
-    interrupted = session.sweep(listen)
+    interrupted = session.sweep(_ctrl_c_after(3))
     assert not session.drive(interrupted)
     before = kept()
     assert 3 <= len(before) < 16
