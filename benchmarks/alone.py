@@ -1,0 +1,112 @@
+"""A student that is trained on its own data without a teacher, with all the freedom that a search has.
+
+Learning rate, schedule and budget are chosen on validation with one seed; what is told has fresh seeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import product
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+
+from autokd.compute.device import Compute
+from autokd.config.study import StudyConfig
+from autokd.config.yaml_files import read_study_config
+from autokd.core.records import Correctness
+from autokd.core.setting import LabelPrior, Pair, Schedule, Setting, Split, TransferSet
+from autokd.distillation import Run
+from autokd.federation.federation import Federation
+from autokd.federation.storage import find
+from autokd.statistics.paired import POINTS
+
+RATES: Final = (1.0, 2.0, 4.0)
+"""Multiples of the recipe's learning rate."""
+BUDGETS: Final = (1, 2, 4)
+"""Multiples of the recipe's epochs."""
+SEEDS: Final = (1, 2, 3)
+"""With which the choice runs again; it is chosen with seed 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One student to be trained on its own data, and how its loss treats the label prior."""
+
+    study: Path
+    home: Path
+    student: int
+    prior: LabelPrior
+
+    def __str__(self) -> str:
+        return f"{self.study.stem} {self.student} {self.prior}"
+
+
+@cache
+def _read(study: Path, home: Path) -> tuple[StudyConfig, Federation]:
+    config = read_study_config(str(study))
+    federation = find(home, config.federation)
+    assert federation is not None, f"{study} is not prepared in {home}"
+    return config, federation
+
+
+def trained_alone(order: Order) -> dict[str, Any]:
+    """Return the chosen setting and what it gains on test, in pp of the student's model as it is."""
+    torch.set_num_threads(1)
+    config, federation = _read(order.study, order.home)
+    budgets = [times * config.distillation.epochs for times in BUDGETS]
+    best: tuple[float, Setting] | None = None
+    for rate, schedule in product(RATES, Schedule):
+        # With a constant rate, the shorter runs are the beginnings of the longest.
+        runs = [budgets] if schedule is Schedule.CONSTANT else [[epochs] for epochs in budgets]
+        for rungs in runs:
+            curve = _run(order, rate, schedule, rungs, seed=0)
+            for epochs, right in curve.items():
+                found = float(right[Split.VALIDATION].mean())
+                if best is None or found > best[0]:
+                    best = found, _setting(order, rate, schedule, epochs)
+                    choice = rate, schedule, [epochs]
+    assert best is not None
+    own = federation.correct(order.student, Split.TEST).mean()
+    after = [
+        float(right[Split.TEST].mean())
+        for seed in SEEDS
+        for right in _run(order, *choice, seed=seed).values()
+    ]
+    return {"setting": str(best[1]), "gain": POINTS * float(np.mean(after) - own)}
+
+
+def _setting(order: Order, rate: float, schedule: Schedule, epochs: int) -> Setting:
+    config, _ = _read(order.study, order.home)
+    return Setting(
+        1.0,
+        0.0,
+        TransferSet.STUDENT,
+        learning_rate=rate * config.distillation.learning_rate,
+        epochs=epochs,
+        label_prior=order.prior,
+        schedule=schedule,
+    )
+
+
+def _run(
+    order: Order, rate: float, schedule: Schedule, rungs: Sequence[int], *, seed: int
+) -> Mapping[int, Mapping[Split, Correctness]]:
+    """Return correctness by epochs and split."""
+    config, federation = _read(order.study, order.home)
+    run = Run(
+        federation,
+        # A run needs a teacher's name; with alpha = 0 nobody asks it anything.
+        Pair((order.student + 1) % len(federation.participants), order.student),
+        _setting(order, rate, schedule, rungs[-1]),
+        seed=seed,
+        recipe=config.distillation,
+        rungs=rungs,
+        splits=(Split.VALIDATION, Split.TEST),
+        compute=Compute(),
+    )
+    return {rung.epoch: {split: seen.correct for split, seen in rung.evaluations.items()} for rung in run}
