@@ -29,8 +29,9 @@ COLOR = {
 
 
 def show(recommendation: Recommendation) -> None:
-    """Print the verdict with its figures, and the position advice."""
+    """Print the decision, the verdict with its figures, and the position advice."""
     verdict, pair = recommendation.verdict.value, recommendation.pair
+    _show_decision(recommendation)
     out.print(Text.assemble((verdict, f"bold {COLOR[verdict]}"), "  ", (recommendation.advice, "bold")))
     if recommendation.judgement is not None:
         out.print(_gains(f"gain of participant {pair.student}", recommendation.compared))
@@ -43,14 +44,7 @@ def show(recommendation: Recommendation) -> None:
         out.print(f"what would decide: {recommendation.what_would_decide}")
     position = recommendation.position
     out.print(Text.assemble(("position ", "bold"), (position.advice.value, "bold"), f": {position.why}"))
-    test, decided = position.test, position.confirmation
-    ways = (
-        (f"as student, {pair}", test.as_student, decided.as_student),
-        (f"as teacher, {pair.reverse} (adopted)", test.as_teacher, decided.as_teacher),
-        (f"adopting model {pair.teacher} as it is", test.by_adoption, decided.by_adoption),
-        *recommendation.without_training,
-    )
-    out.print(_gains("", ways))
+    out.print(_ways(recommendation))
     for line in _asked(recommendation):
         out.print(line)
     _print_remark(recommendation.target)
@@ -58,6 +52,33 @@ def show(recommendation: Recommendation) -> None:
         out.print(recommendation.records.basis.ended, style="dim")
     out.print(_cost(recommendation), style="dim")
     _show_tracebacks(recommendation)
+
+
+def _show_decision(recommendation: Recommendation) -> None:
+    """Print what the owner should do, what that gains, and what of it is the teacher's."""
+    decision, student = recommendation.decision, recommendation.pair.student
+    action, chosen = decision.action.value.replace("_", " "), decision.chosen
+    words = f"participant {student}: {chosen.way.words}{' for now' if decision.wanted else ''}"
+    color = "yellow" if decision.wanted else "green"
+    out.print(Text.assemble((action, f"bold {color}"), "  ", (words, "bold")))
+    gain = f"it gains {chosen.test} on test" if chosen.way.action.value != "keep" else ""
+    if gain and recommendation.setting == chosen.way.setting and recommendation.judgement is not None:
+        part = recommendation.judgement.shown_teacher_part
+        gain += "" if part is None else f", {part} of it the teacher's"
+    if gain:
+        out.print(gain)
+
+
+def _ways(recommendation: Recommendation) -> Table:
+    """Return all that was weighed for the decision, within 80 characters."""
+    decision, student = recommendation.decision, recommendation.pair.student
+    columns = ((f"participant {student}", 27), ("gain on test", 23), ("best minus it (decides)", 25))
+    grid = plain_table(*(Column(title, min_width=width) for title, width in columns))
+    for one in decision.weighed:
+        behind = "the best" if one is decision.best else str(one.behind)
+        name = f"{one.way.name} *" if one is decision.chosen else one.way.name
+        grid.add_row(name, "" if one.way.action.value == "keep" else str(one.test), behind)
+    return grid
 
 
 def _show_tracebacks(recommendation: Recommendation) -> None:

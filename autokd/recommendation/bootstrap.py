@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from autokd.config.study import ConfirmationConfig
 from autokd.core.records import Correctness
@@ -37,6 +37,10 @@ class Bootstrap:
         """Return the bootstrap of a study; `comparisons` intervals hold at once (Bonferroni)."""
         confidence = 1 - (1 - confirmation.confidence) / comparisons
         return cls(confidence, confirmation.resamples, seed, priors or {})
+
+    def for_comparisons(self, count: int) -> Bootstrap:
+        """Return one whose intervals hold for so many comparisons at once (Bonferroni)."""
+        return replace(self, confidence=1 - (1 - self.confidence) / count)
 
     def interval(
         self,

@@ -24,11 +24,14 @@ from autokd.recommendation.comparisons import (
     TEACHER_PART,
     WINNER_GAIN,
 )
+from autokd.recommendation.decision import Decision
+from autokd.recommendation.decision import decide as decided
 from autokd.recommendation.evidence import CORRECTED, InsufficientEvidence
 from autokd.recommendation.interim_looks import JudgedPair, OutOfBudget, Unfinished
 from autokd.recommendation.position import PositionAdvice, advise
 from autokd.recommendation.power import what_would_decide
 from autokd.recommendation.verdict import WITH_RIVALS, Judgement, Verdict, described
+from autokd.recommendation.ways import ways
 from autokd.statistics.paired import NOTHING, Interval
 
 _MORE_BUDGET: Final = "a larger budget: the same command with more --time, --epochs or --share-of-sweep"
@@ -44,6 +47,7 @@ class Recommendation:
             the budget was at fault.
         out_of_budget: Whether the budget ended before the pair could be judged.
         target: Class distribution that all figures are on.
+        decision: What the student's owner should do.
         reason: Why this verdict, in one sentence with numbers of the confirmation split.
         what_would_decide: What would decide an undecided pair; else empty.
         network: Cost of communication for `setting`; None without a setting, or if sizes are not known.
@@ -56,6 +60,7 @@ class Recommendation:
     student: ParticipantFacts = field(repr=False)
     judgement: Judgement | None
     position: PositionAdvice
+    decision: Decision
     reason: str
     what_would_decide: str = ""
     network: Cost | None = None
@@ -161,6 +166,7 @@ class Recommendation:
         confirmed = sum(run.epochs for run in self.records.runs)
         return {
             "pair": {"teacher": self.pair.teacher, "student": self.pair.student},
+            "decision": self.decision.to_json(),
             "verdict": self.verdict.value,
             "advice": self.advice,
             "reason": self.reason,
@@ -209,16 +215,18 @@ def recommend(
     out_of_budget = isinstance(judged, OutOfBudget)
     decide = "" if judgement is None else what_would_decide(judgement, confirmation)
     student = federation.participants[pair.student]
+    other = reverse if isinstance(reverse, Judgement) else None
     position = advise(
         student.correct,
         federation.participants[pair.teacher].correct,
         weights=student.weights,
         **_without_priors(federation, records),
         as_student=judgement,
-        as_teacher=reverse if isinstance(reverse, Judgement) else None,
+        as_teacher=other,
         bootstrap=Bootstrap.of(confirmation, derive_seed(records.study, "position")),
         forbidden=[Position(position) for position in config.forbid.positions],
     )
+    wanted = _MORE_BUDGET if out_of_budget else decide
     return Recommendation(
         pair=pair,
         federation=federation.name,
@@ -227,8 +235,19 @@ def recommend(
         student=student,
         judgement=judgement,
         position=position,
+        decision=decided(
+            tuple(ways(config, federation, pair, judgement, other)),
+            Bootstrap.of(
+                confirmation,
+                derive_seed(records.study, "decision"),
+                priors=next((known.priors for known in (judgement, other) if known is not None), None),
+            ),
+            weights=student.weights,
+            min_improvement=confirmation.min_improvement,
+            wanted=wanted,
+        ),
         reason=_reason(judged, config) if isinstance(judged, Judgement) else _unjudged(judged, records),
-        what_would_decide=_MORE_BUDGET if out_of_budget else decide,
+        what_would_decide=wanted,
         out_of_budget=out_of_budget,
         target=config.target,
         network=None if judgement is None else communication_cost(judgement.shown.setting, pair, federation),

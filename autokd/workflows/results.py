@@ -36,6 +36,8 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 _NOTHING: Final[Mapping[str, Any]] = {"trials": (), "runs": (), "bases": (), "attributes": {}, "reports": {}}
 """What the store has of a name that it does not know, by the method that reads it."""
+_PAYLOAD_FORMAT: Final = 2
+"""Version of what a recommendation is stored as; one of another version is made anew."""
 _DASHBOARD_FORMAT: Final = 1
 """Version of what the dashboard shows; with another version, what it shows is written anew."""
 
@@ -237,7 +239,9 @@ class StoredResults:
         bases = [basis.to_json() for records in sides for basis in records.bases]
         config = self.config
         aims = (config.objective, config.constraints, config.forbid)
-        return content_hash(__version__, config.confirmation, *aims, config.search.retries, counts, *bases)
+        return content_hash(
+            __version__, _PAYLOAD_FORMAT, config.confirmation, *aims, config.search.retries, counts, *bases
+        )
 
     def _once(self, read: Callable[[str], T], study: str) -> T:
         """Return what a method of the store reads of a study; it is read once."""

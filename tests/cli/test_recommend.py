@@ -61,12 +61,16 @@ def test_people_read_the_same_numbers_in_eighty_columns(
     found = here("recommend", "--pair", "4,9", "--home", tuned.home, "--json").json()
     assert ESCAPE not in told.out
     assert max(map(len, told.out.splitlines())) <= 80
-    assert told.out.startswith(found["verdict"])
-    for interval in (found["default_gain"], found["position"]["intervals"]["gain_by_adoption"]):
+    decision = found["decision"]
+    assert told.out.startswith(decision["action"].replace("_", " "))
+    assert f"\n{found['verdict']}  " in told.out
+    for interval in (found["default_gain"], decision["gain"]):
         assert "{mean:+.1f} pp [{low:+.1f}, {high:+.1f}]".format(**interval) in told.out
-    rows = [line for line in told.out.splitlines() if line.startswith(("as student, ", "as teacher, "))]
-    assert len(rows) == 2
-    assert all(row.count(" pp ") == 2 for row in rows)
+    table = told.out.partition("best minus it")[2].splitlines()
+    for way in decision["weighed"]:
+        (row,) = (line for line in table if re.match(f"{re.escape(way['name'])}[ *]* ", line))
+        assert row.count(" pp ") + ("the best" in row) == (1 if way["action"] == "keep" else 2)
+        assert (" * " in row) == (way["name"] == decision["name"])
 
 
 def test_tuning_ends_with_the_answer_and_where_to_look_further(tuned: Tuned) -> None:

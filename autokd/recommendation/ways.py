@@ -1,0 +1,112 @@
+"""The ways that the owner of a student has, from what was measured of a pair and of its reverse pair."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from autokd.config.study import StudyConfig
+from autokd.core.records import Correctness, FederationFacts
+from autokd.core.setting import Pair, Position, Split, TransferSet, plain
+from autokd.core.verdict_basis import DEFAULT_BUDGET, NO_TEACHER
+from autokd.recommendation.decision import Action, Way
+from autokd.recommendation.evidence import CORRECTED, JUDGED, Arm
+from autokd.recommendation.race import DEFAULT_ARM, WINNER
+from autokd.recommendation.verdict import Judgement
+
+_NAMES: Final = {
+    WINNER: "the search's setting",
+    DEFAULT_ARM: "the default setting",
+    DEFAULT_BUDGET: "the default, best budget",
+    NO_TEACHER: "without a teacher",
+}
+_PARTNERS_DATA: Final[Mapping[Position, frozenset[TransferSet]]] = {
+    Position.STUDENT: frozenset({TransferSet.TEACHER, TransferSet.BOTH}),
+    Position.TEACHER: frozenset({TransferSet.STUDENT, TransferSet.STUDENT_PUBLIC, TransferSet.BOTH}),
+}
+"""By the owner's position, the transfer sets that hold the partner's private data."""
+
+
+def ways(
+    config: StudyConfig,
+    federation: FederationFacts,
+    pair: Pair,
+    judgement: Judgement | None,
+    reverse: Judgement | None,
+) -> Iterator[Way]:
+    """Yield what the owner of the pair's student can do.
+
+    What a study forbids, or what forgets more than it allows, is left out.
+
+    Args:
+        judgement: Judgement of the pair; None if there is none.
+        reverse: Judgement of the reverse pair, whose student is the partner; None likewise.
+    """
+    student, partner = federation.participants[pair.student], federation.participants[pair.teacher]
+    excluded = frozenset[str]() if judgement is None else judgement.excluded
+    yield Way(
+        action=Action.KEEP,
+        name="as it is",
+        words="keep the model as it is",
+        correct=_judged(student.correct),
+    )
+    if student.corrected and CORRECTED not in excluded:
+        yield Way(
+            action=Action.CORRECT,
+            name="prior divided out",
+            words="divide the model's label prior out; nothing is trained",
+            correct=_judged(student.corrected),
+        )
+    if judgement is not None:
+        for name, arm in judgement.evidence.arms.items():
+            way = _trained(
+                _NAMES[name], arm, judgement, pair.teacher, Position.STUDENT, config.distillation.epochs
+            )
+            forbidden = way.action is Action.LEARN and "student" in config.forbid.positions
+            if name not in excluded and not forbidden:
+                yield way
+    if reverse is not None and "teacher" not in config.forbid.positions:
+        name = f"model {pair.teacher}, taught by {pair.student}"
+        yield _trained(
+            name, reverse.shown, reverse, pair.teacher, Position.TEACHER, config.distillation.epochs
+        )
+    yield Way(
+        action=Action.ADOPT,
+        name=f"model {pair.teacher} as it is",
+        words=f"take the model of participant {pair.teacher} as it is",
+        correct=_judged(partner.correct),
+    )
+    if partner.corrected:
+        yield Way(
+            action=Action.ADOPT,
+            name=f"model {pair.teacher}, prior divided out",
+            words=f"take the model of participant {pair.teacher} with its label prior divided out",
+            correct=_judged(partner.corrected),
+        )
+
+
+def _judged(correct: Mapping[Split, Correctness]) -> Mapping[Split, Correctness]:
+    return {split: correct[split] for split in JUDGED}
+
+
+def _trained(name: str, arm: Arm, judgement: Judgement, partner: int, position: Position, epochs: int) -> Way:
+    """Return the way of a trained arm, seen from the position of the owner who decides."""
+    seeds, setting = judgement.evidence.seeds, arm.setting
+    how = f"on {setting.transfer_set}{plain(setting).more}" if setting.alpha == 0 else f"with {setting}"
+    if position is Position.TEACHER:
+        action = Action.LET_PARTNER_LEARN
+        words = f"let participant {partner} train {how}, and take the model that results"
+    elif setting.alpha == 0:
+        action, words = Action.TRAIN_ALONE, f"train without a teacher {how}"
+    else:
+        action, words = Action.LEARN, f"learn from participant {partner} {how}"
+    return Way(
+        action=action,
+        name=name,
+        words=words,
+        correct=arm.correct,
+        seeds=seeds if arm.rows is None else tuple(seeds[row] for row in arm.rows),
+        setting=setting,
+        epochs=setting.epochs or epochs,
+        moves_data=setting.transfer_set in _PARTNERS_DATA[position],
+    )
