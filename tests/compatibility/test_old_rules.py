@@ -39,4 +39,9 @@ def recommended() -> Iterator[dict[str, object]]:
 
 
 def test_the_same_records_give_the_same_recommendations() -> None:
-    assert json.loads(json.dumps(list(recommended()))) == json.loads(EXPECTED.read_text())
+    assert _rounded(json.dumps(list(recommended()))) == _rounded(EXPECTED.read_text())
+
+
+def _rounded(text: str) -> object:
+    """Read JSON without the last bits of p-values, which another processor adds up in another order."""
+    return json.loads(text, parse_float=lambda number: round(float(number), 12))
