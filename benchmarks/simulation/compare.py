@@ -214,7 +214,7 @@ def main() -> None:
                         one.name not in options.contestants
                         or not seeds
                         or (one.elsewhere and not options.peers)
-                        or (options.missing and _has(options.out, table, scenario, one.name))
+                        or (options.missing and _has(options.out, table, scenario, one.name, seeds))
                     ):
                         continue
                     share = [range(first, seeds, options.processes) for first in range(options.processes)]
@@ -234,12 +234,12 @@ def main() -> None:
                         _keep(options.out, table, scenario, one.name, found)
 
 
-def _has(file: Path | None, table: str, scenario: str, name: str) -> bool:
-    return (
-        file is not None
-        and file.exists()
-        and name in json.loads(file.read_text()).get(table, {}).get(scenario, {})
-    )
+def _has(file: Path | None, table: str, scenario: str, name: str, seeds: int) -> bool:
+    if file is None or not file.exists():
+        return False
+    entry = json.loads(file.read_text()).get(table, {}).get(scenario, {}).get(name, {})
+    needed = ("cost_and_share_by_seed", *(["finalists_by_seed"] if scenario == "newcomer" else []))
+    return all(len(entry.get(each, ())) >= seeds for each in needed)
 
 
 def _in_order(parts: Sequence[Sequence[Any]]) -> list[Any]:
@@ -248,20 +248,27 @@ def _in_order(parts: Sequence[Sequence[Any]]) -> list[Any]:
 
 
 def _keep(file: Path, table: str, scenario: str, name: str, found: Measured) -> None:
+    """Keep what was found.
+
+    Where the file has the same of these seeds, it keeps those that it has beyond them; what was confirmed
+    stays only as long as the same was found.
+    """
     kept: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
-    kept.setdefault(table, {}).setdefault(scenario, {}).setdefault(name, {}).update(
-        {
-            "versions": found.versions,
-            "cpu_seconds": round(found.seconds, 1),
-            "cost_and_share_by_seed": [
-                [(round(cost, 5), round(share, 4)) for cost, share in one] for one in found.points
-            ],
-            "finalists_by_seed": [
-                {runs: {str(pair): [*each] for pair, each in mine.items()} for runs, mine in one.items()}
-                for one in found.finalists
-            ],
-        }
-    )
+    entry = kept.setdefault(table, {}).setdefault(scenario, {}).setdefault(name, {})
+    points = [[[round(cost, 5), round(share, 4)] for cost, share in one] for one in found.points]
+    if entry.get("cost_and_share_by_seed", [])[: len(points)] != points:
+        entry.update(
+            versions=found.versions, cpu_seconds=round(found.seconds, 1), cost_and_share_by_seed=points
+        )
+    chosen = [
+        {str(runs): {str(pair): [*each] for pair, each in mine.items()} for runs, mine in one.items()}
+        for one in found.finalists
+    ]
+    before = entry.get("finalists_by_seed", [])
+    if before[: len(chosen)] != chosen:
+        entry["finalists_by_seed"] = chosen
+        if any(one != other for one, other in zip(before, chosen, strict=False)):
+            entry.pop("verdicts", None)
     file.write_text(json.dumps(kept, sort_keys=True) + "\n")
 
 

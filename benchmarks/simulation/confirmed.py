@@ -32,6 +32,8 @@ from autokd.recommendation.interim_looks import seeds_wanted
 from autokd.recommendation.race import pending
 from autokd.recommendation.verdict import RULE
 from autokd.search.basis import fix_basis
+from autokd.search.kernel import Array
+from autokd.search.rivals import RivalChoice
 from benchmarks.simulation.contest import CONFIRMED, CONTESTANTS, Finalist
 from benchmarks.simulation.differences import KEPT
 from benchmarks.simulation.policies import POLICIES, learner
@@ -105,12 +107,27 @@ def _accuracy(table: Table, seed: int, pair: Pair, setting: Setting) -> float:
 
 def _confirmed(judge: Judge, records: PairRecords) -> PairRecords:
     """Return a pair with all the confirmation runs that its looks ask for."""
-    others = judge.noise.others(records.study)
-    bases = fix_basis(judge.config, records, ended="", seen=None, offset=0.0, others=others)
+    choice = RivalChoice(
+        config=judge.config, space=judge.examples.space, trials=records.trials, believe=_alike
+    )
+    bases = fix_basis(
+        judge.config,
+        records,
+        ended="",
+        seen=None,
+        offset=0.0,
+        others=judge.noise.others(records.study),
+        choice=choice,
+    )
     records = replace(records, bases=bases)
     while missing := pending(judge.config, records, seeds=seeds_wanted(judge.config, judge.facts, records)):
         records = replace(records, runs=[*records.runs, *map(judge.examples.run, missing)])
     return records
+
+
+def _alike(settings: Sequence[Setting]) -> Array:
+    """Believe nothing of rivals: on the grid each family has one member for a labelled transfer set."""
+    return np.zeros(len(settings))
 
 
 def _summed(table: Table, seed: int, judge: Judge, epochs: int) -> Verdicts:

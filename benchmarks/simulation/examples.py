@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
 
+from autokd.config.space import Space
 from autokd.core.records import Correctness, ParticipantFacts, RunRecord, RunState, Stage
 from autokd.core.run_spec import RunSpec
 from autokd.core.setting import DEFAULT, Pair, Setting, Split, derive_seed
@@ -89,6 +90,11 @@ class Examples:
         self._taste = tastes(MEASURED[table.name], self._sizes[Split.CONFIRMATION])
         self._difficulty = {split: self._drawn("difficulty", split) for split in SPLITS}
         self._levels: dict[tuple[Pair, Setting, Split], NDArray[np.float64]] = {}
+
+    @property
+    def space(self) -> Space:
+        """The space of the recorded sweep."""
+        return self._table.space
 
     @cached_property
     def participants(self) -> tuple[ParticipantFacts, ...]:

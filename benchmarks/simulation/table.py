@@ -21,6 +21,8 @@ from autokd.core.setting import DEFAULT, Pair, Setting, Split, TransferSet
 from autokd.search.pair_features import PairFeatures
 
 FOLDER: Final = Path(__file__).parent.parent / "tables"
+GRID: Final = Path(__file__).parent.parent / "frozen" / "poster_sweep.yaml"
+"""What was recorded, whatever is shipped under that name."""
 TABLES: Final = ("digits", "digits_plain", "digits_classes")
 SPLITS: Final = (Split.VALIDATION, Split.CONFIRMATION, Split.TEST)
 
@@ -105,7 +107,7 @@ def load(name: str) -> Table:
     """The table of a regime, by name; read once a process, and not to be changed."""
     table = parquet.read_table(FOLDER / f"{name}.parquet", filters=[("stage", "=", "sweep")])
     metadata: dict[str, Any] = json.loads(table.schema.metadata[b"autokd"])
-    space = read_space("poster_sweep")
+    space = read_space(str(GRID))
     columns = {one: table.column(one).to_pylist() for one in table.column_names}
     pairs = tuple(Pair.parse(text) for text in metadata["pairs"])
     settings = space.grid()

@@ -15,13 +15,18 @@ from autokd.config.space import Space, read_space
 from autokd.config.study import StudyConfig
 from autokd.config.yaml_files import read, read_study_config
 from autokd.core.setting import Pair
+from autokd.errors import UnknownName
 from autokd.federation.hashing import Hashes
 from autokd.federation.storage import federations_folder, find, save
 from autokd.search.study_names import study_name
+from benchmarks.simulation.table import TABLES, load
 from tests.distillation.conftest import make_federation
 from tests.paths import ROOT
 
-RECIPE, SPACE = (str(ROOT / "benchmarks" / "frozen" / name) for name in ("digits.yaml", "default.yaml"))
+RECIPE, SPACE, GRID = (
+    str(ROOT / "benchmarks" / "frozen" / name)
+    for name in ("digits.yaml", "default.yaml", "poster_sweep.yaml")
+)
 
 
 def left_out(model: BaseModel, where: str = "") -> Iterator[str]:
@@ -39,9 +44,14 @@ def test_their_content_stays() -> None:
     """If this fails, a figure of docs/results.md has lost its yardstick: put the recipe back."""
     assert content_hash(read("studies", RECIPE, StudyConfig)) == "14934cf7"
     assert content_hash(read_space(SPACE)) == "df4d450c"
+    assert content_hash(read_space(GRID)) == "c2f7f525"
 
 
-@pytest.mark.parametrize("model", [read_study_config(RECIPE), read_space(SPACE)], ids=["study", "space"])
+@pytest.mark.parametrize(
+    "model",
+    [read_study_config(RECIPE), read_space(SPACE), read_space(GRID)],
+    ids=["study", "space", "grid"],
+)
 def test_no_field_is_left_to_a_default(model: StudyConfig | Space) -> None:
     assert list(left_out(model)) == []
 
@@ -49,6 +59,14 @@ def test_no_field_is_left_to_a_default(model: StudyConfig | Space) -> None:
 def test_a_field_that_is_left_out_is_found() -> None:
     shipped = list(left_out(read_study_config("digits")))
     assert {"search", "federation.partition.minimum", "distillation.schedule"} <= set(shipped)
+
+
+def test_recorded_tables_are_read_without_any_shipped_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("autokd.config.yaml_files.shipped", lambda kind: ())
+    with pytest.raises(UnknownName):
+        read_space("poster_sweep")
+    for name in TABLES:
+        assert load.__wrapped__(name).space == read_space(GRID)
 
 
 def test_studies_are_named_as_those_of_the_shipped_recipe_were() -> None:

@@ -15,11 +15,11 @@ from benchmarks.peers.problem import Order, Problem, Setting, read_answers, writ
 ROOT = Path(__file__).parents[2]
 PEERS = Path(os.environ.get("AUTOKD_PEERS", ROOT / ".venv-peers")) / "bin" / "python"
 SETTINGS = (
-    *(Setting(t, a, s) for t in (1.0, 2.0, 4.0) for a in (0.5, 1.0) for s in ("student", "both")),
+    *(Setting(t, a, s) for t in (1.0, 2.0, 4.0) for a in (0.5, 1.0) for s in ("student", "teacher", "both")),
     *(Setting(t, None, "public") for t in (1.0, 2.0, 4.0)),
 )
 DEFAULT = SETTINGS.index(Setting(1.0, 0.5, "student"))
-BUDGET = 50
+BUDGET = 40
 
 
 def problem() -> Problem:
