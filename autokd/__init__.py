@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from autokd.federation.preparation import load_federation
     from autokd.recommendation import Recommendation, Verdict
     from autokd.statistics.paired import Interval
+    from autokd.workflows.advise import advise, advise_all
     from autokd.workflows.callbacks import Callbacks
     from autokd.workflows.explain import explain
     from autokd.workflows.export import export
@@ -59,9 +60,9 @@ __all__ = [
     "DEFAULT", "AutokdError", "Batch", "Callbacks", "Card", "Compute", "Federation", "InputError",
     "Interval", "Member", "NotRecommended", "NotTuned", "Pair", "PairResult", "Position", "Recommendation",
     "Resources", "Setting", "Space", "Split", "StudyConfig", "TransferSet", "Verdict", "Workspace",
-    "__version__", "distill", "explain", "export", "federation_from_models", "load_federation",
-    "observe_claims", "partners", "predict", "prepare", "recommend", "recommend_all", "report_data",
-    "status", "stop", "sweep", "tune", "tune_all",
+    "__version__", "advise", "advise_all", "distill", "explain", "export", "federation_from_models",
+    "load_federation", "observe_claims", "partners", "predict", "prepare", "recommend", "recommend_all",
+    "report_data", "status", "stop", "sweep", "tune", "tune_all",
 ]  # fmt: skip
 _NAMES: Final = {
     "autokd.api": "distill recommend tune",
@@ -78,6 +79,7 @@ _NAMES: Final = {
     "autokd.federation.preparation": "load_federation",
     "autokd.recommendation": "Recommendation Verdict",
     "autokd.statistics.paired": "Interval",
+    "autokd.workflows.advise": "advise advise_all",
     "autokd.workflows.callbacks": "Callbacks",
     "autokd.workflows.explain": "explain",
     "autokd.workflows.export": "export",

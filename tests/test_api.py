@@ -23,6 +23,7 @@ from autokd.workflows import deprecated, explain, recommend, status, stop, sweep
 from tests.paths import ROOT
 
 PUBLIC = {
+    "advise", "advise_all",
     "AutokdError", "Batch", "Callbacks", "Card", "Compute", "DEFAULT", "distill", "Federation",
     "InputError", "Interval", "Member", "NotRecommended", "NotTuned", "Pair", "PairResult", "Position",
     "explain", "export", "observe_claims", "partners", "predict", "prepare", "recommend_all",

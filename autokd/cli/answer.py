@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from autokd.cli.options import StudyOptions
     from autokd.config.target import ClassShares, TargetName
     from autokd.recommendation import Recommendation
+    from autokd.recommendation.decision import Decision
     from autokd.recommendation.partners import Ranking
     from autokd.search.prediction import Prediction
     from autokd.statistics.paired import Interval
@@ -31,7 +32,9 @@ COLOR = {
 def show(recommendation: Recommendation) -> None:
     """Print the decision, the verdict with its figures, and the position advice."""
     verdict, pair = recommendation.verdict.value, recommendation.pair
-    _show_decision(recommendation)
+    part = recommendation.decisions_teacher_part
+    for decided in decision_lines(recommendation.decision, pair.student, part):
+        out.print(decided)
     out.print(Text.assemble((verdict, f"bold {COLOR[verdict]}"), "  ", (recommendation.advice, "bold")))
     if recommendation.judgement is not None:
         out.print(_gains(f"gain of participant {pair.student}", recommendation.compared))
@@ -44,7 +47,7 @@ def show(recommendation: Recommendation) -> None:
         out.print(f"what would decide: {recommendation.what_would_decide}")
     position = recommendation.position
     out.print(Text.assemble(("position ", "bold"), (position.advice.value, "bold"), f": {position.why}"))
-    out.print(_ways(recommendation))
+    out.print(weighed_table(recommendation.decision, pair.student))
     for line in _asked(recommendation):
         out.print(line)
     _print_remark(recommendation.target)
@@ -54,24 +57,19 @@ def show(recommendation: Recommendation) -> None:
     _show_tracebacks(recommendation)
 
 
-def _show_decision(recommendation: Recommendation) -> None:
-    """Print what the owner should do, what that gains, and what of it is the teacher's."""
-    decision, student = recommendation.decision, recommendation.pair.student
-    action, chosen = decision.action.value.replace("_", " "), decision.chosen
+def decision_lines(decision: Decision, student: int, teacher_part: Interval | None = None) -> Iterator[Text]:
+    """Yield what the owner should do, and what that gains; what of it is the teacher's, if it is known."""
+    chosen = decision.chosen
     words = f"participant {student}: {chosen.way.words}{' for now' if decision.wanted else ''}"
     color = "yellow" if decision.wanted else "green"
-    out.print(Text.assemble((action, f"bold {color}"), "  ", (words, "bold")))
-    gain = f"it gains {chosen.test} on test" if chosen.way.action.value != "keep" else ""
-    if gain and recommendation.setting == chosen.way.setting and recommendation.judgement is not None:
-        part = recommendation.judgement.shown_teacher_part
-        gain += "" if part is None else f", {part} of it the teacher's"
-    if gain:
-        out.print(gain)
+    yield Text.assemble((decision.action.value.replace("_", " "), f"bold {color}"), "  ", (words, "bold"))
+    if chosen.way.action.value != "keep":
+        part = "" if teacher_part is None else f", {teacher_part} of it the teacher's"
+        yield Text(f"it gains {chosen.test} on test{part}")
 
 
-def _ways(recommendation: Recommendation) -> Table:
-    """Return all that was weighed for the decision, within 80 characters."""
-    decision, student = recommendation.decision, recommendation.pair.student
+def weighed_table(decision: Decision, student: int) -> Table:
+    """Return all that was weighed for a decision, within 80 characters."""
     columns = ((f"participant {student}", 27), ("gain on test", 23), ("best minus it (decides)", 25))
     grid = plain_table(*(Column(title, min_width=width) for title, width in columns))
     for one in decision.weighed:

@@ -22,13 +22,13 @@ epochs before more. What the decision gains is told from test, on which nothing 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
 from autokd.core.example_weights import EVEN, ExampleWeights
 from autokd.core.records import Correctness
-from autokd.core.setting import Setting, Split
+from autokd.core.setting import Pair, Setting, Split
 from autokd.recommendation.bootstrap import Bootstrap
 from autokd.recommendation.comparisons import IMPROVEMENT, WINNER_GAIN
 from autokd.statistics.paired import NOTHING, Interval
@@ -62,6 +62,7 @@ class Way:
         words: What to do, in a sentence without its subject.
         correct: Correctness on confirmation and test; shape (seeds, examples), or (examples,) where nothing
             is trained.
+        pair: The pair whose runs these are; None where nothing is trained.
         seeds: Indices of the seeds, one for each row of `correct`; empty where nothing is trained.
         setting: What is trained; None where nothing is.
         epochs: Epochs of its training.
@@ -72,6 +73,7 @@ class Way:
     name: str
     words: str
     correct: Mapping[Split, Correctness]
+    pair: Pair | None = None
     seeds: tuple[int, ...] = ()
     setting: Setting | None = None
     epochs: int = 0
@@ -167,20 +169,22 @@ def decide(
     weights: ExampleWeights = EVEN,
     min_improvement: float,
     wanted: str = "",
+    choices: int | None = None,
 ) -> Decision:
     """Weigh ways against each other and choose one.
 
     Args:
         ways: All that is possible, exactly one of which is `keep`.
-        bootstrap: Its confidence is that of one interval; it is corrected here for the number of actions. It
+        bootstrap: Its confidence is that of one interval; it is corrected here for the number of choices. It
             holds what other pairs have shown about the variance between seeds.
         weights: Weights of the examples on the student's target distribution.
         min_improvement: Smallest gain that is worth anything, in pp.
         wanted: What would decide the pair. More evidence is wanted if there is such a thing, the model would
             be kept, and something may gain `min_improvement`.
+        choices: Number of choices to correct for; by default that of the actions.
     """
     (own,) = (way for way in ways if way.action is Action.KEEP)
-    on_decisive = bootstrap.for_comparisons(len({way.action for way in ways}))
+    on_decisive = bootstrap.for_comparisons(choices or len({way.action for way in ways}))
     split = Split.CONFIRMATION
     by = weights.of(split)
 
@@ -204,9 +208,8 @@ def decide(
         if way is best:
             return NOTHING
         first, second = paired(best, way, split)
-        # What is fixed does not vary with the seed, and the differences of two trained ones vary alike.
-        noise = f"{split.value}/{IMPROVEMENT if best.seeds and way.seeds else WINNER_GAIN}"
-        return on_decisive.interval(
+        with_prior, noise = _with_noise(on_decisive, best, way, split)
+        return with_prior.interval(
             first, second, split.value, "behind", best.name, way.name, weights=by, noise=noise
         )
 
@@ -236,8 +239,23 @@ def paired(first: Way, second: Way, split: Split) -> tuple[Correctness, Correctn
     if not first.seeds or not second.seeds:
         return one, other
     common = sorted(set(first.seeds) & set(second.seeds))
-    if len(common) < _FEWEST:
+    if first.pair != second.pair or len(common) < _FEWEST:
         rows = min(len(first.seeds), len(second.seeds))
         return one[:rows], other[:rows]
     of_first, of_second = ([way.seeds.index(seed) for seed in common] for way in (first, second))
     return one[of_first], other[of_second]
+
+
+def _with_noise(bootstrap: Bootstrap, best: Way, way: Way, split: Split) -> tuple[Bootstrap, str]:
+    """Return what is known of how a difference varies between seeds, and the name that it has there.
+
+    A model that needs no run does not vary, the differences of two arms of one pair vary alike, and those of
+    two pairs, whose seeds are unrelated, twice as much as one arm does.
+    """
+    improvement, gain = (f"{split.value}/{name}" for name in (IMPROVEMENT, WINNER_GAIN))
+    if not best.seeds or not way.seeds:
+        return bootstrap, gain
+    if best.pair == way.pair or gain not in bootstrap.priors:
+        return bootstrap, improvement if best.pair == way.pair else ""
+    doubled = replace(bootstrap.priors[gain], variance=2 * bootstrap.priors[gain].variance)
+    return replace(bootstrap, priors={**bootstrap.priors, "unrelated": doubled}), "unrelated"

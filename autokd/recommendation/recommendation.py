@@ -94,6 +94,14 @@ class Recommendation:
         return NOTHING if self.gain is None or self.verdict.answer == "as-is" else self.gain
 
     @property
+    def decisions_teacher_part(self) -> Interval | None:
+        """What of the decision's gain on test is the teacher's; None if it was not measured."""
+        chosen = self.decision.chosen.way
+        if self.judgement is None or chosen.pair != self.pair or chosen.setting != self.setting:
+            return None
+        return self.judgement.shown_teacher_part
+
+    @property
     def compared(self) -> list[tuple[str, Interval, Interval]]:
         """Return the comparisons to show: in words, on test, and on confirmation, in pp of the student."""
         judgement = self.judgement

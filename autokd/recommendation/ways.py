@@ -59,17 +59,13 @@ def ways(
         )
     if judgement is not None:
         for name, arm in judgement.evidence.arms.items():
-            way = _trained(
-                _NAMES[name], arm, judgement, pair.teacher, Position.STUDENT, config.distillation.epochs
-            )
+            way = _trained(_NAMES[name], arm, judgement, pair, Position.STUDENT, config.distillation.epochs)
             forbidden = way.action is Action.LEARN and "student" in config.forbid.positions
             if name not in excluded and not forbidden:
                 yield way
     if reverse is not None and "teacher" not in config.forbid.positions:
         name = f"model {pair.teacher}, taught by {pair.student}"
-        yield _trained(
-            name, reverse.shown, reverse, pair.teacher, Position.TEACHER, config.distillation.epochs
-        )
+        yield _trained(name, reverse.shown, reverse, pair, Position.TEACHER, config.distillation.epochs)
     yield Way(
         action=Action.ADOPT,
         name=f"model {pair.teacher} as it is",
@@ -89,22 +85,27 @@ def _judged(correct: Mapping[Split, Correctness]) -> Mapping[Split, Correctness]
     return {split: correct[split] for split in JUDGED}
 
 
-def _trained(name: str, arm: Arm, judgement: Judgement, partner: int, position: Position, epochs: int) -> Way:
-    """Return the way of a trained arm, seen from the position of the owner who decides."""
+def _trained(name: str, arm: Arm, judgement: Judgement, pair: Pair, position: Position, epochs: int) -> Way:
+    """Return the way of a trained arm for the owner of the pair's student.
+
+    Args:
+        judgement: Judgement of the pair; of its reverse, if the owner's position is teacher.
+    """
     seeds, setting = judgement.evidence.seeds, arm.setting
     how = f"on {setting.transfer_set}{plain(setting).more}" if setting.alpha == 0 else f"with {setting}"
     if position is Position.TEACHER:
         action = Action.LET_PARTNER_LEARN
-        words = f"let participant {partner} train {how}, and take the model that results"
+        words = f"let participant {pair.teacher} train {how}, and take the model that results"
     elif setting.alpha == 0:
         action, words = Action.TRAIN_ALONE, f"train without a teacher {how}"
     else:
-        action, words = Action.LEARN, f"learn from participant {partner} {how}"
+        action, words = Action.LEARN, f"learn from participant {pair.teacher} {how}"
     return Way(
         action=action,
         name=name,
         words=words,
         correct=arm.correct,
+        pair=pair if position is Position.STUDENT else pair.reverse,
         seeds=seeds if arm.rows is None else tuple(seeds[row] for row in arm.rows),
         setting=setting,
         epochs=setting.epochs or epochs,

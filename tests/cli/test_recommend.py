@@ -73,6 +73,25 @@ def test_people_read_the_same_numbers_in_eighty_columns(
         assert (" * " in row) == (way["name"] == decision["name"])
 
 
+def test_a_participant_gets_one_decision(here: Command, tuned: Tuned) -> None:
+    where = ("--home", tuned.home)
+    found = here("advise", "--student", "9", *where, "--json").json()
+    assert found["partners"] == [4]
+    assert found["unknown"] == [0, 1, 2, 3, 5, 6, 7, 8]
+    told = here("advise", "--student", "9", *where)
+    assert max(map(len, told.out.splitlines())) <= 80
+    assert told.out.startswith(found["decision"]["action"].replace("_", " "))
+    everybody = json.loads(here("advise", "--all", *where, "--json").out)
+    assert [one["student"] for one in everybody] == [4, 9]
+    assert everybody[1] == found
+    listed = here("advise", "--all", *where)
+    assert max(map(len, listed.out.splitlines())) <= 80
+    mean = sum(one["decision"]["gain"]["mean"] for one in everybody) / 2
+    assert f"gains {mean:+.1f} pp on average" in listed.out
+    for words in ((), ("--student", "9", "--all"), ("--student", "10")):
+        assert here("advise", *words, *where).code == 2
+
+
 def test_tuning_ends_with_the_answer_and_where_to_look_further(tuned: Tuned) -> None:
     assert ESCAPE not in tuned.first.out + tuned.first.err
     for part in ("position ", "on confirmation (decides)", "look further:"):

@@ -36,6 +36,7 @@ SECRET = "postgresql://me:hunter2@there/studies"
         "tune",
         "status",
         "recommend",
+        "advise",
         "report",
         "distill",
         "explain",

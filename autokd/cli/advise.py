@@ -1,0 +1,75 @@
+"""`autokd advise`: what the owner of one participant should do, or of each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+from autokd.cli import options
+from autokd.cli.answer import decision_lines, weighed_table
+from autokd.cli.console import out, plain_table, print_json, print_result
+from autokd.errors import InputError
+
+if TYPE_CHECKING:
+    from autokd.recommendation.participant import ParticipantDecision
+
+
+def advise(
+    study: options.StudyOptions,
+    student: Annotated[
+        int | None, typer.Option(help="The participant whose owner asks.", metavar="S")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="All participants, a line each.")] = False,
+    json: options.Json = False,
+) -> None:
+    """Show the one thing that a participant's owner should do, of all that its tuned pairs have shown.
+
+    An owner has one model. So keeping it, dividing its label prior out, training alone, learning from any
+    partner, letting one learn and adopting a model are weighed against each other, corrected for the choice
+    among so many: the simplest that is not shown to be worse than the best is chosen.
+
+    Examples:
+
+        [bold]autokd advise --student 9[/bold]
+
+        [bold]autokd advise --all --json[/bold]
+    """
+    from autokd.workflows import advise as workflow
+
+    if every == (student is not None):
+        raise InputError("autokd advise: give --student S, or --all for every participant")
+    workspace = study.workspace()
+    if student is not None:
+        print_result(workflow.advise(workspace, student), show, json=json)
+        return
+    found = workflow.advise_all(workspace)
+    if json:
+        print_json([one.to_json() for one in found])
+    else:
+        show_all(found)
+
+
+def show(found: ParticipantDecision) -> None:
+    """Print the decision, and what was weighed for it."""
+    for line in decision_lines(found.decision, found.student):
+        out.print(line)
+    out.print(weighed_table(found.decision, found.student))
+    note = f"the best of {found.choices} ways with {len(found.partners)} partners; intervals hold for all"
+    if found.unknown:
+        note += f"; no recommendation yet from {', '.join(map(str, found.unknown))}"
+    out.print(note, style="dim")
+
+
+def show_all(found: tuple[ParticipantDecision, ...]) -> None:
+    """Print a line for each participant, and what following all of them gains on average."""
+    grid = plain_table("participant", "decision", "gain on test", "what to do")
+    for one in found:
+        decision = one.decision
+        action = decision.action.value.replace("_", " ")
+        gain = f"{decision.chosen.test.mean:+.1f} pp"
+        grid.add_row(str(one.student), action, gain, Text(decision.chosen.way.words))
+    out.print(grid)
+    mean = sum(one.decision.chosen.test.mean for one in found) / len(found)
+    out.print(f"who follows all of them gains {mean:+.1f} pp on average, on test")
