@@ -14,6 +14,7 @@ from autokd.config.space import Space, read_space
 from autokd.config.study import StudyConfig
 from autokd.config.yaml_files import read_study_config
 from autokd.core.arguments import constructed, instance, path, text
+from autokd.core.participant_names import ParticipantNames
 from autokd.core.public_calls import checked
 from autokd.core.quoting import quoted
 from autokd.core.setting import Pair, Setting
@@ -108,12 +109,17 @@ class Workspace:
         )
 
     def pair(self, text: str) -> Pair:
-        """Read a pair of this study's federation.
+        """Read a pair of this study's federation, by numbers or names.
 
         Raises:
             PlanError: If the federation has no such pair.
         """
-        return Pair.parse(text, participants=self.config.federation.size)
+        return self.names.pair(text)
+
+    @property
+    def names(self) -> ParticipantNames:
+        """Names of the federation's participants."""
+        return self.config.federation.names
 
     @property
     def pairs(self) -> list[Pair]:

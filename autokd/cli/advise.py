@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def advise(
     study: options.StudyOptions,
     student: Annotated[
-        int | None, typer.Option(help="The participant whose owner asks.", metavar="S")
+        str | None, typer.Option(help="The participant whose owner asks, by number or name.", metavar="S")
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="All participants, a line each.")] = False,
     json: options.Json = False,
@@ -42,7 +42,8 @@ def advise(
         raise InputError("autokd advise: give --student S, or --all for every participant")
     workspace = study.workspace()
     if student is not None:
-        print_result(workflow.advise(workspace, student), show, json=json)
+        number = workspace.names.number(student, option="--student")
+        print_result(workflow.advise(workspace, number), show, json=json)
         return
     found = workflow.advise_all(workspace)
     if json:
@@ -53,12 +54,12 @@ def advise(
 
 def show(found: ParticipantDecision) -> None:
     """Print the decision, and what was weighed for it."""
-    for line in decision_lines(found.decision, found.student):
+    for line in decision_lines(found.decision, found.names.word(found.student)):
         out.print(line)
-    out.print(weighed_table(found.decision, found.student))
+    out.print(weighed_table(found.decision, found.names.word(found.student)))
     note = f"the best of {found.choices} ways with {len(found.partners)} partners; intervals hold for all"
     if found.unknown:
-        note += f"; no recommendation yet from {', '.join(map(str, found.unknown))}"
+        note += f"; no recommendation yet from {', '.join(map(found.names.word, found.unknown))}"
     out.print(note, style="dim")
 
 
@@ -69,7 +70,7 @@ def show_all(found: tuple[ParticipantDecision, ...]) -> None:
         decision = one.decision
         action = decision.action.value.replace("_", " ")
         gain = f"{decision.chosen.test.mean:+.1f} pp"
-        grid.add_row(str(one.student), action, gain, Text(decision.chosen.way.words))
+        grid.add_row(one.names.label(one.student), action, gain, Text(decision.chosen.way.words))
     out.print(grid)
     mean = sum(one.decision.chosen.test.mean for one in found) / len(found)
     out.print(f"who follows all of them gains {mean:+.1f} pp on average, on test")

@@ -31,13 +31,13 @@ COLOR = {
 
 def show(recommendation: Recommendation) -> None:
     """Print the decision, the verdict with its figures, and the position advice."""
-    verdict, pair = recommendation.verdict.value, recommendation.pair
+    verdict, pair, names = recommendation.verdict.value, recommendation.pair, recommendation.names
     part = recommendation.decisions_teacher_part
-    for decided in decision_lines(recommendation.decision, pair.student, part):
+    for decided in decision_lines(recommendation.decision, names.word(pair.student), part):
         out.print(decided)
     out.print(Text.assemble((verdict, f"bold {COLOR[verdict]}"), "  ", (recommendation.advice, "bold")))
     if recommendation.judgement is not None:
-        out.print(_gains(f"gain of participant {pair.student}", recommendation.compared))
+        out.print(_gains(f"gain of participant {names.word(pair.student)}", recommendation.compared))
         confidence = f"{recommendation.confirmation.confidence:.0%}"
         gain = f"expected of a single run ({confidence} interval): {recommendation.single_run} on test"
         out.print(gain, style="dim")
@@ -47,7 +47,7 @@ def show(recommendation: Recommendation) -> None:
         out.print(f"what would decide: {recommendation.what_would_decide}")
     position = recommendation.position
     out.print(Text.assemble(("position ", "bold"), (position.advice.value, "bold"), f": {position.why}"))
-    out.print(weighed_table(recommendation.decision, pair.student))
+    out.print(weighed_table(recommendation.decision, names.word(pair.student)))
     for line in _asked(recommendation):
         out.print(line)
     _print_remark(recommendation.target)
@@ -57,7 +57,7 @@ def show(recommendation: Recommendation) -> None:
     _show_tracebacks(recommendation)
 
 
-def decision_lines(decision: Decision, student: int, teacher_part: Interval | None = None) -> Iterator[Text]:
+def decision_lines(decision: Decision, student: str, teacher_part: Interval | None = None) -> Iterator[Text]:
     """Yield what the owner should do, and what that gains; what of it is the teacher's, if it is known."""
     chosen = decision.chosen
     words = f"participant {student}: {chosen.way.words}{' for now' if decision.wanted else ''}"
@@ -68,7 +68,7 @@ def decision_lines(decision: Decision, student: int, teacher_part: Interval | No
         yield Text(f"it gains {chosen.test} on test{part}")
 
 
-def weighed_table(decision: Decision, student: int) -> Table:
+def weighed_table(decision: Decision, student: str) -> Table:
     """Return all that was weighed for a decision, within 80 characters."""
     columns = ((f"participant {student}", 27), ("gain on test", 23), ("best minus it (decides)", 25))
     grid = plain_table(*(Column(title, min_width=width) for title, width in columns))
@@ -118,25 +118,32 @@ def _asked(recommendation: Recommendation) -> Iterator[str]:
 
 def show_prediction(prediction: Prediction) -> None:
     """Print a predicted gain, and say that it was not measured."""
-    pair, setting = prediction.pair, prediction.setting
+    pair, setting, names = prediction.pair, prediction.setting, prediction.names
     advice = "leave the model as it is" if setting is None else f"try {setting}"
     out.print(Text.assemble(("predicted", "bold yellow"), "  ", (advice, "bold")))
     if setting is not None:
         gain = f"{prediction.gain:+.1f} pp [{prediction.low:+.1f}, {prediction.high:+.1f}]"
-        out.print(f"gain of participant {pair.student} in a single run: {gain} on validation (95% interval)")
+        of = f"gain of participant {names.word(pair.student)} in a single run"
+        out.print(f"{of}: {gain} on validation (95% interval)")
     source = f"predicted from {prediction.runs} runs of {prediction.pairs} other pairs, not measured"
     out.print(f"{source}; to measure it: autokd tune --pair {pair.teacher},{pair.student}", style="dim")
 
 
 def show_partners(ranking: Ranking) -> None:
     """Print the advice, and a line for each partner."""
-    out.print(Text.assemble((f"participant {ranking.student}  ", "bold"), (ranking.advice, "bold")))
+    out.print(
+        Text.assemble(
+            (f"participant {ranking.names.word(ranking.student)}  ", "bold"), (ranking.advice, "bold")
+        )
+    )
     grid = plain_table("teacher", "verdict", "gain on test", "corrected", "setting judged")
     for partner in ranking.partners:
         pair, verdict = partner.recommendation.pair, partner.recommendation.verdict.value
         mark = "=" if partner.as_good else ""
         setting, corrected = str(partner.recommendation.setting), f"{partner.corrected:+.1f} pp"
-        grid.add_row(f"{pair.teacher} {mark}", verdict, str(partner.test), corrected, setting)
+        grid.add_row(
+            f"{ranking.names.word(pair.teacher)} {mark}", verdict, str(partner.test), corrected, setting
+        )
     out.print(grid)
     _print_remark(ranking.target)
     count = len(ranking.partners)
@@ -146,7 +153,7 @@ def show_partners(ranking: Ranking) -> None:
         "=: not shown to be worse than the first",
     ]
     if ranking.unknown:
-        notes.append(f"no recommendation yet from {', '.join(map(str, ranking.unknown))}")
+        notes.append(f"no recommendation yet from {', '.join(map(ranking.names.word, ranking.unknown))}")
     out.print("; ".join(notes), style="dim")
 
 

@@ -14,7 +14,7 @@ from autokd.config.defaults import EFFECT
 
 if TYPE_CHECKING:
     from autokd.errors import PlanError
-    from autokd.workflows.check import Inspection
+    from autokd.workflows.check import Inspection, ParticipantCheck
 
 
 def check(
@@ -56,6 +56,7 @@ def _show(study: str, inspection: Inspection) -> None:
     for member in inspection.members:
         correct = "" if member.accuracy is None else f", {member.accuracy:.1%} of them correct"
         line = f"  {member.number:>3}  {member.architecture:<24}{member.private:>7} private examples{correct}"
+        line += f"  {member.name}" if member.name else ""
         console.print(line, soft_wrap=True)
         if member.splits:
             shares = ", ".join(f"{share:.1%} of {name}" for name, share in member.splits.items())
@@ -72,10 +73,15 @@ def _json(study: str, inspection: Inspection) -> dict[str, Any]:
         "study": study,
         "problems": [_finding(problem) for problem in inspection.problems],
         "warnings": [warning.to_json() for warning in inspection.warnings],
-        "participants": [asdict(member) for member in inspection.members],
+        "participants": [_member(member) for member in inspection.members],
         "splits": inspection.splits,
         "detectable": inspection.detectable,
     }
+
+
+def _member(member: ParticipantCheck) -> dict[str, Any]:
+    """Return a participant; the key `name` is absent if it has a number only, as in earlier versions."""
+    return {name: value for name, value in asdict(member).items() if (name, value) != ("name", None)}
 
 
 def _finding(error: PlanError) -> dict[str, str]:

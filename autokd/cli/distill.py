@@ -151,8 +151,12 @@ def _show(card: Card, path: Path) -> None:
     from autokd.delivery.markdown import signed
 
     request, expected = card.request, card.request.expected
-    out.print(Text.assemble((str(request.pair), "bold"), f"  {request.setting}, seed {request.seed}"))
-    grid = plain_table(f"participant {request.pair.student}", "before", "after", "gain of this model")
+    out.print(
+        Text.assemble((card.names.arrow(request.pair), "bold"), f"  {request.setting}, seed {request.seed}")
+    )
+    grid = plain_table(
+        f"participant {card.names.word(request.pair.student)}", "before", "after", "gain of this model"
+    )
     for split in (Split.TEST, Split.CONFIRMATION, Split.VALIDATION):
         score = card.scores[split]
         grid.add_row(f"on {split}", f"{score.before:.1%}", f"{score.after:.1%}", str(score.gain))

@@ -56,7 +56,10 @@ def explain(
 def show(explanation: Explanation) -> None:
     """Print the alternatives, whether teacher or data make the gain, and what each step is worth."""
     out.print(
-        Text.assemble((str(explanation.pair), "bold"), f" {explanation.verdict}: {explanation.setting}")
+        Text.assemble(
+            (explanation.names.arrow(explanation.pair), "bold"),
+            f" {explanation.verdict}: {explanation.setting}",
+        )
     )
     out.print(_alternatives(explanation))
     for line in explanation.lines:

@@ -46,12 +46,13 @@ _SETTING: Final = (
     *("temperature", "alpha", "transfer_set", "method", "learning_rate", "epochs", "batch_norm"),
     *ADDED,
 )
+_NAMES: Final = ("teacher_name", "student_name")
 _GAINS: Final = ("gain", "default_gain", "improvement", "single_run")
 _ENDS: Final = ("", "_low", "_high")
 _OF_RULE_3: Final = ("teacher_part", "corrected_gain")
 """Gains that only pairs judged by rule 3 have."""
 _COLUMNS: Final = (
-    *("teacher", "student", "verdict", "answer"),
+    *("teacher", "student", *_NAMES, "verdict", "answer"),
     *_SETTING,
     *(f"{gain}{end}" for gain in (*_GAINS, *_OF_RULE_3) for end in _ENDS),
     *("recommended_gain", "forgetting", "seeds", "position", "federation", "study"),
@@ -60,8 +61,8 @@ _COLUMNS: Final = (
 )
 """Columns of the CSV; gains are in pp of the student on test, empty if unknown.
 
-Those of `ADDED` dimensions are left out if no setting has them, those of rule 3 if no pair has them, and the
-target if it is `common`.
+Names are left out if no participant has one, `ADDED` dimensions if no setting has them, gains of rule 3 if no
+pair has them, and the target if it is `common`.
 """
 
 
@@ -104,10 +105,10 @@ def table(answers: Sequence[PairResult]) -> RenderableType:
     columns = (Column("pair", no_wrap=True), "verdict", Column("use", overflow="fold"), gain, default)
     grid = plain_table(*columns, "position", gap=1)
     for answer in answers:
-        grid.add_row(str(answer.pair), *_row_of(answer))
+        grid.add_row(answer.names.arrow(answer.pair), *_row_of(answer))
     parts: list[RenderableType] = [grid]
     if len(answers) > FEW:
-        parts.append(matrix({answer.pair: _cell(answer.payload) for answer in answers}))
+        parts.append(matrix({answer.pair: _cell(answer.payload) for answer in answers}, answers[0].names))
     targets = [payload.get(_TARGET, "common") for answer in answers if (payload := answer.payload)]
     if targets and (text := remark(targets[0])):
         parts.append(Text(text, style="dim"))
@@ -153,7 +154,7 @@ def _csv(entries: Sequence[Mapping[str, Any]]) -> str:
     text = io.StringIO()
     rows = [_row(entry) for entry in entries]
     used = set().union(*rows)
-    later = {*ADDED, _TARGET, *(f"{gain}{end}" for gain in _OF_RULE_3 for end in _ENDS)}
+    later = {*ADDED, _TARGET, *_NAMES, *(f"{gain}{end}" for gain in _OF_RULE_3 for end in _ENDS)}
     columns = [name for name in _COLUMNS if name in used or name not in later]
     writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
     writer.writeheader()
@@ -164,6 +165,7 @@ def _csv(entries: Sequence[Mapping[str, Any]]) -> str:
 def _row(entry: Mapping[str, Any]) -> dict[str, Any]:
     row = {name: entry[name] for name in _COLUMNS if name in entry and not isinstance(entry[name], dict)}
     row |= entry["pair"]
+    row |= {f"{role}_name": name or "" for role, name in entry.get("names", {}).items()}
     row["stale"] = str(entry["stale"]).lower()
     if entry["verdict"] is None:
         return row

@@ -13,6 +13,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from autokd.core.colors import diverging, legible_on, reach
+from autokd.core.participant_names import NUMBERS_ONLY, ParticipantNames
 from autokd.core.setting import Pair
 
 LETTERS: Final = {"tuned": "t", "default": "d", "skip": "s", "undecided": "u", "failed": "f"}
@@ -68,6 +69,7 @@ class Matrix:
 
     participants: int
     cells: Mapping[Pair, PairCell]
+    names: ParticipantNames = NUMBERS_ONLY
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         end = reach(cell.gain for cell in self.cells.values() if cell.gain is not None)
@@ -82,9 +84,14 @@ class Matrix:
         else:
             for pair, cell in sorted(self.cells.items()):
                 if cell.verdict is not None:
-                    yield Text.assemble(f"{pair} ", (cell.text(CellForm.WIDE), styles[pair]))
+                    yield Text.assemble(
+                        f"{self.names.arrow(pair)} ", (cell.text(CellForm.WIDE), styles[pair])
+                    )
         colored = console.color_system is not None and not console.no_color
         yield Text(self._legend(form, end, colored), style=_DIM)
+        if self.names and form is not None:
+            named = (self.names.label(number) for number in range(self.participants))
+            yield Text(f"participants: {', '.join(named)}", style=_DIM)
 
     def _widths(self, form: CellForm) -> tuple[int, int]:
         """Return the widths of the teachers' column and of a student's, with a space between neighbors."""
@@ -132,6 +139,6 @@ class Matrix:
         return f"{ways}gain of the judged setting on test in pp{scale}; {', '.join(counts)}"
 
 
-def matrix(cells: Mapping[Pair, PairCell]) -> Matrix:
+def matrix(cells: Mapping[Pair, PairCell], names: ParticipantNames = NUMBERS_ONLY) -> Matrix:
     """Return the matrix of some pairs, large enough for all of their participants."""
-    return Matrix(1 + max(max(pair.meeting) for pair in cells), cells)
+    return Matrix(1 + max(max(pair.meeting) for pair in cells), cells, names)

@@ -24,6 +24,7 @@ from autokd.cli.secrets import holds_secret
 from autokd.compute.ray_cluster import check_address
 from autokd.compute.resources import Resources
 from autokd.config.defaults import HOME, HOME_VARIABLE, STORAGE_VARIABLE, STUDY
+from autokd.core.participant_names import ParticipantNames
 from autokd.core.setting import Pair
 from autokd.errors import ArgumentError, InputError, PlanError
 
@@ -64,7 +65,10 @@ Study = Annotated[
     str,
     typer.Option(help="Study recipe: a shipped one (digits, digits_iid, cifar10_small, ...) or a YAML file."),
 ]
-PairText = Annotated[str, typer.Option("--pair", help="Teacher and student, e.g. 4,9.", metavar="T,S")]
+PairText = Annotated[
+    str,
+    typer.Option("--pair", help="Teacher and student by number or name, e.g. 4,9.", metavar="T,S"),
+]
 Home = Annotated[
     Path,
     typer.Option(
@@ -161,7 +165,9 @@ class PairOptions(Group):
 
     PANEL: ClassVar = "Pairs"
 
-    pair: Annotated[str | None, typer.Option(help="Teacher and student, e.g. 4,9.", metavar="T,S")] = None
+    pair: Annotated[
+        str | None, typer.Option(help="Teacher and student by number or name, e.g. 4,9.", metavar="T,S")
+    ] = None
     pairs: Annotated[
         str | None,
         typer.Option(help="Several pairs: --pairs 4,9 9,4 1,2", metavar="T,S..."),
@@ -169,10 +175,10 @@ class PairOptions(Group):
     more: Annotated[list[str] | None, typer.Argument(metavar="T,S", hidden=True)] = None
     every: Annotated[bool, typer.Option("--all", help="All pairs of the federation.")] = False
     teacher: Annotated[
-        int | None, typer.Option(help="All pairs in which this participant teaches.", metavar="T")
+        str | None, typer.Option(help="All pairs in which this participant teaches.", metavar="T")
     ] = None
     student: Annotated[
-        int | None, typer.Option(help="All pairs in which this participant learns.", metavar="S")
+        str | None, typer.Option(help="All pairs in which this participant learns.", metavar="S")
     ] = None
 
     @property
@@ -181,8 +187,8 @@ class PairOptions(Group):
         named = (self.pair, self.pairs, self.teacher, self.student)
         return self.every or bool(self.more) or any(value is not None for value in named)
 
-    def selected(self, participants: int) -> tuple[Pair, ...]:
-        """Return the selected pairs of a federation with so many participants, in order and each once.
+    def selected(self, names: ParticipantNames) -> tuple[Pair, ...]:
+        """Return the selected pairs of a federation with these participants, in order and each once.
 
         Raises:
             PlanError: If none or several of the options were given, or a pair or participant does not exist.
@@ -195,16 +201,14 @@ class PairOptions(Group):
         if self.pair is not None:
             listed = [self.pair]
         if listed:
-            return tuple(dict.fromkeys(Pair.parse(text, participants=participants) for text in listed))
-        for name, number in (("--teacher", self.teacher), ("--student", self.student)):
-            if number is not None and not 0 <= number < participants:
-                problem = f"participant {number} does not exist; they are numbered 0 to {participants - 1}"
-                raise PlanError.of_option(name, problem)
-        if self.teacher is not None and self.teacher == self.student:
-            problem = f"participant {self.teacher} cannot teach itself"
+            return tuple(dict.fromkeys(names.pair(text) for text in listed))
+        assert names.count is not None
+        everybody = list(range(names.count))
+        teachers = everybody if self.teacher is None else [names.number(self.teacher, option="--teacher")]
+        students = everybody if self.student is None else [names.number(self.student, option="--student")]
+        if teachers == students != everybody:
+            problem = f"participant {names.word(teachers[0])} cannot teach itself"
             raise PlanError.of_option("--student", problem)
-        teachers = range(participants) if self.teacher is None else [self.teacher]
-        students = range(participants) if self.student is None else [self.student]
         return tuple(
             Pair(teacher, student) for teacher in teachers for student in students if teacher != student
         )

@@ -58,7 +58,9 @@ def prepare(
             "confirmation_accuracy": common[Split.CONFIRMATION],
             "warnings": [warning.to_json() for warning in federation.warnings],
         }
-        print_json({**content, **more, **target_json(target)})
+        names = workspace.names
+        named = {"names": {number: names.name(number) or None for number in own}} if names else {}
+        print_json({**content, **named, **more, **target_json(target)})
         return
     out.print(
         f"federation {federation.name}, {len(accuracies)} participants, accuracy on the common test split:"
@@ -67,6 +69,8 @@ def prepare(
         size = len(federation.participants[number].private)
         out.print(
             f"  {number:>3}  {accuracy:6.1%}  {size:>6} private examples, {own[number]:.1%} of them right"
+            + (f"  {name}" if (name := workspace.names.name(number)) else ""),
+            soft_wrap=True,
         )
         others = (Split.VALIDATION, Split.CONFIRMATION)
         shares = ", ".join(f"{common[split][number]:.1%} of {split.value}" for split in others)

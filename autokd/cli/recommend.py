@@ -21,12 +21,12 @@ class RecommendPairs(options.PairOptions):
     """Which pairs to list; a student alone asks for the ranking of its partners."""
 
     student: Annotated[
-        int | None,
+        str | None,
         typer.Option(help="Rank all partners of this participant; with --teacher, this pair.", metavar="S"),
     ] = None
 
     @property
-    def ranked(self) -> int | None:
+    def ranked(self) -> str | None:
         """The participant whose partners are ranked; None if pairs are asked for."""
         listed = self.pair or self.pairs or self.more or self.every or self.teacher is not None
         return None if listed else self.student
@@ -82,9 +82,10 @@ def recommend(
             raise InputError(
                 "--student: a ranking is printed as text or --json; list pairs with --all instead"
             )
-        print_result(workflow.partners(workspace, pairs.ranked), show_partners, json=json)
+        student = workspace.names.number(pairs.ranked, option="--student")
+        print_result(workflow.partners(workspace, student), show_partners, json=json)
         return
-    selected = pairs.selected(workspace.config.federation.size)
+    selected = pairs.selected(workspace.names)
     if predict:
         if len(selected) > 1 or as_list:
             raise InputError("--predict: takes one --pair, and prints text or --json")

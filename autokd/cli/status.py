@@ -45,7 +45,7 @@ def show(overview: Overview) -> None:
     search, confirmation = (f"{share:.1%}" for share in overview.cost)
     judged = f"{overview.judged} of {len(overview.pairs)} pairs with a study are judged"
     out.print(f"federation {overview.federation}: {judged}")
-    out.print(Matrix(overview.participants, cells))
+    out.print(Matrix(overview.participants, cells, overview.names))
     if text := remark(overview.target):
         out.print(text, style="dim")
     if overview.judged:

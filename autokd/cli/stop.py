@@ -40,7 +40,7 @@ def stop(
 
     workspace = study.workspace()
     participants = workspace.config.federation.size
-    selected = pairs.selected(participants) if pairs.any_given else None
+    selected = pairs.selected(workspace.names) if pairs.any_given else None
     with watching() as callbacks:
         stopped = workflow.stop(workspace, selected, wait=not no_wait, callbacks=callbacks)
     if json:

@@ -85,7 +85,7 @@ def release(pairs: options.PairOptions, study: options.StudyOptions, json: optio
     from autokd.workflows import store_care
 
     workspace = study.workspace()
-    selected = pairs.selected(workspace.config.federation.size) if pairs.any_given else None
+    selected = pairs.selected(workspace.names) if pairs.any_given else None
     released = store_care.release_pairs(workspace, selected)
     if json:
         print_json({"released": [asdict(one) for one in released]})

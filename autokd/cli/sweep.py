@@ -44,7 +44,7 @@ def sweep(
     from autokd.workflows import sweep as workflow
 
     workspace = study.workspace()
-    selected = pairs.selected(workspace.config.federation.size)
+    selected = pairs.selected(workspace.names)
     with watching() as callbacks:
         swept = workflow.sweep(workspace, selected, seeds=seeds, callbacks=callbacks, **computing.keywords())
     if swept.interrupted:

@@ -73,7 +73,7 @@ def tune(
     limits = workflow.BatchBudget(**budget.limits())
     keywords = {"position": position, "budget": limits, **computing.keywords()}
     workspace = study.workspace(trials=trials, try_=asked or ())
-    selected = pairs.selected(workspace.config.federation.size)
+    selected = pairs.selected(workspace.names)
     result: workflow.Batch | workflow.Outcome
     with watching() as callbacks:
         if pairs.pair is None:

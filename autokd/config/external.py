@@ -11,12 +11,14 @@ from autokd.config.base import FileBacked, Frozen, Name, Option
 from autokd.config.mistakes import CODE, NETWORK, PATH
 from autokd.config.numbers import Number, Whole, whole
 from autokd.core.class_names import class_name, class_names
+from autokd.core.participant_names import ParticipantNames, participant_name, same_name
 
 FilePath = Annotated[str, Field(min_length=1, max_length=4096, pattern=PATH)]
 Code = Annotated[str, Field(pattern=CODE, max_length=255)]
 """`package.module:factory`. It is imported and called: code that the recipe's author vouches for."""
 NetworkName = Annotated[str, Field(pattern=NETWORK, max_length=255)]
 Label = Annotated[str, BeforeValidator(class_name)]
+ParticipantName = Annotated[str, BeforeValidator(participant_name)]
 
 
 def _names(written: object) -> object:
@@ -244,6 +246,8 @@ class ExternalParticipant(Frozen):
     """A model that was trained elsewhere.
 
     Attributes:
+        name: What commands and tables call it beside its number. It is no part of the federation's content:
+            participants are named and renamed without losing results.
         checkpoint: File with its state dict: of safetensors, `torch.save` or `numpy.savez`, as any script
             saved it (`autokd.models.matching`).
         weights: Which state dict of the file, if several fit, e.g. `state_dict_ema`; by default the only one.
@@ -254,8 +258,9 @@ class ExternalParticipant(Frozen):
         claimed_accuracy: Accuracy on `data` in [0, 1] that the model's owner measured.
     """
 
-    omit_if_default = frozenset({"weights"})
+    omit_if_default = frozenset({"name", "weights"})
 
+    name: ParticipantName | None = None
     architecture: Network
     checkpoint: FilePath
     weights: str | None = Field(default=None, min_length=1)
@@ -347,10 +352,31 @@ class ExternalFederation(FileBacked):
                     raise ValueError(f"splits are held_out, so participants.{number} needs held_out, too")
         return self
 
+    @model_validator(mode="after")
+    def _names_differ(self) -> ExternalFederation:
+        same = same_name([participant.name for participant in self.participants])
+        if same is not None:
+            first, second = same
+            name = self.participants[second].name
+            raise ValueError(f"participants.{first} and participants.{second} are both called {name!r}")
+        return self
+
     @property
     def size(self) -> int:
         """Number of participants."""
         return len(self.participants)
+
+    @property
+    def names(self) -> ParticipantNames:
+        """Names of the participants."""
+        return ParticipantNames.of([participant.name for participant in self.participants])
+
+    def without_names(self) -> ExternalFederation:
+        """Return the same federation with numbers only: its content, which does not depend on names."""
+        if not self.names:
+            return self
+        participants = (one.model_copy(update={"name": None}) for one in self.participants)
+        return self.model_copy(update={"participants": tuple(participants)})
 
     @property
     def has_public(self) -> bool:

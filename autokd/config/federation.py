@@ -11,6 +11,7 @@ from autokd.config.external import AnySource, ExternalFederation, Input, Network
 from autokd.config.numbers import Number, Whole
 from autokd.config.training import PretrainingConfig
 from autokd.core.own_code import OwnCode
+from autokd.core.participant_names import ParticipantNames
 
 
 class DirichletPartition(Frozen):
@@ -137,6 +138,15 @@ class FederationConfig(FileBacked):
     def size(self) -> int:
         """Number of participants."""
         return self.participants
+
+    @property
+    def names(self) -> ParticipantNames:
+        """Names of the participants, which have numbers only."""
+        return ParticipantNames(count=self.size)
+
+    def without_names(self) -> FederationConfig:
+        """Return the federation itself; see `ExternalFederation.without_names`."""
+        return self
 
     @property
     def described_data(self) -> str:

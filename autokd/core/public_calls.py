@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, ParamSpec, TypeVar
 
 from autokd.core.arguments import Check, flag, instance, member, mismatch, path, text, whole
+from autokd.core.participant_names import NUMBERS_ONLY, ParticipantNames
 from autokd.core.quoting import quoted
 from autokd.core.setting import Pair, Position
 from autokd.errors import ArgumentError, PlanError
@@ -40,6 +41,8 @@ def checked(**checks: Check) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
             given = bound.arguments
             for name, value in given.items():
                 check = wanted[name]
+                if check in _BY_NAME:
+                    check = functools.partial(check, names=_names(given.get("workspace")))
                 if check is not None and not (value is None and parameters[name].default is None):
                     given[name] = check(name, value)
             _check_participants(given)
@@ -50,28 +53,56 @@ def checked(**checks: Check) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
     return decorate
 
 
-def pair(name: str, value: object) -> Pair:
-    """Return a pair: a `Pair`, `"4,9"` or two numbers; raise `ArgumentError` if it is none."""
+def pair(name: str, value: object, *, names: ParticipantNames = NUMBERS_ONLY) -> Pair:
+    """Return a pair: a `Pair`, `"4,9"` or two participants, by number or name.
+
+    Raises:
+        ArgumentError: If it is none.
+    """
     if isinstance(value, Pair):
         return value
     if isinstance(value, str):
         try:
-            return Pair.parse(value)
+            return names.pair(value)
         except PlanError as error:
             raise ArgumentError(name, error.problem.replace("--pair 4,9", '"4,9"')) from None
     if isinstance(value, list | tuple) and len(value) == 2:
-        return Pair(*(whole(name, number) for number in value))
+        return Pair(*(participant(name, number, names=names) for number in value))
     raise ArgumentError(name, f'must be a pair such as Pair(4, 9) or "4,9", not {quoted(value)}')
 
 
-def pairs(name: str, value: object) -> tuple[Pair, ...]:
+def pairs(name: str, value: object, *, names: ParticipantNames = NUMBERS_ONLY) -> tuple[Pair, ...]:
     """Return pairs as a tuple; one pair is a list of one. Raise `ArgumentError` if something is no pair."""
     is_one = isinstance(value, Pair | str) or (
-        isinstance(value, tuple | list) and len(value) == 2 and all(isinstance(one, int) for one in value)
+        isinstance(value, tuple | list)
+        and len(value) == 2
+        and all(isinstance(one, int) or (isinstance(one, str) and names.has(one)) for one in value)
     )
     if is_one or not isinstance(value, Iterable):
-        return (pair(name, value),)
-    return tuple(pair(f"{name}[{number}]", one) for number, one in enumerate(value))
+        return (pair(name, value, names=names),)
+    return tuple(pair(f"{name}[{number}]", one, names=names) for number, one in enumerate(value))
+
+
+def participant(name: str, value: object, *, names: ParticipantNames = NUMBERS_ONLY) -> int:
+    """Return the number of a participant, by number or name; raise `ArgumentError` if there is none."""
+    if not isinstance(value, str):
+        return whole(name, value)
+    try:
+        return names.number(value, option=name)
+    except PlanError as error:
+        raise ArgumentError(name, error.problem) from None
+
+
+def _names(workspace: object) -> ParticipantNames:
+    """Return the names that a workspace's federation has."""
+    if not isinstance(getattr(type(workspace), "names", None), property):
+        return NUMBERS_ONLY
+    found: ParticipantNames = workspace.names  # type: ignore[attr-defined]
+    return found
+
+
+_BY_NAME: Final = (pair, pairs, participant)
+"""Checks that also take participants by name."""
 
 
 def _callable(name: str, value: object) -> object:
@@ -106,7 +137,7 @@ CHECKS: Final[Mapping[str, Check]] = {
     "budget": instance("BatchBudget"),
     "seed": whole,
     "seeds": functools.partial(whole, least=1),
-    "student": whole,
+    "student": participant,
     "trials": functools.partial(whole, least=2),
     "home": path,
     "out": path,

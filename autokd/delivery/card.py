@@ -10,6 +10,7 @@ from autokd.config.external import ExternalFederation
 from autokd.config.federation import ArchitectureConfig, ExternalArchitecture, FederationConfig
 from autokd.config.target import ClassShares, TargetName, target_json
 from autokd.config.training import DistillationConfig
+from autokd.core.participant_names import ParticipantNames
 from autokd.core.setting import Split
 from autokd.delivery.request import DistillationRequest
 from autokd.delivery.target_prior import AddedPrior
@@ -158,6 +159,11 @@ class Card:
     target: TargetName | ClassShares = "common"
 
     @property
+    def names(self) -> ParticipantNames:
+        """Names of the federation's participants."""
+        return self.origin.recipe.names
+
+    @property
     def is_owners(self) -> bool:
         """Whether the file has the names of the owner's own network."""
         return is_owners(self.architecture, self.added)
@@ -176,6 +182,7 @@ class Card:
         return {
             "format": FORMAT,
             "pair": asdict(request.pair),
+            **self.names.beside(request.pair),
             "setting": request.setting.to_json(),
             "chosen_by": "hand" if request.expected is None else "recommendation",
             "promised": request.expected and request.expected.to_json(),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from autokd.config.target import ClassShares, TargetName, target_json
+from autokd.core.participant_names import NUMBERS_ONLY, ParticipantNames
 from autokd.core.records import RunRecord
 from autokd.core.setting import Pair, Setting, Split, derive_seed
 from autokd.explanation.alternatives import ComparedPair, Trained, chosen_rate, trained
@@ -32,6 +33,7 @@ class Explanation:
         runs: Number of the alternatives' runs.
         epochs: Epochs spent on these runs.
         target: Class distribution that all figures are on.
+        names: Names of the federation's participants.
     """
 
     pair: Pair
@@ -46,11 +48,13 @@ class Explanation:
     runs: int
     epochs: int
     target: TargetName | ClassShares = "common"
+    names: ParticipantNames = NUMBERS_ONLY
 
     def to_json(self) -> dict[str, object]:
         """Return what `autokd explain --json` prints; gains and differences are in pp of the student."""
         return {
             "pair": {"teacher": self.pair.teacher, "student": self.pair.student},
+            **self.names.beside(self.pair),
             "verdict": self.verdict.value,
             "setting": self.setting.to_json(),
             "gain": by_split(self.gain),
@@ -98,7 +102,9 @@ def explain(inputs: ExplanationInputs) -> Explanation:
     note = "probabilities at T = 1, nothing trained, calibration not tuned; both models are needed"
     lines = [
         compare.nothing("as_is", "leaving the model as it is"),
-        compare.fixed("partner", f"adopting model {pair.teacher} as it is", inputs.partner),
+        compare.fixed(
+            "partner", f"adopting model {recommendation.names.word(pair.teacher)} as it is", inputs.partner
+        ),
         compare.fixed("average", "both models' answers averaged", inputs.averaged, note=note),
     ]
     winner = judgement.evidence.winner
@@ -124,6 +130,7 @@ def explain(inputs: ExplanationInputs) -> Explanation:
         runs=len(runs),
         epochs=sum(run.epochs for run in runs),
         target=recommendation.target,
+        names=recommendation.names,
     )
 
 

@@ -58,9 +58,19 @@ class Hashes(Frozen):
         architectures: Sequence[ExternalArchitecture] = (),
         code: CodeDigests | None = None,
     ) -> str:
-        """Return the recipe's name with a hash of everything but the logits, e.g. `digits-1a2b3c4d`."""
+        """Return the recipe's name with a hash of everything but the logits, e.g. `digits-1a2b3c4d`.
+
+        Names of participants are not content, either.
+        """
         meaning = [list(data.classes), list(data.mean), list(data.std)]
-        content: list[object] = [recipe, meaning, self.data, self.layout, list(self.weights), *architectures]
+        content: list[object] = [
+            recipe.without_names(),
+            meaning,
+            self.data,
+            self.layout,
+            list(self.weights),
+            *architectures,
+        ]
         # Federations without own code keep the names that earlier versions gave them.
         content += [{field: dict(files) for field, files in code.items()}] if code else []
         return f"{recipe.name}-{content_hash(*content)}"

@@ -110,6 +110,7 @@ def federation_from_models(
             "name": name,
             "participants": [
                 {
+                    "name": member.name,
                     "architecture": {"name": _architecture(member, number), "options": dict(member.options)},
                     "checkpoint": memory.keep_weights(member.model),
                     "data": _keep(memory, member.data, f"participants.{number}.data", classes),

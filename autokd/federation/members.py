@@ -37,6 +37,7 @@ class Member:
         mean, std: Normalisation of pixels in [0, 1]; one number, or one for each channel.
         channels, size: Input of the model, if images have another format.
         labels: Class of each output, by default in the order of `classes`.
+        name: What commands and tables call the participant beside its number.
     """
 
     model: nn.Module
@@ -48,6 +49,7 @@ class Member:
     channels: Literal[1, 3] | None = None
     size: int | None = None
     labels: Sequence[str] | Mapping[int, str] | None = None
+    name: str | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.model, nn.Module):

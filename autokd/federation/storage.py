@@ -199,7 +199,7 @@ def find(home: Path, recipe: AnyFederation) -> Federation | None:
     """
     for folder in _folders(home, recipe):
         manifest = _read_manifest(folder)
-        if manifest.recipe == recipe and not _outdated(recipe, manifest):
+        if _is_of(manifest, recipe) and not _outdated(recipe, manifest):
             return with_code(load(folder), recipe)
     return None
 
@@ -208,7 +208,7 @@ def superseded(home: Path, recipe: AnyFederation) -> str:
     """Return why the last federation of this recipe does not count any more; empty if there is none."""
     for folder in sorted(_folders(home, recipe), key=lambda one: one.stat().st_mtime, reverse=True):
         manifest = _read_manifest(folder)
-        reason = _outdated(recipe, manifest) if manifest.recipe == recipe else ""
+        reason = _outdated(recipe, manifest) if _is_of(manifest, recipe) else ""
         if reason:
             return f"federation {manifest.name} does not count any more: {reason}"
     return ""
@@ -240,6 +240,11 @@ def with_code(federation: Federation, recipe: AnyFederation) -> Federation:
         if isinstance(owner.architecture, ExternalArchitecture)
     )
     return replace(federation, recipe=recipe, participants=participants)
+
+
+def _is_of(manifest: _Manifest, recipe: AnyFederation) -> bool:
+    """Return whether a folder was made from a recipe, whatever it calls the participants."""
+    return manifest.recipe.without_names() == recipe.without_names()
 
 
 def _outdated(recipe: AnyFederation, manifest: _Manifest) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from autokd.config.target import ClassShares, TargetName, target_json
+from autokd.core.participant_names import NUMBERS_ONLY, ParticipantNames
 from autokd.core.setting import Split, derive_seed
 from autokd.errors import NotTuned
 from autokd.recommendation.bootstrap import Bootstrap
@@ -26,6 +27,7 @@ class ParticipantDecision:
         unknown: Partners without a recommendation.
         choices: Number of ways among which the best was chosen.
         target: Class distribution that all figures are on.
+        names: Names of the federation's participants.
     """
 
     student: int
@@ -34,11 +36,13 @@ class ParticipantDecision:
     unknown: tuple[int, ...]
     choices: int
     target: TargetName | ClassShares = "common"
+    names: ParticipantNames = NUMBERS_ONLY
 
     def to_json(self) -> dict[str, object]:
         """Return what `autokd advise --json` prints of a participant."""
         return {
             "student": self.student,
+            **({"name": self.names.name(self.student) or None} if self.names else {}),
             "decision": self.decision.to_json(),
             "chosen_among": self.choices,
             "partners": list(self.partners),
@@ -79,7 +83,9 @@ def decide_for(
     choices = len(own) + len(others)
     judged = [each.judgement for each in recommendations if each.judgement is not None]
     wanted = "; ".join(
-        f"{each.pair}: {each.what_would_decide}" for each in recommendations if each.what_would_decide
+        f"{each.names.arrow(each.pair)}: {each.what_would_decide}"
+        for each in recommendations
+        if each.what_would_decide
     )
     decision = decide(
         (*own.values(), *best.values()),
@@ -100,6 +106,7 @@ def decide_for(
         unknown=tuple(unknown),
         choices=choices,
         target=first.target,
+        names=first.names,
     )
 
 
@@ -107,6 +114,8 @@ def _named(recommendation: Recommendation) -> list[Way]:
     """Return a pair's ways with names that tell its partner from the others."""
     pair = recommendation.pair
     return [
-        replace(one.way, name=f"{one.way.name}, {pair}") if one.way.pair == pair else one.way
+        replace(one.way, name=f"{one.way.name}, {recommendation.names.arrow(pair)}")
+        if one.way.pair == pair
+        else one.way
         for one in recommendation.decision.weighed
     ]

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autokd.config.target import ClassShares, TargetName, target_json
+from autokd.core.participant_names import NUMBERS_ONLY, ParticipantNames
 from autokd.core.records import Correctness
 from autokd.core.setting import Split
 from autokd.recommendation.bootstrap import Bootstrap
@@ -62,6 +63,7 @@ class Ranking:
         partners: Partners with a setting to train, then those whose verdict leaves the model as it is.
         unknown: Partners without a recommendation.
         target: Class distribution that all figures are on.
+        names: Names of the federation's participants.
     """
 
     student: int
@@ -69,6 +71,7 @@ class Ranking:
     unknown: tuple[int, ...]
     confidence: float
     target: TargetName | ClassShares = "common"
+    names: ParticipantNames = NUMBERS_ONLY
 
     @property
     def best(self) -> Partner | None:
@@ -85,17 +88,23 @@ class Ranking:
         if best is None:
             return f"no partner is shown to be worth it, corrected for choosing the best of {count}"
         as_good = [partner.recommendation.pair for partner in self.partners[1:] if partner.as_good]
-        others = ", ".join(str(pair.teacher) for pair in as_good)
+        others = ", ".join(self.names.word(pair.teacher) for pair in as_good)
         setting = best.recommendation.setting
         assert setting is not None
-        advice = f"learn from {best.recommendation.pair.teacher}, with {described(setting)}"
+        advice = f"learn from {self.names.word(best.recommendation.pair.teacher)}, with {described(setting)}"
         return f"{advice}; not shown to be worse: {others}" if others else advice
+
+    @property
+    def _all(self) -> list[int]:
+        teachers = [partner.recommendation.pair.teacher for partner in self.partners]
+        return sorted({self.student, *teachers, *self.unknown})
 
     def to_json(self) -> dict[str, object]:
         """Return what `autokd recommend --student 9 --json` prints."""
         best = self.best
         return {
             "student": self.student,
+            **({"names": {str(n): self.names.name(n) or None for n in self._all}} if self.names else {}),
             **target_json(self.target),
             "advice": self.advice,
             "best": None if best is None else best.recommendation.pair.teacher,
@@ -142,6 +151,7 @@ def ranked(
         unknown=tuple(sorted((*unknown, *failed))),
         confidence=recommendations[0].confirmation.confidence if recommendations else 0.0,
         target=recommendations[0].target if recommendations else "common",
+        names=recommendations[0].names if recommendations else NUMBERS_ONLY,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Final
 from autokd.config.study import ConfirmationConfig, StudyConfig
 from autokd.config.target import ClassShares, TargetName, target_json
 from autokd.core.pair_records import PairRecords
+from autokd.core.participant_names import NUMBERS_ONLY, ParticipantNames
 from autokd.core.records import Correctness, FederationFacts, ParticipantFacts
 from autokd.core.setting import DEFAULT, Pair, Position, Setting, Split, derive_seed
 from autokd.core.verdict_basis import DEFAULT_BUDGET
@@ -48,6 +49,7 @@ class Recommendation:
         out_of_budget: Whether the budget ended before the pair could be judged.
         target: Class distribution that all figures are on.
         decision: What the student's owner should do.
+        names: Names of the federation's participants.
         reason: Why this verdict, in one sentence with numbers of the confirmation split.
         what_would_decide: What would decide an undecided pair; else empty.
         network: Cost of communication for `setting`; None without a setting, or if sizes are not known.
@@ -66,6 +68,7 @@ class Recommendation:
     network: Cost | None = None
     out_of_budget: bool = False
     target: TargetName | ClassShares = "common"
+    names: ParticipantNames = NUMBERS_ONLY
 
     @property
     def verdict(self) -> Verdict:
@@ -124,11 +127,11 @@ class Recommendation:
         """Return the ways that need no training beside adoption, as `compared`; none before rule 3."""
         on_test, on_confirmation = self.position.test, self.position.confirmation
         ways = {
-            f"{self.pair.student} itself, prior divided out": (
+            f"{self.names.word(self.pair.student)} itself, prior divided out": (
                 on_test.by_correction,
                 on_confirmation.by_correction,
             ),
-            f"model {self.pair.teacher}, prior divided out": (
+            f"model {self.names.word(self.pair.teacher)}, prior divided out": (
                 on_test.by_corrected_adoption,
                 on_confirmation.by_corrected_adoption,
             ),
@@ -138,9 +141,10 @@ class Recommendation:
     @property
     def advice(self) -> str:
         """Return one sentence that says what the student should do."""
-        pair, setting = self.pair, self.setting
+        pair, setting = self.names.arrow(self.pair), self.setting
+        student = self.names.word(self.pair.student)
         if self.out_of_budget:
-            return f"{pair}: leave participant {pair.student} as it is for now; {self.reason}"
+            return f"{pair}: leave participant {student} as it is for now; {self.reason}"
         if setting is None:
             return f"{pair}: nothing can be recommended: {self.reason}"
         match self.verdict:
@@ -150,10 +154,10 @@ class Recommendation:
                 default = "the default" if setting == DEFAULT else "the default at a budget of its own"
                 return f"{pair}: use {default}, {described(setting)}; nothing is shown to beat it"
             case Verdict.SKIP:
-                as_is = f"{pair}: leave participant {pair.student} as it is; distilling is not worth it"
+                as_is = f"{pair}: leave participant {student} as it is; distilling is not worth it"
             case _:
                 as_is = (
-                    f"{pair}: leave participant {pair.student} as it is for now; "
+                    f"{pair}: leave participant {student} as it is for now; "
                     f"{described(setting)} is not shown to be better"
                 )
         return as_is + self._correction
@@ -175,6 +179,7 @@ class Recommendation:
         return {
             "pair": {"teacher": self.pair.teacher, "student": self.pair.student},
             "decision": self.decision.to_json(),
+            **self.names.beside(self.pair),
             "verdict": self.verdict.value,
             "advice": self.advice,
             "reason": self.reason,
@@ -258,6 +263,7 @@ def recommend(
         what_would_decide=wanted,
         out_of_budget=out_of_budget,
         target=config.target,
+        names=config.federation.names,
         network=None if judgement is None else communication_cost(judgement.shown.setting, pair, federation),
     )
 

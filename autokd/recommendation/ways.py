@@ -43,6 +43,8 @@ def ways(
         reverse: Judgement of the reverse pair, whose student is the partner; None likewise.
     """
     student, partner = federation.participants[pair.student], federation.participants[pair.teacher]
+    names = config.federation.names
+    partner_name = names.word(pair.teacher)
     excluded = frozenset[str]() if judgement is None else judgement.excluded
     yield Way(
         action=Action.KEEP,
@@ -59,24 +61,26 @@ def ways(
         )
     if judgement is not None:
         for name, arm in judgement.evidence.arms.items():
-            way = _trained(_NAMES[name], arm, judgement, pair, Position.STUDENT, config.distillation.epochs)
+            how = (Position.STUDENT, config.distillation.epochs)
+            way = _trained(_NAMES[name], arm, judgement, pair, partner_name, *how)
             forbidden = way.action is Action.LEARN and "student" in config.forbid.positions
             if name not in excluded and not forbidden:
                 yield way
     if reverse is not None and "teacher" not in config.forbid.positions:
-        name = f"model {pair.teacher}, taught by {pair.student}"
-        yield _trained(name, reverse.shown, reverse, pair, Position.TEACHER, config.distillation.epochs)
+        name = f"model {partner_name}, taught by {names.word(pair.student)}"
+        how = (Position.TEACHER, config.distillation.epochs)
+        yield _trained(name, reverse.shown, reverse, pair, partner_name, *how)
     yield Way(
         action=Action.ADOPT,
-        name=f"model {pair.teacher} as it is",
-        words=f"take the model of participant {pair.teacher} as it is",
+        name=f"model {partner_name} as it is",
+        words=f"take the model of participant {partner_name} as it is",
         correct=_judged(partner.correct),
     )
     if partner.corrected:
         yield Way(
             action=Action.ADOPT,
-            name=f"model {pair.teacher}, prior divided out",
-            words=f"take the model of participant {pair.teacher} with its label prior divided out",
+            name=f"model {partner_name}, prior divided out",
+            words=f"take the model of participant {partner_name} with its label prior divided out",
             correct=_judged(partner.corrected),
         )
 
@@ -85,21 +89,30 @@ def _judged(correct: Mapping[Split, Correctness]) -> Mapping[Split, Correctness]
     return {split: correct[split] for split in JUDGED}
 
 
-def _trained(name: str, arm: Arm, judgement: Judgement, pair: Pair, position: Position, epochs: int) -> Way:
+def _trained(
+    name: str,
+    arm: Arm,
+    judgement: Judgement,
+    pair: Pair,
+    partner: str,
+    position: Position,
+    epochs: int,
+) -> Way:
     """Return the way of a trained arm for the owner of the pair's student.
 
     Args:
         judgement: Judgement of the pair; of its reverse, if the owner's position is teacher.
+        partner: What the pair's teacher is called.
     """
     seeds, setting = judgement.evidence.seeds, arm.setting
     how = f"on {setting.transfer_set}{plain(setting).more}" if setting.alpha == 0 else f"with {setting}"
     if position is Position.TEACHER:
         action = Action.LET_PARTNER_LEARN
-        words = f"let participant {pair.teacher} train {how}, and take the model that results"
+        words = f"let participant {partner} train {how}, and take the model that results"
     elif setting.alpha == 0:
         action, words = Action.TRAIN_ALONE, f"train without a teacher {how}"
     else:
-        action, words = Action.LEARN, f"learn from participant {pair.teacher} {how}"
+        action, words = Action.LEARN, f"learn from participant {partner} {how}"
     return Way(
         action=action,
         name=name,

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from autokd.core.participant_names import ParticipantNames
 from autokd.core.setting import tabulated
 from autokd.report.facts.costs import AnytimeFacts
 from autokd.report.facts.dimensions import BestFacts, SetForgetting
@@ -79,9 +80,19 @@ def pair_charts(facts: PairFacts) -> Iterator[Chart]:
         yield Chart("classes", pairs.classes_figure(facts.classes), numbers)
 
 
+def _named(names: ParticipantNames, **participants: int) -> dict[str, str]:
+    """Return names in columns of their own; none if no participant has one."""
+    return {f"{role}_name": names.name(number) for role, number in participants.items() if names}
+
+
 def _histograms(facts: ParticipantsFacts) -> Numbers:
     return [
-        {"participant": participant.number, "class": name, "examples": count}
+        {
+            "participant": participant.number,
+            **_named(facts.names, participant=participant.number),
+            "class": name,
+            "examples": count,
+        }
         for participant in facts.participants
         for name, count in zip(facts.classes, participant.histogram, strict=True)
     ]
@@ -91,6 +102,7 @@ def _accuracies(facts: ParticipantsFacts) -> Numbers:
     return [
         {
             "participant": participant.number,
+            **_named(facts.names, participant=participant.number),
             "accuracy": participant.accuracy,
             "accuracy_after": participant.after,
             "partner": best and best.partner,
@@ -109,6 +121,7 @@ def _matrix(facts: MatrixFacts) -> Numbers:
         {
             "teacher": pair.teacher,
             "student": pair.student,
+            **_named(facts.names, teacher=pair.teacher, student=pair.student),
             "verdict": cell.verdict.value,
             "value": cell.value,
             "shown": " / ".join(cell.lines),

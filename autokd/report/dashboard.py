@@ -52,7 +52,10 @@ def presentation(recommendation: Recommendation, *, reproduce: str) -> Presentat
 def attributes(recommendation: Recommendation) -> Mapping[str, str | float | None]:
     """Return what a list of studies shows and sorts by; gains are the student's on test, in pp."""
     judgement, setting = recommendation.judgement, recommendation.setting
+    pair, names = recommendation.pair, recommendation.names
+    roles = {"teacher": pair.teacher, "student": pair.student} if names else {}
     return {
+        **{role: names.word(number) for role, number in roles.items()},
         "verdict": recommendation.verdict.value,
         "gain": _rounded(recommendation.gain),
         "default_gain": None if judgement is None else _rounded(judgement.test.default_gain),
@@ -65,6 +68,7 @@ def note(recommendation: Recommendation, *, reproduce: str, missing: Iterable[tu
     """Return a note in Markdown; `missing` names each figure that leaves out trials, and how many."""
     values = {
         "recommendation": recommendation,
+        "names": recommendation.names,
         "reproduce": reproduce,
         "missing": missing,
         "target": remark(recommendation.target),

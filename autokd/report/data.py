@@ -9,6 +9,7 @@ from typing import Any
 from autokd.claims.claim import Claim
 from autokd.config.study import StudyConfig
 from autokd.core.pair_records import PairRecords
+from autokd.core.participant_names import ParticipantNames
 from autokd.core.records import FederationFacts
 from autokd.core.setting import Pair, Split
 from autokd.explanation.explanation import Explanation
@@ -67,6 +68,11 @@ class ReportData:
     def recommendations(self) -> Mapping[Pair, Recommendation]:
         """The recommendation of each pair that is judged."""
         return {data.pair: data.recommendation for data in self.pairs if data.recommendation is not None}
+
+    @property
+    def names(self) -> ParticipantNames:
+        """Names of the participants."""
+        return self.config.federation.names
 
     @property
     def accuracies(self) -> Mapping[int, float]:

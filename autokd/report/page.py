@@ -65,7 +65,7 @@ def page(facts: ReportFacts) -> str:
         "target": remark(data.config.target),
     }
     if facts.pair is not None:
-        return _render("single.html", **common, title=f"{facts.pair} of {name}")
+        return _render("single.html", **common, title=f"{data.names.arrow(facts.pair)} of {name}")
     return _render(
         "federation.html",
         **common,

@@ -13,6 +13,7 @@ from pyarrow import parquet
 from autokd.core.atomic_write import make_folder, replacing
 from autokd.core.example_weights import ExampleWeights
 from autokd.core.pair_records import PairRecords
+from autokd.core.participant_names import NUMBERS_ONLY, ParticipantNames
 from autokd.core.records import RunRecord, RunState, Stage, TrialRecord
 from autokd.core.setting import LabelPrior, Pair, Split
 from autokd.errors import InputError
@@ -51,8 +52,16 @@ OPTIONAL: Final = {"label_prior": LabelPrior.NONE, "schedule": None}
 """Columns of text after `batch_norm`, each if a run has another value than the one given here."""
 
 
-def export(pairs: Iterable[PairRecords], path: Path, *, metadata: Mapping[str, Any]) -> int:
+def export(
+    pairs: Iterable[PairRecords],
+    path: Path,
+    *,
+    metadata: Mapping[str, Any],
+    names: ParticipantNames = NUMBERS_ONLY,
+) -> int:
     """Write the table with `metadata`, which are JSON values, and return the number of rows.
+
+    If participants have names, the columns `teacher_name` and `student_name` stand beside their numbers.
 
     An existing file is replaced at the end, and kept if anything fails before.
 
@@ -64,6 +73,10 @@ def export(pairs: Iterable[PairRecords], path: Path, *, metadata: Mapping[str, A
     for name, usual in reversed(OPTIONAL.items()):
         if any(row[name] != usual for row in found):
             schema = schema.insert(schema.get_field_index("batch_norm") + 1, pa.field(name, pa.string()))
+    for role in ("teacher", "student") if names else ():
+        schema = schema.insert(schema.get_field_index("stage"), pa.field(f"{role}_name", pa.string()))
+        for row in found:
+            row[f"{role}_name"] = names.name(row[role]) or None
     table = pa.Table.from_pylist(found, schema=schema)
     try:
         make_folder(path.parent)

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from scipy.special import ndtri
 
+from autokd.core.participant_names import NUMBERS_ONLY, ParticipantNames
 from autokd.core.setting import Pair, Setting
 from autokd.search.gp_sampler import GpSampler
 
@@ -24,6 +25,7 @@ class Prediction:
         high: Upper end of that interval.
         runs: Number of runs of other pairs that the prediction is based on.
         pairs: Number of these pairs.
+        names: Names of the federation's participants.
     """
 
     pair: Pair
@@ -33,6 +35,7 @@ class Prediction:
     high: float
     runs: int
     pairs: int
+    names: ParticipantNames = NUMBERS_ONLY
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values, marked as a prediction."""
@@ -40,6 +43,7 @@ class Prediction:
         return {
             "predicted": True,
             "pair": {"teacher": self.pair.teacher, "student": self.pair.student},
+            **self.names.beside(self.pair),
             "setting": None if setting is None else setting.to_json(),
             "gain": {"mean": self.gain, "low": self.low, "high": self.high},
             "split": "validation",

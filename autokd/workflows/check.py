@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from autokd.compute.device import Compute
@@ -36,6 +36,7 @@ class ParticipantCheck:
         accuracy: Accuracy on these, in [0, 1]; None if the model is not trained yet.
         splits: Accuracy on each labelled common split; empty if the model is not trained yet, or if there are
             problems.
+        name: Its name; None if it has a number only.
         split_examples: Number of its examples that the model was asked for, which are evenly spread.
     """
 
@@ -45,6 +46,7 @@ class ParticipantCheck:
     accuracy: float | None = None
     splits: Mapping[str, float] = field(default_factory=dict)
     split_examples: Mapping[str, int] = field(default_factory=dict)
+    name: str | None = None
 
     @classmethod
     def of(cls, measured: Measured) -> ParticipantCheck:
@@ -100,9 +102,11 @@ def inspect(study: str, *, effect: float = EFFECT) -> Inspection:
         problems += findings.problems
         warnings = findings.told
         if external is None or problems:
-            return Inspection(problems=tuple(problems), warnings=warnings, members=members(findings))
+            return Inspection(
+                problems=tuple(problems), warnings=warnings, members=members(findings, federation)
+            )
         checked = external
-        asked = members(findings)
+        asked = members(findings, federation)
     else:
         try:
             checked = check(federation)
@@ -135,9 +139,10 @@ def inspect(study: str, *, effect: float = EFFECT) -> Inspection:
     )
 
 
-def members(findings: Findings) -> tuple[ParticipantCheck, ...]:
+def members(findings: Findings, federation: ExternalFederation) -> tuple[ParticipantCheck, ...]:
     """Return the participants whose models could be asked, in the order of their numbers."""
-    return tuple(ParticipantCheck.of(one) for _, one in sorted(findings.measured.items()))
+    asked = [ParticipantCheck.of(one) for _, one in sorted(findings.measured.items())]
+    return tuple(replace(one, name=federation.names.name(one.number) or None) for one in asked)
 
 
 def detectable(examples: float, confidence: float) -> float:

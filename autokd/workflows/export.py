@@ -36,7 +36,8 @@ def export(workspace: Workspace, path: Path) -> int:
         if not any(pair.trials or pair.runs or pair.sweep_runs or pair.alternative_runs for pair in pairs):
             config = workspace.config
             raise NotTuned(f"the store has nothing of study {config.name}; run autokd tune or autokd sweep")
-        return write_table(pairs, path, metadata=_metadata(workspace, federation, results))
+        metadata = _metadata(workspace, federation, results)
+        return write_table(pairs, path, metadata=metadata, names=workspace.names)
 
 
 def _metadata(workspace: Workspace, federation: Federation, results: StoredResults) -> dict[str, Any]:
@@ -48,6 +49,7 @@ def _metadata(workspace: Workspace, federation: Federation, results: StoredResul
         "participants": [
             {
                 "number": participant.number,
+                **({"name": name} if (name := workspace.names.name(participant.number)) else {}),
                 "architecture": participant.architecture,
                 "histogram": participant.histogram,
                 "accuracy": {str(split): participant.accuracy(split) for split in participant.correct},

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from autokd.core.participant_names import NUMBERS_ONLY, ParticipantNames
 from autokd.core.public_calls import checked
 from autokd.core.setting import Pair
 from autokd.errors import NotTuned, PlanError
@@ -27,6 +28,7 @@ class PairResult:
         missing: Why there is none of today, in words; empty if there is.
         stale: Why `kept` is not of today.
         held_back: Whether there is a stale recommendation that was not asked for.
+        names: Names of the federation's participants.
     """
 
     pair: Pair
@@ -35,6 +37,7 @@ class PairResult:
     missing: str = ""
     stale: str = ""
     held_back: bool = False
+    names: ParticipantNames = NUMBERS_ONLY
 
     @property
     def payload(self) -> Payload | None:
@@ -50,11 +53,15 @@ class PairResult:
         """Return an entry of `autokd recommend --all --json`; all have `pair`, `verdict` and `stale`."""
         if self.recommendation is not None:
             return {**self.recommendation.to_json(), "stale": False}
+        pair = {"teacher": self.pair.teacher, "student": self.pair.student}
+        beside = {"pair": pair, **self.names.beside(self.pair)}
         if self.kept is not None:
-            content = {name: value for name, value in self.kept.items() if name != "basis"}
-            return {**content, "stale": True, "why_stale": self.stale, "way_out": self.way_out}
+            kept = {
+                name: value for name, value in self.kept.items() if name not in ("basis", "pair", "names")
+            }
+            return {**beside, **kept, "stale": True, "why_stale": self.stale, "way_out": self.way_out}
         return {
-            "pair": {"teacher": self.pair.teacher, "student": self.pair.student},
+            **beside,
             "verdict": None,
             "stale": False,
             "reason": self.missing,
@@ -106,7 +113,8 @@ def pair_results(
     """Return what the store has of each pair; see `recommend_all`."""
     studies = StaleStudies(results)
     readable = [pair for pair in pairs if not results.is_prepared or results.is_readable(pair)]
-    return tuple(_pair_result(results, studies, pair, stale=stale) for pair in readable)
+    names = results.config.federation.names
+    return tuple(replace(_pair_result(results, studies, pair, stale=stale), names=names) for pair in readable)
 
 
 def _pair_result(results: StoredResults, studies: StaleStudies, pair: Pair, *, stale: bool) -> PairResult:
@@ -169,7 +177,7 @@ def predict(workspace: Workspace, pair: Pair) -> Prediction:
         )
     if not learner.runs:
         raise NotTuned("there is no other pair to learn from; run autokd tune on some first")
-    return predicted(learner, names[pair], pair)
+    return replace(predicted(learner, names[pair], pair), names=workspace.names)
 
 
 def tune_command(pair: Pair) -> str:

@@ -239,9 +239,10 @@ class StoredResults:
         bases = [basis.to_json() for records in sides for basis in records.bases]
         config = self.config
         aims = (config.objective, config.constraints, config.forbid)
-        return content_hash(
-            __version__, _PAYLOAD_FORMAT, config.confirmation, *aims, config.search.retries, counts, *bases
-        )
+        # A recommendation tells the names, and it was stored without them before there were any.
+        names = [list(config.federation.names.names)] if config.federation.names else []
+        parts = (config.search.retries, counts, *bases, *names)
+        return content_hash(__version__, _PAYLOAD_FORMAT, config.confirmation, *aims, *parts)
 
     def _once(self, read: Callable[[str], T], study: str) -> T:
         """Return what a method of the store reads of a study; it is read once."""

@@ -13,6 +13,7 @@ from autokd.config.space import sweep_epochs, sweep_examples
 from autokd.config.target import ClassShares, TargetName, target_json
 from autokd.core.finding import Finding
 from autokd.core.pair_records import PairRecords
+from autokd.core.participant_names import NUMBERS_ONLY, ParticipantNames
 from autokd.core.price import Prices
 from autokd.core.public_calls import checked
 from autokd.core.records import TrialState
@@ -143,6 +144,7 @@ class Overview:
         drivers: Drivers at work, and those that are gone without having finished.
         target: Class distribution that gains are on.
         warnings: What was found when the federation was prepared.
+        names: Names of the participants.
     """
 
     federation: str
@@ -155,6 +157,7 @@ class Overview:
     sweep_budget: int | None = None
     sweep_examples: int | None = None
     warnings: tuple[Finding, ...] = ()
+    names: ParticipantNames = NUMBERS_ONLY
 
     @property
     def judged(self) -> int:
@@ -191,6 +194,7 @@ class Overview:
         return {
             "federation": self.federation,
             "participants": self.participants,
+            **({"names": [name or None for name in self.names.names]} if self.names else {}),
             **target_json(self.target),
             "verdicts": dict(sorted(verdicts.items())),
             "beat_default": self.discoveries.to_json(),
@@ -203,7 +207,7 @@ class Overview:
             "drivers": [driver.to_json() for driver in self.drivers],
             # Absent where there are none, as in earlier versions.
             **({"warnings": [warning.to_json() for warning in self.warnings]} if self.warnings else {}),
-            "pairs": [pair.to_json() for pair in self.pairs],
+            "pairs": [{**pair.to_json(), **self.names.beside(pair.pair)} for pair in self.pairs],
         }
 
 
@@ -259,6 +263,7 @@ def overview(results: StoredResults, pairs: Sequence[Pair], judged: Mapping[Pair
         drivers=tuple(map(DriverStatus.of, store.drivers([*studies.values()]))),
         target=config.target,
         warnings=results.facts.warnings,
+        names=config.federation.names,
     )
 
 

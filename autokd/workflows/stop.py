@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from autokd.core.participant_names import NUMBERS_ONLY, ParticipantNames
 from autokd.core.public_calls import checked
 from autokd.core.setting import Pair
 from autokd.search.study_names import Held, held_pair
@@ -31,6 +32,7 @@ class StoppedDriver:
         judged: Number of these that have a recommendation.
         was_alive: Whether it was at work when it was asked.
         ended: Whether it has ended; False if nobody waited.
+        names: Names of the federation's participants.
     """
 
     owner: str
@@ -40,6 +42,7 @@ class StoppedDriver:
     judged: int
     was_alive: bool
     ended: bool
+    names: ParticipantNames = NUMBERS_ONLY
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values; times as ISO 8601."""
@@ -47,7 +50,10 @@ class StoppedDriver:
             "owner": self.owner,
             "since": self.since.isoformat(timespec="seconds"),
             "command": self.command,
-            "pairs": [{"teacher": pair.teacher, "student": pair.student} for pair in self.pairs],
+            "pairs": [
+                {"teacher": pair.teacher, "student": pair.student, **self.names.beside(pair)}
+                for pair in self.pairs
+            ],
             "judged": self.judged,
             "was_alive": self.was_alive,
             "ended": self.ended,
@@ -120,7 +126,10 @@ def stop(
             _wait(store, {token: mine[token][0].owner for token in alive}, callbacks)
         recommended = set(store.recommended())
         return Stopped(
-            drivers=tuple(_stopped(driver, held, recommended, waited=wait) for driver, held in mine.values()),
+            drivers=tuple(
+                _stopped(driver, held, recommended, waited=wait, names=workspace.names)
+                for driver, held in mine.values()
+            ),
             elsewhere=tuple(elsewhere),
         )
 
@@ -136,7 +145,12 @@ def _wait(store: Store, owners: Mapping[str, str], callbacks: Callbacks) -> None
 
 
 def _stopped(
-    driver: DriverFacts, held: Sequence[Held], recommended: Collection[str], *, waited: bool
+    driver: DriverFacts,
+    held: Sequence[Held],
+    recommended: Collection[str],
+    *,
+    waited: bool,
+    names: ParticipantNames,
 ) -> StoppedDriver:
     commands = {each.command for each in held}
     with validated("its drivers"):
@@ -150,4 +164,5 @@ def _stopped(
         judged=sum(study in recommended for study in driver.studies),
         was_alive=driver.alive,
         ended=waited or not driver.alive,
+        names=names,
     )

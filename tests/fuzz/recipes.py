@@ -15,6 +15,7 @@ from autokd.compute.ray_cluster import check_address
 from autokd.config.base import content_hash
 from autokd.config.space import read_space
 from autokd.config.yaml_files import read_study_config
+from autokd.core.participant_names import ParticipantNames
 from autokd.core.setting import Pair
 from autokd.federation.preparation import check
 from autokd.search.optuna_space import distributions
@@ -77,7 +78,7 @@ def _space(file: str) -> None:
 def _pair(text: str) -> None:
     pair = Pair.parse(text, participants=PARTICIPANTS)
     assert {pair.teacher, pair.student} <= set(range(PARTICIPANTS))
-    assert PairOptions(more=text.split()).selected(PARTICIPANTS)
+    assert PairOptions(more=text.split()).selected(ParticipantNames(count=PARTICIPANTS))
 
 
 def _storage(text: str) -> None:

@@ -13,6 +13,7 @@ import pytest
 from plotly.offline import get_plotlyjs
 
 from autokd.claims.claim import Claim, Status
+from autokd.config.external import ExternalFederation
 from autokd.core.records import TrialState
 from autokd.core.setting import Pair, Split
 from autokd.errors import InputError
@@ -20,7 +21,8 @@ from autokd.explanation.attribution import Attribution, Step
 from autokd.explanation.comparison import Line
 from autokd.explanation.explanation import Explanation
 from autokd.recommendation import Verdict
-from autokd.report import ReportData, write
+from autokd.report import ReportData, ReportFacts, write
+from autokd.report.charts import federation_charts
 from autokd.statistics.paired import Interval
 from tests.report.federations import (
     BAD,
@@ -221,6 +223,49 @@ def test_names_and_reasons_from_outside_are_escaped() -> None:
     assert content["trials"]["rows"][2][-1] == HOSTILE
     # Plotly takes tags for markup.
     assert content["classes"]["layout"]["xaxis"]["ticktext"][1] == "größe &amp; &lt;b&gt;co&lt;/b&gt;"
+
+
+def test_participants_are_called_by_name_and_nothing_of_it_is_carried_out(half_done: ReportData) -> None:
+    names = ["hospital_a", "<img src=x onerror='alert(1)'>", None, "d"]
+    source = {"kind": "npz", "path": "x.npz"}
+    federation = ExternalFederation.model_validate(
+        {
+            "name": "named",
+            "participants": [
+                {"name": name, "architecture": {"name": "cnn"}, "checkpoint": "x.pt", "data": source}
+                for name in names
+            ],
+            "splits": {
+                "kind": "separate",
+                **dict.fromkeys(("validation", "confirmation", "test"), source),
+            },
+        }
+    )
+    pairs = [
+        replace(
+            one,
+            recommendation=one.recommendation and replace(one.recommendation, names=federation.names),
+        )
+        for one in half_done.pairs
+    ]
+    config = half_done.config.model_copy(update={"federation": federation})
+    named = replace(half_done, config=config, pairs=pairs)
+    text = page_of(named)
+    own = own_part(text)
+    assert "<img" not in own
+    told = words(text)
+    for one in pairs:
+        assert federation.names.arrow(one.pair) in told
+        if one.recommendation is not None:
+            assert one.recommendation.advice in told
+            assert one.recommendation.advice.startswith(federation.names.arrow(one.pair))
+    for number, name in enumerate(names):
+        assert (f"{number} {name}" if name else str(number)) in told
+    labels = federation_charts(ReportFacts(named))
+    shown = next(chart for chart in labels if chart.name == "histograms")
+    assert shown.figure["data"][0]["y"][1] == "1 &lt;img src=x onerror='alert(1)'&gt;"
+    assert shown.numbers[0]["participant_name"] == "hospital_a"
+    assert "participant_name" not in str(federation_charts(ReportFacts(half_done)))
 
 
 def test_the_same_material_gives_the_same_page(half_done: ReportData) -> None:

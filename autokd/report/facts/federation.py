@@ -9,6 +9,7 @@ from functools import partial
 from typing import Final
 
 from autokd.core import colors
+from autokd.core.participant_names import NUMBERS_ONLY, ParticipantNames
 from autokd.core.setting import Pair, Split, TransferSet
 from autokd.recommendation import Advice, Recommendation, Verdict
 from autokd.recommendation.verdict import WITH_RIVALS
@@ -53,6 +54,7 @@ class MatrixFacts:
     participants: int
     cells: Mapping[Pair, MatrixCell]
     reach: float | None
+    names: ParticipantNames = NUMBERS_ONLY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +146,8 @@ def matrices(data: ReportData) -> tuple[MatrixFacts, ...]:
     judged = data.recommendations
     gains = [gain(pair) for gain in (_default, _recommended, _difference) for pair in judged.values()]
     reach = colors.reach(gain for gain in gains if gain is not None)
-    matrix = partial(MatrixFacts, participants=data.config.federation.size, reach=reach)
+    size, names = data.config.federation.size, data.names
+    matrix = partial(MatrixFacts, participants=size, reach=reach, names=names)
     return (
         matrix(
             name="default-gain",
@@ -193,7 +196,7 @@ def _cells(
             verdict=recommendation.verdict,
             value=value,
             lines=("" if value is None else f"{value:+.1f}",),
-            text=f"{pair}, {recommendation.verdict}: {words}",
+            text=f"{recommendation.names.arrow(pair)}, {recommendation.verdict}: {words}",
         )
     return cells
 
@@ -205,7 +208,8 @@ def _verdict(recommendation: Recommendation) -> MatrixCell:
 
 def _position(recommendation: Recommendation) -> MatrixCell:
     """Return the gain of the advised position; of none, 0, the gain of leaving the model as it is."""
-    position = recommendation.position
+    position, names = recommendation.position, recommendation.names
+    whose, other = names.arrow(recommendation.pair), names.word(recommendation.pair.teacher)
     letter, gain = {
         Advice.STUDENT: ("S", position.test.as_student),
         Advice.TEACHER: ("T", position.test.as_teacher),
@@ -218,8 +222,8 @@ def _position(recommendation: Recommendation) -> MatrixCell:
             letter if gain is None else f"{letter} {gain.mean:+.1f}",
             f"{position.test.by_adoption.mean:+.1f}",
         ),
-        text=f"{recommendation.pair}, position {position.advice}: {'0 pp' if gain is None else gain} on test"
-        f"; adopting model {recommendation.pair.teacher} as it is {position.test.by_adoption}",
+        text=f"{whose}, position {position.advice}: {'0 pp' if gain is None else gain} on test"
+        f"; adopting model {other} as it is {position.test.by_adoption}",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from autokd.core.participant_names import NUMBERS_ONLY, ParticipantNames
 from autokd.recommendation import Advice, Recommendation
 from autokd.report.data import ReportData
 from autokd.statistics.paired import POINTS, Interval
@@ -52,6 +53,7 @@ class ParticipantsFacts:
 
     classes: tuple[str, ...]
     participants: tuple[ParticipantSummary, ...]
+    names: ParticipantNames = NUMBERS_ONLY
 
 
 def participants_facts(data: ReportData) -> ParticipantsFacts:
@@ -73,7 +75,7 @@ def participants_facts(data: ReportData) -> ParticipantsFacts:
             adopted=max(adopted, key=lambda gain: gain[1], default=None),
         )
         participants.append(row)
-    return ParticipantsFacts(classes=federation.classes, participants=tuple(participants))
+    return ParticipantsFacts(classes=federation.classes, participants=tuple(participants), names=data.names)
 
 
 def _best(recommendations: list[Recommendation]) -> Best | None:

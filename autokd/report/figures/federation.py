@@ -14,6 +14,7 @@ from autokd.report.figures.common import (
     Figure,
     axis,
     figure,
+    literal,
     name_axis,
     percent,
     scale,
@@ -33,13 +34,13 @@ def cell_color(cell: MatrixCell, reach: float | None) -> str | None:
 def matrix_figure(facts: MatrixFacts) -> Figure:
     """Draw a matrix with teachers as rows and students as columns."""
     everybody = range(facts.participants)
-    names = [str(number) for number in everybody]
+    names = [literal(facts.names.label(number)) for number in everybody]
     values = [[_value(facts, Pair(t, s)) if t != s else None for s in everybody] for t in everybody]
     heatmap = {"type": "heatmap", "z": values, "x": names, "y": names, "xgap": 1, "ygap": 1}
     annotations = [
         {
-            "x": str(pair.student),
-            "y": str(pair.teacher),
+            "x": names[pair.student],
+            "y": names[pair.teacher],
             "text": "<br>".join(cell.lines),
             "showarrow": False,
             "font": {"size": 11, "color": INK if color is None else legible_on(color)},
@@ -65,7 +66,7 @@ def histogram_figure(facts: ParticipantsFacts) -> Figure:
     heatmap = {
         "type": "heatmap",
         "z": counts,
-        "y": [str(participant.number) for participant in facts.participants],
+        "y": [_label(facts, participant.number) for participant in facts.participants],
         "text": [[str(count) if count else "" for count in row] for row in counts],
         "texttemplate": "%{text}",
         "hovertemplate": "participant %{y}: %{z}<extra></extra>",
@@ -85,12 +86,12 @@ def histogram_figure(facts: ParticipantsFacts) -> Figure:
 def accuracy_figure(facts: ParticipantsFacts) -> Figure:
     """Draw the accuracy on test of every participant, before and after its best meeting."""
     participants = facts.participants
-    names = [str(participant.number) for participant in participants]
+    names = [_label(facts, participant.number) for participant in participants]
     improved = [(participant, participant.best) for participant in participants if participant.best]
     traces = [
         scatter(
             [percent(participant.accuracy), percent(participant.after)],
-            [str(participant.number)] * 2,
+            [_label(facts, participant.number)] * 2,
             "lines",
             line={"color": MUTED, "width": 2},
             hoverinfo="skip",
@@ -109,7 +110,7 @@ def accuracy_figure(facts: ParticipantsFacts) -> Figure:
         ),
         scatter(
             [percent(participant.after) for participant, _ in improved],
-            [str(participant.number) for participant, _ in improved],
+            [_label(facts, participant.number) for participant, _ in improved],
             "markers",
             error_x={
                 "type": "data",
@@ -122,7 +123,8 @@ def accuracy_figure(facts: ParticipantsFacts) -> Figure:
             marker={"symbol": "circle", "size": 11, "color": CHOSEN},
             name="after its best meeting",
             hovertext=[
-                f"participant {participant.number}, position {best.position} with {best.partner}: {best.gain}"
+                f"participant {_label(facts, participant.number)}, position {best.position} with "
+                f"{_label(facts, best.partner)}: {best.gain}"
                 for participant, best in improved
             ],
             hoverinfo="text",
@@ -136,6 +138,11 @@ def accuracy_figure(facts: ParticipantsFacts) -> Figure:
         xaxis=axis("accuracy on test", ticksuffix="%"),
         yaxis=name_axis("participant", **order),
     )
+
+
+def _label(facts: ParticipantsFacts, number: int) -> str:
+    """Return number and name of a participant, in which plotly finds no markup."""
+    return literal(facts.names.label(number))
 
 
 def _value(facts: MatrixFacts, pair: Pair) -> float | None:

@@ -25,7 +25,7 @@ from autokd.federation.federation import Federation
 from autokd.federation.findings import Findings
 from autokd.federation.hashing import Hashes
 from autokd.federation.preparation import prepare
-from autokd.federation.storage import save
+from autokd.federation.storage import find, save
 from autokd.models.architectures import Cnn, Shape
 from autokd.workspace import Workspace
 from tests.cli.conftest import Command
@@ -229,3 +229,26 @@ def test_what_distill_wrote_is_a_checkpoint_again_and_the_owner_loads_it(mine: P
     )
     again = here("prepare", "--study", mine / "mine.yaml", "--home", mine / "home", "--json").json()
     assert again["test_accuracy"]["0"] == pytest.approx(made["scores"]["test"]["accuracy"])
+
+
+def test_a_name_is_no_content(mine: Path, here: Command) -> None:
+    before = made(mine)
+
+    def name(recipe: dict[str, Any]) -> None:
+        for number, called in enumerate(("klinik süd", "<b>")):
+            recipe["federation"]["participants"][number]["name"] = called
+
+    edit(mine, name)
+    after = find(mine / "home", of(mine))
+    assert after is not None
+    assert (after.name, after.recipe.names.names) == (before.name, ("klinik süd", "<b>"))
+    told = here("check", mine / "mine.yaml", "--json").json()
+    assert [one["name"] for one in told["participants"]] == ["klinik süd", "<b>"]
+    arguments = ("--study", mine / "mine.yaml", "--home", mine / "home", "--json")
+    assert here("prepare", *arguments).json()["names"] == {"0": "klinik süd", "1": "<b>"}
+    edit(mine, lambda recipe: recipe["federation"]["participants"][1].update(name="KLINIK SÜD"))
+    failed = here("check", mine / "mine.yaml")
+    assert failed.code == 2
+    assert "participants.0 and participants.1 are both called" in failed.err
+    edit(mine, lambda recipe: recipe["federation"]["participants"][1].update(name=1))
+    assert "federation.participants.1.name" in here("check", mine / "mine.yaml").err

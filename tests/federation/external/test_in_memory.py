@@ -57,7 +57,8 @@ def make(folder: Path, made: list[Member]) -> Federation:
 
 
 def test_they_answer_as_they_do_from_files(mine: Path) -> None:
-    federation = make(mine, members(mine))
+    federation = make(mine, members(mine, name="klinik"))
+    assert federation.recipe.names.names == ("klinik", "")
     recipe = read_study_config(str(mine / "mine.yaml")).federation
     from_files = prepare(recipe, home=mine / "other", compute=Compute())
     assert np.array_equal(federation.data.images, from_files.data.images)
