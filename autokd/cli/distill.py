@@ -27,6 +27,7 @@ _TARGETS: Final = {
     "own": "the student's own",
     "study": "the study's target",
     "shares": "given by --for",
+    "balanced": "balanced",
 }
 
 

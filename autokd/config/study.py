@@ -7,7 +7,7 @@ later, and the same study continues.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Final, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -16,7 +16,7 @@ from autokd.config.asked import AskedSetting, asked_setting
 from autokd.config.base import Frozen, Name, Recipe
 from autokd.config.federation import AnyFederation
 from autokd.config.numbers import Number, Whole
-from autokd.config.target import ClassShares, TargetName
+from autokd.config.target import BALANCED, ClassShares, TargetName
 from autokd.config.target import target as read_target
 from autokd.config.training import DistillationConfig
 from autokd.core.quoting import quoted
@@ -184,15 +184,16 @@ class Constraints(Frozen):
         return min((limit for limit in limits if limit is not None), default=None)
 
 
-ObjectiveName = Literal["gain", "gain_local", "gain_minus_forgetting"]
+ObjectiveName = Literal["gain", "balanced", "gain_local", "gain_minus_forgetting"]
 
 
 class Objective(Frozen):
     """What a setting is optimised for, and the constraints that it must satisfy.
 
     Attributes:
-        objective: `gain` is the gain in accuracy on the common split; `gain_local` the gain on the student's
-            own label distribution (minus its forgetting); `gain_minus_forgetting` the sum of both.
+        objective: `gain` is the gain in accuracy on the common split; `balanced` the gain in the mean over
+            classes of the accuracy within a class: all classes have equal shares; `gain_local` the gain on
+            the student's own label distribution (minus its forgetting); `gain_minus_forgetting` both.
     """
 
     objective: ObjectiveName = "gain"
@@ -201,12 +202,17 @@ class Objective(Frozen):
     def value(self, gain: float, forgetting: float) -> float:
         """Return the value of a run in pp, from its gain and its forgetting in pp."""
         match self.objective:
-            case "gain":
+            case "gain" | "balanced":
                 return gain
             case "gain_local":
                 return -forgetting
             case "gain_minus_forgetting":
                 return gain - forgetting
+
+    @property
+    def is_gain(self) -> bool:
+        """Whether its value is the gain itself, on whatever target distribution."""
+        return self.objective in ("gain", "balanced")
 
     def keeps(self, forgetting: float) -> bool:
         """Return whether a forgetting (in pp) satisfies the constraints."""
@@ -280,6 +286,23 @@ class StudyConfig(Recipe):
     @classmethod
     def _is_a_target(cls, given: object) -> object:
         return read_target(given)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _balanced(cls, written: Any) -> Any:
+        """Let the objective `balanced` name its target, with which every figure of the study is weighted."""
+        if not isinstance(written, Mapping):
+            return written
+        objective, aimed_at = written.get("objective"), written.get("target")
+        if objective != BALANCED:
+            if aimed_at == BALANCED:
+                raise ValueError("target: balanced is written objective: balanced")
+            return written
+        if aimed_at not in (None, "common", BALANCED):
+            raise ValueError(
+                "objective: balanced gives all classes equal shares, target others; say one of them"
+            )
+        return {**written, "target": BALANCED}
 
     @model_validator(mode="after")
     def _rungs_inside_the_budget(self) -> StudyConfig:

@@ -16,22 +16,26 @@ from autokd.errors import PlanError
 _ROUNDING: Final = 1e-3
 """How far class shares that were rounded may be from adding up to 1."""
 
-TargetName = Literal["common", "own"]
+TargetName = Literal["common", "own", "balanced"]
 ClassShares = Mapping[str, float]
 """Class shares in [0, 1] by class name; they add up to 1 but for rounding."""
 
 NAMES: Final[tuple[TargetName, ...]] = ("common", "own")
 """`common`: the class shares of the common splits. `own`: those of the student's own private data."""
+BALANCED: Final = "balanced"
+"""All classes have equal shares: the target of the objective `balanced`, which names it."""
 
 
 def target(given: object) -> TargetName | ClassShares:
     """Return a target distribution from its plain value: `common`, `own`, or class shares by class name.
 
+    `balanced` passes, too; whether it may be said is for the study recipe to check.
+
     Raises:
         ValueError: If it is neither, or the shares are not valid.
     """
     if isinstance(given, str):
-        for name in NAMES:
+        for name in (*NAMES, BALANCED):
             if given == name:
                 return name
     if not isinstance(given, Mapping):
@@ -74,6 +78,8 @@ def remark(target: TargetName | ClassShares) -> str:
     """Return in one sentence which distribution accuracies are on; empty for `common`."""
     if target == "common":
         return ""
+    if target == BALANCED:
+        return "accuracies are balanced: means over the classes, each of which counts the same"
     if target == "own":
         shares = "the student's own class shares; so forgetting is a gain with its sign turned"
     else:
@@ -103,7 +109,10 @@ def read_target(given: str | Path | Mapping[str, float], *, option: str) -> Targ
             text = _text(Path(given), option)
         content = _parsed(text, source)
     try:
-        return target(content)
+        found = target(content)
+        if found == BALANCED:
+            raise ValueError("must be common, own, or class shares by class name")
+        return found
     except ValueError as error:
         raise PlanError(source=source, problem=str(error)) from None
 

@@ -245,6 +245,8 @@ class ParticipantFacts:
         corrected: Correctness of the same model with its label prior divided out, by split; empty if only the
             store was read.
         weight_bytes: Size of the weights; None if only the store was read.
+        logits: Outputs of the model as it is, by split, read when they are looked at; empty if only the store
+            was read.
         weights: Weights of the examples on the participant's target distribution. The store does not keep
             them: a study's recipe names the target (`autokd.statistics.target_weights`).
     """
@@ -255,6 +257,7 @@ class ParticipantFacts:
     correct: Mapping[Split, Correctness]
     corrected: Mapping[Split, Correctness] = field(default_factory=dict)
     weight_bytes: int | None = None
+    logits: Mapping[Split, NDArray[np.float32]] = field(default_factory=dict, repr=False)
     weights: ExampleWeights = EVEN
 
     def accuracy(self, split: Split) -> float:

@@ -15,6 +15,7 @@ from autokd.core.setting import Split
 from autokd.delivery.request import DistillationRequest
 from autokd.delivery.target_prior import AddedPrior
 from autokd.statistics.paired import Interval
+from autokd.statistics.probability_scores import ProbabilityScores
 
 FORMAT: Final = 1
 """Version of the card's JSON format."""
@@ -63,6 +64,8 @@ class Scores:
         gain: After minus before in pp. The interval is over examples: it holds for this model, not for
             models of other seeds.
         forgetting: Accuracy lost on the student's own label distribution, in pp; negative if it grew.
+        probabilities_before, probabilities: How good the model's probabilities are, before and after, on the
+            target distribution of the study.
         targets: Scores by target distribution: `common`, `own`, `shares` if the model is for others, and
             `study` if the study judges by others.
     """
@@ -72,6 +75,8 @@ class Scores:
     after: float
     gain: Interval
     forgetting: float
+    probabilities_before: ProbabilityScores
+    probabilities: ProbabilityScores
     targets: Mapping[str, TargetScores]
     classes: tuple[ClassScores, ...]
 
@@ -83,6 +88,10 @@ class Scores:
             "accuracy": self.after,
             "gain": self.gain.to_json(),
             "forgetting": self.forgetting,
+            "probabilities": {
+                "before": self.probabilities_before.to_json(),
+                "after": self.probabilities.to_json(),
+            },
             "targets": {name: scores.to_json() for name, scores in self.targets.items()},
             "per_class": [
                 {"class": label.name, "examples": label.examples}

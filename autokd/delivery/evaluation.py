@@ -12,7 +12,7 @@ from torch import nn
 
 from autokd.compute.device import Compute
 from autokd.config.study import ConfirmationConfig
-from autokd.config.target import ClassShares, TargetName, in_order
+from autokd.config.target import BALANCED, ClassShares, TargetName, in_order
 from autokd.core.example_weights import EVEN, ExampleWeights
 from autokd.core.records import Correctness
 from autokd.core.setting import Split, derive_seed
@@ -26,6 +26,7 @@ from autokd.models.log_prior import prepared
 from autokd.models.weights import Weights, load_weights
 from autokd.statistics.label_weights import local_weights, target_weights
 from autokd.statistics.paired import paired_interval
+from autokd.statistics.probability_scores import probability_scores
 from autokd.statistics.target_weights import weights_on
 
 TargetWeights = Mapping[str, ExampleWeights]
@@ -42,7 +43,8 @@ def weights_of_targets(
 ) -> TargetWeights:
     """Return the weights of examples on `common` and `own`, and on given shares.
 
-    They are `shares` if a model is for them, and `study` if the study judges by them.
+    They are `shares` if a model is for them, and `study` if the study judges by them; `balanced` is there if
+    the study's objective is.
 
     Raises:
         PlanError: If shares by class name do not fit the federation's classes or its splits.
@@ -53,6 +55,8 @@ def weights_of_targets(
         "common": EVEN,
         "own": ExampleWeights({split: local_weights(known, own) for split, known in labels.items()}),
     }
+    if study_target == BALANCED:
+        found[BALANCED] = weights_on(BALANCED, labels, classes, own, source="study recipe")
     if not isinstance(study_target, str):
         found[STUDY] = weights_on(study_target, labels, classes, own, source="study recipe")
     if not isinstance(target, str):
@@ -114,7 +118,9 @@ def evaluate_weights(
 
 
 def _evaluations(model: nn.Module, federation: Federation, student: int) -> dict[Split, Evaluation]:
-    return {split: evaluate(model, federation, student, split, Compute()) for split in Split}
+    return {
+        split: evaluate(model, federation, student, split, Compute(), keep_logits=True) for split in Split
+    }
 
 
 def _scores(
@@ -150,13 +156,17 @@ def _scores(
     counts = np.bincount(labels, minlength=len(names)).tolist()
     earlier = _known(accuracy_by_class(before, labels, classes=len(names)))
     by_class = zip(names, counts, earlier, _known(after.per_class), strict=True)
-    judged = scores[judged_on]
+    judged, weights = scores[judged_on], targets[judged_on].of(split)
+    assert after.logits is not None
+    earlier_logits = federation.logits[student, federation.splits[split]]
     return Scores(
         examples=len(labels),
         before=judged.before,
         after=judged.after,
         gain=judged.gain,
         forgetting=after.forgetting,
+        probabilities_before=probability_scores(earlier_logits, labels, weights),
+        probabilities=probability_scores(after.logits, labels, weights),
         targets=scores,
         classes=tuple(
             ClassScores(name=name, examples=count, before=old, after=new)

@@ -11,6 +11,7 @@ from autokd.delivery.card import Card
 from autokd.delivery.request import ExpectedGain
 from autokd.models.architectures import architecture
 from autokd.recommendation import Verdict
+from autokd.statistics.probability_scores import WORDS
 
 
 def markdown(card: Card, *, folder: str) -> str:
@@ -33,6 +34,7 @@ def markdown(card: Card, *, folder: str) -> str:
         request=card.request,
         chosen_by=_chosen_by(card.request.expected),
         test=card.scores[Split.TEST],
+        probabilities=_probabilities(card),
         made_for=_made_for(card),
         judged_by=remark(card.target),
         network=_network(card),
@@ -40,6 +42,13 @@ def markdown(card: Card, *, folder: str) -> str:
         folder=folder,
         code_folder=_code_folder(card),
     )
+
+
+def _probabilities(card: Card) -> list[tuple[str, float, float]]:
+    """Return each score on test in words, before and after."""
+    test = card.scores[Split.TEST]
+    before, after = test.probabilities_before.to_json(), test.probabilities.to_json()
+    return [(words, before[name], after[name]) for name, words in WORDS.items()]
 
 
 def _chosen_by(expected: ExpectedGain | None) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from autokd.config.target import ClassShares, TargetName, in_order
+from autokd.config.target import BALANCED, ClassShares, TargetName, in_order
 from autokd.distillation.loss import log_counts
 from autokd.federation.federation import Federation
 from autokd.models.log_prior import LastLayer, LogPrior
@@ -57,12 +57,13 @@ def target_log_prior(
     Raises:
         PlanError: If shares by class name do not name the federation's classes.
     """
-    if target == "common":
+    if target in ("common", BALANCED):
         return None
     if target == "own":
         counts = torch.from_numpy(federation.label_counts(student)).double()
         own: LogPrior = log_counts(counts).log_softmax(dim=0).numpy()
         return own
+    assert not isinstance(target, str)
     shares = np.array(in_order(target, federation.data.classes, source="--for"))
     named: LogPrior = np.log(np.maximum(shares, _LEAST))
     return named

@@ -5,8 +5,9 @@ NumPy rather than torch, since Ray shares NumPy arrays between workers without c
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -145,6 +146,7 @@ class Federation:
                     correct={split: self.correct(participant.number, split) for split in self.splits},
                     corrected={split: self.corrected(participant.number, split) for split in self.splits},
                     weight_bytes=sum(array.nbytes for array in participant.weights.values()),
+                    logits=OwnLogits(self.logits[participant.number], self.splits),
                 )
                 for participant in self.participants
             ),
@@ -152,6 +154,29 @@ class Federation:
             public=len(self.public),
             warnings=self.warnings,
         )
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class OwnLogits(Mapping[Split, NDArray[np.float32]]):
+    """The logits of a participant's model as it is, by split; each look copies those of one split.
+
+    Attributes:
+        logits: On all of the federation's data, shape (n, classes).
+    """
+
+    logits: NDArray[np.float32]
+    splits: Mapping[Split, NDArray[np.int64]]
+
+    def __getitem__(self, split: Split) -> NDArray[np.float32]:
+        found: NDArray[np.float32] = self.logits[self.splits[split]]
+        return found
+
+    def __iter__(self) -> Iterator[Split]:
+        return iter(self.splits)
+
+    def __len__(self) -> int:
+        return len(self.splits)
 
 
 def network(federation: Federation, participant: int) -> nn.Module:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from autokd.config.study import ConfirmationConfig, StudyConfig
-from autokd.config.target import ClassShares, TargetName, target_json
+from autokd.config.target import BALANCED, ClassShares, TargetName, target_json
 from autokd.core.pair_records import PairRecords
 from autokd.core.participant_names import NUMBERS_ONLY, ParticipantNames
 from autokd.core.records import Correctness, FederationFacts, ParticipantFacts
@@ -31,6 +31,7 @@ from autokd.recommendation.evidence import CORRECTED, InsufficientEvidence
 from autokd.recommendation.interim_looks import JudgedPair, OutOfBudget, Unfinished
 from autokd.recommendation.position import PositionAdvice, advise
 from autokd.recommendation.power import what_would_decide
+from autokd.recommendation.probabilities import Probabilities, probabilities
 from autokd.recommendation.verdict import WITH_RIVALS, Judgement, Verdict, described
 from autokd.recommendation.ways import ways
 from autokd.statistics.paired import NOTHING, Interval
@@ -50,6 +51,7 @@ class Recommendation:
         target: Class distribution that all figures are on.
         decision: What the student's owner should do.
         names: Names of the federation's participants.
+        probabilities: How good the student's probabilities are, before and after; None if that is not known.
         reason: Why this verdict, in one sentence with numbers of the confirmation split.
         what_would_decide: What would decide an undecided pair; else empty.
         network: Cost of communication for `setting`; None without a setting, or if sizes are not known.
@@ -69,6 +71,7 @@ class Recommendation:
     out_of_budget: bool = False
     target: TargetName | ClassShares = "common"
     names: ParticipantNames = NUMBERS_ONLY
+    probabilities: Probabilities | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -187,6 +190,8 @@ class Recommendation:
             **payload.figures(self.judgement),
             "single_run": None if self.single_run is None else self.single_run.to_json(),
             "network": None if self.network is None else self.network.to_json(),
+            # Absent where outputs were not kept, as in earlier versions.
+            **({} if self.probabilities is None else {"probabilities": self.probabilities.to_json()}),
             "recommended": {"answer": self.verdict.answer, "gain": self.recommended_gain.to_json()},
             "split": Split.TEST.value,
             **target_json(self.target),
@@ -264,6 +269,16 @@ def recommend(
         out_of_budget=out_of_budget,
         target=config.target,
         names=config.federation.names,
+        probabilities=None
+        if judgement is None
+        else probabilities(
+            student,
+            records,
+            judgement.shown.setting,
+            judgement.evidence.seeds,
+            federation.labels[Split.TEST],
+            judgement.weights,
+        ),
         network=None if judgement is None else communication_cost(judgement.shown.setting, pair, federation),
     )
 
@@ -306,8 +321,10 @@ def _reason(judgement: Judgement, config: StudyConfig) -> str:
     lost = judgement.evidence.default.diverged + (0 if winner is None else winner.diverged)
     if lost:
         gains += f"; {lost} runs diverged and count as no gain"
-    where = "on confirmation" if objective == "gain" else f"by {objective} on confirmation"
-    if config.target != "common":
+    where = "on confirmation" if judgement.aims.is_gain else f"by {objective} on confirmation"
+    if config.target == BALANCED:
+        where = f"by balanced accuracy, {where}"
+    elif config.target != "common":
         where = f"on the target distribution, {where}"
     return f"{where}: {gains}{_rejected(judgement)}"
 

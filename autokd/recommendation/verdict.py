@@ -319,7 +319,7 @@ def judge(
     bootstrap = replace(on_test, confidence=confidence or decided)
     weights = objective_weights(aims, evidence, split)
     gains = decisive = compare(evidence, split, bootstrap, weights=evidence.weights.of(split))
-    if aims.objective != "gain":
+    if not aims.is_gain:
         decisive = compare(evidence, split, bootstrap, weights=weights)
     judgement = Judgement(
         verdict=Verdict.UNDECIDED,
@@ -399,7 +399,7 @@ def objective_weights(aims: Objective, evidence: Evidence, split: Split) -> Weig
     """
     target = evidence.weights.of(split)
     match aims.objective:
-        case "gain":
+        case "gain" | "balanced":
             return target
         case "gain_local":
             return evidence.local[split]

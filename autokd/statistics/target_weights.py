@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from autokd.config.target import ClassShares, TargetName, in_order
+from autokd.config.target import BALANCED, ClassShares, TargetName, in_order
 from autokd.core.example_weights import EVEN, ExampleWeights
 from autokd.core.records import FederationFacts
 from autokd.core.setting import Split
@@ -76,7 +76,8 @@ def weights_on(
     """
     if target == "common":
         return EVEN
-    shares = None if target == "own" else in_order(target, classes, source=source, field="target")
+    equal = [1 / len(classes)] * len(classes) if target == BALANCED else None
+    shares = equal if isinstance(target, str) else in_order(target, classes, source=source, field="target")
     found: dict[Split, Weights] = {}
     for split, known in labels.items():
         try:
@@ -86,9 +87,12 @@ def weights_on(
             else:
                 weights = target_weights(known, shares, classes)
         except ValueError as error:
-            way_out = "leave it out of the target" if shares else "give the target as shares of its classes"
+            named = "leave it out of the target" if shares else "give the target as shares of its classes"
+            way_out = "give the shares of the other classes as target instead" if equal else named
             problem = f"split {split} has {error}; put examples of it into the split, or {way_out}"
-            raise PlanError(source=source, field="target", problem=problem) from None
+            raise PlanError(
+                source=source, field="objective" if equal else "target", problem=problem
+            ) from None
         if not np.allclose(weights, 1, rtol=0, atol=_ROUNDING):
             found[split] = weights
     return ExampleWeights(found) if found else EVEN

@@ -123,3 +123,17 @@ def test_a_method_that_counts_cannot_be_asked_for_where_counts_are_forbidden() -
 def test_counts_that_nobody_forbade_leave_the_recipe_as_it_was() -> None:
     assert "class_counts" not in tiny_plan().model_dump()["forbid"]
     assert forbidding({"class_counts": True}).model_dump()["forbid"]["class_counts"] is True
+
+
+def test_balanced_names_its_target() -> None:
+    config = StudyConfig.model_validate({**TINY, "objective": "balanced"})
+    assert (config.objective, config.target) == ("balanced", "balanced")
+    assert StudyConfig.model_validate(config.model_dump(by_alias=True)) == config
+    assert config.with_(trials=64).target == "balanced"
+    assert config.aims.value(3.0, 9.0) == 3.0
+    assert StudyConfig.model_validate({**TINY, "objective": "balanced", "target": "common"}) == config
+    for target in ("own", {"0": 1.0}):
+        with pytest.raises(PlanError, match="gives all classes equal shares"):
+            StudyConfig.model_validate({**TINY, "objective": "balanced", "target": target})
+    with pytest.raises(PlanError, match="is written objective: balanced"):
+        StudyConfig.model_validate({**TINY, "target": "balanced"})

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,9 +12,10 @@ from safetensors.torch import load as load_tensors
 from torch import nn
 
 from autokd.compute.device import Compute
-from autokd.config.study import CONFIRMATION_SEEDS, DELIVERY_SEEDS, RACE_SEEDS, SEARCH_SEED
+from autokd.config.study import CONFIRMATION_SEEDS, DELIVERY_SEEDS, RACE_SEEDS, SEARCH_SEED, StudyConfig
 from autokd.core.setting import BatchNorm, Split
 from autokd.delivery import deliver
+from autokd.delivery.markdown import markdown
 from autokd.distillation import Run
 from autokd.errors import Diverged
 from autokd.federation.federation import Federation
@@ -30,10 +32,15 @@ def loaded(content: bytes) -> nn.Module:
 
 
 def answers(network: nn.Module, federation: Federation, split: Split) -> np.ndarray:
+    found: np.ndarray = scores_of(network, federation, split).argmax(axis=1)
+    return found
+
+
+def scores_of(network: nn.Module, federation: Federation, split: Split) -> np.ndarray:
     data, where = federation.data, federation.splits[split]
     pixels = (torch.tensor(data.images[where]).float() - data.mean[0]) / data.std[0]
     with torch.no_grad():
-        found: np.ndarray = network(pixels).argmax(dim=1).numpy()
+        found: np.ndarray = network(pixels).numpy()
     return found
 
 
@@ -59,6 +66,29 @@ def test_the_card_states_what_the_file_is_worth(federation: Federation, compute:
             for share, one in zip(own / own.sum(), scores.classes, strict=True)
         )
         assert scores.forgetting == pytest.approx(100 * lost)
+        chances = np.exp(scores_of(network, federation, split))
+        sure = chances[np.arange(len(labels)), labels] / chances.sum(axis=1)
+        assert scores.probabilities.nll == pytest.approx(-np.log(sure).mean(), abs=0.01)
+        earlier = np.exp(federation.logits[1, federation.splits[split]].astype(np.float64))
+        sure = earlier[np.arange(len(labels)), labels] / earlier.sum(axis=1)
+        assert scores.probabilities_before.nll == pytest.approx(-np.log(sure).mean())
+    text = markdown(made.card, folder="f")
+    test = made.card.scores[Split.TEST]
+    before, after = test.probabilities_before.brier, test.probabilities.brier
+    assert f"| Brier score | {before:.3f} | {after:.3f} |" in text
+    told: Any = test.to_json()["probabilities"]
+    assert (told["before"]["brier"], told["after"]["brier"]) == (before, after)
+
+
+def test_a_balanced_study_judges_its_card_by_the_mean_over_classes(federation: Federation) -> None:
+    config = StudyConfig.model_validate({**PLAN.model_dump(by_alias=True), "objective": "balanced"})
+    card = deliver(federation, config, make_request()).card
+    for scores in card.scores.values():
+        known = [(one.before, one.after) for one in scores.classes]
+        before, after = (float(np.mean([each[side] for each in known])) for side in (0, 1))
+        assert (scores.before, scores.after) == pytest.approx((before, after))
+        assert scores.targets["balanced"].after == scores.after
+    assert "| balanced |" in markdown(card, folder="f")
 
 
 def test_a_class_that_a_split_lacks_has_no_accuracy(federation: Federation) -> None:

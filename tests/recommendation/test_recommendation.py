@@ -16,7 +16,8 @@ from autokd.core.setting import DEFAULT, BatchNorm, Schedule, Setting, Split, Tr
 from autokd.errors import NotTuned
 from autokd.recommendation import Recommendation, Verdict, winner
 from autokd.statistics.paired import paired_interval
-from tests.recommendation.meetings import PAIR, PLAN, RIVALS, by_rule_3, make_meeting, recommended
+from autokd.statistics.target_weights import aimed
+from tests.recommendation.meetings import EXAMPLES, PAIR, PLAN, RIVALS, by_rule_3, make_meeting, recommended
 from tests.recommendation.samples import (
     HOT,
     TUNING,
@@ -346,3 +347,66 @@ def test_a_corrected_model_that_forgets_too_much_stands_in_no_way() -> None:
 def excluded(found: Recommendation) -> frozenset[str]:
     assert found.judgement is not None
     return found.judgement.excluded
+
+
+def test_balanced_has_the_intervals_of_equal_shares() -> None:
+    """Classes of different sizes: every figure is that of a target that gives them equal shares."""
+    meeting = make_meeting()
+    rng = np.random.default_rng(1)
+    labels = {split: (rng.random(count) < 0.2).astype(np.int64) for split, count in EXAMPLES.items()}
+    facts = replace(meeting.federation, labels=labels)
+    found = []
+    for fields in ({"objective": "balanced"}, {"target": {"0": 0.5, "1": 0.5}}):
+        config = StudyConfig.model_validate({**PLAN.model_dump(by_alias=True), **fields})
+        weighted = aimed(facts, config.target, source="recipe")
+        records = replace(meeting.towards, weights=weighted.participants[1].weights)
+        found.append(recommend_from(config, weighted, records))
+    balanced, shares = (one.to_json() for one in found)
+    assert (balanced["target"], shares["target"]) == ("balanced", {"0": 0.5, "1": 0.5})
+    for name in ("gain", "default_gain", "improvement", "verdict", "position"):
+        assert balanced[name] == shares[name]
+    assert balanced["gain"] != recommend_from(PLAN, facts, meeting.towards).to_json()["gain"]
+    decided = [one["decided_on"] for one in (balanced, shares)]
+    assert [one.pop("objective") for one in decided] == ["balanced", "gain"]  # type: ignore[attr-defined]
+    assert decided[0] == decided[1]
+    assert found[0].reason.startswith("by balanced accuracy, on confirmation: ")
+    judgement = found[0].judgement
+    assert judgement is not None
+    right, own = judgement.shown.correct[Split.TEST], judgement.evidence.own[Split.TEST]
+    per_class = [
+        100 * float((right.mean(axis=0) - own)[labels[Split.TEST] == number].mean()) for number in (0, 1)
+    ]
+    assert judgement.gain(Split.TEST).mean == pytest.approx(sum(per_class) / 2)
+
+
+def test_probabilities_before_and_after_are_those_of_the_stored_outputs() -> None:
+    meeting, rng = make_meeting(), np.random.default_rng(2)
+    count = EXAMPLES[Split.TEST]
+    labels = rng.integers(0, 2, count)
+    own = rng.normal(size=(count, 2)).astype(np.float32)
+    student = replace(meeting.federation.participants[1], logits={Split.TEST: own})
+    facts = replace(
+        meeting.federation,
+        labels={**meeting.federation.labels, Split.TEST: labels},
+        participants=(meeting.federation.participants[0], student),
+    )
+    assert "probabilities" not in recommend_from(PLAN, facts, meeting.towards).to_json()
+    outputs = [rng.normal(size=(count, 2)).astype(np.float16) for _ in meeting.towards.runs]
+    runs = [
+        replace(run, logits={Split.TEST: logits})
+        for run, logits in zip(meeting.towards.runs, outputs, strict=True)
+    ]
+    found = recommend_from(PLAN, facts, replace(meeting.towards, runs=runs))
+    assert found.setting is not None
+    mine = [logits for run, logits in zip(runs, outputs, strict=True) if run.setting == found.setting]
+
+    def nll(logits: np.ndarray) -> float:
+        exact = logits.astype(np.float64)
+        total = np.log(np.exp(exact).sum(axis=1))
+        return float((total - exact[np.arange(count), labels]).mean())
+
+    told: Any = found.to_json()["probabilities"]
+    assert told["seeds"] == len(mine) == 5
+    assert told["before"]["nll"] == pytest.approx(nll(own))
+    assert told["after"]["nll"] == pytest.approx(np.mean([nll(logits) for logits in mine]))
+    assert told["after"].keys() == {"nll", "brier", "ece"}

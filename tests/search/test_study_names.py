@@ -40,11 +40,12 @@ def test_what_is_wanted_forbidden_or_limited_makes_another_study() -> None:
     names = {
         name(),
         name(StudyConfig.model_validate({**TINY, "objective": "gain_local"})),
+        name(StudyConfig.model_validate({**TINY, "objective": "balanced"})),
         name(StudyConfig.model_validate({**TINY, "constraints": {"max_forgetting": 2.0}})),
         name(StudyConfig.model_validate({**TINY, "constraints": {"max_local_loss": 1.0}})),
         name(transfer_set=["student", "public"]),
     }
-    assert len(names) == 5
+    assert len(names) == 6
 
 
 def test_what_only_says_how_much_does_not() -> None:

@@ -202,3 +202,23 @@ def test_intervals_with_weights_cover_the_truth() -> None:
         found = paired_interval(first, second, confidence=0.9, resamples=400, seed=number, weights=weights)
         covered += found.low <= truth <= found.high
     assert covered / 400 >= 0.86
+
+
+@given(st.integers(0, 2**32 - 1), st.tuples(*[st.integers(1, 30)] * 3))
+def test_balanced_is_the_mean_over_classes(seed: int, counts: tuple[int, ...]) -> None:
+    before = federation(counts, (50, 50, 0), seed=seed)
+    found = aimed(before, "balanced", source="recipe")
+    for one in found.participants:
+        for split, labels in found.labels.items():
+            by_class = [float(one.correct[split][labels == number].mean()) for number in range(3)]
+            assert one.accuracy(split) == pytest.approx(sum(by_class) / 3)
+    shares = aimed(before, dict.fromkeys(CLASSES, 1 / 3), source="recipe")
+    assert found.participants[0].weights.same_as(shares.participants[0].weights)
+
+
+def test_balanced_needs_examples_of_every_class() -> None:
+    with pytest.raises(
+        PlanError, match=r"objective: split \w+ has no example of class c.* give the shares of"
+    ) as told:
+        aimed(federation((5, 5, 0), (5, 5, 5)), "balanced", source="recipe")
+    assert told.value.field == "objective"
