@@ -40,8 +40,7 @@ from typing import Any, Final
 import yaml
 
 from autokd.compute.ray_cluster import session
-from autokd.config.space import sweep_examples
-from autokd.config.yaml_files import read_space
+from autokd.config.space import read_space, sweep_examples
 from autokd.core.price import Prices
 from autokd.core.records import Correctness
 from autokd.core.setting import LabelPrior, Pair, Split

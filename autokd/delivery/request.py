@@ -102,11 +102,20 @@ def choose_setting(recommendation: Recommendation, *, force: bool) -> Setting:
             setting if none was judged.
 
     Raises:
-        NotRecommended: If the advice is to keep the model, and `force` is not set.
+        NotRecommended: If the advice is to keep the model, or another action is shown to be better, and
+            `force` is not set.
     """
     setting = recommendation.setting or DEFAULT
-    if recommendation.verdict.answer != "as-is" or force:
+    if force:
         return setting
+    if recommendation.verdict.answer != "as-is":
+        better = recommendation.decision.better_than(recommendation.pair, setting)
+        if better is None:
+            return setting
+        raise NotRecommended(
+            f"{recommendation.pair}: another action is shown to be better: {better.way.words}. It gains "
+            f"{better.test} on test, {setting} gains {recommendation.gain}; --force distils that all the same"
+        )
     decide = recommendation.what_would_decide
     undecided = f"; what would decide: {decide}" if decide else ""
     raise NotRecommended(

@@ -143,9 +143,10 @@ class Decision:
         """The way with the highest mean on confirmation."""
         return max(self.weighed, key=lambda one: one.confirmation.mean)
 
-    def better_than(self, setting: Setting) -> Weighed | None:
-        """Return what is shown to be better than training with `setting`; None if nothing is."""
-        own = next((one for one in self.weighed if one.way.setting == setting), None)
+    def better_than(self, pair: Pair, setting: Setting) -> Weighed | None:
+        """Return what is shown to be better than training a pair with `setting`; None if nothing is."""
+        ways = (one for one in self.weighed if (one.way.pair, one.way.setting) == (pair, setting))
+        own = next(ways, None)
         return self.best if own is not None and own.is_worse else None
 
     def to_json(self) -> dict[str, object]:

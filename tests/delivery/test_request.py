@@ -6,8 +6,8 @@ from autokd.core.setting import DEFAULT
 from autokd.delivery import choose_setting, expected_gain
 from autokd.errors import NotRecommended
 from autokd.recommendation import Verdict
-from tests.recommendation.meetings import verdict
-from tests.recommendation.samples import HOT
+from tests.recommendation.meetings import PLAN, by_rule_3, verdict
+from tests.recommendation.samples import HOT, recommend_from
 
 
 def test_what_is_recommended_is_distilled() -> None:
@@ -27,6 +27,19 @@ def test_what_is_not_is_refused_with_the_reason_unless_forced(wanted: Verdict) -
     setting = DEFAULT if wanted is Verdict.FAILED else HOT
     assert f"--force distils {setting}" in line
     assert choose_setting(found, force=True) == setting
+
+
+def test_a_setting_is_not_distilled_where_another_action_is_shown_to_be_better() -> None:
+    arms = {"winner": 0.75, "default": 0.62}
+    tuned = recommend_from(PLAN, *by_rule_3(arms, own=(0.5, 0.5), partner=(0.95, 0.3)))
+    assert tuned.verdict is Verdict.TUNED
+    with pytest.raises(NotRecommended, match="take the model of participant 0 as it is") as refusal:
+        choose_setting(tuned, force=False)
+    assert "\n" not in str(refusal.value)
+    assert str(tuned.gain) in str(refusal.value)
+    assert choose_setting(tuned, force=True) == HOT
+    beside = recommend_from(PLAN, *by_rule_3(arms, own=(0.5, 0.5), partner=(0.6, 0.3)))
+    assert choose_setting(beside, force=False) == HOT
 
 
 def test_a_promise_is_what_the_recommendation_says_of_the_setting() -> None:

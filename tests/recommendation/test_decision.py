@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from autokd.core.setting import Split
 from autokd.recommendation.bootstrap import Bootstrap
 from autokd.recommendation.decision import Action, Decision, Way, decide, paired
+from tests.recommendation.meetings import PAIR
 from tests.recommendation.samples import HOT
 
 BOOTSTRAP = Bootstrap(confidence=0.95, resamples=400, seed="decision")
@@ -44,6 +45,7 @@ def way(
         words=action.value,
         correct=correct,
         seeds=tuple(range(seeds)) if action in TRAINED else (),
+        pair=PAIR if action in TRAINED else None,
         setting=HOT if action in TRAINED else None,
         epochs=epochs,
         moves_data=moves_data,
@@ -104,11 +106,11 @@ def test_more_evidence_is_wanted_only_where_something_may_gain_and_nothing_is_sh
 
 def test_a_setting_is_told_what_is_shown_to_be_better() -> None:
     keep, learn, adopt = way(Action.KEEP, 0.4), way(Action.LEARN, 0.6), way(Action.ADOPT, 0.85)
-    better = decided([keep, learn, adopt]).better_than(HOT)
+    better = decided([keep, learn, adopt]).better_than(PAIR, HOT)
     assert better is not None
     assert better.way is adopt
-    assert decided([keep, way(Action.LEARN, 0.85), adopt]).better_than(HOT) is None
-    assert decided([keep, adopt]).better_than(HOT) is None
+    assert decided([keep, way(Action.LEARN, 0.85), adopt]).better_than(PAIR, HOT) is None
+    assert decided([keep, adopt]).better_than(PAIR, HOT) is None
 
 
 def test_ways_are_paired_by_their_seeds() -> None:
@@ -119,8 +121,10 @@ def test_ways_are_paired_by_their_seeds() -> None:
     np.testing.assert_array_equal(other, second.correct[Split.TEST][[1, 0]])
     fixed = way(Action.ADOPT, 0.5)
     assert paired(first, fixed, Split.TEST)[0].shape == (3, 350)
-    elsewhere = replace(second, seeds=(7, 8))
-    assert [side.shape for side in paired(first, elsewhere, Split.TEST)] == [(2, 350)] * 2
+    for elsewhere in (replace(second, seeds=(7, 8)), replace(second, pair=PAIR.reverse)):
+        one, other = paired(first, elsewhere, Split.TEST)
+        np.testing.assert_array_equal(one, first.correct[Split.TEST][:2])
+        np.testing.assert_array_equal(other, elsewhere.correct[Split.TEST])
 
 
 def test_the_gain_that_is_told_is_not_the_luck_of_the_choice() -> None:
