@@ -7,9 +7,9 @@ Each source is a task, and its default kernel has a full matrix of tasks: with 5
 So the other pairs are one source here: of each setting the mean of its accuracies above the pair's own mean.
 
 The space is the grid and nothing else: T by its logarithm, the transfer set by whose private examples it has,
-and a constraint that leaves α = 1 only where it has nobody's. So Ax looks at all settings that it has not
-tried. With a choice of four names it would optimise their codes as real numbers, once for each T and α, and
-do all of it five times over where rounding gives what was tried: minutes for a request.
+and a constraint that leaves α = 1 only where it has nobody's. So Ax looks at each setting that it has not
+tried. Of a choice of four names it would optimise the one-hot codes as real numbers, and do all of it again,
+up to five times, where rounding gives what was tried.
 """
 
 from __future__ import annotations
