@@ -9,7 +9,7 @@ from autokd.config.target import remark
 from autokd.core.setting import Split
 from autokd.delivery.card import Card
 from autokd.delivery.request import ExpectedGain
-from autokd.models.architectures import architecture
+from autokd.models.architectures import KdNetwork, architecture
 from autokd.recommendation import Verdict
 from autokd.statistics.probability_scores import WORDS
 
@@ -101,7 +101,10 @@ def _network(card: Card) -> dict[str, str]:
     if isinstance(recipe, ExternalArchitecture):
         options = recipe.model_dump(exclude_defaults=True)
     else:
-        options, kind = recipe.options, type(architecture(recipe)).__name__
+        built = architecture(recipe)
+        options, kind = dict(recipe.options), type(built).__name__
+        if isinstance(built, KdNetwork):
+            options["network"] = built.network
     return {"type": kind, "arguments": ", ".join(f"{name}={value!r}" for name, value in options.items())}
 
 

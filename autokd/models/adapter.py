@@ -15,6 +15,7 @@ from autokd.core.import_factory import call, code_of
 from autokd.core.own_code import OwnCode
 from autokd.errors import PlanError, UnknownName
 from autokd.models.architectures import ARCHITECTURES, Shape, architecture, change_stem
+from autokd.models.kd_networks import KD_NETWORKS, is_kd_network
 from autokd.models.outputs import logits_in
 
 _PLAIN: Final = ("cnn", "mlp")
@@ -140,7 +141,7 @@ def external_network(recipe: Network, *, shape: Shape, code: OwnCode | None = No
             problem = f"makes a {type(made).__name__}, not a torch.nn.Module"
             raise PlanError(source=recipe.name, problem=problem)
         return made.float()
-    if recipe.name in _PLAIN:
+    if recipe.name in _PLAIN or is_kd_network(recipe.name, recipe.options):
         plain = ArchitectureConfig(name=recipe.name, options=recipe.options)
         try:
             return architecture(plain).build(shape)
@@ -156,7 +157,9 @@ def _torchvision_network(recipe: Network, shape: Shape) -> nn.Module:
     known = models.list_models(module=models)
     if recipe.name not in known:
         hint = "Your own is package.module:factory."
-        raise UnknownName(kind="network", name=recipe.name, known=[*ARCHITECTURES, *known], hint=hint)
+        raise UnknownName(
+            kind="network", name=recipe.name, known=[*ARCHITECTURES, *KD_NETWORKS, *known], hint=hint
+        )
     options: dict[str, Any] = {"num_classes": shape.classes, **recipe.options}
     stem = options.pop("stem", "usual")
     forbidden = [name for name in _NOT_OPTIONS if name in options]

@@ -16,7 +16,9 @@ from autokd.config.base import Frozen
 from autokd.config.federation import ArchitectureConfig
 from autokd.config.mistakes import problems_of
 from autokd.config.numbers import Whole
+from autokd.core.quoting import one_of
 from autokd.errors import UnknownName
+from autokd.models.kd_networks import KD_NETWORKS, RESIDUAL, is_kd_network
 
 Widths = Annotated[tuple[Annotated[Whole, Field(ge=1)], ...], Field(min_length=1)]
 
@@ -119,6 +121,28 @@ def change_stem(resnet: Any, stem: str, channels: int) -> None:
         resnet.conv1 = nn.Conv2d(channels, width, 7, stride=2, padding=3, bias=False)
 
 
+@final
+class KdNetwork(Architecture):
+    """A network for images of 32x32 pixels that papers on distillation compare; see `kd_networks`.
+
+    Attributes:
+        num_classes: Number of outputs; by default that of the classes.
+        shortcut: As in `CifarResNet`, an option of `resnet20` and the like only.
+    """
+
+    network: str
+    num_classes: Whole | None = Field(default=None, ge=1)
+    stem: Literal["cifar"] = "cifar"
+    shortcut: Literal["conv", "pad"] | None = None
+
+    def build(self, shape: Shape) -> nn.Module:
+        if self.shortcut is not None and self.network not in RESIDUAL:
+            raise ValueError(f"shortcut is an option of {one_of(RESIDUAL)}")
+        options = {} if self.shortcut is None else {"shortcut": self.shortcut}
+        classes = self.num_classes or shape.classes
+        return KD_NETWORKS[self.network](channels=shape.channels, classes=classes, **options)
+
+
 ARCHITECTURES: Final[Mapping[str, type[Architecture]]] = MappingProxyType(
     {"cnn": Cnn, "mlp": Mlp, "resnet18": ResNet18}
 )
@@ -132,11 +156,14 @@ def architecture(recipe: ArchitectureConfig) -> Architecture:
         UnknownName: If there is no architecture of that name.
         PlanError: If it has no such option, or the option's value does not hold.
     """
-    known = ARCHITECTURES.get(recipe.name)
+    options: dict[str, Any] = dict(recipe.options)
+    known: type[Architecture] | None = ARCHITECTURES.get(recipe.name)
+    if known is None and is_kd_network(recipe.name, options):
+        known, options = KdNetwork, {**options, "network": recipe.name}
     if known is None:
-        raise UnknownName(kind="architecture", name=recipe.name, known=ARCHITECTURES)
+        raise UnknownName(kind="architecture", name=recipe.name, known=[*ARCHITECTURES, *KD_NETWORKS])
     try:
-        return known(**recipe.options)
+        return known(**options)
     except ValidationError as error:
         source = f"architecture {recipe.name}"
         raise problems_of(error, recipe.options, source=source, model=known) from None

@@ -22,6 +22,9 @@ from autokd.models.checkpoint import Checkpoint, StateDict, refused, whole_model
 
 _INSIDE_NAMES: Final = ("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.", "module.")
 """What wrappers put into the middle of names, too, where only a part of a network was wrapped."""
+_OTHER_NAMES: Final = ((".linear.", ".fc."), (".shortcut.", ".downsample."))
+"""What pytorch-cifar and others call the last layer and the shortcuts of a ResNet, and what torchvision calls
+them."""
 _COUNTER: Final = "num_batches_tracked"
 """Counters of BatchNorm, which PyTorch's own `load_state_dict` does without."""
 _AVERAGED: Final = ("ema", "swa", "averaged", "avg", "shadow")
@@ -122,7 +125,7 @@ def unwrapped(model: nn.Module) -> nn.Module:
 
 def _fits(checkpoint: Checkpoint, expected: StateDict) -> Iterator[Fit]:
     for key, weights in checkpoint.found.items():
-        for renamed in _without_wrappers(weights, expected):
+        for renamed in _written_otherwise(weights, expected):
             found = [
                 prefix for prefix in _prefixes(renamed, expected) if _is_whole(renamed, prefix, expected)
             ]
@@ -152,6 +155,23 @@ def _without_wrappers(weights: StateDict, expected: StateDict) -> Iterator[State
         renamed[name] = value
     if len(renamed) == len(weights) and renamed.keys() != weights.keys():
         yield renamed
+
+
+def _written_otherwise(weights: StateDict, expected: StateDict) -> Iterator[StateDict]:
+    """Yield the weights `_without_wrappers`, and then by names that other repositories give the same parts.
+
+    Only names are translated: whether all of them and their shapes are the network's is compared as ever.
+    """
+    for renamed in _without_wrappers(weights, expected):
+        yield renamed
+        other = dict(renamed)
+        for theirs, ours in _OTHER_NAMES:
+            if any(ours in f".{name}" for name in expected) and not any(
+                theirs in f".{name}" for name in expected
+            ):
+                other = {f".{name}".replace(theirs, ours).removeprefix("."): other[name] for name in other}
+        if len(other) == len(renamed) and other.keys() != renamed.keys():
+            yield other
 
 
 def _prefixes(weights: StateDict, expected: StateDict) -> Sequence[str]:

@@ -74,7 +74,9 @@ def test_the_seed_decides_the_weights_and_global_random_state_is_left_alone() ->
 
 
 def test_an_unknown_architecture_lists_the_known_ones() -> None:
-    with pytest.raises(UnknownName, match=r"'resnet19'; known: cnn, mlp, resnet18\. Did you mean 'resnet18'"):
+    with pytest.raises(
+        UnknownName, match=r"'resnet19'; known: .*cnn, mlp, .*resnet18.* Did you mean 'resnet1"
+    ):
         make("resnet19")
 
 
