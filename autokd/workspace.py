@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autokd.config.defaults import STUDY, usual_home, usual_storage
-from autokd.config.space import Space, read_space
+from autokd.config.space import Space, former_spaces, read_space
 from autokd.config.study import StudyConfig
 from autokd.config.yaml_files import read_study_config
 from autokd.core.arguments import constructed, instance, path, text
@@ -45,6 +45,7 @@ class Workspace:
         home: Folder of everything that autokd writes, except a store elsewhere.
         storage: Database URL; it may hold a password and is never printed.
         study: Name or file of the recipe as it was given; by default the recipe's name.
+        former: What a shipped space was before, the newest first: studies that began with it keep it.
     """
 
     config: StudyConfig
@@ -52,6 +53,7 @@ class Workspace:
     home: Path
     storage: str
     study: str = ""
+    former: tuple[Space, ...] = ()
 
     def __post_init__(self) -> None:
         instance("StudyConfig")("config", self.config)
@@ -98,11 +100,15 @@ class Workspace:
         config = config if trials is None else config.with_(trials=trials)
         config = config.with_asked(try_)
         folder = Path(home) if home else usual_home()
+        named = str(config.space if space is None else space)
+        today, *before = (
+            one.permitted(config.forbidden).resolved(config)
+            for one in (read_space(named), *former_spaces(named))
+        )
         return cls(
             config=config,
-            space=read_space(str(config.space if space is None else space))
-            .permitted(config.forbidden)
-            .resolved(config),
+            space=today,
+            former=tuple(before),
             home=folder,
             storage=storage_url(storage or usual_storage(), folder),
             study=config.name if isinstance(study, StudyConfig) else str(study),

@@ -1,6 +1,6 @@
 """What a batch costs beyond its runs: it is tuned on Ray workers, then its runs again in one plain process.
 
-    python benchmarks/batch.py [--study digits] [--pair 4,9 | --all] [--sample 200]
+    python benchmarks/batch.py [--study STUDY] [--pair 4,9 | --all] [--sample 200]
 
 The second time there is no Ray, no store and no sampler: each run of the search, the race and the
 confirmation goes as far as it went the first time, and has to give the same answer to the last bit. What
@@ -44,6 +44,8 @@ from autokd.workflows.callbacks import Callbacks
 from autokd.workflows.prepare import prepare
 from autokd.workflows.tune import tune_all
 from autokd.workspace import Workspace
+
+FROZEN = Path(__file__).parent / "frozen" / "digits.yaml"
 
 
 @dataclass(slots=True)
@@ -176,7 +178,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--study", default="digits")
+    parser.add_argument("--study", default=str(FROZEN))
     parser.add_argument("--pair", default="4,9")
     parser.add_argument("--all", action="store_true", help="all pairs of the federation")
     parser.add_argument("--trials", type=int, help="a pair, in place of the study's own number")

@@ -23,6 +23,8 @@ from typing import Any, Final
 
 ROOT: Final = Path(__file__).parent.parent
 RESULTS: Final = Path(__file__).parent / "results" / "beside.json"
+SPACE: Final = ROOT / "search_spaces" / "former" / "default_1.yaml"
+"""The space of both: the earlier version knows no other."""
 SWEEP: Final = 76
 """Settings of the grid `poster_sweep`, each of which runs to its end in a sweep."""
 EPOCHS: Final = 10
@@ -59,9 +61,10 @@ def run(tree: Path, home: Path, *words: str) -> tuple[Any, float]:
 def measured(tree: Path, home: Path, study: str) -> dict[str, Any]:
     """Return what a batch and the demo's pair come to."""
     run(tree, home / "pair", "prepare", "--study", study)
-    _, demo = run(tree, home / "pair", "tune", "--study", study, "--pair", "4,9", "--json")
+    tune = ("tune", "--study", study, "--space", str(SPACE), "--json")
+    _, demo = run(tree, home / "pair", *tune, "--pair", "4,9")
     run(tree, home / "batch", "prepare", "--study", study)
-    answers, seconds = run(tree, home / "batch", "tune", "--study", study, "--all", "--json")
+    answers, seconds = run(tree, home / "batch", *tune, "--all")
     sweep = len(answers) * SWEEP * EPOCHS
     spent = Counter[str]()
     for answer in answers:

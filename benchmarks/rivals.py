@@ -1,6 +1,6 @@
 """The recommended answer beside everything that a sceptic would do instead, on the average of many pairs.
 
-    python -m benchmarks.rivals [--study digits] [--pairs 24 | 4,9 9,4 ...] [--home DIRECTORY]
+    python -m benchmarks.rivals [--study STUDY] [--pairs 24 | 4,9 9,4 ...] [--home DIRECTORY]
 
 All pairs are tuned first, since one rival is the setting that did best on the others; with `--home` what it
 has is not done again. Then `explain` runs the rivals of the pairs asked for, by default 24 drawn by chance.
@@ -38,6 +38,7 @@ from autokd.workflows.tune import tune_all
 from autokd.workspace import Workspace
 from benchmarks.null import asked_for
 
+FROZEN: Final = Path(__file__).parent / "frozen" / "digits.yaml"
 RESULTS: Final = Path(__file__).parent / "results" / "rivals.json"
 WORDS: Final = {
     "partner": "adopting the teacher's model as it is",
@@ -117,7 +118,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--study", default="digits")
+    parser.add_argument("--study", default=str(FROZEN))
     parser.add_argument("--pairs", nargs="+", default=["24"], help="so many drawn by chance, or these")
     parser.add_argument("--home", type=Path, help="by default made and thrown away")
     options = parser.parse_args()

@@ -1,6 +1,6 @@
 """Ten pairs tuned for real: is the recommended answer worth more than what one has without it?
 
-    python benchmarks/ten_pairs.py [--study digits] [--trials 32] [--home DIRECTORY]
+    python benchmarks/ten_pairs.py [--study STUDY] [--trials 32] [--home DIRECTORY]
 
 The pairs were listed before any of them was looked at. Each gets the study's number of trials; two pairs of
 one meeting share theirs, as `autokd tune` has it. All figures are gains on the test split, in pp of the
@@ -48,6 +48,7 @@ from autokd.workspace import Workspace
 
 PAIRS = ("4,9", "9,4", "1,4", "4,1", "2,7", "7,2", "8,3", "3,8", "0,5", "6,1")
 PACKAGES = ("torch", "ray", "optuna", "numpy", "scikit-learn", "sqlalchemy")
+FROZEN = Path(__file__).parent / "frozen" / "digits.yaml"
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -295,7 +296,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--study", default="digits")
+    parser.add_argument("--study", default=str(FROZEN))
     parser.add_argument("--pair", action="append", help="in place of the ten")
     parser.add_argument("--trials", type=int, help="per pair, in place of the study's number")
     parser.add_argument(

@@ -49,6 +49,7 @@ from autokd.recommendation.verdict import judge
 from autokd.statistics.paired import variance_components
 from tests.statistics.simulated import DIGITS, Noise, draw_arms
 
+SPACE: Final = Path(__file__).parent / "frozen" / "default.yaml"
 RESULTS: Final = Path(__file__).parent / "results"
 SIZES: Final = {Split.VALIDATION: 200, Split.CONFIRMATION: 350, Split.TEST: 250}
 OWN, REACHED = 0.60, 0.65
@@ -153,7 +154,7 @@ def nothing_to_find(number: int, noise: Noise) -> Verdict:
     store: Any = records
     queue = SearchQueue(
         config=config,
-        space=read_space("default"),
+        space=read_space(str(SPACE)),
         federation=facts,
         meetings=[[pair]],
         read=lambda pair: PairRecords(pair=pair, study=f"simulated/{number}/0->1"),

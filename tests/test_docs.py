@@ -8,11 +8,14 @@ import pytest
 import yaml
 
 import autokd
-from autokd.config.space import Space, read_space
+from autokd.config.dimensions import Times
+from autokd.config.space import Space, former_spaces, read_space
 from autokd.config.study import StudyConfig
+from autokd.core.setting import SEARCHABLE
 from tests.paths import ROOT
 
-BLOCKS = re.findall(r"```yaml\n# (\w+)\n(.*?)```", (ROOT / "docs" / "recipes.md").read_text(), re.DOTALL)
+RECIPES_PAGE = (ROOT / "docs" / "recipes.md").read_text()
+BLOCKS = re.findall(r"```yaml\n# (\w+)\n(.*?)```", RECIPES_PAGE, re.DOTALL)
 
 
 def test_the_recipes_of_the_docs_hold_and_name_every_field() -> None:
@@ -29,15 +32,26 @@ def test_the_recipes_of_the_docs_hold_and_name_every_field() -> None:
             assert f"{field.alias or name}:" in told
 
 
+def test_what_the_docs_say_of_the_shipped_spaces_holds() -> None:
+    told = dict(re.findall(r"^\| `(default|private)` \| (.*) \|$", RECIPES_PAGE, re.MULTILINE))
+    default, private = read_space("default"), read_space("private")
+    methods = re.findall(r"`([a-z_]+)`", told["default"])
+    assert set(methods) == set(map(str, default.method))
+    assert set(default.transfer_set) == set(SEARCHABLE)
+    assert set(re.findall(r"`([a-z_]+)`", told["private"])) == set(map(str, private.transfer_set))
+    same = {"name", "transfer_set"}
+    assert default.model_dump(exclude=same) == private.model_dump(exclude=same)
+    assert default.learning_rate == Times(times=(0.5, 1, 2, 4))
+
+
 def test_the_defaults_of_the_docs_are_the_defaults() -> None:
     written = yaml.safe_load(dict(BLOCKS)["study"])
     config = StudyConfig.model_validate(written)
     assert config == StudyConfig.model_validate(
         {name: value for name, value in written.items() if name not in ("space", "search", "confirmation")}
     )
-    assert Space.model_validate(yaml.safe_load(dict(BLOCKS)["space"])).model_copy(
-        update={"name": "default"}
-    ) == read_space("default")
+    space = Space.model_validate(yaml.safe_load(dict(BLOCKS)["space"]))
+    assert space.model_copy(update={"name": "default"}) == former_spaces("default")[0]
 
 
 @pytest.mark.parametrize(

@@ -47,21 +47,25 @@ Values = Annotated[tuple[Number, ...], Field(min_length=1)]
 
 # NOTE: without a discriminator pydantic would also complain that an invalid Range is not a list.
 Dimension = Annotated[
-    Annotated[Range, Tag("range")] | Annotated[Values, Tag("values")],
-    Discriminator(lambda value: "range" if isinstance(value, dict | Range) else "values"),
+    Annotated[Range, Tag("Range")] | Annotated[Values, Tag("values")],
+    Discriminator(lambda value: "Range" if isinstance(value, dict | Range) else "values"),
 ]
 
+_ENDS: Final = frozenset(Range.model_fields)
 Rates = Annotated[tuple[Number | None, ...], Field(min_length=1)]
 
 
 def _kind_of_rates(value: object) -> str:
-    if isinstance(value, Times) or (isinstance(value, dict) and "times" in value):
-        return "times"
-    return "range" if isinstance(value, dict | Range) else "values"
+    if isinstance(value, Times):
+        return "Times"
+    # A single name that a range does not have is `times`, or meant to be.
+    if isinstance(value, dict) and ("times" in value or (len(value) == 1 and not value.keys() & _ENDS)):
+        return "Times"
+    return "Range" if isinstance(value, dict | Range) else "values"
 
 
 LearningRate = Annotated[
-    Annotated[Times, Tag("times")] | Annotated[Range, Tag("range")] | Annotated[Rates, Tag("values")],
+    Annotated[Times, Tag("Times")] | Annotated[Range, Tag("Range")] | Annotated[Rates, Tag("values")],
     Discriminator(_kind_of_rates),
 ]
 """Values, a range, or multiples of the recipe's."""

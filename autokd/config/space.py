@@ -25,7 +25,7 @@ from autokd.config.dimensions import (
 )
 from autokd.config.dimensions import Range as Range
 from autokd.config.study import Forbidden, StudyConfig
-from autokd.config.yaml_files import read
+from autokd.config.yaml_files import former, read
 from autokd.core.price import Prices
 from autokd.core.quoting import did_you_mean, one_of, quoted
 from autokd.core.setting import (
@@ -240,6 +240,11 @@ def read_space(name_or_path: str) -> Space:
         PlanError: If the file cannot be read, or one of its fields is not valid.
     """
     return read("search_spaces", name_or_path, Space)
+
+
+def former_spaces(name_or_path: str) -> tuple[Space, ...]:
+    """Return what a shipped space was before, the newest first; a file of the user's has no former spaces."""
+    return tuple(map(read_space, former(name_or_path)))
 
 
 @cache

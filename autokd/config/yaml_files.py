@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Final, Literal, TypeVar
 
 from autokd.config.base import Recipe
 from autokd.config.study import StudyConfig
@@ -19,6 +19,7 @@ from autokd.errors import PlanError, UnknownName
 
 Kind = Literal["studies", "search_spaces"]
 _SINGULAR: dict[Kind, str] = {"studies": "study", "search_spaces": "search space"}
+_FORMER: Final = "former"
 _Model = TypeVar("_Model", bound=Recipe)
 
 
@@ -26,6 +27,21 @@ def shipped(kind: Kind) -> tuple[str, ...]:
     """Return the sorted names of the recipes that come with autokd."""
     names = (entry.name for entry in _folder(kind).iterdir())
     return tuple(sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml")))
+
+
+def former(name: str) -> tuple[str, ...]:
+    """Return the paths of what a shipped search space was before, the newest first.
+
+    They are `search_spaces/former/<name>_<number>.yaml`, and stay as they are for ever.
+    """
+    folder = _folder("search_spaces") / _FORMER
+    numbers = [
+        int(number)
+        for entry in folder.iterdir()
+        if (stem := entry.name.removesuffix(".yaml")).startswith(f"{name}_")
+        and (number := stem.removeprefix(f"{name}_")).isdecimal()
+    ]
+    return tuple(str(folder / f"{name}_{number}.yaml") for number in sorted(numbers, reverse=True))
 
 
 def read(kind: Kind, name_or_path: str, model: type[_Model]) -> _Model:

@@ -74,6 +74,6 @@ def _tensor_format(
     asked = compute
     if compute.tensor_format is None:
         with suppress(NotTuned), workspace.open_store(create=False) as store:
-            results = StoredResults(workspace.config, workspace.space, federation.facts(), store)
+            results = StoredResults.of(workspace, federation.facts(), store)
             asked = filled_from_store(results, pair, compute)
     return chosen_format(federation, pair.student, asked)

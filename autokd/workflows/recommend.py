@@ -170,7 +170,7 @@ def predict(workspace: Workspace, pair: Pair) -> Prediction:
         learner = warm_started_sampler(
             results.store,
             config=workspace.config,
-            space=workspace.space,
+            space=results.space,
             federation=federation,
             facts=results.facts,
             names=names,

@@ -10,7 +10,8 @@ from typing import Final
 
 from autokd._version import __version__
 from autokd.claims.claim import Claim
-from autokd.config.space import sweep_epochs, sweep_examples
+from autokd.config.space import Space, sweep_epochs, sweep_examples
+from autokd.config.study import StudyConfig
 from autokd.core.price import Prices
 from autokd.core.public_calls import checked
 from autokd.core.records import FederationFacts
@@ -55,7 +56,8 @@ def report_data(
     else:
         with store:
             if federation is not None:
-                results = StoredResults(config, space, facts, store)
+                results = StoredResults.of(workspace, facts, store)
+                space = results.space
                 asked = workspace.pairs if pairs is None else pairs
                 results.only_read()
                 for pair in asked:
@@ -72,7 +74,7 @@ def report_data(
         pairs=shown,
         sweep_epochs=sweep_epochs(config, space, 1),
         sweep_budget=space.budgets(config)[-1],
-        sweep_examples=_sweep_examples(workspace, facts, shown),
+        sweep_examples=_sweep_examples(config, space, facts, shown),
         observations=observations,
         versions={
             "autokd": __version__,
@@ -98,10 +100,10 @@ def _say_what_is_left_out(shown: Sequence[PairData], asked: Sequence[Pair]) -> N
 
 
 def _sweep_examples(
-    workspace: Workspace, facts: FederationFacts | None, shown: Sequence[PairData]
+    config: StudyConfig, space: Space, facts: FederationFacts | None, shown: Sequence[PairData]
 ) -> dict[Pair, int]:
     """Return the cost of the sweep in training examples, by pair; empty if it is unknown."""
-    config, space, found = workspace.config, workspace.space, dict[Pair, int]()
+    found = dict[Pair, int]()
     if facts is None:
         return found
     for data in shown:

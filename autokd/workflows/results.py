@@ -30,6 +30,7 @@ from autokd.recommendation.verdict import RULE, Judgement
 from autokd.search.study_names import rivals_name, study_name, sweep_name
 from autokd.statistics.target_weights import aimed
 from autokd.store import Store
+from autokd.workflows.kept_space import kept_space
 from autokd.workspace import Workspace
 
 T = TypeVar("T")
@@ -64,6 +65,11 @@ class StoredResults:
         self._read: defaultdict[str, dict[str, Any]] = defaultdict(dict)
         self._judged: dict[Pair, JudgedPair] = {}
         self._recommendations: dict[Pair, Recommendation] = {}
+
+    @classmethod
+    def of(cls, workspace: Workspace, facts: FederationFacts | None, store: Store) -> StoredResults:
+        """Return the results of a workspace, in the space that its studies began with (`kept_space`)."""
+        return cls(workspace.config, kept_space(workspace, facts, store), facts, store)
 
     @property
     def is_prepared(self) -> bool:
@@ -285,7 +291,7 @@ def open_results(workspace: Workspace, way_out: str) -> Iterator[tuple[Federatio
     if federation is None:
         raise nothing_tuned(workspace, way_out)
     with workspace.open_store(create=False) as store:
-        yield federation, StoredResults(workspace.config, workspace.space, federation.facts(), store)
+        yield federation, StoredResults.of(workspace, federation.facts(), store)
 
 
 @contextmanager
@@ -301,8 +307,7 @@ def open_any_results(workspace: Workspace, way_out: str) -> Iterator[StoredResul
     except NotTuned as error:
         raise (nothing_tuned(workspace, way_out) if federation is None else error) from None
     with store:
-        facts = None if federation is None else federation.facts()
-        yield StoredResults(workspace.config, workspace.space, facts, store)
+        yield StoredResults.of(workspace, None if federation is None else federation.facts(), store)
 
 
 def nothing_tuned(workspace: Workspace, way_out: str, hint: str = "") -> NotTuned:

@@ -23,6 +23,7 @@ from autokd.federation.storage import find, notices
 from autokd.search.study_names import preparation_name
 from autokd.store import Store
 from autokd.workflows.callbacks import Callbacks
+from autokd.workflows.kept_space import kept_notice
 from autokd.workflows.results import StoredResults
 from autokd.workflows.target_check import target_warnings
 from autokd.workflows.tensor_formats import tensor_formats
@@ -145,10 +146,13 @@ def run_session(
                     while_waiting=stop_if_asked,
                     checked=checked,
                 )
+        results = results or StoredResults.of(workspace, federation.facts(), store)
+        if notice := kept_notice(workspace, results.space):
+            _log.warning(notice)
         yield RunSession(
             workspace=workspace,
             federation=federation,
-            results=results or StoredResults(workspace.config, workspace.space, federation.facts(), store),
+            results=results,
             compute=compute,
             workers=workers,
             callbacks=callbacks,

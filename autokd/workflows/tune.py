@@ -155,7 +155,8 @@ def tune_all(
 def _tune(
     session: RunSession, pairs: Sequence[Pair], position: Position | None, limits: BatchBudget | None
 ) -> Batch:
-    config, space, results = session.workspace.config, session.workspace.space, session.results
+    config, results = session.workspace.config, session.results
+    space = results.space
     asked = space
     if position is not None:
         asked = space.model_copy(update={"position": (position,)}).permitted(config.forbidden)

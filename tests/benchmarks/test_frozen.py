@@ -23,9 +23,9 @@ from benchmarks.simulation.table import TABLES, load
 from tests.distillation.conftest import make_federation
 from tests.paths import ROOT
 
-RECIPE, SPACE, GRID = (
-    str(ROOT / "benchmarks" / "frozen" / name)
-    for name in ("digits.yaml", "default.yaml", "poster_sweep.yaml")
+RECIPE, SPACE, PRIVATE, GRID = (
+    str(ROOT / "benchmarks" / "frozen" / f"{name}.yaml")
+    for name in ("digits", "default", "private", "poster_sweep")
 )
 
 
@@ -44,13 +44,14 @@ def test_their_content_stays() -> None:
     """If this fails, a figure of docs/results.md has lost its yardstick: put the recipe back."""
     assert content_hash(read("studies", RECIPE, StudyConfig)) == "14934cf7"
     assert content_hash(read_space(SPACE)) == "df4d450c"
+    assert content_hash(read_space(PRIVATE)) == "b184c992"
     assert content_hash(read_space(GRID)) == "c2f7f525"
 
 
 @pytest.mark.parametrize(
     "model",
-    [read_study_config(RECIPE), read_space(SPACE), read_space(GRID)],
-    ids=["study", "space", "grid"],
+    [read_study_config(RECIPE), *map(read_space, (SPACE, PRIVATE, GRID))],
+    ids=["study", "space", "private", "grid"],
 )
 def test_no_field_is_left_to_a_default(model: StudyConfig | Space) -> None:
     assert list(left_out(model)) == []
@@ -70,8 +71,18 @@ def test_recorded_tables_are_read_without_any_shipped_recipe(monkeypatch: pytest
 
 
 def test_studies_are_named_as_those_of_the_shipped_recipe_were() -> None:
+    """So a store of the shipped study, from before its space changed, goes on with either."""
     config = read_study_config(RECIPE)
-    assert study_name("f", config, read_space(config.space), Pair(4, 9)) == "f/digits-default-1b01c241/4->9"
+    for file, name in ((config.space, "default-1b01c241"), (PRIVATE, "private-b893606b")):
+        assert study_name("f", config, read_space(file), Pair(4, 9)) == f"f/digits-{name}/4->9"
+
+
+@pytest.mark.parametrize(
+    "recipe", ["cifar10_six", "cifar10_resnet18_pair", "tables/digits_plain", "tables/digits_classes"]
+)
+def test_recipes_of_figures_name_the_frozen_space(recipe: str) -> None:
+    config = read_study_config(str(ROOT / "benchmarks" / f"{recipe}.yaml"))
+    assert read_space(config.space) == read_space(SPACE)
 
 
 def test_a_federation_prepared_for_the_shipped_study_serves_the_frozen_one(tmp_path: Path) -> None:

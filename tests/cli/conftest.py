@@ -20,6 +20,7 @@ import yaml
 from autokd.cli.app import run
 from autokd.config.yaml_files import read_study_config
 from autokd.core.tensor_format import TensorFormat
+from tests.paths import FEW
 
 PROGRAM = Path(sys.executable).parent / "autokd"
 TRIALS = "10"
@@ -83,7 +84,10 @@ def here(
 
 @dataclass(frozen=True)
 class Tuned:
-    """A home where pair 4->9 of `digits` has been tuned with ten trials for each direction."""
+    """A home where pair 4->9 of `digits` has been tuned with ten trials for each direction.
+
+    In a former space: commands without `--space` go on in it, and runs are short.
+    """
 
     home: Path
     first: Outcome
@@ -102,7 +106,7 @@ class Tuned:
 def tuned(tmp_path_factory: pytest.TempPathFactory) -> Tuned:
     folder = tmp_path_factory.mktemp("tuned")
     home = folder / "home"
-    first = autokd("tune", "--pair", "4,9", "--trials", TRIALS, "--home", home, cwd=folder)
+    first = autokd("tune", "--pair", "4,9", "--space", FEW, "--trials", TRIALS, "--home", home, cwd=folder)
     assert first.code == 0, first.err
     return Tuned(home, first)
 
@@ -119,7 +123,7 @@ def ray_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def quick_study(tmp_path: Path) -> Path:
     """A study of the same federation in which little is to be done."""
     config = read_study_config("digits").model_dump(mode="json")
-    config["name"] = "quick"
+    config |= {"name": "quick", "space": FEW}
     config["distillation"]["epochs"] = 4
     config["search"].update(trials=4, startup_trials=4, stopping={"rungs": [1, 2], "grace": 0})
     config["confirmation"].update(candidates=1, race_seeds=1, seeds=2)

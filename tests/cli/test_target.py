@@ -24,6 +24,7 @@ from autokd.workflows.report import report_data
 from autokd.workflows.results import open_results
 from autokd.workspace import Workspace
 from tests.cli.conftest import Command, refused
+from tests.paths import FEW
 
 PAIR = Pair(0, 1)
 RECIPE: dict[str, Any] = {
@@ -39,6 +40,7 @@ RECIPE: dict[str, Any] = {
         "seed": 2,
     },
     "distillation": {"optimizer": "sgd", "learning_rate": 0.03, "momentum": 0.9, "epochs": 4},
+    "space": FEW,
     "search": {"trials": 3, "stopping": {"rungs": [2], "grace": 2}},
     "confirmation": {"candidates": 2, "race_seeds": 1, "seeds": 2, "early_looks": [], "resamples": 300},
 }

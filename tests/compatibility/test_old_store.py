@@ -104,6 +104,7 @@ def test_tuning_again_runs_nothing_and_changes_no_answer(ask: Ask, old_home: Pat
     before = counts(home)
     again = ask(home, "tune", "--all", "--json")
     assert again.code == 0, again.err
+    assert "began with the space default as it was before, and keep it" in " ".join(again.err.split())
     assert counts(home) == before
     recommendations = json.loads(ask(home, "recommend", "--all", "--json").out)
     assert [without_rule(recommendation) for recommendation in recommendations] == expected("recommend_all")

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autokd.config.dimensions import doublings
-from autokd.config.space import Space, read_space, sweep_epochs, sweep_examples
+from autokd.config.dimensions import doublings, rounded
+from autokd.config.space import Space, former_spaces, read_space, sweep_epochs, sweep_examples
 from autokd.config.study import StudyConfig
 from autokd.config.yaml_files import read_study_config, shipped
 from autokd.core.price import Prices
@@ -26,7 +26,8 @@ RELATIVE = open_space(
     schedule=["constant", "cosine"],
     epochs="doubling",
 )
-PROPOSED = [Path("benchmarks/spaces") / f"{name}_next.yaml" for name in ("default", "private")]
+LARGE = ("default", "private")
+"""Shipped spaces that are relative to the recipe."""
 
 
 def recipe(**distillation: object) -> StudyConfig:
@@ -74,11 +75,12 @@ def test_to_resolve_twice_changes_nothing(
     assert once.resolved(config).dimensions == once.dimensions
 
 
-@pytest.mark.parametrize("name", shipped("search_spaces"))
 @pytest.mark.parametrize("study", shipped("studies"))
-def test_former_spaces_are_what_they_were(name: str, study: str) -> None:
-    space, config = read_space(name), read_study_config(study)
-    assert space.resolved(config) is space
+def test_a_space_that_is_relative_to_nothing_stays_as_it_is(study: str) -> None:
+    config = read_study_config(study)
+    absolute = [read_space(name) for name in shipped("search_spaces") if name not in LARGE]
+    for space in (*absolute, *(one for name in LARGE for one in former_spaces(name))):
+        assert space.resolved(config) is space
 
 
 @pytest.mark.parametrize(
@@ -155,12 +157,13 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, field: str, problem: 
     assert problem in str(caught.value)
 
 
-@pytest.mark.parametrize("file", PROPOSED, ids=lambda file: file.stem)
-def test_the_proposed_spaces_fit_every_shipped_recipe(file: Path) -> None:
+@pytest.mark.parametrize("name", LARGE)
+def test_the_shipped_spaces_fit_every_shipped_recipe(name: str) -> None:
     for study in shipped("studies"):
         config = read_study_config(study)
-        space = read_space(str(file)).permitted(config.forbidden).resolved(config)
+        space = read_space(name).permitted(config.forbidden).resolved(config)
         assert DEFAULT in space
         assert space.dimensions["epochs"] == (None, 20, 40)
         assert space.budgets(config) == (10, 20, 40)
-    assert "teacher" not in read_space(str(PROPOSED[1])).transfer_set
+        rates = [rounded(times * config.distillation.learning_rate) for times in (0.5, 2, 4)]
+        assert space.dimensions["learning_rate"] == (rates[0], None, *rates[1:])

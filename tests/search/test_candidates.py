@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autokd.config.space import read_space
+from autokd.config.space import Space, former_spaces, read_space
+from autokd.config.yaml_files import read_study_config, shipped
 from autokd.core.setting import DEFAULT, LabelPrior, Setting, TransferSet, plain
 from autokd.search.candidates import candidate_settings, is_small, neighbours
 from tests.search.worlds import open_space
@@ -35,9 +36,9 @@ def test_label_priors_are_considered_wherever_they_have_an_effect() -> None:
     assert len(untaught) == 2 * len({one.transfer_set for one in untaught})
 
 
-@pytest.mark.parametrize("name", ["default", "private", "poster_sweep"])
+@pytest.mark.parametrize("name", shipped("search_spaces"))
 def test_what_is_considered_lies_in_the_space_once_and_the_default_beside_it(name: str) -> None:
-    space = read_space(name)
+    space = read_space(name).resolved(read_study_config("digits"))
     considered = candidate_settings(space)
     assert all(setting in space for setting in considered if setting != DEFAULT)
     assert DEFAULT in considered
@@ -45,8 +46,9 @@ def test_what_is_considered_lies_in_the_space_once_and_the_default_beside_it(nam
 
 
 def test_both_ends_of_a_range_are_considered_on_each_transfer_set() -> None:
-    considered = candidate_settings(read_space("default"))
-    for transfer_set in read_space("default").transfer_set:
+    space = open_space()
+    considered = candidate_settings(space)
+    for transfer_set in space.transfer_set:
         mine = [one for one in considered if one.transfer_set is transfer_set]
         temperatures = {one.temperature for one in mine}
         assert {0.5, 16.0} <= temperatures
@@ -55,7 +57,7 @@ def test_both_ends_of_a_range_are_considered_on_each_transfer_set() -> None:
 
 
 def test_without_the_teachers_part_one_temperature_is_enough() -> None:
-    without = [one for one in candidate_settings(read_space("default")) if one.alpha == 0]
+    without = [one for one in candidate_settings(open_space()) if one.alpha == 0]
     assert {one.transfer_set for one in without} == {
         *(TransferSet.STUDENT, TransferSet.TEACHER, TransferSet.BOTH)
     }
@@ -80,15 +82,21 @@ WIDE = open_space(
 CONSIDERED = candidate_settings(WIDE)
 
 
-@pytest.mark.parametrize("name", ["default", "private", "poster_sweep"])
-def test_a_space_with_a_small_lattice_is_considered_whole(name: str) -> None:
-    assert is_small(read_space(name))
+@pytest.mark.parametrize("space", [open_space(), read_space("poster_sweep"), *former_spaces("private")])
+def test_a_space_with_a_small_lattice_is_considered_whole(space: Space) -> None:
+    assert is_small(space)
 
 
-def test_a_large_space_is_not_and_its_candidates_are_few_enough_for_the_driver() -> None:
-    assert not is_small(WIDE)
-    assert 500 < len(CONSIDERED) < 1_000
-    assert len(set(map(plain, CONSIDERED))) == len(CONSIDERED)
+@pytest.mark.parametrize(
+    "space",
+    [WIDE, *(read_space(name).resolved(read_study_config("digits")) for name in ("default", "private"))],
+    ids=lambda space: space.name,
+)
+def test_a_large_space_is_not_and_its_candidates_are_few_enough_for_the_driver(space: Space) -> None:
+    considered = candidate_settings(space)
+    assert not is_small(space)
+    assert 500 < len(considered) < 1_000
+    assert len(set(map(plain, considered))) == len(considered)
 
 
 @pytest.mark.parametrize("epochs", [10, 20, 40])

@@ -131,7 +131,7 @@ def test_a_default_outside_of_the_space_is_not_proposed() -> None:
 
 
 def test_the_same_trials_give_the_same_proposals() -> None:
-    space = read_space("default")
+    space = open_space()
     assert search(learner(space), 10) == search(learner(space), 10)
 
 
@@ -168,7 +168,7 @@ def test_against_others_the_pairs_own_runs_prevail() -> None:
 
 
 def test_workers_that_ask_at_once_are_sent_apart() -> None:
-    asked, considered = learner(read_space("default")), candidate_settings(read_space("default"))
+    asked, considered = learner(open_space()), candidate_settings(open_space())
     seen = search(asked, 3)
     first = asked.suggest(STUDY, seen)
     assert first is not None
@@ -187,7 +187,7 @@ def test_workers_that_ask_at_once_are_sent_apart() -> None:
 
 @pytest.mark.parametrize("most", [100, 3])
 def test_the_order_of_what_it_saw_does_not_matter(most: int) -> None:
-    kept, anew = learner(read_space("default"), most=most), learner(read_space("default"))
+    kept, anew = learner(open_space(), most=most), learner(open_space())
     seen = search(kept, 8)
     for one in reversed(seen):
         anew.learn(STUDY, one)

@@ -106,14 +106,14 @@ def test_a_baseline_outside_of_the_space_does_no_harm() -> None:
 
 def test_it_is_better_than_random_search() -> None:
     """Mean best of 40 trials over 12 studies, against the same number of random ones (seeds are fixed)."""
-    space = read_space("default")
+    space = open_space()
     tpe = [best(search(space, 40, study=f"study {index}")) for index in range(12)]
     random = [best(search(space, 40, study=f"study {index}", startup_trials=1000)) for index in range(12)]
     assert np.mean(tpe) > np.mean(random) + 0.005
 
 
 def test_a_study_begins_without_the_teacher_on_each_labelled_set() -> None:
-    seen = search(read_space("default"), 3)
+    seen = search(open_space(), 3)
     assert [trial.setting for trial in seen] == [
         Setting(1, 0, TransferSet.STUDENT),
         Setting(1, 0, TransferSet.TEACHER),
@@ -123,7 +123,9 @@ def test_a_study_begins_without_the_teacher_on_each_labelled_set() -> None:
 
 def test_anchors_lie_in_the_space_or_there_are_none() -> None:
     assert initial_settings(read_space("poster_sweep")) == ()
-    assert initial_settings(read_space("private")) == (Setting(1, 0, TransferSet.STUDENT),)
+    assert initial_settings(open_space(transfer_set=["student", "public"])) == (
+        Setting(1, 0, TransferSet.STUDENT),
+    )
     assert initial_settings(open_space(alpha={"low": 0.1, "high": 1})) == ()
     hot = open_space(temperature={"low": 2, "high": 4}, transfer_set=["both", "public"])
     assert initial_settings(hot) == (Setting(2, 0, TransferSet.BOTH),)

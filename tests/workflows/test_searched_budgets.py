@@ -23,7 +23,7 @@ def opened(home: Path, trials: int = 5) -> Workspace:
     return Workspace.open(
         SMALL,
         home=home,
-        space=ROOT / "benchmarks" / "spaces" / "private_next.yaml",
+        space="private",
         trials=trials,
         try_=["T=2,alpha=0.5,transfer_set=student_public,epochs=16,schedule=cosine,label_prior=adjusted"],
     )
@@ -33,7 +33,7 @@ def opened(home: Path, trials: int = 5) -> Workspace:
 def test_it_is_tuned_goes_on_after_a_budget_and_is_recommended(home: Path) -> None:
     workspace = opened(home)
     assert workspace.space.dimensions["epochs"] == (None, 8, 16)
-    assert workspace.space.dimensions["learning_rate"] == (0.0025, None, 0.04)
+    assert workspace.space.dimensions["learning_rate"] == (0.005, None, 0.02, 0.04)
     first = tune(workspace, PAIR, position=Position.STUDENT, budget=BatchBudget(epochs=40))
     assert not first.interrupted
     spent = status(workspace).pairs[0]

@@ -11,6 +11,8 @@ import yaml
 from numpy.typing import NDArray
 from PIL import Image
 
+from tests.paths import FEW
+
 CLASSES = ("bars", "checks", "dots", "waves")
 SIZE = 16
 PARTS = {"part0": 16, "part1": 14, "part2": 12, "validation": 10, "confirmation": 12, "test": 15, "public": 6}
@@ -78,7 +80,7 @@ def recipe() -> dict[str, Any]:
             },
         },
         "distillation": {"learning_rate": 0.01, "epochs": 2},
-        "space": "default",
+        "space": FEW,
         "search": TINY_SEARCH,
         "confirmation": TINY_CONFIRMATION,
     }
