@@ -34,6 +34,8 @@ from difflib import get_close_matches
 from functools import partial
 from typing import Self
 
+from autokd.escaping import one_line
+
 
 class AutokdError(Exception):
     """Base of the tree: the message is one line that names what is wrong and the way out."""
@@ -41,9 +43,7 @@ class AutokdError(Exception):
     exit_code = 1
 
     def __str__(self) -> str:
-        # It may quote what somebody else has written: line ends and a terminal's control codes are spelt out.
-        text = super().__str__()
-        return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+        return one_line(super().__str__())  # It may quote what somebody else has written.
 
 
 class InputError(AutokdError):

@@ -12,6 +12,7 @@ import typer
 
 from autokd.cli.console import debugging, fail, note, show_notices
 from autokd.cli.options import as_command
+from autokd.cli.output import LOST_OUTPUT, lossy_output
 from autokd.cli.secrets import hide_secrets
 from autokd.compute.ray_health import leave
 from autokd.errors import AutokdError
@@ -51,13 +52,21 @@ def autokd(context: typer.Context) -> None:
 def main() -> NoReturn:
     """Run the command line.
 
-    Exit codes: 0 done, 1 a run or the store failed, 2 bad usage or input, 130 interrupted.
+    Exit codes: 0 done, 1 a run or the store failed, 2 bad usage or input, 3 done but for standard output,
+    which could not be written, 130 interrupted.
     """
     hide_secrets()
-    code = run()
-    if code == _INTERRUPTED:
-        note("interrupted; results so far are stored. Run the same command again to continue.")
-    leave(code)
+    with lossy_output() as stdout:
+        code = run()
+        if code == _INTERRUPTED:
+            note("interrupted; results so far are stored. Run the same command again to continue.")
+        stdout.flush()
+        if stdout.loss is not None:
+            # A reader that has seen enough, such as head, needs no word.
+            if not isinstance(stdout.loss, BrokenPipeError):
+                fail(f"standard output could not be written ({stdout.loss.strerror}); results are stored")
+            code = code or LOST_OUTPUT
+        leave(code)
     sys.exit(code)
 
 

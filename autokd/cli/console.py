@@ -5,17 +5,36 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final, Protocol, TypeVar
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Column, Table
 from rich.text import Text
 
-# Texts are never markup, since they may quote a user's brackets.
-out = Console(highlight=False, markup=False, emoji=False)
-err = Console(stderr=True, highlight=False, markup=False, emoji=False)
+from autokd.cli.output import can_write
+from autokd.escaping import invisible_spelt_out, json_text, one_line
+
+
+class _Plain(Console):
+    """A console to which texts are never markup, and that acts on nothing in them: they quote others."""
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr, highlight=False, markup=False, emoji=False)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            text = segment.text
+            if segment.control or text.isprintable():
+                yield segment
+            else:
+                yield Segment(invisible_spelt_out(text), segment.style)
+
+
+out = _Plain()
+err = _Plain(stderr=True)
 
 DEBUG_VARIABLE: Final = "AUTOKD_DEBUG"
 NOTHING_LEFT: Final = "nothing was left to do; these are the stored results"
@@ -28,12 +47,12 @@ def debugging() -> bool:
 
 def fail(message: str) -> None:
     """Print an error in one line."""
-    err.print(Text.assemble(("error: ", "bold red"), message), soft_wrap=True)
+    err.print(Text.assemble(("error: ", "bold red"), one_line(message)), soft_wrap=True)
 
 
 def note(message: str) -> None:
     """Print a line about progress."""
-    err.print(message, soft_wrap=True)
+    err.print(one_line(message), soft_wrap=True)
 
 
 class _NoticeHandler(logging.Handler):
@@ -44,7 +63,7 @@ class _NoticeHandler(logging.Handler):
         self._console, self._printed = console, set[str]()
 
     def emit(self, record: logging.LogRecord) -> None:
-        message = record.getMessage()
+        message = one_line(record.getMessage())
         if message not in self._printed:
             self._printed.add(message)
             self._console.print(Text(message, style="yellow"), soft_wrap=True)
@@ -65,7 +84,8 @@ def show_notices(console: Console = err) -> Iterator[None]:
 
 def print_json(content: Mapping[str, object] | Sequence[object]) -> None:
     """Print exactly one JSON value on standard output, whatever the terminal."""
-    print(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))  # noqa: T201
+    text = json_text(content)
+    print(text if can_write(text) else json.dumps(content, indent=2, allow_nan=False))  # noqa: T201
 
 
 class _Result(Protocol):

@@ -10,6 +10,7 @@ import typer
 from autokd.cli import options
 from autokd.cli.console import note
 from autokd.cli.dashboard_access import guarded, is_loopback, names_of
+from autokd.cli.dashboard_csv import with_safe_csv
 from autokd.config.defaults import HOME
 from autokd.errors import InputError
 
@@ -61,7 +62,7 @@ def dashboard(
 
     with Store.open(storage_url(storage, home), create=False) as store:
         app = guarded(
-            wsgi(store.optuna_storage),
+            with_safe_csv(wsgi(store.optuna_storage)),
             names=names_of(host, allow_host or ()),
             any_address=host in ("", "0.0.0.0", "::"),
             writable=writable,

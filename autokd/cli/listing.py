@@ -22,6 +22,7 @@ from autokd.cli.matrix import FEW, PairCell, matrix
 from autokd.config.target import remark
 from autokd.core.setting import ADDED, Setting
 from autokd.errors import InputError
+from autokd.escaping import csv_row, invisible_spelt_out, json_text
 
 if TYPE_CHECKING:
     from autokd.workflows.recommend import PairResult
@@ -84,19 +85,31 @@ def form_of(*, json: bool, csv: bool, yaml: bool, path: Path | None) -> ListForm
     return _SUFFIXES[path.suffix]
 
 
-def written(entries: Sequence[Mapping[str, Any]], form: ListFormat, *, single: bool) -> str:
+def written(
+    entries: Sequence[Mapping[str, Any]],
+    form: ListFormat,
+    *,
+    single: bool,
+    only_ascii: bool = False,
+) -> str:
     """Return a list as text; a single pair is one object in JSON and YAML.
 
     Args:
         entries: As `PairResult.to_json` gives them.
+        only_ascii: Spell other characters out as JSON and YAML do.
     """
     if form is ListFormat.CSV:
         return _csv(entries)
     content = entries[0] if single else list(entries)
     if form is ListFormat.JSON:
-        return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    text: str = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110)
-    return text
+        return (json.dumps(content, indent=2, allow_nan=False) if only_ascii else json_text(content)) + "\n"
+    return _yaml(content, only_ascii=only_ascii)
+
+
+def _yaml(content: object, *, only_ascii: bool) -> str:
+    text: str = yaml.safe_dump(content, sort_keys=False, allow_unicode=not only_ascii, width=110)
+    # What a terminal might act on is spelt out, and with it everything that is not ASCII.
+    return text if only_ascii or invisible_spelt_out(text) == text else _yaml(content, only_ascii=True)
 
 
 def table(answers: Sequence[PairResult]) -> RenderableType:
@@ -158,7 +171,7 @@ def _csv(entries: Sequence[Mapping[str, Any]]) -> str:
     columns = [name for name in _COLUMNS if name in used or name not in later]
     writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows(map(csv_row, rows))
     return text.getvalue()
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import os
 import re
-import shlex
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, fields
@@ -27,6 +26,7 @@ from autokd.config.defaults import HOME, HOME_VARIABLE, STORAGE_VARIABLE, STUDY
 from autokd.core.participant_names import ParticipantNames
 from autokd.core.setting import Pair
 from autokd.errors import ArgumentError, InputError, PlanError
+from autokd.escaping import shell_word
 
 if TYPE_CHECKING:
     from autokd.compute.device import Compute
@@ -153,7 +153,7 @@ class StudyOptions(Group):
         if self.storage and holds_secret(self.storage):
             values["storage"] = ""
         return "".join(
-            f" --{name} {shlex.quote(value)}"
+            f" --{name} {shell_word(value)}"
             for name, value in values.items()
             if value and value != implied.get(name) and name in (names or values)
         )

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from autokd.cli.console import about, clock, err, pace, plain_table
 from autokd.cli.matrix import FEW, PairCell, matrix
+from autokd.cli.output import outlives_terminal
 from autokd.workflows.callbacks import Callbacks
 
 if TYPE_CHECKING:
@@ -29,12 +30,13 @@ _LINE_SECONDS: Final = 10.0
 
 @contextmanager
 def watching(console: Console = err) -> Iterator[Callbacks]:
-    """Show the progress of what runs inside on standard error."""
-    if not console.is_terminal or console.is_dumb_terminal:
-        yield Lines(console)
-        return
-    with Live(console=console, transient=True, refresh_per_second=4) as live:
-        yield Screen(live)
+    """Show the progress of what runs inside on standard error; it goes on should the terminal be closed."""
+    with outlives_terminal():
+        if not console.is_terminal or console.is_dumb_terminal:
+            yield Lines(console)
+            return
+        with Live(console=console, transient=True, refresh_per_second=4) as live:
+            yield Screen(live)
 
 
 class _Display(Callbacks):

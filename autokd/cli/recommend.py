@@ -12,6 +12,7 @@ from autokd.cli import options
 from autokd.cli.answer import show, show_partners, show_prediction
 from autokd.cli.console import note, out, print_result
 from autokd.cli.listing import ListFormat, form_of, table, written
+from autokd.cli.output import can_write
 from autokd.core.atomic_write import write_together
 from autokd.errors import InputError, NotTuned
 
@@ -96,7 +97,11 @@ def recommend(
     if single and answers[0].payload is None:
         raise NotTuned(answers[0].missing)
     if form is not None:
-        _put(written([answer.to_json() for answer in answers], form, single=single), path)
+        entries = [answer.to_json() for answer in answers]
+        text = written(entries, form, single=single)
+        if path is None and not can_write(text):
+            text = written(entries, form, single=single, only_ascii=True)
+        _put(text, path)
     elif single and answers[0].recommendation is not None:
         show(answers[0].recommendation)
     else:

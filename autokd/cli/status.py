@@ -8,6 +8,7 @@ from autokd.cli import options
 from autokd.cli.console import about, out, pace, print_result
 from autokd.cli.matrix import Matrix, PairCell
 from autokd.config.target import remark
+from autokd.escaping import one_line
 
 if TYPE_CHECKING:
     from autokd.workflows.status import DriverStatus, Overview
@@ -31,7 +32,7 @@ def _show(overview: Overview) -> None:
     """Print an overview, and what was found when the federation was prepared; `tune` has said it before."""
     show(overview)
     for warning in overview.warnings:
-        out.print(f"warning: {warning}", style="yellow", soft_wrap=True)
+        out.print(one_line(f"warning: {warning}"), style="yellow", soft_wrap=True)
 
 
 def show(overview: Overview) -> None:
@@ -62,7 +63,7 @@ def show(overview: Overview) -> None:
         search, confirmation = (f"{share:.1%}" for share in examples)
         out.print(f"in training examples: search {search}, race and confirmation {confirmation}", style="dim")
     for driver in overview.drivers:
-        out.print(at_work(driver), style="dim" if driver.alive else "yellow")
+        out.print(one_line(at_work(driver)), style="dim" if driver.alive else "yellow")
 
 
 def at_work(driver: DriverStatus) -> str:

@@ -9,6 +9,7 @@ import typer
 from autokd.cli import options
 from autokd.cli.console import out, print_json
 from autokd.cli.progress import watching
+from autokd.escaping import one_line
 
 if TYPE_CHECKING:
     from autokd.workflows.stop import Stopped, StoppedDriver
@@ -51,11 +52,12 @@ def stop(
 
 def _show(stopped: Stopped, study: options.StudyOptions, participants: int) -> None:
     for driver in stopped.drivers:
-        out.print(_line(driver, study, participants), soft_wrap=True)
+        out.print(one_line(_line(driver, study, participants)), soft_wrap=True)
     if not any(driver.was_alive for driver in stopped.drivers):
         out.print(f"nothing is running for these pairs of study {study.study}", soft_wrap=True)
         for owner, name in stopped.elsewhere:
-            out.print(f"{owner} is at work on {name}: name its --study, --space or pairs", soft_wrap=True)
+            line = f"{owner} is at work on {name}: name its --study, --space or pairs"
+            out.print(one_line(line), soft_wrap=True)
 
 
 def _line(driver: StoppedDriver, study: options.StudyOptions, participants: int) -> str:

@@ -10,6 +10,7 @@ import typer
 
 from autokd.cli import options
 from autokd.cli.console import out, print_json
+from autokd.escaping import one_line
 
 
 def backup(
@@ -65,7 +66,8 @@ def check(study: options.StudyOptions, json: options.Json = False) -> None:
         print_json({"problems": [asdict(problem) for problem in found]})
     else:
         for problem in found:
-            out.print(f"{problem.where}: {problem.what}; {problem.way_out}", soft_wrap=True)
+            line = f"{problem.where}: {problem.what}; {problem.way_out}"
+            out.print(one_line(line), soft_wrap=True)
         if not found:
             out.print("nothing is wrong")
     if found:
@@ -91,6 +93,6 @@ def release(pairs: options.PairOptions, study: options.StudyOptions, json: optio
         print_json({"released": [asdict(one) for one in released]})
         return
     for one in released:
-        out.print(f"gave back the {one.studies} studies of {one.owner}", soft_wrap=True)
+        out.print(one_line(f"gave back the {one.studies} studies of {one.owner}"), soft_wrap=True)
     if not released:
         out.print("nobody has these pairs")

@@ -12,6 +12,7 @@ from autokd.core.class_names import class_name
 from autokd.core.quoting import did_you_mean, quoted
 from autokd.core.text_files import expanded, read_text
 from autokd.errors import PlanError
+from autokd.escaping import one_line
 
 _ROUNDING: Final = 1e-3
 """How far class shares that were rounded may be from adding up to 1."""
@@ -84,7 +85,7 @@ def remark(target: TargetName | ClassShares) -> str:
         shares = "the student's own class shares; so forgetting is a gain with its sign turned"
     else:
         shares = ", ".join(f"{name} {share:g}" for name, share in target.items() if share > 0)
-    return f"accuracies are on the target distribution: {shares}"
+    return one_line(f"accuracies are on the target distribution: {shares}")
 
 
 def target_json(target: TargetName | ClassShares) -> dict[str, object]:

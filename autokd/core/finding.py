@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+from autokd.escaping import one_line
+
 _PACKAGE: Final = f"{Path(__file__).parents[1]}{os.sep}"
 
 
@@ -33,9 +35,8 @@ class Finding:
     problem: str
 
     def __str__(self) -> str:
-        text = ": ".join(part for part in (self.file, self.field, self.problem) if part)
-        # It may quote what somebody else has written: line ends and a terminal's control codes are spelt out.
-        return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+        # It may quote what somebody else has written.
+        return one_line(": ".join(part for part in (self.file, self.field, self.problem) if part))
 
     def to_json(self) -> dict[str, str]:
         """Return file, field and problem."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from autokd import escaping
 from autokd.config.federation import ExternalArchitecture
 from autokd.config.target import remark
 from autokd.core.setting import Split
@@ -28,7 +29,9 @@ def markdown(card: Card, *, folder: str) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"cell": _cell, "percent": _percent, "signed": signed}
+    environment.filters |= {"percent": _percent, "signed": signed}
+    environment.filters |= {"text": escaping.markdown, "code": escaping.markdown_code}
+    environment.filters |= {"python": escaping.python_text}
     return environment.get_template("card.md").render(
         card=card,
         request=card.request,
@@ -116,7 +119,3 @@ def _code_folder(card: Card) -> str:
 
 def _percent(share: float | None) -> str:
     return "" if share is None else f"{share:.1%}"
-
-
-def _cell(text: object) -> str:
-    return str(text).replace("|", "\\|")

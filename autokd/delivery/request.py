@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from dataclasses import dataclass, fields
 from typing import Final
 
@@ -12,6 +11,7 @@ from autokd.config.study import DELIVERY_SEEDS
 from autokd.config.target import ClassShares, TargetName
 from autokd.core.setting import DEFAULT, Pair, Setting, Split
 from autokd.errors import NotRecommended
+from autokd.escaping import shell_word
 from autokd.recommendation import Recommendation
 from autokd.statistics.paired import Interval
 
@@ -91,7 +91,7 @@ class DistillationRequest:
             target = self.target
             words += ["--for", target if isinstance(target, str) else json.dumps(dict(target))]
         words += ["--out", self.file]
-        return shlex.join(words)
+        return " ".join(map(shell_word, words))
 
 
 def choose_setting(recommendation: Recommendation, *, force: bool) -> Setting:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from autokd.core.atomic_write import make_folder, replacing
 from autokd.errors import InputError
+from autokd.escaping import csv_row
 from autokd.report.charts import Chart
 
 FORMATS: Final = ("png", "svg")
@@ -63,7 +64,7 @@ async def _write(kaleido: Any, charts: Iterable[Chart], folder: Path, listen: Ca
             ):
                 writer = csv.DictWriter(file, fieldnames=list(chart.numbers[0]) if chart.numbers else [])
                 writer.writeheader()
-                writer.writerows(chart.numbers)
+                writer.writerows(map(csv_row, chart.numbers))
             listen(chart.name)
             count += 1
     return count

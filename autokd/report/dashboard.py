@@ -7,7 +7,6 @@ each figure is kept below `MOST_BYTES`; if need be, it shows fewer trials.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Final
@@ -16,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from autokd.config.target import remark
 from autokd.core.records import Presentation, TrialOrigin
+from autokd.escaping import markdown, markdown_code, one_line
 from autokd.recommendation import Recommendation
 from autokd.report.data import PairData
 from autokd.report.facts.report import PairFacts
@@ -112,7 +112,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["escaped"] = _escaped
+    environment.filters |= {"escaped": _escaped, "code": markdown_code, "line": one_line}
     return environment
 
 
@@ -121,5 +121,4 @@ def _rounded(interval: Interval | None) -> float | None:
 
 
 def _escaped(text: object) -> str:
-    """Return text escaped for Markdown; else the dashboard would interpret HTML and formulas in it."""
-    return "not tried" if text is None else re.sub(r"([\\`*_{}\[\]<>#$|~])", r"\\\1", str(text))
+    return "not tried" if text is None else markdown(text)

@@ -25,6 +25,7 @@ from autokd.core.colors import AROUND_OWN, legible_on
 from autokd.core.reasons import in_a_line
 from autokd.core.setting import DEFAULT, Pair
 from autokd.errors import InputError
+from autokd.escaping import finalize
 from autokd.recommendation import Verdict
 from autokd.report.charts import Chart, federation_charts, pair_charts
 from autokd.report.facts.federation import sentence
@@ -96,6 +97,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("autokd.report"),
         autoescape=True,
+        finalize=finalize,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -55,6 +55,11 @@ class Terminal:
         """Ctrl-C: the terminal sends SIGINT to all of the foreground's process group."""
         os.write(self._keys, b"\x03")
 
+    def close(self) -> None:
+        """Close the window: what runs in it is told so (SIGHUP), and can neither write nor read any more."""
+        os.close(self._keys)
+        self._keys = -1
+
     def end(self, *, seconds: float = 120) -> int:
         """Wait for the exit code; what is written meanwhile is in `shown`."""
         until = time.monotonic() + seconds
@@ -72,7 +77,8 @@ class Terminal:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-        os.close(self._keys)
+        if self._keys >= 0:
+            os.close(self._keys)
 
     def _read(self, seconds: float) -> bool:
         """Whether the program may still write something."""

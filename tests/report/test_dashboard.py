@@ -7,9 +7,11 @@ import re
 from dataclasses import replace
 
 import pytest
+from markdown_it import MarkdownIt
 
 from autokd.core.records import TrialRecord, TrialState
 from autokd.core.setting import Setting, TransferSet
+from autokd.escaping import one_line
 from autokd.report.dashboard import MOST_BYTES, attributes, fitted, note, presentation, slim
 from autokd.report.data import PairData
 from autokd.report.facts.pairs import curve_facts
@@ -44,6 +46,18 @@ def test_the_note_says_the_recommendations_own_numbers() -> None:
     assert f"### Position: {found.position.advice.value}" in told
     assert f"    {COMMAND}\n    autokd recommend --pair 0,1 --json" in told
     assert found.records.study in told
+
+
+@pytest.mark.parametrize("name", ["`x`\n# heading", "<img src=x>", "\x1b[31m\u202e", "$x$|a"])
+def test_names_in_the_note_are_text(name: str) -> None:
+    told = note(make_recommendation(name=name), reproduce=f"autokd tune --study {name}")
+    tokens = MarkdownIt("commonmark", {"html": True}).enable("table").parse(told)
+    assert [token.tag for token in tokens if token.type == "heading_open"] == ["h2", "h3", "h3"]
+    inside = [child for token in tokens for child in token.children or ()]
+    assert not any(token.type.startswith("html") for token in (*tokens, *inside))
+    (study,) = [child.content for child in inside if child.type == "code_inline"]
+    assert study == one_line(f"{name}/digits-0/0->1")
+    assert one_line(name) in next(token.content for token in tokens if token.type == "code_block")
 
 
 def test_attributes_are_small_and_plain() -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any, Final
 
+from autokd.escaping import figure_text
 from autokd.report.palette import INK, LINES, MUTED, PAPER
 
 Figure = dict[str, Any]
@@ -60,7 +60,7 @@ def name_axis(title: str = "", **more: Any) -> dict[str, Any]:
 
 def ticks(names: Sequence[str]) -> dict[str, Any]:
     """Return the ticks of an axis whose positions 0, 1, ... have these names."""
-    return {"tickvals": list(range(len(names))), "ticktext": [literal(name) for name in names]}
+    return {"tickvals": list(range(len(names))), "ticktext": [figure_text(name) for name in names]}
 
 
 def horizontal_line(y: float | None, line: Mapping[str, Any]) -> dict[str, Any]:
@@ -88,11 +88,6 @@ def scale(colors: Sequence[str]) -> list[list[object]]:
 def percent(accuracy: float | None) -> float | None:
     """Return an accuracy in [0, 1] in percent, as figures show it."""
     return None if accuracy is None else 100 * accuracy
-
-
-def literal(text: str) -> str:
-    """Return text from outside escaped for plotly, which interprets tags as markup."""
-    return escape(text, quote=False)
 
 
 def as_json(content: object) -> str:

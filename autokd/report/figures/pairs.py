@@ -11,6 +11,7 @@ from autokd.core.colors import AROUND_OWN
 from autokd.core.reasons import in_a_line
 from autokd.core.records import TrialRecord, TrialState
 from autokd.core.setting import TransferSet
+from autokd.escaping import figure_text
 from autokd.report.facts.pairs import Curve, CurveFacts, LandscapeFacts, Panel
 from autokd.report.facts.trials import ClassRow
 from autokd.report.figures.common import (
@@ -23,7 +24,6 @@ from autokd.report.figures.common import (
     figure,
     horizontal_line,
     legend_entry,
-    literal,
     name_axis,
     percent,
     scale,
@@ -263,7 +263,7 @@ def _color_axis(facts: LandscapeFacts) -> dict[str, Any]:
 
 
 def _trial_text(trial: TrialRecord) -> str:
-    return _hover(trial) + (f"<br>{literal(in_a_line(trial.reason))}" if trial.reason else "")
+    return _hover(trial) + (f"<br>{figure_text(in_a_line(trial.reason))}" if trial.reason else "")
 
 
 def _hover(trial: TrialRecord) -> str:
