@@ -138,7 +138,9 @@ def test_markdown_shows_names_and_interprets_nothing(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in HOSTILE if name.strip()], ids=ascii)
 def test_code_of_markdown_shows_names(name: str) -> None:
-    _, token, _ = MarkdownIt().parseInline(f"a {markdown_code(name)} b")[0].children or ()
+    children = MarkdownIt().parseInline(f"a {markdown_code(name)} b")[0].children
+    assert children is not None
+    _, token, _ = children
     assert token.type == "code_inline"
     assert token.content.strip() == one_line(name).strip()
 

@@ -142,7 +142,7 @@ class ConfirmationConfig(Frozen):
     max_seeds: Whole | None = Field(default=None, ge=2)
     min_improvement: Number = Field(default=0.5, ge=0)
     confidence: Number = Field(default=0.95, gt=0.5, lt=1)
-    resamples: Whole = Field(default=4000, ge=200)
+    resamples: Whole = Field(default=4000, ge=200, le=100_000)
 
     @field_validator("early_looks")
     @classmethod

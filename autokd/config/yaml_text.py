@@ -60,6 +60,8 @@ class _Loader(yaml.SafeLoader):
             value = node.value if isinstance(node, yaml.ScalarNode) else None
             hint = "; put it into quotes if it is text" if isinstance(node, yaml.ScalarNode) else ""
             raise _Mistake(f"{quoted(value)} looks like {kind} and is none{hint}", node.start_mark) from None
+        if isinstance(value, str) and any("\ud800" <= char <= "\udfff" for char in value):
+            raise _Mistake(f"{quoted(value)} is no text in Unicode", node.start_mark)
         if isinstance(value, int) and isinstance(node, yaml.ScalarNode) and node.style is None:
             _check_base(value, node)
         return value

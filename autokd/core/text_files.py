@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import stat
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Final
+
+from autokd.core.regular_files import regular_size
 
 LONGEST: Final = 2 * 2**20
 """Bytes of the largest file that somebody can have written by hand."""
@@ -20,13 +21,7 @@ def read_text(file: Path | Traversable) -> str:
     """
     try:
         if isinstance(file, Path):
-            found = file.stat()
-            if stat.S_ISDIR(found.st_mode):
-                raise ValueError("cannot be read: Is a directory")
-            if not stat.S_ISREG(found.st_mode):
-                raise ValueError("cannot be read: it is a pipe or a device, not a file")
-            if found.st_size > LONGEST:
-                raise ValueError(f"is too large for a text file: {found.st_size / 2**20:.0f} MiB")
+            regular_size(file, most=LONGEST)
         return file.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise ValueError(f"cannot be read: {error.strerror or error}") from None

@@ -16,7 +16,9 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from autokd.data.sources.labelled_images import unreadable
+from autokd.core.regular_files import check_unfolded
+from autokd.core.text_files import read_text
+from autokd.data.sources.labelled_images import checked_size, unreadable
 from autokd.errors import PlanError
 from autokd.models import inert_pickle
 from autokd.models.inert_pickle import NamesCode, Placeholder
@@ -25,6 +27,11 @@ StateDict = Mapping[str, Tensor]
 
 _DEEPEST: Final = 4
 """Depth to which state dicts are looked for: a Lightning module's lies at 1, one of several networks at 2."""
+_MOST_MAPPINGS: Final = 10_000
+_LARGEST: Final = 2**36
+"""Bytes of the largest file of weights."""
+_DENSEST: Final = 4
+"""How many times its size a file of weights may unfold to: layers may share theirs."""
 _BY_MAGIC: Final = {
     b"\x89HDF": "an HDF5 file, as Keras writes them",
     b"\x08\x07\x12": "an ONNX model",
@@ -64,6 +71,7 @@ def read_checkpoint(file: Path) -> Checkpoint:
     Raises:
         PlanError: If it holds no state dict, or cannot be read without running its code.
     """
+    size = checked_size(file, most=_LARGEST)
     try:
         with file.open("rb") as opened:
             begins = opened.read(64)
@@ -80,14 +88,16 @@ def read_checkpoint(file: Path) -> Checkpoint:
     for magic, words in _BY_MAGIC.items():
         if begins.startswith(magic):
             raise refused(file, f"is {words}; save model.state_dict() with torch.save or safetensors")
-    names = _zip_names(file)
+    parts = _in_zip(file)
+    names = [part.filename for part in parts]
+    _check_unfolded(file, size, sum(part.file_size for part in parts))
     if any(name.endswith(".npy") for name in names):
-        return _arrays(file)
+        return _arrays(file, size)
     if any(name.rpartition("/")[2] == "constants.pkl" for name in names):
         raise refused(file, f"is TorchScript, which is code; convert it where you trust it: {_SCRIPT}")
     if any("/models/" in f"/{name}" and name.endswith(".json") for name in names):
         raise refused(file, f"is a program of torch.export; convert it where you trust it: {_EXPORT}")
-    return _of_torch_save(file)
+    return _of_torch_save(file, size)
 
 
 _CONVERT: Final = (
@@ -98,20 +108,26 @@ _EXPORT: Final = _CONVERT.format(load="torch.export.load('FILE')")
 _WHOLE: Final = _CONVERT.format(load="torch.load('FILE', weights_only=False)")
 
 
-def _of_torch_save(file: Path) -> Checkpoint:
+def _of_torch_save(file: Path, size: int) -> Checkpoint:
     content = _unpickled(file)
     found: dict[str, StateDict] = {}
     models: list[str] = []
-    for path, value in _inside(content, ""):
+    for number, (path, value) in enumerate(_inside(content, "")):
+        if number == _MOST_MAPPINGS:
+            raise refused(file, "holds mappings within mappings without end; save model.state_dict()")
         if isinstance(value, Placeholder) and isinstance(value.state, dict) and "_modules" in value.state:
             models.append(path)
-        elif isinstance(value, Mapping) and (tensors := _tensors(value)):
-            found[path] = tensors
+        elif isinstance(value, Mapping):
+            _check_unfolded(file, size, sum(map(_bytes, value.values())))
+            if tensors := _tensors(value):
+                found[path] = tensors
     if found or models:
         checkpoint = Checkpoint(found, models=tuple(models))
         if not found:
             raise refused(file, whole_model(checkpoint))
         return checkpoint
+    if isinstance(content, list | tuple):
+        _check_unfolded(file, size, sum(map(_bytes, content)))
     if isinstance(content, list | tuple) and (in_order := _in_order(content)):
         return Checkpoint({}, in_order)
     kind = type(content).__name__
@@ -157,7 +173,7 @@ def _in_order(values: Any) -> tuple[Tensor, ...] | None:
     return tuple(known) if known and len(known) == len(tensors) else None
 
 
-def _arrays(file: Path) -> Checkpoint:
+def _arrays(file: Path, size: int) -> Checkpoint:
     """Read `numpy.savez`: arrays by the names of a state dict, or `arr_0`, `arr_1`, ... in its order."""
     try:
         with np.load(file, allow_pickle=False) as opened:
@@ -173,7 +189,7 @@ def _arrays(file: Path) -> Checkpoint:
 def _shards(file: Path) -> StateDict:
     """Read weights that are divided among several safetensors files, by the index that lists them."""
     try:
-        listed = json.loads(file.read_text(encoding="utf-8"))["weight_map"]
+        listed = json.loads(read_text(file))["weight_map"]
         names = sorted(set(map(str, listed.values())))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise refused(file, "is no index of weights: it has no weight_map") from error
@@ -185,12 +201,27 @@ def _shards(file: Path) -> StateDict:
     return weights
 
 
-def _zip_names(file: Path) -> list[str]:
+def _in_zip(file: Path) -> list[zipfile.ZipInfo]:
+    """Return the parts of an archive; none if it is no archive."""
     try:
         with zipfile.ZipFile(file) as opened:
-            return opened.namelist()
+            return opened.infolist()
     except (OSError, ValueError, zipfile.BadZipFile):
         return []
+
+
+def _bytes(value: object) -> int:
+    """Return the bytes that a value takes once it is written out: a tensor may be expanded, or sparse."""
+    if isinstance(value, Tensor):
+        return value.numel() * value.element_size()
+    return value.nbytes if isinstance(value, np.ndarray) else 0
+
+
+def _check_unfolded(file: Path, size: int, unfolded: int) -> None:
+    try:
+        check_unfolded(size, unfolded, factor=_DENSEST)
+    except ValueError as error:
+        raise refused(file, str(error)) from None
 
 
 def _unpickled(file: Path) -> object:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import collections
 import io
 import pickle
+import pickletools
 import warnings
 import zipfile
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ from typing import IO, Any, Final
 import numpy as np
 import torch
 
+_AHEAD: Final = 1000
 _NEVER_IN_WEIGHTS: Final = frozenset(
     {
         *(
@@ -113,8 +115,28 @@ def _storage(content: bytes) -> Any:
     return _of_torch_save(io.BytesIO(content))
 
 
+def _check_memo(file: IO[bytes]) -> None:
+    """Refuse a pickle whose numbers of remembered values run ahead of them: as many would be reserved.
+
+    The file stays where it was.
+
+    Raises:
+        pickle.UnpicklingError: If it does.
+        ValueError: If it is damaged.
+    """
+    begin = file.tell()
+    for seen, (code, argument, _) in enumerate(pickletools.genops(file)):
+        if "PUT" in code.name and isinstance(argument, int) and argument > seen + _AHEAD:
+            raise pickle.UnpicklingError(f"value {argument} is remembered after {seen} steps")
+    file.seek(begin)
+
+
 class _Unpickler(pickle.Unpickler):
     """Finds the functions of the allow-list, and a `Placeholder` for any other name."""
+
+    def __init__(self, file: IO[bytes], **options: Any) -> None:
+        _check_memo(file)
+        super().__init__(file, **options)
 
     def find_class(self, module: str, name: str, /) -> Any:
         known = _allowed().get(f"{module}.{name}")

@@ -17,6 +17,7 @@ from sqlalchemy.engine import URL
 
 from autokd.core.atomic_write import OWNER_ONLY, make_folder
 from autokd.errors import NotTuned, StorageUnavailable, StoreError
+from autokd.store import patience
 from autokd.store.db_errors import translate_errors
 from autokd.store.identity import check_write_ahead_log
 from autokd.store.leases import lease_seconds
@@ -39,7 +40,7 @@ _LIMITS: Final[Mapping[str, Mapping[str, int]]] = {
         "keepalives_count": 3,
         "tcp_user_timeout": 60_000,
     },
-    "mysql": {"connect_timeout": 10, "read_timeout": 300, "write_timeout": 60},
+    "mysql": {"connect_timeout": 10, "read_timeout": int(patience.SECONDS), "write_timeout": 60},
 }
 """Options of both servers' drivers: seconds, save `tcp_user_timeout`, in milliseconds."""
 
@@ -102,7 +103,9 @@ def _engine_options(url: URL) -> dict[str, Any]:
         timeout = {} if "timeout" in url.query else {"timeout": _BUSY_SECONDS}
         return {"connect_args": {"factory": _SqliteConnection, **timeout}}
     limits = _LIMITS[url.get_backend_name()]
-    arguments = {name: value for name, value in limits.items() if name not in url.query}
+    arguments: dict[str, float] = {name: limit for name, limit in limits.items() if name not in url.query}
+    if url.get_backend_name() == "postgresql":
+        arguments[patience.PATIENCE] = patience.SECONDS
     # A connection that an outage has cut is replaced before use.
     return {"connect_args": arguments, "pool_pre_ping": True}
 

@@ -108,5 +108,5 @@ def test_a_batch_goes_on_without_its_terminal(
     with Terminal([PROGRAM, "tune", *which, "--position", "student"], cwd=tmp_path) as terminal:
         terminal.wait_for("preparing")
         terminal.close()
-        assert terminal.process.wait(timeout=200) == LOST_OUTPUT
+        assert terminal.process.wait(timeout=250) == LOST_OUTPUT
     assert here("recommend", *which, "--json").json()["verdict"] is not None

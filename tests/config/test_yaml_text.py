@@ -43,6 +43,7 @@ BOMB = "a: &a [1,1,1,1,1,1,1,1,1]\n" + "".join(
         ("a: " + "[" * 5000, "nested too deeply"),
         ("a: " + "[" * 90 + "]" * 90, "nested too deeply"),
         ("a: \x00", r"character U\+0000"),
+        (r'a: "\ud800"', "line 1, column 4.*no text in Unicode"),
         ("a: 1\n---\nb: 2", "line 2, column 1.*a second document"),
         ("<<: 3", "<< takes fields"),
         ("a: @b", "nothing begins with @"),

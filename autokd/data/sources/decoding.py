@@ -15,14 +15,19 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from autokd.config.external import ImageShape, Source
+from autokd.core.regular_files import check_unfolded
 from autokd.data.sources import depth, geometry
-from autokd.data.sources.labelled_images import Pixels, as_floats, unreadable
+from autokd.data.sources.labelled_images import Pixels, as_floats, checked_size, unreadable
 from autokd.data.temporary_arrays import empty
 from autokd.errors import PlanError
 
 FORMATS: Final = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
-_MOST_PIXELS: Final = 2**26
+_MOST_PIXELS: Final = 2**25
 """Largest image that is read. A larger one is no training example, but an attack."""
+_LARGEST: Final = 2**28
+"""Bytes of the largest file of one image."""
+_DENSEST: Final = 64
+"""How many times their size images may unfold to together; photographs take ten to twenty times theirs."""
 _GREY: Final = ("1", "L", "LA", "La")
 _SAID: Final = {
     "turned": "are turned upright as their EXIF orientation says, as Hugging Face's datasets does; "
@@ -73,6 +78,8 @@ class Decoder:
             with warnings.catch_warnings():
                 # Pillow warns of odd files; those that it cannot read are refused below.
                 warnings.simplefilter("ignore")
+                if isinstance(content, Path):
+                    checked_size(content, most=_LARGEST)
                 file = io.BytesIO(content) if isinstance(content, bytes) else content
                 with Image.open(file, formats=FORMATS) as image:
                     if image.width * image.height > _MOST_PIXELS:
@@ -197,13 +204,16 @@ def _bytes(image: Image.Image, wanted: ImageShape) -> NDArray[np.uint8]:
     return array[None] if channels == 1 else np.ascontiguousarray(array.transpose(2, 0, 1))
 
 
-def decode_all(contents: Iterable[tuple[bytes | Path, str]], count: int, decoder: Decoder) -> Pixels:
+def decode_all(
+    contents: Iterable[tuple[bytes | Path, str]], count: int, decoder: Decoder, *, size: int | None = None
+) -> Pixels:
     """Decode images of one shape into one array, which may be larger than memory.
 
     Args:
         contents: Each image as encoded bytes or a file, with its name for error messages.
         count: Number of images, at least 1.
         decoder: Says what all images are brought to.
+        size: Bytes that the images take where they come from; None if it is not known.
 
     Raises:
         PlanError: If an image cannot be read, or has another shape than the first one.
@@ -213,6 +223,8 @@ def decode_all(contents: Iterable[tuple[bytes | Path, str]], count: int, decoder
     for row, (content, name) in enumerate(contents):
         image = decoder.decoded(content, name=name)
         if images is None:
+            if size is not None and not _is_scaled(decoder.wanted):
+                _check_unfolded(image, count, size, name)
             # Filled in place: a list of single images would need twice the memory.
             images, first = empty((count, *image.shape), image.dtype), name
         if image.shape != images.shape[1:]:
@@ -227,6 +239,19 @@ def decode_all(contents: Iterable[tuple[bytes | Path, str]], count: int, decoder
         images[row] = image
     assert images is not None, f"count={count}"
     return images
+
+
+def _is_scaled(wanted: ImageShape) -> bool:
+    """Return whether the size of images is what the recipe says, not what a file says."""
+    return any(said is not None for said in (wanted.size, wanted.resize, wanted.crop))
+
+
+def _check_unfolded(image: Pixels, count: int, size: int, name: str) -> None:
+    try:
+        check_unfolded(size, image.nbytes * count, factor=_DENSEST)
+    except ValueError as error:
+        problem = f"and {count - 1} more {error}; images.size brings images to a size"
+        raise PlanError(source=name, problem=problem) from None
 
 
 def _all_floats(images: NDArray[Any], filled: int) -> NDArray[np.float32]:

@@ -12,7 +12,13 @@ from autokd.config.external import FolderSource, ImageShape, Source
 from autokd.core.class_names import class_names
 from autokd.data.sources.decoding import Decoder, decode_all
 from autokd.data.sources.files_below import Below, images_below
-from autokd.data.sources.labelled_images import LabelledImages, chosen_indices, labelled, unlabelled
+from autokd.data.sources.labelled_images import (
+    LabelledImages,
+    checked_size,
+    chosen_indices,
+    labelled,
+    unlabelled,
+)
 from autokd.data.sources.tiny_imagenet import annotated
 from autokd.errors import PlanError
 
@@ -38,7 +44,9 @@ def read_folder(
     if not which.size:
         raise PlanError(source=str(folder), problem="no example is chosen")
     decoder = Decoder.of(source, wanted)
-    images = decode_all(((files[number], str(files[number])) for number in which), len(which), decoder)
+    chosen = [files[number] for number in which]
+    size = sum(checked_size(file) for file in chosen)
+    images = decode_all(((file, str(file)) for file in chosen), len(chosen), decoder, size=size)
     notes = (*below.notes(labels is not None), *decoder.notes())
     if labels is None:
         return unlabelled(images, notes)

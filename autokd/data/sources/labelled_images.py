@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from autokd.config.external import Source
 from autokd.core.class_names import class_names
+from autokd.core.regular_files import regular_size
 from autokd.data.dataset import Dataset
 from autokd.data.sources.depth import in_unit
 from autokd.data.temporary_arrays import concatenate, copy_rows
@@ -74,6 +75,7 @@ def chosen_indices(source: Source, base: Path, total: int) -> NDArray[np.int64]:
         return PlanError(source=str(file), field="indices", problem=problem)
 
     try:
+        checked_size(file, most=2**30)
         if file.suffix == ".npy":
             rows = np.load(file, allow_pickle=False)
         else:
@@ -91,6 +93,20 @@ def chosen_indices(source: Source, base: Path, total: int) -> NDArray[np.int64]:
     if len(np.unique(rows)) != len(rows):
         raise refused("names an example twice")
     return rows
+
+
+def checked_size(file: Path, *, most: int = 2**36) -> int:
+    """Return the size in bytes of a file that is to be read; see `regular_size`.
+
+    Raises:
+        PlanError: If it is no regular file, or too large.
+    """
+    try:
+        return regular_size(file, most=most)
+    except OSError as error:
+        raise unreadable(file, error) from error
+    except ValueError as error:
+        raise PlanError(source=str(file), problem=str(error)) from None
 
 
 def unreadable(file: Path | str, error: OSError) -> PlanError:
@@ -111,15 +127,7 @@ def as_images(array: NDArray[Any], *, source: str, field: str, bits: int | None 
     def refused(problem: str) -> PlanError:
         return PlanError(source=source, field=field, problem=problem)
 
-    if array.dtype == np.bool_ or array.dtype.kind not in "uif":
-        raise refused(f"holds {array.dtype}, not pixels (uint8, or floating-point numbers)")
-    if array.ndim == 3:
-        array = array[:, None]
-    elif array.ndim == 4 and array.shape[3] in _CHANNELS and array.shape[1] not in _CHANNELS:
-        array = array.transpose(0, 3, 1, 2)
-    if array.ndim != 4 or array.shape[1] not in _CHANNELS or 0 in array.shape[1:]:
-        problem = f"has the shape {array.shape}, not (n, height, width) with or without 1 or 3 channels"
-        raise refused(problem)
+    array = with_channels_first(array, source=source, field=field)
     if bits is not None and array.dtype != np.uint8 and (bits != 8 or array.dtype.kind == "f"):
         return in_unit(np.ascontiguousarray(array), bits, name=source, field=field)
     if array.dtype.kind == "f":
@@ -128,6 +136,26 @@ def as_images(array: NDArray[Any], *, source: str, field: str, bits: int | None 
         problem = f"holds whole numbers from {array.min()} to {array.max()}; pixels are 0 to 255"
         raise refused(f"{problem}, unless the source says bits: 12 (0 to 4095), bits: 16 (0 to 65535), ...")
     return np.ascontiguousarray(array, dtype=np.uint8)
+
+
+def with_channels_first(array: NDArray[Any], *, source: str, field: str) -> NDArray[Any]:
+    """Return a view of images with the axes (n, channels, height, width); no pixel is looked at.
+
+    Raises:
+        PlanError: If its type or shape is not that of images.
+    """
+    if array.dtype == np.bool_ or array.dtype.kind not in "uif":
+        problem = f"holds {array.dtype}, not pixels (uint8, or floating-point numbers)"
+        raise PlanError(source=source, field=field, problem=problem)
+    shape = array.shape
+    if array.ndim == 3:
+        array = array[:, None]
+    elif array.ndim == 4 and shape[3] in _CHANNELS and shape[1] not in _CHANNELS:
+        array = array.transpose(0, 3, 1, 2)
+    if array.ndim != 4 or array.shape[1] not in _CHANNELS or 0 in array.shape[1:]:
+        problem = f"has the shape {array.shape}, not (n, height, width) with or without 1 or 3 channels"
+        raise PlanError(source=source, field=field, problem=problem)
+    return array
 
 
 def as_labels(values: NDArray[Any], *, source: str, field: str, count: int) -> NDArray[np.int64]:

@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autokd.config.external import ImageShape, NpzSource
+from autokd.core.regular_files import check_unfolded
 from autokd.data.sources.decoding import Decoder, fit_to_format
 from autokd.data.sources.labelled_images import (
     LabelledImages,
     as_images,
     as_labels,
+    checked_size,
     chosen_indices,
     labelled,
     unlabelled,
     unreadable,
+    with_channels_first,
 )
 from autokd.errors import PlanError
+
+_DENSEST: Final = 32
+"""How many times its size an archive of images may unfold to; scanned digits are packed eight times."""
 
 
 def read(source: NpzSource, base: Path, wanted: ImageShape, labels_needed: bool = True) -> LabelledImages:
@@ -30,6 +37,7 @@ def read(source: NpzSource, base: Path, wanted: ImageShape, labels_needed: bool 
     file = base / Path(source.path).expanduser()
     name = str(file)
     try:
+        checked_size(file)
         # Opened here: NumPy leaves a file open that is no archive.
         with file.open("rb") as opened:
             arrays = _arrays(opened, file, source, labels_needed)
@@ -65,16 +73,55 @@ def _arrays(opened: BinaryIO, file: Path, source: NpzSource, labels_needed: bool
             if name not in archive.files:
                 problem = f"is missing; there is {', '.join(archive.files[:20]) or 'nothing'}"
                 raise PlanError(source=str(file), field=name, problem=problem)
-        for name in sorted({source.images, source.labels, "classes"} & set(archive.files)):
+        wanted = sorted({source.images, source.labels, "classes"} & set(archive.files))
+        _check_forms(archive, wanted, file, source)
+        for name in wanted:
             try:
                 arrays[name] = np.asarray(archive[name])
             except Exception as error:
                 # NumPy and zipfile raise errors of many kinds on damaged headers.
-                problem = "holds Python objects, which are not read: they could run code; save plain arrays"
-                if "allow_pickle" not in str(error):
-                    problem = f"cannot be read ({type(error).__name__}); the file is cut off or damaged"
-                raise PlanError(source=str(file), field=name, problem=problem) from error
+                raise _damaged(file, name, error) from error
     return arrays
+
+
+def _check_forms(archive: Any, names: Iterable[str], file: Path, source: NpzSource) -> None:
+    """Refuse an archive by types, shapes and sizes, before any array is read.
+
+    Raises:
+        PlanError: If it is not one of images, or unfolds to any size.
+    """
+    stored = archive.zip.NameToInfo
+    parts = {name: stored.get(f"{name}.npy") or stored[name] for name in names}
+    try:
+        unfolded = sum(part.file_size for part in parts.values())
+        check_unfolded(checked_size(file), unfolded, factor=_DENSEST)
+    except ValueError as error:
+        raise PlanError(source=str(file), problem=str(error)) from None
+    for name, part in parts.items():
+        try:
+            with archive.zip.open(part) as begin:
+                form = _form(begin)
+        except Exception as error:
+            raise _damaged(file, name, error) from error
+        if name == source.images:
+            with_channels_first(form, source=str(file), field=name)
+
+
+def _form(begin: IO[bytes]) -> NDArray[Any]:
+    """Return an array of the type and shape that a file of one array announces, which takes no memory."""
+    version = np.lib.format.read_magic(begin)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(begin)
+    if dtype.hasobject:
+        raise ValueError("allow_pickle")
+    return np.broadcast_to(np.empty((), dtype), shape)
+
+
+def _damaged(file: Path, name: str, error: Exception) -> PlanError:
+    problem = "holds Python objects, which are not read: they could run code; save plain arrays"
+    if "allow_pickle" not in str(error):
+        problem = f"cannot be read ({type(error).__name__}); the file is cut off or damaged"
+    return PlanError(source=str(file), field=name, problem=problem)
 
 
 def _names(classes: NDArray[Any] | None, file: str) -> list[object] | None:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 
 from autokd.config.external import ImageShape, ParquetSource
-from autokd.core.class_names import class_names
+from autokd.core.class_names import LONGEST, class_names
+from autokd.core.regular_files import check_unfolded, in_words
+from autokd.data.sources.arrow_stream import unfolded_bytes
 from autokd.data.sources.decoding import Decoder, decode_all
 from autokd.data.sources.labelled_images import (
     LabelledImages,
     as_labels,
+    checked_size,
     chosen_indices,
     labelled,
     unlabelled,
@@ -24,10 +28,17 @@ from autokd.data.sources.table_columns import features, image_column, label_colu
 from autokd.data.sources.table_files import table_files
 from autokd.errors import PlanError
 
+_DENSEST: Final = 32
+"""How many times its size a file of encoded images may unfold to; they are packed already."""
+_SMALLEST: Final = 16
+"""Bytes of the smallest encoded image, about."""
+_FEW_ROWS: Final = 10_000
+
 
 def read(source: ParquetSource, base: Path, wanted: ImageShape, labels_needed: bool = True) -> LabelledImages:
     """Read the chosen rows of a data set; see `autokd.data.sources.read`."""
     files = table_files(source.path, base)
+    size = sum(map(checked_size, files))
     tables = [_table(file, source, labels_needed) for file in files]
     table, image, label = _joined(tables, files)
     name = str(files[0]) if len(files) == 1 else str(files[0].parent)
@@ -51,10 +62,10 @@ def read(source: ParquetSource, base: Path, wanted: ImageShape, labels_needed: b
     except PlanError:
         if labels_needed:
             raise
-        return unlabelled(decode_all(contents, len(which), decoder), decoder.notes())
+        return unlabelled(decode_all(contents, len(which), decoder, size=size), decoder.notes())
     return replace(
         found,
-        images=decode_all(contents, len(which), decoder),
+        images=decode_all(contents, len(which), decoder, size=size),
         labels=labels[which],
         notes=decoder.notes(),
     )
@@ -69,16 +80,17 @@ def _table(file: Path, source: ParquetSource, labels_needed: bool) -> tuple[Any,
         # Opened here, so that a path is no remote address.
         with file.open("rb") as opened:
             if file.suffix == ".arrow":
-                reader = pa.ipc.open_stream(opened)
-                image, label = _columns(reader.schema, source, file, labels_needed)
-                table = reader.read_all().select([name for name in (image, label) if name is not None])
-                # A damaged file is found here and not while it is used.
-                table.validate(full=True)
-                return table, image, label
+                return _of_stream(opened, file, source, labels_needed)
             parquet = pq.ParquetFile(opened)
             image, label = _columns(parquet.schema_arrow, source, file, labels_needed)
-            return parquet.read(columns=[name for name in (image, label) if name is not None]), image, label
-    except (pa.ArrowException, ValueError, OverflowError, MemoryError) as error:
+            names = [name for name in (image, label) if name is not None]
+            rows, unfolded = parquet.metadata.num_rows, _unfolded(parquet.metadata, names)
+            _check_size(file, rows, unfolded)
+            # Values that stand in many rows are kept once, as the file has them.
+            once = [path for name in names for path in _texts(parquet.schema_arrow.field(name))]
+            parquet = pq.ParquetFile(opened, read_dictionary=once)
+            return parquet.read(columns=names), image, label
+    except (pa.ArrowException, ValueError, OverflowError, MemoryError, struct.error) as error:
         kind = "Arrow" if file.suffix == ".arrow" else "Parquet"
         raise PlanError(source=str(file), problem=f"is no {kind} file, or a damaged one") from error
     except OSError as error:
@@ -86,6 +98,62 @@ def _table(file: Path, source: ParquetSource, labels_needed: bool) -> tuple[Any,
             # An error of Arrow, e.g. for a page that cannot be unpacked.
             raise PlanError(source=str(file), problem="is a damaged Parquet file") from error
         raise unreadable(file, error) from error
+
+
+def _of_stream(
+    opened: BinaryIO, file: Path, source: ParquetSource, labels_needed: bool
+) -> tuple[Any, str, str | None]:
+    import pyarrow as pa
+
+    image, label = _columns(pa.ipc.open_stream(opened).schema, source, file, labels_needed)
+    opened.seek(0)
+    unfolded = unfolded_bytes(opened)
+    _check_size(file, 0, unfolded)
+    opened.seek(0)
+    table = pa.ipc.open_stream(opened).read_all()
+    _check_size(file, table.num_rows, unfolded)
+    table = table.select([name for name in (image, label) if name is not None])
+    # A damaged file is found here and not while it is used.
+    table.validate(full=True)
+    return table, image, label
+
+
+def _check_size(file: Path, rows: int, unfolded: int) -> None:
+    """Refuse a file that announces more rows, or more bytes, than a file of its size can hold of images.
+
+    Raises:
+        PlanError: If it does.
+    """
+    size = checked_size(file)
+    try:
+        check_unfolded(size, unfolded, factor=_DENSEST)
+    except ValueError as error:
+        raise PlanError(source=str(file), problem=str(error)) from None
+    if rows > _FEW_ROWS + size // _SMALLEST:
+        problem = f"has {rows} rows in {in_words(size)}: most of them must be the same image; it was not read"
+        raise PlanError(source=str(file), problem=problem)
+
+
+def _unfolded(metadata: Any, names: Sequence[str]) -> int:
+    """Return the bytes of the pages of columns, as the file tells them; rows may share a value."""
+    groups = (metadata.row_group(number) for number in range(metadata.num_row_groups))
+    columns = (group.column(number) for group in groups for number in range(group.num_columns))
+    return sum(
+        column.total_uncompressed_size
+        for column in columns
+        if column.path_in_schema.partition(".")[0] in names
+    )
+
+
+def _texts(field: Any, above: str = "") -> list[str]:
+    """Return the paths of the columns of texts and bytes below a field."""
+    import pyarrow as pa
+
+    path, kind = above + field.name, field.type
+    if pa.types.is_struct(kind):
+        return [name for number in range(kind.num_fields) for name in _texts(kind.field(number), f"{path}.")]
+    is_text = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_string, pa.types.is_large_string)
+    return [path] if any(test(kind) for test in is_text) else []
 
 
 def _columns(schema: Any, source: ParquetSource, file: Path, labels_needed: bool) -> tuple[str, str | None]:
@@ -135,6 +203,7 @@ def _labels(
     table: Any, name: str, column: str, classes: Sequence[str] | None
 ) -> tuple[Any, list[str] | None]:
     """Return the label of each row, and the names of classes if labels are names: `classes`, or sorted."""
+    _check_length(table[column], name, column)
     values = table[column].to_pylist()
     if None in values:
         raise PlanError(source=name, field=column, problem=f"row {values.index(None)} has no label")
@@ -145,6 +214,20 @@ def _labels(
     except (ValueError, OverflowError) as error:
         raise PlanError(source=name, field=column, problem="holds no labels") from error
     return as_labels(array, source=name, field=column, count=table.num_rows), None
+
+
+def _check_length(values: Any, name: str, column: str) -> None:
+    """Refuse labels that are too long for names, before each row has one."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for chunk in values.chunks:
+        texts = chunk.dictionary if pa.types.is_dictionary(chunk.type) else chunk
+        if len(_texts(pa.field(column, texts.type))) and len(texts):
+            longest = pc.max(pc.binary_length(texts)).as_py() or 0
+            if longest > 4 * LONGEST:
+                problem = f"holds a text of {longest} bytes, which is no class name"
+                raise PlanError(source=name, field=column, problem=problem)
 
 
 def _numbered(
