@@ -6,6 +6,7 @@ from typing import Any
 
 from autokd.core.colors import AROUND_OWN, diverging, legible_on
 from autokd.core.setting import Pair
+from autokd.escaping import figure_text
 from autokd.recommendation import Verdict
 from autokd.report.facts.federation import MatrixCell, MatrixFacts
 from autokd.report.facts.participants import ParticipantsFacts
@@ -14,7 +15,6 @@ from autokd.report.figures.common import (
     Figure,
     axis,
     figure,
-    literal,
     name_axis,
     percent,
     scale,
@@ -34,7 +34,7 @@ def cell_color(cell: MatrixCell, reach: float | None) -> str | None:
 def matrix_figure(facts: MatrixFacts) -> Figure:
     """Draw a matrix with teachers as rows and students as columns."""
     everybody = range(facts.participants)
-    names = [literal(facts.names.label(number)) for number in everybody]
+    names = [figure_text(facts.names.label(number)) for number in everybody]
     values = [[_value(facts, Pair(t, s)) if t != s else None for s in everybody] for t in everybody]
     heatmap = {"type": "heatmap", "z": values, "x": names, "y": names, "xgap": 1, "ygap": 1}
     annotations = [
@@ -142,7 +142,7 @@ def accuracy_figure(facts: ParticipantsFacts) -> Figure:
 
 def _label(facts: ParticipantsFacts, number: int) -> str:
     """Return number and name of a participant, in which plotly finds no markup."""
-    return literal(facts.names.label(number))
+    return figure_text(facts.names.label(number))
 
 
 def _value(facts: MatrixFacts, pair: Pair) -> float | None:
