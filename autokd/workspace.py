@@ -129,8 +129,9 @@ class Workspace:
 
     @property
     def pairs(self) -> list[Pair]:
-        """All pairs of the federation."""
-        return [Pair(*sides) for sides in permutations(range(self.config.federation.size), 2)]
+        """All pairs of the federation; who is not trained teaches nobody."""
+        everybody, untrained = range(self.config.federation.size), self.config.federation.untrained
+        return [Pair(*sides) for sides in permutations(everybody, 2) if sides[0] not in untrained]
 
     def open_store(self, *, create: bool) -> Store:
         """Open the store; see `Store.open`."""

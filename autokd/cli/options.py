@@ -205,12 +205,17 @@ class PairOptions(Group):
         assert names.count is not None
         everybody = list(range(names.count))
         teachers = everybody if self.teacher is None else [names.number(self.teacher, option="--teacher")]
+        if self.teacher is None:
+            teachers = [number for number in teachers if number not in names.untrained]
         students = everybody if self.student is None else [names.number(self.student, option="--student")]
         if teachers == students != everybody:
             problem = f"participant {names.word(teachers[0])} cannot teach itself"
             raise PlanError.of_option("--student", problem)
         return tuple(
-            Pair(teacher, student) for teacher in teachers for student in students if teacher != student
+            names.taught(Pair(teacher, student), option="--teacher")
+            for teacher in teachers
+            for student in students
+            if teacher != student
         )
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from dataclasses import replace
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
@@ -19,6 +20,8 @@ Code = Annotated[str, Field(pattern=CODE, max_length=255)]
 NetworkName = Annotated[str, Field(pattern=NETWORK, max_length=255)]
 Label = Annotated[str, BeforeValidator(class_name)]
 ParticipantName = Annotated[str, BeforeValidator(participant_name)]
+UNTRAINED: Final = "none"
+"""A checkpoint that is none: a student that starts from its network's own initialisation."""
 
 
 def _names(written: object) -> object:
@@ -249,7 +252,8 @@ class ExternalParticipant(Frozen):
         name: What commands and tables call it beside its number. It is no part of the federation's content:
             participants are named and renamed without losing results.
         checkpoint: File with its state dict: of safetensors, `torch.save` or `numpy.savez`, as any script
-            saved it (`autokd.models.matching`).
+            saved it (`autokd.models.matching`). `none` for a student that is not trained yet: each run
+            starts from initial weights of its own, and it teaches nobody.
         weights: Which state dict of the file, if several fit, e.g. `state_dict_ema`; by default the only one.
         data: Its private examples, on which it was trained.
         held_out: Labelled examples that it was not trained on and contributes to the common splits.
@@ -271,6 +275,18 @@ class ExternalParticipant(Frozen):
         default=None, min_length=1
     )
     claimed_accuracy: Number | None = Field(default=None, ge=0, le=1)
+
+    @property
+    def is_untrained(self) -> bool:
+        """Whether it starts from its network's own initialisation."""
+        return self.checkpoint == UNTRAINED
+
+    @model_validator(mode="after")
+    def _nothing_is_known_of_the_untrained(self) -> ExternalParticipant:
+        for field in ("weights", "claimed_accuracy"):
+            if self.is_untrained and getattr(self, field) is not None:
+                raise ValueError(f"checkpoint is none, so there is no {field}; leave it out")
+        return self
 
     @field_validator("labels")
     @classmethod
@@ -366,10 +382,22 @@ class ExternalFederation(FileBacked):
         """Number of participants."""
         return len(self.participants)
 
+    @model_validator(mode="after")
+    def _somebody_can_teach(self) -> ExternalFederation:
+        if all(participant.is_untrained for participant in self.participants):
+            raise ValueError("no participant has a checkpoint, so nobody can teach")
+        return self
+
     @property
     def names(self) -> ParticipantNames:
-        """Names of the participants."""
-        return ParticipantNames.of([participant.name for participant in self.participants])
+        """Names of the participants, and who only learns."""
+        named = ParticipantNames.of([participant.name for participant in self.participants])
+        return replace(named, untrained=self.untrained)
+
+    @property
+    def untrained(self) -> frozenset[int]:
+        """Participants that start from their networks' own initialisation, and only learn."""
+        return frozenset(n for n, participant in enumerate(self.participants) if participant.is_untrained)
 
     def without_names(self) -> ExternalFederation:
         """Return the same federation with numbers only: its content, which does not depend on names."""

@@ -144,6 +144,11 @@ class FederationConfig(FileBacked):
         """Names of the participants, which have numbers only."""
         return ParticipantNames(count=self.size)
 
+    @property
+    def untrained(self) -> frozenset[int]:
+        """None: all are pre-trained."""
+        return frozenset()
+
     def without_names(self) -> FederationConfig:
         """Return the federation itself; see `ExternalFederation.without_names`."""
         return self

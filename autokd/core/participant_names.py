@@ -71,10 +71,12 @@ class ParticipantNames:
     Attributes:
         names: One for each participant, or none at all.
         count: Number of participants; None if it is not known.
+        untrained: Participants that only learn, since nobody has trained them yet.
     """
 
     names: tuple[str, ...] = ()
     count: int | None = None
+    untrained: frozenset[int] = frozenset()
 
     @classmethod
     def of(cls, names: Sequence[str | None]) -> ParticipantNames:
@@ -142,12 +144,23 @@ class ParticipantNames:
         """
         sides = [side.strip() for side in text.replace("->", ",").split(",")]
         if len(sides) != 2 or not any(map(self.has, sides)):
-            return Pair.parse(text, participants=self.count)
+            return self.taught(Pair.parse(text, participants=self.count), option="--pair")
         teacher, student = (self.number(side, option="--pair") for side in sides)
         if teacher == student:
             problem = f"{text!r}: a participant cannot teach itself; name two different participants"
             raise PlanError.of_option("--pair", problem)
-        return Pair(teacher=teacher, student=student)
+        return self.taught(Pair(teacher=teacher, student=student), option="--pair")
+
+    def taught(self, pair: Pair, *, option: str) -> Pair:
+        """Return the pair itself.
+
+        Raises:
+            PlanError: If its teacher is not trained.
+        """
+        if pair.teacher in self.untrained:
+            problem = f"participant {self.word(pair.teacher)} is not trained (checkpoint: none)"
+            raise PlanError.of_option(option, f"{problem}, so it teaches nobody; it can be the student")
+        return pair
 
 
 _DIGITS: Final = 9

@@ -164,5 +164,11 @@ def _check_participants(given: Mapping[str, Any]) -> None:
     size = workspace.config.federation.size
     for name, named in (("pair", [given.get("pair")]), ("pairs", given.get("pairs"))):
         last = max((number for one in named or () if one for number in (one.teacher, one.student)), default=0)
+        for one in named or ():
+            if one and last < size:
+                try:
+                    workspace.names.taught(one, option=name)
+                except PlanError as error:
+                    raise ArgumentError(name, error.problem) from None
         if last >= size:
             raise ArgumentError(name, f"participant {last} does not exist; they are numbered 0 to {size - 1}")

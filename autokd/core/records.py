@@ -244,6 +244,8 @@ class ParticipantFacts:
         correct: Correctness of the participant's model, by split.
         corrected: Correctness of the same model with its label prior divided out, by split; empty if only the
             store was read.
+        initial: Correctness of initial models of the untrained, by split, shape (seeds, examples), where
+            `correct` is that of the search's seed. Empty for trained participants.
         weight_bytes: Size of the weights; None if only the store was read.
         logits: Outputs of the model as it is, by split, read when they are looked at; empty if only the store
             was read.
@@ -256,6 +258,7 @@ class ParticipantFacts:
     histogram: tuple[int, ...]
     correct: Mapping[Split, Correctness]
     corrected: Mapping[Split, Correctness] = field(default_factory=dict)
+    initial: Mapping[Split, Correctness] = field(default_factory=dict)
     weight_bytes: int | None = None
     logits: Mapping[Split, NDArray[np.float32]] = field(default_factory=dict, repr=False)
     weights: ExampleWeights = EVEN
@@ -263,6 +266,11 @@ class ParticipantFacts:
     def accuracy(self, split: Split) -> float:
         """Return the top-1 accuracy on `split` by its own target, in [0, 1]."""
         return self.weights.accuracy(self.correct[split], split)
+
+    @property
+    def is_untrained(self) -> bool:
+        """Whether its runs start from initial weights."""
+        return bool(self.initial)
 
     def accuracy_of(self, correct: Mapping[Split, Correctness], split: Split) -> float:
         """Return what another model's accuracy on `split` is by the target of this participant."""

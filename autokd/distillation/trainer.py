@@ -149,7 +149,7 @@ class Trainer:
         teachers = teaching(pair, setting)
         data, indices = federation.data, examples(federation, pair, setting.transfer_set, teachers=teachers)
         self.compute = _complete(compute, federation, pair.student)
-        self.network: nn.Module = self.compute.place(network(federation, pair.student))
+        self.network: nn.Module = self.compute.place(network(federation, pair.student, seed=seed))
         self._seed = derive_seed(federation.name, str(pair), seed)
         self._companions: Companions | None = None
         own = len(indices)

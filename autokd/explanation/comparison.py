@@ -98,14 +98,14 @@ class Comparison:
             key=key,
             words=words,
             setting=rival.setting,
-            gain={split: self._gain(key, split, rival) for split in JUDGED},
+            gain={split: self._gain(key, split, rival, rows) for split in JUDGED},
             difference={split: self._difference(key, split, rival, rows) for split in JUDGED},
             seeds=len(rows),
             diverged=rival.diverged,
             note=note,
         )
 
-    def _gain(self, key: str, split: Split, rival: Arm) -> Interval:
+    def _gain(self, key: str, split: Split, rival: Arm, rows: Sequence[int]) -> Interval:
         """Return the gain, taken from the recommendation if that has it."""
         evidence, figures = self._judgement.evidence, self._judgement.figures(split)
         if rival is evidence.default:
@@ -113,9 +113,10 @@ class Comparison:
         if rival is evidence.winner and figures.winner_gain is not None:
             return figures.winner_gain
         noise = f"{split.value}/{WINNER_GAIN}"
+        own = evidence.own[split]
         return self._bootstrap.interval(
             rival.correct[split],
-            evidence.own[split],
+            own if own.ndim == 1 else own[list(rows)],
             split.value,
             key,
             weights=evidence.weights.of(split),

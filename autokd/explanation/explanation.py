@@ -107,6 +107,8 @@ def explain(inputs: ExplanationInputs) -> Explanation:
         ),
         compare.fixed("average", "both models' answers averaged", inputs.averaged, note=note),
     ]
+    if recommendation.student.is_untrained:
+        lines = lines[:1]  # It has a network of its own, and no answers to average.
     winner = judgement.evidence.winner
     if winner is not None and winner is not judgement.shown:
         words = "the race's winner" if judgement.basis is None else "the winner of the search"

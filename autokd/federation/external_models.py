@@ -15,11 +15,13 @@ from torch import nn
 from autokd.compute.device import Compute
 from autokd.config.external import ExternalFederation, ExternalParticipant
 from autokd.config.federation import ExternalArchitecture
+from autokd.config.study import SEARCH_SEED
 from autokd.core.reasons import kind_and_words
 from autokd.data.dataset import Dataset
 from autokd.data.pixel_facts import PixelFacts
 from autokd.data.sources.labelled_images import LabelledImages, as_dataset
 from autokd.errors import PlanError
+from autokd.federation.federation import initial_seed
 from autokd.federation.findings import Findings
 from autokd.federation.hashing import digest
 from autokd.federation.label_space import LabelSpace
@@ -86,7 +88,7 @@ def validate_model(
     file = recipe.folder / Path(participant.checkpoint).expanduser()
     key = participant.checkpoint.removeprefix(_IN_MEMORY)
     state = Checkpoint.of(memory.weights[key]) if key in memory.weights else None
-    if state is None:
+    if state is None and not participant.is_untrained:
         with findings.noting(f"{where}.checkpoint"):
             state = read_checkpoint(file)
     if data is None:
@@ -126,6 +128,18 @@ def validate_model(
             input=participant.input,
         ).with_code(code)
         copy = partial(build, architecture, channels=channels, size=size, classes=len(classes))
+        if participant.is_untrained:
+            module = copy(seed=initial_seed(number, SEARCH_SEED))
+            weights, own = weights_of(module), as_dataset(data, classes)
+            compute.place(module)
+            for warning in ask(copy, weights, own, len(classes)):
+                findings.warn(f"{where}.architecture", warning)
+            return ValidatedModel(
+                architecture=architecture,
+                weights=weights,
+                measured=_initially(module, own, participant, number, compute, findings),
+                checkpoint="",
+            )
         module = copy()
         if state is None:
             return None
@@ -279,6 +293,23 @@ def _measure(
         + (hint or "; see its input (mean, std), labels and data"),
     )
     return None
+
+
+def _initially(
+    module: nn.Module,
+    own: Dataset,
+    participant: ExternalParticipant,
+    number: int,
+    compute: Compute,
+    findings: Findings,
+) -> Measured:
+    """Return what an untrained model gets right of its own data, of which nothing is expected."""
+    assert isinstance(module, Adapted)
+    right = int((answers(module, own, compute) == own.labels).sum())
+    share = Share(right=right, of=len(own.labels))
+    measured = Measured(number=number, architecture=participant.architecture.name, own=share, doubt=None)
+    findings.measured[number] = measured
+    return measured
 
 
 def _hint(found: Doubt, where: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import final
+from typing import Final, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +17,14 @@ from torch import nn
 from autokd.config.federation import AnyFederation, ArchitectureConfig
 from autokd.core.finding import Finding
 from autokd.core.records import FederationFacts, ParticipantFacts
-from autokd.core.setting import Split
+from autokd.core.setting import Split, derive_seed
 from autokd.data.dataset import Dataset
 from autokd.data.mapped_arrays import release
 from autokd.models.building import build_for
 from autokd.models.weights import Weights, load_weights
+
+INITIAL_SEEDS: Final = 5
+"""Number of confirmation seeds for which untrained students are evaluated; further ones repeat them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,6 +58,8 @@ class Federation:
             classes).
         code: SHA-256 of each file of own code, in hex, by field of the recipe and path below its folder.
         warnings: What was found when it was prepared that the recipe's author should know.
+        initial: What untrained students get right before a run, by participant and split, for the first
+            `INITIAL_SEEDS` seeds of confirmation runs; shape (seeds, examples).
     """
 
     name: str
@@ -66,6 +71,7 @@ class Federation:
     logits: NDArray[np.float32]
     code: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     warnings: tuple[Finding, ...] = ()
+    initial: Mapping[int, Mapping[Split, NDArray[np.bool_]]] = field(default_factory=dict)
 
     def release_memory(self) -> None:
         """Free the memory of arrays that are mapped from files; they are read again when needed."""
@@ -111,6 +117,12 @@ class Federation:
         right: NDArray[np.bool_] = self.without_prior(participant, split).argmax(axis=1) == labels
         return right
 
+    def _corrected_of(self, participant: int) -> dict[Split, NDArray[np.bool_]]:
+        """Return `corrected` by split; nothing for untrained students, which have learned no label prior."""
+        if participant in self.recipe.untrained:
+            return {}
+        return {split: self.corrected(participant, split) for split in self.splits}
+
     def averaged(
         self, participants: Collection[int], split: Split, *, without_priors: bool = False
     ) -> NDArray[np.bool_]:
@@ -144,7 +156,8 @@ class Federation:
                     architecture=participant.architecture.name,
                     histogram=tuple(int(count) for count in self.label_counts(participant.number)),
                     correct={split: self.correct(participant.number, split) for split in self.splits},
-                    corrected={split: self.corrected(participant.number, split) for split in self.splits},
+                    corrected=self._corrected_of(participant.number),
+                    initial=self.initial.get(participant.number, {}),
                     weight_bytes=sum(array.nbytes for array in participant.weights.values()),
                     logits=OwnLogits(self.logits[participant.number], self.splits),
                 )
@@ -179,9 +192,21 @@ class OwnLogits(Mapping[Split, NDArray[np.float32]]):
         return len(self.splits)
 
 
-def network(federation: Federation, participant: int) -> nn.Module:
-    """Return a fresh copy of a participant's model on the CPU, in eval mode."""
+def network(federation: Federation, participant: int, *, seed: int = 0) -> nn.Module:
+    """Return a fresh copy of a participant's model on the CPU, in eval mode.
+
+    Args:
+        seed: Seed index of the run; an untrained student has initial weights of its own for each.
+    """
     owner = federation.participants[participant]
+    if participant in federation.recipe.untrained:
+        start = initial_seed(participant, seed)
+        return build_for(federation.data, owner.architecture, seed=start).eval()
     module = build_for(federation.data, owner.architecture)
     load_weights(module, owner.weights)
     return module.eval()
+
+
+def initial_seed(participant: int, seed: int) -> int:
+    """Return the seed of an untrained student's initial weights in runs of a seed index."""
+    return derive_seed("initial weights", participant, seed)

@@ -18,6 +18,7 @@ from autokd.data.mapped_arrays import Arrays, pieces
 from autokd.data.sources.labelled_images import LabelledImages
 from autokd.data.temporary_arrays import concatenate
 from autokd.federation.federation import Federation, Participant
+from autokd.federation.initial import initial_arrays
 from autokd.federation.layout import Layout
 from autokd.federation.pretraining import Pretrained
 from autokd.models.weights import Weights
@@ -34,12 +35,16 @@ class Hashes(Frozen):
         layout: Indices of all parts.
         weights: State dicts, by participant.
         logits: Logits; not part of the name, since weights and data determine them.
+        initial: What untrained students get right, likewise; empty if there are none.
     """
+
+    omit_if_default = frozenset({"initial"})
 
     data: str
     layout: str
     weights: tuple[str, ...]
     logits: str
+    initial: str = ""
 
     @classmethod
     def of(cls, federation: Federation) -> Hashes:
@@ -49,6 +54,7 @@ class Hashes(Frozen):
             layout=digest(layout_arrays(federation)),
             weights=tuple(digest(participant.weights) for participant in federation.participants),
             logits=digest({"logits": federation.logits}),
+            initial=digest(initial_arrays(federation)) if federation.initial else "",
         )
 
     def name(

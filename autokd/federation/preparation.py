@@ -30,6 +30,7 @@ from autokd.federation import storage
 from autokd.federation.external import Checked, load_external_or_raise
 from autokd.federation.federation import Federation
 from autokd.federation.hashing import assemble
+from autokd.federation.initial import evaluate_initial
 from autokd.federation.layout import lay_out, only_used
 from autokd.federation.own_sources import code_digests, installed_notices
 from autokd.federation.pretraining import Pretrained, pretrain
@@ -143,6 +144,9 @@ def prepare(
         assemble(recipe, checked.data, checked.layout, models, networks, checked.code),
         warnings=checked.warnings,
     )
+    if recipe.untrained:
+        plain = replace(compute, memory_format="contiguous")
+        federation = replace(federation, initial=evaluate_initial(federation, plain))
     folder = storage.federations_folder(home) / federation.name
     checkpoints = [model.checkpoint for model in checked.models]
     storage.save(federation, folder, checkpoints=checkpoints, sources=checked.sources)

@@ -40,6 +40,7 @@ from autokd.data.dataset import Dataset
 from autokd.errors import FederationError, HomeNotWritable
 from autokd.federation.federation import Federation
 from autokd.federation.hashing import Hashes, combine, data_arrays, layout_arrays
+from autokd.federation.initial import initial_arrays, initial_of
 from autokd.federation.integrity import problems
 from autokd.federation.layout import Layout
 from autokd.federation.own_sources import changed_code, recorded_code
@@ -51,6 +52,8 @@ _MANIFEST: Final = "manifest.json"
 _DATA: Final = "data.safetensors"
 _LAYOUT: Final = "layout.safetensors"
 _LOGITS: Final = "logits.safetensors"
+_INITIAL: Final = "initial.safetensors"
+"""What untrained students get right; only where there are some."""
 _WAY_OUT: Final = "delete that folder, then run `autokd prepare`"
 
 
@@ -138,6 +141,8 @@ def save(
             mapped_arrays.write(draft / _DATA, data_arrays(federation.data))
             mapped_arrays.write(draft / _LAYOUT, layout_arrays(federation))
             mapped_arrays.write(draft / _LOGITS, {"logits": federation.logits})
+            if federation.initial:
+                mapped_arrays.write(draft / _INITIAL, initial_arrays(federation))
             for participant in federation.participants:
                 mapped_arrays.write(draft / _weights(participant.number), participant.weights)
             with replacing(draft / _MANIFEST) as file:
@@ -180,6 +185,12 @@ def load(folder: Path) -> Federation:
         )
     except (LookupError, TypeError, ValueError) as error:
         raise _damaged(folder, f"parts are missing or of the wrong shape ({error})") from error
+    if recipe.untrained:
+        try:
+            initial = initial_of(_read(folder, _INITIAL), federation)
+        except (LookupError, ValueError) as error:
+            raise _damaged(folder / _INITIAL, f"parts are missing or of the wrong shape ({error})") from error
+        federation = replace(federation, initial=initial)
     _check(folder, federation, manifest)
     for problem in problems(federation):
         raise _damaged(folder, problem)
@@ -261,6 +272,8 @@ def _trained_again(recipe: AnyFederation, written: Sequence[str]) -> str:
     if not isinstance(recipe, ExternalFederation):
         return ""
     for participant, expected in zip(recipe.participants, written, strict=False):
+        if participant.is_untrained:
+            continue
         try:
             if checkpoint_hash(recipe.folder / Path(participant.checkpoint).expanduser()) != expected:
                 return f"{participant.checkpoint} has changed since"
@@ -333,7 +346,8 @@ def _check(folder: Path, federation: Federation, manifest: _Manifest) -> None:
 
 def _by_file(hashes: Hashes) -> dict[str, str]:
     weights = {_weights(number): sha256 for number, sha256 in enumerate(hashes.weights)}
-    return {_DATA: hashes.data, _LAYOUT: hashes.layout, _LOGITS: hashes.logits, **weights}
+    initial = {_INITIAL: hashes.initial} if hashes.initial else {}
+    return {_DATA: hashes.data, _LAYOUT: hashes.layout, _LOGITS: hashes.logits, **initial, **weights}
 
 
 def _damaged(file: Path, problem: str) -> FederationError:

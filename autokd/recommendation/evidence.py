@@ -49,7 +49,8 @@ class Evidence:
 
     Attributes:
         seeds: Indices of the paired confirmation runs; row i of winner and default is seed i.
-        own: Correctness of the student's model as it is, by split, shape (examples,).
+        own: Correctness of the student's model as it is, by split, shape (examples,); if it is untrained, so
+            that its initial weights depend on the seed, (seeds, examples) as the arms.
         winner: The race's choice; None if the default stands alone.
         local: Weight of each example on the student's own label distribution, by split
             (`autokd.statistics.label_weights`); empty if only gain counts.
@@ -96,7 +97,8 @@ class Evidence:
 
         def correct(name: str) -> Correctness:
             if name in models:
-                return models[name][split]
+                fixed = models[name][split]
+                return fixed if fixed.ndim == 1 else fixed[sorted(common)]
             arm, rows = arms[name], sorted(common)
             if arm.rows is not None:
                 rows = [arm.rows.index(row) for row in rows]
@@ -128,6 +130,7 @@ def gather(
     seeds: int,
     local: Mapping[Split, Weights],
     corrected: Mapping[Split, Correctness] | None = None,
+    initial: Mapping[Split, Correctness] | None = None,
 ) -> Evidence | InsufficientEvidence:
     """Pair the confirmation runs of all arms by seed.
 
@@ -139,6 +142,7 @@ def gather(
     Args:
         own: As in `Evidence`; so are `local` and `corrected`.
         seeds: Number of seeds that count, from the first on.
+        initial: As in `ParticipantFacts`; takes the place of `own` where there is one.
     """
     baselines = records.baselines
     if not any(trial.state is TrialState.COMPLETE for trial in baselines):
@@ -166,7 +170,7 @@ def gather(
             rivals[name] = found if len(rows) == len(judged) else replace(found, rows=rows)
     return Evidence(
         seeds=judged,
-        own={split: own[split] for split in JUDGED},
+        own={split: _initially(initial[split], judged) if initial else own[split] for split in JUDGED},
         default=arm(default, [defaults[seed] for seed in judged], own),
         winner=None if best is None or alone else arm(best, [winners[seed] for seed in judged], own),
         local=local,
@@ -175,6 +179,12 @@ def gather(
         rivals=rivals,
         lost=frozenset() if alone else frozenset(ended.keys() - rivals.keys()),
     )
+
+
+def _initially(initial: Correctness, seeds: Sequence[int]) -> Correctness:
+    """Return the rows of confirmation seeds; seeds that were not evaluated repeat those that were."""
+    first = confirmation_seeds(1)[0]
+    return initial[[(seed - first) % len(initial) for seed in seeds]]
 
 
 def ended_runs(setting: Setting, runs: Sequence[RunRecord]) -> dict[int, RunRecord]:

@@ -143,7 +143,9 @@ def _judge(
     own = federation.participants[student]
     local = {} if aims == Objective() else local_weights_of(federation, student)
     corrected = own.corrected if records.rule >= WITH_RIVALS else None
-    evidence = gather(config, own.correct, records, seeds=seeds, local=local, corrected=corrected)
+    evidence = gather(
+        config, own.correct, records, seeds=seeds, local=local, corrected=corrected, initial=own.initial
+    )
     if isinstance(evidence, InsufficientEvidence):
         return evidence
     seed = derive_seed(records.study, "verdict")

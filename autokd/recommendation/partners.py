@@ -160,8 +160,10 @@ def shrunk(
 ) -> NDArray[np.float64]:
     """Return the corrected gains of arms over the same model, in pp, shape (arms,); see `ranked`.
 
-    Arms have the shape (seeds, examples), and `own`, the model as it is, and `weights` (examples,).
+    Arms have the shape (seeds, examples), and `own`, the model as it is, and `weights` (examples,); an
+    untrained student has seeds, too.
     """
+    own = own if own.ndim == 1 else own.mean(axis=0)
     weight = np.ones(own.size) if weights is None else weights
     rates = np.array([arm.mean(axis=0) * weight for arm in arms])
     gains: NDArray[np.float64] = POINTS * (rates.mean(axis=1) - (own * weight).mean())

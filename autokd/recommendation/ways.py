@@ -46,11 +46,13 @@ def ways(
     names = config.federation.names
     partner_name = names.word(pair.teacher)
     excluded = frozenset[str]() if judgement is None else judgement.excluded
+    initial = None if judgement is None or not student.is_untrained else judgement.evidence
     yield Way(
         action=Action.KEEP,
         name="as it is",
         words="keep the model as it is",
-        correct=_judged(student.correct),
+        correct=_judged(student.correct if initial is None else initial.own),
+        seeds=() if initial is None else initial.seeds,
     )
     if student.corrected and CORRECTED not in excluded:
         yield Way(
@@ -70,6 +72,8 @@ def ways(
         name = f"model {partner_name}, taught by {names.word(pair.student)}"
         how = (Position.TEACHER, config.distillation.epochs)
         yield _trained(name, reverse.shown, reverse, pair, partner_name, *how)
+    if student.is_untrained:
+        return  # Whoever wants another network than the partner's does not adopt that.
     yield Way(
         action=Action.ADOPT,
         name=f"model {partner_name} as it is",

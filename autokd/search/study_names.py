@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from secrets import token_hex
 from typing import Final, NamedTuple
 
@@ -118,9 +118,15 @@ def _target_of(config: StudyConfig) -> list[object]:
     return [{"target": {name: share for name, share in sorted(target.items()) if share > 0}}]
 
 
-def meetings_of(space: Space, pairs: Sequence[Pair]) -> tuple[tuple[Pair, ...], ...]:
-    """Return the pairs to search of each meeting, by the space's positions, in the order of `pairs`."""
+def meetings_of(
+    space: Space, pairs: Sequence[Pair], *, untrained: Collection[int] = ()
+) -> tuple[tuple[Pair, ...], ...]:
+    """Return the pairs to search of each meeting, by the space's positions, in the order of `pairs`.
+
+    Pairs in which somebody untrained would teach are left out.
+    """
     meetings: dict[frozenset[int], dict[Pair, None]] = {}
     for pair in pairs:
-        meetings.setdefault(pair.meeting, {}).update(dict.fromkeys(space.pairs(pair)))
+        found = [one for one in space.pairs(pair) if one.teacher not in untrained]
+        meetings.setdefault(pair.meeting, {}).update(dict.fromkeys(found))
     return tuple(tuple(meeting) for meeting in meetings.values())

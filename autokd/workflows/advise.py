@@ -56,7 +56,8 @@ def decisions(results: StoredResults, participants: Sequence[int]) -> tuple[Part
 def decision_of(results: StoredResults, student: int, participants: int) -> ParticipantDecision:
     """Return the decision of one participant; see `advise`."""
     recommendations, unknown = [], []
-    for pair in (Pair(other, student) for other in range(participants) if other != student):
+    teachers = sorted({*range(participants)} - {student, *results.config.federation.untrained})
+    for pair in (Pair(other, student) for other in teachers):
         with leaving_out(pair):
             try:
                 recommendations.append(results.recommendation(pair))

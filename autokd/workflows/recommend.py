@@ -148,7 +148,8 @@ def partners(workspace: Workspace, student: int) -> Ranking:
     way_out = f"run autokd tune --student {student}"
     recommendations, unknown = [], []
     with open_results(workspace, way_out) as (_, results):
-        for pair in (Pair(other, student) for other in range(count) if other != student):
+        teachers = sorted({*range(count)} - {student, *workspace.config.federation.untrained})
+        for pair in (Pair(other, student) for other in teachers):
             try:
                 recommendations.append(results.recommendation(pair))
             except NotTuned:

@@ -160,7 +160,7 @@ def _tune(
     asked = space
     if position is not None:
         asked = space.model_copy(update={"position": (position,)}).permitted(config.forbidden)
-    meetings = meetings_of(asked, pairs)
+    meetings = meetings_of(asked, pairs, untrained=config.federation.untrained)
     answers: dict[Pair, Payload] = {}
     overviews: dict[Pair, PairOverview] = {}
     names = {pair: results.study(pair) for meeting in meetings for pair in meeting}

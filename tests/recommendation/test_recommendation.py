@@ -15,6 +15,7 @@ from autokd.core.records import Correctness, Failure, RunRecord, TrialState
 from autokd.core.setting import DEFAULT, BatchNorm, Schedule, Setting, Split, TransferSet
 from autokd.errors import NotTuned
 from autokd.recommendation import Recommendation, Verdict, winner
+from autokd.recommendation.decision import Action
 from autokd.statistics.paired import paired_interval
 from autokd.statistics.target_weights import aimed
 from tests.recommendation.meetings import EXAMPLES, PAIR, PLAN, RIVALS, by_rule_3, make_meeting, recommended
@@ -410,3 +411,30 @@ def test_probabilities_before_and_after_are_those_of_the_stored_outputs() -> Non
     assert told["before"]["nll"] == pytest.approx(nll(own))
     assert told["after"]["nll"] == pytest.approx(np.mean([nll(logits) for logits in mine]))
     assert told["after"].keys() == {"nll", "brier", "ece"}
+
+
+def test_an_untrained_student_is_an_arm_with_seeds_that_adopts_nothing() -> None:
+    """Seed by seed the gain is what a run adds to the initial weights that it started from."""
+    meeting, rng = make_meeting(towards=(0.85, 0.7)), np.random.default_rng(3)
+    initial = {split: rng.random((3, count)) < 0.1 for split, count in EXAMPLES.items()}
+    teacher, student = meeting.federation.participants
+    facts = replace(meeting.federation, participants=(teacher, replace(student, initial=initial)))
+    found = recommend_from(PLAN, facts, meeting.towards)
+    judgement = found.judgement
+    assert judgement is not None
+    seeds = len(judgement.evidence.seeds)
+    for split in (Split.CONFIRMATION, Split.TEST):
+        own = judgement.evidence.own[split]
+        # Seeds that were not evaluated repeat those that were.
+        assert np.array_equal(own, initial[split][[row % 3 for row in range(seeds)]])
+        gain = 100 * float((judgement.shown.correct[split].astype(float) - own).mean())
+        assert judgement.gain(split).mean == pytest.approx(gain)
+    assert found.verdict is Verdict.TUNED
+    assert {one.way.action for one in found.decision.weighed} <= {
+        Action.KEEP,
+        Action.TRAIN_ALONE,
+        Action.LEARN,
+    }
+    (kept,) = [one.way for one in found.decision.weighed if one.way.action is Action.KEEP]
+    assert kept.seeds == judgement.evidence.seeds
+    json.dumps(found.to_json(), allow_nan=False)

@@ -82,6 +82,7 @@ def class_rows(
         return ()
     evidence, labels = recommendation.judgement.evidence, federation.labels[Split.TEST]
     own = evidence.own[Split.TEST].astype(float)
+    own = own if own.ndim == 1 else own.mean(axis=0)
     default, chosen = _after(evidence.default), _after(evidence.winner)
     rows = []
     for number, name in enumerate(federation.classes):
