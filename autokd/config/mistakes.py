@@ -22,7 +22,7 @@ CODE: Final = r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$"
 PATH: Final = r"^[^\x00]*$"
 _PATTERNS: Final = {
     NAME: "a name: a letter or digit, then up to 63 letters, digits, dots, hyphens or underscores",
-    NETWORK: "the name of a network, or module:function of your own code",
+    NETWORK: "the name of a network, timm:name, or module:function of your own code",
     CODE: "module:function of your own code, e.g. datasets:make",
     PATH: "a path",
 }

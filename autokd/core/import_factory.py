@@ -11,11 +11,14 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
 from autokd.core.own_code import OwnCode, read_own_code
 from autokd.core.own_imports import import_own, plain
 from autokd.errors import PlanError
+
+TIMM: Final = "timm:"
+"""What stands before the names of timm's models."""
 
 
 def code_of(name: str, folder: Path | None) -> OwnCode:
@@ -42,6 +45,13 @@ def code_of(name: str, folder: Path | None) -> OwnCode:
     if place is None or _is_installed(place):
         return OwnCode(Path(sys.path[0]).absolute(), {}, complete=True)
     return read_own_code(place, module)
+
+
+def is_timm(name: str, folder: Path | None) -> bool:
+    """Return whether a network is `timm:` and a model of timm; a module `timm` of one's own goes first."""
+    if not name.startswith(TIMM) or name == f"{TIMM}create_model":
+        return False
+    return folder is None or not ((folder / "timm.py").exists() or (folder / "timm").exists())
 
 
 def call(name: str, options: Mapping[str, Any], code: OwnCode) -> Any:

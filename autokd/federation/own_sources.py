@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from autokd.config.external import CodeSource, ExternalFederation
 from autokd.config.federation import AnyFederation
-from autokd.core.import_factory import code_of, installed_notice
+from autokd.core.import_factory import code_of, installed_notice, is_timm
 from autokd.core.own_code import OwnCode, read_own_code
 from autokd.core.own_imports import with_imported_files
 from autokd.errors import PlanError
@@ -95,7 +95,8 @@ def _named(recipe: AnyFederation) -> Iterator[tuple[str, str]]:
     """Yield the fields of a recipe that name code, with the name."""
     if isinstance(recipe, ExternalFederation):
         for number, participant in enumerate(recipe.participants):
-            if ":" in participant.architecture.name:
+            name = participant.architecture.name
+            if ":" in name and not is_timm(name, recipe.code_folder):
                 yield f"participants.{number}.architecture", participant.architecture.name
     for field, source in sources(recipe):
         if isinstance(source, CodeSource):

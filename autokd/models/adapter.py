@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,8 +12,10 @@ from torch.nn import functional as F
 
 from autokd.config.external import Input, Network
 from autokd.config.federation import ArchitectureConfig, ExternalArchitecture
-from autokd.core.import_factory import call, code_of
+from autokd.core.import_factory import TIMM, call, code_of, is_timm
 from autokd.core.own_code import OwnCode
+from autokd.core.quoting import did_you_mean
+from autokd.core.reasons import kind_and_words
 from autokd.errors import PlanError, UnknownName
 from autokd.models.architectures import ARCHITECTURES, Shape, architecture, change_stem
 from autokd.models.kd_networks import KD_NETWORKS, is_kd_network
@@ -26,6 +29,13 @@ _BELOW: Final = 1.0
 OWNERS_NETWORK: Final = "network."
 """What stands before the names of the owner's network in those of `Adapted`."""
 _NOT_OPTIONS: Final = ("weights", "weights_backbone", "progress")
+_NOT_TIMMS_OPTIONS: Final = (
+    "pretrained",
+    "pretrained_cfg",
+    "pretrained_cfg_overlay",
+    "checkpoint_path",
+    "cache_dir",
+)
 
 
 class Adapted(nn.Module):
@@ -122,8 +132,8 @@ def input_shape(wanted: Input, *, channels: int, size: int, classes: int) -> Sha
 
 
 def network_code(name: str, folder: Path | None) -> OwnCode | None:
-    """Return the code of a network that is not autokd's or torchvision's, see `code_of`; nothing is run."""
-    return code_of(name, folder) if ":" in name else None
+    """Return the code of a network that is one's own, see `code_of`; nothing is run."""
+    return code_of(name, folder) if ":" in name and not is_timm(name, folder) else None
 
 
 def external_network(recipe: Network, *, shape: Shape, code: OwnCode | None = None) -> nn.Module:
@@ -147,6 +157,8 @@ def external_network(recipe: Network, *, shape: Shape, code: OwnCode | None = No
             return architecture(plain).build(shape)
         except ValueError as error:
             raise _refused(recipe.name, str(error)) from error
+    if recipe.name.startswith(TIMM):
+        return _timm_network(recipe, shape)
     return _torchvision_network(recipe, shape)
 
 
@@ -175,6 +187,29 @@ def _torchvision_network(recipe: Network, shape: Shape) -> nn.Module:
         change_stem(network, stem, shape.channels)
     elif stem == "cifar":
         raise _refused(recipe.name, "stem is an option of ResNets only")
+    return network.float()
+
+
+def _timm_network(recipe: Network, shape: Shape) -> nn.Module:
+    """Return a model of timm without weights; nothing is downloaded."""
+    try:
+        timm: Any = import_module("timm")
+    except ImportError:
+        problem = "needs the package timm, which is not installed here; pip install 'autokd[timm]'"
+        raise PlanError(source=f"network {recipe.name}", problem=problem) from None
+    name = recipe.name.removeprefix(TIMM)
+    if not timm.is_model(name):
+        known = timm.list_models()
+        problem = f"timm {timm.__version__} has no model {name!r}{did_you_mean(name, known)}"
+        raise PlanError(source=f"network {recipe.name}", problem=problem)
+    forbidden = [option for option in _NOT_TIMMS_OPTIONS if option in recipe.options]
+    if forbidden:
+        raise _refused(recipe.name, f"{forbidden[0]} is no option: weights are those of the checkpoint")
+    options: dict[str, Any] = {"num_classes": shape.classes, "in_chans": shape.channels, **recipe.options}
+    try:
+        network: nn.Module = timm.create_model(name, pretrained=False, **options)
+    except Exception as error:
+        raise _refused(recipe.name, kind_and_words(error)) from error
     return network.float()
 
 
