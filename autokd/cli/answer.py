@@ -171,8 +171,9 @@ def _gains(header: str, rows: Iterable[tuple[str, Interval | None, Interval | No
 def further(recommendation: Recommendation, study: StudyOptions) -> str:
     """Return the commands that show more of a pair."""
     teacher, student = recommendation.pair.teacher, recommendation.pair.student
+    other = f"recommend --pair {student},{teacher}{study.repeated()}"
     commands = {
-        f"recommend --pair {student},{teacher}{study.repeated()}": "the same meeting from the other side",
+        **({} if recommendation.student.is_untrained else {other: "the same meeting from the other side"}),
         f"recommend --pair {teacher},{student}{study.repeated()} --json": "all the numbers",
         f"dashboard{study.repeated('home', 'storage')}": "every trial, in the browser",
     }

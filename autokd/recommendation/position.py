@@ -103,6 +103,7 @@ def advise(
     forbidden: Collection[Position] = (),
     own_corrected: Mapping[Split, Correctness] | None = None,
     partner_corrected: Mapping[Split, Correctness] | None = None,
+    only_learns: bool = False,
 ) -> PositionAdvice:
     """Return the position of s in its meeting with t, decided on confirmation and reported on test.
 
@@ -127,6 +128,7 @@ def advise(
         as_student: Judgement of the pair t->s; None if there is none.
         as_teacher: Judgement of the pair s->t; None if there is none.
         weights: Weights of the examples on s's target distribution.
+        only_learns: Whether s is untrained: it neither teaches nor adopts, so t's model need not be beaten.
     """
 
     def interval(name: str, split: Split, judgement: Judgement, fixed: Correctness) -> Interval:
@@ -159,7 +161,7 @@ def advise(
             "student beyond partner": (confirmation.by_adoption, partner),
             "student beyond corrected partner": (confirmation.by_corrected_adoption, partner_corrected),
         }
-        if all(
+        if only_learns or all(
             gain is None or gain.mean <= 0 or beats(name, as_student, model)
             for name, (gain, model) in better.items()
         ):
@@ -177,9 +179,16 @@ def advise(
     for position in forbidden:
         passed.pop(Advice(position.value), None)
     advice = max(passed, key=lambda option: passed[option].mean, default=Advice.NONE)
-    why = _why(advice, passed, confirmation)
+    why = _why_of_the_untrained(passed) if only_learns else _why(advice, passed, confirmation)
     why += "".join(f"; the study forbids position {position}" for position in forbidden)
     return PositionAdvice(advice=advice, confirmation=confirmation, test=options(Split.TEST), why=why)
+
+
+def _why_of_the_untrained(passed: Mapping[Advice, Interval]) -> str:
+    gain = passed.get(Advice.STUDENT)
+    if gain is None:
+        return "no training is shown to beat the untrained model, which only learns"
+    return f"as student it gains {gain} on confirmation; an untrained model only learns"
 
 
 def _why(advice: Advice, passed: Mapping[Advice, Interval], options: Options) -> str:

@@ -243,6 +243,7 @@ def recommend(
         as_teacher=other,
         bootstrap=Bootstrap.of(confirmation, derive_seed(records.study, "position")),
         forbidden=[Position(position) for position in config.forbid.positions],
+        only_learns=student.is_untrained,
     )
     wanted = _MORE_BUDGET if out_of_budget else decide
     return Recommendation(
@@ -292,7 +293,9 @@ def _without_priors(
         return {}
     return {
         "own_corrected": participants[pair.student].corrected or None,
-        "partner_corrected": participants[pair.teacher].corrected or None,
+        "partner_corrected": None
+        if participants[pair.student].is_untrained
+        else participants[pair.teacher].corrected or None,
     }
 
 

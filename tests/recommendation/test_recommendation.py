@@ -14,7 +14,7 @@ from autokd.core.pair_records import PairRecords
 from autokd.core.records import Correctness, Failure, RunRecord, TrialState
 from autokd.core.setting import DEFAULT, BatchNorm, Schedule, Setting, Split, TransferSet
 from autokd.errors import NotTuned
-from autokd.recommendation import Recommendation, Verdict, winner
+from autokd.recommendation import Advice, Recommendation, Verdict, winner
 from autokd.recommendation.decision import Action
 from autokd.statistics.paired import paired_interval
 from autokd.statistics.target_weights import aimed
@@ -435,6 +435,9 @@ def test_an_untrained_student_is_an_arm_with_seeds_that_adopts_nothing() -> None
         Action.TRAIN_ALONE,
         Action.LEARN,
     }
+    assert found.position.advice is Advice.STUDENT
+    assert found.position.why.endswith("an untrained model only learns")
+    assert found.position.test.by_corrected_adoption is None
     (kept,) = [one.way for one in found.decision.weighed if one.way.action is Action.KEEP]
     assert kept.seeds == judgement.evidence.seeds
     json.dumps(found.to_json(), allow_nan=False)
