@@ -19,10 +19,11 @@ from autokd.compute.ray_cluster import session
 for _name in ("AUTOKD_HOME", "AUTOKD_STORAGE", "FORCE_COLOR", "PY_COLORS", "RAY_ADDRESS"):
     os.environ.pop(_name, None)
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-# Two processes share two cores: threads beyond that only wait for each other, in what tests start as well.
+# Three processes share two cores, since tests often wait for what they start; threads beyond that only wait for
+# each other, in what tests start as well.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# What takes longest, longest first. It is handed out before all else, so that both processes end together.
+# What takes longest, longest first. It is handed out before all else, so that all processes end together.
 _LONG = ("cli", "execution", "federation", "store", "torture", "docker", "benchmarks", "test_api.py")
 
 # No deadline: other work on the same cores is no defect. In CI the examples are the same in every run.
