@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from autokd.compute.resources import Resources
     from autokd.config.space import Space
     from autokd.config.study import StudyConfig
-    from autokd.core.setting import DEFAULT, Pair, Position, Setting, Split, TransferSet
+    from autokd.core.setting import DEFAULT, Group, Pair, Position, Setting, Split, TransferSet
     from autokd.delivery import Card
     from autokd.errors import AutokdError, InputError, NotRecommended, NotTuned
     from autokd.federation.deprecated import Federation
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 __all__ = [
-    "DEFAULT", "AutokdError", "Batch", "Callbacks", "Card", "Compute", "Federation", "InputError",
+    "DEFAULT", "AutokdError", "Batch", "Callbacks", "Card", "Compute", "Federation", "Group", "InputError",
     "Interval", "Member", "NotRecommended", "NotTuned", "Pair", "PairResult", "Position", "Recommendation",
     "Resources", "Setting", "Space", "Split", "StudyConfig", "TransferSet", "Verdict", "Workspace",
     "__version__", "advise", "advise_all", "distill", "explain", "export", "federation_from_models",
@@ -70,7 +70,7 @@ _NAMES: Final = {
     "autokd.compute.resources": "Resources",
     "autokd.config.space": "Space",
     "autokd.config.study": "StudyConfig",
-    "autokd.core.setting": "DEFAULT Pair Position Setting Split TransferSet",
+    "autokd.core.setting": "DEFAULT Group Pair Position Setting Split TransferSet",
     "autokd.delivery": "Card",
     "autokd.errors": "AutokdError InputError NotRecommended NotTuned",
     "autokd.federation.deprecated": "Federation",

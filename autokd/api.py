@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from autokd.config.defaults import STUDY
 from autokd.core.public_calls import checked
 from autokd.core.public_calls import pair as as_pair
-from autokd.core.setting import Pair, Position, Setting
+from autokd.core.setting import AnyPair, Position, Setting
 from autokd.errors import ArgumentError
 from autokd.workflows.deprecated import accepts_listener
 
@@ -38,7 +38,7 @@ def _setting(name: str, value: object) -> Setting:
 @accepts_listener
 @checked()
 def tune(
-    pair: Pair | str,
+    pair: AnyPair | str,
     *,
     study: str | Path | StudyConfig = STUDY,
     home: str | Path | None = None,
@@ -56,7 +56,7 @@ def tune(
     Stored runs are not repeated: a second call returns at once.
 
     Args:
-        pair: `Pair(4, 9)` or `"4,9"`: teacher first.
+        pair: `Pair(4, 9)` or `"4,9"`: teacher first; or `Group((0, 3, 7), 9)` for several teachers.
         study: As in `Workspace.open`, like `home`, `storage`, `space`, `trials` and `try_`.
         position: Search only this position of the student; by default all positions of the space.
         compute: How runs compute.
@@ -92,7 +92,7 @@ def tune(
 
 @checked()
 def recommend(
-    pair: Pair | str,
+    pair: AnyPair | str,
     *,
     study: str | Path | StudyConfig = STUDY,
     home: str | Path | None = None,
@@ -102,7 +102,7 @@ def recommend(
     """Return what the student of a tuned pair should do, from the store alone.
 
     Args:
-        pair: `Pair(4, 9)` or `"4,9"`: teacher first.
+        pair: `Pair(4, 9)` or `"4,9"`: teacher first; or `Group((0, 3, 7), 9)` for several teachers.
         study: As in `Workspace.open`, like `home`, `storage` and `space`.
 
     Raises:
@@ -125,7 +125,7 @@ def recommend(
 @accepts_listener
 @checked(setting=_setting)
 def distill(
-    pair: Pair | str,
+    pair: AnyPair | str,
     out: str | Path,
     *,
     setting: Setting | None = None,
@@ -142,7 +142,7 @@ def distill(
     """Train the recommended student in this process, and write its weights with a card beside them.
 
     Args:
-        pair: `Pair(4, 9)` or `"4,9"`: teacher first.
+        pair: `Pair(4, 9)` or `"4,9"`: teacher first; or `Group((0, 3, 7), 9)` for several teachers.
         out: `*.safetensors`; the card is written beside it as `.json` and `.md`.
         setting: Used instead of the recommended setting; then the pair need not be tuned.
         seed: Number of the run of this setting, from 0; search, race and confirmation use none of them.

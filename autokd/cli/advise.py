@@ -58,6 +58,8 @@ def show(found: ParticipantDecision) -> None:
         out.print(line)
     out.print(weighed_table(found.decision, found.names.word(found.student)))
     note = f"the best of {found.choices} ways with {len(found.partners)} partners; intervals hold for all"
+    if found.groups:
+        note += f"; with {', '.join(map(str, found.groups))}"
     if found.unknown:
         note += f"; no recommendation yet from {', '.join(map(found.names.word, found.unknown))}"
     out.print(note, style="dim")

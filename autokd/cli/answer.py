@@ -10,6 +10,7 @@ from rich.text import Text
 
 from autokd.cli.console import debugging, err, out, plain_table
 from autokd.config.target import remark
+from autokd.core.pair import Pair
 
 if TYPE_CHECKING:
     from autokd.cli.options import StudyOptions
@@ -46,7 +47,8 @@ def show(recommendation: Recommendation) -> None:
     if recommendation.what_would_decide:
         out.print(f"what would decide: {recommendation.what_would_decide}")
     position = recommendation.position
-    out.print(Text.assemble(("position ", "bold"), (position.advice.value, "bold"), f": {position.why}"))
+    if position is not None:
+        out.print(Text.assemble(("position ", "bold"), (position.advice.value, "bold"), f": {position.why}"))
     out.print(weighed_table(recommendation.decision, names.word(pair.student)))
     for line in _asked(recommendation):
         out.print(line)
@@ -90,8 +92,7 @@ def _show_tracebacks(recommendation: Recommendation) -> None:
         for trace in traces:
             err.print(Text(trace))
     elif traces and recommendation.judgement is None:
-        pair = recommendation.pair
-        again = f"autokd recommend --pair {pair.teacher},{pair.student} --debug"
+        again = f"autokd recommend {recommendation.pair.options} --debug"
         out.print(f"where it went wrong: {again}", style="dim")
 
 
@@ -138,12 +139,11 @@ def show_partners(ranking: Ranking) -> None:
     )
     grid = plain_table("teacher", "verdict", "gain on test", "corrected", "setting judged")
     for partner in ranking.partners:
-        pair, verdict = partner.recommendation.pair, partner.recommendation.verdict.value
+        verdict = partner.recommendation.verdict.value
         mark = "=" if partner.as_good else ""
         setting, corrected = str(partner.recommendation.setting), f"{partner.corrected:+.1f} pp"
-        grid.add_row(
-            f"{ranking.names.word(pair.teacher)} {mark}", verdict, str(partner.test), corrected, setting
-        )
+        teacher = ranking.names.word(partner.teacher)
+        grid.add_row(f"{teacher} {mark}", verdict, str(partner.test), corrected, setting)
     out.print(grid)
     _print_remark(ranking.target)
     count = len(ranking.partners)
@@ -170,11 +170,15 @@ def _gains(header: str, rows: Iterable[tuple[str, Interval | None, Interval | No
 
 def further(recommendation: Recommendation, study: StudyOptions) -> str:
     """Return the commands that show more of a pair."""
-    teacher, student = recommendation.pair.teacher, recommendation.pair.student
-    other = f"recommend --pair {student},{teacher}{study.repeated()}"
+    pair = recommendation.pair
+    other = {}
+    if isinstance(pair, Pair) and not recommendation.student.is_untrained:
+        other = {
+            f"recommend {pair.reverse.options}{study.repeated()}": "the same meeting from the other side"
+        }
     commands = {
-        **({} if recommendation.student.is_untrained else {other: "the same meeting from the other side"}),
-        f"recommend --pair {teacher},{student}{study.repeated()} --json": "all the numbers",
+        **other,
+        f"recommend {pair.options}{study.repeated()} --json": "all the numbers",
         f"dashboard{study.repeated('home', 'storage')}": "every trial, in the browser",
     }
     width = max(map(len, commands))

@@ -13,6 +13,7 @@ from rich.text import Text
 from autokd.cli import options
 from autokd.cli.console import out, plain_table, print_result
 from autokd.cli.progress import watching
+from autokd.cli.students import StudentOptions
 from autokd.config.target import remark
 from autokd.core.setting import BatchNorm, LabelPrior, Method, Schedule, Setting, Split, TransferSet
 from autokd.errors import PlanError
@@ -54,6 +55,13 @@ class SettingOptions(options.Group):
     label_prior: Annotated[
         LabelPrior | None, typer.Option(help="Correction for uneven class shares; by default none.")
     ] = None
+    taught_by: Annotated[
+        str | None,
+        typer.Option(
+            help="Which of --teachers teach; the student's number is its own model. By default all.",
+            metavar="T,T,...",
+        ),
+    ] = None
 
     def setting(self) -> Setting | None:
         """Return the setting; None if no option was given.
@@ -78,6 +86,12 @@ class SettingOptions(options.Group):
             if name not in values:
                 setting = "a setting is --temperature, --transfer-set and, except on public, --alpha"
                 raise PlanError.of_option(f"--{name.replace('_', '-')}", f"is missing; {setting}")
+        teachers = values.pop("taught_by", None)
+        if teachers is not None:
+            numbers = str(teachers).split(",")
+            if not all(number.strip().isdecimal() for number in numbers):
+                raise PlanError.of_option("--taught-by", f"{teachers!r}: write numbers, e.g. 0,3,7")
+            values["teachers"] = " ".join(map(str, sorted({int(number) for number in numbers})))
         try:
             return Setting.from_json(values)
         except ValueError as error:
@@ -85,7 +99,7 @@ class SettingOptions(options.Group):
 
 
 def distill(
-    pair: options.PairText,
+    students: StudentOptions,
     path: Annotated[
         Path,
         typer.Option(
@@ -125,6 +139,8 @@ def distill(
 
         [bold]autokd distill --pair 4,9 --out student.safetensors[/bold]
 
+        [bold]autokd distill --student 9 --teachers 0,3,7 --out student.safetensors[/bold]
+
         [bold]autokd distill --pair 4,9 --for own --out at-home.safetensors[/bold]
 
         [bold]autokd distill --pair 4,9 --temperature 2 --transfer-set public --out own.safetensors[/bold]
@@ -136,7 +152,7 @@ def distill(
     with watching() as callbacks:
         card = workflow.distill(
             workspace,
-            workspace.pair(pair),
+            students.chosen(workspace),
             path,
             setting=setting.setting(),
             seed=seed,

@@ -11,16 +11,21 @@ from rich.text import Text
 from autokd.cli import options
 from autokd.cli.console import NOTHING_LEFT, note, out, plain_table, print_result
 from autokd.cli.progress import watching
+from autokd.cli.students import StudentOptions
 from autokd.config.target import remark
+from autokd.core.pair import Pair
 from autokd.core.setting import Split
 
 if TYPE_CHECKING:
+    from autokd.core.pair import Group
     from autokd.explanation.explanation import Explanation
+    from autokd.explanation.leave_one_out import TeacherParts
     from autokd.statistics.paired import Interval
+    from autokd.workspace import Workspace
 
 
 def explain(
-    pair: options.PairText,
+    students: StudentOptions,
     study: options.StudyOptions,
     computing: options.RunOptions,
     json: options.Json = False,
@@ -33,24 +38,61 @@ def explain(
     into the shares of T and α, of the transfer set, and of the position. This takes about 50 additional
     runs; stored runs are not run again.
 
+    Of several teachers, the setting judged is run without each of them: what each adds.
+
     Examples:
 
         [bold]autokd explain --pair 4,9[/bold]
 
         [bold]autokd explain --pair 4,9 --json[/bold]   (also the figures on confirmation)
+
+        [bold]autokd explain --student 9 --teachers 0,3,7[/bold]   (which of them adds how much)
     """
     from autokd.workflows import explain as workflow
 
     workspace = study.workspace()
+    chosen = students.chosen(workspace)
+    if not isinstance(chosen, Pair):
+        _explain_group(workspace, chosen, computing, json=json)
+        return
     with watching() as callbacks:
-        explained = workflow.explain(
-            workspace, workspace.pair(pair), callbacks=callbacks, **computing.keywords()
-        )
+        explained = workflow.explain(workspace, chosen, callbacks=callbacks, **computing.keywords())
     if explained.explanation is None:
         raise typer.Exit(130)
     if not explained.ran:
         note(NOTHING_LEFT)
     print_result(explained.explanation, show, json=json)
+
+
+def _explain_group(workspace: Workspace, group: Group, computing: options.RunOptions, *, json: bool) -> None:
+    from autokd.workflows.explain_group import explain_group
+
+    with watching() as callbacks:
+        explained = explain_group(workspace, group, callbacks=callbacks, **computing.keywords())
+    if explained.parts is None:
+        raise typer.Exit(130)
+    if not explained.ran:
+        note(NOTHING_LEFT)
+    print_result(explained.parts, show_teachers, json=json)
+
+
+def show_teachers(parts: TeacherParts) -> None:
+    """Print what each of several teachers adds to the setting judged."""
+    out.print(Text.assemble((str(parts.group), "bold"), f" {parts.verdict}: {parts.setting}"))
+    if not parts.lines:
+        out.print("fewer than two teach in this setting, so there is none to leave out")
+    grid = _table("adds on test", "adds on confirmation")
+    for number, line in parts.lines.items():
+        if line.difference is None:
+            grid.add_row(f"teacher {number}", line.note or "not known")
+        else:
+            figures = (_figure(line.difference[split]) for split in (Split.TEST, Split.CONFIRMATION))
+            grid.add_row(f"teacher {number}", *figures)
+    out.print(grid)
+    if text := remark(parts.target):
+        out.print(text, style="dim")
+    runs = f"{parts.runs} runs without one of them, {parts.epochs} epochs"
+    out.print(f"pp of what is gained beyond the setting without that teacher; {runs}", style="dim")
 
 
 def show(explanation: Explanation) -> None:

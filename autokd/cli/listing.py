@@ -20,7 +20,7 @@ from autokd.cli.answer import COLOR
 from autokd.cli.console import plain_table
 from autokd.cli.matrix import FEW, PairCell, matrix
 from autokd.config.target import remark
-from autokd.core.setting import ADDED, Setting
+from autokd.core.setting import ADDED, Pair, Setting
 from autokd.errors import InputError
 from autokd.escaping import csv_row, invisible_spelt_out, json_text
 
@@ -120,8 +120,10 @@ def table(answers: Sequence[PairResult]) -> RenderableType:
     for answer in answers:
         grid.add_row(answer.names.arrow(answer.pair), *_row_of(answer))
     parts: list[RenderableType] = [grid]
-    if len(answers) > FEW:
-        parts.append(matrix({answer.pair: _cell(answer.payload) for answer in answers}, answers[0].names))
+    pairs = {answer.pair: answer for answer in answers if isinstance(answer.pair, Pair)}
+    if len(pairs) > FEW:
+        cells = {pair: _cell(answer.payload) for pair, answer in pairs.items()}
+        parts.append(matrix(cells, answers[0].names))
     targets = [payload.get(_TARGET, "common") for answer in answers if (payload := answer.payload)]
     if targets and (text := remark(targets[0])):
         parts.append(Text(text, style="dim"))
@@ -151,7 +153,7 @@ def _row_of(answer: PairResult) -> tuple[Text, ...]:
         Text(use),
         Text(gain),
         Text("" if default is None else f"{default['mean']:+.1f}"),
-        Text(payload["position"]["advice"]),
+        Text(_position(payload)),
     )
 
 
@@ -177,8 +179,9 @@ def _csv(entries: Sequence[Mapping[str, Any]]) -> str:
 
 def _row(entry: Mapping[str, Any]) -> dict[str, Any]:
     row = {name: entry[name] for name in _COLUMNS if name in entry and not isinstance(entry[name], dict)}
-    row |= entry["pair"]
-    row |= {f"{role}_name": name or "" for role, name in entry.get("names", {}).items()}
+    row |= _named(entry["pair"])
+    roles = {"teachers": "teacher"}
+    row |= {f"{roles.get(role, role)}_name": _joined(name) for role, name in entry.get("names", {}).items()}
     row["stale"] = str(entry["stale"]).lower()
     if entry["verdict"] is None:
         return row
@@ -193,5 +196,23 @@ def _row(entry: Mapping[str, Any]) -> dict[str, Any]:
     return row | {
         "answer": recommended["answer"],
         "recommended_gain": recommended["gain"]["mean"],
-        "position": entry["position"]["advice"],
+        "position": _position(entry),
     }
+
+
+def _named(pair: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the columns that name a pair or a group; the candidates of a group are a text like `0 3 7`."""
+    if "teachers" not in pair:
+        return pair
+    return {"teacher": " ".join(map(str, pair["teachers"])), "student": pair["student"]}
+
+
+def _joined(name: object) -> str:
+    """Return a name, or those of several teachers; empty where there is none."""
+    return ", ".join(one or "" for one in name) if isinstance(name, list) else str(name or "")
+
+
+def _position(entry: Mapping[str, Any]) -> str:
+    """Return what to be in the meeting, in a word; a group has none."""
+    position = entry["position"]
+    return "none" if position is None else str(position["advice"])

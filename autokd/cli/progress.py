@@ -17,6 +17,7 @@ from rich.text import Text
 from autokd.cli.console import about, clock, err, pace, plain_table
 from autokd.cli.matrix import FEW, PairCell, matrix
 from autokd.cli.output import outlives_terminal
+from autokd.core.pair import Pair
 from autokd.workflows.callbacks import Callbacks
 
 if TYPE_CHECKING:
@@ -101,8 +102,9 @@ class Screen(_Display):
 
     def on_search(self, progress: Progress) -> None:
         studies = progress.studies
-        few = len(studies) <= FEW
-        picture = table(studies) if few else matrix({study.pair: _cell(study) for study in studies})
+        pairs = {study.pair: _cell(study) for study in studies if isinstance(study.pair, Pair)}
+        few = len(studies) <= FEW or len(pairs) < len(studies)
+        picture = table(studies) if few else matrix(pairs)
         self._show(_pace(progress), progress.ended, progress.ended + progress.left, picture)
 
     def on_outage(self, outage: Outage | None) -> None:

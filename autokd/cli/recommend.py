@@ -13,12 +13,14 @@ from autokd.cli.answer import show, show_partners, show_prediction
 from autokd.cli.console import note, out, print_result
 from autokd.cli.listing import ListFormat, form_of, table, written
 from autokd.cli.output import can_write
+from autokd.cli.students import TeacherOptions
 from autokd.core.atomic_write import write_together
+from autokd.core.setting import Pair
 from autokd.errors import InputError, NotTuned
 
 
 @dataclass(frozen=True, kw_only=True)
-class RecommendPairs(options.PairOptions):
+class RecommendPairs(TeacherOptions):
     """Which pairs to list; a student alone asks for the ranking of its partners."""
 
     student: Annotated[
@@ -29,7 +31,9 @@ class RecommendPairs(options.PairOptions):
     @property
     def ranked(self) -> str | None:
         """The participant whose partners are ranked; None if pairs are asked for."""
-        listed = self.pair or self.pairs or self.more or self.every or self.teacher is not None
+        listed = (
+            self.pair or self.pairs or self.more or self.every or self.teacher is not None or self.of_several
+        )
         return None if listed else self.student
 
 
@@ -86,14 +90,14 @@ def recommend(
         student = workspace.names.number(pairs.ranked, option="--student")
         print_result(workflow.partners(workspace, student), show_partners, json=json)
         return
-    selected = pairs.selected(workspace.names)
+    selected = pairs.chosen(workspace)
     if predict:
-        if len(selected) > 1 or as_list:
+        if len(selected) > 1 or as_list or not isinstance(selected[0], Pair):
             raise InputError("--predict: takes one --pair, and prints text or --json")
         print_result(workflow.predict(workspace, selected[0]), show_prediction, json=json)
         return
     answers = workflow.recommend_all(workspace, selected, stale=stale)
-    single = pairs.pair is not None
+    single = pairs.pair is not None or (pairs.of_several and len(selected) == 1)
     if single and answers[0].payload is None:
         raise NotTuned(answers[0].missing)
     if form is not None:

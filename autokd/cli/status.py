@@ -5,13 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from autokd.cli import options
-from autokd.cli.console import about, out, pace, print_result
+from autokd.cli.console import about, out, pace, plain_table, print_result
 from autokd.cli.matrix import Matrix, PairCell
 from autokd.config.target import remark
+from autokd.core.pair import Pair
 from autokd.escaping import one_line
 
 if TYPE_CHECKING:
-    from autokd.workflows.status import DriverStatus, Overview
+    from rich.table import Table
+
+    from autokd.core.participant_names import ParticipantNames
+    from autokd.recommendation.whole_federation import WholeFederation
+    from autokd.workflows.status import DriverStatus, Overview, PairOverview
 
 
 def status(study: options.StudyOptions, json: options.Json = False) -> None:
@@ -39,14 +44,20 @@ def show(overview: Overview) -> None:
     """Print the matrix, the cost as a share of a sweep, and the running commands."""
     from autokd.workflows.stale import stale_hint
 
-    cells = {
+    cells: dict[Pair, PairCell] = {
         pair.pair: PairCell(pair.verdict, pair.gain, sum(pair.trials.values()) + pair.runs)
         for pair in overview.pairs
+        if isinstance(pair.pair, Pair)
     }
     search, confirmation = (f"{share:.1%}" for share in overview.cost)
     judged = f"{overview.judged} of {len(overview.pairs)} pairs with a study are judged"
     out.print(f"federation {overview.federation}: {judged}")
-    out.print(Matrix(overview.participants, cells, overview.names))
+    if cells or not overview.groups:
+        out.print(Matrix(overview.participants, cells, overview.names))
+    for group in overview.groups:
+        out.print(_of_group(group, overview.names))
+    if (whole := overview.whole) is not None and (whole.best_pair or whole.several):
+        out.print(_of_all(whole))
     if text := remark(overview.target):
         out.print(text, style="dim")
     if overview.judged:
@@ -64,6 +75,26 @@ def show(overview: Overview) -> None:
         out.print(f"in training examples: search {search}, race and confirmation {confirmation}", style="dim")
     for driver in overview.drivers:
         out.print(one_line(at_work(driver)), style="dim" if driver.alive else "yellow")
+
+
+def _of_group(group: PairOverview, names: ParticipantNames) -> str:
+    """Return where a group stands, in one line."""
+    verdict = group.verdict or f"{sum(group.trials.values())} trials"
+    gain = "" if group.gain is None else f" {group.gain:+.1f} pp"
+    return f"{names.arrow(group.pair)}: {verdict}{gain}"
+
+
+def _of_all(whole: WholeFederation) -> Table:
+    """Return the mean accuracy of all participants before and after one round."""
+    from autokd.recommendation.communication import in_bytes
+
+    grid = plain_table("all participants, mean on test", "accuracy", "learning", "sent")
+    grid.add_row("as they are", f"{whole.before:.1%}", "", "")
+    for words, after in (("best pair each", whole.best_pair), ("several teachers", whole.several)):
+        if after is not None:
+            sent = "unknown" if after.sent is None else in_bytes(after.sent)
+            grid.add_row(words, f"{after.accuracy:.1%}", f"{after.learning} of {after.judged} judged", sent)
+    return grid
 
 
 def at_work(driver: DriverStatus) -> str:

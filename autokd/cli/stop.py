@@ -75,7 +75,7 @@ def _line(driver: StoppedDriver, study: options.StudyOptions, participants: int)
     if len(pairs) == participants * (participants - 1):
         which = " --all"
     elif len({pair.meeting for pair in pairs}) == 1:
-        which = f" --pair {pairs[0].teacher},{pairs[0].student}"
+        which = f" {pairs[0].options}"
     else:
         return f"{what}{far}; the same autokd {driver.command} command continues"
     return f"{what}{far}; autokd {driver.command}{which}{study.repeated()} continues"

@@ -11,11 +11,12 @@ from autokd.cli.answer import further, show
 from autokd.cli.budget import BudgetOptions
 from autokd.cli.console import NOTHING_LEFT, note, out, print_json
 from autokd.cli.progress import watching
+from autokd.cli.students import TeacherOptions
 from autokd.core.setting import Position
 
 
 def tune(
-    pairs: options.PairOptions,
+    pairs: TeacherOptions,
     study: options.StudyOptions,
     computing: options.RunOptions,
     budget: BudgetOptions,
@@ -63,6 +64,10 @@ def tune(
 
         [bold]autokd tune --student 9 --position student --space private[/bold]
 
+        [bold]autokd tune --student 9 --teachers 0,3,7[/bold]   (several teachers at once)
+
+        [bold]autokd tune --all-students --teachers all[/bold]
+
         [bold]autokd tune --pair 4,9 --device cuda --gpus-per-trial 0.25[/bold]
 
         [bold]autokd tune --all --ray-address 10.0.0.1:6379[/bold]   (on a cluster node)
@@ -71,12 +76,15 @@ def tune(
     from autokd.workflows import tune as workflow
 
     limits = workflow.BatchBudget(**budget.limits())
+    if pairs.of_several:
+        # With one teacher left it is a pair, and the question is still what this student should do.
+        position = position or Position.STUDENT
     keywords = {"position": position, "budget": limits, **computing.keywords()}
     workspace = study.workspace(trials=trials, try_=asked or ())
-    selected = pairs.selected(workspace.names)
+    selected = pairs.chosen(workspace)
     result: workflow.Batch | workflow.Outcome
     with watching() as callbacks:
-        if pairs.pair is None:
+        if len(selected) > 1 or not (pairs.pair is not None or pairs.of_several):
             result = workflow.tune_all(
                 workspace, selected, callbacks=callbacks, with_overview=not json, **keywords
             )

@@ -16,7 +16,7 @@ _SHORT: Final = {"T": "temperature"}
 """Other names of dimensions; messages use them."""
 _NAMES: Final = (
     *("T", "alpha", "transfer_set", "method"),
-    *("learning_rate", "epochs", "batch_norm", "label_prior", "schedule"),
+    *("learning_rate", "epochs", "batch_norm", "label_prior", "schedule", "teachers"),
 )
 _EXAMPLE: Final = "T=4,alpha=0.9,transfer_set=both"
 _Enum = TypeVar("_Enum", bound=StrEnum)
@@ -73,12 +73,16 @@ def asked_setting(given: object) -> Setting:
         batch_norm=_one_of("batch_norm", plain["batch_norm"], BatchNorm) if "batch_norm" in plain else None,
         label_prior=label_prior,
         schedule=_one_of("schedule", plain["schedule"], Schedule) if "schedule" in plain else None,
+        teachers=_teachers(plain["teachers"]) if "teachers" in plain else None,
     )
 
 
 def as_text(setting: Setting) -> str:
     """Return the text that `asked_setting` reads as this setting."""
     values = {"T" if name == "temperature" else name: value for name, value in setting.to_json().items()}
+    if setting.teachers is not None:
+        # Without a space, so that a shell takes it as one word.
+        values["teachers"] = "+".join(map(str, setting.teachers))
     return ",".join(f"{name}={value}" for name, value in values.items() if value is not None)
 
 
@@ -137,6 +141,14 @@ def _epochs(value: object) -> int:
     if number is None or not (1 <= number <= MOST and number.is_integer()):
         raise ValueError(f"epochs={_shown(value)} is not a whole number from 1; write e.g. epochs=20")
     return int(number)
+
+
+def _teachers(value: object) -> tuple[int, ...]:
+    """Return participants in increasing order; in a text they stand with + or a space between."""
+    numbers = value.replace("+", " ").split() if isinstance(value, str) else [quoted(value)]
+    if not numbers or not all(number.isascii() and number.isdecimal() for number in numbers):
+        raise ValueError(f"teachers={_shown(value)} names no participants; write e.g. teachers=0+3+7")
+    return tuple(sorted({int(number[:9]) for number in numbers}))
 
 
 def _one_of(name: str, value: object, allowed: Iterable[_Enum]) -> _Enum:

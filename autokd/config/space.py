@@ -31,10 +31,11 @@ from autokd.core.quoting import did_you_mean, one_of, quoted
 from autokd.core.setting import (
     DEFAULT,
     SEARCHABLE,
+    AnyPair,
     BatchNorm,
+    Group,
     LabelPrior,
     Method,
-    Pair,
     Position,
     Schedule,
     Setting,
@@ -51,6 +52,7 @@ EPOCHS: Final = "epochs"
 BATCH_NORM: Final = "batch_norm"
 LABEL_PRIOR: Final = "label_prior"
 SCHEDULE: Final = "schedule"
+TEACHERS: Final = "teachers"
 OF_LABELS: Final = (ALPHA, LABEL_PRIOR)
 """Dimensions that have no meaning on unlabelled examples."""
 
@@ -79,6 +81,8 @@ class Space(Recipe):
     """
 
     omit_if_default: ClassVar[frozenset[str]] = frozenset({"label_prior", "schedule"})
+    FURTHER: ClassVar[tuple[str, ...]] = ()
+    """Names of dimensions that only some kind of space has."""
 
     name: Name
     temperature: Dimension
@@ -126,7 +130,7 @@ class Space(Recipe):
         """
         if not self.is_resolved:
             raise ValueError(f"space {self.name} is relative to a recipe; resolve it with one first")
-        dimensions = {name: getattr(self, name) for name in DEFAULT.values()}
+        dimensions = {name: getattr(self, name) for name in (*DEFAULT.values(), *self.FURTHER)}
         if self.method == (Method.PLAIN,):
             del dimensions[METHOD]
         if self.label_prior == (LabelPrior.NONE,):
@@ -225,11 +229,49 @@ class Space(Recipe):
         space.__dict__.pop("dimensions", None)
         return space
 
-    def pairs(self, pair: Pair) -> tuple[Pair, ...]:
-        """Return the pairs to search for an answer about `pair`, the pair itself first."""
+    def pairs(self, pair: AnyPair) -> tuple[AnyPair, ...]:
+        """Return the pairs to search for an answer about `pair`, the pair itself first; a group is alone."""
+        if isinstance(pair, Group):
+            return (pair,)
         return tuple(
             pair if position is Position.STUDENT else pair.reverse for position in sorted(self.position)
         )
+
+
+class GroupSpace(Space):
+    """What may be tried for a student and several candidates to teach it.
+
+    Attributes:
+        teachers: Which of the candidates may teach together, as texts like `0 3 7`.
+    """
+
+    FURTHER: ClassVar[tuple[str, ...]] = (TEACHERS,)
+
+    teachers: tuple[str, ...] = Field(min_length=1)
+
+
+def group_space(space: Space, config: StudyConfig, teachers: tuple[str, ...]) -> GroupSpace:
+    """Return what is searched for a group where `space` is searched for a pair, which is `resolved`.
+
+    The targets are those of several models, the labels' loss may be adjusted, since several teachers have to
+    be better than that, and the transfer sets are the recipe's for groups. All else is as for a pair.
+
+    Raises:
+        PlanError: If the recipe forbids everything.
+    """
+    values = space.model_dump() | {
+        "transfer_set": config.several.transfer_sets,
+        "method": _OF_GROUPS,
+        "label_prior": tuple(LabelPrior),
+        TEACHERS: teachers,
+    }
+    # Nothing of a resolved space is relative; its dump has None where the recipe's value is meant.
+    permitted = GroupSpace.model_validate(values).permitted(config.forbidden)
+    assert isinstance(permitted, GroupSpace)
+    return permitted
+
+
+_OF_GROUPS: Final = (Method.PLAIN, Method.SUREST, Method.SEEN_CLASSES, Method.BALANCED)
 
 
 def read_space(name_or_path: str) -> Space:

@@ -8,7 +8,7 @@ later, and the same study continues.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -261,6 +261,20 @@ class Forbidden(Frozen):
         return ""
 
 
+class SeveralConfig(Frozen):
+    """How several participants may teach one student.
+
+    Attributes:
+        most: How many may teach together at most.
+        transfer_sets: By default none for which a teacher gives away examples.
+    """
+
+    most: Annotated[Whole, Field(ge=2)] = 16
+    transfer_sets: tuple[Literal["student", "teacher", "both", "public", "student_public"], ...] = Field(
+        default=("student", "public", "student_public"), min_length=1
+    )
+
+
 class StudyConfig(Recipe):
     """What to tune and how: the content of a study recipe.
 
@@ -269,7 +283,7 @@ class StudyConfig(Recipe):
             those of the student's own private data; or shares by class name.
     """
 
-    omit_if_default = frozenset({"target"})
+    omit_if_default = frozenset({"target", "several"})
 
     name: Name
     federation: AnyFederation
@@ -281,6 +295,7 @@ class StudyConfig(Recipe):
     constraints: Constraints = Constraints()
     forbid: Forbidden = Forbidden()
     target: TargetName | ClassShares = "common"
+    several: SeveralConfig = SeveralConfig()
 
     @field_validator("target", mode="before")
     @classmethod

@@ -1,4 +1,4 @@
-"""What the store has of one pair."""
+"""What the store has of one pair or group."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 
 from autokd.core.example_weights import EVEN, ExampleWeights
 from autokd.core.records import RungReport, RunRecord, TrialOrigin, TrialRecord
-from autokd.core.setting import Pair
+from autokd.core.setting import AnyPair, Pair
 from autokd.core.tensor_format import FORMER_FORMAT, TensorFormat
 from autokd.core.verdict_basis import VerdictBasis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PairRecords:
-    """The stored records of one pair; a part that was not read is empty.
+    """The stored records of one pair or group; a part that was not read is empty.
 
     Attributes:
         study: Name of the pair's study, `<federation>/<recipe>/4->9`.
@@ -30,7 +30,7 @@ class PairRecords:
             the pair are means with them; those of trials and curves are stored so.
     """
 
-    pair: Pair
+    pair: AnyPair
     study: str
     rule: int = 1
     bases: Sequence[VerdictBasis] = ()
@@ -41,6 +41,13 @@ class PairRecords:
     sweep_runs: Sequence[RunRecord] = ()
     alternative_runs: Sequence[RunRecord] = ()
     weights: ExampleWeights = EVEN
+
+    @property
+    def of_pair(self) -> Pair:
+        """The pair; raise `ValueError` if the records are of a group."""
+        if not isinstance(self.pair, Pair):
+            raise ValueError(f"{self.pair} is no pair")
+        return self.pair
 
     @property
     def basis(self) -> VerdictBasis | None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from autokd.core.arguments import whole
+from autokd.core.pair import AnyPair, Pair
 from autokd.core.quoting import did_you_mean, quoted
-from autokd.core.setting import Pair
 from autokd.errors import ArgumentError, PlanError
 
+P = TypeVar("P", bound=AnyPair)
 LONGEST: Final = 40
 """Characters of a name: tables have a column for it."""
 _SEPARATORS: Final = (",", "->", "{", "}")
@@ -102,16 +103,20 @@ class ParticipantNames:
         """Return number and name, e.g. `4 hospital_a`."""
         return f"{number} {self.name(number)}".rstrip()
 
-    def arrow(self, pair: Pair) -> str:
-        """Return a pair as texts call it, e.g. `hospital_a->hospital_b`."""
-        return f"{self.word(pair.teacher)}->{self.word(pair.student)}"
+    def arrow(self, pair: AnyPair) -> str:
+        """Return a pair or group as texts call it, e.g. `hospital_a->hospital_b`."""
+        teachers = ",".join(map(self.word, pair.teachers))
+        return f"{teachers if isinstance(pair, Pair) else f'{{{teachers}}}'}->{self.word(pair.student)}"
 
-    def beside(self, pair: Pair) -> dict[str, dict[str, str | None]]:
+    def beside(self, pair: AnyPair) -> dict[str, dict[str, object]]:
         """Return what JSON has beside the numbers of a pair: `names`; nothing if no participant has one."""
         if not self:
             return {}
-        roles = {"teacher": pair.teacher, "student": pair.student}
-        return {"names": {role: self.name(number) or None for role, number in roles.items()}}
+        teachers = [self.name(number) or None for number in pair.teachers]
+        taught: dict[str, object] = (
+            {"teacher": teachers[0]} if isinstance(pair, Pair) else {"teachers": teachers}
+        )
+        return {"names": {**taught, "student": self.name(pair.student) or None}}
 
     def number(self, typed: object, *, option: str) -> int:
         """Return the participant that a number or a name means.
@@ -151,14 +156,14 @@ class ParticipantNames:
             raise PlanError.of_option("--pair", problem)
         return self.taught(Pair(teacher=teacher, student=student), option="--pair")
 
-    def taught(self, pair: Pair, *, option: str) -> Pair:
-        """Return the pair itself.
+    def taught(self, pair: P, *, option: str) -> P:
+        """Return the pair or group itself.
 
         Raises:
-            PlanError: If its teacher is not trained.
+            PlanError: If a teacher is not trained.
         """
-        if pair.teacher in self.untrained:
-            problem = f"participant {self.word(pair.teacher)} is not trained (checkpoint: none)"
+        for number in self.untrained.intersection(pair.teachers):
+            problem = f"participant {self.word(number)} is not trained (checkpoint: none)"
             raise PlanError.of_option(option, f"{problem}, so it teaches nobody; it can be the student")
         return pair
 

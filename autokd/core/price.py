@@ -7,20 +7,21 @@ add nothing: their outputs are stored with the federation, so no run computes th
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from autokd.core.records import FederationFacts, RunRecord, TrialRecord
-from autokd.core.setting import Pair, Setting, Split, TransferSet
+from autokd.core.setting import AnyPair, Group, Setting, Split, TransferSet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prices:
-    """Prices of the runs of one pair.
+    """Prices of the runs of one pair or group.
 
     Attributes:
-        student, teacher, public, validation: Numbers of examples of these sets.
+        student, teacher, public, validation: Numbers of examples of these sets; `teacher` of all teachers.
         epochs: Budget of a run whose setting leaves it to the recipe.
+        of_each: Number of examples of each candidate of a group, by its number; empty for a pair.
     """
 
     student: int
@@ -28,9 +29,10 @@ class Prices:
     public: int
     validation: int
     epochs: int
+    of_each: Mapping[int, int] = field(default_factory=dict)
 
     @classmethod
-    def of_pair(cls, federation: FederationFacts, pair: Pair, *, epochs: int) -> Prices | None:
+    def of_pair(cls, federation: FederationFacts, pair: AnyPair, *, epochs: int) -> Prices | None:
         """Return the prices of a pair; None if the number of public examples is not known.
 
         Args:
@@ -38,12 +40,14 @@ class Prices:
         """
         if federation.public is None:
             return None
+        of_each = {number: sum(federation.participants[number].histogram) for number in pair.teachers}
         return cls(
             student=sum(federation.participants[pair.student].histogram),
-            teacher=sum(federation.participants[pair.teacher].histogram),
+            teacher=sum(of_each.values()),
             public=federation.public,
             validation=len(federation.labels[Split.VALIDATION]),
             epochs=epochs,
+            of_each=of_each if isinstance(pair, Group) else {},
         )
 
     def of_epoch(self, transfer_set: TransferSet) -> int:
@@ -67,7 +71,10 @@ class Prices:
 
     def of_epochs(self, setting: Setting, epochs: int) -> int:
         """Return the price of the first epochs of a run."""
-        return epochs * self.of_epoch(setting.transfer_set)
+        prices = self
+        if self.of_each and setting.teachers is not None:
+            prices = replace(self, teacher=sum(self.of_each.get(number, 0) for number in setting.teachers))
+        return epochs * prices.of_epoch(setting.transfer_set)
 
     def of_run(self, setting: Setting) -> int:
         """Return the price of a run to the end of its budget."""

@@ -14,7 +14,7 @@ from typing import Any, Final, ParamSpec, TypeVar
 from autokd.core.arguments import Check, flag, instance, member, mismatch, path, text, whole
 from autokd.core.participant_names import NUMBERS_ONLY, ParticipantNames
 from autokd.core.quoting import quoted
-from autokd.core.setting import Pair, Position
+from autokd.core.setting import AnyPair, Group, Pair, Position
 from autokd.errors import ArgumentError, PlanError
 
 _P = ParamSpec("_P")
@@ -53,13 +53,13 @@ def checked(**checks: Check) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
     return decorate
 
 
-def pair(name: str, value: object, *, names: ParticipantNames = NUMBERS_ONLY) -> Pair:
-    """Return a pair: a `Pair`, `"4,9"` or two participants, by number or name.
+def pair(name: str, value: object, *, names: ParticipantNames = NUMBERS_ONLY) -> AnyPair:
+    """Return a pair: a `Pair`, `"4,9"` or two participants, by number or name; or a `Group`.
 
     Raises:
         ArgumentError: If it is none.
     """
-    if isinstance(value, Pair):
+    if isinstance(value, Pair | Group):
         return value
     if isinstance(value, str):
         try:
@@ -71,9 +71,9 @@ def pair(name: str, value: object, *, names: ParticipantNames = NUMBERS_ONLY) ->
     raise ArgumentError(name, f'must be a pair such as Pair(4, 9) or "4,9", not {quoted(value)}')
 
 
-def pairs(name: str, value: object, *, names: ParticipantNames = NUMBERS_ONLY) -> tuple[Pair, ...]:
+def pairs(name: str, value: object, *, names: ParticipantNames = NUMBERS_ONLY) -> tuple[AnyPair, ...]:
     """Return pairs as a tuple; one pair is a list of one. Raise `ArgumentError` if something is no pair."""
-    is_one = isinstance(value, Pair | str) or (
+    is_one = isinstance(value, Pair | Group | str) or (
         isinstance(value, tuple | list)
         and len(value) == 2
         and all(isinstance(one, int) or (isinstance(one, str) and names.has(one)) for one in value)
@@ -101,7 +101,21 @@ def _names(workspace: object) -> ParticipantNames:
     return found
 
 
-_BY_NAME: Final = (pair, pairs, participant)
+def only_pair(name: str, value: object, *, names: ParticipantNames = NUMBERS_ONLY) -> Pair:
+    """Return a `pair` where no group may stand for one; raise `ArgumentError` if it does."""
+    found = pair(name, value, names=names)
+    if isinstance(found, Pair):
+        return found
+    raise ArgumentError(name, f"must be a pair such as Pair(4, 9), not a group such as {found}")
+
+
+def only_pairs(name: str, value: object, *, names: ParticipantNames = NUMBERS_ONLY) -> tuple[Pair, ...]:
+    """Return `pairs` where no group may stand for one; raise `ArgumentError` if it does."""
+    found = pairs(name, value, names=names)
+    return tuple(only_pair(f"{name}[{number}]", one) for number, one in enumerate(found))
+
+
+_BY_NAME: Final = (pair, pairs, only_pair, only_pairs, participant)
 """Checks that also take participants by name."""
 
 
@@ -163,7 +177,7 @@ def _check_participants(given: Mapping[str, Any]) -> None:
         return
     size = workspace.config.federation.size
     for name, named in (("pair", [given.get("pair")]), ("pairs", given.get("pairs"))):
-        last = max((number for one in named or () if one for number in (one.teacher, one.student)), default=0)
+        last = max((number for one in named or () if one for number in one.meeting), default=0)
         for one in named or ():
             if one and last < size:
                 try:

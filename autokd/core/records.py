@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
@@ -287,6 +287,8 @@ class FederationFacts:
         example_bytes: Size of one example with its label; None if only the store was read.
         public: Number of public examples; None if only the store was read.
         warnings: What was found when it was prepared; none if only the store was read.
+        averaged: Returns what the mean of several models' probabilities gets right, by split, with label
+            priors divided out; None if only the store was read.
     """
 
     name: str
@@ -296,3 +298,4 @@ class FederationFacts:
     example_bytes: int | None = None
     public: int | None = None
     warnings: tuple[Finding, ...] = ()
+    averaged: Callable[[Collection[int]], Mapping[Split, Correctness]] | None = None

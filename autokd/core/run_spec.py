@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from autokd.core.records import REASON_LENGTH, Failure, RungReport, RunRecord, RunState, Stage, TrialOrigin
-from autokd.core.setting import Pair, Setting
+from autokd.core.setting import AnyPair, Group, Pair, Setting
 from autokd.core.tensor_format import FORMER_FORMAT, TensorFormat
 
 SEARCH: Final = "search"
@@ -39,22 +39,21 @@ class RunSpec:
         role: Origin of a trial; it has no meaning for runs outside the search.
     """
 
-    pair: Pair
+    pair: AnyPair
     setting: Setting
     seed: int
     stage: Stage | None
     role: TrialOrigin = TrialOrigin.SEARCH
 
     @classmethod
-    def of(cls, pair: Pair, run: RunRecord) -> RunSpec:
+    def of(cls, pair: AnyPair, run: RunRecord) -> RunSpec:
         """Return the spec that a finished run of a pair had."""
         return cls(pair, run.setting, run.seed, run.stage)
 
     def to_config(self) -> dict[str, Any]:
         """Return the spec as Tune's `config`, of plain values only."""
         return {
-            "teacher": self.pair.teacher,
-            "student": self.pair.student,
+            **self.pair.to_json(),
             "setting": self.setting.to_json(),
             "seed": self.seed,
             "stage": SEARCH if self.stage is None else str(self.stage),
@@ -64,9 +63,11 @@ class RunSpec:
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> RunSpec:
         """Return the spec that `to_config` wrote, exactly."""
-        stage = config["stage"]
+        stage, student = config["stage"], config["student"]
         return cls(
-            pair=Pair(config["teacher"], config["student"]),
+            pair=Group(tuple(config["teachers"]), student)
+            if "teachers" in config
+            else Pair(config["teacher"], student),
             setting=Setting.from_json(config["setting"]),
             seed=config["seed"],
             stage=None if stage == SEARCH else Stage(stage),

@@ -1,17 +1,19 @@
-"""Settings, which are tuned, and pairs, for which they are tuned."""
+"""Settings, which are tuned."""
 
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import Any, Final
 
 from autokd.core.arguments import constructed, member, real, whole
+from autokd.core.pair import AnyPair as AnyPair
+from autokd.core.pair import Group as Group
+from autokd.core.pair import Pair as Pair
 from autokd.core.quoting import quoted
-from autokd.errors import ArgumentError, PlanError
+from autokd.errors import ArgumentError
 
 
 class TransferSet(StrEnum):
@@ -68,8 +70,10 @@ COUNTING: Final = (Method.SEEN_CLASSES, Method.BALANCED)
 """The methods that need the teacher's number of private examples of each class."""
 
 
-OF_SEVERAL: Final = (Method.SUREST, Method.SEEN_CLASSES, Method.BALANCED, Method.BALANCED_ESTIMATED)
-"""The methods that make targets of any number of models."""
+ASKING: Final = (Method.SUREST, Method.SEEN_CLASSES, Method.BALANCED, Method.BALANCED_ESTIMATED)
+"""The methods of any number of models that by themselves ask the student's initial model, too."""
+OF_SEVERAL: Final = (Method.PLAIN, *ASKING)
+"""The methods that make targets of any number of models; the plain one takes the mean of their logits."""
 
 
 class LabelPrior(StrEnum):
@@ -129,7 +133,8 @@ class Setting:
         label_prior: Loss on labelled examples; always `none` on `public`, which has none.
         schedule: How the learning rate changes over the run's own epochs; None for the recipe's.
         teachers: Which of a `Group`'s candidates teach, ascending; the student's number among them stands for
-            its own initial model. None for a pair, whose methods say whether the own model is asked, too.
+            its own initial model. None for all candidates; then, as in a pair, the method says whether the
+            own model is asked, too.
     """
 
     temperature: float
@@ -253,8 +258,6 @@ _DEFAULTS: Final = {
 ADDED: Final = ("label_prior", "schedule", "teachers")
 """The dimensions that tables have only where they are used, so that others keep their columns."""
 
-_MOST_PARTICIPANTS: Final = 10**9
-
 DEFAULT = Setting(temperature=1.0, alpha=0.5, transfer_set=TransferSet.STUDENT)
 """The default setting: the baseline to beat."""
 
@@ -298,95 +301,6 @@ def plain(setting: Setting) -> Setting:
     if setting.alpha == 1 and setting.method is not Method.TRUST:
         return replace(setting, label_prior=LabelPrior.NONE)
     return setting
-
-
-@constructed
-@dataclass(frozen=True, slots=True, order=True)
-class Pair:
-    """A directed pair, written `4->9`: participant 4 teaches participant 9."""
-
-    teacher: int
-    student: int
-
-    def __post_init__(self) -> None:
-        for name in ("teacher", "student"):
-            value = getattr(self, name)
-            if type(value) is not int or not 0 <= value <= _MOST_PARTICIPANTS:
-                object.__setattr__(self, name, whole(name, value, most=_MOST_PARTICIPANTS))
-        if self.teacher == self.student:
-            raise ArgumentError("student", f"{self}: a participant cannot teach itself")
-
-    def __str__(self) -> str:
-        return f"{self.teacher}->{self.student}"
-
-    @property
-    def teachers(self) -> tuple[int, ...]:
-        """The teacher, as those of a `Group`."""
-        return (self.teacher,)
-
-    @property
-    def reverse(self) -> Pair:
-        """The other pair of the same meeting."""
-        return Pair(teacher=self.student, student=self.teacher)
-
-    @property
-    def meeting(self) -> frozenset[int]:
-        """The two participants, in either direction."""
-        return frozenset((self.teacher, self.student))
-
-    @classmethod
-    def parse(cls, text: str, *, participants: int | None = None) -> Pair:
-        """Read `"4,9"` (or `"4->9"`): teacher first. `participants` is their number, if known.
-
-        Raises:
-            PlanError: If the text is not a pair of different participants.
-        """
-        match = re.fullmatch(r"\s*(\d{1,9})\s*(?:,|->)\s*(\d{1,9})\s*", text, flags=re.ASCII)
-        teacher, student = map(int, match.groups()) if match else (0, 0)
-        last = max(teacher, student)
-        if match is None:
-            problem = f"{text!r} is not a pair; write teacher,student as two numbers, e.g. --pair 4,9"
-        elif teacher == student:
-            problem = f"{text!r}: a participant cannot teach itself; name two different participants"
-        elif participants is not None and last >= participants:
-            numbers = f"this federation has {participants}, numbered 0 to {participants - 1}"
-            problem = f"participant {last} does not exist; {numbers}"
-        else:
-            return cls(teacher=teacher, student=student)
-        raise PlanError.of_option("--pair", problem)
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Group:
-    """A student and several candidates to teach it, written `{0,3,7}->9`; which of them teach is searched.
-
-    Attributes:
-        teachers: The candidates, ascending, at least two; without the student.
-    """
-
-    teachers: tuple[int, ...]
-    student: int
-
-    def __post_init__(self) -> None:
-        if len(self.teachers) < 2 or list(self.teachers) != sorted(set(self.teachers)):
-            raise ValueError(f"{self}: a group has at least two candidates, in increasing order")
-        if self.student < 0 or self.teachers[0] < 0:
-            raise ValueError(f"participants are numbered from 0, not {self}")
-        if self.student in self.teachers:
-            raise ValueError(f"{self}: a participant cannot teach itself")
-
-    def __str__(self) -> str:
-        return f"{{{','.join(map(str, self.teachers))}}}->{self.student}"
-
-    @classmethod
-    def of(cls, teachers: Iterable[int], student: int) -> Group | Pair:
-        """Return the group of these candidates; with one it is a pair."""
-        ascending = tuple(sorted(set(teachers)))
-        return cls(ascending, student) if len(ascending) > 1 else Pair(ascending[0], student)
-
-
-AnyPair = Pair | Group
-"""Whose runs a study holds."""
 
 
 def derive_seed(*parts: str | int) -> int:

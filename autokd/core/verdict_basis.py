@@ -12,6 +12,8 @@ DEFAULT_BUDGET: Final = "default_budget"
 """The rival that is the default at the budget that is believed to be best for it."""
 NO_TEACHER: Final = "no_teacher"
 """The rival that learns from the winner's examples without a teacher."""
+SINGLE_TEACHER: Final = "single_teacher"
+"""The rival of several teachers: the best answer that is known with one of them."""
 
 
 def no_teacher(examples: TransferSet) -> str:
@@ -123,7 +125,8 @@ class VerdictBasis:
         priors: By split and comparison, e.g. `confirmation/improvement`; empty if the pair stands alone.
         extension: 0 for the first verdict of a pair, 1 after it was extended once, and so on.
         rivals: By rule 3, settings that are confirmed beside winner and default: `default_budget`, and for
-            each set of examples that a winner may have, e.g. `no_teacher/both` (see `no_teacher`).
+            each set of examples that a winner may have, e.g. `no_teacher/both` (see `no_teacher`); for a
+            group also `single_teacher`.
         alternatives: By rule 3, settings that an explanation compares, at the budget believed to be best, by
             the name of the alternative; empty if the space searches no budget.
         paused: Why the confirmation was left before its last look; empty if it was not.

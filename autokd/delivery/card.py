@@ -190,7 +190,7 @@ class Card:
         }
         return {
             "format": FORMAT,
-            "pair": asdict(request.pair),
+            "pair": request.pair.to_json(),
             **self.names.beside(request.pair),
             "setting": request.setting.to_json(),
             "chosen_by": "hand" if request.expected is None else "recommendation",

@@ -17,12 +17,14 @@ from autokd._version import __version__
 from autokd.compute.device import Compute
 from autokd.config.study import StudyConfig
 from autokd.config.training import DistillationConfig
+from autokd.core.pair import Pair
 from autokd.core.setting import Split
 from autokd.delivery.card import Card, ImageFormat, Origin, is_owners
 from autokd.delivery.evaluation import STUDY, evaluate_weights, weights_of_targets
 from autokd.delivery.request import DistillationRequest
 from autokd.delivery.target_prior import AddedPrior, best_strength, target_log_prior
 from autokd.distillation import Run, resolve_config
+from autokd.distillation.trainer import teaching
 from autokd.federation.federation import Federation, network
 from autokd.federation.hashing import Hashes
 from autokd.models.adapter import OWNERS_NETWORK
@@ -93,7 +95,11 @@ def deliver(
     data, pair, hashes = federation.data, request.pair, Hashes.of(federation)
     _, channels, size, _ = data.images.shape
     sha256 = {name: getattr(hashes, name) for name in ("data", "layout", "logits")}
-    sha256 |= {"teacher": hashes.weights[pair.teacher], "student": hashes.weights[pair.student]}
+    sha256 |= {"student": hashes.weights[pair.student]}
+    if isinstance(pair, Pair):
+        sha256 |= {"teacher": hashes.weights[pair.teacher]}
+    else:
+        sha256 |= {f"teacher {number}": hashes.weights[number] for number in teaching(pair, request.setting)}
     card = Card(
         request=request,
         recipe=recipe,

@@ -9,7 +9,7 @@ from typing import Final
 from autokd.compute.device import Compute
 from autokd.config.study import DELIVERY_SEEDS
 from autokd.config.target import ClassShares, TargetName
-from autokd.core.setting import DEFAULT, Pair, Setting, Split
+from autokd.core.setting import DEFAULT, AnyPair, Setting, Split
 from autokd.errors import NotRecommended
 from autokd.escaping import shell_word
 from autokd.recommendation import Recommendation
@@ -61,7 +61,7 @@ class DistillationRequest:
         target: Class distribution that the model is for.
     """
 
-    pair: Pair
+    pair: AnyPair
     setting: Setting
     expected: ExpectedGain | None = None
     seed: int = 0
@@ -70,6 +70,12 @@ class DistillationRequest:
     file: str
     compute: Compute = _DEFAULT_COMPUTE
     target: TargetName | ClassShares = "common"
+
+    @property
+    def teachers(self) -> tuple[int, ...]:
+        """Who teaches, by the setting, or else all candidates; without the student itself."""
+        chosen = self.pair.teachers if self.setting.teachers is None else self.setting.teachers
+        return tuple(number for number in chosen if number != self.pair.student)
 
     @property
     def seed_index(self) -> int:
@@ -83,7 +89,7 @@ class DistillationRequest:
         It spells out the setting exactly, since a recommendation may change, and does not name a store: none
         is needed, and its URL may hold a password.
         """
-        words = ["autokd", "distill", "--pair", f"{self.pair.teacher},{self.pair.student}"]
+        words = ["autokd", "distill", *self.pair.options.split()]
         words += ["--study", self.study, "--home", self.home, *_setting_options(self.setting)]
         words += ["--seed", str(self.seed), *_compute_options(self.compute)]
         if self.target != "common":
@@ -141,6 +147,8 @@ def expected_gain(recommendation: Recommendation) -> ExpectedGain:
 
 def _setting_options(setting: Setting) -> list[str]:
     values = {name: value for name, value in setting.to_json().items() if value is not None}
+    if (teachers := values.pop("teachers", None)) is not None:
+        values["taught_by"] = str(teachers).replace(" ", ",")
     return [word for name, value in values.items() for word in (f"--{name.replace('_', '-')}", str(value))]
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from autokd.core.setting import Method
+from autokd.core.setting import ASKING, Method
 from autokd.distillation.loss import log_counts, standardised
 
 KAPPA: Final = 10.0
@@ -43,12 +43,12 @@ def targets(
     student: Tensor,
     labels: Tensor | None,
     seen: Sequence[Tensor],
-    asks_student: bool = True,
+    asks_student: bool | None = None,
 ) -> Targets:
     """Return the targets of a method.
 
-    `ensemble` is the mean of the logits (Lin et al. 2020, arXiv:2006.07242, section 3); the other methods
-    have functions below.
+    `ensemble` is the mean of the logits of teacher and student (Lin et al. 2020, arXiv:2006.07242, section
+    3), and `plain` that of all models that are asked; the other methods have functions below.
 
     Args:
         teachers: Logits of each teacher, shape (examples, classes); several only for methods of several.
@@ -56,8 +56,11 @@ def targets(
         labels: Class indices of the first examples, shape (labelled,), int64; None if the run may know none.
         seen: Numbers of private examples by class of each teacher and of the student, each (classes,); for
             `balanced_estimated` the teachers' by `estimated_counts`.
-        asks_student: Whether methods of several models ask the student's initial model, too.
+        asks_student: Whether methods of several models ask the student's initial model, too; by default
+            those of `ASKING` do.
     """
+    if asks_student is None:
+        asks_student = method in ASKING
     models = [*teachers, student] if asks_student else list(teachers)
     counts = seen if asks_student else seen[:-1]
     match method:
@@ -67,6 +70,8 @@ def targets(
             return Targets(by_seen_classes(models, counts))
         case Method.BALANCED | Method.BALANCED_ESTIMATED:
             return Targets(balanced(models, counts))
+        case Method.PLAIN if len(models) > 1:
+            return Targets(torch.stack(models).mean(dim=0))
     (teacher,) = teachers
     match method:
         case Method.PLAIN:

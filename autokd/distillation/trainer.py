@@ -22,7 +22,6 @@ from autokd.core.setting import (
     Group,
     LabelPrior,
     Method,
-    Pair,
     Setting,
     Split,
     TransferSet,
@@ -38,18 +37,18 @@ from autokd.models.training import batches, isolated_rng, learning_rate, make_op
 
 _MIN_PART: Final = 2
 """Minimum size of a part of a batch: BatchNorm cannot train on one example."""
+_AT_ONCE: Final = 4096
+"""Examples for which the targets of several teachers are made at once."""
 
 
 def teaching(pair: AnyPair, setting: Setting) -> tuple[int, ...]:
-    """Return the participants that teach, without the student.
+    """Return the participants that teach, without the student: by default all candidates.
 
     Raises:
-        ValueError: If the setting names teachers that are no candidates, or none for several candidates.
+        ValueError: If the setting names teachers that are no candidates.
     """
     if setting.teachers is None:
-        if isinstance(pair, Pair) or setting.alpha == 0:
-            return pair.teachers
-        raise ValueError(f"{setting} does not say which of {pair} teach")
+        return pair.teachers
     if unknown := set(setting.teachers) - {*pair.teachers, pair.student}:
         raise ValueError(f"{setting}: {min(unknown)} is no candidate of {pair}")
     return tuple(number for number in setting.teachers if number != pair.student)
@@ -183,19 +182,38 @@ class Trainer:
     ) -> Targets:
         """Return the targets of the run's examples, from the logits that are stored with the federation."""
         device, setting = self.compute.device, self._setting
-        own = torch.from_numpy(federation.logits[pair.student, indices]).to(device)
-        asks_student = setting.teachers is None or pair.student in setting.teachers
+
+        def logits(number: int, part: NDArray[np.int64]) -> Tensor:
+            return torch.from_numpy(federation.logits[number, part]).to(device)
+
         if not teachers or (setting.alpha == 0 and isinstance(pair, Group)):
             # The student's initial model is the only one, or no target has any weight.
-            return Targets(own)
-        return targets(
-            setting.method,
-            teachers=[torch.from_numpy(federation.logits[number, indices]).to(device) for number in teachers],
-            student=own,
-            labels=self._labels,
-            seen=_seen(federation, pair.student, teachers, setting.method),
-            asks_student=asks_student,
-        )
+            return Targets(logits(pair.student, indices))
+        asks_student = None if setting.teachers is None else pair.student in setting.teachers
+        seen = _seen(federation, pair.student, teachers, setting.method)
+        if len(teachers) == 1:
+            return targets(
+                setting.method,
+                teachers=[logits(teachers[0], indices)],
+                student=logits(pair.student, indices),
+                labels=self._labels,
+                seen=seen,
+                asks_student=asks_student,
+            )
+        # Methods of several models look at one example at a time, and at no label. The logits of thirty
+        # models on all examples would take gigabytes.
+        made = [
+            targets(
+                setting.method,
+                teachers=[logits(number, part) for number in teachers],
+                student=logits(pair.student, part),
+                labels=None,
+                seen=seen,
+                asks_student=asks_student,
+            ).logits
+            for part in np.array_split(indices, max(1, math.ceil(len(indices) / _AT_ONCE)))
+        ]
+        return Targets(torch.cat(made))
 
     def epoch(self) -> Losses:
         """Train on every example of the transfer set once; of public ones beside own ones, on as many.

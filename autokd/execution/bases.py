@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from autokd.config.space import Space
 from autokd.config.study import StudyConfig
 from autokd.core.records import FederationFacts, TrialRecord
-from autokd.core.setting import Split, derive_seed
+from autokd.core.setting import AnyPair, Setting, Split, derive_seed
 from autokd.core.verdict_basis import VerdictBasis
 from autokd.recommendation.interim_looks import seeds_wanted
 from autokd.recommendation.race import looks_of, pending
@@ -29,16 +29,18 @@ class Bases:
     """What the search queue knows beyond the records: beliefs, looks, and the bases of verdicts.
 
     Attributes:
-        space: What is searched, and so what a rival may be.
+        space_of: What is searched for a pair or group, and so what its rivals may be.
         noise: What the confirmations of finished pairs have shown about noise.
+        answers_of: Returns for a group the judged settings of its pairs; see `RivalChoice`.
     """
 
     config: StudyConfig
-    space: Space
+    space_of: Callable[[AnyPair], Space]
     federation: FederationFacts
     sampler: Sampler
     store: Store
     noise: VariancePool
+    answers_of: Callable[[AnyPair], Mapping[Setting, float]] = lambda pair: {}
 
     def examples(self, study: PairSearch) -> float:
         """Return the number of validation examples, as many as their weights for a pair's student leave."""
@@ -102,9 +104,11 @@ class Bases:
             others=self.noise.others(name),
             choice=RivalChoice(
                 config=self.config,
-                space=self.space,
+                space=self.space_of(study.pair),
                 trials=trials,
                 believe=lambda settings: self.sampler.expected(name, trials, settings),
+                pair=study.pair,
+                answers=self.answers_of(study.pair),
             ),
         )
         self._put(study, bases)

@@ -28,7 +28,7 @@ from autokd.compute.resources import Resources
 from autokd.config.study import StudyConfig
 from autokd.core.atomic_write import make_folder
 from autokd.core.example_weights import ExampleWeights
-from autokd.core.setting import Pair
+from autokd.core.setting import AnyPair
 from autokd.core.tensor_format import TensorFormat
 from autokd.errors import WorkersLost
 from autokd.execution.run_context import RunContext
@@ -56,7 +56,7 @@ def distilling(
     config: StudyConfig,
     federation: Federation,
     compute: Compute,
-    tensor_formats: Mapping[Pair, TensorFormat] | None = None,
+    tensor_formats: Mapping[AnyPair, TensorFormat] | None = None,
     weights: Mapping[int, ExampleWeights] | None = None,
 ) -> type[Trainable]:
     """Return what workers run: distillations in a federation, which goes once through Ray's object store.

@@ -12,7 +12,7 @@ from autokd.config.training import DistillationConfig
 from autokd.core.example_weights import EVEN, ExampleWeights
 from autokd.core.records import Logits, Stage
 from autokd.core.run_spec import RunSpec
-from autokd.core.setting import Pair, Split
+from autokd.core.setting import AnyPair, Split
 from autokd.core.tensor_format import TensorFormat
 
 ANSWER: Final = "answer"
@@ -55,7 +55,7 @@ class RunContext:
     recipe: DistillationConfig
     rungs: tuple[int, ...]
     compute: Compute
-    tensor_formats: Mapping[Pair, TensorFormat] = field(default_factory=dict)
+    tensor_formats: Mapping[AnyPair, TensorFormat] = field(default_factory=dict)
     weights: Mapping[int, ExampleWeights] = field(default_factory=dict)
 
     def weights_for(self, spec: RunSpec) -> ExampleWeights:

@@ -12,12 +12,12 @@ from typing import Protocol
 from autokd.config.study import SWEEP_SEEDS
 from autokd.core.records import RungReport, RunRecord, RunState, Stage
 from autokd.core.run_spec import RunFailure, RunResult, RunSpec
-from autokd.core.setting import Pair, Setting
+from autokd.core.setting import AnyPair, Setting
 from autokd.core.tensor_format import FORMER_FORMAT, TensorFormat
 from autokd.recommendation.race import to_be_run
 from autokd.store import Store
 
-Runs = Mapping[Pair, Sequence[RunRecord]]
+Runs = Mapping[AnyPair, Sequence[RunRecord]]
 """Stored runs by pair."""
 Wanted = Callable[[Runs], Sequence[RunSpec]]
 """Returns all runs that are known to be needed, done or not, most urgent first."""
@@ -98,10 +98,10 @@ class FixedRunQueue(RunQueue):
         self,
         *,
         wanted: Wanted,
-        names: Mapping[Pair, str],
+        names: Mapping[AnyPair, str],
         retries: int,
         store: Store,
-        tensor_formats: Mapping[Pair, TensorFormat] | None = None,
+        tensor_formats: Mapping[AnyPair, TensorFormat] | None = None,
         listen: Callable[[RunQueueProgress], None] = lambda progress: None,
     ) -> None:
         self._wanted, self._names, self._retries = wanted, names, retries
@@ -121,11 +121,11 @@ class FixedRunQueue(RunQueue):
         cls,
         *,
         grid: Sequence[Setting],
-        names: Mapping[Pair, str],
+        names: Mapping[AnyPair, str],
         seeds: int,
         retries: int,
         store: Store,
-        tensor_formats: Mapping[Pair, TensorFormat] | None = None,
+        tensor_formats: Mapping[AnyPair, TensorFormat] | None = None,
         listen: Callable[[RunQueueProgress], None] = lambda progress: None,
     ) -> FixedRunQueue:
         """Return the queue of a sweep: each setting of the grid, for each pair, with each seed.

@@ -13,7 +13,7 @@ from autokd.config.study import SEARCH_SEED, StudyConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import Failure, FederationFacts, RungReport, RunRecord, TrialRecord, TrialState
 from autokd.core.run_spec import RunFailure, RunResult, RunSpec
-from autokd.core.setting import Pair, Split
+from autokd.core.setting import AnyPair, Setting, Split
 from autokd.execution.bases import Bases
 from autokd.execution.pace import Pace
 from autokd.execution.run_queue import RunQueue
@@ -76,6 +76,8 @@ class SearchQueue(RunQueue):
         noise: What the confirmations of finished pairs have shown about noise; `conclude` adds to it.
         budget: The most that may be spent on these pairs, with what was spent before.
         seconds_before: Seconds that earlier commands have worked on them.
+        space_of: Space of each pair or group, if not all have the same; their budgets are those of `space`.
+        answers_of: Returns for a group the judged settings of its pairs; see `Bases`.
     """
 
     def __init__(
@@ -84,31 +86,35 @@ class SearchQueue(RunQueue):
         config: StudyConfig,
         space: Space,
         federation: FederationFacts,
-        meetings: Sequence[Sequence[Pair]],
-        read: Callable[[Pair], PairRecords],
+        meetings: Sequence[Sequence[AnyPair]],
+        read: Callable[[AnyPair], PairRecords],
         register: Callable[[PairRecords], None] = lambda records: None,
         store: Store,
         sampler: Sampler | None = None,
         listen: Callable[[Progress], None] = lambda progress: None,
         listen_seconds: float = 0.0,
-        conclude: Callable[[Sequence[PairRecords]], Mapping[Pair, VerdictSummary]] = lambda over: {},
+        conclude: Callable[[Sequence[PairRecords]], Mapping[AnyPair, VerdictSummary]] = lambda over: {},
         noise: VariancePool | None = None,
         budget: Budget | None = None,
         seconds_before: float = 0.0,
+        space_of: Callable[[AnyPair], Space] | None = None,
+        answers_of: Callable[[AnyPair], Mapping[Setting, float]] = lambda pair: {},
     ) -> None:
         self._config, self._space, self._store, self._federation = config, space, store, federation
         self._sampler = sampler or Tpe(space, config.search.startup_trials)
         self._listen, self._conclude, self._register = listen, conclude, register
         self._listen_seconds, self._listened = listen_seconds, -math.inf
         self._told_for = 0.0
-        self._registered: set[Pair] = set()
+        self._registered: set[AnyPair] = set()
+        self._space_of = space_of or (lambda pair: space)
         self._bases = Bases(
             config=config,
-            space=space,
+            space_of=self._space_of,
             federation=federation,
             sampler=self._sampler,
             store=store,
             noise=VariancePool() if noise is None else noise,
+            answers_of=answers_of,
         )
         self._pace = Pace()
         self._open: list[list[PairSearch]] = []
@@ -257,7 +263,7 @@ class SearchQueue(RunQueue):
     def _can_be_judged(self, study: PairSearch) -> bool:
         return not unfinished(self._config, self._federation, study.records, seeds=study.seeds)
 
-    def _next(self, meeting: list[PairSearch]) -> RunSpec | Pair | None:
+    def _next(self, meeting: list[PairSearch]) -> RunSpec | AnyPair | None:
         """Return the next run of a meeting that the budget allows."""
         self._bases.fix(meeting)
         examples = self._bases.fewest_examples(meeting)
@@ -269,11 +275,11 @@ class SearchQueue(RunQueue):
     def _close_searches(self) -> None:
         self._spending.close_searches([study for meeting in self._open for study in meeting])
 
-    def _begin(self, meeting: list[PairSearch], work: RunSpec | Pair, key: str) -> RunSpec | None:
+    def _begin(self, meeting: list[PairSearch], work: RunSpec | AnyPair, key: str) -> RunSpec | None:
         """Start a run in the store; None if the space has no setting left."""
         study = _of_pair(meeting, work)
         name = study.records.study
-        if isinstance(work, Pair):
+        if not isinstance(work, RunSpec):
             setting = study.favourite or self._sampler.suggest(name, self._bases.scalarised(study))
             if setting is None:
                 study.exhausted = True
@@ -284,7 +290,7 @@ class SearchQueue(RunQueue):
             if study.pair not in self._registered:
                 self._registered.add(study.pair)
                 self._register(study.records)
-            dimensions = distributions(self._space)
+            dimensions = distributions(self._space_of(study.pair))
             trial = self._store.begin_trial(
                 name,
                 work.setting,
@@ -347,7 +353,7 @@ class SearchQueue(RunQueue):
             self._told_for = (self._listened - began) / _MOST_TELLING
 
 
-def _of_pair(meeting: Sequence[PairSearch], work: RunSpec | Pair) -> PairSearch:
+def _of_pair(meeting: Sequence[PairSearch], work: RunSpec | AnyPair) -> PairSearch:
     """Return the study that a run belongs to."""
-    pair = work if isinstance(work, Pair) else work.pair
+    pair = work.pair if isinstance(work, RunSpec) else work
     return next(study for study in meeting if study.pair == pair)

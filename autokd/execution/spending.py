@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from autokd.config.study import StudyConfig
 from autokd.core.run_spec import RunSpec
-from autokd.core.setting import Pair
+from autokd.core.setting import AnyPair
 from autokd.execution.pace import Pace
 from autokd.search.next_work import PairSearch
 from autokd.search.spending import Budget, Spent, epochs_left, look_epochs, search_may_go_on, urgency
@@ -78,11 +78,11 @@ class Spending:
             for search in searches:
                 search.closed = True
 
-    def allows(self, work: RunSpec | Pair, study: PairSearch) -> bool:
+    def allows(self, work: RunSpec | AnyPair, study: PairSearch) -> bool:
         """Return whether a run may be begun."""
         if self._budget is None:
             return True
-        if isinstance(work, Pair):
+        if not isinstance(work, RunSpec):
             return self.left >= self._largest
         if work.stage is None:
             return self.left >= self._config.budget(work.setting)

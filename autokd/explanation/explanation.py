@@ -94,7 +94,7 @@ class ExplanationInputs:
 def explain(inputs: ExplanationInputs) -> Explanation:
     """Compare a pair's recommendation with its alternatives, and divide its gain."""
     recommendation, compared = inputs.recommendation, inputs.compared
-    pair, judgement, position = recommendation.pair, recommendation.judgement, recommendation.position
+    (pair, position), judgement = recommendation.of_pair, recommendation.judgement
     assert judgement is not None, "a failed pair has nothing to explain"
     seed = derive_seed(recommendation.records.study, "rivals")
     bootstrap = Bootstrap.of(recommendation.confirmation, seed, priors=judgement.priors)
@@ -164,7 +164,7 @@ def teacher_or_data(setting: Setting, untaught: Line | None) -> str:
 
 def _attribution(inputs: ExplanationInputs, judgement: Judgement) -> Attribution | None:
     """Return the parts of the gain; None if a run is missing."""
-    pair, reverse, answer = inputs.recommendation.pair, inputs.reverse, None
+    (pair, _), reverse, answer = inputs.recommendation.of_pair, inputs.reverse, None
     arms = {pair: Arms(judgement, inputs.runs)}
     steps = {Step.TUNING, Step.TRANSFER_SET}
     if reverse is not None:

@@ -144,6 +144,11 @@ class Federation:
         right: NDArray[np.bool_] = probabilities.mean(axis=0).argmax(axis=1) == self.data.labels[rows]
         return right
 
+    def averaged_without_priors(self, participants: Collection[int]) -> dict[Split, NDArray[np.bool_]]:
+        """Return `averaged` with label priors divided out on each split, without who is not trained."""
+        numbers = sorted({*participants} - {*self.recipe.untrained})
+        return {split: self.averaged(numbers, split, without_priors=True) for split in self.splits}
+
     def facts(self) -> FederationFacts:
         """Return the values that the store keeps."""
         return FederationFacts(
@@ -166,6 +171,7 @@ class Federation:
             example_bytes=self.data.images[0].nbytes + self.data.labels.itemsize,
             public=len(self.public),
             warnings=self.warnings,
+            averaged=self.averaged_without_priors,
         )
 
 

@@ -13,15 +13,17 @@ teacher's examples alone it is sent.
     both           yes                                           yes
     public                                  on public examples
     student_public   yes
+
+Of several teachers each sends its part.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, astuple, dataclass, fields
 from typing import Final
 
 from autokd.core.records import FederationFacts
-from autokd.core.setting import COUNTING, Method, Pair, Setting, TransferSet
+from autokd.core.setting import COUNTING, AnyPair, Method, Setting, TransferSet
 
 LOGIT_BYTES: Final = 4
 COUNT_BYTES: Final = 8
@@ -44,16 +46,26 @@ class Cost:
         """Return the cost in words; `nothing` if it is zero."""
         names = ("weights", "logits", "class counts", "raw private examples")
         parts = zip(names, astuple(self), strict=True)
-        return " and ".join(f"{_size(size)} of {name}" for name, size in parts if size) or "nothing"
+        return " and ".join(f"{in_bytes(size)} of {name}" for name, size in parts if size) or "nothing"
 
     def to_json(self) -> dict[str, int]:
         """Return the bytes of each kind and in total."""
         return {**asdict(self), "total": self.total}
 
 
-def communication_cost(setting: Setting, pair: Pair, federation: FederationFacts) -> Cost | None:
-    """Return what is sent to the student for one distillation; None if sizes are not known."""
-    teacher = federation.participants[pair.teacher]
+def communication_cost(setting: Setting, pair: AnyPair, federation: FederationFacts) -> Cost | None:
+    """Return what all who teach send to the student for one distillation; None if sizes are not known."""
+    candidates = set(pair.teachers)
+    teachers = pair.teachers if setting.teachers is None else candidates.intersection(setting.teachers)
+    costs = [_of_teacher(setting, number, federation) for number in sorted(teachers)]
+    known = [cost for cost in costs if cost is not None]
+    if len(known) < len(costs):
+        return None
+    return Cost(**{part.name: sum(getattr(cost, part.name) for cost in known) for part in fields(Cost)})
+
+
+def _of_teacher(setting: Setting, number: int, federation: FederationFacts) -> Cost | None:
+    teacher = federation.participants[number]
     if teacher.weight_bytes is None or federation.example_bytes is None or federation.public is None:
         return None
     taught, transfer_set = setting.alpha != 0, setting.transfer_set
@@ -69,7 +81,7 @@ def communication_cost(setting: Setting, pair: Pair, federation: FederationFacts
     )
 
 
-def _size(size: float) -> str:
+def in_bytes(size: float) -> str:
     """Return a size with its unit; 1 kB is 1,000 bytes."""
     for unit in ("B", "kB", "MB"):
         if size < 1000:

@@ -9,8 +9,11 @@
 | `winner beyond corrected` | winner | the own model with its label prior divided out |
 | `beyond default budget` | winner | the default at a budget of its own |
 | `teacher's part` | winner | the same examples without a teacher |
-| `default budget gain`, `no teacher gain` | that rival | the own model as it is |
+| `beyond single teacher` | winner | the best answer that is known with one teacher, for a group |
+| `beyond averaged` | winner | all models of a group averaged, priors divided out |
+| `default budget gain`, `no teacher gain`, `single teacher gain` | that rival | the own model as it is |
 | `corrected gain` | the own model with its label prior divided out | the own model as it is |
+| `averaged gain` | all models of a group averaged, priors divided out | the own model as it is |
 
 Rules 1 and 2 have the first three.
 """
@@ -22,15 +25,17 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from autokd.core.setting import Split
-from autokd.core.verdict_basis import DEFAULT_BUDGET, NO_TEACHER
+from autokd.core.verdict_basis import DEFAULT_BUDGET, NO_TEACHER, SINGLE_TEACHER
 from autokd.recommendation.bootstrap import Bootstrap
-from autokd.recommendation.evidence import CORRECTED, OWN, Evidence
+from autokd.recommendation.evidence import AVERAGED, CORRECTED, OWN, Evidence
 from autokd.recommendation.race import DEFAULT_ARM, WINNER
 from autokd.statistics.paired import Interval, Weights
 
 DEFAULT_GAIN, WINNER_GAIN, IMPROVEMENT = "default gain", "winner gain", "improvement"
 BEYOND_BUDGET, TEACHER_PART = "beyond default budget", "teacher's part"
 CORRECTED_GAIN = "corrected gain"
+BEYOND_SINGLE, BEYOND_AVERAGED = "beyond single teacher", "beyond averaged"
+AVERAGED_GAIN = "averaged gain"
 
 
 class Comparison(NamedTuple):
@@ -60,6 +65,10 @@ COMPARISONS: Final = {
         Comparison("default budget gain", DEFAULT_BUDGET, OWN, WINNER_GAIN),
         Comparison("no teacher gain", NO_TEACHER, OWN, WINNER_GAIN),
         Comparison(CORRECTED_GAIN, CORRECTED, OWN, ""),
+        Comparison(BEYOND_SINGLE, WINNER, SINGLE_TEACHER, IMPROVEMENT),
+        Comparison(BEYOND_AVERAGED, WINNER, AVERAGED, WINNER_GAIN),
+        Comparison("single teacher gain", SINGLE_TEACHER, OWN, WINNER_GAIN),
+        Comparison(AVERAGED_GAIN, AVERAGED, OWN, ""),
     )
 }
 MEASURED: Final = (DEFAULT_GAIN, WINNER_GAIN, IMPROVEMENT)

@@ -28,7 +28,7 @@ from typing import Final
 
 from autokd.core.example_weights import EVEN, ExampleWeights
 from autokd.core.records import Correctness
-from autokd.core.setting import Pair, Setting, Split
+from autokd.core.setting import AnyPair, Setting, Split
 from autokd.recommendation.bootstrap import Bootstrap
 from autokd.recommendation.comparisons import IMPROVEMENT, WINNER_GAIN
 from autokd.statistics.paired import NOTHING, Interval
@@ -62,7 +62,7 @@ class Way:
         words: What to do, in a sentence without its subject.
         correct: Correctness on confirmation and test; shape (seeds, examples), or (examples,) where nothing
             is trained.
-        pair: The pair whose runs these are; None where nothing is trained.
+        pair: The pair or group whose runs these are; None where nothing is trained.
         seeds: Indices of the seeds, one for each row of `correct`; empty where nothing is trained.
         setting: What is trained; None where nothing is.
         epochs: Epochs of its training.
@@ -73,7 +73,7 @@ class Way:
     name: str
     words: str
     correct: Mapping[Split, Correctness]
-    pair: Pair | None = None
+    pair: AnyPair | None = None
     seeds: tuple[int, ...] = ()
     setting: Setting | None = None
     epochs: int = 0
@@ -143,7 +143,7 @@ class Decision:
         """The way with the highest mean on confirmation."""
         return max(self.weighed, key=lambda one: one.confirmation.mean)
 
-    def better_than(self, pair: Pair, setting: Setting) -> Weighed | None:
+    def better_than(self, pair: AnyPair, setting: Setting) -> Weighed | None:
         """Return what is shown to be better than training a pair with `setting`; None if nothing is."""
         ways = (one for one in self.weighed if (one.way.pair, one.way.setting) == (pair, setting))
         own = next(ways, None)

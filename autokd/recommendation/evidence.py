@@ -19,6 +19,8 @@ from autokd.statistics.paired import Weights
 
 OWN, CORRECTED = "own", "corrected"
 """Names of the two models that need no run: the own one as it is, and with its label prior divided out."""
+AVERAGED = "averaged"
+"""Name of the mean of all models of a group, priors divided out: no run, but each of them has to answer."""
 JUDGED = (Split.CONFIRMATION, Split.TEST)
 """The splits that confirmation runs are evaluated on."""
 _FEWEST: Final = 2
@@ -58,6 +60,7 @@ class Evidence:
         corrected: Correctness of the student's model with its label prior divided out, by split; None by
             rules 1 and 2.
         rivals: Further arms by name (`autokd.core.verdict_basis`); none by rules 1 and 2.
+        averaged: Correctness of all models of a group together, by split; None for a pair.
         lost: Names of the rivals of which fewer than two runs came to an end.
     """
 
@@ -70,6 +73,7 @@ class Evidence:
     corrected: Mapping[Split, Correctness] | None = None
     rivals: Mapping[str, Arm] = field(default_factory=dict)
     lost: frozenset[str] = frozenset()
+    averaged: Mapping[Split, Correctness] | None = None
 
     @property
     def arms(self) -> dict[str, Arm]:
@@ -80,7 +84,8 @@ class Evidence:
     @property
     def models(self) -> dict[str, Mapping[Split, Correctness]]:
         """The models that need no run, by name."""
-        return {OWN: self.own} if self.corrected is None else {OWN: self.own, CORRECTED: self.corrected}
+        models = {OWN: self.own, CORRECTED: self.corrected, AVERAGED: self.averaged}
+        return {name: model for name, model in models.items() if model is not None}
 
     def paired(self, first: str, second: str, split: Split) -> tuple[Correctness, Correctness] | None:
         """Return two arms or models with the same seeds in the same rows; None if one of them is not there.
@@ -131,6 +136,7 @@ def gather(
     local: Mapping[Split, Weights],
     corrected: Mapping[Split, Correctness] | None = None,
     initial: Mapping[Split, Correctness] | None = None,
+    averaged: Mapping[Split, Correctness] | None = None,
 ) -> Evidence | InsufficientEvidence:
     """Pair the confirmation runs of all arms by seed.
 
@@ -140,7 +146,7 @@ def gather(
     is left out where the rival is compared.
 
     Args:
-        own: As in `Evidence`; so are `local` and `corrected`.
+        own: As in `Evidence`; so are `local`, `corrected` and `averaged`.
         seeds: Number of seeds that count, from the first on.
         initial: As in `ParticipantFacts`; takes the place of `own` where there is one.
     """
@@ -177,6 +183,7 @@ def gather(
         weights=records.weights,
         corrected={split: corrected[split] for split in JUDGED} if corrected else None,
         rivals=rivals,
+        averaged=averaged,
         lost=frozenset() if alone else frozenset(ended.keys() - rivals.keys()),
     )
 

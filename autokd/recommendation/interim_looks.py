@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from autokd.config.study import ConfirmationConfig, Objective, StudyConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import FederationFacts, TrialState
-from autokd.core.setting import derive_seed
+from autokd.core.setting import Group, derive_seed
 from autokd.core.verdict_basis import VerdictBasis
 from autokd.errors import StoreError
 from autokd.recommendation.evidence import InsufficientEvidence, gather
@@ -143,8 +143,18 @@ def _judge(
     own = federation.participants[student]
     local = {} if aims == Objective() else local_weights_of(federation, student)
     corrected = own.corrected if records.rule >= WITH_RIVALS else None
+    averaged = None
+    if isinstance(records.pair, Group) and federation.averaged is not None:
+        averaged = federation.averaged(records.pair.meeting)
     evidence = gather(
-        config, own.correct, records, seeds=seeds, local=local, corrected=corrected, initial=own.initial
+        config,
+        own.correct,
+        records,
+        seeds=seeds,
+        local=local,
+        corrected=corrected,
+        initial=own.initial,
+        averaged=averaged,
     )
     if isinstance(evidence, InsufficientEvidence):
         return evidence

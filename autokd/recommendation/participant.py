@@ -8,7 +8,7 @@ from typing import Final
 
 from autokd.config.target import ClassShares, TargetName, target_json
 from autokd.core.participant_names import NUMBERS_ONLY, ParticipantNames
-from autokd.core.setting import Split, derive_seed
+from autokd.core.setting import Group, Pair, Split, derive_seed
 from autokd.errors import NotTuned
 from autokd.recommendation.bootstrap import Bootstrap
 from autokd.recommendation.decision import Action, Decision, Way, decide
@@ -24,6 +24,7 @@ class ParticipantDecision:
 
     Attributes:
         partners: Partners whose pairs were weighed.
+        groups: Groups that were weighed beside them.
         unknown: Partners without a recommendation.
         choices: Number of ways among which the best was chosen.
         target: Class distribution that all figures are on.
@@ -35,6 +36,7 @@ class ParticipantDecision:
     partners: tuple[int, ...]
     unknown: tuple[int, ...]
     choices: int
+    groups: tuple[Group, ...] = ()
     target: TargetName | ClassShares = "common"
     names: ParticipantNames = NUMBERS_ONLY
 
@@ -46,6 +48,7 @@ class ParticipantDecision:
             "decision": self.decision.to_json(),
             "chosen_among": self.choices,
             "partners": list(self.partners),
+            **({"groups": [group.to_json() for group in self.groups]} if self.groups else {}),
             "unknown": list(self.unknown),
             **target_json(self.target),
         }
@@ -60,7 +63,7 @@ def decide_for(
     others'. The intervals are corrected for the number of all ways, and the gain is told from test.
 
     Args:
-        recommendations: Recommendations of the pairs in which the participant learns.
+        recommendations: Recommendations of the pairs and groups in which the participant learns.
         unknown: Partners without a recommendation.
 
     Raises:
@@ -102,7 +105,8 @@ def decide_for(
     return ParticipantDecision(
         student=student,
         decision=decision,
-        partners=tuple(each.pair.teacher for each in recommendations),
+        partners=tuple(each.pair.teacher for each in recommendations if isinstance(each.pair, Pair)),
+        groups=tuple(each.pair for each in recommendations if isinstance(each.pair, Group)),
         unknown=tuple(unknown),
         choices=choices,
         target=first.target,

@@ -39,11 +39,15 @@ class Partner:
     test: Interval
     as_good: bool
 
+    @property
+    def teacher(self) -> int:
+        return self.recommendation.of_pair[0].teacher
+
     def to_json(self) -> dict[str, object]:
         """Return plain values; `autokd recommend --pair` prints the whole recommendation."""
         setting, network = self.recommendation.setting, self.recommendation.network
         return {
-            "teacher": self.recommendation.pair.teacher,
+            "teacher": self.teacher,
             "verdict": self.recommendation.verdict.value,
             "answer": self.recommendation.verdict.answer,
             "setting": None if setting is None else setting.to_json(),
@@ -87,16 +91,16 @@ class Ranking:
         count, best = len(self.partners), self.best
         if best is None:
             return f"no partner is shown to be worth it, corrected for choosing the best of {count}"
-        as_good = [partner.recommendation.pair for partner in self.partners[1:] if partner.as_good]
-        others = ", ".join(self.names.word(pair.teacher) for pair in as_good)
+        as_good = [partner.teacher for partner in self.partners[1:] if partner.as_good]
+        others = ", ".join(map(self.names.word, as_good))
         setting = best.recommendation.setting
         assert setting is not None
-        advice = f"learn from {self.names.word(best.recommendation.pair.teacher)}, with {described(setting)}"
+        advice = f"learn from {self.names.word(best.teacher)}, with {described(setting)}"
         return f"{advice}; not shown to be worse: {others}" if others else advice
 
     @property
     def _all(self) -> list[int]:
-        teachers = [partner.recommendation.pair.teacher for partner in self.partners]
+        teachers = [partner.teacher for partner in self.partners]
         return sorted({self.student, *teachers, *self.unknown})
 
     def to_json(self) -> dict[str, object]:
@@ -107,7 +111,7 @@ class Ranking:
             **({"names": {str(n): self.names.name(n) or None for n in self._all}} if self.names else {}),
             **target_json(self.target),
             "advice": self.advice,
-            "best": None if best is None else best.recommendation.pair.teacher,
+            "best": None if best is None else best.teacher,
             "corrected_for": len(self.partners),
             "confidence": self.confidence,
             "partners": [partner.to_json() for partner in self.partners],
@@ -134,7 +138,7 @@ def ranked(
         unknown: Partners without a recommendation.
     """
     judged = [(each, each.judgement) for each in recommendations if each.judgement is not None]
-    failed = [each.pair.teacher for each in recommendations if each.judgement is None]
+    failed = [each.of_pair[0].teacher for each in recommendations if each.judgement is None]
     partners: list[Partner] = []
     if judged:
         arms = [judgement.shown.correct[Split.CONFIRMATION] for _, judgement in judged]

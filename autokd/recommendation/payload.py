@@ -9,7 +9,13 @@ from autokd.config.study import ConfirmationConfig
 from autokd.core.reasons import in_a_line
 from autokd.core.records import TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, Split
-from autokd.recommendation.comparisons import COMPARISONS, CORRECTED_GAIN
+from autokd.recommendation.comparisons import (
+    AVERAGED_GAIN,
+    BEYOND_AVERAGED,
+    COMPARISONS,
+    CORRECTED_GAIN,
+    Figures,
+)
 from autokd.recommendation.evidence import OWN
 from autokd.recommendation.race import DEFAULT_ARM, WINNER
 from autokd.recommendation.verdict import AS_IS, DEFAULTS, RULE, WITH_RIVALS, ForgettingCheck, Judgement
@@ -49,6 +55,7 @@ def _beside(judgement: Judgement) -> dict[str, object]:
     return {
         "teacher_part": _plain(judgement.teacher_part(Split.TEST)),
         "corrected_gain": _plain(test.intervals.get(CORRECTED_GAIN)),
+        **_averaged(test),
         "rivals": {
             name: {
                 "setting": arm.setting.to_json(),
@@ -59,6 +66,13 @@ def _beside(judgement: Judgement) -> dict[str, object]:
             for name, arm in evidence.rivals.items()
         },
     }
+
+
+def _averaged(test: Figures) -> dict[str, object]:
+    """Return, for a group, what all models averaged gain, and how much better the winner is."""
+    names = {"averaged_gain": AVERAGED_GAIN, "beyond_averaged": BEYOND_AVERAGED}
+    found = {key: test.intervals.get(name) for key, name in names.items()}
+    return {} if found["averaged_gain"] is None else {key: _plain(gain) for key, gain in found.items()}
 
 
 def _plain(interval: Interval | None) -> dict[str, float] | None:

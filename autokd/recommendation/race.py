@@ -22,16 +22,18 @@ from autokd.core.example_weights import ExampleWeights
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import Failure, RunRecord, RunState, Stage, TrialRecord, TrialState
 from autokd.core.run_spec import RunSpec
-from autokd.core.setting import DEFAULT, Setting, Split, plain, with_budget_of
-from autokd.core.verdict_basis import DEFAULT_BUDGET, NO_TEACHER, Belief, no_teacher
+from autokd.core.setting import DEFAULT, AnyPair, Setting, Split, plain, with_budget_of
+from autokd.core.verdict_basis import DEFAULT_BUDGET, NO_TEACHER, SINGLE_TEACHER, Belief, no_teacher
 
 WINNER, DEFAULT_ARM = "winner", "default"
-"""Names of the two arms of every confirmation; `DEFAULT_BUDGET` and `NO_TEACHER` are those of rule 3."""
+"""Names of the two arms of every confirmation; the others are rivals, from `DEFAULT_BUDGET` on."""
 SAME_ALPHA: Final = 0.005
 """Largest difference of two weights that count as equal."""
 SAME_LOG: Final = math.log(1.01)
 """Largest log ratio of two temperatures, or two learning rates, that count as equal: one per cent."""
-_NAMES: Final = attrgetter("transfer_set", "method", "epochs", "batch_norm", "label_prior", "schedule")
+_NAMES: Final = attrgetter(
+    "transfer_set", "method", "epochs", "batch_norm", "label_prior", "schedule", "teachers"
+)
 """Dimensions that must be equal for two settings to be alike."""
 
 
@@ -168,7 +170,22 @@ def arms(config: StudyConfig, records: PairRecords) -> dict[str, Setting]:
         found[DEFAULT_BUDGET] = rivals[DEFAULT_BUDGET]
     if best.alpha != 0 and no_teacher(best.transfer_set) in rivals:
         found[NO_TEACHER] = rivals[no_teacher(best.transfer_set)]
+    if SINGLE_TEACHER in rivals and teachers_of(records.pair, best) > 1:
+        found[SINGLE_TEACHER] = rivals[SINGLE_TEACHER]
     return found
+
+
+def teaching(pair: AnyPair, setting: Setting) -> tuple[int, ...]:
+    """Return who teaches, without the student itself; nobody where the teachers have no weight."""
+    if setting.alpha == 0:
+        return ()
+    chosen = pair.teachers if setting.teachers is None else setting.teachers
+    return tuple(number for number in chosen if number != pair.student)
+
+
+def teachers_of(pair: AnyPair, setting: Setting) -> int:
+    """Return how many participants teach, without the student itself."""
+    return len(teaching(pair, setting))
 
 
 def arms_to_come(config: StudyConfig, records: PairRecords) -> int:

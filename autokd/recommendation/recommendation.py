@@ -11,14 +11,16 @@ from autokd.config.target import BALANCED, ClassShares, TargetName, target_json
 from autokd.core.pair_records import PairRecords
 from autokd.core.participant_names import NUMBERS_ONLY, ParticipantNames
 from autokd.core.records import Correctness, FederationFacts, ParticipantFacts
-from autokd.core.setting import DEFAULT, Pair, Position, Setting, Split, derive_seed
+from autokd.core.setting import DEFAULT, AnyPair, Pair, Position, Setting, Split, derive_seed
 from autokd.core.verdict_basis import DEFAULT_BUDGET
 from autokd.errors import NotTuned
 from autokd.recommendation import payload
 from autokd.recommendation.bootstrap import Bootstrap
 from autokd.recommendation.communication import Cost, communication_cost
 from autokd.recommendation.comparisons import (
+    AVERAGED_GAIN,
     BEYOND_BUDGET,
+    BEYOND_SINGLE,
     CORRECTED_GAIN,
     DEFAULT_GAIN,
     IMPROVEMENT,
@@ -47,6 +49,7 @@ class Recommendation:
         student: The student's model before anything is distilled.
         judgement: None if there was nothing to judge; the verdict is then `failed`, or `undecided` if only
             the budget was at fault.
+        position: What to be in the meeting; None for a group.
         out_of_budget: Whether the budget ended before the pair could be judged.
         target: Class distribution that all figures are on.
         decision: What the student's owner should do.
@@ -57,13 +60,13 @@ class Recommendation:
         network: Cost of communication for `setting`; None without a setting, or if sizes are not known.
     """
 
-    pair: Pair
+    pair: AnyPair
     federation: str
     confirmation: ConfirmationConfig
     records: PairRecords = field(repr=False)
     student: ParticipantFacts = field(repr=False)
     judgement: Judgement | None
-    position: PositionAdvice
+    position: PositionAdvice | None
     decision: Decision
     reason: str
     what_would_decide: str = ""
@@ -72,6 +75,17 @@ class Recommendation:
     target: TargetName | ClassShares = "common"
     names: ParticipantNames = NUMBERS_ONLY
     probabilities: Probabilities | None = None
+
+    @property
+    def of_pair(self) -> tuple[Pair, PositionAdvice]:
+        """The pair, and what to be in its meeting.
+
+        Raises:
+            ValueError: If it is of a group.
+        """
+        if not isinstance(self.pair, Pair) or self.position is None:
+            raise ValueError(f"{self.pair} is no pair")
+        return self.pair, self.position
 
     @property
     def verdict(self) -> Verdict:
@@ -121,20 +135,25 @@ class Recommendation:
             IMPROVEMENT: "difference",
             BEYOND_BUDGET: "to the default's best budget",
             TEACHER_PART: "of it the teacher's",
+            BEYOND_SINGLE: "to the best single teacher",
             CORRECTED_GAIN: "own model, prior divided out",
+            AVERAGED_GAIN: "all models averaged",
         }
         return [(text, test[name], decided[name]) for name, text in words.items() if name in test]
 
     @property
     def without_training(self) -> list[tuple[str, Interval, Interval]]:
         """Return the ways that need no training beside adoption, as `compared`; none before rule 3."""
-        on_test, on_confirmation = self.position.test, self.position.confirmation
+        pair, position = self.pair, self.position
+        if position is None or not isinstance(pair, Pair):
+            return []
+        on_test, on_confirmation = position.test, position.confirmation
         ways = {
-            f"{self.names.word(self.pair.student)} itself, prior divided out": (
+            f"{self.names.word(pair.student)} itself, prior divided out": (
                 on_test.by_correction,
                 on_confirmation.by_correction,
             ),
-            f"model {self.names.word(self.pair.teacher)}, prior divided out": (
+            f"model {self.names.word(pair.teacher)}, prior divided out": (
                 on_test.by_corrected_adoption,
                 on_confirmation.by_corrected_adoption,
             ),
@@ -180,7 +199,7 @@ class Recommendation:
         searched = sum(trial.epochs for trial in self.records.trials)
         confirmed = sum(run.epochs for run in self.records.runs)
         return {
-            "pair": {"teacher": self.pair.teacher, "student": self.pair.student},
+            "pair": self.pair.to_json(),
             "decision": self.decision.to_json(),
             **self.names.beside(self.pair),
             "verdict": self.verdict.value,
@@ -202,7 +221,7 @@ class Recommendation:
             "epochs_spent": {"search": searched, "confirmation": confirmed},
             "federation": self.federation,
             "study": self.records.study,
-            "position": self.position.to_json(),
+            "position": None if self.position is None else self.position.to_json(),
         }
 
 
@@ -227,24 +246,26 @@ def recommend(
     """
     pair, confirmation = records.pair, config.confirmation
     if isinstance(judged, Unfinished):
-        way_out = f"autokd tune --pair {pair.teacher},{pair.student}"
+        way_out = f"autokd tune {pair.options}"
         raise NotTuned(f"pair {pair} has no recommendation yet: {judged.reason}; run {way_out}")
     judgement = judged if isinstance(judged, Judgement) else None
     out_of_budget = isinstance(judged, OutOfBudget)
     decide = "" if judgement is None else what_would_decide(judgement, confirmation)
     student = federation.participants[pair.student]
     other = reverse if isinstance(reverse, Judgement) else None
-    position = advise(
-        student.correct,
-        federation.participants[pair.teacher].correct,
-        weights=student.weights,
-        **_without_priors(federation, records),
-        as_student=judgement,
-        as_teacher=other,
-        bootstrap=Bootstrap.of(confirmation, derive_seed(records.study, "position")),
-        forbidden=[Position(position) for position in config.forbid.positions],
-        only_learns=student.is_untrained,
-    )
+    position = None
+    if isinstance(pair, Pair):
+        position = advise(
+            student.correct,
+            federation.participants[pair.teacher].correct,
+            weights=student.weights,
+            **_without_priors(federation, records, pair),
+            as_student=judgement,
+            as_teacher=other,
+            bootstrap=Bootstrap.of(confirmation, derive_seed(records.study, "position")),
+            forbidden=[Position(position) for position in config.forbid.positions],
+            only_learns=student.is_untrained,
+        )
     wanted = _MORE_BUDGET if out_of_budget else decide
     return Recommendation(
         pair=pair,
@@ -285,10 +306,10 @@ def recommend(
 
 
 def _without_priors(
-    federation: FederationFacts, records: PairRecords
+    federation: FederationFacts, records: PairRecords, pair: Pair
 ) -> dict[str, Mapping[Split, Correctness] | None]:
     """Return both models with their label priors divided out, as `advise` takes them; none before rule 3."""
-    participants, pair = federation.participants, records.pair
+    participants = federation.participants
     if records.rule < WITH_RIVALS:
         return {}
     return {

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from autokd.config.study import StudyConfig
+from autokd.core.participant_names import ParticipantNames
 from autokd.core.records import Correctness, FederationFacts
-from autokd.core.setting import Pair, Position, Split, TransferSet, plain
-from autokd.core.verdict_basis import DEFAULT_BUDGET, NO_TEACHER
+from autokd.core.setting import AnyPair, Pair, Position, Split, TransferSet, plain
+from autokd.core.verdict_basis import DEFAULT_BUDGET, NO_TEACHER, SINGLE_TEACHER
 from autokd.recommendation.decision import Action, Way
-from autokd.recommendation.evidence import CORRECTED, JUDGED, Arm
-from autokd.recommendation.race import DEFAULT_ARM, WINNER
+from autokd.recommendation.evidence import AVERAGED, CORRECTED, JUDGED, Arm
+from autokd.recommendation.race import DEFAULT_ARM, WINNER, teaching
 from autokd.recommendation.verdict import Judgement
 
 _NAMES: Final = {
@@ -19,6 +20,7 @@ _NAMES: Final = {
     DEFAULT_ARM: "the default setting",
     DEFAULT_BUDGET: "the default, best budget",
     NO_TEACHER: "without a teacher",
+    SINGLE_TEACHER: "the best single teacher",
 }
 _PARTNERS_DATA: Final[Mapping[Position, frozenset[TransferSet]]] = {
     Position.STUDENT: frozenset({TransferSet.TEACHER, TransferSet.BOTH}),
@@ -30,11 +32,11 @@ _PARTNERS_DATA: Final[Mapping[Position, frozenset[TransferSet]]] = {
 def ways(
     config: StudyConfig,
     federation: FederationFacts,
-    pair: Pair,
+    pair: AnyPair,
     judgement: Judgement | None,
     reverse: Judgement | None,
 ) -> Iterator[Way]:
-    """Yield what the owner of the pair's student can do.
+    """Yield what the owner of the student of a pair or group can do.
 
     What a study forbids, or what forgets more than it allows, is left out.
 
@@ -42,9 +44,7 @@ def ways(
         judgement: Judgement of the pair; None if there is none.
         reverse: Judgement of the reverse pair, whose student is the partner; None likewise.
     """
-    student, partner = federation.participants[pair.student], federation.participants[pair.teacher]
-    names = config.federation.names
-    partner_name = names.word(pair.teacher)
+    student, names = federation.participants[pair.student], config.federation.names
     excluded = frozenset[str]() if judgement is None else judgement.excluded
     initial = None if judgement is None or not student.is_untrained else judgement.evidence
     yield Way(
@@ -64,15 +64,32 @@ def ways(
     if judgement is not None:
         for name, arm in judgement.evidence.arms.items():
             how = (Position.STUDENT, config.distillation.epochs)
-            way = _trained(_NAMES[name], arm, judgement, pair, partner_name, *how)
+            way = _trained(_NAMES[name], arm, judgement, pair, names, *how)
             forbidden = way.action is Action.LEARN and "student" in config.forbid.positions
             if name not in excluded and not forbidden:
                 yield way
+    if isinstance(pair, Pair):
+        yield from _of_the_partner(config, federation, pair, reverse)
+    elif judgement is not None and judgement.evidence.averaged is not None and AVERAGED not in excluded:
+        yield Way(
+            action=Action.AVERAGE,
+            name=f"all {len(pair.meeting)} models averaged",
+            words=f"average the answers of all {len(pair.meeting)} models, their label priors divided out",
+            correct=_judged(judgement.evidence.averaged),
+        )
+
+
+def _of_the_partner(
+    config: StudyConfig, federation: FederationFacts, pair: Pair, reverse: Judgement | None
+) -> Iterator[Way]:
+    """Yield the ways that end with the partner's model."""
+    partner, names = federation.participants[pair.teacher], config.federation.names
+    partner_name = names.word(pair.teacher)
     if reverse is not None and "teacher" not in config.forbid.positions:
         name = f"model {partner_name}, taught by {names.word(pair.student)}"
         how = (Position.TEACHER, config.distillation.epochs)
-        yield _trained(name, reverse.shown, reverse, pair, partner_name, *how)
-    if student.is_untrained:
+        yield _trained(name, reverse.shown, reverse, pair, names, *how)
+    if federation.participants[pair.student].is_untrained:
         return  # Whoever wants another network than the partner's does not adopt that.
     yield Way(
         action=Action.ADOPT,
@@ -97,8 +114,8 @@ def _trained(
     name: str,
     arm: Arm,
     judgement: Judgement,
-    pair: Pair,
-    partner: str,
+    pair: AnyPair,
+    names: ParticipantNames,
     position: Position,
     epochs: int,
 ) -> Way:
@@ -112,17 +129,19 @@ def _trained(
     how = f"on {setting.transfer_set}{plain(setting).more}" if setting.alpha == 0 else f"with {setting}"
     if position is Position.TEACHER:
         action = Action.LET_PARTNER_LEARN
-        words = f"let participant {partner} train {how}, and take the model that results"
+        words = f"let participant {names.word(pair.teachers[0])} train {how}, and take the model that results"
     elif setting.alpha == 0:
         action, words = Action.TRAIN_ALONE, f"train without a teacher {how}"
     else:
-        action, words = Action.LEARN, f"learn from participant {partner} {how}"
+        teachers = teaching(pair, setting)
+        who = f"participant{'s' if len(teachers) > 1 else ''} {', '.join(map(names.word, teachers))}"
+        action, words = Action.LEARN, f"learn from {who} {how}"
     return Way(
         action=action,
         name=name,
         words=words,
         correct=arm.correct,
-        pair=pair if position is Position.STUDENT else pair.reverse,
+        pair=pair.reverse if position is Position.TEACHER and isinstance(pair, Pair) else pair,
         seeds=seeds if arm.rows is None else tuple(seeds[row] for row in arm.rows),
         setting=setting,
         epochs=setting.epochs or epochs,

@@ -41,8 +41,9 @@ def all_charts(facts: ReportFacts) -> Iterator[Chart]:
         yield from federation_charts(facts)
         yield from matrix_charts(facts)
     for pair_facts in facts.pairs:
+        pair = pair_facts.data.pair
         for chart in pair_charts(pair_facts):
-            yield replace(chart, name=f"{pair_facts.pair.teacher}-{pair_facts.pair.student}-{chart.name}")
+            yield replace(chart, name=f"{pair.teacher}-{pair.student}-{chart.name}")
 
 
 def federation_charts(facts: ReportFacts) -> Iterator[Chart]:

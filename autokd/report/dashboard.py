@@ -14,6 +14,7 @@ from typing import Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from autokd.config.target import remark
+from autokd.core.pair import Pair
 from autokd.core.records import Presentation, TrialOrigin
 from autokd.escaping import markdown, markdown_code, one_line
 from autokd.recommendation import Recommendation
@@ -53,14 +54,16 @@ def attributes(recommendation: Recommendation) -> Mapping[str, str | float | Non
     """Return what a list of studies shows and sorts by; gains are the student's on test, in pp."""
     judgement, setting = recommendation.judgement, recommendation.setting
     pair, names = recommendation.pair, recommendation.names
-    roles = {"teacher": pair.teacher, "student": pair.student} if names else {}
+    roles = {"student": pair.student} if names else {}
+    if names and isinstance(pair, Pair):
+        roles = {"teacher": pair.teacher, **roles}
     return {
         **{role: names.word(number) for role, number in roles.items()},
         "verdict": recommendation.verdict.value,
         "gain": _rounded(recommendation.gain),
         "default_gain": None if judgement is None else _rounded(judgement.test.default_gain),
         "setting": None if setting is None else str(setting),
-        "position": recommendation.position.advice.value,
+        "position": None if recommendation.position is None else recommendation.position.advice.value,
     }
 
 

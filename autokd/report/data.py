@@ -34,7 +34,7 @@ class PairData:
 
     @property
     def pair(self) -> Pair:
-        return self.records.pair
+        return self.records.of_pair
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -45,6 +45,7 @@ class ReportData:
         space: What `Space.model_dump` returns.
         federation: None if it was never prepared.
         pairs: Pairs with records in the store, in order.
+        groups: Groups with records in the store; what is said of pairs does not count them.
         sweep_epochs: Cost of the sweep on one pair, in epochs.
         sweep_budget: Epochs of each of its runs: the largest budget that the space may give a trial.
         sweep_examples: Cost of the sweep by pair, in training examples; empty if that is unknown.
@@ -63,6 +64,7 @@ class ReportData:
     observations: Sequence[Claim] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     options: str = ""
+    groups: Sequence[PairData] = ()
 
     @property
     def recommendations(self) -> Mapping[Pair, Recommendation]:

@@ -15,7 +15,7 @@ from autokd.core.example_weights import ExampleWeights
 from autokd.core.pair_records import PairRecords
 from autokd.core.participant_names import NUMBERS_ONLY, ParticipantNames
 from autokd.core.records import RunRecord, RunState, Stage, TrialRecord
-from autokd.core.setting import LabelPrior, Pair, Split
+from autokd.core.setting import AnyPair, LabelPrior, Pair, Split
 from autokd.errors import InputError
 
 SEARCH: Final = "search"
@@ -48,7 +48,7 @@ the recipe (`target` in the metadata, if it is not `common`); forgetting is in p
 that the run did not use. `learning_rate`, `epochs` and `batch_norm` are null if they are the recipe's.
 `seconds` is training time since the run began. A trial that ended before its first rung has one row, of epoch
 0."""
-OPTIONAL: Final = {"label_prior": LabelPrior.NONE, "schedule": None}
+OPTIONAL: Final = {"label_prior": LabelPrior.NONE, "schedule": None, "teachers": None, "candidates": None}
 """Columns of text after `batch_norm`, each if a run has another value than the one given here."""
 
 
@@ -71,12 +71,12 @@ def export(
     found = [row for records in pairs for row in rows(records)]
     schema = SCHEMA.with_metadata({METADATA: json.dumps(metadata, sort_keys=True)})
     for name, usual in reversed(OPTIONAL.items()):
-        if any(row[name] != usual for row in found):
+        if any(row.get(name, usual) != usual for row in found):
             schema = schema.insert(schema.get_field_index("batch_norm") + 1, pa.field(name, pa.string()))
     for role in ("teacher", "student") if names else ():
         schema = schema.insert(schema.get_field_index("stage"), pa.field(f"{role}_name", pa.string()))
         for row in found:
-            row[f"{role}_name"] = names.name(row[role]) or None
+            row[f"{role}_name"] = None if row[role] is None else names.name(row[role]) or None
     table = pa.Table.from_pylist(found, schema=schema)
     try:
         make_folder(path.parent)
@@ -116,8 +116,12 @@ def rows(records: PairRecords) -> Iterator[dict[str, Any]]:
             yield {**key, "epoch": run.epochs, **_end(run, records.weights)}
 
 
-def _key(pair: Pair, stage: str, record: TrialRecord | RunRecord) -> dict[str, Any]:
-    place = {"teacher": pair.teacher, "student": pair.student, "stage": stage}
+def _key(pair: AnyPair, stage: str, record: TrialRecord | RunRecord) -> dict[str, Any]:
+    place: dict[str, Any] = {"teacher": None, "student": pair.student, "stage": stage}
+    if isinstance(pair, Pair):
+        place["teacher"] = pair.teacher
+    else:
+        place["candidates"] = " ".join(map(str, pair.teachers))
     return {**place, **record.setting.values(), "seed": record.seed, "state": record.state.value}
 
 

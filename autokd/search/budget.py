@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 from scipy.special import ndtr
 
 from autokd.config.study import SearchConfig
 from autokd.core.records import TrialOrigin, TrialRecord, TrialState
-from autokd.core.setting import Pair, Setting
+from autokd.core.setting import AnyPair, Setting
 from autokd.recommendation.race import to_be_run
+
+P = TypeVar("P", bound=AnyPair)
 
 
 def _attempt(trial: TrialRecord) -> tuple[TrialOrigin, Setting, int]:
@@ -44,11 +47,11 @@ def trials_ended(trials: Sequence[TrialRecord]) -> int:
 
 def next_in_meeting(
     search: SearchConfig,
-    meeting: Mapping[Pair, Sequence[TrialRecord]],
+    meeting: Mapping[P, Sequence[TrialRecord]],
     *,
     validation_examples: float,
     shared: bool = False,
-) -> Pair | None:
+) -> P | None:
     """Return which of a meeting's searched pairs gets the next new trial; None when the budget is used up.
 
     A pair gets at most `search.trials`. Of two pairs each gets at least the floor, a share of the trials that
@@ -79,8 +82,8 @@ def next_in_meeting(
 
 
 def probability_best(
-    meeting: Mapping[Pair, Sequence[TrialRecord]], *, validation_examples: float
-) -> dict[Pair, float]:
+    meeting: Mapping[P, Sequence[TrialRecord]], *, validation_examples: float
+) -> dict[P, float]:
     """Return the probability of each pair that its best trial is better than the other pair's.
 
     It is Φ(difference ÷ its standard error), with independent binomial errors of n (effective) validation

@@ -20,6 +20,7 @@ from autokd.config.space import (
     LEARNING_RATE,
     METHOD,
     OF_LABELS,
+    TEACHERS,
     TEMPERATURE,
     TRANSFER_SET,
     Range,
@@ -35,7 +36,7 @@ _EVEN: Final = 9
 """Binary logarithm of the size of the low-discrepancy sample of a larger space."""
 _VALUES: Final = {TEMPERATURE: 7, ALPHA: 9, LEARNING_RATE: 4}
 """Number of lattice values of each continuous dimension; gains change little from one to the next."""
-_OF_TEACHING: Final = (TEMPERATURE, ALPHA, METHOD, LABEL_PRIOR, TRANSFER_SET)
+_OF_TEACHING: Final = (TEMPERATURE, ALPHA, METHOD, LABEL_PRIOR, TRANSFER_SET, TEACHERS)
 """Dimensions that say what is taught; the others say how the student is trained."""
 _CORNER_ALPHAS: Final = (0.125, 0.5, 1.0)
 _LABELLED: Final = (TransferSet.STUDENT, TransferSet.TEACHER, TransferSet.BOTH)
@@ -73,6 +74,9 @@ def neighbours(space: Space, setting: Setting) -> tuple[Setting, ...]:
     if setting not in space:
         return ()
     here, found = setting.values(), []
+    if TEACHERS in space.dimensions and setting.teachers is None:
+        # Where nobody teaches, a step to a weight on the teachers needs some.
+        here[TEACHERS] = _spaced_or_listed(TEACHERS, space.dimensions[TEACHERS])[0]
     for name, dimension in space.dimensions.items():
         if name in OF_LABELS and setting.alpha is None:
             continue
@@ -86,7 +90,7 @@ def _lattice(space: Space) -> list[Setting]:
         for name, dimension in space.dimensions.items()
         if isinstance(dimension, Range)
     }
-    lattice = Space.model_validate(space.model_dump() | lists)
+    lattice = type(space).model_validate(space.model_dump() | lists)
     return [setting for setting in lattice.grid() if setting.alpha != 0 and setting == plain(setting)]
 
 
@@ -129,7 +133,9 @@ def _corners(space: Space) -> list[Setting]:
 def _middle(space: Space) -> dict[str, Any]:
     defaults = DEFAULT.values()
     return {
-        name: defaults[name] if defaults[name] in dimension else _central(_spaced_or_listed(name, dimension))
+        name: defaults[name]
+        if name in defaults and defaults[name] in dimension
+        else _central(_spaced_or_listed(name, dimension))
         for name, dimension in space.dimensions.items()
     }
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple, final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from autokd.config.space import EPOCHS, Space
 from autokd.config.study import Objective
@@ -64,6 +65,7 @@ class GpSampler(Sampler):
         startup_trials: Number of random trials before TPE's model.
         recipe: Values that a setting does not set.
         most: Largest number of runs to learn from.
+        permits: Whether a setting of the space may be tried in a study; by default all may.
     """
 
     def __init__(
@@ -76,9 +78,10 @@ class GpSampler(Sampler):
         recipe: DistillationConfig,
         prior: KernelParameters | None = None,
         most: int = MOST,
+        permits: Callable[[str, Setting], bool] = lambda study, setting: True,
     ) -> None:
         self._tasks, self._initial, self._recipe = tasks, initial_accuracy, recipe
-        self._space, self._moves = space, not is_small(space)
+        self._space, self._moves, self._permits = space, not is_small(space), permits
         prior = prior or (LARGE if self._moves else KernelParameters())
         self._surrogate = Surrogate(prior, scale=SCALE, most=most, recipe=recipe)
         self._budgets = EPOCHS in space.dimensions
@@ -107,7 +110,8 @@ class GpSampler(Sampler):
 
     def suggest(self, study: str, trials: Sequence[TrialRecord]) -> Setting | None:
         tried = {trial.setting for trial in trials}
-        untried = self._inside & np.array([setting not in tried for setting in self._candidates])
+        inside = self._open(study)
+        untried = inside & np.array([setting not in tried for setting in self._candidates])
         if not untried.any():
             return self._after_lattice.suggest(study, trials)
         finished = [trial for trial in trials if trial.state is TrialState.COMPLETE]
@@ -116,11 +120,13 @@ class GpSampler(Sampler):
         values = np.where(untried, expected_improvement(posterior, best), -np.inf)
         if not self._moves:
             return self._candidates[int(values.argmax())]
-        likely = np.argsort(np.where(self._inside, -posterior.mean, np.inf), kind="stable")[:CENTRES]
+        likely = np.argsort(np.where(inside, -posterior.mean, np.inf), kind="stable")[:CENTRES]
         return climbed(
             dict(zip(self._candidates, values.tolist(), strict=True)) | dict.fromkeys(tried, -np.inf),
             [self._candidates[place] for place in likely],
-            neighbours=lambda setting: neighbours(self._space, setting),
+            neighbours=lambda setting: [
+                move for move in neighbours(self._space, setting) if self._permits(study, move)
+            ],
             value=lambda moves: expected_improvement(self._of_moves(study, trials, moves), best),
         )
 
@@ -133,7 +139,7 @@ class GpSampler(Sampler):
     def expectation(self, study: str) -> tuple[Setting, float, float]:
         """Return the setting with the largest expected gain; mean and deviation of a run there, in pp."""
         posterior = self._surrogate.predict(self._tasks[study], self._encoded)
-        best = int(np.where(self._inside, posterior.mean, -np.inf).argmax())
+        best = int(np.where(self._open(study), posterior.mean, -np.inf).argmax())
         variance = float(posterior.covariance[best, best]) + self._surrogate.noise
         return self._candidates[best], float(posterior.mean[best]), float(np.sqrt(max(variance, 0.0)))
 
@@ -157,7 +163,7 @@ class GpSampler(Sampler):
         These are the candidates in the space and what the pair has run to the end. Trials in progress do not
         count: only what has ended is known.
         """
-        inside = [setting for setting, here in zip(self._candidates, self._inside, strict=True) if here]
+        inside = [setting for setting, here in zip(self._candidates, self._open(study), strict=True) if here]
         ended = [trial for trial in trials if trial.state in _INFORMATIVE]
         settings = tuple(dict.fromkeys([*inside, *(trial.setting for trial in ended)]))
         posterior = self._belief(study, ended).of(settings)
@@ -167,6 +173,12 @@ class GpSampler(Sampler):
         """Return the expected gains of any settings, in pp, from all that has ended."""
         ended = [trial for trial in trials if trial.state in _INFORMATIVE]
         return self._of_moves(study, ended, settings).mean
+
+    def _open(self, study: str) -> NDArray[np.bool_]:
+        """Return which candidates may be tried in a study."""
+        permitted = np.array([self._permits(study, setting) for setting in self._candidates])
+        both: NDArray[np.bool_] = self._inside & permitted
+        return both
 
     def _belief(self, study: str, trials: Sequence[TrialRecord]) -> _Belief:
         """Return what is believed of the candidates and of the settings of these trials, given the trials."""

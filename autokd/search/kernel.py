@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autokd.config.training import DistillationConfig
-from autokd.core.setting import SEARCHABLE, LabelPrior, Method, Pair, Setting
+from autokd.core.setting import SEARCHABLE, AnyPair, LabelPrior, Method, Setting
+from autokd.search.growth import OWN
 from autokd.search.pair_features import PairFeatures
 
 Array = NDArray[np.float64]
 
 _METHODS: Final = tuple(Method)
-COLUMNS: Final = 9
+COLUMNS: Final = 11
 PLAIN_RECIPE: Final = DistillationConfig(learning_rate=1.0, epochs=1)
 """Recipe for settings that leave learning rate, epochs and BatchNorm to it."""
 _FEATURE_UNITS: Final = PairFeatures(
@@ -58,6 +59,9 @@ class KernelParameters:
         training_length: Length scale in octaves of the product of learning rate and epochs, which says how
             far the student may move from where it starts.
         label_prior_length: Length scale in units of the weight of the adjusted loss.
+        teachers_length: Length scale in octaves of the number of teachers, times α.
+        own_model_length: Length scale in units of α: how far the same teachers with the student's own model
+            are from those without it. Both are guesses.
         feature_length: Length scale in typical distances between two pairs of a federation.
         shared: Variance that all pairs share; `shared_alike`, `_teacher` and `_student` are those that
             similar pairs, pairs of the same teacher and pairs of the same student share.
@@ -76,6 +80,8 @@ class KernelParameters:
     epochs_length: float = 2.0
     training_length: float = math.inf
     label_prior_length: float = 1.0
+    teachers_length: float = 2.0
+    own_model_length: float = 1.0
     feature_length: float = 1.2
     shared: float = 0.3
     shared_alike: float = 0.7
@@ -106,20 +112,21 @@ class Task(NamedTuple):
     """A pair of a federation; participants of the same number in two federations have nothing in common."""
 
     federation: str
-    pair: Pair
+    pair: AnyPair
     features: PairFeatures
 
 
 def encode(settings: Sequence[Setting], recipe: DistillationConfig = PLAIN_RECIPE) -> Array:
-    """Return settings as numbers, shape (settings, 9).
+    """Return settings as numbers, shape (settings, 11).
 
     The columns: index of the transfer set, log₂ T, α; index of the method, learning rate and epochs in
     octaves of the recipe's, whether BatchNorm differs from the recipe; the weight of the adjusted loss,
-    1 − α, and whether the schedule differs from the recipe. So the label prior makes no difference where
-    labels have no weight.
+    1 − α, and whether the schedule differs from the recipe; log₂ of the number of teachers times α, and α
+    where several teach without the student's own model. So the label prior makes no difference where labels
+    have no weight, and teachers make none where they have none.
 
-    Without labels the loss has only the teacher's part, as with α = 1. The last six are 0 if the setting
-    does not set them.
+    Teachers are named by their ranks (`autokd.search.growth`). Without labels the loss has only the teacher's
+    part, as with α = 1. The last eight are 0 if the setting does not set them.
     """
     return np.array(
         [
@@ -133,10 +140,19 @@ def encode(settings: Sequence[Setting], recipe: DistillationConfig = PLAIN_RECIP
                 float(setting.batch_norm not in (None, recipe.batch_norm)),
                 0.0 if setting.label_prior is LabelPrior.NONE else 1.0 - (setting.alpha or 0.0),
                 float(setting.schedule not in (None, recipe.schedule)),
+                *_taught_by(setting),
             )
             for setting in settings
         ]
     )
+
+
+def _taught_by(setting: Setting) -> tuple[float, float]:
+    if setting.teachers is None:
+        return 0.0, 0.0
+    weight = 1.0 if setting.alpha is None else setting.alpha
+    teachers = sum(rank != OWN for rank in setting.teachers)
+    return weight * math.log2(max(1, teachers)), weight * (OWN not in setting.teachers)
 
 
 def setting_correlation(prior: KernelParameters, first: Array, second: Array) -> Array:
@@ -154,6 +170,8 @@ def setting_correlation(prior: KernelParameters, first: Array, second: Array) ->
             epochs / prior.epochs_length,
             (rates + epochs) / prior.training_length,
             (first[:, None, 7] - second[None, :, 7]) / prior.label_prior_length,
+            (first[:, None, 9] - second[None, :, 9]) / prior.teachers_length,
+            (first[:, None, 10] - second[None, :, 10]) / prior.own_model_length,
         ]
         same_method = first[:, None, 3] == second[None, :, 3]
         taught, also_taught = first[:, None, 2], second[None, :, 2]
@@ -173,7 +191,7 @@ class TaskIndex:
 
     def __init__(self, prior: KernelParameters) -> None:
         self._prior = prior
-        self._numbers: dict[tuple[str, Pair], int] = {}
+        self._numbers: dict[tuple[str, AnyPair], int] = {}
         self._features: list[tuple[float, ...]] = []
         self._covariances: dict[int, tuple[Array, Array]] = {}
 
@@ -194,7 +212,9 @@ class TaskIndex:
             federation, pair = tasks[number]
             apart = ((features - features[number]) ** 2).mean(axis=1) / prior.feature_length**2
             alike = np.exp(-0.5 * apart)
-            teacher = np.array([(name, other.teacher) == (federation, pair.teacher) for name, other in tasks])
+            teacher = np.array(
+                [(name, other.teachers) == (federation, pair.teachers) for name, other in tasks]
+            )
             student = np.array([(name, other.student) == (federation, pair.student) for name, other in tasks])
             same = np.arange(len(tasks)) == number
             shared = prior.shared + prior.shared_alike * alike + prior.shared_teacher * teacher

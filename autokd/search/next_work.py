@@ -9,7 +9,7 @@ from autokd.config.study import SEARCH_SEED, SearchConfig, StudyConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import RunRecord, TrialOrigin, TrialRecord, TrialState
 from autokd.core.run_spec import RunSpec
-from autokd.core.setting import DEFAULT, Pair, Setting
+from autokd.core.setting import DEFAULT, AnyPair, Setting
 from autokd.recommendation.race import pending
 from autokd.search.asked import asked_left
 from autokd.search.budget import next_in_meeting, to_retry
@@ -41,7 +41,7 @@ class PairSearch:
     promise: float = 0.0
 
     @property
-    def pair(self) -> Pair:
+    def pair(self) -> AnyPair:
         return self.records.pair
 
     @property
@@ -83,7 +83,7 @@ class PairSearch:
 
 def next_work(
     config: StudyConfig, meeting: Sequence[PairSearch], *, validation_examples: float
-) -> RunSpec | Pair | None:
+) -> RunSpec | AnyPair | None:
     """Return the most urgent run of a meeting's searched pairs; None if none can start now.
 
     1. The default setting, as trial 0 of each study.
@@ -122,7 +122,7 @@ def next_work(
 
 def next_trial(
     config: StudyConfig, meeting: Sequence[PairSearch], *, validation_examples: float
-) -> Pair | None:
+) -> AnyPair | None:
     """Return which of a meeting's pairs gets a new trial; None if the search of all of them is over."""
     searching = {
         search.pair: search.trials

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from autokd.config.study import StudyConfig
 from autokd.core.records import Stage, TrialOrigin, TrialRecord, TrialState
-from autokd.core.setting import Pair, Setting
+from autokd.core.setting import AnyPair, Setting
 from autokd.recommendation.race import arms_to_come, pending
 from autokd.search.asha import is_exempt
 from autokd.search.asked import asked_left
@@ -50,7 +50,7 @@ class StudyProgress:
         conclusion: The verdict, once nothing is left to do for the pair's meeting.
     """
 
-    pair: Pair
+    pair: AnyPair
     counts: Mapping[TrialState, int]
     baseline: float | None
     best: tuple[float, Setting] | None

@@ -9,18 +9,20 @@ surrogate the best trial of the family is taken that ran to the end, if there is
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 
-from autokd.config.space import Range, Space
+from autokd.config.space import TEACHERS, Range, Space
 from autokd.config.study import StudyConfig
 from autokd.core.records import TrialRecord, TrialState
 from autokd.core.setting import (
     BUDGET,
     DEFAULT,
+    AnyPair,
+    Group,
     LabelPrior,
     Setting,
     TransferSet,
@@ -29,8 +31,8 @@ from autokd.core.setting import (
     untaught,
     with_budget_of,
 )
-from autokd.core.verdict_basis import DEFAULT_BUDGET, no_teacher
-from autokd.recommendation.race import alike
+from autokd.core.verdict_basis import DEFAULT_BUDGET, SINGLE_TEACHER, no_teacher
+from autokd.recommendation.race import alike, teachers_of
 from autokd.search.asked import completed
 from autokd.search.candidates import spaced
 from autokd.search.kernel import Array
@@ -48,17 +50,25 @@ class RivalChoice:
     """What the rivals of one pair are chosen from.
 
     Attributes:
+        pair: What they are of.
         trials: The pair's trials that have ended, with values of the objective in place of accuracies.
+        answers: Judged settings of pairs of a group's student with one of its candidates, with the same
+            values of their trials.
     """
 
     config: StudyConfig
     space: Space
     trials: Sequence[TrialRecord]
     believe: Believe
+    pair: AnyPair | None = None
+    answers: Mapping[Setting, float] = field(default_factory=dict)
 
     def rivals(self, winners: Iterable[Setting]) -> dict[str, Setting]:
         """Return the rivals of all settings that may be the winner, by their names in a basis."""
         found: dict[str, Setting] = {}
+        winners = list(winners)
+        if (single := self._single(winners)) is not None:
+            found[SINGLE_TEACHER] = single
         if self._searches_budgets:
             best, recipe = self._best([DEFAULT]), self.config.distillation
             if best is not None and not alike(completed(best, recipe), completed(DEFAULT, recipe)):
@@ -92,6 +102,24 @@ class RivalChoice:
         chosen = {name: self._best([setting]) for name, setting in families.items()}
         return {name: setting for name, setting in chosen.items() if setting is not None}
 
+    def _single(self, winners: Sequence[Setting]) -> Setting | None:
+        """Return the best answer of a group's pairs, if a winner has several teachers; if no pair has been
+        tuned, the best setting with one teacher that is a winner otherwise, or was tried.
+        """
+        group = self.pair
+        if not isinstance(group, Group):
+            return None
+        several = [winner for winner in winners if teachers_of(group, winner) > 1]
+        if not several or self.answers:
+            return max(self.answers, key=self.answers.__getitem__, default=None) if several else None
+        searched = self.space.dimensions[TEACHERS]
+        assert not isinstance(searched, Range), "teachers are listed"
+        alone = [text for text in searched if _is_alone(text, group)]
+        family = [_taught_by(winner, text) for winner in several for text in alone]
+        good = self._good()
+        family += [setting for setting in good if teachers_of(group, setting) == 1]
+        return self._likeliest(family, known=good)
+
     @property
     def _searches_budgets(self) -> bool:
         return any(name in self.space.dimensions for name in BUDGET)
@@ -103,17 +131,27 @@ class RivalChoice:
 
     def _best(self, taught: Sequence[Setting]) -> Setting | None:
         """Return the best setting that teaches one of these things, at any budget; the first one on a tie."""
-        aims = self.config.aims
-        ended = [trial for trial in self.trials if trial.state is not TrialState.RUNNING]
-        good = [t for t in ended if t.state is TrialState.COMPLETE and aims.keeps(t.forgetting)]
-        known = {plain(trial.setting): trial.accuracy or 0.0 for trial in good}
-        out = {plain(trial.setting) for trial in ended} - known.keys()
+        known = self._good()
         tried = [setting for setting in known if any(_teaches(setting, one) for one in taught)]
         lattice = [with_budget_of(one, budget) for one in taught for budget in budgets(self.space)]
-        family = [one for one in dict.fromkeys([*lattice, *tried]) if one not in out]
-        believed = self.believe(family) if family else None
+        return self._likeliest([*lattice, *tried], known=known)
+
+    def _good(self) -> dict[Setting, float]:
+        """Return the settings that ran to the end and satisfy the constraints, with their values."""
+        return {
+            plain(trial.setting): trial.accuracy or 0.0
+            for trial in self.trials
+            if trial.state is TrialState.COMPLETE and self.config.aims.keeps(trial.forgetting)
+        }
+
+    def _likeliest(self, family: Sequence[Setting], *, known: Mapping[Setting, float]) -> Setting | None:
+        """Return the setting with the best posterior mean, or without a surrogate the best that is known."""
+        ended = {plain(trial.setting) for trial in self.trials if trial.state is not TrialState.RUNNING}
+        left = [one for one in dict.fromkeys(family) if one in known or one not in ended]
+        believed = self.believe(left) if left else None
         if believed is not None:
-            return family[int(np.flatnonzero(believed >= believed.max() - _ALIKE)[0])]
+            return left[int(np.flatnonzero(believed >= believed.max() - _ALIKE)[0])]
+        tried = [setting for setting in left if setting in known]
         return max(tried, key=lambda setting: known[setting], default=None)
 
 
@@ -146,3 +184,12 @@ def budgets(space: Space) -> tuple[Setting, ...]:
 def _teaches(setting: Setting, taught: Setting) -> bool:
     """Return whether a setting teaches the same at some budget."""
     return alike(setting, with_budget_of(taught, setting))
+
+
+def _is_alone(text: str, group: Group) -> bool:
+    """Return whether one of the group's candidates teaches alone, with the student's own model or without."""
+    return len({int(number) for number in text.split()} - {group.student}) == 1
+
+
+def _taught_by(setting: Setting, text: str) -> Setting:
+    return replace(setting, teachers=tuple(map(int, text.split())))

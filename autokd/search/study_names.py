@@ -8,33 +8,43 @@ from typing import Final, NamedTuple
 
 from autokd.config.base import content_hash
 from autokd.config.federation import AnyFederation
-from autokd.config.space import Space
+from autokd.config.space import Space, group_space
 from autokd.config.study import Objective, StudyConfig
-from autokd.core.setting import Pair
+from autokd.core.pair import AnyPair, Group, Pair, parse_key
 
 _PREPARES: Final = "preparation"
 _ALL: Final = "all"
 
 
 class Held(NamedTuple):
-    """What a driver does: the command, and the pair; None for all pairs of the federation."""
+    """What a driver does: the command, and the pair; None for all pairs of the federation, and for a group
+    whose candidates its name does not hold.
+    """
 
     command: str
-    pair: Pair | None
+    pair: AnyPair | None
 
 
-def study_name(federation: str, config: StudyConfig, space: Space, pair: Pair) -> str:
+def study_name(federation: str, config: StudyConfig, space: Space, pair: AnyPair) -> str:
     """Return `<federation>/<recipe>/4->9`; federation and recipe end in a short content hash.
+
+    The last part is the pair's or group's `key`, such as `{0,3,7}->9`. A group's space is that of groups.
 
     The recipe's hash covers what decides the runs of a study and the accuracies stored with them:
     distillation, early stopping and space, and objective, constraints and target if they are not the default
     ones. What only says how much to do (trials, seeds of the confirmation) is left out, so that it can be
     raised later.
     """
+    of_groups: list[object] = []
+    if isinstance(pair, Group):
+        # Which parts of a chain may teach is the group's own, and its study holds it.
+        space, of_groups = group_space(space, config, ("",)), [{"several": config.several.most}]
     dimensions = space.model_dump(mode="json", exclude={"name", "position"})
     aims = [] if config.aims == Objective() else [config.aims]
-    digest = content_hash(config.distillation, config.search.stopping, dimensions, *aims, *_target_of(config))
-    return f"{federation}/{config.name}-{space.name}-{digest}/{pair}"
+    digest = content_hash(
+        config.distillation, config.search.stopping, dimensions, *aims, *_target_of(config), *of_groups
+    )
+    return f"{federation}/{config.name}-{space.name}-{digest}/{pair.key}"
 
 
 def same_search(first: str, second: str) -> bool:
@@ -56,9 +66,9 @@ def namesakes(studies: Iterable[str], config: StudyConfig, space: Space) -> dict
     return found
 
 
-def of_recipe(studies: Iterable[str], federation: str, config: StudyConfig, pair: Pair) -> tuple[str, ...]:
+def of_recipe(studies: Iterable[str], federation: str, config: StudyConfig, pair: AnyPair) -> tuple[str, ...]:
     """Return the studies of a pair in a federation under recipes of this name, whatever space they search."""
-    start, end = f"{federation}/{config.name}-", f"/{pair}"
+    start, end = f"{federation}/{config.name}-", f"/{pair.key}"
     return tuple(study for study in studies if study.startswith(start) and study.endswith(end))
 
 
@@ -91,17 +101,17 @@ def held_pair(study: str, config: StudyConfig, space: Space) -> Held | None:
         f"{config.name}-sweep": "sweep",
         f"{config.name}-rivals": "explain",
     }
-    return Held(commands[recipe], Pair.parse(pair)) if recipe in commands else None
+    return Held(commands[recipe], parse_key(pair)) if recipe in commands else None
 
 
-def sweep_name(federation: str, config: StudyConfig, pair: Pair) -> str:
+def sweep_name(federation: str, config: StudyConfig, pair: AnyPair) -> str:
     """Return the name under which a pair's sweep is stored; it does not depend on space or early stopping."""
-    return f"{federation}/{config.name}-sweep-{_runs_digest(config)}/{pair}"
+    return f"{federation}/{config.name}-sweep-{_runs_digest(config)}/{pair.key}"
 
 
-def rivals_name(federation: str, config: StudyConfig, pair: Pair) -> str:
+def rivals_name(federation: str, config: StudyConfig, pair: AnyPair) -> str:
     """Return the name under which runs of a pair's alternatives are stored; all spaces share them."""
-    return f"{federation}/{config.name}-rivals-{_runs_digest(config)}/{pair}"
+    return f"{federation}/{config.name}-rivals-{_runs_digest(config)}/{pair.key}"
 
 
 def _runs_digest(config: StudyConfig) -> str:
@@ -119,14 +129,15 @@ def _target_of(config: StudyConfig) -> list[object]:
 
 
 def meetings_of(
-    space: Space, pairs: Sequence[Pair], *, untrained: Collection[int] = ()
-) -> tuple[tuple[Pair, ...], ...]:
+    space: Space, pairs: Sequence[AnyPair], *, untrained: Collection[int] = ()
+) -> tuple[tuple[AnyPair, ...], ...]:
     """Return the pairs to search of each meeting, by the space's positions, in the order of `pairs`.
 
-    Pairs in which somebody untrained would teach are left out.
+    Each group is alone. Pairs in which somebody untrained would teach are left out.
     """
-    meetings: dict[frozenset[int], dict[Pair, None]] = {}
+    meetings: dict[AnyPair | frozenset[int], dict[AnyPair, None]] = {}
     for pair in pairs:
-        found = [one for one in space.pairs(pair) if one.teacher not in untrained]
-        meetings.setdefault(pair.meeting, {}).update(dict.fromkeys(found))
+        found = [one for one in space.pairs(pair) if not {*one.teachers} & {*untrained}]
+        together = pair.meeting if isinstance(pair, Pair) else pair
+        meetings.setdefault(together, {}).update(dict.fromkeys(found))
     return tuple(tuple(meeting) for meeting in meetings.values())

@@ -134,6 +134,7 @@ def initial_settings(space: Space) -> tuple[Setting, ...]:
     values = {
         name: defaults[name] if defaults[name] in dimension else _least(dimension)
         for name, dimension in space.dimensions.items()
+        if name in defaults  # Without a teacher it does not matter which ones teach.
     }
     settings = (
         Setting.from_json(values | {ALPHA: 0.0, TRANSFER_SET: transfer_set, LABEL_PRIOR: label_prior})

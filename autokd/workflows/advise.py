@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from autokd.core.public_calls import checked
 from autokd.core.setting import Pair
@@ -63,4 +64,7 @@ def decision_of(results: StoredResults, student: int, participants: int) -> Part
                 recommendations.append(results.recommendation(pair))
             except NotTuned:
                 unknown.append(pair.teacher)
+    for group in (group for group in results.groups() if group.student == student):
+        with leaving_out(group), suppress(NotTuned):
+            recommendations.append(results.recommendation(group))
     return decide_for(student, recommendations, unknown=unknown)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from autokd.compute.device import Compute
 from autokd.config.target import ClassShares, TargetName
-from autokd.core.setting import Pair, Setting
+from autokd.core.setting import AnyPair, Setting
 from autokd.core.tensor_format import TensorFormat
 from autokd.delivery import Card, DistillationRequest, Files, choose_setting, deliver, expected_gain
 from autokd.errors import NotTuned
@@ -22,7 +22,7 @@ from autokd.workspace import Workspace
 
 def distill(
     workspace: Workspace,
-    pair: Pair,
+    pair: AnyPair,
     out: Path,
     *,
     setting: Setting | None = None,
@@ -65,7 +65,7 @@ def distill(
 
 
 def _tensor_format(
-    workspace: Workspace, federation: Federation, pair: Pair, compute: Compute
+    workspace: Workspace, federation: Federation, pair: AnyPair, compute: Compute
 ) -> TensorFormat:
     """Return the tensor format of a setting given by hand: what is left open is as in the pair's stored runs.
 

@@ -8,10 +8,10 @@ from itertools import permutations
 
 from autokd.compute.device import Compute
 from autokd.compute.resources import Resources
-from autokd.core.public_calls import checked
+from autokd.core.public_calls import checked, only_pair
 from autokd.core.records import FederationFacts, RunRecord
 from autokd.core.run_spec import RunSpec
-from autokd.core.setting import Pair, Split, TransferSet
+from autokd.core.setting import AnyPair, Pair, Split, TransferSet
 from autokd.errors import NotTuned
 from autokd.execution.run_queue import FixedRunQueue
 from autokd.explanation.alternatives import ComparedPair, repeated, wanted
@@ -30,7 +30,7 @@ from autokd.workflows.results import StoredResults, open_results
 from autokd.workflows.session import run_session
 from autokd.workspace import Workspace
 
-Runs = Mapping[Pair, Sequence[RunRecord]]
+Runs = Mapping[AnyPair, Sequence[RunRecord]]
 """Runs of the alternatives, of a pair and of the reverse pair."""
 
 
@@ -47,7 +47,7 @@ class Explained:
     ran: int
 
 
-@checked()
+@checked(pair=only_pair)
 def explain(
     workspace: Workspace,
     pair: Pair,
@@ -72,7 +72,9 @@ def explain(
         # Before anything is started: without a recommendation there is nothing to explain.
         task = ExplanationTask.of(results, federation, pair)
         with run_session(workspace, compute, workers, callbacks, (federation, results)) as session:
-            names = {side: results.alternatives_study(side) for side in (pair, pair.reverse)}
+            names: dict[AnyPair, str] = {
+                side: results.alternatives_study(side) for side in (pair, pair.reverse)
+            }
             store = session.acquire([*map(results.study, names), *names.values()])
             formats = session.tensor_formats(names)
             queue = FixedRunQueue(
@@ -95,7 +97,8 @@ def stored_explanation(results: StoredResults, federation: Federation, pair: Pai
     Raises:
         NotTuned: If the pair has no recommendation yet, or its runs failed.
     """
-    runs = {side: results.records(side).alternative_runs for side in (pair, pair.reverse)}
+    sides: tuple[AnyPair, ...] = (pair, pair.reverse)
+    runs = {side: results.records(side).alternative_runs for side in sides}
     return ExplanationTask.of(results, federation, pair).explanation(runs) if runs[pair] else None
 
 
@@ -128,7 +131,7 @@ class ExplanationTask:
         if recommendation.judgement is None:
             raise NotTuned(f"pair {pair} has nothing to explain: {recommendation.reason}")
         reverse = None
-        if recommendation.position.advice is Advice.TEACHER:
+        if recommendation.of_pair[1].advice is Advice.TEACHER:
             judgement = results.judged(pair.reverse)
             assert isinstance(judgement, Judgement), "the advice is to adopt its model"
             reverse = judgement, _compared(results, federation, pair.reverse, judgement)
@@ -155,7 +158,7 @@ class ExplanationTask:
 
     def explanation(self, runs: Runs) -> Explanation:
         """Return the explanation that the runs come to; it says which runs are missing."""
-        pair, specs = self.recommendation.pair, set(self.wanted(runs))
+        (pair, _), specs = self.recommendation.of_pair, set(self.wanted(runs))
         owed = [
             to_be_run(records_of(runs[spec.pair], spec.stage, spec.setting, spec.seed), self.compared.retries)
             for spec in specs

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from autokd.config.target import target_json
+from autokd.core.pair import AnyPair
 from autokd.core.public_calls import checked
 from autokd.errors import NotTuned
 from autokd.federation.federation import Federation
@@ -32,15 +34,18 @@ def export(workspace: Workspace, path: Path) -> int:
     from autokd.report.parquet_table import export as write_table
 
     with open_results(workspace, "run autokd tune or autokd sweep") as (federation, results):
-        pairs = [results.records(pair) for pair in workspace.pairs]
+        everybody: list[AnyPair] = [*workspace.pairs, *results.groups()]
+        pairs = [results.records(pair) for pair in everybody]
         if not any(pair.trials or pair.runs or pair.sweep_runs or pair.alternative_runs for pair in pairs):
             config = workspace.config
             raise NotTuned(f"the store has nothing of study {config.name}; run autokd tune or autokd sweep")
-        metadata = _metadata(workspace, federation, results)
+        metadata = _metadata(workspace, federation, results, everybody)
         return write_table(pairs, path, metadata=metadata, names=workspace.names)
 
 
-def _metadata(workspace: Workspace, federation: Federation, results: StoredResults) -> dict[str, Any]:
+def _metadata(
+    workspace: Workspace, federation: Federation, results: StoredResults, everybody: Sequence[AnyPair]
+) -> dict[str, Any]:
     """Return what the file holds beside the table."""
     return {
         "federation": federation.name,
@@ -58,8 +63,7 @@ def _metadata(workspace: Workspace, federation: Federation, results: StoredResul
         ],
         "pairs": {str(pair): asdict(pair_features(federation, pair)) for pair in workspace.pairs},
         "confirmed": {
-            str(pair): _confirmed(judgement)
-            for pair, judgement in results.judgements(workspace.pairs).items()
+            str(pair): _confirmed(judgement) for pair, judgement in results.judgements(everybody).items()
         },
     }
 

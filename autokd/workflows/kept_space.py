@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from autokd.config.space import Space
+from autokd.core.pair import Group, Pair
 from autokd.core.records import FederationFacts
-from autokd.core.setting import Pair
 from autokd.search.study_names import study_name
 from autokd.store import Store
 from autokd.workspace import Workspace
@@ -23,7 +23,9 @@ def kept_space(workspace: Workspace, facts: FederationFacts | None, store: Store
         return workspace.space
     begun = {name.rpartition("/")[0] for name in store.studies()}
     for space in (workspace.space, *workspace.former):
-        if study_name(facts.name, workspace.config, space, Pair(0, 1)).rpartition("/")[0] in begun:
+        kinds = (Pair(0, 1), Group((0, 1), 2))
+        names = (study_name(facts.name, workspace.config, space, one) for one in kinds)
+        if any(name.rpartition("/")[0] in begun for name in names):
             return space
     return workspace.space
 

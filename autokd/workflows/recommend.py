@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from autokd.core.participant_names import NUMBERS_ONLY, ParticipantNames
-from autokd.core.public_calls import checked
-from autokd.core.setting import Pair
+from autokd.core.public_calls import checked, only_pair
+from autokd.core.setting import AnyPair, Pair
 from autokd.errors import NotTuned, PlanError
 from autokd.recommendation import Recommendation
 from autokd.recommendation.partners import Ranking, ranked
@@ -31,7 +31,7 @@ class PairResult:
         names: Names of the federation's participants.
     """
 
-    pair: Pair
+    pair: AnyPair
     recommendation: Recommendation | None = None
     kept: Payload | None = None
     missing: str = ""
@@ -53,8 +53,7 @@ class PairResult:
         """Return an entry of `autokd recommend --all --json`; all have `pair`, `verdict` and `stale`."""
         if self.recommendation is not None:
             return {**self.recommendation.to_json(), "stale": False}
-        pair = {"teacher": self.pair.teacher, "student": self.pair.student}
-        beside = {"pair": pair, **self.names.beside(self.pair)}
+        beside = {"pair": self.pair.to_json(), **self.names.beside(self.pair)}
         if self.kept is not None:
             kept = {
                 name: value for name, value in self.kept.items() if name not in ("basis", "pair", "names")
@@ -70,7 +69,7 @@ class PairResult:
 
 
 @checked()
-def recommend(workspace: Workspace, pair: Pair) -> Recommendation:
+def recommend(workspace: Workspace, pair: AnyPair) -> Recommendation:
     """Return the recommendation of a pair, from what the store has.
 
     Raises:
@@ -82,7 +81,7 @@ def recommend(workspace: Workspace, pair: Pair) -> Recommendation:
 
 @checked()
 def recommend_all(
-    workspace: Workspace, pairs: Sequence[Pair], *, stale: bool = False
+    workspace: Workspace, pairs: Sequence[AnyPair], *, stale: bool = False
 ) -> tuple[PairResult, ...]:
     """Return what the store has of each pair; for a pair without a recommendation, why there is none.
 
@@ -108,7 +107,7 @@ def recommend_all(
 
 
 def pair_results(
-    results: StoredResults, pairs: Sequence[Pair], *, stale: bool = False
+    results: StoredResults, pairs: Sequence[AnyPair], *, stale: bool = False
 ) -> tuple[PairResult, ...]:
     """Return what the store has of each pair; see `recommend_all`."""
     studies = StaleStudies(results)
@@ -117,7 +116,7 @@ def pair_results(
     return tuple(replace(_pair_result(results, studies, pair, stale=stale), names=names) for pair in readable)
 
 
-def _pair_result(results: StoredResults, studies: StaleStudies, pair: Pair, *, stale: bool) -> PairResult:
+def _pair_result(results: StoredResults, studies: StaleStudies, pair: AnyPair, *, stale: bool) -> PairResult:
     try:
         return PairResult(pair=pair, recommendation=results.recommendation(pair))
     except NotTuned as error:
@@ -159,7 +158,7 @@ def partners(workspace: Workspace, student: int) -> Ranking:
     return ranked(recommendations, student=student, unknown=unknown)
 
 
-@checked()
+@checked(pair=only_pair)
 def predict(workspace: Workspace, pair: Pair) -> Prediction:
     """Return what is to be expected of a pair, from the runs of other pairs; its own runs do not count.
 
@@ -181,6 +180,6 @@ def predict(workspace: Workspace, pair: Pair) -> Prediction:
     return replace(predicted(learner, names[pair], pair), names=workspace.names)
 
 
-def tune_command(pair: Pair) -> str:
+def tune_command(pair: AnyPair) -> str:
     """Return the command that makes a recommendation of today."""
-    return f"autokd tune --pair {pair.teacher},{pair.student}"
+    return f"autokd tune {pair.options}"

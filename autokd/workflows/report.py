@@ -13,9 +13,9 @@ from autokd.claims.claim import Claim
 from autokd.config.space import Space, sweep_epochs, sweep_examples
 from autokd.config.study import StudyConfig
 from autokd.core.price import Prices
-from autokd.core.public_calls import checked
+from autokd.core.public_calls import checked, only_pairs
 from autokd.core.records import FederationFacts
-from autokd.core.setting import Pair
+from autokd.core.setting import AnyPair, Pair
 from autokd.errors import NotTuned
 from autokd.federation.federation import Federation
 from autokd.federation.storage import find
@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 _PACKAGES: Final = ("torch", "torchvision", "ray", "optuna", "numpy", "scipy", "scikit-learn", "sqlalchemy")
 
 
-@checked()
+@checked(pairs=only_pairs)
 def report_data(
     workspace: Workspace, pairs: Sequence[Pair] | None = None, *, options: str = ""
 ) -> ReportData:
@@ -49,6 +49,7 @@ def report_data(
         facts = aimed(facts, config.target, source=config.name)
     shown: list[PairData] = []
     observations: tuple[Claim, ...] = ()
+    groups: list[PairData] = []
     try:
         store = workspace.open_store(create=False)
     except NotTuned:
@@ -66,12 +67,17 @@ def report_data(
                     if len(shown) == MOST_PAIRS < len(asked):
                         break
                 _say_what_is_left_out(shown, asked)
+                if pairs is None:
+                    readable = filter(results.is_readable, results.groups())
+                    found = [_pair(results, federation, group) for group in readable]
+                    groups = [data for data in found if data is not None]
                 observations = observations_of(results, {data.pair: data.records for data in shown})
     return ReportData(
         config=config,
         space=space.model_dump(mode="json"),
         federation=facts,
         pairs=shown,
+        groups=groups,
         sweep_epochs=sweep_epochs(config, space, 1),
         sweep_budget=space.budgets(config)[-1],
         sweep_examples=_sweep_examples(config, space, facts, shown),
@@ -113,14 +119,15 @@ def _sweep_examples(
     return found
 
 
-def _pair(results: StoredResults, federation: Federation, pair: Pair) -> PairData | None:
+def _pair(results: StoredResults, federation: Federation, pair: AnyPair) -> PairData | None:
     records = results.records(pair)
     if not (records.trials or records.runs or records.sweep_runs):
         return None
     judged, explanation, missing = None, None, ""
     try:
         judged = results.recommendation(pair)
-        explanation = None if judged.judgement is None else stored_explanation(results, federation, pair)
+        if judged.judgement is not None and isinstance(pair, Pair):
+            explanation = stored_explanation(results, federation, pair)
     except NotTuned as error:
         missing = str(error)
     return PairData(records=records, recommendation=judged, missing=missing, explanation=explanation)

@@ -16,10 +16,11 @@ from autokd.config.base import content_hash
 from autokd.config.space import Space
 from autokd.config.study import StudyConfig
 from autokd.core.example_weights import ExampleWeights
+from autokd.core.pair import parse_key, sides_of
 from autokd.core.pair_records import PairRecords
 from autokd.core.price import Prices
 from autokd.core.records import FederationFacts, Presentation, TrialOrigin
-from autokd.core.setting import Pair
+from autokd.core.setting import AnyPair, Group, Pair
 from autokd.core.tensor_format import FORMER_FORMAT, TensorFormat
 from autokd.errors import NotTuned, StoreError, StoreUnreachable
 from autokd.federation.federation import Federation
@@ -27,6 +28,7 @@ from autokd.federation.storage import find, superseded
 from autokd.recommendation import Recommendation, judge_pair, recommend
 from autokd.recommendation.interim_looks import JudgedPair
 from autokd.recommendation.verdict import RULE, Judgement
+from autokd.search.growth import stored_growth
 from autokd.search.study_names import rivals_name, study_name, sweep_name
 from autokd.statistics.target_weights import aimed
 from autokd.store import Store
@@ -34,6 +36,7 @@ from autokd.workflows.kept_space import kept_space
 from autokd.workspace import Workspace
 
 T = TypeVar("T")
+P = TypeVar("P", bound=AnyPair)
 _log = logging.getLogger(__name__)
 _NOTHING: Final[Mapping[str, Any]] = {"trials": (), "runs": (), "bases": (), "attributes": {}, "reports": {}}
 """What the store has of a name that it does not know, by the method that reads it."""
@@ -63,8 +66,8 @@ class StoredResults:
         self._facts = None if facts is None else aimed(facts, config.target, source=config.name)
         self._known: frozenset[str] | None = None
         self._read: defaultdict[str, dict[str, Any]] = defaultdict(dict)
-        self._judged: dict[Pair, JudgedPair] = {}
-        self._recommendations: dict[Pair, Recommendation] = {}
+        self._judged: dict[AnyPair, JudgedPair] = {}
+        self._recommendations: dict[AnyPair, Recommendation] = {}
 
     @classmethod
     def of(cls, workspace: Workspace, facts: FederationFacts | None, store: Store) -> StoredResults:
@@ -91,29 +94,46 @@ class StoredResults:
         """Ask the store only for names that it has now: of thousands of pairs, most may not have begun."""
         self._known = self.store.names()
 
-    def is_readable(self, pair: Pair) -> bool:
+    def is_readable(self, pair: AnyPair) -> bool:
         """Return whether autokd wrote what the store has of a pair; if not, a notice says so."""
-        read: list[Pair] = []
+        read: list[AnyPair] = []
         with leaving_out(pair):
             self.searched(pair)
             self.store.recommendation(self.study(pair))
             read.append(pair)
         return bool(read)
 
-    def study(self, pair: Pair) -> str:
+    def study(self, pair: AnyPair) -> str:
         """Return the name of a pair's study."""
-        return f"{self._name}/{pair}"
+        return f"{self._name_of_groups if isinstance(pair, Group) else self._name}/{pair.key}"
 
     @cached_property
     def _name(self) -> str:
-        """What the names of all studies begin with; its hashes take a moment."""
+        """What the names of all pairs' studies begin with; its hashes take a moment."""
         return study_name(self.facts.name, self.config, self.space, Pair(0, 1)).rpartition("/")[0]
 
-    def alternatives_study(self, pair: Pair) -> str:
+    @cached_property
+    def _name_of_groups(self) -> str:
+        """What the names of all groups' studies begin with."""
+        return study_name(self.facts.name, self.config, self.space, Group((0, 1), 2)).rpartition("/")[0]
+
+    def groups(self) -> list[Group]:
+        """Return the groups that have a study under this recipe and space, by student."""
+        found = []
+        for study in self.store.studies():
+            name, _, key = study.rpartition("/")
+            if name == self._name_of_groups and key.startswith("{"):
+                growth = stored_growth(self.store.attributes(study))
+                group = parse_key(key) if growth is None else Group.of(growth.chain, growth.student)
+                if isinstance(group, Group):
+                    found.append(group)
+        return sorted(found, key=lambda group: (group.student, group.teachers))
+
+    def alternatives_study(self, pair: AnyPair) -> str:
         """Return the name under which the runs of a pair's alternatives are stored."""
         return rivals_name(self.facts.name, self.config, pair)
 
-    def searched(self, pair: Pair) -> PairRecords:
+    def searched(self, pair: AnyPair) -> PairRecords:
         """Return the records of a pair's search, race and confirmation."""
         study = self.study(pair)
         trials = self._once(self.store.trials, study)
@@ -134,7 +154,7 @@ class StoredResults:
             weights=self._weights(pair),
         )
 
-    def nothing_of(self, pair: Pair, tensor_format: TensorFormat) -> PairRecords:
+    def nothing_of(self, pair: AnyPair, tensor_format: TensorFormat) -> PairRecords:
         """Return the records of a pair of which the store has nothing, without asking it."""
         return PairRecords(
             pair=pair,
@@ -144,7 +164,7 @@ class StoredResults:
             weights=self._weights(pair),
         )
 
-    def swept(self, pair: Pair) -> PairRecords:
+    def swept(self, pair: AnyPair) -> PairRecords:
         """Return the records of a pair's search and sweep, without race and confirmation."""
         study, sweep = self.study(pair), sweep_name(self.facts.name, self.config, pair)
         trials, runs = self._once(self.store.trials, study), self._once(self.store.runs, sweep)
@@ -152,7 +172,7 @@ class StoredResults:
             pair=pair, study=study, trials=trials, sweep_runs=runs, weights=self._weights(pair)
         )
 
-    def records(self, pair: Pair) -> PairRecords:
+    def records(self, pair: AnyPair) -> PairRecords:
         """Return all records of a pair."""
         searched = self.searched(pair)
         return replace(
@@ -162,25 +182,26 @@ class StoredResults:
             alternative_runs=self._once(self.store.runs, self.alternatives_study(pair)),
         )
 
-    def judged(self, pair: Pair) -> JudgedPair:
+    def judged(self, pair: AnyPair) -> JudgedPair:
         """Judge a pair by the verdict's rule."""
         if pair not in self._judged:
             self._judged[pair] = judge_pair(self.config, self.facts, self.searched(pair))
         return self._judged[pair]
 
-    def judgements(self, pairs: Iterable[Pair]) -> dict[Pair, Judgement]:
+    def judgements(self, pairs: Iterable[P]) -> dict[P, Judgement]:
         """Return the judgements of those pairs that are finished and did not fail."""
         judged = {pair: self.judged(pair) for pair in pairs}
         return {pair: verdict for pair, verdict in judged.items() if isinstance(verdict, Judgement)}
 
-    def recommendation(self, pair: Pair) -> Recommendation:
+    def recommendation(self, pair: AnyPair) -> Recommendation:
         """Return the recommendation that follows from the records of the pair and the reverse pair.
 
         Raises:
             NotTuned: If there is none yet.
         """
         if pair not in self._recommendations:
-            records, judged, reverse = self.searched(pair), self.judged(pair), self.judged(pair.reverse)
+            records, judged = self.searched(pair), self.judged(pair)
+            reverse = self.judged(pair.reverse) if isinstance(pair, Pair) else None
             self._recommendations[pair] = recommend(self.config, self.facts, records, judged, reverse=reverse)
         return self._recommendations[pair]
 
@@ -191,14 +212,14 @@ class StoredResults:
             read = {"trials": records.trials, "runs": records.runs, "bases": records.bases}
             self._read[records.study].update(read)
 
-    def forget(self, pairs: Iterable[Pair]) -> None:
+    def forget(self, pairs: Iterable[AnyPair]) -> None:
         """Forget what was read of some pairs and of their reverse pairs, and how they were judged."""
-        for side in {side for pair in pairs for side in (pair, pair.reverse)}:
+        for side in {side for pair in pairs for side in sides_of(pair)}:
             self._read.pop(self.study(side), None)
             self._judged.pop(side, None)
             self._recommendations.pop(side, None)
 
-    def judge_and_publish(self, pair: Pair) -> Payload:
+    def judge_and_publish(self, pair: AnyPair) -> Payload:
         """Judge a pair, store the recommendation and show it in the dashboard, unless that is done.
 
         The store must hold the lease of the study.
@@ -219,11 +240,11 @@ class StoredResults:
         store.publish_dashboard(study, self._presentation(recommendation), mark=mark)
         return stored
 
-    def prices(self, pair: Pair) -> Prices | None:
+    def prices(self, pair: AnyPair) -> Prices | None:
         """Return what runs of a pair cost; None if only the store was read."""
         return Prices.of_pair(self.facts, pair, epochs=self.config.distillation.epochs)
 
-    def _weights(self, pair: Pair) -> ExampleWeights:
+    def _weights(self, pair: AnyPair) -> ExampleWeights:
         return self.facts.participants[pair.student].weights
 
     def _presentation(self, recommendation: Recommendation) -> Presentation:
@@ -232,15 +253,15 @@ class StoredResults:
 
         pair, config = recommendation.pair, self.config
         command = f"autokd tune --study {config.name} --space {self.space.name}"
-        command += f" --pair {pair.teacher},{pair.student} --trials {config.search.trials}"
+        command += f" {pair.options} --trials {config.search.trials}"
         trials = recommendation.records.trials
         asked = dict.fromkeys(trial.setting for trial in trials if trial.role is TrialOrigin.ASKED)
         command += "".join(f" --try {as_text(setting)}" for setting in asked)
         return presentation(recommendation, reproduce=command)
 
-    def _basis(self, pair: Pair) -> str:
+    def _basis(self, pair: AnyPair) -> str:
         """Return a hash of what a judgement rests on; a stored judgement is valid while it stays the same."""
-        sides = [self.searched(side) for side in (pair, pair.reverse)]
+        sides = [self.searched(side) for side in sides_of(pair)]
         counts = [[len(records.trials), len(records.runs)] for records in sides]
         bases = [basis.to_json() for records in sides for basis in records.bases]
         config = self.config
@@ -261,7 +282,7 @@ class StoredResults:
 
 
 @contextmanager
-def leaving_out(pair: Pair) -> Iterator[None]:
+def leaving_out(pair: AnyPair) -> Iterator[None]:
     """Turn the error that a pair's stored records cannot be read into a notice.
 
     One row that was forged or damaged must not hide all other pairs.

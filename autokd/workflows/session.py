@@ -14,7 +14,7 @@ from autokd.compute.ray_cluster import session as ray_session
 from autokd.compute.resources import Resources
 from autokd.config.federation import AnyFederation
 from autokd.core.finding import tell
-from autokd.core.setting import Pair
+from autokd.core.setting import AnyPair
 from autokd.core.tensor_format import TensorFormat
 from autokd.execution.run_queue import RunQueue
 from autokd.federation.federation import Federation
@@ -65,7 +65,7 @@ class RunSession:
         store.put_federation(self.results.facts)
         return store
 
-    def tensor_formats(self, pairs: Collection[Pair]) -> dict[Pair, TensorFormat]:
+    def tensor_formats(self, pairs: Collection[AnyPair]) -> dict[AnyPair, TensorFormat]:
         """Return the tensor format of the runs of each pair, whose studies this command holds.
 
         Raises:
@@ -73,7 +73,7 @@ class RunSession:
         """
         return tensor_formats(self.results, self.federation, pairs, self.compute)
 
-    def drive(self, queue: RunQueue, store: Store, formats: Mapping[Pair, TensorFormat]) -> bool:
+    def drive(self, queue: RunQueue, store: Store, formats: Mapping[AnyPair, TensorFormat]) -> bool:
         """Do all runs that the queue has, if any; return False if they were interrupted."""
         if queue.finished:
             return True

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from autokd.core.setting import Pair
+from autokd.core.pair import AnyPair, parse_key
 from autokd.search.study_names import namesakes
 from autokd.workflows.results import StoredResults
 
@@ -22,11 +22,11 @@ class StaleStudies:
 
     results: StoredResults
 
-    def count(self, pairs: Iterable[Pair]) -> int:
+    def count(self, pairs: Iterable[AnyPair]) -> int:
         """Return how many of these pairs, which have no recommendation of today, have a stale one."""
         return sum(bool(self.of(pair)) for pair in pairs)
 
-    def of(self, pair: Pair) -> tuple[str, ...]:
+    def of(self, pair: AnyPair) -> tuple[str, ...]:
         """Return the studies of a pair that have a recommendation, the closest to today's first.
 
         Today's own study comes first, then others of the same federation, then those of the last one.
@@ -37,11 +37,12 @@ class StaleStudies:
             order = self._federations.index(federation) if federation in self._federations else -1
             return self._is_todays(study, pair), self._has_todays_federation(study), order
 
-        return tuple(sorted(self._namesakes.get(str(pair), ()), key=closeness, reverse=True))
+        return tuple(sorted(self._namesakes.get(pair.key, ()), key=closeness, reverse=True))
 
     def reason(self, study: str) -> str:
         """Return in words what makes a study's recommendation stale."""
-        if self._is_todays(study, Pair.parse(study.rpartition("/")[2])):
+        pair = parse_key(study.rpartition("/")[2])
+        if pair is not None and self._is_todays(study, pair):
             return "the study recipe now asks for more runs than it was made from"
         if self._has_todays_federation(study):
             was = study.rpartition("/")[0].partition("/")[2]
@@ -58,7 +59,7 @@ class StaleStudies:
     def _federations(self) -> tuple[str, ...]:
         return self.results.store.federations()
 
-    def _is_todays(self, study: str, pair: Pair) -> bool:
+    def _is_todays(self, study: str, pair: AnyPair) -> bool:
         return self.results.is_prepared and study == self.results.study(pair)
 
     def _has_todays_federation(self, study: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -17,8 +17,9 @@ from autokd.core.participant_names import NUMBERS_ONLY, ParticipantNames
 from autokd.core.price import Prices
 from autokd.core.public_calls import checked
 from autokd.core.records import TrialState
-from autokd.core.setting import Pair
+from autokd.core.setting import AnyPair, Group, Split
 from autokd.recommendation import unfinished
+from autokd.recommendation.whole_federation import Answer, WholeFederation, whole_federation
 from autokd.statistics.false_discovery import Discoveries, discoveries
 from autokd.store import DriverFacts, validated
 from autokd.workflows.results import StoredResults, leaving_out, nothing_tuned, open_any_results
@@ -40,9 +41,10 @@ class PairOverview:
         confirmation_epochs: Epochs of race and confirmation runs.
         p_beats_default: p-value of the verdict; None without a verdict or a winner.
         search_examples, confirmation_examples: Training examples of the same; None if unknown.
+        advised: What the student is advised; None while the pair is not judged.
     """
 
-    pair: Pair
+    pair: AnyPair
     verdict: str | None
     gain: float | None
     answer: str | None
@@ -53,11 +55,12 @@ class PairOverview:
     p_beats_default: float | None = None
     search_examples: int | None = None
     confirmation_examples: int | None = None
+    advised: Answer | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values; states have Optuna's names."""
         return {
-            "pair": {"teacher": self.pair.teacher, "student": self.pair.student},
+            "pair": self.pair.to_json(),
             "verdict": self.verdict,
             "gain": self.gain,
             "answer": self.answer,
@@ -145,6 +148,8 @@ class Overview:
         target: Class distribution that gains are on.
         warnings: What was found when the federation was prepared.
         names: Names of the participants.
+        groups: Groups that have a study.
+        accuracies: Accuracy of each participant on test before, by its own target, in [0, 1].
     """
 
     federation: str
@@ -158,6 +163,14 @@ class Overview:
     sweep_examples: int | None = None
     warnings: tuple[Finding, ...] = ()
     names: ParticipantNames = NUMBERS_ONLY
+    groups: tuple[PairOverview, ...] = ()
+    accuracies: tuple[float, ...] = ()
+
+    @property
+    def whole(self) -> WholeFederation | None:
+        """All participants together, before and after each follows its best answer."""
+        answers = [each.advised for each in (*self.pairs, *self.groups) if each.advised is not None]
+        return whole_federation(self.accuracies, answers)
 
     @property
     def judged(self) -> int:
@@ -208,7 +221,12 @@ class Overview:
             # Absent where there are none, as in earlier versions.
             **({"warnings": [warning.to_json() for warning in self.warnings]} if self.warnings else {}),
             "pairs": [{**pair.to_json(), **self.names.beside(pair.pair)} for pair in self.pairs],
+            **({"groups": self._groups_json()} if self.groups else {}),
+            "whole_federation": None if self.whole is None else self.whole.to_json(),
         }
+
+    def _groups_json(self) -> list[dict[str, Any]]:
+        return [{**group.to_json(), **self.names.beside(group.pair)} for group in self.groups]
 
 
 @checked()
@@ -231,7 +249,9 @@ def status(workspace: Workspace) -> Overview:
         return overview(results, workspace.pairs, {})
 
 
-def overview(results: StoredResults, pairs: Sequence[Pair], judged: Mapping[Pair, PairOverview]) -> Overview:
+def overview(
+    results: StoredResults, pairs: Sequence[AnyPair], judged: Mapping[AnyPair, PairOverview]
+) -> Overview:
     """Return where the pairs of a federation stand.
 
     Args:
@@ -250,21 +270,31 @@ def overview(results: StoredResults, pairs: Sequence[Pair], judged: Mapping[Pair
             del studies[pair]
     prices = [results.prices(pair) for pair in studies]
     known = [one for one in prices if one is not None]
+    groups = results.groups()
     return Overview(
         federation=results.facts.name,
         participants=config.federation.size,
         pairs=tuple(overviews[pair] for pair in studies),
+        groups=tuple(_group_overviews(results, groups)),
+        accuracies=tuple(one.accuracy(Split.TEST) for one in results.facts.participants),
         sweep_epochs=sweep_epochs(config, results.space, len(studies)),
         sweep_budget=results.space.budgets(config)[-1],
         sweep_examples=sum(sweep_examples(config, results.space, one) for one in known)
         if len(known) == len(prices)
         else None,
         stale=StaleStudies(results).count(pair for pair in pairs if pair not in of_today),
-        drivers=tuple(map(DriverStatus.of, store.drivers([*studies.values()]))),
+        drivers=tuple(map(DriverStatus.of, store.drivers([*studies.values(), *map(results.study, groups)]))),
         target=config.target,
         warnings=results.facts.warnings,
         names=config.federation.names,
     )
+
+
+def _group_overviews(results: StoredResults, groups: Iterable[Group]) -> Iterator[PairOverview]:
+    for group in groups:
+        with leaving_out(group):
+            stored = results.store.recommendation(results.study(group))
+            yield pair_overview(results.searched(group), stored, results.prices(group))
 
 
 def pair_overview(
@@ -291,5 +321,6 @@ def pair_overview(
             search_examples=None if prices is None else prices.spent(records.trials),
             confirmation_examples=None if prices is None else prices.spent(records.runs),
             # Recommendations of older versions do not have it; the next `tune` adds it.
+            advised=None if stored is None else Answer.of_json(records.pair, stored),
             p_beats_default=None if stored is None else stored.get("decided_on", {}).get("p_beats_default"),
         )

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from autokd.core.participant_names import NUMBERS_ONLY, ParticipantNames
 from autokd.core.public_calls import checked
-from autokd.core.setting import Pair
+from autokd.core.setting import AnyPair
 from autokd.search.study_names import Held, held_pair
 from autokd.store import DriverFacts, Store, validated
 from autokd.workflows.callbacks import Callbacks
@@ -38,7 +38,7 @@ class StoppedDriver:
     owner: str
     since: datetime
     command: str
-    pairs: tuple[Pair, ...]
+    pairs: tuple[AnyPair, ...]
     judged: int
     was_alive: bool
     ended: bool
@@ -50,10 +50,7 @@ class StoppedDriver:
             "owner": self.owner,
             "since": self.since.isoformat(timespec="seconds"),
             "command": self.command,
-            "pairs": [
-                {"teacher": pair.teacher, "student": pair.student, **self.names.beside(pair)}
-                for pair in self.pairs
-            ],
+            "pairs": [{**pair.to_json(), **self.names.beside(pair)} for pair in self.pairs],
             "judged": self.judged,
             "was_alive": self.was_alive,
             "ended": self.ended,
@@ -84,7 +81,7 @@ class Stopped:
 @checked()
 def stop(
     workspace: Workspace,
-    pairs: Collection[Pair] | None = None,
+    pairs: Collection[AnyPair] | None = None,
     *,
     wait: bool = True,
     callbacks: Callbacks | None = None,

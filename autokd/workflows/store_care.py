@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from autokd.core.setting import Pair
+from autokd.core.setting import AnyPair
 from autokd.errors import InputError, NotTuned
 from autokd.search.study_names import held_pair
 from autokd.store import DriverFacts, normalise
@@ -62,7 +62,7 @@ def check_store(workspace: Workspace) -> tuple[Problem, ...]:
         return tuple(problems(store))
 
 
-def release_pairs(workspace: Workspace, pairs: Sequence[Pair] | None) -> tuple[Released, ...]:
+def release_pairs(workspace: Workspace, pairs: Sequence[AnyPair] | None) -> tuple[Released, ...]:
     """Give back the pairs of drivers that are dead, whatever the time of their leases says.
 
     A driver loses all of its pairs. Should it be alive after all, it writes nothing more.

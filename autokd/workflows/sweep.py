@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from autokd.compute.device import Compute
 from autokd.compute.resources import Resources
-from autokd.core.public_calls import checked
-from autokd.core.setting import Pair
+from autokd.core.public_calls import checked, only_pairs
+from autokd.core.setting import AnyPair, Pair
 from autokd.errors import PlanError
 from autokd.execution.run_queue import FixedRunQueue, RunQueueProgress
 from autokd.search.study_names import sweep_name
@@ -32,7 +32,7 @@ class Swept:
     interrupted: bool
 
 
-@checked()
+@checked(pairs=only_pairs)
 def sweep(
     workspace: Workspace,
     pairs: Sequence[Pair],
@@ -59,7 +59,9 @@ def sweep(
         problem = f"space {space.name} has a continuous dimension; a sweep needs lists of values"
         raise PlanError.of_option("--space", problem)
     with run_session(workspace, compute, workers, callbacks) as session:
-        names = {pair: sweep_name(session.federation.name, config, pair) for pair in pairs}
+        names: dict[AnyPair, str] = {
+            pair: sweep_name(session.federation.name, config, pair) for pair in pairs
+        }
         store = session.acquire(names.values())
         formats = session.tensor_formats(names)
         queue = FixedRunQueue.of_sweep(

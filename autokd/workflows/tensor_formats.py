@@ -14,7 +14,7 @@ from functools import cache
 
 from autokd.compute.device import Compute
 from autokd.compute.tensor_formats import choose_format, precision_notice
-from autokd.core.setting import Pair
+from autokd.core.setting import AnyPair
 from autokd.core.tensor_format import TensorFormat
 from autokd.errors import InputError
 from autokd.federation.federation import Federation, network
@@ -27,8 +27,8 @@ _log = logging.getLogger(__name__)
 
 
 def tensor_formats(
-    results: StoredResults, federation: Federation, pairs: Collection[Pair], compute: Compute
-) -> dict[Pair, TensorFormat]:
+    results: StoredResults, federation: Federation, pairs: Collection[AnyPair], compute: Compute
+) -> dict[AnyPair, TensorFormat]:
     """Return the tensor format of the runs of each pair.
 
     Args:
@@ -41,7 +41,7 @@ def tensor_formats(
     # A trial pass is as long as a step of training, and a federation may have many participants.
     chosen = cache(lambda participant: chosen_format(federation, participant, compute))
     first_alike = cache(lambda participant: _first_alike(federation, participant))
-    formats: dict[Pair, TensorFormat] = {}
+    formats: dict[AnyPair, TensorFormat] = {}
     for pair in pairs:
         stored = _stored(results, names, pair)
         if stored is not None:
@@ -69,7 +69,7 @@ def chosen_format(federation: Federation, student: int, compute: Compute) -> Ten
     return tensor_format
 
 
-def filled_from_store(results: StoredResults, pair: Pair, compute: Compute) -> Compute:
+def filled_from_store(results: StoredResults, pair: AnyPair, compute: Compute) -> Compute:
     """Return the same with what it leaves open as the stored runs of a pair have it, if there are any."""
     stored = _stored(results, _StoredNames(results.store), pair)
     if stored is None:
@@ -90,12 +90,12 @@ class _StoredNames:
         for name in store.names():
             self._of_pair[name.rpartition("/")[2]].add(name)
 
-    def of(self, pair: Pair) -> Collection[str]:
+    def of(self, pair: AnyPair) -> Collection[str]:
         """Return the names that end with a pair, of whatever recipe."""
-        return self._of_pair.get(str(pair), ())
+        return self._of_pair.get(pair.key, ())
 
 
-def _stored(results: StoredResults, names: _StoredNames, pair: Pair) -> TensorFormat | None:
+def _stored(results: StoredResults, names: _StoredNames, pair: AnyPair) -> TensorFormat | None:
     """Return the tensor format of the stored runs of a pair under the recipe; None without any."""
     store, config, federation = results.store, results.config, results.facts.name
     known = names.of(pair)
@@ -117,7 +117,7 @@ def _stored(results: StoredResults, names: _StoredNames, pair: Pair) -> TensorFo
     return None
 
 
-def _check_agreement(pair: Pair, stored: TensorFormat, compute: Compute) -> None:
+def _check_agreement(pair: AnyPair, stored: TensorFormat, compute: Compute) -> None:
     """Raise `InputError` if somebody asks for another tensor format than stored runs have."""
     for option, value, fixed in (
         ("--memory-format", compute.memory_format, stored.memory_format),

@@ -4,25 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from time import monotonic
-from typing import Final
+from typing import Any, Final
 
 from autokd.compute.device import Compute
 from autokd.compute.resources import Resources
-from autokd.config.space import sweep_epochs
+from autokd.config.space import Space, group_space, sweep_epochs
 from autokd.core.arguments import constructed, real
 from autokd.core.finding import Finding
 from autokd.core.pair_records import PairRecords
 from autokd.core.public_calls import checked
-from autokd.core.setting import Pair, Position
+from autokd.core.setting import AnyPair, Group, Pair, Position
 from autokd.execution.heartbeat import BatchClock, with_heartbeat
 from autokd.execution.search_queue import SearchQueue
 from autokd.recommendation import Recommendation
+from autokd.search.group_sampler import EachSampler
+from autokd.search.growth import Growth
 from autokd.search.progress import VerdictSummary
 from autokd.search.spending import Budget
 from autokd.search.study_names import meetings_of
-from autokd.search.transfer import known_noise, register_study, warm_started_sampler
+from autokd.search.tpe import Sampler
+from autokd.search.transfer import known_noise, register_study, sampler_of_groups, warm_started_sampler
+from autokd.store import Store
 from autokd.workflows.callbacks import Callbacks
+from autokd.workflows.groups import answers_of_pairs, growths
 from autokd.workflows.results import Payload
 from autokd.workflows.session import RunSession, run_session
 from autokd.workflows.status import Overview, PairOverview, overview, pair_overview
@@ -61,10 +67,10 @@ class Batch:
         overview: Where the whole federation stands, if it was asked for.
     """
 
-    answers: Mapping[Pair, Payload]
+    answers: Mapping[AnyPair, Payload]
     interrupted: bool
     ran: int
-    judged: Mapping[Pair, PairOverview]
+    judged: Mapping[AnyPair, PairOverview]
     overview: Overview | None = None
 
 
@@ -98,7 +104,7 @@ class BatchBudget:
 @checked()
 def tune(
     workspace: Workspace,
-    pair: Pair,
+    pair: AnyPair,
     *,
     position: Position | None = None,
     compute: Compute | None = None,
@@ -128,7 +134,7 @@ def tune(
 @checked()
 def tune_all(
     workspace: Workspace,
-    pairs: Sequence[Pair],
+    pairs: Sequence[AnyPair],
     *,
     position: Position | None = None,
     compute: Compute | None = None,
@@ -153,7 +159,7 @@ def tune_all(
 
 
 def _tune(
-    session: RunSession, pairs: Sequence[Pair], position: Position | None, limits: BatchBudget | None
+    session: RunSession, pairs: Sequence[AnyPair], position: Position | None, limits: BatchBudget | None
 ) -> Batch:
     config, results = session.workspace.config, session.results
     space = results.space
@@ -161,11 +167,12 @@ def _tune(
     if position is not None:
         asked = space.model_copy(update={"position": (position,)}).permitted(config.forbidden)
     meetings = meetings_of(asked, pairs, untrained=config.federation.untrained)
-    answers: dict[Pair, Payload] = {}
-    overviews: dict[Pair, PairOverview] = {}
+    answers: dict[AnyPair, Payload] = {}
+    overviews: dict[AnyPair, PairOverview] = {}
     names = {pair: results.study(pair) for meeting in meetings for pair in meeting}
     store = session.acquire(names.values())
     noise = known_noise(store, names.values())
+    chains = growths(store, config, session.federation, results.facts, names.items())
     formats = session.tensor_formats(names)
     budget = None if limits is None else limits.of(sweep_epochs(config, space, len(names)))
     # Without a time limit, too: a later command may have one.
@@ -173,15 +180,19 @@ def _tune(
 
     known = store.names()
 
-    def read(pair: Pair) -> PairRecords:
+    def read(pair: AnyPair) -> PairRecords:
         if names[pair] not in known:
             return results.nothing_of(pair, formats[pair])
         return replace(results.searched(pair), tensor_format=formats[pair])
 
     def register(records: PairRecords) -> None:
-        register_study(store, records, session.federation)
+        growth = chains[records.pair] if isinstance(records.pair, Group) else None
+        register_study(store, records, session.federation, growth)
 
-    def conclude(over: Sequence[PairRecords]) -> Mapping[Pair, VerdictSummary]:
+    def space_of(pair: AnyPair) -> Space:
+        return group_space(space, config, chains[pair].teachers) if isinstance(pair, Group) else space
+
+    def conclude(over: Sequence[PairRecords]) -> Mapping[AnyPair, VerdictSummary]:
         results.replace(over)
         for records in over:
             pair = records.pair
@@ -203,14 +214,9 @@ def _tune(
         read=read,
         register=register,
         store=store,
-        sampler=warm_started_sampler(
-            store,
-            config=config,
-            space=space,
-            federation=session.federation,
-            facts=results.facts,
-            names=names,
-        ),
+        space_of=cache(space_of),
+        answers_of=lambda pair: answers_of_pairs(results, pair) if isinstance(pair, Group) else {},
+        sampler=_sampler(session, store, names, chains),
         listen=with_heartbeat(store, clock.with_time(session.callbacks.on_search)),
         listen_seconds=_LISTEN_SECONDS,
         conclude=conclude,
@@ -225,3 +231,24 @@ def _tune(
     done = session.drive(queue, store, formats)
     clock.stop(queue.progress())
     return Batch(answers=answers, interrupted=not done, ran=queue.ended, judged=overviews)
+
+
+def _sampler(
+    session: RunSession, store: Store, names: Mapping[AnyPair, str], chains: Mapping[Group, Growth]
+) -> Sampler:
+    """Return what chooses the settings of a batch: pairs learn from pairs, and groups from groups."""
+    config, space = session.workspace.config, session.results.space
+    known: Any = {
+        "config": config,
+        "space": space,
+        "federation": session.federation,
+        "facts": session.results.facts,
+    }
+    pairs = {pair: name for pair, name in names.items() if isinstance(pair, Pair)}
+    groups = {group: name for group, name in names.items() if isinstance(group, Group)}
+    if not groups:
+        return warm_started_sampler(store, names=pairs, **known)
+    of_groups = sampler_of_groups(store, names=groups, growths=chains, **known)
+    if not pairs:
+        return of_groups
+    return EachSampler(warm_started_sampler(store, names=pairs, **known), of_groups)

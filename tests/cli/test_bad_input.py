@@ -67,7 +67,8 @@ def test_a_pair_that_is_none(here: Command, name: str, pair: str, words: tuple[s
             (
                 "--try",
                 "heat is unknown",
-                "T, alpha, transfer_set, method, learning_rate, epochs, batch_norm, label_prior or schedule",
+                "T, alpha, transfer_set, method, learning_rate, epochs, batch_norm, label_prior, "
+                "schedule or teachers",
             ),
         ),
         (["tune", "--pair", "4,9", "--position", "left"], ("--position", "'student'", "'teacher'")),

@@ -88,7 +88,8 @@ def test_every_dimension_may_be_named() -> None:
             "temp=4,alpha=0.9,transfer_set=both",
             (
                 "temp is unknown",
-                "T, alpha, transfer_set, method, learning_rate, epochs, batch_norm, label_prior or schedule",
+                "T, alpha, transfer_set, method, learning_rate, epochs, batch_norm, label_prior, "
+                "schedule or teachers",
             ),
         ),
         ("T=4,temperature=4,alpha=0.9,transfer_set=both", ("T and temperature are the same",)),

@@ -10,7 +10,7 @@ import pytest
 
 from autokd.compute.device import Compute
 from autokd.core.setting import OF_SEVERAL, Group, Method, Pair, Setting, Split, TransferSet
-from autokd.distillation import Run, examples
+from autokd.distillation import Run, examples, trainer
 from autokd.distillation.trainer import teaching
 from autokd.federation.federation import Federation
 from autokd.models.weights import weights_of
@@ -65,8 +65,7 @@ def test_the_setting_says_who_teaches() -> None:
     assert teaching(GROUP, TAUGHT) == (0, 2)
     assert teaching(GROUP, replace(TAUGHT, teachers=(1, 2))) == (2,)
     assert teaching(Pair(0, 1), replace(TAUGHT, teachers=None)) == (0,)
-    with pytest.raises(ValueError, match="does not say"):
-        teaching(GROUP, replace(TAUGHT, teachers=None))
+    assert teaching(GROUP, replace(TAUGHT, teachers=None)) == (0, 2)
     with pytest.raises(ValueError, match="no candidate"):
         teaching(GROUP, replace(TAUGHT, teachers=(0, 3)))
 
@@ -82,7 +81,7 @@ def test_only_those_who_teach_give_examples(federation: Federation) -> None:
 
 
 @pytest.mark.parametrize("on", [TransferSet.STUDENT, TransferSet.PUBLIC, TransferSet.STUDENT_PUBLIC])
-@pytest.mark.parametrize("method", [*OF_SEVERAL, Method.PLAIN])
+@pytest.mark.parametrize("method", OF_SEVERAL)
 def test_one_of_the_group_teaches_as_in_the_pair(
     federation: Federation, method: Method, on: TransferSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -102,6 +101,23 @@ def test_a_copy_of_a_teacher_changes_nothing(federation: Federation, method: Met
     both = trained(federation, GROUP, replace(one, teachers=(0, 2)))
     for left, right in zip(alone, both, strict=True):
         np.testing.assert_allclose(left, right, rtol=1e-3, atol=1e-4)
+
+
+def test_targets_do_not_depend_on_how_many_are_made_at_once(
+    federation: Federation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = trained(federation, GROUP, TAUGHT)
+    monkeypatch.setattr(trainer, "_AT_ONCE", 7)
+    assert same(trained(federation, GROUP, TAUGHT), whole)
+
+
+def test_the_default_of_a_group_is_taught_by_the_mean_of_all(federation: Federation) -> None:
+    """All candidates here are one model, so their mean is that model."""
+    copies = replace(federation, logits=federation.logits[[0, 1, 0]])
+    default = Setting(1.0, 0.5, TransferSet.STUDENT)
+    alone = trained(copies, GROUP, replace(default, teachers=(0,)))
+    for left, right in zip(alone, trained(copies, GROUP, default), strict=True):
+        np.testing.assert_allclose(left, right, rtol=1e-4, atol=1e-5)
 
 
 def test_without_weight_nobody_teaches(federation: Federation) -> None:

@@ -21,7 +21,7 @@ from autokd.compute.resources import Resources
 from autokd.config.study import StudyConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import Failure, RunState, Stage, TrialOrigin, TrialState
-from autokd.core.setting import DEFAULT, Pair, Setting, Split
+from autokd.core.setting import DEFAULT, AnyPair, Pair, Setting, Split
 from autokd.core.tensor_format import FORMER_FORMAT, TensorFormat
 from autokd.data import mapped_arrays
 from autokd.distillation import Run, Rung
@@ -60,12 +60,14 @@ class Session:
         self.home, self.federation, self.config = home, federation, config
         self.store = Store.open(sqlite_url(home / "store.db"))
         self.store.put_federation(federation.facts())
-        self.names = {pair: study_name(federation.name, config, open_space(), pair) for pair in MEETING}
+        self.names: dict[AnyPair, str] = {
+            pair: study_name(federation.name, config, open_space(), pair) for pair in MEETING
+        }
         for name in self.names.values():
             self.store.create_study(name, attributes={})
-        self.swept = {pair: sweep_name(federation.name, config, pair) for pair in MEETING}
+        self.swept: dict[AnyPair, str] = {pair: sweep_name(federation.name, config, pair) for pair in MEETING}
 
-    def records(self, pair: Pair) -> PairRecords:
+    def records(self, pair: AnyPair) -> PairRecords:
         name = self.names[pair]
         trials, runs = self.store.trials(name), self.store.runs(name)
         return PairRecords(pair=pair, study=name, trials=trials, runs=runs)
@@ -95,7 +97,7 @@ class Session:
         queue: RunQueue,
         *,
         compute: Compute | None = None,
-        tensor_formats: Mapping[Pair, TensorFormat] | None = None,
+        tensor_formats: Mapping[AnyPair, TensorFormat] | None = None,
         **options: Any,
     ) -> bool:
         return drive(
@@ -164,7 +166,7 @@ def test_a_meeting_is_searched_raced_and_confirmed_for_real(session: Session) ->
 
 def _again(
     session: Session,
-    pair: Pair,
+    pair: AnyPair,
     setting: Setting,
     seed: int,
     *,
@@ -241,7 +243,10 @@ def test_a_request_of_another_process_ends_it_as_ctrl_c_does(session: Session) -
 
 def test_a_swept_run_is_the_same_run_looked_at_on_the_way_and_on_every_split(session: Session) -> None:
     """And each pair's runs have the tensor format of the pair, though they share the workers."""
-    formats = {FORWARD: TensorFormat("channels_last", "bfloat16"), BACKWARD: FORMER_FORMAT}
+    formats: dict[AnyPair, TensorFormat] = {
+        FORWARD: TensorFormat("channels_last", "bfloat16"),
+        BACKWARD: FORMER_FORMAT,
+    }
     assert session.drive(session.sweep(), tensor_formats=formats)
     for pair, name in session.swept.items():
         runs = session.store.runs(name)
@@ -305,7 +310,7 @@ def test_images_that_do_not_fit_are_streamed_with_the_same_results_and_a_word(
 
 
 def test_a_sweep_interrupted_by_ctrl_c_goes_on_where_it_was(session: Session) -> None:
-    def kept() -> list[tuple[Pair, Setting, int]]:
+    def kept() -> list[tuple[AnyPair, Setting, int]]:
         return [
             (pair, run.setting, run.seed)
             for pair, name in session.swept.items()

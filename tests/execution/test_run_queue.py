@@ -9,14 +9,16 @@ import pytest
 
 from autokd.core.records import Failure, RunState, Stage
 from autokd.core.run_spec import RunFailure, RunSpec
-from autokd.core.setting import Setting, TransferSet
+from autokd.core.setting import AnyPair, Setting, TransferSet
 from autokd.core.tensor_format import FORMER_FORMAT, TensorFormat
 from autokd.execution.run_queue import FixedRunQueue, RunQueueProgress, Runs
 from autokd.search.study_names import rivals_name
 from autokd.store import Store
 from tests.search.worlds import BACKWARD, FORWARD, Fate, Killed, lives, record, report, tiny_plan
 
-NAMES = {pair: rivals_name("formula-00000000", tiny_plan(), pair) for pair in (FORWARD, BACKWARD)}
+NAMES: dict[AnyPair, str] = {
+    pair: rivals_name("formula-00000000", tiny_plan(), pair) for pair in (FORWARD, BACKWARD)
+}
 HOT, COLD = Setting(4.0, 0.3, TransferSet.BOTH), Setting(1.0, 0.3, TransferSet.BOTH)
 FIRST = [RunSpec(FORWARD, one, 1000 + index, Stage.RACE) for index in range(2) for one in (COLD, HOT)]
 THEN = [RunSpec(FORWARD, HOT, 2000 + index, Stage.RIVAL) for index in range(2)]

@@ -12,7 +12,7 @@ from autokd.config.study import Objective
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import Failure, RunRecord, RunState, Stage, TrialOrigin, TrialRecord, TrialState
 from autokd.core.run_spec import RunFailure
-from autokd.core.setting import DEFAULT, Pair, Schedule, Setting, TransferSet
+from autokd.core.setting import DEFAULT, AnyPair, Pair, Schedule, Setting, TransferSet
 from autokd.core.tensor_format import TensorFormat
 from autokd.search.gp_sampler import GpSampler
 from autokd.search.kernel import Task
@@ -214,7 +214,7 @@ def test_what_the_user_asked_for_runs_to_its_end_in_each_pair_and_survives_a_kil
 def test_a_pair_that_is_over_runs_what_is_asked_for_and_is_judged_again(tmp_path: Path) -> None:
     judged: list[PairRecords] = []
 
-    def conclude(over: Sequence[PairRecords]) -> Mapping[Pair, VerdictSummary]:
+    def conclude(over: Sequence[PairRecords]) -> Mapping[AnyPair, VerdictSummary]:
         judged.extend(over)
         return {}
 
@@ -373,7 +373,7 @@ def test_a_meeting_is_judged_from_records_that_are_equal_to_the_stored_ones(tmp_
         World(tmp_path, tiny_plan()).work(workers=2, reports=12)
     judged: list[PairRecords] = []
 
-    def conclude(over: Sequence[PairRecords]) -> Mapping[Pair, VerdictSummary]:
+    def conclude(over: Sequence[PairRecords]) -> Mapping[AnyPair, VerdictSummary]:
         judged.extend(over)
         return {}
 

@@ -15,7 +15,7 @@ from autokd.config.study import ConfirmationConfig, StudyConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import Stage, TrialOrigin, TrialState
 from autokd.core.run_spec import RunSpec
-from autokd.core.setting import DEFAULT, Pair, Setting, TransferSet
+from autokd.core.setting import DEFAULT, AnyPair, Pair, Setting, TransferSet
 from autokd.core.verdict_basis import VerdictBasis
 from autokd.recommendation import Verdict
 from autokd.recommendation.interim_looks import judge_pair
@@ -60,14 +60,14 @@ class Batch:
         config: StudyConfig,
         *,
         meetings: Sequence[Sequence[Pair]] = ONE_BY_ONE,
-        rule: int | Mapping[Pair, int] = 2,
+        rule: int | Mapping[AnyPair, int] = 2,
         others: Sequence[Pair] = (),
         space: Space | None = None,
         learns: bool = True,
     ) -> None:
         folder.mkdir(exist_ok=True)
         space = space or open_space()
-        self.config, self.judged = config, dict[Pair, Judgement]()
+        self.config, self.judged = config, dict[AnyPair, Judgement]()
         pairs = [pair for meeting in meetings for pair in meeting]
         names = {study_name(facts().name, config, space, pair): pair for pair in (*pairs, *others)}
         sampler = GpSampler(
@@ -87,7 +87,7 @@ class Batch:
                     for trial in store.trials(name):
                         sampler.learn(name, trial)
 
-        def conclude(over: Sequence[PairRecords]) -> Mapping[Pair, VerdictSummary]:
+        def conclude(over: Sequence[PairRecords]) -> Mapping[AnyPair, VerdictSummary]:
             for records in over:
                 judgement = judge_pair(config, facts(), records)
                 assert isinstance(judgement, Judgement)
@@ -112,10 +112,10 @@ class Batch:
     def work(self, **options: Any) -> int:
         return self.world.work(**options)
 
-    def bases(self, pair: Pair) -> tuple[VerdictBasis, ...]:
+    def bases(self, pair: AnyPair) -> tuple[VerdictBasis, ...]:
         return self.store.bases(self.world.names[pair])
 
-    def seeds(self, pair: Pair) -> Counter[object]:
+    def seeds(self, pair: AnyPair) -> Counter[object]:
         """Numbers of confirmation runs of each setting."""
         return Counter(run.setting for run in self.world.runs(pair) if run.stage is Stage.CONFIRMATION)
 

@@ -12,7 +12,7 @@ import pytest
 from autokd.config.space import Space
 from autokd.core.records import Stage
 from autokd.core.run_spec import RunSpec
-from autokd.core.setting import DEFAULT, Pair, Setting, Split, TransferSet, with_budget_of
+from autokd.core.setting import DEFAULT, AnyPair, Setting, Split, TransferSet, with_budget_of
 from autokd.core.verdict_basis import DEFAULT_BUDGET, NO_TEACHER
 from autokd.recommendation import Verdict
 from autokd.recommendation.comparisons import BEYOND_BUDGET, TEACHER_PART
@@ -100,7 +100,7 @@ def test_rivals_are_in_the_store_before_the_first_run_that_follows_the_search(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = batch(tmp_path, space=open_space(**RATES))
-    queue, handed = found.world.queue, list[tuple[Pair, Setting]]()
+    queue, handed = found.world.queue, list[tuple[AnyPair, Setting]]()
     assign = queue.assign
 
     def assigned(key: str) -> RunSpec | None:
@@ -142,7 +142,7 @@ def test_without_a_surrogate_rivals_are_trials_that_ran_to_the_end(tmp_path: Pat
 
 
 def test_pairs_of_rules_2_and_3_are_tuned_in_one_batch(tmp_path: Path) -> None:
-    rules = dict(zip(PAIRS, (2, 3, 2), strict=True))
+    rules: dict[AnyPair, int] = dict(zip(PAIRS, (2, 3, 2), strict=True))
     found = Batch(tmp_path, plan(), meetings=ONE_BY_ONE, rule=rules)
     found.work()
     for pair, rule in rules.items():

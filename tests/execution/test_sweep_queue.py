@@ -9,7 +9,7 @@ import pytest
 
 from autokd.core.records import Failure, RunState, Stage
 from autokd.core.run_spec import RunFailure, RunSpec
-from autokd.core.setting import Pair, Setting
+from autokd.core.setting import AnyPair, Pair, Setting
 from autokd.execution import run_queue
 from autokd.execution.run_queue import FixedRunQueue, RunQueueProgress
 from autokd.search.study_names import sweep_name
@@ -28,7 +28,7 @@ from tests.search.worlds import (
 
 PAIRS = (FORWARD, BACKWARD, Pair(2, 1))
 GRID = open_space(temperature=[1, 4], alpha=[0.3], transfer_set=["both", "public"]).grid()
-NAMES = {pair: sweep_name("formula-00000000", tiny_plan(), pair) for pair in PAIRS}
+NAMES: dict[AnyPair, str] = {pair: sweep_name("formula-00000000", tiny_plan(), pair) for pair in PAIRS}
 
 
 def everything(seeds: int) -> list[RunSpec]:

@@ -45,7 +45,7 @@ def inputs(found: Recommendation, runs: Sequence[RunRecord], **changes: object) 
     usual: dict[str, object] = {
         "recommendation": found,
         "compared": ComparedPair(
-            pair=found.pair,
+            pair=found.of_pair[0],
             setting=found.judgement.shown.setting,
             confirmed=(DEFAULT, evidence.winner.setting),
             seeds=evidence.seeds,

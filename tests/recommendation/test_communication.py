@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from autokd.core.records import FederationFacts
-from autokd.core.setting import DEFAULT, LabelPrior, Method, Pair, Setting, Split, TransferSet
+from autokd.core.setting import DEFAULT, Group, LabelPrior, Method, Pair, Setting, Split, TransferSet
 from autokd.recommendation import Cost
 from autokd.recommendation.communication import communication_cost
 from tests.recommendation.samples import HOT, PUBLIC, TUNING, make_federation
@@ -67,3 +67,21 @@ def test_in_words() -> None:
 def test_sizes_that_a_store_does_not_keep_are_not_guessed() -> None:
     known = make_federation([{split: np.zeros(4, dtype=bool) for split in Split}] * 2)
     assert communication_cost(DEFAULT, PAIR, known) is None
+
+
+def test_each_of_several_teachers_sends_its_part() -> None:
+    two = federation()
+    three = replace(two, participants=(*two.participants, replace(two.participants[1], number=2)))
+    group = Group((1, 2), 0)
+    both = replace(DEFAULT, method=Method.SUREST, teachers=(1, 2))
+    alone = communication_cost(DEFAULT, PAIR, two)
+    assert alone is not None
+    assert communication_cost(both, group, three) == Cost(weights=2 * alone.weights)
+    assert communication_cost(replace(both, teachers=(0, 2)), group, three) == alone
+    assert communication_cost(DEFAULT, group, three) == Cost(weights=2 * alone.weights)
+    nobody = Setting(1.0, 0.0, TransferSet.STUDENT)
+    assert communication_cost(nobody, group, three) == Cost()
+    unknown = replace(
+        three, participants=(*two.participants, replace(three.participants[2], weight_bytes=None))
+    )
+    assert communication_cost(both, group, unknown) is None

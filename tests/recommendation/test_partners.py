@@ -52,7 +52,7 @@ def ranking(rng: np.random.Generator, accuracies: list[float], *, default: float
 
 def test_the_best_partner_comes_first_and_is_advised() -> None:
     found = ranking(np.random.default_rng(0), [0.62, 0.85, 0.70, 0.45], default=0.6, own=0.6)
-    assert [one.recommendation.pair.teacher for one in found.partners][:2] == [2, 3]
+    assert [one.teacher for one in found.partners][:2] == [2, 3]
     assert found.best is found.partners[0]
     assert [one.as_good for one in found.partners] == [True, False, False, False]
     assert found.advice == "learn from 2, with T=4 α=0.1 on both"

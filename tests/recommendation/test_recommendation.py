@@ -204,7 +204,7 @@ def test_before_the_confirmation_is_finished_there_is_no_recommendation() -> Non
         recommend_from(PLAN, meeting.federation, half)
     # As the reverse pair, it counts as unknown.
     found = recommend_from(PLAN, meeting.federation, meeting.back, reverse=half)
-    assert found.position.test.as_teacher is None
+    assert found.of_pair[1].test.as_teacher is None
 
 
 # By rule 3
@@ -258,7 +258,7 @@ def test_a_gain_that_the_corrected_own_model_has_for_nothing_is_none() -> None:
     }
     assert "dividing out its label prior gains +3" in found.advice
     assert "nothing trained" in found.advice
-    assert "dividing out the own model's label prior gains" in found.position.why
+    assert "dividing out the own model's label prior gains" in found.of_pair[1].why
 
 
 def test_what_the_default_reaches_at_a_budget_of_its_own_is_not_tuned() -> None:
@@ -435,9 +435,9 @@ def test_an_untrained_student_is_an_arm_with_seeds_that_adopts_nothing() -> None
         Action.TRAIN_ALONE,
         Action.LEARN,
     }
-    assert found.position.advice is Advice.STUDENT
-    assert found.position.why.endswith("an untrained model only learns")
-    assert found.position.test.by_corrected_adoption is None
+    assert found.of_pair[1].advice is Advice.STUDENT
+    assert found.of_pair[1].why.endswith("an untrained model only learns")
+    assert found.of_pair[1].test.by_corrected_adoption is None
     (kept,) = [one.way for one in found.decision.weighed if one.way.action is Action.KEEP]
     assert kept.seeds == judgement.evidence.seeds
     json.dumps(found.to_json(), allow_nan=False)

@@ -40,10 +40,10 @@ def test_the_note_says_the_recommendations_own_numbers() -> None:
         found.gain,
         found.judgement.test.default_gain,
         found.judgement.confirmation.improvement,
-        found.position.test.by_adoption,
+        found.of_pair[1].test.by_adoption,
     ):
         assert str(interval) in told
-    assert f"### Position: {found.position.advice.value}" in told
+    assert f"### Position: {found.of_pair[1].advice.value}" in told
     assert f"    {COMMAND}\n    autokd recommend --pair 0,1 --json" in told
     assert found.records.study in told
 

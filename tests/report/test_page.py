@@ -70,13 +70,13 @@ def test_a_pair_says_what_its_recommendation_says(half_done: ReportData) -> None
     found = half_done.recommendations[PAIR]
     for text in (page_of(half_done), page_of(half_done, PAIR)):
         told = words(text)
-        for expected in (found.advice, found.reason, found.position.why, found.records.study):
+        for expected in (found.advice, found.reason, found.of_pair[1].why, found.records.study):
             assert expected in told
         assert found.judgement is not None
         for figures in (found.judgement.test, found.judgement.confirmation):
             for gain in (figures.default_gain, figures.winner_gain, figures.improvement):
                 assert str(gain) in told
-        for ways in (found.position.test, found.position.confirmation):
+        for ways in (found.of_pair[1].test, found.of_pair[1].confirmation):
             assert str(ways.as_student) in told
             assert str(ways.as_teacher) in told
             assert str(ways.by_adoption) in told

@@ -73,7 +73,7 @@ def covariance(prior: KernelParameters, one: Task, x: Setting, other: Task, y: S
     apart = sum(((mine - theirs) / unit) ** 2 for mine, theirs, unit in steps) / len(units)
     alike = math.exp(-apart / (2 * prior.feature_length**2))
     here = one.federation == other.federation
-    teacher = here and one.pair.teacher == other.pair.teacher
+    teacher = here and one.pair.teachers == other.pair.teachers
     student = here and one.pair.student == other.pair.student
     shared = prior.shared + prior.shared_alike * alike
     shared += prior.shared_teacher * teacher + prior.shared_student * student

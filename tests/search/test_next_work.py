@@ -6,7 +6,7 @@ from autokd.config.study import CONFIRMATION_SEEDS, RACE_SEEDS, SEARCH_SEED, Stu
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import Failure, RunRecord, Stage, TrialOrigin, TrialRecord, TrialState
 from autokd.core.run_spec import RunSpec
-from autokd.core.setting import DEFAULT, Pair, Setting, TransferSet
+from autokd.core.setting import DEFAULT, AnyPair, Pair, Setting, TransferSet
 from autokd.core.verdict_basis import Belief, VerdictBasis
 from autokd.search.ending import Outlook
 from autokd.search.next_work import PairSearch, next_work, searches_over
@@ -46,7 +46,7 @@ def other(*trials: TrialRecord) -> PairSearch:
     return PairSearch(PairRecords(pair=BACKWARD, study="backward", trials=trials))
 
 
-def ask(*meeting: PairSearch, config: StudyConfig = PLAN) -> RunSpec | Pair | None:
+def ask(*meeting: PairSearch, config: StudyConfig = PLAN) -> RunSpec | AnyPair | None:
     return next_work(config, meeting, validation_examples=200)
 
 
@@ -172,7 +172,7 @@ def newer(
     return PairSearch(records, **fields)  # type: ignore[arg-type]
 
 
-def over(*meeting: PairSearch, config: StudyConfig = LONG) -> list[Pair]:
+def over(*meeting: PairSearch, config: StudyConfig = LONG) -> list[AnyPair]:
     return [search.pair for search in searches_over(config, meeting, validation_examples=200)]
 
 

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from autokd.config.study import StoppingConfig, StudyConfig
-from autokd.core.setting import Pair, Position
+from autokd.config.study import SeveralConfig, StoppingConfig, StudyConfig
+from autokd.core.pair import Group, Pair, parse_key
+from autokd.core.setting import Position
 from autokd.search.study_names import (
     Held,
     held_pair,
@@ -147,3 +148,43 @@ def test_a_target_makes_another_study_and_common_none() -> None:
     assert names({"2": 0.2, "1": 0.3, "0": 0.5, "9": 0}) == names(shares)
     assert same_search(names(shares)[0], names(dict(reversed(shares.items())))[0])
     assert not same_search(names(shares)[0], names("common")[0])
+
+
+def test_a_group_is_named_by_its_candidates_and_by_a_hash_if_they_are_many() -> None:
+    few, many = Group((0, 3, 7), 9), Group(tuple(range(60)), 70)
+    config = tiny_plan()
+    named = study_name("digits-1a2b3c4d", config, open_space(), few)
+    assert named.endswith("/{0,3,7}->9")
+    assert parse_key("{0,3,7}->9") == few
+    assert many.key.startswith("{60 of ")
+    assert many.key.endswith("}->70")
+    assert parse_key(many.key) is None
+    assert many.key != Group(tuple(range(1, 61)), 70).key
+    assert len(study_name("digits-1a2b3c4d", config, open_space(), many)) < 300
+
+
+def test_groups_have_a_search_of_their_own() -> None:
+    config = tiny_plan()
+    more = config.model_copy(update={"several": SeveralConfig(most=3)})
+    group = Group((0, 3), 9)
+    names = {
+        study_name("digits-1a2b3c4d", one, open_space(), pair)
+        for one, pair in ((config, Pair(0, 9)), (config, group), (more, group))
+    }
+    assert len(names) == 3
+    assert name(more) == name(config), "a pair's search does not change"
+
+
+def test_each_group_is_alone() -> None:
+    groups = [Group((0, 3), 9), Group((0, 9), 3)]
+    assert meetings_of(open_space(), groups) == ((groups[0],), (groups[1],))
+    assert meetings_of(open_space(), [groups[0], Pair(0, 3)])[0] == (groups[0],)
+
+
+def test_a_driver_of_a_group_is_told() -> None:
+    config = tiny_plan()
+    federation = f"{config.federation.name}-1a2b3c4d"
+    few = study_name(federation, config, open_space(), Group((0, 3), 9))
+    many = study_name(federation, config, open_space(), Group(tuple(range(60)), 70))
+    assert held_pair(few, config, open_space()) == Held("tune", Group((0, 3), 9))
+    assert held_pair(many, config, open_space()) == Held("tune", None)

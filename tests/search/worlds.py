@@ -28,7 +28,7 @@ from autokd.core.records import (
     TrialState,
 )
 from autokd.core.run_spec import RunFailure, RunSpec
-from autokd.core.setting import Pair, Setting, Split, TransferSet, derive_seed
+from autokd.core.setting import AnyPair, Group, Pair, Setting, Split, TransferSet, derive_seed
 from autokd.core.tensor_format import FORMER_FORMAT, TensorFormat
 from autokd.execution.run_context import swept_rungs
 from autokd.execution.search_queue import SearchQueue
@@ -48,6 +48,8 @@ OWN = 0.5
 """Accuracy of every participant as it is."""
 CORRECTED = 0.52
 """Accuracy of every participant with its label prior divided out."""
+TOGETHER = 0.05
+"""What each doubling of the number of teachers of a group adds to the accuracy."""
 BEST_RATE = 0.4
 """Learning rate with which every setting reaches most; the recipe's is 0.1."""
 TINY: Mapping[str, object] = {
@@ -141,10 +143,13 @@ def accuracy(spec: RunSpec, epoch: int, epochs: int = 10) -> float:
     data = {TransferSet.BOTH: 0.1, TransferSet.TEACHER: 0.03}.get(setting.transfer_set, 0.0)
     if setting.learning_rate is not None:
         data += 0.15 * math.exp(-((math.log2(setting.learning_rate / BEST_RATE)) ** 2))
+    together = 0.0
+    if isinstance(spec.pair, Group) and setting.teachers and alpha:
+        together = TOGETHER * math.log2(sum(number != spec.pair.student for number in setting.teachers))
     luck = (derive_seed(str(spec.pair), spec.seed) % 100) / 5000
     # Longer than usual, it learns ever more slowly.
     learned = epoch / epochs if epoch <= epochs else 1 + 0.1 * math.log2(epoch / epochs)
-    return OWN - 0.05 + (shape + data + 0.1 * (spec.pair.teacher == 1)) * learned + luck
+    return OWN - 0.05 + (shape + data + 0.1 * (spec.pair.teachers == (1,)) + together) * learned + luck
 
 
 def report(spec: RunSpec, epoch: int) -> RungReport:
@@ -207,16 +212,17 @@ class World:
         folder: Path,
         config: StudyConfig,
         *,
-        meetings: Sequence[Sequence[Pair]] = ((FORWARD, BACKWARD),),
+        meetings: Sequence[Sequence[AnyPair]] = ((FORWARD, BACKWARD),),
         space: Space | None = None,
         address: str | None = None,
         prepare: Callable[[Store, Collection[str]], object] = lambda store, studies: None,
         sampler: Sampler | None = None,
-        conclude: Callable[[Sequence[PairRecords]], Mapping[Pair, VerdictSummary]] = lambda over: {},
-        rule: int | Mapping[Pair, int] = 1,
+        conclude: Callable[[Sequence[PairRecords]], Mapping[AnyPair, VerdictSummary]] = lambda over: {},
+        rule: int | Mapping[AnyPair, int] = 1,
         tensor_format: TensorFormat = FORMER_FORMAT,
         budget: Budget | None = None,
         noise: VariancePool | None = None,
+        space_of: Callable[[AnyPair], Space] | None = None,
     ) -> None:
         self.config, self.space, self.rule = config, space or open_space(), rule
         self.tensor_format = tensor_format
@@ -242,6 +248,7 @@ class World:
             conclude=conclude,
             budget=budget,
             noise=noise,
+            space_of=space_of,
         )
 
     def work(self, *, workers: int = 1, fate: Fate = lives, reports: int | None = None) -> int:
@@ -295,13 +302,13 @@ class World:
         """Whether nothing is left; a queue may find that out only when it is asked for a run."""
         return self.queue.finished
 
-    def trials(self, pair: Pair = FORWARD) -> tuple[TrialRecord, ...]:
+    def trials(self, pair: AnyPair = FORWARD) -> tuple[TrialRecord, ...]:
         return self.store.trials(self.names[pair])
 
-    def runs(self, pair: Pair = FORWARD) -> tuple[RunRecord, ...]:
+    def runs(self, pair: AnyPair = FORWARD) -> tuple[RunRecord, ...]:
         return self.store.runs(self.names[pair])
 
-    def records(self, pair: Pair = FORWARD) -> PairRecords:
+    def records(self, pair: AnyPair = FORWARD) -> PairRecords:
         name = self.names[pair]
         return PairRecords(
             pair=pair,

@@ -10,7 +10,7 @@ from autokd.config.study import CONFIRMATION_SEEDS
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import RunState, Stage, TrialOrigin, TrialState
 from autokd.core.run_spec import RunSpec
-from autokd.core.setting import DEFAULT, Pair
+from autokd.core.setting import DEFAULT, AnyPair, Pair
 from autokd.recommendation.interim_looks import seeds_wanted
 from autokd.recommendation.race import arms, pending
 from autokd.recommendation.verdict import RULE
@@ -39,11 +39,11 @@ def check(place: Workspace, pairs: Sequence[Pair]) -> None:
     _check_journal(place, finished)
 
 
-def _name(place: Workspace, pair: Pair) -> str:
+def _name(place: Workspace, pair: AnyPair) -> str:
     return study_name(facts().name, place.config, place.space, pair)
 
 
-def check_pair(place: Workspace, store: Store, pair: Pair) -> None:
+def check_pair(place: Workspace, store: Store, pair: AnyPair) -> None:
     """A baseline, nothing left open, race and confirmation as planned, and a verdict."""
     name, config = _name(place, pair), place.config
     trials, runs = store.trials(name), store.runs(name)

@@ -16,7 +16,7 @@ from autokd.compute.tensor_formats import choose_format
 from autokd.config.federation import ArchitectureConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import RunRecord, Stage, TrialOrigin, TrialState
-from autokd.core.setting import DEFAULT, Pair
+from autokd.core.setting import DEFAULT, AnyPair, Pair
 from autokd.core.tensor_format import FORMER_FORMAT, TensorFormat
 from autokd.errors import InputError
 from autokd.federation.federation import Federation
@@ -85,7 +85,7 @@ def begin(
 
 def formats(
     results: StoredResults, federation: Federation, compute: Compute | None = None
-) -> dict[Pair, TensorFormat]:
+) -> dict[AnyPair, TensorFormat]:
     return tensor_formats(results, federation, (FORWARD, BACKWARD), compute or Compute())
 
 

@@ -100,11 +100,11 @@ def _examples(data: ReportData, studied: Sequence[PairRecords]) -> tuple[int, in
     search = confirmation = sweep = 0
     for records in studied:
         prices = Prices.of_pair(data.federation, records.pair, epochs=data.config.distillation.epochs)
-        if prices is None or records.pair not in data.sweep_examples:
+        if prices is None or records.of_pair not in data.sweep_examples:
             return None
         search += prices.spent(records.trials)
         confirmation += prices.spent(records.runs)
-        sweep += data.sweep_examples[records.pair]
+        sweep += data.sweep_examples[records.of_pair]
     return search, confirmation, sweep
 
 
@@ -179,4 +179,4 @@ def _searched_and_swept(records: PairRecords, federation: FederationFacts) -> _P
     if not runs or default is None:
         return None
     swept = sorted(POINTS * (run.accuracy(Split.VALIDATION, records.weights) - initial) for run in runs)
-    return _Pair(pair=records.pair, steps=tuple(steps), swept=tuple(swept), default=default)
+    return _Pair(pair=records.of_pair, steps=tuple(steps), swept=tuple(swept), default=default)

@@ -208,8 +208,8 @@ def _verdict(recommendation: Recommendation) -> MatrixCell:
 
 def _position(recommendation: Recommendation) -> MatrixCell:
     """Return the gain of the advised position; of none, 0, the gain of leaving the model as it is."""
-    position, names = recommendation.position, recommendation.names
-    whose, other = names.arrow(recommendation.pair), names.word(recommendation.pair.teacher)
+    (pair, position), names = recommendation.of_pair, recommendation.names
+    whose, other = names.arrow(pair), names.word(pair.teacher)
     letter, gain = {
         Advice.STUDENT: ("S", position.test.as_student),
         Advice.TEACHER: ("T", position.test.as_teacher),

@@ -82,10 +82,10 @@ def _best(recommendations: list[Recommendation]) -> Best | None:
     """Return the best meeting: chosen on confirmation, where verdicts are made, and reported on test."""
     advised = []
     for recommendation in recommendations:
-        partner, position = recommendation.pair.teacher, recommendation.position
+        pair, position = recommendation.of_pair
         decided, test = position.confirmation, position.test
         if position.advice is Advice.STUDENT and decided.as_student and test.as_student:
-            advised.append((decided.as_student.mean, Best(partner, position.advice, test.as_student)))
+            advised.append((decided.as_student.mean, Best(pair.teacher, position.advice, test.as_student)))
         if position.advice is Advice.TEACHER and decided.as_teacher and test.as_teacher:
-            advised.append((decided.as_teacher.mean, Best(partner, position.advice, test.as_teacher)))
+            advised.append((decided.as_teacher.mean, Best(pair.teacher, position.advice, test.as_teacher)))
     return max(advised, key=lambda way: way[0])[1] if advised else None

@@ -66,11 +66,11 @@ def _row(data: ReportData, partner: int, participant: int) -> Row:
     judgement = None if learning is None else learning.judgement
     return Row(
         partner=partner,
-        as_student=None if learning is None else learning.position.test.as_student,
+        as_student=None if learning is None else learning.of_pair[1].test.as_student,
         as_teacher=_as_teacher(data, learning, teaching),
         default=None if judgement is None else judgement.test.default_gain,
         by_adoption=data.by_adoption(partner, participant),
-        advice=None if learning is None else learning.position.advice,
+        advice=None if learning is None else learning.of_pair[1].advice,
     )
 
 
@@ -78,11 +78,11 @@ def _as_teacher(
     data: ReportData, learning: Recommendation | None, teaching: Recommendation | None
 ) -> Interval | None:
     """Return the gain from the pair's recommendation; if only the reverse pair is judged, from that one."""
-    if learning is not None and learning.position.test.as_teacher is not None:
-        return learning.position.test.as_teacher
+    if learning is not None and learning.of_pair[1].test.as_teacher is not None:
+        return learning.of_pair[1].test.as_teacher
     if teaching is None or teaching.judgement is None or data.federation is None:
         return None
-    participant = data.federation.participants[teaching.pair.teacher]
+    participant = data.federation.participants[teaching.of_pair[0].teacher]
     own, bootstrap = (
         participant.correct[Split.TEST],
         Bootstrap.of(data.config.confirmation, teaching.records.study),

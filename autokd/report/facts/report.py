@@ -16,6 +16,7 @@ from autokd.report.facts.pairs import chosen_setting, curve_facts, landscape_fac
 from autokd.report.facts.participants import participants_facts
 from autokd.report.facts.poster import poster_tables
 from autokd.report.facts.provenance import pair_provenance, provenance_facts
+from autokd.report.facts.several import group_rows, round_rows
 from autokd.report.facts.trials import class_rows, trial_rows
 
 
@@ -31,7 +32,7 @@ class PairFacts:
         self.data = data
         self.federation = federation
         self.records = data.records
-        self.pair = data.pair
+        self.pair = data.records.pair
         self.recommendation = data.recommendation
 
     def with_trials(self, trials: Sequence[TrialRecord]) -> PairFacts:
@@ -79,6 +80,8 @@ class ReportFacts:
     best = cached_property(lambda self: best_facts(self.data))
     forgotten = cached_property(lambda self: forgotten(self.data))
     importance = cached_property(lambda self: importance(self.data))
+    groups = cached_property(lambda self: group_rows(self.data))
+    rounds = cached_property(lambda self: round_rows(self.data))
     cost = cached_property(lambda self: cost_facts(self.data))
     anytime = cached_property(lambda self: anytime_facts(self.data))
     provenance = cached_property(lambda self: provenance_facts(self.data, self.pair))
