@@ -6,6 +6,7 @@ enter, and it is removed with all that is in it.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
@@ -25,6 +26,9 @@ _LONGEST: Final = 107
 """Bytes in the path of a socket: 108 in Linux with the one that ends it."""
 _RAY_ADDS: Final = len("/ray/session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store")
 _SHORT: Final = Path("/tmp")
+_LEAST_BYTES: Final = 2**25
+"""Free space below which Ray's files, mostly logs, cannot be kept."""
+_LEAST_FILES: Final = 500
 _YOUNG_SECONDS: Final = 60.0
 _KEPT_SECONDS: Final = 7 * 86400.0
 
@@ -47,6 +51,7 @@ def private_folder() -> Iterator[Path]:
     try:
         where.mkdir(parents=True, exist_ok=True)
         _remove_left_over(where)
+        _check_room(where)
         folders.append(Path(tempfile.mkdtemp(prefix=_PREFIX, dir=where)))
         lock = os.open(folders[0] / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -62,6 +67,19 @@ def private_folder() -> Iterator[Path]:
             _remove(folder)
         if lock >= 0:
             os.close(lock)
+
+
+def _check_room(where: Path) -> None:
+    """Refuse a folder that has too little room for Ray's files: Ray itself would wait for minutes.
+
+    Raises:
+        OSError: If it has.
+    """
+    found = os.statvfs(where)
+    free = found.f_bavail * found.f_frsize
+    # Some file systems make inodes as they need them, and count none.
+    if free < _LEAST_BYTES or (found.f_files and found.f_favail < _LEAST_FILES):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(where))
 
 
 def base() -> Path:

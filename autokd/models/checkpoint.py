@@ -178,7 +178,8 @@ def _arrays(file: Path, size: int) -> Checkpoint:
     try:
         with np.load(file, allow_pickle=False) as opened:
             arrays = {name: opened[name] for name in opened.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:
+        # NumPy and zipfile raise errors of many kinds on damaged headers, MemoryError among them.
         problem = f"is no archive of numpy.savez, or damaged ({type(error).__name__})"
         raise refused(file, problem) from error
     if set(arrays) == {f"arr_{number}" for number in range(len(arrays))}:

@@ -37,9 +37,8 @@ def discoveries(p_values: Sequence[float | None], *, rate: float = RATE) -> Disc
     Args:
         p_values: One-sided p-value of each judged pair; None, if no winner can beat the default, counts as 1.
     """
-    # Imported here: scipy.stats takes a while to load, and few commands count discoveries.
-    from scipy.stats import false_discovery_control
-
-    values = [1.0 if value is None else value for value in p_values]
-    count = int((false_discovery_control(values) <= rate).sum()) if values else 0
-    return Discoveries(count=count, pairs=len(values), rate=rate)
+    # Not by scipy.stats.false_discovery_control: to import that takes a fifth of the time of `autokd status`.
+    values = sorted(1.0 if value is None else value for value in p_values)
+    pairs = len(values)
+    held = [rank for rank, value in enumerate(values, 1) if value * pairs / rank <= rate]
+    return Discoveries(count=max(held, default=0), pairs=pairs, rate=rate)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 
 import pytest
 
@@ -123,3 +124,17 @@ def test_where_it_cannot_be_made_nothing_is_left(where: str, monkeypatch: pytest
     monkeypatch.setenv("RAY_TMPDIR", where)
     with pytest.raises(OSError, match=where), private_folder():
         pass
+
+
+@pytest.mark.parametrize("field", ["f_bavail", "f_favail"])
+def test_where_there_is_no_room_ray_is_not_started(
+    field: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    found = os.statvfs(tmp_path)
+    room = {name: getattr(found, name) for name in dir(found) if name.startswith("f_")} | {"f_files": 10**6}
+    monkeypatch.setattr(os, "statvfs", lambda where: SimpleNamespace(**(room | {field: 100})))
+    with pytest.raises(OSError, match="No space left on device") as raised, private_folder():
+        pass
+    assert raised.value.filename == str(tmp_path)
+    assert list(tmp_path.iterdir()) == []

@@ -40,13 +40,13 @@ LARGE = 3 * 10**9
 def main(folder: Path) -> None:
     results = {}
     for name, reading in cases(folder):
-        before = _resident(reset=True)
+        before = resident(reset=True)
         try:
             reading()
             message = "NOT REFUSED"
         except PlanError as error:
             message = str(error)
-        results[name] = {"message": message, "grown": _resident() - before}
+        results[name] = {"message": message, "grown": resident() - before}
     json.dump(results, sys.stdout)
 
 
@@ -93,31 +93,31 @@ def _checkpoints(folder: Path) -> Iterator[Case]:
     gaps.write_bytes(len(header).to_bytes(8, "little") + header)
     os.truncate(gaps, 8 + len(header) + LARGE)
     yield "checkpoint, gaps", lambda: read_checkpoint(gaps)
-    packed = _deflated(folder / "packed.pt", {"a/data.pkl": b"", "a/data/0": b""})
+    packed = deflated(folder / "packed.pt", {"a/data.pkl": b"", "a/data/0": b""})
     yield "checkpoint, deflated", lambda: read_checkpoint(packed)
-    arrays = _deflated(folder / "weights.npz", {"w.npy": _npy_header((LARGE,), "|u1")})
+    arrays = deflated(folder / "weights.npz", {"w.npy": npy_header((LARGE,), "|u1")})
     yield "checkpoint, deflated arrays", lambda: read_checkpoint(arrays)
 
 
 def _archives(folder: Path) -> Iterator[Case]:
     source = NpzSource(kind="npz", path="images.npz")
     shape = (LARGE // 3072, 32, 32, 3)
-    _deflated(folder / "images.npz", {"images.npy": _npy_header(shape, "|u1"), "labels.npy": b""})
+    deflated(folder / "images.npz", {"images.npy": npy_header(shape, "|u1"), "labels.npy": b""})
     yield "npz, images", lambda: read(source, folder, ImageShape())
-    _deflated(folder / "labels.npz", {"labels.npy": _npy_header((LARGE // 8,), "<i8")}, images=True)
+    deflated(folder / "labels.npz", {"labels.npy": npy_header((LARGE // 8,), "<i8")}, images=True)
     yield "npz, labels", lambda: read(NpzSource(kind="npz", path="labels.npz"), folder, ImageShape())
-    header = _npy_header((1,), f"<U{LARGE // 4}")
-    _deflated(folder / "classes.npz", {"classes.npy": header}, images=True, labels=True)
+    header = npy_header((1,), f"<U{LARGE // 4}")
+    deflated(folder / "classes.npz", {"classes.npy": header}, images=True, labels=True)
     yield "npz, classes", lambda: read(NpzSource(kind="npz", path="classes.npz"), folder, ImageShape())
     with zipfile.ZipFile(folder / "shape.npz", "w") as archive:
-        archive.writestr("images.npy", _npy_header((LARGE,), "|u1"))
-        archive.writestr("labels.npy", _npy_header((LARGE,), "<i8"))
+        archive.writestr("images.npy", npy_header((LARGE,), "|u1"))
+        archive.writestr("labels.npy", npy_header((LARGE,), "<i8"))
     yield "npz, shape", lambda: read(NpzSource(kind="npz", path="shape.npz"), folder, ImageShape())
 
 
 def _tables(folder: Path) -> Iterator[Case]:
     noise = np.random.default_rng(0).integers(0, 256, (256, 256, 3), dtype=np.uint8)
-    picture = _png(Image.fromarray(noise))
+    picture = png(Image.fromarray(noise))
     zeros = bytes(2**20)
 
     def table(name: str, images: pa.Array, labels: pa.Array, **options: Any) -> Case:
@@ -153,8 +153,8 @@ def _images(folder: Path) -> Iterator[Case]:
             file.write_bytes(content)
         return f"images, {name}", lambda: read(FolderSource(kind="folder", path=name), folder, ImageShape())
 
-    yield of("many", _png(Image.new("1", (4000, 4000))), 100)
-    begin = _png(Image.new("L", (1, 1)))
+    yield of("many", png(Image.new("1", (4000, 4000))), 100)
+    begin = png(Image.new("L", (1, 1)))
     chunk = b"IHDR" + struct.pack(">II", 50_000, 50_000) + begin[24:29]
     header = begin[:12] + chunk + struct.pack(">I", zlib.crc32(chunk)) + begin[33:]
     yield of("large", header, 1)
@@ -189,8 +189,15 @@ def _no_files(folder: Path) -> Iterator[Case]:
         yield f"{name}.png", lambda source=source: read(source, folder, ImageShape())  # type: ignore[misc]
 
 
-def _deflated(file: Path, begins: dict[str, bytes], *, images: bool = False, labels: bool = False) -> Path:
-    """Write an archive whose first part says that it unfolds to `LARGE`; the checksum is never looked at."""
+def deflated(
+    file: Path,
+    begins: dict[str, bytes],
+    *,
+    images: bool = False,
+    labels: bool = False,
+    announced: int = LARGE,
+) -> Path:
+    """Write an archive whose first part says how much it unfolds to; the checksum is never looked at."""
     small = io.BytesIO()
     with zipfile.ZipFile(small, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in begins.items():
@@ -201,11 +208,12 @@ def _deflated(file: Path, begins: dict[str, bytes], *, images: bool = False, lab
             archive.writestr("labels.npy", _npy((2,), "<i8"))
     content = small.getvalue()
     place = content.index(b"PK\x01\x02") + 24
-    file.write_bytes(content[:place] + LARGE.to_bytes(4, "little") + content[place + 4 :])
+    file.write_bytes(content[:place] + announced.to_bytes(4, "little") + content[place + 4 :])
     return file
 
 
-def _npy_header(shape: tuple[int, ...], dtype: str) -> bytes:
+def npy_header(shape: tuple[int, ...], dtype: str) -> bytes:
+    """Return what a file of an array of this shape and type begins with."""
     begin = io.BytesIO()
     form = {"shape": shape, "fortran_order": False, "descr": dtype}
     np.lib.format.write_array_header_1_0(begin, form)
@@ -213,16 +221,17 @@ def _npy_header(shape: tuple[int, ...], dtype: str) -> bytes:
 
 
 def _npy(shape: tuple[int, ...], dtype: str) -> bytes:
-    return _npy_header(shape, dtype) + np.zeros(shape, dtype).tobytes()
+    return npy_header(shape, dtype) + np.zeros(shape, dtype).tobytes()
 
 
-def _png(image: Image.Image) -> bytes:
+def png(image: Image.Image) -> bytes:
+    """Return an image as a file."""
     content = io.BytesIO()
     image.save(content, format="PNG")
     return content.getvalue()
 
 
-def _resident(*, reset: bool = False) -> int:
+def resident(*, reset: bool = False) -> int:
     """Return the resident memory of this process in MB; the most since it was last reset."""
     if reset:
         Path("/proc/self/clear_refs").write_text("5")
