@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from autokd.core.pair_records import PairRecords
@@ -36,11 +38,22 @@ def arm(setting: Setting, share: float, seeds: int = 5) -> list[RunRecord]:
 
 
 def judged(
-    winner: Setting, *, pair: Pair = PAIR, default: float = DEFAULT_S, share: float = WINNER_S
+    winner: Setting,
+    *,
+    pair: Pair = PAIR,
+    default: float = DEFAULT_S,
+    share: float = WINNER_S,
+    initial: float | None = None,
 ) -> Recommendation:
+    """The recommendation of a pair; `initial` is the share that an untrained student gets right."""
+    federation = make_federation([model(PARTNER), model(OWN)])
+    if initial is not None:
+        teacher, student = federation.participants
+        student = replace(student, initial={split: right(initial, 5) for split in Split})
+        federation = replace(federation, participants=(teacher, student))
     return recommend_from(
         make_plan(candidates=1),
-        make_federation([model(PARTNER), model(OWN)]),
+        federation,
         PairRecords(
             pair=pair,
             study=f"digits-1a2b3c4d/digits-0/{pair}",

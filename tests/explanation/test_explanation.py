@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -14,11 +15,14 @@ from autokd.explanation.best_elsewhere import BestAverageSetting
 from autokd.explanation.comparison import Line
 from autokd.explanation.explanation import Explanation, ExplanationInputs, explain, teacher_or_data
 from autokd.recommendation import Recommendation, Verdict
+from autokd.recommendation.participant import decide_for
+from autokd.recommendation.partners import ranked
 from autokd.statistics.paired import Interval
 from tests.explanation.samples import (
     JUDGED,
     PAIR,
     PARTNER,
+    WINNER_S,
     arm,
     judged,
     model,
@@ -228,3 +232,18 @@ def test_json_has_every_rival_with_intervals_on_both_splits() -> None:
     assert told["cross_entropy"]["setting"] == untaught(HOT).to_json()
     assert told["validation"]["gain"] is None
     assert content["budget"] == {"runs": 5, "epochs": 50, "owed": 0}
+
+
+def test_an_untrained_student_is_compared_with_runs_only() -> None:
+    found = judged(HOT, initial=0.1)
+    alone = rivals({untaught(HOT): 0.7}, seeds=3)
+    told = explain(inputs(found, alone))
+    assert {one.key for one in told.lines} & {"as_is", "partner", "average"} == {"as_is"}
+    assert figures(line(told, "as_is"))[1] == pytest.approx(100 * (WINNER_S - 0.1))
+    assert figures(line(told, "cross_entropy"))[0] == pytest.approx(100 * (0.7 - 0.1))
+    json.dumps(told.to_json(), allow_nan=False)
+    ranking = ranked([found], student=1, unknown=[])
+    assert ranking.partners[0].test.mean == pytest.approx(100 * (WINNER_S - 0.1))
+    assert ranking.partners[0].corrected == pytest.approx(100 * (WINNER_S - 0.1))
+    decided = decide_for(1, [found])
+    assert decided.decision.chosen.test.mean == pytest.approx(100 * (WINNER_S - 0.1))
