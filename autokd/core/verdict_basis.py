@@ -57,12 +57,15 @@ class Belief:
         mean: Expected value of each; the accuracy, unless the study has another objective.
         covariance: Covariance of the values, row by row, in pp².
         noise: Variance of a single run around its setting's value, in pp².
+        prices: What a run of each costs, in training examples; empty if that is not known, as in earlier
+            versions, and then no setting wins because it is cheaper.
     """
 
     settings: tuple[Setting, ...]
     mean: tuple[float, ...]
     covariance: tuple[tuple[float, ...], ...]
     noise: float
+    prices: tuple[int, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
@@ -71,6 +74,7 @@ class Belief:
             "mean": list(self.mean),
             "covariance": [list(row) for row in self.covariance],
             "noise": self.noise,
+            **({"prices": list(self.prices)} if self.prices else {}),
         }
 
     @classmethod
@@ -81,6 +85,7 @@ class Belief:
             mean=tuple(map(float, plain["mean"])),
             covariance=tuple(tuple(map(float, row)) for row in plain["covariance"]),
             noise=float(plain["noise"]),
+            prices=tuple(map(int, plain.get("prices", ()))),
         )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from autokd.config.space import Space
 from autokd.config.study import StudyConfig
+from autokd.core.price import Prices
 from autokd.core.records import FederationFacts, TrialRecord
 from autokd.core.setting import AnyPair, Setting, Split, derive_seed
 from autokd.core.verdict_basis import VerdictBasis
@@ -102,6 +103,7 @@ class Bases:
             seen=seen,
             offset=self.config.aims.value(100 * study.initial_accuracy, 0.0),
             others=self.noise.others(name),
+            prices=Prices.of_pair(self.federation, study.pair, epochs=self.config.distillation.epochs),
             choice=RivalChoice(
                 config=self.config,
                 space=self.space_of(study.pair),

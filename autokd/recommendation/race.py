@@ -17,13 +17,14 @@ from typing import Final
 
 import numpy as np
 
-from autokd.config.study import CONFIRMATION_SEEDS, RACE_SEEDS, Objective, StudyConfig
+from autokd.config.study import CONFIRMATION_SEEDS, RACE_SEEDS, ConfirmationConfig, Objective, StudyConfig
 from autokd.core.example_weights import ExampleWeights
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import Failure, RunRecord, RunState, Stage, TrialRecord, TrialState
 from autokd.core.run_spec import RunSpec
 from autokd.core.setting import DEFAULT, AnyPair, Setting, Split, plain, with_budget_of
 from autokd.core.verdict_basis import DEFAULT_BUDGET, NO_TEACHER, SINGLE_TEACHER, Belief, no_teacher
+from autokd.recommendation.ties import cheapest_of_the_best
 
 WINNER, DEFAULT_ARM = "winner", "default"
 """Names of the two arms of every confirmation; the others are rivals, from `DEFAULT_BUDGET` on."""
@@ -100,7 +101,8 @@ def winner(config: StudyConfig, records: PairRecords) -> Setting | None:
 
     By rule 1 it is the candidate whose race runs have the highest mean value on validation; the search's own
     trials do not count, and the candidate that was better in the search wins a tie. By rule 2 it is the
-    setting that the pair's basis names, or if that has a race, the one that is believed to be best after it.
+    setting that the pair's basis names, or if that has a race, the one that is believed to be best after it:
+    the cheapest of those within `min_improvement` of the best.
 
     A candidate drops out if one of its race runs failed for good (it diverged, or ran out of retries), or if
     its race runs forgot more on average than the constraints allow. A single candidate needs no race.
@@ -121,8 +123,21 @@ def winner(config: StudyConfig, records: PairRecords) -> Setting | None:
         if race and (mean := _mean_value(race, config.aims, records.weights)) is not None
     }
     if records.basis is not None and records.basis.race is not None:
-        means = after_race(records.basis.race, means, runs=len(seeds))
+        return _after(records.basis.race, means, config.confirmation, runs=len(seeds))
     return max(means, key=means.__getitem__, default=None)
+
+
+def _after(
+    belief: Belief, means: Mapping[Setting, float], confirmation: ConfirmationConfig, *, runs: int
+) -> Setting | None:
+    """Return the setting that wins a race: the cheapest of those believed to be as good as the best."""
+    if not means:
+        return None
+    after = after_race(belief, means, runs=runs)
+    price = dict(zip(belief.settings, belief.prices, strict=False))
+    prices = [price[setting] for setting in after] if price.keys() >= after.keys() else []
+    place = cheapest_of_the_best(list(after.values()), prices, within=confirmation.min_improvement)
+    return list(after)[place]
 
 
 def after_race(belief: Belief, means: Mapping[Setting, float], *, runs: int) -> dict[Setting, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from autokd.config.study import ConfirmationConfig, StudyConfig
 from autokd.core.pair_records import PairRecords
+from autokd.core.price import Prices
 from autokd.core.records import TrialState
 from autokd.core.setting import DEFAULT, Setting, Split
 from autokd.core.verdict_basis import Belief, VariancePrior, VarianceSample, VerdictBasis
 from autokd.recommendation.comparisons import IMPROVEMENT
 from autokd.recommendation.race import alike, candidates
+from autokd.recommendation.ties import cheapest_of_the_best
 from autokd.recommendation.verdict import WITH_RIVALS
 from autokd.search.ending import Outlook, Prospects, posterior_draws
 from autokd.search.gaussian_process import Posterior
@@ -55,6 +57,7 @@ def fix_basis(
     seen: Prospects | None,
     offset: float,
     others: Mapping[str, Sequence[VarianceSample]],
+    prices: Prices | None = None,
     choice: RivalChoice | None = None,
 ) -> tuple[VerdictBasis, ...]:
     """Return all that the pair's verdicts rest on, the one that holds from now on last.
@@ -67,10 +70,11 @@ def fix_basis(
         seen: What the surrogate believes; None if the sampler has no surrogate.
         offset: What to add to a gain to make it a value on validation, in pp.
         others: Noise of the comparisons of other pairs, by comparison.
+        prices: What runs of the pair cost; None if that is not known.
         choice: What the rivals of rule 3 are chosen from; None for no rivals.
     """
     before = records.basis
-    winner, race = _winner_or_race(config, records, seen, offset)
+    winner, race = _winner_or_race(config, records, seen, offset, prices)
     priors = {name: prior for name, samples in others.items() if (prior := variance_prior(samples))}
     looks = planned_looks(config.confirmation, alone=not priors)
     bounds = config.search.bounds
@@ -161,17 +165,19 @@ def seed_share(priors: Mapping[str, VariancePrior], others: Mapping[str, Sequenc
 
 
 def _winner_or_race(
-    config: StudyConfig, records: PairRecords, seen: Prospects | None, offset: float
+    config: StudyConfig, records: PairRecords, seen: Prospects | None, offset: float, prices: Prices | None
 ) -> tuple[Setting | None, Belief | None]:
-    """Return the setting to judge, or those that a race decides between."""
+    """Return the setting to judge, or those that a race decides between.
+
+    Where no race does, it is the cheapest of those believed to be within `min_improvement` of the best.
+    """
     if seen is None:
         return next(iter(candidates(config, records.trials)), None), None
     known = np.flatnonzero(seen.known)
     if not known.size:
         return None, None
     order = known[np.argsort(-seen.posterior.mean[known], kind="stable")]
-    best = seen.settings[order[0]]
-    if alike(best, DEFAULT):
+    if alike(seen.settings[order[0]], DEFAULT):
         return None, None
     field = _field(config.confirmation, seen, order)
     if len(field) > 1 and race_worth(config.confirmation, seen, field) >= config.confirmation.min_improvement:
@@ -182,8 +188,19 @@ def _winner_or_race(
                 tuple(map(float, row)) for row in seen.posterior.covariance[np.ix_(field, field)]
             ),
             noise=seen.noise,
+            prices=_prices(prices, [seen.settings[place] for place in field]),
         )
-    return best, None
+    tried = [seen.settings[place] for place in order]
+    cheap = cheapest_of_the_best(
+        seen.posterior.mean[order].tolist(),
+        _prices(prices, tried),
+        within=config.confirmation.min_improvement,
+    )
+    return None if alike(tried[cheap], DEFAULT) else tried[cheap], None
+
+
+def _prices(prices: Prices | None, settings: Iterable[Setting]) -> tuple[int, ...]:
+    return () if prices is None else tuple(map(prices.of_run, settings))
 
 
 def _field(confirmation: ConfirmationConfig, seen: Prospects, order: NDArray[np.intp]) -> list[int]:

@@ -32,7 +32,8 @@ def beliefs(draw: st.DrawFn) -> Belief:
     size = len(chosen)
     row = st.lists(finite, min_size=size, max_size=size).map(tuple)
     covariance = tuple(draw(st.lists(row, min_size=size, max_size=size)))
-    return Belief(settings=chosen, mean=draw(row), covariance=covariance, noise=draw(positive))
+    prices = draw(st.just(()) | st.lists(st.integers(1), min_size=size, max_size=size).map(tuple))
+    return Belief(settings=chosen, mean=draw(row), covariance=covariance, noise=draw(positive), prices=prices)
 
 
 bases = st.builds(

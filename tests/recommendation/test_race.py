@@ -13,6 +13,7 @@ from autokd.core.pair_records import PairRecords
 from autokd.core.records import Failure, RunRecord, Stage, TrialRecord, TrialState
 from autokd.core.run_spec import RunSpec
 from autokd.core.setting import DEFAULT, LabelPrior, Pair, Schedule, Setting, Split, TransferSet
+from autokd.core.verdict_basis import Belief, SearchBounds, VerdictBasis
 from autokd.recommendation.race import alike, candidates, pending, winner
 from tests.recommendation.samples import (
     BOTH,
@@ -118,6 +119,40 @@ def test_the_race_chooses_by_its_own_runs_only() -> None:
 def test_the_better_of_the_search_wins_a_tie_in_the_race() -> None:
     runs = [race_run(setting, i, 7) for setting in (HOT, WARM, COOL) for i in (0, 1)]
     assert winner(PLAN, records_of_pair(make_trials(WARM, HOT, COOL), runs)) == WARM
+
+
+def raced(*prices: int, right: tuple[int, int]) -> Setting | None:
+    """The winner of a race of HOT and WARM, of whose ten examples so many are right, by rule 2."""
+    belief = Belief(
+        settings=(HOT, WARM),
+        mean=(70.0, 70.0),
+        covariance=((9.0, 0.0), (0.0, 9.0)),
+        noise=1.0,
+        prices=prices,
+    )
+    basis = VerdictBasis(
+        trials=3,
+        search=SearchBounds(12, 2.0, 0.8),
+        ended="it ended",
+        winner=None,
+        race=belief,
+        looks=(2,),
+        confidence=0.95,
+        seed_share=1.0,
+    )
+    runs = [race_run(each, i, of) for each, of in zip((HOT, WARM), right, strict=True) for i in (0, 1)]
+    records = PairRecords(
+        pair=PAIR, study="s", rule=2, bases=(basis,), trials=make_trials(HOT, WARM), runs=runs
+    )
+    return winner(PLAN, records)
+
+
+def test_the_cheaper_of_two_that_a_race_cannot_tell_apart_wins() -> None:
+    assert raced(400, 100, right=(7, 7)) == WARM
+    assert raced(100, 400, right=(7, 7)) == HOT
+    assert raced(400, 100, right=(8, 7)) == HOT, "cheap is not good enough"
+    assert raced(right=(7, 7)) == HOT, "an earlier version stored no prices"
+    assert raced(100, right=(7, 7)) == HOT, "nor are some of them enough"
 
 
 @pytest.mark.parametrize("failure", [Failure.DIVERGED, Failure.ERROR])

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from autokd.config.study import ConfirmationConfig, StudyConfig
 from autokd.core.pair_records import PairRecords
+from autokd.core.price import Prices
 from autokd.core.records import Failure, TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, Pair, Setting, TransferSet
 from autokd.core.verdict_basis import SearchBounds, VarianceSample, VerdictBasis
@@ -79,6 +80,7 @@ def fixed(
     trials: Sequence[TrialRecord] = TRIALS,
     others: Mapping[str, Sequence[VarianceSample]] | None = None,
     offset: float = 50.0,
+    prices: Prices | None = None,
 ) -> tuple[VerdictBasis, ...]:
     return fix_basis(
         config,
@@ -87,6 +89,7 @@ def fixed(
         seen=view,
         offset=offset,
         others=others or {},
+        prices=prices,
     )
 
 
@@ -117,6 +120,46 @@ def test_a_default_believed_to_be_best_is_judged_alone() -> None:
     # So is a setting that is the default in all but name.
     twin = replace(DEFAULT, temperature=DEFAULT.temperature * 1.001)
     assert basis(seen({DEFAULT: 5.9, twin: 6.0, GOOD: 2.0})).winner is None
+
+
+PRICES = Prices(student=30, teacher=20, public=10, validation=40, epochs=10)
+LONG, SHORT = replace(GOOD, epochs=40), replace(GOOD, epochs=20)
+
+
+@pytest.mark.parametrize(
+    ("believed", "chosen"),
+    [
+        ({LONG: 6.0, SHORT: 5.6}, SHORT),
+        ({LONG: 6.0, SHORT: 5.4}, LONG),
+        ({GOOD: 6.0, replace(GOOD, transfer_set=TransferSet.STUDENT): 5.6}, None),
+        ({LONG: 6.0, SHORT: 5.7, replace(BEST, transfer_set=TransferSet.TEACHER): 5.55}, None),
+    ],
+)
+def test_of_settings_as_good_as_the_best_the_cheapest_is_judged(
+    believed: dict[Setting, float], chosen: Setting | None
+) -> None:
+    """None stands for the last one: fewer examples, with the same epochs or less."""
+    view = seen({DEFAULT: 1.0, **believed})
+    assert basis(view, prices=PRICES).winner == (chosen or next(reversed(believed)))
+    assert basis(view).winner == next(iter(believed)), "prices that are not known decide nothing"
+
+
+def test_where_the_default_is_as_good_and_cheaper_it_is_judged_alone() -> None:
+    assert basis(seen({DEFAULT: 5.6, LONG: 6.0}), prices=PRICES).winner is None
+    assert basis(seen({DEFAULT: 5.4, LONG: 6.0}), prices=PRICES).winner == LONG
+
+
+def test_a_setting_that_did_not_run_to_its_end_is_not_chosen_because_it_is_cheap() -> None:
+    view = seen({DEFAULT: 1.0, LONG: 6.0, SHORT: 5.9}, unknown=[SHORT])
+    assert basis(view, prices=PRICES).winner == LONG
+
+
+def test_a_race_keeps_what_its_settings_cost() -> None:
+    race = basis(seen({DEFAULT: 1.0, SHORT: 5.0, LONG: 6.0}, deviation=4.0), prices=PRICES).race
+    assert race is not None
+    assert race.settings == (LONG, SHORT)
+    assert race.prices == (40 * 50, 20 * 50)
+    assert not getattr(basis(CLOSE).race, "prices", None)
 
 
 def test_a_race_is_run_where_it_is_worth_the_least_improvement() -> None:
