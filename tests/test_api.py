@@ -24,7 +24,7 @@ from tests.paths import ROOT
 
 PUBLIC = {
     "advise", "advise_all",
-    "AutokdError", "Batch", "Callbacks", "Card", "Compute", "DEFAULT", "distill", "Federation",
+    "AutokdError", "Batch", "Callbacks", "Card", "Compute", "DEFAULT", "distill", "Federation", "Group",
     "InputError", "Interval", "Member", "NotRecommended", "NotTuned", "Pair", "PairResult", "Position",
     "explain", "export", "observe_claims", "partners", "predict", "prepare", "recommend_all",
     "report_data", "status", "stop", "sweep", "tune_all", "recommend", "Recommendation",
