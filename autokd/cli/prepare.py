@@ -32,8 +32,8 @@ def prepare(
     """
     from autokd.compute.device import Compute
     from autokd.core.setting import Split
-    from autokd.statistics.target_weights import aimed
     from autokd.workflows import prepare as workflow
+    from autokd.workflows.study_warnings import warned_facts
     from autokd.workspace import Workspace
 
     workspace = Workspace.open(study, home=home)
@@ -46,7 +46,7 @@ def prepare(
             progress=callbacks.on_prepare,
         )
     target = workspace.config.target
-    facts = aimed(federation.facts(), target, source=workspace.source)
+    facts = warned_facts(workspace.config, federation.facts(), source=workspace.source)
     common = {split: {one.number: one.accuracy(split) for one in facts.participants} for split in Split}
     own = {one.number: federation.own_accuracy(one.number) for one in federation.participants}
     accuracies = common[Split.TEST]
@@ -56,7 +56,7 @@ def prepare(
             "own_accuracy": own,
             "validation_accuracy": common[Split.VALIDATION],
             "confirmation_accuracy": common[Split.CONFIRMATION],
-            "warnings": [warning.to_json() for warning in federation.warnings],
+            "warnings": [warning.to_json() for warning in facts.warnings],
         }
         names = workspace.names
         named = {"names": {number: names.name(number) or None for number in own}} if names else {}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import os
 import site
 import sys
 import sysconfig
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -67,7 +69,8 @@ def call(name: str, options: Mapping[str, Any], code: OwnCode) -> Any:
     """
     module_name, _, attribute = name.partition(":")
     try:
-        factory: Any = _imported(name, code)
+        with _same_folder():
+            factory: Any = _imported(name, code)
         for part in attribute.split("."):
             factory = getattr(factory, part)
     except PlanError:
@@ -77,9 +80,20 @@ def call(name: str, options: Mapping[str, Any], code: OwnCode) -> Any:
         where = f"; the file is {code.folder / file}" if file else ""
         raise PlanError(source=name, problem=f"cannot be imported: {_reason(error)}{where}") from error
     try:
-        return factory(**options)
+        with _same_folder():
+            return factory(**options)
     except (Exception, SystemExit) as error:
         raise PlanError(source=name, problem=f"raises {type(error).__name__}: {_words(error)}") from error
+
+
+@contextmanager
+def _same_folder() -> Iterator[None]:
+    """Return to the working folder at the end: scripts change it, and other paths are relative to it."""
+    before = Path.cwd()
+    try:
+        yield
+    finally:
+        os.chdir(before)
 
 
 def installed_notice(name: str, code: OwnCode) -> str:

@@ -18,9 +18,12 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from autokd.core.own_code import OwnCode
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 PREFIX: Final = "autokd_own_"
 _PACKAGES: Final[dict[str, OwnCode]] = {}
@@ -112,7 +115,7 @@ class _OwnLoader(Loader):
         if self._file is None:
             return
         # What a function finds as `__import__` is fixed by the module that it is defined in.
-        own = {**vars(builtins), "__import__": _importing(self._code, self._package)}
+        own = {**vars(builtins), "__import__": _importing(self._code, self._package), "print": _print}
         module.__dict__["__builtins__"] = own
         path = str(self._code.folder / self._file)
         exec(compile(self._code.content(self._file), path, "exec", dont_inherit=True), module.__dict__)
@@ -122,6 +125,11 @@ class _OwnLoader(Loader):
         if self._file is None:
             return None
         return importlib.util.decode_source(self._code.content(self._file))
+
+
+def _print(*values: object, file: SupportsWrite[str] | None = None, **options: Any) -> None:
+    """Print what own code prints to standard error: standard output is for a command's result."""
+    builtins.print(*values, file=sys.stderr if file is None else file, **options)
 
 
 def _importing(code: OwnCode, package: str) -> Callable[..., ModuleType]:

@@ -106,7 +106,8 @@ class ImageFormat:
     """Format of the images that the model takes, and the classes that it returns.
 
     Attributes:
-        size: Height and width in pixels.
+        size: Height in pixels.
+        width: Width in pixels; None for squares.
         mean, std: Mean and standard deviation per channel, in units of the stored pixel values; pixels are
             normalised by them.
         classes: Class names by index.
@@ -117,6 +118,11 @@ class ImageFormat:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     classes: tuple[str, ...]
+    width: int | None = None
+
+    def to_json(self) -> dict[str, object]:
+        """Return all fields; `width` only if images are no squares."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,7 +211,7 @@ class Card:
                 "file": request.file,
                 "sha256": self.sha256,
                 "architecture": self.architecture.model_dump(mode="json"),
-                **asdict(self.images),
+                **self.images.to_json(),
             },
             "federation": {
                 "name": self.origin.name,

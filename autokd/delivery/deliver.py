@@ -93,7 +93,7 @@ def deliver(
     plain = {name.removeprefix(prefix): np.asarray(value, order="C") for name, value in weights.items()}
     content = safetensors.numpy.save(plain, metadata={"format": "pt"})
     data, pair, hashes = federation.data, request.pair, Hashes.of(federation)
-    _, channels, size, _ = data.images.shape
+    _, channels, height, width = data.images.shape
     sha256 = {name: getattr(hashes, name) for name in ("data", "layout", "logits")}
     sha256 |= {"student": hashes.weights[pair.student]}
     if isinstance(pair, Pair):
@@ -104,7 +104,14 @@ def deliver(
         request=request,
         recipe=recipe,
         architecture=architecture,
-        images=ImageFormat(channels=channels, size=size, mean=data.mean, std=data.std, classes=data.classes),
+        images=ImageFormat(
+            channels=channels,
+            size=height,
+            width=None if width == height else width,
+            mean=data.mean,
+            std=data.std,
+            classes=data.classes,
+        ),
         origin=Origin(name=federation.name, recipe=federation.recipe, sha256=sha256),
         added=None if delivered is None else delivered[1],
         scores=evaluate_weights(

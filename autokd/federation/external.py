@@ -5,7 +5,8 @@ Nothing is written here. After a problem the rest is still checked.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -141,13 +142,17 @@ def load_external_or_raise(
     *,
     source: str,
     memory: InMemorySources | None = None,
+    field_of: Callable[[str], str] = "federation.{}".format,
 ) -> Checked:
     """Load participants that were trained elsewhere; nothing is told yet.
+
+    Args:
+        source, field_of, memory: As in `Findings` and `load_external`.
 
     Raises:
         PlanError: If anything is wrong; it holds all problems.
     """
-    findings = Findings(source)
+    findings = Findings(source, field_of)
     checked = load_external(recipe, compute, findings, memory)
     if checked is None:
         raise PlanError.together(findings.problems)
@@ -155,16 +160,19 @@ def load_external_or_raise(
 
 
 def _one_shape(private: Sequence[LabelledImages], common: CommonSplits, findings: Findings) -> bool:
-    """Return whether all images have the shape of participant 0's; others are problems."""
-    expected = private[0].images.shape[1:]
+    """Return whether all images have one shape; those of another one than most sources have are problems."""
     sources = [(f"participants.{number}.data", data) for number, data in enumerate(private)]
     sources += common.values()
+    # Of equally frequent shapes the first one counts.
+    (expected, _), *_ = Counter(data.images.shape[1:] for _, data in sources).most_common()
+    owner = next(field for field, data in sources if data.images.shape[1:] == expected)
+    whose = "participant " + owner.split(".")[1] if owner.startswith("participants.") else owner
     odd = [(field, data.images.shape[1:]) for field, data in sources if data.images.shape[1:] != expected]
     for field, shape in odd:
         findings.problem(
             field,
-            f"images are {_by(shape)} (channels, height, width), those of participant 0 are {_by(expected)}; "
-            "give federation.images (channels, size) to bring all to one shape",
+            f"images are {_by(shape)} (channels, height, width), those of {whose} are {_by(expected)}; "
+            "give federation.images (channels, size, or resize and crop) to bring all to one shape",
         )
     return not odd
 
@@ -236,7 +244,8 @@ def _check_classes(private: Sequence[LabelledImages], common: CommonSplits, find
         findings.problem(
             f"participants.{number}.data" if everywhere else common[names[0]][0],
             f"{', '.join(names)} has no example of any class of participant {number} ({_few(ours)}), but of "
-            f"{_few(theirs)}: nobody could judge its model; give equal classes equal names",
+            f"{_few(theirs)}: nobody could judge its model; give equal classes equal "
+            "names: rename folders, or say classes where labels are numbers",
         )
 
 

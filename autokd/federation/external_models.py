@@ -28,7 +28,8 @@ from autokd.federation.label_space import LabelSpace
 from autokd.federation.measured import Doubt, Measured, Share, answers, contradiction, doubt
 from autokd.federation.questions import ask
 from autokd.models.adapter import Adapted, external_network, input_shape, network_code
-from autokd.models.building import build
+from autokd.models.architectures import Shape
+from autokd.models.building import build_for
 from autokd.models.checkpoint import Checkpoint, checkpoint_hash, read_checkpoint
 from autokd.models.matching import fit
 from autokd.models.outputs import described, logits_in, tensors_in
@@ -95,8 +96,10 @@ def validate_model(
         return None
     classes = space.classes
     labels = participant.labels or space.outputs_of(data, _outputs_in(state))
-    channels, size = data.images.shape[1], data.images.shape[2]
-    outputs = int(participant.architecture.options.get("num_classes", max(labels) + 1))  # type: ignore[arg-type]
+    _, channels, height, width = data.images.shape
+    said = participant.architecture.options.get("num_classes")
+    # Anything but a number of classes is refused where the network is made.
+    outputs = said if type(said) is int and said > 0 else max(labels) + 1
     problem = _problem(recipe, participant, data, labels, outputs, classes)
     if problem is not None:
         findings.problem(f"{where}.{problem[0]}", problem[1])
@@ -104,10 +107,10 @@ def validate_model(
     if not set(data.present) <= set(classes):
         return None  # Already reported as a problem of the data.
     with findings.noting(f"{where}.architecture"):
-        shape = input_shape(participant.input, channels=channels, size=size, classes=outputs)
+        shape = input_shape(participant.input, Shape(channels, height, outputs, width))
         code = network_code(participant.architecture.name, recipe.code_folder)
         network = external_network(participant.architecture, shape=shape, code=code)
-        outputs = _count_outputs(network, torch.zeros(2, shape.channels, shape.size, shape.size), len(labels))
+        outputs = _count_outputs(network, torch.zeros(2, shape.channels, *shape.pixels), len(labels))
         labels = participant.labels or space.outputs_of(data, outputs)
         if participant.labels is None and len(labels) != outputs:
             findings.problem(
@@ -127,10 +130,11 @@ def validate_model(
             labels=tuple(output_of.get(name, -1) for name in classes),
             input=participant.input,
         ).with_code(code)
-        copy = partial(build, architecture, channels=channels, size=size, classes=len(classes))
+        own = as_dataset(data, classes)
+        copy = partial(build_for, own, architecture)
         if participant.is_untrained:
             module = copy(seed=initial_seed(number, SEARCH_SEED))
-            weights, own = weights_of(module), as_dataset(data, classes)
+            weights = weights_of(module)
             compute.place(module)
             for warning in ask(copy, weights, own, len(classes)):
                 findings.warn(f"{where}.architecture", warning)
@@ -147,7 +151,6 @@ def validate_model(
             for note in _load(module, state, file, participant.weights):
                 findings.warn(f"{where}.checkpoint", note)
             weights = weights_of(module)
-            own = as_dataset(data, classes)
             compute.place(module)
             assert isinstance(module, Adapted)
             measured = _measure(module, own, participant, number, compute, findings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -19,12 +20,14 @@ class Findings:
 
     Attributes:
         source: File of the recipe.
+        field_of: Return how the author wrote a place such as `participants.0.data`.
         problems: Errors that have to be corrected.
         warnings: Hints for the recipe's author.
         measured: What models get right, by participant; also of some if there are problems.
     """
 
     source: str
+    field_of: Callable[[str], str] = "federation.{}".format
     problems: list[PlanError] = field(default_factory=list)
     warnings: list[PlanError] = field(default_factory=list)
     measured: dict[int, Measured] = field(default_factory=dict)
@@ -41,7 +44,7 @@ class Findings:
         return folded(Finding(one.source, one.field, one.problem) for one in self.warnings)
 
     def _finding(self, where: str, problem: str) -> PlanError:
-        return PlanError(source=self.source, field=f"federation.{where}", problem=problem)
+        return PlanError(source=self.source, field=self.field_of(where), problem=problem)
 
     def noting(self, where: str) -> AbstractContextManager[None, bool]:
         """Return a context that catches an InputError and notes it under a field."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,17 +14,20 @@ import torch
 from torch import nn
 
 from autokd.compute.device import Compute
-from autokd.config.defaults import usual_home
+from autokd.config.defaults import EFFECT, usual_home
 from autokd.config.external import (
     ImageShape,
     MemorySource,
     Source,
 )
+from autokd.config.study import ConfirmationConfig
 from autokd.core.arguments import text
 from autokd.core.class_names import class_names
+from autokd.core.finding import Finding, tell
 from autokd.core.own_imports import PREFIX
 from autokd.core.public_calls import checked
 from autokd.core.reasons import kind_and_words
+from autokd.core.setting import Split
 from autokd.data.sources.factory import read_dataset
 from autokd.data.sources.labelled_images import (
     LabelledImages,
@@ -37,13 +41,16 @@ from autokd.federation.external import Checked, load_external_or_raise
 from autokd.federation.external_models import InMemorySources, ValidatedModel
 from autokd.federation.federation import Federation
 from autokd.federation.hashing import data_arrays, digest
-from autokd.federation.members import Examples, Member, as_classes, as_members, as_recipe
+from autokd.federation.members import Examples, Member, argument, as_classes, as_members, as_recipe
 from autokd.federation.preparation import prepare
 from autokd.models.adapter import Adapted
 from autokd.models.building import build_for
 from autokd.models.matching import unwrapped
 from autokd.models.outputs import logits_in
 from autokd.models.weights import load_weights
+from autokd.statistics.detectable import too_few
+
+_log = logging.getLogger(__name__)
 
 _ASKED: Final = 8
 """Images for which the model and the network that workers build are compared."""
@@ -101,7 +108,7 @@ def federation_from_models(
     members = [replace(member, model=unwrapped(member.model)) for member in members]
     common = {"validation": validation, "confirmation": confirmation, "test": test, "public": public}
     splits = {
-        part: _keep(memory, examples, f"splits.{part}", classes, labels_needed=part != "public")
+        part: _keep(memory, examples, part, classes, labels_needed=part != "public")
         for part, examples in common.items()
         if examples is not None
     }
@@ -113,7 +120,7 @@ def federation_from_models(
                     "name": member.name,
                     "architecture": {"name": _architecture(member, number), "options": dict(member.options)},
                     "checkpoint": memory.keep_weights(member.model),
-                    "data": _keep(memory, member.data, f"participants.{number}.data", classes),
+                    "data": _keep(memory, member.data, f"members.{number}.data", classes),
                     "input": {
                         "mean": _listed(member.mean),
                         "std": _listed(member.std),
@@ -128,10 +135,14 @@ def federation_from_models(
             "classes": classes,
         }
     )
-    checked = load_external_or_raise(recipe, compute, source=name, memory=memory)
+    checked = load_external_or_raise(recipe, compute, source=name, memory=memory, field_of=argument)
     for number, (member, validated) in enumerate(zip(members, checked.models, strict=True)):
         _check_rebuilt(number, member.model, validated, checked)
-    return prepare(recipe, home=Path(home) if home else usual_home(), compute=compute, checked=checked)
+    made = prepare(recipe, home=Path(home) if home else usual_home(), compute=compute, checked=checked)
+    few = too_few(len(made.splits[Split.CONFIRMATION]), ConfirmationConfig().confidence, EFFECT)
+    if few is not None:
+        tell([Finding(name, "confirmation", few)], _log)
+    return made
 
 
 def _listed(values: object) -> object:

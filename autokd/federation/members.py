@@ -90,13 +90,13 @@ def as_recipe(content: dict[str, Any]) -> ExternalFederation:
         return ExternalFederation.model_validate(content)
     except ValidationError as error:
         found = problems_of(error, content, source="federation_from_models", model=ExternalFederation)
-    told = (
-        PlanError(source=one.source, field=_argument(one.field), problem=one.problem) for one in found.all
-    )
+    told = (PlanError(source=one.source, field=argument(one.field), problem=one.problem) for one in found.all)
     raise PlanError.together(list(told))
 
 
-def _argument(field: str) -> str:
+def argument(field: str) -> str:
     """Return the argument that a field of the recipe is made of, e.g. `members.0.mean`."""
+    field = re.sub(r"^splits\.(?=validation|confirmation|test|public)", "", field)
     field = re.sub(r"^participants\b", "members", field)
+    field = re.sub(r"^(members\.\d+\.)checkpoint\b", r"\1model", field)
     return re.sub(r"^(members\.\d+\.)(?:input\.|architecture\.(?=options))", r"\1", field)

@@ -19,7 +19,7 @@ from autokd.federation.findings import Findings
 from autokd.federation.held_out_splits import CommonSplits
 from autokd.federation.measured import MOST_OF_A_SPLIT, Doubt, Share, answers, doubt, some
 from autokd.models.adapter import Adapted
-from autokd.models.building import build
+from autokd.models.building import build_for
 from autokd.models.weights import load_weights
 
 _LOST: Final = 0.1
@@ -46,12 +46,7 @@ def measure_on_splits(
         for split, (_, part) in _labelled(common).items()
     }
     data = as_dataset(join(list(parts.values()), classes), classes)
-    module = build(
-        model.architecture,
-        channels=data.images.shape[1],
-        size=data.images.shape[2],
-        classes=len(classes),
-    )
+    module = build_for(data, model.architecture)
     load_weights(module, model.weights)
     assert isinstance(module, Adapted)
     compute.place(module)

@@ -14,7 +14,7 @@ from autokd.config.external import Input, Network
 from autokd.config.federation import ArchitectureConfig, ExternalArchitecture
 from autokd.core.import_factory import TIMM, call, code_of, is_timm
 from autokd.core.own_code import OwnCode
-from autokd.core.quoting import did_you_mean
+from autokd.core.quoting import did_you_mean, quoted
 from autokd.core.reasons import kind_and_words
 from autokd.errors import PlanError, UnknownName
 from autokd.models.architectures import ARCHITECTURES, Shape, architecture, change_stem
@@ -22,6 +22,7 @@ from autokd.models.kd_networks import KD_NETWORKS, is_kd_network
 from autokd.models.outputs import logits_in
 
 _PLAIN: Final = ("cnn", "mlp")
+_MOST_OUTPUTS: Final = 100_000
 _GREY: Final = (0.299, 0.587, 0.114)
 """Weights of red, green and blue. Source: ITU-R BT.601, as in Pillow and torchvision."""
 _BELOW: Final = 1.0
@@ -46,7 +47,7 @@ class Adapted(nn.Module):
     a teacher can teach it the new class.
 
     Args:
-        network: Maps images (batch, channels, size, size) to `recipe.outputs` logits.
+        network: Maps images (batch, channels, height, width) to `recipe.outputs` logits.
         recipe: Network with its input and labels.
         channels: Channels of the federation's images.
     """
@@ -96,8 +97,9 @@ class Adapted(nn.Module):
             images = images.expand(-1, self._to, -1, -1)
         elif self._to < self._from:
             images = (images * self.grey).sum(dim=1, keepdim=True)
-        if self._size is not None and self._size != images.shape[-1]:
-            images = F.interpolate(images, size=(self._size, self._size), mode="bilinear", antialias=True)
+        square = None if self._size is None else (self._size, self._size)
+        if square not in (None, tuple(images.shape[-2:])):
+            images = F.interpolate(images, size=square, mode="bilinear", antialias=True)
         return (images - self.mean) / self.std
 
     def forward(self, images: Tensor) -> Tensor:
@@ -112,23 +114,26 @@ class Adapted(nn.Module):
         return logits.index_select(1, self.order)
 
 
-def adapted(recipe: ExternalArchitecture, *, channels: int, size: int) -> nn.Module:
-    """Return the network of a participant, adapted to the federation's images of `size` x `size` pixels.
+def adapted(recipe: ExternalArchitecture, *, channels: int, size: int, width: int | None = None) -> nn.Module:
+    """Return the network of a participant, adapted to the federation's images, see `Shape`.
 
     Raises:
         PlanError, UnknownName: As `external_network`.
     """
     network = external_network(
         Network(name=recipe.name, options=recipe.options),
-        shape=input_shape(recipe.input, channels=channels, size=size, classes=recipe.outputs),
+        shape=input_shape(
+            recipe.input, Shape(channels=channels, size=size, classes=recipe.outputs, width=width)
+        ),
         code=recipe.code or network_code(recipe.name, recipe.code_folder),
     )
     return Adapted(network, recipe, channels=channels)
 
 
-def input_shape(wanted: Input, *, channels: int, size: int, classes: int) -> Shape:
-    """Return the shape of a network for federation images of these channels and this size."""
-    return Shape(channels=wanted.channels or channels, size=wanted.size or size, classes=classes)
+def input_shape(wanted: Input, images: Shape) -> Shape:
+    """Return the shape of a network with this input for the federation's images."""
+    height, width = (wanted.size or side for side in images.pixels)
+    return Shape(wanted.channels or images.channels, height, images.classes, width)
 
 
 def network_code(name: str, folder: Path | None) -> OwnCode | None:
@@ -173,7 +178,10 @@ def _torchvision_network(recipe: Network, shape: Shape) -> nn.Module:
             kind="network", name=recipe.name, known=[*ARCHITECTURES, *KD_NETWORKS, *known], hint=hint
         )
     options: dict[str, Any] = {"num_classes": shape.classes, **recipe.options}
-    stem = options.pop("stem", "usual")
+    stem, outputs = options.pop("stem", "usual"), options["num_classes"]
+    if type(outputs) is not int or not 0 < outputs <= _MOST_OUTPUTS:
+        problem = f"num_classes is a whole number from 1 to {_MOST_OUTPUTS}, not {quoted(outputs)}"
+        raise _refused(recipe.name, problem)
     forbidden = [name for name in _NOT_OPTIONS if name in options]
     if forbidden:
         raise _refused(recipe.name, f"{forbidden[0]} is no option: weights are those of the checkpoint")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,13 +30,20 @@ class Shape:
 
     Attributes:
         channels: Channels of an image.
-        size: Height and width of an image, pixels.
+        size: Height of an image, pixels.
         classes: Number of logits.
+        width: Width of an image; by default it is a square.
     """
 
     channels: int
     size: int
     classes: int
+    width: int | None = None
+
+    @property
+    def pixels(self) -> tuple[int, int]:
+        """Height and width of an image."""
+        return self.size, self.width or self.size
 
 
 class Architecture(Frozen, ABC):
@@ -43,7 +51,7 @@ class Architecture(Frozen, ABC):
 
     @abstractmethod
     def build(self, shape: Shape) -> nn.Module:
-        """Return a network from images (batch, channels, size, size) to logits (batch, classes).
+        """Return a network from images (batch, channels, height, width) to logits (batch, classes).
 
         Raises:
             ValueError: If the options do not fit the shape.
@@ -63,10 +71,9 @@ class Cnn(Architecture):
 
     def build(self, shape: Shape) -> nn.Module:
         halvings = len(self.widths) - 1
-        if shape.size < 2**halvings:
-            raise ValueError(
-                f"{len(self.widths)} blocks halve the image {halvings} times; {shape.size} pixels are too few"
-            )
+        if min(shape.pixels) < 2**halvings:
+            blocks = f"{len(self.widths)} blocks halve the image {halvings} times"
+            raise ValueError(f"{blocks}; {min(shape.pixels)} pixels are too few")
         layers: list[nn.Module] = []
         for number, (before, after) in enumerate(pairwise((shape.channels, *self.widths))):
             # BatchNorm has a bias of its own.
@@ -85,7 +92,7 @@ class Mlp(Architecture):
     widths: Widths = (64,)
 
     def build(self, shape: Shape) -> nn.Module:
-        inputs = shape.channels * shape.size**2
+        inputs = shape.channels * math.prod(shape.pixels)
         layers: list[nn.Module] = [nn.Flatten()]
         for before, after in pairwise((inputs, *self.widths)):
             layers += [nn.Linear(before, after), nn.ReLU()]

@@ -12,12 +12,20 @@ from autokd.models.architectures import Shape, architecture
 from autokd.models.training import isolated_rng
 
 
-def build(recipe: ArchitectureConfig, *, channels: int, size: int, classes: int, seed: int = 0) -> nn.Module:
+def build(
+    recipe: ArchitectureConfig,
+    *,
+    channels: int,
+    size: int,
+    classes: int,
+    width: int | None = None,
+    seed: int = 0,
+) -> nn.Module:
     """Return a network on the CPU; torch's global random state is not changed.
 
     Args:
         recipe: Name and options.
-        channels, size, classes: Input and output, see `Shape`.
+        channels, size, classes, width: Input and output, see `Shape`.
         seed: Seed of the initial weights.
 
     Raises:
@@ -27,13 +35,13 @@ def build(recipe: ArchitectureConfig, *, channels: int, size: int, classes: int,
     try:
         with isolated_rng(seed, "cpu"):
             if isinstance(recipe, ExternalArchitecture):
-                return adapted(recipe, channels=channels, size=size)
-            return architecture(recipe).build(Shape(channels=channels, size=size, classes=classes))
+                return adapted(recipe, channels=channels, size=size, width=width)
+            return architecture(recipe).build(Shape(channels, size, classes, width))
     except ValueError as error:
         raise PlanError(source=f"architecture {recipe.name}", field="options", problem=str(error)) from error
 
 
 def build_for(data: Dataset, recipe: ArchitectureConfig, *, seed: int = 0) -> nn.Module:
     """Return a network for images and classes of a data set; see `build`."""
-    _, channels, size, _ = data.images.shape
-    return build(recipe, channels=channels, size=size, classes=len(data.classes), seed=seed)
+    _, channels, height, width = data.images.shape
+    return build(recipe, channels=channels, size=height, width=width, classes=len(data.classes), seed=seed)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
 
 from autokd.compute.device import Compute
 from autokd.config.defaults import EFFECT
@@ -14,17 +12,13 @@ from autokd.config.space import read_space
 from autokd.config.study import StudyConfig
 from autokd.config.yaml_files import read_study_config
 from autokd.core.finding import Finding
-from autokd.core.setting import Split
 from autokd.errors import InputError, PlanError
 from autokd.federation.external import load_external
 from autokd.federation.findings import Findings
 from autokd.federation.measured import Measured
 from autokd.federation.preparation import check
-from autokd.statistics.paired import VarianceComponents
-from autokd.workflows.target_check import check_target
-
-_CHANGED: Final = 0.1
-"""Share of a split's predictions that a distilled model changes, from wrong to right or the reverse."""
+from autokd.statistics.detectable import detectable
+from autokd.workflows.study_warnings import check_target, fewest_examples, study_warnings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,20 +116,15 @@ def inspect(study: str, *, effect: float = EFFECT) -> Inspection:
         )
         warnings = checked.warnings
     try:
-        facts, weak = check_target(config, checked, source=study)
+        facts = check_target(config, checked, source=study)
     except PlanError as error:
         return Inspection(problems=error.all, warnings=warnings)
-    warnings += tuple(Finding(study, "target", one) for one in weak)
     splits = {split.value: len(where) for split, where in checked.layout.splits.items()}
-    fewest = min(
-        one.weights.effective(Split.CONFIRMATION, splits["confirmation"]) for one in facts.participants
-    )
-    smallest = detectable(fewest, config.confirmation.confidence)
     return Inspection(
-        warnings=(*warnings, *_too_small(study, fewest, smallest, effect)),
+        warnings=(*warnings, *study_warnings(config, facts, source=study, effect=effect)),
         members=asked,
         splits={**splits, "public": len(checked.layout.public)},
-        detectable=smallest,
+        detectable=detectable(fewest_examples(facts), config.confirmation.confidence),
     )
 
 
@@ -143,24 +132,6 @@ def members(findings: Findings, federation: ExternalFederation) -> tuple[Partici
     """Return the participants whose models could be asked, in the order of their numbers."""
     asked = [ParticipantCheck.of(one) for _, one in sorted(findings.measured.items())]
     return tuple(replace(one, name=federation.names.name(one.number) or None) for one in asked)
-
-
-def detectable(examples: float, confidence: float) -> float:
-    """Return the smallest gain that a split tells from 0 with a power of 80%, in pp.
-
-    A tenth of the predictions are assumed to change, from right to wrong or the other way.
-
-    Args:
-        examples: Number of examples, or of effective ones if they are weighted.
-        confidence: Confidence of the interval that must exclude 0.
-    """
-    if examples < 2:
-        return math.inf
-    variance = 100**2 * _CHANGED / examples
-    components = VarianceComponents(
-        seeds=1, examples=math.floor(examples), seed=0.0, example=variance, residual=0.0
-    )
-    return components.detectable(confidence)
 
 
 def _space_problems(study: str, config: StudyConfig) -> list[PlanError]:
@@ -178,15 +149,3 @@ def _within(study: str, error: InputError) -> PlanError:
     if isinstance(error, PlanError) and error.source == "federation":
         return PlanError(source=study, field=f"federation.{error.field}", problem=error.problem)
     return PlanError(source=study, field="federation", problem=str(error))
-
-
-def _too_small(study: str, examples: float, smallest: float, effect: float) -> tuple[Finding, ...]:
-    if smallest <= effect:
-        return ()
-    needed = math.ceil(examples * (smallest / effect) ** 2) if math.isfinite(smallest) else None
-    more = f"; about {needed} examples would do" if needed else ""
-    problem = (
-        f"{examples:.0f} examples are few: a gain below {smallest:.1f} pp will hardly be told from nothing, "
-        f"and {effect:g} pp are sought (--effect){more}"
-    )
-    return (Finding(study, "federation.splits (confirmation)", problem),)

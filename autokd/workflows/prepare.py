@@ -12,7 +12,7 @@ from autokd.federation.federation import Federation
 from autokd.federation.preparation import Progress, check
 from autokd.federation.preparation import prepare as prepare_federation
 from autokd.federation.storage import find
-from autokd.workflows.target_check import target_warnings
+from autokd.workflows.study_warnings import tell_warnings
 from autokd.workspace import Workspace
 
 _log = logging.getLogger(__name__)
@@ -35,8 +35,7 @@ def prepare(
     config, home = workspace.config, workspace.home
     prepared = find(home, config.federation)
     checked = check(config.federation) if prepared is None else None
-    for warning in target_warnings(config, prepared or checked, source=workspace.source):
-        _log.warning(warning)
+    tell_warnings(config, prepared or checked, source=workspace.source, logger=_log)
     return prepare_federation(
         config.federation,
         home=home,

@@ -20,10 +20,10 @@ from autokd.errors import NotTuned
 from autokd.federation.federation import Federation
 from autokd.federation.storage import find
 from autokd.report.data import PairData, ReportData
-from autokd.statistics.target_weights import aimed
 from autokd.workflows.explain import stored_explanation
 from autokd.workflows.observe_claims import observations_of
 from autokd.workflows.results import StoredResults
+from autokd.workflows.study_warnings import warned_facts
 from autokd.workspace import Workspace
 
 MOST_PAIRS: Final = 600
@@ -44,9 +44,7 @@ def report_data(
     """
     config, space = workspace.config, workspace.space
     federation = find(workspace.home, config.federation)
-    facts = None if federation is None else federation.facts()
-    if facts is not None:
-        facts = aimed(facts, config.target, source=config.name)
+    facts = None if federation is None else warned_facts(config, federation.facts(), source=workspace.source)
     shown: list[PairData] = []
     observations: tuple[Claim, ...] = ()
     groups: list[PairData] = []

@@ -33,6 +33,7 @@ from autokd.search.study_names import rivals_name, study_name, sweep_name
 from autokd.statistics.target_weights import aimed
 from autokd.store import Store
 from autokd.workflows.kept_space import kept_space
+from autokd.workflows.study_warnings import warned_facts
 from autokd.workspace import Workspace
 
 T = TypeVar("T")
@@ -72,6 +73,8 @@ class StoredResults:
     @classmethod
     def of(cls, workspace: Workspace, facts: FederationFacts | None, store: Store) -> StoredResults:
         """Return the results of a workspace, in the space that its studies began with (`kept_space`)."""
+        if facts is not None:
+            facts = warned_facts(workspace.config, facts, source=workspace.source)
         return cls(workspace.config, kept_space(workspace, facts, store), facts, store)
 
     @property

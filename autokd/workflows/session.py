@@ -25,7 +25,7 @@ from autokd.store import Store
 from autokd.workflows.callbacks import Callbacks
 from autokd.workflows.kept_space import kept_notice
 from autokd.workflows.results import StoredResults
-from autokd.workflows.target_check import target_warnings
+from autokd.workflows.study_warnings import tell_warnings
 from autokd.workflows.tensor_formats import tensor_formats
 from autokd.workspace import Workspace
 
@@ -130,8 +130,7 @@ def run_session(
     for notice in () if federation is None else notices(home, federation):
         _log.warning(notice)
     tell(() if federation is None else federation.warnings, _log)
-    for warning in target_warnings(workspace.config, federation or checked, source=workspace.source):
-        _log.warning(warning)
+    tell_warnings(workspace.config, federation or checked, source=workspace.source, logger=_log)
     with ExitStack() as stack:
         store = stack.enter_context(workspace.open_store(create=True)) if results is None else results.store
         if federation is None:

@@ -127,7 +127,7 @@ def tune(
             recommendations=recommendations,
             interrupted=batch.interrupted,
             ran=batch.ran,
-            warnings=session.federation.warnings,
+            warnings=session.results.facts.warnings,
         )
 
 

@@ -198,6 +198,22 @@ def test_a_file_that_appears_changes_what_a_name_means(tmp_path: Path) -> None:
     assert not hasattr(call("networks:make", {}, after), "rgb_to_hsv")
 
 
+def test_own_code_leaves_standard_output_and_the_working_folder_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Standard output is for a command's result, and its other paths are relative to the folder."""
+    text = (
+        "import os, sys\nprint('imported')\nos.chdir('/')\n"
+        "def make():\n    os.chdir('..')\n    print('made', file=None)\n"
+        "    print('asked for', file=sys.stdout)\n    return 'MARK'\n"
+    )
+    folder, before = write(tmp_path, {"networks.py": text}, "1"), Path.cwd()
+    assert call("networks:make", {}, code_of("networks:make", folder)) == "1"
+    assert Path.cwd() == before
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("asked for\n", "imported\nmade\n")
+
+
 def test_a_folder_of_data_is_no_code(tmp_path: Path) -> None:
     (tmp_path / "colorsys").mkdir()
     (tmp_path / "colorsys" / "image.png").write_bytes(b"")

@@ -83,8 +83,19 @@ class Case:
     normalised: bool
     scalar: bool
     geometry: str
+    width: int
 
 
+_GEOMETRY: Final[Mapping[str, tuple[dict[str, Any], list[Any]]]] = {
+    "none": ({}, []),
+    "crop": ({"crop": 6}, [transforms.CenterCrop(6)]),
+    "resize": ({"resize": [10, 10]}, [transforms.Resize((10, 10))]),
+    "pad": ({"pad": 2}, [transforms.Pad(2)]),
+    "resize to a rectangle": ({"resize": [10, 6]}, [transforms.Resize((10, 6))]),
+    "crop a rectangle": ({"crop": [4, 9]}, [transforms.CenterCrop((4, 9))]),
+    "pad the sides": ({"pad": [2, 0]}, [transforms.Pad((2, 0))]),
+    "resize and crop": ({"resize": 12, "crop": 8}, [transforms.Resize(12), transforms.CenterCrop(8)]),
+}
 _cases = st.builds(
     Case,
     seed=st.integers(0, 50),
@@ -100,15 +111,9 @@ _cases = st.builds(
     columns=st.sampled_from([("image", "label"), ("img", "fine_label"), ("label", "image")]),
     normalised=st.booleans(),
     scalar=st.booleans(),
-    geometry=st.sampled_from(["none", "none", "crop", "resize", "pad", "resize and crop"]),
+    geometry=st.sampled_from(["none", "none", *_GEOMETRY]),
+    width=st.sampled_from([_SIZE, _SIZE, 5, 11]),
 )
-_GEOMETRY: Final[Mapping[str, tuple[dict[str, Any], list[Any]]]] = {
-    "none": ({}, []),
-    "crop": ({"crop": 6}, [transforms.CenterCrop(6)]),
-    "resize": ({"resize": [10, 10]}, [transforms.Resize((10, 10))]),
-    "pad": ({"pad": 2}, [transforms.Pad(2)]),
-    "resize and crop": ({"resize": 12, "crop": 8}, [transforms.Resize(12), transforms.CenterCrop(8)]),
-}
 
 
 def _net(case: Case) -> nn.Module:
@@ -127,7 +132,7 @@ def _compiled() -> Any:
 def _data(case: Case) -> tuple[Any, Any]:
     """Images (n, height, width, channels) as they are stored, and labels as they are stored."""
     rng = np.random.default_rng(case.seed)
-    shape = (_COUNT, _SIZE, _SIZE, case.channels)
+    shape = (_COUNT, _SIZE, case.width, case.channels)
     images: Any = {
         "bytes": lambda: rng.integers(0, 256, shape, dtype=np.uint8),
         "floats": lambda: rng.random(shape, dtype=np.float32),
@@ -171,14 +176,15 @@ def _write(case: Case, folder: Path, images: Any, labels: Any) -> dict[str, Any]
             file.write_bytes(content)
         return {"kind": "folder", "path": "own", **bits}
     (folder / "own").mkdir()
+    image, label = case.columns
+    # Names that are found by what is in them need not be said.
+    columns = {"image": image, "label": label} if image == "label" else {}
     halves = [slice(0, 8), slice(8, None)] if case.source == "shards" else [slice(None)]
     for number, part in enumerate(halves):
-        rows = pa.table(
-            {"image": [{"bytes": one, "path": None} for one in files[part]], "label": labels[part]}
-        )
+        rows = pa.table({image: [{"bytes": one, "path": None} for one in files[part]], label: labels[part]})
         pq.write_table(rows, folder / "own" / f"{number}.parquet")
     path = "own" if case.source == "shards" else "own/0.parquet"
-    return {"kind": "parquet", "path": path, "classes": names, **bits}
+    return {"kind": "parquet", "path": path, "classes": names, **columns, **bits}
 
 
 def _png(image: Any) -> bytes:
@@ -206,9 +212,8 @@ def _plain(case: Case, images: Any, labels: Any) -> tuple[int, int]:
     for image, label in zip(images, labels, strict=True):
         if steps:
             pillow = Image.fromarray(image[..., 0] if case.channels == 1 else image)
-            pixels = np.asarray(transforms.Compose(steps)(pillow)).reshape(-1)
-            side = int(np.sqrt(pixels.size // case.channels))
-            image = pixels.reshape(side, side, case.channels)
+            pixels = np.asarray(transforms.Compose(steps)(pillow))
+            image = pixels.reshape(*pixels.shape[:2], case.channels)
         values = torch.tensor(image.astype(np.float64) / divisor, dtype=torch.float32).permute(2, 0, 1)
         with torch.no_grad():
             logits = net((values[None] - mean) / std)
@@ -267,7 +272,7 @@ def _read(case: Case) -> None:
         torch.save(Cnn(widths=(2,)).build(shape).state_dict(), folder / "other.pt")
         for number, name in enumerate(("other", *_SPLITS)):
             rng = np.random.default_rng(1000 + number)
-            drawn = rng.integers(0, 256, (12, _SIZE, _SIZE, case.channels), dtype=np.uint8)
+            drawn = rng.integers(0, 256, (12, _SIZE, case.width, case.channels), dtype=np.uint8)
             grey = drawn[..., 0] if case.channels == 1 else drawn
             np.savez(folder / f"{name}.npz", images=grey, labels=np.arange(12) % 3)
         source = _write(case, folder, images, labels)

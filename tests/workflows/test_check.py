@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,8 @@ from autokd.config.federation import FederationConfig, SplitSizes
 from autokd.config.yaml_files import read_study_config, shipped
 from autokd.federation.preparation import check
 from autokd.federation.pretraining import pretrain
-from autokd.workflows.check import detectable, inspect
+from autokd.statistics.detectable import detectable, too_few
+from autokd.workflows.check import inspect
 from tests.cli.conftest import Command
 from tests.cli.conftest import here as here
 
@@ -112,6 +114,18 @@ def test_splits_that_are_too_small_for_the_effect_sought_are_warned_of() -> None
     assert "350 examples are few" in str(warning)
     assert "1 pp are sought" in str(warning)
     assert "about 7" in str(warning)  # thousand
+
+
+@pytest.mark.parametrize(
+    ("examples", "words"),
+    [(1.0, "below inf pp"), (12.0, "12 examples are few"), (300.0, "about"), (400.0, None), (1e6, None)],
+)
+def test_examples_that_would_do_are_said_and_do(examples: float, words: str | None) -> None:
+    said = too_few(examples, 0.95, 4.77)
+    assert (words in said) if said is not None and words is not None else said is words is None
+    needed = re.search(r"about (\d+) examples", said or "")
+    if needed:
+        assert 4 < detectable(float(needed[1]), 0.95) <= 4.77
 
 
 def test_every_problem_of_a_recipe_is_listed(here: Command) -> None:

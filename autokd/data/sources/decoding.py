@@ -130,13 +130,6 @@ class Decoder:
             if image.has_transparency_data and _alpha(image) < 255:
                 self._count("transparent", name)
             array = _bytes(image, self.wanted)
-        _, height, width = array.shape
-        if height != width:
-            problem = (
-                f"is {height}x{width} pixels; give images.size to scale all images to squares, or "
-                "images.resize and images.crop for the shorter side and the centre"
-            )
-            raise PlanError(source=name, problem=problem)
         return array
 
     def count_squeezed(self, images: Pixels, name: str) -> None:
@@ -228,11 +221,9 @@ def decode_all(
             # Filled in place: a list of single images would need twice the memory.
             images, first = empty((count, *image.shape), image.dtype), name
         if image.shape != images.shape[1:]:
-            problem = (
-                f"is {_words(image.shape)}, and {first} is {_words(images.shape[1:])}; give images.size and "
-                "images.channels to bring all to one shape"
-            )
-            raise PlanError(source=name, problem=problem)
+            problem = f"is {_words(image.shape)}, and {first} is {_words(images.shape[1:])}"
+            way_out = _way_out(image.shape, images.shape[1:])
+            raise PlanError(source=name, problem=f"{problem}; bring all to one shape: {way_out}")
         if image.dtype != images.dtype:
             # Bytes among deeper pixels: each is a share of white.
             images, image = _all_floats(images, row), as_floats(image.copy())
@@ -268,24 +259,20 @@ def _words(shape: tuple[int, ...]) -> str:
     return f"{height}x{width} pixels in {'grey' if channels == 1 else 'colour'}"
 
 
-def fit_to_format(images: Pixels, decoder: Decoder, *, source: str) -> Pixels:
-    """Return images of an array in the wanted shape.
+def _way_out(shape: tuple[int, ...], other: tuple[int, ...]) -> str:
+    if shape[1:] == other[1:]:
+        return "say images.channels"
+    more = "; and images.channels" if shape[0] != other[0] else ""
+    return f"say images.size (squares), or images.resize and images.crop (shorter side and centre){more}"
 
-    Raises:
-        PlanError: If they would not be square.
-    """
+
+def fit_to_format(images: Pixels, decoder: Decoder, *, source: str) -> Pixels:
+    """Return images of an array in the wanted shape."""
     wanted = decoder.wanted
     _, channels, height, width = images.shape
     if geometry.is_changed((height, width), wanted) or wanted.channels not in (None, channels):
         decoder.count_squeezed(images, source)
         images = _reshaped(images, wanted)
-        height, width = images.shape[2:]
-    if height != width:
-        problem = (
-            f"images are {height}x{width} pixels; give images.size to scale them to squares, or "
-            "images.resize and images.crop for the shorter side and the centre"
-        )
-        raise PlanError(source=source, field="images", problem=problem)
     return images
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import chdir
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +21,7 @@ from autokd.data.sources.labelled_images import (
     as_labels,
     chosen_indices,
     labelled,
+    named_labels,
     unlabelled,
 )
 from autokd.data.sources.rereading import unsteady
@@ -86,7 +87,7 @@ def read_dataset(
             raise PlanError(source=name, problem=problem) from error
         if images[-1].shape != images[0].shape or images[-1].dtype != images[0].dtype:
             last, first = (f"{one.dtype} of shape {one.shape}" for one in (images[-1], images[0]))
-            problem = f"image {number} is {last}, the first one {first}"
+            problem = f"image {number} is {last}, the first one {first}; make all of one shape and type there"
             raise PlanError(source=name, problem=problem)
     stacked = np.stack(images) if images else np.empty((0, 1, 1, 1), dtype=np.uint8)
     # Pillow's images are in [0, 1] already.
@@ -94,12 +95,12 @@ def read_dataset(
     pixels = fit_to_format(_bytes_again(pixels), decoder, source=name)
     notes = (*decoder.notes(), *unsteady(dataset, rows))
     try:
-        numbers = as_labels(np.array(labels, dtype=np.int64), source=name, field="labels", count=len(labels))
+        named = None if source.classes is not None else _own_classes(dataset, name)
+        numbers, own = _numbers(labels, source, name, named)
     except PlanError:
         if labels_needed:
             raise
         return unlabelled(pixels, notes)
-    own = None if source.classes is not None else _own_classes(dataset, name)
     return labelled(pixels, numbers, recipe=source.classes, own=own, source=name, notes=notes)
 
 
@@ -131,8 +132,24 @@ def _or_none(labels: list[Any], labels_needed: bool) -> Any:
     return -1
 
 
-def _label(label: Any, labels_needed: bool) -> int:
-    """Return a label as a whole number, which is never rounded."""
+def _numbers(
+    labels: list[int | str], source: Source, name: str, own: Sequence[object] | None
+) -> tuple[NDArray[np.int64], Sequence[object] | None]:
+    """Return labels as numbers, with the names of classes; labels may be such names."""
+    if not labels or not any(isinstance(label, str) for label in labels):
+        numbers = np.array(labels, dtype=np.int64)
+        return as_labels(numbers, source=name, field="labels", count=len(labels)), own
+    if not all(isinstance(label, str) for label in labels):
+        raise PlanError(
+            source=name, field="labels", problem="some are names, others numbers; make all one kind"
+        )
+    return named_labels(labels, source.classes if own is None else own, source=name, field="labels")
+
+
+def _label(label: Any, labels_needed: bool) -> int | str:
+    """Return a label as the name of a class, or a whole number, which is never rounded."""
+    if isinstance(label, str):
+        return label
     try:
         value = np.asarray(label.detach().cpu() if isinstance(label, torch.Tensor) else label)
         if value.size == 1 and value.dtype.kind in "iufb" and float(value.item()).is_integer():

@@ -170,7 +170,7 @@ def as_labels(values: NDArray[Any], *, source: str, field: str, count: int) -> N
         # Whole numbers that went through a table with gaps, say. Infinity and larger ones are refused below.
         values = np.clip(values, -1, _MOST_CLASSES + 1).astype(np.int64)
     if values.ndim != 1 or values.dtype.kind not in "iu":
-        problem = f"holds {values.dtype} of shape {values.shape}, not one whole number for each image"
+        problem = _no_numbers(values)
     elif len(values) != count:
         problem = f"has {len(values)} labels for {count} images"
     elif values.size and (values.min() < 0 or values.max() > _MOST_CLASSES):
@@ -181,6 +181,41 @@ def as_labels(values: NDArray[Any], *, source: str, field: str, count: int) -> N
     else:
         return values.astype(np.int64)
     raise PlanError(source=source, field=field, problem=problem)
+
+
+def _no_numbers(values: NDArray[Any]) -> str:
+    """Return why values are no labels, and the way out."""
+    problem = f"holds {values.dtype} of shape {values.shape}, not one whole number for each image"
+    if values.ndim == 2 and values.dtype.kind in "iufb":
+        return f"{problem}; if these are one-hot rows or probabilities, save argmax(axis=1) instead"
+    if values.ndim == 1 and values.dtype.kind == "f" and values.size:
+        number = int((values != np.rint(values)).argmax())
+        return f"{problem}: example {number} has {values[number]:g}, and labels are never rounded"
+    if values.ndim == 1 and values.dtype.kind == "b":
+        return f"{problem}; save 0 and 1 for false and true"
+    return f"{problem}; save the number of each class, from 0"
+
+
+def named_labels(
+    names: Sequence[Any], classes: Sequence[object] | None, *, source: str, field: str
+) -> tuple[NDArray[np.int64], list[str]]:
+    """Return labels that are written as names as numbers, with the names by number: `classes`, or sorted.
+
+    Raises:
+        PlanError: If one is no class name, two are the same, or one is none of `classes`.
+    """
+    written = sorted(set(names))
+    try:
+        own = class_names(written)
+        chosen = list(own if classes is None else class_names(classes))
+    except ValueError as error:
+        raise PlanError(source=source, field=field, problem=str(error)) from error
+    strange = [one for one in own if one not in chosen]
+    if strange:
+        problem = f"has the class {strange[0]}, which is none of classes ({', '.join(chosen[:20])})"
+        raise PlanError(source=source, field=field, problem=problem)
+    number = {raw: chosen.index(one) for raw, one in zip(written, own, strict=True)}
+    return np.array([number[one] for one in names], dtype=np.int64), chosen
 
 
 def labelled(

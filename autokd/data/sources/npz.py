@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Final
@@ -22,6 +22,7 @@ from autokd.data.sources.labelled_images import (
     checked_size,
     chosen_indices,
     labelled,
+    named_labels,
     unlabelled,
     unreadable,
     with_channels_first,
@@ -47,15 +48,13 @@ def read(source: NpzSource, base: Path, wanted: ImageShape, labels_needed: bool 
     which = chosen_indices(source, base, len(images))
     decoder = Decoder.of(source, wanted)
     pixels = fit_to_format(images[which], decoder, source=name)
+    written, named = arrays.get(source.labels, np.empty((0, 0))), _names(arrays.get("classes"), name)
     try:
-        labels = as_labels(
-            arrays.get(source.labels, np.empty((0, 0))), source=name, field=source.labels, count=len(images)
-        )
+        labels, own = _labels(written, source, name, named, count=len(images))
     except PlanError:
         if labels_needed:
             raise
         return unlabelled(pixels, decoder.notes())
-    own = _names(arrays.get("classes"), name)
     found = labelled(pixels, labels, recipe=source.classes, own=own, source=name, notes=decoder.notes())
     return replace(found, labels=labels[which])
 
@@ -122,6 +121,16 @@ def _damaged(file: Path, name: str, error: Exception) -> PlanError:
     if "allow_pickle" not in str(error):
         problem = f"cannot be read ({type(error).__name__}); the file is cut off or damaged"
     return PlanError(source=str(file), field=name, problem=problem)
+
+
+def _labels(
+    values: NDArray[Any], source: NpzSource, name: str, own: list[object] | None, *, count: int
+) -> tuple[NDArray[np.int64], Sequence[object] | None]:
+    """Return the label of each image, and the names of classes; labels may be such names."""
+    if values.ndim != 1 or values.dtype.kind not in "US" or len(values) != count or not count:
+        return as_labels(values, source=name, field=source.labels, count=count), own
+    known = own if source.classes is None else source.classes
+    return named_labels(values.tolist(), known, source=name, field=source.labels)
 
 
 def _names(classes: NDArray[Any] | None, file: str) -> list[object] | None:

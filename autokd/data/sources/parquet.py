@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Final
 import numpy as np
 
 from autokd.config.external import ImageShape, ParquetSource
-from autokd.core.class_names import LONGEST, class_names
+from autokd.core.class_names import LONGEST
 from autokd.core.regular_files import check_unfolded, in_words
 from autokd.data.sources.arrow_stream import unfolded_bytes
 from autokd.data.sources.decoding import Decoder, decode_all
@@ -21,6 +21,7 @@ from autokd.data.sources.labelled_images import (
     checked_size,
     chosen_indices,
     labelled,
+    named_labels,
     unlabelled,
     unreadable,
 )
@@ -208,7 +209,7 @@ def _labels(
     if None in values:
         raise PlanError(source=name, field=column, problem=f"row {values.index(None)} has no label")
     if values and all(isinstance(one, str) for one in values):
-        return _numbered(values, name, column, classes)
+        return named_labels(values, classes, source=name, field=column)
     try:
         array = np.array(values)
     except (ValueError, OverflowError) as error:
@@ -228,20 +229,3 @@ def _check_length(values: Any, name: str, column: str) -> None:
             if longest > 4 * LONGEST:
                 problem = f"holds a text of {longest} bytes, which is no class name"
                 raise PlanError(source=name, field=column, problem=problem)
-
-
-def _numbered(
-    values: list[str], name: str, column: str, classes: Sequence[str] | None
-) -> tuple[Any, list[str]]:
-    written = sorted(set(values))
-    try:
-        own = class_names(written)
-    except ValueError as error:
-        raise PlanError(source=name, field=column, problem=str(error)) from error
-    chosen = list(classes or own)
-    strange = [one for one in own if one not in chosen]
-    if strange:
-        problem = f"has the class {strange[0]}, which is none of classes ({', '.join(chosen[:20])})"
-        raise PlanError(source=name, field=column, problem=problem)
-    number = {raw: chosen.index(one) for raw, one in zip(written, own, strict=True)}
-    return np.array([number[one] for one in values], dtype=np.int64), chosen

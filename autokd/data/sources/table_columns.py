@@ -56,7 +56,8 @@ def _column(schema: Any, named: str, usual: str, candidates: list[str], file: st
     if named == usual and len(candidates) == 1 and schema.names.count(candidates[0]) == 1:
         return candidates[0]
     there = ", ".join(schema.names[:20]) or "nothing"
-    way_out = f"; say {usual}: {' or '.join(candidates[:5])}" if len(candidates) > 1 else ""
+    choice = " or ".join(candidates[:5]) if len(candidates) > 1 else "the name of its column"
+    way_out = f"; say {usual}: {choice}"
     raise PlanError(source=file, field=named, problem=f"is missing; there is {there}{way_out}")
 
 

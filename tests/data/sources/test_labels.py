@@ -100,7 +100,7 @@ def test_labels_are_whole_numbers_of_any_type(labels: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "labels", [[0.5] * 4, ["ant"] * 4, [[0, 1]] * 4, [None] * 4, [float("nan")] * 4, [-1] * 4]
+    "labels", [[0.5] * 4, [" "] * 4, [[0, 1]] * 4, [None] * 4, [float("nan")] * 4, [-1] * 4]
 )
 def test_labels_that_are_none_are_refused_or_public(labels: list[Any]) -> None:
     with pytest.raises(PlanError, match="mine:Own") as refused:
@@ -185,11 +185,52 @@ def test_deep_images_of_code_are_scaled_once() -> None:
     assert np.array_equal(found.images[:, 0], (deep / 4095).astype(np.float32))
 
 
-@pytest.mark.parametrize("labels", [{}, {"labels": [-1] * 4}, {"labels": [0.5] * 4}, {"labels": ["a"] * 4}])
+@pytest.mark.parametrize("labels", [{}, {"labels": [-1] * 4}, {"labels": [0.5] * 4}, {"labels": [" "] * 4}])
 def test_a_public_archive_needs_no_labels(tmp_path: Path, labels: dict[str, Any]) -> None:
     assert np.array_equal(archive(tmp_path, labels_needed=False, **labels).images[:, 0], IMAGES)
     with pytest.raises(PlanError, match=r"own\.npz: labels: "):
         archive(tmp_path, **labels)
+
+
+NAMED = ["cat", "ant", "cat", "bee"]
+
+
+@pytest.mark.parametrize("kind", ["archive", "archive in bytes", "code", "code with classes"])
+def test_labels_may_be_names_as_in_a_table(tmp_path: Path, kind: str) -> None:
+    if kind == "code":
+        found = dataset(pairs(NAMED))
+    elif kind == "code with classes":
+        found = dataset(pairs(NAMED), classes=["bee", "cat", "ant"])
+    else:
+        found = archive(tmp_path, labels=np.array(NAMED, dtype="U" if kind == "archive" else "S"))
+    assert [found.classes[label] for label in found.labels] == NAMED
+    assert found.named
+    assert found.classes == (("bee", "cat", "ant") if kind == "code with classes" else ("ant", "bee", "cat"))
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        (np.eye(4), "argmax(axis=1)"),
+        (np.eye(4, dtype=np.int64), "argmax(axis=1)"),
+        (np.array([0, 1.5, 2, 0]), "example 1 has 1.5, and labels are never rounded"),
+        (np.array([0, np.nan, 2, 0]), "example 1 has nan"),
+        (np.array([True, False, True, True]), "save 0 and 1"),
+        (np.array([0, 1, 2, 0], dtype=complex), "the number of each class"),
+        (np.array(["a", "b", "a", " "]), "not empty"),
+        (np.array([0, 1, 2, 0], dtype="datetime64[s]"), "the number of each class"),
+    ],
+)
+def test_what_is_no_label_is_refused_with_a_way_out(tmp_path: Path, labels: Any, words: str) -> None:
+    with pytest.raises(PlanError) as caught:
+        archive(tmp_path, labels=labels)
+    assert words in str(caught.value)
+    assert "own.npz: labels: " in str(caught.value)
+
+
+def test_names_and_numbers_among_labels_are_refused() -> None:
+    with pytest.raises(PlanError, match="some are names, others numbers"):
+        dataset(pairs(["cat", 1, "cat", "bee"]))
 
 
 @pytest.mark.parametrize("classes", [["ant", "bee", "cat"], [b"ant", b"bee", b"cat"]])

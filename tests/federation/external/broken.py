@@ -568,6 +568,15 @@ CASES = (
         ("class stripes", "no participant's data has"),
         lambda f: (f / "images/test/waves").rename(f / "images/test/stripes"),
     ),
+    *(
+        Case(
+            f"number of classes: {value}",
+            f"{P1}.architecture",
+            ("resnet18", "num_classes is a whole number"),
+            participant(1, architecture={"name": "resnet18", "options": {"num_classes": value}}),
+        )
+        for value in ("ten", -3, [4], 2.5, True, 10**9)
+    ),
     Case(
         "benchmark too small",
         "federation.splits",

@@ -62,11 +62,17 @@ def test_check_finds_the_accuracies_that_the_script_measured(here: Command, stud
 @pytest.mark.ray
 @pytest.mark.slow
 def test_a_recipe_alone_gets_them_tuned(here: Command, study: Path, tmp_path: Path) -> None:
+    checked = here("check", study, "--json").json()["warnings"]
+    # Nothing is prepared: tune does that, and says what check says.
+    first = here("tune", "--study", study, "--pair", "0,1", "--json")
+    found = first.json()
+    assert found["verdict"] == verdict_by_rule(found)
+    assert found["warnings"] == checked
+    assert first.err.count("48 examples are few") == 1
     prepared = here("prepare", "--study", study, "--json").json()
+    assert prepared["warnings"] == checked
     for number, accuracy in prepared["test_accuracy"].items():
         assert accuracy * SIZES["test"] == pytest.approx(measured(study.parent)[number]["test"])
-    found = here("tune", "--study", study, "--pair", "0,1", "--json").json()
-    assert found["verdict"] == verdict_by_rule(found)
     made = here(
         *("distill", "--study", study, "--pair", "1,2", "--out", "student.safetensors", "--json"),
         *("--temperature", 2, "--alpha", 0.5, "--transfer-set", "both"),

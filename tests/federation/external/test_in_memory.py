@@ -103,7 +103,7 @@ class Local(nn.Module):
 def test_a_module_of_its_own_is_found_by_its_class(mine: Path) -> None:
     with pytest.raises(PlanError, match="3 outputs") as caught:
         make(mine, members(mine, model=Local(), architecture=None, options={}))
-    assert "participants.0.labels" in str(caught.value)
+    assert "small: members.0.labels: " in str(caught.value)
 
     class Inside(Local):
         """Where nobody can import it."""
@@ -137,13 +137,13 @@ def test_the_network_that_workers_build_is_the_one_that_was_given(mine: Path) ->
 
 
 def test_the_program_itself_cannot_be_imported_by_workers(mine: Path) -> None:
-    with pytest.raises(PlanError, match=r"participants\.0\.architecture.*__main__.* workers cannot import"):
+    with pytest.raises(PlanError, match=r"members\.0\.architecture.*__main__.* workers cannot import"):
         make(mine, members(mine, model=Powered(), architecture="__main__:Powered", options={}))
 
 
 def test_what_does_not_hold_is_told_by_field_and_nothing_is_kept(mine: Path) -> None:
     other = Cnn(widths=(5,)).build(SHAPE)
-    with pytest.raises(PlanError, match=r"small: federation\.participants\.0\.checkpoint: memory:") as caught:
+    with pytest.raises(PlanError, match=r"small: members\.0\.model: memory:") as caught:
         make(mine, members(mine, model=other))
     assert "another architecture" in str(caught.value)
     with pytest.raises(PlanError, match="2 labels for 3 images"):

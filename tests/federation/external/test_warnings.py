@@ -26,6 +26,7 @@ from tests.cli.conftest import here as here
 from tests.federation.external.conftest import edit
 
 ORDER = "another order"
+FEW = "12 examples are few"
 
 
 @pytest.fixture
@@ -46,17 +47,18 @@ def test_every_command_says_it_once(here: Command, swapped: Path) -> None:
     checked = here("check", study, "--json").json()["warnings"]
     (warning,) = [one for one in checked if ORDER in one["problem"]]
     assert warning["field"] == "federation.participants.0"
+    (few,) = [one for one in checked if FEW in one["problem"]]
+    assert few["field"] == "federation.splits (confirmation)"
     first = here("prepare", "--study", study, "--home", home)
-    assert first.err.count(ORDER) == 1
+    assert (first.err.count(ORDER), first.err.count(FEW)) == (1, 1)
     # And again when it is there already.
     again = here("prepare", "--study", study, "--home", home, "--json")
-    assert again.err.count(ORDER) == 1
-    kept = json.loads(again.out)["warnings"]
-    assert warning in kept
+    assert (again.err.count(ORDER), again.err.count(FEW)) == (1, 1)
+    assert json.loads(again.out)["warnings"] == checked
     workspace = Workspace.open(study, home=home)
     shown = page(ReportFacts(report_data(workspace)))
     assert 'id="warnings"' in shown
-    assert shown.count(ORDER) == 1
+    assert (shown.count(ORDER), shown.count(FEW)) == (1, 1)
 
 
 def test_what_runs_something_says_it_once_more(
@@ -67,8 +69,10 @@ def test_what_runs_something_says_it_once_more(
     here("prepare", "--study", study, "--home", home)
     caplog.clear()
     with run_session(Workspace.open(study, home=home), None, None, None) as session:
-        assert [one for one in session.federation.warnings if ORDER in one.problem]
-    assert len([one for one in caplog.messages if ORDER in one]) == 1
+        for words in (ORDER, FEW):
+            assert len([one for one in session.results.facts.warnings if words in one.problem]) == 1
+    for words in (ORDER, FEW):
+        assert len([one for one in caplog.messages if words in one]) == 1
 
 
 def test_a_federation_of_an_earlier_version_has_none(swapped: Path, here: Command) -> None:
@@ -82,7 +86,10 @@ def test_a_federation_of_an_earlier_version_has_none(swapped: Path, here: Comman
     loaded = storage.load(folder)
     assert loaded.warnings == ()
     assert loaded.name == folder.name
-    assert 'id="warnings"' not in page(ReportFacts(ReportData(**_report(study, home))))
+    shown = page(ReportFacts(ReportData(**_report(study, home))))
+    assert ORDER not in shown
+    # What follows from the study and the size of its splits needs no record.
+    assert shown.count(FEW) == 1
 
 
 def _report(study: str, home: Path) -> dict[str, Any]:
@@ -111,7 +118,8 @@ def test_a_program_without_logging_is_warned(tmp_path: Path) -> None:
     """The models are not trained at all."""
     ran = subprocess.run([sys.executable, "-c", SCRIPT], cwd=tmp_path, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
-    assert ran.stderr.count("FindingWarning: guesses: federation.participants.0 (and 1 more): only") == 1
+    assert ran.stderr.count("FindingWarning: guesses: members.0 (and 1 more): only") == 1
+    assert ran.stderr.count("FindingWarning: guesses: confirmation: 200 examples are few") == 1
     # The line that called, not one of autokd's.
     assert "<string>:" in ran.stderr
 
