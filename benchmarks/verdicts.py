@@ -90,7 +90,11 @@ class World:
         one = ParticipantFacts(number=0, architecture="any", histogram=(1,), correct=self.own)
         labels = {split: np.zeros(size, dtype=np.int64) for split, size in SIZES.items()}
         return FederationFacts(
-            name="simulated", classes=("any",), labels=labels, participants=(one, replace(one, number=1))
+            name="simulated",
+            classes=("any",),
+            labels=labels,
+            participants=(one, replace(one, number=1)),
+            public=1,
         )
 
 

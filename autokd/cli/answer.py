@@ -193,4 +193,5 @@ def _cost(recommendation: Recommendation) -> str:
     return (
         f"trials: {counts}; epochs: {epochs['search']} of search, {epochs['confirmation']} of race and "
         f"confirmation; {content['seeds']} paired seeds"
+        + ("" if recommendation.cost is None else f"\ncost: {recommendation.cost}")
     )

@@ -25,12 +25,16 @@ class BudgetOptions(Group):
         typer.Option(help="Most time in all, with what was spent on these pairs before.", metavar="6h"),
     ] = None
     epochs: Annotated[
-        int | None, typer.Option(min=1, help="Most epochs in all, with those that the storage has.")
+        int | None,
+        typer.Option(min=1, help="Most epochs in all, on whatever examples, with those of before."),
     ] = None
     share_of_sweep: Annotated[
         float | None,
         typer.Option(
-            min=0, max=1, help="Most epochs, as a share of a sweep of the grid poster_sweep.", metavar="0.05"
+            min=0,
+            max=1,
+            help="Most training examples in all, as a share of a sweep of the grid poster_sweep.",
+            metavar="0.05",
         ),
     ] = None
 

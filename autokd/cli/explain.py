@@ -32,11 +32,11 @@ def explain(
 ) -> None:
     """Compare the recommendation of a tuned pair with its alternatives, and say where its gain comes from.
 
-    The alternatives: training on the same examples without a teacher; the default setting on each transfer
-    set and with another learning rate; the setting that is best for other pairs; averaging both models;
-    adopting the partner's model; doing nothing; fine-tuning on the validation split. The gain is divided
-    into the shares of T and α, of the transfer set, and of the position. This takes about 50 additional
-    runs; stored runs are not run again.
+    The alternatives: training without a teacher, on the same and on other examples; the default setting on
+    each transfer set and with another budget; the setting that is best for other pairs; averaging both
+    models; adopting the partner's model; dividing label priors out of these; doing nothing; fine-tuning on
+    the validation split. The gain is divided into steps: label prior, budget, examples, teacher, T and α, and
+    position. This takes 50 to 80 additional runs; stored runs are not run again.
 
     Of several teachers, the setting judged is run without each of them: what each adds.
 
@@ -139,17 +139,22 @@ def _table(*headers: str) -> Table:
 
 
 def _show_steps(explanation: Explanation) -> None:
+    from autokd.explanation.attribution import Step
+
     attribution = explanation.attribution
     if attribution is None:
         out.print("where the gain comes from: unknown, since runs failed", style="yellow")
         return
-    out.print("where the gain beyond the default comes from", style="bold")
+    beyond = " beyond the default" if attribution.beyond_default else ""
+    out.print(f"where the gain{beyond} comes from", style="bold")
     grid = _table("worth on test")
     for step, worth in attribution.parts.items():
         grid.add_row(step.value, _figure(worth[Split.TEST]))
     grid.add_row("together", _figure(attribution.total[Split.TEST]))
     out.print(grid)
-    if len(attribution.parts) > 2:
+    for step, why in attribution.left_out.items():
+        out.print(f"{step.value}: {why}", style="dim")
+    if Step.POSITION in attribution.parts:
         adopted = _figure(explanation.adoption[Split.TEST])
         out.print(f"adopting the partner's model without any training gains {adopted}", style="dim")
 

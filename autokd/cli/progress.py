@@ -179,11 +179,12 @@ def _pace(progress: Progress) -> str:
     if not (progress.ended or progress.live):
         return f"starting workers for {progress.left} runs"
     eta = about(progress.seconds_left if progress.left else None)
-    epochs = sum(study.epochs for study in progress.studies)
-    each = "" if progress.sweep_budget is None else f" of {progress.sweep_budget} each"
+    each = "" if progress.sweep_budget is None else f" of {progress.sweep_budget} epochs a run"
+    share = progress.share_of_sweep
+    cost = "" if share is None else f", {share:.1%} of the training examples of a sweep{each}"
     return (
-        f"{progress.ended} runs done{pace(progress.per_second)}, {progress.left} to go, {epochs} epochs of "
-        f"{progress.sweep_epochs} in a sweep{each}, {clock(progress.seconds)} so far{eta}"
+        f"{progress.ended} runs done{pace(progress.per_second)}, {progress.left} to go{cost}, "
+        f"{clock(progress.seconds)} so far{eta}"
     )
 
 

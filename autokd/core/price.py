@@ -1,4 +1,4 @@
-"""The price of a run in training examples.
+"""The price of a run in training examples, and work in all units that it is counted in.
 
 Epochs on different transfer sets take different time: an epoch on both participants' data takes about twice
 as long as one on the student's. So what the student trains on is counted. Evaluations are not, and teachers
@@ -7,11 +7,58 @@ add nothing: their outputs are stored with the federation, so no run computes th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+import math
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import astuple, dataclass, field, replace
+from functools import reduce
+from typing import Final
 
 from autokd.core.records import FederationFacts, RunRecord, TrialRecord
 from autokd.core.setting import AnyPair, Group, Setting, Split, TransferSet
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Work in the units that it is counted in; a limit is one too, infinite in a unit without a limit."""
+
+    runs: float = 0.0
+    epochs: float = 0.0
+    examples: float = 0.0
+
+    def __add__(self, other: Load) -> Load:
+        return Load(self.runs + other.runs, self.epochs + other.epochs, self.examples + other.examples)
+
+    def __sub__(self, other: Load) -> Load:
+        return Load(self.runs - other.runs, self.epochs - other.epochs, self.examples - other.examples)
+
+    def __mul__(self, times: float) -> Load:
+        return Load(times * self.runs, times * self.epochs, times * self.examples)
+
+    def least(self, other: Load) -> Load:
+        """Return the smaller number of each unit."""
+        return Load(*map(min, astuple(self), astuple(other)))
+
+    def most(self, other: Load) -> Load:
+        """Return the larger number of each unit."""
+        return Load(*map(max, astuple(self), astuple(other)))
+
+    def fits(self, limit: Load) -> bool:
+        """Return whether no unit exceeds its limit."""
+        return self.most(limit) == limit
+
+
+NOTHING: Final = Load()
+UNLIMITED: Final = Load(math.inf, math.inf, math.inf)
+
+
+def mean_load(loads: Collection[Load]) -> Load:
+    """Return the mean of each unit."""
+    return sum(loads, NOTHING) * (1 / len(loads))
+
+
+def largest_load(loads: Iterable[Load]) -> Load:
+    """Return the largest number of each unit; nothing of no loads."""
+    return reduce(Load.most, loads, NOTHING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +127,44 @@ class Prices:
         """Return the price of a run to the end of its budget."""
         return self.of_epochs(setting, setting.epochs or self.epochs)
 
+    def load(self, setting: Setting, epochs: float | None = None) -> Load:
+        """Return the work of a run; to the end of its budget unless `epochs` says how far."""
+        trained = (setting.epochs or self.epochs) if epochs is None else epochs
+        return Load(1, trained, trained * self.of_epoch(setting.transfer_set))
+
     def spent(self, runs: Iterable[TrialRecord | RunRecord]) -> int:
         """Return the price of trials and runs as far as they came."""
         return sum(self.of_epochs(run.setting, run.epochs) for run in runs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingCost:
+    """What a recommendation has cost, in training examples.
+
+    Attributes:
+        search: Of the trials.
+        confirmation: Of race and confirmation.
+        sweep: Of a sweep of the grid `poster_sweep` of the same pair.
+    """
+
+    search: int
+    confirmation: int
+    sweep: int
+
+    def __str__(self) -> str:
+        total = self.search + self.confirmation
+        return f"{total:,} training examples, {total / max(self.sweep, 1):.1%} of a sweep"
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Search and confirmation as shares of the sweep."""
+        whole = max(self.sweep, 1)
+        return {
+            "search": round(self.search / whole, 6),
+            "confirmation": round(self.confirmation / whole, 6),
+        }
+
+    def to_json(self) -> dict[str, dict[str, int] | dict[str, float]]:
+        """Return plain values by the names that they have in `autokd status --json`."""
+        spent = {"search": self.search, "confirmation": self.confirmation}
+        return {"examples_spent": spent, "cost_of_sweep_in_examples": self.shares}

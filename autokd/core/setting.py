@@ -277,6 +277,11 @@ def untaught(setting: Setting) -> Setting:
     return plain(replace(setting, alpha=0.0))
 
 
+def unassisted(examples: TransferSet, prior: LabelPrior) -> Setting:
+    """Return the setting that learns from labelled examples without a teacher, at the recipe's budget."""
+    return replace(untaught(moved(DEFAULT, examples)), label_prior=prior)
+
+
 def with_budget_of(setting: Setting, other: Setting) -> Setting:
     """Return the setting with the budget of another one."""
     return replace(setting, **{name: getattr(other, name) for name in BUDGET})

@@ -1,11 +1,11 @@
-"""The pace of the driver: how many runs and epochs have ended, in how much time."""
+"""The pace of the driver: how much work has ended, in how much time."""
 
 from __future__ import annotations
 
 from time import monotonic
 from typing import Final
 
-from autokd.search.eta import NOTHING, Load
+from autokd.core.price import NOTHING, Load
 
 _FEW: Final = 5
 """Number of ended runs that show a pace."""
@@ -21,7 +21,7 @@ class Pace:
     Attributes:
         ended: Number of runs that have ended.
         waited: Seconds until the first of them had ended.
-        done: Runs and epochs of the others.
+        done: Work of the others.
         most_live: Largest number of runs in progress at once.
     """
 
@@ -60,7 +60,7 @@ class Pace:
         return _AROUND + pairs * (self._judging / self._judged if self._judged else _JUDGING)
 
     @property
-    def epochs_per_second(self) -> float | None:
-        """Epochs a second since the first run ended; None before a few more have ended."""
+    def examples_per_second(self) -> float | None:
+        """Training examples a second since the first run ended; None before a few more have ended."""
         seconds = self.seconds - self.waited
-        return self.done.epochs / seconds if self.done.runs >= _FEW and seconds > 0 else None
+        return self.done.examples / seconds if self.done.runs >= _FEW and seconds > 0 else None

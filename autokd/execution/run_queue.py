@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
-from time import monotonic
 from typing import Protocol
 
 from autokd.config.study import SWEEP_SEEDS
+from autokd.core.price import NOTHING, Load, Prices
 from autokd.core.records import RungReport, RunRecord, RunState, Stage
 from autokd.core.run_spec import RunFailure, RunResult, RunSpec
 from autokd.core.setting import AnyPair, Setting
 from autokd.core.tensor_format import FORMER_FORMAT, TensorFormat
+from autokd.execution.pace import Pace
 from autokd.recommendation.race import to_be_run
+from autokd.search.eta import forecast
 from autokd.store import Store
 
 Runs = Mapping[AnyPair, Sequence[RunRecord]]
@@ -57,6 +59,9 @@ class RunQueueProgress:
         failed: Number of runs of `done` that failed.
         ended: Number of runs that ended since the command began.
         seconds: Seconds since the first of these ended; before that, since the command began.
+        pace: Work of all but the first of these, which ended in these seconds.
+        left: Work of the runs that are not done.
+        training: Share of the workers' time that went into training, in [0, 1].
     """
 
     done: int
@@ -64,13 +69,16 @@ class RunQueueProgress:
     failed: int
     ended: int
     seconds: float
+    pace: Load = NOTHING
+    left: Load = NOTHING
+    training: float = 0.0
 
     @property
     def seconds_left(self) -> float | None:
-        """Expected seconds for the rest at the pace so far; None before a second run has ended."""
-        if self.ended < 2 or self.seconds <= 0:
-            return None
-        return (self.total - self.done) * self.seconds / (self.ended - 1)
+        """Expected seconds for the rest at the pace so far; None before some more runs have ended."""
+        pace = replace(self.pace, runs=max(0, self.ended - 1))
+        left = replace(self.left, runs=self.total - self.done)
+        return forecast(pace, left, seconds=self.seconds, training=self.training)
 
 
 class FixedRunQueue(RunQueue):
@@ -82,7 +90,6 @@ class FixedRunQueue(RunQueue):
 
     Attributes:
         runs: Runs by pair, as the store has them.
-        ended: Number of runs that have ended since this queue was made.
         failed: Number of runs that failed and are not tried again.
 
     Args:
@@ -92,6 +99,7 @@ class FixedRunQueue(RunQueue):
         store: Read once at the start; every result is written to it.
         tensor_formats: Memory format and precision of each pair's runs.
         listen: Called with the progress after each run.
+        prices: What each pair's runs cost; without them all runs are taken to cost the same.
     """
 
     def __init__(
@@ -103,6 +111,7 @@ class FixedRunQueue(RunQueue):
         store: Store,
         tensor_formats: Mapping[AnyPair, TensorFormat] | None = None,
         listen: Callable[[RunQueueProgress], None] = lambda progress: None,
+        prices: Mapping[Pair, Prices] | None = None,
     ) -> None:
         self._wanted, self._names, self._retries = wanted, names, retries
         self._store, self._tensor_formats, self._listen = store, tensor_formats or {}, listen
@@ -112,8 +121,7 @@ class FixedRunQueue(RunQueue):
             for run in runs:
                 self._records[RunSpec.of(pair, run)].append(run)
         self._live: dict[str, RunSpec] = {}
-        self._since = monotonic()
-        self.ended = 0
+        self._prices, self._pace = prices or {}, Pace()
         self._set_specs(wanted(self.runs))
 
     @classmethod
@@ -127,6 +135,7 @@ class FixedRunQueue(RunQueue):
         store: Store,
         tensor_formats: Mapping[AnyPair, TensorFormat] | None = None,
         listen: Callable[[RunQueueProgress], None] = lambda progress: None,
+        prices: Mapping[Pair, Prices] | None = None,
     ) -> FixedRunQueue:
         """Return the queue of a sweep: each setting of the grid, for each pair, with each seed.
 
@@ -144,7 +153,13 @@ class FixedRunQueue(RunQueue):
             store=store,
             tensor_formats=tensor_formats,
             listen=listen,
+            prices=prices,
         )
+
+    @property
+    def ended(self) -> int:
+        """Number of runs that have ended since this queue was made."""
+        return self._pace.ended
 
     @property
     def live(self) -> int:
@@ -157,8 +172,10 @@ class FixedRunQueue(RunQueue):
     def assign(self, key: str) -> RunSpec | None:
         if not self._waiting:
             return None
-        self._live[key] = self._waiting.popleft()
-        return self._live[key]
+        self._live[key] = spec = self._waiting.popleft()
+        self._left -= self._load(spec)
+        self._pace.most_live = max(self._pace.most_live, len(self._live))
+        return spec
 
     def report(self, key: str, report: RungReport) -> bool:
         """Raise: these runs report only their end."""
@@ -179,16 +196,15 @@ class FixedRunQueue(RunQueue):
             self._set_specs(specs)
         elif self._is_pending(spec):
             self._waiting.append(spec)
+            self._left += self._load(spec)
         else:
             self.failed += self._has_failed(spec)
-        self.ended += 1
-        if self.ended == 1:
-            # Most of the time before this was the start of the workers.
-            self._since = monotonic()
+        self._pace.add(self._load(spec, record.epochs), record.seconds)
         self._listen(self.progress())
 
     def interrupt(self, reason: str) -> None:
         self._waiting.extendleft(reversed(self._live.values()))
+        self._left += sum(map(self._load, self._live.values()), NOTHING)
         self._live.clear()
 
     def progress(self) -> RunQueueProgress:
@@ -198,13 +214,22 @@ class FixedRunQueue(RunQueue):
             total=len(self._specs),
             failed=self.failed,
             ended=self.ended,
-            seconds=monotonic() - self._since,
+            # Most of the time before the first one was the start of the workers.
+            seconds=self._pace.seconds - self._pace.waited,
+            pace=self._pace.done,
+            left=sum(map(self._load, self._live.values()), self._left),
+            training=self._pace.training,
         )
+
+    def _load(self, spec: RunSpec, epochs: int | None = None) -> Load:
+        prices = self._prices.get(spec.pair)
+        return Load(runs=1) if prices is None else prices.load(spec.setting, epochs)
 
     def _set_specs(self, specs: Sequence[RunSpec]) -> None:
         live = set(self._live.values())
         self._specs = specs
         self._waiting = deque(spec for spec in specs if spec not in live and self._is_pending(spec))
+        self._left = sum(map(self._load, self._waiting), NOTHING)
         self.failed = sum(map(self._has_failed, specs))
 
     def _is_pending(self, spec: RunSpec) -> bool:

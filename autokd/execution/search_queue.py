@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Final
 
-from autokd.config.space import Space, sweep_epochs
+from autokd.config.space import Space, sweep_examples
 from autokd.config.study import SEARCH_SEED, StudyConfig
 from autokd.core.pair_records import PairRecords
+from autokd.core.price import NOTHING, Load
 from autokd.core.records import Failure, FederationFacts, RungReport, RunRecord, TrialRecord, TrialState
 from autokd.core.run_spec import RunFailure, RunResult, RunSpec
 from autokd.core.setting import AnyPair, Setting, Split
@@ -20,12 +21,12 @@ from autokd.execution.run_queue import RunQueue
 from autokd.execution.spending import Spending
 from autokd.recommendation.interim_looks import unfinished
 from autokd.search.asha import should_continue
-from autokd.search.eta import NOTHING, Load
+from autokd.search.costs import Costs
 from autokd.search.next_work import PairSearch, next_work
 from autokd.search.objective import scalarise
 from autokd.search.optuna_space import distributions
 from autokd.search.progress import Progress, StudyProgress, VerdictSummary, study_progress, work_left
-from autokd.search.spending import Budget
+from autokd.search.spending import Budget, within
 from autokd.search.tpe import Sampler, Tpe
 from autokd.statistics.moderation import VariancePool
 from autokd.store import Store
@@ -51,9 +52,10 @@ class _Live:
     stopped: bool = False
     seconds: float = 0.0
 
-    def budget(self, config: StudyConfig) -> int:
-        """Return the epochs of the run if it is not stopped early."""
-        return config.budget(self.spec.setting)
+    @property
+    def cost(self) -> Load:
+        """Work of the run if it is not stopped early."""
+        return self.study.costs.of(self.spec.setting)
 
     @property
     def trial(self) -> TrialRecord:
@@ -118,14 +120,8 @@ class SearchQueue(RunQueue):
         )
         self._pace = Pace()
         self._open: list[list[PairSearch]] = []
-        self._spending = Spending(
-            config,
-            budget,
-            self._pace,
-            self._open,
-            seconds_before=seconds_before,
-            largest=space.budgets(config)[-1],
-        )
+        self._spending = Spending(config, budget, self._pace, self._open, seconds_before=seconds_before)
+        self._sweep_examples = 0
         self._live: dict[str, _Live] = {}
         self._over: list[StudyProgress] = []
         for meeting in meetings:
@@ -187,8 +183,9 @@ class SearchQueue(RunQueue):
             self._record_rung(live, result)
             self._end_trial(live, TrialState.COMPLETE)
         seconds = live.seconds if isinstance(result, RunFailure) else result.seconds
-        epochs = result.epochs if isinstance(result, RunRecord) else 0
-        self._remove(key, Load(1, epochs if live.number is None else live.trial.epochs), seconds)
+        ended = result.epochs if isinstance(result, RunRecord) else 0
+        epochs = ended if live.number is None else live.trial.epochs
+        self._remove(key, live.study.costs.prices.load(live.spec.setting, epochs), seconds)
 
     def interrupt(self, reason: str) -> None:
         for key, live in list(self._live.items()):
@@ -203,22 +200,21 @@ class SearchQueue(RunQueue):
     def progress(self) -> Progress:
         """Return how much is done."""
         studies = (*self._over, *(study_progress(study) for meeting in self._open for study in meeting))
-        left = work_left(self._config, self._open, self._over, self._space.budgets(self._config))
+        left = work_left(self._config, self._open, self._over)
         if self._spending.limited:
-            most = self._spending.left + self._spending.underway
-            left = Load(min(left.runs, most / self._config.rungs[-1]), min(left.epochs, most))
+            left = within(left, self._spending.left + self._spending.underway)
         usual = self._config.distillation.epochs
         return Progress(
             studies=studies,
             live=len(self._live),
             ended=self._pace.ended,
             left=round(left.runs),
-            epochs_left=left.epochs,
+            work_left=left,
             seconds=self._pace.seconds,
             waited=self._pace.waited,
             done=self._pace.done,
             training=self._pace.training,
-            sweep_epochs=sweep_epochs(self._config, self._space, len(studies)),
+            sweep_examples=self._sweep_examples,
             sweep_budget=longest if (longest := self._space.budgets(self._config)[-1]) > usual else None,
         )
 
@@ -231,15 +227,18 @@ class SearchQueue(RunQueue):
                 self._store.end_trial(name, trial.number, TrialState.FAIL, failure=failure, reason=reason)
                 trial = replace(trial, state=TrialState.FAIL, failure=failure, reason=reason)
             trials.append(trial)
+        costs = Costs.of_pair(self._config, self._space, self._federation, records.pair)
+        self._sweep_examples += sweep_examples(self._config, self._space, costs.prices)
         study = PairSearch(
             records=replace(records, trials=tuple(trials)),
+            costs=costs,
             initial_accuracy=self._federation.participants[records.pair.student].accuracy(Split.VALIDATION),
         )
         for trial in self._bases.scalarised(study):
             self._sampler.learn(name, trial)
         self._bases.look_ahead(study)
         self._bases.update_seeds(study)
-        self._spending.epochs += study_progress(study).epochs
+        self._spending.spent += study_progress(study).spent
         return study
 
     def _close_if_over(self, meeting: list[PairSearch]) -> None:
@@ -303,7 +302,7 @@ class SearchQueue(RunQueue):
             study.put_trial(trial)
         study.live[key] = work
         self._live[key] = live = _Live(meeting, study, work, number)
-        self._spending.underway += live.budget(self._config)
+        self._spending.underway += live.cost
         self._pace.most_live = max(self._pace.most_live, len(self._live))
         return work
 
@@ -339,8 +338,8 @@ class SearchQueue(RunQueue):
         live = self._live.pop(key)
         del live.study.live[key]
         self._pace.add(load, seconds)
-        self._spending.underway -= live.budget(self._config)
-        self._spending.epochs += load.epochs
+        self._spending.underway -= live.cost
+        self._spending.spent += load
         self._close_if_over(live.meeting)
         self._notify()
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from autokd.config.study import StudyConfig
+from autokd.core.price import NOTHING, UNLIMITED, Load
 from autokd.core.run_spec import RunSpec
 from autokd.core.setting import AnyPair
 from autokd.execution.pace import Pace
 from autokd.search.next_work import PairSearch
-from autokd.search.spending import Budget, Spent, epochs_left, look_epochs, search_may_go_on, urgency
+from autokd.search.spending import Budget, Spent, present_look, search_may_go_on, urgency, work_left
 
 
 class Spending:
@@ -18,11 +19,10 @@ class Spending:
     Args:
         meetings: All meetings that are not finished; the list changes as they are.
         seconds_before: Seconds that earlier commands have worked on these pairs.
-        largest: Largest budget of a trial, in epochs.
 
     Attributes:
-        epochs: Epochs spent so far, those of earlier commands included.
-        underway: Epochs that runs in progress may still need.
+        spent: Work spent so far, that of earlier commands included.
+        underway: Work that runs in progress may still need.
     """
 
     def __init__(
@@ -33,12 +33,10 @@ class Spending:
         meetings: Sequence[Sequence[PairSearch]],
         *,
         seconds_before: float,
-        largest: int,
     ) -> None:
-        self._largest = largest
         self._config, self._budget, self._pace, self._before = config, budget, pace, seconds_before
         self._meetings = meetings
-        self.epochs, self.underway = 0.0, 0.0
+        self.spent, self.underway = NOTHING, NOTHING
 
     @property
     def limited(self) -> bool:
@@ -51,17 +49,17 @@ class Spending:
         return self._before + self._pace.seconds
 
     @property
-    def left(self) -> float:
-        """Epochs that may still be begun."""
+    def left(self) -> Load:
+        """Work that may still be begun."""
         if self._budget is None:
-            return float("inf")
+            return UNLIMITED
         spent = Spent(
-            self.epochs + self.underway,
+            self.spent + self.underway,
             self.seconds,
-            self._pace.epochs_per_second,
+            self._pace.examples_per_second,
             ending=self._pace.ending(sum(map(len, self._meetings))),
         )
-        return max(0.0, epochs_left(self._budget, spent))
+        return work_left(self._budget, spent)
 
     def in_order(self, meetings: list[list[PairSearch]]) -> list[list[PairSearch]]:
         """Return meetings in the order in which they get workers."""
@@ -73,8 +71,8 @@ class Spending:
         """End all searches once there is no room for a trial beside the confirmations."""
         if self._budget is None or all(search.closed for search in searches):
             return
-        spent = self.epochs + self.underway
-        if not search_may_go_on(self._config, searches, left=self.left, spent=spent, largest=self._largest):
+        spent = self.spent + self.underway
+        if not search_may_go_on(self._config, searches, left=self.left, spent=spent):
             for search in searches:
                 search.closed = True
 
@@ -83,8 +81,8 @@ class Spending:
         if self._budget is None:
             return True
         if not isinstance(work, RunSpec):
-            return self.left >= self._largest
+            return study.costs.largest.fits(self.left)
         if work.stage is None:
-            return self.left >= self._config.budget(work.setting)
+            return study.costs.of(work.setting).fits(self.left)
         # Rule 1 has no verdict before all of its runs.
-        return study.records.rule == 1 or self.left >= look_epochs(self._config, study)
+        return study.records.rule == 1 or present_look(self._config, study).fits(self.left)

@@ -5,11 +5,18 @@
 | as it is | the student's own model, unchanged |
 | partner | the teacher's model, adopted unchanged |
 | average | the mean of both models' probabilities, nothing trained |
+| corrected | each of these three with label priors divided out, nothing trained |
 | default | T = 1, α = 0.5, on each transfer set that may be used |
 | learning rate | the default with the best of a few learning rates, chosen on validation |
 | cross-entropy | the same examples, budget and label prior without the teacher (α = 0) |
+| adjusted | the adjusted loss without a teacher, on each labelled transfer set that may be used |
 | elsewhere | the best setting over all pairs without either participant |
 | validation | fine-tuning on the labelled validation split, which the search could use as well |
+
+Where a study searches budgets, the winner chose its own on validation. So the alternatives have the budgets
+that the same surrogate believed to be best for them (`VerdictBasis.alternatives`): the default, cross-entropy
+and the adjusted loss on each transfer set, and no further learning rates. `corrected` and `adjusted` are
+compared in studies of rule 3 only.
 
 An alternative that is trained runs with the seeds of the confirmation, so that both are paired, and is
 evaluated on the same splits.
@@ -18,19 +25,34 @@ evaluated on the same splits.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 from autokd.core.example_weights import EVEN, ExampleWeights
 from autokd.core.records import RunRecord, Stage
 from autokd.core.run_spec import RunSpec
-from autokd.core.setting import DEFAULT, LabelPrior, Pair, Setting, Split, TransferSet, moved, plain, untaught
+from autokd.core.setting import (
+    DEFAULT,
+    LabelPrior,
+    Pair,
+    Setting,
+    Split,
+    TransferSet,
+    moved,
+    plain,
+    unassisted,
+    untaught,
+)
 from autokd.explanation.best_elsewhere import BestAverageSetting
 from autokd.recommendation.race import race_runs, race_seeds
 
 RATES: Final = (0.03, 0.1, 0.3, 1.0, 3.0)
 """Learning rates that the default is tried with, as multiples of the recipe's."""
+_UNASSISTED: Final = (
+    (LabelPrior.NONE, "cross_entropy", "cross-entropy on"),
+    (LabelPrior.ADJUSTED, "adjusted", "adjusted cross-entropy on"),
+)
 ON_VALIDATION: Final = Setting(temperature=1.0, alpha=0.0, transfer_set=TransferSet.VALIDATION)
 
 
@@ -48,6 +70,9 @@ class ComparedPair:
         retries: Number of retries of a run that failed for lack of infrastructure.
         elsewhere: Best setting over other pairs; None if there is none to choose from.
         weights: Weights of the examples on the target distribution of the pair's student.
+        with_priors: Whether alternatives that correct label priors are compared, as by rule 3.
+        budgets: Alternatives at budgets of their own, by their names (see `RivalChoice.alternatives`); empty
+            if none are searched.
     """
 
     pair: Pair
@@ -60,6 +85,8 @@ class ComparedPair:
     retries: int
     elsewhere: BestAverageSetting | None = None
     weights: ExampleWeights = EVEN
+    with_priors: bool = False
+    budgets: Mapping[str, Setting] = field(default_factory=dict)
 
 
 class Trained(NamedTuple):
@@ -75,7 +102,7 @@ def trained(compared: ComparedPair, rate: Setting | None) -> tuple[Trained, ...]
     """Return the trained alternatives; `rate` is the default with the chosen learning rate, if known."""
     alternatives = [Trained("default", "the default", DEFAULT)]
     alternatives += [
-        Trained(f"default_on_{transfer_set}", f"the default on {transfer_set}", moved(DEFAULT, transfer_set))
+        _on(compared, "default", "the default on", moved(DEFAULT, transfer_set))
         for transfer_set in compared.transfer_sets
         if transfer_set is not DEFAULT.transfer_set
     ]
@@ -86,6 +113,13 @@ def trained(compared: ComparedPair, rate: Setting | None) -> tuple[Trained, ...]
         adjusted = "" if compared.setting.label_prior is LabelPrior.NONE else "adjusted "
         words = f"{adjusted}cross-entropy only on {compared.setting.transfer_set}"
         alternatives.append(Trained("cross_entropy", words, untaught(compared.setting)))
+    labelled = [each for each in compared.transfer_sets if each is not TransferSet.PUBLIC]
+    for prior, key, words in _UNASSISTED:
+        alternatives += [
+            _on(compared, key, words, unassisted(examples, prior))
+            for examples in labelled
+            if compared.budgets or (compared.with_priors and prior is LabelPrior.ADJUSTED)
+        ]
     if (best := compared.elsewhere) is not None:
         note = f"{best.setting}, ran on {best.pairs} of {best.known} pairs without either participant"
         note += f", {best.gain:+.1f} pp there on validation"
@@ -93,6 +127,14 @@ def trained(compared: ComparedPair, rate: Setting | None) -> tuple[Trained, ...]
     note = "the labelled examples that the search chose on; never judged on them"
     alternatives.append(Trained("validation", "fine-tuning on validation", ON_VALIDATION, note))
     return tuple(alternatives)
+
+
+def _on(compared: ComparedPair, name: str, words: str, setting: Setting) -> Trained:
+    """Return an alternative on some transfer set, at a budget of its own if it has one."""
+    key, examples = f"{name}_on_{setting.transfer_set}", setting.transfer_set
+    chosen = compared.budgets.get(key, setting)
+    own = f"at its best budget{chosen.more}" if key in compared.budgets else ""
+    return Trained(key, f"{words} {examples}", chosen, own)
 
 
 def wanted(
@@ -108,6 +150,8 @@ def wanted(
         for seed in race_seeds(compared.rate_seeds)
         for setting in rates(compared)
     ]
+    if compared.budgets:
+        choosing = []
     settings = [each.setting for each in trained(compared, chosen_rate(compared, runs))]
     return (*choosing, *repeated(compared, [*settings, *steps]))
 
@@ -133,8 +177,10 @@ def chosen_rate(compared: ComparedPair, runs: Sequence[RunRecord]) -> Setting | 
     """Return the default with the learning rate that has the best mean validation accuracy.
 
     A rate drops out if one of its runs failed for good, for instance because it diverged. The lower rate wins
-    a tie. None while the choice is not made, and if no rate is left.
+    a tie. None while the choice is not made, if no rate is left, and where budgets are searched.
     """
+    if compared.budgets:
+        return None
     seeds = race_seeds(compared.rate_seeds)
     races = {setting: race_runs(runs, setting, seeds, compared.retries) for setting in rates(compared)}
     if None in races.values():

@@ -1,14 +1,15 @@
-"""Where the gain comes from: what each step from the default to the answer adds, whatever their order.
+"""Where the gain beyond the default comes from, in studies of rules 1 and 2; later ones have a longer chain.
 
-The steps are T and α, the transfer set, and the position. What a step adds depends on which others were taken
-before, so each gets its Shapley value, the average over all orders (`autokd.statistics.shapley`). The values
-add up to the answer minus the default.
+A later study's chain begins at the own model (`autokd.explanation.steps`). Here the steps are T and α, the
+transfer set, and the position, from the default to the answer. What a step adds depends on which others were
+taken before, so each gets its Shapley value, the average over all orders (`autokd.statistics.shapley`). The
+values add up to the answer minus the default.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from autokd.core.setting import DEFAULT, Pair, Setting, Split, moved
@@ -18,11 +19,16 @@ from autokd.statistics.shapley import Values, shapley, subsets
 
 
 class Step(StrEnum):
-    """A step from the default to the answer."""
+    """A step to the answer, in the order in which steps are taken and shown."""
 
+    PRIOR = "prior"
+    BUDGET = "budget"
+    EXAMPLES = "examples"
+    TEACHER = "teacher"
     TUNING = "T and α"
-    """Everything of the setting that is tuned, except the transfer set."""
+    """By rules 1 and 2 everything of the setting that is tuned, except the transfer set."""
     TRANSFER_SET = "transfer set"
+    """By rules 1 and 2, what is `EXAMPLES` and part of `TEACHER` later."""
     POSITION = "position"
     """The pair is reversed, and the student adopts the model that results."""
 
@@ -36,22 +42,28 @@ class Attribution:
     """What each step adds, in pp, by split.
 
     Attributes:
-        parts: Gain of each step, in the order of `Step`; without the position if the pair is used as it is.
-        total: The answer minus the default; the means of the parts add up to it.
+        parts: Gain of each step that the answer has, in the order of `Step`.
+        total: The answer minus the own model, or minus the default; the means of the parts add up to it.
+        left_out: Why the answer does not have the other steps; empty by rules 1 and 2.
+        beyond_default: Whether the steps begin at the default instead of the own model, as by rules 1 and 2.
     """
 
     parts: Mapping[Step, Mapping[Split, Interval]]
     total: Mapping[Split, Interval]
+    left_out: Mapping[Step, str] = field(default_factory=dict)
+    beyond_default: bool = True
 
     def to_json(self) -> dict[str, object]:
-        """Return means and intervals by split and step."""
-        return {
+        """Return means and intervals by split and step, and the steps that are left out with the reason."""
+        left_out = {step.value: why for step, why in self.left_out.items()}
+        by_split = {
             str(split): {
                 "parts": {step.value: intervals[split].to_json() for step, intervals in self.parts.items()},
                 "total": total.to_json(),
             }
             for split, total in self.total.items()
         }
+        return by_split if self.beyond_default else {**by_split, "left_out": left_out}
 
 
 def corners(pair: Pair, setting: Setting, reverse: Setting | None) -> Mapping[Taken, tuple[Pair, Setting]]:

@@ -148,15 +148,16 @@ class Arms:
     def __init__(self, judgement: Judgement, runs: Sequence[RunRecord]) -> None:
         evidence = judgement.evidence
         self._seeds, self._own = evidence.seeds, evidence.own
-        confirmed = [arm for arm in (evidence.default, evidence.winner) if arm is not None]
-        self._confirmed = {plain(arm.setting): arm for arm in confirmed}
+        # Two arms may have one setting; the winner and the default have all seeds.
+        self._confirmed = {plain(arm.setting): arm for arm in reversed(evidence.arms.values())}
         self._runs = [run for run in runs if run.stage is Stage.RIVAL]
 
     def of(self, setting: Setting) -> tuple[Sequence[int], Arm] | str:
         """Return its arm with the paired rows of the confirmation's arms, or why it has none."""
         effective = plain(setting)
         if effective in self._confirmed:
-            return range(len(self._seeds)), self._confirmed[effective]
+            known = self._confirmed[effective]
+            return range(len(self._seeds)) if known.rows is None else known.rows, known
         runs = [run for run in self._runs if run.setting == effective]
         by_seed = ended_runs(effective, runs)
         rows = [row for row, seed in enumerate(self._seeds) if seed in by_seed]

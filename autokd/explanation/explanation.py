@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from autokd.config.target import ClassShares, TargetName, target_json
 from autokd.core.participant_names import NUMBERS_ONLY, ParticipantNames
-from autokd.core.records import RunRecord
+from autokd.core.records import Correctness, RunRecord
 from autokd.core.setting import Pair, Setting, Split, derive_seed
+from autokd.core.verdict_basis import DEFAULT_BUDGET, NO_TEACHER
 from autokd.explanation.alternatives import ComparedPair, Trained, chosen_rate, trained
 from autokd.explanation.attribution import Attribution, Step, Taken, attribute, corners
 from autokd.explanation.comparison import Arms, Comparison, Intervals, Line, Models, by_split
+from autokd.explanation.steps import Measured, chain, gain_by_step
 from autokd.recommendation.bootstrap import Bootstrap
 from autokd.recommendation.evidence import JUDGED, Arm
 from autokd.recommendation.recommendation import Recommendation
 from autokd.recommendation.verdict import Judgement, Verdict, described
 from autokd.statistics.shapley import Values
+
+_RIVALS: Final = {
+    DEFAULT_BUDGET: "the default, best budget",
+    NO_TEACHER: "best without a teacher",
+}
+"""The rivals of rule 3 in words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +35,8 @@ class Explanation:
     Attributes:
         setting: Setting that is compared: the answer, or the candidate that was rejected.
         teacher_or_data: Where the gain comes from, teacher or data, in one sentence.
-        attribution: Parts of the gain from the default to `setting`, or to the reversed pair if that is the
-            better position; None if a run for it is missing.
+        attribution: Parts of the gain from the own model (by rules 1 and 2, from the default) to `setting`,
+            or to the reversed pair if that is the better position; None if a run for it is missing.
         adoption: Gain of adopting the partner's model as it is.
         owed: Number of runs that are still missing.
         runs: Number of the alternatives' runs.
@@ -79,6 +88,8 @@ class ExplanationInputs:
         reverse_runs: Runs of the steps to the reversed pair.
         partner: Correctness of the teacher's model as it is.
         averaged: Correctness of both models' averaged probabilities.
+        without_priors: The same of both models with their label priors divided out; None if it is unknown.
+        partner_without_prior: Correctness of the teacher's model with its label prior divided out; likewise.
     """
 
     recommendation: Recommendation
@@ -89,6 +100,8 @@ class ExplanationInputs:
     partner: Models
     averaged: Models
     owed: int
+    without_priors: Models | None = None
+    partner_without_prior: Models | None = None
 
 
 def explain(inputs: ExplanationInputs) -> Explanation:
@@ -107,12 +120,28 @@ def explain(inputs: ExplanationInputs) -> Explanation:
         ),
         compare.fixed("average", "both models' answers averaged", inputs.averaged, note=note),
     ]
+    corrected = {
+        "corrected": ("the model, prior divided out", judgement.evidence.corrected),
+        "partner_corrected": (
+            f"model {recommendation.names.word(pair.teacher)}, prior divided out",
+            inputs.partner_without_prior,
+        ),
+        "average_corrected": ("average, priors divided out", inputs.without_priors),
+    }
     if recommendation.student.is_untrained:
         lines = lines[:1]  # It has a network of its own, and no answers to average.
+    elif compared.with_priors:
+        lines += [
+            compare.fixed(key, words, models)
+            for key, (words, models) in corrected.items()
+            if models is not None
+        ]
     winner = judgement.evidence.winner
     if winner is not None and winner is not judgement.shown:
         words = "the race's winner" if judgement.basis is None else "the winner of the search"
         lines.append(compare.trained(Trained("winner", words, winner.setting)))
+    for name, rival in judgement.evidence.rivals.items():
+        lines.append(compare.trained(Trained(name, _RIVALS[name], rival.setting)))
     lines += map(compare.trained, trained(compared, chosen_rate(compared, inputs.runs)))
     untaught = next((line for line in lines if line.key == "cross_entropy"), None)
     runs = (*inputs.runs, *inputs.reverse_runs)
@@ -123,7 +152,7 @@ def explain(inputs: ExplanationInputs) -> Explanation:
         gain={split: judgement.gain(split) for split in JUDGED},
         lines=tuple(lines),
         teacher_or_data=teacher_or_data(judgement.shown.setting, untaught),
-        attribution=_attribution(inputs, judgement),
+        attribution=_attribution(inputs, judgement, bootstrap),
         adoption={
             Split.CONFIRMATION: position.confirmation.by_adoption,
             Split.TEST: position.test.by_adoption,
@@ -162,8 +191,51 @@ def teacher_or_data(setting: Setting, untaught: Line | None) -> str:
     return f"{which}: {alone}, {adds} on confirmation"
 
 
-def _attribution(inputs: ExplanationInputs, judgement: Judgement) -> Attribution | None:
+def _attribution(inputs: ExplanationInputs, judgement: Judgement, bootstrap: Bootstrap) -> Attribution | None:
     """Return the parts of the gain; None if a run is missing."""
+    if not inputs.compared.with_priors:
+        return _beyond_default(inputs, judgement)
+    evidence, shown, arms = judgement.evidence, judgement.shown, Arms(judgement, inputs.runs)
+    steps = chain(shown.setting, can_correct=evidence.corrected is not None)
+    found: dict[Step, tuple[Sequence[int], Arm]] = {}
+    for step, setting in steps.settings.items():
+        match = arms.of(setting)
+        if isinstance(match, str):
+            return None
+        found[step] = match
+    common = sorted(set.intersection(*(set(rows) for rows, _ in found.values())))
+    left_out, reverse = dict(steps.left_out), inputs.reverse
+    if reverse is None:
+        left_out[Step.POSITION] = "the pair is used as it is"
+    # Seeds are paired within a direction; between two directions any order does.
+    seeds = len(common) if reverse is None else min(len(common), len(reverse.evidence.seeds))
+    if seeds < 2:
+        return None
+
+    def rows_of(rows: Sequence[int], arm: Arm) -> dict[Split, Correctness]:
+        chosen = [list(rows).index(row) for row in common[:seeds]]
+        return {split: arm.correct[split][chosen] for split in JUDGED}
+
+    models = [Measured(step, rows_of(*match)) for step, match in found.items()]
+    if steps.corrected and evidence.corrected is not None:
+        models.insert(0, Measured(Step.PRIOR, evidence.corrected))
+    if reverse is not None:
+        adopted = {split: reverse.shown.correct[split][:seeds] for split in JUDGED}
+        models.append(Measured(Step.POSITION, adopted))
+    whole = reverse is None and seeds == len(evidence.seeds)
+    return gain_by_step(
+        evidence.own,
+        models,
+        bootstrap=bootstrap,
+        # The reversed pair's model, too, is judged by the target of the participant that would adopt it.
+        weights=judgement.weights,
+        left_out={step: left_out[step] for step in Step if step in left_out},
+        gain={split: judgement.gain(split) for split in JUDGED} if whole else None,
+    )
+
+
+def _beyond_default(inputs: ExplanationInputs, judgement: Judgement) -> Attribution | None:
+    """Return the parts of the gain beyond the default by rules 1 and 2; None if a run is missing."""
     (pair, _), reverse, answer = inputs.recommendation.of_pair, inputs.reverse, None
     arms = {pair: Arms(judgement, inputs.runs)}
     steps = {Step.TUNING, Step.TRANSFER_SET}

@@ -203,13 +203,18 @@ def teachers_of(pair: AnyPair, setting: Setting) -> int:
     return len(teaching(pair, setting))
 
 
-def arms_to_come(config: StudyConfig, records: PairRecords) -> int:
-    """Return how many arms at most join the confirmation once the race is over; 0 if there is none."""
-    basis = records.basis
-    if basis is None or basis.race is None or winner(config, records) is not None:
-        return 0
-    rivals = {name.split("/")[0] for name in basis.rivals}
-    return 1 + len(rivals)
+def arms_to_come(config: StudyConfig, records: PairRecords) -> tuple[tuple[Setting, ...], ...]:
+    """Return for each arm that may join the confirmation once the race is over the settings that it may have.
+
+    Empty without a race, and after it.
+    """
+    field = _racing(config, records)
+    if len(field) < 2 or winner(config, records) is not None:
+        return ()
+    rivals: dict[str, list[Setting]] = {}
+    for name, setting in ({} if records.basis is None else records.basis.rivals).items():
+        rivals.setdefault(name.split("/")[0], []).append(setting)
+    return (field, *map(tuple, rivals.values()))
 
 
 def pending(

@@ -10,6 +10,7 @@ from autokd.config.study import ConfirmationConfig, StudyConfig
 from autokd.config.target import BALANCED, ClassShares, TargetName, target_json
 from autokd.core.pair_records import PairRecords
 from autokd.core.participant_names import NUMBERS_ONLY, ParticipantNames
+from autokd.core.price import TrainingCost
 from autokd.core.records import Correctness, FederationFacts, ParticipantFacts
 from autokd.core.setting import DEFAULT, AnyPair, Pair, Position, Setting, Split, derive_seed
 from autokd.core.verdict_basis import DEFAULT_BUDGET
@@ -58,6 +59,7 @@ class Recommendation:
         reason: Why this verdict, in one sentence with numbers of the confirmation split.
         what_would_decide: What would decide an undecided pair; else empty.
         network: Cost of communication for `setting`; None without a setting, or if sizes are not known.
+        cost: Cost of training; None if it is not known.
     """
 
     pair: AnyPair
@@ -71,6 +73,7 @@ class Recommendation:
     reason: str
     what_would_decide: str = ""
     network: Cost | None = None
+    cost: TrainingCost | None = None
     out_of_budget: bool = False
     target: TargetName | ClassShares = "common"
     names: ParticipantNames = NUMBERS_ONLY
@@ -219,6 +222,7 @@ class Recommendation:
             **payload.asked(self.records.trials),
             **({} if self.records.basis is None else {"search_ended": self.records.basis.ended}),
             "epochs_spent": {"search": searched, "confirmation": confirmed},
+            **({} if self.cost is None else self.cost.to_json()),
             "federation": self.federation,
             "study": self.records.study,
             "position": None if self.position is None else self.position.to_json(),
@@ -232,6 +236,7 @@ def recommend(
     judged: JudgedPair,
     *,
     reverse: JudgedPair | None = None,
+    cost: TrainingCost | None = None,
 ) -> Recommendation:
     """Return the recommendation of a judged pair, with the position of its student in the meeting.
 
@@ -240,6 +245,7 @@ def recommend(
     Args:
         judged: Result of `judge_pair` for `records`.
         reverse: The same for the reverse pair; None and `Unfinished` count as unknown.
+        cost: What the pair's runs have cost, if that is known.
 
     Raises:
         NotTuned: If the pair is not finished.
@@ -301,6 +307,7 @@ def recommend(
             federation.labels[Split.TEST],
             judgement.weights,
         ),
+        cost=cost,
         network=None if judgement is None else communication_cost(judgement.shown.setting, pair, federation),
     )
 

@@ -13,6 +13,7 @@ from autokd.core.setting import DEFAULT, AnyPair, Setting
 from autokd.recommendation.race import pending
 from autokd.search.asked import asked_left
 from autokd.search.budget import next_in_meeting, to_retry
+from autokd.search.costs import Costs
 from autokd.search.ending import Outlook
 
 
@@ -22,6 +23,7 @@ class PairSearch:
 
     Attributes:
         records: Trials and runs as the store has them; trials in progress are RUNNING.
+        costs: What its runs cost.
         seeds: Number of seeds of the confirmation; None for those of its first look.
         initial_accuracy: Validation accuracy of the student's model before distillation, in [0, 1].
         live: Runs in progress, by a key of the caller.
@@ -32,6 +34,7 @@ class PairSearch:
     """
 
     records: PairRecords
+    costs: Costs
     seeds: int | None = None
     initial_accuracy: float = 0.0
     live: dict[str, RunSpec] = field(default_factory=dict)

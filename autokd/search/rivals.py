@@ -28,7 +28,7 @@ from autokd.core.setting import (
     TransferSet,
     moved,
     plain,
-    untaught,
+    unassisted,
     with_budget_of,
 )
 from autokd.core.verdict_basis import DEFAULT_BUDGET, SINGLE_TEACHER, no_teacher
@@ -153,11 +153,6 @@ class RivalChoice:
             return left[int(np.flatnonzero(believed >= believed.max() - _ALIKE)[0])]
         tried = [setting for setting in left if setting in known]
         return max(tried, key=lambda setting: known[setting], default=None)
-
-
-def unassisted(examples: TransferSet, prior: LabelPrior) -> Setting:
-    """Return the setting that learns from labelled examples without a teacher."""
-    return replace(untaught(moved(DEFAULT, examples)), label_prior=prior)
 
 
 def labelled(space: Space) -> tuple[TransferSet, ...]:

@@ -7,15 +7,14 @@ is reserved for confirmations, which follow in the order of what they promise. A
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from autokd.config.study import StudyConfig
+from autokd.core.price import NOTHING, UNLIMITED, Load, largest_load
 from autokd.core.records import Stage
-from autokd.core.setting import DEFAULT
-from autokd.recommendation.race import looks_of, pending
-from autokd.search.eta import expected_arms
+from autokd.recommendation.race import arms_to_come, looks_of, pending
 from autokd.search.next_work import PairSearch, baseline_failed
 
 _MOST_RESERVED: Final = 0.5
@@ -30,11 +29,13 @@ class Budget:
     """The most that a batch may spend, in all: what was spent on its pairs before counts.
 
     Attributes:
-        epochs: Epochs of trials, race and confirmation; None for no limit.
+        epochs: Epochs of trials, race and confirmation, whatever they train on; None for no limit.
+        examples: Training examples of the same; None for no limit.
         seconds: Seconds during which a command worked on the batch; None for no limit.
     """
 
     epochs: float | None = None
+    examples: float | None = None
     seconds: float | None = None
 
 
@@ -43,90 +44,78 @@ class Spent:
     """What a batch has spent so far.
 
     Attributes:
-        epochs: With those that runs in progress may still need.
-        per_second: Epochs a second at the pace so far; None before there is a pace.
+        work: With what runs in progress may still need.
+        per_second: Training examples a second at the pace so far; None before there is a pace.
         ending: Seconds that are needed after the last run.
     """
 
-    epochs: float
+    work: Load
     seconds: float
     per_second: float | None
     ending: float = 0.0
 
 
-def epochs_left(budget: Budget, spent: Spent) -> float:
-    """Return how many epochs may still be begun; infinite as long as that is not known."""
-    by_epochs = math.inf if budget.epochs is None else budget.epochs - spent.epochs
-    if budget.seconds is None:
-        return by_epochs
-    seconds = budget.seconds - spent.seconds - min(spent.ending, _MOST_ENDING * budget.seconds)
-    if seconds <= 0:
-        return 0.0
-    return min(by_epochs, math.inf if spent.per_second is None else seconds * spent.per_second)
+def work_left(budget: Budget, spent: Spent) -> Load:
+    """Return how much work may still be begun; infinite in a unit as long as that is not known."""
+    epochs = math.inf if budget.epochs is None else budget.epochs - spent.work.epochs
+    examples = math.inf if budget.examples is None else budget.examples - spent.work.examples
+    if budget.seconds is not None:
+        seconds = budget.seconds - spent.seconds - min(spent.ending, _MOST_ENDING * budget.seconds)
+        if seconds <= 0:
+            examples = 0.0
+        elif spent.per_second is not None:
+            examples = min(examples, seconds * spent.per_second)
+    return Load(math.inf, max(0.0, epochs), max(0.0, examples))
+
+
+def within(work: Load, limit: Load) -> Load:
+    """Return the part of some work that a limit has room for, in proportion."""
+    shares = [
+        most / needed
+        for needed, most in ((work.epochs, limit.epochs), (work.examples, limit.examples))
+        if needed > most
+    ]
+    return work * min(shares, default=1.0)
 
 
 def search_may_go_on(
-    config: StudyConfig,
-    searches: Iterable[PairSearch],
-    *,
-    left: float,
-    spent: float,
-    largest: int | None = None,
+    config: StudyConfig, searches: Collection[PairSearch], *, left: Load, spent: Load
 ) -> bool:
     """Return whether another trial may be begun, with what confirmations need in reserve.
 
     Args:
         searches: All pairs that are not finished.
-        left: Result of `epochs_left`.
-        spent: Epochs spent so far.
-        largest: Largest budget of a trial, in epochs; by default the recipe's.
+        left: Result of `work_left`.
+        spent: Work spent so far.
     """
-    if math.isinf(left):
+    if left == UNLIMITED:
         return True
-    most = largest or config.rungs[-1]
-    needed = sum(first_look_epochs(config, search, largest=most) for search in searches)
-    reserve = min(needed, _MOST_RESERVED * (spent + left))
-    return left - reserve >= most
+    needed = sum((first_look(config, search) for search in searches), NOTHING)
+    reserve = needed.least((spent + left) * _MOST_RESERVED)
+    return (largest_load(search.costs.largest for search in searches) + reserve).fits(left)
 
 
-def first_look_epochs(config: StudyConfig, search: PairSearch, *, largest: int | None = None) -> float:
-    """Return the epochs that a pair needs, at most, until it can be judged for the first time.
-
-    Args:
-        largest: Largest budget of a setting that may win; by default the recipe's.
-    """
+def first_look(config: StudyConfig, search: PairSearch) -> Load:
+    """Return the work that a pair needs, at most, until it can be judged for the first time."""
     if search.trials and baseline_failed(search.trials):
-        return 0.0
+        return NOTHING
+    costs = search.costs
     if search.records.basis is None:
-        # The default has the recipe's budget; winner and rivals may have the largest one.
-        others = expected_arms([search.records]) - 1
-        most = largest or config.rungs[-1]
-        return float(config.confirmation.looks[0] * (config.rungs[-1] + others * most))
+        return costs.most_arms(search.records.rule) * config.confirmation.looks[0]
     owed = pending(config, search.records, seeds=looks_of(config, search.records)[0])
-    return float(sum(config.budget(spec.setting) for spec in owed))
+    return sum((costs.of(spec.setting) for spec in owed), NOTHING)
 
 
-def look_epochs(config: StudyConfig, search: PairSearch) -> float:
-    """Return the epochs that complete the present look of a pair, its race included."""
+def present_look(config: StudyConfig, search: PairSearch) -> Load:
+    """Return the work that completes the present look of a pair, at most, its race included."""
     owed = pending(config, search.records, search.live.values(), seeds=search.seeds)
-    epochs = sum(config.budget(spec.setting) for spec in owed)
-    raced = [config.budget(spec.setting) for spec in owed if spec.stage is Stage.RACE]
-    if raced:
+    work = sum((search.costs.of(spec.setting) for spec in owed), NOTHING)
+    if any(spec.stage is Stage.RACE for spec in owed):
         # The runs of the winner and its rivals join those of the default once the race is over.
-        confirmed = sum(spec.stage is Stage.CONFIRMATION and spec.setting == DEFAULT for spec in owed)
-        epochs += confirmed * _to_come_epochs(config, search, largest=max(raced))
-    return float(epochs)
-
-
-def _to_come_epochs(config: StudyConfig, search: PairSearch, *, largest: int) -> int:
-    """Return the epochs of one seed of the arms that join a confirmation after the race, at most."""
-    basis = search.records.basis
-    rivals = () if basis is None else basis.rivals.items()
-    by_name: dict[str, int] = {}
-    for name, setting in rivals:
-        arm = name.split("/")[0]
-        by_name[arm] = max(by_name.get(arm, 0), config.budget(setting))
-    return largest + sum(by_name.values())
+        seeds = search.seeds or looks_of(config, search.records)[0]
+        for settings in arms_to_come(config, search.records):
+            work += largest_load(map(search.costs.of, settings)) * seeds
+    return work
 
 
 def urgency(config: StudyConfig, meeting: Sequence[PairSearch]) -> tuple[int, float]:

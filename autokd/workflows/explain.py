@@ -9,7 +9,7 @@ from itertools import permutations
 from autokd.compute.device import Compute
 from autokd.compute.resources import Resources
 from autokd.core.public_calls import checked, only_pair
-from autokd.core.records import FederationFacts, RunRecord
+from autokd.core.records import Correctness, FederationFacts, RunRecord
 from autokd.core.run_spec import RunSpec
 from autokd.core.setting import AnyPair, Pair, Split, TransferSet
 from autokd.errors import NotTuned
@@ -19,11 +19,12 @@ from autokd.explanation.attribution import between
 from autokd.explanation.best_elsewhere import best_elsewhere
 from autokd.explanation.explanation import Explanation, ExplanationInputs
 from autokd.explanation.explanation import explain as explain_runs
+from autokd.explanation.steps import chain
 from autokd.federation.federation import Federation
 from autokd.recommendation import Recommendation
 from autokd.recommendation.position import Advice
 from autokd.recommendation.race import records_of, to_be_run
-from autokd.recommendation.verdict import Judgement
+from autokd.recommendation.verdict import WITH_RIVALS, Judgement
 from autokd.workflows.callbacks import Callbacks
 from autokd.workflows.recommend import tune_command
 from autokd.workflows.results import StoredResults, open_results
@@ -84,6 +85,7 @@ def explain(
                 store=store,
                 tensor_formats=formats,
                 listen=session.callbacks.on_explain,
+                prices=session.results.prices_of(names),
             )
             if not queue.finished:
                 session.callbacks.on_explain(queue.progress())
@@ -149,9 +151,10 @@ class ExplanationTask:
 
     def wanted(self, runs: Runs) -> Sequence[RunSpec]:
         """Return all runs of the explanation, done or not, as far as `runs` decide them."""
-        steps = list(between(self.compared.setting).values())
-        specs = wanted(self.compared, runs[self.recommendation.pair], steps=steps)
-        if self.reverse is None:
+        compared, pair = self.compared, self.recommendation.pair
+        steps = chain(compared.setting).settings if compared.with_priors else between(compared.setting)
+        specs = wanted(compared, runs[pair], steps=list(steps.values()))
+        if self.reverse is None or compared.with_priors:
             return specs
         reverse = self.reverse[1]
         return (*specs, *repeated(reverse, list(between(reverse.setting).values())))
@@ -173,8 +176,23 @@ class ExplanationTask:
                 partner=self.facts.participants[pair.teacher].correct,
                 averaged={split: self.federation.averaged(sorted(pair.meeting), split) for split in Split},
                 owed=sum(owed),
+                **self._without_priors(),
             )
         )
+
+    def _without_priors(self) -> dict[str, Mapping[Split, Correctness]]:
+        """Return what both models get right without their label priors, by rule 3."""
+        pair = self.recommendation.pair
+        partner = self.facts.participants[pair.teacher].corrected
+        if not (self.compared.with_priors and partner):
+            return {}
+        return {
+            "partner_without_prior": partner,
+            "without_priors": {
+                split: self.federation.averaged(sorted(pair.meeting), split, without_priors=True)
+                for split in Split
+            },
+        }
 
 
 def _compared(
@@ -184,7 +202,7 @@ def _compared(
     return ComparedPair(
         pair=pair,
         setting=judgement.shown.setting,
-        confirmed=tuple(arm.setting for arm in (evidence.default, evidence.winner) if arm is not None),
+        confirmed=tuple(arm.setting for arm in evidence.arms.values()),
         seeds=evidence.seeds,
         transfer_sets=tuple(
             transfer_set
@@ -196,4 +214,6 @@ def _compared(
         rate_seeds=config.confirmation.race_seeds,
         retries=config.search.retries,
         weights=judgement.weights,
+        with_priors=judgement.rule >= WITH_RIVALS,
+        budgets={} if judgement.basis is None else judgement.basis.alternatives,
     )

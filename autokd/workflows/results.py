@@ -13,12 +13,12 @@ from typing import Any, Final, TypeVar
 from autokd._version import __version__
 from autokd.config.asked import as_text
 from autokd.config.base import content_hash
-from autokd.config.space import Space
+from autokd.config.space import Space, sweep_examples
 from autokd.config.study import StudyConfig
 from autokd.core.example_weights import ExampleWeights
 from autokd.core.pair import parse_key, sides_of
 from autokd.core.pair_records import PairRecords
-from autokd.core.price import Prices
+from autokd.core.price import Prices, TrainingCost
 from autokd.core.records import FederationFacts, Presentation, TrialOrigin
 from autokd.core.setting import AnyPair, Group, Pair
 from autokd.core.tensor_format import FORMER_FORMAT, TensorFormat
@@ -205,7 +205,9 @@ class StoredResults:
         if pair not in self._recommendations:
             records, judged = self.searched(pair), self.judged(pair)
             reverse = self.judged(pair.reverse) if isinstance(pair, Pair) else None
-            self._recommendations[pair] = recommend(self.config, self.facts, records, judged, reverse=reverse)
+            self._recommendations[pair] = recommend(
+                self.config, self.facts, records, judged, reverse=reverse, cost=self.cost(records)
+            )
         return self._recommendations[pair]
 
     def replace(self, searched: Sequence[PairRecords]) -> None:
@@ -246,6 +248,27 @@ class StoredResults:
     def prices(self, pair: AnyPair) -> Prices | None:
         """Return what runs of a pair cost; None if only the store was read."""
         return Prices.of_pair(self.facts, pair, epochs=self.config.distillation.epochs)
+
+    def cost(self, records: PairRecords) -> TrainingCost | None:
+        """Return what the runs of a pair have cost; None if only the store was read."""
+        prices = self.prices(records.pair)
+        if prices is None:
+            return None
+        return TrainingCost(
+            search=prices.spent(records.trials),
+            confirmation=prices.spent(records.runs),
+            sweep=sweep_examples(self.config, self.space, prices),
+        )
+
+    def prices_of(self, pairs: Iterable[AnyPair]) -> dict[AnyPair, Prices]:
+        """Return the prices of those pairs whose prices are known."""
+        prices = {pair: self.prices(pair) for pair in pairs}
+        return {pair: known for pair, known in prices.items() if known is not None}
+
+    def sweep_examples(self, pair: AnyPair) -> int:
+        """Return the training examples of a sweep of one pair; 0 if only the store was read."""
+        prices = self.prices(pair)
+        return 0 if prices is None else sweep_examples(self.config, self.space, prices)
 
     def _weights(self, pair: AnyPair) -> ExampleWeights:
         return self.facts.participants[pair.student].weights

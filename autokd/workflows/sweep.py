@@ -72,6 +72,7 @@ def sweep(
             store=store,
             tensor_formats=formats,
             listen=session.callbacks.on_sweep,
+            prices=session.results.prices_of(names),
         )
         session.callbacks.on_sweep(queue.progress())
         done = session.drive(queue, store, formats)

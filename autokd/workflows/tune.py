@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from autokd.compute.device import Compute
 from autokd.compute.resources import Resources
-from autokd.config.space import Space, group_space, sweep_epochs
+from autokd.config.space import Space, group_space
 from autokd.core.arguments import constructed, real
 from autokd.core.finding import Finding
 from autokd.core.pair_records import PairRecords
@@ -81,8 +81,8 @@ class BatchBudget:
 
     Attributes:
         seconds: Time during which commands work on them.
-        epochs: Epochs of trials, race and confirmation.
-        share_of_sweep: Likewise, as a share of the epochs of a sweep of the grid `poster_sweep`.
+        epochs: Epochs of trials, race and confirmation, whatever they train on.
+        share_of_sweep: Training examples of the same, as a share of a sweep of the grid `poster_sweep`.
     """
 
     seconds: float | None = None
@@ -95,10 +95,10 @@ class BatchBudget:
                 real(name, value, least=0)
 
     def of(self, sweep: int) -> Budget | None:
-        """Return the budget in epochs and seconds; None if nothing is limited."""
-        shares = [] if self.share_of_sweep is None else [self.share_of_sweep * sweep]
-        epochs = min([*shares, *([] if self.epochs is None else [self.epochs])], default=None)
-        return None if epochs is None and self.seconds is None else Budget(epochs, self.seconds)
+        """Return the budget for pairs whose sweep takes so many training examples; None without a limit."""
+        examples = None if self.share_of_sweep is None else self.share_of_sweep * sweep
+        budget = Budget(epochs=self.epochs, examples=examples, seconds=self.seconds)
+        return None if budget == Budget() else budget
 
 
 @checked()
@@ -174,7 +174,7 @@ def _tune(
     noise = known_noise(store, names.values())
     chains = growths(store, config, session.federation, results.facts, names.items())
     formats = session.tensor_formats(names)
-    budget = None if limits is None else limits.of(sweep_epochs(config, space, len(names)))
+    budget = None if limits is None else limits.of(sum(map(results.sweep_examples, names)))
     # Without a time limit, too: a later command may have one.
     clock = BatchClock(store, tuple(names.values()), lead=monotonic() - session.began)
 

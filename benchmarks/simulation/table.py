@@ -99,6 +99,7 @@ class Table:
                 )
                 for number, accuracies in enumerate(self.own)
             ),
+            public=1,
         )
 
 

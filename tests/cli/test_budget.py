@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from autokd.cli.budget import BudgetOptions, seconds_of
 from autokd.errors import PlanError
+from autokd.search.spending import Budget
 from autokd.workflows.tune import BatchBudget
 
 
@@ -42,11 +43,12 @@ def test_one_budget_at_a_time() -> None:
     assert BudgetOptions().limits() == {"seconds": None, "epochs": None, "share_of_sweep": None}
 
 
-def test_a_share_of_the_sweep_is_a_number_of_epochs() -> None:
+def test_a_share_of_the_sweep_is_a_number_of_training_examples() -> None:
     assert BatchBudget().of(68400) is None
     budget = BatchBudget(share_of_sweep=0.05).of(68400)
     assert budget is not None
-    assert (budget.epochs, budget.seconds) == (3420, None)
+    assert budget == Budget(examples=3420)
     timed = BatchBudget(seconds=60).of(68400)
     assert timed is not None
-    assert (timed.epochs, timed.seconds) == (None, 60)
+    assert timed == Budget(seconds=60)
+    assert BatchBudget(epochs=90, share_of_sweep=0.5).of(1000) == Budget(epochs=90, examples=500)

@@ -17,10 +17,10 @@ from autokd.cli.console import clock, show_notices
 from autokd.cli.options import StudyOptions
 from autokd.cli.progress import plain, run_list, table, watching
 from autokd.cli.secrets import without_secret
+from autokd.core.price import NOTHING, Load
 from autokd.core.records import TrialState
 from autokd.core.setting import DEFAULT, Pair, Setting, TransferSet
 from autokd.execution.run_queue import RunQueueProgress
-from autokd.search.eta import NOTHING, Load
 from autokd.search.progress import Progress, StudyProgress
 from tests.cli.conftest import Command
 
@@ -99,10 +99,16 @@ def test_clock(seconds: float, text: str) -> None:
 def test_the_time_left_does_not_count_the_start_of_workers() -> None:
     """The first run ended after 20 s; in the ten seconds since then ten more have: one a second."""
     progress = Progress(
-        studies=(), live=2, ended=11, left=30, seconds=30.0, waited=20.0, done=Load(runs=10, epochs=100)
+        studies=(),
+        live=2,
+        ended=11,
+        left=30,
+        seconds=30.0,
+        waited=20.0,
+        done=Load(runs=10, epochs=50, examples=100),
     )
     assert progress.seconds_left == pytest.approx(30.0)
-    assert replace(progress, training=0.5, epochs_left=600.0).seconds_left == pytest.approx(45.0)
+    assert replace(progress, training=0.5, work_left=Load(examples=600)).seconds_left == pytest.approx(45.0)
     assert replace(progress, done=NOTHING, seconds=20.0).seconds_left is None
 
 
@@ -112,8 +118,7 @@ def test_a_pair_in_one_line() -> None:
         counts={TrialState.PRUNED: 3, TrialState.COMPLETE: 2},
         baseline=0.8,
         best=(0.835, DEFAULT),
-        epochs=29,
-        runs=1,
+        after=Load(1, 10, 1000),
     )
     line = plain(study)
     assert line.startswith("4->9: 2 complete, 3 pruned + 1 of race and confirmation, default 80.0%, best")
@@ -122,8 +127,8 @@ def test_a_pair_in_one_line() -> None:
 def test_running_pairs_fit_80_columns() -> None:
     best = Setting(0.125, 0.125, TransferSet.BOTH)
     counts = {TrialState.RUNNING: 2, TrialState.COMPLETE: 11, TrialState.PRUNED: 13, TrialState.FAIL: 1}
-    busy = StudyProgress(pair=Pair(4, 9), counts=counts, baseline=0.8, best=(0.835, best), epochs=29, runs=16)
-    begun = StudyProgress(pair=Pair(9, 4), counts={}, baseline=None, best=None, epochs=0, runs=0)
+    busy = StudyProgress(pair=Pair(4, 9), counts=counts, baseline=0.8, best=(0.835, best), after=Load(16))
+    begun = StudyProgress(pair=Pair(9, 4), counts={}, baseline=None, best=None)
     screen = StringIO()
     Console(file=screen, width=80).print(table([busy, begun]))
     assert [line.split() for line in screen.getvalue().splitlines()] == [

@@ -58,7 +58,8 @@ COSTS_IN_EXAMPLES = {"examples_spent", "cost_of_sweep_in_examples", "sweep_budge
 
 
 def without_rule(recommendation: dict[str, Any]) -> dict[str, Any]:
-    """What the earlier version wrote: it knew one rule only, so it did not name it."""
+    """What the earlier version wrote: it knew one rule only and did not name it, and counted epochs only."""
+    recommendation = {key: recommendation[key] for key in recommendation if key not in COSTS_IN_EXAMPLES}
     decided_on = recommendation.get("decided_on")
     if decided_on is None:
         return recommendation

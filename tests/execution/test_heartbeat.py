@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from autokd.core.price import Load
 from autokd.errors import StoreUnreachable
 from autokd.execution.heartbeat import BatchClock, with_heartbeat
-from autokd.search.eta import Load
 from autokd.search.progress import Progress
 from autokd.store import Lease, Store, sqlite_url
 
@@ -31,8 +31,8 @@ def progress(ended: int) -> Progress:
         left=20,
         seconds=12.0,
         waited=2.0,
-        epochs_left=40.0,
-        done=Load(ended - 1, 2.0 * (ended - 1)),
+        work_left=Load(20, 40, 4000),
+        done=Load(ended - 1, 2.0 * (ended - 1), 200.0 * (ended - 1)),
     )
 
 

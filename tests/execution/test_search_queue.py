@@ -115,7 +115,14 @@ def test_budgets_double_up_to_the_largest_and_each_rung_is_reported(tmp_path: Pa
             config.budget(run.setting) for run in world.runs(pair)
         }
     progress = world.queue.progress()
-    assert (progress.sweep_budget, progress.sweep_epochs) == (40, 76 * 40 * 2)
+    # Of the grid's settings 24 are on each of three sets, of 100, 100 and 200 examples, and 4 on 50.
+    assert (progress.sweep_budget, progress.sweep_examples) == (40, 2 * 40 * (24 * 400 + 4 * 50))
+    spent = sum(world.queue.progress().studies[place].spent.examples for place in (0, 1))
+    sizes = {"student": 100, "teacher": 100, "both": 200, "public": 50}
+    runs = (*world.runs(FORWARD), *world.runs(BACKWARD))
+    counted = sum(trial.epochs * sizes[trial.setting.transfer_set] for trial in trials)
+    counted += sum(run.epochs * sizes[run.setting.transfer_set] for run in runs)
+    assert spent == counted == progress.examples
     long = [trial for trial in trials if config.budget(trial.setting) > 10]
     assert {trial.state for trial in long} == {TrialState.PRUNED, TrialState.COMPLETE}
 

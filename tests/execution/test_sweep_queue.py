@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from autokd.core.price import Load, Prices
 from autokd.core.records import Failure, RunState, Stage
 from autokd.core.run_spec import RunFailure, RunSpec
 from autokd.core.setting import AnyPair, Pair, Setting
-from autokd.execution import run_queue
+from autokd.execution import pace
 from autokd.execution.run_queue import FixedRunQueue, RunQueueProgress
 from autokd.search.study_names import sweep_name
 from autokd.store import Store
@@ -229,21 +231,42 @@ def test_a_run_that_is_to_be_tried_again_is_not_done(store: Store) -> None:
 
 def test_the_time_left_is_that_of_the_pace_since_the_first_run_ended() -> None:
     """The first run ended; in the ten seconds since then ten more have: one a second."""
-    pace = RunQueueProgress(done=21, total=51, failed=0, ended=11, seconds=10.0)
-    assert pace.seconds_left == pytest.approx(30.0)
+    progress = RunQueueProgress(done=21, total=51, failed=0, ended=11, seconds=10.0)
+    assert progress.seconds_left == pytest.approx(30.0)
     assert RunQueueProgress(done=1, total=51, failed=0, ended=1, seconds=0.1).seconds_left is None
 
 
 def test_the_start_of_workers_does_not_count(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = iter([0.0, 20.0, 20.0, 21.0])
-    monkeypatch.setattr(run_queue, "monotonic", lambda: next(clock))
+    now = [0.0]
+    monkeypatch.setattr(pace, "monotonic", lambda: now[0])
     sweep = Sweep(store)
-    for key in ("a", "b"):
-        given = sweep.sweeper.assign(key)
+    for second in range(20, 26):
+        now[0] = float(second)
+        given = sweep.sweeper.assign(str(second))
         assert given is not None
-        sweep.sweeper.end(key, record(given))
-    assert [one.seconds for one in sweep.told] == [0, 1]
-    assert sweep.told[-1].seconds_left == pytest.approx(22.0)
+        sweep.sweeper.end(str(second), record(given))
+    assert [one.seconds for one in sweep.told] == [0, 1, 2, 3, 4, 5]
+    assert sweep.told[-1].seconds_left == pytest.approx(18.0)
+
+
+def test_the_time_left_counts_training_examples_where_prices_are_known(store: Store) -> None:
+    """Half of the runs are done, but those on the larger set of examples are still to come."""
+    prices = Prices(student=100, teacher=200, public=50, validation=9, epochs=10)
+    sweeper = FixedRunQueue.of_sweep(
+        grid=GRID, names=NAMES, seeds=1, retries=1, store=store, prices=dict.fromkeys(PAIRS, prices)
+    )
+    left = sweeper.progress().left
+    assert left == Load(12, 120, 6 * 10 * (300 + 50))
+    given = sweeper.assign("a")
+    assert given is not None
+    assert sweeper.progress().left == left
+    sweeper.end("a", record(given))
+    assert sweeper.progress().left == left - prices.load(given.setting)
+    half = RunQueueProgress(
+        done=12, total=22, failed=0, ended=11, seconds=10.0, pace=Load(10, 0, 500), left=Load(10, 0, 3000)
+    )
+    assert half.seconds_left == pytest.approx(10.0)
+    assert replace(half, training=1.0).seconds_left == pytest.approx(60.0)
 
 
 def test_a_rung_is_not_what_a_swept_run_says(store: Store) -> None:

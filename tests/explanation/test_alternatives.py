@@ -21,6 +21,7 @@ from autokd.core.setting import (
     TransferSet,
     moved,
     plain,
+    unassisted,
     untaught,
 )
 from autokd.explanation.alternatives import (
@@ -123,6 +124,40 @@ def test_the_same_without_a_teacher_keeps_the_correction() -> None:
 
 def test_without_labels_there_is_no_cross_entropy() -> None:
     assert "cross_entropy" not in {rival.key for rival in trained(compared_pair(PUBLIC), None)}
+
+
+LABELLED = [one for one in SEARCHABLE if one is not TransferSet.PUBLIC]
+
+
+def test_by_rule_3_the_adjusted_loss_without_a_teacher_is_tried_on_each_labelled_set() -> None:
+    keys = [one.key for one in trained(compared_pair(with_priors=True), None)]
+    assert [key for key in keys if key.startswith("adjusted")] == [f"adjusted_on_{one}" for one in LABELLED]
+    found = {one.key: one.setting for one in trained(compared_pair(with_priors=True), None)}
+    for examples in LABELLED:
+        setting = found[f"adjusted_on_{examples}"]
+        assert (setting.alpha, setting.transfer_set) == (0, examples)
+        assert setting.label_prior is LabelPrior.ADJUSTED
+    some = compared_pair(with_priors=True, transfer_sets=(TransferSet.STUDENT,))
+    assert sum(one.key.startswith("adjusted") for one in trained(some, None)) == 1
+    assert not any(one.key.startswith("adjusted") for one in trained(compared_pair(), None))
+
+
+def test_where_budgets_are_searched_alternatives_have_those_chosen_on_validation() -> None:
+    long = replace(unassisted(TransferSet.BOTH, LabelPrior.ADJUSTED), epochs=40, learning_rate=0.05)
+    default = replace(moved(DEFAULT, TransferSet.BOTH), epochs=20)
+    budgets = {"adjusted_on_both": long, "default_on_both": default}
+    one = compared_pair(with_priors=True, budgets=budgets)
+    found = {each.key: each for each in trained(one, None)}
+    assert found["adjusted_on_both"].setting == long
+    assert found["default_on_both"].setting == default
+    assert "epochs 40" in found["adjusted_on_both"].note
+    assert found["adjusted_on_student"].setting.epochs is None
+    assert {f"cross_entropy_on_{examples}" for examples in LABELLED} <= found.keys()
+    # A few learning rates are no freedom beyond that, so they do not run.
+    assert chosen_rate(one, choosing(one, {3.0: 9})) is None
+    owed = wanted(one, [])
+    assert not asked(owed, Stage.RACE)
+    assert {long, default} <= set(asked(owed, Stage.RIVAL))
 
 
 def test_the_rate_is_confirmed_only_once_it_is_chosen() -> None:

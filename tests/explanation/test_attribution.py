@@ -30,7 +30,7 @@ def test_where_there_are_no_labels_the_weight_is_the_defaults() -> None:
 def test_the_position_is_the_reversed_pair_with_its_own_setting() -> None:
     found = corners(PAIR, HOT, TUNING)
     assert found[frozenset({POSITION})] == (Pair(9, 4), DEFAULT)
-    assert found[frozenset(Step)] == (Pair(9, 4), TUNING)
+    assert found[frozenset({TUNED, SET, POSITION})] == (Pair(9, 4), TUNING)
     assert found[frozenset({TUNED, SET})] == (PAIR, HOT)
     assert len(found) == 8
     assert len(corners(PAIR, HOT, None)) == 4

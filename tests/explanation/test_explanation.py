@@ -188,10 +188,56 @@ def test_the_position_is_a_step_where_the_student_is_to_teach() -> None:
     found = explain(material).attribution
     assert found is not None
     parts = {step: its[Split.TEST].mean for step, its in found.parts.items()}
-    assert list(parts) == list(Step)
+    assert list(parts) == [Step.TUNING, Step.TRANSFER_SET, Step.POSITION]
     assert sum(parts.values()) == pytest.approx(100 * (0.9 - 0.55))
     # First 60 - 55 (twice of six), after T and α 70 - 60, after the set 70 - 65, last 90 - 80 (twice).
     assert parts[Step.POSITION] == pytest.approx((2 * 5 + 10 + 5 + 2 * 10) / 6)
+
+
+def by_rule_3(found: Recommendation, **changes: object) -> ComparedPair:
+    usual = inputs(found, ()).compared
+    return replace(usual, with_priors=True, **changes)  # type: ignore[arg-type]
+
+
+def test_by_rule_3_the_steps_of_the_whole_gain_begin_at_the_own_model() -> None:
+    found = judged(HOT)
+    own, both = untaught(DEFAULT), untaught(HOT)
+    usual = Setting(1.0, 0.5, HOT.transfer_set)
+    runs = rivals({own: 0.55, both: 0.65, usual: 0.7})
+    told = explain(inputs(found, runs, compared=by_rule_3(found)))
+    assert told.attribution is not None
+    parts = {step: its[Split.TEST].mean for step, its in told.attribution.parts.items()}
+    expected = {Step.BUDGET: 5, Step.EXAMPLES: 10, Step.TEACHER: 5, Step.TUNING: 10}
+    assert parts == {step: pytest.approx(worth) for step, worth in expected.items()}
+    # The whole is the recommendation's own figure, to the last digit.
+    assert told.attribution.total == told.gain
+    assert set(told.attribution.left_out) == {Step.PRIOR, Step.POSITION}
+    assert not told.attribution.beyond_default
+    missing = explain(inputs(found, rivals({own: 0.55, both: 0.65}), compared=by_rule_3(found)))
+    assert missing.attribution is None
+
+
+def test_by_rule_3_the_reversed_pair_is_one_more_step_and_needs_no_run_of_its_own() -> None:
+    found, reverse = judged(TUNING), judged(HOT, pair=PAIR.reverse, default=0.6, share=0.9)
+    runs = rivals({untaught(DEFAULT): 0.55})
+    told = explain(inputs(found, runs, compared=by_rule_3(found), reverse=reverse.judgement)).attribution
+    assert told is not None
+    parts = {step: its[Split.TEST].mean for step, its in told.parts.items()}
+    expected = {Step.BUDGET: 5, Step.EXAMPLES: 25, Step.POSITION: 10}
+    assert parts == {step: pytest.approx(worth) for step, worth in expected.items()}
+    assert told.total[Split.TEST].mean == pytest.approx(40)
+    assert set(told.left_out) == {Step.PRIOR, Step.TEACHER, Step.TUNING}
+
+
+def test_by_rule_3_models_with_their_priors_divided_out_stand_beside() -> None:
+    found = judged(HOT)
+    models = {"partner_without_prior": model(0.6), "without_priors": model(0.7)}
+    told = explain(inputs(found, (), compared=by_rule_3(found), **models))
+    assert figures(line(told, "partner_corrected")) == pytest.approx((10, 20))
+    assert figures(line(told, "average_corrected")) == pytest.approx((20, 10))
+    assert figures(line(told, "average")) == pytest.approx((40, -10))
+    before = {one.key for one in explain(inputs(found, (), **models)).lines}
+    assert not before & {"corrected", "partner_corrected", "average_corrected", "adjusted_on_both"}
 
 
 def told(alone: tuple[float, float], adds: tuple[float, float], setting: Setting = HOT) -> str:

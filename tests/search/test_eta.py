@@ -12,22 +12,21 @@ from unittest.mock import patch
 
 import pytest
 
-from autokd.config.study import Objective
-from autokd.core.pair_records import PairRecords
-from autokd.core.records import TrialOrigin, TrialRecord, TrialState
+from autokd.config.study import Objective, rungs_of
+from autokd.core.price import NOTHING, Load
+from autokd.core.records import TrialOrigin, TrialRecord
 from autokd.core.run_spec import RunSpec
-from autokd.core.setting import DEFAULT, Pair, Setting, TransferSet
+from autokd.core.setting import Pair, Setting, TransferSet
 from autokd.execution import pace, search_queue
-from autokd.search.eta import NOTHING, Load, epochs_of_a_trial, forecast, runs_of_a_confirmation
-from autokd.search.next_work import PairSearch
-from autokd.search.progress import Progress, work_left
+from autokd.search.eta import forecast
+from autokd.search.progress import Progress
 from autokd.search.tpe import Sampler
-from tests.search.worlds import Killed, World, record, report, tiny_plan
+from tests.search.worlds import Killed, World, open_space, record, report, tiny_plan
 
 
-def test_by_runs_and_by_epochs_in_the_share_that_training_has() -> None:
-    """Half of the runs are done, but a third of the epochs: 10 s more by runs, 20 s by epochs."""
-    done, left = Load(20, 100), Load(20, 200)
+def test_by_runs_and_by_examples_in_the_share_that_training_has() -> None:
+    """Half of the runs are done, but a third of the examples: 10 s more by runs, 20 s by examples."""
+    done, left = Load(20, 100, 100), Load(20, 50, 200)
     assert [forecast(done, left, seconds=10.0, training=share) for share in (0.0, 1.0, 0.75)] == [
         10,
         20,
@@ -36,58 +35,13 @@ def test_by_runs_and_by_epochs_in_the_share_that_training_has() -> None:
 
 
 def test_nothing_is_foretold_from_a_few_runs_and_nothing_left_takes_no_time() -> None:
-    assert forecast(Load(4, 40), Load(20, 200), seconds=10.0, training=0.5) is None
-    assert forecast(Load(8, 80), Load(20, 200), seconds=10.0, training=0.5) == pytest.approx(25.0)
-    assert forecast(Load(4, 40), NOTHING, seconds=10.0, training=0.5) == 0
+    assert forecast(Load(4, 40, 40), Load(20, 200, 200), seconds=10.0, training=0.5) is None
+    assert forecast(Load(8, 80, 80), Load(20, 200, 200), seconds=10.0, training=0.5) == pytest.approx(25.0)
+    assert forecast(Load(4, 40, 40), NOTHING, seconds=10.0, training=0.5) == 0
 
 
-def test_runs_of_which_no_epoch_was_reported_still_take_time() -> None:
-    assert forecast(Load(10, 0), Load(20, 200), seconds=10.0, training=0.5) == pytest.approx(20.0)
-
-
-def trial(number: int, epochs: int, state: TrialState = TrialState.PRUNED) -> TrialRecord:
-    curve = ((epochs, 0.5),) if epochs else ()
-    return TrialRecord(
-        number=number,
-        setting=Setting(2.0, 0.5, DEFAULT.transfer_set),
-        seed=0,
-        role=TrialOrigin.SEARCH,
-        state=state,
-        curve=curve,
-    )
-
-
-def test_how_far_a_trial_gets() -> None:
-    """Rungs 3, 6, 10, of which half go on: 3 + 3/2 + 4/4 = 5.5 epochs, with the weight of four trials."""
-    config = tiny_plan()
-    assert epochs_of_a_trial(config, []) == 5.5
-    assert epochs_of_a_trial(config, [trial(number, 3) for number in range(1, 5)]) == (5.5 + 3) / 2
-    # Those under way say nothing yet; those that could not be stopped say nothing of the others.
-    assert epochs_of_a_trial(config, [trial(5, 3, TrialState.RUNNING)]) == 5.5
-    # With budgets of 10 and 20: half of these go on to the end, 3 + 3/2 + 4/4 + 10/8.
-    assert epochs_of_a_trial(config, [], (10, 20)) == (5.5 + 6.75) / 2
-    graceful = tiny_plan(stopping={"rungs": (3, 6), "reduction": 2, "grace": 6})
-    assert epochs_of_a_trial(graceful, [trial(5, 10, TrialState.COMPLETE)]) == 5.5
-
-
-@pytest.mark.parametrize(("rule", "others"), [(2, 1), (3, 2)])
-def test_of_a_confirmation_only_the_default_is_sure_to_have_the_recipes_budget(
-    rule: int, others: int
-) -> None:
-    config = tiny_plan()
-    search = PairSearch(PairRecords(pair=Pair(0, 1), study="s", rule=rule), closed=True)
-    looks = config.confirmation.looks
-    seeds = looks[len(looks) // 2]
-    left = work_left(config, [[search]], (), (10, 20, 60))
-    assert left == Load((1 + others) * seeds, seeds * (10 + 30 * others))
-
-
-def test_how_many_runs_a_confirmation_takes() -> None:
-    """Two candidates with one seed each, two seeds of winner and default: six; the default alone has two."""
-    config = tiny_plan()
-    assert runs_of_a_confirmation(config, [], with_race=True) == 6
-    assert runs_of_a_confirmation(config, [], with_race=False) == 4
-    assert runs_of_a_confirmation(config, [2, 2, 2, 2], with_race=True) == 4
+def test_runs_of_which_no_example_was_reported_still_take_time() -> None:
+    assert forecast(Load(10, 0), Load(20, 200, 200), seconds=10.0, training=0.5) == pytest.approx(20.0)
 
 
 @dataclass(slots=True)
@@ -107,7 +61,7 @@ class Factory:
     Attributes:
         start: Seconds until the workers are there.
         a_run: Seconds that a run takes beyond its epochs.
-        an_epoch: Seconds that an epoch takes.
+        an_epoch: Seconds that 100 training examples take, the student's own.
     """
 
     world: World
@@ -138,15 +92,18 @@ class Factory:
 
     def _steps(self, key: str, spec: RunSpec) -> Iterator[float]:
         """Yield the seconds until each report of a run, and report in between."""
-        queue, epochs = self.world.queue, self.world.config.rungs
+        queue, config = self.world.queue, self.world.config
+        epochs = rungs_of(config.rungs, config.budget(spec.setting))
+        sizes = {TransferSet.BOTH: 2.0, TransferSet.PUBLIC: 0.5}
+        an_epoch = self.an_epoch * sizes.get(spec.setting.transfer_set, 1.0)
         if spec.stage is not None:
-            yield self.a_run + self.an_epoch * epochs[-1]
-            queue.end(key, replace(record(spec), seconds=self.an_epoch * epochs[-1]))
+            yield self.a_run + an_epoch * epochs[-1]
+            queue.end(key, replace(record(spec), seconds=an_epoch * epochs[-1]))
             return
         before = 0
         for rung in epochs:
-            yield self.an_epoch * (rung - before) + (0 if before else self.a_run)
-            rung_report, before = replace(report(spec, rung), seconds=self.an_epoch * rung), rung
+            yield an_epoch * (rung - before) + (0 if before else self.a_run)
+            rung_report, before = replace(report(spec, rung), seconds=an_epoch * rung), rung
             if rung == epochs[-1] or not queue.report(key, rung_report):
                 queue.end(key, rung_report)
                 return
@@ -173,12 +130,14 @@ def wrong(seen: Sequence[Progress], share: float) -> float:
 class RandomSampler(Sampler):
     """Suggests random settings, which takes no time."""
 
-    def __init__(self) -> None:
-        self._random = Random(1)
+    def __init__(self, epochs: Sequence[int | None] = (None,)) -> None:
+        self._random, self._epochs = Random(1), epochs
 
     def suggest(self, name: str, trials: Sequence[TrialRecord]) -> Setting:
         sets = (TransferSet.STUDENT, TransferSet.TEACHER, TransferSet.BOTH)
-        return Setting(2 ** self._random.uniform(-1, 4), self._random.random(), self._random.choice(sets))
+        temperature, alpha = 2 ** self._random.uniform(-1, 4), self._random.random()
+        setting = Setting(temperature, alpha, self._random.choice(sets))
+        return replace(setting, epochs=self._random.choice(self._epochs))
 
     def role(self, name: str, setting: Setting) -> TrialOrigin:
         return TrialOrigin.SEARCH
@@ -193,6 +152,7 @@ class RandomSampler(Sampler):
         return None
 
 
+LABELLED = open_space(transfer_set=["student", "teacher", "both"])
 MEETINGS = {
     "one pair": [[Pair(0, 1)]],
     "a meeting": [[Pair(0, 1), Pair(1, 0)]],
@@ -208,11 +168,28 @@ def test_after_a_fifth_of_the_time_the_forecast_is_right_within_a_quarter(
     config = tiny_plan(trials=24, stopping={"rungs": (3, 6), "reduction": 2, "grace": 6})
     clock = Clock()
     with patch.object(search_queue, "monotonic", clock), patch.object(pace, "monotonic", clock):
-        world = World(tmp_path, config, meetings=MEETINGS[what], sampler=RandomSampler())
+        meetings, sampler = MEETINGS[what], RandomSampler()
+        world = World(tmp_path, config, meetings=meetings, sampler=sampler, space=LABELLED)
     seen = worked(Factory(world, clock, a_run=a_run, an_epoch=an_epoch))
     for share in (0.2, 0.4, 0.6):
         assert abs(wrong(seen, share)) < 0.25, share
     assert seen[-1].seconds_left == 0
+
+
+@pytest.mark.parametrize("rule", [1, 3])
+@pytest.mark.parametrize(("a_run", "an_epoch"), [(0.1, 0.05), (0.01, 0.5)])
+def test_the_forecast_is_right_where_sets_cost_differently_and_budgets_differ(
+    tmp_path: Path, rule: int, a_run: float, an_epoch: float
+) -> None:
+    config = tiny_plan(trials=24, stopping={"rungs": (3, 6), "reduction": 2, "grace": 6})
+    space = open_space(epochs=[10, 20, 40], transfer_set=["student", "teacher", "both"])
+    clock, sampler = Clock(), RandomSampler((None, 20, 40))
+    with patch.object(search_queue, "monotonic", clock), patch.object(pace, "monotonic", clock):
+        meetings = MEETINGS["a batch"]
+        world = World(tmp_path, config, meetings=meetings, sampler=sampler, space=space, rule=rule)
+    seen = worked(Factory(world, clock, a_run=a_run, an_epoch=an_epoch))
+    for share in (0.2, 0.4, 0.6):
+        assert abs(wrong(seen, share)) < 0.35, share
 
 
 def test_what_was_done_before_neither_counts_nor_is_counted_again(tmp_path: Path) -> None:
@@ -220,11 +197,11 @@ def test_what_was_done_before_neither_counts_nor_is_counted_again(tmp_path: Path
     config = tiny_plan(trials=24)
     clock = Clock()
     with patch.object(search_queue, "monotonic", clock), patch.object(pace, "monotonic", clock):
-        world = World(tmp_path, config, meetings=MEETINGS["a batch"], sampler=RandomSampler())
+        world = World(tmp_path, config, meetings=MEETINGS["a batch"], sampler=RandomSampler(), space=LABELLED)
         with pytest.raises(Killed):
             world.work(workers=2, reports=200)
         world.close()
-        again = World(tmp_path, config, meetings=MEETINGS["a batch"], sampler=RandomSampler())
+        again = World(tmp_path, config, meetings=MEETINGS["a batch"], sampler=RandomSampler(), space=LABELLED)
     seen = worked(Factory(again, clock))
     assert seen[0].seconds_left is None
     assert abs(wrong(seen, 0.2)) < 0.25

@@ -10,7 +10,7 @@ from autokd.core.setting import DEFAULT, AnyPair, Pair, Setting, TransferSet
 from autokd.core.verdict_basis import Belief, VerdictBasis
 from autokd.search.ending import Outlook
 from autokd.search.next_work import PairSearch, next_work, searches_over
-from tests.search.worlds import BACKWARD, FORWARD, record, tiny_plan
+from tests.search.worlds import BACKWARD, FORWARD, costs, record, tiny_plan
 
 PLAN = tiny_plan(trials=3)
 BASELINE = TrialRecord(
@@ -39,11 +39,12 @@ SEARCHED = (BASELINE, tried(1, 0.6), tried(2, 0.7))
 
 def state(*trials: TrialRecord, runs: tuple[RunRecord, ...] = (), **fields: object) -> PairSearch:
     records = PairRecords(pair=FORWARD, study="forward", trials=trials, runs=runs)
-    return PairSearch(records, **fields)  # type: ignore[arg-type]
+    return PairSearch(records, costs(PLAN, records.pair), **fields)  # type: ignore[arg-type]
 
 
 def other(*trials: TrialRecord) -> PairSearch:
-    return PairSearch(PairRecords(pair=BACKWARD, study="backward", trials=trials))
+    records = PairRecords(pair=BACKWARD, study="backward", trials=trials)
+    return PairSearch(records, costs(PLAN, BACKWARD))
 
 
 def ask(*meeting: PairSearch, config: StudyConfig = PLAN) -> RunSpec | AnyPair | None:
@@ -169,7 +170,7 @@ def newer(
     **fields: object,
 ) -> PairSearch:
     records = PairRecords(pair=pair, study=str(pair), rule=2, trials=trials, bases=bases, runs=runs)
-    return PairSearch(records, **fields)  # type: ignore[arg-type]
+    return PairSearch(records, costs(LONG, pair), **fields)  # type: ignore[arg-type]
 
 
 def over(*meeting: PairSearch, config: StudyConfig = LONG) -> list[AnyPair]:

@@ -33,6 +33,7 @@ from autokd.core.tensor_format import FORMER_FORMAT, TensorFormat
 from autokd.execution.run_context import swept_rungs
 from autokd.execution.search_queue import SearchQueue
 from autokd.search import transfer
+from autokd.search.costs import Costs
 from autokd.search.pair_features import PairFeatures
 from autokd.search.progress import VerdictSummary
 from autokd.search.spending import Budget
@@ -97,7 +98,12 @@ def facts(participants: int = 4) -> FederationFacts:
             )
             for number in range(participants)
         ),
+        public=50,
     )
+
+
+def costs(config: StudyConfig, pair: Pair, space: Space | None = None) -> Costs:
+    return Costs.of_pair(config, space or open_space(), facts(), pair)
 
 
 def features(pair: Pair) -> PairFeatures:

@@ -103,6 +103,8 @@ def pair_provenance(data: PairData) -> tuple[Entry, ...]:
         ("epochs of race and confirmation", str(sum(run.epochs for run in records.runs))),
         ("paired confirmation seeds", str(0 if judgement is None else len(judgement.evidence.seeds))),
     ]
+    if recommendation.cost is not None:
+        entries.insert(-1, ("cost", str(recommendation.cost)))
     if judgement is not None and judgement.shown.forgetting is not None:
         forgetting = f"{judgement.shown.forgetting:+.1f} pp with {judgement.shown.setting}"
         entries.append(("forgetting, on test", forgetting))
