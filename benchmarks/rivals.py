@@ -100,7 +100,7 @@ def means(rows: Sequence[Row]) -> Mapping[str, tuple[Interval, Interval]]:
 
 
 def steps(rows: Sequence[Row]) -> Mapping[str, tuple[Interval, int]]:
-    """What each step from the default is worth on test, 0 for a pair without it; and how many have it."""
+    """What each step is worth on test, 0 for a pair without it; and how many have it, at least one."""
     parts = {one.found.pair: one.explained.attribution for one in rows}
     told: dict[str, tuple[Interval, int]] = {}
     for step in Step:
@@ -109,7 +109,8 @@ def steps(rows: Sequence[Row]) -> Mapping[str, tuple[Interval, int]]:
             for pair, part in parts.items()
             if part is not None and step in part.parts
         }
-        told[step.value] = dyadic_interval({pair: worth.get(pair, 0.0) for pair in parts}), len(worth)
+        if worth:
+            told[step.value] = dyadic_interval({pair: worth.get(pair, 0.0) for pair in parts}), len(worth)
     return told
 
 

@@ -56,7 +56,7 @@ class Attribution:
     def to_json(self) -> dict[str, object]:
         """Return means and intervals by split and step, and the steps that are left out with the reason."""
         left_out = {step.value: why for step, why in self.left_out.items()}
-        by_split = {
+        by_split: dict[str, object] = {
             str(split): {
                 "parts": {step.value: intervals[split].to_json() for step, intervals in self.parts.items()},
                 "total": total.to_json(),
