@@ -130,7 +130,7 @@ class Prices:
     def load(self, setting: Setting, epochs: float | None = None) -> Load:
         """Return the work of a run; to the end of its budget unless `epochs` says how far."""
         trained = (setting.epochs or self.epochs) if epochs is None else epochs
-        return Load(1, trained, trained * self.of_epoch(setting.transfer_set))
+        return Load(1, trained, trained * self.of_epochs(setting, 1))
 
     def spent(self, runs: Iterable[TrialRecord | RunRecord]) -> int:
         """Return the price of trials and runs as far as they came."""

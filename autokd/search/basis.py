@@ -62,8 +62,9 @@ def fix_basis(
 ) -> tuple[VerdictBasis, ...]:
     """Return all that the pair's verdicts rest on, the one that holds from now on last.
 
-    An extended pair whose winner and looks stay the same keeps its verdict, with its rivals. Otherwise the
-    next verdict is a further look at the same question, and uses its own part of the error.
+    An extended pair whose winner and looks stay the same keeps its verdict, with its rivals, unless these
+    have become too weak to be fair (`RivalChoice.outdates`). Otherwise the next verdict is a further look at
+    the same question, and uses its own part of the error.
 
     Args:
         ended: Why the search ended.
@@ -78,14 +79,17 @@ def fix_basis(
     priors = {name: prior for name, samples in others.items() if (prior := variance_prior(samples))}
     looks = planned_looks(config.confirmation, alone=not priors)
     bounds = config.search.bounds
-    if before is not None and _same(before, winner, race) and looks[-1] <= before.looks[-1]:
+    winners = race.settings if race is not None else () if winner is None else (winner,)
+    if records.rule < WITH_RIVALS:
+        choice = None
+    fair = before is None or choice is None or not winners or not choice.outdates(before.rivals, winners)
+    if before is not None and fair and _same(before, winner, race) and looks[-1] <= before.looks[-1]:
         kept = replace(before, trials=len(records.trials), search=bounds, ended=ended)
         return (*records.bases[:-1], kept)
     extension = 0 if before is None else before.extension + 1
     share = seed_share(priors, others)
     rivals, alternatives = {}, {}
-    if choice is not None and records.rule >= WITH_RIVALS:
-        winners = race.settings if race is not None else () if winner is None else (winner,)
+    if choice is not None:
         rivals, alternatives = choice.rivals(winners) if winners else {}, choice.alternatives()
     basis = VerdictBasis(
         trials=len(records.trials),

@@ -9,6 +9,7 @@ surrogate the best trial of the family is taken that ran to the end, if there is
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -82,6 +83,31 @@ class RivalChoice:
             if best is not None:
                 found[name] = best
         return found
+
+    def outdates(self, rivals: Mapping[str, Setting], winners: Iterable[Setting]) -> bool:
+        """Return whether rivals chosen before have become too weak to be fair.
+
+        More trials show more about rivals as well as about the winner. So a former one has to give way where
+        another one is expected to be better by `min_improvement`; a smaller difference could be luck, and
+        each change of the question costs runs and a part of the error.
+        """
+        least = self.config.confirmation.min_improvement
+        for name, rival in self.rivals(winners).items():
+            before = rivals.get(name, DEFAULT if name == DEFAULT_BUDGET else None)
+            if before is None:
+                return True
+            if not alike(before, rival) and self._value(rival) - self._value(before) >= least:
+                return True
+        return False
+
+    def _value(self, setting: Setting) -> float:
+        """Return what a setting is worth on validation, in pp; infinitely little if that is not known."""
+        believed = self.believe([setting])
+        if believed is not None:
+            return float(believed[0])
+        complete = [trial for trial in self.trials if trial.state is TrialState.COMPLETE]
+        ran = [100 * (trial.accuracy or 0.0) for trial in complete if plain(trial.setting) == plain(setting)]
+        return max(ran, default=-math.inf)
 
     def alternatives(self) -> dict[str, Setting]:
         """Return the trained alternatives of an explanation, each at the best budget that is known for it.

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from autokd.config.study import ConfirmationConfig, StudyConfig
 from autokd.core.pair_records import PairRecords
@@ -27,8 +28,9 @@ from autokd.search.basis import (
 )
 from autokd.search.ending import Outlook, Prospects
 from autokd.search.gaussian_process import Posterior
+from autokd.search.rivals import RivalChoice
 from autokd.statistics.looks import confidence_of_each, correlations
-from tests.search.worlds import tiny_plan
+from tests.search.worlds import open_space, tiny_plan
 
 GOOD, BETTER, BEST = (Setting(power, 0.3, TransferSet.BOTH) for power in (2.0, 4.0, 8.0))
 PLAN = tiny_plan(trials=6).model_copy(update={"confirmation": ConfirmationConfig()})
@@ -81,15 +83,17 @@ def fixed(
     others: Mapping[str, Sequence[VarianceSample]] | None = None,
     offset: float = 50.0,
     prices: Prices | None = None,
+    choice: RivalChoice | None = None,
 ) -> tuple[VerdictBasis, ...]:
     return fix_basis(
         config,
-        records(*bases, trials=trials),
+        records(*bases, trials=trials, rule=2 if choice is None else 3),
         ended="it ended",
         seen=view,
         offset=offset,
         others=others or {},
         prices=prices,
+        choice=choice,
     )
 
 
@@ -327,6 +331,27 @@ def test_the_same_winner_keeps_the_verdict() -> None:
     before = basis(others=samples())
     (after,) = extended(before, CLEAR, others=samples(40, seeds=30.0), config=tiny_like(trials=9))
     assert after == replace(before, trials=4, search=tiny_like(trials=9).search.bounds)
+
+
+def test_the_same_winner_is_judged_again_where_its_rivals_have_become_too_weak() -> None:
+    space = open_space(epochs=[10, 40])
+
+    def knowing(longer: float) -> RivalChoice:
+        """The surrogate believes that training longer gains so much."""
+
+        def believe(settings: Sequence[Setting]) -> NDArray[np.float64]:
+            return np.array([longer * (setting.epochs == 40) for setting in settings])
+
+        return RivalChoice(config=PLAN, space=space, trials=TRIALS, believe=believe)
+
+    before = basis(choice=knowing(0.0))
+    assert all(rival.epochs is None for rival in before.rivals.values())
+    (kept,) = extended(before, CLEAR, choice=knowing(0.4))
+    assert kept == replace(before, trials=4)
+    first, second = extended(before, CLEAR, choice=knowing(0.6))
+    assert (first, second.winner, second.extension) == (before, before.winner, 1)
+    assert {rival.epochs for rival in second.rivals.values()} == {40}
+    assert second.confidence > before.confidence
 
 
 def tiny_like(**search: object) -> StudyConfig:

@@ -66,6 +66,28 @@ def test_the_default_gets_the_budget_believed_to_be_best_for_it() -> None:
     assert found.learning_rate == pytest.approx(BEST_RATE, rel=0.01)
 
 
+def test_rivals_stay_fair_until_another_one_is_believed_to_be_better_by_the_least_improvement() -> None:
+    """What an extended pair keeps: the difference of half a point is not worth another question."""
+    best, least = choice().rivals([HOT]), tiny_plan().confirmation.min_improvement
+    assert not choice().outdates(best, [HOT])
+    weaker = replace(best[no_teacher(BOTH)], epochs=20)
+    for gap, outdated in ((least + 0.01, True), (least - 0.01, False)):
+
+        def believe(settings: Sequence[Setting], gap: float = gap) -> Array:
+            before = worth(best[no_teacher(BOTH)]) - gap
+            return np.array([before if one == weaker else worth(one) for one in settings])
+
+        kept = {**best, no_teacher(BOTH): weaker}
+        assert choice(believe=believe).outdates(kept, [HOT]) == outdated
+
+
+def test_a_default_that_was_best_at_the_recipes_budget_is_the_rival_before() -> None:
+    first = {no_teacher(BOTH): choice().rivals([HOT])[no_teacher(BOTH)]}
+    assert choice().outdates(first, [HOT]), "the default has a better budget now"
+    assert not choice(believe=lambda all_: 0.01 * believed(all_)).outdates(first, [HOT])
+    assert choice().outdates({}, [HOT])
+
+
 def test_a_space_without_budgets_has_no_default_at_its_own() -> None:
     assert choice(open_space()).rivals([HOT]).keys() == {no_teacher(BOTH)}
     assert choice(open_space()).alternatives() == {}
