@@ -223,8 +223,10 @@ def _attribution(inputs: ExplanationInputs, judgement: Judgement, bootstrap: Boo
         adopted = {split: reverse.shown.correct[split][:seeds] for split in JUDGED}
         models.append(Measured(Step.POSITION, adopted))
     whole = reverse is None and seeds == len(evidence.seeds)
+    # An untrained student has initial weights for each seed.
+    own = {split: now if now.ndim == 1 else now[common[:seeds]] for split, now in evidence.own.items()}
     return gain_by_step(
-        evidence.own,
+        own,
         models,
         bootstrap=bootstrap,
         # The reversed pair's model, too, is judged by the target of the participant that would adopt it.

@@ -182,9 +182,9 @@ class ExplanationTask:
 
     def _without_priors(self) -> dict[str, Mapping[Split, Correctness]]:
         """Return what both models get right without their label priors, by rule 3."""
-        pair = self.recommendation.pair
+        pair, student = self.recommendation.pair, self.recommendation.student
         partner = self.facts.participants[pair.teacher].corrected
-        if not (self.compared.with_priors and partner):
+        if not (self.compared.with_priors and partner and student.corrected):
             return {}
         return {
             "partner_without_prior": partner,
