@@ -111,7 +111,7 @@ class FixedRunQueue(RunQueue):
         store: Store,
         tensor_formats: Mapping[AnyPair, TensorFormat] | None = None,
         listen: Callable[[RunQueueProgress], None] = lambda progress: None,
-        prices: Mapping[Pair, Prices] | None = None,
+        prices: Mapping[AnyPair, Prices] | None = None,
     ) -> None:
         self._wanted, self._names, self._retries = wanted, names, retries
         self._store, self._tensor_formats, self._listen = store, tensor_formats or {}, listen
@@ -135,7 +135,7 @@ class FixedRunQueue(RunQueue):
         store: Store,
         tensor_formats: Mapping[AnyPair, TensorFormat] | None = None,
         listen: Callable[[RunQueueProgress], None] = lambda progress: None,
-        prices: Mapping[Pair, Prices] | None = None,
+        prices: Mapping[AnyPair, Prices] | None = None,
     ) -> FixedRunQueue:
         """Return the queue of a sweep: each setting of the grid, for each pair, with each seed.
 

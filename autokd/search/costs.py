@@ -12,7 +12,7 @@ from autokd.config.space import Space
 from autokd.config.study import StudyConfig, rungs_of
 from autokd.core.price import Load, Prices, largest_load, mean_load
 from autokd.core.records import FederationFacts, RunRecord, TrialRecord, TrialState
-from autokd.core.setting import BUDGET, DEFAULT, Pair, Setting, TransferSet
+from autokd.core.setting import BUDGET, DEFAULT, AnyPair, Setting, TransferSet
 from autokd.recommendation.verdict import WITH_RIVALS
 from autokd.search.asha import is_exempt
 
@@ -38,7 +38,7 @@ class Costs:
     searches_budgets: bool = False
 
     @classmethod
-    def of_pair(cls, config: StudyConfig, space: Space, federation: FederationFacts, pair: Pair) -> Costs:
+    def of_pair(cls, config: StudyConfig, space: Space, federation: FederationFacts, pair: AnyPair) -> Costs:
         """Return the costs of a pair of a federation that was loaded, as it is where runs are done."""
         prices = Prices.of_pair(federation, pair, epochs=config.distillation.epochs)
         assert prices is not None, "a federation that is trained in knows its public examples"
