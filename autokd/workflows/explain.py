@@ -182,7 +182,7 @@ class ExplanationTask:
 
     def _without_priors(self) -> dict[str, Mapping[Split, Correctness]]:
         """Return what both models get right without their label priors, by rule 3."""
-        pair, student = self.recommendation.pair, self.recommendation.student
+        (pair, _), student = self.recommendation.of_pair, self.recommendation.student
         partner = self.facts.participants[pair.teacher].corrected
         if not (self.compared.with_priors and partner and student.corrected):
             return {}
