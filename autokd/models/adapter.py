@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.parameter import is_lazy
 
 from autokd.config.external import Input, Network
 from autokd.config.federation import ArchitectureConfig, ExternalArchitecture
@@ -86,6 +87,13 @@ class Adapted(nn.Module):
             nn.init.zeros_(self.unknown.bias)
         self._identity = known == list(range(recipe.outputs)) and self.unknown is None
 
+    def train(self, mode: bool = True) -> Self:
+        """Set the mode; a network may have an `eval` of its own, which `nn.Module.eval` asks of no child."""
+        super().train(mode)
+        if not mode:
+            self.network.eval()
+        return self
+
     def takes(self, shape: tuple[int, ...]) -> tuple[int, int, int]:
         """Return channels, height and width of the network's input for images of this shape."""
         _, height, width = shape
@@ -155,7 +163,7 @@ def external_network(recipe: Network, *, shape: Shape, code: OwnCode | None = No
         if not isinstance(made, nn.Module):
             problem = f"makes a {type(made).__name__}, not a torch.nn.Module"
             raise PlanError(source=recipe.name, problem=problem)
-        return made.float()
+        return _materialised(made.float(), recipe.name, shape)
     if recipe.name in _PLAIN or is_kd_network(recipe.name, recipe.options):
         plain = ArchitectureConfig(name=recipe.name, options=recipe.options)
         try:
@@ -165,6 +173,19 @@ def external_network(recipe: Network, *, shape: Shape, code: OwnCode | None = No
     if recipe.name.startswith(TIMM):
         return _timm_network(recipe, shape)
     return _torchvision_network(recipe, shape)
+
+
+def _materialised(network: nn.Module, name: str, shape: Shape) -> nn.Module:
+    """Return a network whose lazy layers (`nn.LazyLinear`) have the shapes that its input gives them."""
+    if not any(is_lazy(value) for value in (*network.parameters(), *network.buffers())):
+        return network
+    try:
+        with torch.no_grad():
+            network.eval()(torch.zeros(2, shape.channels, *shape.pixels))
+    except Exception as error:
+        problem = f"cannot give its lazy layers their shapes: {kind_and_words(error)}"
+        raise PlanError(source=name, problem=problem) from error
+    return network.train()
 
 
 def _torchvision_network(recipe: Network, shape: Shape) -> nn.Module:

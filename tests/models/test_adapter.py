@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from torchvision.transforms import functional as vision
 from autokd.config.external import Input, Network
 from autokd.config.federation import ExternalArchitecture
 from autokd.errors import PlanError
-from autokd.models.adapter import Adapted, external_network
+from autokd.models.adapter import Adapted, external_network, network_code
 from autokd.models.architectures import Shape
 from autokd.models.building import build
 
@@ -131,3 +132,49 @@ def test_a_network_may_not_bring_weights() -> None:
             Network(name="resnet18", options={"weights": "DEFAULT"}),
             shape=Shape(channels=3, size=32, classes=5),
         )
+
+
+class OwnEval(Recorder):
+    """Stays in training mode, as networks that adapt to a batch do."""
+
+    def eval(self) -> OwnEval:
+        return self.train()
+
+
+def test_a_network_is_asked_in_its_own_eval_mode() -> None:
+    network = OwnEval()
+    assert adapt(network, (0, 1, 2, 3)).eval().training is False
+    assert network.training
+    plain = Recorder()
+    adapted = adapt(plain, (0, 1, 2, 3))
+    assert adapted.eval().network.training is False
+    assert adapted.train().network.training
+
+
+LAZY = """
+from torch import nn
+
+
+def make(inputs=None):
+    first = nn.LazyConv2d(4, 3) if inputs is None else nn.Conv2d(inputs, 4, 3)
+    return nn.Sequential(first, nn.LazyBatchNorm2d(), nn.Flatten(), nn.LazyLinear(4))
+"""
+
+
+def test_lazy_layers_get_the_shapes_that_the_input_gives_them(tmp_path: Path) -> None:
+    (tmp_path / "networks.py").write_text(LAZY)
+    code, shape = network_code("networks:make", tmp_path), Shape(channels=3, size=8, width=11, classes=4)
+    made = external_network(Network(name="networks:make"), shape=shape, code=code)
+    assert {name: tuple(value.shape) for name, value in made.named_parameters()} == {
+        "0.weight": (4, 3, 3, 3),
+        "0.bias": (4,),
+        "1.weight": (4,),
+        "1.bias": (4,),
+        "3.weight": (4, 4 * 6 * 9),
+        "3.bias": (4,),
+    }
+    assert made.training
+    # A look at the shape is no training.
+    assert torch.equal(made.state_dict()["1.running_mean"], torch.zeros(4))
+    with pytest.raises(PlanError, match="cannot give its lazy layers their shapes: RuntimeError"):
+        external_network(Network(name="networks:make", options={"inputs": 7}), shape=shape, code=code)
