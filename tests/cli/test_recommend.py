@@ -12,6 +12,7 @@ import yaml
 
 from autokd.config.yaml_files import read_study_config
 from tests.cli.conftest import Command, Tuned
+from tests.paths import FEW
 from tests.samples import verdict_by_rule
 
 pytestmark = [pytest.mark.slow, pytest.mark.ray]
@@ -96,7 +97,7 @@ def test_tuning_ends_with_the_answer_and_where_to_look_further(tuned: Tuned) -> 
     assert ESCAPE not in tuned.first.out + tuned.first.err
     for part in ("position ", "on confirmation (decides)", "look further:"):
         assert part in tuned.first.out
-    assert f"autokd recommend --pair 9,4 --home {tuned.home} " in tuned.first.out
+    assert f"autokd recommend --pair 9,4 --space {FEW} --home {tuned.home} " in tuned.first.out
     assert f"autokd dashboard --home {tuned.home} " in tuned.first.out
     assert "preparing: 10 of 10 participants" in tuned.first.err
     assert "starting workers for 31 runs" in tuned.first.err
