@@ -126,6 +126,8 @@ def instead_of_a_federation(stored: FederationFacts) -> Iterator[None]:
     with (
         patch.object(session, "find", return_value=federation),
         patch.object(session, "notices", return_value=[]),
+        # There are no examples to be too few.
+        patch.object(session, "tell_warnings"),
         patch.object(transfer, "pair_features", lambda federation, pair: features(pair)),
         patch.object(tensor_formats, "chosen_format", lambda *arguments: FORMER_FORMAT),
     ):
