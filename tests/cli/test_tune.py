@@ -22,6 +22,7 @@ from autokd.compute.device import Compute
 from autokd.core.setting import DEFAULT
 from autokd.statistics.paired import paired_interval
 from tests.cli.conftest import TRIALS, Command, Tuned, dump
+from tests.paths import FEW
 from tests.samples import verdict_by_rule
 
 pytestmark = [pytest.mark.slow, pytest.mark.ray]
@@ -127,7 +128,7 @@ def test_a_second_call_changes_nothing_and_starts_no_ray(
     command: Command, tuned: Tuned, ray_folder: Path
 ) -> None:
     before = dump(tuned.database)
-    again = command("tune", "--pair", "4,9", "--trials", TRIALS, "--home", tuned.home)
+    again = command("tune", "--pair", "4,9", "--space", FEW, "--trials", TRIALS, "--home", tuned.home)
     assert again.code == 0
     assert "nothing was left to do" in again.err
     assert again.out == tuned.first.out
