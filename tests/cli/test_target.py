@@ -94,7 +94,7 @@ def test_each_command_has_the_same_figures(
 ) -> None:
     options, pair = aimed.options(target), ("--pair", str(PAIR).replace("->", ","))
     tuned = here("tune", *pair, *options, "--json").json()
-    assert "examples are few" in tuned.pop("warnings")[0]["problem"]
+    assert any("examples" in one["problem"] for one in tuned.pop("warnings"))
     federation = autokd.load_federation(aimed.recipe(target), home=aimed.home)
     weights = {split: by_hand(federation, target, PAIR.student, split) for split in Split}
     own = {split: federation.correct(PAIR.student, split) for split in Split}
