@@ -10,6 +10,7 @@ import pytest
 
 from autokd.store import Store, sqlite_url
 from tests.cli.conftest import TRIALS, Command, Tuned, dump
+from tests.paths import FEW
 
 pytestmark = [pytest.mark.slow, pytest.mark.ray]
 
@@ -18,7 +19,7 @@ def test_a_second_driver_is_refused_and_one_on_other_pairs_is_not(
     command: Command, here: Command, tuned: Tuned, tmp_path: Path
 ) -> None:
     copy = tuned.copy(tmp_path / "copy")
-    arguments = ("--trials", TRIALS, "--home", copy.home)
+    arguments = ("--space", FEW, "--trials", TRIALS, "--home", copy.home)
     with Store.open(sqlite_url(copy.database)) as first:
         backward = next(name for name in first.studies() if name.endswith("/9->4"))
         before = dump(copy.database)

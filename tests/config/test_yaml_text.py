@@ -104,7 +104,7 @@ def test_files_that_are_no_text_files(tmp_path: Path) -> None:
         "pipe": "a pipe or a device",
         "latin": r"not a text file in UTF-8 \(see line 2\)",
         "wide": "not a text file in UTF-8",
-        "large": "too large for a text file: 3 MiB",
+        "large": "is too large: 3.15 MB, and at most",
         "absent": "No such file",
         "zero\0": "zero byte in its name",
         "x" * 5000: "File name too long",
