@@ -58,10 +58,10 @@ BOMB = "a: &a [1,1,1,1,1,1,1,1,1]\n" + "".join(
     ],
 )
 def test_what_is_wrong_is_one_line_with_its_place(text: str, words: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()  # Others may keep this processor busy.
     with pytest.raises(PlanError, match=words) as caught:
         parse(text, source="mine.yaml")
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
     said = str(caught.value)
     assert said.startswith("mine.yaml: ")
     assert "\n" not in said

@@ -27,6 +27,8 @@ OF_ALL = {
     "poster_tables",
     "best_facts",
     "forgotten",
+    "group_rows",
+    "round_rows",
     "importance",
     "cost_facts",
     "anytime_facts",
