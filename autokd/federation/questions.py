@@ -48,6 +48,7 @@ def ask(copy: Callable[..., nn.Module], weights: Weights, data: Dataset, classes
     images = Compute().pixels(torch.from_numpy(np.array(data.images[rows])), mean=mean, std=std)
     labels = torch.from_numpy(np.array(data.labels[rows]))
     with torch.random.fork_rng(devices=()):
+        torch.manual_seed(0)  # A model that draws random numbers is told the same each time.
         second = _copy(copy, weights, 1)
         yield from _in_eval_mode(first, second, images)
         _in_train_mode(second, images, labels, classes)

@@ -32,8 +32,13 @@ class Answer:
     sent: int | None
 
     @classmethod
-    def of_json(cls, pair: AnyPair, payload: Mapping[str, Any]) -> Answer:
-        """Return the answer of a recommendation as `Recommendation.to_json` writes it."""
+    def of_json(cls, pair: AnyPair, payload: Mapping[str, Any]) -> Answer | None:
+        """Return the answer of a recommendation as `Recommendation.to_json` writes it.
+
+        None if an older version wrote it, without what it was decided on; the next `tune` adds it.
+        """
+        if "decided_on" not in payload:
+            return None
         answer, decided = payload["recommended"]["answer"], payload["decided_on"]
         network = payload.get("network")
         figure = decided["candidate_gain" if _is_candidate(payload) else "default_gain"]

@@ -320,7 +320,7 @@ def pair_overview(
             confirmation_epochs=sum(run.epochs for run in records.runs),
             search_examples=None if prices is None else prices.spent(records.trials),
             confirmation_examples=None if prices is None else prices.spent(records.runs),
-            # Recommendations of older versions do not have it; the next `tune` adds it.
+            # Recommendations of older versions do not have these two; the next `tune` adds them.
             advised=None if stored is None else Answer.of_json(records.pair, stored),
             p_beats_default=None if stored is None else stored.get("decided_on", {}).get("p_beats_default"),
         )

@@ -24,7 +24,9 @@ from tests.search.worlds import BACKWARD, FORWARD, World, tiny_plan
 ANSWER = {
     "verdict": "tuned",
     "gain": {"mean": 4.5, "low": 1.0, "high": 8.0},
-    "recommended": {"answer": "tuned"},
+    "setting": {"temperature": 4.0, "alpha": 0.5},
+    "recommended": {"answer": "tuned", "gain": {"mean": 4.5, "low": 1.0, "high": 8.0}},
+    "decided_on": {"default_gain": {"mean": 3.5, "low": 0.0, "high": 7.0}, "p_beats_default": 0.98},
 }
 
 
@@ -38,6 +40,8 @@ def test_an_overview_counts_what_the_store_has(tmp_path: Path) -> None:
         assert one.search_epochs == sum(trial.epochs for trial in world.trials(pair))
         assert one.confirmation_epochs == 10 * one.runs > 0
         assert (one.verdict, one.gain, one.answer) == ("tuned", 4.5, "tuned")
+        assert one.advised is not None
+        assert (one.advised.gain, one.advised.confirmed, one.p_beats_default) == (4.5, 3.5, 0.98)
     whole = Overview(
         federation="f",
         participants=4,
@@ -110,9 +114,25 @@ def test_a_pair_that_is_not_judged_has_no_verdict(tmp_path: Path) -> None:
 
 
 def test_a_pair_that_failed_has_a_verdict_and_no_gain() -> None:
-    failed = {"verdict": "failed", "gain": None, "recommended": {"answer": "as-is"}}
+    failed = {
+        "verdict": "failed",
+        "gain": None,
+        "setting": None,
+        "recommended": {"answer": "as-is", "gain": {"mean": 0.0, "low": 0.0, "high": 0.0}},
+        "decided_on": {"default_gain": None, "p_beats_default": None},
+    }
     one = pair_overview(PairRecords(pair=FORWARD, study="s"), failed)
     assert (one.verdict, one.gain, one.answer) == ("failed", None, "as-is")
+    assert one.advised is not None
+    assert (one.advised.trains, one.advised.confirmed) == (False, 0.0)
+
+
+def test_a_recommendation_of_an_older_version_says_what_it_says() -> None:
+    older = {"verdict": "tuned", "gain": {"mean": 4.5}, "recommended": {"answer": "tuned"}}
+    one = pair_overview(PairRecords(pair=FORWARD, study="s"), older)
+    assert (one.verdict, one.gain, one.answer) == ("tuned", 4.5, "tuned")
+    assert one.advised is None
+    assert one.p_beats_default is None
 
 
 def driver(**words: object) -> DriverFacts:

@@ -61,7 +61,8 @@ def group_rows(data: ReportData) -> tuple[GroupRow, ...]:
 def round_rows(data: ReportData) -> tuple[RoundRow, ...]:
     """Return the federation before and after one round; empty as long as no pair and no group is judged."""
     everybody = [(one.records.pair, one.recommendation) for one in (*data.pairs, *data.groups)]
-    answers = [Answer.of_json(pair, found.to_json()) for pair, found in everybody if found is not None]
+    told = [Answer.of_json(pair, found.to_json()) for pair, found in everybody if found is not None]
+    answers = [one for one in told if one is not None]
     whole = whole_federation(list(data.accuracies.values()), answers)
     return () if whole is None or not answers else _rounds(whole)
 
