@@ -15,10 +15,11 @@ decided on validation or confirmation.
 | average, corrected average | both models' probabilities averaged: two models run |
 | default | T = 1, alpha = 0.5 at the budget that validation chose |
 | one model | the best of the rivals that need one model, chosen on confirmation |
+| one setting | no teacher, both participants' data, adjusted loss, four times the epochs, for all pairs |
 | cross-entropy, adjusted | no teacher, the student's data: rate, schedule and budget chosen on validation |
 
-The last two are trained where the table of federations says so. With `--home` what was done is not done
-again. The numbers are kept in `benchmarks/results/judged.json`.
+The last two are trained where no private example moves, the one setting where they may. With `--home` what
+was done is not done again. The numbers are kept in `benchmarks/results/judged.json`.
 """
 
 from __future__ import annotations
@@ -29,10 +30,11 @@ import multiprocessing
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from itertools import permutations, product
+from multiprocessing.pool import Pool
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Final
@@ -54,7 +56,7 @@ from autokd.statistics.paired import POINTS, Interval
 from autokd.workflows.recommend import recommend
 from autokd.workflows.tune import tune_all
 from autokd.workspace import Workspace
-from benchmarks.alone import Order, trained_alone
+from benchmarks.alone import Order, SharedOrder, trained_alike, trained_alone
 
 HERE: Final = Path(__file__).parent
 RESULTS: Final = HERE / "results" / "judged.json"
@@ -70,21 +72,22 @@ class Plan:
         study: Its recipe, of which the seed is replaced.
         space: Shipped space.
         pairs: None for all of them.
-        trained: Whether the rivals without a teacher are trained.
     """
 
     study: Path
     space: str
     pairs: tuple[str, ...] | None = None
-    trained: bool = False
+
+    @property
+    def is_private(self) -> bool:
+        """Whether no private example moves."""
+        return self.space == "private"
 
 
 PLANS: Final[Mapping[str, Plan]] = {
     "digits": Plan(HERE.parent / "studies" / "digits.yaml", "default"),
     "digits_mixed": Plan(HERE / "digits_mixed.yaml", "default"),
-    "cifar10_six": Plan(
-        HERE / "cifar10_six.yaml", "private", ("4,9", "9,4", "1,4", "4,1", "2,7", "8,3"), trained=True
-    ),
+    "cifar10_six": Plan(HERE / "cifar10_six.yaml", "private", ("4,9", "9,4", "1,4", "4,1", "2,7", "8,3")),
 }
 ONE_MODEL: Final = (
     "as it is",
@@ -214,8 +217,9 @@ def judged(name: str, seed: int, home: Path, workers: int) -> dict[str, Any]:
     federation = find(place, workspace.config.federation)
     assert federation is not None
     rows = [row(workspace, federation, recommend(workspace, pair)) for pair in pairs]
-    if plan.trained:
-        rows = with_trained(rows, study, place, workers)
+    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+        add = with_trained_alone if plan.is_private else with_one_setting
+        rows = add(rows, study, place, pool)
     return {
         "federation": federation.name,
         "pairs": len(rows),
@@ -228,32 +232,45 @@ def judged(name: str, seed: int, home: Path, workers: int) -> dict[str, Any]:
     }
 
 
-def with_trained(rows: Sequence[Row], study: Path, place: Path, workers: int) -> list[Row]:
-    """Add the rivals that are trained; each student's are kept in `alone.json` as they come."""
-    file = place / "alone.json"
-    kept: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+def with_trained_alone(rows: Sequence[Row], study: Path, place: Path, pool: Pool) -> list[Row]:
+    """Add the rivals that are trained on the student's data."""
     students = sorted({Pair.parse(one.pair).student for one in rows})
     orders = [Order(study, place, *one) for one in product(students, LabelPrior)]
-    missing = [one for one in orders if str(one) not in kept]
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        for order, told in zip(missing, pool.imap(trained_alone, missing), strict=True):
-            kept[str(order)] = told
-            file.write_text(json.dumps(kept, indent=1))
-            print(f"{order}: {told}", flush=True)
+    kept = _carried_out(trained_alone, orders, place / "alone.json", pool)
     words = {LabelPrior.NONE: "cross-entropy", LabelPrior.ADJUSTED: "adjusted cross-entropy"}
     return [
-        replace(
+        _with(
             one,
-            gains={
-                **one.gains,
-                **{
-                    words[prior]: kept[str(Order(study, place, Pair.parse(one.pair).student, prior))]["gain"]
-                    for prior in LabelPrior
-                },
+            {
+                words[prior]: kept[str(Order(study, place, Pair.parse(one.pair).student, prior))]["gain"]
+                for prior in LabelPrior
             },
         )
         for one in rows
     ]
+
+
+def with_one_setting(rows: Sequence[Row], study: Path, place: Path, pool: Pool) -> list[Row]:
+    """Add the setting that all pairs share."""
+    orders = [SharedOrder(study, place, Pair.parse(one.pair)) for one in rows]
+    kept = _carried_out(trained_alike, orders, place / "one_setting.json", pool)
+    return [_with(one, {"one setting": kept[str(order)]}) for one, order in zip(rows, orders, strict=True)]
+
+
+def _with(row: Row, gains: Mapping[str, float]) -> Row:
+    return replace(row, gains={**row.gains, **gains})
+
+
+def _carried_out(
+    work: Callable[[Any], Any], orders: Sequence[object], file: Path, pool: Pool
+) -> dict[str, Any]:
+    """Return what comes of each order, by its name; the file keeps them as they come."""
+    kept: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+    missing = [one for one in orders if str(one) not in kept]
+    for order, told in zip(missing, pool.imap(work, missing), strict=True):
+        kept[str(order)] = told
+        file.write_text(json.dumps(kept, indent=1))
+    return kept
 
 
 def table(found: Mapping[str, Any]) -> str:
