@@ -88,11 +88,16 @@ def test_what_a_terminal_cannot_show_is_spelt(monkeypatch: pytest.MonkeyPatch) -
     assert json.loads(content) == {"name": "é"}
 
 
-def test_a_closed_terminal_ends_nothing_that_is_long() -> None:
-    with outlives_terminal():
-        os.kill(os.getpid(), signal.SIGHUP)
-        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-    assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
+@pytest.mark.parametrize("before", [signal.SIG_DFL, signal.SIG_IGN])  # `nohup` ignores it.
+def test_a_closed_terminal_ends_nothing_that_is_long(before: signal.Handlers) -> None:
+    own = signal.signal(signal.SIGHUP, before)
+    try:
+        with outlives_terminal():
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        assert signal.getsignal(signal.SIGHUP) is before
+    finally:
+        signal.signal(signal.SIGHUP, own)
 
 
 @pytest.mark.slow
