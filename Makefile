@@ -38,8 +38,8 @@ demo: $(RUNTIME) ## Tune participant 9 of the built-in federation with teacher 4
 	$(VENV)/bin/autokd tune --study digits --pair 4,9
 	@echo 'To type autokd commands yourself: . $(VENV)/bin/activate'
 
-test: $(DEV) ## Run every test, in three processes (tests/conftest.py says how they are divided)
-	$(VENV)/bin/python -m pytest --numprocesses 3 $(ARGS)
+test: $(DEV) ## Run every test, in two processes (tests/conftest.py says how they are divided)
+	$(VENV)/bin/python -m pytest --numprocesses 2 $(ARGS)
 
 # Dependencies as a user gets them who installs without constraints.txt: in an environment of its own, since pip
 # would else keep what is there. Then the tests that take no workers and no minutes.

@@ -19,8 +19,8 @@ from autokd.compute.ray_cluster import session
 for _name in ("AUTOKD_HOME", "AUTOKD_STORAGE", "FORCE_COLOR", "PY_COLORS", "RAY_ADDRESS"):
     os.environ.pop(_name, None)
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-# Three processes share two cores, since tests often wait for what they start. Threads beyond that only wait
-# for each other, in what tests start as well.
+# Two processes, and what they start, share two cores (a third made the whole twice as long). Threads beyond
+# that only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # What takes longest, longest first. It is handed out before all else, so that all processes end together.
