@@ -1,11 +1,12 @@
 """Small inputs as users have them, through the command line, beside what plain PyTorch measures on them.
 
-    python -m tests.field_cases FOLDER [--only NAME ...] [--json FILE]
+    python -m tests.field_cases FOLDER [--only NAME ...] [--tune] [--json FILE]
 
 Each folder in FOLDER has a `make.py` that writes a recipe with its files into a folder and prints a line for
 each participant: `plain PyTorch: participant 0: 0.8240 of its own data right, 0.7733 of test`. `autokd check`
 and `autokd prepare` then have to come to the same within 0.5 pp, or refuse the input with exit code 2, or
-warn; a program `api.py` that is beside the recipe, too. It ends with code 1 if one does none of these.
+warn; a program `api.py` that is beside the recipe, too. With `--tune`, what was prepared is also tuned with two
+trials, none of which may fail. It ends with code 1 if one does none of these.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ class Outcome:
         checked, prepared, api: As `check` (own data), `prepare` (test) and `api.py` (test) say.
         codes: Exit codes by program.
         words: The first warning or error of each.
+        failed: Trials of `tune` that failed.
         verdict: `equal`, `refused`, `warned`, `WRONG` or `TRACEBACK`.
     """
 
@@ -45,10 +47,11 @@ class Outcome:
     api: dict[int, float] = field(default_factory=dict)
     codes: dict[str, int] = field(default_factory=dict)
     words: dict[str, str] = field(default_factory=dict)
+    failed: int = 0
     verdict: str = ""
 
 
-def run(case: Path, folder: Path) -> Outcome:
+def run(case: Path, folder: Path, *, tune: bool) -> Outcome:
     """Make the inputs of a case in a folder, and let autokd read them there."""
     outcome = Outcome(case.name)
     made = _call([sys.executable, str(case / "make.py"), str(folder)], folder)
@@ -72,6 +75,12 @@ def run(case: Path, folder: Path) -> Outcome:
     if prepared.returncode == 0:
         told = json.loads(prepared.stdout)["test_accuracy"]
         outcome.prepared = {int(number): accuracy for number, accuracy in told.items()}
+    if prepared.returncode == 0 and tune:
+        which = ("--study", recipe.name, "--home", home, "--pair", "1,0", "--position", "student")
+        tuned = _call([*autokd, "tune", *which, "--trials", "2", "--json"], recipe.parent)
+        _note(outcome, "tune", tuned)
+        if tuned.returncode == 0:
+            outcome.failed = json.loads(tuned.stdout)["trials"]["FAIL"]
     if (folder / "api.py").exists():
         api = _call([sys.executable, "api.py"], folder)
         _note(outcome, "api.py", api)
@@ -84,6 +93,8 @@ def run(case: Path, folder: Path) -> Outcome:
 def _verdict(outcome: Outcome) -> str:
     if "TRACEBACK" in outcome.words.values() or not set(outcome.codes.values()) <= {0, 2}:
         return "TRACEBACK"
+    if outcome.failed:
+        return "WRONG"
     told = [(outcome.own, outcome.checked, "check"), (outcome.test, outcome.prepared, "prepare")]
     told += [(outcome.test, outcome.api, "api.py")] if "api.py" in outcome.codes else []
     verdicts = []
@@ -144,6 +155,7 @@ def main() -> int:
     )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--only", nargs="*", default=(), help="names of cases, or parts of them")
+    parser.add_argument("--tune", action="store_true", help="tune participant 0 with teacher 1, too")
     parser.add_argument("--json", type=Path, help="file for everything that was found")
     options = parser.parse_args()
     outcomes = []
@@ -151,7 +163,7 @@ def main() -> int:
         if options.only and not any(part in case.name for part in options.only):
             continue
         with tempfile.TemporaryDirectory() as folder:
-            outcome = run(case, Path(folder))
+            outcome = run(case, Path(folder), tune=options.tune)
         outcomes.append(outcome)
         print(f"{outcome.verdict:10}{outcome.name}", flush=True)
         print(f"{'':10}own data: plain {_shown(outcome.own)}, check {_shown(outcome.checked)}")
