@@ -5,8 +5,8 @@
 Each folder in FOLDER has a `make.py` that writes a recipe with its files into a folder and prints a line for
 each participant: `plain PyTorch: participant 0: 0.8240 of its own data right, 0.7733 of test`. `autokd check`
 and `autokd prepare` then have to come to the same within 0.5 pp, or refuse the input with exit code 2, or
-warn; a program `api.py` that is beside the recipe, too. With `--tune`, what was prepared is also tuned with two
-trials, none of which may fail. It ends with code 1 if one does none of these.
+warn; a program `api.py` that is beside the recipe, too. With `--tune`, what was prepared is also tuned, with
+two trials, none of which may fail. It ends with code 1 if one does none of these.
 """
 
 from __future__ import annotations
