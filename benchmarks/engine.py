@@ -46,7 +46,7 @@ from autokd.compute.device import Compute
 from autokd.compute.tensor_formats import choose_format, fast_precision
 from autokd.core.setting import Split, derive_seed
 from autokd.distillation import Run, examples, trainer
-from autokd.federation.federation import network
+from autokd.federation.networks import network
 from autokd.models.training import batches
 from benchmarks.earlier_engine import Earlier, digest
 from benchmarks.engine_cases import CASES, RANDOM, SETTING, Case, case

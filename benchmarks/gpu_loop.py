@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from autokd.compute.device import Compute
 from autokd.core.setting import derive_seed
 from autokd.distillation import examples
-from autokd.federation.federation import network
+from autokd.federation.networks import network
 from autokd.models.training import batches
 from benchmarks.engine_cases import SETTING, Case
 

@@ -6,8 +6,6 @@ import os
 from pathlib import Path
 from typing import Final
 
-import torch
-
 _PART: Final = 4
 """A run's images get a quarter of the free memory: weights, optimizer and activations need the rest."""
 _MEMINFO: Final = Path("/proc/meminfo")
@@ -28,9 +26,12 @@ def fits_in_memory(wanted: int, free: int | None, *, runs: int = 1) -> bool:
 
 def free_bytes(device: str) -> int | None:
     """Return the memory in bytes that new tensors may take on a device; None if it is unknown."""
-    place = torch.device(device)
-    if place.type != "cuda":
+    if not _is_cuda(device):
         return _of_the_host(_text(_MEMINFO), *(_text(_CGROUP / name) for name in _LIMITS))
+    # Imported here: who asks for the host's memory needs no PyTorch.
+    import torch
+
+    place = torch.device(device)
     free, _ = torch.cuda.mem_get_info(place)
     # Memory that PyTorch has reserved and does not use is free, too.
     return free + torch.cuda.memory_reserved(place) - torch.cuda.memory_allocated(place)
@@ -41,7 +42,11 @@ def runs_at_once(device: str) -> int:
 
     On the host that may be one per core. Few runs share a GPU, and a quarter for each leaves enough.
     """
-    return 1 if torch.device(device).type == "cuda" else os.cpu_count() or 1
+    return 1 if _is_cuda(device) else os.cpu_count() or 1
+
+
+def _is_cuda(device: str) -> bool:
+    return device.partition(":")[0] == "cuda"
 
 
 def _of_the_host(meminfo: str, limit: str, used: str, stat: str) -> int | None:

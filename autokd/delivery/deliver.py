@@ -19,18 +19,20 @@ from autokd.config.study import StudyConfig
 from autokd.config.training import DistillationConfig
 from autokd.core.pair import Pair
 from autokd.core.setting import Split
+from autokd.core.weights import Weights
 from autokd.delivery.card import Card, ImageFormat, Origin, is_owners
 from autokd.delivery.evaluation import STUDY, evaluate_weights, weights_of_targets
 from autokd.delivery.request import DistillationRequest
 from autokd.delivery.target_prior import AddedPrior, best_strength, target_log_prior
 from autokd.distillation import Run, resolve_config
 from autokd.distillation.trainer import teaching
-from autokd.federation.federation import Federation, network
+from autokd.federation.federation import Federation
 from autokd.federation.hashing import Hashes
+from autokd.federation.networks import network
 from autokd.models.adapter import OWNERS_NETWORK
 from autokd.models.inference import logits_of
 from autokd.models.log_prior import LogPrior, added, find_last_layer
-from autokd.models.weights import Weights, load_weights, weights_of
+from autokd.models.weights import load_weights, weights_of
 from autokd.statistics.paired import Weights as ExampleWeights
 
 Progress = Callable[[int, int], None]

@@ -16,14 +16,16 @@ from autokd.config.target import BALANCED, ClassShares, TargetName, in_order
 from autokd.core.example_weights import EVEN, ExampleWeights
 from autokd.core.records import Correctness
 from autokd.core.setting import Split, derive_seed
+from autokd.core.weights import Weights
 from autokd.delivery.card import ClassScores, Scores, TargetScores
 from autokd.delivery.target_prior import AddedPrior
 from autokd.distillation import Evaluation, evaluate
 from autokd.distillation.evaluation import accuracy_by_class
 from autokd.errors import PlanError
-from autokd.federation.federation import Federation, network
+from autokd.federation.federation import Federation
+from autokd.federation.networks import network
 from autokd.models.log_prior import prepared
-from autokd.models.weights import Weights, load_weights
+from autokd.models.weights import load_weights
 from autokd.statistics.label_weights import local_weights, target_weights
 from autokd.statistics.paired import paired_interval
 from autokd.statistics.probability_scores import probability_scores

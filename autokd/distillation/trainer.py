@@ -32,7 +32,8 @@ from autokd.distillation.companions import Companions
 from autokd.distillation.loss import log_prior, loss_to_softened, softened
 from autokd.distillation.targets import Targets, estimated_counts, targets
 from autokd.errors import Diverged, PlanError
-from autokd.federation.federation import Federation, network
+from autokd.federation.federation import Federation
+from autokd.federation.networks import network
 from autokd.models.training import batches, isolated_rng, learning_rate, make_optimizer, set_learning_rate
 
 _MIN_PART: Final = 2

@@ -17,23 +17,25 @@ from autokd.config.external import ExternalFederation, ExternalParticipant
 from autokd.config.federation import ExternalArchitecture
 from autokd.config.study import SEARCH_SEED
 from autokd.core.reasons import kind_and_words
+from autokd.core.weights import Weights
 from autokd.data.dataset import Dataset
 from autokd.data.pixel_facts import PixelFacts
 from autokd.data.sources.labelled_images import LabelledImages, as_dataset
 from autokd.errors import PlanError
-from autokd.federation.federation import initial_seed
 from autokd.federation.findings import Findings
 from autokd.federation.hashing import digest
 from autokd.federation.label_space import LabelSpace
 from autokd.federation.measured import Doubt, Measured, Share, answers, contradiction, doubt
+from autokd.federation.networks import initial_seed
 from autokd.federation.questions import ask
+from autokd.federation.source_changes import checkpoint_hash
 from autokd.models.adapter import Adapted, external_network, input_shape, network_code
 from autokd.models.architectures import Shape
 from autokd.models.building import build_for
-from autokd.models.checkpoint import Checkpoint, checkpoint_hash, read_checkpoint
+from autokd.models.checkpoint import Checkpoint, read_checkpoint
 from autokd.models.matching import fit
 from autokd.models.outputs import described, logits_in, tensors_in
-from autokd.models.weights import Weights, weights_of
+from autokd.models.weights import weights_of
 
 _TOLERANCE: Final = 0.005
 """Largest difference to a claimed accuracy, which may have been written with two digits."""

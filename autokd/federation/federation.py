@@ -12,16 +12,14 @@ from typing import Final, final
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
-from torch import nn
 
 from autokd.config.federation import AnyFederation, ArchitectureConfig
 from autokd.core.finding import Finding
 from autokd.core.records import FederationFacts, ParticipantFacts
-from autokd.core.setting import Split, derive_seed
+from autokd.core.setting import Split
+from autokd.core.weights import Weights
 from autokd.data.dataset import Dataset
 from autokd.data.mapped_arrays import release
-from autokd.models.building import build_for
-from autokd.models.weights import Weights, load_weights
 
 INITIAL_SEEDS: Final = 5
 """Number of confirmation seeds for which untrained students are evaluated; further ones repeat them."""
@@ -196,23 +194,3 @@ class OwnLogits(Mapping[Split, NDArray[np.float32]]):
 
     def __len__(self) -> int:
         return len(self.splits)
-
-
-def network(federation: Federation, participant: int, *, seed: int = 0) -> nn.Module:
-    """Return a fresh copy of a participant's model on the CPU, in eval mode.
-
-    Args:
-        seed: Seed index of the run; an untrained student has initial weights of its own for each.
-    """
-    owner = federation.participants[participant]
-    if participant in federation.recipe.untrained:
-        start = initial_seed(participant, seed)
-        return build_for(federation.data, owner.architecture, seed=start).eval()
-    module = build_for(federation.data, owner.architecture)
-    load_weights(module, owner.weights)
-    return module.eval()
-
-
-def initial_seed(participant: int, seed: int) -> int:
-    """Return the seed of an untrained student's initial weights in runs of a seed index."""
-    return derive_seed("initial weights", participant, seed)

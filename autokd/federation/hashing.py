@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from autokd.config.base import Frozen, content_hash
 from autokd.config.external import ExternalFederation
 from autokd.config.federation import AnyFederation, ArchitectureConfig, ExternalArchitecture
+from autokd.core.weights import Weights
 from autokd.data.dataset import Dataset
 from autokd.data.mapped_arrays import Arrays, pieces
 from autokd.data.sources.labelled_images import LabelledImages
@@ -20,8 +21,9 @@ from autokd.data.temporary_arrays import concatenate
 from autokd.federation.federation import Federation, Participant
 from autokd.federation.initial import initial_arrays
 from autokd.federation.layout import Layout
-from autokd.federation.pretraining import Pretrained
-from autokd.models.weights import Weights
+
+if TYPE_CHECKING:  # Who reads a federation needs no PyTorch, and pretraining imports it.
+    from autokd.federation.pretraining import Pretrained
 
 CodeDigests = Mapping[str, Mapping[str, str]]
 """SHA-256 of each file of own code, in hex, by field of the recipe and path below its folder."""

@@ -1,4 +1,4 @@
-"""Untrained students: what their initial models get right, by seed, since each run has weights of its own."""
+"""Untrained students on disk: what their initial models get right, by seed, since each run has its own."""
 
 from __future__ import annotations
 
@@ -8,35 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autokd.compute.device import Compute
-from autokd.config.study import CONFIRMATION_SEEDS
 from autokd.core.setting import Split
-from autokd.federation.federation import INITIAL_SEEDS, Federation, network
-from autokd.models.inference import logits_of
+from autokd.federation.federation import INITIAL_SEEDS, Federation
 
 Initial = Mapping[int, Mapping[Split, NDArray[np.bool_]]]
 """Correctness by participant and split, shape (seeds, examples)."""
-
-
-def evaluate_initial(federation: Federation, compute: Compute) -> Initial:
-    """Return what each untrained student gets right with the initial weights of the confirmation's seeds."""
-    found: dict[int, dict[Split, NDArray[np.bool_]]] = {}
-    for number in sorted(federation.recipe.untrained):
-        models = [
-            compute.place(network(federation, number, seed=CONFIRMATION_SEEDS + index))
-            for index in range(INITIAL_SEEDS)
-        ]
-        found[number] = {
-            split: np.stack(
-                [
-                    logits_of(model, federation.data, compute, rows).argmax(axis=1)
-                    == federation.data.labels[rows]
-                    for model in models
-                ]
-            )
-            for split, rows in federation.splits.items()
-        }
-    return found
 
 
 def initial_arrays(federation: Federation) -> dict[str, NDArray[Any]]:

@@ -30,8 +30,8 @@ from autokd.federation import storage
 from autokd.federation.external import Checked, load_external_or_raise
 from autokd.federation.federation import Federation
 from autokd.federation.hashing import assemble
-from autokd.federation.initial import evaluate_initial
 from autokd.federation.layout import lay_out, only_used
+from autokd.federation.networks import evaluate_initial
 from autokd.federation.own_sources import code_digests, installed_notices
 from autokd.federation.pretraining import Pretrained, pretrain
 from autokd.federation.source_changes import fingerprints

@@ -15,6 +15,7 @@ from autokd.compute.device import Compute
 from autokd.config.federation import FederationConfig
 from autokd.config.training import PretrainingConfig
 from autokd.core.setting import derive_seed
+from autokd.core.weights import Weights
 from autokd.data.augmentation import crop_and_flip
 from autokd.data.dataset import Dataset
 from autokd.data.run_images import Images, place_images
@@ -22,7 +23,7 @@ from autokd.errors import Diverged
 from autokd.models.building import build_for
 from autokd.models.inference import logits_of
 from autokd.models.training import batches, learning_rate, make_optimizer, set_learning_rate
-from autokd.models.weights import Weights, weights_of
+from autokd.models.weights import weights_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,6 +1,7 @@
-"""Detection of changes in the files that a federation's images came from.
+"""Detection of changes in the files that a federation's images and weights came from.
 
-Names, sizes and times of change are compared: reading the files would take as long as preparing anew.
+Of images, the names, sizes and times of change are compared: reading them would take as long as preparing
+anew.
 """
 
 from __future__ import annotations
@@ -32,6 +33,16 @@ def changed(recipe: AnyFederation, written: Mapping[str, str]) -> list[str]:
     """Return the fields whose files have changed since; files that were removed do not count."""
     now = fingerprints(recipe) if written else {}
     return [field for field, before in written.items() if now.get(field, before) != before]
+
+
+def checkpoint_hash(file: Path) -> str:
+    """Return SHA-256 of a file, in hex.
+
+    Raises:
+        OSError: If it cannot be read.
+    """
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def sources(recipe: AnyFederation) -> Iterator[tuple[str, AnySource]]:

@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any, ClassVar, Final, Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 from safetensors import SafetensorError
@@ -44,8 +43,7 @@ from autokd.federation.initial import initial_arrays, initial_of
 from autokd.federation.integrity import problems
 from autokd.federation.layout import Layout
 from autokd.federation.own_sources import changed_code, recorded_code
-from autokd.federation.source_changes import changed
-from autokd.models.checkpoint import checkpoint_hash
+from autokd.federation.source_changes import changed, checkpoint_hash
 
 _FORMAT: Final = 1
 _MANIFEST: Final = "manifest.json"
@@ -111,6 +109,9 @@ def save(
     Raises:
         FederationError: If the folder cannot be written.
     """
+    # Imported here: who only reads a federation needs no PyTorch, and who writes one has trained with it.
+    import torch
+
     manifest = _Manifest(
         format=_FORMAT,
         name=federation.name,

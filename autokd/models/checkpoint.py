@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -237,16 +236,6 @@ def _unpickled(file: Path) -> object:
         # torch's readers and pickle raise RuntimeError, OSError, UnicodeDecodeError and others.
         problem = f"is no checkpoint of torch.save, or is cut off or damaged ({type(error).__name__})"
         raise refused(file, problem) from error
-
-
-def checkpoint_hash(file: Path) -> str:
-    """Return SHA-256 of a file, in hex.
-
-    Raises:
-        OSError: If it cannot be read.
-    """
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def refused(file: Path, problem: str) -> PlanError:

@@ -15,8 +15,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from autokd.core.weights import Weights
 from autokd.models.training import isolated_rng
-from autokd.models.weights import Weights, load_weights, weights_of
+from autokd.models.weights import load_weights, weights_of
 
 LogPrior = NDArray[np.float64]
 """What is added to the logit of each class, shape (classes,)."""

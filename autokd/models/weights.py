@@ -1,18 +1,14 @@
-"""Weights as NumPy arrays, which Ray shares between workers without copying."""
+"""Weights of a network, to and from NumPy arrays."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
-Weights = Mapping[str, NDArray[np.generic]]
-"""State dict of a network as NumPy arrays, by name: parameters and buffers."""
-
+from autokd.core.weights import Weights
 
 _HALF: Final = (torch.float16, torch.bfloat16)
 

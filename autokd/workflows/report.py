@@ -20,9 +20,9 @@ from autokd.errors import NotTuned
 from autokd.federation.federation import Federation
 from autokd.federation.storage import find
 from autokd.report.data import PairData, ReportData
-from autokd.workflows.explain import stored_explanation
 from autokd.workflows.observe_claims import observations_of
 from autokd.workflows.results import StoredResults
+from autokd.workflows.stored_explanation import stored_explanation
 from autokd.workflows.study_warnings import warned_facts
 from autokd.workspace import Workspace
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +16,12 @@ from autokd.core.finding import Finding, tell
 from autokd.core.records import FederationFacts, ParticipantFacts
 from autokd.core.setting import Split
 from autokd.data.dataset import Dataset
-from autokd.federation.external import Checked
 from autokd.federation.federation import Federation
 from autokd.statistics.detectable import too_few
 from autokd.statistics.target_weights import aimed, lacking, weak_points
+
+if TYPE_CHECKING:  # What is checked may have to be asked with PyTorch; what is stored may not.
+    from autokd.federation.external import Checked
 
 
 def check_target(config: StudyConfig, of: Federation | Checked, *, source: str) -> FederationFacts:

@@ -17,7 +17,8 @@ from autokd.compute.tensor_formats import choose_format, precision_notice
 from autokd.core.setting import AnyPair
 from autokd.core.tensor_format import TensorFormat
 from autokd.errors import InputError
-from autokd.federation.federation import Federation, network
+from autokd.federation.federation import Federation
+from autokd.federation.networks import network
 from autokd.search.study_names import of_recipe, rivals_name, sweep_name
 from autokd.store import Store
 from autokd.store.db_errors import validated

@@ -14,7 +14,7 @@ from autokd.compute.device import Compute
 from autokd.config.federation import ArchitectureConfig
 from autokd.core.setting import Split
 from autokd.distillation import Run, examples
-from autokd.federation.federation import network
+from autokd.federation.networks import network
 from benchmarks.earlier_engine import digest
 from benchmarks.engine import SIDES, bare, keep, measured, shown, spread, turns
 from benchmarks.engine_cases import RANDOM, SETTING, Case, Random, case

@@ -15,7 +15,8 @@ from autokd.config.training import DistillationConfig
 from autokd.core.setting import DEFAULT, Pair, Split
 from autokd.data.dataset import Dataset
 from autokd.distillation import Run
-from autokd.federation.federation import Federation, Participant, network
+from autokd.federation.federation import Federation, Participant
+from autokd.federation.networks import network
 from autokd.models.building import build
 from autokd.models.weights import weights_of
 

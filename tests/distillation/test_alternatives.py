@@ -12,7 +12,8 @@ from torch.nn import functional as F
 from autokd.core.setting import BatchNorm, Method, Setting, Split, TransferSet, derive_seed, untaught
 from autokd.distillation import examples
 from autokd.explanation.alternatives import ON_VALIDATION
-from autokd.federation.federation import Federation, network
+from autokd.federation.federation import Federation
+from autokd.federation.networks import network
 from tests.distillation.conftest import PAIR, RECIPE, MakeRun
 
 JUDGED = (Split.CONFIRMATION, Split.TEST)

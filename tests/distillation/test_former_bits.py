@@ -16,7 +16,8 @@ from autokd.config.training import DistillationConfig
 from autokd.core.setting import Method, Setting, Split, TransferSet, derive_seed
 from autokd.distillation import distillation_loss, examples
 from autokd.distillation.targets import targets
-from autokd.federation.federation import Federation, network
+from autokd.federation.federation import Federation
+from autokd.federation.networks import network
 from autokd.models.training import batches, learning_rate
 from autokd.models.weights import load_weights
 from tests.distillation.conftest import PAIR, RECIPE, MakeRun, make_federation

@@ -12,7 +12,8 @@ from torch.nn import functional as F
 from autokd.core.setting import LabelPrior, Method, Setting, TransferSet, derive_seed
 from autokd.distillation import examples
 from autokd.errors import PlanError
-from autokd.federation.federation import Federation, network
+from autokd.federation.federation import Federation
+from autokd.federation.networks import network
 from tests.distillation.conftest import CLASSES, PAIR, RECIPE, MakeRun
 
 

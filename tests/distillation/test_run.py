@@ -30,7 +30,8 @@ from autokd.core.setting import (
 from autokd.distillation import Run, examples, trainer
 from autokd.distillation.loss import loss_to_softened
 from autokd.errors import DeviceUnavailable, Diverged, OutOfMemory, PlanError
-from autokd.federation.federation import Federation, network
+from autokd.federation.federation import Federation
+from autokd.federation.networks import network
 from autokd.models.building import build
 from autokd.models.weights import weights_of
 from tests.distillation.conftest import PAIR, RECIPE, MakeRun, make_federation

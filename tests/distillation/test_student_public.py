@@ -19,7 +19,8 @@ from autokd.distillation import distillation_loss, trainer
 from autokd.distillation.companions import Companions
 from autokd.distillation.targets import confidence
 from autokd.distillation.trainer import Trainer
-from autokd.federation.federation import Federation, network
+from autokd.federation.federation import Federation
+from autokd.federation.networks import network
 from tests.distillation.conftest import CLASSES, PAIR, RECIPE, MakeRun, make_federation
 
 MIXED = Setting(2.0, 0.3, TransferSet.STUDENT_PUBLIC)

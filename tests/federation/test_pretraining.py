@@ -15,7 +15,8 @@ from autokd.config.federation import ExternalArchitecture, FederationConfig
 from autokd.core.setting import Split
 from autokd.data.dataset import Dataset
 from autokd.errors import Diverged
-from autokd.federation.federation import Federation, network
+from autokd.federation.federation import Federation
+from autokd.federation.networks import network
 from autokd.federation.pretraining import Pretrained, pretrain
 from autokd.models.adapter import Adapted
 from autokd.models.inference import evaluation_batch, logits_of

@@ -9,7 +9,8 @@ from torch import nn
 
 from autokd.config.federation import ArchitectureConfig
 from autokd.errors import PlanError, UnknownName
-from autokd.federation.federation import Federation, network
+from autokd.federation.federation import Federation
+from autokd.federation.networks import network
 from autokd.models.architectures import ARCHITECTURES
 from autokd.models.building import build
 from autokd.models.weights import load_weights, weights_of

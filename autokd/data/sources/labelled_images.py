@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from autokd.config.external import Source
@@ -258,7 +257,9 @@ def join(parts: Sequence[LabelledImages], classes: tuple[str, ...]) -> LabelledI
 
 def as_floats(images: Pixels) -> NDArray[Any]:
     """Return pixels as torchvision's ToTensor makes them of bytes."""
-    return images if images.dtype == np.float32 else torch.from_numpy(images).float().div(255).numpy()
+    if images.dtype == np.float32:
+        return images
+    return np.divide(images, np.float32(255), dtype=np.float32)
 
 
 def as_dataset(data: LabelledImages, classes: tuple[str, ...]) -> Dataset:

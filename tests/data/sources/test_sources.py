@@ -21,7 +21,7 @@ from torchvision import datasets, transforms
 
 from autokd.config.external import AnySource, ImageShape
 from autokd.data.sources import read
-from autokd.data.sources.labelled_images import LabelledImages
+from autokd.data.sources.labelled_images import LabelledImages, as_floats
 
 RNG = np.random.default_rng(0)
 IMAGES: NDArray[np.uint8] = RNG.integers(0, 256, size=(12, 8, 8, 3), dtype=np.uint8)
@@ -89,6 +89,14 @@ def test_floats_of_an_archive_stay_what_they_are(tmp_path: Path) -> None:
     found = get(tmp_path, kind="npz", path="own.npz")
     assert found.images.dtype == np.float32
     assert np.array_equal(found.images[:, 0], images.astype(np.float32))
+
+
+def test_bytes_become_the_floats_that_torchvision_makes_of_them() -> None:
+    every = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    of_torchvision: NDArray[np.float32] = transforms.ToTensor()(every[..., None]).numpy()
+    floats = as_floats(every[None, None])
+    assert floats.dtype == np.float32
+    assert np.array_equal(floats[0], of_torchvision)
 
 
 def test_a_table_of_hugging_face(tmp_path: Path) -> None:

@@ -14,8 +14,9 @@ import torch
 
 from autokd.compute.device import Compute
 from autokd.errors import NotTuned, PlanError
-from autokd.federation.federation import Federation, network
+from autokd.federation.federation import Federation
 from autokd.federation.hashing import Hashes
+from autokd.federation.networks import network
 from autokd.federation.own_sources import installed_notices
 from autokd.federation.preparation import load_federation, prepare
 from autokd.federation.storage import federations_folder, find, load, save, superseded

@@ -13,7 +13,8 @@ from autokd.config.training import DistillationConfig
 from autokd.core.setting import DEFAULT, Pair, Split
 from autokd.distillation import Run
 from autokd.errors import ArgumentError, FederationError, PlanError
-from autokd.federation.federation import INITIAL_SEEDS, Federation, network
+from autokd.federation.federation import INITIAL_SEEDS, Federation
+from autokd.federation.networks import network
 from autokd.federation.preparation import prepare
 from autokd.federation.storage import federations_folder, load
 from autokd.models.inference import logits_of
