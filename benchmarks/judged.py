@@ -42,7 +42,7 @@ from typing import Any, Final
 import yaml
 
 from autokd.compute.ray_cluster import session
-from autokd.config.space import read_space, sweep_examples
+from autokd.config.space import sweep_examples
 from autokd.core.price import Prices
 from autokd.core.records import Correctness
 from autokd.core.setting import LabelPrior, Pair, Split
@@ -171,7 +171,6 @@ def row(workspace: Workspace, federation: Federation, found: Recommendation) -> 
     part = None if judgement is None else judgement.test.intervals.get(TEACHER_PART)
     prices = Prices.of_pair(federation.facts(), pair, epochs=config.distillation.epochs)
     assert prices is not None
-    grid = read_space("poster_sweep").permitted(config.forbidden)
     return Row(
         pair=str(pair),
         verdict=found.verdict.value,
@@ -180,7 +179,7 @@ def row(workspace: Workspace, federation: Federation, found: Recommendation) -> 
         gains=on_test,
         teacher_part=None if part is None else part.mean,
         examples=prices.spent((*found.records.trials, *found.records.runs)),
-        sweep=sweep_examples(config, grid, prices),
+        sweep=sweep_examples(config, workspace.space, prices),
     )
 
 
