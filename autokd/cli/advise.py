@@ -70,9 +70,10 @@ def show_all(found: tuple[ParticipantDecision, ...]) -> None:
     grid = plain_table("participant", "decision", "gain on test", "what to do")
     for one in found:
         decision = one.decision
-        action = decision.action.value.replace("_", " ")
         gain = f"{decision.chosen.test.mean:+.1f} pp"
-        grid.add_row(one.names.label(one.student), action, gain, Text(decision.chosen.way.words))
+        grid.add_row(
+            one.names.label(one.student), decision.action.words, gain, Text(decision.chosen.way.words)
+        )
     out.print(grid)
     mean = sum(one.decision.chosen.test.mean for one in found) / len(found)
     out.print(f"who follows all of them gains {mean:+.1f} pp on average, on test")

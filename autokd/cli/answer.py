@@ -64,7 +64,7 @@ def decision_lines(decision: Decision, student: str, teacher_part: Interval | No
     chosen = decision.chosen
     words = f"participant {student}: {chosen.way.words}{' for now' if decision.wanted else ''}"
     color = "yellow" if decision.wanted else "green"
-    yield Text.assemble((decision.action.value.replace("_", " "), f"bold {color}"), "  ", (words, "bold"))
+    yield Text.assemble((decision.action.words, f"bold {color}"), "  ", (words, "bold"))
     if chosen.way.action.value != "keep":
         part = "" if teacher_part is None else f", {teacher_part} of it the teacher's"
         yield Text(f"it gains {chosen.test} on test{part}")

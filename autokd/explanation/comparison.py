@@ -70,10 +70,16 @@ class Comparison:
         difference = {split: self._judgement.gain(split) for split in JUDGED}
         return Line(key=key, words=words, gain=dict.fromkeys(JUDGED, NOTHING), difference=difference)
 
-    def fixed(self, key: str, words: str, models: Models, *, note: str = "") -> Line:
-        """Return the line of an alternative without seeds."""
+    def fixed(
+        self, key: str, words: str, models: Models, *, note: str = "", told: Intervals | None = None
+    ) -> Line:
+        """Return the line of an alternative without seeds.
+
+        Args:
+            told: Its gain where the recommendation tells that: one gain has one interval.
+        """
         own = self._judgement.evidence.own
-        gain = {
+        gain = told or {
             split: self._bootstrap.interval(
                 models[split], own[split], split.value, key, weights=self._judgement.weights.of(split)
             )

@@ -18,7 +18,7 @@ from autokd.explanation.steps import Measured, chain, gain_by_step
 from autokd.recommendation.bootstrap import Bootstrap
 from autokd.recommendation.evidence import JUDGED, Arm
 from autokd.recommendation.recommendation import Recommendation
-from autokd.recommendation.verdict import Judgement, Verdict, described
+from autokd.recommendation.verdict import WITH_RIVALS, Judgement, Verdict, described
 from autokd.statistics.shapley import Values
 
 _RIVALS: Final = {
@@ -113,10 +113,18 @@ def explain(inputs: ExplanationInputs) -> Explanation:
     bootstrap = Bootstrap.of(recommendation.confirmation, seed, priors=judgement.priors)
     compare = Comparison(judgement, inputs.runs, bootstrap)
     note = "probabilities at T = 1, nothing trained, calibration not tuned; both models are needed"
+    adoption = {
+        Split.CONFIRMATION: position.confirmation.by_adoption,
+        Split.TEST: position.test.by_adoption,
+    }
     lines = [
         compare.nothing("as_is", "leaving the model as it is"),
         compare.fixed(
-            "partner", f"adopting model {recommendation.names.word(pair.teacher)} as it is", inputs.partner
+            "partner",
+            f"adopting model {recommendation.names.word(pair.teacher)} as it is",
+            inputs.partner,
+            # Explanations of earlier rules are told as they were.
+            told=adoption if judgement.rule >= WITH_RIVALS else None,
         ),
         compare.fixed("average", "both models' answers averaged", inputs.averaged, note=note),
     ]
@@ -132,7 +140,7 @@ def explain(inputs: ExplanationInputs) -> Explanation:
         lines = lines[:1]  # It has a network of its own, and no answers to average.
     elif compared.with_priors:
         lines += [
-            compare.fixed(key, words, models)
+            compare.fixed(key, words, models, told=recommendation.told_without_training.get(key))
             for key, (words, models) in corrected.items()
             if models is not None
         ]
@@ -153,10 +161,7 @@ def explain(inputs: ExplanationInputs) -> Explanation:
         lines=tuple(lines),
         teacher_or_data=teacher_or_data(judgement.shown.setting, untaught),
         attribution=_attribution(inputs, judgement, bootstrap),
-        adoption={
-            Split.CONFIRMATION: position.confirmation.by_adoption,
-            Split.TEST: position.test.by_adoption,
-        },
+        adoption=adoption,
         owed=inputs.owed,
         runs=len(runs),
         epochs=sum(run.epochs for run in runs),

@@ -47,7 +47,18 @@ class Action(StrEnum):
     MORE_EVIDENCE = "more_evidence"
     """Nothing yet: an action may be worth it, and none is shown to be."""
 
+    @property
+    def words(self) -> str:
+        """Its name as text shows it."""
+        return self.value.replace("_", " ")
 
+    @property
+    def letter(self) -> str:
+        """One letter of its name, different for each, for a cell of a matrix."""
+        return _LETTERS[self]
+
+
+_LETTERS: Final = dict(zip(Action, "kctlpav?", strict=True))
 _FEWEST: Final = 2
 """Seeds that show how seeds vary."""
 _ORDER: Final = {action: place for place, action in enumerate(Action)}
@@ -67,6 +78,7 @@ class Way:
         setting: What is trained; None where nothing is.
         epochs: Epochs of its training.
         moves_data: Whether somebody else's private data are trained on.
+        told: Its gain by split where a figure of the pair tells that already, in pp: one gain, one interval.
     """
 
     action: Action
@@ -78,6 +90,7 @@ class Way:
     setting: Setting | None = None
     epochs: int = 0
     moves_data: bool = False
+    told: Mapping[Split, Interval] = field(default_factory=dict)
 
     @property
     def simplicity(self) -> tuple[int, bool, int]:
@@ -192,6 +205,8 @@ def decide(
     def gain(way: Way, split: Split) -> Interval:
         if way is own:
             return NOTHING
+        if split in way.told:
+            return way.told[split]
         return bootstrap.interval(
             way.correct[split],
             own.correct[split],

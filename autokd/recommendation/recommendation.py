@@ -145,23 +145,34 @@ class Recommendation:
         return [(text, test[name], decided[name]) for name, text in words.items() if name in test]
 
     @property
+    def told_without_training(self) -> Mapping[str, Mapping[Split, Interval]]:
+        """Return what dividing out the label prior gains of the model (`corrected`) and of the partner's.
+
+        Nothing before rule 3. The comparisons tell of the own model, too: one gain has one interval.
+        """
+        if self.position is None:
+            return {}
+        options = {Split.TEST: self.position.test, Split.CONFIRMATION: self.position.confirmation}
+        judgement = self.judgement
+        own, partner = dict[Split, Interval](), dict[Split, Interval]()
+        for split, option in options.items():
+            judged = None if judgement is None else judgement.figures(split).intervals.get(CORRECTED_GAIN)
+            if (gain := judged or option.by_correction) is not None:
+                own[split] = gain
+            if option.by_corrected_adoption is not None:
+                partner[split] = option.by_corrected_adoption
+        told = {"corrected": own, "partner_corrected": partner}
+        return {key: gains for key, gains in told.items() if len(gains) == len(options)}
+
+    @property
     def without_training(self) -> list[tuple[str, Interval, Interval]]:
         """Return the ways that need no training beside adoption, as `compared`; none before rule 3."""
-        pair, position = self.pair, self.position
-        if position is None or not isinstance(pair, Pair):
-            return []
-        on_test, on_confirmation = position.test, position.confirmation
-        ways = {
-            f"{self.names.word(pair.student)} itself, prior divided out": (
-                on_test.by_correction,
-                on_confirmation.by_correction,
-            ),
-            f"model {self.names.word(pair.teacher)}, prior divided out": (
-                on_test.by_corrected_adoption,
-                on_confirmation.by_corrected_adoption,
-            ),
+        words = {
+            "corrected": f"{self.names.word(self.pair.student)} itself, prior divided out",
+            "partner_corrected": f"model {self.names.word(self.pair.teachers[0])}, prior divided out",
         }
-        return [(words, test, decided) for words, (test, decided) in ways.items() if test and decided]
+        gains = self.told_without_training
+        return [(words[key], gain[Split.TEST], gain[Split.CONFIRMATION]) for key, gain in gains.items()]
 
     @property
     def advice(self) -> str:
@@ -282,7 +293,7 @@ def recommend(
         judgement=judgement,
         position=position,
         decision=decided(
-            tuple(ways(config, federation, pair, judgement, other)),
+            tuple(ways(config, federation, pair, judgement, other, position)),
             Bootstrap.of(
                 confirmation,
                 derive_seed(records.study, "decision"),

@@ -10,10 +10,13 @@ from autokd.core.participant_names import ParticipantNames
 from autokd.core.records import Correctness, FederationFacts
 from autokd.core.setting import AnyPair, Pair, Position, Split, TransferSet, plain
 from autokd.core.verdict_basis import DEFAULT_BUDGET, NO_TEACHER, SINGLE_TEACHER
+from autokd.recommendation.comparisons import COMPARISONS
 from autokd.recommendation.decision import Action, Way
-from autokd.recommendation.evidence import AVERAGED, CORRECTED, JUDGED, Arm
+from autokd.recommendation.evidence import AVERAGED, CORRECTED, JUDGED, OWN, Arm
+from autokd.recommendation.position import PositionAdvice
 from autokd.recommendation.race import DEFAULT_ARM, WINNER, teaching
 from autokd.recommendation.verdict import Judgement
+from autokd.statistics.paired import Interval
 
 _NAMES: Final = {
     WINNER: "the search's setting",
@@ -22,6 +25,8 @@ _NAMES: Final = {
     NO_TEACHER: "without a teacher",
     SINGLE_TEACHER: "the best single teacher",
 }
+_GAINS: Final = {each.first: name for name, each in COMPARISONS.items() if each.second == OWN}
+"""By arm, the comparison that tells its gain."""
 _PARTNERS_DATA: Final[Mapping[Position, frozenset[TransferSet]]] = {
     Position.STUDENT: frozenset({TransferSet.TEACHER, TransferSet.BOTH}),
     Position.TEACHER: frozenset({TransferSet.STUDENT, TransferSet.STUDENT_PUBLIC, TransferSet.BOTH}),
@@ -35,6 +40,7 @@ def ways(
     pair: AnyPair,
     judgement: Judgement | None,
     reverse: Judgement | None,
+    position: PositionAdvice | None = None,
 ) -> Iterator[Way]:
     """Yield what the owner of the student of a pair or group can do.
 
@@ -43,6 +49,7 @@ def ways(
     Args:
         judgement: Judgement of the pair; None if there is none.
         reverse: Judgement of the reverse pair, whose student is the partner; None likewise.
+        position: Gains that are told of a pair's ways without training and of its reverse pair, if known.
     """
     student, names = federation.participants[pair.student], config.federation.names
     excluded = frozenset[str]() if judgement is None else judgement.excluded
@@ -60,35 +67,51 @@ def ways(
             name="prior divided out",
             words="divide the model's label prior out; nothing is trained",
             correct=_judged(student.corrected),
+            told=_told(_gain(judgement, CORRECTED) or (position and position.test.by_correction)),
         )
     if judgement is not None:
         for name, arm in judgement.evidence.arms.items():
             how = (Position.STUDENT, config.distillation.epochs)
-            way = _trained(_NAMES[name], arm, judgement, pair, names, *how)
+            gain = _gain(judgement, name)
+            way = _trained(_NAMES[name], arm, judgement, pair, names, *how, gain=gain)
             forbidden = way.action is Action.LEARN and "student" in config.forbid.positions
             if name not in excluded and not forbidden:
                 yield way
     if isinstance(pair, Pair):
-        yield from _of_the_partner(config, federation, pair, reverse)
+        yield from _of_the_partner(config, federation, pair, reverse, position)
     elif judgement is not None and judgement.evidence.averaged is not None and AVERAGED not in excluded:
         yield Way(
             action=Action.AVERAGE,
             name=f"all {len(pair.meeting)} models averaged",
             words=f"average the answers of all {len(pair.meeting)} models, their label priors divided out",
             correct=_judged(judgement.evidence.averaged),
+            told=_told(_gain(judgement, AVERAGED)),
         )
 
 
+def _gain(judgement: Judgement | None, arm: str) -> Interval | None:
+    """Return the gain on test that a judgement tells of one of its arms."""
+    return None if judgement is None else judgement.test.intervals.get(_GAINS.get(arm, ""))
+
+
+def _told(on_test: Interval | None) -> Mapping[Split, Interval]:
+    return {} if on_test is None else {Split.TEST: on_test}
+
+
 def _of_the_partner(
-    config: StudyConfig, federation: FederationFacts, pair: Pair, reverse: Judgement | None
+    config: StudyConfig,
+    federation: FederationFacts,
+    pair: Pair,
+    reverse: Judgement | None,
+    position: PositionAdvice | None,
 ) -> Iterator[Way]:
     """Yield the ways that end with the partner's model."""
     partner, names = federation.participants[pair.teacher], config.federation.names
-    partner_name = names.word(pair.teacher)
+    partner_name, test = names.word(pair.teacher), None if position is None else position.test
     if reverse is not None and "teacher" not in config.forbid.positions:
         name = f"model {partner_name}, taught by {names.word(pair.student)}"
         how = (Position.TEACHER, config.distillation.epochs)
-        yield _trained(name, reverse.shown, reverse, pair, names, *how)
+        yield _trained(name, reverse.shown, reverse, pair, names, *how, gain=test and test.as_teacher)
     if federation.participants[pair.student].is_untrained:
         return  # Whoever wants another network than the partner's does not adopt that.
     yield Way(
@@ -96,6 +119,7 @@ def _of_the_partner(
         name=f"model {partner_name} as it is",
         words=f"take the model of participant {partner_name} as it is",
         correct=_judged(partner.correct),
+        told=_told(test and test.by_adoption),
     )
     if partner.corrected:
         yield Way(
@@ -103,6 +127,7 @@ def _of_the_partner(
             name=f"model {partner_name}, prior divided out",
             words=f"take the model of participant {partner_name} with its label prior divided out",
             correct=_judged(partner.corrected),
+            told=_told(test and test.by_corrected_adoption),
         )
 
 
@@ -118,12 +143,14 @@ def _trained(
     names: ParticipantNames,
     position: Position,
     epochs: int,
+    *,
+    gain: Interval | None,
 ) -> Way:
     """Return the way of a trained arm for the owner of the pair's student.
 
     Args:
         judgement: Judgement of the pair; of its reverse, if the owner's position is teacher.
-        partner: What the pair's teacher is called.
+        gain: What is told of its gain on test.
     """
     seeds, setting = judgement.evidence.seeds, arm.setting
     how = f"on {setting.transfer_set}{plain(setting).more}" if setting.alpha == 0 else f"with {setting}"
@@ -146,4 +173,5 @@ def _trained(
         setting=setting,
         epochs=setting.epochs or epochs,
         moves_data=setting.transfer_set in _PARTNERS_DATA[position],
+        told=_told(gain),
     )

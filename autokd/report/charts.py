@@ -8,6 +8,7 @@ from typing import Any
 
 from autokd.core.participant_names import ParticipantNames
 from autokd.core.setting import tabulated
+from autokd.recommendation.decision import Action
 from autokd.report.facts.costs import AnytimeFacts
 from autokd.report.facts.dimensions import BestFacts, SetForgetting
 from autokd.report.facts.federation import MatrixFacts
@@ -106,14 +107,14 @@ def _accuracies(facts: ParticipantsFacts) -> Numbers:
             **_named(facts.names, participant=participant.number),
             "accuracy": participant.accuracy,
             "accuracy_after": participant.after,
-            "partner": best and best.partner,
-            "position": best and best.position.value,
-            "gain": best and best.gain.mean,
-            "gain_low": best and best.gain.low,
-            "gain_high": best and best.gain.high,
+            "action": decision and decision.action.value,
+            "what_to_do": decision and decision.chosen.way.words,
+            "gain": decision and decision.chosen.test.mean,
+            "gain_low": decision and decision.chosen.test.low,
+            "gain_high": decision and decision.chosen.test.high,
         }
         for participant in facts.participants
-        for best in [participant.best]
+        for decision in [participant.decision]
     ]
 
 
@@ -123,7 +124,7 @@ def _matrix(facts: MatrixFacts) -> Numbers:
             "teacher": pair.teacher,
             "student": pair.student,
             **_named(facts.names, teacher=pair.teacher, student=pair.student),
-            "verdict": cell.verdict.value,
+            ("action" if isinstance(cell.kind, Action) else "verdict"): cell.kind.value,
             "value": cell.value,
             "shown": " / ".join(cell.lines),
         }

@@ -72,6 +72,12 @@ class ReportData:
         return {data.pair: data.recommendation for data in self.pairs if data.recommendation is not None}
 
     @property
+    def involved(self) -> tuple[int, ...]:
+        """The participants of pairs and groups with records; all of the federation if there are none."""
+        found = {number for one in (*self.pairs, *self.groups) for number in one.records.pair.meeting}
+        return tuple(sorted(found)) if found else tuple(self.accuracies)
+
+    @property
     def names(self) -> ParticipantNames:
         """Names of the participants."""
         return self.config.federation.names

@@ -26,14 +26,15 @@ from autokd.core.reasons import in_a_line
 from autokd.core.setting import DEFAULT, Pair
 from autokd.errors import InputError
 from autokd.escaping import finalize
-from autokd.recommendation import Verdict
 from autokd.report.charts import Chart, federation_charts, pair_charts
+from autokd.report.facts.decisions import answer_sentence
 from autokd.report.facts.federation import sentence
 from autokd.report.facts.report import PairFacts, ReportFacts
 from autokd.report.facts.trials import TrialRow
 from autokd.report.figures.common import as_json, percent
 from autokd.report.figures.federation import cell_color
-from autokd.report.palette import DARK, VERDICTS
+from autokd.report.pair_table import as_csv, side_by_side
+from autokd.report.palette import DARK, KINDS
 from autokd.statistics.paired import Interval
 
 _ALWAYS = ("temperature", "alpha", "transfer_set")
@@ -50,6 +51,10 @@ _COLUMNS = (
 """Columns of that table after number, role and setting; figures are on validation."""
 
 
+_FEW = 2
+"""Most pairs of which no matrix is drawn."""
+
+
 def page(facts: ReportFacts) -> str:
     """Return the page of a federation, or of the one pair that is reported; same facts, same page."""
     data = facts.data
@@ -60,7 +65,7 @@ def page(facts: ReportFacts) -> str:
         "data": data,
         "library": Markup(get_plotlyjs()),
         "dark": Markup(json.dumps(dict(DARK))),
-        "verdict_colors": VERDICTS,
+        "kind_colors": KINDS,
         "scale": AROUND_OWN,
         "pairs": [_pair(pair_facts) for pair_facts in facts.pairs],
         "target": remark(data.config.target),
@@ -71,10 +76,12 @@ def page(facts: ReportFacts) -> str:
         "federation.html",
         **common,
         title=name,
+        answer=answer_sentence(facts.answer),
         headline=sentence(facts.headline),
-        verdicts={verdict: facts.headline.verdicts.get(verdict, 0) for verdict in Verdict},
         pairs_with_records={str(pair_facts.pair) for pair_facts in facts.pairs},
-        packed=_packed(federation_charts(facts)),
+        few=len(facts.pairs) <= _FEW,
+        csv=base64.b64encode(as_csv(facts.rows, data.names).encode()).decode(),
+        packed=_packed(federation_charts(facts), compared=side_by_side(facts.rows, data.names)),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from autokd.core.setting import TransferSet
 from autokd.recommendation import Verdict
+from autokd.recommendation.decision import Action
 
 INK: Final = "#1b1f24"
 MUTED: Final = "#6b7280"
@@ -41,7 +42,20 @@ VERDICTS: Final[Mapping[Verdict, str]] = {
     Verdict.UNDECIDED: "#f0e442",
     Verdict.FAILED: "#d55e00",
 }
+ACTIONS: Final[Mapping[Action, str]] = {
+    Action.KEEP: "#c9ccd1",
+    Action.CORRECT: "#56b4e9",
+    Action.TRAIN_ALONE: "#e69f00",
+    Action.LEARN: "#2166ac",
+    Action.LET_PARTNER_LEARN: "#007a5a",
+    Action.ADOPT: "#cc79a7",
+    Action.AVERAGE: "#d55e00",
+    Action.MORE_EVIDENCE: "#f0e442",
+}
+KINDS: Final[Mapping[str, str]] = {kind.value: color for kind, color in (*VERDICTS.items(), *ACTIONS.items())}
+"""Colors of verdicts and actions, by their names."""
 
 WITHOUT_OWN: Final = "Cividis"
-COUNTS: Final = ("#f7fbff", "#c6dbef", "#6baed6", "#2171b5", "#08306b")
-"""Scale of counts, from none to many."""
+COUNTS: Final = ("#f7fbff", "#deebf7", "#c6dbef", "#9ecae1", "#6baed6")
+"""Scale of counts, from none to many; `ON_COUNTS` is legible on all of it."""
+ON_COUNTS: Final = "#000000"

@@ -12,7 +12,7 @@ from tests.browser import Browser, chromium
 from tests.cli.conftest import Command, Tuned
 
 OPEN = """
-setTimeout(() => document.querySelector('.matrix a[href="#pair-4-9"]').click(), 2000);
+setTimeout(() => document.querySelector('.of-pairs a[href="#pair-4-9"]').click(), 2000);
 setTimeout(() => {
   const pair = document.getElementById("pair-4-9");
   document.body.dataset.read = getComputedStyle(pair).display === "none" ? "hidden" : pair.innerText;

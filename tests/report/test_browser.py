@@ -8,8 +8,9 @@ import pytest
 
 from autokd.core.records import TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, Pair
+from autokd.report import ReportFacts
 from tests.browser import Browser, Seen, chromium
-from tests.report.federations import BAD, GOOD, make_material, page_of, swept_run
+from tests.report.federations import BAD, GOOD, everybody, make_material, page_of, swept_run
 from tests.report.samples import HOT, TRIALS, trial
 
 pytestmark = pytest.mark.slow
@@ -29,13 +30,43 @@ const tell = () => {
 };
 setTimeout(tell, 6000);
 """
-CLICK = """setTimeout(() => document.querySelector('.matrix a[href="#pair-0-1"]').click(), 2000);"""
+CLICK = """setTimeout(() => document.querySelector('.of-pairs a[href="#pair-0-1"]').click(), 2000);"""
 SORT = """
 setTimeout(() => {
   const head = [...document.querySelectorAll("th button")].find((one) => one.textContent === "accuracy, %");
   head.click();
   head.click();
 }, 2000);
+"""
+
+
+USE = """
+setTimeout(() => {
+  const told = document.body.dataset;
+  const visible = (one) => one.getClientRects().length && !one.closest("details:not([open]) > :not(summary)");
+  const focusable = "a[href], button, input, select, summary, [tabindex]";
+  const stops = [...document.querySelectorAll(focusable)].filter((one) => one.tabIndex >= 0 && visible(one));
+  told.stops = stops.length;
+  const table = document.querySelector(".of-pairs");
+  const rows = () => [...table.tBodies[0].rows].filter((row) => !row.hidden);
+  const first = () => rows().map((row) => row.cells[0].textContent).join(" ");
+  [...table.querySelectorAll("th button")].find((one) => one.textContent === "gain, pp").click();
+  told.sorted = first();
+  const find = document.querySelector("[data-find]");
+  find.value = "->3";
+  find.dispatchEvent(new Event("input", { bubbles: true }));
+  told.found = first();
+  told.count = document.querySelector("[data-shown]").textContent;
+  const link = rows()[0].querySelector("a");
+  link.focus();
+  link.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowDown", bubbles: true }));
+  told.focused = document.activeElement.textContent;
+  const [one, other] = document.querySelectorAll("[data-compare] select");
+  other.value = "2-3";
+  other.dispatchEvent(new Event("change", { bubbles: true }));
+  const heads = [...document.querySelector("[data-compared]").rows[0].cells];
+  told.compared = heads.map((cell) => cell.textContent).join(" ");
+}, 4000);
 """
 
 
@@ -105,6 +136,26 @@ def test_a_click_in_a_matrix_opens_the_pair_and_draws_it(browser: Browser) -> No
     for seen in (before, after):
         assert told(seen, "fetched") == "0"
         assert int(told(seen, "overflow")) <= 0
+
+
+def test_the_table_of_pairs_is_sorted_filtered_and_walked_through_and_two_pairs_are_compared(
+    browser: Browser,
+) -> None:
+    gains = {pair: BAD if pair.student == 3 else GOOD for pair in everybody(4)}
+    seen = browser.look(page_of(make_material(OWN, gains)), then=USE + TELL, width=390)
+    assert seen.console == []
+    assert int(told(seen, "overflow")) <= 0
+    ordered = told(seen, "sorted").replace("-&gt;", "->").split()
+    rows = ReportFacts(make_material(OWN, gains)).rows
+    by_pair = {str(row.pair): row.gain.mean for row in rows}
+    assert [by_pair[pair] for pair in ordered] == sorted(by_pair.values())
+    found = told(seen, "found").replace("-&gt;", "->").split()
+    assert sorted(found) == ["0->3", "1->3", "2->3"]
+    assert told(seen, "count") == "3 of 12 pairs"
+    assert told(seen, "focused").replace("-&gt;", "->") == found[1]
+    assert told(seen, "compared").replace("-&gt;", "->").split() == ["0->1", "2->3"]
+    # Twelve pairs in eight matrices and tables are no hundred stops of the tab key.
+    assert int(told(seen, "stops")) < 60
 
 
 def test_the_browser_is_kept_from_fetching_anything(browser: Browser) -> None:

@@ -29,7 +29,7 @@ def test_every_figure_has_a_name_of_its_own_and_numbers() -> None:
     material = make_material(OWN, gains, swept={PAIR: [swept_run(HOT, 0.7), swept_run(DEFAULT, 0.6)]})
     everything = list(all_charts(ReportFacts(material)))
     names = [one.name for one in everything]
-    assert len(set(names)) == len(names) == 6 + 5 + 3 * 2
+    assert len(set(names)) == len(names) == 6 + 7 + 3 * 2
     assert {"histograms", "default-gain", "position", "0-1-landscape", "1-0-classes"} <= set(names)
     for one in everything:
         assert one.numbers

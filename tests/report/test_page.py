@@ -99,7 +99,7 @@ def test_every_judged_pair_has_a_cell_that_leads_to_it(half_done: ReportData) ->
     text = own_part(page_of(half_done))
     for pair in [*half_done.recommendations, Pair(1, 2)]:
         name = f"pair-{pair.teacher}-{pair.student}"
-        assert text.count(f'<a href="#{name}" title=') == 5
+        assert text.count(f'<a href="#{name}" title=') == 7
         assert text.count(f'id="{name}"') == 1
     assert 'href="#pair-3-2"' in text  # from the other side
     assert 'id="pair-3-2"' not in text
@@ -181,7 +181,7 @@ def test_the_poster_s_observations_stand_with_their_figures(half_done: ReportDat
 def test_an_empty_store_has_a_page() -> None:
     empty = replace(make_material(OWN, {}), federation=None)
     assert "No federation has been prepared yet; autokd prepare --home elsewhere" in words(page_of(empty))
-    assert packed(page_of(empty)) == [{}]
+    assert packed(page_of(empty)) == [{"compared": {"lines": [], "pairs": []}}]
     told = words(page_of(empty, PAIR))
     assert "0->1: no recommendation yet" in told
     assert "it has not been tuned; autokd tune --pair 0,1 --home elsewhere does that" in told

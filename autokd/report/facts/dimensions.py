@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autokd.core.pair_records import PairRecords
-from autokd.core.records import RunState, TrialState
+from autokd.core.records import RunState, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, Pair, Setting, Split, TransferSet
 from autokd.recommendation import Verdict
 from autokd.recommendation.race import alike
@@ -89,6 +89,24 @@ class ImportanceFacts:
     pairs: int
     swept: bool
 
+    @property
+    def together(self) -> float:
+        """Sum of all shares."""
+        return sum(one.share for one in self.dimensions)
+
+    @property
+    def why_not_whole(self) -> str:
+        """Why the shares do not sum to 100%, in words."""
+        if self.together > 1:
+            return (
+                f"together {self.together:.0%}, more than all: dimensions that were not varied independently "
+                "explain the same differences"
+            )
+        return (
+            f"together {self.together:.0%}; the rest is what dimensions explain only in combination, and "
+            "what varies from run to run"
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetForgetting:
@@ -134,24 +152,34 @@ def importance(data: ReportData) -> ImportanceFacts:
     """
     swept = {pair.pair: _swept(pair.records) for pair in data.pairs}
     from_sweep = any(swept.values())
-    samples = swept if from_sweep else {pair.pair: _searched(pair.records) for pair in data.pairs}
-    groups = [runs for runs in samples.values() if len(runs) > 1]
+    samples = swept if from_sweep else {pair.pair: _searched(pair.records.trials) for pair in data.pairs}
+    return shares(samples.values(), swept=from_sweep)
+
+
+def importance_of(trials: Sequence[TrialRecord]) -> ImportanceFacts:
+    """Return the same of one pair's trials that ran to the end."""
+    return shares([_searched(trials)], swept=False)
+
+
+def shares(samples: Iterable[Sequence[tuple[Setting, float]]], *, swept: bool) -> ImportanceFacts:
+    """Return the importance of dimensions; each sample has the settings and accuracies of one pair."""
+    groups = [runs for runs in samples if len(runs) > 1]
     settings = [setting.values() for runs in groups for setting, _ in runs]
     relative: list[float] = []
     for runs in groups:
         mean = float(np.mean([accuracy for _, accuracy in runs]))
         relative += [accuracy - mean for _, accuracy in runs]
-    shares = [
+    found = [
         Importance(dimension=name, levels=count, share=explained(levels, relative, groups=len(groups)))
         for name in DEFAULT.values()
         for levels in [_levels([setting[name] for setting in settings])]
         if (count := len(set(levels))) > 1
     ]
     return ImportanceFacts(
-        dimensions=tuple(sorted(shares, key=lambda dimension: -dimension.share)),
+        dimensions=tuple(sorted(found, key=lambda dimension: -dimension.share)),
         runs=len(relative),
         pairs=len(groups),
-        swept=from_sweep,
+        swept=swept,
     )
 
 
@@ -222,10 +250,10 @@ def _differs(setting: Setting) -> bool:
     return not alike(Setting(setting.temperature, setting.alpha, DEFAULT.transfer_set), DEFAULT)
 
 
-def _searched(records: PairRecords) -> list[tuple[Setting, float]]:
+def _searched(trials: Sequence[TrialRecord]) -> list[tuple[Setting, float]]:
     return [
         (trial.setting, trial.accuracy)
-        for trial in records.trials
+        for trial in trials
         if trial.state is TrialState.COMPLETE and trial.accuracy is not None
     ]
 

@@ -12,6 +12,7 @@ from autokd.core import colors
 from autokd.core.participant_names import NUMBERS_ONLY, ParticipantNames
 from autokd.core.setting import Pair, Split, TransferSet
 from autokd.recommendation import Advice, Recommendation, Verdict
+from autokd.recommendation.decision import Action
 from autokd.recommendation.verdict import WITH_RIVALS
 from autokd.report.data import ReportData
 from autokd.report.facts.means import Mean, mean_over_pairs
@@ -25,12 +26,13 @@ class MatrixCell:
     """One pair in a matrix.
 
     Attributes:
-        value: Gain on test in pp, for the color; None if it is not known or the color shows the verdict.
+        kind: Verdict of the pair or, in a matrix of actions, what the student's owner should do.
+        value: Gain on test in pp, for the color; None if it is not known or the color shows the kind.
         lines: Text of the cell.
         text: The same in words.
     """
 
-    verdict: Verdict
+    kind: Verdict | Action
     value: float | None
     lines: tuple[str, ...]
     text: str
@@ -43,18 +45,26 @@ class MatrixFacts:
     Attributes:
         name: Name in files and links.
         text: How to read the matrix.
+        participants: Participants of the reported pairs; others have neither row nor column.
         cells: Cells of the judged pairs.
         reach: End of the color scale on both sides of 0, in pp, the same for all matrices of a report; None
-            if the color shows the verdict.
+            if the color shows the kind.
     """
 
     name: str
     title: str
     text: str
-    participants: int
+    participants: tuple[int, ...]
     cells: Mapping[Pair, MatrixCell]
     reach: float | None
     names: ParticipantNames = NUMBERS_ONLY
+
+    @property
+    def kinds(self) -> tuple[type[Verdict] | type[Action], Mapping[str, int]]:
+        """What the kinds of its cells are of, and the number of cells of each."""
+        counts = Counter(cell.kind.value for cell in self.cells.values())
+        is_action = any(isinstance(cell.kind, Action) for cell in self.cells.values())
+        return (Action if is_action else Verdict), counts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,13 +152,26 @@ def sentence(facts: HeadlineFacts) -> str:
 
 
 def matrices(data: ReportData) -> tuple[MatrixFacts, ...]:
-    """Return default, recommendation, difference, verdict and position, in this order."""
+    """Return action and its gain, then default, recommendation, difference, verdict and position."""
     judged = data.recommendations
-    gains = [gain(pair) for gain in (_default, _recommended, _difference) for pair in judged.values()]
+    of_all = (_decided, _default, _recommended, _difference)
+    gains = [gain(pair) for gain in of_all for pair in judged.values()]
     reach = colors.reach(gain for gain in gains if gain is not None)
-    size, names = data.config.federation.size, data.names
-    matrix = partial(MatrixFacts, participants=size, reach=reach, names=names)
+    matrix = partial(MatrixFacts, participants=data.involved, reach=reach, names=data.names)
     return (
+        matrix(
+            name="action",
+            title="What to do",
+            text="What the owner of the student should do, of all that this pair offers.",
+            cells={pair: _action(recommendation) for pair, recommendation in judged.items()},
+            reach=None,
+        ),
+        matrix(
+            name="action-gain",
+            title="Gain of doing it",
+            text="What doing that changes on test; 0 where the model is kept.",
+            cells=_cells(judged, _decided),
+        ),
         matrix(
             name="default-gain",
             title="Gain of the default",
@@ -193,7 +216,7 @@ def _cells(
         value = gain(recommendation)
         words = "no figure" if value is None else f"{value:+.1f} pp on test"
         cells[pair] = MatrixCell(
-            verdict=recommendation.verdict,
+            kind=recommendation.verdict,
             value=value,
             lines=("" if value is None else f"{value:+.1f}",),
             text=f"{recommendation.names.arrow(pair)}, {recommendation.verdict}: {words}",
@@ -203,7 +226,22 @@ def _cells(
 
 def _verdict(recommendation: Recommendation) -> MatrixCell:
     verdict = recommendation.verdict
-    return MatrixCell(verdict=verdict, value=None, lines=(verdict.value[0],), text=recommendation.advice)
+    return MatrixCell(kind=verdict, value=None, lines=(verdict.value[0],), text=recommendation.advice)
+
+
+def _action(recommendation: Recommendation) -> MatrixCell:
+    decision = recommendation.decision
+    pair, chosen = recommendation.names.arrow(recommendation.pair), decision.chosen
+    return MatrixCell(
+        kind=decision.action,
+        value=None,
+        lines=(decision.action.letter,),
+        text=f"{pair}: {decision.action.words}; {chosen.way.words}, {chosen.test} on test",
+    )
+
+
+def _decided(recommendation: Recommendation) -> float:
+    return recommendation.decision.chosen.test.mean
 
 
 def _position(recommendation: Recommendation) -> MatrixCell:
@@ -216,7 +254,7 @@ def _position(recommendation: Recommendation) -> MatrixCell:
         Advice.NONE: ("–", None),
     }[position.advice]
     return MatrixCell(
-        verdict=recommendation.verdict,
+        kind=recommendation.verdict,
         value=0.0 if gain is None else gain.mean,
         lines=(
             letter if gain is None else f"{letter} {gain.mean:+.1f}",

@@ -1,11 +1,13 @@
-"""Means over pairs; pairs that share a participant are alike, so intervals resample participants."""
+"""Means over pairs or participants; pairs that share one are alike, so intervals resample participants."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import stdtrit
 
 from autokd.config.study import StudyConfig
 from autokd.core.setting import Pair
@@ -15,10 +17,11 @@ from autokd.statistics.paired import Interval
 
 @dataclass(frozen=True, slots=True)
 class Mean:
-    """A mean over pairs, in pp.
+    """A mean over pairs or participants, in pp.
 
     Attributes:
-        interval: None if all pairs share one participant, since then they do not show how participants vary.
+        interval: None if all pairs share one participant, or there is one participant: then nothing shows how
+            participants vary.
     """
 
     value: float
@@ -37,3 +40,20 @@ def mean_over_pairs(values: Mapping[Pair, float], config: StudyConfig) -> Mean |
         return Mean(mean, None)
     recipe = config.confirmation
     return Mean(mean, dyadic_interval(values, confidence=recipe.confidence, resamples=recipe.resamples))
+
+
+def mean_over_participants(values: Sequence[float], confidence: float) -> Mean | None:
+    """Return the mean with Student's interval, for participants like these; None if there are no values.
+
+    Args:
+        values: A figure of each participant, in pp.
+        confidence: Confidence of the interval, in (0, 1).
+    """
+    if not values:
+        return None
+    mean, count = float(np.mean(values)), len(values)
+    if count == 1:
+        return Mean(mean, None)
+    error = float(np.std(values, ddof=1)) / math.sqrt(count)
+    reach = error * float(stdtrit(count - 1, (1 + confidence) / 2))
+    return Mean(mean, Interval(mean, mean - reach, mean + reach))

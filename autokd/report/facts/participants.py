@@ -1,26 +1,15 @@
-"""The participants: their data, the accuracy of their models, and what they gain by their best meeting."""
+"""The participants: their data, the accuracy of their models, and what their owners should do."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from autokd.core.participant_names import NUMBERS_ONLY, ParticipantNames
-from autokd.recommendation import Advice, Recommendation
+from autokd.recommendation.decision import Decision
+from autokd.recommendation.participant import ParticipantDecision
 from autokd.report.data import ReportData
-from autokd.statistics.paired import POINTS, Interval
-
-
-@dataclass(frozen=True, slots=True)
-class Best:
-    """The meeting that is best for a participant.
-
-    Attributes:
-        gain: Gain on test, in pp.
-    """
-
-    partner: int
-    position: Advice
-    gain: Interval
+from autokd.statistics.paired import POINTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,62 +19,59 @@ class ParticipantSummary:
     Attributes:
         histogram: Number of private examples by class.
         accuracy: Accuracy of its model as it is on test, by its target distribution, in [0, 1].
-        best: Best meeting on confirmation among those in which a position is advised; None without one.
-        adopted: Partner whose model as it is would gain most on test, and that gain in pp.
+        advice: What its owner should do; None if it learns in no judged pair.
     """
 
     number: int
     architecture: str
     histogram: tuple[int, ...]
     accuracy: float
-    best: Best | None
-    adopted: tuple[int, float] | None
+    advice: ParticipantDecision | None
+
+    @property
+    def decision(self) -> Decision | None:
+        """The decision of `advice`."""
+        return None if self.advice is None else self.advice.decision
 
     @property
     def after(self) -> float | None:
-        """Accuracy after the best meeting on test, in [0, 1]."""
-        return None if self.best is None else self.accuracy + self.best.gain.mean / POINTS
+        """Accuracy after following the decision on test, in [0, 1]."""
+        decision = self.decision
+        return None if decision is None else self.accuracy + decision.chosen.test.mean / POINTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParticipantsFacts:
-    """All participants, by number; `classes` are the labels' names."""
+    """The participants of the reported pairs, by number; `classes` are the labels' names.
+
+    Attributes:
+        left_out: Number of participants of the federation that no reported pair has.
+    """
 
     classes: tuple[str, ...]
     participants: tuple[ParticipantSummary, ...]
     names: ParticipantNames = NUMBERS_ONLY
+    left_out: int = 0
 
 
-def participants_facts(data: ReportData) -> ParticipantsFacts:
-    """Return all participants of the federation; none if it was never prepared."""
-    federation, recommendations = data.federation, data.recommendations
+def participants_facts(data: ReportData, decisions: Iterable[ParticipantDecision]) -> ParticipantsFacts:
+    """Return the participants of the reported pairs; none if the federation was never prepared."""
+    federation, advice = data.federation, {one.student: one for one in decisions}
     if federation is None:
         return ParticipantsFacts(classes=(), participants=())
-    test, participants = data.accuracies, []
-    for member in federation.participants:
-        number, own = member.number, test[member.number]
-        adopted = [(other, data.by_adoption(other, number)) for other in test if other != number]
-        learning = [judged for pair, judged in recommendations.items() if pair.student == number]
-        row = ParticipantSummary(
+    participants = tuple(
+        ParticipantSummary(
             number=number,
-            architecture=member.architecture,
-            histogram=member.histogram,
-            accuracy=own,
-            best=_best(learning),
-            adopted=max(adopted, key=lambda gain: gain[1], default=None),
+            architecture=federation.participants[number].architecture,
+            histogram=federation.participants[number].histogram,
+            accuracy=data.accuracies[number],
+            advice=advice.get(number),
         )
-        participants.append(row)
-    return ParticipantsFacts(classes=federation.classes, participants=tuple(participants), names=data.names)
-
-
-def _best(recommendations: list[Recommendation]) -> Best | None:
-    """Return the best meeting: chosen on confirmation, where verdicts are made, and reported on test."""
-    advised = []
-    for recommendation in recommendations:
-        pair, position = recommendation.of_pair
-        decided, test = position.confirmation, position.test
-        if position.advice is Advice.STUDENT and decided.as_student and test.as_student:
-            advised.append((decided.as_student.mean, Best(pair.teacher, position.advice, test.as_student)))
-        if position.advice is Advice.TEACHER and decided.as_teacher and test.as_teacher:
-            advised.append((decided.as_teacher.mean, Best(pair.teacher, position.advice, test.as_teacher)))
-    return max(advised, key=lambda way: way[0])[1] if advised else None
+        for number in data.involved
+    )
+    return ParticipantsFacts(
+        classes=federation.classes,
+        participants=participants,
+        names=data.names,
+        left_out=len(federation.participants) - len(participants),
+    )

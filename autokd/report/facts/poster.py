@@ -51,7 +51,7 @@ class PosterTable:
 
 def poster_tables(data: ReportData) -> tuple[PosterTable, ...]:
     """Return a table for each participant with at least one judged meeting."""
-    participants = data.accuracies
+    participants = data.involved
     tables = []
     for participant in participants:
         rows = tuple(_row(data, partner, participant) for partner in participants if partner != participant)

@@ -10,6 +10,7 @@ from autokd.core.records import FederationFacts, TrialRecord
 from autokd.core.setting import Pair, Split
 from autokd.report.data import PairData, ReportData
 from autokd.report.facts.costs import anytime_facts, cost_facts
+from autokd.report.facts.decisions import answer_facts, pair_rows, participant_rows
 from autokd.report.facts.dimensions import best_facts, forgotten, importance
 from autokd.report.facts.federation import headline_facts, matrices
 from autokd.report.facts.pairs import chosen_setting, curve_facts, landscape_facts
@@ -73,8 +74,11 @@ class ReportFacts:
         reported = data.pairs if pair is None else [data.of(pair)]
         self.pairs = tuple(PairFacts(pair_data, data.federation) for pair_data in reported)
 
+    rows = cached_property(lambda self: pair_rows(self.data))
+    decisions = cached_property(lambda self: participant_rows(self.data))
+    answer = cached_property(lambda self: answer_facts(self.data, self.rows, self.decisions))
     headline = cached_property(lambda self: headline_facts(self.data))
-    participants = cached_property(lambda self: participants_facts(self.data))
+    participants = cached_property(lambda self: participants_facts(self.data, self.decisions))
     matrices = cached_property(lambda self: matrices(self.data))
     posters = cached_property(lambda self: poster_tables(self.data))
     best = cached_property(lambda self: best_facts(self.data))

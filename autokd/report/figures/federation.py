@@ -7,7 +7,7 @@ from typing import Any
 from autokd.core.colors import AROUND_OWN, diverging, legible_on
 from autokd.core.setting import Pair
 from autokd.escaping import figure_text
-from autokd.recommendation import Verdict
+from autokd.recommendation.decision import Action
 from autokd.report.facts.federation import MatrixCell, MatrixFacts
 from autokd.report.facts.participants import ParticipantsFacts
 from autokd.report.figures.common import (
@@ -21,26 +21,26 @@ from autokd.report.figures.common import (
     scatter,
     ticks,
 )
-from autokd.report.palette import CHOSEN, COUNTS, INK, MUTED, VERDICTS
+from autokd.report.palette import CHOSEN, COUNTS, INK, KINDS, MUTED, ON_COUNTS
 
 
 def cell_color(cell: MatrixCell, reach: float | None) -> str | None:
-    """Return the color of one pair in a matrix: of its value or, where `reach` is None, of its verdict."""
+    """Return the color of one pair in a matrix: of its value or, where `reach` is None, of its kind."""
     if reach is None:
-        return VERDICTS[cell.verdict]
+        return KINDS[cell.kind.value]
     return None if cell.value is None else diverging(cell.value, reach)
 
 
 def matrix_figure(facts: MatrixFacts) -> Figure:
     """Draw a matrix with teachers as rows and students as columns."""
-    everybody = range(facts.participants)
+    everybody = facts.participants
     names = [figure_text(facts.names.label(number)) for number in everybody]
     values = [[_value(facts, Pair(t, s)) if t != s else None for s in everybody] for t in everybody]
     heatmap = {"type": "heatmap", "z": values, "x": names, "y": names, "xgap": 1, "ygap": 1}
     annotations = [
         {
-            "x": names[pair.student],
-            "y": names[pair.teacher],
+            "x": names[everybody.index(pair.student)],
+            "y": names[everybody.index(pair.teacher)],
             "text": "<br>".join(cell.lines),
             "showarrow": False,
             "font": {"size": 11, "color": INK if color is None else legible_on(color)},
@@ -69,6 +69,7 @@ def histogram_figure(facts: ParticipantsFacts) -> Figure:
         "y": [_label(facts, participant.number) for participant in facts.participants],
         "text": [[str(count) if count else "" for count in row] for row in counts],
         "texttemplate": "%{text}",
+        "textfont": {"color": ON_COUNTS},
         "hovertemplate": "participant %{y}: %{z}<extra></extra>",
         "colorscale": scale(COUNTS),
         "xgap": 1,
@@ -84,10 +85,14 @@ def histogram_figure(facts: ParticipantsFacts) -> Figure:
 
 
 def accuracy_figure(facts: ParticipantsFacts) -> Figure:
-    """Draw the accuracy on test of every participant, before and after its best meeting."""
+    """Draw the accuracy on test of every participant, before and after following its decision."""
     participants = facts.participants
     names = [_label(facts, participant.number) for participant in participants]
-    improved = [(participant, participant.best) for participant in participants if participant.best]
+    changed = [
+        (participant, decision)
+        for participant in participants
+        if (decision := participant.decision) is not None and decision.chosen.way.action is not Action.KEEP
+    ]
     traces = [
         scatter(
             [percent(participant.accuracy), percent(participant.after)],
@@ -97,8 +102,9 @@ def accuracy_figure(facts: ParticipantsFacts) -> Figure:
             hoverinfo="skip",
             showlegend=False,
         )
-        for participant, _ in improved
+        for participant, _ in changed
     ]
+    gains = [decision.chosen.test for _, decision in changed]
     traces += [
         scatter(
             [percent(participant.accuracy) for participant in participants],
@@ -109,23 +115,23 @@ def accuracy_figure(facts: ParticipantsFacts) -> Figure:
             hovertemplate="participant %{y} as it is: %{x:.1f}%<extra></extra>",
         ),
         scatter(
-            [percent(participant.after) for participant, _ in improved],
-            [_label(facts, participant.number) for participant, _ in improved],
+            [percent(participant.after) for participant, _ in changed],
+            [_label(facts, participant.number) for participant, _ in changed],
             "markers",
             error_x={
                 "type": "data",
                 "symmetric": False,
-                "array": [best.gain.high - best.gain.mean for _, best in improved],
-                "arrayminus": [best.gain.mean - best.gain.low for _, best in improved],
+                "array": [gain.high - gain.mean for gain in gains],
+                "arrayminus": [gain.mean - gain.low for gain in gains],
                 "color": CHOSEN,
                 "thickness": 1.5,
             },
             marker={"symbol": "circle", "size": 11, "color": CHOSEN},
-            name="after its best meeting",
+            name="after the decision",
             hovertext=[
-                f"participant {_label(facts, participant.number)}, position {best.position} with "
-                f"{_label(facts, best.partner)}: {best.gain}"
-                for participant, best in improved
+                f"participant {_label(facts, participant.number)}, "
+                f"{figure_text(decision.chosen.way.words)}: {decision.chosen.test}"
+                for participant, decision in changed
             ],
             hoverinfo="text",
         ),
@@ -149,16 +155,16 @@ def _value(facts: MatrixFacts, pair: Pair) -> float | None:
     cell = facts.cells.get(pair)
     if cell is None:
         return None
-    return list(VERDICTS).index(cell.verdict) if facts.reach is None else cell.value
+    return list(facts.kinds[0]).index(cell.kind) if facts.reach is None else cell.value
 
 
 def _colors(facts: MatrixFacts) -> dict[str, Any]:
     if facts.reach is not None:
         bar = {**COLOR_BAR, "title": {"text": "pp on test"}}
         return {"colorscale": scale(AROUND_OWN), "colorbar": bar, "zmin": -facts.reach, "zmax": facts.reach}
-    count = len(VERDICTS)
-    bar = {**COLOR_BAR, "tickvals": list(range(count)), "ticktext": [verdict.value for verdict in Verdict]}
-    steps = [
-        [end / count, color] for place, color in enumerate(VERDICTS.values()) for end in (place, place + 1)
-    ]
+    kinds = [kind.value for kind in facts.kinds[0]]
+    count = len(kinds)
+    words = [kind.replace("_", " ") for kind in kinds]
+    bar = {**COLOR_BAR, "tickvals": list(range(count)), "ticktext": words}
+    steps = [[end / count, KINDS[kind]] for place, kind in enumerate(kinds) for end in (place, place + 1)]
     return {"colorscale": steps, "colorbar": bar, "zmin": -0.5, "zmax": count - 0.5}

@@ -86,9 +86,9 @@ def test_the_headline_tells_the_teachers_part_where_it_was_measured(material: Re
 
 
 def test_matrices_hold_a_cell_for_each_judged_pair_and_share_a_scale(material: ReportData) -> None:
-    default, recommended, difference, verdict, position = matrices(material)
+    action, decided, default, recommended, difference, verdict, position = matrices(material)
     good, bad, dead = Pair(3, 0), Pair(0, 3), Pair(0, 1)
-    for facts in (default, recommended, difference, verdict, position):
+    for facts in (action, decided, default, recommended, difference, verdict, position):
         assert len(facts.cells) == 11
         assert Pair(1, 0) not in facts.cells
     values = [[facts.cells[pair].value for pair in (good, bad, dead)] for facts in (default, recommended)]
@@ -96,8 +96,13 @@ def test_matrices_hold_a_cell_for_each_judged_pair_and_share_a_scale(material: R
     assert values[1] == [pytest.approx(20), 0, None]
     assert [difference.cells[pair].value for pair in (good, bad)] == pytest.approx([15, 20])
     assert [verdict.cells[pair].lines for pair in (good, bad, dead)] == [("t",), ("s",), ("f",)]
-    assert {facts.reach for facts in (default, recommended, difference, position)} == {20.0}
-    assert verdict.reach is None
+    assert {facts.reach for facts in (decided, default, recommended, difference, position)} == {30.0}
+    assert verdict.reach is action.reach is None
+    # 0 is right on 50 of 100 once it has learned, and model 3 on 60 as it is.
+    assert [action.cells[pair].lines for pair in (good, bad, dead)] == [("a",), ("k",), ("k",)]
+    assert [decided.cells[pair].value for pair in (good, bad)] == [pytest.approx(30), 0]
+    assert sum(action.kinds[1].values()) == 11
+    assert {facts.participants for facts in (action, verdict)} == {(0, 1, 2, 3)}
 
 
 def test_the_better_position_stands_beside_adoption(material: ReportData) -> None:
@@ -115,7 +120,7 @@ def test_the_better_position_stands_beside_adoption(material: ReportData) -> Non
 
 def test_few_extreme_gains_do_not_take_up_the_scale() -> None:
     gains = dict.fromkeys(everybody(6), GOOD) | {Pair(0, 1): (-0.4, 0.2)}
-    default, *_ = matrices(make_material((0.5,) * 6, gains))
+    default = matrices(make_material((0.5,) * 6, gains))[2]
     assert default.cells[Pair(0, 1)].value == pytest.approx(-40)
     assert default.reach == 20
 

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from autokd.core.setting import Pair
+from autokd.recommendation.decision import Action
 from autokd.recommendation.position import Advice
 from autokd.report import ReportData
-from autokd.report.facts.participants import participants_facts
 from autokd.report.facts.poster import PosterTable, Row, poster_tables
+from autokd.report.facts.report import ReportFacts
 from tests.report.federations import BAD, GOOD, LOST, everybody, make_material, page_of
 
 OWN = (0.31, 0.42, 0.53, 0.64)
@@ -40,9 +41,7 @@ def test_a_row_by_hand() -> None:
     assert row.default.mean == pytest.approx(5)
     assert row.by_adoption == pytest.approx(11)
     assert row.advice is Advice.TEACHER
-    unknown = {row.partner: row for row in of_one.rows}[0]
-    assert (unknown.as_student, unknown.as_teacher, unknown.advice) == (None, None, None)
-    assert unknown.by_adoption == pytest.approx(-11)
+    assert [row.partner for row in of_one.rows] == [2]  # Who is in no reported pair is left out.
 
 
 def test_the_identity_of_the_poster(material: ReportData) -> None:
@@ -91,25 +90,29 @@ def row_of(table: PosterTable, partner: int) -> Row:
     return {row.partner: row for row in table.rows}[partner]
 
 
-def test_participants_before_and_after_their_best_meeting() -> None:
+def test_participants_before_and_after_following_their_decision() -> None:
     gains = {pair: LOST if 3 in pair.meeting else GOOD for pair in everybody(4)}
-    first, second, third, last = participants_facts(make_material(OWN, gains)).participants
-    # 0 teaches 2, and adopts what is right on 73 of 100; it might have adopted model 3 as it is, right on 64.
-    assert first.best is not None
-    assert (first.best.partner, first.best.position) == (2, Advice.TEACHER)
-    assert first.after == pytest.approx(0.73)
-    assert first.adopted is not None
-    assert first.adopted[0] == 3
-    assert first.adopted[1] == pytest.approx(33)
-    assert second.after == pytest.approx(0.73)
-    assert third.best is not None
-    assert third.best.position is Advice.STUDENT
-    assert (last.best, last.after) == (None, None)
-    assert last.adopted is not None
-    assert last.adopted[1] == pytest.approx(-11)
+    facts = ReportFacts(make_material(OWN, gains)).participants
+    first, second, third, last = facts.participants
+    # 2 -> 0 makes 0 right on 51 of 100, and 0 -> 2 makes 2 right on 73: so 0 lets 2 learn. Model 3 has 64.
+    assert first.decision is not None
+    assert first.decision.action is Action.LET_PARTNER_LEARN
+    assert first.decision.chosen.way.pair == Pair(0, 2)
+    assert (first.after, second.after, third.after) == (pytest.approx(0.73),) * 3
+    assert third.decision is not None
+    assert third.decision.action is Action.LEARN
+    assert last.after == pytest.approx(last.accuracy)
     assert (first.histogram, last.histogram) == ((10, 10), (13, 13))
+    assert facts.left_out == 0
 
 
-def test_nobody_is_advised_where_nothing_gains() -> None:
-    facts = participants_facts(make_material((0.5, 0.5), dict.fromkeys(everybody(2), BAD)))
-    assert [one.best for one in facts.participants] == [None, None]
+def test_who_is_in_no_pair_is_left_out() -> None:
+    facts = ReportFacts(make_material(OWN, {Pair(2, 1): BAD}))
+    assert [one.number for one in facts.participants.participants] == [1, 2]
+    assert facts.participants.left_out == 2
+    one, two = facts.participants.participants
+    assert (one.advice and one.advice.unknown, two.advice) == ((0, 3), None)
+    assert {number for table in facts.posters for number in (table.participant, table.rows[0].partner)} == {
+        1,
+        2,
+    }

@@ -21,6 +21,9 @@ from tests.report.samples import HOT, make_recommendation
 PAIR = Pair(0, 1)
 OF_A_PAIR = {"landscape_facts", "curve_facts", "class_rows", "trial_rows", "pair_provenance"}
 OF_ALL = {
+    "answer_facts",
+    "pair_rows",
+    "participant_rows",
     "participants_facts",
     "headline_facts",
     "matrices",
@@ -67,7 +70,7 @@ def test_page_and_files_share_the_facts(calls: Counter[str]) -> None:
     swept = {PAIR: [swept_run(HOT, 0.7), swept_run(DEFAULT, 0.6)]}
     facts = ReportFacts(make_material((0.5, 0.6), {PAIR: GOOD, PAIR.reverse: BAD}, swept=swept))
     page(facts)
-    assert len(list(all_charts(facts))) == 6 + 5 + 2 * 3
+    assert len(list(all_charts(facts))) == 6 + 7 + 2 * 3
     assert calls == {**dict.fromkeys(OF_ALL, 1), **dict.fromkeys(OF_A_PAIR, 2)}
 
 
