@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autokd.config.defaults import STUDY
 from autokd.core.public_calls import checked
 from autokd.core.public_calls import pair as as_pair
 from autokd.core.setting import AnyPair, Position, Setting
@@ -25,6 +24,11 @@ if TYPE_CHECKING:
     from autokd.workflows.callbacks import Callbacks
 
 
+def _later(name: str, value: object) -> object:
+    """Return a pair as it is: only the study recipe knows the names of participants."""
+    return value
+
+
 def _setting(name: str, value: object) -> Setting:
     """Return a setting: a `Setting`, a text as `try_` takes it, or a mapping."""
     from autokd.config.asked import asked_setting
@@ -36,11 +40,11 @@ def _setting(name: str, value: object) -> Setting:
 
 
 @accepts_listener
-@checked()
+@checked(pair=_later)
 def tune(
-    pair: AnyPair | str,
+    pair: AnyPair | str | tuple[int | str, int | str],
     *,
-    study: str | Path | StudyConfig = STUDY,
+    study: str | Path | StudyConfig | None = None,
     home: str | Path | None = None,
     storage: str | None = None,
     space: str | Path | None = None,
@@ -56,7 +60,8 @@ def tune(
     Stored runs are not repeated: a second call returns at once.
 
     Args:
-        pair: `Pair(4, 9)` or `"4,9"`: teacher first; or `Group((0, 3, 7), 9)` for several teachers.
+        pair: `Pair(4, 9)`, `(4, 9)`, `"4,9"` or `"4->9"`, by numbers or names: teacher first; or
+            `Group((0, 3, 7), 9)` for several teachers.
         study: As in `Workspace.open`, like `home`, `storage`, `space`, `trials` and `try_`.
         position: Search only this position of the student; by default all positions of the space.
         compute: How runs compute.
@@ -79,7 +84,7 @@ def tune(
     workspace = Workspace.open(study, home=home, storage=storage, space=space, trials=trials, try_=try_)
     outcome = workflow.tune(
         workspace,
-        as_pair("pair", pair),
+        as_pair("pair", pair, names=workspace.names),
         position=position,
         compute=compute,
         workers=workers,
@@ -90,11 +95,11 @@ def tune(
     return outcome.recommendations[0]
 
 
-@checked()
+@checked(pair=_later)
 def recommend(
-    pair: AnyPair | str,
+    pair: AnyPair | str | tuple[int | str, int | str],
     *,
-    study: str | Path | StudyConfig = STUDY,
+    study: str | Path | StudyConfig | None = None,
     home: str | Path | None = None,
     storage: str | None = None,
     space: str | Path | None = None,
@@ -102,7 +107,8 @@ def recommend(
     """Return what the student of a tuned pair should do, from the store alone.
 
     Args:
-        pair: `Pair(4, 9)` or `"4,9"`: teacher first; or `Group((0, 3, 7), 9)` for several teachers.
+        pair: `Pair(4, 9)`, `(4, 9)`, `"4,9"` or `"4->9"`, by numbers or names: teacher first; or
+            `Group((0, 3, 7), 9)` for several teachers.
         study: As in `Workspace.open`, like `home`, `storage` and `space`.
 
     Raises:
@@ -119,20 +125,20 @@ def recommend(
     from autokd.workspace import Workspace
 
     workspace = Workspace.open(study, home=home, storage=storage, space=space)
-    return workflow.recommend(workspace, as_pair("pair", pair))
+    return workflow.recommend(workspace, as_pair("pair", pair, names=workspace.names))
 
 
 @accepts_listener
-@checked(setting=_setting)
+@checked(setting=_setting, pair=_later)
 def distill(
-    pair: AnyPair | str,
+    pair: AnyPair | str | tuple[int | str, int | str],
     out: str | Path,
     *,
     setting: Setting | None = None,
     seed: int = 0,
     force: bool = False,
     for_: str | Path | Mapping[str, float] = "common",
-    study: str | Path | StudyConfig = STUDY,
+    study: str | Path | StudyConfig | None = None,
     home: str | Path | None = None,
     storage: str | None = None,
     space: str | Path | None = None,
@@ -142,7 +148,8 @@ def distill(
     """Train the recommended student in this process, and write its weights with a card beside them.
 
     Args:
-        pair: `Pair(4, 9)` or `"4,9"`: teacher first; or `Group((0, 3, 7), 9)` for several teachers.
+        pair: `Pair(4, 9)`, `(4, 9)`, `"4,9"` or `"4->9"`, by numbers or names: teacher first; or
+            `Group((0, 3, 7), 9)` for several teachers.
         out: `*.safetensors`; the card is written beside it as `.json` and `.md`.
         setting: Used instead of the recommended setting; then the pair need not be tuned.
         seed: Number of the run of this setting, from 0; search, race and confirmation use none of them.
@@ -173,7 +180,7 @@ def distill(
     workspace = Workspace.open(study, home=home, storage=storage, space=space)
     return workflow.distill(
         workspace,
-        as_pair("pair", pair),
+        as_pair("pair", pair, names=workspace.names),
         Path(out),
         setting=setting,
         seed=seed,

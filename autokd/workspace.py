@@ -9,13 +9,13 @@ from itertools import permutations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autokd.config.defaults import STUDY, usual_home, usual_storage
+from autokd.config.defaults import usual_home, usual_space, usual_storage, usual_study
 from autokd.config.space import Space, former_spaces, read_space
 from autokd.config.study import StudyConfig
 from autokd.config.yaml_files import read_study_config
 from autokd.core.arguments import constructed, instance, path, text
 from autokd.core.participant_names import ParticipantNames
-from autokd.core.public_calls import checked
+from autokd.core.public_calls import checked, only_pair
 from autokd.core.quoting import quoted
 from autokd.core.setting import Pair, Setting
 from autokd.errors import ArgumentError
@@ -70,7 +70,7 @@ class Workspace:
     @checked(try_=_settings)
     def open(
         cls,
-        study: str | Path | StudyConfig = STUDY,
+        study: str | Path | StudyConfig | None = None,
         *,
         home: str | Path | None = None,
         storage: str | None = None,
@@ -81,11 +81,13 @@ class Workspace:
         """Read the recipes.
 
         Args:
-            study: Name of a shipped study, a YAML file, or a `StudyConfig` made in Python.
+            study: Name of a shipped study, a YAML file, or a `StudyConfig` made in Python; by default
+                `$AUTOKD_STUDY`, or else `digits`.
             home: Folder for everything, made when something is written; by default `$AUTOKD_HOME`, or else
                 `autokd-home` in the current folder.
             storage: Database URL; by default `$AUTOKD_STORAGE`, or else a SQLite file in `home`.
-            space: Name of a shipped space, or a YAML file, in place of the study's own.
+            space: Name of a shipped space, or a YAML file, in place of the study's own; by default
+                `$AUTOKD_SPACE`, or else the study's own.
             trials: Trials per pair, in place of the study's own number.
             try_: Settings to run in each pair right after the default setting, beside the study's own
                 `search.try`: `Setting`s, or e.g. `"T=4,alpha=0.9,transfer_set=both"`.
@@ -96,6 +98,8 @@ class Workspace:
         >>> Workspace.open("digits").config.federation.size
         10
         """
+        study = usual_study() if study is None else study
+        space = usual_space() if space is None else space
         config = study if isinstance(study, StudyConfig) else read_study_config(str(study))
         config = config if trials is None else config.with_(trials=trials)
         config = config.with_asked(try_)
@@ -118,9 +122,9 @@ class Workspace:
         """Read a pair of this study's federation, by numbers or names.
 
         Raises:
-            PlanError: If the federation has no such pair.
+            ArgumentError: If the federation has no such pair.
         """
-        return self.names.pair(text)
+        return only_pair("text", text, names=self.names)
 
     @property
     def names(self) -> ParticipantNames:

@@ -16,7 +16,10 @@ from xdist.workermanage import WorkerController
 from autokd.compute.ray_cluster import session
 
 # A developer's own store must never be written to, nor may their terminal or cluster decide a test.
-for _name in ("AUTOKD_HOME", "AUTOKD_STORAGE", "FORCE_COLOR", "PY_COLORS", "RAY_ADDRESS"):
+for _name in (
+    *("AUTOKD_HOME", "AUTOKD_STORAGE", "AUTOKD_STUDY", "AUTOKD_SPACE"),
+    *("FORCE_COLOR", "PY_COLORS", "RAY_ADDRESS"),
+):
     os.environ.pop(_name, None)
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 # Two processes, and what they start, share two cores (a third made the whole twice as long). Threads beyond

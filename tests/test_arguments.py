@@ -78,7 +78,7 @@ def test_a_function_of_a_workspace_checks_what_it_gets(
 @pytest.mark.parametrize(
     ("name", "odds"),
     [
-        ("study", (object(), 3, None, ["digits"], "digist", "", b"digits")),
+        ("study", (object(), 3, ["digits"], "digist", "", b"digits")),
         ("home", (object(), 3, ["a"], "", "a\0b", b"a")),
         ("storage", (object(), 3, ["a"], Path("a"))),
         ("space", (object(), 3, "", "defualt", ["default"])),

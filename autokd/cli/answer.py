@@ -11,6 +11,7 @@ from rich.text import Text
 from autokd.cli.console import debugging, err, out, plain_table
 from autokd.config.target import remark
 from autokd.core.pair import Pair
+from autokd.core.quoting import counted
 
 if TYPE_CHECKING:
     from autokd.cli.options import StudyOptions
@@ -126,7 +127,8 @@ def show_prediction(prediction: Prediction) -> None:
         gain = f"{prediction.gain:+.1f} pp [{prediction.low:+.1f}, {prediction.high:+.1f}]"
         of = f"gain of participant {names.word(pair.student)} in a single run"
         out.print(f"{of}: {gain} on validation (95% interval)")
-    source = f"predicted from {prediction.runs} runs of {prediction.pairs} other pairs, not measured"
+    runs, pairs = counted(prediction.runs, "run"), counted(prediction.pairs, "other pair")
+    source = f"predicted from {runs} of {pairs}, not measured"
     out.print(f"{source}; to measure it: autokd tune --pair {pair.teacher},{pair.student}", style="dim")
 
 

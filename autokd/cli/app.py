@@ -6,14 +6,16 @@ import re
 import sys
 import traceback
 from importlib import import_module
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
+from autokd._version import __version__
 from autokd.cli.console import debugging, fail, note, show_notices
 from autokd.cli.options import as_command
 from autokd.cli.output import LOST_OUTPUT, lossy_output
 from autokd.cli.secrets import hide_secrets
+from autokd.cli.shell import taken_by_the_shell
 from autokd.compute.ray_health import leave
 from autokd.errors import AutokdError
 
@@ -21,7 +23,7 @@ _INTERRUPTED = 130
 
 app = typer.Typer(
     name="autokd",
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
@@ -38,12 +40,24 @@ for name in ("backup", "restore", "check", "release"):
 app.add_typer(store, name="store")
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"autokd {__version__}")
+        raise typer.Exit
+
+
 @app.callback(invoke_without_command=True)
-def autokd(context: typer.Context) -> None:
+def autokd(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
     """Find the knowledge-distillation setting that works for each pair of already trained models.
 
     Example: [bold]autokd tune --pair 4,9[/bold]
     """
+    del version
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
         raise typer.Exit(2)
@@ -112,4 +126,6 @@ def _complaint(error: typer.TyperException) -> str:
     if isinstance(error.__cause__, ValidationError):
         option, colon, _ = said.partition(": ")
         return f"{option}{colon}{words_of(error.__cause__)}"
+    if "requires an argument" in said:
+        return said + taken_by_the_shell(str.isdecimal)
     return said

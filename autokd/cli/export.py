@@ -9,6 +9,7 @@ import typer
 
 from autokd.cli import options
 from autokd.cli.console import out, print_json
+from autokd.core.quoting import counted
 
 
 def export(
@@ -28,4 +29,4 @@ def export(
     if json:
         print_json({"rows": rows, "path": str(path)})
     else:
-        out.print(f"wrote {rows} rows to {path}", soft_wrap=True)
+        out.print(f"wrote {counted(rows, 'row')} to {path}", soft_wrap=True)

@@ -20,6 +20,7 @@ from autokd.cli.answer import COLOR
 from autokd.cli.console import plain_table
 from autokd.cli.matrix import FEW, PairCell, matrix
 from autokd.config.target import remark
+from autokd.core.quoting import counted
 from autokd.core.setting import ADDED, Pair, Setting
 from autokd.errors import InputError
 from autokd.escaping import csv_row, invisible_spelt_out, json_text
@@ -162,7 +163,7 @@ def _summary(answers: Sequence[PairResult]) -> str:
     counts = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common())
     older = sum(answer.held_back for answer in answers)
     hint = f"; {older} of those without have a stale one, which --stale shows" if older else ""
-    return f"{len(answers)} pairs: {counts}{hint}"
+    return f"{counted(len(answers), 'pair')}: {counts}{hint}"
 
 
 def _csv(entries: Sequence[Mapping[str, Any]]) -> str:

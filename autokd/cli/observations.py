@@ -10,6 +10,7 @@ from rich.text import Text
 from autokd.cli import options
 from autokd.cli.console import out, print_json
 from autokd.config.target import remark, target_json
+from autokd.core.quoting import counted
 
 if TYPE_CHECKING:
     from autokd.claims.claim import Claim
@@ -54,7 +55,7 @@ def show(claim: Claim) -> None:
     out.print(Text.assemble((status, f"bold {_COLOR[status]}"), f"  {claim.statement}"))
     if claim.figure is not None:
         gain = (figure(claim.figure, claim.unit), "bold")
-        out.print(_indented(Text.assemble(gain, f"  {claim.pairs} pairs, from {claim.source}")))
+        out.print(_indented(Text.assemble(gain, f"  {counted(claim.pairs, 'pair')}, from {claim.source}")))
     for name, beside in claim.beside.items():
         out.print(_indented(f"{figure(beside, claim.unit)}  {name}"))
     out.print(_indented(Text(claim.how, style="dim")))

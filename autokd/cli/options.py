@@ -22,14 +22,20 @@ from autokd.cli.console import DEBUG_VARIABLE
 from autokd.cli.secrets import holds_secret
 from autokd.compute.ray_cluster import check_address
 from autokd.compute.resources import Resources
-from autokd.config.defaults import HOME, HOME_VARIABLE, STORAGE_VARIABLE, STUDY
-from autokd.core.participant_names import ParticipantNames
-from autokd.core.setting import Pair
+from autokd.config.defaults import (
+    HOME,
+    HOME_VARIABLE,
+    SPACE_VARIABLE,
+    STORAGE_VARIABLE,
+    STUDY,
+    STUDY_VARIABLE,
+)
 from autokd.errors import ArgumentError, InputError, PlanError
 from autokd.escaping import shell_word
 
 if TYPE_CHECKING:
     from autokd.compute.device import Compute
+    from autokd.config.yaml_files import Kind
     from autokd.workspace import Workspace
 
 
@@ -61,13 +67,24 @@ def _given(text: str | Path) -> Path:
     return Path(text)
 
 
+def _shipped(kind: Kind) -> Callable[[str], list[str]]:
+    """Return what completes the name of a shipped recipe in a shell."""
+
+    def complete(incomplete: str) -> list[str]:
+        from autokd.config.yaml_files import shipped
+
+        return [name for name in shipped(kind) if name.startswith(incomplete)]
+
+    return complete
+
+
 Study = Annotated[
     str,
-    typer.Option(help="Study recipe: a shipped one (digits, digits_iid, cifar10_small, ...) or a YAML file."),
-]
-PairText = Annotated[
-    str,
-    typer.Option("--pair", help="Teacher and student by number or name, e.g. 4,9.", metavar="T,S"),
+    typer.Option(
+        envvar=STUDY_VARIABLE,
+        autocompletion=_shipped("studies"),
+        help="Study recipe: a shipped one (digits, digits_iid, cifar10_small, ...) or a YAML file.",
+    ),
 ]
 Home = Annotated[
     Path,
@@ -122,7 +139,9 @@ class StudyOptions(Group):
     space: Annotated[
         str | None,
         typer.Option(
-            help="Search space: default, private, poster_sweep or a YAML file. By default the recipe's own."
+            envvar=SPACE_VARIABLE,
+            autocompletion=_shipped("search_spaces"),
+            help="Search space: default, private, poster_sweep or a YAML file. By default the recipe's own.",
         ),
     ] = None
     home: Home = HOME
@@ -145,7 +164,8 @@ class StudyOptions(Group):
         Defaults, values that the environment sets anyway, and an address with a password are left out.
         """
         implied = {
-            "study": STUDY,
+            "study": os.environ.get(STUDY_VARIABLE) or STUDY,
+            "space": os.environ.get(SPACE_VARIABLE),
             "home": os.environ.get(HOME_VARIABLE, str(HOME)),
             "storage": os.environ.get(STORAGE_VARIABLE),
         }
@@ -156,66 +176,6 @@ class StudyOptions(Group):
             f" --{name} {shell_word(value)}"
             for name, value in values.items()
             if value and value != implied.get(name) and name in (names or values)
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class PairOptions(Group):
-    """Which pairs a command is for: one, several, all, or those of one participant."""
-
-    PANEL: ClassVar = "Pairs"
-
-    pair: Annotated[
-        str | None, typer.Option(help="Teacher and student by number or name, e.g. 4,9.", metavar="T,S")
-    ] = None
-    pairs: Annotated[
-        str | None,
-        typer.Option(help="Several pairs: --pairs 4,9 9,4 1,2", metavar="T,S..."),
-    ] = None
-    more: Annotated[list[str] | None, typer.Argument(metavar="T,S", hidden=True)] = None
-    every: Annotated[bool, typer.Option("--all", help="All pairs of the federation.")] = False
-    teacher: Annotated[
-        str | None, typer.Option(help="All pairs in which this participant teaches.", metavar="T")
-    ] = None
-    student: Annotated[
-        str | None, typer.Option(help="All pairs in which this participant learns.", metavar="S")
-    ] = None
-
-    @property
-    def any_given(self) -> bool:
-        """Whether an option says which pairs."""
-        named = (self.pair, self.pairs, self.teacher, self.student)
-        return self.every or bool(self.more) or any(value is not None for value in named)
-
-    def selected(self, names: ParticipantNames) -> tuple[Pair, ...]:
-        """Return the selected pairs of a federation with these participants, in order and each once.
-
-        Raises:
-            PlanError: If none or several of the options were given, or a pair or participant does not exist.
-        """
-        listed = [text for text in (self.pairs, *(self.more or ())) if text]
-        by_role = self.teacher is not None or self.student is not None
-        if sum((self.pair is not None, bool(listed), self.every, by_role)) != 1:
-            problem = "say which pairs: one of --pair 4,9, --pairs 4,9 9,4, --all, --teacher 4, --student 9"
-            raise PlanError.of_option("--pair", problem)
-        if self.pair is not None:
-            listed = [self.pair]
-        if listed:
-            return tuple(dict.fromkeys(names.pair(text) for text in listed))
-        assert names.count is not None
-        everybody = list(range(names.count))
-        teachers = everybody if self.teacher is None else [names.number(self.teacher, option="--teacher")]
-        if self.teacher is None:
-            teachers = [number for number in teachers if number not in names.untrained]
-        students = everybody if self.student is None else [names.number(self.student, option="--student")]
-        if teachers == students != everybody:
-            problem = f"participant {names.word(teachers[0])} cannot teach itself"
-            raise PlanError.of_option("--student", problem)
-        return tuple(
-            names.taught(Pair(teacher, student), option="--teacher")
-            for teacher in teachers
-            for student in students
-            if teacher != student
         )
 
 

@@ -97,7 +97,7 @@ def recommend(
         print_result(workflow.predict(workspace, selected[0]), show_prediction, json=json)
         return
     answers = workflow.recommend_all(workspace, selected, stale=stale)
-    single = pairs.pair is not None or (pairs.of_several and len(selected) == 1)
+    single = len(selected) == 1 and (pairs.each_named or pairs.of_several)
     if single and answers[0].payload is None:
         raise NotTuned(answers[0].missing)
     if form is not None:

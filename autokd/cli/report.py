@@ -9,6 +9,8 @@ import typer
 
 from autokd.cli import options
 from autokd.cli.console import note, out, print_json
+from autokd.cli.pair_options import one_pair
+from autokd.core.quoting import counted
 
 _PAGE: Final = Path("report.html")
 
@@ -42,7 +44,7 @@ def report(
     from autokd.workflows import report as workflow
 
     workspace = study.workspace()
-    only = None if pair is None else workspace.pair(pair)
+    only = None if pair is None else one_pair(workspace, pair)
     data = workflow.report_data(workspace, None if only is None else [only], options=study.repeated())
 
     # Imported here, after the arguments were checked: drawing takes a while to import.
@@ -60,4 +62,4 @@ def report(
         return
     out.print(f"wrote {path}; open it in a browser", soft_wrap=True)
     if figures is not None:
-        out.print(f"wrote {count} figures to {figures}", soft_wrap=True)
+        out.print(f"wrote {counted(count, 'figure')} to {figures}", soft_wrap=True)

@@ -9,6 +9,7 @@ from autokd.cli.console import about, out, pace, plain_table, print_result
 from autokd.cli.matrix import Matrix, PairCell
 from autokd.config.target import remark
 from autokd.core.pair import Pair
+from autokd.core.quoting import counted
 from autokd.escaping import one_line
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ def show(overview: Overview) -> None:
         if isinstance(pair.pair, Pair)
     }
     search, confirmation = (f"{share:.1%}" for share in overview.cost)
-    judged = f"{overview.judged} of {len(overview.pairs)} pairs with a study are judged"
+    with_study = counted(len(overview.pairs), "pair") + " with a study"
+    judged = f"{overview.judged} of {with_study} {'is' if len(overview.pairs) == 1 else 'are'} judged"
     out.print(f"federation {overview.federation}: {judged}")
     if cells or not overview.groups:
         out.print(Matrix(overview.participants, cells, overview.names))
@@ -79,7 +81,7 @@ def show(overview: Overview) -> None:
 
 def _of_group(group: PairOverview, names: ParticipantNames) -> str:
     """Return where a group stands, in one line."""
-    verdict = group.verdict or f"{sum(group.trials.values())} trials"
+    verdict = group.verdict or counted(sum(group.trials.values()), "trial")
     gain = "" if group.gain is None else f" {group.gain:+.1f} pp"
     return f"{names.arrow(group.pair)}: {verdict}{gain}"
 

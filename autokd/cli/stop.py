@@ -8,7 +8,9 @@ import typer
 
 from autokd.cli import options
 from autokd.cli.console import out, print_json
+from autokd.cli.pair_options import PairOptions
 from autokd.cli.progress import watching
+from autokd.core.quoting import counted
 from autokd.escaping import one_line
 
 if TYPE_CHECKING:
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def stop(
-    pairs: options.PairOptions,
+    pairs: PairOptions,
     study: options.StudyOptions,
     no_wait: Annotated[
         bool, typer.Option("--no-wait", help="Return at once instead of waiting until it has ended.")
@@ -71,7 +73,11 @@ def _line(driver: StoppedDriver, study: options.StudyOptions, participants: int)
     if driver.command == "prepare":
         return f"{what}: the federation is not prepared; the same command starts that again"
     pairs = driver.pairs
-    far = f": {driver.judged} of {len(pairs)} pairs are done" if driver.command == "tune" else ""
+    far = (
+        f": {driver.judged} of {counted(len(pairs), 'pair')} {'is' if len(pairs) == 1 else 'are'} done"
+        if driver.command == "tune"
+        else ""
+    )
     if len(pairs) == participants * (participants - 1):
         which = " --all"
     elif len({pair.meeting for pair in pairs}) == 1:

@@ -10,6 +10,7 @@ import typer
 
 from autokd.cli import options
 from autokd.cli.console import out, print_json
+from autokd.cli.pair_options import PairOptions
 from autokd.escaping import one_line
 
 
@@ -74,7 +75,7 @@ def check(study: options.StudyOptions, json: options.Json = False) -> None:
         raise typer.Exit(1)
 
 
-def release(pairs: options.PairOptions, study: options.StudyOptions, json: options.Json = False) -> None:
+def release(pairs: PairOptions, study: options.StudyOptions, json: options.Json = False) -> None:
     """Give back the pairs of a command that is dead but still has them.
 
     A lease ends by itself, but a clock that jumped may put its end years ahead. Should the command be alive

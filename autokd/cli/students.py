@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import typer
 
 from autokd.cli import options
+from autokd.cli.pair_options import PairOptions, one_pair
 from autokd.core.pair import AnyPair
 from autokd.errors import PlanError
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TeacherOptions(options.PairOptions):
+class TeacherOptions(PairOptions):
     """Also several teachers of one participant, or of each."""
 
     teachers: Annotated[
@@ -77,7 +78,7 @@ class StudentOptions(options.Group):
         if (self.pair is None) == (self.student is None and self.teachers is None):
             raise PlanError.of_option("--pair", "say who learns: --pair 4,9, or --student 9 --teachers 0,3,7")
         if self.pair is not None:
-            return workspace.pair(self.pair)
+            return one_pair(workspace, self.pair)
         named = TeacherOptions(student=self.student, teachers=self.teachers)
         (group,) = named.chosen(workspace) if named.of_several else (None,)
         if group is None:

@@ -9,7 +9,9 @@ import typer
 
 from autokd.cli import options
 from autokd.cli.console import note, out, print_json
+from autokd.cli.pair_options import PairOptions
 from autokd.cli.progress import watching
+from autokd.core.quoting import counted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +24,7 @@ class SweepOptions(options.StudyOptions):
 
 
 def sweep(
-    pairs: options.PairOptions,
+    pairs: PairOptions,
     study: SweepOptions,
     computing: options.RunOptions,
     seeds: Annotated[int, typer.Option(min=1, help="Runs per setting, each with a seed of its own.")] = 1,
@@ -59,5 +61,5 @@ def sweep(
         where = replace(study, space=None).repeated()
         out.print(f"as a table: autokd export{where} --out table.parquet", style="dim", soft_wrap=True)
     if progress.failed:
-        note(f"{progress.failed} runs failed; autokd export lists them with state FAIL")
+        note(f"{counted(progress.failed, 'run')} failed; autokd export lists them with state FAIL")
         raise typer.Exit(1)

@@ -84,7 +84,7 @@ def tune(
     selected = pairs.chosen(workspace)
     result: workflow.Batch | workflow.Outcome
     with watching() as callbacks:
-        if len(selected) > 1 or not (pairs.pair is not None or pairs.of_several):
+        if len(selected) > 1 or not (pairs.each_named or pairs.of_several):
             result = workflow.tune_all(
                 workspace, selected, callbacks=callbacks, with_overview=not json, **keywords
             )

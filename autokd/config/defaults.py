@@ -8,6 +8,8 @@ from typing import Final
 
 HOME_VARIABLE: Final = "AUTOKD_HOME"
 STORAGE_VARIABLE: Final = "AUTOKD_STORAGE"
+STUDY_VARIABLE: Final = "AUTOKD_STUDY"
+SPACE_VARIABLE: Final = "AUTOKD_SPACE"
 HOME: Final = Path("autokd-home")
 STUDY: Final = "digits"
 EFFECT: Final = 5.0
@@ -17,6 +19,16 @@ EFFECT: Final = 5.0
 def usual_home() -> Path:
     """Return the home folder: the environment variable, or the default."""
     return Path(os.environ.get(HOME_VARIABLE) or HOME)
+
+
+def usual_study() -> str:
+    """Return the name or file of the study recipe: the environment variable, or the default."""
+    return os.environ.get(STUDY_VARIABLE) or STUDY
+
+
+def usual_space() -> str | None:
+    """Return the search space of the environment; None means the recipe's own."""
+    return os.environ.get(SPACE_VARIABLE) or None
 
 
 def usual_storage() -> str | None:

@@ -9,9 +9,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from autokd.core.arguments import constructed, whole
+from autokd.core.pair_text import MARKS, hint
 from autokd.errors import ArgumentError, PlanError
 
 _MOST_PARTICIPANTS: Final = 10**9
+_TYPED: Final = re.compile(
+    rf"\s*(\d{{1,9}})\s*(?:{'|'.join(map(re.escape, MARKS))})\s*(\d{{1,9}})\s*", flags=re.ASCII
+)
 _LONGEST_KEY: Final = 120
 """Characters of the longest key of a group that names its candidates."""
 
@@ -66,16 +70,20 @@ class Pair:
 
     @classmethod
     def parse(cls, text: str, *, participants: int | None = None) -> Pair:
-        """Read `"4,9"` (or `"4->9"`): teacher first. `participants` is their number, if known.
+        """Read `"4,9"`, `"4->9"`, `"4>9"` or `"4:9"`: teacher first.
+
+        Args:
+            participants: Number of participants, if it is known.
 
         Raises:
             PlanError: If the text is not a pair of different participants.
         """
-        match = re.fullmatch(r"\s*(\d{1,9})\s*(?:,|->)\s*(\d{1,9})\s*", text, flags=re.ASCII)
+        match = _TYPED.fullmatch(text)
         teacher, student = map(int, match.groups()) if match else (0, 0)
         last = max(teacher, student)
         if match is None:
-            problem = f"{text!r} is not a pair; write teacher,student as two numbers, e.g. --pair 4,9"
+            written = "write teacher,student as two numbers, e.g. --pair 4,9"
+            problem = f"{text!r} is not a pair; {written}{hint(text)}"
         elif teacher == student:
             problem = f"{text!r}: a participant cannot teach itself; name two different participants"
         elif participants is not None and last >= participants:

@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 
 from autokd.core.arguments import whole
 from autokd.core.pair import AnyPair, Pair
+from autokd.core.pair_text import splits, words
 from autokd.core.quoting import did_you_mean, quoted
 from autokd.errors import ArgumentError, PlanError
 
@@ -142,19 +143,41 @@ class ParticipantNames:
         return number
 
     def pair(self, text: str) -> Pair:
-        """Read `"hospital_a,hospital_b"`, `"4,9"` or `"4->9"`: teacher first.
+        """Read `"hospital_a,hospital_b"`, `"4,9"`, `"4->9"`, `"4>9"` or `"4:9"`: teacher first.
 
         Raises:
             PlanError: If the text is not a pair of different participants.
         """
-        sides = [side.strip() for side in text.replace("->", ",").split(",")]
-        if len(sides) != 2 or not any(map(self.has, sides)):
+        sides = list(splits(text))
+        named = [each for each in sides if any(map(self.has, each))]
+        # A name may have a mark in it, so the mark that both sides make sense of is the one.
+        known = [each for each in named if all(self.has(side) or side.isdigit() for side in each)]
+        if not known and len(sides) == 1 and (named or (self and not _is_numbers(sides[0]))):
+            known = sides
+        if not known:
             return self.taught(Pair.parse(text, participants=self.count), option="--pair")
-        teacher, student = (self.number(side, option="--pair") for side in sides)
+        teacher, student = (self.number(side, option="--pair") for side in known[0])
         if teacher == student:
             problem = f"{text!r}: a participant cannot teach itself; name two different participants"
             raise PlanError.of_option("--pair", problem)
         return self.taught(Pair(teacher=teacher, student=student), option="--pair")
+
+    def pairs(self, text: str) -> tuple[Pair, ...]:
+        """Read one pair, or several with blanks or semicolons between them; see `pair`.
+
+        Raises:
+            PlanError: If something in the text is not a pair of different participants.
+        """
+        found: list[Pair] = []
+        for part in filter(str.strip, text.split(";")) if ";" in text else (text,):
+            try:
+                found.append(self.pair(part))
+            except PlanError:
+                several = words(part)
+                if len(several) == 1:
+                    raise
+                found += map(self.pair, several)
+        return tuple(found)
 
     def taught(self, pair: P, *, option: str) -> P:
         """Return the pair or group itself.
@@ -166,6 +189,10 @@ class ParticipantNames:
             problem = f"participant {self.word(number)} is not trained (checkpoint: none)"
             raise PlanError.of_option(option, f"{problem}, so it teaches nobody; it can be the student")
         return pair
+
+
+def _is_numbers(sides: tuple[str, str]) -> bool:
+    return all(side.isascii() and side.isdigit() for side in sides)
 
 
 _DIGITS: Final = 9

@@ -65,9 +65,14 @@ def pair(name: str, value: object, *, names: ParticipantNames = NUMBERS_ONLY) ->
         try:
             return names.pair(value)
         except PlanError as error:
-            raise ArgumentError(name, error.problem.replace("--pair 4,9", '"4,9"')) from None
+            # Options are of the command line.
+            problem = error.problem.replace("--pair 4,9", '"4,9"').partition("; for several")[0]
+            raise ArgumentError(name, problem) from None
     if isinstance(value, list | tuple) and len(value) == 2:
-        return Pair(*(participant(name, number, names=names) for number in value))
+        teacher, student = (participant(name, number, names=names) for number in value)
+        if teacher == student:
+            raise ArgumentError(name, f"({teacher}, {student}): a participant cannot teach itself")
+        return Pair(teacher, student)
     raise ArgumentError(name, f'must be a pair such as Pair(4, 9) or "4,9", not {quoted(value)}')
 
 

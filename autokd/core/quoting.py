@@ -47,6 +47,11 @@ def quoted(value: object) -> str:
     return f"a value of type {type(value).__name__}"
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number of things as `1 pair` or `2 pairs`."""
+    return f"{number} {noun if number == 1 else f'{noun}s'}"
+
+
 def one_of(names: Iterable[object]) -> str:
     """Return names as `a, b or c`."""
     words = [str(name) for name in names]

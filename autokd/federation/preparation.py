@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from autokd.compute.device import Compute
 from autokd.compute.ray_cluster import check_answers, session
-from autokd.config.defaults import STUDY, usual_home
+from autokd.config.defaults import usual_home, usual_study
 from autokd.config.external import ExternalFederation
 from autokd.config.federation import AnyFederation, FederationConfig
 from autokd.config.study import StudyConfig
@@ -51,11 +51,14 @@ _WAIT_SECONDS: Final = 1.0
 
 
 @checked()
-def load_federation(study: str | Path | StudyConfig = STUDY, *, home: str | Path | None = None) -> Federation:
+def load_federation(
+    study: str | Path | StudyConfig | None = None, *, home: str | Path | None = None
+) -> Federation:
     """Read the prepared federation of a study from disk, and check all of its content.
 
     Args:
-        study: Name of a shipped study recipe, a YAML file, or a `StudyConfig`.
+        study: Name of a shipped study recipe, a YAML file, or a `StudyConfig`; by default `$AUTOKD_STUDY`, or
+            else `digits`.
         home: Directory that holds it; by default `$AUTOKD_HOME`, or else `autokd-home` in the working folder.
 
     Raises:
@@ -69,6 +72,7 @@ def load_federation(study: str | Path | StudyConfig = STUDY, *, home: str | Path
     3
     """
     folder = Path(home) if home else usual_home()
+    study = usual_study() if study is None else study
     config = study if isinstance(study, StudyConfig) else read_study_config(str(study))
     recipe = config.federation
     federation = storage.find(folder, recipe)

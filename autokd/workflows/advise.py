@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from autokd.core.public_calls import checked
 from autokd.core.setting import Pair
-from autokd.errors import NotTuned, PlanError
+from autokd.errors import ArgumentError, NotTuned
 from autokd.recommendation.participant import ParticipantDecision, decide_for
 from autokd.workflows.results import StoredResults, leaving_out, open_results
 from autokd.workspace import Workspace
@@ -18,13 +18,13 @@ def advise(workspace: Workspace, student: int) -> ParticipantDecision:
     """Return what a participant's owner should do, of all that was measured with all its partners.
 
     Raises:
-        PlanError: If there is no such participant.
+        ArgumentError: If there is no such participant.
         NotTuned: If none of its pairs has a recommendation.
     """
     count = workspace.config.federation.size
     if not 0 <= student < count:
         problem = f"participant {student} does not exist; they are numbered 0 to {count - 1}"
-        raise PlanError.of_option("--student", problem)
+        raise ArgumentError("student", problem)
     with open_results(workspace, f"run autokd tune --student {student}") as (_, results):
         return decision_of(results, student, count)
 

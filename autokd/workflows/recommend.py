@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from autokd.core.participant_names import NUMBERS_ONLY, ParticipantNames
 from autokd.core.public_calls import checked, only_pair
 from autokd.core.setting import AnyPair, Pair
-from autokd.errors import NotTuned, PlanError
+from autokd.errors import ArgumentError, NotTuned
 from autokd.recommendation import Recommendation
 from autokd.recommendation.partners import Ranking, ranked
 from autokd.search.prediction import Prediction, predicted
@@ -137,13 +137,13 @@ def partners(workspace: Workspace, student: int) -> Ranking:
     """Rank the partners of a participant, best first, by the tuned pairs in which it learns.
 
     Raises:
-        PlanError: If there is no such participant.
+        ArgumentError: If there is no such participant.
         NotTuned: If none of these pairs has a recommendation.
     """
     count = workspace.config.federation.size
     if not 0 <= student < count:
         problem = f"participant {student} does not exist; they are numbered 0 to {count - 1}"
-        raise PlanError.of_option("--student", problem)
+        raise ArgumentError("student", problem)
     way_out = f"run autokd tune --student {student}"
     recommendations, unknown = [], []
     with open_results(workspace, way_out) as (_, results):

@@ -13,7 +13,7 @@ import pytest
 
 from autokd.cli.listing import ListFormat, table, written
 from autokd.cli.matrix import PairCell, matrix
-from autokd.cli.options import PairOptions
+from autokd.cli.pair_options import PairOptions
 from autokd.core.participant_names import ParticipantNames
 from autokd.core.public_calls import pair as as_pair
 from autokd.core.public_calls import pairs as as_pairs

@@ -13,6 +13,7 @@ import pytest
 from rich.console import Console
 
 import autokd
+from autokd.cli.app import run
 from autokd.cli.console import clock, show_notices
 from autokd.cli.options import StudyOptions
 from autokd.cli.progress import plain, run_list, table, watching
@@ -87,6 +88,34 @@ def test_version_for_people_and_for_programs(here: Command) -> None:
     assert {"python", "torch", "ray", "optuna", "sqlalchemy"} <= set(versions)
     lines = dict(line.split() for line in here("version").out.splitlines())
     assert lines == versions
+
+
+def test_version_and_help_in_their_usual_short_forms(here: Command) -> None:
+    assert here("--version").out == f"autokd {autokd.__version__}\n"
+    assert here("-h").out == here("--help").out
+    assert here("tune", "-h").out == here("tune", "--help").out
+    assert "backup" in here("store", "-h").out
+
+
+@pytest.mark.parametrize(
+    ("typed", "completions"),
+    [
+        ("autokd rec", {"recommend"}),
+        ("autokd tune --study digits", {"digits", "digits_iid"}),
+        ("autokd tune --space pr", {"private"}),
+    ],
+)
+def test_a_shell_completes_commands_and_recipes(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, typed: str, completions: set[str]
+) -> None:
+    monkeypatch.setenv("_AUTOKD_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", typed)
+    monkeypatch.setenv("COMP_CWORD", str(len(typed.split()) - 1))
+    monkeypatch.setattr(sys, "argv", ["autokd"])
+    with pytest.raises(SystemExit) as ended:
+        run()
+    assert ended.value.code == 0
+    assert set(capsys.readouterr().out.split()) == completions
 
 
 @pytest.mark.parametrize(
@@ -171,6 +200,10 @@ def test_what_is_usual_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     assert StudyOptions(study="digits", space=None, home=Path("/elsewhere"), storage=None).repeated() == ""
     options = StudyOptions(study="digits", space=None, home=home, storage=None)
     assert options.repeated() == " --home autokd-home"
+    monkeypatch.setenv("AUTOKD_STUDY", "mine.yaml")
+    monkeypatch.setenv("AUTOKD_SPACE", "private")
+    assert replace(options, study="mine.yaml", space="private").repeated("study", "space") == ""
+    assert replace(options, space="private").repeated("study", "space") == " --study digits"
 
 
 def test_what_another_command_needs_is_repeated_but_no_password() -> None:

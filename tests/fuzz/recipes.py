@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from hypothesis import strategies as st
 
-from autokd.cli.options import PairOptions
+from autokd.cli.pair_options import PairOptions
 from autokd.compute.ray_cluster import check_address
 from autokd.config.base import content_hash
 from autokd.config.space import read_space

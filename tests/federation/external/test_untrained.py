@@ -12,7 +12,7 @@ from autokd.config.study import CONFIRMATION_SEEDS
 from autokd.config.training import DistillationConfig
 from autokd.core.setting import DEFAULT, Pair, Split
 from autokd.distillation import Run
-from autokd.errors import ArgumentError, FederationError, PlanError
+from autokd.errors import ArgumentError, FederationError
 from autokd.federation.federation import INITIAL_SEEDS, Federation
 from autokd.federation.networks import network
 from autokd.federation.preparation import prepare
@@ -109,7 +109,7 @@ def test_it_is_found_again_and_damage_is_noticed(federation: Federation, fresh: 
 def test_it_learns_and_teaches_nobody(fresh: Path, here: Command) -> None:
     workspace = Workspace.open(fresh / "mine.yaml", home=fresh / "home")
     assert workspace.pairs == [PAIR]
-    with pytest.raises(PlanError, match="participant 1 is not trained"):
+    with pytest.raises(ArgumentError, match="participant 1 is not trained"):
         workspace.pair("1,0")
     with pytest.raises(ArgumentError, match="is not trained"):
         tune(workspace, Pair(1, 0))
