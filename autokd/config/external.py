@@ -1,162 +1,26 @@
-"""Models and data that autokd did not make: where their files are, and what their inputs and outputs mean."""
+"""Participants and splits that autokd did not make: where their files are, and what outputs mean."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, ClassVar, Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from autokd.config.base import FileBacked, Frozen, Name, Option
-from autokd.config.mistakes import CODE, NETWORK, PATH
-from autokd.config.numbers import Number, Whole, whole
+from autokd.config.images import ImageShape, Input
+from autokd.config.mistakes import NETWORK
+from autokd.config.numbers import Number, Whole
+from autokd.config.sources import AnySource, FilePath, Names, Source
 from autokd.core.class_names import class_name, class_names
 from autokd.core.participant_names import ParticipantNames, participant_name, same_name
 
-FilePath = Annotated[str, Field(min_length=1, max_length=4096, pattern=PATH)]
-Code = Annotated[str, Field(pattern=CODE, max_length=255)]
-"""`package.module:factory`. It is imported and called: code that the recipe's author vouches for."""
 NetworkName = Annotated[str, Field(pattern=NETWORK, max_length=255)]
 Label = Annotated[str, BeforeValidator(class_name)]
 ParticipantName = Annotated[str, BeforeValidator(participant_name)]
 UNTRAINED: Final = "none"
 """A checkpoint that is none: a student that starts from its network's own initialisation."""
-
-
-def _names(written: object) -> object:
-    """Return a list of class names in their one form; what is no list is left to pydantic."""
-    return class_names(written) if isinstance(written, list | tuple) else written
-
-
-Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
-
-
-def _paths(written: object) -> object:
-    """Return a list of paths as a tuple.
-
-    Raises:
-        ValueError: If it is neither a path nor a list of paths.
-    """
-    if isinstance(written, list | tuple):
-        written = tuple(written)
-    each = written if isinstance(written, tuple) else (written,)
-    if not each or not all(isinstance(one, str) and 0 < len(one) <= 4096 and "\0" not in one for one in each):
-        raise ValueError("must be a path, or a list of paths")
-    return written
-
-
-FilePaths = Annotated[str | tuple[str, ...], BeforeValidator(_paths)]
-
-
-Means = Annotated[tuple[Number, ...], Field(min_length=1)]
-Deviations = Annotated[tuple[Annotated[Number, Field(gt=0)], ...], Field(min_length=1)]
-
-
-class Normalisation(Frozen):
-    """What pixels in [0, 1] were normalised with; one number, or one per channel."""
-
-    mean: Means = (0.0,)
-    std: Deviations = (1.0,)
-
-
-class Source(Frozen):
-    """Labelled images; the fields that all kinds of sources share.
-
-    Attributes:
-        start, stop, step: The examples to use, in the source's own order; all by default.
-        indices: A file with the numbers of the examples instead: `.npy`, or text with one number a line.
-        classes: Class names by the source's label number; by default the source's own names.
-        bits: Depth of pixels that are no bytes: a pixel p means p / (2^bits - 1).
-        orientation: Whether photos are turned as their EXIF data say, as `datasets` does, or left as they are
-            stored, as torchvision's `ImageFolder` leaves them.
-        normalised: What the stored numbers were normalised with, which is undone: number x std + mean is a
-            pixel in [0, 1].
-    """
-
-    omit_if_default: ClassVar[frozenset[str]] = frozenset({"bits", "orientation", "normalised"})
-    start: Whole = Field(default=0, ge=0)
-    stop: Whole | None = Field(default=None, ge=1)
-    step: Whole = Field(default=1, ge=1)
-    indices: FilePath | None = None
-    classes: Annotated[Names, Field(min_length=1)] | None = None
-    bits: Whole | None = Field(default=None, ge=1, le=32)
-    orientation: Literal["exif", "stored"] = "exif"
-    normalised: Normalisation | None = None
-
-    @model_validator(mode="after")
-    def _one_way_to_choose(self) -> Source:
-        if self.bits is not None and self.normalised is not None:
-            raise ValueError("give either bits or normalised: both say what a number means")
-        if self.indices is not None and (self.start, self.stop, self.step) != (0, None, 1):
-            raise ValueError("give either indices or start, stop and step, not both")
-        return self
-
-
-class TorchvisionSource(Source):
-    """A torchvision data set, from its own files or from image folders `train` and `test` in `root`."""
-
-    kind: Literal["torchvision"]
-    dataset: Literal["CIFAR10", "CIFAR100", "MNIST", "FashionMNIST", "SVHN"]
-    root: FilePath
-    train: bool = True
-    download: bool = False
-
-
-class FolderSource(Source):
-    """A folder of images with one subfolder per class, as torchvision's `ImageFolder` reads it."""
-
-    kind: Literal["folder"]
-    path: FilePath
-
-
-class NpzSource(Source):
-    """A NumPy archive: images (n, height, width[, channels]) or (n, channels, height, width), and labels."""
-
-    kind: Literal["npz"]
-    path: FilePath
-    images: str = "images"
-    labels: str = "labels"
-
-
-class ParquetSource(Source):
-    """A data set of Hugging Face: a column of structs with encoded images in `bytes`, and labels.
-
-    Attributes:
-        path: A Parquet file, a pattern or a list of files, a folder of files, or one of `save_to_disk`.
-        image, label: Names of the columns; if there are none of these names, the only ones of their kind.
-    """
-
-    kind: Literal["parquet"]
-    path: FilePaths
-    image: str = "image"
-    label: str = "label"
-
-
-class CodeSource(Source):
-    """A `torch.utils.data.Dataset` of (image, label), made by a function or class that the recipe names."""
-
-    kind: Literal["code"]
-    factory: Code
-    options: dict[str, Option] = Field(default_factory=dict)
-
-
-class MemorySource(Source):
-    """Images that a program passed in memory; they are identified by their content and not read again."""
-
-    kind: Literal["memory"]
-    sha256: str
-
-
-AnySource = Annotated[
-    TorchvisionSource | FolderSource | NpzSource | ParquetSource | CodeSource | MemorySource,
-    Field(discriminator="kind"),
-]
-
-
-Pixels = Annotated[Whole, Field(ge=1, le=4096)]
-Margin = Annotated[Whole, Field(ge=0, le=4096)]
-Interpolation = Literal["nearest", "bilinear", "bicubic", "box", "hamming", "lanczos"]
 
 
 class Network(Frozen):
@@ -169,76 +33,6 @@ class Network(Frozen):
 
     name: NetworkName
     options: dict[str, Option] = Field(default_factory=dict)
-
-
-class ImageShape(Frozen):
-    """The shape that images are converted to; by default they keep their own.
-
-    Attributes:
-        channels: 3 repeats grey images, 1 converts to grey.
-        size: Height and width that images are scaled to, whatever their shape was.
-        pad, resize, max_size, crop: As torchvision's `Pad` (with zeros), `Resize` (a number is the shorter
-            side) and `CenterCrop`, done in this order when images are read; numbers in pixels.
-        interpolation: Of `resize` and `size`.
-    """
-
-    omit_if_default: ClassVar[frozenset[str]] = frozenset(
-        {"pad", "resize", "max_size", "crop", "interpolation"}
-    )
-    channels: Annotated[Literal[1, 3], BeforeValidator(whole)] | None = None
-    size: Whole | None = Field(default=None, ge=1, le=4096)
-    pad: tuple[Margin, ...] | None = None
-    resize: Annotated[tuple[Pixels, ...], Field(max_length=2)] | None = None
-    max_size: Pixels | None = None
-    crop: Annotated[tuple[Pixels, ...], Field(max_length=2)] | None = None
-    interpolation: Interpolation = "bilinear"
-
-    @field_validator("pad")
-    @classmethod
-    def _sides(cls, pad: tuple[int, ...] | None) -> tuple[int, ...] | None:
-        if pad is not None and len(pad) not in (1, 2, 4):
-            raise ValueError(
-                "pad is one number, (left and right, top and bottom), or left, top, right, bottom"
-            )
-        return pad
-
-    @property
-    def steps(self) -> dict[str, object]:
-        """What is said of padding, scaling and cropping beside `size`, by field."""
-        fields = {name: getattr(self, name) for name in sorted(self.omit_if_default)}
-        return {
-            name: value for name, value in fields.items() if value != type(self).model_fields[name].default
-        }
-
-    @model_validator(mode="after")
-    def _one_way_to_scale(self) -> ImageShape:
-        if self.max_size is not None and (self.resize is None or len(self.resize) != 1):
-            raise ValueError(
-                "max_size limits the longer side, so resize must be one number, the shorter side"
-            )
-        if self.max_size is not None and self.resize is not None and self.max_size <= self.resize[0]:
-            raise ValueError("max_size must be larger than resize")
-        return self
-
-
-class Input(ImageShape):
-    """The input that a network was trained on.
-
-    Its `pad`, `resize` and `crop` are done when images are read, so all participants share them.
-
-    Attributes:
-        mean, std: Normalisation of pixels in [0, 1] (as torchvision's `ToTensor` makes them); one number, or
-            one per channel.
-    """
-
-    mean: Means = (0.0,)
-    std: Deviations = (1.0,)
-
-    @model_validator(mode="after")
-    def _scaled_by_the_network(self) -> Input:
-        if self.interpolation != "bilinear" and (self.size is not None or self.resize is None):
-            raise ValueError("interpolation goes with resize; size is always bilinear")
-        return self
 
 
 def _numbered(labels: object) -> object:

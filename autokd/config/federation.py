@@ -7,8 +7,10 @@ from typing import Annotated, Literal, Self
 from pydantic import Discriminator, Field, PrivateAttr, Tag, model_validator
 
 from autokd.config.base import FileBacked, Frozen, Name, Option
-from autokd.config.external import AnySource, ExternalFederation, Input, NetworkName, is_external
+from autokd.config.external import ExternalFederation, NetworkName, is_external
+from autokd.config.images import Input
 from autokd.config.numbers import Number, Whole
+from autokd.config.sources import AnySource
 from autokd.config.training import PretrainingConfig
 from autokd.core.own_code import OwnCode
 from autokd.core.participant_names import ParticipantNames

@@ -12,7 +12,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from autokd.config.external import AnySource, ImageShape
+from autokd.config.images import ImageShape
+from autokd.config.sources import AnySource
 from autokd.data.dataset import Dataset
 from autokd.data.mapped_arrays import pieces
 from autokd.errors import PlanError, UnknownName

@@ -13,7 +13,8 @@ from hashlib import blake2b
 import numpy as np
 
 from autokd.compute.device import Compute
-from autokd.config.external import AnySource, ExternalFederation, MemorySource
+from autokd.config.external import ExternalFederation
+from autokd.config.sources import AnySource, MemorySource
 from autokd.core.finding import Finding
 from autokd.core.setting import Split
 from autokd.data.dataset import Dataset

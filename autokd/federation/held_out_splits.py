@@ -8,7 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from autokd.config.external import AnySource, ExternalFederation, HeldOutSplits, SeparateSplits, SharedSplits
+from autokd.config.external import ExternalFederation, HeldOutSplits, SeparateSplits, SharedSplits
+from autokd.config.sources import AnySource
 from autokd.core.setting import derive_seed
 from autokd.data.sources.labelled_images import LabelledImages, join
 from autokd.errors import PlanError

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from autokd.config.external import ExternalFederation, ImageShape
+from autokd.config.external import ExternalFederation
+from autokd.config.images import ImageShape
 from autokd.errors import PlanError
 
 

@@ -15,11 +15,8 @@ from torch import nn
 
 from autokd.compute.device import Compute
 from autokd.config.defaults import EFFECT, usual_home
-from autokd.config.external import (
-    ImageShape,
-    MemorySource,
-    Source,
-)
+from autokd.config.images import ImageShape
+from autokd.config.sources import MemorySource, Source
 from autokd.config.study import ConfirmationConfig
 from autokd.core.arguments import text
 from autokd.core.class_names import class_names

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import bdtrc
 
 from autokd.compute.device import Compute
-from autokd.config.external import Input
+from autokd.config.images import Input
 from autokd.core.reasons import kind_and_words
 from autokd.data.dataset import Dataset
 from autokd.data.pixel_facts import PixelFacts, PixelScale

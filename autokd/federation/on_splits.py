@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autokd.compute.device import Compute
-from autokd.config.external import Input
+from autokd.config.images import Input
 from autokd.core.setting import Split
 from autokd.data.pixel_facts import PixelFacts
 from autokd.data.sources.labelled_images import LabelledImages, as_dataset, join

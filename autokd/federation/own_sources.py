@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from autokd.config.external import CodeSource, ExternalFederation
+from autokd.config.external import ExternalFederation
 from autokd.config.federation import AnyFederation
+from autokd.config.sources import CodeSource
 from autokd.core.import_factory import code_of, installed_notice, is_timm
 from autokd.core.own_code import OwnCode, read_own_code
 from autokd.core.own_imports import with_imported_files

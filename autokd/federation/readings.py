@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from autokd.compute.device import Compute
-from autokd.config.external import Input
+from autokd.config.images import Input
 from autokd.data.dataset import Dataset
 from autokd.data.mapped_arrays import take_rows
 from autokd.data.pixel_facts import PixelFacts, PixelScale

@@ -10,16 +10,9 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from autokd.config.external import (
-    AnySource,
-    FolderSource,
-    NpzSource,
-    ParquetSource,
-    SeparateSplits,
-    SharedSplits,
-    TorchvisionSource,
-)
+from autokd.config.external import SeparateSplits, SharedSplits
 from autokd.config.federation import AnyFederation, FederationConfig
+from autokd.config.sources import AnySource, FolderSource, NpzSource, ParquetSource, TorchvisionSource
 from autokd.data.sources.table_files import places
 
 

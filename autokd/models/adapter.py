@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.parameter import is_lazy
 
-from autokd.config.external import Input, Network
+from autokd.config.external import Network
 from autokd.config.federation import ArchitectureConfig, ExternalArchitecture
+from autokd.config.images import Input
 from autokd.core.import_factory import TIMM, call, code_of, is_timm
 from autokd.core.own_code import OwnCode
 from autokd.core.quoting import did_you_mean, quoted

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from autokd.compute.device import Compute
-from autokd.config.external import Input
 from autokd.config.federation import ExternalArchitecture, FederationConfig
+from autokd.config.images import Input
 from autokd.core.setting import Split
 from autokd.data.dataset import Dataset
 from autokd.errors import Diverged

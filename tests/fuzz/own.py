@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 from PIL import ExifTags, Image, ImageOps
 from pydantic import TypeAdapter, ValidationError
 
-from autokd.config.external import AnySource, ImageShape, Source
+from autokd.config.images import ImageShape
+from autokd.config.sources import AnySource, Source
 from autokd.core.import_factory import call, code_of
 from autokd.data.sources import read
 from autokd.data.sources.decoding import Decoder, decode_all

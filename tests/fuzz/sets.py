@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from torchvision import datasets
 
-from autokd.config.external import FolderSource, ImageShape, ParquetSource
+from autokd.config.images import ImageShape
+from autokd.config.sources import FolderSource, ParquetSource
 from autokd.core.class_names import alike, class_name, class_names
 from autokd.data.sources import read
 from autokd.errors import PlanError

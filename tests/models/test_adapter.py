@@ -12,8 +12,9 @@ from torch.nn import functional as F
 from torchvision import models, transforms
 from torchvision.transforms import functional as vision
 
-from autokd.config.external import Input, Network
+from autokd.config.external import Network
 from autokd.config.federation import ExternalArchitecture
+from autokd.config.images import Input
 from autokd.errors import PlanError
 from autokd.models.adapter import Adapted, external_network, network_code
 from autokd.models.architectures import Shape

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from autokd.config.external import Input
 from autokd.config.federation import ExternalArchitecture
+from autokd.config.images import Input
 from autokd.models.adapter import Adapted
 from autokd.models.architectures import Cnn, Mlp, ResNet18, Shape
 from autokd.models.log_prior import LastLayer, WithLogPrior, added, find_last_layer, prepared

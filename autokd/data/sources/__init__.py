@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from autokd.config.external import (
+from autokd.config.images import ImageShape
+from autokd.config.sources import (
     AnySource,
     CodeSource,
     FolderSource,
-    ImageShape,
     MemorySource,
     NpzSource,
     ParquetSource,

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from autokd.config.external import ImageShape, Source
+from autokd.config.images import ImageShape
+from autokd.config.sources import Source
 from autokd.core.regular_files import check_unfolded
 from autokd.data.sources import depth, geometry
 from autokd.data.sources.labelled_images import Pixels, as_floats, checked_size, unreadable

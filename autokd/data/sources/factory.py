@@ -12,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from autokd.config.external import CodeSource, ImageShape, Source
+from autokd.config.images import ImageShape
+from autokd.config.sources import CodeSource, Source
 from autokd.core.import_factory import call, code_of
 from autokd.data.sources.decoding import Decoder, fit_to_format
 from autokd.data.sources.labelled_images import (

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from autokd.config.external import ImageShape
+from autokd.config.images import ImageShape
 
 _FILTERS: Final = {
     "nearest": Image.Resampling.NEAREST,

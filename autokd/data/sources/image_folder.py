@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from autokd.config.external import FolderSource, ImageShape, Source
+from autokd.config.images import ImageShape
+from autokd.config.sources import FolderSource, Source
 from autokd.core.class_names import class_names
 from autokd.data.sources.decoding import Decoder, decode_all
 from autokd.data.sources.files_below import Below, images_below

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from autokd.config.external import Source
+from autokd.config.sources import Source
 from autokd.core.class_names import class_names
 from autokd.core.regular_files import regular_size
 from autokd.data.dataset import Dataset

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from autokd.config.external import Normalisation
+from autokd.config.images import Normalisation
 from autokd.data.sources.labelled_images import Pixels
 from autokd.data.temporary_arrays import empty
 from autokd.errors import PlanError

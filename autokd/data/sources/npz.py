@@ -12,7 +12,8 @@ from typing import IO, Any, BinaryIO, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from autokd.config.external import ImageShape, NpzSource
+from autokd.config.images import ImageShape
+from autokd.config.sources import NpzSource
 from autokd.core.regular_files import check_unfolded
 from autokd.data.sources.decoding import Decoder, fit_to_format
 from autokd.data.sources.labelled_images import (

@@ -10,7 +10,8 @@ from typing import Any, BinaryIO, Final
 
 import numpy as np
 
-from autokd.config.external import ImageShape, ParquetSource
+from autokd.config.images import ImageShape
+from autokd.config.sources import ParquetSource
 from autokd.core.class_names import LONGEST
 from autokd.core.regular_files import check_unfolded, in_words
 from autokd.data.sources.arrow_stream import unfolded_bytes

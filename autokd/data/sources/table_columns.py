@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from autokd.config.external import ParquetSource
+from autokd.config.sources import ParquetSource
 from autokd.errors import PlanError
 
 Features = Mapping[str, Mapping[str, Any]]

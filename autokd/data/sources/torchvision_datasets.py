@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from autokd.config.external import ImageShape, TorchvisionSource
+from autokd.config.images import ImageShape
+from autokd.config.sources import TorchvisionSource
 from autokd.data.sources.decoding import Decoder, fit_to_format
 from autokd.data.sources.image_folder import read_folder
 from autokd.data.sources.labelled_images import LabelledImages, as_images, chosen_indices, labelled

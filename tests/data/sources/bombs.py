@@ -26,7 +26,8 @@ import torch
 import yaml
 from PIL import Image
 
-from autokd.config.external import FolderSource, ImageShape, NpzSource, ParquetSource
+from autokd.config.images import ImageShape
+from autokd.config.sources import FolderSource, NpzSource, ParquetSource
 from autokd.config.yaml_files import read_study_config
 from autokd.data.sources import read
 from autokd.errors import PlanError

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps
 from torchvision import transforms
 
-from autokd.config.external import ImageShape, Source
+from autokd.config.images import ImageShape
+from autokd.config.sources import Source
 from autokd.data.sources.decoding import Decoder, decode_all, fit_to_format
 from autokd.errors import PlanError
 

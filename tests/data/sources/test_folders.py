@@ -13,7 +13,8 @@ from PIL import Image
 from pydantic import TypeAdapter
 from torchvision import datasets
 
-from autokd.config.external import AnySource, ImageShape
+from autokd.config.images import ImageShape
+from autokd.config.sources import AnySource
 from autokd.data.sources import read
 from autokd.data.sources.labelled_images import LabelledImages
 from autokd.errors import PlanError

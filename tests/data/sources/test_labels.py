@@ -12,7 +12,8 @@ import torch
 from PIL import ExifTags, Image
 from torch.utils.data import Subset
 
-from autokd.config.external import ImageShape, NpzSource, Source
+from autokd.config.images import ImageShape
+from autokd.config.sources import NpzSource, Source
 from autokd.data.sources import read
 from autokd.data.sources.factory import read_dataset
 from autokd.data.sources.labelled_images import LabelledImages

@@ -19,7 +19,8 @@ from PIL import Image
 from pydantic import TypeAdapter
 from torchvision import datasets, transforms
 
-from autokd.config.external import AnySource, ImageShape
+from autokd.config.images import ImageShape
+from autokd.config.sources import AnySource
 from autokd.data.sources import read
 from autokd.data.sources.labelled_images import LabelledImages, as_floats
 

@@ -14,7 +14,8 @@ import pytest
 from PIL import ExifTags, Image
 from pydantic import TypeAdapter
 
-from autokd.config.external import AnySource, ImageShape
+from autokd.config.images import ImageShape
+from autokd.config.sources import AnySource
 from autokd.data.sources import read
 from autokd.data.sources.labelled_images import LabelledImages
 from autokd.errors import PlanError
