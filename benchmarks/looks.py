@@ -27,7 +27,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from autokd.config.study import ConfirmationConfig
+from autokd.config.confirmation import ConfirmationConfig
 from autokd.core.setting import DEFAULT, Setting, Split, TransferSet
 from autokd.core.verdict_basis import DEFAULT_BUDGET, SearchBounds, VerdictBasis
 from autokd.recommendation.evidence import Arm, Evidence

@@ -28,7 +28,8 @@ from typing import Any, Final
 import numpy as np
 from scipy.stats import t as student_t
 
-from autokd.config.study import ConfirmationConfig, StudyConfig
+from autokd.config.confirmation import ConfirmationConfig
+from autokd.config.study import StudyConfig
 from autokd.config.yaml_files import read_study_config
 from autokd.core.pair import AnyPair, Group, Pair
 from autokd.core.setting import Position, Split

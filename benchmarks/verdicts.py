@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.stats import norm
 
+from autokd.config.confirmation import ConfirmationConfig
 from autokd.config.space import read_space
-from autokd.config.study import ConfirmationConfig
 from autokd.config.yaml_files import read_study_config
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import (

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from autokd.claims import position_claims, setting_claims
 from autokd.claims.claim import Claim, not_measurable
 from autokd.claims.grid_results import arms_of
-from autokd.config.study import ConfirmationConfig
+from autokd.config.confirmation import ConfirmationConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import FederationFacts
 from autokd.core.setting import Pair, Split

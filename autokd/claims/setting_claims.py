@@ -12,7 +12,7 @@ from scipy.special import ndtri
 
 from autokd.claims.claim import SHARE, Claim, measured, not_measurable, over_pairs
 from autokd.claims.grid_results import Arms, best, others_on
-from autokd.config.study import ConfirmationConfig
+from autokd.config.confirmation import ConfirmationConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import TrialOrigin, TrialState
 from autokd.core.setting import DEFAULT, Pair, Setting, Split, TransferSet, derive_seed, moved

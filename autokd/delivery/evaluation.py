@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from autokd.compute.device import Compute
-from autokd.config.study import ConfirmationConfig
+from autokd.config.confirmation import ConfirmationConfig
 from autokd.config.target import BALANCED, ClassShares, TargetName, in_order
 from autokd.core.example_weights import EVEN, ExampleWeights
 from autokd.core.records import Correctness

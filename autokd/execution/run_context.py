@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final, final
 
 from autokd.compute.device import Compute
-from autokd.config.study import rungs_of
+from autokd.config.search import rungs_of
 from autokd.config.training import DistillationConfig
 from autokd.core.example_weights import EVEN, ExampleWeights
 from autokd.core.records import Logits, Stage

@@ -14,10 +14,10 @@ import torch
 from torch import nn
 
 from autokd.compute.device import Compute
+from autokd.config.confirmation import ConfirmationConfig
 from autokd.config.defaults import EFFECT, usual_home
 from autokd.config.images import ImageShape
 from autokd.config.sources import MemorySource, Source
-from autokd.config.study import ConfirmationConfig
 from autokd.core.arguments import text
 from autokd.core.class_names import class_names
 from autokd.core.finding import Finding, tell

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from autokd.config.study import ConfirmationConfig
+from autokd.config.confirmation import ConfirmationConfig
 from autokd.core.records import Correctness
 from autokd.core.setting import derive_seed
 from autokd.core.verdict_basis import VariancePrior

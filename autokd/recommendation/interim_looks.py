@@ -9,7 +9,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from autokd.config.study import ConfirmationConfig, Objective, StudyConfig
+from autokd.config.confirmation import ConfirmationConfig
+from autokd.config.objective import Objective
+from autokd.config.study import StudyConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import FederationFacts, TrialState
 from autokd.core.setting import Group, derive_seed

@@ -10,7 +10,7 @@ from typing import Final
 
 from scipy.special import ndtr
 
-from autokd.config.study import ConfirmationConfig
+from autokd.config.confirmation import ConfirmationConfig
 from autokd.core.setting import Split
 from autokd.core.verdict_basis import DEFAULT_BUDGET
 from autokd.recommendation.race import DEFAULT_ARM, WINNER

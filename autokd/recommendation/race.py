@@ -17,7 +17,9 @@ from typing import Final
 
 import numpy as np
 
-from autokd.config.study import CONFIRMATION_SEEDS, RACE_SEEDS, ConfirmationConfig, Objective, StudyConfig
+from autokd.config.confirmation import ConfirmationConfig
+from autokd.config.objective import Objective
+from autokd.config.study import CONFIRMATION_SEEDS, RACE_SEEDS, StudyConfig
 from autokd.core.example_weights import ExampleWeights
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import Failure, RunRecord, RunState, Stage, TrialRecord, TrialState

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from autokd.config.study import ConfirmationConfig, StudyConfig
+from autokd.config.confirmation import ConfirmationConfig
+from autokd.config.study import StudyConfig
 from autokd.config.target import BALANCED, ClassShares, TargetName, target_json
 from autokd.core.pair_records import PairRecords
 from autokd.core.participant_names import NUMBERS_ONLY, ParticipantNames

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from autokd.config.study import ConfirmationConfig, Objective
+from autokd.config.confirmation import ConfirmationConfig
+from autokd.config.objective import Objective
 from autokd.core.example_weights import ExampleWeights
 from autokd.core.records import Correctness
 from autokd.core.setting import Setting, Split, derive_seed, plain

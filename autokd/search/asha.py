@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from autokd.config.study import StoppingConfig, rungs_of
+from autokd.config.search import StoppingConfig, rungs_of
 from autokd.config.training import DistillationConfig
 from autokd.core.records import TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import Schedule

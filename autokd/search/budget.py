@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from scipy.special import ndtr
 
-from autokd.config.study import SearchConfig
+from autokd.config.search import SearchConfig
 from autokd.core.records import TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import AnyPair, Setting
 from autokd.recommendation.race import to_be_run

@@ -8,8 +8,9 @@ from functools import cached_property
 from itertools import product
 from typing import Final
 
+from autokd.config.search import rungs_of
 from autokd.config.space import Space
-from autokd.config.study import StudyConfig, rungs_of
+from autokd.config.study import StudyConfig
 from autokd.core.price import Load, Prices, largest_load, mean_load
 from autokd.core.records import FederationFacts, RunRecord, TrialRecord, TrialState
 from autokd.core.setting import BUDGET, DEFAULT, AnyPair, Setting, TransferSet

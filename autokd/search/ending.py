@@ -17,7 +17,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from autokd.config.study import Objective, SearchConfig
+from autokd.config.objective import Objective
+from autokd.config.search import SearchConfig
 from autokd.core.records import TrialRecord, TrialState
 from autokd.core.setting import Setting
 from autokd.search.gaussian_process import Posterior

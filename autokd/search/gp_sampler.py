@@ -9,8 +9,8 @@ from typing import Final, NamedTuple, final
 import numpy as np
 from numpy.typing import NDArray
 
+from autokd.config.objective import Objective
 from autokd.config.space import EPOCHS, Space
-from autokd.config.study import Objective
 from autokd.config.training import DistillationConfig
 from autokd.core.records import TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import Setting

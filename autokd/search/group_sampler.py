@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import final
 
-from autokd.config.study import Objective
+from autokd.config.objective import Objective
 from autokd.core.records import TrialOrigin, TrialRecord
 from autokd.core.setting import Setting
 from autokd.search.ending import Prospects

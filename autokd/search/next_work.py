@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from autokd.config.study import SEARCH_SEED, SearchConfig, StudyConfig
+from autokd.config.search import SearchConfig
+from autokd.config.study import SEARCH_SEED, StudyConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import RunRecord, TrialOrigin, TrialRecord, TrialState
 from autokd.core.run_spec import RunSpec

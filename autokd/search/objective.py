@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from autokd.config.study import Objective
+from autokd.config.objective import Objective
 from autokd.core.records import TrialRecord
 
 

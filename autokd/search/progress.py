@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from autokd.config.study import ConfirmationConfig, StudyConfig
+from autokd.config.confirmation import ConfirmationConfig
+from autokd.config.study import StudyConfig
 from autokd.core.price import NOTHING, Load, mean_load
 from autokd.core.records import Stage, TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, AnyPair, Setting, moved

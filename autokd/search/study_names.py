@@ -8,8 +8,9 @@ from typing import Final, NamedTuple
 
 from autokd.config.base import content_hash
 from autokd.config.federation import AnyFederation
+from autokd.config.objective import Objective
 from autokd.config.space import Space, group_space
-from autokd.config.study import Objective, StudyConfig
+from autokd.config.study import StudyConfig
 from autokd.core.pair import AnyPair, Group, Pair, parse_key
 
 _PREPARES: Final = "preparation"

@@ -17,8 +17,8 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial
 
+from autokd.config.objective import Objective
 from autokd.config.space import ALPHA, LABEL_PRIOR, TRANSFER_SET, Range, Space
-from autokd.config.study import Objective
 from autokd.core.records import TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, Setting, TransferSet, derive_seed
 from autokd.search.ending import Prospects

@@ -22,7 +22,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from autokd.config.study import StoppingConfig
+from autokd.config.search import StoppingConfig
 from autokd.core.run_spec import RunSpec
 from autokd.core.setting import DEFAULT, Pair
 from autokd.execution.search_queue import SearchQueue

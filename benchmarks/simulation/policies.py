@@ -10,8 +10,8 @@ from typing import Any, Final, final
 
 import optuna
 
+from autokd.config.search import StoppingConfig
 from autokd.config.space import ALPHA, TEMPERATURE, TRANSFER_SET
-from autokd.config.study import StoppingConfig
 from autokd.core.records import TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import Pair, Setting, TransferSet, derive_seed
 from autokd.search import optuna_space

@@ -12,7 +12,7 @@ import pytest
 from autokd.claims.all_claims import observe
 from autokd.claims.claim import Claim, Status, measured
 from autokd.claims.position_claims import worths_of
-from autokd.config.study import ConfirmationConfig
+from autokd.config.confirmation import ConfirmationConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import RungReport, RungScores, RunRecord, RunState, Stage, TrialRecord
 from autokd.core.setting import DEFAULT, Pair, Setting, Split, TransferSet

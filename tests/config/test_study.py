@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from autokd.config.base import content_hash
 from autokd.config.federation import FederationConfig
-from autokd.config.study import StoppingConfig, StudyConfig, rungs_of
+from autokd.config.search import StoppingConfig, rungs_of
+from autokd.config.study import StudyConfig
 from autokd.config.yaml_files import read_study_config
 from autokd.core.setting import Method
 from autokd.errors import InputError, PlanError

@@ -10,7 +10,8 @@ from typing import Any
 from ray import tune
 from ray.tune.result import DONE
 
-from autokd.config.study import StudyConfig, rungs_of
+from autokd.config.search import rungs_of
+from autokd.config.study import StudyConfig
 from autokd.core.run_spec import RunSpec
 from autokd.execution.run_context import ANSWER
 from tests.search.worlds import record, report

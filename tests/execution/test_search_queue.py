@@ -8,7 +8,7 @@ from typing import final
 
 import pytest
 
-from autokd.config.study import Objective
+from autokd.config.objective import Objective
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import Failure, RunRecord, RunState, Stage, TrialOrigin, TrialRecord, TrialState
 from autokd.core.run_spec import RunFailure

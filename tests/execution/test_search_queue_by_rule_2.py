@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from autokd.config.confirmation import ConfirmationConfig
 from autokd.config.space import Space
-from autokd.config.study import ConfirmationConfig, StudyConfig
+from autokd.config.study import StudyConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import Stage, TrialOrigin, TrialState
 from autokd.core.run_spec import RunSpec

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from autokd.config.confirmation import ConfirmationConfig
 from autokd.config.space import Space, group_space
-from autokd.config.study import ConfirmationConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import Stage
 from autokd.core.setting import DEFAULT, AnyPair, Group, Method, Pair, TransferSet

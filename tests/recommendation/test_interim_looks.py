@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from autokd.config.study import ConfirmationConfig, StudyConfig
+from autokd.config.confirmation import ConfirmationConfig
+from autokd.config.study import StudyConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import Failure, FederationFacts
 from autokd.core.setting import DEFAULT, Pair, Split

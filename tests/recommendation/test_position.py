@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from autokd.config.study import ConfirmationConfig
+from autokd.config.confirmation import ConfirmationConfig
 from autokd.core.example_weights import ExampleWeights
 from autokd.core.records import Correctness
 from autokd.core.setting import Split

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from autokd.config.study import ConfirmationConfig
+from autokd.config.confirmation import ConfirmationConfig
 from autokd.recommendation.power import MOST_SEEDS, what_would_decide
 from autokd.recommendation.verdict import Judgement, Verdict, judge
 from autokd.statistics.paired import variance_components

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autokd.config.study import CONFIRMATION_SEEDS, RACE_SEEDS, Constraints, StudyConfig
+from autokd.config.objective import Constraints
+from autokd.config.study import CONFIRMATION_SEEDS, RACE_SEEDS, StudyConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import Failure, RunRecord, Stage, TrialRecord, TrialState
 from autokd.core.run_spec import RunSpec

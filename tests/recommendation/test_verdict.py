@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autokd.config.study import ConfirmationConfig, Constraints, Objective
+from autokd.config.confirmation import ConfirmationConfig
+from autokd.config.objective import Constraints, Objective
 from autokd.core.example_weights import ExampleWeights
 from autokd.core.setting import DEFAULT, LabelPrior, Schedule, Split
 from autokd.recommendation.bootstrap import Bootstrap

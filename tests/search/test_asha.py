@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autokd.config.study import StoppingConfig
+from autokd.config.search import StoppingConfig
 from autokd.config.training import DistillationConfig
 from autokd.core.records import Failure, TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, Schedule, Setting, TransferSet

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from autokd.config.study import ConfirmationConfig, StudyConfig
+from autokd.config.confirmation import ConfirmationConfig
+from autokd.config.study import StudyConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.price import Prices
 from autokd.core.records import Failure, TrialOrigin, TrialRecord, TrialState

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autokd.config.study import SearchConfig
+from autokd.config.search import SearchConfig
 from autokd.core.records import Failure, TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import Pair, Setting, TransferSet
 from autokd.search.budget import next_in_meeting, probability_best, to_retry, trials_ended, trials_used

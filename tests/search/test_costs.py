@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autokd.config.study import rungs_of
+from autokd.config.search import rungs_of
 from autokd.core.pair_records import PairRecords
 from autokd.core.price import NOTHING, Load, Prices
 from autokd.core.records import TrialOrigin, TrialRecord, TrialState

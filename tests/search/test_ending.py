@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autokd.config.study import Constraints, Objective, SearchConfig
+from autokd.config.objective import Constraints, Objective
+from autokd.config.search import SearchConfig
 from autokd.core.records import Failure, TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, Setting, TransferSet
 from autokd.search.ending import Prospects, outlook, posterior_draws, prospects, smallest_difference

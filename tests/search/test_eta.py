@@ -12,7 +12,8 @@ from unittest.mock import patch
 
 import pytest
 
-from autokd.config.study import Objective, rungs_of
+from autokd.config.objective import Objective
+from autokd.config.search import rungs_of
 from autokd.core.price import NOTHING, Load
 from autokd.core.records import TrialOrigin, TrialRecord
 from autokd.core.run_spec import RunSpec

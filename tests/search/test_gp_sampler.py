@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from autokd.config.objective import Objective
 from autokd.config.space import Space, read_space
-from autokd.config.study import Objective
 from autokd.core.records import Failure, TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, Method, Pair, Setting, TransferSet
 from autokd.search import gp_sampler

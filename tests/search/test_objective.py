@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autokd.config.study import Constraints, Objective, StudyConfig
+from autokd.config.objective import Constraints, Objective
+from autokd.config.study import StudyConfig
 from autokd.core.records import Stage, TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import Setting, TransferSet
 from autokd.recommendation.interim_looks import judge_pair, seeds_wanted

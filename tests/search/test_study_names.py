@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from autokd.config.study import SeveralConfig, StoppingConfig, StudyConfig
+from autokd.config.search import StoppingConfig
+from autokd.config.study import SeveralConfig, StudyConfig
 from autokd.core.pair import Group, Pair, parse_key
 from autokd.core.setting import Position
 from autokd.search.study_names import (

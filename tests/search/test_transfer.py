@@ -10,7 +10,7 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
-from autokd.config.study import StoppingConfig
+from autokd.config.search import StoppingConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import Failure, FederationFacts, TrialOrigin, TrialState
 from autokd.core.setting import Pair, Setting, TransferSet

@@ -12,8 +12,9 @@ from unittest.mock import patch
 
 import numpy as np
 
+from autokd.config.search import rungs_of
 from autokd.config.space import Space
-from autokd.config.study import StudyConfig, rungs_of
+from autokd.config.study import StudyConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import (
     Failure,
