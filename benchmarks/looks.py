@@ -31,8 +31,9 @@ from autokd.config.confirmation import ConfirmationConfig
 from autokd.core.setting import DEFAULT, Setting, Split, TransferSet
 from autokd.core.verdict_basis import DEFAULT_BUDGET, SearchBounds, VerdictBasis
 from autokd.recommendation.evidence import Arm, Evidence
+from autokd.recommendation.judgement import Judgement, judge
 from autokd.recommendation.power import can_still_change
-from autokd.recommendation.verdict import Judgement, Verdict, judge
+from autokd.recommendation.verdict import Verdict
 from autokd.search.basis import error_of, planned_looks, seed_share
 from autokd.statistics.looks import confidence_of_each, correlations
 from autokd.statistics.moderation import VariancePool, variance_prior

@@ -34,10 +34,10 @@ from autokd.distillation import Run
 from autokd.federation.federation import Federation
 from autokd.federation.storage import find
 from autokd.recommendation.evidence import JUDGED, Arm, Evidence
+from autokd.recommendation.judgement import judge
 from autokd.recommendation.power import can_still_change
 from autokd.recommendation.race import confirmation_seeds
 from autokd.recommendation.recommendation import Recommendation
-from autokd.recommendation.verdict import judge
 from autokd.workflows.recommend import recommend
 from autokd.workflows.tune import tune_all
 from autokd.workspace import Workspace

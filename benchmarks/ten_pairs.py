@@ -40,7 +40,7 @@ from autokd.core.setting import Pair, Position, Setting, Split, TransferSet, der
 from autokd.distillation import Run
 from autokd.federation.federation import Federation
 from autokd.recommendation import Recommendation, Verdict
-from autokd.recommendation.verdict import Judgement
+from autokd.recommendation.judgement import Judgement
 from autokd.statistics.paired import NOTHING, POINTS, Interval, paired_interval
 from autokd.workflows.prepare import prepare
 from autokd.workflows.tune import tune as tune_pair

@@ -45,7 +45,7 @@ from autokd.core.setting import DEFAULT, Pair, Setting, Split, TransferSet, deri
 from autokd.execution.search_queue import SearchQueue
 from autokd.recommendation import Verdict, judge_pair, recommend
 from autokd.recommendation.evidence import Arm, Evidence
-from autokd.recommendation.verdict import judge
+from autokd.recommendation.judgement import judge
 from autokd.statistics.paired import variance_components
 from tests.statistics.simulated import DIGITS, Noise, draw_arms
 

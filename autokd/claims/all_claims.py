@@ -15,7 +15,7 @@ from autokd.config.confirmation import ConfirmationConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import FederationFacts
 from autokd.core.setting import Pair, Split
-from autokd.recommendation.verdict import Judgement
+from autokd.recommendation.judgement import Judgement
 
 
 def observe(

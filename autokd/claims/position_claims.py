@@ -14,7 +14,7 @@ from autokd.core.pair_records import PairRecords
 from autokd.core.records import Correctness, FederationFacts, ParticipantFacts, TrialState
 from autokd.core.setting import Pair, Split, TransferSet
 from autokd.recommendation.evidence import JUDGED
-from autokd.recommendation.verdict import Judgement
+from autokd.recommendation.judgement import Judgement
 from autokd.statistics.paired import POINTS
 
 _TIMES = 5.0

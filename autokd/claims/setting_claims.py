@@ -16,7 +16,7 @@ from autokd.config.confirmation import ConfirmationConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import TrialOrigin, TrialState
 from autokd.core.setting import DEFAULT, Pair, Setting, Split, TransferSet, derive_seed, moved
-from autokd.recommendation.verdict import Judgement
+from autokd.recommendation.judgement import Judgement
 from autokd.statistics.paired import POINTS, paired_interval
 
 WORTH: Final = 0.5

@@ -308,6 +308,13 @@ def plain(setting: Setting) -> Setting:
     return setting
 
 
+def described(setting: Setting) -> str:
+    """Return a setting in words; one without a teacher is called fine-tuning."""
+    if setting.alpha == 0:
+        return f"fine-tuning on {setting.transfer_set}{plain(setting).more} (α = 0: the teacher is not used)"
+    return str(setting)
+
+
 def derive_seed(*parts: str | int) -> int:
     """Return a seed in [0, 2⁶³) from names and numbers, the same on every machine."""
     text = "\x1f".join(f"{type(part).__name__}:{part}" for part in parts)

@@ -12,7 +12,7 @@ from autokd.explanation.alternatives import Trained
 from autokd.recommendation.bootstrap import Bootstrap
 from autokd.recommendation.comparisons import IMPROVEMENT, WINNER_GAIN
 from autokd.recommendation.evidence import JUDGED, Arm, arm, ended_runs
-from autokd.recommendation.verdict import Judgement
+from autokd.recommendation.judgement import Judgement
 from autokd.statistics.paired import NOTHING, Interval
 
 Models = Mapping[Split, Correctness]

@@ -9,7 +9,7 @@ from typing import Final
 from autokd.config.target import ClassShares, TargetName, target_json
 from autokd.core.participant_names import NUMBERS_ONLY, ParticipantNames
 from autokd.core.records import Correctness, RunRecord
-from autokd.core.setting import Pair, Setting, Split, derive_seed
+from autokd.core.setting import Pair, Setting, Split, derive_seed, described
 from autokd.core.verdict_basis import DEFAULT_BUDGET, NO_TEACHER
 from autokd.explanation.alternatives import ComparedPair, Trained, chosen_rate, trained
 from autokd.explanation.attribution import Attribution, Step, Taken, attribute, corners
@@ -17,8 +17,9 @@ from autokd.explanation.comparison import Arms, Comparison, Intervals, Line, Mod
 from autokd.explanation.steps import Measured, chain, gain_by_step
 from autokd.recommendation.bootstrap import Bootstrap
 from autokd.recommendation.evidence import JUDGED, Arm
+from autokd.recommendation.judgement import Judgement
 from autokd.recommendation.recommendation import Recommendation
-from autokd.recommendation.verdict import WITH_RIVALS, Judgement, Verdict, described
+from autokd.recommendation.verdict import WITH_RIVALS, Verdict
 from autokd.statistics.shapley import Values
 
 _RIVALS: Final = {

@@ -15,8 +15,9 @@ from autokd.explanation.comparison import Comparison, Intervals, Line, by_split
 from autokd.recommendation import Recommendation
 from autokd.recommendation.bootstrap import Bootstrap
 from autokd.recommendation.evidence import JUDGED
+from autokd.recommendation.judgement import Judgement
 from autokd.recommendation.race import teaching
-from autokd.recommendation.verdict import Judgement, Verdict
+from autokd.recommendation.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,9 +18,10 @@ from autokd.core.setting import Group, derive_seed
 from autokd.core.verdict_basis import VerdictBasis
 from autokd.errors import StoreError
 from autokd.recommendation.evidence import InsufficientEvidence, gather
+from autokd.recommendation.judgement import Judgement, judge
 from autokd.recommendation.power import can_still_change
 from autokd.recommendation.race import looks_of, pending, to_be_run, winner
-from autokd.recommendation.verdict import RULE, WITH_RIVALS, Judgement, Verdict, judge
+from autokd.recommendation.verdict import RULE, WITH_RIVALS, Verdict
 from autokd.statistics.label_weights import local_weights_of
 from autokd.statistics.looks import confidence_of_each, correlations
 

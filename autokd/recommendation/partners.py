@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from autokd.config.target import ClassShares, TargetName, target_json
 from autokd.core.participant_names import NUMBERS_ONLY, ParticipantNames
 from autokd.core.records import Correctness
-from autokd.core.setting import Split
+from autokd.core.setting import Split, described
 from autokd.recommendation.bootstrap import Bootstrap
+from autokd.recommendation.judgement import Judgement
 from autokd.recommendation.recommendation import Recommendation
-from autokd.recommendation.verdict import Judgement, described
 from autokd.statistics.paired import POINTS, Interval, Weights
 
 

@@ -17,8 +17,9 @@ from autokd.recommendation.comparisons import (
     Figures,
 )
 from autokd.recommendation.evidence import OWN
+from autokd.recommendation.judgement import ForgettingCheck, Judgement
 from autokd.recommendation.race import DEFAULT_ARM, WINNER
-from autokd.recommendation.verdict import AS_IS, DEFAULTS, RULE, WITH_RIVALS, ForgettingCheck, Judgement
+from autokd.recommendation.verdict import AS_IS, DEFAULTS, RULE, WITH_RIVALS
 from autokd.statistics.paired import NOTHING, Interval
 
 

@@ -30,7 +30,7 @@ from autokd.core.example_weights import EVEN, ExampleWeights
 from autokd.core.records import Correctness
 from autokd.core.setting import Position, Split
 from autokd.recommendation.bootstrap import Bootstrap
-from autokd.recommendation.verdict import Judgement
+from autokd.recommendation.judgement import Judgement
 from autokd.statistics.paired import Interval
 
 

@@ -11,10 +11,11 @@ from typing import Final
 from scipy.special import ndtr
 
 from autokd.config.confirmation import ConfirmationConfig
-from autokd.core.setting import Split
+from autokd.core.setting import Split, described
 from autokd.core.verdict_basis import DEFAULT_BUDGET
+from autokd.recommendation.judgement import Judgement
 from autokd.recommendation.race import DEFAULT_ARM, WINNER
-from autokd.recommendation.verdict import AS_IS, DEFAULTS, Judgement, Verdict, described
+from autokd.recommendation.verdict import AS_IS, DEFAULTS, Verdict
 from autokd.statistics.paired import VarianceComponents
 
 _SPLIT: Final = Split.CONFIRMATION

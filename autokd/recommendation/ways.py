@@ -13,9 +13,9 @@ from autokd.core.verdict_basis import DEFAULT_BUDGET, NO_TEACHER, SINGLE_TEACHER
 from autokd.recommendation.comparisons import COMPARISONS
 from autokd.recommendation.decision import Action, Way
 from autokd.recommendation.evidence import AVERAGED, CORRECTED, JUDGED, OWN, Arm
+from autokd.recommendation.judgement import Judgement
 from autokd.recommendation.position import PositionAdvice
 from autokd.recommendation.race import DEFAULT_ARM, WINNER, teaching
-from autokd.recommendation.verdict import Judgement
 from autokd.statistics.paired import Interval
 
 _NAMES: Final = {

@@ -13,7 +13,7 @@ from autokd.core.public_calls import checked
 from autokd.errors import NotTuned
 from autokd.federation.federation import Federation
 from autokd.recommendation.evidence import JUDGED
-from autokd.recommendation.verdict import Judgement
+from autokd.recommendation.judgement import Judgement
 from autokd.search.pair_features import pair_features
 from autokd.workflows.results import StoredResults, open_results
 from autokd.workspace import Workspace

@@ -15,7 +15,7 @@ from autokd.core.records import FederationFacts, TrialState
 from autokd.core.setting import ASKING, Method, Setting, Split, plain
 from autokd.distillation.targets import targets
 from autokd.federation.federation import Federation
-from autokd.recommendation.verdict import Judgement
+from autokd.recommendation.judgement import Judgement
 from autokd.search.growth import Growth, grow, stored_growth
 from autokd.search.objective import scalarise
 from autokd.store import Store

@@ -27,7 +27,8 @@ from autokd.federation.federation import Federation
 from autokd.federation.storage import find, superseded
 from autokd.recommendation import Recommendation, judge_pair, recommend
 from autokd.recommendation.interim_looks import JudgedPair
-from autokd.recommendation.verdict import RULE, Judgement
+from autokd.recommendation.judgement import Judgement
+from autokd.recommendation.verdict import RULE
 from autokd.search.growth import stored_growth
 from autokd.search.study_names import rivals_name, study_name, sweep_name
 from autokd.statistics.target_weights import aimed

@@ -18,9 +18,10 @@ from autokd.explanation.explanation import explain as explain_runs
 from autokd.explanation.steps import chain
 from autokd.federation.federation import Federation
 from autokd.recommendation import Recommendation
+from autokd.recommendation.judgement import Judgement
 from autokd.recommendation.position import Advice
 from autokd.recommendation.race import records_of, to_be_run
-from autokd.recommendation.verdict import WITH_RIVALS, Judgement
+from autokd.recommendation.verdict import WITH_RIVALS
 from autokd.workflows.results import StoredResults
 
 Runs = Mapping[AnyPair, Sequence[RunRecord]]

@@ -29,9 +29,10 @@ from autokd.core.setting import DEFAULT, Pair, Setting, derive_seed
 from autokd.execution.search_queue import SearchQueue
 from autokd.recommendation.evidence import JUDGED, Arm, Evidence
 from autokd.recommendation.interim_looks import judge_pair
+from autokd.recommendation.judgement import Judgement
+from autokd.recommendation.judgement import judge as judge_evidence
 from autokd.recommendation.race import confirmation_seeds
-from autokd.recommendation.verdict import RULE, Judgement, Verdict
-from autokd.recommendation.verdict import judge as judge_evidence
+from autokd.recommendation.verdict import RULE, Verdict
 from autokd.search.progress import VerdictSummary
 from autokd.search.tpe import Sampler
 from autokd.statistics.moderation import VariancePool

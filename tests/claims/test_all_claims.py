@@ -16,7 +16,7 @@ from autokd.config.confirmation import ConfirmationConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import RungReport, RungScores, RunRecord, RunState, Stage, TrialRecord
 from autokd.core.setting import DEFAULT, Pair, Setting, Split, TransferSet
-from autokd.recommendation.verdict import Judgement
+from autokd.recommendation.judgement import Judgement
 from autokd.statistics.dyadic import dyadic_interval
 from tests.explanation.samples import judged
 from tests.recommendation.samples import (

@@ -18,6 +18,7 @@ from autokd.core.setting import (
     Setting,
     TransferSet,
     derive_seed,
+    described,
     moved,
     plain,
     tabulated,
@@ -174,3 +175,18 @@ def test_seeds_tell_parts_apart(parts: list[int | str]) -> None:
     texts = [str(part) for part in parts]
     if any(isinstance(part, int) for part in parts):
         assert seed != derive_seed(*texts)
+
+
+def test_a_setting_without_a_teacher_is_called_fine_tuning() -> None:
+    tuning = Setting(temperature=3.0, alpha=0.0, transfer_set=TransferSet.BOTH)
+    assert "fine-tuning on both" in described(tuning)
+    assert (
+        described(Setting(temperature=2.0, alpha=0.3, transfer_set=TransferSet.BOTH)) == "T=2 α=0.3 on both"
+    )
+    adjusted = replace(tuning, label_prior=LabelPrior.ADJUSTED)
+    told = "fine-tuning on both, label prior adjusted (α = 0: the teacher is not used)"
+    assert described(adjusted) == told
+    longer = replace(tuning, learning_rate=0.05, schedule=Schedule.COSINE, epochs=40)
+    assert described(longer) == (
+        "fine-tuning on both, learning rate 0.05, schedule cosine, epochs 40 (α = 0: the teacher is not used)"
+    )

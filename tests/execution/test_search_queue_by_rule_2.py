@@ -20,7 +20,7 @@ from autokd.core.setting import DEFAULT, AnyPair, Pair, Setting, TransferSet
 from autokd.core.verdict_basis import VerdictBasis
 from autokd.recommendation import Verdict
 from autokd.recommendation.interim_looks import judge_pair
-from autokd.recommendation.verdict import Judgement
+from autokd.recommendation.judgement import Judgement
 from autokd.search.basis import error_of
 from autokd.search.gp_sampler import GpSampler
 from autokd.search.kernel import Task

@@ -16,8 +16,8 @@ from autokd.core.setting import DEFAULT, AnyPair, Setting, Split, TransferSet, w
 from autokd.core.verdict_basis import DEFAULT_BUDGET, NO_TEACHER
 from autokd.recommendation import Verdict
 from autokd.recommendation.comparisons import BEYOND_BUDGET, TEACHER_PART
+from autokd.recommendation.judgement import Judgement
 from autokd.recommendation.race import differs_in_budget_only
-from autokd.recommendation.verdict import Judgement
 from tests.execution.test_search_queue_by_rule_2 import ONE_BY_ONE, PAIRS, Batch, plan
 from tests.search.worlds import BEST_RATE, FORWARD, Killed, open_space
 

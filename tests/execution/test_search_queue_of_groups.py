@@ -16,8 +16,9 @@ from autokd.core.setting import DEFAULT, AnyPair, Group, Method, Pair, TransferS
 from autokd.core.verdict_basis import SINGLE_TEACHER
 from autokd.recommendation.comparisons import BEYOND_SINGLE
 from autokd.recommendation.interim_looks import judge_pair
+from autokd.recommendation.judgement import Judgement
 from autokd.recommendation.recommendation import recommend
-from autokd.recommendation.verdict import RULE, Judgement
+from autokd.recommendation.verdict import RULE
 from autokd.search.gp_sampler import GpSampler
 from autokd.search.group_sampler import GroupSampler
 from autokd.search.growth import Growth, ranks_of

@@ -17,8 +17,8 @@ from autokd.core.verdict_basis import VariancePrior, VerdictBasis
 from autokd.recommendation import Recommendation, Verdict, pending
 from autokd.recommendation.comparisons import DEFAULT_GAIN, IMPROVEMENT, WINNER_GAIN
 from autokd.recommendation.interim_looks import Unfinished, judge_pair, look_confidence, seeds_wanted
+from autokd.recommendation.judgement import Judgement
 from autokd.recommendation.power import can_still_change, what_would_decide
-from autokd.recommendation.verdict import Judgement
 from autokd.statistics.paired import variance_components
 from tests.recommendation.samples import (
     HOT,

@@ -13,8 +13,8 @@ from autokd.core.example_weights import ExampleWeights
 from autokd.core.records import Correctness
 from autokd.core.setting import Split
 from autokd.recommendation.bootstrap import Bootstrap
+from autokd.recommendation.judgement import Judgement, judge
 from autokd.recommendation.position import Advice, PositionAdvice, advise
-from autokd.recommendation.verdict import Judgement, judge
 from tests.recommendation.samples import make_evidence
 from tests.statistics.simulated import DIGITS, draw_arms
 

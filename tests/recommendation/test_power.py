@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from autokd.config.confirmation import ConfirmationConfig
+from autokd.recommendation.judgement import Judgement, judge
 from autokd.recommendation.power import MOST_SEEDS, what_would_decide
-from autokd.recommendation.verdict import Judgement, Verdict, judge
+from autokd.recommendation.verdict import Verdict
 from autokd.statistics.paired import variance_components
 from tests.recommendation.samples import make_evidence
 from tests.statistics.simulated import DIGITS, EXAMPLES_RULE, Noise, draw_arms

@@ -11,7 +11,7 @@ from autokd.config.study import StudyConfig
 from autokd.core.records import Stage, TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import Setting, TransferSet
 from autokd.recommendation.interim_looks import judge_pair, seeds_wanted
-from autokd.recommendation.verdict import Judgement
+from autokd.recommendation.judgement import Judgement
 from autokd.search.objective import scalarise
 from tests.search.worlds import BACKWARD, FORWARD, TINY, World
 
