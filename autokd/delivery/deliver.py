@@ -25,7 +25,7 @@ from autokd.delivery.evaluation import STUDY, evaluate_weights, weights_of_targe
 from autokd.delivery.request import DistillationRequest
 from autokd.delivery.target_prior import AddedPrior, best_strength, target_log_prior
 from autokd.distillation import Run, resolve_config
-from autokd.distillation.trainer import teaching
+from autokd.distillation.transfer_set import teaching
 from autokd.federation.federation import Federation
 from autokd.federation.hashing import Hashes
 from autokd.federation.networks import network

@@ -8,5 +8,5 @@ from autokd.distillation.loss import distillation_loss as distillation_loss
 from autokd.distillation.loss import soft_target_loss as soft_target_loss
 from autokd.distillation.run import Run as Run
 from autokd.distillation.run import Rung as Rung
-from autokd.distillation.trainer import examples as examples
 from autokd.distillation.trainer import resolve_config as resolve_config
+from autokd.distillation.transfer_set import examples as examples

@@ -23,7 +23,6 @@ from autokd.core.setting import (
     LabelPrior,
     Method,
     Setting,
-    Split,
     TransferSet,
     derive_seed,
 )
@@ -31,6 +30,7 @@ from autokd.data.run_images import place_for_training
 from autokd.distillation.companions import Companions
 from autokd.distillation.loss import log_prior, loss_to_softened, softened
 from autokd.distillation.targets import Targets, estimated_counts, targets
+from autokd.distillation.transfer_set import examples, teaching
 from autokd.errors import Diverged, PlanError
 from autokd.federation.federation import Federation
 from autokd.federation.networks import network
@@ -40,69 +40,6 @@ _MIN_PART: Final = 2
 """Minimum size of a part of a batch: BatchNorm cannot train on one example."""
 _AT_ONCE: Final = 4096
 """Examples for which the targets of several teachers are made at once."""
-
-
-def teaching(pair: AnyPair, setting: Setting) -> tuple[int, ...]:
-    """Return the participants that teach, without the student: by default all candidates.
-
-    Raises:
-        ValueError: If the setting names teachers that are no candidates.
-    """
-    if setting.teachers is None:
-        return pair.teachers
-    if unknown := set(setting.teachers) - {*pair.teachers, pair.student}:
-        raise ValueError(f"{setting}: {min(unknown)} is no candidate of {pair}")
-    return tuple(number for number in setting.teachers if number != pair.student)
-
-
-def examples(
-    federation: Federation,
-    pair: AnyPair,
-    transfer_set: TransferSet,
-    *,
-    teachers: Sequence[int] | None = None,
-) -> NDArray[np.int64]:
-    """Return a transfer set as indices into the federation's data, shape (m,), without duplicates.
-
-    In `student_public` the student's own come first.
-
-    Args:
-        teachers: Those whose private data may be used, as `teaching` returns them; by default all of `pair`.
-
-    Raises:
-        PlanError: If there are fewer than two such examples, so that no network can be trained on them.
-    """
-    own = federation.participants[pair.student].private
-    teachers = pair.teachers if teachers is None else teachers
-    match transfer_set:
-        case TransferSet.STUDENT:
-            chosen = own
-        case TransferSet.TEACHER:
-            chosen = _private(federation, teachers)
-        case TransferSet.BOTH:
-            chosen = np.union1d(own, _private(federation, teachers))
-        case TransferSet.PUBLIC:
-            chosen = federation.public
-        case TransferSet.STUDENT_PUBLIC:
-            chosen = np.concatenate([own, federation.public])
-        case TransferSet.VALIDATION:
-            chosen = federation.splits[Split.VALIDATION]
-    mixed = transfer_set is TransferSet.STUDENT_PUBLIC
-    fewest, kind = (federation.public.size, "public ") if mixed else (chosen.size, "")
-    if fewest < 2:
-        raise PlanError(
-            source=federation.name,
-            field="transfer_set",
-            problem=f"{transfer_set} holds {fewest} {kind}examples for {pair}; take it out of the search "
-            "space, or give the federation more such examples",
-        )
-    return chosen
-
-
-def _private(federation: Federation, participants: Sequence[int]) -> NDArray[np.int64]:
-    """Return the private examples of all of these participants; of one in its own order."""
-    parts = [federation.participants[number].private for number in participants]
-    return parts[0] if len(parts) == 1 else np.unique(np.concatenate([*parts, np.empty(0, np.int64)]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import pytest
 from autokd.compute.device import Compute
 from autokd.core.setting import OF_SEVERAL, Group, Method, Pair, Setting, Split, TransferSet
 from autokd.distillation import Run, examples, trainer
-from autokd.distillation.trainer import teaching
+from autokd.distillation.transfer_set import teaching
 from autokd.federation.federation import Federation
 from autokd.models.weights import weights_of
 from tests.distillation.conftest import RECIPE, make_federation
