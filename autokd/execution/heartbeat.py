@@ -26,7 +26,7 @@ def with_heartbeat(
         if monotonic() - last >= seconds:
             last = monotonic()
             names = ("ended", "left", "per_second", "seconds_left")
-            store.heartbeat({name: getattr(progress, name) for name in names})
+            store.leases.heartbeat({name: getattr(progress, name) for name in names})
         listen(progress)
 
     return notify

@@ -123,7 +123,7 @@ class Lease(AbstractContextManager["Lease"]):
     def __init__(
         self, engine: Engine, url: URL, fence: Fence, *, token: str, fences: Mapping[str, int], seconds: float
     ) -> None:
-        """Use `Store.acquire`."""
+        """Use `StoreLeases.acquire`."""
         self._engine, self._url, self._fence, self._token = engine, url, fence, token
         self.studies, self.fences, self.seconds = tuple(fences), fences, seconds
         self.asked_to_stop = ""
@@ -215,7 +215,7 @@ def new_token() -> str:
 def acquire(
     engine: Engine, url: URL, fence: Fence, studies: Collection[str], *, seconds: float, token: str
 ) -> Lease:
-    """Acquire all of the studies, or none; see `Store.acquire`.
+    """Acquire all of the studies, or none; see `StoreLeases.acquire`.
 
     Args:
         token: If a driver of this token has them already, which a lost answer may hide, these are its leases.

@@ -14,7 +14,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, TypeVar, final
+from functools import partial
+from typing import Final, ParamSpec, TypeVar, final
 
 from sqlalchemy.engine import URL
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential
@@ -23,6 +24,7 @@ from autokd.errors import StoreError, StoreUnreachable
 from autokd.store.db_errors import translate_errors
 from autokd.store.leases import Lease
 
+_P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 _FIRST_WAIT: Final = 0.25
@@ -90,6 +92,10 @@ class OutageRetry:
         """End waiting, now and later; a signal handler may call this in the middle of a wait."""
         # NOTE: not an Event, whose lock the interrupted wait may hold.
         self._given_up = True
+
+    def run(self, operation: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Return what an operation returns that may be repeated as it is; see `__call__`."""
+        return self(partial(operation, *args, **kwargs))
 
     def __call__(self, call: Callable[[], _T], *, again: Callable[[], _T] | None = None) -> _T:
         """Return what `call` returns.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, NoReturn, ParamSpec, TypeVar, final
 
@@ -25,14 +25,14 @@ from autokd.core.setting import Setting, Split
 from autokd.core.tensor_format import FORMER_FORMAT, TensorFormat
 from autokd.core.verdict_basis import VarianceSample, VerdictBasis
 from autokd.errors import StorageUnavailable, StoreUnreachable
-from autokd.store import leases
 from autokd.store.database import connect
 from autokd.store.db_errors import validated
 from autokd.store.fencing import Fence
 from autokd.store.identity import Original, identity_in
 from autokd.store.optuna_mapping import Distributions
 from autokd.store.own_tables import OwnTables
-from autokd.store.retrying import Outage, OutageRetry
+from autokd.store.retrying import OutageRetry
+from autokd.store.store_leases import StoreLeases
 from autokd.store.trials import Trials
 from autokd.store.url import normalise, redacted
 
@@ -51,10 +51,12 @@ class Store(AbstractContextManager["Store"]):
     Each method is one or a few short transactions, and raises `StoreError` if the database reports an error
     or has no study of that name; methods that can return an empty value then do so instead.
 
-    If the database does not answer or stays locked, a store that holds a lease waits, renews the lease and
-    repeats the call, after reading back what may have been written already; this may raise `LeaseLost`. A
-    store without a lease, or after `give_up`, raises `StoreUnreachable`: the write may have been done or not.
-    Only after a connection was cut does it try again for some seconds. No message contains a password.
+    If the database does not answer or stays locked, a store with a lease waits, and may raise `LeaseLost`;
+    one without raises `StoreUnreachable`: the write may have been done or not (`retrying.OutageRetry`). No
+    message contains a password.
+
+    Attributes:
+        leases: Who drives which studies: takes leases, names the drivers, and asks them to stop.
     """
 
     def __init__(self, url: URL, storage: RDBStorage) -> None:
@@ -63,10 +65,12 @@ class Store(AbstractContextManager["Store"]):
         self._storage = storage
         self._engine = storage.engine
         original = Original(url, identity_in(storage.engine))
-        self._fence = Fence(storage.engine, original)
+        fence = Fence(storage.engine, original)
         self._retry = OutageRetry(url, renew=storage.remove_session, on_error=original.check_file)
+        self._run = self._retry.run
         self._trials = Trials(storage)
         self._own = OwnTables(storage.engine)
+        self.leases = StoreLeases(url, storage.engine, fence, self._retry, evict=self.evict)
 
     @classmethod
     def open(cls, url: str, *, create: bool = True) -> Store:
@@ -110,71 +114,6 @@ class Store(AbstractContextManager["Store"]):
     def optuna_storage(self) -> RDBStorage:
         """Optuna's storage, for tools such as its dashboard; autokd itself uses only this class."""
         return self._storage
-
-    # Leases
-
-    def acquire(
-        self,
-        studies: Collection[str],
-        *,
-        seconds: float | None = None,
-        on_outage: Callable[[Outage | None], None] = lambda outage: None,
-    ) -> leases.Lease:
-        """Become the only driver of all of the studies, or of none; they need not exist yet.
-
-        The lease is renewed until it is released or the store is closed. It is taken over from a driver that
-        has been silent for longer than its lease, and at once from one that ran on this machine and is gone.
-        While a lease is held, this store waits out outages; once it is lost, every commit raises `LeaseLost`.
-
-        Args:
-            seconds: How long this driver may be silent; by default two minutes.
-            on_outage: Called after each failed attempt to reach the database, and with None when it is back.
-
-        Raises:
-            PairBusy: If a driver that is alive has one of them; this does not wait for any writer.
-        """
-        lease = self._run(
-            leases.acquire,
-            self._engine,
-            self._url,
-            self._fence,
-            studies,
-            seconds=leases.lease_seconds() if seconds is None else seconds,
-            token=leases.new_token(),
-        )
-        for study in studies:  # Another driver may have written since they were read.
-            self._trials.evict(study)
-            self._own.evict(study)
-        self._retry.leases.append(lease)
-        self._retry.on_outage = on_outage
-        return lease
-
-    def heartbeat(self, status: Mapping[str, Any]) -> None:
-        """Publish the progress of this driver, small JSON values; during an outage nothing happens."""
-        with suppress(StoreUnreachable):
-            for lease in self._retry.held:
-                lease.heartbeat(status)
-
-    def give_up(self) -> None:
-        """End waiting for the database, now and later; a signal handler may call this."""
-        self._retry.give_up()
-
-    @property
-    def asked_to_stop(self) -> str:
-        """Who has asked this driver to stop; empty if nobody has. This is known a second or two later."""
-        return next((lease.asked_to_stop for lease in self._retry.held if lease.asked_to_stop), "")
-
-    def drivers(self, studies: Collection[str] | None = None) -> tuple[leases.DriverFacts, ...]:
-        """Return the drivers of any of the studies, or all, oldest first; also those that died as drivers."""
-        return self._run(leases.drivers, self._engine, studies)
-
-    def ask_to_stop(self, tokens: Collection[str]) -> None:
-        """Ask drivers to stop, as Ctrl-C would; one that has ended in the meantime is left out."""
-        self._run(leases.ask_to_stop, self._engine, tokens)
-
-    def release(self, tokens: Collection[str]) -> None:
-        """Take all leases from drivers, dead or alive; one that is alive writes nothing more."""
-        self._run(leases.release, self._engine, tokens)
 
     # Studies and trials
 
@@ -346,9 +285,6 @@ class Store(AbstractContextManager["Store"]):
     def federations(self) -> tuple[str, ...]:
         """Return the names of all federations, in the order in which they were added."""
         return self._run(self._own.federations)
-
-    def _run(self, operation: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        return self._retry(partial(operation, *args, **kwargs))
 
     def _read(self, what: str, operation: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         with validated(what):

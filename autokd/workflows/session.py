@@ -61,7 +61,7 @@ class RunSession:
             PairBusy: If another driver is at work on one of them.
         """
         store = self.results.store
-        self._stack.enter_context(store.acquire(studies, on_outage=self.callbacks.on_outage))
+        self._stack.enter_context(store.leases.acquire(studies, on_outage=self.callbacks.on_outage))
         store.put_federation(self.results.facts)
         return store
 
@@ -81,9 +81,9 @@ class RunSession:
         from autokd.execution.driver import distilling, drive
 
         def stopping() -> None:
-            store.give_up()
-            if store.asked_to_stop:
-                _log.warning("%s has asked this command to stop (autokd stop)", store.asked_to_stop)
+            store.leases.give_up()
+            if store.leases.asked_to_stop:
+                _log.warning("%s has asked this command to stop (autokd stop)", store.leases.asked_to_stop)
             self.callbacks.on_stopping()
 
         self._stack.enter_context(ray_session(address=self.workers.address))
@@ -96,7 +96,7 @@ class RunSession:
             trainable,
             home=home,
             workers=self.workers,
-            asked_to_stop=lambda: bool(store.asked_to_stop),
+            asked_to_stop=lambda: bool(store.leases.asked_to_stop),
             on_stopping=stopping,
         )
 
@@ -167,7 +167,7 @@ def _stoppable(store: Store, recipe: AnyFederation) -> Iterator[Callable[[], Non
     Yields:
         A function that raises KeyboardInterrupt if somebody has asked for the end.
     """
-    lease = store.acquire([preparation_name(recipe)])
+    lease = store.leases.acquire([preparation_name(recipe)])
 
     def stop_if_asked() -> None:
         if lease.asked_to_stop:

@@ -283,7 +283,9 @@ def overview(
         if len(known) == len(prices)
         else None,
         stale=StaleStudies(results).count(pair for pair in pairs if pair not in of_today),
-        drivers=tuple(map(DriverStatus.of, store.drivers([*studies.values(), *map(results.study, groups)]))),
+        drivers=tuple(
+            map(DriverStatus.of, store.leases.drivers([*studies.values(), *map(results.study, groups)]))
+        ),
         target=config.target,
         warnings=results.facts.warnings,
         names=config.federation.names,

@@ -107,7 +107,7 @@ def stop(
     with workspace.open_store(create=False) as store:
         mine: dict[str, tuple[DriverFacts, Sequence[Held]]] = {}
         elsewhere: list[tuple[str, str]] = []
-        for driver in store.drivers():
+        for driver in store.leases.drivers():
             held = [
                 each
                 for name in driver.studies
@@ -118,7 +118,7 @@ def stop(
             elif driver.alive and driver.studies:
                 elsewhere.append((driver.owner, driver.studies[0]))
         alive = {token for token, (driver, _) in mine.items() if driver.alive}
-        store.ask_to_stop(alive)
+        store.leases.ask_to_stop(alive)
         if wait:
             _wait(store, {token: mine[token][0].owner for token in alive}, callbacks)
         recommended = set(store.recommended())
@@ -135,7 +135,7 @@ def _wait(store: Store, owners: Mapping[str, str], callbacks: Callbacks) -> None
     """Wait until drivers have ended, or are seen to be gone."""
     began = time.monotonic()
     while left := [
-        owners[driver.token] for driver in store.drivers() if driver.alive and driver.token in owners
+        owners[driver.token] for driver in store.leases.drivers() if driver.alive and driver.token in owners
     ]:
         callbacks.on_waiting(left, time.monotonic() - began)
         time.sleep(_LOOK_SECONDS)

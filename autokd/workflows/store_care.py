@@ -41,7 +41,7 @@ def restore_store(workspace: Workspace, source: Path) -> None:
     """
     try:
         with workspace.open_store(create=False) as store:
-            alive = [driver for driver in store.drivers() if driver.alive]
+            alive = [driver for driver in store.leases.drivers() if driver.alive]
     except NotTuned:
         alive = []
     if alive:
@@ -80,9 +80,9 @@ def release_pairs(workspace: Workspace, pairs: Sequence[AnyPair] | None) -> tupl
         return any(one is not None and (wanted is None or one.pair in wanted) for one in held)
 
     with workspace.open_store(create=False) as store:
-        found = [driver for driver in store.drivers() if has_one(driver)]
+        found = [driver for driver in store.leases.drivers() if has_one(driver)]
         for driver in found:
             if driver.here:
                 raise InputError(f"{driver.owner} is alive on this machine; end it by autokd stop")
-        store.release([driver.token for driver in found])
+        store.leases.release([driver.token for driver in found])
     return tuple(Released(driver.owner, len(driver.studies)) for driver in found)

@@ -53,7 +53,7 @@ def wait_until(home: Path, what: Callable[[Store, DriverFacts], bool]) -> None:
         time.sleep(0.2)
         try:
             with Store.open(sqlite_url(home / "autokd.db"), create=False) as store:
-                if any(what(store, driver) for driver in store.drivers()):
+                if any(what(store, driver) for driver in store.leases.drivers()):
                     return
         except NotTuned:
             continue
@@ -82,7 +82,7 @@ def test_a_batch_is_stopped_from_another_terminal_and_the_same_command_continues
     assert f"--home {home} continues" in stopped.out
     assert "waiting until" in stopped.err
     with Store.open(sqlite_url(home / "autokd.db")) as store:
-        assert store.drivers() == ()
+        assert store.leases.drivers() == ()
         names = [name for name in store.studies() if "/quick-" in name]
         trials = [trial for name in names for trial in store.trials(name)]
         assert {trial.state for trial in trials} <= {TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL}
@@ -120,4 +120,4 @@ def test_the_preparation_of_a_federation_is_stopped(here: Command, home: Path, t
     assert "the federation is not prepared; the same command starts that again" in stopped.out
     assert not (home / "federations").exists() or not list((home / "federations").iterdir())
     with Store.open(sqlite_url(home / "autokd.db")) as store:
-        assert store.drivers() == ()
+        assert store.leases.drivers() == ()

@@ -35,7 +35,7 @@ def file(here: Command, tmp_path: Path) -> Path:
 def hold(file: Path, process: Process) -> None:
     """Leave the lease of a driver behind whose clock was a year ahead when it died."""
     with Store.open(sqlite_url(file)) as store:
-        store.acquire([STUDY])
+        store.leases.acquire([STUDY])
         engine = create_engine(normalise(sqlite_url(file)))
         with engine.begin() as connection:
             row = {"process": process.model_dump_json(), "expires": Now() + YEAR}
@@ -50,11 +50,11 @@ ELSEWHERE = Process(user="ann", host="node", machine="another namespace", number
 def test_the_pairs_of_a_dead_driver_are_given_back(here: Command, file: Path) -> None:
     hold(file, ELSEWHERE)
     with Store.open(sqlite_url(file)) as store, pytest.raises(PairBusy, match="store release --pair 4,9"):
-        store.acquire([STUDY])
+        store.leases.acquire([STUDY])
     assert "nobody has" in here("store", "release", "--pair", "0,1").out
     assert "ann@node" in here("store", "release", "--pair", "4,9").out
     with Store.open(sqlite_url(file)) as store:
-        store.acquire([STUDY]).release()
+        store.leases.acquire([STUDY]).release()
 
 
 def test_those_of_one_that_is_alive_here_are_not(here: Command, file: Path) -> None:

@@ -23,7 +23,7 @@ def test_a_second_driver_is_refused_and_one_on_other_pairs_is_not(
     with Store.open(sqlite_url(copy.database)) as first:
         backward = next(name for name in first.studies() if name.endswith("/9->4"))
         before = dump(copy.database)
-        with first.acquire([backward]):
+        with first.leases.acquire([backward]):
             began = time.monotonic()
             # 9->4 is the other position of the same meeting.
             refused = command("tune", "--pair", "4,9", *arguments)

@@ -215,18 +215,18 @@ def test_interrupted_by_ctrl_c_it_goes_on_where_it_was(session: Session) -> None
 
 def test_a_request_of_another_process_ends_it_as_ctrl_c_does(session: Session) -> None:
     calls: list[str] = []
-    session.store.acquire(session.names.values())
+    session.store.leases.acquire(session.names.values())
 
     def listen(progress: Progress) -> None:
-        if progress.ended >= 3 and not session.store.asked_to_stop:
+        if progress.ended >= 3 and not session.store.leases.asked_to_stop:
             with Store.open(sqlite_url(session.home / "store.db")) as outside:
-                outside.ask_to_stop([driver.token for driver in outside.drivers()])
+                outside.leases.ask_to_stop([driver.token for driver in outside.leases.drivers()])
             until = time.monotonic() + 10
-            while not session.store.asked_to_stop and time.monotonic() < until:
+            while not session.store.leases.asked_to_stop and time.monotonic() < until:
                 time.sleep(0.02)
 
     def asked() -> bool:
-        return bool(session.store.asked_to_stop)
+        return bool(session.store.leases.asked_to_stop)
 
     queue = session.queue(listen)
     assert not session.drive(queue, asked_to_stop=asked, on_stopping=lambda: calls.append("stopping"))

@@ -19,7 +19,7 @@ STUDY = "federation/plan/4->9"
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     with Store.open(sqlite_url(tmp_path / "store.db")) as opened:
-        opened.acquire([STUDY])
+        opened.leases.acquire([STUDY])
         yield opened
 
 
@@ -42,7 +42,7 @@ def test_the_store_is_told_what_the_listener_hears(store: Store) -> None:
     hear(progress(ended=6))
     hear(progress(ended=11))
     assert heard == [progress(ended=6), progress(ended=11)]
-    (driver,) = store.drivers([STUDY])
+    (driver,) = store.leases.drivers([STUDY])
     assert driver.words == {"ended": 11, "left": 20, "per_second": 1.0, "seconds_left": 20.0}
 
 
@@ -52,7 +52,7 @@ def test_it_is_told_now_and_then_only(store: Store) -> None:
     hear(progress(ended=6))
     hear(progress(ended=11))
     assert len(heard) == 2
-    assert store.drivers([STUDY])[0].words["ended"] == 6
+    assert store.leases.drivers([STUDY])[0].words["ended"] == 6
 
 
 def test_a_database_that_is_away_is_told_later(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,9 +65,9 @@ def test_a_database_that_is_away_is_told_later(store: Store, monkeypatch: pytest
     with monkeypatch.context() as patched:
         patched.setattr(Lease, "heartbeat", away)
         hear(progress(ended=6))
-    assert store.drivers([STUDY])[0].words == {}
+    assert store.leases.drivers([STUDY])[0].words == {}
     hear(progress(ended=11))
-    assert store.drivers([STUDY])[0].words["ended"] == 11
+    assert store.leases.drivers([STUDY])[0].words["ended"] == 11
 
 
 def test_the_time_of_a_batch_goes_on_with_the_next_command(store: Store) -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import final
@@ -413,8 +413,11 @@ def test_a_meeting_that_is_over_is_let_go_and_the_others_are_kept(
     def noted(store: Store, study: str) -> None:
         gone.append((study, {trial.state for trial in store.trials(study)}))
 
-    monkeypatch.setattr(Store, "evict", noted)
-    world = World(tmp_path, tiny_plan(), meetings=[[FORWARD, BACKWARD], [Pair(2, 3)]], prepare=Store.acquire)
+    def prepare(store: Store, studies: Collection[str]) -> None:
+        store.leases.acquire(studies)
+        monkeypatch.setattr(Store, "evict", noted)
+
+    world = World(tmp_path, tiny_plan(), meetings=[[FORWARD, BACKWARD], [Pair(2, 3)]], prepare=prepare)
     world.work(workers=2)
     assert [study for study, _ in gone] == [world.names[pair] for pair in (FORWARD, BACKWARD, Pair(2, 3))]
     assert not any(TrialState.RUNNING in states for _, states in gone)

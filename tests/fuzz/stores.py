@@ -167,9 +167,9 @@ def _use(store: Store) -> None:
     store.features(name)
     for federation in store.federations():
         store.federation(federation)
-    for driver in store.drivers([name]):
+    for driver in store.leases.drivers([name]):
         json.dumps(DriverStatus.of(driver).to_json(), allow_nan=False)
-    store.acquire([name]).release()
+    store.leases.acquire([name]).release()
     known = facts()
     found = SimpleNamespace(name=known.name)
     with patch.object(transfer, "pair_features", lambda federation, pair: features(pair)):

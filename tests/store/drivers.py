@@ -75,7 +75,7 @@ def driver(address: str, study: str, *, seconds: float) -> Iterator[Driver]:
 
 
 def main(address: str, study: str) -> None:
-    with Store.open(address) as store, store.acquire([study]):
+    with Store.open(address) as store, store.leases.acquire([study]):
         print("holds", flush=True)
         for _ in sys.stdin:
             try:

@@ -35,7 +35,7 @@ def pairs() -> tuple[str, str]:
 
 def ask(store: Store, *studies: str) -> None:
     """Ask whoever holds these studies."""
-    store.ask_to_stop([found.token for found in store.drivers(studies)])
+    store.leases.ask_to_stop([found.token for found in store.leases.drivers(studies)])
 
 
 def asked(lease: Lease, *, seconds: float = 10) -> str:
@@ -50,44 +50,47 @@ def test_the_holder_knows_within_seconds_and_no_other_driver(
     enter: Callable[[], Store], pairs: tuple[str, str]
 ) -> None:
     first, second, outside = enter(), enter(), enter()
-    mine, other = first.acquire(pairs[:1], seconds=LONG), second.acquire(pairs[1:], seconds=LONG)
-    assert first.asked_to_stop == ""
+    mine, other = (
+        first.leases.acquire(pairs[:1], seconds=LONG),
+        second.leases.acquire(pairs[1:], seconds=LONG),
+    )
+    assert first.leases.asked_to_stop == ""
     ask(outside, pairs[0])
     began = time.monotonic()
     assert f"process {os.getpid()}" in asked(mine)
     assert time.monotonic() - began < 5
-    assert first.asked_to_stop == mine.asked_to_stop
+    assert first.leases.asked_to_stop == mine.asked_to_stop
     # It looks as often, and has found nothing.
-    assert asked(other, seconds=2) == second.asked_to_stop == ""
-    facts = {found.studies: found.asked_to_stop for found in outside.drivers(pairs)}
+    assert asked(other, seconds=2) == second.leases.asked_to_stop == ""
+    facts = {found.studies: found.asked_to_stop for found in outside.leases.drivers(pairs)}
     assert facts == {pairs[:1]: mine.asked_to_stop, pairs[1:]: ""}
 
 
 def test_a_request_ends_with_its_driver(enter: Callable[[], Store], pairs: tuple[str, str]) -> None:
     first, second, outside = enter(), enter(), enter()
-    with first.acquire(pairs, seconds=LONG):
-        (found,) = outside.drivers(pairs)
-        outside.ask_to_stop([found.token])
-    assert outside.drivers(pairs) == ()
-    lease = second.acquire(pairs, seconds=LONG)
+    with first.leases.acquire(pairs, seconds=LONG):
+        (found,) = outside.leases.drivers(pairs)
+        outside.leases.ask_to_stop([found.token])
+    assert outside.leases.drivers(pairs) == ()
+    lease = second.leases.acquire(pairs, seconds=LONG)
     # Neither the old request nor one that comes too late reaches the next driver.
-    outside.ask_to_stop([found.token])
+    outside.leases.ask_to_stop([found.token])
     assert asked(lease, seconds=2) == ""
-    assert [driver.asked_to_stop for driver in outside.drivers(pairs)] == [""]
+    assert [driver.asked_to_stop for driver in outside.leases.drivers(pairs)] == [""]
 
 
 def test_nor_does_it_reach_who_takes_over(
     enter: Callable[[], Store], pairs: tuple[str, str], address: str
 ) -> None:
     silent, outside = enter(), enter()
-    silent.acquire(pairs, seconds=LONG)
+    silent.leases.acquire(pairs, seconds=LONG)
     ask(outside, *pairs)
     expire(address)
-    assert asked(enter().acquire(pairs, seconds=LONG), seconds=2) == ""
+    assert asked(enter().leases.acquire(pairs, seconds=LONG), seconds=2) == ""
 
 
 def test_giving_a_lease_back_is_the_last_look(enter: Callable[[], Store], pairs: tuple[str, str]) -> None:
-    lease = enter().acquire(pairs, seconds=LONG)
+    lease = enter().leases.acquire(pairs, seconds=LONG)
     ask(enter(), *pairs)
     lease.release()
     assert f"process {os.getpid()}" in lease.asked_to_stop
@@ -96,7 +99,7 @@ def test_giving_a_lease_back_is_the_last_look(enter: Callable[[], Store], pairs:
 def test_who_asked_first_is_named(
     enter: Callable[[], Store], pairs: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lease, outside = enter().acquire(pairs, seconds=LONG), enter()
+    lease, outside = enter().leases.acquire(pairs, seconds=LONG), enter()
     ask(outside, *pairs)
     monkeypatch.setattr("getpass.getuser", lambda: "somebody else")
     ask(outside, *pairs)
@@ -106,10 +109,10 @@ def test_who_asked_first_is_named(
 def test_a_short_lease_is_renewed_as_often_as_before(
     enter: Callable[[], Store], pairs: tuple[str, str]
 ) -> None:
-    with enter().acquire(pairs, seconds=1.0) as lease:
+    with enter().leases.acquire(pairs, seconds=1.0) as lease:
         until = time.monotonic() + 2.5
         while time.monotonic() < until:
-            assert [found.alive for found in enter().drivers(pairs)] == [True]
+            assert [found.alive for found in enter().leases.drivers(pairs)] == [True]
             time.sleep(0.2)
         assert not lease.lost
 
@@ -117,8 +120,8 @@ def test_a_short_lease_is_renewed_as_often_as_before(
 def test_all_drivers_come_with_their_studies(
     enter: Callable[[], Store], pairs: tuple[str, str], address: str
 ) -> None:
-    with driver(address, pairs[1], seconds=LONG) as other, enter().acquire(pairs[:1], seconds=LONG):
-        found = {each.studies: each for each in enter().drivers()}
+    with driver(address, pairs[1], seconds=LONG) as other, enter().leases.acquire(pairs[:1], seconds=LONG):
+        found = {each.studies: each for each in enter().leases.drivers()}
         assert {pairs[:1], pairs[1:]} <= set(found)
         assert f"process {other.process.pid}" in found[pairs[1:]].owner
         assert len({each.token for each in found.values()}) == len(found)

@@ -33,7 +33,7 @@ def runs(file: Path) -> int:
 
 def test_a_backup_has_what_the_log_has_and_a_restore_puts_it_back(file: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy.db"
-    with Store.open(sqlite_url(file)) as store, store.acquire([STUDY]):
+    with Store.open(sqlite_url(file)) as store, store.leases.acquire([STUDY]):
         store.add_run(STUDY, complete_run(seed=1))
         backup(normalise(sqlite_url(file)), copy)
         store.add_run(STUDY, complete_run(seed=2))
@@ -43,8 +43,8 @@ def test_a_backup_has_what_the_log_has_and_a_restore_puts_it_back(file: Path, tm
     assert runs(file) == 2
     assert runs(file.with_name("autokd.db.before-restore")) == 3
     with Store.open(sqlite_url(file)) as store:
-        assert store.drivers() == ()
-        store.acquire([STUDY]).release()
+        assert store.leases.drivers() == ()
+        store.leases.acquire([STUDY]).release()
 
 
 def test_while_a_driver_writes_a_backup_is_whole(file: Path, tmp_path: Path) -> None:

@@ -107,10 +107,10 @@ def test_a_study_that_does_not_exist_has_none(store: Store) -> None:
 def test_a_driver_that_lost_its_lease_fixes_nothing(address: str, study: str) -> None:
     """It was suspended, and another driver has taken over: what that one fixed must stand."""
     with Store.open(address) as late, Store.open(address) as now:
-        lease = late.acquire([study], seconds=1000)
+        lease = late.leases.acquire([study], seconds=1000)
         late.put_bases(study, [FIRST])
         expire(address)
-        with now.acquire([study], seconds=1000):
+        with now.leases.acquire([study], seconds=1000):
             now.put_bases(study, [SECOND])
             now.put_noise(study, NOISE)
             with pytest.raises(LeaseLost):

@@ -48,7 +48,7 @@ def test_a_driver_whose_file_is_no_longer_there_stops_and_says_so(
     file_store: Store, fault: Callable[[Path], None], word: str
 ) -> None:
     file_store.create_study(STUDY, attributes={})
-    file_store.acquire([STUDY])
+    file_store.leases.acquire([STUDY])
     file_store.add_run(STUDY, complete_run())
     fault(Path(str(normalise(file_store.url).database)))
     for seed in (1, 2):
@@ -58,7 +58,7 @@ def test_a_driver_whose_file_is_no_longer_there_stops_and_says_so(
 
 
 def test_the_renewal_of_a_lease_notices_it_too(file_store: Store) -> None:
-    lease = file_store.acquire([STUDY])
+    lease = file_store.leases.acquire([STUDY])
     remove(Path(str(normalise(file_store.url).database)))
     with pytest.raises(StoreReplaced):
         lease.renew()
@@ -66,7 +66,7 @@ def test_the_renewal_of_a_lease_notices_it_too(file_store: Store) -> None:
 
 def test_a_database_of_another_identity_is_not_that_of_the_lease(empty: str) -> None:
     with Store.open(empty) as store:
-        lease = store.acquire([STUDY])
+        lease = store.leases.acquire([STUDY])
         engine = create_engine(normalise(empty))
         with engine.begin() as connection:
             connection.execute(text("UPDATE autokd_store SET identity = 'another'"))

@@ -52,8 +52,8 @@ def begin(store: Store, study: str) -> int:
 
 def test_a_second_driver_is_told_who_the_first_is(enter: Callable[[], Store], pairs: tuple[str, str]) -> None:
     began = time.time()
-    with enter().acquire(pairs, seconds=LONG), pytest.raises(PairBusy) as caught:
-        enter().acquire(pairs[1:])
+    with enter().leases.acquire(pairs, seconds=LONG), pytest.raises(PairBusy) as caught:
+        enter().leases.acquire(pairs[1:])
     error = caught.value
     assert isinstance(error, InputError)
     assert error.exit_code == 2
@@ -66,10 +66,10 @@ def test_a_second_driver_is_told_who_the_first_is(enter: Callable[[], Store], pa
 
 def test_all_or_nothing(enter: Callable[[], Store], pairs: tuple[str, str]) -> None:
     first, second, third = enter(), enter(), enter()
-    with first.acquire(pairs[:1], seconds=LONG):
+    with first.leases.acquire(pairs[:1], seconds=LONG):
         with pytest.raises(PairBusy):
-            second.acquire(pairs, seconds=LONG)
-        with third.acquire(pairs[1:], seconds=LONG) as lease:
+            second.leases.acquire(pairs, seconds=LONG)
+        with third.leases.acquire(pairs[1:], seconds=LONG) as lease:
             assert lease.studies == pairs[1:]
 
 
@@ -77,7 +77,7 @@ def test_different_pairs_side_by_side(enter: Callable[[], Store], pairs: tuple[s
     stores = enter(), enter()
     with ExitStack() as stack:
         for store, pair in zip(stores, pairs, strict=True):
-            stack.enter_context(store.acquire([pair], seconds=LONG))
+            stack.enter_context(store.leases.acquire([pair], seconds=LONG))
             store.create_study(pair, attributes={})
         for number in range(3):
             for store, pair in zip(stores, pairs, strict=True):
@@ -90,7 +90,7 @@ def test_a_lease_that_was_given_back_is_free_and_its_fence_has_grown(
     first, second = enter(), enter()
     fences = []
     for store in (first, second, first):
-        with store.acquire(pairs, seconds=LONG) as lease:
+        with store.leases.acquire(pairs, seconds=LONG) as lease:
             fences.append(dict(lease.fences))
         lease.release()
     assert fences == [dict.fromkeys(pairs, number) for number in (1, 2, 3)]
@@ -101,8 +101,8 @@ def test_closing_a_store_gives_its_leases_back(
     enter: Callable[[], Store], address: str, pairs: tuple[str, str]
 ) -> None:
     with Store.open(address) as first:
-        first.acquire(pairs, seconds=LONG)
-    lease = enter().acquire(pairs, seconds=LONG)
+        first.leases.acquire(pairs, seconds=LONG)
+    lease = enter().leases.acquire(pairs, seconds=LONG)
     assert dict(lease.fences) == dict.fromkeys(pairs, 2)
 
 
@@ -111,12 +111,12 @@ def test_one_that_expired_and_that_nobody_took_goes_on(
 ) -> None:
     first, second = enter(), enter()
     first.create_study(pairs[0], attributes={})
-    with first.acquire(pairs, seconds=LONG) as lease:
+    with first.leases.acquire(pairs, seconds=LONG) as lease:
         expire(address)
         assert begin(first, pairs[0]) == 0
         lease.renew()
         with pytest.raises(PairBusy):
-            second.acquire(pairs)
+            second.leases.acquire(pairs)
     assert not lease.lost
 
 
@@ -139,12 +139,12 @@ def test_one_that_was_taken_over_writes_nothing_more(
     enter: Callable[[], Store], address: str, pairs: tuple[str, str]
 ) -> None:
     first, second, study = enter(), enter(), pairs[0]
-    lease = first.acquire(pairs, seconds=LONG)
+    lease = first.leases.acquire(pairs, seconds=LONG)
     first.create_study(study, attributes={})
     begin(first, study)
     first.report(study, 0, rung(3))
     expire(address)
-    with second.acquire([study], seconds=LONG) as taken:
+    with second.leases.acquire([study], seconds=LONG) as taken:
         assert taken.fences == {study: 2}
         before = dump(address)
         for name, write in WRITES.items():
@@ -163,7 +163,7 @@ def test_one_that_was_taken_over_writes_nothing_more(
         for write in WRITES.values():
             write(second, study)
         # What nobody took is not its own any more, either.
-        enter().acquire(pairs[1:], seconds=LONG)
+        enter().leases.acquire(pairs[1:], seconds=LONG)
 
 
 def dump(address: str) -> dict[str, list[tuple[object, ...]]]:
@@ -183,9 +183,9 @@ def test_losing_is_noticed_at_release(
     enter: Callable[[], Store], address: str, pairs: tuple[str, str]
 ) -> None:
     first, second = enter(), enter()
-    lease = first.acquire(pairs, seconds=LONG)
+    lease = first.leases.acquire(pairs, seconds=LONG)
     expire(address)
-    with second.acquire(pairs, seconds=LONG):
+    with second.leases.acquire(pairs, seconds=LONG):
         lease.release()
         assert lease.lost
         with pytest.raises(LeaseLost):
@@ -194,11 +194,11 @@ def test_losing_is_noticed_at_release(
 
 def test_the_heart_keeps_it(enter: Callable[[], Store], pairs: tuple[str, str]) -> None:
     first, second = enter(), enter()
-    with first.acquire(pairs, seconds=2):
+    with first.leases.acquire(pairs, seconds=2):
         until = time.monotonic() + 3.5
         while time.monotonic() < until:
             with pytest.raises(PairBusy):
-                second.acquire(pairs)
+                second.leases.acquire(pairs)
             time.sleep(0.1)
 
 
@@ -209,7 +209,7 @@ def test_of_all_who_meet_one_gets_it(enter: Callable[[], Store], pairs: tuple[st
         wanted = pairs if number % 2 else pairs[::-1]
         together.wait()
         try:
-            stores[number].acquire(wanted, seconds=LONG)
+            stores[number].leases.acquire(wanted, seconds=LONG)
         except PairBusy:
             return False
         return True
@@ -222,13 +222,13 @@ def test_of_a_driver_on_another_machine_nothing_is_known(
     enter: Callable[[], Store], address: str, pairs: tuple[str, str]
 ) -> None:
     first, second = enter(), enter()
-    with first.acquire(pairs, seconds=LONG):
+    with first.leases.acquire(pairs, seconds=LONG):
         elsewhere = Process.current().model_copy(
             update={"machine": "another", "host": "far", "user": "eve", "number": 1}
         )
         change(address, process=elsewhere.model_dump_json())
         with pytest.raises(PairBusy, match="eve@far, process 1,"):
-            second.acquire(pairs)
+            second.leases.acquire(pairs)
 
 
 def test_a_driver_that_was_killed_is_followed_at_once(
@@ -240,10 +240,10 @@ def test_a_driver_that_was_killed_is_followed_at_once(
         first.tell()
         assert first.hear() == "0"
         with pytest.raises(PairBusy, match=f"process {first.process.pid},"):
-            store.acquire(pairs)
+            store.leases.acquire(pairs)
         first.process.kill()
         os.waitid(os.P_PID, first.process.pid, os.WEXITED | os.WNOWAIT)  # A zombie is as dead.
-        lease = store.acquire(pairs, seconds=LONG)
+        lease = store.leases.acquire(pairs, seconds=LONG)
     assert lease.fences == {pairs[0]: 2, pairs[1]: 1}
     assert begin(store, study) == 1
 
@@ -274,7 +274,7 @@ def taken_within(store: Store, study: str, *, seconds: float) -> Lease:
     until = time.monotonic() + seconds
     while True:
         try:
-            return store.acquire([study], seconds=LONG)
+            return store.leases.acquire([study], seconds=LONG)
         except PairBusy:
             assert time.monotonic() < until
             time.sleep(0.1)
@@ -283,13 +283,13 @@ def taken_within(store: Store, study: str, *, seconds: float) -> Lease:
 def test_a_stuck_writer_does_not_delay_the_refusal(tmp_path: Path) -> None:
     address, study = sqlite_url(tmp_path / "studies.db"), "f/p/4->9"
     with Store.open(address) as first, Store.open(address) as second:
-        first.acquire([study], seconds=LONG)
+        first.leases.acquire([study], seconds=LONG)
         path = str(normalise(address).database)
         with closing(sqlite3.connect(path, isolation_level=None)) as stuck:
             stuck.execute("BEGIN IMMEDIATE")
             began = time.monotonic()
             with pytest.raises(PairBusy):
-                second.acquire([study])
+                second.leases.acquire([study])
             assert time.monotonic() - began < 5
             stuck.execute("ROLLBACK")
 
@@ -301,12 +301,12 @@ def test_a_transaction_that_sits_idle_is_ended_with_its_locks(
     """As that of a driver that is stopped in the middle of it."""
     monkeypatch.setenv("AUTOKD_LEASE_SECONDS", "1")
     with Store.open(address) as first, Store.open(address) as second:
-        first.acquire(pairs, seconds=LONG)
+        first.leases.acquire(pairs, seconds=LONG)
         expire(address)
         with first._engine.connect() as idle:
             idle.execute(update(LeaseRow).values(fence=LeaseRow.fence + 1000))
             began = time.monotonic()
-            lease = second.acquire(pairs)
+            lease = second.leases.acquire(pairs)
             assert 0.5 < time.monotonic() - began < 10
             assert set(lease.fences.values()) == {2}
             idle.invalidate()
@@ -314,66 +314,66 @@ def test_a_transaction_that_sits_idle_is_ended_with_its_locks(
 
 def test_many_studies_are_one_lease(enter: Callable[[], Store], pairs: tuple[str, str]) -> None:
     names = [f"{pairs[0]} {number}" for number in range(870)]
-    with enter().acquire(names, seconds=LONG) as lease:
+    with enter().leases.acquire(names, seconds=LONG) as lease:
         assert len(lease.studies) == 870
         with pytest.raises(StoreError, match="869"):
-            enter().acquire(names[-1:])
+            enter().leases.acquire(names[-1:])
 
 
 def test_what_a_driver_tells_is_there_for_others_as_long_as_it_is_at_work(
     enter: Callable[[], Store], pairs: tuple[str, str]
 ) -> None:
     reader, began = enter(), time.time()
-    assert reader.drivers(pairs) == ()
-    with enter().acquire(pairs[:1], seconds=LONG) as lease:
-        (silent,) = reader.drivers(pairs)
+    assert reader.leases.drivers(pairs) == ()
+    with enter().leases.acquire(pairs[:1], seconds=LONG) as lease:
+        (silent,) = reader.leases.drivers(pairs)
         assert (silent.words, silent.age) == ({}, 0.0)
         lease.heartbeat({"left": 7, "seconds_left": None})
         lease.heartbeat({"left": 6, "seconds_left": 1.5})
-        (found,) = reader.drivers(pairs)
+        (found,) = reader.leases.drivers(pairs)
         assert found.words == {"left": 6, "seconds_left": 1.5}
         assert found.alive
         assert f"process {os.getpid()}" in found.owner
         assert abs(found.since - began) < 5
         assert 0 <= found.age < 5
-        assert reader.drivers(pairs[1:]) == ()
-    assert reader.drivers(pairs) == ()
+        assert reader.leases.drivers(pairs[1:]) == ()
+    assert reader.leases.drivers(pairs) == ()
 
 
 def test_drivers_come_in_the_order_in_which_they_began(
     enter: Callable[[], Store], pairs: tuple[str, str]
 ) -> None:
     with (
-        enter().acquire(pairs[1:], seconds=LONG) as first,
-        enter().acquire(pairs[:1], seconds=LONG) as second,
+        enter().leases.acquire(pairs[1:], seconds=LONG) as first,
+        enter().leases.acquire(pairs[:1], seconds=LONG) as second,
     ):
         first.heartbeat({"left": 1})
         second.heartbeat({"left": 2})
-        assert [found.words["left"] for found in enter().drivers(pairs)] == [1, 2]
+        assert [found.words["left"] for found in enter().leases.drivers(pairs)] == [1, 2]
 
 
 def test_a_driver_that_is_gone_or_silent_for_too_long_is_not_alive(
     enter: Callable[[], Store], pairs: tuple[str, str], address: str
 ) -> None:
     with driver(address, pairs[0], seconds=LONG) as killed:
-        assert [found.alive for found in enter().drivers(pairs)] == [True]
+        assert [found.alive for found in enter().leases.drivers(pairs)] == [True]
         killed.process.kill()
         killed.process.wait()
-        assert [found.alive for found in enter().drivers(pairs)] == [False]
-    enter().acquire(pairs[1:], seconds=LONG)
+        assert [found.alive for found in enter().leases.drivers(pairs)] == [False]
+    enter().leases.acquire(pairs[1:], seconds=LONG)
     expire(address)
-    assert [found.alive for found in enter().drivers(pairs)] == [False, False]
+    assert [found.alive for found in enter().leases.drivers(pairs)] == [False, False]
 
 
 def test_who_was_followed_tells_nothing_more(
     enter: Callable[[], Store], pairs: tuple[str, str], address: str
 ) -> None:
-    lost = enter().acquire(pairs, seconds=LONG)
+    lost = enter().leases.acquire(pairs, seconds=LONG)
     expire(address)
-    enter().acquire(pairs, seconds=LONG)
+    enter().leases.acquire(pairs, seconds=LONG)
     with pytest.raises(LeaseLost):
         lost.heartbeat({"left": 1})
-    assert [found.words for found in enter().drivers(pairs)] == [{}]
+    assert [found.words for found in enter().leases.drivers(pairs)] == [{}]
 
 
 @pytest.mark.parametrize("written", ["0", "-1", "abc", "inf", "nan", "1e9", "9" * 400, "1,5", "0.01"])

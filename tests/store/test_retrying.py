@@ -101,7 +101,7 @@ def test_whatever_fails_before_or_after_nothing_is_lost_or_doubled(
     fates = iter(lambda: dice.choices(["before", "after", "fine"], [3, 3, 4])[0], None)
 
     def prepare(store: Store, studies: Collection[str]) -> None:
-        store.acquire(studies, on_outage=outages.append)
+        store.leases.acquire(studies, on_outage=outages.append)
         make_fickle(store, fates)
 
     world = World(tmp_path, tiny_plan(), meetings=[[FORWARD]], prepare=prepare)
@@ -118,7 +118,7 @@ def test_whatever_fails_before_or_after_nothing_is_lost_or_doubled(
 @pytest.mark.parametrize("fate", ["before", "after"])
 def test_a_failed_run_which_may_be_there_twice_is_added_once(store: Store, fate: str) -> None:
     store.add_run(STUDY, failed_run())
-    store.acquire([STUDY])
+    store.leases.acquire([STUDY])
     make_fickle(store, once("fine", fate))
     store.add_run(STUDY, failed_run())
     assert len(store.runs(STUDY)) == 2
@@ -126,7 +126,7 @@ def test_a_failed_run_which_may_be_there_twice_is_added_once(store: Store, fate:
 
 def test_the_runs_of_a_study_are_counted_once_while_a_lease_is_held(store: Store) -> None:
     store.add_run(STUDY, complete_run())
-    store.acquire([STUDY])
+    store.leases.acquire([STUDY])
     statements: list[str] = []
     event.listen(store._engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
     for seed in range(3):
@@ -138,7 +138,7 @@ def test_the_runs_of_a_study_are_counted_once_while_a_lease_is_held(store: Store
 @pytest.mark.parametrize("fate", ["before", "after"])
 def test_a_trial_like_the_last_one_is_another_trial(store: Store, fate: str) -> None:
     """So it is not what was begun, but how many, that tells whether it was."""
-    store.acquire([STUDY])
+    store.leases.acquire([STUDY])
     make_fickle(store, once("fine", "fine", "fine", fate))
     for number in range(3):
         begun = store.begin_trial(
@@ -151,7 +151,7 @@ def test_a_trial_like_the_last_one_is_another_trial(store: Store, fate: str) -> 
 @pytest.mark.usefixtures("quick")
 def test_the_listener_hears_of_every_try_and_of_the_end(store: Store) -> None:
     outages: list[Outage | None] = []
-    store.acquire([STUDY], on_outage=outages.append)
+    store.leases.acquire([STUDY], on_outage=outages.append)
     make_fickle(store, once("before", "before", "before"))
     store.trials(STUDY)
     first, second, third, end = outages
@@ -166,7 +166,7 @@ def test_the_listener_hears_of_every_try_and_of_the_end(store: Store) -> None:
 def test_what_is_only_read_is_read_again(store: Store) -> None:
     store.put_federation(facts("federation"))
     store.create_study(STUDY, attributes={"teacher": 4})
-    store.acquire([STUDY])
+    store.leases.acquire([STUDY])
     make_fickle(store, cycle(["before", "after", "fine"]))
     assert store.studies() == (STUDY,)
     assert store.attributes(STUDY) == {"teacher": 4}
@@ -179,13 +179,15 @@ def test_what_is_only_read_is_read_again(store: Store) -> None:
 def test_waits_grow_up_to_a_bound(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
     monkeypatch.setattr(retrying.OutageRetry, "_sleep", lambda self, seconds: waits.append(seconds))
-    store.acquire([STUDY])
+    store.leases.acquire([STUDY])
     make_fickle(store, once(*["before"] * 10))
     store.trials(STUDY)
     assert waits == [0.25, 0.5, 1, 2, 4, 8, 15, 15, 15, 15]
 
 
-@pytest.mark.parametrize("before", [lambda store: None, lambda store: store.acquire([STUDY]).release()])
+@pytest.mark.parametrize(
+    "before", [lambda store: None, lambda store: store.leases.acquire([STUDY]).release()]
+)
 def test_without_a_lease_nothing_is_waited_for(store: Store, before: Callable[[Store], None]) -> None:
     before(store)
     make_fickle(store, repeat("before"))
@@ -211,8 +213,8 @@ def test_without_a_lease_a_cut_connection_is_tried_again_for_some_time(
 
 @pytest.mark.usefixtures("quick")
 def test_who_is_stopping_tries_again_only_after_a_cut_and_twice(store: Store) -> None:
-    store.acquire([STUDY])
-    store.give_up()
+    store.leases.acquire([STUDY])
+    store.leases.give_up()
     make_fickle(store, once("cut", "cut"))
     assert store.trials(STUDY) == ()
     make_fickle(store, once("cut", "cut", "cut"))
@@ -221,9 +223,9 @@ def test_who_is_stopping_tries_again_only_after_a_cut_and_twice(store: Store) ->
 
 
 def test_giving_up_ends_a_wait_and_all_later_ones(store: Store) -> None:
-    store.acquire([STUDY])
+    store.leases.acquire([STUDY])
     make_fickle(store, repeat("before"))
-    Timer(0.5, store.give_up).start()
+    Timer(0.5, store.leases.give_up).start()
     for most in (3.0, 0.2):
         began = time.monotonic()
         with pytest.raises(StoreUnreachable, match="it is away"):
@@ -239,9 +241,9 @@ def test_who_was_followed_during_the_outage_writes_nothing_more(store: Store, fa
         def follow(outage: Outage | None) -> None:
             if outage is not None:
                 expire(store.url)
-                other.acquire([STUDY])
+                other.leases.acquire([STUDY])
 
-        store.acquire([STUDY], on_outage=follow)
+        store.leases.acquire([STUDY], on_outage=follow)
         make_fickle(store, once("fine", fate))
         with pytest.raises(LeaseLost):
             store.add_run(STUDY, complete_run())
@@ -256,7 +258,7 @@ def test_who_was_followed_during_the_outage_writes_nothing_more(store: Store, fa
 )
 def test_what_does_not_mend_itself_is_not_waited_for(store: Store, pragma: str, problem: str) -> None:
     outages: list[Outage | None] = []
-    store.acquire([STUDY], on_outage=outages.append)
+    store.leases.acquire([STUDY], on_outage=outages.append)
     kept = 0
     with store._engine.connect() as connection:
         connection.execute(text(f"PRAGMA {pragma}"))
@@ -304,7 +306,7 @@ def test_a_server_that_is_stopped_and_started_costs_only_time(
         tiny_plan(),
         meetings=[[FORWARD]],
         address=postgres.url,
-        prepare=lambda store, studies: store.acquire(studies, on_outage=outages.append),
+        prepare=lambda store, studies: store.leases.acquire(studies, on_outage=outages.append),
     )
     world.work(fate=fate)
     for start in starts:

@@ -22,9 +22,9 @@ READS = {
     "DELETE FROM autokd_participant_correct WHERE split = 'validation'": (
         lambda store: store.federation("digits-1a2b3c4d")
     ),
-    "UPDATE autokd_driver SET process = '{}'": lambda store: store.acquire([STUDY]),
-    "UPDATE autokd_driver SET process = '1'": lambda store: store.drivers([STUDY]),
-    "UPDATE autokd_driver SET words = '{'": lambda store: store.drivers([STUDY]),
+    "UPDATE autokd_driver SET process = '{}'": lambda store: store.leases.acquire([STUDY]),
+    "UPDATE autokd_driver SET process = '1'": lambda store: store.leases.drivers([STUDY]),
+    "UPDATE autokd_driver SET words = '{'": lambda store: store.leases.drivers([STUDY]),
 }
 
 

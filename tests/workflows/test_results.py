@@ -28,7 +28,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 @pytest.fixture
 def store(world: World) -> Store:
-    world.store.acquire(world.names.values())
+    world.store.leases.acquire(world.names.values())
     return world.store
 
 
@@ -97,7 +97,7 @@ def test_a_pair_of_rule_2_leaves_its_noise_to_those_that_come_later(tmp_path: Pa
     world.work()
     forward, backward = (world.names[pair] for pair in (FORWARD, BACKWARD))
     assert not known_noise(world.store, [backward]).others(backward)
-    with world.store.acquire(world.names.values()):
+    with world.store.leases.acquire(world.names.values()):
         results = StoredResults(world.config, world.space, world.facts, world.store)
         answer = results.judge_and_publish(FORWARD)
         assert answer["decided_on"]["rule"] == 2

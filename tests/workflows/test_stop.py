@@ -83,7 +83,7 @@ def test_it_waits_until_the_driver_has_ended_and_tells_how_far_it_was(
 
     store = enter()
     names = [name(workspace, pair) for pair in (BACKWARD, FORWARD, OTHERS)]
-    with obedient(store.acquire(names), seconds=1.5) as driver:
+    with obedient(store.leases.acquire(names), seconds=1.5) as driver:
         store.put_recommendation(names[0], {"verdict": "tuned"})
         stopped = stop(workspace, [FORWARD], callbacks=Heard())
         driver.join(timeout=5)
@@ -107,7 +107,7 @@ def test_it_waits_until_the_driver_has_ended_and_tells_how_far_it_was(
 
 
 def test_without_waiting_it_returns_at_once(workspace: Workspace, enter: Callable[[], Store]) -> None:
-    with enter().acquire([name(workspace, FORWARD)]) as lease:
+    with enter().leases.acquire([name(workspace, FORWARD)]) as lease:
         (asked,) = stop(workspace, wait=False).drivers
         assert (asked.was_alive, asked.ended) == (True, False)
         assert not lease.lost
@@ -127,7 +127,7 @@ def test_without_waiting_it_returns_at_once(workspace: Workspace, enter: Callabl
 def test_every_command_that_has_runs_done_can_be_stopped(
     workspace: Workspace, enter: Callable[[], Store], command: str, names: Callable[[Workspace], list[str]]
 ) -> None:
-    with obedient(enter().acquire(names(workspace))):
+    with obedient(enter().leases.acquire(names(workspace))):
         (stopped,) = stop(workspace, [FORWARD]).drivers
     assert stopped.command == command
     assert stopped.pairs == (() if command == "prepare" else (FORWARD,))
@@ -139,7 +139,7 @@ def test_other_pairs_recipes_and_spaces_are_left_alone_and_named(
     narrow = replace(workspace, space=open_space(name="narrow"))
     other = replace(workspace, config=workspace.config.model_copy(update={"name": "tiny-open"}))
     names = [name(narrow, FORWARD), name(other, FORWARD), name(workspace, OTHERS)]
-    leases = [enter().acquire([each]) for each in names]
+    leases = [enter().leases.acquire([each]) for each in names]
     stopped = stop(workspace, [FORWARD, BACKWARD])
     assert stopped.drivers == ()
     assert [each for _, each in stopped.elsewhere] == names
@@ -155,12 +155,12 @@ def test_an_edited_recipe_still_stops_what_it_started(
     recipe = workspace.config.distillation.model_copy(update={"epochs": 20})
     edited = replace(workspace, config=workspace.config.model_copy(update={"distillation": recipe}))
     assert name(edited, FORWARD) != name(workspace, FORWARD)
-    with obedient(enter().acquire([name(workspace, FORWARD)])):
+    with obedient(enter().leases.acquire([name(workspace, FORWARD)])):
         assert len(stop(edited).drivers) == 1
 
 
 def test_a_driver_that_is_gone_is_not_waited_for(workspace: Workspace, enter: Callable[[], Store]) -> None:
-    lease = enter().acquire([name(workspace, FORWARD)])
+    lease = enter().leases.acquire([name(workspace, FORWARD)])
     expire(workspace.storage)
     (gone,) = stop(workspace).drivers
     assert (gone.was_alive, gone.ended) == (False, True)
@@ -169,7 +169,7 @@ def test_a_driver_that_is_gone_is_not_waited_for(workspace: Workspace, enter: Ca
 
 
 def test_one_that_dies_meanwhile_is_not_waited_for(workspace: Workspace, enter: Callable[[], Store]) -> None:
-    enter().acquire([name(workspace, FORWARD)])
+    enter().leases.acquire([name(workspace, FORWARD)])
 
     class Kills(Callbacks):
         def on_waiting(self, owners: Sequence[str], seconds: float) -> None:
