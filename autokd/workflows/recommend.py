@@ -13,7 +13,8 @@ from autokd.recommendation import Recommendation
 from autokd.recommendation.partners import Ranking, ranked
 from autokd.search.prediction import Prediction, predicted
 from autokd.search.transfer import warm_started_sampler
-from autokd.workflows.results import Payload, StoredResults, nothing_tuned, open_any_results, open_results
+from autokd.workflows.publishing import Payload
+from autokd.workflows.results import StoredResults, nothing_tuned, open_any_results, open_results
 from autokd.workflows.stale import StaleStudies
 from autokd.workspace import Workspace
 

@@ -10,16 +10,13 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any, Final, TypeVar
 
-from autokd._version import __version__
-from autokd.config.asked import as_text
-from autokd.config.base import content_hash
 from autokd.config.space import Space, sweep_examples
 from autokd.config.study import StudyConfig
 from autokd.core.example_weights import ExampleWeights
 from autokd.core.pair import parse_key, sides_of
 from autokd.core.pair_records import PairRecords
 from autokd.core.price import Prices, TrainingCost
-from autokd.core.records import FederationFacts, Presentation, TrialOrigin
+from autokd.core.records import FederationFacts
 from autokd.core.setting import AnyPair, Group, Pair
 from autokd.core.tensor_format import FORMER_FORMAT, TensorFormat
 from autokd.errors import NotTuned, StoreError, StoreUnreachable
@@ -42,13 +39,6 @@ P = TypeVar("P", bound=AnyPair)
 _log = logging.getLogger(__name__)
 _NOTHING: Final[Mapping[str, Any]] = {"trials": (), "runs": (), "bases": (), "attributes": {}, "reports": {}}
 """What the store has of a name that it does not know, by the method that reads it."""
-_PAYLOAD_FORMAT: Final = 2
-"""Version of what a recommendation is stored as; one of another version is made anew."""
-_DASHBOARD_FORMAT: Final = 1
-"""Version of what the dashboard shows; with another version, what it shows is written anew."""
-
-Payload = Mapping[str, Any]
-"""A recommendation as `Recommendation.to_json` writes it and the store keeps it."""
 
 
 class StoredResults:
@@ -225,27 +215,6 @@ class StoredResults:
             self._judged.pop(side, None)
             self._recommendations.pop(side, None)
 
-    def judge_and_publish(self, pair: AnyPair) -> Payload:
-        """Judge a pair, store the recommendation and show it in the dashboard, unless that is done.
-
-        The store must hold the lease of the study.
-        """
-        store, study, basis = self.store, self.study(pair), self._basis(pair)
-        stored = store.recommendation(study)
-        if stored is not None and stored.get("basis") != basis:
-            stored = None
-        mark = content_hash(basis, _DASHBOARD_FORMAT)
-        if stored is not None and store.dashboard_mark(study) == mark:
-            return stored
-        recommendation = self.recommendation(pair)
-        if stored is None:
-            if recommendation.judgement is not None and recommendation.judgement.basis is not None:
-                store.put_noise(study, recommendation.judgement.variance_samples())
-            stored = {**recommendation.to_json(), "basis": basis}
-            store.put_recommendation(study, stored)
-        store.publish_dashboard(study, self._presentation(recommendation), mark=mark)
-        return stored
-
     def prices(self, pair: AnyPair) -> Prices | None:
         """Return what runs of a pair cost; None if only the store was read."""
         return Prices.of_pair(self.facts, pair, epochs=self.config.distillation.epochs)
@@ -273,30 +242,6 @@ class StoredResults:
 
     def _weights(self, pair: AnyPair) -> ExampleWeights:
         return self.facts.participants[pair.student].weights
-
-    def _presentation(self, recommendation: Recommendation) -> Presentation:
-        # Imported here: plotly takes a while to import.
-        from autokd.report.dashboard import presentation
-
-        pair, config = recommendation.pair, self.config
-        command = f"autokd tune --study {config.name} --space {self.space.name}"
-        command += f" {pair.options} --trials {config.search.trials}"
-        trials = recommendation.records.trials
-        asked = dict.fromkeys(trial.setting for trial in trials if trial.role is TrialOrigin.ASKED)
-        command += "".join(f" --try {as_text(setting)}" for setting in asked)
-        return presentation(recommendation, reproduce=command)
-
-    def _basis(self, pair: AnyPair) -> str:
-        """Return a hash of what a judgement rests on; a stored judgement is valid while it stays the same."""
-        sides = [self.searched(side) for side in sides_of(pair)]
-        counts = [[len(records.trials), len(records.runs)] for records in sides]
-        bases = [basis.to_json() for records in sides for basis in records.bases]
-        config = self.config
-        aims = (config.objective, config.constraints, config.forbid)
-        # A recommendation tells the names, and it was stored without them before there were any.
-        names = [list(config.federation.names.names)] if config.federation.names else []
-        parts = (config.search.retries, counts, *bases, *names)
-        return content_hash(__version__, _PAYLOAD_FORMAT, config.confirmation, *aims, *parts)
 
     def _once(self, read: Callable[[str], T], study: str) -> T:
         """Return what a method of the store reads of a study; it is read once."""

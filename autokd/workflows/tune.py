@@ -29,7 +29,7 @@ from autokd.search.transfer import known_noise, register_study, sampler_of_group
 from autokd.store import Store
 from autokd.workflows.callbacks import Callbacks
 from autokd.workflows.groups import answers_of_pairs, growths
-from autokd.workflows.results import Payload
+from autokd.workflows.publishing import Payload, judge_and_publish
 from autokd.workflows.session import RunSession, run_session
 from autokd.workflows.status import Overview, PairOverview, overview, pair_overview
 from autokd.workspace import Workspace
@@ -196,7 +196,7 @@ def _tune(
         results.replace(over)
         for records in over:
             pair = records.pair
-            answers[pair] = results.judge_and_publish(pair)
+            answers[pair] = judge_and_publish(results, pair)
             if records.rule > 1:
                 noise.add(records.study, store.noise(records.study))
             overviews[pair] = pair_overview(records, answers[pair], results.prices(pair))

@@ -13,6 +13,7 @@ from sqlalchemy import event
 
 from autokd.search.transfer import known_noise
 from autokd.store import Store
+from autokd.workflows.publishing import judge_and_publish
 from autokd.workflows.results import StoredResults
 from tests.search.worlds import BACKWARD, FORWARD, World, tiny_plan
 
@@ -57,7 +58,7 @@ def note_of(world: World) -> str:
 def test_a_judged_pair_is_shown_with_what_was_recommended(
     world: World, results: StoredResults, store: Store
 ) -> None:
-    answer = results.judge_and_publish(FORWARD)
+    answer = judge_and_publish(results, FORWARD)
     note, shown = note_of(world), store.attributes(world.names[FORWARD])
     assert note.startswith(f"## 0->1: {answer['verdict']}\n")
     assert "autokd tune --study tiny --space open --pair 0,1 --trials 6" in note
@@ -67,9 +68,9 @@ def test_a_judged_pair_is_shown_with_what_was_recommended(
 
 
 def test_again_nothing_is_written(world: World, results: StoredResults) -> None:
-    first = {pair: results.judge_and_publish(pair) for pair in (FORWARD, BACKWARD)}
+    first = {pair: judge_and_publish(results, pair) for pair in (FORWARD, BACKWARD)}
     written = writes(world)
-    assert {pair: results.judge_and_publish(pair) for pair in (FORWARD, BACKWARD)} == first
+    assert {pair: judge_and_publish(results, pair) for pair in (FORWARD, BACKWARD)} == first
     assert written == []
 
 
@@ -78,10 +79,10 @@ def test_one_that_was_judged_before_there_were_notes_gets_its_own(
 ) -> None:
     with monkeypatch.context() as before:
         before.setattr(Store, "publish_dashboard", lambda *arguments, **more: None)
-        answer = results.judge_and_publish(FORWARD)
+        answer = judge_and_publish(results, FORWARD)
     assert note_of(world) == ""
     written = writes(world)
-    assert results.judge_and_publish(FORWARD) == answer
+    assert judge_and_publish(results, FORWARD) == answer
     assert note_of(world).startswith("## 0->1")
     assert not any("autokd_recommendation" in statement for statement in written)
 
@@ -99,7 +100,7 @@ def test_a_pair_of_rule_2_leaves_its_noise_to_those_that_come_later(tmp_path: Pa
     assert not known_noise(world.store, [backward]).others(backward)
     with world.store.leases.acquire(world.names.values()):
         results = StoredResults(world.config, world.space, world.facts, world.store)
-        answer = results.judge_and_publish(FORWARD)
+        answer = judge_and_publish(results, FORWARD)
         assert answer["decided_on"]["rule"] == 2
         judgement = results.recommendation(FORWARD).judgement
         assert judgement is not None
@@ -109,6 +110,6 @@ def test_a_pair_of_rule_2_leaves_its_noise_to_those_that_come_later(tmp_path: Pa
         assert known.others(backward) == {name: [sample] for name, sample in samples.items()}
         # A pair hears nothing of itself.
         assert not known.others(forward)
-        results.judge_and_publish(BACKWARD)
+        judge_and_publish(results, BACKWARD)
     assert len(known_noise(world.store, [backward]).others("f/r/2->3")["confirmation/default gain"]) == 2
     world.close()
