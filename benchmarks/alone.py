@@ -24,7 +24,7 @@ from autokd.core.records import Correctness
 from autokd.core.setting import LabelPrior, Pair, Schedule, Setting, Split, TransferSet
 from autokd.distillation import Run
 from autokd.federation.federation import Federation
-from autokd.federation.storage import find
+from autokd.federation.lookup import find
 from autokd.statistics.paired import POINTS
 
 RATES: Final = (1.0, 2.0, 4.0)

@@ -48,7 +48,7 @@ from autokd.core.records import Correctness
 from autokd.core.setting import LabelPrior, Pair, Split
 from autokd.core.verdict_basis import DEFAULT_BUDGET
 from autokd.federation.federation import Federation
-from autokd.federation.storage import find
+from autokd.federation.lookup import find
 from autokd.recommendation.comparisons import TEACHER_PART
 from autokd.recommendation.recommendation import Recommendation
 from autokd.statistics.dyadic import dyadic_interval

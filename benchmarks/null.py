@@ -32,7 +32,7 @@ from autokd.core.records import Correctness, TrialState
 from autokd.core.setting import DEFAULT, Pair, Position, Setting, Split, derive_seed
 from autokd.distillation import Run
 from autokd.federation.federation import Federation
-from autokd.federation.storage import find
+from autokd.federation.lookup import find
 from autokd.recommendation.evidence import JUDGED, Arm, Evidence
 from autokd.recommendation.judgement import judge
 from autokd.recommendation.power import can_still_change

@@ -26,7 +26,7 @@ from autokd.core.public_calls import checked
 from autokd.data import builtin
 from autokd.data.dataset import Dataset
 from autokd.errors import AutokdError, DeviceUnavailable, Diverged, FederationError, InputError, NotTuned
-from autokd.federation import storage
+from autokd.federation import lookup, storage
 from autokd.federation.external import Checked, load_external_or_raise
 from autokd.federation.federation import Federation
 from autokd.federation.hashing import assemble
@@ -75,10 +75,10 @@ def load_federation(
     study = usual_study() if study is None else study
     config = study if isinstance(study, StudyConfig) else read_study_config(str(study))
     recipe = config.federation
-    federation = storage.find(folder, recipe)
+    federation = lookup.find(folder, recipe)
     if federation is None:
         problem = f"the federation of study {config.name} has not been prepared under {folder}"
-        outdated = storage.superseded(folder, recipe)
+        outdated = lookup.superseded(folder, recipe)
         raise NotTuned(f"{outdated or problem}; run autokd prepare, or Workspace.prepare")
     return federation
 
@@ -117,9 +117,9 @@ def prepare(
         FederationError: If the files are damaged or cannot be written, or if a worker dies.
         Diverged: If the loss of a pre-training stops being finite.
     """
-    prepared = storage.find(home, recipe)
+    prepared = lookup.find(home, recipe)
     if prepared is not None:
-        for notice in storage.notices(home, prepared):
+        for notice in lookup.notices(home, prepared):
             _log.warning(notice)
         tell(prepared.warnings, _log)
         return prepared
@@ -128,7 +128,7 @@ def prepare(
     checked = checked or check(recipe)
     tell(checked.warnings, _log)
     storage.check_writable(home)
-    outdated = storage.superseded(home, recipe)
+    outdated = lookup.superseded(home, recipe)
     if outdated:
         _log.warning(f"{outdated}. It is prepared anew; earlier results stay under the former name")
     if isinstance(recipe, ExternalFederation):
@@ -154,7 +154,7 @@ def prepare(
     folder = storage.federations_folder(home) / federation.name
     checkpoints = [model.checkpoint for model in checked.models]
     storage.save(federation, folder, checkpoints=checkpoints, sources=checked.sources)
-    return storage.with_code(storage.load(folder), recipe)
+    return lookup.with_code(storage.load(folder), recipe)
 
 
 def check(recipe: AnyFederation) -> Checked:

@@ -12,7 +12,8 @@ from autokd.core.tensor_format import TensorFormat
 from autokd.delivery import Card, DistillationRequest, Files, choose_setting, deliver, expected_gain
 from autokd.errors import NotTuned
 from autokd.federation.federation import Federation
-from autokd.federation.storage import federations_folder, find
+from autokd.federation.lookup import find
+from autokd.federation.storage import federations_folder
 from autokd.workflows.callbacks import Callbacks
 from autokd.workflows.recommend import tune_command
 from autokd.workflows.results import StoredResults, nothing_tuned, open_results

@@ -9,9 +9,9 @@ from autokd.compute.device import Compute
 from autokd.core.arguments import whole
 from autokd.core.public_calls import checked
 from autokd.federation.federation import Federation
+from autokd.federation.lookup import find
 from autokd.federation.preparation import Progress, check
 from autokd.federation.preparation import prepare as prepare_federation
-from autokd.federation.storage import find
 from autokd.workflows.study_warnings import tell_warnings
 from autokd.workspace import Workspace
 

@@ -18,7 +18,7 @@ from autokd.core.records import FederationFacts
 from autokd.core.setting import AnyPair, Pair
 from autokd.errors import NotTuned
 from autokd.federation.federation import Federation
-from autokd.federation.storage import find
+from autokd.federation.lookup import find
 from autokd.report.data import PairData, ReportData
 from autokd.workflows.observe_claims import observations_of
 from autokd.workflows.results import StoredResults

@@ -21,7 +21,7 @@ from autokd.core.setting import AnyPair, Group, Pair
 from autokd.core.tensor_format import FORMER_FORMAT, TensorFormat
 from autokd.errors import NotTuned, StoreError, StoreUnreachable
 from autokd.federation.federation import Federation
-from autokd.federation.storage import find, superseded
+from autokd.federation.lookup import find, superseded
 from autokd.recommendation import Recommendation, judge_pair, recommend
 from autokd.recommendation.interim_looks import JudgedPair
 from autokd.recommendation.judgement import Judgement

@@ -18,8 +18,8 @@ from autokd.core.setting import AnyPair
 from autokd.core.tensor_format import TensorFormat
 from autokd.execution.run_queue import RunQueue
 from autokd.federation.federation import Federation
+from autokd.federation.lookup import find, notices
 from autokd.federation.preparation import check, prepare
-from autokd.federation.storage import find, notices
 from autokd.search.study_names import preparation_name
 from autokd.store import Store
 from autokd.workflows.callbacks import Callbacks

@@ -17,7 +17,8 @@ from autokd.config.yaml_files import read, read_study_config
 from autokd.core.setting import Pair
 from autokd.errors import UnknownName
 from autokd.federation.hashing import Hashes
-from autokd.federation.storage import federations_folder, find, save
+from autokd.federation.lookup import find
+from autokd.federation.storage import federations_folder, save
 from autokd.search.study_names import study_name
 from benchmarks.simulation.table import TABLES, load
 from tests.distillation.conftest import make_federation

@@ -15,7 +15,7 @@ import pytest
 
 from autokd.core.records import Failure, RunState, Stage, TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import Pair
-from autokd.federation.storage import find
+from autokd.federation.lookup import find
 from autokd.search.study_names import study_name
 from autokd.store import Store, sqlite_url
 from tests.execution.on_a_cluster import ALONE, MEETING

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from autokd.federation.federation import Federation
 from autokd.federation.hashing import assemble
 from autokd.federation.layout import lay_out
 from autokd.federation.pretraining import pretrain
+from autokd.federation.storage import federations_folder, save
 
 SMALL: dict[str, Any] = {
     "name": "small",
@@ -69,3 +71,10 @@ def recipe() -> FederationConfig:
 @pytest.fixture(scope="package")  # and so made in one thread, whichever tests are chosen
 def federation(recipe: FederationConfig) -> Federation:
     return prepare_here(recipe)
+
+
+@pytest.fixture
+def folder(home: Path, federation: Federation) -> Path:
+    folder = federations_folder(home) / federation.name
+    save(federation, folder)
+    return folder

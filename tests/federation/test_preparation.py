@@ -19,8 +19,9 @@ from autokd.errors import (
     UnknownName,
 )
 from autokd.federation.federation import Federation
+from autokd.federation.lookup import find
 from autokd.federation.preparation import check_room, prepare
-from autokd.federation.storage import federations_folder, find, save
+from autokd.federation.storage import federations_folder, save
 
 from .conftest import make_recipe
 

@@ -16,18 +16,11 @@ from autokd.data import mapped_arrays
 from autokd.errors import FederationError
 from autokd.federation.federation import Federation
 from autokd.federation.hashing import Hashes
-from autokd.federation.storage import federations_folder, find, load, save
+from autokd.federation.storage import federations_folder, load, save
 
 from .conftest import make_recipe, prepare_here
 
 Damage = Callable[[Path], object]
-
-
-@pytest.fixture
-def folder(home: Path, federation: Federation) -> Path:
-    folder = federations_folder(home) / federation.name
-    save(federation, folder)
-    return folder
 
 
 def test_what_is_loaded_is_what_was_saved(folder: Path, federation: Federation) -> None:
@@ -178,36 +171,6 @@ def test_a_renamed_folder_is_refused(folder: Path) -> None:
     other = folder.rename(folder.parent / "small-00000000")
     with pytest.raises(FederationError, match=r"its content has the name small-"):
         load(other)
-
-
-def test_a_recipe_finds_its_federation_and_no_other(folder: Path, home: Path, federation: Federation) -> None:
-    found = find(home, federation.recipe)
-    assert found is not None
-    assert found.name == federation.name
-    assert find(home, make_recipe(seed=1)) is None
-    assert find(home, make_recipe(name="smal")) is None
-    assert find(home / "elsewhere", federation.recipe) is None
-
-
-def test_of_several_with_one_name_the_recipe_decides(folder: Path, home: Path) -> None:
-    other = prepare_here(make_recipe(seed=1))
-    save(other, federations_folder(home) / other.name)
-    found = find(home, other.recipe)
-    assert found is not None
-    assert found.name == other.name
-
-
-def test_what_is_no_federation_is_passed_by(folder: Path, home: Path, federation: Federation) -> None:
-    (federations_folder(home) / ".unfinished-abc" / "small-11111111").mkdir(parents=True)
-    (federations_folder(home) / "small-notes").mkdir()
-    (federations_folder(home) / "small-big-11111111").mkdir()
-    assert find(home, federation.recipe) is not None
-
-
-def test_a_damaged_folder_that_may_be_the_one_is_not_passed_by(folder: Path, home: Path) -> None:
-    (folder / "manifest.json").write_text("{")
-    with pytest.raises(FederationError, match=r"manifest\.json: is no JSON"):
-        find(home, make_recipe())
 
 
 def test_a_draft_that_dies_leaves_no_federation(

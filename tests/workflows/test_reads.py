@@ -15,7 +15,7 @@ import pytest
 from autokd.core.pair_records import PairRecords
 from autokd.core.setting import Pair
 from autokd.errors import StoreError
-from autokd.federation.storage import find
+from autokd.federation.lookup import find
 from autokd.recommendation import judge_pair
 from autokd.store import Store
 from autokd.workflows import results

@@ -24,8 +24,9 @@ from autokd.federation.external import load_external
 from autokd.federation.federation import Federation
 from autokd.federation.findings import Findings
 from autokd.federation.hashing import Hashes
+from autokd.federation.lookup import find
 from autokd.federation.preparation import prepare
-from autokd.federation.storage import find, save
+from autokd.federation.storage import save
 from autokd.models.architectures import Cnn, Shape
 from autokd.workspace import Workspace
 from tests.cli.conftest import Command

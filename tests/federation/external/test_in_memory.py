@@ -19,9 +19,9 @@ from autokd.config.yaml_files import read_study_config
 from autokd.core.setting import Split
 from autokd.errors import InputError, PlanError
 from autokd.federation.federation import Federation
+from autokd.federation.lookup import find
 from autokd.federation.members import Member
 from autokd.federation.preparation import prepare
-from autokd.federation.storage import find
 from autokd.models.architectures import Cnn, Mlp, Shape
 from autokd.models.checkpoint import read_checkpoint
 from tests.federation.external.samples import CLASSES, SIZE

@@ -16,10 +16,11 @@ from autokd.compute.device import Compute
 from autokd.errors import NotTuned, PlanError
 from autokd.federation.federation import Federation
 from autokd.federation.hashing import Hashes
+from autokd.federation.lookup import find, superseded
 from autokd.federation.networks import network
 from autokd.federation.own_sources import installed_notices
 from autokd.federation.preparation import load_federation, prepare
-from autokd.federation.storage import federations_folder, find, load, save, superseded
+from autokd.federation.storage import federations_folder, load, save
 from tests.federation.external.conftest import edit, of
 from tests.federation.external.samples import SIZE
 

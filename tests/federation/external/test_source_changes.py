@@ -11,9 +11,9 @@ import pytest
 
 from autokd.compute.device import Compute
 from autokd.federation.federation import Federation
+from autokd.federation.lookup import notices
 from autokd.federation.preparation import prepare
 from autokd.federation.source_changes import fingerprints
-from autokd.federation.storage import notices
 from tests.federation.external.conftest import change, of
 
 Preparing = Callable[[], tuple[Federation, list[str]]]
