@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Final
 
@@ -12,19 +11,18 @@ from autokd.config.space import Space, sweep_examples
 from autokd.config.study import SEARCH_SEED, StudyConfig
 from autokd.core.pair_records import PairRecords
 from autokd.core.price import NOTHING, Load
-from autokd.core.records import Failure, FederationFacts, RungReport, RunRecord, TrialRecord, TrialState
+from autokd.core.records import Failure, FederationFacts, RungReport, RunRecord, TrialState
 from autokd.core.run_spec import RunFailure, RunResult, RunSpec
 from autokd.core.setting import AnyPair, Setting, Split
 from autokd.execution.bases import Bases
 from autokd.execution.pace import Pace
+from autokd.execution.recorder import LiveRun, Recorder
 from autokd.execution.run_queue import RunQueue
 from autokd.execution.spending import Spending
 from autokd.recommendation.interim_looks import unfinished
 from autokd.search.asha import should_continue
 from autokd.search.costs import Costs
 from autokd.search.next_work import PairSearch, next_work
-from autokd.search.objective import scalarise
-from autokd.search.optuna_space import distributions
 from autokd.search.progress import Progress, StudyProgress, VerdictSummary, study_progress, work_left
 from autokd.search.spending import Budget, within
 from autokd.search.tpe import Sampler, Tpe
@@ -33,33 +31,6 @@ from autokd.store import Store
 
 _MOST_TELLING: Final = 0.05
 """Largest share of the driver's time for its progress."""
-
-
-@dataclass(slots=True, eq=False)
-class _Live:
-    """A run in progress.
-
-    Attributes:
-        number: Number of its trial; None for a race or confirmation run.
-        stopped: Whether ASHA stopped it at its last report.
-        seconds: Seconds of training reported so far.
-    """
-
-    meeting: list[PairSearch]
-    study: PairSearch
-    spec: RunSpec
-    number: int | None
-    stopped: bool = False
-    seconds: float = 0.0
-
-    @property
-    def cost(self) -> Load:
-        """Work of the run if it is not stopped early."""
-        return self.study.costs.of(self.spec.setting)
-
-    @property
-    def trial(self) -> TrialRecord:
-        return next(trial for trial in self.study.trials if trial.number == self.number)
 
 
 class SearchQueue(RunQueue):
@@ -104,25 +75,25 @@ class SearchQueue(RunQueue):
     ) -> None:
         self._config, self._space, self._store, self._federation = config, space, store, federation
         self._sampler = sampler or Tpe(space, config.search.startup_trials)
-        self._listen, self._conclude, self._register = listen, conclude, register
+        self._listen, self._conclude = listen, conclude
         self._listen_seconds, self._listened = listen_seconds, -math.inf
         self._told_for = 0.0
-        self._registered: set[AnyPair] = set()
-        self._space_of = space_of or (lambda pair: space)
+        space_of = space_of or (lambda pair: space)
         self._bases = Bases(
             config=config,
-            space_of=self._space_of,
+            space_of=space_of,
             federation=federation,
             sampler=self._sampler,
             store=store,
             noise=VariancePool() if noise is None else noise,
             answers_of=answers_of,
         )
+        self._recorder = Recorder(config, store, self._sampler, self._bases, space_of, register)
         self._pace = Pace()
         self._open: list[list[PairSearch]] = []
         self._spending = Spending(config, budget, self._pace, self._open, seconds_before=seconds_before)
         self._sweep_examples = 0
-        self._live: dict[str, _Live] = {}
+        self._live: dict[str, LiveRun] = {}
         self._over: list[StudyProgress] = []
         for meeting in meetings:
             self._open.append([self._load(read(pair)) for pair in meeting])
@@ -161,7 +132,7 @@ class SearchQueue(RunQueue):
     def report(self, key: str, report: RungReport) -> bool:
         live = self._live[key]
         live.seconds = report.seconds
-        self._record_rung(live, report)
+        self._recorder.report(live, report)
         values = {trial.number: trial for trial in self._bases.scalarised(live.study)}
         trial = values.pop(live.trial.number)
         live.stopped = not should_continue(
@@ -174,14 +145,14 @@ class SearchQueue(RunQueue):
         """Record how a run ended: by its last rung, by early stopping, by its record, or by a failure."""
         live = self._live[key]
         if isinstance(result, RunFailure):
-            self._fail(live, result)
+            self._recorder.fail(live, result)
         elif isinstance(result, RunRecord):
-            self._add_run(live.study, result)
+            self._recorder.add_run(live.study, result)
         elif live.stopped:
-            self._end_trial(live, TrialState.PRUNED)
+            self._recorder.end_trial(live, TrialState.PRUNED)
         else:
-            self._record_rung(live, result)
-            self._end_trial(live, TrialState.COMPLETE)
+            self._recorder.report(live, result)
+            self._recorder.end_trial(live, TrialState.COMPLETE)
         seconds = live.seconds if isinstance(result, RunFailure) else result.seconds
         ended = result.epochs if isinstance(result, RunRecord) else 0
         epochs = ended if live.number is None else live.trial.epochs
@@ -189,7 +160,7 @@ class SearchQueue(RunQueue):
 
     def interrupt(self, reason: str) -> None:
         for key, live in list(self._live.items()):
-            self._fail(live, RunFailure(Failure.INTERRUPTED, reason))
+            self._recorder.fail(live, RunFailure(Failure.INTERRUPTED, reason))
             self._remove(key, NOTHING, 0.0)
 
     @property
@@ -219,23 +190,16 @@ class SearchQueue(RunQueue):
         )
 
     def _load(self, records: PairRecords) -> PairSearch:
-        """Return a study as stored; a trial that is RUNNING there ended with the driver that ran it."""
-        name, trials = records.study, []
-        for trial in records.trials:
-            if trial.state is TrialState.RUNNING:
-                failure, reason = Failure.INTERRUPTED, "the driver was gone before the trial had ended"
-                self._store.end_trial(name, trial.number, TrialState.FAIL, failure=failure, reason=reason)
-                trial = replace(trial, state=TrialState.FAIL, failure=failure, reason=reason)
-            trials.append(trial)
+        """Return a study as stored."""
         costs = Costs.of_pair(self._config, self._space, self._federation, records.pair)
         self._sweep_examples += sweep_examples(self._config, self._space, costs.prices)
         study = PairSearch(
-            records=replace(records, trials=tuple(trials)),
+            records=self._recorder.without_running(records),
             costs=costs,
             initial_accuracy=self._federation.participants[records.pair.student].accuracy(Split.VALIDATION),
         )
         for trial in self._bases.scalarised(study):
-            self._sampler.learn(name, trial)
+            self._sampler.learn(records.study, trial)
         self._bases.look_ahead(study)
         self._bases.update_seeds(study)
         self._spending.spent += study_progress(study).spent
@@ -284,55 +248,12 @@ class SearchQueue(RunQueue):
                 study.exhausted = True
                 return None
             work = RunSpec(study.pair, setting, SEARCH_SEED, None, self._sampler.role(name, setting))
-        number = None
-        if work.stage is None:
-            if study.pair not in self._registered:
-                self._registered.add(study.pair)
-                self._register(study.records)
-            dimensions = distributions(self._space_of(study.pair))
-            trial = self._store.begin_trial(
-                name,
-                work.setting,
-                seed=work.seed,
-                role=work.role,
-                distributions=dimensions,
-                tensor_format=study.records.tensor_format,
-            )
-            number = trial.number
-            study.put_trial(trial)
+        number = self._recorder.begin(study, work) if work.stage is None else None
         study.live[key] = work
-        self._live[key] = live = _Live(meeting, study, work, number)
+        self._live[key] = live = LiveRun(meeting, study, work, number)
         self._spending.underway += live.cost
         self._pace.most_live = max(self._pace.most_live, len(self._live))
         return work
-
-    def _record_rung(self, live: _Live, report: RungReport) -> None:
-        trial = live.trial
-        self._store.report(live.study.records.study, trial.number, report)
-        curve = (*trial.curve, (report.epoch, report.accuracy))
-        forgetting_curve = (*trial.forgetting_curve, report.forgetting)
-        live.study.put_trial(replace(trial, curve=curve, forgetting_curve=forgetting_curve))
-
-    def _end_trial(self, live: _Live, state: TrialState, cause: RunFailure | None = None) -> None:
-        study, number = live.study, live.trial.number
-        failure, reason = (cause.failure, cause.reason) if cause is not None else (None, "")
-        self._store.end_trial(study.records.study, number, state, failure=failure, reason=reason)
-        trial = replace(live.trial, state=state, failure=failure, reason=reason)
-        study.put_trial(trial)
-        self._sampler.learn(study.records.study, scalarise(trial, self._config.aims, study.initial_accuracy))
-        self._bases.look_ahead(study)
-        self._bases.update_seeds(study)
-
-    def _add_run(self, study: PairSearch, run: RunRecord) -> None:
-        self._store.add_run(study.records.study, run)
-        study.add_run(run)
-        self._bases.update_seeds(study)
-
-    def _fail(self, live: _Live, failure: RunFailure) -> None:
-        if live.spec.stage is None:
-            self._end_trial(live, TrialState.FAIL, failure)
-        elif failure.failure is not Failure.INTERRUPTED:  # An interrupted run has no row that must be closed.
-            self._add_run(live.study, live.spec.failed(failure, live.study.records.tensor_format))
 
     def _remove(self, key: str, load: Load, seconds: float) -> None:
         live = self._live.pop(key)
