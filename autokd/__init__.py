@@ -13,7 +13,7 @@
 from __future__ import annotations
 
 # First of all: `python -m autokd` begins with the working folder in Python's path.
-from autokd import _safe_path
+from autokd.core import safe_path as _safe_path
 
 if _safe_path.program_is_autokd():
     _safe_path.use_safe_path()

@@ -34,7 +34,7 @@ from difflib import get_close_matches
 from functools import partial
 from typing import Self
 
-from autokd.escaping import one_line
+from autokd.text.escaping import one_line
 
 
 class AutokdError(Exception):

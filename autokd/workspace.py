@@ -16,10 +16,10 @@ from autokd.config.yaml_files import read_study_config
 from autokd.core.arguments import constructed, instance, path, text
 from autokd.core.participant_names import ParticipantNames
 from autokd.core.public_calls import checked, only_pair
-from autokd.core.quoting import quoted
 from autokd.core.setting import Pair, Setting
 from autokd.errors import ArgumentError
 from autokd.store import Store, sqlite_url
+from autokd.text.quoting import quoted
 
 
 def storage_url(storage: str | None, home: Path) -> str:

@@ -2,7 +2,7 @@
 
 from typing import NoReturn
 
-from autokd._safe_path import use_safe_path
+from autokd.core.safe_path import use_safe_path
 
 
 def main() -> NoReturn:

@@ -11,7 +11,7 @@ from rich.text import Text
 from autokd.cli.console import debugging, err, out, plain_table
 from autokd.config.target import remark
 from autokd.core.pair import Pair
-from autokd.core.quoting import counted
+from autokd.text.quoting import counted
 
 if TYPE_CHECKING:
     from autokd.cli.options import StudyOptions
@@ -84,7 +84,7 @@ def weighed_table(decision: Decision, student: str) -> Table:
 
 def _show_tracebacks(recommendation: Recommendation) -> None:
     """Print where failed runs went wrong, each place once, if `--debug` asks for it; else how to see it."""
-    from autokd.core.reasons import traceback_in
+    from autokd.text.reasons import traceback_in
 
     records = recommendation.records
     reasons = [*(trial.reason for trial in records.trials), *(run.reason for run in records.runs)]
@@ -104,9 +104,9 @@ def _print_remark(target: TargetName | ClassShares) -> None:
 
 def _asked(recommendation: Recommendation) -> Iterator[str]:
     """Yield a line for each trial that the user asked for."""
-    from autokd.core.reasons import in_a_line
     from autokd.core.records import TrialOrigin
     from autokd.recommendation.payload import rank
+    from autokd.text.reasons import in_a_line
 
     trials = recommendation.records.trials
     for trial in trials:

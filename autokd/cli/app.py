@@ -117,7 +117,7 @@ def _complaint(error: typer.TyperException) -> str:
     from pydantic import ValidationError
 
     from autokd.config.mistakes import words_of
-    from autokd.core.quoting import did_you_mean
+    from autokd.text.quoting import did_you_mean
 
     said = error.format_message().replace("Value error, ", "").rstrip(".")
     choice = re.search(r"'([^']*)' is not one of (.*)$", said)

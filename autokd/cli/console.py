@@ -15,7 +15,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from autokd.cli.output import can_write
-from autokd.escaping import invisible_spelt_out, json_text, one_line
+from autokd.text.escaping import invisible_spelt_out, json_text, one_line
 
 
 class _Plain(Console):

@@ -9,7 +9,7 @@ import typer
 
 from autokd.cli import options
 from autokd.cli.console import out, print_json
-from autokd.core.quoting import counted
+from autokd.text.quoting import counted
 
 
 def export(

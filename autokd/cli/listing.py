@@ -20,10 +20,10 @@ from autokd.cli.answer import COLOR
 from autokd.cli.console import plain_table
 from autokd.cli.matrix import FEW, PairCell, matrix
 from autokd.config.target import remark
-from autokd.core.quoting import counted
 from autokd.core.setting import ADDED, Pair, Setting
 from autokd.errors import InputError
-from autokd.escaping import csv_row, invisible_spelt_out, json_text
+from autokd.text.escaping import csv_row, invisible_spelt_out, json_text
+from autokd.text.quoting import counted
 
 if TYPE_CHECKING:
     from autokd.workflows.recommend import PairResult

@@ -10,7 +10,7 @@ from rich.text import Text
 from autokd.cli import options
 from autokd.cli.console import out, print_json
 from autokd.config.target import remark, target_json
-from autokd.core.quoting import counted
+from autokd.text.quoting import counted
 
 if TYPE_CHECKING:
     from autokd.claims.claim import Claim

@@ -31,7 +31,7 @@ from autokd.config.defaults import (
     STUDY_VARIABLE,
 )
 from autokd.errors import ArgumentError, InputError, PlanError
-from autokd.escaping import shell_word
+from autokd.text.escaping import shell_word
 
 if TYPE_CHECKING:
     from autokd.compute.device import Compute

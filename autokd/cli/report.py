@@ -10,7 +10,7 @@ import typer
 from autokd.cli import options
 from autokd.cli.console import note, out, print_json
 from autokd.cli.pair_options import one_pair
-from autokd.core.quoting import counted
+from autokd.text.quoting import counted
 
 _PAGE: Final = Path("report.html")
 

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 from itertools import islice
 
-from autokd._safe_path import child_environment
 from autokd.config.defaults import STORAGE_VARIABLE
+from autokd.core.safe_path import child_environment
 
 
 def hide_secrets() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import Final
 
-from autokd.escaping import one_line
+from autokd.text.escaping import one_line
 
 _STREAMS: Final = (1, *range(3, 10))
 """Standard output, and those that `4>9` opens, whose numbers have one digit."""

@@ -9,8 +9,8 @@ from autokd.cli.console import about, out, pace, plain_table, print_result
 from autokd.cli.matrix import Matrix, PairCell
 from autokd.config.target import remark
 from autokd.core.pair import Pair
-from autokd.core.quoting import counted
-from autokd.escaping import one_line
+from autokd.text.escaping import one_line
+from autokd.text.quoting import counted
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -10,8 +10,8 @@ from autokd.cli import options
 from autokd.cli.console import out, print_json
 from autokd.cli.pair_options import PairOptions
 from autokd.cli.progress import watching
-from autokd.core.quoting import counted
-from autokd.escaping import one_line
+from autokd.text.escaping import one_line
+from autokd.text.quoting import counted
 
 if TYPE_CHECKING:
     from autokd.workflows.stop import Stopped, StoppedDriver

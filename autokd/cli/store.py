@@ -11,7 +11,7 @@ import typer
 from autokd.cli import options
 from autokd.cli.console import out, print_json
 from autokd.cli.pair_options import PairOptions
-from autokd.escaping import one_line
+from autokd.text.escaping import one_line
 
 
 def backup(

@@ -11,7 +11,7 @@ from autokd.cli import options
 from autokd.cli.console import note, out, print_json
 from autokd.cli.pair_options import PairOptions
 from autokd.cli.progress import watching
-from autokd.core.quoting import counted
+from autokd.text.quoting import counted
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from autokd.core.arguments import choice, constructed, whole
-from autokd.core.quoting import quoted
 from autokd.core.tensor_format import MemoryFormat, Precision, TensorFormat
 from autokd.errors import ArgumentError, DeviceUnavailable
+from autokd.text.quoting import quoted
 
 
 @constructed

@@ -13,8 +13,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from autokd._safe_path import child_environment
 from autokd.compute import ray_folder, ray_health
+from autokd.core.safe_path import child_environment
 from autokd.errors import InputError, WorkersLost
 
 if TYPE_CHECKING:

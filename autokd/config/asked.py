@@ -9,8 +9,8 @@ from typing import Annotated, Any, Final, TypeVar
 from pydantic import PlainSerializer, PlainValidator
 
 from autokd.config.numbers import MOST
-from autokd.core.quoting import did_you_mean, one_of, quoted
 from autokd.core.setting import SEARCHABLE, BatchNorm, LabelPrior, Method, Schedule, Setting, TransferSet
+from autokd.text.quoting import did_you_mean, one_of, quoted
 
 _SHORT: Final = {"T": "temperature"}
 """Other names of dimensions; messages use them."""

@@ -24,8 +24,8 @@ from pydantic import (
 
 from autokd.config.mistakes import NAME, problems_of, too_large
 from autokd.config.numbers import number, whole
-from autokd.core.quoting import quoted
 from autokd.errors import PlanError
+from autokd.text.quoting import quoted
 
 
 def _option(value: object) -> object:

@@ -13,8 +13,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from autokd.config.numbers import MOST
-from autokd.core.quoting import did_you_mean, one_of, quoted
 from autokd.errors import PlanError
+from autokd.text.quoting import did_you_mean, one_of, quoted
 
 NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 NETWORK: Final = r"^[A-Za-z_][\w.]*(:[A-Za-z_][\w.]*)?$"

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator
 
-from autokd.core.quoting import quoted
+from autokd.text.quoting import quoted
 
 MOST: Final = 2**63 - 1
 """The largest whole number in a recipe: what a database and NumPy can hold."""

@@ -27,7 +27,6 @@ from autokd.config.dimensions import Range as Range
 from autokd.config.study import Forbidden, StudyConfig
 from autokd.config.yaml_files import former, read
 from autokd.core.price import Prices
-from autokd.core.quoting import did_you_mean, one_of, quoted
 from autokd.core.setting import (
     DEFAULT,
     SEARCHABLE,
@@ -42,6 +41,7 @@ from autokd.core.setting import (
     TransferSet,
 )
 from autokd.errors import PlanError
+from autokd.text.quoting import did_you_mean, one_of, quoted
 
 TEMPERATURE: Final = "temperature"
 ALPHA: Final = "alpha"

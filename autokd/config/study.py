@@ -22,9 +22,9 @@ from autokd.config.search import SearchConfig
 from autokd.config.target import BALANCED, ClassShares, TargetName
 from autokd.config.target import target as read_target
 from autokd.config.training import DistillationConfig
-from autokd.core.quoting import quoted
 from autokd.core.setting import COUNTING, SEARCHABLE, Method, Setting, TransferSet
 from autokd.errors import ArgumentError
+from autokd.text.quoting import quoted
 
 SEARCH_SEED: Final = 0
 """Seed index of all search trials: with common random numbers, settings differ in nothing else."""

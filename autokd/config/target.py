@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from autokd.core.class_names import class_name
-from autokd.core.quoting import did_you_mean, quoted
 from autokd.core.text_files import expanded, read_text
 from autokd.errors import PlanError
-from autokd.escaping import one_line
+from autokd.text.escaping import one_line
+from autokd.text.quoting import did_you_mean, quoted
 
 _ROUNDING: Final = 1e-3
 """How far class shares that were rounded may be from adding up to 1."""

@@ -12,8 +12,8 @@ from typing import Any, Final
 import yaml
 
 from autokd.config.numbers import number_in
-from autokd.core.quoting import quoted
 from autokd.errors import PlanError
+from autokd.text.quoting import quoted
 
 _MOST: Final = 200_000
 """Values in one file, those counted again that an alias repeats; a thousand participants have 20,000."""

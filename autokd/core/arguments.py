@@ -12,8 +12,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from autokd.core.quoting import did_you_mean, one_of, quoted
 from autokd.errors import ArgumentError
+from autokd.text.quoting import did_you_mean, one_of, quoted
 
 _E = TypeVar("_E", bound=StrEnum)
 _C = TypeVar("_C")

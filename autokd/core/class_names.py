@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from autokd.core.quoting import quoted
+from autokd.text.quoting import quoted
 
 LONGEST: Final = 255
 _TOO_LARGE: Final = 10**30

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from autokd.escaping import one_line
+from autokd.text.escaping import one_line
 
 _PACKAGE: Final = f"{Path(__file__).parents[1]}{os.sep}"
 

@@ -10,8 +10,8 @@ from typing import Final, TypeVar
 from autokd.core.arguments import whole
 from autokd.core.pair import AnyPair, Pair
 from autokd.core.pair_text import splits, words
-from autokd.core.quoting import did_you_mean, quoted
 from autokd.errors import ArgumentError, PlanError
+from autokd.text.quoting import did_you_mean, quoted
 
 P = TypeVar("P", bound=AnyPair)
 LONGEST: Final = 40

@@ -13,9 +13,9 @@ from typing import Any, Final, ParamSpec, TypeVar
 
 from autokd.core.arguments import Check, flag, instance, member, mismatch, path, text, whole
 from autokd.core.participant_names import NUMBERS_ONLY, ParticipantNames
-from autokd.core.quoting import quoted
 from autokd.core.setting import AnyPair, Group, Pair, Position
 from autokd.errors import ArgumentError, PlanError
+from autokd.text.quoting import quoted
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")

@@ -12,8 +12,8 @@ from autokd.core.arguments import constructed, member, real, whole
 from autokd.core.pair import AnyPair as AnyPair
 from autokd.core.pair import Group as Group
 from autokd.core.pair import Pair as Pair
-from autokd.core.quoting import quoted
 from autokd.errors import ArgumentError
+from autokd.text.quoting import quoted
 
 
 class TransferSet(StrEnum):

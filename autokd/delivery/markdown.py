@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from autokd import escaping
 from autokd.config.federation import ExternalArchitecture
 from autokd.config.target import remark
 from autokd.core.setting import Split
@@ -13,6 +12,7 @@ from autokd.delivery.request import ExpectedGain
 from autokd.models.architectures import KdNetwork, architecture
 from autokd.recommendation import Verdict
 from autokd.statistics.probability_scores import WORDS
+from autokd.text import escaping
 
 
 def markdown(card: Card, *, folder: str) -> str:

@@ -11,9 +11,9 @@ from autokd.config.study import DELIVERY_SEEDS
 from autokd.config.target import ClassShares, TargetName
 from autokd.core.setting import DEFAULT, AnyPair, Setting, Split
 from autokd.errors import NotRecommended
-from autokd.escaping import shell_word
 from autokd.recommendation import Recommendation
 from autokd.statistics.paired import Interval
+from autokd.text.escaping import shell_word
 
 _DEFAULT_COMPUTE: Final = Compute()
 

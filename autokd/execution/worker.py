@@ -11,7 +11,6 @@ import torch
 from ray import tune
 from ray.tune.result import DONE
 
-from autokd.core.reasons import with_traceback
 from autokd.core.records import Failure, RungScores, RunRecord, RunState, Stage
 from autokd.core.run_spec import RunFailure, RunResult, RunSpec
 from autokd.core.setting import Split
@@ -20,6 +19,7 @@ from autokd.distillation import Run, Rung
 from autokd.errors import Diverged, OutOfMemory
 from autokd.execution.run_context import ANSWER, LOGITS, NOTICE, Parcel, RunContext
 from autokd.federation.federation import Federation
+from autokd.text.reasons import with_traceback
 
 
 class DistillationTrainable(tune.Trainable):

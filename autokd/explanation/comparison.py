@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from autokd.core.reasons import in_a_line
 from autokd.core.records import Correctness, RunRecord, Stage
 from autokd.core.setting import Setting, Split, plain
 from autokd.explanation.alternatives import Trained
@@ -14,6 +13,7 @@ from autokd.recommendation.comparisons import IMPROVEMENT, WINNER_GAIN
 from autokd.recommendation.evidence import JUDGED, Arm, arm, ended_runs
 from autokd.recommendation.judgement import Judgement
 from autokd.statistics.paired import NOTHING, Interval
+from autokd.text.reasons import in_a_line
 
 Models = Mapping[Split, Correctness]
 """Correctness by split, shape (seeds, examples), or (examples,) without seeds."""

@@ -16,7 +16,6 @@ from autokd.compute.device import Compute
 from autokd.config.external import ExternalFederation, ExternalParticipant
 from autokd.config.federation import ExternalArchitecture
 from autokd.config.study import SEARCH_SEED
-from autokd.core.reasons import kind_and_words
 from autokd.core.weights import Weights
 from autokd.data.dataset import Dataset
 from autokd.data.pixel_facts import PixelFacts
@@ -36,6 +35,7 @@ from autokd.models.checkpoint import Checkpoint, read_checkpoint
 from autokd.models.matching import fit
 from autokd.models.outputs import described, logits_in, tensors_in
 from autokd.models.weights import weights_of
+from autokd.text.reasons import kind_and_words
 
 _TOLERANCE: Final = 0.005
 """Largest difference to a claimed accuracy, which may have been written with two digits."""

@@ -23,7 +23,6 @@ from autokd.core.class_names import class_names
 from autokd.core.finding import Finding, tell
 from autokd.core.own_imports import PREFIX
 from autokd.core.public_calls import checked
-from autokd.core.reasons import kind_and_words
 from autokd.core.setting import Split
 from autokd.data.sources.factory import read_dataset
 from autokd.data.sources.labelled_images import (
@@ -46,6 +45,7 @@ from autokd.models.matching import unwrapped
 from autokd.models.outputs import logits_in
 from autokd.models.weights import load_weights
 from autokd.statistics.detectable import too_few
+from autokd.text.reasons import kind_and_words
 
 _log = logging.getLogger(__name__)
 

@@ -12,13 +12,13 @@ from scipy.special import bdtrc
 
 from autokd.compute.device import Compute
 from autokd.config.images import Input
-from autokd.core.reasons import kind_and_words
 from autokd.data.dataset import Dataset
 from autokd.data.pixel_facts import PixelFacts, PixelScale
 from autokd.errors import PlanError
 from autokd.federation.readings import Reading, is_plain, plausible, right_answers
 from autokd.models.adapter import Adapted
 from autokd.models.inference import logits_of
+from autokd.text.reasons import kind_and_words
 
 MOST_OF_A_SPLIT: Final = 500
 """Examples of a common split at most that `check` asks a model for."""

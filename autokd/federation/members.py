@@ -14,8 +14,8 @@ from autokd.config.external import ExternalFederation
 from autokd.config.mistakes import problems_of
 from autokd.core.arguments import constructed, instance, text
 from autokd.core.class_names import class_names
-from autokd.core.quoting import quoted
 from autokd.errors import ArgumentError, PlanError
+from autokd.text.quoting import quoted
 
 Examples = Any
 """A `torch.utils.data.Dataset` of (image, label), or a pair of arrays: images and labels."""

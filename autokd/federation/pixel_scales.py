@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
-from autokd.core.quoting import listed
 from autokd.data.pixel_facts import ROUNDING, PixelFacts, PixelScale
 from autokd.federation.findings import Findings
+from autokd.text.quoting import listed
 
 _DOUBTFUL: Final = 3.0
 """Ratio of the highest pixels of two sources that gets a warning."""

@@ -13,13 +13,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from autokd.compute.device import Compute
-from autokd.core.reasons import kind_and_words
 from autokd.core.weights import Weights
 from autokd.data.dataset import Dataset
 from autokd.errors import PlanError
 from autokd.models.adapter import Adapted
 from autokd.models.outputs import logits_in, others_like
 from autokd.models.weights import load_weights
+from autokd.text.reasons import kind_and_words
 
 _IMAGES: Final = 16
 _PIXELS: Final = 16 * 3 * 64 * 64

@@ -16,12 +16,12 @@ from autokd.config.federation import ArchitectureConfig, ExternalArchitecture
 from autokd.config.images import Input
 from autokd.core.import_factory import TIMM, call, code_of, is_timm
 from autokd.core.own_code import OwnCode
-from autokd.core.quoting import did_you_mean, quoted
-from autokd.core.reasons import kind_and_words
 from autokd.errors import PlanError, UnknownName
 from autokd.models.architectures import ARCHITECTURES, Shape, architecture, change_stem
 from autokd.models.kd_networks import KD_NETWORKS, is_kd_network
 from autokd.models.outputs import logits_in
+from autokd.text.quoting import did_you_mean, quoted
+from autokd.text.reasons import kind_and_words
 
 _PLAIN: Final = ("cnn", "mlp")
 _MOST_OUTPUTS: Final = 100_000

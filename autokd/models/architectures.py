@@ -17,9 +17,9 @@ from autokd.config.base import Frozen
 from autokd.config.federation import ArchitectureConfig
 from autokd.config.mistakes import problems_of
 from autokd.config.numbers import Whole
-from autokd.core.quoting import one_of
 from autokd.errors import UnknownName
 from autokd.models.kd_networks import KD_NETWORKS, RESIDUAL, is_kd_network
+from autokd.text.quoting import one_of
 
 Widths = Annotated[tuple[Annotated[Whole, Field(ge=1)], ...], Field(min_length=1)]
 

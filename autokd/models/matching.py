@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
 
-from autokd.core.quoting import listed
 from autokd.models.checkpoint import Checkpoint, StateDict, refused, whole_model
+from autokd.text.quoting import listed
 
 _INSIDE_NAMES: Final = ("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.", "module.")
 """What wrappers put into the middle of names, too, where only a part of a network was wrapped."""

@@ -11,11 +11,11 @@ import numpy as np
 from autokd.config.study import StudyConfig
 from autokd.core.example_weights import EVEN, ExampleWeights
 from autokd.core.pair_records import PairRecords
-from autokd.core.reasons import in_a_line
 from autokd.core.records import Correctness, Failure, RunRecord, RunState, Stage, TrialRecord, TrialState
 from autokd.core.setting import Setting, Split
 from autokd.recommendation.race import DEFAULT_ARM, WINNER, arms, confirmation_seeds
 from autokd.statistics.paired import Weights
+from autokd.text.reasons import in_a_line
 
 OWN, CORRECTED = "own", "corrected"
 """Names of the two models that need no run: the own one as it is, and with its label prior divided out."""

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 
 from autokd.config.confirmation import ConfirmationConfig
-from autokd.core.reasons import in_a_line
 from autokd.core.records import TrialOrigin, TrialRecord, TrialState
 from autokd.core.setting import DEFAULT, Split
 from autokd.recommendation.comparisons import (
@@ -21,6 +20,7 @@ from autokd.recommendation.judgement import ForgettingCheck, Judgement
 from autokd.recommendation.race import DEFAULT_ARM, WINNER
 from autokd.recommendation.verdict import AS_IS, DEFAULTS, RULE, WITH_RIVALS
 from autokd.statistics.paired import NOTHING, Interval
+from autokd.text.reasons import in_a_line
 
 
 def figures(judgement: Judgement | None) -> dict[str, object]:

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from autokd.core.atomic_write import make_folder, replacing
 from autokd.errors import InputError
-from autokd.escaping import csv_row
 from autokd.report.charts import Chart
+from autokd.text.escaping import csv_row
 
 FORMATS: Final = ("png", "svg")
 _WIDTH: Final = 900

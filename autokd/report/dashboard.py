@@ -16,13 +16,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from autokd.config.target import remark
 from autokd.core.pair import Pair
 from autokd.core.records import Presentation, TrialOrigin
-from autokd.escaping import markdown, markdown_code, one_line
 from autokd.recommendation import Recommendation
 from autokd.report.data import PairData
 from autokd.report.facts.report import PairFacts
 from autokd.report.figures.common import Figure, as_json
 from autokd.report.figures.pairs import curve_figure, landscape_figure
 from autokd.statistics.paired import Interval
+from autokd.text.escaping import markdown, markdown_code, one_line
 
 MOST_BYTES: Final = 50_000
 """Largest size of a figure's JSON."""

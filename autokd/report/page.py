@@ -22,10 +22,8 @@ from autokd.claims.claim import Claim
 from autokd.config.target import remark
 from autokd.core.atomic_write import replacing
 from autokd.core.colors import AROUND_OWN, legible_on
-from autokd.core.reasons import in_a_line
 from autokd.core.setting import DEFAULT, Pair
 from autokd.errors import InputError
-from autokd.escaping import finalize
 from autokd.report.charts import Chart, federation_charts, pair_charts
 from autokd.report.facts.decisions import answer_sentence
 from autokd.report.facts.federation import sentence
@@ -36,6 +34,8 @@ from autokd.report.figures.federation import cell_color
 from autokd.report.pair_table import as_csv, side_by_side
 from autokd.report.palette import DARK, KINDS
 from autokd.statistics.paired import Interval
+from autokd.text.escaping import finalize
+from autokd.text.reasons import in_a_line
 
 _ALWAYS = ("temperature", "alpha", "transfer_set")
 """Dimensions that the table of trials shows even if all trials have the same value."""

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autokd.core.participant_names import ParticipantNames
-from autokd.escaping import csv_row
 from autokd.report.facts.decisions import PairRow
 from autokd.statistics.paired import Interval
+from autokd.text.escaping import csv_row
 
 
 def as_csv(rows: Sequence[PairRow], names: ParticipantNames) -> str:

@@ -26,12 +26,12 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import Double
 
-from autokd.core.quoting import quoted
 from autokd.errors import InputError, LeaseLost, PairBusy, StoreError, StoreReplaced
 from autokd.store.db_errors import translate_errors, validated
 from autokd.store.fencing import Fence
 from autokd.store.process import Process
 from autokd.store.tables import DriverRow, LeaseRow
+from autokd.text.quoting import quoted
 
 _VARIABLE: Final = "AUTOKD_LEASE_SECONDS"
 _SECONDS: Final = 120.0

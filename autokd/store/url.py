@@ -13,8 +13,8 @@ from urllib.parse import quote
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from autokd.core.quoting import did_you_mean, quoted
 from autokd.errors import InputError
+from autokd.text.quoting import did_you_mean, quoted
 
 _SQLITE: Final = "sqlite"
 # NOTE: Optuna recognises MySQL by the beginning of the URL, so MariaDB must have that name, too.

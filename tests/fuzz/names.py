@@ -8,9 +8,9 @@ import json
 
 from hypothesis import strategies as st
 
-from autokd.escaping import csv_text, json_text
+from autokd.text.escaping import csv_text, json_text
 from tests.fuzz.harness import Target
-from tests.test_escaping import BIDI_AND_CONTROL, HOSTILE, SHOWN, rendered
+from tests.text.test_escaping import BIDI_AND_CONTROL, HOSTILE, SHOWN, rendered
 
 _KEPT = {"\n", "\t"}
 _names = st.lists(st.sampled_from(HOSTILE) | st.text(st.characters(), max_size=8), max_size=4).map("".join)

@@ -11,13 +11,13 @@ from markdown_it import MarkdownIt
 
 from autokd.core.records import TrialRecord, TrialState
 from autokd.core.setting import Setting, TransferSet
-from autokd.escaping import one_line
 from autokd.report.dashboard import MOST_BYTES, attributes, fitted, note, presentation, slim
 from autokd.report.data import PairData
 from autokd.report.facts.pairs import curve_facts
 from autokd.report.facts.report import PairFacts
 from autokd.report.figures.common import Figure
 from autokd.report.figures.pairs import curve_figure
+from autokd.text.escaping import one_line
 from tests.report.samples import BASELINE, HOT, STOPPED, TRIALS, WON, make_recommendation, trial
 
 COMMAND = "autokd tune --study digits --space default --pair 0,1 --trials 32"

@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from autokd.escaping import figure_text
 from autokd.report.palette import INK, LINES, MUTED, PAPER
+from autokd.text.escaping import figure_text
 
 Figure = dict[str, Any]
 """A figure as plotly.js reads it: `data`, a list of traces, and `layout`.

@@ -6,7 +6,6 @@ from typing import Any
 
 from autokd.core.colors import AROUND_OWN, diverging, legible_on
 from autokd.core.setting import Pair
-from autokd.escaping import figure_text
 from autokd.recommendation.decision import Action
 from autokd.report.facts.federation import MatrixCell, MatrixFacts
 from autokd.report.facts.participants import ParticipantsFacts
@@ -22,6 +21,7 @@ from autokd.report.figures.common import (
     ticks,
 )
 from autokd.report.palette import CHOSEN, COUNTS, INK, KINDS, MUTED, ON_COUNTS
+from autokd.text.escaping import figure_text
 
 
 def cell_color(cell: MatrixCell, reach: float | None) -> str | None:

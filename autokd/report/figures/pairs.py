@@ -8,10 +8,8 @@ from itertools import groupby
 from typing import Any, Final
 
 from autokd.core.colors import AROUND_OWN
-from autokd.core.reasons import in_a_line
 from autokd.core.records import TrialRecord, TrialState
 from autokd.core.setting import TransferSet
-from autokd.escaping import figure_text
 from autokd.report.facts.pairs import Curve, CurveFacts, LandscapeFacts, Panel
 from autokd.report.facts.trials import ClassRow
 from autokd.report.figures.common import (
@@ -31,6 +29,8 @@ from autokd.report.figures.common import (
     ticks,
 )
 from autokd.report.palette import CHOSEN, INK, LINES, MUTED, TRANSFER_SETS, WITHOUT_OWN
+from autokd.text.escaping import figure_text
+from autokd.text.reasons import in_a_line
 
 _ENDED: Final = {
     TrialState.COMPLETE: ("circle", "ran to the full budget"),

@@ -25,7 +25,8 @@ from autokd.cli.listing import ListFormat, written
 from autokd.config.target import remark
 from autokd.core.finding import Finding
 from autokd.errors import InputError, PlanError
-from autokd.escaping import (
+from autokd.report.page import _environment
+from autokd.text.escaping import (
     csv_row,
     csv_text,
     figure_text,
@@ -37,7 +38,6 @@ from autokd.escaping import (
     python_text,
     shell_word,
 )
-from autokd.report.page import _environment
 
 HOSTILE = (
     *("=1+1", "+1+1", "-2+3", "@SUM(A1)", "\t=1+1", "\r=1+1", " =1+1", "＝1+1", "－1+1", "=cmd|' /C x'!A0"),

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from autokd import _safe_path
+from autokd.core import safe_path
+from tests import paths
 from tests.trap import AT_ITS_START, set_trap
 
-ROOT = str(Path(__file__).parent.parent)
+ROOT = str(paths.ROOT)
 PROGRAM = str(Path(sys.executable).parent / "autokd")
 
 
@@ -99,11 +100,11 @@ def test_what_stays_on_the_path(
     monkeypatch.setenv("PYTHONPATH", ":".join(map(there, python_path.split(":"))))
     monkeypatch.setattr(sys, "argv", ["-m"])
     monkeypatch.setattr(sys, "path", [*map(there, path), ROOT])
-    _safe_path.use_safe_path()
+    safe_path.use_safe_path()
     assert [entry for entry in sys.path if entry != ROOT] == [there(entry) for entry in kept]
     assert ROOT in sys.path
     before = list(sys.path)
-    _safe_path.use_safe_path()
+    safe_path.use_safe_path()
     assert sys.path == before
 
 
@@ -120,7 +121,7 @@ def test_the_path_of_processes_that_are_started(
     monkeypatch.chdir(cwd)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("PYTHONPATH", python_path.format(cwd=cwd, home=home))
-    assert _safe_path.child_environment() == {"PYTHONPATH": expected, "PYTHONSAFEPATH": "1"}
+    assert safe_path.child_environment() == {"PYTHONPATH": expected, "PYTHONSAFEPATH": "1"}
 
 
 def test_a_program_that_uses_autokd_keeps_its_path(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import os
 import sys
 
 _CONSOLE_SCRIPTS = ("autokd", "autokd.exe", "autokd-script.py")
-_PACKAGE = os.path.dirname(os.path.abspath(__file__))
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _ROOT = os.path.dirname(_PACKAGE)
 """The folder that autokd itself is imported from: installed packages, or a checkout."""
 

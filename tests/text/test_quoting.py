@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from autokd.core.quoting import did_you_mean, one_of, quoted
+from autokd.text.quoting import did_you_mean, one_of, quoted
 from tests.fuzz.odd import values
 
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from autokd.core.reasons import in_a_line, traceback_in, with_traceback
 from autokd.core.records import REASON_LENGTH
+from autokd.text.reasons import in_a_line, traceback_in, with_traceback
 
 FORMER = """Traceback (most recent call last):
   File "trainer.py", line 3, in step
