@@ -1,0 +1,67 @@
+"""The sizes that docs/architecture.md promises; import-linter checks who imports whom (`make check`)."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+import autokd
+
+PACKAGE: Final = Path(autokd.__file__).parent
+MODULE_LINES: Final = 350
+CLASS_LINES: Final = 250
+ROOT: Final = {"__init__", "__main__", "_version", "api", "errors", "workspace"}
+
+
+def too_long(file: Path) -> list[str]:
+    """What of a module is longer than allowed, and the way out."""
+    text = file.read_text(encoding="utf-8")
+    name, lines = file.relative_to(PACKAGE.parent), len(text.splitlines())
+    found = []
+    if lines > MODULE_LINES:
+        found.append(
+            f"{name} has {lines} lines, at most {MODULE_LINES} are allowed: move what is about something "
+            "else into a module of its own, named after it"
+        )
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ClassDef):
+            first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+            lines = (node.end_lineno or first) - first + 1
+            if lines > CLASS_LINES:
+                found.append(
+                    f"{name}: class {node.name} has {lines} lines, at most {CLASS_LINES} are allowed: make "
+                    "functions of what does not need the object, or objects of its own of what it is made of"
+                )
+    return found
+
+
+def test_modules_and_classes_are_read_at_one_look() -> None:
+    found = [problem for file in sorted(PACKAGE.rglob("*.py")) for problem in too_long(file)]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("\n" * 351, "has 351 lines"),
+        ("class Large:\n" + "    x = 1\n" * 250, "class Large has 251 lines"),
+        ("@final\nclass Large:\n" + "    x = 1\n" * 249, "class Large has 251 lines"),
+        ("\n" * 100 + "class Large:\n" + "    x = 1\n" * 249, ""),
+    ],
+)
+def test_what_is_too_long_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, told: str
+) -> None:
+    monkeypatch.setitem(globals(), "PACKAGE", tmp_path)
+    file = tmp_path / "large.py"
+    file.write_text(text)
+    problems = too_long(file)
+    assert [told in problem for problem in problems] == [True] * bool(told)
+
+
+def test_the_root_has_few_modules() -> None:
+    extra = {file.stem for file in PACKAGE.glob("*.py")} - ROOT
+    assert not extra, f"move into a package: {', '.join(sorted(extra))}"
