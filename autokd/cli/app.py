@@ -29,7 +29,7 @@ app = typer.Typer(
 )
 for name in (
     *("init", "check", "prepare", "tune", "status", "stop", "recommend", "advise", "distill"),
-    *("explain", "observations", "report", "sweep", "export", "dashboard", "version"),
+    *("explain", "observations", "report", "sweep", "export", "dashboard", "list", "delete", "version"),
 ):
     app.command()(as_command(getattr(import_module(f"autokd.cli.{name}"), name)))
 

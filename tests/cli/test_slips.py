@@ -42,6 +42,7 @@ SLIPS: dict[str, tuple[str, ...]] = {
     "tune 4,9 --space defualt": ("'defualt'", "Did you mean 'default'?"),
     "tune 4,9 --home ''": ("must be a path, not ''",),
     "tune 4,9 --storage studies.db": ("'studies.db' is not a database URL",),
+    "delete digits": ("nothing stored has the name 'digits'", "autokd list"),
     # Files
     "recommend 4,9 --out pairs.txt": ("pairs.txt", "--json, --csv or --yaml"),
 }

@@ -45,6 +45,8 @@ SECRET = "postgresql://me:hunter2@there/studies"
         "sweep",
         "export",
         "dashboard",
+        "list",
+        "delete",
         "version",
     ],
 )
