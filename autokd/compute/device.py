@@ -105,16 +105,18 @@ class Compute:
         return module.to(self.device).to(memory_format=self.layout)
 
     def pixels(self, images: Tensor, *, mean: Tensor, std: Tensor) -> Tensor:
-        """Normalise uint8 images on the device.
+        """Normalise uint8 images on the device; tensors that are no images only move there.
 
         Args:
             images: uint8, shape (batch, channels, height, width), on any device.
-            mean: Mean per channel in units of the stored pixel values, shape (channels,).
+            mean: Mean per channel in units of the stored pixel values, shape (channels,); empty for tensors.
             std: Standard deviation in the same form.
 
         Returns:
-            float32 on the device, same shape.
+            float32 on the device, same shape; of tensors the numbers as they are.
         """
+        if not len(mean):
+            return images.to(self.device, non_blocking=True)
         # In place in a copy, which saves the memory of two further ones.
         values = images.to(self.device, non_blocking=True).to(torch.float32, copy=True)
         shape = (1, -1, 1, 1)

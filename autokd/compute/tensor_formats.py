@@ -23,7 +23,7 @@ _BATCH: Final = 2
 """Images of the trial pass: BatchNorm cannot train on one."""
 
 
-def choose_format(compute: Compute, network: nn.Module, images: Sequence[int]) -> TensorFormat:
+def choose_format(compute: Compute, network: nn.Module, images: Sequence[int] | None) -> TensorFormat:
     """Return the tensor format of a new study, where `compute` leaves it open by these rules.
 
     The memory format is `channels_last` if the network has convolutions over two dimensions and runs in it.
@@ -31,7 +31,7 @@ def choose_format(compute: Compute, network: nn.Module, images: Sequence[int]) -
 
     Args:
         network: A fresh copy of the student on the CPU; one pass trains its statistics.
-        images: Shape of one image, (channels, height, width).
+        images: Shape of one image, (channels, height, width); None for inputs that have no such axes.
 
     Raises:
         InputError: If `compute` asks for channels_last, and the network does not run in it.
@@ -57,8 +57,10 @@ def has_convolutions(network: nn.Module) -> bool:
     return any(isinstance(module, nn.Conv2d) for module in network.modules())
 
 
-def refuses_channels_last(network: nn.Module, images: Sequence[int]) -> str:
+def refuses_channels_last(network: nn.Module, images: Sequence[int] | None) -> str:
     """Return why a network cannot be trained in channels_last, from one pass on the CPU; empty if it can."""
+    if images is None:
+        return "its inputs have no channels, height and width"
     compute = Compute(memory_format="channels_last")
     network = compute.place(network).train()
     try:

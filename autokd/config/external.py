@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Annotated, Final, Literal
 
@@ -95,11 +95,12 @@ class _Splits(Frozen):
     """The fields that all ways to make the common splits share.
 
     Attributes:
-        duplicates: Whether images that are also private data, or in another split, are refused or dropped: a
-            student must not be judged on examples that it was trained on.
+        duplicates: Whether examples that are also private data, or in another split, are refused or dropped:
+            a student must not be judged on examples that it was trained on. `keep` is for tensors of few
+            numbers, where different cases may be equal.
     """
 
-    duplicates: Literal["refuse", "drop"] = "refuse"
+    duplicates: Literal["refuse", "drop", "keep"] = "refuse"
 
 
 class SharedSplits(_Splits):
@@ -170,6 +171,43 @@ class ExternalFederation(FileBacked):
             name = self.participants[second].name
             raise ValueError(f"participants.{first} and participants.{second} are both called {name!r}")
         return self
+
+    @model_validator(mode="after")
+    def _one_kind_of_inputs(self) -> ExternalFederation:
+        named = list(self.sources())
+        first, kind = named[0][0], named[0][1].is_tensor
+        for field, source in named:
+            if source.is_tensor != kind:
+                images, tensors = (first, field) if source.is_tensor else (field, first)
+                raise ValueError(
+                    f"{tensors} says values: tensor, and {images} is of images; all sources of a federation "
+                    "hold inputs of one kind"
+                )
+        if not kind:
+            if self.splits.duplicates == "keep":
+                raise ValueError("duplicates: keep is for values: tensor; equal images are the same example")
+            return self
+        if self.images != ImageShape():
+            raise ValueError("images is for images, and the sources say values: tensor; leave it out")
+        for number, participant in enumerate(self.participants):
+            said = participant.input.model_dump(exclude_defaults=True).keys() - {"mean", "std"}
+            if said:
+                raise ValueError(
+                    f"participants.{number}.input.{min(said)} is for images, and the sources say "
+                    "values: tensor; leave it out"
+                )
+        return self
+
+    def sources(self) -> Iterator[tuple[str, AnySource]]:
+        """Yield all sources of examples, with their fields."""
+        for number, participant in enumerate(self.participants):
+            yield f"participants.{number}.data", participant.data
+            if participant.held_out is not None:
+                yield f"participants.{number}.held_out", participant.held_out
+        for name in ("data", "validation", "confirmation", "test", "public"):
+            source = getattr(self.splits, name, None)
+            if isinstance(source, Source):
+                yield f"splits.{name}", source  # type: ignore[misc]
 
     @property
     def size(self) -> int:

@@ -134,6 +134,8 @@ class FederationConfig(FileBacked):
             raise ValueError(
                 f"architectures lists {len(self.architectures)}; give 1 for all or {self.participants}"
             )
+        if self.pretraining.augmentation != "none" and getattr(self.dataset, "is_tensor", False):
+            raise ValueError("pretraining.augmentation is for images, and dataset says values: tensor")
         return self
 
     @property

@@ -1,8 +1,8 @@
-"""Where labelled images come from: files, folders, archives, tables, torchvision's data sets, own code."""
+"""Where labelled examples come from: files, folders, archives, tables, torchvision's data sets, own code."""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -42,6 +42,26 @@ def _paths(written: object) -> object:
 FilePaths = Annotated[str | tuple[str, ...], BeforeValidator(_paths)]
 
 
+def _columns(written: object) -> object:
+    """Return a list of names of columns as a tuple.
+
+    Raises:
+        ValueError: If it is neither a name nor a list of different names.
+    """
+    if isinstance(written, list | tuple):
+        written = tuple(written)
+    each = written if isinstance(written, tuple) else (written,)
+    if not each or not all(isinstance(one, str) and one for one in each):
+        raise ValueError("must be the name of a column, or a list of names")
+    if len(set(each)) < len(each):
+        raise ValueError("names a column twice")
+    return written
+
+
+Columns = Annotated[str | tuple[str, ...], BeforeValidator(_columns)]
+_OF_PIXELS: Final = ("bits", "normalised", "orientation")
+
+
 class Source(Frozen):
     """Labelled images; the fields that all kinds of sources share.
 
@@ -74,6 +94,37 @@ class Source(Frozen):
             raise ValueError("give either indices or start, stop and step, not both")
         return self
 
+    @property
+    def is_tensor(self) -> bool:
+        """Whether its inputs are tensors of any shape, and no images."""
+        return False
+
+
+class AnyInput(Source):
+    """Labelled examples whose inputs are images, or tensors that are none.
+
+    Attributes:
+        values: What the inputs are. `tensor`: numbers of any shape, e.g. features, token ids or spectrograms.
+            Networks get them as they are: floating-point numbers as float32, whole numbers as int64.
+    """
+
+    omit_if_default: ClassVar[frozenset[str]] = Source.omit_if_default | {"values"}
+    values: Literal["images", "tensor"] = "images"
+
+    @property
+    def is_tensor(self) -> bool:
+        return self.values == "tensor"
+
+    @model_validator(mode="after")
+    def _no_pixels(self) -> AnyInput:
+        if self.is_tensor:
+            wrong = [name for name in _OF_PIXELS if getattr(self, name) != Source.model_fields[name].default]
+            if wrong:
+                raise ValueError(f"values: tensor has no pixels, so leave {wrong[0]} out")
+        elif getattr(self, "inputs", "inputs") != "inputs":
+            raise ValueError("inputs goes with values: tensor, which says that they are no images")
+        return self
+
 
 class TorchvisionSource(Source):
     """A torchvision data set, from its own files or from image folders `train` and `test` in `root`."""
@@ -92,39 +143,50 @@ class FolderSource(Source):
     path: FilePath
 
 
-class NpzSource(Source):
-    """A NumPy archive: images (n, height, width[, channels]) or (n, channels, height, width), and labels."""
+class NpzSource(AnyInput):
+    """A NumPy archive: images (n, height, width[, channels]) or (n, channels, height, width), and labels.
 
+    Attributes:
+        images, labels: Names of the arrays.
+        inputs: Name of the array of tensors, shape (n, ...).
+    """
+
+    omit_if_default: ClassVar[frozenset[str]] = AnyInput.omit_if_default | {"inputs"}
     kind: Literal["npz"]
     path: FilePath
     images: str = "images"
     labels: str = "labels"
+    inputs: str = "inputs"
 
 
-class ParquetSource(Source):
+class ParquetSource(AnyInput):
     """A data set of Hugging Face: a column of structs with encoded images in `bytes`, and labels.
 
     Attributes:
         path: A Parquet file, a pattern or a list of files, a folder of files, or one of `save_to_disk`.
         image, label: Names of the columns; if there are none of these names, the only ones of their kind.
+        inputs: For tensors: a column of lists of numbers, all of one length, or columns of numbers, which
+            become a vector in this order.
     """
 
+    omit_if_default: ClassVar[frozenset[str]] = AnyInput.omit_if_default | {"inputs"}
     kind: Literal["parquet"]
     path: FilePaths
     image: str = "image"
     label: str = "label"
+    inputs: Columns = "inputs"
 
 
-class CodeSource(Source):
-    """A `torch.utils.data.Dataset` of (image, label), made by a function or class that the recipe names."""
+class CodeSource(AnyInput):
+    """A `torch.utils.data.Dataset` of (input, label), made by a function or class that the recipe names."""
 
     kind: Literal["code"]
     factory: Code
     options: dict[str, Option] = Field(default_factory=dict)
 
 
-class MemorySource(Source):
-    """Images that a program passed in memory; they are identified by their content and not read again."""
+class MemorySource(AnyInput):
+    """Examples that a program passed in memory; they are identified by their content and not read again."""
 
     kind: Literal["memory"]
     sha256: str

@@ -55,7 +55,7 @@ def _from_source(source: AnySource, base: Path, code_folder: Path | None) -> Dat
         raise PlanError(source="federation", field="dataset", problem=str(error)) from error
     for note in data.notes:
         _log.warning("federation.dataset: %s", note)
-    mean, std = _moments(data.images)
+    mean, std = ((), ()) if data.is_tensor else _moments(data.images)
     return Dataset(images=data.images, labels=data.labels, classes=data.classes, mean=mean, std=std)
 
 

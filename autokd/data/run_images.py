@@ -99,7 +99,7 @@ class TrainingImages:
         is_normalised: Whether they are stored as normalised float32; else each batch is normalised.
         channels_last: Whether the run is channels_last.
         mean, std: Moments of each pixel, in the shape of a stored image: one for each channel takes many
-            times as long if the channels are last.
+            times as long if the channels are last. Tensors that are no images have none.
     """
 
     stored: Tensor | Streamed
@@ -115,6 +115,8 @@ class TrainingImages:
 
     def batch(self, chosen: Tensor) -> Tensor:
         """Return normalised images on the device, float32, shape (batch, channels, height, width).
+
+        Tensors that are no images come as they are stored.
 
         Args:
             chosen: Positions among the run's images, int64, shape (batch,), on the device.
@@ -138,6 +140,11 @@ def place_for_training(data: Dataset, which: NDArray[np.int64], compute: Compute
         which: Indices of the run's images, shape (m,).
         compute: As in `place_images`.
     """
+    if data.is_tensor:
+        # Networks get them as they are stored.
+        tensors, none = place_images(data.images, which, compute), torch.empty(0)
+        stored = tensors if isinstance(tensors, Streamed) else tensors.pixels
+        return TrainingImages(stored, True, False, none, none)
     channels_last = compute.memory_format == "channels_last"
     shape = (len(data.mean), 1, 1)
     mean, std = (

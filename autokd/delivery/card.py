@@ -126,6 +126,29 @@ class ImageFormat:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InputFormat:
+    """Format of the tensors, no images, that the model takes as they are, and the classes that it returns.
+
+    Attributes:
+        inputs: Shape of one input.
+        whole: Whether they are whole numbers (int64); else they are float32.
+        classes: Class names by index.
+    """
+
+    inputs: tuple[int, ...]
+    whole: bool
+    classes: tuple[str, ...]
+
+    def to_json(self) -> dict[str, object]:
+        """Return all fields."""
+        return {
+            "inputs": list(self.inputs),
+            "type": "int64" if self.whole else "float32",
+            "classes": self.classes,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
     """The federation that the model comes from.
 
@@ -165,7 +188,7 @@ class Card:
     request: DistillationRequest
     recipe: DistillationConfig
     architecture: ArchitectureConfig
-    images: ImageFormat
+    images: ImageFormat | InputFormat
     origin: Origin
     added: AddedPrior | None
     scores: Mapping[Split, Scores]

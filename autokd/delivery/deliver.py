@@ -8,6 +8,7 @@ import platform
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import safetensors.numpy
@@ -20,7 +21,8 @@ from autokd.config.training import DistillationConfig
 from autokd.core.pair import Pair
 from autokd.core.setting import Split
 from autokd.core.weights import Weights
-from autokd.delivery.card import Card, ImageFormat, Origin, is_owners
+from autokd.data.dataset import Dataset
+from autokd.delivery.card import Card, ImageFormat, InputFormat, Origin, is_owners
 from autokd.delivery.evaluation import STUDY, evaluate_weights, weights_of_targets
 from autokd.delivery.request import DistillationRequest
 from autokd.delivery.target_prior import AddedPrior, best_strength, target_log_prior
@@ -39,6 +41,9 @@ Progress = Callable[[int, int], None]
 """Called with the number of trained epochs and their total."""
 
 _log = logging.getLogger(__name__)
+
+_EXAMPLES: Final = 4
+"""Inputs of a federation of tensors by which the last layer of a network is found."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -95,7 +100,6 @@ def deliver(
     plain = {name.removeprefix(prefix): np.asarray(value, order="C") for name, value in weights.items()}
     content = safetensors.numpy.save(plain, metadata={"format": "pt"})
     data, pair, hashes = federation.data, request.pair, Hashes.of(federation)
-    _, channels, height, width = data.images.shape
     sha256 = {name: getattr(hashes, name) for name in ("data", "layout", "logits")}
     sha256 |= {"student": hashes.weights[pair.student]}
     if isinstance(pair, Pair):
@@ -106,14 +110,7 @@ def deliver(
         request=request,
         recipe=recipe,
         architecture=architecture,
-        images=ImageFormat(
-            channels=channels,
-            size=height,
-            width=None if width == height else width,
-            mean=data.mean,
-            std=data.std,
-            classes=data.classes,
-        ),
+        images=_input_format(data),
         origin=Origin(name=federation.name, recipe=federation.recipe, sha256=sha256),
         added=None if delivered is None else delivered[1],
         scores=evaluate_weights(
@@ -137,6 +134,21 @@ def deliver(
     return Delivered(weights=weights, content=content, card=card)
 
 
+def _input_format(data: Dataset) -> ImageFormat | InputFormat:
+    if data.is_tensor:
+        whole = data.images.dtype == np.int64
+        return InputFormat(inputs=data.images.shape[1:], whole=whole, classes=data.classes)
+    _, channels, height, width = data.images.shape
+    return ImageFormat(
+        channels=channels,
+        size=height,
+        width=None if width == height else width,
+        mean=data.mean,
+        std=data.std,
+        classes=data.classes,
+    )
+
+
 def _fitted(
     federation: Federation,
     student: int,
@@ -150,8 +162,9 @@ def _fitted(
     rows = federation.splits[Split.VALIDATION]
     logits = logits_of(model, federation.data, Compute(), rows)
     strength = best_strength(logits, federation.data.labels[rows], log_prior, weights)
-    _, *image_shape = federation.data.images.shape
-    layer = find_last_layer(network(federation, student), tuple(image_shape))
+    images = federation.data.images
+    examples = torch.from_numpy(np.array(images[rows[:_EXAMPLES]])) if federation.data.is_tensor else None
+    layer = find_last_layer(network(federation, student), images.shape[1:], inputs=examples)
     prior = AddedPrior(strength=strength, log_prior=tuple((strength * log_prior).tolist()), layer=layer)
     return added(trained, layer, np.array(prior.log_prior)), prior
 

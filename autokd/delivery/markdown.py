@@ -7,7 +7,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from autokd.config.federation import ExternalArchitecture
 from autokd.config.target import remark
 from autokd.core.setting import Split
-from autokd.delivery.card import Card
+from autokd.delivery.card import Card, InputFormat
 from autokd.delivery.request import ExpectedGain
 from autokd.models.architectures import KdNetwork, architecture
 from autokd.recommendation import Verdict
@@ -41,6 +41,7 @@ def markdown(card: Card, *, folder: str) -> str:
         made_for=_made_for(card),
         judged_by=remark(card.target),
         network=_network(card),
+        shape=_shape(card),
         preparation=_preparation(card),
         folder=folder,
         code_folder=_code_folder(card),
@@ -109,6 +110,18 @@ def _network(card: Card) -> dict[str, str]:
         if isinstance(built, KdNetwork):
             options["network"] = built.network
     return {"type": kind, "arguments": ", ".join(f"{name}={value!r}" for name, value in options.items())}
+
+
+def _shape(card: Card) -> dict[str, str]:
+    """Return the class of the network's shape, the function that builds for it, and the arguments of both."""
+    images, classes = card.images, f"classes={len(card.images.classes)}"
+    if isinstance(images, InputFormat):
+        whole = ", whole=True" if images.whole else ""
+        arguments = f"inputs={images.inputs!r}, {classes}{whole}"
+        return {"type": "TensorShape", "function": "build_for_tensors", "arguments": arguments}
+    width = f", width={images.width}" if images.width else ""
+    arguments = f"channels={images.channels}, size={images.size}, {classes}{width}"
+    return {"type": "Shape", "function": "build", "arguments": arguments}
 
 
 def _code_folder(card: Card) -> str:

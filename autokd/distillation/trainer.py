@@ -269,7 +269,7 @@ def _complete(compute: Compute, federation: Federation, student: int) -> Compute
     """Return how a run computes, with what is left open chosen as for a new study."""
     if compute.tensor_format is not None:
         return compute
-    _, *images = federation.data.images.shape
+    images = federation.data.image_shape
     return compute.in_format(choose_format(compute, network(federation, student), images))
 
 

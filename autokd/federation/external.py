@@ -21,7 +21,8 @@ from autokd.data.dataset import Dataset
 from autokd.data.mapped_arrays import pieces
 from autokd.data.pixel_facts import PixelFacts
 from autokd.data.sources import read, usable
-from autokd.data.sources.labelled_images import LabelledImages, Pixels, as_dataset, as_floats, join
+from autokd.data.sources.labelled_images import AnyInputs, LabelledImages, as_dataset, as_floats, join
+from autokd.data.tensor_facts import Facts, TensorFacts, facts_of
 from autokd.errors import PlanError
 from autokd.federation.external_models import InMemorySources, ValidatedModel, validate_model
 from autokd.federation.findings import Findings
@@ -30,9 +31,10 @@ from autokd.federation.held_out_splits import CommonSplits, common_splits
 from autokd.federation.image_shape import common_shape
 from autokd.federation.label_space import LabelSpace, label_space, with_common_names
 from autokd.federation.layout import Layout
-from autokd.federation.on_splits import measure_on_splits
+from autokd.federation.on_splits import ask_for_extremes, measure_on_splits
 from autokd.federation.own_sources import changed_meanwhile, code_digests, installed_notices
 from autokd.federation.pixel_scales import compare_pixels
+from autokd.federation.tensor_scales import compare_tensors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -87,12 +89,12 @@ def load_external(
             return noted(data, field)
         return None
 
-    pixels: dict[str, PixelFacts] = {}
+    facts: dict[str, Facts] = {}
 
     def noted(data: LabelledImages, field: str) -> LabelledImages:
         for note in data.notes:
             findings.warn(field, note)
-        pixels[field] = PixelFacts.of(data.images)
+        facts[field] = facts_of(data.images, is_tensor=data.is_tensor)
         return data
 
     private = [
@@ -103,7 +105,8 @@ def load_external(
     for number, source in enumerate(private):
         if source is not None and len(source.images) < 2:
             findings.problem(f"participants.{number}.data", "holds one example; BatchNorm needs two")
-    compare_pixels(pixels, findings)
+    compare_pixels({field: one for field, one in facts.items() if isinstance(one, PixelFacts)}, findings)
+    compare_tensors({field: one for field, one in facts.items() if isinstance(one, TensorFacts)}, findings)
     private, common = with_common_names(recipe, private, common, findings)
     space = label_space(recipe, private, common, findings)
     readable = [data for data in private if data is not None]
@@ -127,6 +130,9 @@ def load_external(
         findings.problem("participants", f"{changed} was changed while it was checked; run the command again")
         return None
     data, layout = _join(readable, common, space.classes)
+    ask_for_extremes(data, models, findings)
+    if findings.problems:
+        return None
     made = tuple(model for model in models if model is not None)
     made = tuple(
         measure_on_splits(
@@ -161,31 +167,37 @@ def load_external_or_raise(
 
 
 def _one_shape(private: Sequence[LabelledImages], common: CommonSplits, findings: Findings) -> bool:
-    """Return whether all images have one shape; those of another one than most sources have are problems."""
+    """Return whether all inputs have one shape; those of another one than most sources have are problems."""
     sources = [(f"participants.{number}.data", data) for number, data in enumerate(private)]
     sources += common.values()
     # Of equally frequent shapes the first one counts.
-    (expected, _), *_ = Counter(data.images.shape[1:] for _, data in sources).most_common()
-    owner = next(field for field, data in sources if data.images.shape[1:] == expected)
+    (expected, _), *_ = Counter(_form(data) for _, data in sources).most_common()
+    owner = next(field for field, data in sources if _form(data) == expected)
     whose = "participant " + owner.split(".")[1] if owner.startswith("participants.") else owner
-    odd = [(field, data.images.shape[1:]) for field, data in sources if data.images.shape[1:] != expected]
-    for field, shape in odd:
+    odd = [(field, data) for field, data in sources if _form(data) != expected]
+    for field, data in odd:
         findings.problem(
             field,
-            f"images are {_by(shape)} (channels, height, width), those of {whose} are {_by(expected)}; "
+            f"inputs are {_form(data)}, those of {whose} {expected}; store all in one shape and type"
+            if data.is_tensor
+            else f"images are {_form(data)} (channels, height, width), those of {whose} are {expected}; "
             "give federation.images (channels, size, or resize and crop) to bring all to one shape",
         )
     return not odd
 
 
-def _by(shape: tuple[int, ...]) -> str:
-    return "x".join(map(str, shape))
+def _form(data: LabelledImages) -> str:
+    """Return the shape of inputs, and the type of tensors."""
+    shape = "x".join(map(str, data.images.shape[1:]))
+    return f"{shape} ({data.images.dtype})" if data.is_tensor else shape
 
 
 def _disjoint(
     recipe: ExternalFederation, private: Sequence[LabelledImages], common: CommonSplits, findings: Findings
 ) -> CommonSplits:
-    """Return the common splits without images that are private data or in an earlier split."""
+    """Return the common splits without examples that are private data or in an earlier split."""
+    if recipe.splits.duplicates == "keep":
+        return common
     owners: dict[bytes, str] = {}
     images = [*(data.images for data in private), *(part.images for _, part in common.values())]
     as_bytes = all(one.dtype == np.uint8 for one in images)
@@ -202,11 +214,13 @@ def _disjoint(
             if key in owners and not (name == "public" and owners[key].startswith("private"))
         ]
         if repeated and recipe.splits.duplicates == "refuse":
+            kind = "inputs" if part.is_tensor else "images"
+            keep = " (or keep, where different cases may be equal)" if part.is_tensor else ""
             findings.problem(
                 field,
-                f"{len(repeated)} of {len(keys)} images of {name} are also {owners[keys[repeated[0]]]}, e.g. "
+                f"{len(repeated)} of {len(keys)} {kind} of {name} are also {owners[keys[repeated[0]]]}, e.g. "
                 f"number {repeated[0]}: a student would be judged on what it was trained on. Take them out, "
-                "or set federation.splits.duplicates: drop",
+                f"or set federation.splits.duplicates: drop{keep}",
             )
         if repeated:
             part = part.take(np.setdiff1d(np.arange(len(keys)), repeated))
@@ -216,8 +230,8 @@ def _disjoint(
     return disjoint
 
 
-def _keys(images: Pixels, as_bytes: bool) -> list[bytes]:
-    """Return a key of each image; bytes and floats of the same image have the same, unless all are bytes."""
+def _keys(images: AnyInputs, as_bytes: bool) -> list[bytes]:
+    """Return a key of each input; bytes and floats of the same image have the same, unless all are bytes."""
     found = (piece if as_bytes else as_floats(piece) for piece in pieces(images))
     return [blake2b(image.tobytes(), digest_size=16).digest() for piece in found for image in piece]
 
@@ -277,7 +291,7 @@ def _check_known(
 def _join(
     private: Sequence[LabelledImages], common: CommonSplits, classes: tuple[str, ...]
 ) -> tuple[Dataset, Layout]:
-    """Return all images in one array, and the indices of each part."""
+    """Return all inputs in one array, and the indices of each part."""
     sources = [*private, *(part for _, part in common.values())]
     data = as_dataset(join(sources, classes), classes)
     ends = np.cumsum([len(source.images) for source in sources])

@@ -18,8 +18,8 @@ from autokd.config.federation import ExternalArchitecture
 from autokd.config.study import SEARCH_SEED
 from autokd.core.weights import Weights
 from autokd.data.dataset import Dataset
-from autokd.data.pixel_facts import PixelFacts
 from autokd.data.sources.labelled_images import LabelledImages, as_dataset
+from autokd.data.tensor_facts import facts_of
 from autokd.errors import PlanError
 from autokd.federation.findings import Findings
 from autokd.federation.hashing import digest
@@ -29,11 +29,11 @@ from autokd.federation.networks import initial_seed
 from autokd.federation.questions import ask
 from autokd.federation.source_changes import checkpoint_hash
 from autokd.models.adapter import Adapted, external_network, input_shape, network_code
-from autokd.models.architectures import Shape
 from autokd.models.building import build_for
 from autokd.models.checkpoint import Checkpoint, read_checkpoint
 from autokd.models.matching import fit
 from autokd.models.outputs import described, logits_in, tensors_in
+from autokd.models.shapes import AnyShape, shape_of
 from autokd.models.weights import weights_of
 from autokd.text.reasons import kind_and_words
 
@@ -98,7 +98,6 @@ def validate_model(
         return None
     classes = space.classes
     labels = participant.labels or space.outputs_of(data, _outputs_in(state))
-    _, channels, height, width = data.images.shape
     said = participant.architecture.options.get("num_classes")
     # Anything but a number of classes is refused where the network is made.
     outputs = said if type(said) is int and said > 0 else max(labels) + 1
@@ -109,10 +108,11 @@ def validate_model(
     if not set(data.present) <= set(classes):
         return None  # Already reported as a problem of the data.
     with findings.noting(f"{where}.architecture"):
-        shape = input_shape(participant.input, Shape(channels, height, outputs, width))
+        shape = shape_of(data.images, is_tensor=data.is_tensor, classes=outputs)
+        shape = input_shape(participant.input, shape)
         code = network_code(participant.architecture.name, recipe.code_folder)
         network = external_network(participant.architecture, shape=shape, code=code)
-        outputs = _count_outputs(network, torch.zeros(2, shape.channels, *shape.pixels), len(labels))
+        outputs = _count_outputs(network, shape, len(labels))
         labels = participant.labels or space.outputs_of(data, outputs)
         if participant.labels is None and len(labels) != outputs:
             findings.problem(
@@ -193,7 +193,8 @@ def _problem(
     channels = participant.input.channels or data.images.shape[1]
     for name, values in (("mean", participant.input.mean), ("std", participant.input.std)):
         if len(values) not in (1, channels):
-            return f"input.{name}", f"has {len(values)} numbers for {channels} channels"
+            each = "entries of the first axis" if data.is_tensor else "channels"
+            return f"input.{name}", f"has {len(values)} numbers for {channels} {each}"
     return None
 
 
@@ -223,22 +224,23 @@ def _no_output(labels: Mapping[int, str], outputs: int) -> str:
     return f"output {max(labels)} does not exist: the network has {outputs}, numbered from 0"
 
 
-def _count_outputs(network: nn.Module, images: torch.Tensor, known: int) -> int:
+def _count_outputs(network: nn.Module, shape: AnyShape, known: int) -> int:
     """Return the number of outputs, by one forward pass.
 
     Args:
+        shape: Input of the network.
         known: Number of outputs whose meaning is known.
 
     Raises:
         PlanError: If the pass fails, or does not return logits.
     """
     network.eval()
+    images = shape.zeros(2)
     try:
         with torch.inference_mode():
             answers = network(images)
     except Exception as error:
-        shape = "x".join(map(str, images.shape[1:]))
-        problem = f"cannot take images of {shape} (channels, height, width): {kind_and_words(error)}"
+        problem = f"cannot take {shape.words}: {kind_and_words(error)}"
         raise PlanError(source="forward pass", problem=problem) from error
     logits = logits_in(answers)
     if len(logits) != len(images):
@@ -272,7 +274,7 @@ def _measure(
     where, given = f"participants.{number}", participant.input
     predictions = answers(module, own, compute)
     share = Share(right=int((predictions == own.labels).sum()), of=len(own.labels))
-    facts = PixelFacts.of(own.images)
+    facts = facts_of(own.images, is_tensor=own.is_tensor)
     found = doubt(module, own, predictions, compute, given=given, facts=facts)
     measured = Measured(number=number, architecture=participant.architecture.name, own=share, doubt=found)
     findings.measured[number] = measured

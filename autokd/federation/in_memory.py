@@ -7,7 +7,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from autokd.compute.device import Compute
 from autokd.config.confirmation import ConfirmationConfig
 from autokd.config.defaults import EFFECT, usual_home
 from autokd.config.images import ImageShape
-from autokd.config.sources import MemorySource, Source
+from autokd.config.sources import AnyInput, MemorySource
 from autokd.core.arguments import text
 from autokd.core.class_names import class_names
 from autokd.core.finding import Finding, tell
@@ -26,12 +26,14 @@ from autokd.core.public_calls import checked
 from autokd.core.setting import Split
 from autokd.data.sources.factory import read_dataset
 from autokd.data.sources.labelled_images import (
+    AnyInputs,
     LabelledImages,
     as_images,
     as_labels,
     labelled,
     unlabelled,
 )
+from autokd.data.sources.tensors import as_tensors
 from autokd.errors import ArgumentError, InputError, PlanError
 from autokd.federation.external import Checked, load_external_or_raise
 from autokd.federation.external_models import InMemorySources, ValidatedModel
@@ -63,6 +65,7 @@ def federation_from_models(
     test: Examples,
     public: Examples | None = None,
     classes: Sequence[str] | None = None,
+    values: Literal["images", "tensor"] = "images",
     home: str | Path | None = None,
     compute: Compute | None = None,
 ) -> Federation:
@@ -78,6 +81,8 @@ def federation_from_models(
         test: Examples that are only reported.
         public: Shared examples; images alone will do, since labels are not used.
         classes: Class names in the order of labels; by default what a data set says, or else the numbers.
+        values: What the inputs of all examples are: images, or `"tensor"` for numbers of any shape, e.g.
+            features, token ids or spectrograms, which networks get as they are.
         home: Directory as in `load_federation`.
         compute: Device on which the models are evaluated; by default the CPU.
 
@@ -105,7 +110,7 @@ def federation_from_models(
     members = [replace(member, model=unwrapped(member.model)) for member in members]
     common = {"validation": validation, "confirmation": confirmation, "test": test, "public": public}
     splits = {
-        part: _keep(memory, examples, part, classes, labels_needed=part != "public")
+        part: _keep(memory, examples, part, classes, values, labels_needed=part != "public")
         for part, examples in common.items()
         if examples is not None
     }
@@ -117,7 +122,7 @@ def federation_from_models(
                     "name": member.name,
                     "architecture": {"name": _architecture(member, number), "options": dict(member.options)},
                     "checkpoint": memory.keep_weights(member.model),
-                    "data": _keep(memory, member.data, f"members.{number}.data", classes),
+                    "data": _keep(memory, member.data, f"members.{number}.data", classes, values),
                     "input": {
                         "mean": _listed(member.mean),
                         "std": _listed(member.std),
@@ -152,6 +157,7 @@ def _keep(
     examples: Examples,
     where: str,
     classes: Sequence[str] | None,
+    values: Literal["images", "tensor"],
     *,
     labels_needed: bool = True,
 ) -> MemorySource:
@@ -161,33 +167,40 @@ def _keep(
     elif not labels_needed and isinstance(examples, np.ndarray | torch.Tensor):
         images, labels = examples, None
     else:
-        source = _source(own, where)
+        source = _source(own, where, values)
         data = read_dataset(examples, source, Path(), ImageShape(), name=where, labels_needed=labels_needed)
-        return _kept(memory, data)
-    pixels = as_images(np.asarray(images), source=where, field="images")
+        return _kept(memory, data, values)
+    pixels: AnyInputs
+    if values == "tensor":
+        pixels = as_tensors(np.asarray(images), source=where, field="inputs")
+    else:
+        pixels = as_images(np.asarray(images), source=where, field="images")
     if labels is None and not labels_needed:
-        return _kept(memory, unlabelled(pixels))
+        return _kept(memory, unlabelled(pixels), values)
     try:
         numbers = as_labels(np.asarray(labels), source=where, field="labels", count=len(pixels))
     except InputError:
         if labels_needed:
             raise
-        return _kept(memory, unlabelled(pixels))
-    return _kept(memory, labelled(pixels, numbers, recipe=own, own=None, source=where))
+        return _kept(memory, unlabelled(pixels), values)
+    return _kept(memory, labelled(pixels, numbers, recipe=own, own=None, source=where), values)
 
 
-def _source(classes: tuple[object, ...] | None, where: str) -> Source:
+def _source(classes: tuple[object, ...] | None, where: str, values: Literal["images", "tensor"]) -> AnyInput:
     try:
-        return Source(classes=None if classes is None else class_names(classes))
+        return AnyInput(classes=None if classes is None else class_names(classes), values=values)
     except ValueError as error:
         raise PlanError(source=where, field="classes", problem=str(error)) from error
 
 
-def _kept(memory: InMemorySources, data: LabelledImages) -> MemorySource:
+def _kept(memory: InMemorySources, data: LabelledImages, values: Literal["images", "tensor"]) -> MemorySource:
+    data = replace(data, is_tensor=values == "tensor")
     key = hashlib.sha256(digest(data_arrays(data)).encode())
     key.update(repr(data.classes).encode())
+    if data.is_tensor:
+        key.update(b"tensor")
     memory.data[key.hexdigest()] = data
-    return MemorySource(kind="memory", sha256=key.hexdigest())
+    return MemorySource(kind="memory", sha256=key.hexdigest(), values=values)
 
 
 def _architecture(member: Member, number: int) -> str:
@@ -224,7 +237,8 @@ def _check_rebuilt(number: int, model: nn.Module, validated: ValidatedModel, che
         built = logits_in(rebuilt.network(images))
         try:
             model.eval()
-            one, two = (logits_in(model(images.to(first))).to(built) for _ in range(2))
+            asked = images.to(first) if images.is_floating_point() else images.to(first.device)
+            one, two = (logits_in(model(asked)).to(built) for _ in range(2))
         except Exception as error:
             raise InputError(
                 f"member {number}: the model cannot be asked for its own data: {kind_and_words(error)}"

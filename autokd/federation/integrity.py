@@ -22,7 +22,9 @@ def problems(federation: Federation) -> Iterator[str]:
     """Yield a message for each array that is not as it must be."""
     data, classes = federation.data, len(federation.data.classes)
     examples = len(data.labels) if data.labels.ndim == 1 else -1
-    images = _is(data.images, np.uint8, 4) or _is(data.images, np.float32, 4)
+    dimensions = max(2, data.images.ndim) if data.is_tensor else 4
+    types: tuple[type[np.generic], ...] = (np.float32, np.int64) if data.is_tensor else (np.uint8, np.float32)
+    images = any(_is(data.images, dtype, dimensions) for dtype in types)
     if not images or len(data.images) != examples or 0 in data.images.shape:
         yield "images are not uint8 of shape (examples, channels, height, width), one for each label"
         return
@@ -31,7 +33,7 @@ def problems(federation: Federation) -> Iterator[str]:
     if not _is(data.labels, np.int64, 1) or not _within(data.labels, classes):
         yield f"labels are not integers from 0 to {classes - 1}"
         return
-    channels = data.images.shape[1]
+    channels = 0 if data.is_tensor else data.images.shape[1]
     if not len(data.mean) == len(data.std) == channels or not all(value > 0 for value in data.std):
         yield f"mean and std are not {channels} numbers each, the latter positive"
     for number, participant in enumerate(federation.participants):

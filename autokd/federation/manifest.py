@@ -16,6 +16,8 @@ from autokd.errors import FederationError
 from autokd.federation.hashing import Hashes
 
 FORMAT: Final = 1
+OF_TENSORS: Final = 2
+"""Format of a federation whose inputs are no images, which earlier versions would not understand."""
 MANIFEST: Final = "manifest.json"
 _WAY_OUT: Final = "delete that folder, then run `autokd prepare`"
 
@@ -42,7 +44,7 @@ class Manifest(Frozen):
     omit_if_default: ClassVar[frozenset[str]] = frozenset(
         {"architectures", "checkpoints", "sources", "code", "warnings"}
     )
-    format: Literal[1]
+    format: Literal[1, 2]
     name: str
     recipe: AnyFederation
     meaning: Meaning
@@ -64,10 +66,10 @@ def read_manifest(folder: Path) -> Manifest:
     file = folder / MANIFEST
     try:
         written = json.loads(file.read_text(encoding="utf-8"))
-        if isinstance(written, dict) and written.get("format", FORMAT) != FORMAT:
+        if isinstance(written, dict) and written.get("format", FORMAT) not in (FORMAT, OF_TENSORS):
             raise FederationError(
                 f"{file}: written by another version of autokd (format {written['format']}, this one reads "
-                f"{FORMAT}); {_WAY_OUT}"
+                f"{FORMAT} and {OF_TENSORS}); {_WAY_OUT}"
             )
         return Manifest.model_validate(written)
     except OSError as error:

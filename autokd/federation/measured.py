@@ -13,7 +13,8 @@ from scipy.special import bdtrc
 from autokd.compute.device import Compute
 from autokd.config.images import Input
 from autokd.data.dataset import Dataset
-from autokd.data.pixel_facts import PixelFacts, PixelScale
+from autokd.data.pixel_facts import PixelScale
+from autokd.data.tensor_facts import Facts, TensorFacts
 from autokd.errors import PlanError
 from autokd.federation.readings import Reading, is_plain, plausible, right_answers
 from autokd.models.adapter import Adapted
@@ -111,7 +112,7 @@ def doubt(
     compute: Compute,
     *,
     given: Input,
-    facts: PixelFacts,
+    facts: Facts,
 ) -> Doubt | None:
     """Return what is doubtful about a model's answers to some data, if anything is.
 
@@ -121,7 +122,7 @@ def doubt(
         module: Model on `compute.device`.
         predictions: Its answers.
         given: Input as the recipe says it.
-        facts: Pixels of the data.
+        facts: Pixels or numbers of the data.
     """
     labels = data.labels
     accuracy = float((predictions == labels).mean())
@@ -146,9 +147,12 @@ def doubt(
     return None
 
 
-def contradiction(given: Input, facts: PixelFacts) -> tuple[str, str] | None:
-    """Return the field of an input that contradicts the pixels of the model's own data, and in what."""
-    if is_plain(given):
+def contradiction(given: Input, facts: Facts) -> tuple[str, str] | None:
+    """Return the field of an input that contradicts the pixels of the model's own data, and in what.
+
+    Numbers that are no pixels may be anything.
+    """
+    if is_plain(given) or isinstance(facts, TensorFacts):
         return None
     if facts.scale is PixelScale.UNIT and (max(given.mean) > 1 or max(given.std) > 1):
         name = "mean" if max(given.mean) > 1 else "std"

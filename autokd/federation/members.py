@@ -30,11 +30,12 @@ class Member:
         model: Model in any mode and precision, on any device, also in DataParallel or compiled; it is not
             changed.
         data: Its training data: a data set of (image, label), or two arrays. Images are bytes, or floats as
-            `ToTensor` makes them, not normalised.
+            `ToTensor` makes them, not normalised. With `values="tensor"` inputs are numbers of any shape.
         architecture: Network that workers build: a name of torchvision's, `cnn`, `mlp`, or
             `module:factory` as this program would import it; by default the model's own class.
         options: Options of the architecture, or arguments of the factory.
-        mean, std: Normalisation of pixels in [0, 1]; one number, or one for each channel.
+        mean, std: Normalisation of pixels in [0, 1]; one number, or one for each channel. For tensors, of
+            their numbers: one, or one for each entry of the first axis.
         channels, size: Input of the model, if images have another format.
         labels: Class of each output, by default in the order of `classes`.
         name: What commands and tables call the participant beside its number.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -12,15 +12,18 @@ from numpy.typing import NDArray
 from autokd.compute.device import Compute
 from autokd.config.images import Input
 from autokd.core.setting import Split
-from autokd.data.pixel_facts import PixelFacts
+from autokd.data.dataset import Dataset
 from autokd.data.sources.labelled_images import LabelledImages, as_dataset, join
+from autokd.data.tensor_facts import facts_of
 from autokd.federation.external_models import ValidatedModel
 from autokd.federation.findings import Findings
 from autokd.federation.held_out_splits import CommonSplits
 from autokd.federation.measured import MOST_OF_A_SPLIT, Doubt, Share, answers, doubt, some
 from autokd.models.adapter import Adapted
 from autokd.models.building import build_for
+from autokd.models.inference import logits_of
 from autokd.models.weights import load_weights
+from autokd.text.reasons import kind_and_words
 
 _LOST: Final = 0.1
 """Accuracy lost from a model's own data to the common splits that makes a second look worth while."""
@@ -64,13 +67,39 @@ def measure_on_splits(
         accuracy = float(right[rows].mean())
         if measured.own.accuracy - accuracy > _LOST:
             known = replace(data, images=data.images[rows], labels=data.labels[rows])
-            facts = PixelFacts.of(known.images)
+            facts = facts_of(known.images, is_tensor=known.is_tensor)
             found = doubt(module, known, predictions[rows], compute, given=given, facts=facts)
             if found is not None:
                 findings.warn(
                     f"participants.{measured.number}", _words(measured.own.accuracy, accuracy, found)
                 )
     return replace(model, measured=measured)
+
+
+def ask_for_extremes(data: Dataset, models: Sequence[ValidatedModel | None], findings: Findings) -> None:
+    """Note models that cannot take the lowest or the highest whole number of anybody's examples.
+
+    The vocabulary of a network may be smaller than that of the others, and every model is asked for all data.
+    """
+    if data.images.dtype != np.int64:
+        return
+    flat = data.images.reshape(len(data.images), -1)
+    rows = np.array([flat.min(axis=1).argmin(), flat.max(axis=1).argmax()])
+    some_data = replace(data, images=data.images[rows], labels=data.labels[rows])
+    for number, model in enumerate(models):
+        if model is None:
+            continue
+        module = build_for(data, model.architecture)
+        load_weights(module, model.weights)
+        try:
+            logits_of(module, some_data, Compute())
+        except Exception as error:
+            low, high = int(flat[rows[0]].min()), int(flat[rows[1]].max())
+            findings.problem(
+                f"participants.{number}.architecture",
+                f"cannot take whole numbers from {low} to {high}, as all data have them: "
+                f"{kind_and_words(error)}; do all mean the same by a number (one vocabulary)?",
+            )
 
 
 def _labelled(common: CommonSplits) -> Mapping[Split, tuple[str, LabelledImages]]:

@@ -1,4 +1,4 @@
-"""Other ways to read the pixels that a network is given, and how many answers are right under each."""
+"""Other ways to read the inputs that a network is given, and how many answers are right under each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from autokd.compute.device import Compute
 from autokd.config.images import Input
 from autokd.data.dataset import Dataset
 from autokd.data.mapped_arrays import take_rows
-from autokd.data.pixel_facts import PixelFacts, PixelScale
+from autokd.data.pixel_facts import PixelScale
+from autokd.data.tensor_facts import Facts, TensorFacts
 from autokd.models.adapter import Adapted
 from autokd.models.inference import evaluation_batch
 
@@ -44,18 +45,26 @@ class Reading:
     change: Callable[[Tensor], Tensor] = lambda pixels: pixels
 
 
+_OWN: Final = "with the mean and std of its own data"
+_WITHOUT: Final = Reading(
+    words="without mean and std", way_out="take mean and std out of its input", mean=(0.0,), std=(1.0,)
+)
+
+
 def is_plain(given: Input) -> bool:
     """Return whether an input says no normalisation."""
     return set(given.mean) == {0.0} and set(given.std) == {1.0}
 
 
-def plausible(given: Input, facts: PixelFacts) -> list[Reading]:
+def plausible(given: Input, facts: Facts) -> list[Reading]:
     """Return the readings that are mistaken for each other, the likeliest first.
 
     Args:
         given: Input as the recipe says it.
-        facts: Pixels of the model's own data.
+        facts: Pixels or numbers of the model's own data.
     """
+    if isinstance(facts, TensorFacts):
+        return _of_tensors(given, facts)
     mean, std = given.mean, given.std
     top = max(facts.high, 1.0)
 
@@ -84,20 +93,13 @@ def plausible(given: Input, facts: PixelFacts) -> list[Reading]:
         scaled = tuple(value / 255 for value in mean), tuple(value / 255 for value in std)
         found.append(normalised("with mean and std divided by 255", scaled))
     if not is_plain(given):
-        found.append(
-            Reading(
-                words="without mean and std",
-                way_out="take mean and std out of its input",
-                mean=(0.0,),
-                std=(1.0,),
-            )
-        )
+        found.append(_WITHOUT)
     found.append(normalised("with mean 0.5 and std 0.5", ((0.5,), (0.5,))))
     channels = given.channels or facts.shape[0]
     if facts.shape[0] in (1, channels):
         own = tuple(round(value, 4) for value in facts.mean)
         spread = tuple(round(value, 4) or 1.0 for value in facts.std)
-        found.append(normalised("with the mean and std of its own data", (own, spread)))
+        found.append(normalised(_OWN, (own, spread)))
     if channels == 3:
         found.append(normalised("with ImageNet's mean and std", _IMAGENET))
     if facts.shape[0] == channels == 3:
@@ -121,6 +123,18 @@ def plausible(given: Input, facts: PixelFacts) -> list[Reading]:
         )
     )
     return found
+
+
+def _of_tensors(given: Input, facts: TensorFacts) -> list[Reading]:
+    """Return the readings of tensors: standardised or not. Token ids have one only."""
+    if facts.is_whole:
+        return []
+    if not is_plain(given):
+        return [_WITHOUT]
+    mean = tuple(float(f"{value:.5g}") for value in facts.mean)
+    std = tuple(float(f"{value:.5g}") or 1.0 for value in facts.std)
+    way_out = "was it trained on standardised data? Then say input: {mean: [...], std: [...]}"
+    return [Reading(words=_OWN, way_out=way_out, mean=mean, std=std)]
 
 
 def _say(mean: Numbers, std: Numbers) -> str:
@@ -151,13 +165,14 @@ def right_answers(
 
 @contextmanager
 def _read_as(module: Adapted, reading: Reading | None) -> Iterator[None]:
-    before = module.mean, module.std
+    before = module.mean, module.std, module.is_plain
     if reading is not None:
+        module.is_plain = False
         module.mean, module.std = (
-            torch.tensor(values, dtype=torch.float32, device=old.device).view(1, -1, 1, 1)
-            for values, old in zip((reading.mean, reading.std), before, strict=True)
+            torch.tensor(values, dtype=torch.float32, device=old.device).view(1, -1, *old.shape[2:])
+            for values, old in zip((reading.mean, reading.std), before[:2], strict=True)
         )
     try:
         yield
     finally:
-        module.mean, module.std = before
+        module.mean, module.std, module.is_plain = before

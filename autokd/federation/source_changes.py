@@ -10,7 +10,6 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from autokd.config.external import SeparateSplits, SharedSplits
 from autokd.config.federation import AnyFederation, FederationConfig
 from autokd.config.sources import AnySource, FolderSource, NpzSource, ParquetSource, TorchvisionSource
 from autokd.data.sources.table_files import places
@@ -39,23 +38,12 @@ def checkpoint_hash(file: Path) -> str:
 
 
 def sources(recipe: AnyFederation) -> Iterator[tuple[str, AnySource]]:
-    """Yield all sources of images of a recipe, with their fields."""
+    """Yield all sources of examples of a recipe, with their fields."""
     if isinstance(recipe, FederationConfig):
         if not isinstance(recipe.dataset, str):
             yield "federation.dataset", recipe.dataset
         return
-    for number, participant in enumerate(recipe.participants):
-        yield f"participants.{number}.data", participant.data
-        if participant.held_out is not None:
-            yield f"participants.{number}.held_out", participant.held_out
-    match recipe.splits:
-        case SharedSplits() as shared:
-            yield "splits.data", shared.data
-        case SeparateSplits() as separate:
-            for name in ("validation", "confirmation", "test", "public"):
-                source = getattr(separate, name)
-                if source is not None:
-                    yield f"splits.{name}", source
+    yield from recipe.sources()
 
 
 def _files(source: AnySource, base: Path) -> Iterator[Path]:

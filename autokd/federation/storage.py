@@ -2,7 +2,7 @@
 
     <home>/federations/digits-1a2b3c4d/
         manifest.json               recipe, what data means, hashes of all content, versions that made it
-        data.safetensors            images, labels
+        data.safetensors            images (or tensors), labels
         layout.safetensors          indices of each part
         logits.safetensors          of every participant on all of the data
         participants/0.safetensors  weights, ...
@@ -36,7 +36,7 @@ from autokd.federation.hashing import Hashes, combine, data_arrays, layout_array
 from autokd.federation.initial import initial_arrays, initial_of
 from autokd.federation.integrity import problems
 from autokd.federation.layout import Layout
-from autokd.federation.manifest import FORMAT, MANIFEST, Manifest, Meaning, damaged, read_manifest
+from autokd.federation.manifest import FORMAT, MANIFEST, OF_TENSORS, Manifest, Meaning, damaged, read_manifest
 
 _DATA: Final = "data.safetensors"
 _LAYOUT: Final = "layout.safetensors"
@@ -68,7 +68,7 @@ def save(
     import torch
 
     manifest = Manifest(
-        format=FORMAT,
+        format=OF_TENSORS if federation.data.is_tensor else FORMAT,
         name=federation.name,
         recipe=federation.recipe,
         meaning=Meaning(classes=federation.data.classes, mean=federation.data.mean, std=federation.data.std),

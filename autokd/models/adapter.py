@@ -17,9 +17,10 @@ from autokd.config.images import Input
 from autokd.core.import_factory import TIMM, call, code_of, is_timm
 from autokd.core.own_code import OwnCode
 from autokd.errors import PlanError, UnknownName
-from autokd.models.architectures import ARCHITECTURES, Shape, architecture, change_stem
+from autokd.models.architectures import ARCHITECTURES, architecture, built, change_stem
 from autokd.models.kd_networks import KD_NETWORKS, is_kd_network
 from autokd.models.outputs import logits_in
+from autokd.models.shapes import AnyShape, Shape, TensorShape, with_classes
 from autokd.text.quoting import did_you_mean, quoted
 from autokd.text.reasons import kind_and_words
 
@@ -49,9 +50,10 @@ class Adapted(nn.Module):
     a teacher can teach it the new class.
 
     Args:
-        network: Maps images (batch, channels, height, width) to `recipe.outputs` logits.
+        network: Maps images (batch, channels, height, width), or tensors, to `recipe.outputs` logits.
         recipe: Network with its input and labels.
-        channels: Channels of the federation's images.
+        channels: Channels of the federation's images; None for tensors, which get nothing but the
+            normalisation that the recipe asks for: one number, or one for each entry of their first axis.
     """
 
     mean: Tensor
@@ -60,12 +62,15 @@ class Adapted(nn.Module):
     known: Tensor
     order: Tensor
 
-    def __init__(self, network: nn.Module, recipe: ExternalArchitecture, *, channels: int) -> None:
+    def __init__(self, network: nn.Module, recipe: ExternalArchitecture, *, channels: int | None) -> None:
         super().__init__()
         self.network = network
-        self._from, self._to, self._size = channels, recipe.input.channels or channels, recipe.input.size
+        self._is_tensor = channels is None
+        self._from, self._to = channels or 0, recipe.input.channels or channels or 0
+        self._size = recipe.input.size
+        self.is_plain = {*recipe.input.mean} == {0.0} and {*recipe.input.std} == {1.0}
         mean, std = (
-            torch.tensor(values, dtype=torch.float32).view(1, -1, 1, 1)
+            torch.tensor(values, dtype=torch.float32).view((1, -1) if channels is None else (1, -1, 1, 1))
             for values in (recipe.input.mean, recipe.input.std)
         )
         known = [output for output in recipe.labels if output >= 0]
@@ -95,13 +100,17 @@ class Adapted(nn.Module):
             self.network.eval()
         return self
 
-    def takes(self, shape: tuple[int, ...]) -> tuple[int, int, int]:
-        """Return channels, height and width of the network's input for images of this shape."""
+    def takes(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of the network's input for inputs of this shape."""
+        if self._is_tensor:
+            return shape
         _, height, width = shape
         return self._to, self._size or height, self._size or width
 
     def network_input(self, images: Tensor) -> Tensor:
-        """Return what the network itself is given, for pixels in [0, 1]."""
+        """Return what the network itself is given, for pixels in [0, 1] or tensors."""
+        if self._is_tensor:
+            return self._normalised(images)
         if self._to > self._from:
             images = images.expand(-1, self._to, -1, -1)
         elif self._to < self._from:
@@ -111,8 +120,16 @@ class Adapted(nn.Module):
             images = F.interpolate(images, size=square, mode="bilinear", antialias=True)
         return (images - self.mean) / self.std
 
+    def _normalised(self, inputs: Tensor) -> Tensor:
+        """Return tensors as they are, so whole numbers stay so, unless the recipe asks for normalisation."""
+        if self.is_plain:
+            return inputs
+        after = (1,) * (inputs.ndim - 2)
+        mean, std = (values.reshape(1, -1, *after) for values in (self.mean, self.std))
+        return (inputs - mean) / std
+
     def forward(self, images: Tensor) -> Tensor:
-        """Return logits of the federation's classes, shape (batch, classes), for pixels in [0, 1]."""
+        """Return logits of the federation's classes, shape (batch, classes), for pixels or tensors."""
         answers = logits_in(self.network(self.network_input(images)))
         if self._identity:
             return answers
@@ -123,24 +140,24 @@ class Adapted(nn.Module):
         return logits.index_select(1, self.order)
 
 
-def adapted(recipe: ExternalArchitecture, *, channels: int, size: int, width: int | None = None) -> nn.Module:
-    """Return the network of a participant, adapted to the federation's images, see `Shape`.
+def adapted(recipe: ExternalArchitecture, shape: AnyShape) -> nn.Module:
+    """Return the network of a participant, adapted to the federation's inputs; their classes do not count.
 
     Raises:
         PlanError, UnknownName: As `external_network`.
     """
     network = external_network(
         Network(name=recipe.name, options=recipe.options),
-        shape=input_shape(
-            recipe.input, Shape(channels=channels, size=size, classes=recipe.outputs, width=width)
-        ),
+        shape=input_shape(recipe.input, with_classes(shape, recipe.outputs)),
         code=recipe.code or network_code(recipe.name, recipe.code_folder),
     )
-    return Adapted(network, recipe, channels=channels)
+    return Adapted(network, recipe, channels=shape.channels if isinstance(shape, Shape) else None)
 
 
-def input_shape(wanted: Input, images: Shape) -> Shape:
-    """Return the shape of a network with this input for the federation's images."""
+def input_shape(wanted: Input, images: AnyShape) -> AnyShape:
+    """Return the shape of a network with this input for the federation's inputs."""
+    if isinstance(images, TensorShape):
+        return images
     height, width = (wanted.size or side for side in images.pixels)
     return Shape(wanted.channels or images.channels, height, images.classes, width)
 
@@ -150,7 +167,7 @@ def network_code(name: str, folder: Path | None) -> OwnCode | None:
     return code_of(name, folder) if ":" in name and not is_timm(name, folder) else None
 
 
-def external_network(recipe: Network, *, shape: Shape, code: OwnCode | None = None) -> nn.Module:
+def external_network(recipe: Network, *, shape: AnyShape, code: OwnCode | None = None) -> nn.Module:
     """Return the network that a recipe names, with random weights, in float32.
 
     Options may set another number of outputs than `shape`. `code` is what `network_code` returns.
@@ -168,21 +185,26 @@ def external_network(recipe: Network, *, shape: Shape, code: OwnCode | None = No
     if recipe.name in _PLAIN or is_kd_network(recipe.name, recipe.options):
         plain = ArchitectureConfig(name=recipe.name, options=recipe.options)
         try:
-            return architecture(plain).build(shape)
+            return built(architecture(plain), shape)
         except ValueError as error:
             raise _refused(recipe.name, str(error)) from error
+    if isinstance(shape, TensorShape):
+        try:
+            shape = shape.as_images
+        except ValueError as error:
+            raise PlanError(source=f"network {recipe.name}", problem=str(error)) from None
     if recipe.name.startswith(TIMM):
         return _timm_network(recipe, shape)
     return _torchvision_network(recipe, shape)
 
 
-def _materialised(network: nn.Module, name: str, shape: Shape) -> nn.Module:
+def _materialised(network: nn.Module, name: str, shape: AnyShape) -> nn.Module:
     """Return a network whose lazy layers (`nn.LazyLinear`) have the shapes that its input gives them."""
     if not any(is_lazy(value) for value in (*network.parameters(), *network.buffers())):
         return network
     try:
         with torch.no_grad():
-            network.eval()(torch.zeros(2, shape.channels, *shape.pixels))
+            network.eval()(shape.zeros(2))
     except Exception as error:
         problem = f"cannot give its lazy layers their shapes: {kind_and_words(error)}"
         raise PlanError(source=name, problem=problem) from error

@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal, final
 
 from pydantic import Field, ValidationError
-from torch import nn
+from torch import Tensor, nn
 
 from autokd.config.base import Frozen
 from autokd.config.federation import ArchitectureConfig
@@ -19,31 +18,12 @@ from autokd.config.mistakes import problems_of
 from autokd.config.numbers import Whole
 from autokd.errors import UnknownName
 from autokd.models.kd_networks import KD_NETWORKS, RESIDUAL, is_kd_network
+from autokd.models.shapes import AnyShape as AnyShape
+from autokd.models.shapes import Shape as Shape
+from autokd.models.shapes import TensorShape as TensorShape
 from autokd.text.quoting import one_of
 
 Widths = Annotated[tuple[Annotated[Whole, Field(ge=1)], ...], Field(min_length=1)]
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """Input and output of a network.
-
-    Attributes:
-        channels: Channels of an image.
-        size: Height of an image, pixels.
-        classes: Number of logits.
-        width: Width of an image; by default it is a square.
-    """
-
-    channels: int
-    size: int
-    classes: int
-    width: int | None = None
-
-    @property
-    def pixels(self) -> tuple[int, int]:
-        """Height and width of an image."""
-        return self.size, self.width or self.size
 
 
 class Architecture(Frozen, ABC):
@@ -86,15 +66,23 @@ class Cnn(Architecture):
 
 
 @final
+class _AsFloats(nn.Flatten):
+    """Flattens whole numbers, which count as what they are."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return super().forward(inputs).float()
+
+
+@final
 class Mlp(Architecture):
-    """Fully connected layers with ReLU between them, no normalisation."""
+    """Fully connected layers with ReLU between them, no normalisation. It takes inputs of any shape."""
 
     widths: Widths = (64,)
 
-    def build(self, shape: Shape) -> nn.Module:
-        inputs = shape.channels * math.prod(shape.pixels)
-        layers: list[nn.Module] = [nn.Flatten()]
-        for before, after in pairwise((inputs, *self.widths)):
+    def build(self, shape: AnyShape) -> nn.Module:
+        of_whole = isinstance(shape, TensorShape) and shape.whole
+        layers: list[nn.Module] = [_AsFloats() if of_whole else nn.Flatten()]
+        for before, after in pairwise((math.prod(shape.inputs), *self.widths)):
             layers += [nn.Linear(before, after), nn.ReLU()]
         return nn.Sequential(*layers, nn.Linear(self.widths[-1], shape.classes))
 
@@ -154,6 +142,17 @@ ARCHITECTURES: Final[Mapping[str, type[Architecture]]] = MappingProxyType(
     {"cnn": Cnn, "mlp": Mlp, "resnet18": ResNet18}
 )
 """Architectures that a recipe may name."""
+
+
+def built(network: Architecture, shape: AnyShape) -> nn.Module:
+    """Return the network for inputs of any kind.
+
+    Raises:
+        ValueError: If it cannot be built for them.
+    """
+    if isinstance(network, Mlp):
+        return network.build(shape)
+    return network.build(shape.as_images if isinstance(shape, TensorShape) else shape)
 
 
 def architecture(recipe: ArchitectureConfig) -> Architecture:

@@ -8,7 +8,8 @@ from autokd.config.federation import ArchitectureConfig, ExternalArchitecture
 from autokd.data.dataset import Dataset
 from autokd.errors import PlanError
 from autokd.models.adapter import adapted
-from autokd.models.architectures import Shape, architecture
+from autokd.models.architectures import architecture, built
+from autokd.models.shapes import AnyShape, Shape, TensorShape, shape_of
 from autokd.models.training import isolated_rng
 
 
@@ -32,16 +33,31 @@ def build(
         UnknownName: If there is no architecture of that name.
         PlanError: If it has no such option, or the option's value does not hold or does not fit the images.
     """
-    try:
-        with isolated_rng(seed, "cpu"):
-            if isinstance(recipe, ExternalArchitecture):
-                return adapted(recipe, channels=channels, size=size, width=width)
-            return architecture(recipe).build(Shape(channels, size, classes, width))
-    except ValueError as error:
-        raise PlanError(source=f"architecture {recipe.name}", field="options", problem=str(error)) from error
+    return _built(recipe, Shape(channels, size, classes, width), seed)
+
+
+def build_for_tensors(
+    recipe: ArchitectureConfig, *, inputs: tuple[int, ...], classes: int, whole: bool = False, seed: int = 0
+) -> nn.Module:
+    """Return a network for tensors that are no images, as `build` does for images.
+
+    Args:
+        inputs, classes, whole: Input and output, see `TensorShape`.
+    """
+    return _built(recipe, TensorShape(tuple(inputs), classes, whole), seed)
 
 
 def build_for(data: Dataset, recipe: ArchitectureConfig, *, seed: int = 0) -> nn.Module:
-    """Return a network for images and classes of a data set; see `build`."""
-    _, channels, height, width = data.images.shape
-    return build(recipe, channels=channels, size=height, width=width, classes=len(data.classes), seed=seed)
+    """Return a network for inputs and classes of a data set; see `build`."""
+    shape = shape_of(data.images, is_tensor=data.is_tensor, classes=len(data.classes))
+    return _built(recipe, shape, seed)
+
+
+def _built(recipe: ArchitectureConfig, shape: AnyShape, seed: int) -> nn.Module:
+    try:
+        with isolated_rng(seed, "cpu"):
+            if isinstance(recipe, ExternalArchitecture):
+                return adapted(recipe, shape)
+            return built(architecture(recipe), shape)
+    except ValueError as error:
+        raise PlanError(source=f"architecture {recipe.name}", field="options", problem=str(error)) from error

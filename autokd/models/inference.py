@@ -54,8 +54,8 @@ def evaluation_batch(module: nn.Module, shape: tuple[int, ...]) -> int:
     """Return the batch size of an evaluation.
 
     It depends on the network's input alone, since another batch size may round the logits differently, and is
-    so small that evaluation needs no more memory than training. An adapted network may enlarge the images,
-    whose `shape` is (channels, height, width).
+    so small that evaluation needs no more memory than training. An adapted network may enlarge images, whose
+    `shape` is (channels, height, width).
     """
     inner = module.network if isinstance(module, WithLogPrior) else module
     values = math.prod(inner.takes(shape) if isinstance(inner, Adapted) else shape)

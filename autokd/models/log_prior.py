@@ -104,7 +104,9 @@ def added(weights: Weights, layer: LastLayer | None, log_prior: LogPrior) -> Wei
     return {**weights, layer.bias: _read_only(total.astype(bias.dtype))}
 
 
-def find_last_layer(network: nn.Module, image_shape: tuple[int, ...]) -> LastLayer | None:
+def find_last_layer(
+    network: nn.Module, image_shape: tuple[int, ...], *, inputs: Tensor | None = None
+) -> LastLayer | None:
     """Return the linear layer whose outputs are a network's logits; None if there is no such layer.
 
     A layer is found by its outputs on random images, and proved by a change of its bias. So the network may
@@ -114,9 +116,12 @@ def find_last_layer(network: nn.Module, image_shape: tuple[int, ...]) -> LastLay
         network: Network on the CPU; it is changed, and of no further use. A copy is not made here, since not
             every network can be copied.
         image_shape: (channels, height, width) of its images.
+        inputs: Some inputs, where random numbers would be none: token ids, say.
     """
     network.eval()
-    images = torch.randn((_PROBES, *image_shape), generator=torch.Generator().manual_seed(0))
+    images = inputs
+    if images is None:
+        images = torch.randn((_PROBES, *image_shape), generator=torch.Generator().manual_seed(0))
     seen: dict[str, Tensor] = {}
 
     def watch(name: str, layer: nn.Linear) -> None:

@@ -63,8 +63,7 @@ def chosen_format(federation: Federation, student: int, compute: Compute) -> Ten
     Raises:
         InputError: If the network cannot run in the layout that `compute` asks for.
     """
-    _, *images = federation.data.images.shape
-    tensor_format = choose_format(compute, network(federation, student), images)
+    tensor_format = choose_format(compute, network(federation, student), federation.data.image_shape)
     if compute.precision == "auto":
         _log.warning(precision_notice(compute.device, tensor_format.precision))
     return tensor_format

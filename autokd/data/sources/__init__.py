@@ -1,4 +1,4 @@
-"""Reading of labelled images: one module for each kind of source."""
+"""Reading of labelled examples: one module for each kind of source."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from autokd.config.sources import (
 )
 from autokd.data.sources.labelled_images import LabelledImages as LabelledImages
 from autokd.data.sources.normalised import denormalised
+from autokd.data.sources.tensors import not_finite
 from autokd.errors import PlanError
 
 
@@ -30,7 +31,7 @@ def read(
     labels_needed: bool = True,
     code_folder: Path | None = None,
 ) -> LabelledImages:
-    """Read the images and labels that a source asks for.
+    """Read the images, or tensors, and labels that a source asks for.
 
     No code is run, except the factory of a `CodeSource`.
 
@@ -45,7 +46,7 @@ def read(
         PlanError: If it cannot be read or used; names the file and the part of it.
     """
     try:
-        data = _read(source, base, wanted, labels_needed, code_folder)
+        data = replace(_read(source, base, wanted, labels_needed, code_folder), is_tensor=source.is_tensor)
     except MemoryError as error:
         raise PlanError(source=str(base), problem="does not fit into memory") from error
     name = str(getattr(source, "path", getattr(source, "root", getattr(source, "factory", source.kind))))
@@ -91,7 +92,7 @@ def usable(data: LabelledImages, *, name: str) -> LabelledImages:
     """Return examples of any source if they can be used.
 
     Raises:
-        PlanError: If there are none, or pixels that are not finite, or labels outside the classes.
+        PlanError: If there are none, or numbers that are not finite, or labels outside the classes.
     """
     problem = _problem(data)
     if problem:
@@ -103,9 +104,15 @@ def _problem(data: LabelledImages) -> str:
     """Return why the examples cannot be used, whatever their source; empty if they can."""
     if not len(data.images):
         return "holds no example"
+    if data.is_tensor:
+        return not_finite(data.images) or _problem_of_labels(data)
     finite = np.isfinite(data.images).all(axis=(1, 2, 3)) if data.images.dtype == np.float32 else np.True_
     if not finite.all():
         return f"image {finite.argmin()} holds values that are not finite numbers"
+    return _problem_of_labels(data)
+
+
+def _problem_of_labels(data: LabelledImages) -> str:
     low, high = data.labels.min(), data.labels.max()
     if low < 0 or high >= len(data.classes):
         return f"labels run from {low} to {high}, but there are {len(data.classes)} classes"

@@ -17,6 +17,7 @@ from autokd.config.sources import CodeSource, Source
 from autokd.core.import_factory import call, code_of
 from autokd.data.sources.decoding import Decoder, fit_to_format
 from autokd.data.sources.labelled_images import (
+    AnyInputs,
     LabelledImages,
     as_images,
     as_labels,
@@ -26,9 +27,11 @@ from autokd.data.sources.labelled_images import (
     unlabelled,
 )
 from autokd.data.sources.rereading import unsteady
+from autokd.data.sources.tensors import as_tensors
 from autokd.errors import PlanError
 
 _IMAGE: Final = ("image", "img", "images", "pixel_values")
+_INPUT: Final = ("inputs", "input_ids", "features", "input", "x")
 _LABEL: Final = ("label", "labels", "fine_label", "target")
 """Keys of examples that are mappings, as those of Hugging Face's `datasets`."""
 
@@ -61,6 +64,8 @@ def read_dataset(
 ) -> LabelledImages:
     """Read the chosen examples of anything with `len` and (image, label) at each index.
 
+    With `values: tensor` the first is anything that NumPy takes for numbers: an array, a tensor, a list.
+
     An image is a Pillow image, or a tensor or array: (channels, height, width), or for arrays (height, width)
     with or without channels. Floats that are k/255 for whole k, as `ToTensor` makes them, are kept as k.
 
@@ -71,29 +76,37 @@ def read_dataset(
         total = len(dataset)
     except TypeError as error:
         raise PlanError(source=name, problem="makes no data set that has a length") from error
-    images, labels, from_pillow = [], [], False
+    images, labels, from_pillow, of_tensors = [], [], False, source.is_tensor
     # The owner's code has decoded the images and turned them, or not.
     decoder = Decoder(wanted, bits=source.bits, upright=None)
     rows = chosen_indices(source, base, total)
     for number in rows:
         try:
-            image, label = _parts(dataset[int(number)], labels_needed)
-            images.append(_array(image, decoder, name))
+            image, label = _parts(dataset[int(number)], labels_needed, _INPUT if of_tensors else _IMAGE)
+            images.append(_numbers_in(image) if of_tensors else _array(image, decoder, name))
             from_pillow = isinstance(image, Image.Image)
             labels.append(_label(label, labels_needed))
         except PlanError:
             raise
         except Exception as error:
-            problem = f"example {number} is no (image, label): {type(error).__name__}: {str(error)[:200]}"
+            kind = "input" if of_tensors else "image"
+            problem = f"example {number} is no ({kind}, label): {type(error).__name__}: {str(error)[:200]}"
             raise PlanError(source=name, problem=problem) from error
         if images[-1].shape != images[0].shape or images[-1].dtype != images[0].dtype:
             last, first = (f"{one.dtype} of shape {one.shape}" for one in (images[-1], images[0]))
-            problem = f"image {number} is {last}, the first one {first}; make all of one shape and type there"
+            kind = "example" if of_tensors else "image"
+            problem = (
+                f"{kind} {number} is {last}, the first one {first}; make all of one shape and type there"
+            )
             raise PlanError(source=name, problem=problem)
     stacked = np.stack(images) if images else np.empty((0, 1, 1, 1), dtype=np.uint8)
-    # Pillow's images are in [0, 1] already.
-    pixels = as_images(stacked, source=name, field="", bits=None if from_pillow else source.bits)
-    pixels = fit_to_format(_bytes_again(pixels), decoder, source=name)
+    pixels: AnyInputs
+    if of_tensors:
+        pixels = as_tensors(stacked, source=name, field="")
+    else:
+        # Pillow's images are in [0, 1] already.
+        pixels = as_images(stacked, source=name, field="", bits=None if from_pillow else source.bits)
+        pixels = fit_to_format(_bytes_again(pixels), decoder, source=name)
     notes = (*decoder.notes(), *unsteady(dataset, rows))
     try:
         named = None if source.classes is not None else _own_classes(dataset, name)
@@ -105,17 +118,21 @@ def read_dataset(
     return labelled(pixels, numbers, recipe=source.classes, own=own, source=name, notes=notes)
 
 
-def _parts(example: Any, labels_needed: bool) -> tuple[Any, Any]:
-    """Return image and label of an example; -1 if it has none and needs none."""
+def _parts(example: Any, labels_needed: bool, keys: Sequence[str]) -> tuple[Any, Any]:
+    """Return input, which is under one of `keys` in a mapping, and label of an example.
+
+    The label is -1 if it has none and needs none.
+    """
     if isinstance(example, Mapping):
-        images = [example[key] for key in _IMAGE if key in example]
+        images = [example[key] for key in keys if key in example]
         if len(images) != 1:
-            raise ValueError(f"its keys are {', '.join(map(str, example))}, not one of which is `image`")
+            raise ValueError(f"its keys are {', '.join(map(str, example))}, not one of which is `{keys[0]}`")
         found = [example[key] for key in _LABEL if key in example]
         if len(found) > 1:
             raise ValueError(f"its keys are {', '.join(map(str, example))}, of which several are labels")
         return images[0], _or_none(found, labels_needed)
-    if isinstance(example, tuple | list):
+    is_row = keys is _INPUT and isinstance(example, list) and bool(example) and np.ndim(example[0]) == 0
+    if isinstance(example, tuple | list) and (labels_needed or not is_row):
         if not labels_needed:
             return example[0], _or_none(list(example[1:2]), labels_needed)
         image, label = example
@@ -203,6 +220,10 @@ def _array(image: object, decoder: Decoder, name: str) -> NDArray[Any]:
         image = image.detach().cpu().numpy()
     array = np.asarray(image)
     return array[None] if array.ndim == 2 else array
+
+
+def _numbers_in(values: object) -> NDArray[Any]:
+    return np.asarray(values.detach().cpu() if isinstance(values, torch.Tensor) else values)
 
 
 def _bytes_again(images: Any) -> Any:

@@ -1,9 +1,9 @@
-"""Images with labels, as every source returns them."""
+"""Examples with labels, as every source returns them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,10 +15,12 @@ from autokd.core.class_names import class_names
 from autokd.core.regular_files import regular_size
 from autokd.data.dataset import Dataset
 from autokd.data.sources.depth import in_unit
+from autokd.data.sources.tensors import Tensors
 from autokd.data.temporary_arrays import concatenate, copy_rows
 from autokd.errors import PlanError
 
 Pixels = NDArray[np.uint8] | NDArray[np.float32]
+AnyInputs = Pixels | Tensors
 _CHANNELS: Final = (1, 3)
 _MOST_CLASSES: Final = 100_000
 _UNLABELLED: Final = ("unlabelled",)
@@ -26,21 +28,24 @@ _UNLABELLED: Final = ("unlabelled",)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledImages:
-    """Images with labels.
+    """Images, or tensors that are none, with labels.
 
     Attributes:
-        images: Shape (n, channels, height, width); uint8 pixels from 0 to 255, or float32 as they are.
+        images: Shape (n, channels, height, width); uint8 pixels from 0 to 255, or float32 as they are. Of
+            tensors: shape (n, ...), float32 or int64.
         labels: Shape (n,), indices into `classes`.
         classes: Class names.
         notes: What the owner should know of how they were read.
         named: Whether source or recipe name the classes; otherwise their names are the numbers of the labels.
+        is_tensor: Whether the inputs are tensors that are no images.
     """
 
-    images: Pixels
+    images: AnyInputs
     labels: NDArray[np.int64]
     classes: tuple[str, ...]
     notes: tuple[str, ...] = ()
     named: bool = True
+    is_tensor: bool = False
 
     @property
     def present(self) -> list[str]:
@@ -49,7 +54,7 @@ class LabelledImages:
 
     def take(self, rows: NDArray[np.int64]) -> LabelledImages:
         """Return a copy of some examples, in the order of `rows`."""
-        return LabelledImages(copy_rows(self.images, rows), self.labels[rows], self.classes, named=self.named)
+        return replace(self, images=copy_rows(self.images, rows), labels=self.labels[rows], notes=())
 
     def renumbered(self, classes: tuple[str, ...]) -> NDArray[np.int64]:
         """Return the labels as indices into other class names; a class that is missing there becomes 0."""
@@ -218,7 +223,7 @@ def named_labels(
 
 
 def labelled(
-    images: Pixels,
+    images: AnyInputs,
     labels: NDArray[np.int64],
     *,
     recipe: Iterable[object] | None,
@@ -242,29 +247,30 @@ def labelled(
     return LabelledImages(images, labels, names, named=written is not None, notes=notes)
 
 
-def unlabelled(images: Pixels, notes: tuple[str, ...] = ()) -> LabelledImages:
+def unlabelled(images: AnyInputs, notes: tuple[str, ...] = ()) -> LabelledImages:
     """Return images without labels, which only public examples may lack."""
     return LabelledImages(images, np.zeros(len(images), dtype=np.int64), _UNLABELLED, notes=notes)
 
 
 def join(parts: Sequence[LabelledImages], classes: tuple[str, ...]) -> LabelledImages:
-    """Return all examples in one array, larger than memory if need be; as bytes if all are bytes."""
-    exact = all(part.images.dtype == np.uint8 for part in parts)
+    """Return all examples in one array, larger than memory if need be; images as bytes if all are bytes."""
+    exact = len({part.images.dtype for part in parts}) == 1
     images = concatenate([part.images if exact else as_floats(part.images) for part in parts])
     labels = np.concatenate([part.renumbered(classes) for part in parts])
-    return LabelledImages(images, labels, classes, named=any(part.named for part in parts))
+    named, is_tensor = any(part.named for part in parts), any(part.is_tensor for part in parts)
+    return LabelledImages(images, labels, classes, named=named, is_tensor=is_tensor)
 
 
-def as_floats(images: Pixels) -> NDArray[Any]:
-    """Return pixels as torchvision's ToTensor makes them of bytes."""
-    if images.dtype == np.float32:
+def as_floats(images: AnyInputs) -> NDArray[Any]:
+    """Return pixels as torchvision's ToTensor makes them of bytes; other inputs as they are."""
+    if images.dtype != np.uint8:
         return images
     return np.divide(images, np.float32(255), dtype=np.float32)
 
 
 def as_dataset(data: LabelledImages, classes: tuple[str, ...]) -> Dataset:
     """Return examples under other class names; its moments only bring pixels to [0, 1]."""
-    channels = data.images.shape[1]
+    channels = 0 if data.is_tensor else data.images.shape[1]
     white = 255.0 if data.images.dtype == np.uint8 else 1.0
     return Dataset(
         images=data.images,

@@ -17,6 +17,7 @@ from autokd.config.sources import NpzSource
 from autokd.core.regular_files import check_unfolded
 from autokd.data.sources.decoding import Decoder, fit_to_format
 from autokd.data.sources.labelled_images import (
+    AnyInputs,
     LabelledImages,
     as_images,
     as_labels,
@@ -28,6 +29,7 @@ from autokd.data.sources.labelled_images import (
     unreadable,
     with_channels_first,
 )
+from autokd.data.sources.tensors import DENSEST, as_tensors, check_form
 from autokd.errors import PlanError
 
 _DENSEST: Final = 32
@@ -45,10 +47,14 @@ def read(source: NpzSource, base: Path, wanted: ImageShape, labels_needed: bool 
             arrays = _arrays(opened, file, source, labels_needed)
     except OSError as error:
         raise unreadable(file, error) from error
-    images = as_images(arrays[source.images], source=name, field=source.images, bits=source.bits)
+    field, decoder = _inputs(source), Decoder.of(source, wanted)
+    images: AnyInputs
+    if source.is_tensor:
+        images = as_tensors(arrays[field], source=name, field=field)
+    else:
+        images = as_images(arrays[field], source=name, field=field, bits=source.bits)
     which = chosen_indices(source, base, len(images))
-    decoder = Decoder.of(source, wanted)
-    pixels = fit_to_format(images[which], decoder, source=name)
+    pixels = images[which] if source.is_tensor else fit_to_format(images[which], decoder, source=name)
     written, named = arrays.get(source.labels, np.empty((0, 0))), _names(arrays.get("classes"), name)
     try:
         labels, own = _labels(written, source, name, named, count=len(images))
@@ -60,6 +66,11 @@ def read(source: NpzSource, base: Path, wanted: ImageShape, labels_needed: bool 
     return replace(found, labels=labels[which])
 
 
+def _inputs(source: NpzSource) -> str:
+    """Return the name of the array of inputs."""
+    return source.inputs if source.is_tensor else source.images
+
+
 def _arrays(opened: BinaryIO, file: Path, source: NpzSource, labels_needed: bool) -> dict[str, NDArray[Any]]:
     try:
         archive = np.load(opened, allow_pickle=False)
@@ -69,11 +80,12 @@ def _arrays(opened: BinaryIO, file: Path, source: NpzSource, labels_needed: bool
         raise PlanError(source=str(file), problem="is one array, not an archive (.npz) of several")
     arrays: dict[str, NDArray[Any]] = {}
     with archive:
-        for name in (source.images, source.labels) if labels_needed else (source.images,):
+        inputs = _inputs(source)
+        for name in (inputs, source.labels) if labels_needed else (inputs,):
             if name not in archive.files:
                 problem = f"is missing; there is {', '.join(archive.files[:20]) or 'nothing'}"
                 raise PlanError(source=str(file), field=name, problem=problem)
-        wanted = sorted({source.images, source.labels, "classes"} & set(archive.files))
+        wanted = sorted({inputs, source.labels, "classes"} & set(archive.files))
         _check_forms(archive, wanted, file, source)
         for name in wanted:
             try:
@@ -88,13 +100,13 @@ def _check_forms(archive: Any, names: Iterable[str], file: Path, source: NpzSour
     """Refuse an archive by types, shapes and sizes, before any array is read.
 
     Raises:
-        PlanError: If it is not one of images, or unfolds to any size.
+        PlanError: If it is not one of images or tensors, or unfolds to any size.
     """
     stored = archive.zip.NameToInfo
     parts = {name: stored.get(f"{name}.npy") or stored[name] for name in names}
     try:
         unfolded = sum(part.file_size for part in parts.values())
-        check_unfolded(checked_size(file), unfolded, factor=_DENSEST)
+        check_unfolded(checked_size(file), unfolded, factor=DENSEST if source.is_tensor else _DENSEST)
     except ValueError as error:
         raise PlanError(source=str(file), problem=str(error)) from None
     for name, part in parts.items():
@@ -103,8 +115,9 @@ def _check_forms(archive: Any, names: Iterable[str], file: Path, source: NpzSour
                 form = _form(begin)
         except Exception as error:
             raise _damaged(file, name, error) from error
-        if name == source.images:
-            with_channels_first(form, source=str(file), field=name)
+        if name == _inputs(source):
+            check = check_form if source.is_tensor else with_channels_first
+            check(form, source=str(file), field=name)
 
 
 def _form(begin: IO[bytes]) -> NDArray[Any]:

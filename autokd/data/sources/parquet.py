@@ -1,4 +1,4 @@
-"""Data sets of Hugging Face: encoded images in Parquet, or in the Arrow files of `save_to_disk`."""
+"""Tables of encoded images, or of numbers: Parquet, or the Arrow files of `datasets`' `save_to_disk`."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from autokd.core.regular_files import check_unfolded, in_words
 from autokd.data.sources.arrow_stream import unfolded_bytes
 from autokd.data.sources.decoding import Decoder, decode_all
 from autokd.data.sources.labelled_images import (
+    AnyInputs,
     LabelledImages,
     as_labels,
     checked_size,
@@ -26,8 +27,10 @@ from autokd.data.sources.labelled_images import (
     unlabelled,
     unreadable,
 )
-from autokd.data.sources.table_columns import features, image_column, label_column
+from autokd.data.sources.table_columns import features, input_columns, label_column
 from autokd.data.sources.table_files import table_files
+from autokd.data.sources.table_values import column_values
+from autokd.data.sources.tensors import DENSEST, NUMBER_BYTES
 from autokd.errors import PlanError
 
 _DENSEST: Final = 32
@@ -35,6 +38,8 @@ _DENSEST: Final = 32
 _SMALLEST: Final = 16
 """Bytes of the smallest encoded image, about."""
 _FEW_ROWS: Final = 10_000
+_Part = tuple[Any, tuple[str, ...], str | None]
+"""A table of the columns that are wanted, the names of those of inputs, and that of labels."""
 
 
 def read(source: ParquetSource, base: Path, wanted: ImageShape, labels_needed: bool = True) -> LabelledImages:
@@ -42,18 +47,26 @@ def read(source: ParquetSource, base: Path, wanted: ImageShape, labels_needed: b
     files = table_files(source.path, base)
     size = sum(map(checked_size, files))
     tables = [_table(file, source, labels_needed) for file in files]
-    table, image, label = _joined(tables, files)
+    table, inputs, label = _joined(tables, files)
     name = str(files[0]) if len(files) == 1 else str(files[0].parent)
     which = chosen_indices(source, base, table.num_rows)
     if not which.size:
         raise PlanError(source=name, problem="holds no example")
     told = features(table.schema)
-    column = table[image]
-    contents = (
-        (_bytes(column[row].as_py(), name, image, row), f"{name}: {image} {row}") for row in which.tolist()
-    )
+    (image, *_) = inputs
     mode = told.get(image, {}).get("mode")
     decoder = Decoder.of(source, wanted, mode=mode if isinstance(mode, str) else None)
+
+    def read_inputs() -> AnyInputs:
+        if source.is_tensor:
+            return column_values(table, inputs, which, source=name)
+        column = table[image]
+        contents = (
+            (_bytes(column[row].as_py(), name, image, row), f"{name}: {image} {row}")
+            for row in which.tolist()
+        )
+        return decode_all(contents, len(which), decoder, size=size)
+
     try:
         if label is None:
             raise PlanError(source=name, field=source.label, problem="is missing")
@@ -64,17 +77,12 @@ def read(source: ParquetSource, base: Path, wanted: ImageShape, labels_needed: b
     except PlanError:
         if labels_needed:
             raise
-        return unlabelled(decode_all(contents, len(which), decoder, size=size), decoder.notes())
-    return replace(
-        found,
-        images=decode_all(contents, len(which), decoder, size=size),
-        labels=labels[which],
-        notes=decoder.notes(),
-    )
+        return unlabelled(read_inputs(), decoder.notes())
+    return replace(found, images=read_inputs(), labels=labels[which], notes=decoder.notes())
 
 
-def _table(file: Path, source: ParquetSource, labels_needed: bool) -> tuple[Any, str, str | None]:
-    """Return the columns of images and labels of a file, with their names."""
+def _table(file: Path, source: ParquetSource, labels_needed: bool) -> _Part:
+    """Return the columns of inputs and labels of a file, with their names."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -84,14 +92,16 @@ def _table(file: Path, source: ParquetSource, labels_needed: bool) -> tuple[Any,
             if file.suffix == ".arrow":
                 return _of_stream(opened, file, source, labels_needed)
             parquet = pq.ParquetFile(opened)
-            image, label = _columns(parquet.schema_arrow, source, file, labels_needed)
-            names = [name for name in (image, label) if name is not None]
+            inputs, label = _columns(parquet.schema_arrow, source, file, labels_needed)
+            names = [name for name in (*inputs, label) if name is not None]
             rows, unfolded = parquet.metadata.num_rows, _unfolded(parquet.metadata, names)
-            _check_size(file, rows, unfolded)
+            if source.is_tensor:
+                unfolded = max(unfolded, NUMBER_BYTES * _numbers(parquet.metadata, names))
+            _check_size(file, rows, unfolded, source)
             # Values that stand in many rows are kept once, as the file has them.
             once = [path for name in names for path in _texts(parquet.schema_arrow.field(name))]
             parquet = pq.ParquetFile(opened, read_dictionary=once)
-            return parquet.read(columns=names), image, label
+            return parquet.read(columns=names), inputs, label
     except (pa.ArrowException, ValueError, OverflowError, MemoryError, struct.error) as error:
         kind = "Arrow" if file.suffix == ".arrow" else "Parquet"
         raise PlanError(source=str(file), problem=f"is no {kind} file, or a damaged one") from error
@@ -102,36 +112,34 @@ def _table(file: Path, source: ParquetSource, labels_needed: bool) -> tuple[Any,
         raise unreadable(file, error) from error
 
 
-def _of_stream(
-    opened: BinaryIO, file: Path, source: ParquetSource, labels_needed: bool
-) -> tuple[Any, str, str | None]:
+def _of_stream(opened: BinaryIO, file: Path, source: ParquetSource, labels_needed: bool) -> _Part:
     import pyarrow as pa
 
-    image, label = _columns(pa.ipc.open_stream(opened).schema, source, file, labels_needed)
+    inputs, label = _columns(pa.ipc.open_stream(opened).schema, source, file, labels_needed)
     opened.seek(0)
     unfolded = unfolded_bytes(opened)
-    _check_size(file, 0, unfolded)
+    _check_size(file, 0, unfolded, source)
     opened.seek(0)
     table = pa.ipc.open_stream(opened).read_all()
-    _check_size(file, table.num_rows, unfolded)
-    table = table.select([name for name in (image, label) if name is not None])
+    _check_size(file, table.num_rows, unfolded, source)
+    table = table.select([name for name in (*inputs, label) if name is not None])
     # A damaged file is found here and not while it is used.
     table.validate(full=True)
-    return table, image, label
+    return table, inputs, label
 
 
-def _check_size(file: Path, rows: int, unfolded: int) -> None:
-    """Refuse a file that announces more rows, or more bytes, than a file of its size can hold of images.
+def _check_size(file: Path, rows: int, unfolded: int, source: ParquetSource) -> None:
+    """Refuse a file that announces more rows, or more bytes, than a file of its size can hold of examples.
 
     Raises:
         PlanError: If it does.
     """
     size = checked_size(file)
     try:
-        check_unfolded(size, unfolded, factor=_DENSEST)
+        check_unfolded(size, unfolded, factor=DENSEST if source.is_tensor else _DENSEST)
     except ValueError as error:
         raise PlanError(source=str(file), problem=str(error)) from None
-    if rows > _FEW_ROWS + size // _SMALLEST:
+    if not source.is_tensor and rows > _FEW_ROWS + size // _SMALLEST:
         problem = f"has {rows} rows in {in_words(size)}: most of them must be the same image; it was not read"
         raise PlanError(source=str(file), problem=problem)
 
@@ -147,6 +155,13 @@ def _unfolded(metadata: Any, names: Sequence[str]) -> int:
     )
 
 
+def _numbers(metadata: Any, names: Sequence[str]) -> int:
+    """Return how many numbers columns hold, those in lists counted singly."""
+    groups = (metadata.row_group(number) for number in range(metadata.num_row_groups))
+    columns = (group.column(number) for group in groups for number in range(group.num_columns))
+    return sum(column.num_values for column in columns if column.path_in_schema.partition(".")[0] in names)
+
+
 def _texts(field: Any, above: str = "") -> list[str]:
     """Return the paths of the columns of texts and bytes below a field."""
     import pyarrow as pa
@@ -158,19 +173,19 @@ def _texts(field: Any, above: str = "") -> list[str]:
     return [path] if any(test(kind) for test in is_text) else []
 
 
-def _columns(schema: Any, source: ParquetSource, file: Path, labels_needed: bool) -> tuple[str, str | None]:
-    image = image_column(schema, source, str(file))
+def _columns(
+    schema: Any, source: ParquetSource, file: Path, labels_needed: bool
+) -> tuple[tuple[str, ...], str | None]:
+    inputs = input_columns(schema, source, str(file))
     try:
-        return image, label_column(schema, source, str(file), image)
+        return inputs, label_column(schema, source, str(file), inputs)
     except PlanError:
         if labels_needed:
             raise
-        return image, None
+        return inputs, None
 
 
-def _joined(
-    tables: Sequence[tuple[Any, str, str | None]], files: Sequence[Path]
-) -> tuple[Any, str, str | None]:
+def _joined(tables: Sequence[_Part], files: Sequence[Path]) -> _Part:
     """Return the rows of several files as one table.
 
     Raises:
@@ -178,10 +193,10 @@ def _joined(
     """
     import pyarrow as pa
 
-    first, image, label = tables[0]
+    first, inputs, label = tables[0]
     told = features(first.schema)
     for (other, *columns), file in zip(tables[1:], files[1:], strict=True):
-        if columns != [image, label] or features(other.schema).get(label or "") != told.get(label or ""):
+        if columns != [inputs, label] or features(other.schema).get(label or "") != told.get(label or ""):
             problem = f"has other columns or classes than {files[0].name}"
             raise PlanError(source=str(file), problem=problem)
     try:
@@ -189,7 +204,7 @@ def _joined(
     except pa.ArrowException as error:
         problem = f"has columns of other types than {files[0].name}"
         raise PlanError(source=str(files[1]), problem=problem) from error
-    return joined.replace_schema_metadata(first.schema.metadata), image, label
+    return joined.replace_schema_metadata(first.schema.metadata), inputs, label
 
 
 def _bytes(value: object, name: str, column: str, row: int) -> bytes:

@@ -36,7 +36,23 @@ def image_column(schema: Any, source: ParquetSource, file: str) -> str:
     return _column(schema, source.image, "image", images or encoded, file)
 
 
-def label_column(schema: Any, source: ParquetSource, file: str, image: str) -> str:
+def input_columns(schema: Any, source: ParquetSource, file: str) -> tuple[str, ...]:
+    """Return the columns that hold the inputs: that of images, or those that the source names for tensors.
+
+    Raises:
+        PlanError: If there is none, or the choice is in doubt.
+    """
+    if not source.is_tensor:
+        return (image_column(schema, source, file),)
+    names = (source.inputs,) if isinstance(source.inputs, str) else source.inputs
+    for name in names:
+        _column(schema, name, "inputs", [], file)
+    if source.label in names:
+        raise PlanError(source=file, field=source.label, problem="is a column of inputs and that of labels")
+    return names
+
+
+def label_column(schema: Any, source: ParquetSource, file: str, inputs: tuple[str, ...]) -> str:
     """Return the column that holds the labels: the named one, or else the only one of that kind.
 
     Raises:
@@ -44,7 +60,7 @@ def label_column(schema: Any, source: ParquetSource, file: str, image: str) -> s
     """
     told = features(schema)
     classes = [name for name in schema.names if told.get(name, {}).get("_type") == "ClassLabel"]
-    others = [name for name in schema.names if name != image and _is_label(schema.field(name).type)]
+    others = [name for name in schema.names if name not in inputs and _is_label(schema.field(name).type)]
     return _column(schema, source.label, "label", classes or others, file)
 
 
