@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,7 +59,7 @@ def _from_source(source: AnySource, base: Path, code_folder: Path | None) -> Dat
     return Dataset(images=data.images, labels=data.labels, classes=data.classes, mean=mean, std=std)
 
 
-def _moments(images: NDArray[np.uint8] | NDArray[np.float32]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _moments(images: NDArray[Any]) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return mean and standard deviation by channel, to three digits: no rounding error enters a hash."""
     means, deviations = [], []
     for channel in range(images.shape[1]):

@@ -162,8 +162,8 @@ def test_damage_is_refused_with_file_and_way_out(
 
 
 def test_another_format_is_told_apart_from_damage(folder: Path) -> None:
-    edit(folder, lambda manifest: manifest.update(format=2))
-    with pytest.raises(FederationError, match=r"written by another version of autokd \(format 2"):
+    edit(folder, lambda manifest: manifest.update(format=3))
+    with pytest.raises(FederationError, match=r"written by another version of autokd \(format 3"):
         load(folder)
 
 

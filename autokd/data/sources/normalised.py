@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ _ROUNDED: Final = 0.02
 """How far from a whole number 255 times a pixel may be that was a byte."""
 
 
-def denormalised(images: Pixels, with_: Normalisation, *, name: str) -> Pixels:
+def denormalised(images: NDArray[Any], with_: Normalisation, *, name: str) -> Pixels:
     """Return images in [0, 1]: number x std + mean; as bytes where they were bytes once.
 
     Raises:

@@ -48,13 +48,15 @@ def read(source: NpzSource, base: Path, wanted: ImageShape, labels_needed: bool 
     except OSError as error:
         raise unreadable(file, error) from error
     field, decoder = _inputs(source), Decoder.of(source, wanted)
-    images: AnyInputs
+    images: NDArray[Any]
     if source.is_tensor:
         images = as_tensors(arrays[field], source=name, field=field)
     else:
         images = as_images(arrays[field], source=name, field=field, bits=source.bits)
     which = chosen_indices(source, base, len(images))
-    pixels = images[which] if source.is_tensor else fit_to_format(images[which], decoder, source=name)
+    pixels: AnyInputs = images[which]
+    if not source.is_tensor:
+        pixels = fit_to_format(images[which], decoder, source=name)
     written, named = arrays.get(source.labels, np.empty((0, 0))), _names(arrays.get("classes"), name)
     try:
         labels, own = _labels(written, source, name, named, count=len(images))

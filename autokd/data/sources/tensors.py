@@ -50,7 +50,7 @@ def check_form(array: NDArray[Any], *, source: str, field: str) -> None:
         raise PlanError(source=source, field=field, problem=problem)
 
 
-def not_finite(array: Tensors) -> str:
+def not_finite(array: NDArray[Any]) -> str:
     """Return the first number that is not finite, with its place; empty if all are."""
     if array.dtype != np.float32 or not array.size:
         return ""
