@@ -39,7 +39,7 @@ from autokd.federation.external import Checked, load_external_or_raise
 from autokd.federation.external_models import InMemorySources, ValidatedModel
 from autokd.federation.federation import Federation
 from autokd.federation.hashing import data_arrays, digest
-from autokd.federation.members import Examples, Member, argument, as_classes, as_members, as_recipe
+from autokd.federation.members import Examples, Member, argument, as_classes, as_members, as_recipe, as_values
 from autokd.federation.preparation import prepare
 from autokd.models.adapter import Adapted
 from autokd.models.building import build_for
@@ -55,7 +55,7 @@ _ASKED: Final = 8
 """Images for which the model and the network that workers build are compared."""
 
 
-@checked(name=text, members=as_members, classes=as_classes)
+@checked(name=text, members=as_members, classes=as_classes, values=as_values)
 def federation_from_models(
     name: str,
     members: Sequence[Member],

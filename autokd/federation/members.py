@@ -12,7 +12,7 @@ from torch import nn
 
 from autokd.config.external import ExternalFederation
 from autokd.config.mistakes import problems_of
-from autokd.core.arguments import constructed, instance, text
+from autokd.core.arguments import choice, constructed, instance, text
 from autokd.core.class_names import class_names
 from autokd.errors import ArgumentError, PlanError
 from autokd.text.quoting import quoted
@@ -79,6 +79,11 @@ def as_classes(name: str, value: object) -> tuple[str, ...]:
         return class_names(value)
     except ValueError as error:
         raise ArgumentError(name, str(error)) from None
+
+
+def as_values(name: str, value: object) -> str:
+    """Return what inputs are: `images` or `tensor`."""
+    return choice(name, value, ("images", "tensor"))
 
 
 def as_recipe(content: dict[str, Any]) -> ExternalFederation:

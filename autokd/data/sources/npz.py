@@ -48,15 +48,13 @@ def read(source: NpzSource, base: Path, wanted: ImageShape, labels_needed: bool 
     except OSError as error:
         raise unreadable(file, error) from error
     field, decoder = _inputs(source), Decoder.of(source, wanted)
-    images: NDArray[Any]
+    images, which = arrays[field], chosen_indices(source, base, len(arrays[field]))
+    pixels: AnyInputs
     if source.is_tensor:
-        images = as_tensors(arrays[field], source=name, field=field)
+        pixels = as_tensors(images, source=name, field=field)[which]
     else:
-        images = as_images(arrays[field], source=name, field=field, bits=source.bits)
-    which = chosen_indices(source, base, len(images))
-    pixels: AnyInputs = images[which]
-    if not source.is_tensor:
-        pixels = fit_to_format(images[which], decoder, source=name)
+        all_pixels = as_images(images, source=name, field=field, bits=source.bits)
+        pixels = fit_to_format(all_pixels[which], decoder, source=name)
     written, named = arrays.get(source.labels, np.empty((0, 0))), _names(arrays.get("classes"), name)
     try:
         labels, own = _labels(written, source, name, named, count=len(images))

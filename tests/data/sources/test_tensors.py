@@ -33,10 +33,9 @@ SHAPES = arrays.array_shapes(min_dims=1, max_dims=4, min_side=1, max_side=4)
 @st.composite
 def inputs(draw: st.DrawFn) -> NDArray[Any]:
     kind = np.dtype(draw(TYPES))
-    finite = {"allow_nan": False, "allow_infinity": False} if kind.kind == "f" else {}
+    elements = arrays.from_dtype(kind)
     if kind.kind == "f":
-        finite |= {"min_value": -1000, "max_value": 1000}
-    elements = arrays.from_dtype(kind, **finite)
+        elements = arrays.from_dtype(kind, min_value=-1000, max_value=1000, allow_nan=False)
     return draw(arrays.arrays(kind, draw(SHAPES), elements=elements))
 
 

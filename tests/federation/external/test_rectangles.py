@@ -22,7 +22,7 @@ import autokd
 from autokd.compute.device import Compute
 from autokd.config.external import ExternalFederation
 from autokd.core.setting import Split
-from autokd.delivery.card import Card
+from autokd.delivery.card import Card, ImageFormat
 from autokd.federation.external import Checked, load_external
 from autokd.federation.findings import Findings
 from autokd.models.architectures import Cnn, Mlp, Shape
@@ -284,6 +284,7 @@ def test_they_are_distilled_and_delivered(tmp_path: Path) -> None:
     setting = autokd.Setting(temperature=2.0, alpha=0.5, transfer_set=autokd.TransferSet.STUDENT)
     file = tmp_path / "student.safetensors"
     card: Card = autokd.distill("0,1", file, setting=setting, study=config, home=tmp_path / "home")
+    assert isinstance(card.images, ImageFormat)
     assert (card.images.size, card.images.width) == (8, 12)
     assert "size=8" in file.with_suffix(".md").read_text()
     assert "width=12" in file.with_suffix(".md").read_text()

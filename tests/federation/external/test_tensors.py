@@ -111,15 +111,15 @@ def write(kind: Kind, folder: Path) -> dict[str, Any]:
     rng = np.random.default_rng(0)
     (folder / "networks.py").write_text(NETWORKS)
     for name, size in PARTS.items():
-        labels = np.arange(size) % 2
+        labels = [row % 2 for row in range(size)]
         np.savez(folder / f"{name}.npz", inputs=[kind.make(label, rng) for label in labels], labels=labels)
     for number in range(2):
         module = kind.network()
-        inputs, labels = loaded(folder, f"private{number}")
+        inputs, right = loaded(folder, f"private{number}")
         optimizer = torch.optim.Adam(module.parameters(), lr=0.02)
         for _ in range(12):
             optimizer.zero_grad()
-            nn.functional.cross_entropy(module(inputs), labels).backward()
+            nn.functional.cross_entropy(module(inputs), right).backward()
             optimizer.step()
         torch.save(module.state_dict(), folder / f"model{number}.pt")
     source = {"kind": "npz", "values": "tensor"}
@@ -443,10 +443,10 @@ def test_equal_numbers_as_images_make_another_federation(tmp_path: Path) -> None
         autokd.Member(model=module, data=data, architecture="mlp", options={"widths": (4,)})
         for module, data in zip(modules, parts, strict=False)
     ]
-    splits = dict(zip(("validation", "confirmation", "test"), parts[2:], strict=True))
+    splits: dict[str, Any] = dict(zip(("validation", "confirmation", "test"), parts[2:], strict=True))
     images = autokd.federation_from_models("m", members, **splits, home=tmp_path)
     tensors = autokd.federation_from_models("m", members, **splits, values="tensor", home=tmp_path)
     assert images.name != tensors.name
     np.testing.assert_allclose(images.logits, tensors.logits, rtol=1e-6)
     with pytest.raises(InputError, match="values"):
-        autokd.federation_from_models("m", members, **splits, values="words", home=tmp_path)  # type: ignore[arg-type]
+        autokd.federation_from_models("m", members, **splits, values="words", home=tmp_path)
