@@ -29,8 +29,9 @@ from autokd.distillation.run import Run
 from autokd.errors import InputError, PlanError
 from autokd.federation import storage
 from autokd.federation.external import load_external_or_raise
-from autokd.federation.federation import Federation, network
+from autokd.federation.federation import Federation
 from autokd.federation.manifest import MANIFEST
+from autokd.federation.networks import network
 from autokd.federation.preparation import prepare
 from autokd.models.architectures import Cnn, Mlp, TensorShape
 
