@@ -37,7 +37,7 @@ def dashboard(
 ) -> None:
     """Open Optuna Dashboard on the stored results: each pair's study with trials, curves and parameters.
 
-    It shows and changes nothing, unless it is --writable.
+    Pair and decision stand before the name of each study. It changes nothing, unless it is --writable.
 
     Example: [bold]autokd dashboard --port 8080[/bold]
     """
@@ -46,6 +46,8 @@ def dashboard(
 
     from optuna_dashboard import wsgi
 
+    # Imported here: plotly takes a while to import.
+    from autokd.cli.dashboard_pairs import with_pairs
     from autokd.store import Store
     from autokd.workspace import storage_url
 
@@ -62,7 +64,7 @@ def dashboard(
 
     with Store.open(storage_url(storage, home), create=False) as store:
         app = guarded(
-            with_safe_csv(wsgi(store.optuna_storage)),
+            with_pairs(with_safe_csv(wsgi(store.optuna_storage)), store),
             names=names_of(host, allow_host or ()),
             any_address=host in ("", "0.0.0.0", "::"),
             writable=writable,

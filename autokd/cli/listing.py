@@ -20,6 +20,7 @@ from autokd.cli.answer import COLOR
 from autokd.cli.console import plain_table
 from autokd.cli.matrix import FEW, PairCell, matrix
 from autokd.config.target import remark
+from autokd.core.action import Action
 from autokd.core.setting import ADDED, Pair, Setting
 from autokd.errors import InputError
 from autokd.text.escaping import csv_row, invisible_spelt_out, json_text
@@ -49,12 +50,14 @@ _SETTING: Final = (
     *ADDED,
 )
 _NAMES: Final = ("teacher_name", "student_name")
+_DECISION: Final = ("decision", "what_to_do", "decision_gain", "decision_gain_low", "decision_gain_high")
+"""What recommendations of earlier versions do not have."""
 _GAINS: Final = ("gain", "default_gain", "improvement", "single_run")
 _ENDS: Final = ("", "_low", "_high")
 _OF_RULE_3: Final = ("teacher_part", "corrected_gain")
 """Gains that only pairs judged by rule 3 have."""
 _COLUMNS: Final = (
-    *("teacher", "student", *_NAMES, "verdict", "answer"),
+    *("teacher", "student", *_NAMES, *_DECISION, "verdict", "answer"),
     *_SETTING,
     *(f"{gain}{end}" for gain in (*_GAINS, *_OF_RULE_3) for end in _ENDS),
     *("recommended_gain", "forgetting", "seeds", "position", "federation", "study"),
@@ -115,15 +118,14 @@ def _yaml(content: object, *, only_ascii: bool) -> str:
 
 def table(answers: Sequence[PairResult]) -> RenderableType:
     """Return one row per pair, for many pairs also the matrix, and a summary."""
-    gain, default = Column("gain on test, pp", no_wrap=True), Column("default's", justify="right")
-    columns = (Column("pair", no_wrap=True), "verdict", Column("use", overflow="fold"), gain, default)
-    grid = plain_table(*columns, "position", gap=1)
+    gain, words = Column("gain on test, pp", no_wrap=True), Column("what to do", overflow="fold")
+    grid = plain_table(Column("pair", no_wrap=True), "decision", gain, words, "verdict", gap=1)
     for answer in answers:
         grid.add_row(answer.names.arrow(answer.pair), *_row_of(answer))
     parts: list[RenderableType] = [grid]
     pairs = {answer.pair: answer for answer in answers if isinstance(answer.pair, Pair)}
     if len(pairs) > FEW:
-        cells = {pair: _cell(answer.payload) for pair, answer in pairs.items()}
+        cells = {pair: PairCell.of(answer.payload) for pair, answer in pairs.items()}
         parts.append(matrix(cells, answers[0].names))
     targets = [payload.get(_TARGET, "common") for answer in answers if (payload := answer.payload)]
     if targets and (text := remark(targets[0])):
@@ -131,31 +133,28 @@ def table(answers: Sequence[PairResult]) -> RenderableType:
     return Group(*parts, Text(_summary(answers), style="dim"))
 
 
-def _cell(payload: Mapping[str, Any] | None) -> PairCell:
-    if payload is None:
-        return PairCell(None)
-    return PairCell(payload["verdict"], payload["gain"] and payload["gain"]["mean"])
-
-
 def _row_of(answer: PairResult) -> tuple[Text, ...]:
     payload = answer.payload
     if payload is None:
-        return Text("none", style="dim"), Text(answer.way_out, style="dim")
+        return Text("none", style="dim"), Text(""), Text(answer.way_out, style="dim"), Text("")
     verdict = Text(payload["verdict"], style=COLOR[payload["verdict"]])
     if answer.stale:
         verdict.append(" (stale)", style="yellow")
-    default, gain = payload["default_gain"], ""
-    use = "the model as it is"
-    if payload["recommended"]["answer"] != "as-is":
-        use, gain = str(Setting.from_json(payload["setting"])), "{mean:+.1f} [{low:+.1f}, {high:+.1f}]"
-        gain = gain.format(**payload["gain"])
-    return (
-        verdict,
-        Text(use),
-        Text(gain),
-        Text("" if default is None else f"{default['mean']:+.1f}"),
-        Text(_position(payload)),
-    )
+    decision = payload.get("decision")
+    if decision is None:  # Of an earlier version, which told of settings only.
+        use = "the model as it is"
+        if payload["recommended"]["answer"] != "as-is":
+            use = str(Setting.from_json(payload["setting"]))
+        gain = "" if use == "the model as it is" else _interval(payload["gain"])
+        return Text("–", style="dim"), Text(gain), Text(use), verdict
+    action = Action(decision["action"])
+    gain = "" if action in (Action.KEEP, Action.MORE_EVIDENCE) else _interval(decision["gain"])
+    color = "yellow" if action is Action.MORE_EVIDENCE else "green"
+    return Text(action.words, style=color), Text(gain), Text(decision["words"]), verdict
+
+
+def _interval(gain: Mapping[str, float]) -> str:
+    return "{mean:+.1f} [{low:+.1f}, {high:+.1f}]".format(**gain)
 
 
 def _summary(answers: Sequence[PairResult]) -> str:
@@ -170,7 +169,7 @@ def _csv(entries: Sequence[Mapping[str, Any]]) -> str:
     text = io.StringIO()
     rows = [_row(entry) for entry in entries]
     used = set().union(*rows)
-    later = {*ADDED, _TARGET, *_NAMES, *(f"{gain}{end}" for gain in _OF_RULE_3 for end in _ENDS)}
+    later = {*ADDED, _TARGET, *_NAMES, *_DECISION, *(f"{gain}{end}" for gain in _OF_RULE_3 for end in _ENDS)}
     columns = [name for name in _COLUMNS if name in used or name not in later]
     writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
     writer.writeheader()
@@ -194,6 +193,10 @@ def _row(entry: Mapping[str, Any]) -> dict[str, Any]:
         gain = entry.get(name) or {"mean": None, "low": None, "high": None}
         row |= {name: gain["mean"], f"{name}_low": gain["low"], f"{name}_high": gain["high"]}
     recommended = entry["recommended"]
+    if (decision := entry.get("decision")) is not None:
+        gain = decision["gain"]
+        told = (decision["action"], decision["words"], gain["mean"], gain["low"], gain["high"])
+        row |= dict(zip(_DECISION, told, strict=True))
     return row | {
         "answer": recommended["answer"],
         "recommended_gain": recommended["gain"]["mean"],

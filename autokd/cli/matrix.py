@@ -1,23 +1,25 @@
-"""The verdict and gain of every pair, teacher by student, in a matrix that fits a terminal."""
+"""The decision and its gain for every pair, teacher by student, in a matrix that fits a terminal."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Final
+from typing import Any, Final
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
+from autokd.core.action import Action
 from autokd.core.colors import diverging, legible_on, reach
 from autokd.core.participant_names import NUMBERS_ONLY, ParticipantNames
 from autokd.core.setting import Pair
 
 LETTERS: Final = {"tuned": "t", "default": "d", "skip": "s", "undecided": "u", "failed": "f"}
 """Letters of the verdicts; the color of a cell stands for its gain."""
+_ACTIONS: Final = {action.value: action.letter for action in Action}
 FEW: Final = 6
 """Most pairs that are listed one by one; more are shown as a matrix."""
 _DIM: Final = "dim"
@@ -36,30 +38,64 @@ class CellForm(Enum):
 
 @dataclass(frozen=True, slots=True)
 class PairCell:
-    """One pair: its verdict with the gain of the judged setting on test in pp, or its number of runs."""
+    """One pair: what to do with the gain of doing it on test in pp, or its number of runs.
+
+    Attributes:
+        verdict: None before there is one.
+        gain: Gain of the judged setting, shown where there is no decision.
+        action: What the student's owner should do; None in recommendations of earlier versions.
+        action_gain: Gain of doing that.
+    """
 
     verdict: str | None
     gain: float | None = None
     runs: int = 0
+    action: str | None = None
+    action_gain: float | None = None
+
+    @classmethod
+    def of(cls, content: Mapping[str, Any] | None, runs: int = 0) -> PairCell:
+        """Return the cell of a recommendation as it is stored; of none, with the number of runs."""
+        if content is None:
+            return cls(None, runs=runs)
+        gain, decision = content["gain"], content.get("decision")
+        return cls(
+            content["verdict"],
+            gain and gain["mean"],
+            runs,
+            decision and decision["action"],
+            decision and decision["gain"]["mean"],
+        )
+
+    @property
+    def by_verdict(self) -> PairCell:
+        """The cell with its verdict and the gain of the judged setting."""
+        return replace(self, action=None, action_gain=None)
+
+    @property
+    def shown(self) -> float | None:
+        """The gain that is shown."""
+        return self.gain if self.action is None else self.action_gain
 
     def text(self, form: CellForm) -> str:
         """Return the text in a form; before there is a verdict, the number of runs in brackets."""
         if self.verdict is None:
             return f"({self.runs})" if self.runs and form is not CellForm.DENSE else "·"
-        letter = LETTERS[self.verdict]
-        if self.gain is None or form is CellForm.DENSE:
+        letter = LETTERS[self.verdict] if self.action is None else _ACTIONS[self.action]
+        if self.shown is None or form is CellForm.DENSE:
             return letter
-        return f"{self.gain:+.1f} {letter}" if form is CellForm.WIDE else f"{self.gain:+.0f}{letter}"
+        return f"{self.shown:+.1f} {letter}" if form is CellForm.WIDE else f"{self.shown:+.0f}{letter}"
 
     def style(self, end: float, *, sixteen: bool = False) -> str:
         """Return the color of the gain on a scale from -end to end."""
         if self.verdict is None:
             return _DIM
-        if self.gain is None:
+        gain = self.shown
+        if gain is None:
             return "bold"
         if sixteen:
-            return next(style for share, style in _STEPS if self.gain <= share * end)
-        color = diverging(self.gain, end)
+            return next(style for share, style in _STEPS if gain <= share * end)
+        color = diverging(gain, end)
         return f"{legible_on(color)} on {color}"
 
 
@@ -72,7 +108,7 @@ class Matrix:
     names: ParticipantNames = NUMBERS_ONLY
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        end = reach(cell.gain for cell in self.cells.values() if cell.gain is not None)
+        end = reach(cell.shown for cell in self.cells.values() if cell.shown is not None)
         sixteen = console.color_system in ("standard", "windows")
         styles = {pair: cell.style(end, sixteen=sixteen) for pair, cell in self.cells.items()}
         widths = {form: self._widths(form) for form in CellForm}
@@ -127,18 +163,34 @@ class Matrix:
 
     def _legend(self, form: CellForm | None, end: float, colored: bool) -> str:
         """Return what colors and letters mean, with the number of pairs of each verdict."""
-        verdicts = Counter(cell.verdict for cell in self.cells.values() if cell.verdict is not None)
-        counts = [f"{LETTERS[name]} {name} {verdicts[name]}" for name in LETTERS if verdicts[name]]
+        judged = [cell for cell in self.cells.values() if cell.verdict is not None]
+        decided = any(cell.action is not None for cell in judged)
+        letters = _ACTIONS if decided else LETTERS
+        kinds = Counter(cell.action if decided else cell.verdict for cell in judged)
+        counts = [
+            f"{letters[name]} {name.replace('_', ' ')} {kinds[name]}" for name in letters if kinds[name]
+        ]
         unknown = sum(cell.verdict is None for cell in self.cells.values())
         if unknown:
             counts.append(f"{'·' if form is CellForm.DENSE else '(runs)'} not judged yet {unknown}")
         if not counts:
             return ""
-        scale = f", red -{end:g} to blue +{end:g}" if verdicts and colored else ""
+        scale = f", red -{end:g} to blue +{end:g}" if judged and colored else ""
         ways = "rows teach, columns learn; " if form is CellForm.DENSE else ""
-        return f"{ways}gain of the judged setting on test in pp{scale}; {', '.join(counts)}"
+        what = "the decision" if decided else "the judged setting"
+        return f"{ways}gain of {what} on test in pp{scale}; {', '.join(counts)}"
 
 
 def matrix(cells: Mapping[Pair, PairCell], names: ParticipantNames = NUMBERS_ONLY) -> Matrix:
-    """Return the matrix of some pairs, large enough for all of their participants."""
-    return Matrix(1 + max(max(pair.meeting) for pair in cells), cells, names)
+    """Return the matrix of some pairs, large enough for all of their participants.
+
+    Decisions are shown if all judged pairs have one; recommendations of earlier versions have none.
+    """
+    return Matrix(1 + max(max(pair.meeting) for pair in cells), alike(cells), names)
+
+
+def alike(cells: Mapping[Pair, PairCell]) -> Mapping[Pair, PairCell]:
+    """Return cells that all show their decision, or all their verdict if one of them has no decision."""
+    if all(cell.action is not None for cell in cells.values() if cell.verdict is not None):
+        return cells
+    return {pair: cell.by_verdict for pair, cell in cells.items()}

@@ -154,7 +154,8 @@ def table(studies: Sequence[StudyProgress]) -> Table:
 def _cell(study: StudyProgress) -> PairCell:
     if study.conclusion is None:
         return PairCell(None, runs=sum(study.counts.values()) + study.runs)
-    return PairCell(study.conclusion.verdict, study.conclusion.gain)
+    over = study.conclusion
+    return PairCell(over.verdict, over.gain, 0, over.action, over.action_gain)
 
 
 def _summary(progress: Progress) -> str:

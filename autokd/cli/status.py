@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from autokd.cli import options
 from autokd.cli.console import about, out, pace, plain_table, print_result
-from autokd.cli.matrix import Matrix, PairCell
+from autokd.cli.matrix import Matrix, PairCell, alike
 from autokd.config.target import remark
 from autokd.core.pair import Pair
 from autokd.text.escaping import one_line
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def status(study: options.StudyOptions, json: options.Json = False) -> None:
-    """Show verdict and gain of every pair, the cost so far, and the progress of running commands.
+    """Show decision and gain of every pair, the cost so far, and the progress of running commands.
 
     Examples:
 
@@ -46,7 +46,13 @@ def show(overview: Overview) -> None:
     from autokd.workflows.stale import stale_hint
 
     cells: dict[Pair, PairCell] = {
-        pair.pair: PairCell(pair.verdict, pair.gain, sum(pair.trials.values()) + pair.runs)
+        pair.pair: PairCell(
+            pair.verdict,
+            pair.gain,
+            sum(pair.trials.values()) + pair.runs,
+            pair.action,
+            pair.action_gain,
+        )
         for pair in overview.pairs
         if isinstance(pair.pair, Pair)
     }
@@ -55,7 +61,7 @@ def show(overview: Overview) -> None:
     judged = f"{overview.judged} of {with_study} {'is' if len(overview.pairs) == 1 else 'are'} judged"
     out.print(f"federation {overview.federation}: {judged}")
     if cells or not overview.groups:
-        out.print(Matrix(overview.participants, cells, overview.names))
+        out.print(Matrix(overview.participants, alike(cells), overview.names))
     for group in overview.groups:
         out.print(_of_group(group, overview.names))
     if (whole := overview.whole) is not None and (whole.best_pair or whole.several):
@@ -81,6 +87,9 @@ def show(overview: Overview) -> None:
 
 def _of_group(group: PairOverview, names: ParticipantNames) -> str:
     """Return where a group stands, in one line."""
+    if group.action is not None:
+        gain = "" if group.action_gain is None else f" {group.action_gain:+.1f} pp"
+        return f"{names.arrow(group.pair)}: {group.action.replace('_', ' ')}{gain} ({group.verdict})"
     verdict = group.verdict or counted(sum(group.trials.values()), "trial")
     gain = "" if group.gain is None else f" {group.gain:+.1f} pp"
     return f"{names.arrow(group.pair)}: {verdict}{gain}"

@@ -23,9 +23,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from typing import Final
 
+from autokd.core.action import Action as Action
 from autokd.core.example_weights import EVEN, ExampleWeights
 from autokd.core.records import Correctness
 from autokd.core.setting import AnyPair, Setting, Split
@@ -33,32 +33,6 @@ from autokd.recommendation.bootstrap import Bootstrap
 from autokd.recommendation.comparisons import IMPROVEMENT, WINNER_GAIN
 from autokd.statistics.paired import NOTHING, Interval
 
-
-class Action(StrEnum):
-    """What an owner can do, the simplest first."""
-
-    KEEP = "keep"
-    CORRECT = "correct"
-    TRAIN_ALONE = "train_alone"
-    LEARN = "learn"
-    LET_PARTNER_LEARN = "let_partner_learn"
-    ADOPT = "adopt"
-    AVERAGE = "average"
-    MORE_EVIDENCE = "more_evidence"
-    """Nothing yet: an action may be worth it, and none is shown to be."""
-
-    @property
-    def words(self) -> str:
-        """Its name as text shows it."""
-        return self.value.replace("_", " ")
-
-    @property
-    def letter(self) -> str:
-        """One letter of its name, different for each, for a cell of a matrix."""
-        return _LETTERS[self]
-
-
-_LETTERS: Final = dict(zip(Action, "kctlpav?", strict=True))
 _FEWEST: Final = 2
 """Seeds that show how seeds vary."""
 _ORDER: Final = {action: place for place, action in enumerate(Action)}

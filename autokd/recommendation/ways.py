@@ -27,6 +27,15 @@ _NAMES: Final = {
 }
 _GAINS: Final = {each.first: name for name, each in COMPARISONS.items() if each.second == OWN}
 """By arm, the comparison that tells its gain."""
+_EXAMPLES: Final[Mapping[TransferSet, str]] = {
+    TransferSet.STUDENT: "its own examples",
+    TransferSet.TEACHER: "its {partner} examples",
+    TransferSet.BOTH: "its own and its {partner} examples",
+    TransferSet.PUBLIC: "public examples",
+    TransferSet.STUDENT_PUBLIC: "its own and public examples",
+    TransferSet.VALIDATION: "validation examples",
+}
+"""Transfer sets as the owner calls them whose model trains."""
 _PARTNERS_DATA: Final[Mapping[Position, frozenset[TransferSet]]] = {
     Position.STUDENT: frozenset({TransferSet.TEACHER, TransferSet.BOTH}),
     Position.TEACHER: frozenset({TransferSet.STUDENT, TransferSet.STUDENT_PUBLIC, TransferSet.BOTH}),
@@ -67,7 +76,7 @@ def ways(
             name="prior divided out",
             words="divide the model's label prior out; nothing is trained",
             correct=_judged(student.corrected),
-            told=_told(_gain(judgement, CORRECTED) or (position and position.test.by_correction)),
+            told=_told(_gain(judgement, CORRECTED) or _of(position, "by_correction")),
         )
     if judgement is not None:
         for name, arm in judgement.evidence.arms.items():
@@ -94,6 +103,12 @@ def _gain(judgement: Judgement | None, arm: str) -> Interval | None:
     return None if judgement is None else judgement.test.intervals.get(_GAINS.get(arm, ""))
 
 
+def _of(position: PositionAdvice | None, option: str) -> Interval | None:
+    """Return the gain on test that a position advice tells of one of its options."""
+    gain: Interval | None = None if position is None else getattr(position.test, option)
+    return gain
+
+
 def _told(on_test: Interval | None) -> Mapping[Split, Interval]:
     return {} if on_test is None else {Split.TEST: on_test}
 
@@ -107,11 +122,11 @@ def _of_the_partner(
 ) -> Iterator[Way]:
     """Yield the ways that end with the partner's model."""
     partner, names = federation.participants[pair.teacher], config.federation.names
-    partner_name, test = names.word(pair.teacher), None if position is None else position.test
+    partner_name = names.word(pair.teacher)
     if reverse is not None and "teacher" not in config.forbid.positions:
         name = f"model {partner_name}, taught by {names.word(pair.student)}"
         how = (Position.TEACHER, config.distillation.epochs)
-        yield _trained(name, reverse.shown, reverse, pair, names, *how, gain=test and test.as_teacher)
+        yield _trained(name, reverse.shown, reverse, pair, names, *how, gain=_of(position, "as_teacher"))
     if federation.participants[pair.student].is_untrained:
         return  # Whoever wants another network than the partner's does not adopt that.
     yield Way(
@@ -119,7 +134,7 @@ def _of_the_partner(
         name=f"model {partner_name} as it is",
         words=f"take the model of participant {partner_name} as it is",
         correct=_judged(partner.correct),
-        told=_told(test and test.by_adoption),
+        told=_told(_of(position, "by_adoption")),
     )
     if partner.corrected:
         yield Way(
@@ -127,7 +142,7 @@ def _of_the_partner(
             name=f"model {partner_name}, prior divided out",
             words=f"take the model of participant {partner_name} with its label prior divided out",
             correct=_judged(partner.corrected),
-            told=_told(test and test.by_corrected_adoption),
+            told=_told(_of(position, "by_corrected_adoption")),
         )
 
 
@@ -153,7 +168,11 @@ def _trained(
         gain: What is told of its gain on test.
     """
     seeds, setting = judgement.evidence.seeds, arm.setting
-    how = f"on {setting.transfer_set}{plain(setting).more}" if setting.alpha == 0 else f"with {setting}"
+    how = f"with {setting}"
+    if setting.alpha == 0:
+        theirs = "partners'" if len(pair.teachers) > 1 else "partner's"
+        examples = _EXAMPLES[setting.transfer_set].format(partner=theirs)
+        how = f"on {examples}{plain(setting).more}"
     if position is Position.TEACHER:
         action = Action.LET_PARTNER_LEARN
         words = f"let participant {names.word(pair.teachers[0])} train {how}, and take the model that results"

@@ -17,7 +17,9 @@ from autokd.config.target import remark
 from autokd.core.pair import Pair
 from autokd.core.records import Presentation, TrialOrigin
 from autokd.recommendation import Recommendation
+from autokd.recommendation.decision import Action
 from autokd.report.data import PairData
+from autokd.report.facts.dimensions import ImportanceFacts
 from autokd.report.facts.report import PairFacts
 from autokd.report.figures.common import Figure, as_json
 from autokd.report.figures.pairs import curve_figure, landscape_figure
@@ -26,6 +28,8 @@ from autokd.text.escaping import markdown, markdown_code, one_line
 
 MOST_BYTES: Final = 50_000
 """Largest size of a figure's JSON."""
+TITLE: Final = "title"
+"""Attribute with the pair and its decision, which tells a study from others at a glance."""
 _DIGITS: Final = 5
 """Significant digits in a figure; no screen shows more."""
 
@@ -44,7 +48,7 @@ def presentation(recommendation: Recommendation, *, reproduce: str) -> Presentat
     fitting = {name: fitted(facts, draw) for name, draw in _FIGURES.items()} if reported else {}
     missing = [(name, len(reported) - shown) for name, (_, shown) in fitting.items() if shown < len(reported)]
     return Presentation(
-        note=note(recommendation, reproduce=reproduce, missing=missing),
+        note=note(recommendation, reproduce=reproduce, missing=missing, importance=facts.importance),
         attributes=attributes(recommendation),
         figures={name: text for name, (text, _) in fitting.items()},
     )
@@ -57,8 +61,13 @@ def attributes(recommendation: Recommendation) -> Mapping[str, str | float | Non
     roles = {"student": pair.student} if names else {}
     if names and isinstance(pair, Pair):
         roles = {"teacher": pair.teacher, **roles}
+    decision = recommendation.decision
     return {
+        TITLE: title(recommendation),
         **{role: names.word(number) for role, number in roles.items()},
+        "decision": decision.action.value,
+        "what_to_do": decision.chosen.way.words,
+        "decision_gain": _rounded(decision.chosen.test),
         "verdict": recommendation.verdict.value,
         "gain": _rounded(recommendation.gain),
         "default_gain": None if judgement is None else _rounded(judgement.test.default_gain),
@@ -67,13 +76,33 @@ def attributes(recommendation: Recommendation) -> Mapping[str, str | float | Non
     }
 
 
-def note(recommendation: Recommendation, *, reproduce: str, missing: Iterable[tuple[str, int]] = ()) -> str:
-    """Return a note in Markdown; `missing` names each figure that leaves out trials, and how many."""
+def title(recommendation: Recommendation) -> str:
+    """Return pair and decision in a few words."""
+    decision = recommendation.decision
+    gain = "" if decision.chosen.way.action is Action.KEEP else f" {decision.chosen.test.mean:+.1f} pp"
+    return f"{recommendation.names.arrow(recommendation.pair)}: {decision.action.words}{gain}"
+
+
+def note(
+    recommendation: Recommendation,
+    *,
+    reproduce: str,
+    missing: Iterable[tuple[str, int]] = (),
+    importance: ImportanceFacts | None = None,
+) -> str:
+    """Return a note in Markdown, which begins with the decision.
+
+    Args:
+        missing: Each figure that leaves out trials, and how many.
+        importance: What matters in the trials.
+    """
     values = {
         "recommendation": recommendation,
         "names": recommendation.names,
         "reproduce": reproduce,
         "missing": missing,
+        "title": title(recommendation),
+        "importance": importance if importance is not None and importance.dimensions else None,
         "target": remark(recommendation.target),
     }
     return _environment().get_template("note.md").render(values).rstrip()

@@ -25,10 +25,14 @@ class VerdictSummary:
 
     Attributes:
         gain: Gain of the judged setting on test, in pp; None if there was nothing to judge.
+        action: What the student's owner should do; None if that is not known.
+        action_gain: Gain of doing that on test, in pp.
     """
 
     verdict: str
     gain: float | None
+    action: str | None = None
+    action_gain: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from autokd.workflows.results import StoredResults
 
 _PAYLOAD_FORMAT: Final = 2
 """Version of what a recommendation is stored as; one of another version is made anew."""
-_DASHBOARD_FORMAT: Final = 1
+_DASHBOARD_FORMAT: Final = 2
 """Version of what the dashboard shows; with another version, what it shows is written anew."""
 
 Payload = Mapping[str, Any]

@@ -20,6 +20,7 @@ from autokd.core.records import TrialState
 from autokd.core.setting import AnyPair, Group, Split
 from autokd.recommendation import unfinished
 from autokd.recommendation.whole_federation import Answer, WholeFederation, whole_federation
+from autokd.search.progress import VerdictSummary
 from autokd.statistics.false_discovery import Discoveries, discoveries
 from autokd.store import DriverFacts, validated
 from autokd.workflows.results import StoredResults, leaving_out, nothing_tuned, open_any_results
@@ -42,6 +43,8 @@ class PairOverview:
         p_beats_default: p-value of the verdict; None without a verdict or a winner.
         search_examples, confirmation_examples: Training examples of the same; None if unknown.
         advised: What the student is advised; None while the pair is not judged.
+        action: What the student's owner should do; None in recommendations of earlier versions, too.
+        action_gain: Gain of doing that on test, in pp.
     """
 
     pair: AnyPair
@@ -56,11 +59,21 @@ class PairOverview:
     search_examples: int | None = None
     confirmation_examples: int | None = None
     advised: Answer | None = None
+    action: str | None = None
+    action_gain: float | None = None
+
+    @property
+    def summary(self) -> VerdictSummary:
+        """The verdict of a judged pair in short."""
+        assert self.verdict is not None, "the pair is not judged"
+        return VerdictSummary(self.verdict, self.gain, self.action, self.action_gain)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values; states have Optuna's names."""
         return {
             "pair": self.pair.to_json(),
+            "decision": self.action,
+            "decision_gain": self.action_gain,
             "verdict": self.verdict,
             "gain": self.gain,
             "answer": self.answer,
@@ -311,6 +324,7 @@ def pair_overview(
     """
     with validated(f"pair {records.pair}"):
         gain = None if stored is None else stored["gain"]
+        decision = None if stored is None else stored.get("decision")
         return PairOverview(
             pair=records.pair,
             verdict=None if stored is None else stored["verdict"],
@@ -325,4 +339,6 @@ def pair_overview(
             # Recommendations of older versions do not have these two; the next `tune` adds them.
             advised=None if stored is None else Answer.of_json(records.pair, stored),
             p_beats_default=None if stored is None else stored.get("decided_on", {}).get("p_beats_default"),
+            action=decision and decision["action"],
+            action_gain=decision and decision["gain"]["mean"],
         )

@@ -204,7 +204,7 @@ def _tune(
         if len(meetings) > 1:
             # The records of a large batch would fill the memory.
             results.forget(pairs)
-        return {pair: VerdictSummary(answers[pair]["verdict"], overviews[pair].gain) for pair in pairs}
+        return {pair: overviews[pair].summary for pair in pairs}
 
     queue = SearchQueue(
         config=config,

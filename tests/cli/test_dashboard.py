@@ -13,6 +13,8 @@ from urllib.request import urlopen
 
 import pytest
 
+from autokd.report.facts.dimensions import importance_of
+from autokd.store import Store, sqlite_url
 from tests.browser import chromium
 from tests.cli.conftest import PROGRAM, Command, Tuned
 from tests.cli.terminal import Terminal
@@ -68,6 +70,18 @@ def number_of(address: str, pair: str) -> int:
     return int(number)
 
 
+def test_importances_are_those_of_the_report(address: str, tuned: Tuned) -> None:
+    number = number_of(address, "4->9")
+    with urlopen(f"{address}/api/studies/{number}/param_importances", timeout=30) as answer:
+        (shown,) = json.load(answer)["param_importances"]
+    with Store.open(sqlite_url(Path(tuned.home) / "autokd.db"), create=False) as store:
+        (name,) = (study for study in store.studies() if study.endswith("/4->9"))
+        expected = {one.dimension: one.share for one in importance_of(store.trials(name)).dimensions}
+    assert {one["name"]: one["importance"] for one in shown if one["importance"]} == {
+        dimension: pytest.approx(share) for dimension, share in expected.items() if share
+    }
+
+
 def text_of(document: str) -> str:
     return unescape(re.sub(r"<[^>]*>", " ", document))
 
@@ -88,11 +102,12 @@ def test_a_browser_shows_a_pair_with_its_note_trials_and_figures(
     profile, study = tmp_path / "profile", f"{address}/dashboard/studies/{number_of(address, '4->9')}"
 
     studies = text_of(page(browser, f"{address}/dashboard", profile))
-    assert "4->9" in studies
-    assert "9->4" in studies
+    decided = found["decision"]["action"].replace("_", " ")
+    assert f"4->9: {decided}" in studies
+    assert "9->4: " in studies
 
     note = text_of(page(browser, f"{study}/note", profile))
-    assert f"4->9: {found['verdict']}" in note
+    assert f"4->9: {decided}" in note
     for interval in (
         found["gain"],
         found["default_gain"],

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from autokd.cli.listing import table
-from autokd.cli.matrix import FEW, Matrix, PairCell
+from autokd.cli.matrix import FEW, Matrix, PairCell, matrix
 from autokd.cli.progress import Lines, Screen, watching
 from autokd.core.colors import diverging
 from autokd.core.setting import Pair
@@ -66,6 +66,23 @@ def test_a_wide_terminal_shows_all() -> None:
         "gain of the judged setting on test in pp, red -20 to blue +20; t tuned 1, s skip",
         "1, u undecided 1, f failed 1, (runs) not judged yet 2",
     ]
+
+
+def test_the_decision_stands_in_the_cell_if_all_judged_pairs_have_one() -> None:
+    decided = {
+        Pair(0, 1): PairCell("tuned", 12.3, action="adopt", action_gain=20.0),
+        Pair(1, 0): PairCell("skip", -0.4, action="let_partner_learn", action_gain=3.0),
+        Pair(0, 2): PairCell(None, runs=17),
+    }
+    text = bare(drawn(matrix(decided), width=100))
+    assert "+20.0 a" in text
+    assert "+3.0 p" in text
+    assert "gain of the decision on test in pp, red -20 to blue +20" in text
+    assert "p let partner learn 1, a adopt 1, (runs) not judged yet 1" in " ".join(text.split())
+    older = {**decided, Pair(2, 0): PairCell("skip", -1.0)}
+    text = bare(drawn(matrix(older), width=100))
+    assert "+12.3 t" in text
+    assert "adopt" not in text
 
 
 def test_a_narrow_one_rounds() -> None:

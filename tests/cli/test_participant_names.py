@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -75,7 +76,12 @@ def test_lists_have_names_beside_numbers() -> None:
         ("0", "hospital_a", "<b>*B*</b>"),
         ("2", "c", "<b>*B*</b>"),
     ]
-    assert "hospital_a-><b>*B*</b>" in bare(drawn(table(results), width=160))
+    first, second = rows
+    assert (first["decision"], first["decision_gain"], second["decision"]) == ("learn", "20.0", "")
+    assert "participant hospital_a" in first["what_to_do"]
+    shown = bare(drawn(table(results), width=160))
+    assert "hospital_a-><b>*B*</b>" in shown
+    assert re.search(r"learn +\+20\.0 \[.*\] +learn from participant hospital_a with T=4", shown)
     unnamed = [PairResult(pair=PAIR, recommendation=make_recommendation()).to_json()]
     assert "names" not in unnamed[0]
     assert "teacher_name" not in written(unnamed, ListFormat.CSV, single=False)
@@ -103,7 +109,7 @@ def test_a_ranking_calls_partners_by_name() -> None:
 def test_the_dashboard_carries_nothing_of_a_name_out() -> None:
     named = replace(make_recommendation(), names=NAMES)
     text = note(named, reproduce="autokd tune --pair 0,1")
-    assert text.startswith(r"## hospital\_a-\>\<b\>\*B\*\</b\>: tuned")
+    assert text.startswith(r"## hospital\_a-\>\<b\>\*B\*\</b\>: learn +20.0 pp")
     assert "<b>" not in text.replace(r"\<b\>", "")
     assert attributes(named)["student"] == "<b>*B*</b>"
     assert "student" not in attributes(make_recommendation())

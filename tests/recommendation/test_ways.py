@@ -82,7 +82,7 @@ def test_a_winner_without_a_teacher_is_training_alone() -> None:
     best = replace(HOT, alpha=0.0, transfer_set=TransferSet.STUDENT)
     told = recommend_from(PLAN, *by_rule_3({"winner": 0.85, "default": 0.62}, best=best))
     assert told.decision.action is Action.TRAIN_ALONE
-    assert told.decision.chosen.way.words.startswith("train without a teacher on student")
+    assert told.decision.chosen.way.words.startswith("train without a teacher on its own examples")
 
 
 def test_the_decision_heads_the_recommendation_as_json() -> None:

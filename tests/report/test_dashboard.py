@@ -9,10 +9,12 @@ from dataclasses import replace
 import pytest
 from markdown_it import MarkdownIt
 
+from autokd.cli.dashboard_pairs import titled
 from autokd.core.records import TrialRecord, TrialState
 from autokd.core.setting import Setting, TransferSet
 from autokd.report.dashboard import MOST_BYTES, attributes, fitted, note, presentation, slim
 from autokd.report.data import PairData
+from autokd.report.facts.dimensions import importance_of
 from autokd.report.facts.pairs import curve_facts
 from autokd.report.facts.report import PairFacts
 from autokd.report.figures.common import Figure
@@ -34,7 +36,10 @@ def plain(text: str) -> str:
 def test_the_note_says_the_recommendations_own_numbers() -> None:
     found = make_recommendation()
     told = plain(note(found, reproduce=COMMAND))
-    assert told.startswith("## 0->1: tuned\n\n**use T=4 α=0.1 on both**")
+    assert told.startswith(
+        "## 0->1: learn +20.0 pp\n\n**Participant 1: learn from participant 0 with T=4 α=0.1"
+    )
+    assert "### The setting: tuned\n\nuse T=4 α=0.1 on both" in told
     assert found.judgement is not None
     for interval in (
         found.gain,
@@ -52,7 +57,7 @@ def test_the_note_says_the_recommendations_own_numbers() -> None:
 def test_names_in_the_note_are_text(name: str) -> None:
     told = note(make_recommendation(name=name), reproduce=f"autokd tune --study {name}")
     tokens = MarkdownIt("commonmark", {"html": True}).enable("table").parse(told)
-    assert [token.tag for token in tokens if token.type == "heading_open"] == ["h2", "h3", "h3"]
+    assert [token.tag for token in tokens if token.type == "heading_open"] == ["h2", "h3", "h3", "h3"]
     inside = [child for token in tokens for child in token.children or ()]
     assert not any(token.type.startswith("html") for token in (*tokens, *inside))
     (study,) = [child.content for child in inside if child.type == "code_inline"]
@@ -64,6 +69,10 @@ def test_attributes_are_small_and_plain() -> None:
     """Participant 1 is right on 60 % as it is, on 65 % by the default, on 80 % by the winner."""
     found = attributes(make_recommendation())
     assert found == {
+        "title": "0->1: learn +20.0 pp",
+        "decision": "learn",
+        "what_to_do": "learn from participant 0 with T=4 α=0.1 on both",
+        "decision_gain": 20.0,
         "verdict": "tuned",
         "gain": 20.0,
         "default_gain": 5.0,
@@ -72,10 +81,29 @@ def test_attributes_are_small_and_plain() -> None:
     }
 
 
+def test_what_matters_is_told_with_the_shares_of_the_report() -> None:
+    told = presentation(make_recommendation(many(20)), reproduce=COMMAND).note
+    found = importance_of(many(20))
+    assert found.dimensions
+    for one in found.dimensions:
+        assert f"{one.dimension.replace('_', ' ')} {one.share:.0%}" in told
+    assert f"together {found.together:.0%}" in told
+
+
+def test_a_list_of_studies_shows_pair_and_decision_before_the_name() -> None:
+    kept = {"study_id": 2, "study_name": "somebody's", "user_attrs": []}
+    attributes_of_ours = [{"key": "title", "value": "0->1: learn +20.0 pp"}]
+    ours = {"study_id": 1, "study_name": "digits-1/digits-0/0->1", "user_attrs": attributes_of_ours}
+    shown = titled({"study_summaries": [ours, dict(kept)]})["study_summaries"]
+    assert shown[0]["study_name"] == "0->1: learn +20.0 pp | digits-1/digits-0/0->1"
+    assert shown[1] == kept
+
+
 def test_a_failed_pair_has_a_note_and_no_numbers() -> None:
     found = make_recommendation([DIED_AT_ONCE])
     told = presentation(found, reproduce=COMMAND)
-    assert told.note.startswith("## 0->1: failed")
+    assert told.note.startswith("## 0->1: keep\n")
+    assert "### The setting: failed" in told.note
     assert (told.attributes["verdict"], told.attributes["gain"]) == ("failed", None)
     assert told.figures == {}
 

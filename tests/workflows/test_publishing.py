@@ -60,7 +60,8 @@ def test_a_judged_pair_is_shown_with_what_was_recommended(
 ) -> None:
     answer = judge_and_publish(results, FORWARD)
     note, shown = note_of(world), store.attributes(world.names[FORWARD])
-    assert note.startswith(f"## 0->1: {answer['verdict']}\n")
+    assert note.startswith(f"## 0->1: {answer['decision']['action'].replace('_', ' ')} ")
+    assert f"### The setting: {answer['verdict']}\n" in note
     assert "autokd tune --study tiny --space open --pair 0,1 --trials 6" in note
     assert shown["verdict"] == answer["verdict"]
     assert shown["gain"] == pytest.approx(answer["gain"]["mean"], abs=0.005)

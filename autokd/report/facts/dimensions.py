@@ -95,6 +95,12 @@ class ImportanceFacts:
         return sum(one.share for one in self.dimensions)
 
     @property
+    def in_words(self) -> str:
+        """Each dimension with its share, and why they do not sum to 100%."""
+        named = (f"{one.dimension.replace('_', ' ')} {one.share:.0%}" for one in self.dimensions)
+        return f"{', '.join(named)}; {self.why_not_whole}"
+
+    @property
     def why_not_whole(self) -> str:
         """Why the shares do not sum to 100%, in words."""
         if self.together > 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from scipy.special import stdtrit
@@ -14,14 +15,17 @@ from autokd.core.setting import Pair
 from autokd.statistics.dyadic import dyadic_interval
 from autokd.statistics.paired import Interval
 
+FEWEST: Final = 4
+"""Fewest participants that show how participants vary."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mean:
     """A mean over pairs or participants, in pp.
 
     Attributes:
-        interval: None if all pairs share one participant, or there is one participant: then nothing shows how
-            participants vary.
+        interval: None if all pairs share one participant, or there are few participants: then nothing shows
+            how participants vary.
     """
 
     value: float
@@ -52,7 +56,7 @@ def mean_over_participants(values: Sequence[float], confidence: float) -> Mean |
     if not values:
         return None
     mean, count = float(np.mean(values)), len(values)
-    if count == 1:
+    if count < FEWEST:
         return Mean(mean, None)
     error = float(np.std(values, ddof=1)) / math.sqrt(count)
     reach = error * float(stdtrit(count - 1, (1 + confidence) / 2))

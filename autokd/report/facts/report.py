@@ -11,7 +11,7 @@ from autokd.core.setting import Pair, Split
 from autokd.report.data import PairData, ReportData
 from autokd.report.facts.costs import anytime_facts, cost_facts
 from autokd.report.facts.decisions import answer_facts, pair_rows, participant_rows
-from autokd.report.facts.dimensions import best_facts, forgotten, importance
+from autokd.report.facts.dimensions import best_facts, forgotten, importance, importance_of
 from autokd.report.facts.federation import headline_facts, matrices
 from autokd.report.facts.pairs import chosen_setting, curve_facts, landscape_facts
 from autokd.report.facts.participants import participants_facts
@@ -57,6 +57,7 @@ class PairFacts:
     curves = cached_property(lambda self: curve_facts(self.records.trials, self.chosen, own=self.own))
     classes = cached_property(lambda self: class_rows(self.recommendation, self.federation))
     trials = cached_property(lambda self: trial_rows(self.records.trials, self.records.reports, own=self.own))
+    importance = cached_property(lambda self: importance_of(self.records.trials))
     provenance = cached_property(lambda self: pair_provenance(self.data))
 
 

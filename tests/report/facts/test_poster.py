@@ -98,7 +98,7 @@ def test_participants_before_and_after_following_their_decision() -> None:
     assert first.decision is not None
     assert first.decision.action is Action.LET_PARTNER_LEARN
     assert first.decision.chosen.way.pair == Pair(0, 2)
-    assert (first.after, second.after, third.after) == (pytest.approx(0.73),) * 3
+    assert [first.after, second.after, third.after] == pytest.approx([0.73] * 3)
     assert third.decision is not None
     assert third.decision.action is Action.LEARN
     assert last.after == pytest.approx(last.accuracy)

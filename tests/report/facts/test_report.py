@@ -19,7 +19,7 @@ from tests.report.federations import BAD, GOOD, make_material, swept_run
 from tests.report.samples import HOT, make_recommendation
 
 PAIR = Pair(0, 1)
-OF_A_PAIR = {"landscape_facts", "curve_facts", "class_rows", "trial_rows", "pair_provenance"}
+OF_A_PAIR = {"importance_of", "landscape_facts", "curve_facts", "class_rows", "trial_rows", "pair_provenance"}
 OF_ALL = {
     "answer_facts",
     "pair_rows",
@@ -83,4 +83,4 @@ def test_the_page_of_a_pair_needs_the_facts_of_that_pair_only(calls: Counter[str
 
 def test_the_dashboard_needs_each_fact_once(calls: Counter[str]) -> None:
     presentation(make_recommendation(), reproduce="again")
-    assert calls == {"landscape_facts": 1, "curve_facts": 1}
+    assert calls == {"landscape_facts": 1, "curve_facts": 1, "importance_of": 1}
