@@ -1,4 +1,4 @@
-"""`autokd export`: all measurements as one Parquet table."""
+"""`autokd export`: all measurements as one table: Parquet, CSV or a workbook."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from autokd.text.quoting import counted
 
 
 def export(
-    path: Annotated[Path, typer.Option("--out", help="File to write.", metavar="TABLE.PARQUET")],
+    path: Annotated[Path, typer.Option("--out", help="File: .parquet, .csv or .xlsx.", metavar="FILE")],
     study: options.StudyOptions,
     json: options.Json = False,
 ) -> None:
@@ -21,7 +21,11 @@ def export(
 
     The column stage tells the runs apart: search (in --space), race, confirmation, sweep, rival.
 
-    Example: [bold]autokd export --out table.parquet[/bold]
+    Examples:
+
+        [bold]autokd export --out table.parquet[/bold]
+
+        [bold]autokd export --out table.csv[/bold]   (or .xlsx, for a spreadsheet)
     """
     from autokd.workflows import export as workflow
 

@@ -17,7 +17,7 @@ _PAGE: Final = Path("report.html")
 
 def report(
     study: options.StudyOptions,
-    path: Annotated[Path, typer.Option("--out", help="Page to write.", metavar="REPORT.HTML")] = _PAGE,
+    path: Annotated[Path, typer.Option("--out", help="Page: .html or .pdf.", metavar="FILE")] = _PAGE,
     pair: Annotated[
         str | None,
         typer.Option(help="Show only this pair: teacher and student, e.g. 4,9.", metavar="T,S"),
@@ -40,15 +40,19 @@ def report(
         [bold]autokd report[/bold]
 
         [bold]autokd report --pair 4,9 --figures figures[/bold]
+
+        [bold]autokd report --out report.pdf[/bold]   (needs Chromium)
     """
+    from autokd.report.pdf import writer_of
     from autokd.workflows import report as workflow
 
+    write = writer_of(path)
     workspace = study.workspace()
     only = None if pair is None else one_pair(workspace, pair)
     data = workflow.report_data(workspace, None if only is None else [only], options=study.repeated())
 
     # Imported here, after the arguments were checked: drawing takes a while to import.
-    from autokd.report import ReportFacts, page, write
+    from autokd.report import ReportFacts, page
     from autokd.report.chart_files import write_figures
     from autokd.report.charts import all_charts
 

@@ -1,4 +1,4 @@
-"""Everything that was measured as one Parquet table, for a notebook or another tool."""
+"""Everything that was measured as one table, for a notebook or another tool."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
-from pyarrow import parquet
 
-from autokd.core.atomic_write import make_folder, replacing
 from autokd.core.example_weights import ExampleWeights
 from autokd.core.pair_records import PairRecords
 from autokd.core.participant_names import NUMBERS_ONLY, ParticipantNames
 from autokd.core.records import RunRecord, RunState, Stage, TrialRecord
 from autokd.core.setting import AnyPair, LabelPrior, Pair, Split
-from autokd.errors import InputError
+from autokd.report.table_files import write_table
 
 SEARCH: Final = "search"
 """Stage of a trial; other rows have a `Stage`."""
@@ -59,14 +57,14 @@ def export(
     metadata: Mapping[str, Any],
     names: ParticipantNames = NUMBERS_ONLY,
 ) -> int:
-    """Write the table with `metadata`, which are JSON values, and return the number of rows.
+    """Write the table with `metadata`, JSON values, in the format of the file; return the number of rows.
 
     If participants have names, the columns `teacher_name` and `student_name` stand beside their numbers.
 
     An existing file is replaced at the end, and kept if anything fails before.
 
     Raises:
-        InputError: If the file cannot be written.
+        InputError: If the file cannot be written, or its ending names no format.
     """
     found = [row for records in pairs for row in rows(records)]
     schema = SCHEMA.with_metadata({METADATA: json.dumps(metadata, sort_keys=True)})
@@ -78,12 +76,7 @@ def export(
         for row in found:
             row[f"{role}_name"] = None if row[role] is None else names.name(row[role]) or None
     table = pa.Table.from_pylist(found, schema=schema)
-    try:
-        make_folder(path.parent)
-        with replacing(path) as draft:
-            parquet.write_table(table, draft, compression="zstd")
-    except OSError as error:
-        raise InputError(f"--out {path}: cannot be written ({error.strerror or error})") from error
+    write_table(table, path)
     return int(table.num_rows)
 
 

@@ -24,14 +24,17 @@ def export(workspace: Workspace, path: Path) -> int:
     """Write all runs of a recipe and space, with those of sweep and alternatives; return the number of rows.
 
     Args:
-        path: Parquet file.
+        path: File whose name ends in .parquet, .csv or .xlsx, which decides the format.
 
     Raises:
         NotTuned: If there is nothing.
-        InputError: If the file cannot be written.
+        InputError: If the file cannot be written, or its ending names no format.
     """
     # Imported here: only this needs pyarrow.
     from autokd.report.parquet_table import export as write_table
+    from autokd.report.table_files import check_ending
+
+    check_ending(path)
 
     with open_results(workspace, "run autokd tune or autokd sweep") as (federation, results):
         everybody: list[AnyPair] = [*workspace.pairs, *results.groups()]

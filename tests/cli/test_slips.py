@@ -44,6 +44,8 @@ SLIPS: dict[str, tuple[str, ...]] = {
     "tune 4,9 --storage studies.db": ("'studies.db' is not a database URL",),
     "delete digits": ("nothing stored has the name 'digits'", "autokd list"),
     # Files
+    "export --out table.xls": ("table.xls", ".parquet, .csv or .xlsx"),
+    "report --out page.txt": ("page.txt", ".html or .pdf"),
     "recommend 4,9 --out pairs.txt": ("pairs.txt", "--json, --csv or --yaml"),
 }
 

@@ -216,12 +216,12 @@ def test_a_table_that_is_there_is_kept_if_the_new_one_fails(
     assert names(tmp_path) == {"table.parquet"}
 
 
-@pytest.mark.parametrize("where", ["folder", "file/table.parquet", "/dev/null/table.parquet"])
+@pytest.mark.parametrize("where", ["folder.parquet", "file/table.parquet", "/dev/null/table.parquet"])
 def test_a_table_that_cannot_be_written_is_a_clear_error(
     everything: PairRecords, tmp_path: Path, where: str
 ) -> None:
-    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder.parquet").mkdir()
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match=f"^--out .*{where}: cannot be written "):
         export([everything], tmp_path / where, metadata={})
-    assert names(tmp_path) == {"file", "folder"}
+    assert names(tmp_path) == {"file", "folder.parquet"}
