@@ -17,7 +17,7 @@ READING = (
     ("stop",),
     ("store", "check"),
 )
-ALSO = ("advise", "export", "observe_claims", "report")
+ALSO = ("advise", "export", "inventory", "observe_claims", "report")
 """Workflows of further commands, which would take longer to run than to import."""
 SCRIPT = """
 import sys

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Final, final
 
@@ -86,7 +87,7 @@ class OwnTables:
     def runs(self, study: str, read_logits: ReadLogits) -> tuple[RunRecord, ...]:
         with Session(self._engine) as session:
             rows = session.scalars(select(RunRow).where(RunRow.study == study).order_by(RunRow.id))
-            return tuple(_run_record(row, read_logits) for row in rows)
+            return tuple(run_record(row, read_logits) for row in rows)
 
     def logits(self, run: int, split: Split) -> Logits | None:
         """Return the logits of the run of that number in the table; None if there are none."""
@@ -109,10 +110,22 @@ class OwnTables:
     def recommendation(self, study: str) -> Mapping[str, object] | None:
         with Session(self._engine) as session:
             row = session.get(RecommendationRow, study)
-            payload = None if row is None else json.loads(row.payload)
-        if payload is not None and not isinstance(payload, dict):
-            raise TypeError(f"a recommendation is a mapping, not {payload!r:.100}")
-        return payload
+            return None if row is None else payload_of(row.payload)
+
+    def rows_of_runs(self, studies: Sequence[str]) -> Mapping[str, Sequence[RunRow]]:
+        """Return the rows of the runs of many studies, in the order in which they were added."""
+        found: defaultdict[str, list[RunRow]] = defaultdict(list)
+        with Session(self._engine) as session:
+            for row in session.scalars(select(RunRow).where(RunRow.study.in_(studies)).order_by(RunRow.id)):
+                found[row.study].append(row)
+        return found
+
+    def texts_of_recommendations(self, studies: Sequence[str]) -> Mapping[str, str]:
+        """Return the recommendations of many studies as they are stored."""
+        table = RecommendationRow
+        with Session(self._engine) as session:
+            rows = session.execute(select(table.study, table.payload).where(table.study.in_(studies)))
+            return {row.study: row.payload for row in rows}
 
     def recommended(self) -> tuple[str, ...]:
         with Session(self._engine) as session:
@@ -137,6 +150,18 @@ class OwnTables:
     def federations(self) -> tuple[str, ...]:
         with Session(self._engine) as session:
             return tuple(session.scalars(select(FederationRow.name).order_by(FederationRow.id)))
+
+
+def payload_of(text: str) -> Mapping[str, object]:
+    """Return a stored recommendation.
+
+    Raises:
+        TypeError: If it is none; and ValueError.
+    """
+    payload = json.loads(text)
+    if not isinstance(payload, dict):
+        raise TypeError(f"a recommendation is a mapping, not {payload!r:.100}")
+    return payload
 
 
 def _texts(names: Iterable[object]) -> tuple[str, ...]:
@@ -175,7 +200,8 @@ def _run_row(study: str, run: RunRecord) -> RunRow:
     )
 
 
-def _run_record(row: RunRow, read_logits: ReadLogits) -> RunRecord:
+def run_record(row: RunRow, read_logits: ReadLogits) -> RunRecord:
+    """Return the record of a stored run."""
     return RunRecord(
         reason=row.reason,
         correct=RunCorrectRow.unpack(row.correct),

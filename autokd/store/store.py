@@ -29,6 +29,7 @@ from autokd.store.database import connect
 from autokd.store.db_errors import validated
 from autokd.store.fencing import Fence
 from autokd.store.identity import Original, identity_in
+from autokd.store.many_studies import ManyStudies
 from autokd.store.optuna_mapping import Distributions
 from autokd.store.own_tables import OwnTables
 from autokd.store.retrying import OutageRetry
@@ -57,20 +58,21 @@ class Store(AbstractContextManager["Store"]):
 
     Attributes:
         leases: Who drives which studies: takes leases, names the drivers, and asks them to stop.
+        many: Reads the records of many studies at once.
     """
 
     def __init__(self, url: URL, storage: RDBStorage) -> None:
         """Use `Store.open`."""
         self._url = url
         self._storage = storage
-        self._engine = storage.engine
-        original = Original(url, identity_in(storage.engine))
-        fence = Fence(storage.engine, original)
+        self._engine = engine = storage.engine
+        original = Original(url, identity_in(engine))
         self._retry = OutageRetry(url, renew=storage.remove_session, on_error=original.check_file)
         self._run = self._retry.run
         self._trials = Trials(storage)
-        self._own = OwnTables(storage.engine)
-        self.leases = StoreLeases(url, storage.engine, fence, self._retry, evict=self.evict)
+        self._own = OwnTables(engine)
+        self.many = ManyStudies(engine, self._own, self._retry, self._logits)
+        self.leases = StoreLeases(url, engine, Fence(engine, original), self._retry, evict=self.evict)
 
     @classmethod
     def open(cls, url: str, *, create: bool = True) -> Store:

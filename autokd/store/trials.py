@@ -39,7 +39,7 @@ _OURS: Final = "autokd"
 """System attribute that marks our studies among others in the database; its value is a format number."""
 _FORMAT: Final = 1
 _FEATURES: Final = "autokd:features"
-_BASES: Final = "autokd:bases"
+BASES: Final = "autokd:bases"
 _NOISE: Final = "autokd:noise"
 _SECONDS: Final = "autokd:seconds"
 # NOTE: the attribute that `Study.set_metric_names` writes; that method is experimental, and warns so.
@@ -117,10 +117,10 @@ class Trials:
             return self.attributes(name).get("features", {}) if features is None else features
 
     def put_bases(self, name: str, bases: Sequence[VerdictBasis]) -> None:
-        self._set_system_attribute(name, _BASES, [basis.to_json() for basis in bases])
+        self._set_system_attribute(name, BASES, [basis.to_json() for basis in bases])
 
     def bases(self, name: str) -> tuple[VerdictBasis, ...]:
-        return tuple(map(VerdictBasis.from_json, self._system_attribute(name, _BASES, [])))
+        return tuple(map(VerdictBasis.from_json, self._system_attribute(name, BASES, [])))
 
     def put_noise(self, name: str, noise: Mapping[str, VarianceSample]) -> None:
         self._set_system_attribute(name, _NOISE, {key: list(seen) for key, seen in noise.items()})

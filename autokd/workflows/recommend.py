@@ -112,6 +112,8 @@ def pair_results(
 ) -> tuple[PairResult, ...]:
     """Return what the store has of each pair; see `recommend_all`."""
     studies = StaleStudies(results)
+    if results.is_prepared:
+        results.read_ahead(pairs)
     readable = [pair for pair in pairs if not results.is_prepared or results.is_readable(pair)]
     names = results.config.federation.names
     return tuple(replace(_pair_result(results, studies, pair, stale=stale), names=names) for pair in readable)

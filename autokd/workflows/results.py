@@ -6,7 +6,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import cached_property
 from typing import Any, Final, TypeVar
 
@@ -37,7 +37,14 @@ from autokd.workspace import Workspace
 T = TypeVar("T")
 P = TypeVar("P", bound=AnyPair)
 _log = logging.getLogger(__name__)
-_NOTHING: Final[Mapping[str, Any]] = {"trials": (), "runs": (), "bases": (), "attributes": {}, "reports": {}}
+_NOTHING: Final[Mapping[str, Any]] = {
+    "trials": (),
+    "runs": (),
+    "bases": (),
+    "attributes": {},
+    "reports": {},
+    "recommendation": None,
+}
 """What the store has of a name that it does not know, by the method that reads it."""
 
 
@@ -88,12 +95,20 @@ class StoredResults:
         """Ask the store only for names that it has now: of thousands of pairs, most may not have begun."""
         self._known = self.store.names()
 
+    def read_ahead(self, pairs: Iterable[AnyPair]) -> None:
+        """Read what `searched` and `stored` need of many pairs; what cannot be read, they read again."""
+        names = [self.study(pair) for pair in pairs]
+        if self._known is not None:
+            names = [study for study in names if study in self._known]
+        for study, records in self.store.many.read([study for study in names if study not in self._read]):
+            self._read[study].update({field.name: getattr(records, field.name) for field in fields(records)})
+
     def is_readable(self, pair: AnyPair) -> bool:
         """Return whether autokd wrote what the store has of a pair; if not, a notice says so."""
         read: list[AnyPair] = []
         with leaving_out(pair):
             self.searched(pair)
-            self.store.recommendation(self.study(pair))
+            self.stored(pair)
             read.append(pair)
         return bool(read)
 
@@ -147,6 +162,10 @@ class StoredResults:
             runs=runs,
             weights=self._weights(pair),
         )
+
+    def stored(self, pair: AnyPair) -> Mapping[str, Any] | None:
+        """Return the recommendation of a pair as the store has it, of today or not, or None."""
+        return self._once(self.store.recommendation, self.study(pair))
 
     def nothing_of(self, pair: AnyPair, tensor_format: TensorFormat) -> PairRecords:
         """Return the records of a pair of which the store has nothing, without asking it."""

@@ -273,9 +273,10 @@ def overview(
     config, store, existing = results.config, results.store, set(results.store.studies())
     studies = {pair: study for pair in pairs if (study := results.study(pair)) in existing}
     overviews, of_today = dict(judged), set(judged)
+    results.read_ahead(studies.keys() - judged)
     for pair in sorted(studies.keys() - judged):
         with leaving_out(pair):
-            records, stored = results.searched(pair), store.recommendation(studies[pair])
+            records, stored = results.searched(pair), results.stored(pair)
             overviews[pair] = pair_overview(records, stored, results.prices(pair))
             if stored and not unfinished(config, results.facts, records):
                 of_today.add(pair)
@@ -308,7 +309,7 @@ def overview(
 def _group_overviews(results: StoredResults, groups: Iterable[Group]) -> Iterator[PairOverview]:
     for group in groups:
         with leaving_out(group):
-            stored = results.store.recommendation(results.study(group))
+            stored = results.stored(group)
             yield pair_overview(results.searched(group), stored, results.prices(group))
 
 
