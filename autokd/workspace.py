@@ -118,6 +118,11 @@ class Workspace:
             study=config.name if isinstance(study, StudyConfig) else str(study),
         )
 
+    @property
+    def searched(self) -> Workspace:
+        """The same with the study recipe's own space, which `autokd tune` searches."""
+        return Workspace.open(self.config, home=self.home, storage=self.storage, space=str(self.config.space))
+
     def pair(self, text: str) -> Pair:
         """Read a pair of this study's federation, by numbers or names.
 

@@ -124,6 +124,16 @@ def shares_of_pairs(values: Values) -> Interval | None:
     return _told(dyadic_share, values)
 
 
+def of_more_pairs(swept: Claim, searched: Claim) -> Claim:
+    """Return what the sweep shows, or what searches do where these show it of more pairs.
+
+    So a sweep that has only begun takes nothing from what is known.
+    """
+    if searched.figure is None or (swept.figure is not None and swept.pairs >= searched.pairs):
+        return swept
+    return searched
+
+
 def over_pairs(values: Values) -> Interval | None:
     """Return the mean over pairs; None if the pairs are too few to show how participants vary."""
     return _told(dyadic_interval, values)

@@ -37,12 +37,22 @@ Arms = Mapping[Setting, SweptArm]
 
 
 def arms_of(records: PairRecords) -> Arms:
-    """Return each swept setting that completed all seeds of the default, so arms pair; none without it."""
+    """Return each swept setting that completed all seeds of the default, so arms pair; none without it.
+
+    A further seed counts once all settings have run with it: until then, a sweep that is extended would take
+    from what it has shown.
+    """
     by_setting: defaultdict[Setting, dict[int, RunRecord]] = defaultdict(dict)
+    ended: defaultdict[Setting, set[int]] = defaultdict(set)
     for run in records.sweep_runs:
+        ended[plain(run.setting)].add(run.seed)
         if run.state is RunState.COMPLETE:
             by_setting[plain(run.setting)][run.seed] = run
-    seeds = sorted(by_setting[DEFAULT])
+    seeds = [
+        seed
+        for place, seed in enumerate(sorted(by_setting[DEFAULT]))
+        if place == 0 or all(seed in has for has in ended.values())
+    ]
     return {
         setting: _arm([by_seed[seed] for seed in seeds], records.weights)
         for setting, by_seed in by_setting.items()

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from autokd.claims.claim import Claim, measured, not_measurable, over_pairs
+from autokd.claims.claim import Claim, measured, not_measurable, of_more_pairs, over_pairs
 from autokd.claims.grid_results import Arms, best
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import Correctness, FederationFacts, ParticipantFacts, TrialState
@@ -21,6 +21,8 @@ _TIMES = 5.0
 """The poster's "up to 5+ times improvement on average"."""
 Accuracies = Mapping[Split, float]
 """Accuracy of a model by split, in [0, 1]."""
+Losses = Mapping[TransferSet, Mapping[Pair, float]]
+"""Mean forgetting of each pair by transfer set, in pp."""
 
 
 class Worth(NamedTuple):
@@ -134,29 +136,33 @@ def measured_worths(
 
 def forgetting_by_set(swept: Mapping[Pair, Arms], searched: Mapping[Pair, PairRecords]) -> Claim:
     """Check how much more a student forgets on one transfer set than on another."""
-    if swept:
-        validation, test = (
-            _by_set(
-                (setting.transfer_set, pair, arm.forgetting[split])
-                for pair, arms in swept.items()
-                for setting, arm in arms.items()
-            )
-            for split in (Split.VALIDATION, Split.TEST)
+    trials = _by_set(
+        (trial.setting.transfer_set, pair, records.reports[trial.number][-1].forgetting)
+        for pair, records in searched.items()
+        for trial in records.trials
+        if trial.state is TrialState.COMPLETE
+    )
+    how = (
+        "full trials only, of which a search makes more where settings are good; chosen and told on the "
+        "same validation examples, so rather too much; a sweep tells it better"
+    )
+    by_search = _forgetting(trials, trials, source="search", how=how)
+    if not swept:
+        return by_search
+    validation, test = (
+        _by_set(
+            (setting.transfer_set, pair, arm.forgetting[split])
+            for pair, arms in swept.items()
+            for setting, arm in arms.items()
         )
-        source = "sweep"
-        how = "mean over all settings of a set; which two sets is chosen on validation, told on test"
-    else:
-        test = validation = _by_set(
-            (trial.setting.transfer_set, pair, records.reports[trial.number][-1].forgetting)
-            for pair, records in searched.items()
-            for trial in records.trials
-            if trial.state is TrialState.COMPLETE
-        )
-        source = "search"
-        how = (
-            "full trials only, of which a search makes more where settings are good; chosen and told on the "
-            "same validation examples, so rather too much; a sweep tells it better"
-        )
+        for split in (Split.VALIDATION, Split.TEST)
+    )
+    how = "mean over all settings of a set; which two sets is chosen on validation, told on test"
+    return of_more_pairs(_forgetting(validation, test, source="sweep", how=how), by_search)
+
+
+def _forgetting(validation: Losses, test: Losses, *, source: str, how: str) -> Claim:
+    """Return the claim on forgetting; the two sets are chosen on validation."""
     key, statement = "forgetting", "the transfer set affects the student's forgetting"
     lacking = "needs more pairs with runs on several transfer sets"
     means = {
@@ -178,7 +184,7 @@ def forgetting_by_set(swept: Mapping[Pair, Arms], searched: Mapping[Pair, PairRe
     )
 
 
-def _by_set(values: Iterable[tuple[TransferSet, Pair, float]]) -> dict[TransferSet, dict[Pair, float]]:
+def _by_set(values: Iterable[tuple[TransferSet, Pair, float]]) -> Losses:
     """Return the mean over each pair's values, by transfer set."""
     by_set: defaultdict[TransferSet, defaultdict[Pair, list[float]]] = defaultdict(lambda: defaultdict(list))
     for transfer_set, pair, value in values:

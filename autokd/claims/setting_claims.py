@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from scipy.special import ndtri
 
-from autokd.claims.claim import SHARE, Claim, measured, not_measurable, over_pairs
+from autokd.claims.claim import SHARE, Claim, measured, not_measurable, of_more_pairs, over_pairs
 from autokd.claims.grid_results import Arms, best, others_on
 from autokd.config.confirmation import ConfirmationConfig
 from autokd.core.pair_records import PairRecords
@@ -32,7 +32,8 @@ def share_that_needs_tuning(
 ) -> Claim:
     """Check the share of pairs whose T and α matter on the default's transfer set.
 
-    Searches are used only if no pair was swept; `examples` is the effective number of validation examples.
+    Searches are used where they show more pairs than sweeps; `examples` is the effective number of validation
+    examples.
     """
     claim = partial(
         measured,
@@ -43,22 +44,23 @@ def share_that_needs_tuning(
         unit=SHARE,
     )
     home = DEFAULT.transfer_set
+    by_search = claim(
+        _by_search(searched, examples),
+        source="search",
+        how=f"the best of k trials on {home} examples and the baseline, chosen and counted on the same "
+        f"validation examples; counted where it is better by {WORTH:g} pp and by more than the best of k "
+        "equally good settings would be by chance in 5% (binomial noise, as if not paired), so rather "
+        "too few are; a sweep tells it better",
+        lacking=f"needs swept pairs, or searched ones with several full trials on {home} examples",
+    )
     if not swept:
-        return claim(
-            _by_search(searched, examples),
-            source="search",
-            how=f"the best of k trials on {home} examples and the baseline, chosen and counted on the same "
-            f"validation examples; counted where it is better by {WORTH:g} pp and by more than the best of k "
-            "equally good settings would be by chance in 5% (binomial noise, as if not paired), so rather "
-            "too few are; a sweep tells it better",
-            lacking=f"needs swept pairs, or searched ones with several full trials on {home} examples",
-        )
+        return by_search
     by_set: dict[TransferSet, dict[Pair, float]] = {
         transfer_set: _by_sweep(swept, transfer_set, confirmation)
         for transfer_set in (TransferSet.STUDENT, TransferSet.TEACHER, TransferSet.BOTH)
     }
     single = any(arms[DEFAULT].correct[Split.TEST].ndim == 1 for arms in swept.values())
-    return claim(
+    by_sweep = claim(
         by_set[home],
         source="sweep",
         how=f"T and α chosen on validation among those on {home} examples; counted where on confirmation "
@@ -67,6 +69,7 @@ def share_that_needs_tuning(
         lacking="needs more swept pairs",
         beside={f"on {other}": values for other, values in by_set.items() if other is not home},
     )
+    return of_more_pairs(by_sweep, by_search)
 
 
 def no_single_setting(swept: Mapping[Pair, Arms]) -> Claim:

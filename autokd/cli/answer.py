@@ -37,6 +37,8 @@ def show(recommendation: Recommendation) -> None:
     part = recommendation.decisions_teacher_part
     for decided in decision_lines(recommendation.decision, names.word(pair.student), part):
         out.print(decided)
+    if recommendation.extending:
+        out.print(f"being extended: {recommendation.extending}", style="yellow")
     out.print(Text.assemble((verdict, f"bold {COLOR[verdict]}"), "  ", (recommendation.advice, "bold")))
     if recommendation.judgement is not None:
         out.print(_gains(f"gain of participant {names.word(pair.student)}", recommendation.compared))

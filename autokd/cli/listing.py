@@ -140,6 +140,8 @@ def _row_of(answer: PairResult) -> tuple[Text, ...]:
     verdict = Text(payload["verdict"], style=COLOR[payload["verdict"]])
     if answer.stale:
         verdict.append(" (stale)", style="yellow")
+    if payload.get("extending"):
+        verdict.append(" (being extended)", style="yellow")
     decision = payload.get("decision")
     if decision is None:  # Of an earlier version, which told of settings only.
         use = "the model as it is"

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.table import Column, Table
+from rich.text import Text
 
 from autokd.cli import options
-from autokd.cli.console import note, out, print_json
+from autokd.cli.console import note, out, plain_table, print_json
 from autokd.cli.pair_options import PairOptions
 from autokd.cli.progress import watching
 from autokd.text.quoting import counted
+
+if TYPE_CHECKING:
+    from autokd.core.participant_names import ParticipantNames
+    from autokd.statistics.paired import Interval
+    from autokd.workflows.sweep import Swept
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +39,9 @@ def sweep(
 ) -> None:
     """Run every setting of a grid to its last epoch, and evaluate it on all splits.
 
-    A sweep is the yardstick of a search: it costs what the search saves, and enters no recommendation. Stored
-    runs are not run again: after Ctrl-C or a crash the same command continues.
+    A sweep is the yardstick of a search: it costs what the search saves, and enters no recommendation. It
+    ends with the best setting of each pair, beside the answer of `autokd tune`. Stored runs are not run
+    again: after Ctrl-C or a crash the same command continues.
 
     Examples:
 
@@ -53,13 +61,38 @@ def sweep(
         raise typer.Exit(130)
     progress = swept.progress
     if json:
-        runs = {"done": progress.done, "failed": progress.failed, "new": progress.ended}
-        print_json({"federation": swept.federation, "runs": runs})
+        print_json(swept.to_json())
     else:
         out.print(f"federation {swept.federation}: {progress.done} runs swept, {progress.ended} of them now")
+        if swept.found:
+            out.print(_found(swept, study.workspace().names))
+            out.print(
+                "the best is chosen on validation and told on test; it enters no recommendation", style="dim"
+            )
         # `autokd export` would take the grid for the space of a search.
         where = replace(study, space=None).repeated()
         out.print(f"as a table: autokd export{where} --out table.parquet", style="dim", soft_wrap=True)
     if progress.failed:
         note(f"{counted(progress.failed, 'run')} failed; autokd export lists them with state FAIL")
         raise typer.Exit(1)
+
+
+def _found(swept: Swept, names: ParticipantNames) -> Table:
+    """Return the best swept setting of each pair, and what `autokd tune` answers."""
+    columns = (
+        "pair",
+        Column("best swept setting", overflow="fold"),
+        Column("gain on test, pp", no_wrap=True),
+    )
+    grid = plain_table(*columns, "answer of tune", Column("gain, pp", no_wrap=True), gap=1)
+    for one in swept.found:
+        decision = swept.decisions.get(one.pair)
+        answer = (
+            ("not tuned", "") if decision is None else (decision.action.words, _gain(decision.chosen.test))
+        )
+        grid.add_row(names.arrow(one.pair), str(one.setting), _gain(one.gain), *answer)
+    return grid
+
+
+def _gain(gain: Interval) -> Text:
+    return Text(f"{gain.mean:+.1f} [{gain.low:+.1f}, {gain.high:+.1f}]")

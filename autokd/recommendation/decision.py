@@ -136,14 +136,20 @@ class Decision:
         own = next(ways, None)
         return self.best if own is not None and own.is_worse else None
 
-    def to_json(self) -> dict[str, object]:
-        """Return plain values."""
+    def brief(self) -> dict[str, object]:
+        """Return what to do and what that gains, as plain values."""
         return {
             "action": self.action.value,
             "name": self.chosen.way.name,
             "words": self.chosen.way.words,
             "setting": None if self.chosen.way.setting is None else self.chosen.way.setting.to_json(),
             "gain": self.chosen.test.to_json(),
+        }
+
+    def to_json(self) -> dict[str, object]:
+        """Return plain values."""
+        return {
+            **self.brief(),
             "more_evidence": self.wanted or None,
             "confidence": self.confidence,
             "weighed": [one.to_json() for one in self.weighed],

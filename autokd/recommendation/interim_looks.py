@@ -7,7 +7,7 @@ confirmation run, use a higher confidence: together they err as often as one loo
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from autokd.config.confirmation import ConfirmationConfig
 from autokd.config.objective import Objective
@@ -24,6 +24,7 @@ from autokd.recommendation.race import looks_of, pending, to_be_run, winner
 from autokd.recommendation.verdict import RULE, WITH_RIVALS, Verdict
 from autokd.statistics.label_weights import local_weights_of
 from autokd.statistics.looks import confidence_of_each, correlations
+from autokd.text.quoting import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ JudgedPair = Judgement | InsufficientEvidence | Unfinished | OutOfBudget
 def judge_pair(config: StudyConfig, federation: FederationFacts, records: PairRecords) -> JudgedPair:
     """Judge a pair from its records; the same records give the same judgement, to the last digit.
 
+    What was judged before a search was extended holds until what the extension found is judged, too.
+
     Raises:
         StoreError: If the study was created with a rule that this version does not know.
     """
@@ -55,6 +58,25 @@ def judge_pair(config: StudyConfig, federation: FederationFacts, records: PairRe
             f"study {records.study} is judged by rule {records.rule}, and this version of autokd "
             f"knows rules up to {RULE}; install a newer autokd"
         )
+    judged = _by_last_basis(config, federation, records)
+    whole = isinstance(judged, Judgement) and not _lost_its_winner(config, records, judged)
+    if whole or len(records.bases) < 2:
+        return judged
+    before = judge_pair(config, federation, replace(records, bases=records.bases[:-1]))
+    return before if isinstance(before, Judgement) else judged
+
+
+def extension(records: PairRecords, judgement: Judgement | None) -> str:
+    """Return what is being done beyond a judgement, in words; empty if it rests on all that there is."""
+    if judgement is None or judgement.basis is None or records.basis is None:
+        return ""
+    if judgement.basis.extension < records.basis.extension:
+        return "what a longer search has found is not confirmed yet; until then, this is the answer of before"
+    further = len(records.trials) - records.basis.trials
+    return f"its search goes on, with {counted(further, 'trial')} since this answer" if further > 0 else ""
+
+
+def _by_last_basis(config: StudyConfig, federation: FederationFacts, records: PairRecords) -> JudgedPair:
     seeds, judged = _last_look(config, federation, records)
     if reason := _unfinished(config, records, seeds):
         if records.basis is not None and records.basis.paused:
@@ -120,10 +142,15 @@ def _goes_on(
     if isinstance(judged, InsufficientEvidence):
         # A seed that was lost may be made up for by a further one.
         return True
-    if (judged.evidence.winner is None and winner(config, records) is not None) or judged.evidence.lost:
+    if _lost_its_winner(config, records, judged) or judged.evidence.lost:
         # So many of the winner's seeds were lost that the default was judged alone, or of a rival's.
         return True
     return can_still_change(judged, config.confirmation.min_improvement, seeds=last)
+
+
+def _lost_its_winner(config: StudyConfig, records: PairRecords, judged: Judgement) -> bool:
+    """Return whether the default was judged alone since the winner's runs failed."""
+    return judged.evidence.winner is None and winner(config, records) is not None
 
 
 def _unfinished(config: StudyConfig, records: PairRecords, seeds: int) -> str:

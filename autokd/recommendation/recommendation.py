@@ -31,7 +31,7 @@ from autokd.recommendation.comparisons import (
 from autokd.recommendation.decision import Decision
 from autokd.recommendation.decision import decide as decided
 from autokd.recommendation.evidence import CORRECTED
-from autokd.recommendation.interim_looks import JudgedPair, OutOfBudget, Unfinished
+from autokd.recommendation.interim_looks import JudgedPair, OutOfBudget, Unfinished, extension
 from autokd.recommendation.judgement import Judgement
 from autokd.recommendation.position import PositionAdvice, advise
 from autokd.recommendation.power import what_would_decide
@@ -60,6 +60,7 @@ class Recommendation:
         probabilities: How good the student's probabilities are, before and after; None if that is not known.
         reason: Why this verdict, in one sentence with numbers of the confirmation split.
         what_would_decide: What would decide an undecided pair; else empty.
+        extending: What is being done beyond this answer, which stays until then; empty if nothing is.
         network: Cost of communication for `setting`; None without a setting, or if sizes are not known.
         cost: Cost of training; None if it is not known.
     """
@@ -74,6 +75,7 @@ class Recommendation:
     decision: Decision
     reason: str
     what_would_decide: str = ""
+    extending: str = ""
     network: Cost | None = None
     cost: TrainingCost | None = None
     out_of_budget: bool = False
@@ -222,6 +224,7 @@ class Recommendation:
             "advice": self.advice,
             "reason": self.reason,
             "what_would_decide": self.what_would_decide or None,
+            **({"extending": self.extending} if self.extending else {}),
             **payload.figures(self.judgement),
             "single_run": None if self.single_run is None else self.single_run.to_json(),
             "network": None if self.network is None else self.network.to_json(),
@@ -307,6 +310,7 @@ def recommend(
         ),
         reason=reason(judged, config) if isinstance(judged, Judgement) else unjudged(judged, records),
         what_would_decide=wanted,
+        extending=extension(records, judgement),
         out_of_budget=out_of_budget,
         target=config.target,
         names=config.federation.names,

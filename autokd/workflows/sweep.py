@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 
+from autokd.claims.best_swept import BestSwept, best_swept
 from autokd.compute.device import Compute
 from autokd.compute.resources import Resources
 from autokd.core.public_calls import checked, only_pairs
 from autokd.core.setting import AnyPair, Pair
-from autokd.errors import PlanError
+from autokd.errors import NotTuned, PlanError
 from autokd.execution.run_queue import FixedRunQueue, RunQueueProgress
+from autokd.recommendation.decision import Decision
 from autokd.search.study_names import sweep_name
 from autokd.workflows.callbacks import Callbacks
-from autokd.workflows.session import run_session
+from autokd.workflows.results import StoredResults, leaving_out
+from autokd.workflows.session import RunSession, run_session
 from autokd.workspace import Workspace
 
 
@@ -25,11 +29,31 @@ class Swept:
         federation: Name of the federation.
         progress: Runs that are done.
         interrupted: Whether Ctrl-C ended it; the same call goes on.
+        found: The best setting of each pair whose default setting was swept; empty if it was interrupted.
+        decisions: What `autokd tune` answers for these pairs, for those that have an answer.
     """
 
     federation: str
     progress: RunQueueProgress
     interrupted: bool
+    found: tuple[BestSwept, ...] = ()
+    decisions: Mapping[Pair, Decision] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, object]:
+        """Return what `autokd sweep --json` prints."""
+        progress = self.progress
+        return {
+            "federation": self.federation,
+            "runs": {"done": progress.done, "failed": progress.failed, "new": progress.ended},
+            "best": [
+                {
+                    "pair": one.pair.to_json(),
+                    **one.to_json(),
+                    "decision": self.decisions[one.pair].brief() if one.pair in self.decisions else None,
+                }
+                for one in self.found
+            ],
+        }
 
 
 @checked(pairs=only_pairs)
@@ -76,4 +100,27 @@ def sweep(
         )
         session.callbacks.on_sweep(queue.progress())
         done = session.drive(queue, store, formats)
-    return Swept(federation=session.federation.name, progress=queue.progress(), interrupted=not done)
+        found, decisions = _found(session, pairs) if done else ((), {})
+    return Swept(
+        federation=session.federation.name,
+        progress=queue.progress(),
+        interrupted=not done,
+        found=found,
+        decisions=decisions,
+    )
+
+
+def _found(session: RunSession, pairs: Sequence[Pair]) -> tuple[tuple[BestSwept, ...], dict[Pair, Decision]]:
+    """Return the best setting of each pair, and the decisions of those that are tuned."""
+    workspace, facts, store = session.workspace, session.results.facts, session.results.store
+    swept = StoredResults(workspace.config, workspace.space, facts, store)
+    searched = StoredResults.of(workspace.searched, facts, store)
+    best = (
+        best_swept(swept.swept(pair), facts.participants[pair.student], workspace.config.confirmation)
+        for pair in pairs
+    )
+    decisions = {}
+    for pair in pairs:
+        with leaving_out(pair), suppress(NotTuned):
+            decisions[pair] = searched.recommendation(pair).decision
+    return tuple(one for one in best if one is not None), decisions

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
@@ -10,11 +11,12 @@ import numpy as np
 import pytest
 
 from autokd.claims.all_claims import observe
+from autokd.claims.best_swept import best_swept
 from autokd.claims.claim import Claim, Status, measured
 from autokd.claims.position_claims import worths_of
 from autokd.config.confirmation import ConfirmationConfig
 from autokd.core.pair_records import PairRecords
-from autokd.core.records import RungReport, RungScores, RunRecord, RunState, Stage, TrialRecord
+from autokd.core.records import Failure, RungReport, RungScores, RunRecord, RunState, Stage, TrialRecord
 from autokd.core.setting import DEFAULT, Pair, Setting, Split, TransferSet
 from autokd.recommendation.judgement import Judgement
 from autokd.statistics.dyadic import dyadic_interval
@@ -289,5 +291,40 @@ def test_a_share_may_be_the_posters_or_more(share: float, status: Status) -> Non
 def test_a_setting_that_diverged_is_no_candidate() -> None:
     """Of two seeds one died: the setting has nothing to be paired with."""
     runs = [swept(one, 0.5, seed=seed) for one in (DEFAULT, SHARED) for seed in (0, 1)]
-    seen = {pair: stored(pair, sweep_runs=[*runs, swept(FAIR, 0.9)]) for pair in PAIRS}
+    died = replace(
+        swept(FAIR, 0.9, seed=1), state=RunState.FAIL, failure=Failure.DIVERGED, correct={}, curve=()
+    )
+    seen = {pair: stored(pair, sweep_runs=[*runs, swept(FAIR, 0.9), died]) for pair in PAIRS}
     assert mean(found(seen, "tuning_pays")) == 0
+
+
+def test_a_sweep_that_begins_with_a_further_seed_takes_nothing_away() -> None:
+    runs = [swept(one, share) for one, share in {DEFAULT: 0.5, FAIR: 0.9}.items()]
+    whole = {pair: stored(pair, sweep_runs=runs) for pair in PAIRS}
+    begun = {pair: stored(pair, sweep_runs=[*runs, swept(DEFAULT, 0.5, seed=1)]) for pair in PAIRS}
+    for key in ("share_that_needs_tuning", "no_single_setting", "tuning_pays"):
+        assert found(begun, key) == found(whole, key)
+
+
+def test_a_sweep_of_few_pairs_takes_nothing_from_what_searches_show() -> None:
+    searched = by_search(lambda pair: {FAIR: 0.9, SHARED: 0.6})
+    few = by_sweep(lambda pair: {DEFAULT: 0.5, FAIR: 0.9, SHARED: 0.6})
+    first = PAIRS[0]
+    both = {**searched, first: replace(searched[first], sweep_runs=few[first].sweep_runs)}
+    for key in ("share_that_needs_tuning", "forgetting"):
+        before = found(searched, key)
+        assert (before.pairs, before.source) == (len(PAIRS), "search")
+        assert found(both, key) == before
+        assert found({**searched, **few}, key).source == "sweep"
+
+
+def test_what_a_sweep_found_is_chosen_on_validation_and_told_on_test() -> None:
+    misled = swept(FAIR, 0.9)
+    misled.correct[Split.TEST][:] = right(0.6)
+    pair = Pair(1, 0)
+    one = best_swept(stored(pair, sweep_runs=[swept(DEFAULT, 0.5), misled]), FEDERATION.participants[0], PLAN)
+    assert one is not None
+    assert (one.setting, one.settings, one.seeds) == (FAIR, 2, 1)
+    assert one.gain.mean == pytest.approx(100 * (0.6 - OWN[0]))
+    assert one.default_gain.mean == pytest.approx(100 * (0.5 - OWN[0]))
+    assert best_swept(stored(pair, sweep_runs=[misled]), FEDERATION.participants[0], PLAN) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,9 @@ def test_a_grid_is_swept_once_and_exported(
     first = here(*arguments)
     assert first.code == 0, first.err
     assert "3 of 3 runs swept" in first.err
-    counted, way_on = first.out.splitlines()
+    counted, heads, best, *_, way_on = first.out.splitlines()
+    assert heads.startswith("pair best swept setting")
+    assert re.search(r"^0->2 .* [+-]\d+\.\d \[.*\] +not tuned", best)
     assert counted.endswith(": 3 runs swept, 3 of them now")
     assert way_on == "as a table: autokd export --study quick.yaml --out table.parquet"
 
@@ -62,6 +65,10 @@ def test_a_grid_is_swept_once_and_exported(
     before = dump(tmp_path / "autokd-home" / "autokd.db")
     again = command(*arguments, "--json", RAY_TMPDIR=str(unused)).json()
     assert again["runs"] == {"done": 3, "failed": 0, "new": 0}
+    (found,) = again["best"]
+    assert (found["pair"], found["settings"], found["seeds"]) == ({"teacher": 0, "student": 2}, 3, 1)
+    assert found["gain"]["low"] <= found["gain"]["mean"] <= found["gain"]["high"]
+    assert found["decision"] is None
     assert dump(tmp_path / "autokd-home" / "autokd.db") == before
     assert list(unused.iterdir()) == []
 
@@ -98,6 +105,10 @@ def test_a_sweep_changes_nothing_of_what_was_tuned_and_is_exported_beside_it(
     swept = here("sweep", "--pair", "4,9", "--space", grid, "--seeds", "2", "--home", home, "--json").json()
     assert swept["runs"] == {"done": 6, "failed": 0, "new": 6}
     assert here("recommend", "--pair", "4,9", "--home", home, "--json").out == told
+    (best,) = swept["best"]
+    decision = json.loads(told)["decision"]
+    assert best["seeds"] == 2
+    assert best["decision"] == {name: decision[name] for name in best["decision"]}
     assert here("export", "--home", home, "--out", "new/table.parquet").code == 0
     rows = rows_of(tmp_path / "new" / "table.parquet")
     ends = Counter((row["stage"], row["teacher"]) for row in rows if row["epoch"] == 10)

@@ -91,6 +91,13 @@ def test_shows_the_same(ask: Ask, old_home: Path, command: str, name: str) -> No
             {key: now[key] for key in then} for now, then in zip(shown["pairs"], before["pairs"], strict=True)
         ]
         shown = {key: shown[key] for key in before}
+    if command == "observations":  # A sweep of few pairs hid what searches show; today it does not.
+        figures = [then["figure"] for then in before["observations"]]
+        for told in (shown, before):
+            told["observations"] = [
+                claim for claim, figure in zip(told["observations"], figures, strict=True) if figure
+            ]
+        assert shown["observations"]
     assert shown == before
 
 

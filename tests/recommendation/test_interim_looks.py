@@ -16,12 +16,19 @@ from autokd.core.setting import DEFAULT, Pair, Split
 from autokd.core.verdict_basis import VariancePrior, VerdictBasis
 from autokd.recommendation import Recommendation, Verdict, pending
 from autokd.recommendation.comparisons import DEFAULT_GAIN, IMPROVEMENT, WINNER_GAIN
-from autokd.recommendation.interim_looks import Unfinished, judge_pair, look_confidence, seeds_wanted
+from autokd.recommendation.interim_looks import (
+    Unfinished,
+    extension,
+    judge_pair,
+    look_confidence,
+    seeds_wanted,
+)
 from autokd.recommendation.judgement import Judgement
 from autokd.recommendation.power import can_still_change, what_would_decide
 from autokd.statistics.paired import variance_components
 from tests.recommendation.samples import (
     HOT,
+    WARM,
     confirmation_runs,
     failed_run,
     make_federation,
@@ -306,3 +313,40 @@ def test_a_p_value_is_corrected_for_the_looks_that_were_planned() -> None:
 def test_without_a_basis_a_pair_of_rule_2_is_not_judged() -> None:
     federation, records = confirmed((0.95, 0.7), seeds=5)
     assert judge_pair(LOOKS, federation, replace(records, bases=())) == Unfinished("its search has not ended")
+
+
+def test_while_a_search_is_extended_its_answer_stays_and_is_marked() -> None:
+    federation, records = confirmed((0.80, 0.66), seeds=5)
+    before = judged(federation, records)
+    assert extension(records, before) == ""
+    longer = replace(records, trials=[*records.trials, *make_trials(WARM)[1:]])
+    searching = judged(federation, longer)
+    assert searching.confirmation == before.confirmation
+    assert extension(longer, searching).startswith("its search goes on, with 1 trial since")
+    # The longer search has found another winner, of which nothing is confirmed yet.
+    basis = replace(BASIS, winner=WARM, trials=len(longer.trials), extension=1)
+    found = replace(longer, bases=(*records.bases, basis))
+    assert pending(LOOKS, found, seeds=2)
+    kept = judged(federation, found)
+    assert (kept.verdict, kept.confirmation, kept.basis) == (
+        before.verdict,
+        before.confirmation,
+        before.basis,
+    )
+    assert "until then, this is the answer of before" in extension(found, kept)
+    told = recommend_from(LOOKS, federation, found)
+    assert told.decision.to_json() == recommend_from(LOOKS, federation, records).decision.to_json()
+    assert told.to_json()["extending"] == told.extending
+    assert "extending" not in recommend_from(LOOKS, federation, records).to_json()
+
+
+def test_an_extension_that_fails_withdraws_nothing() -> None:
+    federation, records = confirmed((0.80, 0.66), seeds=5)
+    lost = [
+        failed_run(WARM, seed, Failure.OUT_OF_MEMORY)
+        for seed in range(5)
+        for _ in range(LOOKS.search.retries + 1)
+    ]
+    basis = replace(BASIS, winner=WARM, extension=1)
+    found = replace(records, bases=(*records.bases, basis), runs=[*records.runs, *lost])
+    assert judged(federation, found).verdict is judged(federation, records).verdict
