@@ -450,4 +450,4 @@ def test_equal_numbers_as_images_make_another_federation(tmp_path: Path) -> None
     assert images.name != tensors.name
     np.testing.assert_allclose(images.logits, tensors.logits, rtol=1e-6)
     with pytest.raises(InputError, match="values"):
-        autokd.federation_from_models("m", members, **splits, values="words", home=tmp_path)
+        autokd.federation_from_models("m", members, **splits, values="words", home=tmp_path)  # type: ignore[arg-type]
