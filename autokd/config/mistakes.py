@@ -17,12 +17,12 @@ from autokd.errors import PlanError
 from autokd.text.quoting import did_you_mean, one_of, quoted
 
 NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
-NETWORK: Final = r"^[A-Za-z_][\w.]*(:[A-Za-z_][\w.]*)?$"
+NETWORK: Final = r"^([A-Za-z_][\w.]*(:[A-Za-z_][\w.]*)?|hf:[^\x00]+)$"
 CODE: Final = r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$"
 PATH: Final = r"^[^\x00]*$"
 _PATTERNS: Final = {
     NAME: "a name: a letter or digit, then up to 63 letters, digits, dots, hyphens or underscores",
-    NETWORK: "the name of a network, timm:name, or module:function of your own code",
+    NETWORK: "the name of a network, timm:name, hf:folder, or module:function of your own code",
     CODE: "module:function of your own code, e.g. datasets:make",
     PATH: "a path",
 }

@@ -17,17 +17,24 @@ from typing import Any, Final
 
 from autokd.core.own_code import OwnCode, read_own_code
 from autokd.core.own_imports import import_own, plain
+from autokd.core.regular_files import regular_size
 from autokd.errors import PlanError
 
 TIMM: Final = "timm:"
 """What stands before the names of timm's models."""
 
 
+HF: Final = "hf:"
+"""What stands before a folder with a model of transformers."""
+HF_CONFIG: Final = "config.json"
+_LARGEST_CONFIG: Final = 2**24
+
+
 def code_of(name: str, folder: Path | None) -> OwnCode:
-    """Return the code that a recipe names; nothing is run.
+    """Return the code that a recipe names, or the configuration that describes a network; nothing is run.
 
     Args:
-        name: `package.module:factory`.
+        name: `package.module:factory`, or `hf:folder`.
         folder: Folder of the recipe; None for one that was made in a program: then the name means what the
             program would import.
 
@@ -35,6 +42,8 @@ def code_of(name: str, folder: Path | None) -> OwnCode:
         PlanError: If a file cannot be read, or the module is `__main__`.
     """
     module = name.partition(":")[0]
+    if is_hf(name, folder):
+        return _configuration(name, folder)
     if module.partition(".")[0] == "__main__":
         raise PlanError(
             source=name,
@@ -53,7 +62,29 @@ def is_timm(name: str, folder: Path | None) -> bool:
     """Return whether a network is `timm:` and a model of timm; a module `timm` of one's own goes first."""
     if not name.startswith(TIMM) or name == f"{TIMM}create_model":
         return False
-    return folder is None or not ((folder / "timm.py").exists() or (folder / "timm").exists())
+    return _is_no_own_module("timm", folder)
+
+
+def is_hf(name: str, folder: Path | None) -> bool:
+    """Return whether a network is `hf:` and a folder; a module `hf` of one's own goes first."""
+    return name.startswith(HF) and _is_no_own_module("hf", folder)
+
+
+def _is_no_own_module(name: str, folder: Path | None) -> bool:
+    return folder is None or not ((folder / f"{name}.py").exists() or (folder / name).exists())
+
+
+def _configuration(name: str, folder: Path | None) -> OwnCode:
+    """Return the configuration of a network as its own code: what it is made of."""
+    place = ((folder or Path()) / Path(name.removeprefix(HF)).expanduser()).absolute()
+    file = place / HF_CONFIG
+    try:
+        regular_size(file, most=_LARGEST_CONFIG)
+        return OwnCode(place, {HF_CONFIG: file.read_bytes()}, complete=True)
+    except OSError as error:
+        raise PlanError(source=str(file), problem=f"cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise PlanError(source=str(file), problem=str(error)) from None
 
 
 def call(name: str, options: Mapping[str, Any], code: OwnCode) -> Any:

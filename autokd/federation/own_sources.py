@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from autokd.config.external import ExternalFederation
 from autokd.config.federation import AnyFederation
 from autokd.config.sources import CodeSource
-from autokd.core.import_factory import code_of, installed_notice, is_timm
+from autokd.core.import_factory import code_of, installed_notice, is_hf, is_timm
 from autokd.core.own_code import OwnCode, read_own_code
 from autokd.core.own_imports import with_imported_files
 from autokd.errors import PlanError
@@ -89,7 +89,9 @@ def recorded_code(recipe: ExternalFederation, number: int, written: CodeDigests)
 
 def _now(recipe: AnyFederation, name: str, before: Mapping[str, str]) -> OwnCode:
     code = code_of(name, recipe.code_folder)
-    return read_own_code(code.folder, name.partition(":")[0], also=before) if code.files else code
+    if not code.files or is_hf(name, recipe.code_folder):
+        return code
+    return read_own_code(code.folder, name.partition(":")[0], also=before)
 
 
 def _named(recipe: AnyFederation) -> Iterator[tuple[str, str]]:

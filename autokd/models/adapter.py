@@ -18,6 +18,7 @@ from autokd.core.import_factory import TIMM, call, code_of, is_timm
 from autokd.core.own_code import OwnCode
 from autokd.errors import PlanError, UnknownName
 from autokd.models.architectures import ARCHITECTURES, architecture, built, change_stem
+from autokd.models.hugging_face import hugging_face_network, is_hugging_face
 from autokd.models.kd_networks import KD_NETWORKS, is_kd_network
 from autokd.models.outputs import logits_in
 from autokd.models.shapes import AnyShape, Shape, TensorShape, with_classes
@@ -176,6 +177,8 @@ def external_network(recipe: Network, *, shape: AnyShape, code: OwnCode | None =
         UnknownName: If no network has that name.
         PlanError: If the options are not valid, or the factory returns no network.
     """
+    if code is not None and is_hugging_face(code, recipe.name):
+        return hugging_face_network(recipe, code)
     if code is not None:
         made = call(recipe.name, recipe.options, code)
         if not isinstance(made, nn.Module):
