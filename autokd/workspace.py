@@ -18,7 +18,7 @@ from autokd.core.participant_names import ParticipantNames
 from autokd.core.public_calls import checked, only_pair
 from autokd.core.setting import Pair, Setting
 from autokd.errors import ArgumentError
-from autokd.store import Store, sqlite_url
+from autokd.store import Store, redacted, sqlite_url
 from autokd.text.quoting import quoted
 
 
@@ -60,6 +60,10 @@ class Workspace:
         instance("Space")("space", self.space)
         object.__setattr__(self, "home", path("home", self.home))
         text("storage", self.storage)
+
+    def __repr__(self) -> str:
+        what = f"study={self.source!r}, space={self.space.name!r}"
+        return f"<Workspace {what}, home={str(self.home)!r}, storage={redacted(self.storage)!r}>"
 
     @property
     def source(self) -> str:

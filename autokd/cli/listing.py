@@ -21,10 +21,11 @@ from autokd.cli.console import plain_table
 from autokd.cli.matrix import FEW, PairCell, matrix
 from autokd.config.target import remark
 from autokd.core.action import Action
-from autokd.core.setting import ADDED, Pair, Setting
+from autokd.core.setting import Pair, Setting
 from autokd.errors import InputError
 from autokd.text.escaping import csv_row, invisible_spelt_out, json_text
 from autokd.text.quoting import counted
+from autokd.workflows.result_table import columns, row_of
 
 if TYPE_CHECKING:
     from autokd.workflows.recommend import PairResult
@@ -44,31 +45,6 @@ _SUFFIXES: Final = {
     ".yaml": ListFormat.YAML,
     ".yml": ListFormat.YAML,
 }
-_TARGET: Final = "target"
-_SETTING: Final = (
-    *("temperature", "alpha", "transfer_set", "method", "learning_rate", "epochs", "batch_norm"),
-    *ADDED,
-)
-_NAMES: Final = ("teacher_name", "student_name")
-_DECISION: Final = ("decision", "what_to_do", "decision_gain", "decision_gain_low", "decision_gain_high")
-"""What recommendations of earlier versions do not have."""
-_GAINS: Final = ("gain", "default_gain", "improvement", "single_run")
-_ENDS: Final = ("", "_low", "_high")
-_OF_RULE_3: Final = ("teacher_part", "corrected_gain")
-"""Gains that only pairs judged by rule 3 have."""
-_COLUMNS: Final = (
-    *("teacher", "student", *_NAMES, *_DECISION, "verdict", "answer"),
-    *_SETTING,
-    *(f"{gain}{end}" for gain in (*_GAINS, *_OF_RULE_3) for end in _ENDS),
-    *("recommended_gain", "forgetting", "seeds", "position", "federation", "study"),
-    *("stale", "why_stale", "reason", "way_out"),
-    _TARGET,
-)
-"""Columns of the CSV; gains are in pp of the student on test, empty if unknown.
-
-Names are left out if no participant has one, `ADDED` dimensions if no setting has them, gains of rule 3 if no
-pair has them, and the target if it is `common`.
-"""
 
 
 def form_of(*, json: bool, csv: bool, yaml: bool, path: Path | None) -> ListFormat | None:
@@ -116,18 +92,22 @@ def _yaml(content: object, *, only_ascii: bool) -> str:
     return text if only_ascii or invisible_spelt_out(text) == text else _yaml(content, only_ascii=True)
 
 
-def table(answers: Sequence[PairResult]) -> RenderableType:
-    """Return one row per pair, for many pairs also the matrix, and a summary."""
+def table(answers: Sequence[PairResult], rows: Sequence[PairResult] | None = None) -> RenderableType:
+    """Return one row per pair, for many pairs also the matrix, and a summary.
+
+    Args:
+        rows: Those that get a row, in order; by default all.
+    """
     gain, words = Column("gain on test, pp", no_wrap=True), Column("what to do", overflow="fold")
     grid = plain_table(Column("pair", no_wrap=True), "decision", gain, words, "verdict", gap=1)
-    for answer in answers:
+    for answer in answers if rows is None else rows:
         grid.add_row(answer.names.arrow(answer.pair), *_row_of(answer))
-    parts: list[RenderableType] = [grid]
+    parts: list[RenderableType] = [grid] if grid.row_count else []
     pairs = {answer.pair: answer for answer in answers if isinstance(answer.pair, Pair)}
     if len(pairs) > FEW:
         cells = {pair: PairCell.of(answer.payload) for pair, answer in pairs.items()}
         parts.append(matrix(cells, answers[0].names))
-    targets = [payload.get(_TARGET, "common") for answer in answers if (payload := answer.payload)]
+    targets = [payload.get("target", "common") for answer in answers if (payload := answer.payload)]
     if targets and (text := remark(targets[0])):
         parts.append(Text(text, style="dim"))
     return Group(*parts, Text(_summary(answers), style="dim"))
@@ -169,56 +149,8 @@ def _summary(answers: Sequence[PairResult]) -> str:
 
 def _csv(entries: Sequence[Mapping[str, Any]]) -> str:
     text = io.StringIO()
-    rows = [_row(entry) for entry in entries]
-    used = set().union(*rows)
-    later = {*ADDED, _TARGET, *_NAMES, *_DECISION, *(f"{gain}{end}" for gain in _OF_RULE_3 for end in _ENDS)}
-    columns = [name for name in _COLUMNS if name in used or name not in later]
-    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    rows = [row_of(entry) for entry in entries]
+    writer = csv.DictWriter(text, columns(rows), restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(map(csv_row, rows))
     return text.getvalue()
-
-
-def _row(entry: Mapping[str, Any]) -> dict[str, Any]:
-    row = {name: entry[name] for name in _COLUMNS if name in entry and not isinstance(entry[name], dict)}
-    row |= _named(entry["pair"])
-    roles = {"teachers": "teacher"}
-    row |= {f"{roles.get(role, role)}_name": _joined(name) for role, name in entry.get("names", {}).items()}
-    row["stale"] = str(entry["stale"]).lower()
-    if entry["verdict"] is None:
-        return row
-    if isinstance(entry.get(_TARGET), dict):
-        row[_TARGET] = json.dumps(entry[_TARGET], ensure_ascii=False)
-    row |= entry["setting"] or {}
-    for name in (*_GAINS, *(name for name in _OF_RULE_3 if name in entry)):
-        # A stale recommendation may be from a version that had fewer of them.
-        gain = entry.get(name) or {"mean": None, "low": None, "high": None}
-        row |= {name: gain["mean"], f"{name}_low": gain["low"], f"{name}_high": gain["high"]}
-    recommended = entry["recommended"]
-    if (decision := entry.get("decision")) is not None:
-        gain = decision["gain"]
-        told = (decision["action"], decision["words"], gain["mean"], gain["low"], gain["high"])
-        row |= dict(zip(_DECISION, told, strict=True))
-    return row | {
-        "answer": recommended["answer"],
-        "recommended_gain": recommended["gain"]["mean"],
-        "position": _position(entry),
-    }
-
-
-def _named(pair: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the columns that name a pair or a group; the candidates of a group are a text like `0 3 7`."""
-    if "teachers" not in pair:
-        return pair
-    return {"teacher": " ".join(map(str, pair["teachers"])), "student": pair["student"]}
-
-
-def _joined(name: object) -> str:
-    """Return a name, or those of several teachers; empty where there is none."""
-    return ", ".join(one or "" for one in name) if isinstance(name, list) else str(name or "")
-
-
-def _position(entry: Mapping[str, Any]) -> str:
-    """Return what to be in the meeting, in a word; a group has none."""
-    position = entry["position"]
-    return "none" if position is None else str(position["advice"])

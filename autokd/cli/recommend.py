@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,16 @@ from autokd.cli.students import TeacherOptions
 from autokd.core.atomic_write import write_together
 from autokd.core.setting import Pair
 from autokd.errors import InputError, NotTuned
+
+
+class ListedVerdict(StrEnum):
+    """Verdicts that may be asked for; named here, since the module that judges is slow to import."""
+
+    TUNED = "tuned"
+    DEFAULT = "default"
+    SKIP = "skip"
+    UNDECIDED = "undecided"
+    FAILED = "failed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +68,13 @@ def recommend(
             "--stale", help="If there is no recommendation, show one of an older federation or study recipe."
         ),
     ] = False,
+    top: Annotated[
+        int | None, typer.Option(min=1, help="List only so many pairs: the largest gains.", metavar="N")
+    ] = None,
+    verdict: Annotated[
+        list[ListedVerdict] | None,
+        typer.Option(help="List only pairs with this verdict, the largest gain first; may be repeated."),
+    ] = None,
     predict: Annotated[
         bool,
         typer.Option("--predict", help="Predict the gain of an untuned pair from the runs of other pairs."),
@@ -64,14 +82,17 @@ def recommend(
 ) -> None:
     """Show what participant S should do with teacher T, from the stored results of `autokd tune`.
 
-    Gains are percentage points of the student's accuracy on the common test split, with 95% intervals. Pairs
-    without a recommendation are listed, too.
+    Gains are percentage points of the student's accuracy on the common test split, with 95% intervals. The
+    table of many pairs begins with the largest gain and leaves out pairs without a recommendation; --json,
+    --csv and --yaml list all of them by number, unless --top or --verdict choose.
 
     Examples:
 
         [bold]autokd recommend --pair 4,9 --json[/bold]
 
         [bold]autokd recommend --student 9[/bold]   (which partner is best for 9?)
+
+        [bold]autokd recommend --all --top 10 --verdict tuned[/bold]
 
         [bold]autokd recommend --all --out pairs.csv[/bold]
 
@@ -80,7 +101,8 @@ def recommend(
     from autokd.workflows import recommend as workflow
 
     form = form_of(json=json, csv=csv, yaml=yaml, path=path)
-    as_list = path is not None or form not in (None, ListFormat.JSON)
+    few = top is not None or bool(verdict)
+    as_list = path is not None or few or form not in (None, ListFormat.JSON)
     workspace = study.workspace()
     if pairs.ranked is not None:
         if predict or stale or as_list:
@@ -97,11 +119,12 @@ def recommend(
         print_result(workflow.predict(workspace, selected[0]), show_prediction, json=json)
         return
     answers = workflow.recommend_all(workspace, selected, stale=stale)
-    single = len(selected) == 1 and (pairs.each_named or pairs.of_several)
+    single = len(selected) == 1 and not few and (pairs.each_named or pairs.of_several)
     if single and answers[0].payload is None:
         raise NotTuned(answers[0].missing)
     if form is not None:
-        entries = [answer.to_json() for answer in answers]
+        listed = answers.best(top=top, verdicts=verdict or ()) if few else answers
+        entries = [answer.to_json() for answer in listed]
         text = written(entries, form, single=single)
         if path is None and not can_write(text):
             text = written(entries, form, single=single, only_ascii=True)
@@ -109,7 +132,9 @@ def recommend(
     elif single and answers[0].recommendation is not None:
         show(answers[0].recommendation)
     else:
-        out.print(table(answers))
+        # A pair that was named is listed even if there is only a way out to tell.
+        in_order = pairs.each_named and not few
+        out.print(table(answers, None if in_order else answers.best(top=top, verdicts=verdict or ())))
 
 
 def _put(text: str, path: Path | None) -> None:

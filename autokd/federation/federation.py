@@ -20,6 +20,7 @@ from autokd.core.setting import Split
 from autokd.core.weights import Weights
 from autokd.data.dataset import Dataset
 from autokd.data.mapped_arrays import release
+from autokd.text.quoting import counted
 
 INITIAL_SEEDS: Final = 5
 """Number of confirmation seeds for which untrained students are evaluated; further ones repeat them."""
@@ -70,6 +71,9 @@ class Federation:
     code: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     warnings: tuple[Finding, ...] = ()
     initial: Mapping[int, Mapping[Split, NDArray[np.bool_]]] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"<Federation {self.name}: {counted(len(self.participants), 'participant')}>"
 
     def release_memory(self) -> None:
         """Free the memory of arrays that are mapped from files; they are read again when needed."""

@@ -15,7 +15,7 @@ from autokd.core.price import TrainingCost
 from autokd.core.records import Correctness, FederationFacts, ParticipantFacts
 from autokd.core.setting import DEFAULT, AnyPair, Pair, Position, Setting, Split, derive_seed, described
 from autokd.errors import NotTuned
-from autokd.recommendation import payload
+from autokd.recommendation import notebook, payload
 from autokd.recommendation.bootstrap import Bootstrap
 from autokd.recommendation.communication import Cost, communication_cost
 from autokd.recommendation.comparisons import (
@@ -82,6 +82,12 @@ class Recommendation:
     target: TargetName | ClassShares = "common"
     names: ParticipantNames = NUMBERS_ONLY
     probabilities: Probabilities | None = None
+
+    def __repr__(self) -> str:
+        return notebook.short(self.names.arrow(self.pair), self.verdict.value, self.setting, self.gain)
+
+    def _repr_html_(self) -> str:
+        return notebook.as_html(self.advice, self.compared)
 
     @property
     def of_pair(self) -> tuple[Pair, PositionAdvice]:

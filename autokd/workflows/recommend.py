@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 
 from autokd.core.participant_names import NUMBERS_ONLY, ParticipantNames
 from autokd.core.public_calls import checked, only_pair
-from autokd.core.setting import AnyPair, Pair
+from autokd.core.setting import AnyPair, Pair, Setting
 from autokd.errors import ArgumentError, NotTuned
 from autokd.recommendation import Recommendation
+from autokd.recommendation.notebook import html_table
 from autokd.recommendation.partners import Ranking, ranked
 from autokd.search.prediction import Prediction, predicted
 from autokd.search.transfer import warm_started_sampler
+from autokd.text.quoting import counted
 from autokd.workflows.publishing import Payload
+from autokd.workflows.result_table import columns, gain_of, row_of
 from autokd.workflows.results import StoredResults, nothing_tuned, open_any_results, open_results
 from autokd.workflows.stale import StaleStudies
 from autokd.workspace import Workspace
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -39,6 +46,9 @@ class PairResult:
     stale: str = ""
     held_back: bool = False
     names: ParticipantNames = NUMBERS_ONLY
+
+    def __repr__(self) -> str:
+        return f"<PairResult {_in_short(self)}>"
 
     @property
     def payload(self) -> Payload | None:
@@ -69,6 +79,63 @@ class PairResult:
         }
 
 
+class PairResults(tuple[PairResult, ...]):
+    """What the store has of several pairs, in their order; a notebook shows it as a table."""
+
+    __slots__ = ()
+
+    def best(self, *, top: int | None = None, verdicts: Collection[str] = ()) -> PairResults:
+        """Return those with a recommendation, the largest gain of its advice on test first.
+
+        Args:
+            top: At most so many.
+            verdicts: Only those with one of these verdicts; by default with any.
+        """
+        told = [(each, payload) for each in self if (payload := each.payload) is not None]
+        wanted = [each for each in told if not verdicts or each[1]["verdict"] in verdicts]
+        wanted.sort(key=lambda each: -gain_of(each[1]))
+        return PairResults(each for each, _ in wanted[:top])
+
+    def to_pandas(self) -> DataFrame:
+        """Return a data frame with the columns of `autokd recommend --all --csv`; gains are in pp on test."""
+        import pandas as pd
+
+        rows = [row_of(each.to_json()) for each in self]
+        return pd.DataFrame(rows, columns=columns(rows))
+
+    def __repr__(self) -> str:
+        return f"<{counted(len(self), 'pair')}: {', '.join(map(_in_short, self[:_SHOWN]))}{_more(self)}>"
+
+    def _repr_html_(self) -> str:
+        heads = ("pair", "verdict", "gain of the advice on test, pp", "setting")
+        rows = [
+            (
+                each.names.arrow(each.pair),
+                payload["verdict"] + (" (stale)" if each.stale else ""),
+                f"{gain_of(payload):+.1f}",
+                "" if payload["setting"] is None else Setting.from_json(payload["setting"]),
+            )
+            for each in self
+            if (payload := each.payload) is not None
+        ]
+        without = len(self) - len(rows)
+        more = f"<p>{counted(without, 'pair')} without a recommendation</p>" if without else ""
+        return html_table(heads, rows) + more
+
+
+_SHOWN: Final = 3
+"""Pairs that are named in one line."""
+
+
+def _more(results: PairResults) -> str:
+    return f" and {len(results) - _SHOWN} more" if len(results) > _SHOWN else ""
+
+
+def _in_short(result: PairResult) -> str:
+    payload = result.payload
+    return f"{result.names.arrow(result.pair)} {'none' if payload is None else payload['verdict']}"
+
+
 @checked()
 def recommend(workspace: Workspace, pair: AnyPair) -> Recommendation:
     """Return the recommendation of a pair, from what the store has.
@@ -81,10 +148,10 @@ def recommend(workspace: Workspace, pair: AnyPair) -> Recommendation:
 
 
 @checked()
-def recommend_all(
-    workspace: Workspace, pairs: Sequence[AnyPair], *, stale: bool = False
-) -> tuple[PairResult, ...]:
+def recommend_all(workspace: Workspace, pairs: Sequence[AnyPair], *, stale: bool = False) -> PairResults:
     """Return what the store has of each pair; for a pair without a recommendation, why there is none.
+
+    The result is a tuple; `best` sorts it by gain, and `to_pandas` makes it a data frame.
 
     Args:
         stale: Whether a stale recommendation is wanted where there is none of today.
@@ -97,6 +164,8 @@ def recommend_all(
     >>> results = autokd.recommend_all(workspace, [autokd.Pair(0, 2), autokd.Pair(1, 0)])
     >>> [result.payload is None for result in results]
     [False, True]
+    >>> results.best(top=1).to_pandas()["teacher"].tolist()
+    [0]
     """
     way_out = f"run {tune_command(pairs[0])}" if len(pairs) == 1 else "run autokd tune --all"
     with open_any_results(workspace, way_out) as results:
@@ -107,16 +176,15 @@ def recommend_all(
         return pair_results(results, pairs, stale=stale)
 
 
-def pair_results(
-    results: StoredResults, pairs: Sequence[AnyPair], *, stale: bool = False
-) -> tuple[PairResult, ...]:
+def pair_results(results: StoredResults, pairs: Sequence[AnyPair], *, stale: bool = False) -> PairResults:
     """Return what the store has of each pair; see `recommend_all`."""
     studies = StaleStudies(results)
     if results.is_prepared:
         results.read_ahead(pairs)
     readable = [pair for pair in pairs if not results.is_prepared or results.is_readable(pair)]
     names = results.config.federation.names
-    return tuple(replace(_pair_result(results, studies, pair, stale=stale), names=names) for pair in readable)
+    found = (_pair_result(results, studies, pair, stale=stale) for pair in readable)
+    return PairResults(replace(result, names=names) for result in found)
 
 
 def _pair_result(results: StoredResults, studies: StaleStudies, pair: AnyPair, *, stale: bool) -> PairResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -27,6 +28,7 @@ from autokd.search.study_names import meetings_of
 from autokd.search.tpe import Sampler
 from autokd.search.transfer import known_noise, register_study, sampler_of_groups, warm_started_sampler
 from autokd.store import Store
+from autokd.text.quoting import counted
 from autokd.workflows.callbacks import Callbacks
 from autokd.workflows.groups import answers_of_pairs, growths
 from autokd.workflows.publishing import Payload, judge_and_publish
@@ -72,6 +74,11 @@ class Batch:
     ran: int
     judged: Mapping[AnyPair, PairOverview]
     overview: Overview | None = None
+
+    def __repr__(self) -> str:
+        verdicts = Counter(answer["verdict"] for answer in self.answers.values())
+        counts = "".join(f", {number} {verdict}" for verdict, number in verdicts.most_common())
+        return f"<Batch of {counted(len(self.answers), 'pair')}{counts}; {counted(self.ran, 'run')} now>"
 
 
 @constructed

@@ -33,6 +33,8 @@ SLIPS: dict[str, tuple[str, ...]] = {
     "tune 4,9 --trials many": ("--trials", "whole number", "'many'"),
     "tune 4,9 --trials 1": ("--trials", "at least 2"),
     "tune 4,9 --position studnet": ("--position", "did you mean student?"),
+    "recommend --all --verdict tunned": ("--verdict", "did you mean tuned?"),
+    "recommend --all --top 0": ("--top", "at least 1"),
     "tune 4,9 --try T=0": ("--try", "T=0"),
     "tune 4,9 --device gpu": ("--device", "use cpu or cuda"),
     "tune 4,9 --time 6hours": ("--time", "6h"),
