@@ -81,6 +81,7 @@ class Workspace:
         space: str | Path | None = None,
         trials: int | None = None,
         try_: Iterable[Setting | str | Mapping[str, Any]] = (),
+        effort: str | None = None,
     ) -> Workspace:
         """Read the recipes.
 
@@ -93,6 +94,8 @@ class Workspace:
             space: Name of a shipped space, or a YAML file, in place of the study's own; by default
                 `$AUTOKD_SPACE`, or else the study's own.
             trials: Trials per pair, in place of the study's own number.
+            effort: `quick`, `normal` or `thorough`: how much to search and confirm, in place of what the
+                study says (`autokd.config.effort`); `trials` goes before it.
             try_: Settings to run in each pair right after the default setting, beside the study's own
                 `search.try`: `Setting`s, or e.g. `"T=4,alpha=0.9,transfer_set=both"`.
 
@@ -105,6 +108,7 @@ class Workspace:
         study = usual_study() if study is None else study
         space = usual_space() if space is None else space
         config = study if isinstance(study, StudyConfig) else read_study_config(str(study))
+        config = config if effort is None else config.with_effort(effort)
         config = config if trials is None else config.with_(trials=trials)
         config = config.with_asked(try_)
         folder = Path(home) if home else usual_home()

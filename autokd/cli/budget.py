@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Final
 import typer
 
 from autokd.cli.options import Group
+from autokd.config.effort import Effort
 from autokd.errors import PlanError
 
 _UNITS: Final = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
@@ -52,7 +53,25 @@ class BudgetOptions(Group):
         return {"seconds": seconds, "epochs": self.epochs, "share_of_sweep": self.share_of_sweep}
 
 
-def seconds_of(text: str) -> float:
+@dataclass(frozen=True, kw_only=True)
+class CostOptions(Group):
+    """How much to do, and what is asked before it is done."""
+
+    PANEL: ClassVar[str] = "Budget"
+
+    effort: Annotated[
+        Effort | None,
+        typer.Option(help="How much to search and confirm: a named set of the study recipe's fields."),
+    ] = None
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what is to be done and how long it takes, and end.")
+    ] = False
+    confirm_above: Annotated[
+        str, typer.Option(help="Ask before a batch that takes longer, in a terminal.", metavar="1h")
+    ] = "1h"
+
+
+def seconds_of(text: str, *, option: str = "--time") -> float:
     """Read a time such as `6h`, `90m`, `1h30m` or `45s`.
 
     Raises:
@@ -61,5 +80,5 @@ def seconds_of(text: str) -> float:
     parts = re.findall(r"(\d+(?:\.\d+)?)([dhms])", text.strip())
     seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
     if "".join(map("".join, parts)) != text.strip() or seconds <= 0:
-        raise PlanError.of_option("--time", f"{text!r} is no time; write e.g. 6h, 90m, 1h30m or 45s")
+        raise PlanError.of_option(option, f"{text!r} is no time; write e.g. 6h, 90m, 1h30m or 45s")
     return seconds

@@ -147,13 +147,21 @@ class StudyOptions(Group):
     home: Home = HOME
     storage: Storage = None
 
-    def workspace(self, *, trials: int | None = None, try_: Sequence[str] = ()) -> Workspace:
+    def workspace(
+        self, *, trials: int | None = None, try_: Sequence[str] = (), effort: str | None = None
+    ) -> Workspace:
         """Read the recipes; see `Workspace.open`."""
         from autokd.workspace import Workspace
 
         try:
             return Workspace.open(
-                self.study, home=self.home, storage=self.storage, space=self.space, trials=trials, try_=try_
+                self.study,
+                home=self.home,
+                storage=self.storage,
+                space=self.space,
+                trials=trials,
+                try_=try_,
+                effort=effort,
             )
         except ArgumentError as error:
             raise option_error(error) from None

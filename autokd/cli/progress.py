@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+import typer
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -18,10 +20,12 @@ from autokd.cli.console import about, clock, err, pace, plain_table
 from autokd.cli.matrix import FEW, PairCell, matrix
 from autokd.cli.output import outlives_terminal
 from autokd.core.pair import Pair
+from autokd.text.quoting import counted
 from autokd.workflows.callbacks import Callbacks
 
 if TYPE_CHECKING:
     from autokd.execution.run_queue import RunQueueProgress
+    from autokd.search.expected import ExpectedCost
     from autokd.search.progress import Progress, StudyProgress
     from autokd.store import Outage
 
@@ -30,21 +34,41 @@ _LINE_SECONDS: Final = 10.0
 
 
 @contextmanager
-def watching(console: Console = err) -> Iterator[Callbacks]:
-    """Show the progress of what runs inside on standard error; it goes on should the terminal be closed."""
+def watching(console: Console = err, *, confirm_above: float | None = None) -> Iterator[Callbacks]:
+    """Show the progress of what runs inside on standard error; it goes on should the terminal be closed.
+
+    Args:
+        confirm_above: Seconds; before a longer batch a question is asked, where there is a terminal.
+    """
     with outlives_terminal():
         if not console.is_terminal or console.is_dumb_terminal:
-            yield Lines(console)
+            yield Lines(console, confirm_above=confirm_above)
             return
         with Live(console=console, transient=True, refresh_per_second=4) as live:
-            yield Screen(live)
+            yield Screen(live, confirm_above=confirm_above)
 
 
 class _Display(Callbacks):
     """Shows how many of the steps are done, with the `_show` of a subclass."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    def __init__(self, console: Console, *, confirm_above: float | None = None) -> None:
+        self._console, self._confirm_above = console, confirm_above
+
+    def approves(self, expected: Callable[[], ExpectedCost]) -> bool:
+        cost = expected()
+        self._console.print(Text(f"to do: {in_words(cost)}"), soft_wrap=True)
+        most, seconds = self._confirm_above, cost.seconds
+        answers = self._console.is_terminal and sys.stdin.isatty()
+        if most is None or not answers or seconds is None or seconds <= most:
+            return True
+        return self._asked()
+
+    def _asked(self) -> bool:
+        """Return whether the user wants to go on."""
+        if typer.confirm("go on?", default=True, err=True):
+            return True
+        self._console.print(Text("nothing was run; --trials, --effort quick or --time make it less"))
+        return False
 
     def on_prepare(self, done: int, total: int) -> None:
         self._show(f"preparing: {done} of {total} participants", done, total)
@@ -69,8 +93,8 @@ class _Display(Callbacks):
 class Lines(_Display):
     """A line at the beginning, every ten seconds, and at the end of each stage."""
 
-    def __init__(self, console: Console) -> None:
-        super().__init__(console)
+    def __init__(self, console: Console, *, confirm_above: float | None = None) -> None:
+        super().__init__(console, confirm_above=confirm_above)
         self._last = -_LINE_SECONDS
 
     def on_search(self, progress: Progress) -> None:
@@ -96,9 +120,16 @@ class Lines(_Display):
 class Screen(_Display):
     """The whole picture, redrawn in place."""
 
-    def __init__(self, live: Live) -> None:
-        super().__init__(live.console)
+    def __init__(self, live: Live, *, confirm_above: float | None = None) -> None:
+        super().__init__(live.console, confirm_above=confirm_above)
         self._live = live
+
+    def _asked(self) -> bool:
+        self._live.stop()  # Else it would be drawn over the question.
+        try:
+            return super()._asked()
+        finally:
+            self._live.start()
 
     def on_search(self, progress: Progress) -> None:
         studies = progress.studies
@@ -149,6 +180,18 @@ def table(studies: Sequence[StudyProgress]) -> Table:
         best = "" if study.best is None else f"{study.best[0]:.1%} {study.best[1]}"
         grid.add_row(str(study.pair), *(str(count or "–") for count in counts), default, best)
     return grid
+
+
+def in_words(cost: ExpectedCost) -> str:
+    """Return what is to be done, in a line."""
+    if not cost.runs:
+        return "nothing, everything is stored"
+    what = f"about {cost.runs:,} runs of {counted(cost.pairs, 'pair')}, {cost.epochs:,} epochs"
+    if cost.seconds is None:
+        return f"{what}; the time is known once the federation is prepared"
+    return (
+        f"{what}, {clock(cost.seconds)} with {counted(cost.at_once, 'run')} at once; each pair may need fewer"
+    )
 
 
 def _cell(study: StudyProgress) -> PairCell:

@@ -8,9 +8,9 @@ import typer
 
 from autokd.cli import options, status
 from autokd.cli.answer import further, show
-from autokd.cli.budget import BudgetOptions
+from autokd.cli.budget import BudgetOptions, CostOptions, seconds_of
 from autokd.cli.console import NOTHING_LEFT, note, out, print_json
-from autokd.cli.progress import watching
+from autokd.cli.progress import in_words, watching
 from autokd.cli.students import TeacherOptions
 from autokd.core.setting import Position
 
@@ -20,6 +20,7 @@ def tune(
     study: options.StudyOptions,
     computing: options.RunOptions,
     budget: BudgetOptions,
+    cost: CostOptions,
     trials: Annotated[
         int | None,
         typer.Option(
@@ -56,7 +57,11 @@ def tune(
 
         [bold]autokd tune --pair 4,9 --try T=4,alpha=0.9,transfer_set=both[/bold]   (your own)
 
+        [bold]autokd tune --all --dry-run[/bold]   (what it takes)
+
         [bold]autokd tune --all[/bold]   (every pair, overnight)
+
+        [bold]autokd tune --all --effort quick[/bold]   (6 trials and 3 seeds a pair at most)
 
         [bold]autokd tune --all --time 6h[/bold]   (the best answers for six hours; longer goes on)
 
@@ -80,10 +85,20 @@ def tune(
         # With one teacher left it is a pair, and the question is still what this student should do.
         position = position or Position.STUDENT
     keywords = {"position": position, "budget": limits, **computing.keywords()}
-    workspace = study.workspace(trials=trials, try_=asked or ())
+    longest = seconds_of(cost.confirm_above, option="--confirm-above")
+    workspace = study.workspace(trials=trials, try_=asked or (), effort=cost.effort)
     selected = pairs.chosen(workspace)
+    if cost.dry_run:
+        from autokd.workflows.expected import expected_cost
+
+        expected = expected_cost(workspace, selected, position=position, **computing.keywords())
+        if json:
+            print_json(expected.to_json())
+        else:
+            out.print(f"to do: {in_words(expected)}", soft_wrap=True)
+        return
     result: workflow.Batch | workflow.Outcome
-    with watching() as callbacks:
+    with watching(confirm_above=longest) as callbacks:
         if len(selected) > 1 or not (pairs.each_named or pairs.of_several):
             result = workflow.tune_all(
                 workspace, selected, callbacks=callbacks, with_overview=not json, **keywords

@@ -52,8 +52,15 @@ class Resources:
         It is one more than the cluster can hold, since Tune keeps an idle worker only while another run waits
         for one, but never more than `concurrency`.
         """
+        most = self._room(resources) + 1
+        return most if self.concurrency is None else min(most, self.concurrency)
+
+    def at_once(self, resources: Mapping[str, float]) -> int:
+        """Return the number of runs that a cluster of these resources does at once, at least 1."""
+        return min(self._room(resources), self.concurrency or self._room(resources))
+
+    def _room(self, resources: Mapping[str, float]) -> int:
         shares = {"CPU": self.cpus_per_run, "GPU": self.gpus_per_run}
         # NOTE: 1 // 0.1 is 9 in floating point, yet a GPU in ten parts holds ten runs.
         capacity = [int(resources.get(name, 0) / share + 1e-9) for name, share in shares.items() if share]
-        most = max(1, min(capacity)) + 1
-        return most if self.concurrency is None else min(most, self.concurrency)
+        return max(1, min(capacity))

@@ -15,6 +15,7 @@ from pydantic import Field, field_validator, model_validator
 from autokd.config.asked import asked_setting
 from autokd.config.base import Frozen, Name, Recipe
 from autokd.config.confirmation import ConfirmationConfig
+from autokd.config.effort import FIELDS, Effort
 from autokd.config.federation import AnyFederation
 from autokd.config.numbers import Whole
 from autokd.config.objective import Constraints, Objective, ObjectiveName
@@ -24,7 +25,7 @@ from autokd.config.target import target as read_target
 from autokd.config.training import DistillationConfig
 from autokd.core.setting import COUNTING, SEARCHABLE, Method, Setting, TransferSet
 from autokd.errors import ArgumentError
-from autokd.text.quoting import quoted
+from autokd.text.quoting import one_of, quoted
 
 SEARCH_SEED: Final = 0
 """Seed index of all search trials: with common random numbers, settings differ in nothing else."""
@@ -214,6 +215,24 @@ class StudyConfig(Recipe):
         merged = {**self.search.model_dump(by_alias=True), **search}
         copy = StudyConfig.model_validate({**self.model_dump(), "search": merged})
         # The dump does not contain where the recipe's file is, so the federation is taken over as it was.
+        return copy.model_copy(update={"federation": self.federation})
+
+    def with_effort(self, effort: Effort | str) -> StudyConfig:
+        """Return a copy that searches and confirms as an effort says (`autokd.config.effort`).
+
+        Raises:
+            ArgumentError: If there is no such effort.
+        """
+        if effort not in list(Effort):
+            raise ArgumentError("effort", f"must be {one_of(Effort)}, not {quoted(effort)}")
+        fields = FIELDS[Effort(effort)]
+        if not fields:
+            return self
+        parts = {
+            "search": {**self.search.model_dump(by_alias=True), **fields["search"]},
+            "confirmation": {**self.confirmation.model_dump(), **fields["confirmation"]},
+        }
+        copy = StudyConfig.model_validate({**self.model_dump(), **parts})
         return copy.model_copy(update={"federation": self.federation})
 
     def with_asked(self, asked: Iterable[object]) -> StudyConfig:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import platform
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +15,7 @@ import torch
 
 from autokd._version import __version__
 from autokd.compute.device import Compute
+from autokd.compute.threads import computing_with
 from autokd.config.study import StudyConfig
 from autokd.config.training import DistillationConfig
 from autokd.core.pair import Pair
@@ -184,20 +184,9 @@ def _trained(
         compute=request.compute,
     )
     progress(0, recipe.epochs)
-    with _threads(request.compute.threads):
+    with computing_with(request.compute.threads):
         for rung in run:
             if rung.epoch == 1 and run.notice:
                 _log.warning(run.notice)
             progress(rung.epoch, recipe.epochs)
     return weights_of(run.student)
-
-
-@contextmanager
-def _threads(number: int) -> Iterator[None]:
-    """Set the number of threads, which a run leaves to its caller, and restore it afterwards."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(number)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from autokd.execution.run_queue import RunQueueProgress
+    from autokd.search.expected import ExpectedCost
     from autokd.search.progress import Progress
     from autokd.store import Outage
 
@@ -21,6 +22,14 @@ class Callbacks:
 
     def on_prepare(self, done: int, total: int) -> None:
         """Called when pre-training starts and after each participant."""
+
+    def approves(self, expected: Callable[[], ExpectedCost]) -> bool:
+        """Called before a batch of several meetings begins; if it returns False, nothing is run.
+
+        Args:
+            expected: What the batch is expected to take; finding out may need an epoch to be timed.
+        """
+        return True
 
     def on_search(self, progress: Progress) -> None:
         """Called when a search starts and after each change of it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from time import monotonic
@@ -20,8 +20,11 @@ from autokd.core.setting import AnyPair, Group, Pair, Position
 from autokd.execution.heartbeat import BatchClock, with_heartbeat
 from autokd.execution.search_queue import SearchQueue
 from autokd.recommendation import Recommendation
+from autokd.search.costs import Costs
+from autokd.search.expected import ExpectedCost
 from autokd.search.group_sampler import EachSampler
 from autokd.search.growth import Growth
+from autokd.search.next_work import PairSearch
 from autokd.search.progress import VerdictSummary
 from autokd.search.spending import Budget
 from autokd.search.study_names import meetings_of
@@ -30,6 +33,7 @@ from autokd.search.transfer import known_noise, register_study, sampler_of_group
 from autokd.store import Store
 from autokd.text.quoting import counted
 from autokd.workflows.callbacks import Callbacks
+from autokd.workflows.expected import examples_per_second, runs_at_once
 from autokd.workflows.groups import answers_of_pairs, growths
 from autokd.workflows.publishing import Payload, judge_and_publish
 from autokd.workflows.session import RunSession, run_session
@@ -234,10 +238,31 @@ def _tune(
     if not queue.finished:
         # The study that keeps the time of the batch; all others are made when their first run begins.
         register(read(min(names, key=names.__getitem__)))
+        if len(meetings) > 1 and not session.callbacks.approves(lambda: _expected(session, queue, read)):
+            return Batch(answers={}, interrupted=True, ran=0, judged={})
         session.callbacks.on_search(queue.progress())
     done = session.drive(queue, store, formats)
     clock.stop(queue.progress())
     return Batch(answers=answers, interrupted=not done, ran=queue.ended, judged=overviews)
+
+
+def _expected(
+    session: RunSession, queue: SearchQueue, read: Callable[[AnyPair], PairRecords]
+) -> ExpectedCost:
+    """Return what a batch is expected to take."""
+    progress, config, results = queue.progress(), session.workspace.config, session.results
+    left = [study.pair for study in progress.studies if study.conclusion is None]
+    searches = [
+        PairSearch(records=read(pair), costs=Costs.of_pair(config, results.space, results.facts, pair))
+        for pair in left[:1]
+    ]
+    speed = examples_per_second(session.workspace, session.federation, searches, session.compute)
+    return ExpectedCost.of(
+        progress.work_left,
+        len(left),
+        examples_per_second=speed,
+        at_once=runs_at_once(session.workers),
+    )
 
 
 def _sampler(

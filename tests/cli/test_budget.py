@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import io
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from autokd.cli.budget import BudgetOptions, seconds_of
+from autokd.cli.progress import Lines
 from autokd.errors import PlanError
+from autokd.search.expected import ExpectedCost
 from autokd.search.spending import Budget
 from autokd.workflows.tune import BatchBudget
 
@@ -52,3 +57,33 @@ def test_a_share_of_the_sweep_is_a_number_of_training_examples() -> None:
     assert timed is not None
     assert timed == Budget(seconds=60)
     assert BatchBudget(epochs=90, share_of_sweep=0.5).of(1000) == Budget(epochs=90, examples=500)
+
+
+class Keyboard(io.StringIO):
+    """A terminal on which somebody has typed."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("terminal", "seconds", "typed", "goes_on"),
+    [
+        pytest.param(True, 7200.0, "n", False, id="long, and refused"),
+        pytest.param(True, 7200.0, "y", True, id="long, and wanted"),
+        pytest.param(True, 60.0, "n", True, id="short"),
+        pytest.param(True, None, "n", True, id="nobody knows how long"),
+        pytest.param(False, 7200.0, "n", True, id="nobody to ask"),
+    ],
+)
+def test_before_a_long_batch_a_question_is_asked_in_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, terminal: bool, seconds: float | None, typed: str, goes_on: bool
+) -> None:
+    monkeypatch.setattr("sys.stdin", Keyboard(f"{typed}\n"))
+    told = io.StringIO()
+    console = Console(file=told, force_terminal=terminal, width=120, no_color=True)
+    cost = ExpectedCost(pairs=90, runs=1755, epochs=33911, seconds=seconds, at_once=2)
+    display = Lines(console, confirm_above=3600.0)
+    assert display.approves(lambda: cost) is goes_on
+    assert "to do: about 1,755 runs of 90 pairs, 33,911 epochs" in told.getvalue()
+    assert ("nothing was run" in told.getvalue()) is not goes_on
