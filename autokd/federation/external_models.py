@@ -31,6 +31,7 @@ from autokd.federation.source_changes import checkpoint_hash
 from autokd.models.adapter import Adapted, external_network, input_shape, network_code
 from autokd.models.building import build_for
 from autokd.models.checkpoint import Checkpoint, read_checkpoint
+from autokd.models.hugging_face import by_own_names
 from autokd.models.matching import fit
 from autokd.models.outputs import described, logits_in, tensors_in
 from autokd.models.shapes import AnyShape, shape_of
@@ -207,7 +208,7 @@ def _load(module: nn.Module, state: Checkpoint, file: Path, wanted: str | None) 
     assert isinstance(module, Adapted)
     if module.unknown is not None and any("unknown.weight" in names for names in state.found.values()):
         return fit(module, state, file, wanted=wanted)
-    return fit(module.network, state, file, wanted=wanted)
+    return fit(module.network, by_own_names(module.network, state), file, wanted=wanted)
 
 
 def _outputs_in(state: Checkpoint | None) -> int | None:

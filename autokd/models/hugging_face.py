@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import import_module
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from autokd.config.external import Network
 from autokd.core.import_factory import HF, HF_CONFIG
 from autokd.core.own_code import OwnCode
 from autokd.errors import PlanError
+from autokd.models.checkpoint import Checkpoint, StateDict
 from autokd.text.reasons import kind_and_words
 
 _ENDS: Final = ("ForSequenceClassification", "ForImageClassification", "ForAudioClassification")
@@ -88,6 +90,40 @@ class _Masked:
         if not isinstance(first, torch.Tensor) or first.is_floating_point() or "attention_mask" in named:
             return None
         return inputs, {**named, "attention_mask": (first != self._filling).long()}
+
+
+def by_own_names(network: nn.Module, checkpoint: Checkpoint) -> Checkpoint:
+    """Return a checkpoint with the names of weights that a network of transformers has; others as they are.
+
+    Files keep the names of earlier releases, which transformers translates whenever it reads them.
+    """
+    if not type(network).__module__.startswith("transformers."):
+        return checkpoint
+    found = {key: _translated(network, weights) for key, weights in checkpoint.found.items()}
+    return replace(checkpoint, found=found)
+
+
+def _translated(network: Any, weights: StateDict) -> StateDict:
+    """Return a state dict by the names of a network, if they mean all of its weights and no other."""
+    if weights.keys() == network.state_dict().keys():
+        return weights
+    logging: Any = import_module("transformers.utils.logging")
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        # What is missing would be drawn at random.
+        with torch.random.fork_rng(devices=()):
+            loaded, told = type(network).from_pretrained(
+                None,
+                config=network.config,
+                state_dict=dict(weights),
+                output_loading_info=True,
+                local_files_only=True,
+            )
+    except Exception:
+        return weights  # What keeps it from fitting is told of its own names.
+    kinds = ("missing_keys", "unexpected_keys", "mismatched_keys")
+    return weights if any(told.get(kind) for kind in kinds) else loaded.state_dict()
 
 
 def is_hugging_face(code: OwnCode | None, name: str) -> bool:
