@@ -1,22 +1,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from pydantic import ValidationError
 from torch import nn
 
 from autokd.compute.device import Compute
-from autokd.config.federation import ExternalArchitecture, FederationConfig
+from autokd.config.federation import ArchitectureConfig, ExternalArchitecture, FederationConfig
 from autokd.config.images import Input
 from autokd.core.setting import Split
 from autokd.data.dataset import Dataset
-from autokd.errors import Diverged
+from autokd.errors import Diverged, PlanError
 from autokd.federation.federation import Federation
 from autokd.federation.networks import network
+from autokd.federation.preparation import check
 from autokd.federation.pretraining import Pretrained, pretrain
 from autokd.models.adapter import Adapted
 from autokd.models.inference import evaluation_batch, logits_of
@@ -138,3 +141,27 @@ def test_weights_spoilt_by_the_very_last_step_are_not_returned(digits: Dataset) 
     with pytest.raises(Diverged) as caught:
         train(digits, learning_rate=1e38, batch_size=100, epochs=1)
     assert caught.value.step == 1
+
+
+def test_tensors_are_trained_on_as_they_are(tmp_path: Path) -> None:
+    labels = np.arange(240) % 3
+    inputs = np.random.default_rng(0).normal(0, 1, (240, 5)) + 4 * np.eye(5)[labels]
+    np.savez(tmp_path / "all.npz", inputs=inputs, labels=labels)
+    source = {"kind": "npz", "path": str(tmp_path / "all.npz"), "values": "tensor"}
+    recipe = make_recipe(
+        dataset=source,
+        partition={"scheme": "iid"},
+        splits={"validation": 40, "confirmation": 40, "test": 40, "public": 20},
+        architectures=[{"name": "mlp"}],
+        pretraining={"learning_rate": 0.1, "epochs": 20},
+    )
+    checked = check(recipe)
+    assert checked.data.is_tensor
+    made = pretrain(recipe, checked.data, checked.layout.private[0], participant=0, compute=Compute())
+    assert (made.logits.argmax(axis=1) == checked.data.labels).mean() > 0.9
+    with pytest.raises(PlanError, match="cnn: options: takes images, and inputs are tensors of 5"):
+        check(recipe.model_copy(update={"architectures": (ArchitectureConfig(name="cnn"),)}))
+    with pytest.raises(ValidationError, match="augmentation is for images, and dataset says values: tensor"):
+        make_recipe(
+            dataset=source, pretraining={"learning_rate": 0.1, "epochs": 1, "augmentation": "crop_flip"}
+        )

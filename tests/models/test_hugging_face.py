@@ -85,7 +85,12 @@ def write(folder: Path) -> ExternalFederation:
         ids = rng.integers(1, 20, (size, 8)) + 20 * labels[:, None]
         ids[:, 6:] = 0  # What fills texts up.
         np.savez(folder / f"{name}.npz", inputs=ids, labels=labels)
-    sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
+    sizes: dict[str, Any] = {
+        "hidden_size": 8,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 8,
+    }
     config = BertConfig(vocab_size=50, max_position_embeddings=8, **sizes)
     with torch.random.fork_rng():
         torch.manual_seed(0)
