@@ -20,6 +20,7 @@ from autokd.search.curves import shown
 from autokd.search.ending import Prospects, prospects
 from autokd.search.gaussian_process import Posterior, Prediction, Surrogate, condition
 from autokd.search.kernel import LARGE, Array, KernelParameters, Task, encode
+from autokd.search.start import start_setting
 from autokd.search.tpe import Sampler, Tpe
 
 SCALE: Final = 10.0
@@ -56,8 +57,8 @@ class GpSampler(Sampler):
     optimization", section 4.1) over the best result so far: the pair's best run, or the model as it is. A
     trial in progress counts as if it had reached its expected gain, so that parallel trials differ.
 
-    A space of few settings is considered whole; after its lattice TPE chooses. In a larger one, local moves
-    lead from the best of a fixed set to what lies between.
+    A space of few settings is considered whole; after its lattice TPE chooses. In a larger one, each study
+    begins with its `start_setting`, and local moves lead from the best of a fixed set to what lies between.
 
     Args:
         tasks: Every pair that is searched or learned from, by the name of its study.
@@ -85,6 +86,7 @@ class GpSampler(Sampler):
         prior = prior or (LARGE if self._moves else KernelParameters())
         self._surrogate = Surrogate(prior, scale=SCALE, most=most, recipe=recipe)
         self._budgets = EPOCHS in space.dimensions
+        self._start = start_setting(space)
         self._candidates = candidate_settings(space)
         candidates = len(self._candidates)
         self._most_cached = max(1, _CACHE_BYTES // (8 * candidates * (candidates + most)))
@@ -110,6 +112,8 @@ class GpSampler(Sampler):
 
     def suggest(self, study: str, trials: Sequence[TrialRecord]) -> Setting | None:
         tried = {trial.setting for trial in trials}
+        if self._start is not None and self._start not in tried and self._permits(study, self._start):
+            return self._start
         inside = self._open(study)
         untried = inside & np.array([setting not in tried for setting in self._candidates])
         if not untried.any():
@@ -132,6 +136,8 @@ class GpSampler(Sampler):
 
     def role(self, study: str, setting: Setting) -> TrialOrigin:
         """Return the origin of a suggestion: TRANSFERRED if runs of other pairs influenced it."""
+        if setting == self._start:
+            return TrialOrigin.SEARCH
         others = self._surrogate.runs > len(self._learned.get(study, ()))
         ours = self._moves or setting in self._places
         return TrialOrigin.TRANSFERRED if others and ours else TrialOrigin.SEARCH

@@ -143,7 +143,11 @@ def test_never_more_than_half_is_kept_for_confirmations(left: float, before: flo
         assert not may
 
 
-@given(st.integers(1, 100), st.floats(0, 100_000), st.floats(0, 1000))
+@given(
+    st.integers(1, 100),
+    st.floats(0, 100_000, allow_subnormal=False),
+    st.floats(0, 1000, allow_subnormal=False),
+)
 def test_what_a_limit_has_room_for_fits_it_and_is_all_of_what_fits(
     runs: int, examples: float, epochs: float
 ) -> None:
