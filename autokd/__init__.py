@@ -40,9 +40,12 @@ if TYPE_CHECKING:
     from autokd.recommendation import Recommendation, Verdict
     from autokd.statistics.paired import Interval
     from autokd.workflows.advise import advise, advise_all
-    from autokd.workflows.callbacks import Callbacks
+    from autokd.workflows.callbacks import CallbackList, Callbacks, JudgedTrials
     from autokd.workflows.explain import explain
     from autokd.workflows.export import export
+    from autokd.workflows.loggers.mlflow import MlflowLogger
+    from autokd.workflows.loggers.tensorboard import TensorBoardLogger
+    from autokd.workflows.loggers.wandb import WandbLogger
     from autokd.workflows.observe_claims import observe_claims
     from autokd.workflows.prepare import prepare
     from autokd.workflows.recommend import PairResult, partners, predict, recommend_all
@@ -57,9 +60,10 @@ if TYPE_CHECKING:
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 __all__ = [
-    "DEFAULT", "AutokdError", "Batch", "Callbacks", "Card", "Compute", "Federation", "Group", "InputError",
-    "Interval", "Member", "NotRecommended", "NotTuned", "Pair", "PairResult", "Position", "Recommendation",
-    "Resources", "Setting", "Space", "Split", "StudyConfig", "TransferSet", "Verdict", "Workspace",
+    "DEFAULT", "AutokdError", "Batch", "CallbackList", "Callbacks", "Card", "Compute", "Federation",
+    "Group", "InputError", "Interval", "JudgedTrials", "Member", "MlflowLogger", "NotRecommended",
+    "NotTuned", "Pair", "PairResult", "Position", "Recommendation", "Resources", "Setting", "Space",
+    "Split", "StudyConfig", "TensorBoardLogger", "TransferSet", "Verdict", "WandbLogger", "Workspace",
     "__version__", "advise", "advise_all", "distill", "explain", "export", "federation_from_models",
     "load_federation", "observe_claims", "partners", "predict", "prepare", "recommend", "recommend_all",
     "report_data", "status", "stop", "sweep", "tune", "tune_all",
@@ -80,9 +84,12 @@ _NAMES: Final = {
     "autokd.recommendation": "Recommendation Verdict",
     "autokd.statistics.paired": "Interval",
     "autokd.workflows.advise": "advise advise_all",
-    "autokd.workflows.callbacks": "Callbacks",
+    "autokd.workflows.callbacks": "CallbackList Callbacks JudgedTrials",
     "autokd.workflows.explain": "explain",
     "autokd.workflows.export": "export",
+    "autokd.workflows.loggers.mlflow": "MlflowLogger",
+    "autokd.workflows.loggers.tensorboard": "TensorBoardLogger",
+    "autokd.workflows.loggers.wandb": "WandbLogger",
     "autokd.workflows.observe_claims": "observe_claims",
     "autokd.workflows.prepare": "prepare",
     "autokd.workflows.recommend": "PairResult partners predict recommend_all",

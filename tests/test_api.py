@@ -24,11 +24,13 @@ from tests.paths import ROOT
 
 PUBLIC = {
     "advise", "advise_all",
-    "AutokdError", "Batch", "Callbacks", "Card", "Compute", "DEFAULT", "distill", "Federation", "Group",
+    "AutokdError", "Batch", "CallbackList", "Callbacks", "Card", "Compute", "DEFAULT", "distill",
+    "Federation", "Group",
     "InputError", "Interval", "Member", "NotRecommended", "NotTuned", "Pair", "PairResult", "Position",
     "explain", "export", "observe_claims", "partners", "predict", "prepare", "recommend_all",
     "report_data", "status", "stop", "sweep", "tune_all", "recommend", "Recommendation",
     "Setting", "Space", "Split", "StudyConfig", "TransferSet", "tune",
+    "JudgedTrials", "MlflowLogger", "TensorBoardLogger", "WandbLogger",
     "Resources", "Verdict", "Workspace", "federation_from_models", "load_federation",
 }  # fmt: skip
 

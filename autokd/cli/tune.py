@@ -10,9 +10,11 @@ from autokd.cli import options, status
 from autokd.cli.answer import further, show
 from autokd.cli.budget import BudgetOptions, CostOptions, seconds_of
 from autokd.cli.console import NOTHING_LEFT, note, out, print_json
+from autokd.cli.loggers import LogOption, loggers_of
 from autokd.cli.progress import in_words, watching
 from autokd.cli.students import TeacherOptions
 from autokd.core.setting import Position
+from autokd.workflows.callbacks import CallbackList
 
 
 def tune(
@@ -42,6 +44,7 @@ def tune(
         Position | None,
         typer.Option(help="Search only this position of S; by default both positions."),
     ] = None,
+    log: LogOption = None,
     json: options.Json = False,
 ) -> None:
     """Search for the best setting of teacher T and student S, confirm it, and say whether to swap the roles.
@@ -66,6 +69,8 @@ def tune(
         [bold]autokd tune --all --time 6h[/bold]   (the best answers for six hours; longer goes on)
 
         [bold]autokd tune --all --share-of-sweep 0.05[/bold]
+
+        [bold]autokd tune --all --log tensorboard --log mlflow=http://server:5000[/bold]
 
         [bold]autokd tune --student 9 --position student --space private[/bold]
 
@@ -97,8 +102,10 @@ def tune(
         else:
             out.print(f"to do: {in_words(expected)}", soft_wrap=True)
         return
+    loggers = loggers_of(log or (), workspace.home)
     result: workflow.Batch | workflow.Outcome
-    with watching(confirm_above=longest) as callbacks:
+    with watching(confirm_above=longest) as shown:
+        callbacks = CallbackList([shown, *loggers]) if loggers else shown
         if len(selected) > 1 or not (pairs.each_named or pairs.of_several):
             result = workflow.tune_all(
                 workspace, selected, callbacks=callbacks, with_overview=not json, **keywords

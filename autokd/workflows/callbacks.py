@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
 
+    from autokd.core.records import TrialRecord
     from autokd.execution.run_queue import RunQueueProgress
     from autokd.search.expected import ExpectedCost
     from autokd.search.progress import Progress
     from autokd.store import Outage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedTrials:
+    """A pair that was judged, with the trials that no earlier call of `on_verdict` had.
+
+    Attributes:
+        study: Name of its study.
+        pair: The pair in words, by names where there are some.
+        trials: Trials that have ended, by number.
+        recommendation: The stored recommendation, as `Recommendation.to_json` writes it.
+    """
+
+    study: str
+    pair: str
+    trials: tuple[TrialRecord, ...]
+    recommendation: Mapping[str, Any]
 
 
 class Callbacks:
@@ -51,3 +72,59 @@ class Callbacks:
 
     def on_waiting(self, owners: Sequence[str], seconds: float) -> None:
         """Called while `stop` waits: with the drivers that have not ended, and for how long it has waited."""
+
+    def on_verdict(self, judged: JudgedTrials) -> None:
+        """Called when a pair is judged, with its trials and its recommendation."""
+
+    def on_end(self) -> None:
+        """Called at the end of a call that has runs done, also after an error."""
+
+
+class CallbackList(Callbacks):
+    """Several callbacks, each called in its turn."""
+
+    def __init__(self, callbacks: Iterable[Callbacks]) -> None:
+        self._all = tuple(callbacks)
+
+    def on_prepare(self, done: int, total: int) -> None:
+        for one in self._all:
+            one.on_prepare(done, total)
+
+    def approves(self, expected: Callable[[], ExpectedCost]) -> bool:
+        return all(one.approves(expected) for one in self._all)
+
+    def on_search(self, progress: Progress) -> None:
+        for one in self._all:
+            one.on_search(progress)
+
+    def on_sweep(self, progress: RunQueueProgress) -> None:
+        for one in self._all:
+            one.on_sweep(progress)
+
+    def on_explain(self, progress: RunQueueProgress) -> None:
+        for one in self._all:
+            one.on_explain(progress)
+
+    def on_distill(self, done: int, total: int) -> None:
+        for one in self._all:
+            one.on_distill(done, total)
+
+    def on_outage(self, outage: Outage | None) -> None:
+        for one in self._all:
+            one.on_outage(outage)
+
+    def on_stopping(self) -> None:
+        for one in self._all:
+            one.on_stopping()
+
+    def on_waiting(self, owners: Sequence[str], seconds: float) -> None:
+        for one in self._all:
+            one.on_waiting(owners, seconds)
+
+    def on_verdict(self, judged: JudgedTrials) -> None:
+        for one in self._all:
+            one.on_verdict(judged)
+
+    def on_end(self) -> None:
+        for one in self._all:
+            one.on_end()

@@ -132,6 +132,8 @@ def run_session(
     tell(() if federation is None else federation.warnings, _log)
     tell_warnings(workspace.config, federation or checked, source=workspace.source, logger=_log)
     with ExitStack() as stack:
+        # Called last: whoever waits in it holds no lease.
+        stack.callback(callbacks.on_end)
         store = stack.enter_context(workspace.open_store(create=True)) if results is None else results.store
         if federation is None:
             with _stoppable(store, recipe) as stop_if_asked:

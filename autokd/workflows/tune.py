@@ -32,7 +32,7 @@ from autokd.search.tpe import Sampler
 from autokd.search.transfer import known_noise, register_study, sampler_of_groups, warm_started_sampler
 from autokd.store import Store
 from autokd.text.quoting import counted
-from autokd.workflows.callbacks import Callbacks
+from autokd.workflows.callbacks import Callbacks, JudgedTrials
 from autokd.workflows.expected import examples_per_second, runs_at_once
 from autokd.workflows.groups import answers_of_pairs, growths
 from autokd.workflows.publishing import Payload, judge_and_publish
@@ -189,12 +189,16 @@ def _tune(
     # Without a time limit, too: a later command may have one.
     clock = BatchClock(store, tuple(names.values()), lead=monotonic() - session.began)
 
-    known = store.names()
+    known, judged = store.names(), set(store.recommended())
+    told: dict[AnyPair, int] = {}
 
     def read(pair: AnyPair) -> PairRecords:
         if names[pair] not in known:
             return results.nothing_of(pair, formats[pair])
-        return replace(results.searched(pair), tensor_format=formats[pair])
+        records = results.searched(pair)
+        # An earlier call of a judged pair has told of these trials.
+        told[pair] = len(records.trials) if names[pair] in judged else 0
+        return replace(records, tensor_format=formats[pair])
 
     def register(records: PairRecords) -> None:
         growth = chains[records.pair] if isinstance(records.pair, Group) else None
@@ -211,6 +215,14 @@ def _tune(
             if records.rule > 1:
                 noise.add(records.study, store.noise(records.study))
             overviews[pair] = pair_overview(records, answers[pair], results.prices(pair))
+            session.callbacks.on_verdict(
+                JudgedTrials(
+                    study=records.study,
+                    pair=config.federation.names.arrow(pair),
+                    trials=tuple(records.trials[told.get(pair, 0) :]),
+                    recommendation=answers[pair],
+                )
+            )
         pairs = [records.pair for records in over]
         if len(meetings) > 1:
             # The records of a large batch would fill the memory.

@@ -38,6 +38,7 @@ SLIPS: dict[str, tuple[str, ...]] = {
     "tune 4,9 --try T=0": ("--try", "T=0"),
     "tune 4,9 --device gpu": ("--device", "use cpu or cuda"),
     "tune 4,9 --time 6hours": ("--time", "6h"),
+    "tune 4,9 --log tensorbord": ("--log", "did you mean tensorboard?"),
     # Recipes and places
     "tune 4,9 --study digit": ("'digit'", "Did you mean 'digits'?"),
     "tune 4,9 --study mine.yml": ("mine.yml", "No such file"),

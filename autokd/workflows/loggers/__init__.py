@@ -1,0 +1,1 @@
+"""Loggers: callbacks that write a run per trial into MLflow, Weights & Biases or TensorBoard."""
