@@ -1,0 +1,35 @@
+"""What a release says of itself: the same version everywhere, and extras that the docs name."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+
+import yaml
+
+import autokd
+from tests.paths import ROOT
+
+CHANGELOG = (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_the_changelog_is_of_this_version() -> None:
+    headings = re.findall(r"^## (.*)$", CHANGELOG, re.MULTILINE)
+    assert headings[0] == "[Unreleased]"
+    assert re.fullmatch(rf"\[{re.escape(autokd.__version__)}\] - \d{{4}}-\d\d-\d\d", headings[1])
+    kinds = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+    assert set(re.findall(r"^### (.*)$", CHANGELOG, re.MULTILINE)) <= kinds
+
+
+def test_the_citation_is_of_this_version() -> None:
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert cited["version"] == autokd.__version__
+    assert f"[{cited['version']}] - {cited['date-released']}" in CHANGELOG
+    assert {"cff-version", "message", "title", "authors"} <= set(cited)
+
+
+def test_every_extra_is_documented() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    page = (ROOT / "docs" / "upgrading.md").read_text()
+    for extra in project["optional-dependencies"].keys() - {"dev"}:
+        assert f"`{extra}`" in page
