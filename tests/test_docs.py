@@ -3,11 +3,14 @@ from __future__ import annotations
 import re
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
+from typer.main import get_command
 
 import autokd
+from autokd.cli.app import app
 from autokd.config.dimensions import Times
 from autokd.config.space import Space, former_spaces, read_space
 from autokd.config.study import StudyConfig
@@ -106,3 +109,42 @@ def resolve(name: str) -> object:
             value = getattr(value, attribute)
         return value
     raise AssertionError(f"{name} is no module of autokd")
+
+
+def _options(command: Any) -> set[str]:
+    return {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
+
+
+@pytest.mark.parametrize(
+    "page", [*sorted(ROOT.glob("docs/**/*.md")), ROOT / "README.md"], ids=lambda one: one.name
+)
+def test_every_option_of_a_command_in_the_docs_exists(page: Path) -> None:
+    commands = get_command(app).commands  # type: ignore[attr-defined]
+    for name, arguments in re.findall(r"\bautokd ([a-z]+)((?: +[^\s`|;#()]+)*)", page.read_text()):
+        if name in commands:
+            typed = {word.partition("=")[0] for word in arguments.split() if word.startswith("--")}
+            typed = {word.rstrip(".,:") for word in typed} - {"--"}
+            assert typed <= _options(commands[name]) | {"--debug", "--help", "--version"}, name
+
+
+def test_security_names_no_option_that_is_gone() -> None:
+    known = set().union(*(map(_options, get_command(app).commands.values())))  # type: ignore[attr-defined]
+    of_others = {
+        *("--editable", "--generate", "--temp-dir", "--debug"),
+        *("--node-manager-port", "--object-manager-port", "--min-worker-port", "--max-worker-port"),
+        *("--dashboard-port", "--ray-client-server-port", "--runtime-env-agent-port"),
+        *("--dashboard-agent-grpc-port", "--dashboard-agent-listen-port", "--metrics-export-port"),
+    }
+    told = (ROOT / "docs" / "security.md").read_text()
+    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", told)) <= known | of_others
+
+
+def test_every_shipped_space_stands_in_help_and_docs() -> None:
+    (option,) = [one for one in get_command(app).commands["tune"].params if one.name == "space"]  # type: ignore[attr-defined]
+    for space in (ROOT / "search_spaces").glob("*.yaml"):
+        assert space.stem in option.help
+        assert f"| `{space.stem}` |" in RECIPES_PAGE
+
+
+def test_the_page_on_the_model_names_no_federation_of_one_machine() -> None:
+    assert not re.search(r"digits-[0-9a-f]{8}", (ROOT / "docs" / "use-the-model.md").read_text())

@@ -112,11 +112,11 @@ def show(explanation: Explanation) -> None:
     if text := remark(explanation.target):
         out.print(text, style="dim")
     runs = f"{explanation.runs} runs of alternatives, {explanation.epochs} epochs"
-    out.print(f"pp with 95% intervals; wins, loses: shown on confirmation; {runs}", style="dim")
+    out.print(f"pp with 95% intervals; wins, loses: on confirmation and test; {runs}", style="dim")
 
 
 def _alternatives(explanation: Explanation) -> Table:
-    """Return gains and differences on test; the last column is what confirmation shows."""
+    """Return gains and differences on test; the last column is what confirmation and test show."""
     shown = "answer" if explanation.verdict.answer != "as-is" else "candidate"
     grid = _table("gain on test", f"{shown} minus it")
     grid.add_column()
@@ -125,8 +125,7 @@ def _alternatives(explanation: Explanation) -> Table:
         if line.gain is None or line.difference is None:
             grid.add_row(line.words, "not known")
             continue
-        decided = line.difference[Split.CONFIRMATION]
-        mark = ("wins", "green") if decided.low > 0 else ("loses", "red") if decided.high < 0 else ("", "")
+        mark = {"wins": ("wins", "green"), "loses": ("loses", "red")}.get(line.outcome, ("", ""))
         figures = (_figure(by_split[Split.TEST]) for by_split in (line.gain, line.difference))
         grid.add_row(line.words, *figures, Text(*mark))
     return grid

@@ -34,25 +34,30 @@ _LINE_SECONDS: Final = 10.0
 
 
 @contextmanager
-def watching(console: Console = err, *, confirm_above: float | None = None) -> Iterator[Callbacks]:
+def watching(
+    console: Console = err, *, confirm_above: float | None = None, of_sweep: bool = False
+) -> Iterator[Callbacks]:
     """Show the progress of what runs inside on standard error; it goes on should the terminal be closed.
 
     Args:
         confirm_above: Seconds; before a longer batch a question is asked, where there is a terminal.
+        of_sweep: Whether to tell the share of a sweep that was spent: where that is the budget.
     """
     with outlives_terminal():
         if not console.is_terminal or console.is_dumb_terminal:
-            yield Lines(console, confirm_above=confirm_above)
+            yield Lines(console, confirm_above=confirm_above, of_sweep=of_sweep)
             return
         with Live(console=console, transient=True, refresh_per_second=4) as live:
-            yield Screen(live, confirm_above=confirm_above)
+            yield Screen(live, confirm_above=confirm_above, of_sweep=of_sweep)
 
 
 class _Display(Callbacks):
     """Shows how many of the steps are done, with the `_show` of a subclass."""
 
-    def __init__(self, console: Console, *, confirm_above: float | None = None) -> None:
-        self._console, self._confirm_above = console, confirm_above
+    def __init__(
+        self, console: Console, *, confirm_above: float | None = None, of_sweep: bool = False
+    ) -> None:
+        self._console, self._confirm_above, self._of_sweep = console, confirm_above, of_sweep
 
     def approves(self, expected: Callable[[], ExpectedCost]) -> bool:
         cost = expected()
@@ -93,13 +98,15 @@ class _Display(Callbacks):
 class Lines(_Display):
     """A line at the beginning, every ten seconds, and at the end of each stage."""
 
-    def __init__(self, console: Console, *, confirm_above: float | None = None) -> None:
-        super().__init__(console, confirm_above=confirm_above)
+    def __init__(
+        self, console: Console, *, confirm_above: float | None = None, of_sweep: bool = False
+    ) -> None:
+        super().__init__(console, confirm_above=confirm_above, of_sweep=of_sweep)
         self._last = -_LINE_SECONDS
 
     def on_search(self, progress: Progress) -> None:
         at_once = progress.left == 0 or not (progress.ended or progress.live)
-        self._line(f"{_pace(progress)}; {_summary(progress)}", at_once=at_once)
+        self._line(f"{_pace(progress, of_sweep=self._of_sweep)}; {_summary(progress)}", at_once=at_once)
 
     def on_outage(self, outage: Outage | None) -> None:
         self._line(away(outage), at_once=outage is None or outage.tries == 1)
@@ -120,8 +127,8 @@ class Lines(_Display):
 class Screen(_Display):
     """The whole picture, redrawn in place."""
 
-    def __init__(self, live: Live, *, confirm_above: float | None = None) -> None:
-        super().__init__(live.console, confirm_above=confirm_above)
+    def __init__(self, live: Live, *, confirm_above: float | None = None, of_sweep: bool = False) -> None:
+        super().__init__(live.console, confirm_above=confirm_above, of_sweep=of_sweep)
         self._live = live
 
     def _asked(self) -> bool:
@@ -136,7 +143,9 @@ class Screen(_Display):
         pairs = {study.pair: _cell(study) for study in studies if isinstance(study.pair, Pair)}
         few = len(studies) <= FEW or len(pairs) < len(studies)
         picture = table(studies) if few else matrix(pairs)
-        self._show(_pace(progress), progress.ended, progress.ended + progress.left, picture)
+        self._show(
+            _pace(progress, of_sweep=self._of_sweep), progress.ended, progress.ended + progress.left, picture
+        )
 
     def on_outage(self, outage: Outage | None) -> None:
         self._live.update(Text(away(outage), style="yellow"))
@@ -219,13 +228,12 @@ def plain(study: StudyProgress) -> str:
     return f"{study.pair}: {trials or 'waiting'}{runs}{default}{best}"
 
 
-def _pace(progress: Progress) -> str:
+def _pace(progress: Progress, *, of_sweep: bool = False) -> str:
     if not (progress.ended or progress.live):
         return f"starting workers for {progress.left} runs"
     eta = about(progress.seconds_left if progress.left else None)
-    each = "" if progress.sweep_budget is None else f" of {progress.sweep_budget} epochs a run"
-    share = progress.share_of_sweep
-    cost = "" if share is None else f", {share:.1%} of the training examples of a sweep{each}"
+    share = progress.share_of_sweep if of_sweep else None
+    cost = "" if share is None else f", {share:.1%} of the training examples of a sweep"
     return (
         f"{progress.ended} runs done{pace(progress.per_second)}, {progress.left} to go{cost}, "
         f"{clock(progress.seconds)} so far{eta}"

@@ -104,7 +104,8 @@ def tune(
         return
     loggers = loggers_of(log or (), workspace.home)
     result: workflow.Batch | workflow.Outcome
-    with watching(confirm_above=longest) as shown:
+    of_sweep = budget.share_of_sweep is not None
+    with watching(confirm_above=longest, of_sweep=of_sweep) as shown:
         callbacks = CallbackList([shown, *loggers]) if loggers else shown
         if len(selected) > 1 or not (pairs.each_named or pairs.of_several):
             result = workflow.tune_all(

@@ -45,6 +45,21 @@ class Line:
     diverged: int = 0
     note: str = ""
 
+    @property
+    def outcome(self) -> str:
+        """Whether the answer `wins` against it or `loses`, in words; empty if neither is shown.
+
+        It is decided on confirmation. Where test does not show it, the words say so: its figures are printed.
+        """
+        if self.difference is None:
+            return ""
+        decided, told = self.difference[Split.CONFIRMATION], self.difference[Split.TEST]
+        if decided.low <= 0 <= decided.high:
+            return ""
+        wins = decided.low > 0
+        agrees = told.low > 0 if wins else told.high < 0
+        return f"{'wins' if wins else 'loses'}{'' if agrees else ' on confirmation only'}"
+
     def to_json(self) -> dict[str, object]:
         """Return JSON values."""
         return {

@@ -127,7 +127,7 @@ def _block(markdown: str) -> str:
 
 
 def _unhashed(code: str) -> str:
-    return re.sub(r"(?<=/digits-)[0-9a-f]{8}", "<hash>", code)
+    return re.sub(r"(?<=federations/)(digits-[0-9a-f]{8}|NAME)(?=\")", "NAME", code)
 
 
 def _run(code: str, folder: Path) -> float:

@@ -122,3 +122,12 @@ def test_the_parquet_table_has_them_in_columns(tmp_path: Path) -> None:
         assert found.column_names[: 3 + len(added)] == ["teacher", "student", *added, "stage"]
         if added:
             assert set(found["student_name"].to_pylist()) == {"<b>*B*</b>"}
+
+
+def test_a_name_where_participants_have_numbers_only_is_told_in_plain_words() -> None:
+    with pytest.raises(PlanError) as raised:
+        ParticipantNames(count=3).number("alice", option="--student")
+    told = str(raised.value)
+    assert "--student: there is no participant 'alice'; its participants have numbers only" in told
+    assert len(told.splitlines()) == 1
+    assert "pydantic" not in told

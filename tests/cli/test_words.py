@@ -16,7 +16,7 @@ import autokd
 from autokd.cli.app import run
 from autokd.cli.console import clock, show_notices
 from autokd.cli.options import StudyOptions
-from autokd.cli.progress import plain, run_list, table, watching
+from autokd.cli.progress import Lines, plain, run_list, table, watching
 from autokd.cli.secrets import without_secret
 from autokd.core.price import NOTHING, Load
 from autokd.core.records import TrialState
@@ -141,6 +141,15 @@ def test_the_time_left_does_not_count_the_start_of_workers() -> None:
     assert progress.seconds_left == pytest.approx(30.0)
     assert replace(progress, training=0.5, work_left=Load(examples=600)).seconds_left == pytest.approx(45.0)
     assert replace(progress, done=NOTHING, seconds=20.0).seconds_left is None
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_the_share_of_a_sweep_is_told_where_it_is_the_budget(asked: bool) -> None:
+    told = StringIO()
+    progress = Progress(studies=(), live=2, ended=11, left=0, seconds=30.0, sweep_examples=1000)
+    Lines(Console(file=told, width=200), of_sweep=asked).on_search(progress)
+    assert "11 runs done" in told.getvalue()
+    assert ("of a sweep" in told.getvalue()) is asked
 
 
 def test_a_pair_in_one_line() -> None:
