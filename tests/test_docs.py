@@ -112,7 +112,8 @@ def resolve(name: str) -> object:
 
 
 def _options(command: Any) -> set[str]:
-    return {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
+    own = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
+    return own.union(*map(_options, getattr(command, "commands", {}).values()))
 
 
 @pytest.mark.parametrize(

@@ -141,7 +141,8 @@ class StudyOptions(Group):
         typer.Option(
             envvar=SPACE_VARIABLE,
             autocompletion=_shipped("search_spaces"),
-            help="Search space: default, private, extended, poster_sweep or a YAML file; else the recipe's own.",
+            help="Search space: default, private, extended, poster_sweep or a YAML file; by default the "
+            "recipe's own.",
         ),
     ] = None
     home: Home = HOME
