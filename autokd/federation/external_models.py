@@ -246,7 +246,7 @@ def _count_outputs(network: nn.Module, shape: AnyShape, known: int) -> int:
     logits = logits_in(answers)
     if len(logits) != len(images):
         problem = (
-            f"answers {described(answers)} to {len(images)} images, not logits of shape (images, classes)"
+            f"answers {described(answers)} to {len(images)} inputs, not logits of shape (inputs, classes)"
         )
         raise PlanError(source="forward pass", problem=problem)
     outputs = int(logits.shape[1])

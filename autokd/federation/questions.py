@@ -113,11 +113,11 @@ def _alone(module: Adapted, images: Tensor, logits: Tensor) -> Iterator[str]:
     try:
         same = all(_close(logits_in(_answers(module, images[:n])), logits[:n]) for n in (half, 1))
     except PlanError as error:
-        yield f"cannot take one image alone, as the last of a split may come: {error.problem}"
+        yield f"cannot take one input alone, as the last of a split may come: {error.problem}"
         return
     if not same:
         yield (
-            "what it answers to an image depends on the other images of the batch, in eval mode, too "
+            "what it answers to an input depends on the others of its batch, in eval mode, too "
             "(BatchNorm without running statistics?): its accuracy depends on the size of batches"
         )
 
@@ -138,7 +138,7 @@ def _in_train_mode(module: Adapted, images: Tensor, labels: Tensor, classes: int
             logits = _trained(partial(module, images[:count]))
             if tuple(logits.shape) != (count, classes):
                 problem = (
-                    f"answers logits of shape {tuple(logits.shape)} to {count} images of {classes} classes"
+                    f"answers logits of shape {tuple(logits.shape)} to {count} inputs of {classes} classes"
                 )
                 raise PlanError(source="training step", problem=f"{problem} in training mode")
             loss = F.cross_entropy(logits.float(), labels[:count])

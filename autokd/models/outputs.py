@@ -11,7 +11,7 @@ from autokd.errors import PlanError
 
 _DEEPEST: Final = 8
 _EXPECTED: Final = (
-    "not logits of shape (images, classes): it may answer a tensor, a tuple or list that begins with it, or "
+    "not logits of shape (inputs, classes): it may answer a tensor, a tuple or list that begins with it, or "
     "an object or dict with `logits`"
 )
 

@@ -109,9 +109,9 @@ WARNED: dict[str, tuple[Answer, str]] = {
     ),
     "statistics of the batch": (
         lambda net, x: net.main(net.norm(x)),
-        "depends on the other images.*BatchNorm",
+        "depends on the others of its batch.*BatchNorm",
     ),
-    "a mean over the batch": (lambda net, x: net.main(x - x.mean(0)), "depends on the other images"),
+    "a mean over the batch": (lambda net, x: net.main(x - x.mean(0)), "depends on the others of its batch"),
     "several heads": (
         lambda net, x: (net.main(x), net.side(x)),
         "2 tensors of the same shape.*first of them",
@@ -120,7 +120,7 @@ WARNED: dict[str, tuple[Answer, str]] = {
         lambda net, x: {"aux": net.side(x), "logits": net.main(x)},
         "2 tensors of the same shape.*`logits` is taken",
     ),
-    "squeeze": (lambda net, x: net.main(x).squeeze(), "one image alone"),
+    "squeeze": (lambda net, x: net.main(x).squeeze(), "one input alone"),
 }
 
 
