@@ -29,7 +29,7 @@ DEV = $(VENV)/.autokd-dev
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test newest oldest torture fuzz bench cifar peers gallery check format constraints dist clean
+.PHONY: help demo test newest oldest torture fuzz bench cifar peers gallery docs check format constraints dist clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -126,6 +126,12 @@ gallery: $(DEV) ## Make the pictures of docs/ again, from a batch of all pairs i
 	$(VENV)/bin/autokd tune --all --home $(GALLERY)
 	$(VENV)/bin/python -m benchmarks.gallery --home $(GALLERY)
 
+# In an environment of its own, since only this needs it. Strict: a link that leads nowhere fails.
+docs: $(RUNTIME) docs/requirements.txt ## Build the documentation as a site in site/
+	PIP_USER=0 $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet --target $(VENV)-docs \
+		--upgrade --requirement docs/requirements.txt
+	NO_MKDOCS_2_WARNING=1 PYTHONPATH=$(VENV)-docs $(VENV)/bin/python -m mkdocs build --strict
+
 check: $(DEV) ## Lint, check formatting, types and layers
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
@@ -175,4 +181,4 @@ constraints: ## Renew constraints.txt: the newest releases that pyproject.toml a
 	rm -rf $(VENV)-renewed
 
 clean: ## Remove the environment and caches; what was tuned stays
-	rm -rf $(VENV) $(VENV)-newest $(VENV)-oldest constraints-oldest.txt $(PEERS) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-newest $(VENV)-oldest $(VENV)-docs site constraints-oldest.txt $(PEERS) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

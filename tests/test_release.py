@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterable
 
 import yaml
 
@@ -33,3 +34,21 @@ def test_every_extra_is_documented() -> None:
     page = (ROOT / "docs" / "upgrading.md").read_text()
     for extra in project["optional-dependencies"].keys() - {"dev"}:
         assert f"`{extra}`" in page
+
+
+def test_the_pages_of_the_site_are_there() -> None:
+    site = yaml.safe_load((ROOT / "mkdocs.yml").read_text())
+    made = {"index.md", "api.md"}  # By docs/site_hooks.py.
+
+    def pages(entry: object) -> list[str]:
+        if isinstance(entry, str):
+            return [entry]
+        inner = entry.values() if isinstance(entry, dict) else entry
+        assert isinstance(inner, Iterable)
+        return [page for each in inner for page in pages(each)]
+
+    named = pages(site["nav"])
+    assert made <= set(named)
+    assert len(named) == len(set(named))
+    for page in set(named) - made:
+        assert (ROOT / "docs" / page).is_file(), page
