@@ -39,6 +39,11 @@ for name in ("backup", "restore", "check", "release"):
     store.command()(as_command(getattr(import_module("autokd.cli.store"), name)))
 app.add_typer(store, name="store")
 
+token = typer.Typer(help="Make, list and revoke the tokens of the service (autokd serve).")
+for name in ("create", "list", "revoke"):
+    token.command()(as_command(getattr(import_module("autokd.cli.token"), name)))
+app.add_typer(token, name="token")
+
 
 def _version(wanted: bool) -> None:
     if wanted:

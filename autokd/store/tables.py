@@ -257,3 +257,22 @@ class LeaseRow(Base):
     study: Mapped[str] = mapped_column(String(NAME_LENGTH), primary_key=True)
     fence: Mapped[int]
     token: Mapped[str | None] = mapped_column(String(32))
+
+
+class TokenRow(Base):
+    """A token of the service, by its public part; of the token itself there is only a hash.
+
+    `current_name` is the name until the token is revoked and null afterwards. It is unique, so a name can be
+    used again. Times are the database's, in seconds since 1970; `expires` is null for a token that does not.
+    """
+
+    __tablename__ = "autokd_token"
+
+    id: Mapped[str] = mapped_column(String(8), primary_key=True)
+    name: Mapped[str] = mapped_column(String(64))
+    current_name: Mapped[str | None] = mapped_column(String(64), unique=True)
+    scope: Mapped[str] = mapped_column(String(16))
+    digest: Mapped[str] = mapped_column(String(64))
+    created: Mapped[float]
+    expires: Mapped[float | None]
+    revoked: Mapped[float | None]

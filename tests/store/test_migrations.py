@@ -12,7 +12,7 @@ from autokd.store import Store, normalise
 from autokd.store.migrations import VERSION_TABLE, upgrade
 from autokd.store.tables import Base
 
-NEWEST = "0012"
+NEWEST = "0013"
 
 
 @pytest.fixture
