@@ -83,6 +83,10 @@ class PlanError(InputError):
             [PlanError(source=source, field=one.field, problem=one.problem) for one in self.all]
         )
 
+    def to_json(self) -> dict[str, str]:
+        """Return file, field and problem of this one alone."""
+        return {"file": self.source, "field": self.field, "problem": self.problem}
+
     @property
     def all(self) -> tuple[PlanError, ...]:
         """Each problem by itself, this one first."""

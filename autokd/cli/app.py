@@ -29,7 +29,18 @@ app = typer.Typer(
 )
 for name in (
     *("init", "check", "prepare", "tune", "status", "stop", "recommend", "advise", "distill"),
-    *("explain", "observations", "report", "sweep", "export", "dashboard", "list", "delete", "version"),
+    *(
+        "explain",
+        "observations",
+        "report",
+        "sweep",
+        "export",
+        "dashboard",
+        "serve",
+        "list",
+        "delete",
+        "version",
+    ),
 ):
     app.command()(as_command(getattr(import_module(f"autokd.cli.{name}"), name)))
 

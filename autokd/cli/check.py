@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
@@ -13,8 +12,7 @@ from autokd.cli.console import err, fail, out, print_json
 from autokd.config.defaults import EFFECT
 
 if TYPE_CHECKING:
-    from autokd.errors import PlanError
-    from autokd.workflows.check import Inspection, ParticipantCheck
+    from autokd.workflows.check import Inspection
 
 
 def check(
@@ -37,7 +35,7 @@ def check(
 
     inspection = inspect(study, effect=effect)
     if json:
-        print_json(_json(study, inspection))
+        print_json(inspection.to_json(study))
     else:
         _show(study, inspection)
     if inspection.problems:
@@ -66,23 +64,3 @@ def _show(study: str, inspection: Inspection) -> None:
     sizes = ", ".join(f"{name} {count}" for name, count in inspection.splits.items())
     smallest = f"{inspection.detectable:.1f} pp"
     out.print(f"common splits: {sizes}; a gain of {smallest} or more will probably be shown on confirmation")
-
-
-def _json(study: str, inspection: Inspection) -> dict[str, Any]:
-    return {
-        "study": study,
-        "problems": [_finding(problem) for problem in inspection.problems],
-        "warnings": [warning.to_json() for warning in inspection.warnings],
-        "participants": [_member(member) for member in inspection.members],
-        "splits": inspection.splits,
-        "detectable": inspection.detectable,
-    }
-
-
-def _member(member: ParticipantCheck) -> dict[str, Any]:
-    """Return a participant; the key `name` is absent if it has a number only, as in earlier versions."""
-    return {name: value for name, value in asdict(member).items() if (name, value) != ("name", None)}
-
-
-def _finding(error: PlanError) -> dict[str, str]:
-    return {"file": error.source, "field": error.field, "problem": error.problem}

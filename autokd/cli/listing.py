@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -23,9 +21,9 @@ from autokd.config.target import remark
 from autokd.core.action import Action
 from autokd.core.setting import Pair, Setting
 from autokd.errors import InputError
-from autokd.text.escaping import csv_row, invisible_spelt_out, json_text
+from autokd.text.escaping import invisible_spelt_out, json_text
 from autokd.text.quoting import counted
-from autokd.workflows.result_table import columns, row_of
+from autokd.workflows.result_table import pairs_csv
 
 if TYPE_CHECKING:
     from autokd.workflows.recommend import PairResult
@@ -79,7 +77,7 @@ def written(
         only_ascii: Spell other characters out as JSON and YAML do.
     """
     if form is ListFormat.CSV:
-        return _csv(entries)
+        return pairs_csv(entries)
     content = entries[0] if single else list(entries)
     if form is ListFormat.JSON:
         return (json.dumps(content, indent=2, allow_nan=False) if only_ascii else json_text(content)) + "\n"
@@ -145,12 +143,3 @@ def _summary(answers: Sequence[PairResult]) -> str:
     older = sum(answer.held_back for answer in answers)
     hint = f"; {older} of those without have a stale one, which --stale shows" if older else ""
     return f"{counted(len(answers), 'pair')}: {counts}{hint}"
-
-
-def _csv(entries: Sequence[Mapping[str, Any]]) -> str:
-    text = io.StringIO()
-    rows = [row_of(entry) for entry in entries]
-    writer = csv.DictWriter(text, columns(rows), restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(map(csv_row, rows))
-    return text.getvalue()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 from autokd.compute.device import Compute
 from autokd.config.defaults import EFFECT
@@ -74,6 +75,17 @@ class Inspection:
     splits: Mapping[str, int] | None = None
     detectable: float | None = None
 
+    def to_json(self, study: str) -> dict[str, Any]:
+        """Return what `autokd check --json` prints of the study of that name."""
+        return {
+            "study": study,
+            "problems": [problem.to_json() for problem in self.problems],
+            "warnings": [warning.to_json() for warning in self.warnings],
+            "participants": [_member(member) for member in self.members],
+            "splits": self.splits,
+            "detectable": self.detectable,
+        }
+
 
 def inspect(study: str, *, effect: float = EFFECT) -> Inspection:
     """Check everything that a study names; nothing is written, and all problems are in one list.
@@ -126,6 +138,11 @@ def inspect(study: str, *, effect: float = EFFECT) -> Inspection:
         splits={**splits, "public": len(checked.layout.public)},
         detectable=detectable(fewest_examples(facts), config.confirmation.confidence),
     )
+
+
+def _member(member: ParticipantCheck) -> dict[str, Any]:
+    """Return a participant; the key `name` is absent if it has a number only, as in earlier versions."""
+    return {name: value for name, value in asdict(member).items() if (name, value) != ("name", None)}
 
 
 def members(findings: Findings, federation: ExternalFederation) -> tuple[ParticipantCheck, ...]:

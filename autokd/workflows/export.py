@@ -30,20 +30,25 @@ def export(workspace: Workspace, path: Path) -> int:
         NotTuned: If there is nothing.
         InputError: If the file cannot be written, or its ending names no format.
     """
-    # Imported here: only this needs pyarrow.
-    from autokd.report.parquet_table import export as write_table
     from autokd.report.table_files import check_ending
 
     check_ending(path)
-
     with open_results(workspace, "run autokd tune or autokd sweep") as (federation, results):
-        everybody: list[AnyPair] = [*workspace.pairs, *results.groups()]
-        pairs = [results.records(pair) for pair in everybody]
-        if not any(pair.trials or pair.runs or pair.sweep_runs or pair.alternative_runs for pair in pairs):
-            config = workspace.config
-            raise NotTuned(f"the store has nothing of study {config.name}; run autokd tune or autokd sweep")
-        metadata = _metadata(workspace, federation, results, everybody)
-        return write_table(pairs, path, metadata=metadata, names=workspace.names)
+        return export_results(workspace, federation, results, path)
+
+
+def export_results(workspace: Workspace, federation: Federation, results: StoredResults, path: Path) -> int:
+    """Write what opened results have; see `export`."""
+    # Imported here: only this needs pyarrow.
+    from autokd.report.parquet_table import export as write_table
+
+    everybody: list[AnyPair] = [*workspace.pairs, *results.groups()]
+    pairs = [results.records(pair) for pair in everybody]
+    if not any(pair.trials or pair.runs or pair.sweep_runs or pair.alternative_runs for pair in pairs):
+        config = workspace.config
+        raise NotTuned(f"the store has nothing of study {config.name}; run autokd tune or autokd sweep")
+    metadata = _metadata(workspace, federation, results, everybody)
+    return write_table(pairs, path, metadata=metadata, names=workspace.names)
 
 
 def _metadata(

@@ -10,6 +10,7 @@ from autokd.core.participant_names import NUMBERS_ONLY, ParticipantNames
 from autokd.core.public_calls import checked, only_pair
 from autokd.core.setting import AnyPair, Pair, Setting
 from autokd.errors import ArgumentError, NotTuned
+from autokd.federation.federation import Federation
 from autokd.recommendation import Recommendation
 from autokd.recommendation.notebook import html_table
 from autokd.recommendation.partners import Ranking, ranked
@@ -167,13 +168,23 @@ def recommend_all(workspace: Workspace, pairs: Sequence[AnyPair], *, stale: bool
     >>> results.best(top=1).to_pandas()["teacher"].tolist()
     [0]
     """
-    way_out = f"run {tune_command(pairs[0])}" if len(pairs) == 1 else "run autokd tune --all"
-    with open_any_results(workspace, way_out) as results:
-        if not results.is_prepared and not StaleStudies(results).count(pairs):
-            raise nothing_tuned(workspace, way_out)
-        if results.is_prepared:
-            results.only_read()
-        return pair_results(results, pairs, stale=stale)
+    with open_any_results(workspace, _way_out(pairs)) as results:
+        return answers_in(workspace, results, pairs, stale=stale)
+
+
+def answers_in(
+    workspace: Workspace, results: StoredResults, pairs: Sequence[AnyPair], *, stale: bool = False
+) -> PairResults:
+    """Return what opened results have of each pair; see `recommend_all`."""
+    if not results.is_prepared and not StaleStudies(results).count(pairs):
+        raise nothing_tuned(workspace, _way_out(pairs))
+    if results.is_prepared:
+        results.only_read()
+    return pair_results(results, pairs, stale=stale)
+
+
+def _way_out(pairs: Sequence[AnyPair]) -> str:
+    return f"run {tune_command(pairs[0])}" if len(pairs) == 1 else "run autokd tune --all"
 
 
 def pair_results(results: StoredResults, pairs: Sequence[AnyPair], *, stale: bool = False) -> PairResults:
@@ -211,22 +222,36 @@ def partners(workspace: Workspace, student: int) -> Ranking:
         ArgumentError: If there is no such participant.
         NotTuned: If none of these pairs has a recommendation.
     """
+    _check_participant(workspace, student)
+    with open_results(workspace, _tune_student(student)) as (_, results):
+        return partners_in(results, student)
+
+
+def partners_in(results: StoredResults, student: int) -> Ranking:
+    """Rank the partners of a participant by opened results; see `partners`."""
+    federation = results.config.federation
+    recommendations, unknown = [], []
+    teachers = sorted({*range(federation.size)} - {student, *federation.untrained})
+    for pair in (Pair(other, student) for other in teachers):
+        try:
+            recommendations.append(results.recommendation(pair))
+        except NotTuned:
+            unknown.append(pair.teacher)
+    if not recommendations:
+        problem = f"participant {student} has no partner with a recommendation"
+        raise NotTuned(f"{problem}; {_tune_student(student)}")
+    return ranked(recommendations, student=student, unknown=unknown)
+
+
+def _check_participant(workspace: Workspace, student: int) -> None:
     count = workspace.config.federation.size
     if not 0 <= student < count:
         problem = f"participant {student} does not exist; they are numbered 0 to {count - 1}"
         raise ArgumentError("student", problem)
-    way_out = f"run autokd tune --student {student}"
-    recommendations, unknown = [], []
-    with open_results(workspace, way_out) as (_, results):
-        teachers = sorted({*range(count)} - {student, *workspace.config.federation.untrained})
-        for pair in (Pair(other, student) for other in teachers):
-            try:
-                recommendations.append(results.recommendation(pair))
-            except NotTuned:
-                unknown.append(pair.teacher)
-    if not recommendations:
-        raise NotTuned(f"participant {student} has no partner with a recommendation; {way_out}")
-    return ranked(recommendations, student=student, unknown=unknown)
+
+
+def _tune_student(student: int) -> str:
+    return f"run autokd tune --student {student}"
 
 
 @checked(pair=only_pair)
@@ -237,18 +262,23 @@ def predict(workspace: Workspace, pair: Pair) -> Prediction:
         NotTuned: If the store has no other pair with this recipe and space.
     """
     with open_results(workspace, "run autokd tune on other pairs first") as (federation, results):
-        names = {pair: results.study(pair)}
-        learner = warm_started_sampler(
-            results.store,
-            config=workspace.config,
-            space=results.space,
-            federation=federation,
-            facts=results.facts,
-            names=names,
-        )
+        return prediction_in(federation, results, pair)
+
+
+def prediction_in(federation: Federation, results: StoredResults, pair: Pair) -> Prediction:
+    """Return what is to be expected of a pair by opened results; see `predict`."""
+    names = {pair: results.study(pair)}
+    learner = warm_started_sampler(
+        results.store,
+        config=results.config,
+        space=results.space,
+        federation=federation,
+        facts=results.facts,
+        names=names,
+    )
     if not learner.runs:
         raise NotTuned("there is no other pair to learn from; run autokd tune on some first")
-    return replace(predicted(learner, names[pair], pair), names=workspace.names)
+    return replace(predicted(learner, names[pair], pair), names=results.config.federation.names)
 
 
 def tune_command(pair: AnyPair) -> str:

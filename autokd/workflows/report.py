@@ -42,34 +42,52 @@ def report_data(
         pairs: Pairs to report, by default all; those without records are left out.
         options: Options that make a command mean this study and store, e.g. `--study mine`.
     """
-    config, space = workspace.config, workspace.space
+    config = workspace.config
     federation = find(workspace.home, config.federation)
     facts = None if federation is None else warned_facts(config, federation.facts(), source=workspace.source)
-    shown: list[PairData] = []
-    observations: tuple[Claim, ...] = ()
-    groups: list[PairData] = []
     try:
         store = workspace.open_store(create=False)
     except NotTuned:
-        pass
-    else:
-        with store:
-            if federation is not None:
-                results = StoredResults.of(workspace, facts, store)
-                space = results.space
-                asked = workspace.pairs if pairs is None else pairs
-                results.only_read()
-                for pair in asked:
-                    if results.is_readable(pair) and (data := _pair(results, federation, pair)) is not None:
-                        shown.append(data)
-                    if len(shown) == MOST_PAIRS < len(asked):
-                        break
-                _say_what_is_left_out(shown, asked)
-                if pairs is None:
-                    readable = filter(results.is_readable, results.groups())
-                    found = [_pair(results, federation, group) for group in readable]
-                    groups = [data for data in found if data is not None]
-                observations = observations_of(results, {data.pair: data.records for data in shown})
+        return report_of(workspace, federation, facts, None, pairs, options=options)
+    with store:
+        results = StoredResults.of(workspace, facts, store)
+        return report_of(workspace, federation, facts, results, pairs, options=options)
+
+
+def report_of(
+    workspace: Workspace,
+    federation: Federation | None,
+    facts: FederationFacts | None,
+    results: StoredResults | None,
+    pairs: Sequence[Pair] | None = None,
+    *,
+    options: str = "",
+) -> ReportData:
+    """Return all that a report shows of opened results; see `report_data`.
+
+    Args:
+        facts: The federation's, with the warnings of the study; both are None if it is not prepared.
+        results: Stored results; None if there is no store.
+    """
+    config, space = workspace.config, workspace.space
+    shown: list[PairData] = []
+    observations: tuple[Claim, ...] = ()
+    groups: list[PairData] = []
+    if results is not None and federation is not None:
+        space = results.space
+        asked = workspace.pairs if pairs is None else pairs
+        results.only_read()
+        for pair in asked:
+            if results.is_readable(pair) and (data := _pair(results, federation, pair)) is not None:
+                shown.append(data)
+            if len(shown) == MOST_PAIRS < len(asked):
+                break
+        _say_what_is_left_out(shown, asked)
+        if pairs is None:
+            readable = filter(results.is_readable, results.groups())
+            found = [_pair(results, federation, group) for group in readable]
+            groups = [data for data in found if data is not None]
+        observations = observations_of(results, {data.pair: data.records for data in shown})
     return ReportData(
         config=config,
         space=space.model_dump(mode="json"),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from autokd.core.setting import ADDED
+from autokd.text.escaping import csv_row
 
 _TARGET: Final = "target"
 _SETTING: Final = (
@@ -78,6 +81,20 @@ def row_of(entry: Mapping[str, Any]) -> dict[str, Any]:
         "recommended_gain": recommended["gain"]["mean"],
         "position": _position(entry),
     }
+
+
+def pairs_csv(entries: Sequence[Mapping[str, Any]]) -> str:
+    """Return a line for each pair, below one with the names of the columns.
+
+    Args:
+        entries: As `PairResult.to_json` gives them.
+    """
+    text = io.StringIO()
+    rows = [row_of(entry) for entry in entries]
+    writer = csv.DictWriter(text, columns(rows), restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(map(csv_row, rows))
+    return text.getvalue()
 
 
 def _named(pair: Mapping[str, Any]) -> Mapping[str, Any]:

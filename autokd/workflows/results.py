@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from functools import cached_property
@@ -233,6 +233,14 @@ class StoredResults:
             self._read.pop(self.study(side), None)
             self._judged.pop(side, None)
             self._recommendations.pop(side, None)
+
+    def refresh(self, studies: Collection[str]) -> None:
+        """Forget what was read under these names, and all judgements that may rest on it."""
+        for study in studies:
+            self._read.pop(study, None)
+            self.store.evict(study)
+        judged = {*self._judged, *self._recommendations}
+        self.forget([pair for pair in judged if self.study(pair) in studies])
 
     def prices(self, pair: AnyPair) -> Prices | None:
         """Return what runs of a pair cost; None if only the store was read."""

@@ -253,13 +253,17 @@ def status(workspace: Workspace) -> Overview:
     >>> autokd.status(autokd.Workspace.open("mine.yaml")).judged >= 1
     True
     """
-    way_out = "run autokd tune --all"
-    with open_any_results(workspace, way_out) as results:
-        if not results.is_prepared:
-            stale = StaleStudies(results).count(workspace.pairs)
-            raise nothing_tuned(workspace, way_out, f"; {stale_hint(stale)}" if stale else "")
-        results.only_read()
-        return overview(results, workspace.pairs, {})
+    with open_any_results(workspace, "run autokd tune --all") as results:
+        return status_in(workspace, results)
+
+
+def status_in(workspace: Workspace, results: StoredResults) -> Overview:
+    """Return where every pair of opened results stands; see `status`."""
+    if not results.is_prepared:
+        stale = StaleStudies(results).count(workspace.pairs)
+        raise nothing_tuned(workspace, "run autokd tune --all", f"; {stale_hint(stale)}" if stale else "")
+    results.only_read()
+    return overview(results, workspace.pairs, {})
 
 
 def overview(

@@ -45,6 +45,7 @@ SECRET = "postgresql://me:hunter2@there/studies"
         "sweep",
         "export",
         "dashboard",
+        "serve",
         "list",
         "delete",
         "version",

@@ -1,0 +1,98 @@
+"""The application: resources inside, then errors, tokens, bounds and log around them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware.cors import CORSMiddleware
+
+from autokd._version import __version__
+from autokd.core.access_token import AccessToken
+from autokd.service import problems
+from autokd.service.auth import Authentication
+from autokd.service.catalogue import Catalogue
+from autokd.service.context import Context
+from autokd.service.counters import Counters
+from autokd.service.envelope import Envelope
+from autokd.service.opened_store import FRESH_SECONDS, OpenedStore
+from autokd.service.rates import Rates
+from autokd.service.resources import files, health, pairs, studies
+from autokd.service.settings import ServiceSettings
+from autokd.service.views import Views
+from autokd.store.tokens import find_token
+
+_BURST_SECONDS = 2.0
+"""A bucket holds the requests of so many seconds."""
+
+
+class Service:
+    """The service as an ASGI application.
+
+    Args:
+        settings: How it is set up.
+        fresh_seconds: How long the store is not asked again for what has changed.
+
+    Raises:
+        InputError: If a file of `settings.studies` cannot be served.
+    """
+
+    def __init__(self, settings: ServiceSettings, *, fresh_seconds: float = FRESH_SECONDS) -> None:
+        opened = OpenedStore(settings.address, fresh_seconds=fresh_seconds)
+        catalogue = Catalogue(settings.home, settings.address, settings.studies)
+        counters = Counters()
+        self.context = Context(settings, opened, catalogue, Views(catalogue, opened), counters)
+        self.api = _api(self.context)
+        self._app = Envelope(self.api, counters=counters, body_seconds=settings.body_seconds)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self._app(scope, receive, send)
+
+    def close(self) -> None:
+        """Close the store."""
+        self.context.opened.close()
+
+
+def _api(context: Context) -> FastAPI:
+    settings, opened = context.settings, context.opened
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await run_in_threadpool(opened.close)
+
+    app = FastAPI(
+        title="autokd",
+        summary="Which knowledge-distillation setting works for each pair of models: what is known so far.",
+        version=__version__,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        docs_url=None,  # Those pages load scripts from other hosts.
+        redoc_url=None,
+        redirect_slashes=False,
+        max_body_size=settings.max_body,
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+        lifespan=lifespan,
+    )
+    app.state.context = context
+    for module in (studies, pairs, files, health):
+        app.include_router(module.router)
+    problems.install(app, settings.home)
+
+    def find(public: str) -> AccessToken | None:
+        return find_token(opened.store, public)
+
+    rates = Rates(settings.rate, settings.rate * _BURST_SECONDS)
+    # What is added last is outermost: a browser's question before the request itself holds no token.
+    app.add_middleware(Authentication, find=find, rates=rates, no_auth=settings.no_auth)
+    if settings.cors:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors,
+            allow_methods=["GET"],
+            allow_headers=["Authorization", "X-Request-ID"],
+            expose_headers=["X-Request-ID", "Retry-After"],
+        )
+    return app

@@ -1,0 +1,112 @@
+"""`/v1/studies`: the study recipes, and what is known of each: participants, splits, cost so far."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from autokd.core.records import FederationFacts
+from autokd.errors import PlanError
+from autokd.service.auth import reads
+from autokd.service.catalogue import Catalogue, KnownStudy
+from autokd.service.context import InContext, SpaceName, StudyName, errors
+from autokd.service.problems import FieldProblem
+from autokd.service.views import OpenStudy
+from autokd.workflows.status import status_in
+
+router = APIRouter(prefix="/v1/studies", tags=["studies"], dependencies=[reads])
+
+
+class StudyEntry(BaseModel):
+    """A study recipe."""
+
+    name: str
+    origin: str = Field(description="shipped, named (when the service started), or home (recipes/ in it).")
+    federation: str | None = Field(description="Its federation's name, without the hash of its content.")
+    participants: int | None
+    pairs: int | None
+    problems: list[FieldProblem] = Field(description="Why it cannot be used; empty if it can.")
+
+
+@router.get("", summary="The study recipes", responses=errors())
+def list_studies(context: InContext) -> list[StudyEntry]:
+    """List the shipped study recipes, those that were named at the start, and those in the home."""
+    return [_entry(context.catalogue, study) for study in context.catalogue.studies()]
+
+
+@router.get("/{name}", summary="One study", responses=errors(404))
+def read_study(context: InContext, name: StudyName, space: SpaceName = None) -> dict[str, Any]:
+    """Return the recipe, the federation with its participants and splits, and where its pairs stand.
+
+    What is measured is null until the federation is prepared.
+    """
+    known = context.catalogue.study(name)
+    found = context.views.fresh(name, space, _study)
+    return {"name": name, "origin": known.origin, **found}
+
+
+def _entry(catalogue: Catalogue, study: KnownStudy) -> StudyEntry:
+    try:
+        config = catalogue.config(study)
+    except PlanError as error:
+        # Its name is enough: where the file lies is not told.
+        problems = [{**one.to_json(), "file": f"{study.name}.yaml"} for one in error.all]
+        return StudyEntry(
+            name=study.name,
+            origin=study.origin,
+            federation=None,
+            participants=None,
+            pairs=None,
+            problems=[FieldProblem(**one) for one in problems],
+        )
+    count = config.federation.size
+    untrained = len(config.federation.untrained)
+    return StudyEntry(
+        name=study.name,
+        origin=study.origin,
+        federation=config.federation.name,
+        participants=count,
+        pairs=(count - untrained) * (count - 1),
+        problems=[],
+    )
+
+
+def _study(study: OpenStudy) -> dict[str, Any]:
+    workspace, results = study.workspace, study.results
+    status: dict[str, Any] | None = None
+    if results.is_prepared:
+        status = status_in(workspace, results).to_json()
+        del status["pairs"]
+        status.pop("groups", None)
+    return {
+        "space": results.space.name,
+        "recipe": workspace.config.model_dump(mode="json"),
+        "federation": None if study.facts is None else _federation(study, study.facts),
+        "status": status,
+    }
+
+
+def _federation(study: OpenStudy, facts: FederationFacts) -> dict[str, Any]:
+    names = study.workspace.names
+    return {
+        "name": facts.name,
+        "classes": list(facts.classes),
+        "splits": {
+            **{split.value: len(labels) for split, labels in facts.labels.items()},
+            "public": facts.public,
+        },
+        "participants": [
+            {
+                "number": one.number,
+                "name": names.name(one.number) or None,
+                "architecture": one.architecture,
+                "private": sum(one.histogram),
+                "trained": not one.is_untrained,
+                "accuracy": {split.value: round(one.accuracy(split), 6) for split in one.correct},
+            }
+            for one in facts.participants
+        ],
+        "warnings": [warning.to_json() for warning in facts.warnings],
+    }

@@ -1,0 +1,80 @@
+"""Runs the service with uvicorn, and writes its log."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Final
+
+import uvicorn
+
+from autokd.service.app import Service
+from autokd.service.envelope import JsonLines
+from autokd.service.settings import ServiceSettings
+
+_CONNECTIONS: Final = 500
+"""Connections and requests at once; one more is answered with 503."""
+_SHUTDOWN_SECONDS: Final = 10
+_LOGGERS: Final = ("autokd", "uvicorn")
+
+
+def serve(settings: ServiceSettings, on_start: Callable[[int], None] = lambda port: None) -> None:
+    """Serve until a signal ends it; requests that are being answered get some seconds.
+
+    Args:
+        on_start: Called with the port once the service listens.
+
+    Raises:
+        InputError: If the settings do not hold.
+        StorageUnavailable: If the database does not answer.
+    """
+    service = Service(settings)
+    service.context.opened.store  # noqa: B018  It is made or upgraded now, and a slip in its address is told.
+    config = uvicorn.Config(
+        service,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        # Who asks is whoever is connected: anybody can write X-Forwarded-For.
+        proxy_headers=False,
+        ws="none",
+        limit_concurrency=_CONNECTIONS,
+        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+    )
+    # uvicorn has ended in good order by then, and raises what ended it once more.
+    with _log_lines(), suppress(KeyboardInterrupt):
+        _Server(config, on_start).run()
+
+
+class _Server(uvicorn.Server):
+    """A server that says when it listens."""
+
+    def __init__(self, config: uvicorn.Config, on_start: Callable[[int], None]) -> None:
+        super().__init__(config)
+        self._on_start = on_start
+
+    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+        await super().startup(sockets)  # type: ignore[arg-type]
+        if self.started:
+            self._on_start(self.servers[0].sockets[0].getsockname()[1])
+
+
+@contextmanager
+def _log_lines() -> Iterator[None]:
+    """Write the records of autokd and uvicorn to standard error, each as one line of JSON."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines())
+    before = {name: logging.getLogger(name).handlers[:] for name in _LOGGERS}
+    for name in _LOGGERS:
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [handler], False
+        logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        for name, handlers in before.items():
+            logging.getLogger(name).handlers = handlers

@@ -1,0 +1,174 @@
+"""Who is let in, and how often."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from autokd.core.access_token import Scope, new_token
+from autokd.service.app import Service
+from autokd.service.auth import wants
+from autokd.service.problems import Problem
+from autokd.service.rates import Rates
+from autokd.store import Store, sqlite_url
+from autokd.workflows.tokens import create, revoke
+from tests.service.conftest import Api, settings
+
+
+@pytest.fixture
+def service(home: Path) -> Iterator[Service]:
+    """A service on an empty home."""
+    opened = Service(settings(home, studies=()))
+    yield opened
+    opened.close()
+
+
+def test_health_needs_no_token_and_all_else_does(service: Service) -> None:
+    nobody = Api(service)
+    assert nobody.get("/healthz").json() == {"status": "ok"}
+    assert nobody.get("/readyz").json()["checks"] == {"store": True, "disk": True}
+    paths = [route["path"] for route in _operations(service) if route["path"] not in ("/healthz", "/readyz")]
+    assert len(paths) >= 9
+    for path in (*paths, "/openapi.json", "/nothing", "/healthz/", "//healthz", "/HEALTHZ"):
+        answer = nobody.get(
+            path.replace("{name}", "digits").replace("{pair}", "4-9").replace("{student}", "9")
+        )
+        assert answer.status_code == 401, path
+        assert answer.headers["www-authenticate"].startswith("Bearer")
+        assert answer.json()["way_out"]
+
+
+def _operations(service: Service) -> list[dict[str, str]]:
+    return [{"path": path} for path in service.api.openapi()["paths"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("unknown", new_token()[0]),
+        ("cut", ""),
+        ("of another scheme", "Basic"),
+        ("twice the scheme", "Bearer Bearer"),
+        ("expired", ""),
+        ("revoked", ""),
+        ("hash", ""),
+    ],
+)
+def test_a_token_that_does_not_hold_is_refused_without_a_reason(
+    service: Service, name: str, text: str
+) -> None:
+    address = service.context.settings.address
+    made = create(address, name="a", scope=Scope.ADMIN, seconds=-1 if name == "expired" else None)
+    given = {
+        "cut": f"Bearer {made.text[:-1]}",
+        "of another scheme": f"Basic {made.text}",
+        "twice the scheme": f"Bearer Bearer {made.text}",
+        "hash": f"Bearer {made.stored.digest}",
+    }.get(name, f"Bearer {text or made.text}")
+    if name == "revoked":
+        assert Api(service, made.text).get("/v1/studies").status_code == 200
+        revoke(address, "a")
+    answer = Api(service).get("/v1/studies", authorization=given)
+    assert answer.status_code == 401
+    assert answer.json()["detail"] == "the request has no token that holds"
+    assert made.text not in answer.text
+
+
+def test_a_scope_includes_those_before_it_and_no_other(service: Service) -> None:
+    class Request:
+        def __init__(self, scope: Scope) -> None:
+            self.state = type("State", (), {"token": _stored(service, scope)})()
+
+    wants(Scope.TUNE)(Request(Scope.ADMIN))
+    wants(Scope.TUNE)(Request(Scope.TUNE))
+    with pytest.raises(Problem, match="read, which does not include tune") as caught:
+        wants(Scope.TUNE)(Request(Scope.READ))
+    assert (caught.value.status, caught.value.way_out) == (403, "use a token made with --scope tune")
+
+
+def _stored(service: Service, scope: Scope) -> object:
+    return create(service.context.settings.address, name=f"of-{scope}", scope=scope).stored
+
+
+def test_without_tokens_only_names_of_this_machine_are_answered(home: Path) -> None:
+    service = Service(settings(home, studies=(), no_auth=True))
+    try:
+        api = Api(service)
+        for host in ("localhost:8321", "127.0.0.1", "[::1]:8321"):
+            assert api.get("/v1/studies", host=host).status_code == 200
+        for host in ("evil.example", "localhost.evil.example:8321", "10.0.0.1", ""):
+            answer = api.get("/v1/studies", host=host)
+            assert (answer.status_code, answer.json()["field"]) == (421, "Host")
+    finally:
+        service.close()
+
+
+def test_requests_and_guesses_are_bounded(home: Path) -> None:
+    service = Service(settings(home, studies=(), rate=1))
+    try:
+        made = create(service.context.settings.address, name="a", scope=Scope.READ)
+        api = Api(service, made.text)
+        answers = [api.get("/v1/studies") for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [200, 200, 429]
+        assert int(answers[-1].headers["retry-after"]) >= 1
+        codes = [Api(service, "wrong").get("/v1/studies").status_code for _ in range(25)]
+        assert (codes[0], codes[-1]) == (401, 429)
+    finally:
+        service.close()
+
+
+def test_a_bucket_fills_with_time_and_is_its_owners() -> None:
+    now = 0.0
+    rates = Rates(2.0, 3.0, clock=lambda: now)
+    assert [rates.wait("a") for _ in range(4)] == [0, 0, 0, 0.5]
+    assert rates.is_empty("a")
+    assert rates.wait("b") == 0
+    now = 0.5
+    assert [rates.wait("a") for _ in range(2)] == [0, 0.5]
+    now = 1000.0
+    assert [rates.wait("a") for _ in range(4)] == [0, 0, 0, 0.5]
+
+
+def test_pages_of_other_origins_read_only_if_they_are_named(home: Path, service: Service) -> None:
+    origin = "https://tuning.example.org"
+    asking = {"Origin": origin, "Access-Control-Request-Method": "GET"}
+    answer = Api(service).request("OPTIONS", "/v1/studies", headers=asking)
+    assert "access-control-allow-origin" not in answer.headers
+    named = Service(settings(home, studies=(), cors=(origin,)))
+    try:
+        answer = Api(named).request("OPTIONS", "/v1/studies", headers=asking)
+        assert answer.headers["access-control-allow-origin"] == origin
+        other = Api(named).request(
+            "OPTIONS", "/v1/studies", headers={**asking, "Origin": "https://evil.example"}
+        )
+        assert "access-control-allow-origin" not in other.headers
+    finally:
+        named.close()
+
+
+def test_a_store_that_does_not_answer_is_said_so(service: Service, home: Path) -> None:
+    token = create(service.context.settings.address, name="a", scope=Scope.READ).text
+    assert Api(service, token).get("/v1/studies").status_code == 200
+    (home / "autokd.db").unlink()
+    (home / "autokd.db").mkdir()
+    answer = Api(service, token).get("/v1/studies")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert str(home) not in answer.text
+    ready = Api(service).get("/readyz")
+    assert (ready.status_code, ready.json()["checks"]["store"]) == (503, False)
+
+
+def test_figures_for_prometheus(service: Service) -> None:
+    with Store.open(sqlite_url(service.context.settings.home / "autokd.db")) as store:
+        store.create_study("digits-1a2b3c4d/plan/4->9", attributes={})
+        store.put_recommendation("digits-1a2b3c4d/plan/4->9", {"verdict": "tuned"})
+    api = Api(service, create(service.context.settings.address, name="a", scope=Scope.READ).text)
+    api.get("/v1/studies/none")
+    lines = api.get("/metrics").text.splitlines()
+    assert 'autokd_verdicts{verdict="tuned"} 1' in lines
+    assert "autokd_studies 1" in lines
+    counted = [line for line in lines if line.startswith("autokd_http_requests_total{")]
+    assert any('status="404"' in line and "none" not in line for line in counted)
+    assert all(len(line.split(" ")) in (2,) or line.startswith("#") for line in lines)

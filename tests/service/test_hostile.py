@@ -1,0 +1,179 @@
+"""Requests of somebody who means harm: each is refused with the right status, and nothing leaks."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autokd.core.access_token import Scope
+from autokd.service.app import Service
+from autokd.service.envelope import JsonLines
+from autokd.workflows.tokens import create
+from tests.service.conftest import Api, settings
+
+LONG = "a" * 5000
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("hostile")
+    (folder / "secret.yaml").write_text("password: hunter2")
+    home = folder / "home"
+    (home / "recipes").mkdir(parents=True)
+    (home / "recipes" / "linked.yaml").symlink_to(folder / "secret.yaml")
+    return home
+
+
+@pytest.fixture(scope="module")
+def api(home: Path) -> Iterator[Api]:
+    service = Service(settings(home, studies=(), max_body=1000, body_seconds=0.2))
+    yield Api(service, create(service.context.settings.address, name="reader", scope=Scope.READ).text)
+    service.close()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "statuses"),
+    [
+        ("GET", "/v1/studies/../../secret", {}, {404}),
+        ("GET", "/v1/studies/..%2F..%2Fsecret.yaml", {}, {404, 422}),
+        ("GET", "/v1/studies/%2Fetc%2Fpasswd", {}, {404, 422}),
+        ("GET", "/v1/studies/..", {}, {404, 422}),
+        ("GET", "/v1/studies/digits%00.yaml", {}, {422}),
+        ("GET", "/v1/studies/digits?space=../../secret.yaml", {}, {422}),
+        ("GET", "/v1/studies/digits?space=/etc/passwd", {}, {422}),
+        ("GET", "/v1/studies/linked", {}, {422}),
+        ("GET", f"/v1/studies/{LONG}", {}, {422}),
+        ("GET", "/v1/studies/digits/pairs/4-9%0d%0aSet-Cookie:%20a=b", {}, {422}),
+        ("GET", "/v1/studies/digits/pairs/99999999999999999999-1", {}, {422}),
+        ("GET", "/v1/studies/digits/predict?teacher=1e9&student=NaN", {}, {422}),
+        ("GET", "/v1/studies/digits/pairs?student=-1", {}, {422}),
+        ("GET", "/v1/studies/%3Cscript%3Ealert(1)%3C%2Fscript%3E", {}, {404, 422}),
+        ("GET", "/v1/studies/digits/pairs", {"Accept": ";q=" + "9" * 1000}, {406}),
+        ("GET", "/v1/studies", {"Authorization": f"Bearer {LONG}"}, {401}),
+        ("GET", "/v1/studies", {"X-Request-ID": 'a"\\evil <b>'}, {200}),
+        ("POST", "/v1/studies", {"Origin": "https://evil.example"}, {405}),
+        ("DELETE", "/v1/studies/digits", {}, {405}),
+        ("TRACE", "/v1/studies", {}, {405}),
+        ("GET", "/v1/studies/digits/", {}, {404}),
+    ],
+)
+def test_hostile_requests_are_refused(
+    api: Api, home: Path, method: str, path: str, headers: dict[str, str], statuses: set[int]
+) -> None:
+    before = files(home.parent)
+    answer = api.request(method, path, headers=headers)
+    assert answer.status_code in statuses, answer.text
+    assert "hunter2" not in answer.text
+    assert str(home.parent) not in answer.text
+    assert "Traceback" not in answer.text
+    assert "set-cookie" not in answer.headers
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert "evil" not in answer.headers["x-request-id"]
+    assert files(home.parent) == before
+
+
+def files(folder: Path) -> list[str]:
+    """All files but those that SQLite has while its database is open."""
+    return sorted(str(file) for file in folder.rglob("*") if not file.name.startswith("autokd.db-"))
+
+
+def test_an_error_of_ours_tells_nothing(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("hunter2")
+
+    monkeypatch.setattr(api.service.context.catalogue, "studies", broken)
+    answer = api.get("/v1/studies")
+    assert answer.status_code == 500
+    assert "hunter2" not in answer.text
+    assert answer.json()["instance"] == f"urn:autokd:request:{answer.headers['x-request-id']}"
+
+
+def test_what_is_logged_is_one_line_of_json_without_token_and_query(
+    api: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "autokd.service")
+    api.get("/v1/studies/%0A%1B%5B31m%E2%80%AE?space=hunter2", x_request_id="mine")
+    (record,) = [one for one in caplog.records if hasattr(one, "facts")]
+    line = JsonLines().format(record)
+    assert line.isascii()
+    assert line.isprintable()
+    assert "hunter2" not in line
+    facts = json.loads(line)
+    assert (facts["request"], facts["token"], facts["status"]) == ("mine", "reader", 422)
+    assert api.headers["Authorization"].partition(" ")[2] not in line
+
+
+def _asked(api: Api, receive: Any, *headers: tuple[bytes, bytes]) -> int:
+    """Status of a POST whose body is what `receive` gives."""
+    sent: list[dict[str, Any]] = []
+    authorization = api.headers["Authorization"].encode()
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "POST",
+        "path": "/echo",
+        "raw_path": b"/echo",
+        "query_string": b"",
+        "root_path": "",
+        "scheme": "http",
+        "server": ("localhost", 8321),
+        "client": ("127.0.0.1", 1),
+        "headers": [(b"host", b"localhost"), (b"authorization", authorization), *headers],
+    }
+    asyncio.run(api.service(scope, receive, send))
+    status: int = sent[0]["status"]
+    return status
+
+
+@pytest.fixture
+def echo(api: Api) -> Iterator[None]:
+    """An address that reads a body, as those that take recipes will."""
+    routes = api.service.api.router.routes
+    before = list(routes)
+
+    @api.service.api.post("/echo")
+    def read(body: dict[str, Any]) -> dict[str, Any]:
+        return body
+
+    yield
+    routes[:] = before
+
+
+@pytest.mark.usefixtures("echo")
+def test_bodies_that_are_large_endless_or_slow_are_refused(api: Api) -> None:
+    async def endless() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"x" * 400, "more_body": True}
+
+    async def never() -> dict[str, Any]:
+        await asyncio.sleep(60)
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    json_type = (b"content-type", b"application/json")
+    assert _asked(api, endless, json_type) == 413
+    assert _asked(api, endless, json_type, (b"content-length", b"99999999")) == 413
+    assert _asked(api, never, json_type) == 408
+
+
+def test_a_websocket_is_closed(api: Api) -> None:
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "websocket.connect"}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    asyncio.run(api.service({"type": "websocket", "path": "/", "headers": []}, receive, send))
+    assert [message["type"] for message in sent] == ["websocket.close"]
