@@ -36,8 +36,8 @@ class SweptArm:
 Arms = Mapping[Setting, SweptArm]
 
 
-def arms_of(records: PairRecords) -> Arms:
-    """Return each swept setting that completed all seeds of the default, so arms pair; none without it.
+def arms_of(records: PairRecords, anchor: Setting = DEFAULT) -> Arms:
+    """Return each swept setting that completed all seeds of `anchor`, so arms pair; none without it.
 
     A further seed counts once all settings have run with it: until then, a sweep that is extended would take
     from what it has shown.
@@ -50,7 +50,7 @@ def arms_of(records: PairRecords) -> Arms:
             by_setting[plain(run.setting)][run.seed] = run
     seeds = [
         seed
-        for place, seed in enumerate(sorted(by_setting[DEFAULT]))
+        for place, seed in enumerate(sorted(by_setting[anchor]))
         if place == 0 or all(seed in has for has in ended.values())
     ]
     return {

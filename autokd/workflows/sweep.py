@@ -29,7 +29,7 @@ class Swept:
         federation: Name of the federation.
         progress: Runs that are done.
         interrupted: Whether Ctrl-C ended it; the same call goes on.
-        found: The best setting of each pair whose default setting was swept; empty if it was interrupted.
+        found: The best setting of each pair that has one; empty if it was interrupted.
         decisions: What `autokd tune` answers for these pairs, for those that have an answer.
     """
 

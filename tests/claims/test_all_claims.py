@@ -326,5 +326,9 @@ def test_what_a_sweep_found_is_chosen_on_validation_and_told_on_test() -> None:
     assert one is not None
     assert (one.setting, one.settings, one.seeds) == (FAIR, 2, 1)
     assert one.gain.mean == pytest.approx(100 * (0.6 - OWN[0]))
+    assert one.default_gain is not None
     assert one.default_gain.mean == pytest.approx(100 * (0.5 - OWN[0]))
-    assert best_swept(stored(pair, sweep_runs=[misled]), FEDERATION.participants[0], PLAN) is None
+    alone = best_swept(stored(pair, sweep_runs=[misled]), FEDERATION.participants[0], PLAN)
+    assert alone is not None
+    assert (alone.setting, alone.gain.mean, alone.default_gain) == (FAIR, one.gain.mean, None)
+    assert best_swept(stored(pair), FEDERATION.participants[0], PLAN) is None
