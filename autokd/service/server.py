@@ -10,6 +10,7 @@ from typing import Final
 
 import uvicorn
 
+from autokd.errors import InputError
 from autokd.service.app import Service
 from autokd.service.envelope import JsonLines
 from autokd.service.settings import ServiceSettings
@@ -27,7 +28,7 @@ def serve(settings: ServiceSettings, on_start: Callable[[int], None] = lambda po
         on_start: Called with the port once the service listens.
 
     Raises:
-        InputError: If the settings do not hold.
+        InputError: If the settings do not hold, or something else listens there.
         StorageUnavailable: If the database does not answer.
     """
     service = Service(settings)
@@ -47,7 +48,12 @@ def serve(settings: ServiceSettings, on_start: Callable[[int], None] = lambda po
     )
     # uvicorn has ended in good order by then, and raises what ended it once more.
     with _log_lines(), suppress(KeyboardInterrupt):
-        _Server(config, on_start).run()
+        try:
+            _Server(config, on_start).run()
+        except SystemExit:
+            service.close()
+            where = f"--host {settings.host} --port {settings.port}"
+            raise InputError(f"{where}: cannot listen there, as the log says; choose another port") from None
 
 
 class _Server(uvicorn.Server):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,39 @@ def test_hostile_requests_are_refused(
 def files(folder: Path) -> list[str]:
     """All files but those that SQLite has while its database is open."""
     return sorted(str(file) for file in folder.rglob("*") if not file.name.startswith("autokd.db-"))
+
+
+NAMES = ["digits", "none", "..", "%2e%2e%2f", "%00", "%ff", "a" * 70, "{name}", "<b>", "\u202e", "", "null"]
+ENDS = ["", "/", "/pairs", "/pairs/{}", "/partners/{}", "/predict", "/report.html", "/export.parquet", "/no"]
+VALUES = [
+    "0",
+    "-1",
+    "1e3",
+    "4-9",
+    "1-1",
+    "999999-1",
+    "+1-2",
+    "\u0661-2",
+    "NaN",
+    "true",
+    "tuned",
+    "none",
+    "private",
+]
+
+
+def test_no_odd_request_is_a_defect(api: Api) -> None:
+    """Every answer has a status below 500, and every error is a problem document."""
+    draw = random.Random(1)
+    for _ in range(200):
+        path = f"/v1/studies/{draw.choice(NAMES)}{draw.choice(ENDS).format(draw.choice(VALUES))}"
+        asked = ("verdict", "student", "teacher", "space", "more")
+        query = "&".join(f"{draw.choice(asked)}={draw.choice(VALUES)}" for _ in range(draw.randrange(4)))
+        answer = api.get(f"{path}?{query}", accept=draw.choice(["*/*", "text/csv", ";", "a/b;q=2"]))
+        assert answer.status_code < 500, (path, query, answer.text)
+        if answer.status_code >= 400:
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert answer.json()["status"] == answer.status_code
 
 
 def test_an_error_of_ours_tells_nothing(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from pathlib import Path
 
@@ -23,6 +24,18 @@ def written() -> str:
 
 def test_the_openapi_document_is_that_of_the_code() -> None:
     assert FILE.read_text() == written(), "python -m tests.service.test_openapi writes it again"
+
+
+def test_the_page_names_every_address_and_every_setting() -> None:
+    page = (ROOT / "docs" / "service.md").read_text()
+    for path in json.loads(written())["paths"]:
+        named = path.replace("{pair}", "4-9").replace("{student}", "9")
+        assert re.search(rf"`(GET )?{re.escape(named)}[`?]", page), path
+    for name, field in ServiceSettings.model_fields.items():
+        shared = name in ("home", "storage")
+        assert f"`AUTOKD_{'' if shared else 'SERVE_'}{name.upper()}` | `{name}` |" in page
+        if isinstance(field.default, int) and not isinstance(field.default, bool):
+            assert f"{field.default:,}" in page or str(field.default) in page
 
 
 def test_every_operation_has_a_summary_wants_a_token_and_tells_its_errors() -> None:

@@ -6,15 +6,20 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import httpx2 as httpx
+import pytest
 
 from autokd.core.access_token import Scope
+from autokd.errors import InputError
+from autokd.service.server import serve
 from autokd.store import sqlite_url
 from autokd.workflows.tokens import create
+from tests.service.conftest import settings
 
 SCRIPT = """
 import sys
@@ -26,6 +31,13 @@ if found:
 sys.argv = ["autokd", "serve", "--port", "0", "--home", sys.argv[1]]
 autokd.cli.app.main()
 """
+
+
+def test_a_port_that_is_taken_is_said_so(home: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(InputError, match=f"--port {port}: cannot listen there"):
+            serve(settings(home, studies=(), port=port))
 
 
 def test_the_service_starts_answers_logs_and_ends(home: Path) -> None:

@@ -82,7 +82,8 @@ def _study(study: OpenStudy) -> dict[str, Any]:
         status.pop("groups", None)
     return {
         "space": results.space.name,
-        "recipe": workspace.config.model_dump(mode="json"),
+        # A space in a file has the place of that file in its name, which is nobody's business.
+        "recipe": {**workspace.config.model_dump(mode="json"), "space": results.space.name},
         "federation": None if study.facts is None else _federation(study, study.facts),
         "status": status,
     }
