@@ -105,20 +105,23 @@ bench: $(DEV) $(PEERS)/.peers ## Every figure of docs/results.md again (some fiv
 	$(VENV)/bin/python -m benchmarks.budgets
 	$(VENV)/bin/python -m benchmarks.private
 	$(VENV)/bin/python -m benchmarks.rivals
+	$(VENV)/bin/python -m benchmarks.judged --only digits digits_mixed
 	$(VENV)/bin/python -m benchmarks.poster_scale
 	$(VENV)/bin/python -m benchmarks.page
 	$(VENV)/bin/autokd tune --study $(FROZEN) --all --home $(GALLERY)
 	$(VENV)/bin/autokd observations --study $(FROZEN) --home $(GALLERY)
 	$(VENV)/bin/python -m benchmarks.reads --home $(GALLERY)
+	$(VENV)/bin/python -m benchmarks.decisions --home $(GALLERY) --study $(FROZEN)
 	$(VENV)/bin/autokd tune --study $(FROZEN) --all --space benchmarks/frozen/private.yaml \
 		--home $(GALLERY)
 	$(VENV)/bin/python -m tests.torture
 
-cifar: $(DEV) ## Likewise the figures that need CIFAR-10 in benchmarks/data (an hour on 2 cores)
+cifar: $(DEV) ## Likewise the figures that need CIFAR-10 in benchmarks/data (some five hours on 2 cores)
 	$(VENV)/bin/python benchmarks/ten_pairs.py --study benchmarks/cifar10_six.yaml \
 		--output benchmarks/results/cifar10_six.json $(foreach pair,$(CIFAR_PAIRS),--pair $(pair))
 	$(VENV)/bin/python -m benchmarks.private --study benchmarks/cifar10_six.yaml --pairs $(CIFAR_PAIRS) \
 		--temperatures 1 4 --alphas 0.5 1
+	$(VENV)/bin/python -m benchmarks.judged --only cifar10_six
 	$(VENV)/bin/autokd tune --study benchmarks/cifar10_resnet18_pair.yaml --pair 0,1 --position student \
 		--precision bfloat16
 
