@@ -11,6 +11,7 @@ from autokd.cli import options
 from autokd.cli.answer import decision_lines, weighed_table
 from autokd.cli.console import out, plain_table, print_json, print_result
 from autokd.errors import InputError
+from autokd.text.quoting import counted
 
 if TYPE_CHECKING:
     from autokd.recommendation.participant import ParticipantDecision
@@ -57,7 +58,8 @@ def show(found: ParticipantDecision) -> None:
     for line in decision_lines(found.decision, found.names.word(found.student)):
         out.print(line)
     out.print(weighed_table(found.decision, found.names.word(found.student)))
-    note = f"the best of {found.choices} ways with {len(found.partners)} partners; intervals hold for all"
+    partners = counted(len(found.partners), "partner")
+    note = f"the best of {counted(found.choices, 'way')} with {partners}; intervals hold for all"
     if found.groups:
         note += f"; with {', '.join(map(str, found.groups))}"
     if found.unknown:
