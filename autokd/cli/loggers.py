@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from autokd.errors import PlanError
-from autokd.store import sqlite_url
 from autokd.text.quoting import did_you_mean, quoted
 
 if TYPE_CHECKING:
@@ -53,6 +52,8 @@ def _logger(text: str, home: Path) -> Callbacks:
     if equals and not where:
         raise PlanError.of_option("--log", f"{tool}= names no place; leave the = out to keep runs in --home")
     if tool == "mlflow":
+        # Only here: importing the store takes a second, which most commands need not wait for.
+        from autokd.store import sqlite_url
         from autokd.workflows.loggers.mlflow import MlflowLogger
 
         usual = os.environ.get("MLFLOW_TRACKING_URI") or sqlite_url(home / "mlflow.db")

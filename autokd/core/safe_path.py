@@ -32,13 +32,15 @@ def use_safe_path() -> None:
     """
     if not sys.flags.safe_path and sys.path and _is_of_program(sys.path[0]):
         del sys.path[0]
-    given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    written = os.environ.get("PYTHONPATH", "")
+    # Python makes the entries absolute, an empty one among them, which stands for the working folder.
+    given = [_absolute(entry) for entry in written.split(os.pathsep)] if written else []
     first: list[str] = []
     last: list[str] = []
     for entry in sys.path:
         if not _depends_on_where(entry):
             first.append(entry)
-        elif _same(entry, _ROOT) or (os.path.isabs(entry) and entry not in given):
+        elif _same(entry, _ROOT) or (os.path.isabs(entry) and _absolute(entry) not in given):
             last.append(os.path.abspath(entry))
     sys.path[:] = first + [entry for entry in last if entry not in first]
     if not any(_same(entry, _ROOT) for entry in sys.path):
@@ -73,6 +75,10 @@ def _is_of_program(entry: str) -> bool:
     if script in ("", "-c", "-m") or "-m" in sys.orig_argv[1:2]:
         return entry == "" or _same(entry, _working_folder())
     return _same(entry, os.path.dirname(os.path.realpath(script)))
+
+
+def _absolute(entry: str) -> str:
+    return os.path.normpath(os.path.join(_working_folder(), entry))
 
 
 def _working_folder() -> str:

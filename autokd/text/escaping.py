@@ -92,8 +92,12 @@ def finalize(value: Any) -> Any:
 
 
 def _as_bytes(char: str) -> str:
-    """Return a character as the bytes that it has in a file's name."""
-    return "".join(f"\\x{byte:02x}" for byte in char.encode(errors="surrogateescape"))
+    """Return a character as the bytes that it has in a file's name; half a pair of UTF-16 has three."""
+    try:
+        spelt = char.encode(errors="surrogateescape")
+    except UnicodeEncodeError:  # It stands for no byte of a name, so no file has it.
+        spelt = char.encode(errors="surrogatepass")
+    return "".join(f"\\x{byte:02x}" for byte in spelt)
 
 
 def _spelt(char: str) -> str:

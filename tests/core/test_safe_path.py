@@ -82,6 +82,9 @@ def test_a_checkout_works_from_its_own_folder_but_hides_nothing(tmp_path: Path) 
         (["/lib", "/cwd", "/home", "/site"], "/cwd:/home", ["/lib", "/site"]),
         # An installed project says in a .pth file that it is there, whatever folder one types in.
         (["/lib", "/cwd", "/site"], "", ["/lib", "/site", "/cwd"]),
+        # Python has made an empty entry, or a relative one, the working folder.
+        (["/lib", "/cwd", "/site"], ":/lib", ["/lib", "/site"]),
+        (["/lib", "/site", "/cwd"], "/lib:.", ["/lib", "/site"]),
         (["/lib", "/site", "/elsewhere"], "/elsewhere", ["/lib", "/site", "/elsewhere"]),
     ],
 )

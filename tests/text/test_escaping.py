@@ -179,6 +179,10 @@ def test_a_shell_reads_back_what_was_written() -> None:
     assert done.stdout.decode(errors="surrogateescape").split("\x00")[:-1] == names
 
 
+def test_half_a_pair_of_utf16_is_spelt_although_no_file_has_such_a_name() -> None:
+    assert shell_word("\ud800") == r"$'\xed\xa0\x80'"
+
+
 @pytest.mark.parametrize("name", HOSTILE, ids=ascii)
 def test_no_cell_of_a_table_is_a_formula(name: str) -> None:
     (row,) = csv.DictReader(io.StringIO(listing(ListFormat.CSV)(name)))
