@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from autokd.config.study import StudyConfig
@@ -29,8 +29,8 @@ _GAINS: Final = {each.first: name for name, each in COMPARISONS.items() if each.
 """By arm, the comparison that tells its gain."""
 _EXAMPLES: Final[Mapping[TransferSet, str]] = {
     TransferSet.STUDENT: "its own examples",
-    TransferSet.TEACHER: "its {partner} examples",
-    TransferSet.BOTH: "its own and its {partner} examples",
+    TransferSet.TEACHER: "the examples of {others}",
+    TransferSet.BOTH: "its own examples and those of {others}",
     TransferSet.PUBLIC: "public examples",
     TransferSet.STUDENT_PUBLIC: "its own and public examples",
     TransferSet.VALIDATION: "validation examples",
@@ -146,6 +146,10 @@ def _of_the_partner(
         )
 
 
+def _participants(numbers: Sequence[int], names: ParticipantNames) -> str:
+    return f"participant{'s' if len(numbers) > 1 else ''} {', '.join(map(names.word, numbers))}"
+
+
 def _judged(correct: Mapping[Split, Correctness]) -> Mapping[Split, Correctness]:
     return {split: correct[split] for split in JUDGED}
 
@@ -170,8 +174,8 @@ def _trained(
     seeds, setting = judgement.evidence.seeds, arm.setting
     how = f"with {setting}"
     if setting.alpha == 0:
-        theirs = "partners'" if len(pair.teachers) > 1 else "partner's"
-        examples = _EXAMPLES[setting.transfer_set].format(partner=theirs)
+        others = (pair.student,) if position is Position.TEACHER else pair.teachers
+        examples = _EXAMPLES[setting.transfer_set].format(others=_participants(others, names))
         how = f"on {examples}{plain(setting).more}"
     if position is Position.TEACHER:
         action = Action.LET_PARTNER_LEARN
@@ -180,8 +184,7 @@ def _trained(
         action, words = Action.TRAIN_ALONE, f"train without a teacher {how}"
     else:
         teachers = teaching(pair, setting)
-        who = f"participant{'s' if len(teachers) > 1 else ''} {', '.join(map(names.word, teachers))}"
-        action, words = Action.LEARN, f"learn from {who} {how}"
+        action, words = Action.LEARN, f"learn from {_participants(teachers, names)} {how}"
     return Way(
         action=action,
         name=name,

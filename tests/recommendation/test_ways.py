@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from autokd.core.setting import Setting, Split, TransferSet
+from autokd.core.setting import Pair, Setting, Split, TransferSet
 from autokd.recommendation import Recommendation
 from autokd.recommendation.decision import Action, Way
 from tests.recommendation.meetings import PLAN, by_rule_3, make_meeting
@@ -78,11 +78,20 @@ def test_whose_data_are_trained_on_is_known(transfer_set: str, moves: bool) -> N
     assert way.moves_data is moves
 
 
-def test_a_winner_without_a_teacher_is_training_alone() -> None:
-    best = replace(HOT, alpha=0.0, transfer_set=TransferSet.STUDENT)
+@pytest.mark.parametrize(
+    ("transfer_set", "words"),
+    [
+        (TransferSet.STUDENT, "train without a teacher on its own examples"),
+        (TransferSet.BOTH, "train without a teacher on its own examples and those of participant {teacher}"),
+        (TransferSet.TEACHER, "train without a teacher on the examples of participant {teacher}"),
+    ],
+)
+def test_a_winner_without_a_teacher_is_training_alone(transfer_set: TransferSet, words: str) -> None:
+    best = replace(HOT, alpha=0.0, transfer_set=transfer_set)
     told = recommend_from(PLAN, *by_rule_3({"winner": 0.85, "default": 0.62}, best=best))
     assert told.decision.action is Action.TRAIN_ALONE
-    assert told.decision.chosen.way.words.startswith("train without a teacher on its own examples")
+    assert isinstance(told.pair, Pair)
+    assert told.decision.chosen.way.words == words.format(teacher=told.pair.teacher)
 
 
 def test_the_decision_heads_the_recommendation_as_json() -> None:
