@@ -79,21 +79,8 @@ def trained_alike(order: SharedOrder) -> float:
         label_prior=LabelPrior.ADJUSTED,
         schedule=Schedule.CONSTANT,
     )
-    own = federation.correct(order.pair.student, Split.TEST).mean()
-    after = []
-    for seed in SEEDS:
-        run = Run(
-            federation,
-            order.pair,
-            setting,
-            seed=seed,
-            recipe=recipe,
-            rungs=[BUDGETS[-1] * recipe.epochs],
-            splits=(Split.TEST,),
-            compute=Compute(),
-        )
-        after += [float(rung.evaluations[Split.TEST].correct.mean()) for rung in run]
-    return POINTS * float(np.mean(after) - own)
+    curves = [_run(config, federation, order.pair, setting, [_epochs(setting)], seed=seed) for seed in SEEDS]
+    return _gain(federation, order.pair.student, curves)
 
 
 @cache
@@ -108,26 +95,24 @@ def trained_alone(order: Order) -> dict[str, Any]:
     """Return the chosen setting and what it gains on test, in pp of the student's model as it is."""
     torch.set_num_threads(1)
     config, federation = _read(order.study, order.home)
+    # A run needs a teacher's name; with alpha = 0 nobody asks it anything.
+    pair = Pair((order.student + 1) % len(federation.participants), order.student)
     budgets = [times * config.distillation.epochs for times in BUDGETS]
     best: tuple[float, Setting] | None = None
     for rate, schedule in product(RATES, Schedule):
         # With a constant rate, the shorter runs are the beginnings of the longest.
         runs = [budgets] if schedule is Schedule.CONSTANT else [[epochs] for epochs in budgets]
         for rungs in runs:
-            curve = _run(order, rate, schedule, rungs, seed=0)
+            setting = _setting(order, rate, schedule, rungs[-1])
+            curve = _run(config, federation, pair, setting, rungs, seed=0)
             for epochs, right in curve.items():
-                found = float(right[Split.VALIDATION].mean())
-                if best is None or found > best[0]:
-                    best = found, _setting(order, rate, schedule, epochs)
-                    choice = rate, schedule, [epochs]
+                accuracy = float(right[Split.VALIDATION].mean())
+                if best is None or accuracy > best[0]:
+                    best = accuracy, _setting(order, rate, schedule, epochs)
     assert best is not None
-    own = federation.correct(order.student, Split.TEST).mean()
-    after = [
-        float(right[Split.TEST].mean())
-        for seed in SEEDS
-        for right in _run(order, *choice, seed=seed).values()
-    ]
-    return {"setting": str(best[1]), "gain": POINTS * float(np.mean(after) - own)}
+    chosen = best[1]
+    curves = [_run(config, federation, pair, chosen, [_epochs(chosen)], seed=seed) for seed in SEEDS]
+    return {"setting": str(chosen), "gain": _gain(federation, order.student, curves)}
 
 
 def _setting(order: Order, rate: float, schedule: Schedule, epochs: int) -> Setting:
@@ -143,16 +128,28 @@ def _setting(order: Order, rate: float, schedule: Schedule, epochs: int) -> Sett
     )
 
 
+def _epochs(setting: Setting) -> int:
+    assert setting.epochs is not None
+    return setting.epochs
+
+
+Curve = Mapping[int, Mapping[Split, Correctness]]
+"""Correctness by epochs and split."""
+
+
 def _run(
-    order: Order, rate: float, schedule: Schedule, rungs: Sequence[int], *, seed: int
-) -> Mapping[int, Mapping[Split, Correctness]]:
-    """Return correctness by epochs and split."""
-    config, federation = _read(order.study, order.home)
+    config: StudyConfig,
+    federation: Federation,
+    pair: Pair,
+    setting: Setting,
+    rungs: Sequence[int],
+    *,
+    seed: int,
+) -> Curve:
     run = Run(
         federation,
-        # A run needs a teacher's name; with alpha = 0 nobody asks it anything.
-        Pair((order.student + 1) % len(federation.participants), order.student),
-        _setting(order, rate, schedule, rungs[-1]),
+        pair,
+        setting,
         seed=seed,
         recipe=config.distillation,
         rungs=rungs,
@@ -160,3 +157,10 @@ def _run(
         compute=Compute(),
     )
     return {rung.epoch: {split: seen.correct for split, seen in rung.evaluations.items()} for rung in run}
+
+
+def _gain(federation: Federation, student: int, curves: Sequence[Curve]) -> float:
+    """Return the mean gain on test of runs with one rung each, in pp of the student's model as it is."""
+    own = federation.correct(student, Split.TEST).mean()
+    after = [float(right[Split.TEST].mean()) for curve in curves for right in curve.values()]
+    return POINTS * float(np.mean(after) - own)

@@ -45,10 +45,9 @@ def on_test(way: Weighed) -> float:
 
 def of_learning_or_adopting(weighed: Sequence[Weighed]) -> float:
     """Return the gain on test of the better of the two on confirmation."""
-    names = {"the search's setting", "the default setting"}
-    taught = [one for one in weighed if one["name"] in names]
+    by_name = {way["name"]: way for way in weighed}
     # The setting that was judged comes before the default: what a verdict recommends.
-    learned = next((one for one in taught if one["name"] == "the search's setting"), taught[0])
+    learned = by_name.get("the search's setting") or by_name["the default setting"]
     adopted = next(one for one in weighed if one["action"] == "adopt" and one["name"].endswith("as it is"))
     return on_test(max(learned, adopted, key=confirmed))
 
