@@ -28,19 +28,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 for name in (
-    *("init", "check", "prepare", "tune", "status", "stop", "recommend", "advise", "distill"),
-    *(
-        "explain",
-        "observations",
-        "report",
-        "sweep",
-        "export",
-        "dashboard",
-        "serve",
-        "list",
-        "delete",
-        "version",
-    ),
+    *("init", "check", "prepare", "tune", "status", "stop", "recommend", "advise", "distill", "explain"),
+    *("observations", "report", "sweep", "export", "dashboard", "serve", "list", "delete", "version"),
 ):
     app.command()(as_command(getattr(import_module(f"autokd.cli.{name}"), name)))
 

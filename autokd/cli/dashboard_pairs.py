@@ -42,8 +42,8 @@ def with_pairs(app: WSGIApplication, store: Store) -> WSGIApplication:
         status, headers, *more = begun
         if status.startswith("200"):
             content = json.loads(body)
-            told = titled(content) if asked is None else _of_autokd(content, store, int(asked[1]))
-            body = json.dumps(told).encode()
+            answered = titled(content) if asked is None else _of_autokd(content, store, int(asked[1]))
+            body = json.dumps(answered).encode()
             headers = [(name, value) for name, value in headers if name.lower() != "content-length"]
             headers.append(("Content-Length", str(len(body))))
         start(status, headers, *more)
@@ -66,9 +66,10 @@ def _of_autokd(content: dict[str, Any], store: Store, number: int) -> dict[str, 
     name = store.optuna_storage.get_study_name_from_id(number)
     if name not in store.studies():
         return content
-    found = {one.dimension: one.share for one in importance_of(store.trials(name)).dimensions}
+    importances = importance_of(store.trials(name)).dimensions
+    shares = {dimension.dimension: dimension.share for dimension in importances}
     for objective in content.get("param_importances", ()):
         for parameter in objective:
-            parameter["importance"] = found.get(parameter["name"], 0.0)
+            parameter["importance"] = shares.get(parameter["name"], 0.0)
         objective.sort(key=lambda parameter: -parameter["importance"])
     return content

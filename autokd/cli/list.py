@@ -34,8 +34,8 @@ def list(home: options.Home = HOME, storage: options.Storage = None, json: optio
     from autokd.workflows import inventory as workflow
     from autokd.workspace import storage_url
 
-    found = workflow.inventory(home, storage_url(storage or usual_storage(), home))
-    print_result(found, show, json=json)
+    inventory = workflow.inventory(home, storage_url(storage or usual_storage(), home))
+    print_result(inventory, show, json=json)
 
 
 def show(inventory: Inventory) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -51,7 +52,7 @@ def watching(
             yield Screen(live, confirm_above=confirm_above, of_sweep=of_sweep)
 
 
-class _Display(Callbacks):
+class _Display(Callbacks, ABC):
     """Shows how many of the steps are done, with the `_show` of a subclass."""
 
     def __init__(
@@ -91,8 +92,9 @@ class _Display(Callbacks):
         message = "stopping: reported results are kept (Ctrl-C again stops at once)"
         self._console.print(Text(message, style="yellow"), soft_wrap=True)
 
+    @abstractmethod
     def _show(self, text: str, done: int, total: int) -> None:
-        raise NotImplementedError
+        """Show how far a stage is."""
 
 
 class Lines(_Display):

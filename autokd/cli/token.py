@@ -58,15 +58,15 @@ def list(home: options.Home = HOME, storage: options.Storage = None, json: optio
     """
     from autokd.workflows import tokens as workflow
 
-    found = workflow.tokens(_address(home, storage))
+    tokens = workflow.tokens(_address(home, storage))
     if json:
-        print_json([workflow.token_json(token) for token in found])
+        print_json([workflow.token_json(token) for token in tokens])
         return
-    if not found:
+    if not tokens:
         out.print("there is no token; autokd token create makes one")
         return
     grid = plain_table("name", "scope", "id", "made", "holds")
-    for token in found:
+    for token in tokens:
         state = _until(token) if token.revoked is None else f"revoked {_day(token.revoked)}"
         grid.add_row(one_line(token.name), token.scope.value, token.id, _day(token.created), state)
     out.print(grid)

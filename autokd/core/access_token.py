@@ -75,5 +75,5 @@ def digest_of(text: str) -> str:
 
 def public_part(text: str) -> str | None:
     """Return the public part of a token; None if the text has not the form of one."""
-    found = _FORM.fullmatch(text)
-    return None if found is None else found[1]
+    match = _FORM.fullmatch(text)
+    return None if match is None else match[1]

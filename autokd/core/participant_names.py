@@ -151,12 +151,12 @@ class ParticipantNames:
         sides = list(splits(text))
         named = [each for each in sides if any(map(self.has, each))]
         # A name may have a mark in it, so the mark that both sides make sense of is the one.
-        known = [each for each in named if all(self.has(side) or side.isdigit() for side in each)]
-        if not known and len(sides) == 1 and (named or (self and not _is_numbers(sides[0]))):
-            known = sides
-        if not known:
+        splits_of_names = [each for each in named if all(self.has(side) or side.isdigit() for side in each)]
+        if not splits_of_names and len(sides) == 1 and (named or (self and not _is_numbers(sides[0]))):
+            splits_of_names = sides
+        if not splits_of_names:
             return self.taught(Pair.parse(text, participants=self.count), option="--pair")
-        teacher, student = (self.number(side, option="--pair") for side in known[0])
+        teacher, student = (self.number(side, option="--pair") for side in splits_of_names[0])
         if teacher == student:
             problem = f"{text!r}: a participant cannot teach itself; name two different participants"
             raise PlanError.of_option("--pair", problem)

@@ -34,13 +34,13 @@ def use_safe_path() -> None:
         del sys.path[0]
     written = os.environ.get("PYTHONPATH", "")
     # Python makes the entries absolute, an empty one among them, which stands for the working folder.
-    given = [_absolute(entry) for entry in written.split(os.pathsep)] if written else []
+    own_entries = [_absolute(entry) for entry in written.split(os.pathsep)] if written else []
     first: list[str] = []
     last: list[str] = []
     for entry in sys.path:
         if not _depends_on_where(entry):
             first.append(entry)
-        elif _same(entry, _ROOT) or (os.path.isabs(entry) and _absolute(entry) not in given):
+        elif _same(entry, _ROOT) or (os.path.isabs(entry) and _absolute(entry) not in own_entries):
             last.append(os.path.abspath(entry))
     sys.path[:] = first + [entry for entry in last if entry not in first]
     if not any(_same(entry, _ROOT) for entry in sys.path):

@@ -6,6 +6,7 @@ import logging
 import queue
 import re
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -50,7 +51,7 @@ class LoggedTrial:
         return f"{self.pair} trial {self.number}"
 
 
-class TrialLogger(Callbacks):
+class TrialLogger(Callbacks, ABC):
     """Writes the trials of each pair when the pair is judged, in a thread of its own.
 
     A subclass writes one trial. If that fails, there is one warning, and nothing more is written there.
@@ -79,9 +80,9 @@ class TrialLogger(Callbacks):
         self._thread: threading.Thread | None = None
         self._failed = False
 
+    @abstractmethod
     def write(self, trial: LoggedTrial) -> None:
         """Write one trial; may raise anything."""
-        raise NotImplementedError
 
     def close(self) -> None:
         """Finish writing; may raise anything."""
