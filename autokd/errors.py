@@ -80,7 +80,7 @@ class PlanError(InputError):
     def within(self, source: str) -> Self:
         """Return the same problems as those of another source, e.g. the file that the fields are in."""
         return self.together(
-            [PlanError(source=source, field=one.field, problem=one.problem) for one in self.all]
+            [PlanError(source=source, field=error.field, problem=error.problem) for error in self.all]
         )
 
     def to_json(self) -> dict[str, str]:

@@ -114,8 +114,8 @@ class Workspace:
         folder = Path(home) if home else usual_home()
         named = str(config.space if space is None else space)
         today, *before = (
-            one.permitted(config.forbidden).resolved(config)
-            for one in (read_space(named), *former_spaces(named))
+            space.permitted(config.forbidden).resolved(config)
+            for space in (read_space(named), *former_spaces(named))
         )
         return cls(
             config=config,

@@ -165,10 +165,10 @@ class Reading:
     """Memory at one moment, in bytes.
 
     Attributes:
-        driver: Of the driver, by PSS.
-        workers: Of the processes that hold PyTorch for runs, likewise.
-        others: Of Ray's own.
-        shared: In /dev/shm.
+        driver: Memory of the driver, by PSS.
+        workers: Memory of the processes that hold PyTorch for runs, by PSS.
+        others: Memory of Ray's own processes, by PSS.
+        shared: Memory in /dev/shm.
     """
 
     driver: int = 0

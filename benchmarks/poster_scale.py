@@ -8,7 +8,7 @@ engine trains ResNet-18 with the stem for small images on here, one thread on a 
 device like this one. For another device they are told by the floating-point operations of an example, counted
 by PyTorch, and what that device is supposed to sustain; nothing here measures a device that is not here.
 
-The search is counted by its epochs as a share of the sweep's, race and confirmation likewise, as
+The search is counted by its epochs as a share of the sweep's, race and confirmation, too, as
 `autokd status` told them of a batch of `digits`. All of its runs count as if they were on both participants'
 data, the most that one can have. Not counted: evaluation at rungs, which trains nothing, and waiting.
 """
@@ -45,7 +45,7 @@ def counts(config: StudyConfig, *, search: float, confirmation: float) -> Mappin
 
     Args:
         search: Epochs as a share of the sweep's.
-        confirmation: Likewise, the race included.
+        confirmation: The same of the confirmation, the race included.
     """
     federation = config.federation
     assert isinstance(federation, FederationConfig)

@@ -68,7 +68,7 @@ class Row:
     Attributes:
         chosen: By method, on validation.
         gains: By method and by "the default", on test over cross-entropy only, in pp, a seed each.
-        alone: Of cross-entropy only over the model as it is, likewise.
+        alone: Gain of cross-entropy alone over the model as it is.
     """
 
     pair: Pair

@@ -8,7 +8,7 @@ What is recommended was decided on confirmation, which setting a rival has on va
 test, in pp over the student's model as it is, and intervals resample participants. Where a rival is the very
 setting that is held against the others, it counts with what that gains.
 
-Where the gain comes from is told likewise, for the setting that won: what each step from the default to it is
+Where the gain comes from is told, too, for the setting that won: what each step from the default to it is
 worth. The numbers are kept in `benchmarks/results/rivals.json`.
 """
 

@@ -42,10 +42,11 @@ class Row:
     """One pair; effects of the winner in pp.
 
     Attributes:
-        true: Over the default, by the table.
-        detectable: Of that, with the pair's own confirmation runs, in four of five cases.
-        true_gain: Over as-is, likewise.
-        detectable_gain: Likewise.
+        true: True effect over the default, by the table.
+        detectable: Smallest effect over the default that the pair's own confirmation runs show in four of
+            five cases.
+        true_gain: True gain over the model as it is.
+        detectable_gain: Smallest such gain that these runs show in four of five cases.
         recommended: Gain on test of what is recommended; 0 where that is nothing.
         default: Gain on test of the default.
     """

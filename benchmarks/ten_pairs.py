@@ -59,7 +59,7 @@ class Row:
     Attributes:
         rival: `default` or `as-is`, whichever was better on confirmation.
         difference: Recommended minus rival, paired by seed and example.
-        untaught: Winner minus `no teacher`, likewise; None where alpha has no meaning or there is no winner.
+        untaught: Winner minus `no teacher`; None where alpha has no meaning or there is no winner.
         arms: Correctness on test of each answer, by its name; shape (seeds, examples), or (examples,) as-is.
     """
 

@@ -1,8 +1,9 @@
-"""The sizes that docs/architecture.md promises; import-linter checks who imports whom (`make check`)."""
+"""The sizes and names that docs/architecture.md promises; import-linter checks the layers (`make check`)."""
 
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,8 @@ import autokd
 PACKAGE: Final = Path(autokd.__file__).parent
 MODULE_LINES: Final = 350
 CLASS_LINES: Final = 250
+VAGUE: Final = {"one", "found", "told", "given"}
+LEANING: Final = re.compile(r'\b[Ll]ikewise\b|"""Of |^\s+[a-z_, *]+: Of ')
 ROOT: Final = {"__init__", "__main__", "_version", "api", "errors", "workspace"}
 
 
@@ -60,6 +63,46 @@ def test_what_is_too_long_is_named(
     file.write_text(text)
     problems = too_long(file)
     assert [told in problem for problem in problems] == [True] * bool(told)
+
+
+def vague_names(text: str) -> list[str]:
+    """Arguments and locals whose name says nothing, with their lines; fields of classes are not meant."""
+    names: list[tuple[int, str]] = []
+    tree = ast.parse(text)
+    fields = {id(entry) for node in ast.walk(tree) if isinstance(node, ast.ClassDef) for entry in node.body}
+    targets = {
+        id(node.target) for node in ast.walk(tree) if isinstance(node, ast.AnnAssign) and id(node) in fields
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.arg):
+            names.append((node.lineno, node.arg))
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and id(node) not in targets:
+            names.append((node.lineno, node.id))
+    return [f"line {line}: {name}" for line, name in sorted(names) if name in VAGUE]
+
+
+def test_names_say_what_they_hold() -> None:
+    vague = {
+        str(file.relative_to(PACKAGE)): lines
+        for file in sorted(PACKAGE.rglob("*.py"))
+        if (lines := vague_names(file.read_text(encoding="utf-8")))
+    }
+    assert not vague, f"take the noun for what it holds: {vague}"
+
+
+def test_a_name_that_says_nothing_is_noticed() -> None:
+    text = "class A:\n    found: int\n\ndef f(given):\n    told = [one for one in given]\n    return told\n"
+    assert vague_names(text) == ["line 4: given", "line 5: one", "line 5: told"]
+
+
+def test_docstrings_do_not_lean_on_the_one_before() -> None:
+    leaning = [
+        f"{file.relative_to(PACKAGE)}:{number}"
+        for file in sorted(PACKAGE.rglob("*.py"))
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1)
+        if LEANING.search(line)
+    ]
+    assert not leaning, f"say what it is in full, not 'likewise' or 'Of ...': {leaning}"
 
 
 def test_the_root_has_few_modules() -> None:

@@ -46,36 +46,36 @@ def advise(
         number = workspace.names.number(student, option="--student")
         print_result(workflow.advise(workspace, number), show, json=json)
         return
-    found = workflow.advise_all(workspace)
+    decisions = workflow.advise_all(workspace)
     if json:
-        print_json([one.to_json() for one in found])
+        print_json([decision.to_json() for decision in decisions])
     else:
-        show_all(found)
+        show_all(decisions)
 
 
-def show(found: ParticipantDecision) -> None:
+def show(decided: ParticipantDecision) -> None:
     """Print the decision, and what was weighed for it."""
-    for line in decision_lines(found.decision, found.names.word(found.student)):
+    for line in decision_lines(decided.decision, decided.names.word(decided.student)):
         out.print(line)
-    out.print(weighed_table(found.decision, found.names.word(found.student)))
-    partners = counted(len(found.partners), "partner")
-    note = f"the best of {counted(found.choices, 'way')} with {partners}; intervals hold for all"
-    if found.groups:
-        note += f"; with {', '.join(map(str, found.groups))}"
-    if found.unknown:
-        note += f"; no recommendation yet from {', '.join(map(found.names.word, found.unknown))}"
+    out.print(weighed_table(decided.decision, decided.names.word(decided.student)))
+    partners = counted(len(decided.partners), "partner")
+    note = f"the best of {counted(decided.choices, 'way')} with {partners}; intervals hold for all"
+    if decided.groups:
+        note += f"; with {', '.join(map(str, decided.groups))}"
+    if decided.unknown:
+        note += f"; no recommendation yet from {', '.join(map(decided.names.word, decided.unknown))}"
     out.print(note, style="dim")
 
 
-def show_all(found: tuple[ParticipantDecision, ...]) -> None:
+def show_all(decisions: tuple[ParticipantDecision, ...]) -> None:
     """Print a line for each participant, and what following all of them gains on average."""
     grid = plain_table("participant", "decision", "gain on test", "what to do")
-    for one in found:
-        decision = one.decision
+    for decided in decisions:
+        decision = decided.decision
         gain = f"{decision.chosen.test.mean:+.1f} pp"
         grid.add_row(
-            one.names.label(one.student), decision.action.words, gain, Text(decision.chosen.way.words)
+            decided.names.label(decided.student), decision.action.words, gain, Text(decision.chosen.way.words)
         )
     out.print(grid)
-    mean = sum(one.decision.chosen.test.mean for one in found) / len(found)
+    mean = sum(decided.decision.chosen.test.mean for decided in decisions) / len(decisions)
     out.print(f"who follows all of them gains {mean:+.1f} pp on average, on test")

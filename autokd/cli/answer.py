@@ -77,10 +77,10 @@ def weighed_table(decision: Decision, student: str) -> Table:
     """Return all that was weighed for a decision, within 80 characters."""
     columns = ((f"participant {student}", 27), ("gain on test", 23), ("best minus it (decides)", 25))
     grid = plain_table(*(Column(title, min_width=width) for title, width in columns))
-    for one in decision.weighed:
-        behind = "the best" if one is decision.best else str(one.behind)
-        name = f"{one.way.name} *" if one is decision.chosen else one.way.name
-        grid.add_row(name, "" if one.way.action.value == "keep" else str(one.test), behind)
+    for way in decision.weighed:
+        behind = "the best" if way is decision.best else str(way.behind)
+        name = f"{way.way.name} *" if way is decision.chosen else way.way.name
+        grid.add_row(name, "" if way.way.action.value == "keep" else str(way.test), behind)
     return grid
 
 

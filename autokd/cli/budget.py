@@ -45,9 +45,11 @@ class BudgetOptions(Group):
         Raises:
             PlanError: If there are several, or the time cannot be read.
         """
-        given = [name for name in ("time", "epochs", "share_of_sweep") if getattr(self, name) is not None]
-        if len(given) > 1:
-            names = " and ".join(f"--{name.replace('_', '-')}" for name in given)
+        limits_asked = [
+            name for name in ("time", "epochs", "share_of_sweep") if getattr(self, name) is not None
+        ]
+        if len(limits_asked) > 1:
+            names = " and ".join(f"--{name.replace('_', '-')}" for name in limits_asked)
             raise PlanError.of_option(names, "give one budget, not several")
         seconds = None if self.time is None else seconds_of(self.time)
         return {"seconds": seconds, "epochs": self.epochs, "share_of_sweep": self.share_of_sweep}

@@ -98,10 +98,10 @@ def guarded(
 
 
 def _is_ours(host: str, names: Collection[str], *, any_address: bool) -> bool:
-    found = _AUTHORITY.fullmatch(host)
-    if found is None:
+    authority = _AUTHORITY.fullmatch(host)
+    if authority is None:
         return False
-    name = found[1].strip("[]").lower()
+    name = authority[1].strip("[]").lower()
     if name in names or name.removesuffix(".") in names:
         return True
     try:
@@ -126,5 +126,5 @@ def _is_same_site(environment: WSGIEnvironment, host: str) -> bool:
 
 
 def _full(authority: str, scheme: str) -> tuple[str, str] | None:
-    found = _AUTHORITY.fullmatch(authority)
-    return (found[1], found[2] or _DEFAULT_PORTS[scheme]) if found else None
+    parts = _AUTHORITY.fullmatch(authority)
+    return (parts[1], parts[2] or _DEFAULT_PORTS[scheme]) if parts else None

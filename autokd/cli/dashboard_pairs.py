@@ -55,7 +55,9 @@ def with_pairs(app: WSGIApplication, store: Store) -> WSGIApplication:
 def titled(content: dict[str, Any]) -> dict[str, Any]:
     """Return the list of studies with the title of each before its name."""
     for study in content.get("study_summaries", ()):
-        title = next((one["value"] for one in study["user_attrs"] if one["key"] == TITLE), None)
+        title = next(
+            (attribute["value"] for attribute in study["user_attrs"] if attribute["key"] == TITLE), None
+        )
         if title is not None:
             study["study_name"] = f"{title} | {study['study_name']}"
     return content

@@ -47,8 +47,14 @@ def prepare(
         )
     target = workspace.config.target
     facts = warned_facts(workspace.config, federation.facts(), source=workspace.source)
-    common = {split: {one.number: one.accuracy(split) for one in facts.participants} for split in Split}
-    own = {one.number: federation.own_accuracy(one.number) for one in federation.participants}
+    common = {
+        split: {participant.number: participant.accuracy(split) for participant in facts.participants}
+        for split in Split
+    }
+    own = {
+        participant.number: federation.own_accuracy(participant.number)
+        for participant in federation.participants
+    }
     accuracies = common[Split.TEST]
     if json:
         content = {"federation": federation.name, "home": str(home), "test_accuracy": accuracies}

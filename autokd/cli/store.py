@@ -62,16 +62,16 @@ def check(study: options.StudyOptions, json: options.Json = False) -> None:
     """
     from autokd.workflows import store_care
 
-    found = store_care.check_store(study.workspace())
+    problems = store_care.check_store(study.workspace())
     if json:
-        print_json({"problems": [asdict(problem) for problem in found]})
+        print_json({"problems": [asdict(problem) for problem in problems]})
     else:
-        for problem in found:
+        for problem in problems:
             line = f"{problem.where}: {problem.what}; {problem.way_out}"
             out.print(one_line(line), soft_wrap=True)
-        if not found:
+        if not problems:
             out.print("nothing is wrong")
-    if found:
+    if problems:
         raise typer.Exit(1)
 
 
@@ -91,9 +91,9 @@ def release(pairs: PairOptions, study: options.StudyOptions, json: options.Json 
     selected = pairs.selected(workspace.names) if pairs.any_given else None
     released = store_care.release_pairs(workspace, selected)
     if json:
-        print_json({"released": [asdict(one) for one in released]})
+        print_json({"released": [asdict(lease) for lease in released]})
         return
-    for one in released:
-        out.print(one_line(f"gave back the {one.studies} studies of {one.owner}"), soft_wrap=True)
+    for lease in released:
+        out.print(one_line(f"gave back the {lease.studies} studies of {lease.owner}"), soft_wrap=True)
     if not released:
         out.print("nobody has these pairs")

@@ -85,12 +85,12 @@ def _found(swept: Swept, names: ParticipantNames) -> Table:
         Column("gain on test, pp", no_wrap=True),
     )
     grid = plain_table(*columns, "answer of tune", Column("gain, pp", no_wrap=True), gap=1)
-    for one in swept.found:
-        decision = swept.decisions.get(one.pair)
+    for best in swept.found:
+        decision = swept.decisions.get(best.pair)
         answer = (
             ("not tuned", "") if decision is None else (decision.action.words, _gain(decision.chosen.test))
         )
-        grid.add_row(names.arrow(one.pair), str(one.setting), _gain(one.gain), *answer)
+        grid.add_row(names.arrow(best.pair), str(best.setting), _gain(best.gain), *answer)
     return grid
 
 

@@ -130,8 +130,8 @@ def tune(
             raise typer.Exit(1)
         first = result.recommendations[0]
         if json:
-            found = [warning.to_json() for warning in result.warnings]
-            print_json({**first.to_json(), **({"warnings": found} if found else {})})
+            warnings = [warning.to_json() for warning in result.warnings]
+            print_json({**first.to_json(), **({"warnings": warnings} if warnings else {})})
         else:
             show(first)
             for setting in ran_before(workspace.config, first.records.trials):

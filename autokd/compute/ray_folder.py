@@ -75,10 +75,10 @@ def _check_room(where: Path) -> None:
     Raises:
         OSError: If it has.
     """
-    found = os.statvfs(where)
-    free = found.f_bavail * found.f_frsize
+    room = os.statvfs(where)
+    free = room.f_bavail * room.f_frsize
     # Some file systems make inodes as they need them, and count none.
-    if free < _LEAST_BYTES or (found.f_files and found.f_favail < _LEAST_FILES):
+    if free < _LEAST_BYTES or (room.f_files and room.f_favail < _LEAST_FILES):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(where))
 
 

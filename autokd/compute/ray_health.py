@@ -37,11 +37,11 @@ def watched(on_death: Callable[[str], None], on_stuck: Callable[[str], None]) ->
 
     def look() -> None:
         while not over.wait(_LOOK_SECONDS):
-            if found := _dead():
-                _broken.append(found)
-                on_death(found)
+            if death := _dead():
+                _broken.append(death)
+                on_death(death)
                 if not over.wait(_STUCK_SECONDS):
-                    on_stuck(found)
+                    on_stuck(death)
                 return
 
     thread = threading.Thread(target=look, name="autokd-ray", daemon=True)

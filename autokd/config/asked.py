@@ -22,7 +22,7 @@ _EXAMPLE: Final = "T=4,alpha=0.9,transfer_set=both"
 _Enum = TypeVar("_Enum", bound=StrEnum)
 
 
-def asked_setting(given: object) -> Setting:
+def asked_setting(asked: object) -> Setting:
     """Read a setting: a text such as `T=4,alpha=0.9,transfer_set=both`, a mapping, or a `Setting`.
 
     T, alpha (except on `public`) and the transfer set must be there; what else is missing is the recipe's.
@@ -30,7 +30,7 @@ def asked_setting(given: object) -> Setting:
     Raises:
         ValueError: If a value is not valid; the message names it and says what to write.
     """
-    values = _values(given)
+    values = _values(asked)
     unknown = [name for name in values if name not in (*_NAMES, *_SHORT.values())]
     if unknown:
         hint = did_you_mean(unknown[0], _NAMES)
@@ -90,16 +90,16 @@ AskedSetting = Annotated[Setting, PlainValidator(asked_setting), PlainSerializer
 """A setting in a recipe's `search.try`."""
 
 
-def _values(given: object) -> Mapping[str, Any]:
+def _values(asked: object) -> Mapping[str, Any]:
     """Return the values that are given, by name."""
-    if isinstance(given, Setting):
-        return given.values()
-    if isinstance(given, Mapping):
-        return {name if isinstance(name, str) else quoted(name): value for name, value in given.items()}
-    if not isinstance(given, str):
-        raise ValueError(f"{quoted(given)} is no setting; write e.g. {_EXAMPLE}")
+    if isinstance(asked, Setting):
+        return asked.values()
+    if isinstance(asked, Mapping):
+        return {name if isinstance(name, str) else quoted(name): value for name, value in asked.items()}
+    if not isinstance(asked, str):
+        raise ValueError(f"{quoted(asked)} is no setting; write e.g. {_EXAMPLE}")
     values: dict[str, str] = {}
-    for part in given.split(","):
+    for part in asked.split(","):
         name, equals, value = (piece.strip() for piece in part.partition("="))
         if not (name and equals and value) or "=" in value:
             raise ValueError(f"{quoted(part.strip())} is not one NAME=VALUE; write e.g. {_EXAMPLE}")

@@ -235,7 +235,7 @@ class ExternalFederation(FileBacked):
         """Return the same federation with numbers only: its content, which does not depend on names."""
         if not self.names:
             return self
-        participants = (one.model_copy(update={"name": None}) for one in self.participants)
+        participants = (participant.model_copy(update={"name": None}) for participant in self.participants)
         return self.model_copy(update={"participants": tuple(participants)})
 
     @property

@@ -31,7 +31,7 @@ class ImageShape(Frozen):
         size: Height and width that images are scaled to, whatever their shape was.
         pad, resize, max_size, crop: As torchvision's `Pad` (with zeros), `Resize` (a number is the shorter
             side) and `CenterCrop`, done in this order when images are read; numbers in pixels.
-        interpolation: Of `resize` and `size`.
+        interpolation: How `resize` and `size` interpolate.
     """
 
     omit_if_default: ClassVar[frozenset[str]] = frozenset(

@@ -33,11 +33,11 @@ _Place = tuple[int | str, ...]
 
 def problems_of(error: ValidationError, content: object, *, source: str, model: type[BaseModel]) -> PlanError:
     """Return what pydantic found wrong with `content` as one error that has all mistakes, each once."""
-    found = error.errors(include_url=False)
+    mistakes = error.errors(include_url=False)
     # Unknown fields come first: a misspelt field is often why another one is missing.
-    found.sort(key=lambda details: (details["type"] != "extra_forbidden", len(details["loc"])))
+    mistakes.sort(key=lambda details: (details["type"] != "extra_forbidden", len(details["loc"])))
     by_place: dict[_Place, list[ErrorDetails]] = {}
-    for details in found:
+    for details in mistakes:
         by_place.setdefault(_place(details, content), []).append(details)
     return PlanError.together(
         [
@@ -61,15 +61,15 @@ def too_large(content: object, *, source: str) -> None:
     Raises:
         PlanError: If there are some; it has the places of all.
     """
-    found = [
+    mistakes = [
         PlanError(
             source=source, field=_written(place), problem=f"must have at most 19 digits, not {quoted(value)}"
         )
         for place, value in _wholes(content, ())
         if abs(value) > MOST
     ]
-    if found:
-        raise PlanError.together(found)
+    if mistakes:
+        raise PlanError.together(mistakes)
 
 
 def _wholes(content: object, place: _Place) -> Iterator[tuple[_Place, int]]:

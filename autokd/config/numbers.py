@@ -43,10 +43,10 @@ def number(value: object) -> float:
     Raises:
         ValueError: If it is none.
     """
-    found = _plain(value)
+    plain = _plain(value)
     try:
-        if found is not None and math.isfinite(found):
-            return float(found)
+        if plain is not None and math.isfinite(plain):
+            return float(plain)
     except OverflowError:
         pass
     raise ValueError(f"must be a number, not {quoted(value)}")

@@ -34,7 +34,9 @@ def _paths(written: object) -> object:
     if isinstance(written, list | tuple):
         written = tuple(written)
     each = written if isinstance(written, tuple) else (written,)
-    if not each or not all(isinstance(one, str) and 0 < len(one) <= 4096 and "\0" not in one for one in each):
+    if not each or not all(
+        isinstance(path, str) and 0 < len(path) <= 4096 and "\0" not in path for path in each
+    ):
         raise ValueError("must be a path, or a list of paths")
     return written
 
@@ -51,7 +53,7 @@ def _columns(written: object) -> object:
     if isinstance(written, list | tuple):
         written = tuple(written)
     each = written if isinstance(written, tuple) else (written,)
-    if not each or not all(isinstance(one, str) and one for one in each):
+    if not each or not all(isinstance(column, str) and column for column in each):
         raise ValueError("must be the name of a column, or a list of names")
     if len(set(each)) < len(each):
         raise ValueError("names a column twice")

@@ -197,7 +197,9 @@ class Space(Recipe):
         if self.epochs == DOUBLING:
             left[EPOCHS] = (None, *doublings(recipe.epochs, config.max_epochs)[1:])
         if self.schedule is not None:
-            left[SCHEDULE] = tuple(None if one == recipe.schedule else one for one in self.schedule)
+            left[SCHEDULE] = tuple(
+                None if schedule == recipe.schedule else schedule for schedule in self.schedule
+            )
         if not left:
             return self
         return self._changed({name: None if values == (None,) else values for name, values in left.items()})

@@ -122,8 +122,8 @@ class StudyConfig(Recipe):
 
     @field_validator("target", mode="before")
     @classmethod
-    def _is_a_target(cls, given: object) -> object:
-        return read_target(given)
+    def _is_a_target(cls, value: object) -> object:
+        return read_target(value)
 
     @model_validator(mode="before")
     @classmethod
@@ -204,11 +204,11 @@ class StudyConfig(Recipe):
     @property
     def forbidden(self) -> Forbidden:
         """`forbid`, with both transfer sets of public examples if there are none or `public` is forbidden."""
-        given = self.forbid.transfer_sets
-        if self.federation.has_public and "public" not in given:
+        forbidden = self.forbid.transfer_sets
+        if self.federation.has_public and "public" not in forbidden:
             return self.forbid
         both = (TransferSet.PUBLIC.value, TransferSet.STUDENT_PUBLIC.value)
-        return self.forbid.model_copy(update={"transfer_sets": tuple(dict.fromkeys((*given, *both)))})
+        return self.forbid.model_copy(update={"transfer_sets": tuple(dict.fromkeys((*forbidden, *both)))})
 
     def with_(self, **search: Any) -> StudyConfig:
         """Return a validated copy with other search parameters."""
@@ -242,13 +242,13 @@ class StudyConfig(Recipe):
             ArgumentError: If one of them is not valid, or uses a transfer set that is forbidden.
         """
         settings = list(self.search.asked)
-        for given in asked:
+        for text in asked:
             try:
-                setting = asked_setting(given)
+                setting = asked_setting(text)
                 if problem := self._forbids(setting):
                     raise ValueError(problem)
             except ValueError as error:
-                shown = given if isinstance(given, str | Setting) else quoted(given)
+                shown = text if isinstance(text, str | Setting) else quoted(text)
                 raise ArgumentError("try_", f"{shown}: {error}") from None
             settings.append(setting)
         if len(settings) == len(self.search.asked):

@@ -27,7 +27,7 @@ BALANCED: Final = "balanced"
 """All classes have equal shares: the target of the objective `balanced`, which names it."""
 
 
-def target(given: object) -> TargetName | ClassShares:
+def target(value: object) -> TargetName | ClassShares:
     """Return a target distribution from its plain value: `common`, `own`, or class shares by class name.
 
     `balanced` passes, too; whether it may be said is for the study recipe to check.
@@ -35,14 +35,14 @@ def target(given: object) -> TargetName | ClassShares:
     Raises:
         ValueError: If it is neither, or the shares are not valid.
     """
-    if isinstance(given, str):
+    if isinstance(value, str):
         for name in (*NAMES, BALANCED):
-            if given == name:
+            if value == name:
                 return name
-    if not isinstance(given, Mapping):
+    if not isinstance(value, Mapping):
         raise ValueError("must be common, own, or class shares by class name, e.g. {cat: 0.2, dog: 0.8}")
     shares: dict[str, float] = {}
-    for written, share in given.items():
+    for written, share in value.items():
         label = class_name(written)
         if label in shares:
             raise ValueError(f"class {label}: stands there twice")
@@ -95,25 +95,25 @@ def target_json(target: TargetName | ClassShares) -> dict[str, object]:
     return {"target": target if isinstance(target, str) else dict(target)}
 
 
-def read_target(given: str | Path | Mapping[str, float], *, option: str) -> TargetName | ClassShares:
+def read_target(named: str | Path | Mapping[str, float], *, option: str) -> TargetName | ClassShares:
     """Return a target distribution as an option names it: `common`, `own`, a JSON file, or its content.
 
     Raises:
         PlanError: If the file cannot be read, or its content is not valid; it names file and class.
     """
     source = option
-    content: Any = given
-    if isinstance(given, Path) or (isinstance(given, str) and given not in NAMES):
-        text = str(given)
+    content: Any = named
+    if isinstance(named, Path) or (isinstance(named, str) and named not in NAMES):
+        text = str(named)
         if not text.lstrip().startswith("{"):
             source = text
-            text = _text(Path(given), option)
+            text = _text(Path(named), option)
         content = _parsed(text, source)
     try:
-        found = target(content)
-        if found == BALANCED:
+        target_read = target(content)
+        if target_read == BALANCED:
             raise ValueError("must be common, own, or class shares by class name")
-        return found
+        return target_read
     except ValueError as error:
         raise PlanError(source=source, problem=str(error)) from None
 

@@ -91,8 +91,8 @@ def parse(text: str, *, source: str) -> dict[str, Any]:
     else:
         if isinstance(content, dict):
             return content
-        found = "it is empty" if content is None else f"here is {quoted(content)}"
-        raise PlanError(source=source, problem=f"must hold fields (name: value), one a line; {found}")
+        content_shown = "it is empty" if content is None else f"here is {quoted(content)}"
+        raise PlanError(source=source, problem=f"must hold fields (name: value), one a line; {content_shown}")
     line = "" if mark is None else f"line {mark.line + 1}, column {mark.column + 1}"
     raise PlanError(source=source, field=line, problem=f"is not valid YAML: {problem}")
 
@@ -196,9 +196,9 @@ def _said(error: yaml.YAMLError) -> str:
         match = re.search(pattern, said)
         if match:
             return match.expand(words)
-    found = re.search(r"but (?:found|got) '?<?([^'>]*)>?'?$", said)
-    if found:
-        return f"{_TOKENS.get(found[1], repr(found[1]))} is not expected here"
+    token = re.search(r"but (?:found|got) '?<?([^'>]*)>?'?$", said)
+    if token:
+        return f"{_TOKENS.get(token[1], repr(token[1]))} is not expected here"
     return said
 
 

@@ -31,14 +31,14 @@ def whole(name: str, value: object, *, least: int = 0, most: int = _LARGEST) -> 
     try:
         if type(value).__name__ in ("bool", "bool_"):
             raise TypeError
-        found = int(value) if isinstance(value, float) and value.is_integer() else operator.index(value)  # type: ignore[arg-type]
+        number = int(value) if isinstance(value, float) and value.is_integer() else operator.index(value)  # type: ignore[arg-type]
     except TypeError:
         raise ArgumentError(name, f"must be a whole number, not {quoted(value)}") from None
-    if found < least:
-        raise ArgumentError(name, f"must be at least {least}, not {quoted(found)}")
-    if found > most:
-        raise ArgumentError(name, f"must be at most {most}, not {quoted(found)}")
-    return found
+    if number < least:
+        raise ArgumentError(name, f"must be at least {least}, not {quoted(number)}")
+    if number > most:
+        raise ArgumentError(name, f"must be at most {most}, not {quoted(number)}")
+    return number
 
 
 def real(name: str, value: object, *, least: float = -math.inf, above: float = -math.inf) -> float:
@@ -69,14 +69,14 @@ def member(name: str, value: object, kind: type[_E]) -> _E:
     Raises:
         ArgumentError: If it is none; it lists them.
     """
-    return value if isinstance(value, kind) else kind(choice(name, value, [one.value for one in kind]))
+    return value if isinstance(value, kind) else kind(choice(name, value, [entry.value for entry in kind]))
 
 
 def choice(name: str, value: object, known: Sequence[str]) -> str:
     """Return one of the known names; raise `ArgumentError`, which lists them, if it is another value."""
     if type(value) is str and value in known:
         return value
-    wanted = one_of(f"'{one}'" for one in known)
+    wanted = one_of(f"'{name}'" for name in known)
     raise ArgumentError(name, f"must be {wanted}, not {quoted(value)}{did_you_mean(value, known)}")
 
 

@@ -75,13 +75,13 @@ def alike(names: Iterable[str], others: Iterable[str]) -> list[tuple[str, str]]:
         if name not in left:
             for key in _keys(name):
                 by_key.setdefault(key, name)
-    found = []
+    pairs = []
     for name in left:
         if name not in right:
             same = next((by_key[key] for key in _keys(name) if key in by_key), None)
             if same is not None:
-                found.append((name, same))
-    return found
+                pairs.append((name, same))
+    return pairs
 
 
 def _keys(name: str) -> list[str]:

@@ -46,10 +46,10 @@ class Finding:
 def folded(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Return each finding once: one that several fields share names the first and how many more there are."""
     fields: dict[tuple[str, str], list[str]] = {}
-    for one in findings:
-        named = fields.setdefault((one.file, one.problem), [])
-        if one.field not in named:
-            named.append(one.field)
+    for finding in findings:
+        named = fields.setdefault((finding.file, finding.problem), [])
+        if finding.field not in named:
+            named.append(finding.field)
     return tuple(
         Finding(file, named[0] + (f" (and {len(named) - 1} more)" if len(named) > 1 else ""), problem)
         for (file, problem), named in fields.items()
@@ -58,11 +58,11 @@ def folded(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 def tell(findings: Iterable[Finding], logger: logging.Logger) -> None:
     """Log each finding as a warning, or warn the caller of autokd if no handler would show a log record."""
-    for one in findings:
+    for finding in findings:
         if _is_heard(logger):
-            logger.warning("%s", one)
+            logger.warning("%s", finding)
         else:
-            warnings.warn(str(one), FindingWarning, stacklevel=_outside())
+            warnings.warn(str(finding), FindingWarning, stacklevel=_outside())
 
 
 def _is_heard(logger: logging.Logger | None) -> bool:

@@ -137,12 +137,12 @@ def _statements(node: ast.AST, package: str) -> Iterator[tuple[str, list[str]]]:
     """Yield what a node of the syntax tree imports: the absolute name of a module, and names from it."""
     match node:
         case ast.Import(names=names):
-            for one in names:
-                yield one.name, []
+            for alias in names:
+                yield alias.name, []
         case ast.ImportFrom(module=module, names=names, level=level):
             above = package.split(".") if package else []
             base = above[: len(above) - (level - 1)] if level else []
-            yield ".".join([*base, *([module] if module else [])]), [one.name for one in names]
+            yield ".".join([*base, *([module] if module else [])]), [alias.name for alias in names]
         case ast.Call(func=called, args=[ast.Constant(value=str(name)), *_]):
             word = getattr(called, "attr", getattr(called, "id", ""))
             if word in ("import_module", "__import__"):

@@ -148,10 +148,10 @@ def _importing(code: OwnCode, package: str) -> Callable[..., ModuleType]:
                 own: ModuleType = builtins.__import__(f"{package}.{below}{name}", globals, locals, names, 0)
                 # Without names, `import a.b` gives a.
                 return own if names else sys.modules[f"{package}.{below}{name.partition('.')[0]}"]
-        found: ModuleType = builtins.__import__(name, globals, locals, names, level)
-        if level == 0 and found is importlib:
+        module: ModuleType = builtins.__import__(name, globals, locals, names, level)
+        if level == 0 and module is importlib:
             return _OwnImportlib(code, package)
-        return found
+        return module
 
     return import_
 

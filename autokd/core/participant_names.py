@@ -168,16 +168,16 @@ class ParticipantNames:
         Raises:
             PlanError: If something in the text is not a pair of different participants.
         """
-        found: list[Pair] = []
+        pairs: list[Pair] = []
         for part in filter(str.strip, text.split(";")) if ";" in text else (text,):
             try:
-                found.append(self.pair(part))
+                pairs.append(self.pair(part))
             except PlanError:
                 several = words(part)
                 if len(several) == 1:
                     raise
-                found += map(self.pair, several)
-        return tuple(found)
+                pairs += map(self.pair, several)
+        return tuple(pairs)
 
     def taught(self, pair: P, *, option: str) -> P:
         """Return the pair or group itself.

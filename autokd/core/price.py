@@ -142,9 +142,9 @@ class TrainingCost:
     """What a recommendation has cost, in training examples.
 
     Attributes:
-        search: Of the trials.
-        confirmation: Of race and confirmation.
-        sweep: Of a sweep of the grid `poster_sweep` of the same pair.
+        search: Cost of the trials.
+        confirmation: Cost of race and confirmation.
+        sweep: Cost of a sweep of the grid `poster_sweep` of the same pair.
     """
 
     search: int

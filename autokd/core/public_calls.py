@@ -38,14 +38,14 @@ def checked(**checks: Check) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
                 bound = signature.bind(*args, **kwargs)
             except TypeError as error:
                 raise mismatch(function.__name__, parameters, kwargs, error) from None
-            given = bound.arguments
-            for name, value in given.items():
+            values = bound.arguments
+            for name, value in values.items():
                 check = wanted[name]
                 if check in _BY_NAME:
-                    check = functools.partial(check, names=_names(given.get("workspace")))
+                    check = functools.partial(check, names=_names(values.get("workspace")))
                 if check is not None and not (value is None and parameters[name].default is None):
-                    given[name] = check(name, value)
-            _check_participants(given)
+                    values[name] = check(name, value)
+            _check_participants(values)
             return function(*bound.args, **bound.kwargs)
 
         return call
@@ -81,11 +81,13 @@ def pairs(name: str, value: object, *, names: ParticipantNames = NUMBERS_ONLY) -
     is_one = isinstance(value, Pair | Group | str) or (
         isinstance(value, tuple | list)
         and len(value) == 2
-        and all(isinstance(one, int) or (isinstance(one, str) and names.has(one)) for one in value)
+        and all(
+            isinstance(member, int) or (isinstance(member, str) and names.has(member)) for member in value
+        )
     )
     if is_one or not isinstance(value, Iterable):
         return (pair(name, value, names=names),)
-    return tuple(pair(f"{name}[{number}]", one, names=names) for number, one in enumerate(value))
+    return tuple(pair(f"{name}[{number}]", entry, names=names) for number, entry in enumerate(value))
 
 
 def participant(name: str, value: object, *, names: ParticipantNames = NUMBERS_ONLY) -> int:
@@ -102,22 +104,22 @@ def _names(workspace: object) -> ParticipantNames:
     """Return the names that a workspace's federation has."""
     if not isinstance(getattr(type(workspace), "names", None), property):
         return NUMBERS_ONLY
-    found: ParticipantNames = workspace.names  # type: ignore[attr-defined]
-    return found
+    participant_names: ParticipantNames = workspace.names  # type: ignore[attr-defined]
+    return participant_names
 
 
 def only_pair(name: str, value: object, *, names: ParticipantNames = NUMBERS_ONLY) -> Pair:
     """Return a `pair` where no group may stand for one; raise `ArgumentError` if it does."""
-    found = pair(name, value, names=names)
-    if isinstance(found, Pair):
-        return found
-    raise ArgumentError(name, f"must be a pair such as Pair(4, 9), not a group such as {found}")
+    asked = pair(name, value, names=names)
+    if isinstance(asked, Pair):
+        return asked
+    raise ArgumentError(name, f"must be a pair such as Pair(4, 9), not a group such as {asked}")
 
 
 def only_pairs(name: str, value: object, *, names: ParticipantNames = NUMBERS_ONLY) -> tuple[Pair, ...]:
     """Return `pairs` where no group may stand for one; raise `ArgumentError` if it does."""
-    found = pairs(name, value, names=names)
-    return tuple(only_pair(f"{name}[{number}]", one) for number, one in enumerate(found))
+    asked = pairs(name, value, names=names)
+    return tuple(only_pair(f"{name}[{number}]", entry) for number, entry in enumerate(asked))
 
 
 _BY_NAME: Final = (pair, pairs, only_pair, only_pairs, participant)
@@ -175,18 +177,18 @@ CHECKS: Final[Mapping[str, Check]] = {
 """How arguments are checked, by their name; what is not here is checked by the function itself."""
 
 
-def _check_participants(given: Mapping[str, Any]) -> None:
+def _check_participants(arguments: Mapping[str, Any]) -> None:
     """Refuse participants that the workspace's federation does not have."""
-    workspace = given.get("workspace")
+    workspace = arguments.get("workspace")
     if workspace is None:
         return
     size = workspace.config.federation.size
-    for name, named in (("pair", [given.get("pair")]), ("pairs", given.get("pairs"))):
-        last = max((number for one in named or () if one for number in one.meeting), default=0)
-        for one in named or ():
-            if one and last < size:
+    for name, named in (("pair", [arguments.get("pair")]), ("pairs", arguments.get("pairs"))):
+        last = max((number for pair in named or () if pair for number in pair.meeting), default=0)
+        for pair in named or ():
+            if pair and last < size:
                 try:
-                    workspace.names.taught(one, option=name)
+                    workspace.names.taught(pair, option=name)
                 except PlanError as error:
                     raise ArgumentError(name, error.problem) from None
         if last >= size:

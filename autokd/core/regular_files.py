@@ -20,18 +20,18 @@ def regular_size(file: Path, *, most: int) -> int:
             behind the file's name.
         OSError: If there is no such file.
     """
-    found = file.stat()
-    if stat.S_ISDIR(found.st_mode):
+    status = file.stat()
+    if stat.S_ISDIR(status.st_mode):
         raise ValueError("cannot be read: Is a directory")
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(status.st_mode):
         raise ValueError("cannot be read: it is a pipe or a device, not a file")
-    if found.st_size > most:
-        raise ValueError(f"is too large: {in_words(found.st_size)}, and at most {in_words(most)} are read")
+    if status.st_size > most:
+        raise ValueError(f"is too large: {in_words(status.st_size)}, and at most {in_words(most)} are read")
     # Some file systems do not say what a file takes.
-    taken = found.st_blocks * _BLOCK or found.st_size
-    if found.st_size > SLACK + _MOSTLY_EMPTY * taken:
-        raise ValueError(f"is {in_words(found.st_size)} of gaps, with {in_words(taken)} on the disk")
-    return found.st_size
+    taken = status.st_blocks * _BLOCK or status.st_size
+    if status.st_size > SLACK + _MOSTLY_EMPTY * taken:
+        raise ValueError(f"is {in_words(status.st_size)} of gaps, with {in_words(taken)} on the disk")
+    return status.st_size
 
 
 def check_unfolded(size: int, unfolded: int, *, factor: int) -> None:

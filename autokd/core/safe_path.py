@@ -18,8 +18,8 @@ def program_is_autokd() -> bool:
     """Return whether this process is the command line, and not a program that uses autokd as a library."""
     arguments = sys.orig_argv
     as_module = any(
-        one == "-mautokd" or (one == "-m" and arguments[number + 1 : number + 2] == ["autokd"])
-        for number, one in enumerate(arguments)
+        argument == "-mautokd" or (argument == "-m" and arguments[number + 1 : number + 2] == ["autokd"])
+        for number, argument in enumerate(arguments)
     )
     return as_module or os.path.basename(sys.argv[0] if sys.argv else "") in _CONSOLE_SCRIPTS
 
@@ -52,8 +52,8 @@ def child_environment() -> dict[str, str | None]:
 
     None stands for a variable that is not to be set.
     """
-    given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    kept = [entry for entry in given if entry and (not _depends_on_where(entry) or _same(entry, _ROOT))]
+    folders = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    kept = [entry for entry in folders if entry and (not _depends_on_where(entry) or _same(entry, _ROOT))]
     # By `python -m autokd` in a checkout, or a path that a program has set, others may not find autokd.
     if _depends_on_where(_ROOT) and not any(_same(entry, _ROOT) for entry in kept):
         kept.append(_ROOT)
@@ -88,5 +88,5 @@ def _working_folder() -> str:
         return ""
 
 
-def _same(one: str, other: str) -> bool:
-    return bool(one and other) and os.path.realpath(one) == os.path.realpath(other)
+def _same(first: str, other: str) -> bool:
+    return bool(first and other) and os.path.realpath(first) == os.path.realpath(other)

@@ -22,7 +22,7 @@ class TensorFacts:
         shape: Shape of an input.
         is_whole: Whether they are whole numbers.
         low, high: Lowest and highest number of each entry of the first axis, e.g. of each feature.
-        mean, std: Likewise.
+        mean, std: Mean and standard deviation of each of these entries.
     """
 
     examples: int

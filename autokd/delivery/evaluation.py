@@ -53,24 +53,24 @@ def weights_of_targets(
     """
     labels = {split: federation.data.labels[rows] for split, rows in federation.splits.items()}
     own, classes = federation.label_counts(student).tolist(), federation.data.classes
-    found = {
+    weights = {
         "common": EVEN,
         "own": ExampleWeights({split: local_weights(known, own) for split, known in labels.items()}),
     }
     if study_target == BALANCED:
-        found[BALANCED] = weights_on(BALANCED, labels, classes, own, source="study recipe")
+        weights[BALANCED] = weights_on(BALANCED, labels, classes, own, source="study recipe")
     if not isinstance(study_target, str):
-        found[STUDY] = weights_on(study_target, labels, classes, own, source="study recipe")
+        weights[STUDY] = weights_on(study_target, labels, classes, own, source="study recipe")
     if not isinstance(target, str):
         shares = in_order(target, classes, source="--for")
         try:
-            found["shares"] = ExampleWeights(
+            weights["shares"] = ExampleWeights(
                 {split: target_weights(known, shares, classes) for split, known in labels.items()}
             )
         except ValueError as error:
             problem = f"a common split has {error}, so nothing can be measured there; give it the share 0"
             raise PlanError(source="--for", problem=problem) from None
-    return found
+    return weights
 
 
 def evaluate_weights(

@@ -53,11 +53,11 @@ class Line:
         """
         if self.difference is None:
             return ""
-        decided, told = self.difference[Split.CONFIRMATION], self.difference[Split.TEST]
+        decided, shown = self.difference[Split.CONFIRMATION], self.difference[Split.TEST]
         if decided.low <= 0 <= decided.high:
             return ""
         wins = decided.low > 0
-        agrees = told.low > 0 if wins else told.high < 0
+        agrees = shown.low > 0 if wins else shown.high < 0
         return f"{'wins' if wins else 'loses'}{'' if agrees else ' on confirmation only'}"
 
     def to_json(self) -> dict[str, object]:
@@ -86,7 +86,7 @@ class Comparison:
         return Line(key=key, words=words, gain=dict.fromkeys(JUDGED, NOTHING), difference=difference)
 
     def fixed(
-        self, key: str, words: str, models: Models, *, note: str = "", told: Intervals | None = None
+        self, key: str, words: str, models: Models, *, note: str = "", intervals: Intervals | None = None
     ) -> Line:
         """Return the line of an alternative without seeds.
 
@@ -94,7 +94,7 @@ class Comparison:
             told: Its gain where the recommendation tells that: one gain has one interval.
         """
         own = self._judgement.evidence.own
-        gain = told or {
+        gain = intervals or {
             split: self._bootstrap.interval(
                 models[split], own[split], split.value, key, weights=self._judgement.weights.of(split)
             )

@@ -90,7 +90,8 @@ class ExplanationInputs:
         partner: Correctness of the teacher's model as it is.
         averaged: Correctness of both models' averaged probabilities.
         without_priors: The same of both models with their label priors divided out; None if it is unknown.
-        partner_without_prior: Correctness of the teacher's model with its label prior divided out; likewise.
+        partner_without_prior: Correctness of the teacher's model with its label prior divided out; None if
+            it is unknown.
     """
 
     recommendation: Recommendation
@@ -125,7 +126,7 @@ def explain(inputs: ExplanationInputs) -> Explanation:
             f"adopting model {recommendation.names.word(pair.teacher)} as it is",
             inputs.partner,
             # Explanations of earlier rules are told as they were.
-            told=adoption if judgement.rule >= WITH_RIVALS else None,
+            intervals=adoption if judgement.rule >= WITH_RIVALS else None,
         ),
         compare.fixed("average", "both models' answers averaged", inputs.averaged, note=note),
     ]
@@ -141,7 +142,7 @@ def explain(inputs: ExplanationInputs) -> Explanation:
         lines = lines[:1]  # It has a network of its own, and no answers to average.
     elif compared.with_priors:
         lines += [
-            compare.fixed(key, words, models, told=recommendation.told_without_training.get(key))
+            compare.fixed(key, words, models, intervals=recommendation.told_without_training.get(key))
             for key, (words, models) in corrected.items()
             if models is not None
         ]
@@ -203,13 +204,13 @@ def _attribution(inputs: ExplanationInputs, judgement: Judgement, bootstrap: Boo
         return _beyond_default(inputs, judgement)
     evidence, shown, arms = judgement.evidence, judgement.shown, Arms(judgement, inputs.runs)
     steps = chain(shown.setting, can_correct=evidence.corrected is not None)
-    found: dict[Step, tuple[Sequence[int], Arm]] = {}
+    matches: dict[Step, tuple[Sequence[int], Arm]] = {}
     for step, setting in steps.settings.items():
         match = arms.of(setting)
         if isinstance(match, str):
             return None
-        found[step] = match
-    common = sorted(set.intersection(*(set(rows) for rows, _ in found.values())))
+        matches[step] = match
+    common = sorted(set.intersection(*(set(rows) for rows, _ in matches.values())))
     left_out, reverse = dict(steps.left_out), inputs.reverse
     if reverse is None:
         left_out[Step.POSITION] = "the pair is used as it is"
@@ -222,7 +223,7 @@ def _attribution(inputs: ExplanationInputs, judgement: Judgement, bootstrap: Boo
         chosen = [list(rows).index(row) for row in common[:seeds]]
         return {split: arm.correct[split][chosen] for split in JUDGED}
 
-    models = [Measured(step, rows_of(*match)) for step, match in found.items()]
+    models = [Measured(step, rows_of(*match)) for step, match in matches.items()]
     if steps.corrected and evidence.corrected is not None:
         models.insert(0, Measured(Step.PRIOR, evidence.corrected))
     if reverse is not None:

@@ -105,8 +105,8 @@ def load_external(
     for number, source in enumerate(private):
         if source is not None and len(source.images) < 2:
             findings.problem(f"participants.{number}.data", "holds one example; BatchNorm needs two")
-    compare_pixels({field: one for field, one in facts.items() if isinstance(one, PixelFacts)}, findings)
-    compare_tensors({field: one for field, one in facts.items() if isinstance(one, TensorFacts)}, findings)
+    compare_pixels({field: fact for field, fact in facts.items() if isinstance(fact, PixelFacts)}, findings)
+    compare_tensors({field: fact for field, fact in facts.items() if isinstance(fact, TensorFacts)}, findings)
     private, common = with_common_names(recipe, private, common, findings)
     space = label_space(recipe, private, common, findings)
     readable = [data for data in private if data is not None]
@@ -136,7 +136,7 @@ def load_external(
     made = tuple(model for model in models if model is not None)
     made = tuple(
         measure_on_splits(
-            model, own, common, space.classes, compute, given=participant.input, findings=findings
+            model, own, common, space.classes, compute, declared=participant.input, findings=findings
         )
         for model, own, participant in zip(made, readable, recipe.participants, strict=True)
     )
@@ -200,7 +200,7 @@ def _disjoint(
         return common
     owners: dict[bytes, str] = {}
     images = [*(data.images for data in private), *(part.images for _, part in common.values())]
-    as_bytes = all(one.dtype == np.uint8 for one in images)
+    as_bytes = all(image.dtype == np.uint8 for image in images)
     for number, data in enumerate(private):
         for key in _keys(data.images, as_bytes):
             owners.setdefault(key, f"private data of participant {number}")
@@ -232,8 +232,8 @@ def _disjoint(
 
 def _keys(images: AnyInputs, as_bytes: bool) -> list[bytes]:
     """Return a key of each input; bytes and floats of the same image have the same, unless all are bytes."""
-    found = (piece if as_bytes else as_floats(piece) for piece in pieces(images))
-    return [blake2b(image.tobytes(), digest_size=16).digest() for piece in found for image in piece]
+    converted = (piece if as_bytes else as_floats(piece) for piece in pieces(images))
+    return [blake2b(image.tobytes(), digest_size=16).digest() for piece in converted for image in piece]
 
 
 def _check_classes(private: Sequence[LabelledImages], common: CommonSplits, findings: Findings) -> None:

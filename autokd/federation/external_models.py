@@ -214,10 +214,10 @@ def _load(module: nn.Module, state: Checkpoint, file: Path, wanted: str | None) 
 def _outputs_in(state: Checkpoint | None) -> int | None:
     """Return the number of outputs by the last weights of a checkpoint, usually those of the classifier."""
     named = [] if state is None else [list(weights.values()) for weights in state.found.values()]
-    found = [weights[-1] for weights in named if weights]
+    last_weights = [weights[-1] for weights in named if weights]
     if state is not None and state.in_order:
-        found.append(state.in_order[-1])
-    outputs = {len(last) for last in found if last.ndim in (1, 2)}
+        last_weights.append(state.in_order[-1])
+    outputs = {len(last) for last in last_weights if last.ndim in (1, 2)}
     return outputs.pop() if len(outputs) == 1 else None
 
 
@@ -250,7 +250,7 @@ def _count_outputs(network: nn.Module, shape: AnyShape, known: int) -> int:
         )
         raise PlanError(source="forward pass", problem=problem)
     outputs = int(logits.shape[1])
-    if outputs != known and any(one.shape == (len(images), known) for one in tensors_in(answers)):
+    if outputs != known and any(tensor.shape == (len(images), known) for tensor in tensors_in(answers)):
         problem = (
             f"answers {described(answers)}: what it begins with has {outputs} outputs, another entry the "
             f"{known} that are wanted; put the logits first, or name them `logits`"
@@ -272,19 +272,19 @@ def _measure(
     Raises:
         PlanError: If the forward pass fails, or logits are not finite.
     """
-    where, given = f"participants.{number}", participant.input
+    where, declared = f"participants.{number}", participant.input
     predictions = answers(module, own, compute)
     share = Share(right=int((predictions == own.labels).sum()), of=len(own.labels))
     facts = facts_of(own.images, is_tensor=own.is_tensor)
-    found = doubt(module, own, predictions, compute, given=given, facts=facts)
-    measured = Measured(number=number, architecture=participant.architecture.name, own=share, doubt=found)
+    doubtful = doubt(module, own, predictions, compute, declared=declared, facts=facts)
+    measured = Measured(number=number, architecture=participant.architecture.name, own=share, doubt=doubtful)
     findings.measured[number] = measured
-    hint = "" if found is None else _hint(found, where)
+    hint = "" if doubtful is None else _hint(doubtful, where)
     said = f"{share.accuracy:.1%} of its own data are right"
-    against = contradiction(given, facts)
+    against = contradiction(declared, facts)
     if against is not None:
         field, problem = against
-        if found is not None:
+        if doubtful is not None:
             findings.problem(f"{where}.input.{field}", f"{problem}; only {said}{hint}")
             return None
         findings.warn(f"{where}.input.{field}", f"{problem}; but {said} as it is")
@@ -320,9 +320,9 @@ def _initially(
     return measured
 
 
-def _hint(found: Doubt, where: str) -> str:
+def _hint(doubtful: Doubt, where: str) -> str:
     """Return what is doubtful as the end of a sentence."""
-    if found.on_labels:
-        return f"; {found.words}: see {where}.labels"
-    way_out = found.way_out or "do checkpoint, labels, input and data belong together?"
-    return f"; {found.words}: {way_out}"
+    if doubtful.on_labels:
+        return f"; {doubtful.words}: see {where}.labels"
+    way_out = doubtful.way_out or "do checkpoint, labels, input and data belong together?"
+    return f"; {doubtful.words}: {way_out}"

@@ -190,8 +190,8 @@ class OwnLogits(Mapping[Split, NDArray[np.float32]]):
     splits: Mapping[Split, NDArray[np.int64]]
 
     def __getitem__(self, split: Split) -> NDArray[np.float32]:
-        found: NDArray[np.float32] = self.logits[self.splits[split]]
-        return found
+        logits: NDArray[np.float32] = self.logits[self.splits[split]]
+        return logits
 
     def __iter__(self) -> Iterator[Split]:
         return iter(self.splits)

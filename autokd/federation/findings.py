@@ -41,7 +41,7 @@ class Findings:
     @property
     def told(self) -> tuple[Finding, ...]:
         """The warnings, each once."""
-        return folded(Finding(one.source, one.field, one.problem) for one in self.warnings)
+        return folded(Finding(warning.source, warning.field, warning.problem) for warning in self.warnings)
 
     def _finding(self, where: str, problem: str) -> PlanError:
         return PlanError(source=self.source, field=self.field_of(where), problem=problem)

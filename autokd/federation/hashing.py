@@ -37,7 +37,8 @@ class Hashes(Frozen):
         layout: Indices of all parts.
         weights: State dicts, by participant.
         logits: Logits; not part of the name, since weights and data determine them.
-        initial: What untrained students get right, likewise; empty if there are none.
+        initial: What untrained students get right, no part of the name either; empty if there
+            are none.
     """
 
     omit_if_default = frozenset({"initial"})

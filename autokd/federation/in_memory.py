@@ -238,7 +238,7 @@ def _check_rebuilt(number: int, model: nn.Module, validated: ValidatedModel, che
         try:
             model.eval()
             asked = images.to(first) if images.is_floating_point() else images.to(first.device)
-            one, two = (logits_in(model(asked)).to(built) for _ in range(2))
+            first_answer, two = (logits_in(model(asked)).to(built) for _ in range(2))
         except Exception as error:
             raise InputError(
                 f"member {number}: the model cannot be asked for its own data: {kind_and_words(error)}"
@@ -246,8 +246,8 @@ def _check_rebuilt(number: int, model: nn.Module, validated: ValidatedModel, che
         finally:
             for module, mode in modes.items():
                 module.training = mode
-    if torch.equal(one, two) and not torch.allclose(
-        one, built, rtol=0.02, atol=0.02 * float(one.abs().max())
+    if torch.equal(first_answer, two) and not torch.allclose(
+        first_answer, built, rtol=0.02, atol=0.02 * float(first_answer.abs().max())
     ):
         raise InputError(
             f"member {number}: the network that workers build, {validated.architecture.name} with these "

@@ -31,12 +31,12 @@ def initial_of(arrays: Mapping[str, NDArray[Any]], federation: Federation) -> In
         LookupError: If an array is missing.
         ValueError: If one has another shape.
     """
-    found: dict[int, dict[Split, NDArray[np.bool_]]] = {}
+    correct: dict[int, dict[Split, NDArray[np.bool_]]] = {}
     for number in sorted(federation.recipe.untrained):
-        found[number] = {}
+        correct[number] = {}
         for split, rows in federation.splits.items():
             right = arrays[f"{number}.{split}"]
             if right.shape != (INITIAL_SEEDS, len(rows)):
                 raise ValueError(f"{number}.{split} has the shape {right.shape}")
-            found[number][split] = right.astype(np.bool_)
-    return found
+            correct[number][split] = right.astype(np.bool_)
+    return correct

@@ -100,7 +100,9 @@ def label_space(
     )
     if recipe.classes is None and numbers_only and numbering is not None and len(readable) == recipe.size:
         # Numbers: a class that only the splits have may still be an output of a network.
-        classes = numbering if all(one.labels is None for one in recipe.participants) else classes
+        classes = (
+            numbering if all(participant.labels is None for participant in recipe.participants) else classes
+        )
     space = LabelSpace(classes=classes, numbering=numbering)
     if recipe.classes is None and len(readable) < recipe.size:
         return space  # Data that cannot be read may have more classes.
@@ -145,8 +147,10 @@ def _note_strange(
 
 
 def _like(name: str, classes: Sequence[str]) -> str:
-    found = alike([name], classes)
-    return f"; is it {found[0][1]}? Then say classes, the names by number, on this source" if found else ""
+    similar = alike([name], classes)
+    return (
+        f"; is it {similar[0][1]}? Then say classes, the names by number, on this source" if similar else ""
+    )
 
 
 def _hint(private: Mapping[int, LabelledImages], parts: CommonSplits, findings: Findings) -> None:

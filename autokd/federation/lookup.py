@@ -34,7 +34,7 @@ def find(home: Path, recipe: AnyFederation) -> Federation | None:
 
 def superseded(home: Path, recipe: AnyFederation) -> str:
     """Return why the last federation of this recipe does not count any more; empty if there is none."""
-    for folder in sorted(_folders(home, recipe), key=lambda one: one.stat().st_mtime, reverse=True):
+    for folder in sorted(_folders(home, recipe), key=lambda path: path.stat().st_mtime, reverse=True):
         manifest = read_manifest(folder)
         reason = _outdated(recipe, manifest) if _is_of(manifest, recipe) else ""
         if reason:

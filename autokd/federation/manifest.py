@@ -38,7 +38,7 @@ class Manifest(Frozen):
         checkpoints: SHA-256 of their checkpoint files, in hex, by participant.
         sources: Fingerprints of the files of images, by field of the recipe; see `source_changes`.
         code: As in `Federation`.
-        warnings: Likewise; each with file, field and problem.
+        warnings: Those of `Federation`, each with file, field and problem.
     """
 
     omit_if_default: ClassVar[frozenset[str]] = frozenset(
@@ -75,8 +75,8 @@ def read_manifest(folder: Path) -> Manifest:
     except OSError as error:
         raise damaged(file, f"cannot be read ({error.strerror or error})") from error
     except ValidationError as error:
-        found = problems_of(error, written, source="", model=Manifest)
-        raise damaged(file, f"{found.field}: {found.problem}") from error
+        problems = problems_of(error, written, source="", model=Manifest)
+        raise damaged(file, f"{problems.field}: {problems.problem}") from error
     except ValueError as error:
         raise damaged(file, f"is no JSON ({error})") from error
 

@@ -111,7 +111,7 @@ def doubt(
     predictions: NDArray[np.int64],
     compute: Compute,
     *,
-    given: Input,
+    declared: Input,
     facts: Facts,
 ) -> Doubt | None:
     """Return what is doubtful about a model's answers to some data, if anything is.
@@ -129,9 +129,9 @@ def doubt(
     if accuracy > 1 - _BETTER_READING:
         return None
     order = _other_order(predictions, labels, data.classes)
-    found = _best_reading(module, data, compute, plausible(given, facts))
-    if found is not None and (order is None or found[1] >= order[0]):
-        reading, fits = found
+    better = _best_reading(module, data, compute, plausible(declared, facts))
+    if better is not None and (order is None or better[1] >= order[0]):
+        reading, fits = better
         return Doubt(words=f"{reading.words} it would be {fits:.1%}", way_out=reading.way_out)
     if order is not None:
         fits, moved, meant = order
@@ -147,18 +147,18 @@ def doubt(
     return None
 
 
-def contradiction(given: Input, facts: Facts) -> tuple[str, str] | None:
+def contradiction(declared: Input, facts: Facts) -> tuple[str, str] | None:
     """Return the field of an input that contradicts the pixels of the model's own data, and in what.
 
     Numbers that are no pixels may be anything.
     """
-    if is_plain(given) or isinstance(facts, TensorFacts):
+    if is_plain(declared) or isinstance(facts, TensorFacts):
         return None
-    if facts.scale is PixelScale.UNIT and (max(given.mean) > 1 or max(given.std) > 1):
-        name = "mean" if max(given.mean) > 1 else "std"
-        numbers = ", ".join(f"{value / 255:.4g}" for value in getattr(given, name))
+    if facts.scale is PixelScale.UNIT and (max(declared.mean) > 1 or max(declared.std) > 1):
+        name = "mean" if max(declared.mean) > 1 else "std"
+        numbers = ", ".join(f"{value / 255:.4g}" for value in getattr(declared, name))
         return name, (
-            f"{max(getattr(given, name)):g} is more than a pixel can be: it is for pixels in [0, 1], and "
+            f"{max(getattr(declared, name)):g} is more than a pixel can be: it is for pixels in [0, 1], and "
             f"bytes count so, too; for numbers of 0 to 255 say {name}: [{numbers}]"
         )
     if facts.scale in (PixelScale.SYMMETRIC, PixelScale.SIGNED):
@@ -166,7 +166,7 @@ def contradiction(given: Input, facts: Facts) -> tuple[str, str] | None:
             f"its data are normalised already ({facts}), and mean and std would do it again; take them "
             "out, or say normalised: {mean: [...], std: [...]} on the sources, which is undone"
         )
-    if facts.scale is PixelScale.POSITIVE and max(*given.mean, *given.std) <= 1:
+    if facts.scale is PixelScale.POSITIVE and max(*declared.mean, *declared.std) <= 1:
         return "mean", (
             f"mean and std are for pixels in [0, 1], and those of its data are {facts}; say bits: 8 on the "
             "sources (value / 255), or give mean and std in the unit of the data"
@@ -226,8 +226,8 @@ def _other_order(
     """
     halves = [np.arange(len(labels)) % 2 == half for half in (0, 1)]
     right = sum(
-        _matched(_confusion(predictions[one], labels[one], len(classes)), predictions[other], labels[other])
-        for one, other in (halves, halves[::-1])
+        _matched(_confusion(predictions[half], labels[half], len(classes)), predictions[other], labels[other])
+        for half, other in (halves, halves[::-1])
     )
     usual = float((predictions == labels).mean())
     best = right / len(labels)

@@ -68,7 +68,7 @@ def as_members(name: str, value: object) -> list[Member]:
     listed = list(value) if isinstance(value, Iterable) else []
     if not listed:
         raise ArgumentError(name, f"must list at least two autokd.Member, not {quoted(value)}")
-    return [instance("Member")(f"{name}[{number}]", one) for number, one in enumerate(listed)]
+    return [instance("Member")(f"{name}[{number}]", member) for number, member in enumerate(listed)]
 
 
 def as_classes(name: str, value: object) -> tuple[str, ...]:
@@ -95,9 +95,12 @@ def as_recipe(content: dict[str, Any]) -> ExternalFederation:
     try:
         return ExternalFederation.model_validate(content)
     except ValidationError as error:
-        found = problems_of(error, content, source="federation_from_models", model=ExternalFederation)
-    told = (PlanError(source=one.source, field=argument(one.field), problem=one.problem) for one in found.all)
-    raise PlanError.together(list(told))
+        problems = problems_of(error, content, source="federation_from_models", model=ExternalFederation)
+    named = (
+        PlanError(source=problem.source, field=argument(problem.field), problem=problem.problem)
+        for problem in problems.all
+    )
+    raise PlanError.together(list(named))
 
 
 def argument(field: str) -> str:

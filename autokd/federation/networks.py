@@ -38,13 +38,13 @@ def initial_seed(participant: int, seed: int) -> int:
 
 def evaluate_initial(federation: Federation, compute: Compute) -> Initial:
     """Return what each untrained student gets right with the initial weights of the confirmation's seeds."""
-    found: dict[int, dict[Split, NDArray[np.bool_]]] = {}
+    correct: dict[int, dict[Split, NDArray[np.bool_]]] = {}
     for number in sorted(federation.recipe.untrained):
         models = [
             compute.place(network(federation, number, seed=CONFIRMATION_SEEDS + index))
             for index in range(INITIAL_SEEDS)
         ]
-        found[number] = {
+        correct[number] = {
             split: np.stack(
                 [
                     logits_of(model, federation.data, compute, rows).argmax(axis=1)
@@ -54,4 +54,4 @@ def evaluate_initial(federation: Federation, compute: Compute) -> Initial:
             )
             for split, rows in federation.splits.items()
         }
-    return found
+    return correct

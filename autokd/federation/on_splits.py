@@ -36,7 +36,7 @@ def measure_on_splits(
     classes: tuple[str, ...],
     compute: Compute,
     *,
-    given: Input,
+    declared: Input,
     findings: Findings,
 ) -> ValidatedModel:
     """Return a model with what it gets right of the labelled common splits, of some hundred examples of each.
@@ -57,8 +57,8 @@ def measure_on_splits(
     right = predictions == data.labels
     ends = np.cumsum([len(part.labels) for part in parts.values()])
     shares = {
-        name: Share(right=int(one.sum()), of=len(one))
-        for name, one in zip(parts, np.split(right, ends[:-1]), strict=True)
+        name: Share(right=int(part.sum()), of=len(part))
+        for name, part in zip(parts, np.split(right, ends[:-1]), strict=True)
     }
     measured = replace(model.measured, splits=shares)
     findings.measured[measured.number] = measured
@@ -68,10 +68,10 @@ def measure_on_splits(
         if measured.own.accuracy - accuracy > _LOST:
             known = replace(data, images=data.images[rows], labels=data.labels[rows])
             facts = facts_of(known.images, is_tensor=known.is_tensor)
-            found = doubt(module, known, predictions[rows], compute, given=given, facts=facts)
-            if found is not None:
+            doubtful = doubt(module, known, predictions[rows], compute, declared=declared, facts=facts)
+            if doubtful is not None:
                 findings.warn(
-                    f"participants.{measured.number}", _words(measured.own.accuracy, accuracy, found)
+                    f"participants.{measured.number}", _words(measured.own.accuracy, accuracy, doubtful)
                 )
     return replace(model, measured=measured)
 
@@ -114,8 +114,8 @@ def _of_classes(
     return np.flatnonzero(np.isin(labels, known))
 
 
-def _words(own: float, accuracy: float, found: Doubt) -> str:
-    there = found.words.replace("its outputs", "their classes") if found.on_labels else found.words
+def _words(own: float, accuracy: float, doubtful: Doubt) -> str:
+    there = doubtful.words.replace("its outputs", "their classes") if doubtful.on_labels else doubtful.words
     return (
         f"{own:.1%} of its own data are right, and only {accuracy:.1%} of the common splits' examples of the "
         f"same classes; {there}: do its data and the common splits mean the same by pixels and classes?"

@@ -37,18 +37,18 @@ def compare_pixels(facts: Mapping[str, PixelFacts], findings: Findings) -> None:
     if not facts:
         return
     usual = _usual(facts)
-    others = {field: one for field, one in facts.items() if one.scale is usual}
-    odd = {field: one for field, one in facts.items() if one.scale is not usual}
-    for field, one in _one_of_each_scale(odd).items():
-        fields = [name for name, other in odd.items() if other.scale is one.scale]
+    others = {field: pixels for field, pixels in facts.items() if pixels.scale is usual}
+    odd = {field: pixels for field, pixels in facts.items() if pixels.scale is not usual}
+    for field, first_field in _one_of_each_scale(odd).items():
+        fields = [name for name, other in odd.items() if other.scale is first_field.scale]
         theirs = next(iter(others.values()))
         # Bytes count as [0, 1] only where floats are beside them.
         counted = ", which count as 0 to 1" if theirs.is_bytes else ""
-        ours = ", which count as 0 to 1" if one.is_bytes else ""
+        ours = ", which count as 0 to 1" if first_field.is_bytes else ""
         problem = (
-            f"its pixels are {one}{ours}{_and_of(fields[1:])}, and those of "
+            f"its pixels are {first_field}{ours}{_and_of(fields[1:])}, and those of "
             f"{listed(list(others), most=2)} are {theirs}{counted}: a network cannot be asked for "
-            f"both; {_way_out(one, theirs)}"
+            f"both; {_way_out(first_field, theirs)}"
         )
         findings.problem(field, problem)
     _compare_ranges(others, usual, findings)
@@ -56,22 +56,22 @@ def compare_pixels(facts: Mapping[str, PixelFacts], findings: Findings) -> None:
 
 def _usual(facts: Mapping[str, PixelFacts]) -> PixelScale:
     """Return the scale of most sources; of several, that of bytes, or else that of the first source."""
-    counts = Counter(one.scale for one in facts.values())
+    counts = Counter(pixels.scale for pixels in facts.values())
     most = max(counts.values())
     first = [scale for scale in counts if counts[scale] == most]
     return PixelScale.UNIT if PixelScale.UNIT in first else first[0]
 
 
 def _one_of_each_scale(odd: Mapping[str, PixelFacts]) -> dict[str, PixelFacts]:
-    found: dict[PixelScale, str] = {}
-    for field, one in odd.items():
-        found.setdefault(one.scale, field)
-    return {field: odd[field] for field in found.values()}
+    fields: dict[PixelScale, str] = {}
+    for field, pixels in odd.items():
+        fields.setdefault(pixels.scale, field)
+    return {field: odd[field] for field in fields.values()}
 
 
-def _way_out(one: PixelFacts, theirs: PixelFacts) -> str:
-    if one.scale is not PixelScale.UNIT:
-        return _WAYS_OUT[one.scale]
+def _way_out(ours: PixelFacts, theirs: PixelFacts) -> str:
+    if ours.scale is not PixelScale.UNIT:
+        return _WAYS_OUT[ours.scale]
     # This one is as ToTensor makes it; the many others say more easily what they are.
     return f"on the others, {_WAYS_OUT[theirs.scale].replace('on it', 'each')}"
 
@@ -82,12 +82,14 @@ def _and_of(fields: list[str]) -> str:
 
 def _compare_ranges(facts: Mapping[str, PixelFacts], scale: PixelScale, findings: Findings) -> None:
     """Compare sources of one scale with each other."""
-    for field, one in facts.items():
-        if one.low == one.high:
-            findings.warn(field, f"all pixels of all its images are {one.low:.4g}")
-        elif scale is PixelScale.UNIT and not one.is_bytes and (one.low < -0.001 or one.high > 1.001):
-            findings.warn(field, f"its pixels are {one}: slightly outside [0, 1], where ToTensor's are")
-    visible = {field: one for field, one in facts.items() if one.low < one.high}
+    for field, pixels in facts.items():
+        if pixels.low == pixels.high:
+            findings.warn(field, f"all pixels of all its images are {pixels.low:.4g}")
+        elif (
+            scale is PixelScale.UNIT and not pixels.is_bytes and (pixels.low < -0.001 or pixels.high > 1.001)
+        ):
+            findings.warn(field, f"its pixels are {pixels}: slightly outside [0, 1], where ToTensor's are")
+    visible = {field: pixels for field, pixels in facts.items() if pixels.low < pixels.high}
     if len(visible) < 2:
         return
     if scale in _DIFFERENT:
@@ -100,12 +102,12 @@ def _compare_heights(facts: Mapping[str, PixelFacts], scale: PixelScale, finding
     """Compare the highest pixels of sources without negative ones, each with the source of most light."""
     brightest = max(facts, key=lambda field: facts[field].high)
     top = facts[brightest]
-    for field, one in facts.items():
-        ratio = top.high / max(one.high, 1e-12)
+    for field, pixels in facts.items():
+        ratio = top.high / max(pixels.high, 1e-12)
         if ratio < _DOUBTFUL:
             continue
-        problem = f"its pixels are {one}, those of {brightest} {top}"
-        if ratio >= _DIFFERENT[scale] and top.size >= _DIFFERENT[scale] / 2 * one.size:
+        problem = f"its pixels are {pixels}, those of {brightest} {top}"
+        if ratio >= _DIFFERENT[scale] and top.size >= _DIFFERENT[scale] / 2 * pixels.size:
             findings.problem(
                 field,
                 f"{problem}: {ratio:.3g} times as high; store all in one scale, or say on one of the two "
@@ -120,13 +122,15 @@ def _compare_ends(facts: Mapping[str, PixelFacts], findings: Findings) -> None:
     widest = max(facts, key=lambda field: facts[field].high - facts[field].low)
     range_ = facts[widest]
     width = range_.high - range_.low
-    for field, one in facts.items():
-        apart = max(abs(one.low - range_.low), abs(one.high - range_.high))
+    for field, pixels in facts.items():
+        apart = max(abs(pixels.low - range_.low), abs(pixels.high - range_.high))
         if apart <= max(_SHIFTED * width, ROUNDING):
             continue
-        problem = f"its pixels are {one}, those of {widest} {range_}"
-        if width >= _DIFFERENT[PixelScale.POSITIVE] * (one.high - one.low):
+        problem = f"its pixels are {pixels}, those of {widest} {range_}"
+        if width >= _DIFFERENT[PixelScale.POSITIVE] * (pixels.high - pixels.low):
             way_out = "normalised: {mean: [...], std: [...]} on one of the two undoes its normalisation"
-            findings.problem(field, f"{problem}: {width / (one.high - one.low):.3g} times as wide; {way_out}")
+            findings.problem(
+                field, f"{problem}: {width / (pixels.high - pixels.low):.3g} times as wide; {way_out}"
+            )
         else:
             findings.warn(field, f"{problem}: were both normalised with the same mean and std?")

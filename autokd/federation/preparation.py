@@ -172,10 +172,10 @@ def check(recipe: AnyFederation) -> Checked:
     data, layout = only_used(data, lay_out(recipe, data))
     for architecture in recipe.architectures:
         build_for(data, architecture)
-    found = folded(
+    findings = folded(
         Finding(recipe.source, field, notice) for field, notice in installed_notices(recipe).items()
     )
-    return Checked(data=data, layout=layout, sources=sources, code=code_digests(recipe), warnings=found)
+    return Checked(data=data, layout=layout, sources=sources, code=code_digests(recipe), warnings=findings)
 
 
 def _evaluate_all(

@@ -85,7 +85,7 @@ def _in_eval_mode(module: Adapted, second: Adapted, images: Tensor) -> Iterator[
 
 
 def _ambiguous(answers: Any, logits: Tensor) -> Iterator[str]:
-    beside = [one for one in others_like(answers, logits) if not torch.equal(one, logits)]
+    beside = [tensor for tensor in others_like(answers, logits) if not torch.equal(tensor, logits)]
     if beside:
         named = hasattr(answers, "logits") or (isinstance(answers, dict) and "logits" in answers)
         which = "`logits` is" if named else "the first of them is"
@@ -151,8 +151,8 @@ def _in_train_mode(module: Adapted, images: Tensor, labels: Tensor, classes: int
                 )
                 raise PlanError(source="training step", problem=problem)
             _trained(loss.backward)
-        gradients = [one.grad for one in parameters if one.grad is not None]
-        if not gradients or not all(bool(torch.isfinite(one).all()) for one in gradients):
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        if not gradients or not all(bool(torch.isfinite(gradient).all()) for gradient in gradients):
             problem = (
                 "some of its gradients are not finite numbers" if gradients else "no weight has a gradient"
             )
@@ -173,7 +173,7 @@ def _same_head(module: Adapted, reference: Adapted, images: Tensor) -> None:
     answers = _answers(module, images)
     logits, wanted = logits_in(answers), logits_in(_answers(reference, images))
     beside = others_like(answers, logits)
-    if not _close(logits, wanted) and any(_close(one, wanted) for one in beside):
+    if not _close(logits, wanted) and any(_close(tensor, wanted) for tensor in beside):
         raise PlanError(
             source="training step",
             problem="while it trains, its answers do not begin with what it answers in eval mode, but have "
@@ -199,6 +199,6 @@ def _run(source: str, step: Callable[[], Any], mode: str) -> Any:
         raise PlanError(source=source, problem=f"fails{mode}: {kind_and_words(error)}") from error
 
 
-def _close(one: Tensor, other: Tensor) -> bool:
+def _close(first: Tensor, other: Tensor) -> bool:
     scale = float(other.abs().max().clamp(min=1e-6))
-    return one.shape == other.shape and bool(((one - other).abs() <= _CLOSE * scale).all())
+    return first.shape == other.shape and bool(((first - other).abs() <= _CLOSE * scale).all())

@@ -51,12 +51,12 @@ _WITHOUT: Final = Reading(
 )
 
 
-def is_plain(given: Input) -> bool:
+def is_plain(declared: Input) -> bool:
     """Return whether an input says no normalisation."""
-    return set(given.mean) == {0.0} and set(given.std) == {1.0}
+    return set(declared.mean) == {0.0} and set(declared.std) == {1.0}
 
 
-def plausible(given: Input, facts: Facts) -> list[Reading]:
+def plausible(declared: Input, facts: Facts) -> list[Reading]:
     """Return the readings that are mistaken for each other, the likeliest first.
 
     Args:
@@ -64,14 +64,14 @@ def plausible(given: Input, facts: Facts) -> list[Reading]:
         facts: Pixels or numbers of the model's own data.
     """
     if isinstance(facts, TensorFacts):
-        return _of_tensors(given, facts)
-    mean, std = given.mean, given.std
+        return _of_tensors(declared, facts)
+    mean, std = declared.mean, declared.std
     top = max(facts.high, 1.0)
 
     def normalised(words: str, with_: tuple[Numbers, Numbers]) -> Reading:
         return Reading(words=words, way_out=_say(*with_), mean=with_[0], std=with_[1])
 
-    found = [
+    readings = [
         Reading(
             words="with pixels times 255 and no normalisation",
             way_out="was it trained on pixels from 0 to 255? Then " + _say((0.0,), (1 / 255,)),
@@ -91,19 +91,19 @@ def plausible(given: Input, facts: Facts) -> list[Reading]:
     ]
     if max(mean) > 1 or max(std) > 1:
         scaled = tuple(value / 255 for value in mean), tuple(value / 255 for value in std)
-        found.append(normalised("with mean and std divided by 255", scaled))
-    if not is_plain(given):
-        found.append(_WITHOUT)
-    found.append(normalised("with mean 0.5 and std 0.5", ((0.5,), (0.5,))))
-    channels = given.channels or facts.shape[0]
+        readings.append(normalised("with mean and std divided by 255", scaled))
+    if not is_plain(declared):
+        readings.append(_WITHOUT)
+    readings.append(normalised("with mean 0.5 and std 0.5", ((0.5,), (0.5,))))
+    channels = declared.channels or facts.shape[0]
     if facts.shape[0] in (1, channels):
         own = tuple(round(value, 4) for value in facts.mean)
         spread = tuple(round(value, 4) or 1.0 for value in facts.std)
-        found.append(normalised(_OWN, (own, spread)))
+        readings.append(normalised(_OWN, (own, spread)))
     if channels == 3:
-        found.append(normalised("with ImageNet's mean and std", _IMAGENET))
+        readings.append(normalised("with ImageNet's mean and std", _IMAGENET))
     if facts.shape[0] == channels == 3:
-        found.append(
+        readings.append(
             Reading(
                 words="with the channels in reverse order",
                 way_out="was it trained on BGR, as OpenCV reads images? Then store its images, and those of "
@@ -113,7 +113,7 @@ def plausible(given: Input, facts: Facts) -> list[Reading]:
                 change=lambda pixels: pixels.flip(1),
             )
         )
-    found.append(
+    readings.append(
         Reading(
             words="with inverted pixels",
             way_out="was it trained on white instead of black, or the reverse?",
@@ -122,14 +122,14 @@ def plausible(given: Input, facts: Facts) -> list[Reading]:
             change=(lambda pixels: top - pixels) if facts.low >= 0 else (lambda pixels: -pixels),
         )
     )
-    return found
+    return readings
 
 
-def _of_tensors(given: Input, facts: TensorFacts) -> list[Reading]:
+def _of_tensors(declared: Input, facts: TensorFacts) -> list[Reading]:
     """Return the readings of tensors: standardised or not. Token ids have one only."""
     if facts.is_whole:
         return []
-    if not is_plain(given):
+    if not is_plain(declared):
         return [_WITHOUT]
     mean = tuple(float(f"{value:.5g}") for value in facts.mean)
     std = tuple(float(f"{value:.5g}") or 1.0 for value in facts.std)

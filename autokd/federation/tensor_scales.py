@@ -24,16 +24,16 @@ def compare_tensors(facts: Mapping[str, TensorFacts], findings: Findings) -> Non
         facts: By field of the recipe, private data first.
     """
     usual = _usual(facts)
-    for field, one in usual.items():
-        if max(one.high) == min(one.low):
-            findings.warn(field, f"all numbers of all its inputs are {one.low[0]:.4g}")
+    for field, tensors in usual.items():
+        if max(tensors.high) == min(tensors.low):
+            findings.warn(field, f"all numbers of all its inputs are {tensors.low[0]:.4g}")
     if len(usual) < 2:
         return
-    sizes = np.array([one.sizes for one in usual.values()])
+    sizes = np.array([tensors.sizes for tensors in usual.values()])
     middle = np.median(sizes, axis=0)
-    lows, highs = (np.array([getattr(one, end) for one in usual.values()]) for end in ("low", "high"))
+    lows, highs = (np.array([getattr(tensors, end) for tensors in usual.values()]) for end in ("low", "high"))
     in_unit = (lows >= 0).all(axis=0) & (highs <= 1).all(axis=0)
-    for (field, one), size in zip(usual.items(), sizes, strict=True):
+    for (field, tensors), size in zip(usual.items(), sizes, strict=True):
         ratio = np.maximum(size, middle) / np.maximum(np.minimum(size, middle), 1e-12)
         ratio[in_unit | (size == 0) | (middle == 0)] = 1.0
         odd = np.flatnonzero(ratio >= _DIFFERENT)
@@ -44,15 +44,19 @@ def compare_tensors(facts: Mapping[str, TensorFacts], findings: Findings) -> Non
         more = f" (and {odd.size - 1} more of {len(ratio)})" if odd.size > 1 else ""
         findings.warn(
             field,
-            f"entry {entry}{more} of its inputs is {one.range_of(entry)}, that of {other} "
+            f"entry {entry}{more} of its inputs is {tensors.range_of(entry)}, that of {other} "
             f"{usual[other].range_of(entry)}: another unit, or standardised in one of the two?",
         )
 
 
 def _usual(facts: Mapping[str, TensorFacts]) -> dict[str, TensorFacts]:
     """Return the sources of floating-point numbers of the first one's shape; others are refused elsewhere."""
-    shapes = [one.shape for one in facts.values()]
-    return {field: one for field, one in facts.items() if one.shape == shapes[0] and not one.is_whole}
+    shapes = [tensors.shape for tensors in facts.values()]
+    return {
+        field: tensors
+        for field, tensors in facts.items()
+        if tensors.shape == shapes[0] and not tensors.is_whole
+    }
 
 
 def _nearest(facts: Mapping[str, TensorFacts], field: str, entry: int, size: float) -> str:

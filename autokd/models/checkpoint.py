@@ -109,7 +109,7 @@ _WHOLE: Final = _CONVERT.format(load="torch.load('FILE', weights_only=False)")
 
 def _of_torch_save(file: Path, size: int) -> Checkpoint:
     content = _unpickled(file)
-    found: dict[str, StateDict] = {}
+    state_dicts: dict[str, StateDict] = {}
     models: list[str] = []
     for number, (path, value) in enumerate(_inside(content, "")):
         if number == _MOST_MAPPINGS:
@@ -119,10 +119,10 @@ def _of_torch_save(file: Path, size: int) -> Checkpoint:
         elif isinstance(value, Mapping):
             _check_unfolded(file, size, sum(map(_bytes, value.values())))
             if tensors := _tensors(value):
-                found[path] = tensors
-    if found or models:
-        checkpoint = Checkpoint(found, models=tuple(models))
-        if not found:
+                state_dicts[path] = tensors
+    if state_dicts or models:
+        checkpoint = Checkpoint(state_dicts, models=tuple(models))
+        if not state_dicts:
             raise refused(file, whole_model(checkpoint))
         return checkpoint
     if isinstance(content, list | tuple):
@@ -196,8 +196,8 @@ def _shards(file: Path) -> StateDict:
     weights: dict[str, Tensor] = {}
     for name in names:
         shard = file.parent / Path(name).name
-        found = read_checkpoint(shard).found
-        weights |= found.get("", {})
+        state_dicts = read_checkpoint(shard).found
+        weights |= state_dicts.get("", {})
     return weights
 
 

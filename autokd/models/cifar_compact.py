@@ -38,12 +38,12 @@ class Vgg(nn.Module):
         he_normal(self, linear=0.01)
 
     def forward(self, images: Tensor) -> Tensor:
-        found, halvings = images, 4 if images.shape[-1] == _LARGE else 3
+        hidden, halvings = images, 4 if images.shape[-1] == _LARGE else 3
         for stage in range(self.stages):
-            found = F.relu(self.get_submodule(f"block{stage}")(found))
+            hidden = F.relu(self.get_submodule(f"block{stage}")(hidden))
             if stage < halvings:
-                found = F.max_pool2d(found, 2)
-        logits: Tensor = self.classifier(found.mean(dim=(2, 3)))
+                hidden = F.max_pool2d(hidden, 2)
+        logits: Tensor = self.classifier(hidden.mean(dim=(2, 3)))
         return logits
 
 
@@ -61,8 +61,8 @@ class _InvertedResidual(nn.Module):
         )
 
     def forward(self, images: Tensor) -> Tensor:
-        found: Tensor = self.conv(images)
-        return images + found if self.adds else found
+        hidden: Tensor = self.conv(images)
+        return images + hidden if self.adds else hidden
 
 
 def _normalised(layer: nn.Conv2d) -> list[nn.Module]:
@@ -104,10 +104,10 @@ class MobileNetV2(nn.Module):
         he_normal(self, linear=0.01)
 
     def forward(self, images: Tensor) -> Tensor:
-        found = self.conv1(images)
+        hidden = self.conv1(images)
         for stage in self.blocks:
-            found = stage(found)
-        logits: Tensor = self.classifier(self.conv2(found).mean(dim=(2, 3)))
+            hidden = stage(hidden)
+        logits: Tensor = self.classifier(self.conv2(hidden).mean(dim=(2, 3)))
         return logits
 
 
@@ -173,9 +173,9 @@ class ShuffleNetV2(nn.Module):
         self.linear = nn.Linear(self._LAST, classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        found = F.relu(self.bn1(self.conv1(images)))
+        hidden = F.relu(self.bn1(self.conv1(images)))
         for stage in range(1, len(self._STAGES) + 1):
-            found = self.get_submodule(f"layer{stage}")(found)
-        found = F.relu(self.bn2(self.conv2(found)))
-        logits: Tensor = self.linear(found.mean(dim=(2, 3)))
+            hidden = self.get_submodule(f"layer{stage}")(hidden)
+        hidden = F.relu(self.bn2(self.conv2(hidden)))
+        logits: Tensor = self.linear(hidden.mean(dim=(2, 3)))
         return logits

@@ -102,10 +102,10 @@ class CifarResNet(nn.Module):
         he_normal(self)
 
     def forward(self, images: Tensor) -> Tensor:
-        found = F.relu(self.bn1(self.conv1(images)))
+        hidden = F.relu(self.bn1(self.conv1(images)))
         for stage in range(_STAGES):
-            found = self.get_submodule(f"layer{stage + 1}")(found)
-        logits: Tensor = self.fc(found.mean(dim=(2, 3)))
+            hidden = self.get_submodule(f"layer{stage + 1}")(hidden)
+        logits: Tensor = self.fc(hidden.mean(dim=(2, 3)))
         return logits
 
 
@@ -133,8 +133,8 @@ class _Stage(nn.Module):
         self.layer = nn.Sequential(*blocks)
 
     def forward(self, images: Tensor) -> Tensor:
-        found: Tensor = self.layer(images)
-        return found
+        hidden: Tensor = self.layer(images)
+        return hidden
 
 
 class WideResNet(nn.Module):
@@ -159,8 +159,8 @@ class WideResNet(nn.Module):
         nn.init.zeros_(self.fc.bias)
 
     def forward(self, images: Tensor) -> Tensor:
-        found = self.conv1(images)
+        hidden = self.conv1(images)
         for stage in range(_STAGES):
-            found = self.get_submodule(f"block{stage + 1}")(found)
-        logits: Tensor = self.fc(torch.relu(self.bn1(found)).mean(dim=(2, 3)))
+            hidden = self.get_submodule(f"block{stage + 1}")(hidden)
+        logits: Tensor = self.fc(torch.relu(self.bn1(hidden)).mean(dim=(2, 3)))
         return logits

@@ -99,8 +99,8 @@ def by_own_names(network: nn.Module, checkpoint: Checkpoint) -> Checkpoint:
     """
     if not type(network).__module__.startswith("transformers."):
         return checkpoint
-    found = {key: _translated(network, weights) for key, weights in checkpoint.found.items()}
-    return replace(checkpoint, found=found)
+    translated = {key: _translated(network, weights) for key, weights in checkpoint.found.items()}
+    return replace(checkpoint, found=translated)
 
 
 def _translated(network: Any, weights: StateDict) -> StateDict:
@@ -113,7 +113,7 @@ def _translated(network: Any, weights: StateDict) -> StateDict:
     try:
         # What is missing would be drawn at random.
         with torch.random.fork_rng(devices=()):
-            loaded, told = type(network).from_pretrained(
+            loaded, loading = type(network).from_pretrained(
                 None,
                 config=network.config,
                 state_dict=dict(weights),
@@ -123,7 +123,7 @@ def _translated(network: Any, weights: StateDict) -> StateDict:
     except Exception:
         return weights  # What keeps it from fitting is told of its own names.
     kinds = ("missing_keys", "unexpected_keys", "mismatched_keys")
-    return weights if any(told.get(kind) for kind in kinds) else loaded.state_dict()
+    return weights if any(loading.get(kind) for kind in kinds) else loaded.state_dict()
 
 
 def is_hugging_face(code: OwnCode | None, name: str) -> bool:

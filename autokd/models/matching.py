@@ -126,13 +126,11 @@ def unwrapped(model: nn.Module) -> nn.Module:
 def _fits(checkpoint: Checkpoint, expected: StateDict) -> Iterator[Fit]:
     for key, weights in checkpoint.found.items():
         for renamed in _written_otherwise(weights, expected):
-            found = [
-                prefix for prefix in _prefixes(renamed, expected) if _is_whole(renamed, prefix, expected)
-            ]
-            for prefix in found:
+            fits = [prefix for prefix in _prefixes(renamed, expected) if _is_whole(renamed, prefix, expected)]
+            for prefix in fits:
                 here = _after(renamed, prefix)
                 yield Fit(_named_key(key, prefix), {name: here[name] for name in expected if name in here})
-            if found:
+            if fits:
                 break
     if checkpoint.in_order is not None:
         shapes = [value.shape for value in expected.values()]
@@ -214,25 +212,25 @@ def _beyond(here: StateDict, expected: StateDict) -> list[str]:
 
 
 def _named(fits: Sequence[Fit], wanted: str, file: Path) -> Fit:
-    for one in fits:
-        if wanted == one.key or wanted == one.key.partition(":")[0]:
-            return one
+    for fit in fits:
+        if wanted == fit.key or wanted == fit.key.partition(":")[0]:
+            return fit
     keys = _quoted_keys(fits)
     raise refused(file, f"has no weights of the network under {wanted!r} (weights); those that fit: {keys}")
 
 
 def _only(fits: Sequence[Fit], file: Path) -> Fit:
     """Return the fit that is no average, if there is one only, or all are equal."""
-    plain = [one for one in fits if not one.is_averaged] or list(fits)
-    if all(_same(one, plain[0]) for one in plain[1:]):
+    plain = [fit for fit in fits if not fit.is_averaged] or list(fits)
+    if all(_same(fit, plain[0]) for fit in plain[1:]):
         return plain[0]
     keys = _quoted_keys(plain)
     problem = f"has several state dicts that fit: {keys}; say which with weights: {plain[0].key!r}"
     raise refused(file, problem)
 
 
-def _same(one: Fit, other: Fit) -> bool:
-    return all(torch.equal(value, other.weights.get(name, value)) for name, value in one.weights.items())
+def _same(first: Fit, other: Fit) -> bool:
+    return all(torch.equal(value, other.weights.get(name, value)) for name, value in first.weights.items())
 
 
 def _plain(weights: StateDict, file: Path) -> StateDict:
@@ -278,8 +276,8 @@ def _why_none(checkpoint: Checkpoint, expected: StateDict) -> str:
         for prefix in dict.fromkeys([*_prefixes(renamed, expected), *_common(renamed), ""])
     ]
 
-    def distance(one: tuple[str, str, StateDict]) -> int:
-        _, prefix, weights = one
+    def distance(candidate: tuple[str, str, StateDict]) -> int:
+        _, prefix, weights = candidate
         return len(expected.keys() ^ _after(weights, prefix).keys())
 
     key, prefix, weights = min(tried, key=distance)
@@ -302,4 +300,4 @@ def _common(weights: StateDict) -> Iterable[str]:
 
 
 def _quoted_keys(fits: Sequence[Fit]) -> str:
-    return listed([repr(one.key) for one in fits], most=4)
+    return listed([repr(fit.key) for fit in fits], most=4)

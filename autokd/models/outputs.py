@@ -26,20 +26,20 @@ def logits_in(answers: Any) -> Tensor:
     Raises:
         PlanError: If there are none.
     """
-    found = answers
+    logits = answers
     for _ in range(_DEEPEST):
-        if isinstance(found, Tensor):
+        if isinstance(logits, Tensor):
             break
-        named = found.get("logits") if isinstance(found, Mapping) else getattr(found, "logits", None)
+        named = logits.get("logits") if isinstance(logits, Mapping) else getattr(logits, "logits", None)
         if named is not None and not callable(named):
-            found = named
-        elif isinstance(found, tuple | list) and found:
-            found = found[0]
+            logits = named
+        elif isinstance(logits, tuple | list) and logits:
+            logits = logits[0]
         else:
             break
-    if not isinstance(found, Tensor) or found.ndim != 2 or not found.is_floating_point():
+    if not isinstance(logits, Tensor) or logits.ndim != 2 or not logits.is_floating_point():
         raise PlanError(source="forward pass", problem=f"answers {described(answers)}, {_EXPECTED}")
-    return found
+    return logits
 
 
 def tensors_in(answers: Any, *, deepest: int = _DEEPEST) -> list[Tensor]:
@@ -52,13 +52,13 @@ def tensors_in(answers: Any, *, deepest: int = _DEEPEST) -> list[Tensor]:
         entries = list(answers)
     else:
         entries = list(getattr(answers, "__dict__", {}).values())
-    found = [one for one in entries if deepest and isinstance(one, Tensor | tuple | list | Mapping)]
-    return [tensor for one in found for tensor in tensors_in(one, deepest=deepest - 1)]
+    tensors = [entry for entry in entries if deepest and isinstance(entry, Tensor | tuple | list | Mapping)]
+    return [tensor for entry in tensors for tensor in tensors_in(entry, deepest=deepest - 1)]
 
 
 def others_like(answers: Any, logits: Tensor) -> list[Tensor]:
     """Return the tensors of the logits' shape that stand beside them in a network's answers."""
-    return [one for one in tensors_in(answers) if one is not logits and one.shape == logits.shape]
+    return [tensor for tensor in tensors_in(answers) if tensor is not logits and tensor.shape == logits.shape]
 
 
 def described(answers: Any) -> str:
@@ -71,7 +71,8 @@ def described(answers: Any) -> str:
         return f"a {type(answers).__name__} of {entries or 'nothing'}"
     if isinstance(answers, tuple | list):
         entries = ", ".join(
-            described(one) if isinstance(one, Tensor) else type(one).__name__ for one in answers[:6]
+            described(answer) if isinstance(answer, Tensor) else type(answer).__name__
+            for answer in answers[:6]
         )
         return f"a {type(answers).__name__} of {entries or 'nothing'}"
     return f"a {type(answers).__name__}"

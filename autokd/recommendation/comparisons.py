@@ -119,10 +119,10 @@ def compare(
     evidence: Evidence, split: Split, bootstrap: Bootstrap, *, weights: Weights | None = None
 ) -> Figures:
     """Return all comparisons on confirmation or test; `weights` as in `paired_interval`."""
-    found = {}
+    differences = {}
     for name, comparison in COMPARISONS.items():
         pair = evidence.paired(comparison.first, comparison.second, split)
         if pair is not None:
             noise = f"{split.value}/{comparison.noise}"
-            found[name] = bootstrap.interval(*pair, split.value, name, weights=weights, noise=noise)
-    return Figures(found)
+            differences[name] = bootstrap.interval(*pair, split.value, name, weights=weights, noise=noise)
+    return Figures(differences)

@@ -128,11 +128,13 @@ class Decision:
     @property
     def best(self) -> Weighed:
         """The way with the highest mean on confirmation."""
-        return max(self.weighed, key=lambda one: one.confirmation.mean)
+        return max(self.weighed, key=lambda way: way.confirmation.mean)
 
     def better_than(self, pair: AnyPair, setting: Setting) -> Weighed | None:
         """Return what is shown to be better than training a pair with `setting`; None if nothing is."""
-        ways = (one for one in self.weighed if (one.way.pair, one.way.setting) == (pair, setting))
+        ways = (
+            weighed for weighed in self.weighed if (weighed.way.pair, weighed.way.setting) == (pair, setting)
+        )
         own = next(ways, None)
         return self.best if own is not None and own.is_worse else None
 
@@ -152,7 +154,7 @@ class Decision:
             **self.brief(),
             "more_evidence": self.wanted or None,
             "confidence": self.confidence,
-            "weighed": [one.to_json() for one in self.weighed],
+            "weighed": [way.to_json() for way in self.weighed],
         }
 
 
@@ -213,8 +215,8 @@ def decide(
         Weighed(way=way, confirmation=gained, test=gain(way, Split.TEST), behind=behind(way))
         for way, gained in gains.items()
     )
-    chosen = next(one for one in weighed if not one.is_worse)
-    may_gain = any(one.confirmation.high >= min_improvement for one in weighed if one is not chosen)
+    chosen = next(way for way in weighed if not way.is_worse)
+    may_gain = any(way.confirmation.high >= min_improvement for way in weighed if way is not chosen)
     open_ = bool(wanted) and chosen.way is own and may_gain
     return Decision(
         action=Action.MORE_EVIDENCE if open_ else chosen.way.action,
@@ -231,15 +233,15 @@ def paired(first: Way, second: Way, split: Split) -> tuple[Correctness, Correctn
     Runs of two different pairs have nothing in common but the examples. They are paired by their place, so
     that the variance between seeds of the difference is that of both together.
     """
-    one, other = first.correct[split], second.correct[split]
+    ours, other = first.correct[split], second.correct[split]
     if not first.seeds or not second.seeds:
-        return one, other
+        return ours, other
     common = sorted(set(first.seeds) & set(second.seeds))
     if first.pair != second.pair or len(common) < _FEWEST:
         rows = min(len(first.seeds), len(second.seeds))
-        return one[:rows], other[:rows]
+        return ours[:rows], other[:rows]
     of_first, of_second = ([way.seeds.index(seed) for seed in common] for way in (first, second))
-    return one[of_first], other[of_second]
+    return ours[of_first], other[of_second]
 
 
 def _with_noise(bootstrap: Bootstrap, best: Way, way: Way, split: Split) -> tuple[Bootstrap, str]:

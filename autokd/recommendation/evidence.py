@@ -172,8 +172,8 @@ def gather(
     for name, by_seed in {} if alone else ended.items():
         rows = tuple(row for row, seed in enumerate(judged) if seed in by_seed)
         if len(rows) >= _FEWEST:
-            found = arm(settings[name], [by_seed[judged[row]] for row in rows], own)
-            rivals[name] = found if len(rows) == len(judged) else replace(found, rows=rows)
+            rival = arm(settings[name], [by_seed[judged[row]] for row in rows], own)
+            rivals[name] = rival if len(rows) == len(judged) else replace(rival, rows=rows)
     return Evidence(
         seeds=judged,
         own={split: _initially(initial[split], judged) if initial else own[split] for split in JUDGED},

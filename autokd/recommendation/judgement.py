@@ -204,13 +204,13 @@ class Judgement:
         """Return the noise of each comparison on both splits, from these runs alone."""
         names = (DEFAULT_GAIN,) if self.evidence.winner is None else MEASURED
         alone = replace(self, basis=None)
-        found = {}
+        samples = {}
         for split in (Split.CONFIRMATION, Split.TEST):
             for name in names:
                 parts = alone.components(name, split)
                 sample = VarianceSample(parts.between_seeds, parts.seeds - 1, parts.of_examples)
-                found[f"{split.value}/{name}"] = sample
-        return found
+                samples[f"{split.value}/{name}"] = sample
+        return samples
 
 
 def judge(

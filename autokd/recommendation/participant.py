@@ -95,7 +95,7 @@ def decide_for(
         Bootstrap.of(
             first.confirmation,
             derive_seed(first.federation, "participant", student),
-            priors=max((one.priors for one in judged), key=len, default=None),
+            priors=max((judgement.priors for judgement in judged), key=len, default=None),
         ),
         weights=weights,
         min_improvement=first.confirmation.min_improvement,
@@ -118,8 +118,8 @@ def _named(recommendation: Recommendation) -> list[Way]:
     """Return a pair's ways with names that tell its partner from the others."""
     pair = recommendation.pair
     return [
-        replace(one.way, name=f"{one.way.name}, {recommendation.names.arrow(pair)}")
-        if one.way.pair == pair
-        else one.way
-        for one in recommendation.decision.weighed
+        replace(way.way, name=f"{way.way.name}, {recommendation.names.arrow(pair)}")
+        if way.way.pair == pair
+        else way.way
+        for way in recommendation.decision.weighed
     ]

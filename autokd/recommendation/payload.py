@@ -72,8 +72,10 @@ def _beside(judgement: Judgement) -> dict[str, object]:
 def _averaged(test: Figures) -> dict[str, object]:
     """Return, for a group, what all models averaged gain, and how much better the winner is."""
     names = {"averaged_gain": AVERAGED_GAIN, "beyond_averaged": BEYOND_AVERAGED}
-    found = {key: test.intervals.get(name) for key, name in names.items()}
-    return {} if found["averaged_gain"] is None else {key: _plain(gain) for key, gain in found.items()}
+    intervals = {key: test.intervals.get(name) for key, name in names.items()}
+    return (
+        {} if intervals["averaged_gain"] is None else {key: _plain(gain) for key, gain in intervals.items()}
+    )
 
 
 def _plain(interval: Interval | None) -> dict[str, float] | None:
@@ -113,7 +115,9 @@ def _to_beat(judgement: Judgement) -> dict[str, object]:
         return {}
     decisive, arms = judgement.decisive, judgement.evidence.arms
     beats = {
-        arm: {each.second: found.to_json() for each, found in decisive.against(arm, (*AS_IS, *DEFAULTS))}
+        arm: {
+            each.second: interval.to_json() for each, interval in decisive.against(arm, (*AS_IS, *DEFAULTS))
+        }
         for arm in (WINNER, DEFAULT_ARM)
         if arm in arms
     }

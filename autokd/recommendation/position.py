@@ -48,8 +48,8 @@ class Options:
     """Gain of each option on one split, in pp of the participant; None if it is not known.
 
     Attributes:
-        by_correction: Of its own model with the label prior divided out.
-        by_corrected_adoption: Of the partner's model with the partner's label prior divided out.
+        by_correction: Gain of its own model with the label prior divided out.
+        by_corrected_adoption: Gain of the partner's model with the partner's label prior divided out.
     """
 
     as_student: Interval | None
@@ -200,7 +200,7 @@ def _why(advice: Advice, passed: Mapping[Advice, Interval], options: Options) ->
         }
         shown = {name: gain for name, gain in free.items() if gain is not None and gain.low > 0}
         if shown:
-            name = max(shown, key=lambda one: shown[one].mean)
+            name = max(shown, key=lambda name: shown[name].mean)
             return f"{name} gains {shown[name]} on confirmation, and no training is shown to beat that"
         untried = "" if options.as_teacher is not None else "; nothing is known of the position of teacher"
         return f"no position is shown to beat both models as they are on confirmation{untried}"

@@ -19,7 +19,7 @@ class Probabilities:
     """Scores on test, on the study's target distribution.
 
     Attributes:
-        before: Of the student's model as it is.
+        before: Scores of the student's model as it is.
         after: Means over the confirmation runs of the setting shown that came to an end.
         seeds: Number of these runs.
     """
@@ -65,13 +65,13 @@ def probabilities(
         and (run.setting, run.state) == (setting, RunState.COMPLETE)
         and run.seed in seeds
     ]
-    found = []
+    scores = []
     for run in runs:
         try:
-            found.append(probability_scores(run.logits[split], labels, weights.of(split)))
+            scores.append(probability_scores(run.logits[split], labels, weights.of(split)))
         except KeyError:
             return None
-    if not found:
+    if not scores:
         return None
     before = probability_scores(student.logits[split], labels, weights.of(split))
-    return Probabilities(before=before, after=ProbabilityScores.mean(found), seeds=len(found))
+    return Probabilities(before=before, after=ProbabilityScores.mean(scores), seeds=len(scores))

@@ -181,15 +181,15 @@ def arms(config: StudyConfig, records: PairRecords) -> dict[str, Setting]:
     best = winner(config, records)
     if best is None:
         return {DEFAULT_ARM: DEFAULT}
-    found = {WINNER: best, DEFAULT_ARM: DEFAULT}
+    settings = {WINNER: best, DEFAULT_ARM: DEFAULT}
     rivals = {} if records.basis is None else records.basis.rivals
     if DEFAULT_BUDGET in rivals and not differs_in_budget_only(best):
-        found[DEFAULT_BUDGET] = rivals[DEFAULT_BUDGET]
+        settings[DEFAULT_BUDGET] = rivals[DEFAULT_BUDGET]
     if best.alpha != 0 and no_teacher(best.transfer_set) in rivals:
-        found[NO_TEACHER] = rivals[no_teacher(best.transfer_set)]
+        settings[NO_TEACHER] = rivals[no_teacher(best.transfer_set)]
     if SINGLE_TEACHER in rivals and teachers_of(records.pair, best) > 1:
-        found[SINGLE_TEACHER] = rivals[SINGLE_TEACHER]
-    return found
+        settings[SINGLE_TEACHER] = rivals[SINGLE_TEACHER]
+    return settings
 
 
 def teaching(pair: AnyPair, setting: Setting) -> tuple[int, ...]:

@@ -171,8 +171,8 @@ class Recommendation:
                 own[split] = gain
             if option.by_corrected_adoption is not None:
                 partner[split] = option.by_corrected_adoption
-        told = {"corrected": own, "partner_corrected": partner}
-        return {key: gains for key, gains in told.items() if len(gains) == len(options)}
+        untrained = {"corrected": own, "partner_corrected": partner}
+        return {key: gains for key, gains in untrained.items() if len(gains) == len(options)}
 
     @property
     def without_training(self) -> list[tuple[str, Interval, Interval]]:

@@ -1,4 +1,4 @@
-"""Of settings that cannot be told apart, the one whose run is cheapest."""
+"""Choose the setting whose run is cheapest among those that cannot be told apart."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ def cheapest_of_the_best(means: Sequence[float], prices: Sequence[int], *, withi
         return max(places, key=means.__getitem__)
     least = max(means) - within
     return min(
-        (place for place in places if means[place] >= least), key=lambda one: (prices[one], -means[one])
+        (place for place in places if means[place] >= least), key=lambda place: (prices[place], -means[place])
     )

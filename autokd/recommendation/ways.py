@@ -57,7 +57,8 @@ def ways(
 
     Args:
         judgement: Judgement of the pair; None if there is none.
-        reverse: Judgement of the reverse pair, whose student is the partner; None likewise.
+        reverse: Judgement of the reverse pair, whose student is the partner; None if there is
+            none.
         position: Gains that are told of a pair's ways without training and of its reverse pair, if known.
     """
     student, names = federation.participants[pair.student], config.federation.names

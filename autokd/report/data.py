@@ -74,8 +74,8 @@ class ReportData:
     @property
     def involved(self) -> tuple[int, ...]:
         """The participants of pairs and groups with records; all of the federation if there are none."""
-        found = {number for one in (*self.pairs, *self.groups) for number in one.records.pair.meeting}
-        return tuple(sorted(found)) if found else tuple(self.accuracies)
+        numbers = {number for entry in (*self.pairs, *self.groups) for number in entry.records.pair.meeting}
+        return tuple(sorted(numbers)) if numbers else tuple(self.accuracies)
 
     @property
     def names(self) -> ParticipantNames:

@@ -66,16 +66,16 @@ def export(
     Raises:
         InputError: If the file cannot be written, or its ending names no format.
     """
-    found = [row for records in pairs for row in rows(records)]
+    table_rows = [row for records in pairs for row in rows(records)]
     schema = SCHEMA.with_metadata({METADATA: json.dumps(metadata, sort_keys=True)})
     for name, usual in reversed(OPTIONAL.items()):
-        if any(row.get(name, usual) != usual for row in found):
+        if any(row.get(name, usual) != usual for row in table_rows):
             schema = schema.insert(schema.get_field_index("batch_norm") + 1, pa.field(name, pa.string()))
     for role in ("teacher", "student") if names else ():
         schema = schema.insert(schema.get_field_index("stage"), pa.field(f"{role}_name", pa.string()))
-        for row in found:
+        for row in table_rows:
             row[f"{role}_name"] = None if row[role] is None else names.name(row[role]) or None
-    table = pa.Table.from_pylist(found, schema=schema)
+    table = pa.Table.from_pylist(table_rows, schema=schema)
     write_table(table, path)
     return int(table.num_rows)
 

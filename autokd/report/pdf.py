@@ -48,14 +48,14 @@ def writer_of(path: Path) -> Callable[[str, Path], None]:
 
 def _browser(path: Path) -> str:
     named = os.environ.get(_VARIABLE)
-    found = next(filter(None, map(shutil.which, (named,) if named else _BROWSERS)), None)
-    if found is None:
+    browser = next(filter(None, map(shutil.which, (named,) if named else _BROWSERS)), None)
+    if browser is None:
         looked = f"{_VARIABLE}={named} is no program" if named else f"there is no {one_of(_BROWSERS)}"
         raise InputError(
             f"--out {path}: a browser prints the PDF, and {looked}; install Chromium, name a program in "
             f"{_VARIABLE}, or write .html"
         )
-    return found
+    return browser
 
 
 def _print(browser: str, page: str, path: Path) -> None:

@@ -87,10 +87,10 @@ _LONGEST_CELL: Final = 32_767
 
 def _metadata(table: pa.Table) -> Mapping[str, Any]:
     """Return what the table holds beside its rows."""
-    found: dict[str, Any] = {}
+    metadata: dict[str, Any] = {}
     for text in (table.schema.metadata or {}).values():
-        found |= json.loads(text)
-    return found
+        metadata |= json.loads(text)
+    return metadata
 
 
 _WRITERS: Final[dict[str, Callable[[pa.Table, Path], None]]] = {

@@ -40,7 +40,7 @@ def should_continue(
     return accuracy >= cutoff
 
 
-def compete(recipe: DistillationConfig, one: TrialRecord, other: TrialRecord) -> bool:
+def compete(recipe: DistillationConfig, first: TrialRecord, other: TrialRecord) -> bool:
     """Return whether two trials can be compared at one epoch of both.
 
     With a constant rate, a long run begins as a short one does, so the budget makes no difference. With a
@@ -48,10 +48,10 @@ def compete(recipe: DistillationConfig, one: TrialRecord, other: TrialRecord) ->
     and would win for that alone. At one share of their budgets the longer one has trained more. So such
     trials compete with those of their own budget, and neither with trials of a constant rate.
     """
-    schedules = [trial.setting.schedule or Schedule(recipe.schedule) for trial in (one, other)]
+    schedules = [trial.setting.schedule or Schedule(recipe.schedule) for trial in (first, other)]
     if schedules[0] is not schedules[1]:
         return False
-    budgets = {trial.setting.epochs or recipe.epochs for trial in (one, other)}
+    budgets = {trial.setting.epochs or recipe.epochs for trial in (first, other)}
     return schedules[0] is Schedule.CONSTANT or len(budgets) == 1
 
 

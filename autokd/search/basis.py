@@ -214,7 +214,7 @@ def _field(confirmation: ConfirmationConfig, seen: Prospects, order: NDArray[np.
     chosen = [int(order[0])]
     for place in order[1:]:
         setting = seen.settings[place]
-        if any(alike(setting, other) for other in (DEFAULT, *(seen.settings[one] for one in chosen))):
+        if any(alike(setting, other) for other in (DEFAULT, *(seen.settings[place] for place in chosen))):
             continue
         better = draws[:, place] - draws[:, order[0]] > confirmation.min_improvement
         if better.mean() >= _LIKELY and len(chosen) < confirmation.candidates:

@@ -73,15 +73,15 @@ def neighbours(space: Space, setting: Setting) -> tuple[Setting, ...]:
     """
     if setting not in space:
         return ()
-    here, found = setting.values(), []
+    here, nearby = setting.values(), []
     if TEACHERS in space.dimensions and setting.teachers is None:
         # Where nobody teaches, a step to a weight on the teachers needs some.
         here[TEACHERS] = _spaced_or_listed(TEACHERS, space.dimensions[TEACHERS])[0]
     for name, dimension in space.dimensions.items():
         if name in OF_LABELS and setting.alpha is None:
             continue
-        found += [_with(here, {name: value}) for value in _steps(name, dimension, here[name])]
-    return tuple(moved for moved in dict.fromkeys(map(plain, found)) if moved in space and moved != setting)
+        nearby += [_with(here, {name: value}) for value in _steps(name, dimension, here[name])]
+    return tuple(moved for moved in dict.fromkeys(map(plain, nearby)) if moved in space and moved != setting)
 
 
 def _lattice(space: Space) -> list[Setting]:
@@ -122,12 +122,12 @@ def _corners(space: Space) -> list[Setting]:
     middle = _middle(space)
     temperature = space.temperature
     ends = (temperature.low, temperature.high) if isinstance(temperature, Range) else temperature
-    found = []
+    corners = []
     for transfer_set, method in itertools.product(space.transfer_set, space.method):
         for end, alpha in itertools.product(dict.fromkeys((min(ends), 1.0, max(ends))), _CORNER_ALPHAS):
             values = {TEMPERATURE: end, ALPHA: alpha, TRANSFER_SET: transfer_set, METHOD: method}
-            found.append(_with(middle, values))
-    return found
+            corners.append(_with(middle, values))
+    return corners
 
 
 def _middle(space: Space) -> dict[str, Any]:

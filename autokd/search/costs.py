@@ -28,7 +28,7 @@ class Costs:
     Attributes:
         prices: What a run costs.
         transfer_sets: Transfer sets of the space, each as likely in a trial that is not known yet.
-        budgets: Epochs that a trial may have, likewise.
+        budgets: Epochs that a trial may have, each as likely.
         searches_budgets: Whether the space has a dimension of the budget, so that the default may have one of
             its own.
     """

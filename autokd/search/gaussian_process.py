@@ -43,7 +43,7 @@ class Prediction(NamedTuple):
 
     Attributes:
         mean: In units of the surrogate's scale, shape (settings,).
-        covariance: Likewise squared, shape (settings, settings).
+        covariance: In the square of these units, shape (settings, settings).
         solved: The runs' part of the prediction, L⁻¹K with the Cholesky factor L, shape (runs, settings).
     """
 
@@ -155,7 +155,7 @@ class Surrogate:
 
         Args:
             settings: Settings of `first`, by `encode`.
-            others: Settings of `second`, likewise.
+            others: Settings of `second`, by `encode`.
         """
         number = self._tasks.number(task)
         across = self._covariance(number, settings, [number] * len(others), others)

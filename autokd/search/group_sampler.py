@@ -39,10 +39,10 @@ class GroupSampler(Sampler):
         self.ranked.learn(study, self.growths[study].ranked_trial(trial))
 
     def prospects(self, study: str, trials: Sequence[TrialRecord], aims: Objective) -> Prospects | None:
-        found = self.ranked.prospects(study, self._of(study, trials), aims)
-        if found is None:
+        ranked = self.ranked.prospects(study, self._of(study, trials), aims)
+        if ranked is None:
             return None
-        return replace(found, settings=tuple(map(self.growths[study].numbered, found.settings)))
+        return replace(ranked, settings=tuple(map(self.growths[study].numbered, ranked.settings)))
 
     def expected(
         self, study: str, trials: Sequence[TrialRecord], settings: Sequence[Setting]

@@ -147,10 +147,10 @@ def _beyond_noise(
     return gain > 0 and gain >= float(ndtri(1 - _ERROR / among)) * error
 
 
-def _translated(setting: Setting, one: Callable[[int], int]) -> Setting:
+def _translated(setting: Setting, translate: Callable[[int], int]) -> Setting:
     if setting.teachers is None:
         return setting
-    return replace(setting, teachers=tuple(sorted(map(one, setting.teachers))))
+    return replace(setting, teachers=tuple(sorted(map(translate, setting.teachers))))
 
 
 def _text(numbers: Iterable[int]) -> str:

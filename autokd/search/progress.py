@@ -149,7 +149,12 @@ def work_left(
     meetings, judged = list(meetings), [study for study in finished if study.baseline is not None]
     trials = trials_of_a_search(config, [sum(study.counts.values()) for study in judged])
     best = [study.best[1] for study in judged if study.best is not None]
-    best += [found.setting for meeting in meetings for one in meeting if (found := _best(one.trials))]
+    best += [
+        best_trial.setting
+        for meeting in meetings
+        for search in meeting
+        if (best_trial := _best(search.trials))
+    ]
     elsewhere = Counter(_kind(setting) for setting in best if setting != DEFAULT)
     return sum((_left(config, meeting, trials, judged, elsewhere) for meeting in meetings), NOTHING)
 
@@ -194,7 +199,7 @@ def _trials_left(
     most = trials if by_itself else config.search.trials
     used = sum(trials_used(search.trials) for search in searching)
     known = [search.costs.default for search in searching if not search.trials]
-    known += [search.costs.of(one) for search in alive for one in asked_left(config, search.trials)]
+    known += [search.costs.of(setting) for search in alive for setting in asked_left(config, search.trials)]
     left = sum(known, NOTHING)
     left += sum((s.costs.left_of(config, trial) for s in alive for trial in s.running), NOTHING)
     new = max(0.0, most * len(searching) - used - len(known))

@@ -66,23 +66,23 @@ class RivalChoice:
 
     def rivals(self, winners: Iterable[Setting]) -> dict[str, Setting]:
         """Return the rivals of all settings that may be the winner, by their names in a basis."""
-        found: dict[str, Setting] = {}
+        chosen: dict[str, Setting] = {}
         winners = list(winners)
         if (single := self._single(winners)) is not None:
-            found[SINGLE_TEACHER] = single
+            chosen[SINGLE_TEACHER] = single
         if self._searches_budgets:
             best, recipe = self._best([DEFAULT]), self.config.distillation
             if best is not None and not alike(completed(best, recipe), completed(DEFAULT, recipe)):
-                found[DEFAULT_BUDGET] = best
+                chosen[DEFAULT_BUDGET] = best
         for winner in winners:
             name = no_teacher(winner.transfer_set)
-            if winner.alpha == 0 or name in found:
+            if winner.alpha == 0 or name in chosen:
                 continue
             sets = [winner.transfer_set] if winner.alpha is not None else labelled(self.space)
             best = self._best([each for examples in sets for each in self._untaught(examples)])
             if best is not None:
-                found[name] = best
-        return found
+                chosen[name] = best
+        return chosen
 
     def outdates(self, rivals: Mapping[str, Setting], winners: Iterable[Setting]) -> bool:
         """Return whether rivals chosen before have become too weak to be fair.
@@ -158,8 +158,8 @@ class RivalChoice:
     def _best(self, taught: Sequence[Setting]) -> Setting | None:
         """Return the best setting that teaches one of these things, at any budget; the first one on a tie."""
         known = self._good()
-        tried = [setting for setting in known if any(_teaches(setting, one) for one in taught)]
-        lattice = [with_budget_of(one, budget) for one in taught for budget in budgets(self.space)]
+        tried = [setting for setting in known if any(_teaches(setting, other) for other in taught)]
+        lattice = [with_budget_of(setting, budget) for setting in taught for budget in budgets(self.space)]
         return self._likeliest([*lattice, *tried], known=known)
 
     def _good(self) -> dict[Setting, float]:
@@ -173,7 +173,7 @@ class RivalChoice:
     def _likeliest(self, family: Sequence[Setting], *, known: Mapping[Setting, float]) -> Setting | None:
         """Return the setting with the best posterior mean, or without a surrogate the best that is known."""
         ended = {plain(trial.setting) for trial in self.trials if trial.state is not TrialState.RUNNING}
-        left = [one for one in dict.fromkeys(family) if one in known or one not in ended]
+        left = [setting for setting in dict.fromkeys(family) if setting in known or setting not in ended]
         believed = self.believe(left) if left else None
         if believed is not None:
             return left[int(np.flatnonzero(believed >= believed.max() - _ALIKE)[0])]

@@ -23,7 +23,9 @@ def start_setting(space: Space) -> Setting | None:
     if not isinstance(space.epochs, tuple) or LABEL_PRIOR not in space.dimensions:
         return None
     simple = {
-        one.transfer_set: one for one in initial_settings(space) if one.label_prior is LabelPrior.ADJUSTED
+        setting.transfer_set: setting
+        for setting in initial_settings(space)
+        if setting.label_prior is LabelPrior.ADJUSTED
     }
     setting = simple.get(TransferSet.BOTH, simple.get(TransferSet.STUDENT))
     if setting is None:

@@ -59,12 +59,12 @@ def same_search(first: str, second: str) -> bool:
 def namesakes(studies: Iterable[str], config: StudyConfig, space: Space) -> dict[str, tuple[str, ...]]:
     """Return the studies with these names of federation, recipe and space, whatever the hashes, by pair."""
     wanted = [config.federation.name, f"{config.name}-{space.name}"]
-    found: dict[str, tuple[str, ...]] = {}
+    by_pair: dict[str, tuple[str, ...]] = {}
     for study in studies:
         *names, pair = _without_hashes(study)
         if names == wanted:
-            found[pair] = (*found.get(pair, ()), study)
-    return found
+            by_pair[pair] = (*by_pair.get(pair, ()), study)
+    return by_pair
 
 
 def of_recipe(studies: Iterable[str], federation: str, config: StudyConfig, pair: AnyPair) -> tuple[str, ...]:
@@ -138,7 +138,7 @@ def meetings_of(
     """
     meetings: dict[AnyPair | frozenset[int], dict[AnyPair, None]] = {}
     for pair in pairs:
-        found = [one for one in space.pairs(pair) if not {*one.teachers} & {*untrained}]
+        searched = [meeting for meeting in space.pairs(pair) if not {*meeting.teachers} & {*untrained}]
         together = pair.meeting if isinstance(pair, Pair) else pair
-        meetings.setdefault(together, {}).update(dict.fromkeys(found))
+        meetings.setdefault(together, {}).update(dict.fromkeys(searched))
     return tuple(tuple(meeting) for meeting in meetings.values())

@@ -26,13 +26,13 @@ def preferred(accept: str | None, offered: Iterable[str]) -> str | None:
 
 
 def _part(part: str) -> tuple[str, float]:
-    media_type, *parameters = (one.strip() for one in part.split(";"))
-    found = [match for one in parameters if (match := _QUALITY.fullmatch(one))]
-    return media_type.lower(), float(found[0][1]) if found else 1.0
+    media_type, *parameters = (piece.strip() for piece in part.split(";"))
+    qualities = [match for parameter in parameters if (match := _QUALITY.fullmatch(parameter))]
+    return media_type.lower(), float(qualities[0][1]) if qualities else 1.0
 
 
 def _quality(media_type: str, asked: list[tuple[str, float]]) -> float:
     """Return the weight of the most specific range that holds a media type; 0 if none does."""
-    given = dict(reversed(asked))
+    qualities = dict(reversed(asked))
     ranges = (media_type, f"{media_type.partition('/')[0]}/*", "*/*")
-    return next((given[one] for one in ranges if one in given), 0.0)
+    return next((qualities[media_range] for media_range in ranges if media_range in qualities), 0.0)

@@ -80,10 +80,10 @@ class Authentication:
 
     async def _token(self, headers: Headers) -> AccessToken | None:
         """Return the token of a request if it holds; nobody learns why it does not."""
-        given = headers.getlist("authorization")
-        if len(given) != 1 or len(given[0]) > _LONGEST:
+        values = headers.getlist("authorization")
+        if len(values) != 1 or len(values[0]) > _LONGEST:
             return None
-        scheme, _, text = given[0].partition(" ")
+        scheme, _, text = values[0].partition(" ")
         public = public_part(text)
         if scheme.lower() != "bearer" or public is None:
             return None

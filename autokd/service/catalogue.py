@@ -118,10 +118,10 @@ class Catalogue:
         return kept
 
     def _all(self) -> dict[str, KnownStudy]:
-        found: dict[str, KnownStudy] = {}
+        studies: dict[str, KnownStudy] = {}
         for study in (*_shipped(), *self._named, *self._in_home()):
-            found.setdefault(study.name, study)
-        return found
+            studies.setdefault(study.name, study)
+        return studies
 
     def _in_home(self) -> Iterator[KnownStudy]:
         folder = self.home / FOLDER

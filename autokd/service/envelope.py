@@ -53,8 +53,8 @@ class Envelope:
             await send({"type": "websocket.close", "code": 1008})
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        given = Headers(scope=scope).get("x-request-id", "")
-        number = given if _ID.fullmatch(given) else secrets.token_hex(8)
+        request_id = Headers(scope=scope).get("x-request-id", "")
+        number = request_id if _ID.fullmatch(request_id) else secrets.token_hex(8)
         scope.setdefault("state", {})["request_id"] = number
         began, status = perf_counter(), 0
 

@@ -166,7 +166,7 @@ def _of_autokd(error: AutokdError) -> Problem:
     if isinstance(error, PlanError):
         # A file's name is enough: where it lies is nobody's business.
         named = error.within(Path(error.source).name)
-        problems = [one.to_json() for one in named.all]
+        problems = [problem.to_json() for problem in named.all]
         return Problem(422, "recipe", str(named), field=error.field, way_out=way_out, problems=problems)
     if isinstance(error, ArgumentError):
         return Problem(422, "argument", detail, field=error.argument, way_out=way_out)
@@ -181,11 +181,11 @@ def _of_autokd(error: AutokdError) -> Problem:
 def _of_request(error: RequestValidationError) -> Problem:
     problems = [
         {
-            "file": str(one["loc"][0]),
-            "field": ".".join(map(str, one["loc"][1:])),
-            "problem": f"{one['msg']}, not {quoted(one.get('input'))}",
+            "file": str(mistake["loc"][0]),
+            "field": ".".join(map(str, mistake["loc"][1:])),
+            "problem": f"{mistake['msg']}, not {quoted(mistake.get('input'))}",
         }
-        for one in error.errors()
+        for mistake in error.errors()
     ]
     first = problems[0]
     detail = f"{first['file']}: {first['field']}: {first['problem']}"

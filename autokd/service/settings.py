@@ -107,8 +107,8 @@ def read_settings(
     ]
     values: dict[str, Any] = {}
     where: dict[str, str] = {}
-    for source, given in sources:
-        for name, value in given.items():
+    for source, some in sources:
+        for name, value in some.items():
             if name not in values:
                 values[name], where[name] = value, source
     try:
@@ -120,12 +120,12 @@ def read_settings(
 
 
 def _of_environment(environment: Mapping[str, str]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for name in ServiceSettings.model_fields:
         value = environment.get(_NAMES.get(name, f"{_PREFIX}{name.upper()}"), "").strip()
         if value:
-            found[name] = [part.strip() for part in value.split(",")] if name in _LISTS else value
-    return found
+            values[name] = [part.strip() for part in value.split(",")] if name in _LISTS else value
+    return values
 
 
 def _of_file(file: Path | None) -> Mapping[str, Any]:
@@ -151,5 +151,5 @@ def _of_file(file: Path | None) -> Mapping[str, Any]:
     if isinstance(placed.get("home"), str):
         placed["home"] = folder / Path(placed["home"]).expanduser()
     if isinstance(placed.get("studies"), list):
-        placed["studies"] = [folder / Path(str(one)).expanduser() for one in placed["studies"]]
+        placed["studies"] = [folder / Path(str(path)).expanduser() for path in placed["studies"]]
     return placed

@@ -181,4 +181,7 @@ def _state_of_federations(workspace: Workspace) -> tuple[Any, ...]:
     """Return what changes when a federation of a recipe is prepared, deleted or made anew."""
     folder = federations_folder(workspace.home)
     manifests = folder.glob(f"{workspace.config.federation.name}-*/manifest.json")
-    return tuple((str(one), one.stat().st_mtime_ns, one.stat().st_size) for one in sorted(manifests))
+    return tuple(
+        (str(manifest), manifest.stat().st_mtime_ns, manifest.stat().st_size)
+        for manifest in sorted(manifests)
+    )

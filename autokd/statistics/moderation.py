@@ -38,11 +38,11 @@ class VariancePool:
 
     def others(self, study: str) -> dict[str, list[VarianceSample]]:
         """Return what all pairs but one have shown, by comparison, ordered by study."""
-        found: dict[str, list[VarianceSample]] = {}
+        samples: dict[str, list[VarianceSample]] = {}
         for other in sorted(self._samples.keys() - {study}):
             for name, sample in self._samples[other].items():
-                found.setdefault(name, []).append(sample)
-        return found
+                samples.setdefault(name, []).append(sample)
+        return samples
 
 
 def variance_prior(samples: Sequence[VarianceSample]) -> VariancePrior | None:
@@ -54,12 +54,12 @@ def variance_prior(samples: Sequence[VarianceSample]) -> VariancePrior | None:
     if len(samples) < _FEWEST:
         return None
     dof = np.array([sample.dof for sample in samples], dtype=np.float64)
-    found = np.array([sample.seeds for sample in samples])
-    mean = float(np.average(found, weights=dof))
+    seeds = np.array([sample.seeds for sample in samples])
+    mean = float(np.average(seeds, weights=dof))
     if mean <= 0:
         return None
     # E[s⁴] = (1 + 2/d) E[σ⁴], and for d0 degrees of freedom the variance of σ² is 2/(d0 - 4) of its mean².
-    spread = float(np.average((found / mean) ** 2 / (1 + 2 / dof), weights=dof)) - 1
+    spread = float(np.average((seeds / mean) ** 2 / (1 + 2 / dof), weights=dof)) - 1
     alike = min(4 + 2 / spread, _MOST_DOF) if spread > 0 else _MOST_DOF
     # The mean is an estimate itself; pairs that share a participant are not independent, hence the 2.
     worth = 1 / (1 / alike + 2 / float(dof.sum()))

@@ -46,7 +46,7 @@ class ProbabilityScores:
     @classmethod
     def mean(cls, scores: Sequence[ProbabilityScores]) -> ProbabilityScores:
         """Return the mean of each score, e.g. over seeds."""
-        values = {field.name: [getattr(one, field.name) for one in scores] for field in fields(cls)}
+        values = {field.name: [getattr(score, field.name) for score in scores] for field in fields(cls)}
         return cls(**{name: float(np.mean(each)) for name, each in values.items()})
 
 

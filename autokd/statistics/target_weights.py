@@ -49,8 +49,11 @@ def aimed(federation: FederationFacts, target: TargetName | ClassShares, *, sour
     # Participants with one target share one object, so that it can be seen that they do.
     shared = None if target == "own" else weights_on(target, labels, classes, (), source=source)
     participants = [
-        replace(one, weights=shared or weights_on(target, labels, classes, one.histogram, source=source))
-        for one in federation.participants
+        replace(
+            participant,
+            weights=shared or weights_on(target, labels, classes, participant.histogram, source=source),
+        )
+        for participant in federation.participants
     ]
     return replace(federation, participants=tuple(participants))
 
@@ -78,7 +81,7 @@ def weights_on(
         return EVEN
     equal = [1 / len(classes)] * len(classes) if target == BALANCED else None
     shares = equal if isinstance(target, str) else in_order(target, classes, source=source, field="target")
-    found: dict[Split, Weights] = {}
+    weights_of: dict[Split, Weights] = {}
     for split, known in labels.items():
         try:
             if shares is None:
@@ -94,8 +97,8 @@ def weights_on(
                 source=source, field="objective" if equal else "target", problem=problem
             ) from None
         if not np.allclose(weights, 1, rtol=0, atol=_ROUNDING):
-            found[split] = weights
-    return ExampleWeights(found) if found else EVEN
+            weights_of[split] = weights
+    return ExampleWeights(weights_of) if weights_of else EVEN
 
 
 def weak_points(federation: FederationFacts) -> Iterator[str]:
@@ -110,8 +113,15 @@ def weak_points(federation: FederationFacts) -> Iterator[str]:
     for split, labels in federation.labels.items():
         if split is Split.TEST:
             continue
-        left = {one.number: one.weights.effective(split, len(labels)) for one in federation.participants}
-        weighted = {one.number for one in federation.participants if one.weights.of(split) is not None}
+        left = {
+            participant.number: participant.weights.effective(split, len(labels))
+            for participant in federation.participants
+        }
+        weighted = {
+            participant.number
+            for participant in federation.participants
+            if participant.weights.of(split) is not None
+        }
         few = {number: count for number, count in left.items() if number in weighted and count < FEWEST}
         if few:
             worst = min(few, key=few.__getitem__)
@@ -133,12 +143,12 @@ def lacking(federation: FederationFacts, target: TargetName | ClassShares) -> It
     if target != "own":
         return
     for split, labels in federation.labels.items():
-        for one in federation.participants:
-            names, share = _without_examples(labels, one.histogram, federation.classes)
+        for participant in federation.participants:
+            names, share = _without_examples(labels, participant.histogram, federation.classes)
             if names:
                 yield (
                     f"split {split} has no example of class {', '.join(names)}, {share:.1%} of the examples "
-                    f"of participant {one.number}; they do not count there"
+                    f"of participant {participant.number}; they do not count there"
                 )
 
 

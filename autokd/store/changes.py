@@ -33,13 +33,13 @@ class Changes:
 
     def marks(self) -> dict[str, Mark]:
         """Return the mark of each study, and of each name under which there are runs, by name."""
-        found: defaultdict[str, list[object]] = defaultdict(list)
+        marks: defaultdict[str, list[object]] = defaultdict(list)
         with self._connected() as connection:
             for number, query in enumerate(self._queries(connection)):
                 for row in connection.execute(query):
                     name, *facts = row
-                    found[str(name)].append((number, *facts))
-        return {name: tuple(facts) for name, facts in found.items()}
+                    marks[str(name)].append((number, *facts))
+        return {name: tuple(facts) for name, facts in marks.items()}
 
     def _queries(self, connection: Connection) -> Iterator[Select[*tuple[Any, ...]]]:
         tables = self._tables = self._tables or _reflected(connection)

@@ -71,9 +71,9 @@ def _of_the_file(engine: Engine) -> Iterator[Problem]:
             for (line,) in connection.exec_driver_sql("PRAGMA integrity_check"):
                 if line != "ok":
                     yield Problem("file", str(line), "restore a backup: autokd store restore")
-        found, newest = current_version(connection), newest_version()
-        if found != newest:
-            yield Problem("tables", f"they have version {found}, not {newest}", "run autokd status once")
+        version, newest = current_version(connection), newest_version()
+        if version != newest:
+            yield Problem("tables", f"they have version {version}, not {newest}", "run autokd status once")
 
 
 def _broken_references(engine: Engine, table: Table) -> Iterator[Problem]:
@@ -118,9 +118,9 @@ def _unreadable_studies(store: Store) -> Iterator[Problem]:
         yield from _reading(f"federation {federation}", lambda name=federation: store.federation(name))
     for study in sorted(store.names()):
         for read in (store.trials, store.reports, store.runs, store.recommendation):
-            found = list(_reading(study, lambda read=read, name=study: read(name)))
-            if found:
-                yield found[0]
+            problems = list(_reading(study, lambda read=read, name=study: read(name)))
+            if problems:
+                yield problems[0]
                 break
 
 

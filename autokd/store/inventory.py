@@ -51,7 +51,7 @@ class StoredStudy:
 
 def stored_studies(store: Store) -> tuple[StoredStudy, ...]:
     """Return all studies by name; those of other programs in the same database are left out."""
-    found = {name: StoredStudy(name=name) for name in store.names()}
+    stored = {name: StoredStudy(name=name) for name in store.names()}
     with _connected(store) as connection:
         tables = _optuna_tables(connection)
         studies, trials = tables["studies"], tables["trials"]
@@ -60,16 +60,16 @@ def stored_studies(store: Store) -> tuple[StoredStudy, ...]:
             trials, trials.c.study_id == studies.c.study_id
         )
         for name, count, began, ended in connection.execute(query.group_by(studies.c.study_name)):
-            if name in found:
-                found[name] = replace(found[name], trials=count, began=_utc(began), ended=_utc(ended))
+            if name in stored:
+                stored[name] = replace(stored[name], trials=count, began=_utc(began), ended=_utc(ended))
         runs = select(RunRow.study, func.count()).group_by(RunRow.study)
         for name, count in connection.execute(runs):
-            if name in found:
-                found[name] = replace(found[name], runs=count)
+            if name in stored:
+                stored[name] = replace(stored[name], runs=count)
         for name, payload in connection.execute(select(RecommendationRow.study, RecommendationRow.payload)):
-            if name in found:
-                found[name] = replace(found[name], verdict=_verdict(payload))
-    return tuple(found[name] for name in sorted(found))
+            if name in stored:
+                stored[name] = replace(stored[name], verdict=_verdict(payload))
+    return tuple(stored[name] for name in sorted(stored))
 
 
 def delete_studies(store: Store, names: Collection[str]) -> None:

@@ -90,7 +90,7 @@ def _wait(attempt: Callable[[], bool], where: str | Path) -> None:
     Raises:
         StorageUnavailable: If none does for `LOCK_SECONDS`.
     """
-    began, told = time.monotonic(), False
+    began, said = time.monotonic(), False
     while not attempt():
         waited = time.monotonic() - began
         if waited > LOCK_SECONDS:
@@ -98,7 +98,7 @@ def _wait(attempt: Callable[[], bool], where: str | Path) -> None:
                 f"another process has been making or upgrading the tables of {where} for more than "
                 f"{LOCK_SECONDS:.0f} s; if it hangs, end it, then run the same command again"
             )
-        if waited > _SILENT_SECONDS and not told:
-            told = True
+        if waited > _SILENT_SECONDS and not said:
+            said = True
             _log.warning("waiting for another process that makes or upgrades the tables of %s", where)
         time.sleep(_POLL_SECONDS)

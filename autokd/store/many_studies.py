@@ -100,13 +100,13 @@ class ManyStudies:
             trials = self._trials(connection, numbers)
             parts = {name: self._parts(connection, name, numbers) for name in _TRIALS}
         runs, recommendations = self._own.rows_of_runs(names), self._own.texts_of_recommendations(names)
-        found = {}
+        records = {}
         for name, number in studies.items():
             try:
                 with validated(f"study {name!r}"):
                     frozen = [_frozen(row, parts) for row in trials[number]]
                     text = recommendations.get(name)
-                    found[name] = StudyRecords(
+                    records[name] = StudyRecords(
                         trials=tuple(optuna_mapping.record(name, trial) for trial in frozen),
                         runs=tuple(run_record(row, self._read_logits) for row in runs[name]),
                         attributes=_decoded(attributes[number]),
@@ -115,7 +115,7 @@ class ManyStudies:
                     )
             except StoreError:
                 continue
-        return found
+        return records
 
     def _attributes(
         self, connection: Connection, name: str, studies: Sequence[int], key: str | None = None
@@ -144,10 +144,10 @@ class ManyStudies:
 
 def _grouped(rows: Iterable[Row[Any]]) -> _Rows:
     """Return rows by their first value."""
-    found: defaultdict[int, list[Row[Any]]] = defaultdict(list)
+    grouped: defaultdict[int, list[Row[Any]]] = defaultdict(list)
     for row in rows:
-        found[row[0]].append(row)
-    return found
+        grouped[row[0]].append(row)
+    return grouped
 
 
 def _decoded(rows: Sequence[Row[Any]]) -> dict[str, Any]:

@@ -114,11 +114,11 @@ class OwnTables:
 
     def rows_of_runs(self, studies: Sequence[str]) -> Mapping[str, Sequence[RunRow]]:
         """Return the rows of the runs of many studies, in the order in which they were added."""
-        found: defaultdict[str, list[RunRow]] = defaultdict(list)
+        rows: defaultdict[str, list[RunRow]] = defaultdict(list)
         with Session(self._engine) as session:
             for row in session.scalars(select(RunRow).where(RunRow.study.in_(studies)).order_by(RunRow.id)):
-                found[row.study].append(row)
-        return found
+                rows[row.study].append(row)
+        return rows
 
     def texts_of_recommendations(self, studies: Sequence[str]) -> Mapping[str, str]:
         """Return the recommendations of many studies as they are stored."""

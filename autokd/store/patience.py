@@ -52,20 +52,20 @@ class _Watch:
                 self._calls.pop(key, None)
 
     def _look(self) -> None:
-        told: set[float] = set()
+        warned: set[float] = set()
         while True:
             self._wake.wait()
             time.sleep(_LOOK_SECONDS)
             with self._lock:
                 if not self._calls:
                     self._wake.clear()
-                    told.clear()
+                    warned.clear()
                 for began, seconds, handle in list(self._calls.values()):
                     waited = time.monotonic() - began
                     if waited > seconds:
                         _cut(handle)
-                    elif waited > min(_SILENT_SECONDS, seconds / 2) and began not in told:
-                        told.add(began)
+                    elif waited > min(_SILENT_SECONDS, seconds / 2) and began not in warned:
+                        warned.add(began)
                         _log.warning(
                             "the database has not answered for %.0f s; its connection is cut after %.0f s",
                             waited,
@@ -93,8 +93,8 @@ def _connect(dialect: Any, record: object, arguments: list[Any], options: dict[s
     class Limited(psycopg.Connection[Any]):
         """Every call waits in `wait`."""
 
-        def wait(self, *given: Any, **named: Any) -> Any:
+        def wait(self, *arguments: Any, **named: Any) -> Any:
             with _WATCH.call(self.fileno(), float(seconds)):
-                return super().wait(*given, **named)
+                return super().wait(*arguments, **named)
 
     return Limited.connect(*arguments, **options)

@@ -31,11 +31,11 @@ _FIRST_WAIT: Final = 0.25
 _LONGEST_WAIT: Final = 15.0
 """Seconds between two attempts: an attempt costs next to nothing, while all workers wait for it."""
 _MOMENT_WAIT: Final = 1.0
-"""Likewise, if what went wrong may be over at once."""
+"""Seconds between two attempts if what went wrong may be over at once."""
 _MOMENT_SECONDS: Final = 20.0
 """For this long, a call is repeated without a lease if what went wrong may be over at once."""
 _LAST_TRIES: Final = 3
-"""Likewise the number of tries after `give_up`."""
+"""The number of tries after `give_up`."""
 _POLL_SECONDS: Final = 0.1
 """Longest sleep in one piece, so that `give_up` takes effect at once."""
 

@@ -62,8 +62,8 @@ def stored_tokens(store: Store) -> tuple[AccessToken, ...]:
 def find_token(store: Store, id: str) -> AccessToken | None:
     """Return the token with that public part, or None."""
     with _session(store) as session:
-        found = session.execute(select(TokenRow, Now()).where(TokenRow.id == id)).one_or_none()
-        return None if found is None else _token(*found)
+        row = session.execute(select(TokenRow, Now()).where(TokenRow.id == id)).one_or_none()
+        return None if row is None else _token(*row)
 
 
 def revoke_token(store: Store, name: str) -> AccessToken:

@@ -43,15 +43,15 @@ def advise_all(workspace: Workspace) -> tuple[ParticipantDecision, ...]:
 def decisions(results: StoredResults, participants: Sequence[int]) -> tuple[ParticipantDecision, ...]:
     """Return the decisions of those participants that have a pair with a recommendation."""
     results.only_read()
-    found = []
+    decided = []
     for student in participants:
         try:
-            found.append(decision_of(results, student, len(participants)))
+            decided.append(decision_of(results, student, len(participants)))
         except NotTuned:
             continue
-    if not found:
+    if not decided:
         raise NotTuned("no pair has a recommendation; run autokd tune --all")
-    return tuple(found)
+    return tuple(decided)
 
 
 def decision_of(results: StoredResults, student: int, participants: int) -> ParticipantDecision:

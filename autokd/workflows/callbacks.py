@@ -87,44 +87,44 @@ class CallbackList(Callbacks):
         self._all = tuple(callbacks)
 
     def on_prepare(self, done: int, total: int) -> None:
-        for one in self._all:
-            one.on_prepare(done, total)
+        for callbacks in self._all:
+            callbacks.on_prepare(done, total)
 
     def approves(self, expected: Callable[[], ExpectedCost]) -> bool:
-        return all(one.approves(expected) for one in self._all)
+        return all(callbacks.approves(expected) for callbacks in self._all)
 
     def on_search(self, progress: Progress) -> None:
-        for one in self._all:
-            one.on_search(progress)
+        for callbacks in self._all:
+            callbacks.on_search(progress)
 
     def on_sweep(self, progress: RunQueueProgress) -> None:
-        for one in self._all:
-            one.on_sweep(progress)
+        for callbacks in self._all:
+            callbacks.on_sweep(progress)
 
     def on_explain(self, progress: RunQueueProgress) -> None:
-        for one in self._all:
-            one.on_explain(progress)
+        for callbacks in self._all:
+            callbacks.on_explain(progress)
 
     def on_distill(self, done: int, total: int) -> None:
-        for one in self._all:
-            one.on_distill(done, total)
+        for callbacks in self._all:
+            callbacks.on_distill(done, total)
 
     def on_outage(self, outage: Outage | None) -> None:
-        for one in self._all:
-            one.on_outage(outage)
+        for callbacks in self._all:
+            callbacks.on_outage(outage)
 
     def on_stopping(self) -> None:
-        for one in self._all:
-            one.on_stopping()
+        for callbacks in self._all:
+            callbacks.on_stopping()
 
     def on_waiting(self, owners: Sequence[str], seconds: float) -> None:
-        for one in self._all:
-            one.on_waiting(owners, seconds)
+        for callbacks in self._all:
+            callbacks.on_waiting(owners, seconds)
 
     def on_verdict(self, judged: JudgedTrials) -> None:
-        for one in self._all:
-            one.on_verdict(judged)
+        for callbacks in self._all:
+            callbacks.on_verdict(judged)
 
     def on_end(self) -> None:
-        for one in self._all:
-            one.on_end()
+        for callbacks in self._all:
+            callbacks.on_end()

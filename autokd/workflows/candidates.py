@@ -38,11 +38,11 @@ def groups_of(workspace: Workspace, text: str, student: int | None) -> tuple[Any
     if text == "all":
         numbers = sorted({*range(size)} - {*names.untrained})
     else:
-        listed = [one.strip() for one in text.split(",")]
+        listed = [teacher.strip() for teacher in text.split(",")]
         if not all(listed):
             problem = f"{text!r} names no teachers; write them with commas, e.g. 0,3,7, or all, or best:4"
             raise PlanError.of_option(_OPTION, problem)
-        numbers = [names.number(one, option=_OPTION) for one in listed]
+        numbers = [names.number(teacher, option=_OPTION) for teacher in listed]
     named = student is not None and text != "all"
     groups = (_group(numbers, number, named=named) for number in students)
     return tuple(names.taught(group, option=_OPTION) for group in groups)
@@ -63,7 +63,7 @@ def _best(workspace: Workspace, count: int, students: list[int]) -> list[AnyPair
     """
     way_out = "run autokd tune on some pairs first, or name the teachers"
     with open_results(workspace, way_out) as (federation, results):
-        found: list[AnyPair] = []
+        best: list[AnyPair] = []
         for student in students:
             pairs = [pair for pair in workspace.pairs if pair.student == student]
             names = {pair: results.study(pair) for pair in pairs}
@@ -83,5 +83,5 @@ def _best(workspace: Workspace, count: int, students: list[int]) -> list[AnyPair
                 raise NotTuned(f"--teachers best:{count}: no pair has been tuned; {way_out}")
             expected = {pair.teacher: learner.expectation(name)[1] for pair, name in names.items()}
             ranked = sorted(expected, key=lambda number: (-expected[number], number))
-            found.append(Group.of(ranked[:count], student))
-        return found
+            best.append(Group.of(ranked[:count], student))
+        return best

@@ -147,8 +147,10 @@ def _member(member: ParticipantCheck) -> dict[str, Any]:
 
 def members(findings: Findings, federation: ExternalFederation) -> tuple[ParticipantCheck, ...]:
     """Return the participants whose models could be asked, in the order of their numbers."""
-    asked = [ParticipantCheck.of(one) for _, one in sorted(findings.measured.items())]
-    return tuple(replace(one, name=federation.names.name(one.number) or None) for one in asked)
+    asked = [ParticipantCheck.of(measured) for _, measured in sorted(findings.measured.items())]
+    return tuple(
+        replace(participant, name=federation.names.name(participant.number) or None) for participant in asked
+    )
 
 
 def _space_problems(study: str, config: StudyConfig) -> list[PlanError]:

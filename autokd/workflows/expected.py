@@ -76,7 +76,7 @@ def expected_cost(
     work, count = expected_work(config, meetings)
     if federation is None or not count:
         return ExpectedCost.of(work, count)
-    searches = [one for meeting in meetings for one in meeting]
+    searches = [search for meeting in meetings for search in meeting]
     speed = examples_per_second(workspace, federation, searches, compute or Compute())
     at_once = runs_at_once(workers or Resources())
     return ExpectedCost.of(work, count, examples_per_second=speed, at_once=at_once)
@@ -90,10 +90,10 @@ def examples_per_second(
     It is that of stored runs, or else of an epoch or two of the default setting.
     """
     searches = list(searches)
-    timed = [(one, run) for one in searches[:_FEW] for run in one.records.runs if run.seconds > 0]
+    timed = [(search, run) for search in searches[:_FEW] for run in search.records.runs if run.seconds > 0]
     seconds = sum(run.seconds for _, run in timed)
     if seconds:
-        return sum(one.costs.prices.spent([run]) for one, run in timed) / seconds
+        return sum(search.costs.prices.spent([run]) for search, run in timed) / seconds
     recipe = workspace.config.distillation
     epochs = sorted({1, min(2, recipe.epochs), recipe.epochs})
     run = Run(

@@ -67,7 +67,7 @@ def answers_of_pairs(results: StoredResults, group: Group) -> dict[Setting, floa
     """Return the answers of the judged pairs of a group's student with its candidates, as settings of the
     group, with the validation values of their trials by the study's objective.
     """
-    found: dict[Setting, float] = {}
+    gains: dict[Setting, float] = {}
     initial = results.facts.participants[group.student].accuracy(Split.VALIDATION)
     for teacher in group.teachers:
         pair = Pair(teacher, group.student)
@@ -78,8 +78,8 @@ def answers_of_pairs(results: StoredResults, group: Group) -> dict[Setting, floa
         for trial in records.trials:
             if trial.state is TrialState.COMPLETE and trial.setting == judged.shown.setting:
                 setting = _in_the_group(trial.setting, pair)
-                found[setting] = scalarise(trial, results.config.aims, initial).accuracy or 0.0
-    return found
+                gains[setting] = scalarise(trial, results.config.aims, initial).accuracy or 0.0
+    return gains
 
 
 def _in_the_group(setting: Setting, pair: Pair) -> Setting:

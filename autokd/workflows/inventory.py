@@ -183,11 +183,11 @@ def to_delete(name: str, home: Path, storage: str) -> Deletion:
         studies = () if store is None else stored_studies(store)
         federations = set() if store is None else set(store.federations())
     name = name.rstrip("/")
-    found = tuple(study for study in studies if study.name == name or study.name.startswith(f"{name}/"))
+    matching = tuple(study for study in studies if study.name == name or study.name.startswith(f"{name}/"))
     folder = next((folder for folder in _prepared(home) if folder.name == name), None)
-    if "/" not in name and (found or folder or name in federations):
-        return Deletion(name, found, name, folder, _size(folder) if folder else 0)
-    if not found:
+    if "/" not in name and (matching or folder or name in federations):
+        return Deletion(name, matching, name, folder, _size(folder) if folder else 0)
+    if not matching:
         known = {
             *federations,
             *(folder.name for folder in _prepared(home)),
@@ -195,7 +195,7 @@ def to_delete(name: str, home: Path, storage: str) -> Deletion:
         }
         hint = did_you_mean(name, known)
         raise InputError(f"nothing stored has the name {quoted(name)}{hint}; autokd list shows the names")
-    return Deletion(name, found)
+    return Deletion(name, matching)
 
 
 def delete(deletion: Deletion, storage: str) -> None:

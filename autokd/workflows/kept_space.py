@@ -24,7 +24,7 @@ def kept_space(workspace: Workspace, facts: FederationFacts | None, store: Store
     begun = {name.rpartition("/")[0] for name in store.studies()}
     for space in (workspace.space, *workspace.former):
         kinds = (Pair(0, 1), Group((0, 1), 2))
-        names = (study_name(facts.name, workspace.config, space, one) for one in kinds)
+        names = (study_name(facts.name, workspace.config, space, kind) for kind in kinds)
         if any(name.rpartition("/")[0] in begun for name in names):
             return space
     return workspace.space

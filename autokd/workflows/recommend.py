@@ -92,8 +92,8 @@ class PairResults(tuple[PairResult, ...]):
             top: At most so many.
             verdicts: Only those with one of these verdicts; by default with any.
         """
-        told = [(each, payload) for each in self if (payload := each.payload) is not None]
-        wanted = [each for each in told if not verdicts or each[1]["verdict"] in verdicts]
+        payloads = [(each, payload) for each in self if (payload := each.payload) is not None]
+        wanted = [each for each in payloads if not verdicts or each[1]["verdict"] in verdicts]
         wanted.sort(key=lambda each: -gain_of(each[1]))
         return PairResults(each for each, _ in wanted[:top])
 
@@ -194,8 +194,8 @@ def pair_results(results: StoredResults, pairs: Sequence[AnyPair], *, stale: boo
         results.read_ahead(pairs)
     readable = [pair for pair in pairs if not results.is_prepared or results.is_readable(pair)]
     names = results.config.federation.names
-    found = (_pair_result(results, studies, pair, stale=stale) for pair in readable)
-    return PairResults(replace(result, names=names) for result in found)
+    listed = (_pair_result(results, studies, pair, stale=stale) for pair in readable)
+    return PairResults(replace(result, names=names) for result in listed)
 
 
 def _pair_result(results: StoredResults, studies: StaleStudies, pair: AnyPair, *, stale: bool) -> PairResult:

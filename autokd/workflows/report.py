@@ -85,8 +85,8 @@ def report_of(
         _say_what_is_left_out(shown, asked)
         if pairs is None:
             readable = filter(results.is_readable, results.groups())
-            found = [_pair(results, federation, group) for group in readable]
-            groups = [data for data in found if data is not None]
+            of_groups = [_pair(results, federation, group) for group in readable]
+            groups = [data for data in of_groups if data is not None]
         observations = observations_of(results, {data.pair: data.records for data in shown})
     return ReportData(
         config=config,
@@ -125,14 +125,14 @@ def _sweep_examples(
     config: StudyConfig, space: Space, facts: FederationFacts | None, shown: Sequence[PairData]
 ) -> dict[Pair, int]:
     """Return the cost of the sweep in training examples, by pair; empty if it is unknown."""
-    found = dict[Pair, int]()
+    examples = dict[Pair, int]()
     if facts is None:
-        return found
+        return examples
     for data in shown:
         prices = Prices.of_pair(facts, data.pair, epochs=config.distillation.epochs)
         if prices is not None:
-            found[data.pair] = sweep_examples(config, space, prices)
-    return found
+            examples[data.pair] = sweep_examples(config, space, prices)
+    return examples
 
 
 def _pair(results: StoredResults, federation: Federation, pair: AnyPair) -> PairData | None:

@@ -47,8 +47,8 @@ def columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def gain_of(payload: Mapping[str, Any]) -> float:
     """Return what the advice gains on test, in pp: of the decision, or if there is none, of the answer."""
-    told = payload.get("decision") or payload["recommended"]
-    return float(told["gain"]["mean"])
+    answer = payload.get("decision") or payload["recommended"]
+    return float(answer["gain"]["mean"])
 
 
 def row_of(entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,8 +74,8 @@ def row_of(entry: Mapping[str, Any]) -> dict[str, Any]:
     recommended = entry["recommended"]
     if (decision := entry.get("decision")) is not None:
         gain = decision["gain"]
-        told = (decision["action"], decision["words"], gain["mean"], gain["low"], gain["high"])
-        row |= dict(zip(_DECISION, told, strict=True))
+        shown = (decision["action"], decision["words"], gain["mean"], gain["low"], gain["high"])
+        row |= dict(zip(_DECISION, shown, strict=True))
     return row | {
         "answer": recommended["answer"],
         "recommended_gain": recommended["gain"]["mean"],
@@ -106,7 +106,7 @@ def _named(pair: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _joined(name: object) -> str:
     """Return a name, or those of several teachers; empty where there is none."""
-    return ", ".join(one or "" for one in name) if isinstance(name, list) else str(name or "")
+    return ", ".join(part or "" for part in name) if isinstance(name, list) else str(name or "")
 
 
 def _position(entry: Mapping[str, Any]) -> str:

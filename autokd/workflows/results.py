@@ -128,15 +128,15 @@ class StoredResults:
 
     def groups(self) -> list[Group]:
         """Return the groups that have a study under this recipe and space, by student."""
-        found = []
+        groups = []
         for study in self.store.studies():
             name, _, key = study.rpartition("/")
             if name == self._name_of_groups and key.startswith("{"):
                 growth = stored_growth(self.store.attributes(study))
                 group = parse_key(key) if growth is None else Group.of(growth.chain, growth.student)
                 if isinstance(group, Group):
-                    found.append(group)
-        return sorted(found, key=lambda group: (group.student, group.teachers))
+                    groups.append(group)
+        return sorted(groups, key=lambda group: (group.student, group.teachers))
 
     def alternatives_study(self, pair: AnyPair) -> str:
         """Return the name under which the runs of a pair's alternatives are stored."""

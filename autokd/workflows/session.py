@@ -88,7 +88,7 @@ class RunSession:
 
         self._stack.enter_context(ray_session(address=self.workers.address))
         # Workers are given the weights of the examples that the driver judges by.
-        weights = {one.number: one.weights for one in self.results.facts.participants}
+        weights = {participant.number: participant.weights for participant in self.results.facts.participants}
         trainable = distilling(self.workspace.config, self.federation, self.compute, formats, weights)
         home = self.workspace.home
         return drive(

@@ -205,7 +205,7 @@ class Overview:
 
     @property
     def cost_in_examples(self) -> tuple[float, float] | None:
-        """Likewise in training examples, which take about equal time; None if they are unknown."""
+        """The two shares in training examples, which take about equal time; None if they are unknown."""
         search = [pair.search_examples for pair in self.pairs if pair.search_examples is not None]
         after = [pair.confirmation_examples for pair in self.pairs if pair.confirmation_examples is not None]
         if not self.sweep_examples or len(search) < len(self.pairs):
@@ -287,17 +287,17 @@ def overview(
         if pair not in overviews:
             del studies[pair]
     prices = [results.prices(pair) for pair in studies]
-    known = [one for one in prices if one is not None]
+    known = [price for price in prices if price is not None]
     groups = results.groups()
     return Overview(
         federation=results.facts.name,
         participants=config.federation.size,
         pairs=tuple(overviews[pair] for pair in studies),
         groups=tuple(_group_overviews(results, groups)),
-        accuracies=tuple(one.accuracy(Split.TEST) for one in results.facts.participants),
+        accuracies=tuple(participant.accuracy(Split.TEST) for participant in results.facts.participants),
         sweep_epochs=sweep_epochs(config, results.space, len(studies)),
         sweep_budget=results.space.budgets(config)[-1],
-        sweep_examples=sum(sweep_examples(config, results.space, one) for one in known)
+        sweep_examples=sum(sweep_examples(config, results.space, price) for price in known)
         if len(known) == len(prices)
         else None,
         stale=StaleStudies(results).count(pair for pair in pairs if pair not in of_today),

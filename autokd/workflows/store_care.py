@@ -77,12 +77,12 @@ def release_pairs(workspace: Workspace, pairs: Sequence[AnyPair] | None) -> tupl
 
     def has_one(driver: DriverFacts) -> bool:
         held = [held_pair(study, workspace.config, workspace.space) for study in driver.studies]
-        return any(one is not None and (wanted is None or one.pair in wanted) for one in held)
+        return any(pair is not None and (wanted is None or pair.pair in wanted) for pair in held)
 
     with workspace.open_store(create=False) as store:
-        found = [driver for driver in store.leases.drivers() if has_one(driver)]
-        for driver in found:
+        drivers = [driver for driver in store.leases.drivers() if has_one(driver)]
+        for driver in drivers:
             if driver.here:
                 raise InputError(f"{driver.owner} is alive on this machine; end it by autokd stop")
-        store.leases.release([driver.token for driver in found])
-    return tuple(Released(driver.owner, len(driver.studies)) for driver in found)
+        store.leases.release([driver.token for driver in drivers])
+    return tuple(Released(driver.owner, len(driver.studies)) for driver in drivers)

@@ -35,7 +35,7 @@ def check_target(config: StudyConfig, of: Federation | Checked, *, source: str) 
         PlanError: If the target does not fit the federation's classes, or a split lacks a class of it.
     """
     if isinstance(of, Federation):
-        facts = _labels(of.data, of.splits, [one.private for one in of.participants])
+        facts = _labels(of.data, of.splits, [participant.private for participant in of.participants])
     else:
         facts = _labels(of.data, of.layout.splits, of.layout.private)
     return aimed(facts, config.target, source=source)
@@ -51,17 +51,17 @@ def study_warnings(
         effect: Gain that is sought, in pp.
     """
     of_target = [*lacking(facts, config.target), *weak_points(facts)]
-    found = [Finding(source, "target", one) for one in of_target]
+    findings = [Finding(source, "target", problem) for problem in of_target]
     few = too_few(fewest_examples(facts), config.confirmation.confidence, effect)
     if few is not None:
-        found.append(Finding(source, "federation.splits (confirmation)", few))
-    return tuple(found)
+        findings.append(Finding(source, "federation.splits (confirmation)", few))
+    return tuple(findings)
 
 
 def fewest_examples(facts: FederationFacts) -> float:
     """Return the effective confirmation examples of the participant whose target leaves the fewest."""
     count = len(facts.labels[Split.CONFIRMATION])
-    return min(one.weights.effective(Split.CONFIRMATION, count) for one in facts.participants)
+    return min(participant.weights.effective(Split.CONFIRMATION, count) for participant in facts.participants)
 
 
 def warned_facts(config: StudyConfig, facts: FederationFacts, *, source: str) -> FederationFacts:
@@ -71,8 +71,10 @@ def warned_facts(config: StudyConfig, facts: FederationFacts, *, source: str) ->
         PlanError: As `check_target`.
     """
     facts = aimed(facts, config.target, source=source)
-    found = [one for one in study_warnings(config, facts, source=source) if one not in facts.warnings]
-    return replace(facts, warnings=(*facts.warnings, *found))
+    findings = [
+        finding for finding in study_warnings(config, facts, source=source) if finding not in facts.warnings
+    ]
+    return replace(facts, warnings=(*facts.warnings, *findings))
 
 
 def tell_warnings(

@@ -47,11 +47,11 @@ class Swept:
             "runs": {"done": progress.done, "failed": progress.failed, "new": progress.ended},
             "best": [
                 {
-                    "pair": one.pair.to_json(),
-                    **one.to_json(),
-                    "decision": self.decisions[one.pair].brief() if one.pair in self.decisions else None,
+                    "pair": best.pair.to_json(),
+                    **best.to_json(),
+                    "decision": self.decisions[best.pair].brief() if best.pair in self.decisions else None,
                 }
-                for one in self.found
+                for best in self.found
             ],
         }
 
@@ -100,12 +100,12 @@ def sweep(
         )
         session.callbacks.on_sweep(queue.progress())
         done = session.drive(queue, store, formats)
-        found, decisions = _found(session, pairs) if done else ((), {})
+        best, decisions = _found(session, pairs) if done else ((), {})
     return Swept(
         federation=session.federation.name,
         progress=queue.progress(),
         interrupted=not done,
-        found=found,
+        found=best,
         decisions=decisions,
     )
 
@@ -123,4 +123,4 @@ def _found(session: RunSession, pairs: Sequence[Pair]) -> tuple[tuple[BestSwept,
     for pair in pairs:
         with leaving_out(pair), suppress(NotTuned):
             decisions[pair] = searched.recommendation(pair).decision
-    return tuple(one for one in best if one is not None), decisions
+    return tuple(swept for swept in best if swept is not None), decisions

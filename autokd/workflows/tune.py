@@ -190,14 +190,14 @@ def _tune(
     clock = BatchClock(store, tuple(names.values()), lead=monotonic() - session.began)
 
     known, judged = store.names(), set(store.recommended())
-    told: dict[AnyPair, int] = {}
+    shown: dict[AnyPair, int] = {}
 
     def read(pair: AnyPair) -> PairRecords:
         if names[pair] not in known:
             return results.nothing_of(pair, formats[pair])
         records = results.searched(pair)
         # An earlier call of a judged pair has told of these trials.
-        told[pair] = len(records.trials) if names[pair] in judged else 0
+        shown[pair] = len(records.trials) if names[pair] in judged else 0
         return replace(records, tensor_format=formats[pair])
 
     def register(records: PairRecords) -> None:
@@ -219,7 +219,7 @@ def _tune(
                 JudgedTrials(
                     study=records.study,
                     pair=config.federation.names.arrow(pair),
-                    trials=tuple(records.trials[told.get(pair, 0) :]),
+                    trials=tuple(records.trials[shown.get(pair, 0) :]),
                     recommendation=answers[pair],
                 )
             )

@@ -154,7 +154,7 @@ class Ranked:
         return True
 
     def end(self, trial: int, epoch: int, accuracy: float | None) -> None:
-        """Likewise."""
+        """Do nothing."""
 
 
 def asha(problem: Problem, seed: int, known: Known, budget: int) -> Peer:

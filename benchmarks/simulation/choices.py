@@ -196,7 +196,7 @@ def row(shares: NDArray[np.float64], usual: NDArray[np.float64]) -> str:
 
     Args:
         shares: Shape (seeds, costs).
-        usual: Likewise.
+        usual: The usual shares, of the same shape.
     """
     apart = shares - usual
     error = apart.std(axis=0, ddof=1) / np.sqrt(len(apart)) if len(apart) > 1 else np.full(len(COSTS), np.nan)

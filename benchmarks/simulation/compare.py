@@ -5,7 +5,7 @@
         [--contestants autokd ...] [--scenarios newcomer batch meetings] [--most 20] [--out FILE] [--missing]
 
 `newcomer`: ten pairs a seed, each after the 56 pairs without either of its participants. `batch`: all 90
-pairs from nothing. `meetings`: likewise with free position; who knows no meetings searches both pairs.
+pairs from nothing. `meetings`: the same with free position; who knows no meetings searches both pairs.
 Answers are chosen on validation, "nothing" among them, and told on test by one measure for all; a run that is
 asked for twice costs once. Without `--peers` only what is installed here is measured.
 """

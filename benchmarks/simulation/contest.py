@@ -27,11 +27,11 @@ from benchmarks.simulation.scenarios import meetings, tuned
 from benchmarks.simulation.table import SPLITS, Table
 
 BUDGETS: Final = tuple(range(1, 17))
-"""Of a pair, in runs to the end, at which a search is looked at; the last lies above a fifth of the sweep."""
+"""Runs to the end, of one pair, at which a search is looked at; the last lies above a fifth of the sweep."""
 CONFIRMED: Final = (4, 8)
-"""Likewise, after which what was found is confirmed: 5.3 and 10.5% of the sweep."""
+"""Runs a pair after which what was found is confirmed: 5.3 and 10.5% of the sweep."""
 CHAINS: Final = (4, 8, 16)
-"""Likewise, of batches of which the later pairs know what the earlier ones ran."""
+"""Runs a pair in batches of which the later pairs know what the earlier ones ran."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,7 +189,7 @@ def points(table: Table, seed: int, ran: Searched, budgets: Sequence[int] = BUDG
 
 
 def meeting_points(table: Table, seed: int, ran: Searched, budgets: Sequence[int] = BUDGETS) -> Points:
-    """Likewise with free position: both pairs of a meeting were searched, and its best model counts."""
+    """Measure with free position: both pairs of a meeting were searched, and its best model counts."""
     ends = meeting_yardstick(table, seed % table.seeds)
 
     def share(tried: Mapping[Pair, Sequence[Setting]]) -> float:

@@ -67,7 +67,7 @@ class Curve(NamedTuple):
 
     Attributes:
         mean: Shape (costs,); NaN beyond what was measured.
-        deviation: Likewise.
+        deviation: Standard deviation, of the same shape.
     """
 
     mean: NDArray[np.float64]

@@ -46,7 +46,7 @@ def difference(ours: Sequence[Any], theirs: Sequence[Any]) -> Difference:
 
 
 def judged(ours: Sequence[Sequence[Any]], theirs: Sequence[Sequence[Any]]) -> Difference:
-    """Likewise of the mean over tables, by table and seed; of the seeds that all have."""
+    """Return the difference of the means over tables for the seeds that all have; by table and seed."""
     seeds = min(len(one) for side in (ours, theirs) for one in side)
     apart = [_apart(one[:seeds], other[:seeds]) for one, other in zip(ours, theirs, strict=True)]
     return _summed(np.mean(apart, axis=0))

@@ -25,7 +25,7 @@ class Yardstick:
 
     Attributes:
         anyway: The default setting or nothing, whichever validation prefers.
-        swept: The best of the whole grid or nothing, likewise.
+        swept: The best of the whole grid or nothing.
     """
 
     anyway: Mapping[Pair, float]
@@ -78,7 +78,7 @@ def single(table: Table, seed: int, pairs: Iterable[Pair] | None = None) -> floa
 
 
 def single_meetings(table: Table, seed: int) -> float:
-    """Likewise with free position: it is run in both."""
+    """The same with free position: it is run in both."""
     seed %= table.seeds
     answers = {}
     for pair in half(table):
@@ -95,7 +95,7 @@ def elsewhere(table: Table, seed: int, pair: Pair) -> list[Setting]:
 
 
 def meeting_yardstick(table: Table, seed: int) -> Yardstick:
-    """Likewise for meetings, by the pair of which the first participant teaches, with free position.
+    """The same for meetings, by the pair of which the first participant teaches, with free position.
 
     The gain is that of the model that both could end with, over the better of the two as they are; `anyway`
     is the better of the default at either position and the two models as they are.

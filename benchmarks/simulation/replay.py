@@ -71,16 +71,16 @@ class Memory:
         failure: Failure | None = None,
         reason: str = "",
     ) -> None:
-        """Nothing, likewise."""
+        """Do nothing."""
 
     def add_run(self, study: str, run: RunRecord) -> None:
-        """Nothing, likewise."""
+        """Do nothing."""
 
     def put_bases(self, study: str, bases: Sequence[VerdictBasis]) -> None:
-        """Nothing, likewise."""
+        """Do nothing."""
 
     def evict(self, study: str) -> None:
-        """Nothing, likewise."""
+        """Do nothing."""
 
 
 def _record(given: RunSpec, epochs: int) -> RunRecord:

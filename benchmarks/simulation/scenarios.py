@@ -44,7 +44,7 @@ def cold(
 
 
 def cold_meetings(table: Table, policy: Policy, seed: int, trials: int) -> tuple[float, float]:
-    """Likewise with free position: both pairs of a meeting share their trials, and its best model counts."""
+    """Search meetings with free position: both pairs share their trials, and the best model counts."""
     meetings = _shuffled([(pair, pair.reverse) for pair in half(table)], seed)
     ran = _search(table, policy, seed, meetings, trials)
     ends, tried = meeting_yardstick(table, seed % table.seeds), _tried(ran)

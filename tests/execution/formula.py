@@ -18,7 +18,7 @@ from tests.search.worlds import record, report
 
 
 class FormulaTrainable(tune.Trainable):
-    """Answers as `DistillationTrainable` does, without a federation; reused likewise."""
+    """Answers as `DistillationTrainable` does, without a federation; it can be reused, too."""
 
     def setup(
         self,

@@ -37,7 +37,8 @@ PUBLISHED = {
 """Millions of parameters with 100 classes, as papers on distillation state them (Tian et al. 2020,
 arXiv:1910.10699, and those after it)."""
 OF_HE = {"resnet20": 0.27, "resnet32": 0.46, "resnet44": 0.66, "resnet56": 0.85, "resnet110": 1.7}
-"""Likewise with 10 classes, without convolutions as shortcuts: He et al. 2016, arXiv:1512.03385, table 6."""
+"""Millions of parameters with 10 classes, without convolutions as shortcuts (He et al. 2016,
+arXiv:1512.03385, table 6)."""
 
 
 def make(name: str, classes: int = 100, **options: object) -> nn.Module:

@@ -32,7 +32,7 @@ JUDGED = (Split.CONFIRMATION, Split.TEST)
 GOOD = (0.05, 0.2)
 """What the default and the winner add to a student's accuracy: `tuned`."""
 BAD = (-0.2, -0.1)
-"""Likewise: `skip`."""
+"""The verdict is `skip`."""
 LOST: Final = None
 """The default never ran to the end: `failed`."""
 Gains = tuple[float, float] | None

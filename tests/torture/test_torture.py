@@ -35,7 +35,7 @@ def test_on_sqlite_nothing_is_lost_and_nothing_done_twice(home: Path, nodes: Clu
     assert survivor.starts == 2
 
 
-def test_on_postgresql_likewise_though_the_server_stops(home: Path, nodes: Cluster) -> None:
+def test_on_postgresql_nothing_is_lost_though_the_server_stops(home: Path, nodes: Cluster) -> None:
     with private_postgres() as server:
         place = workspace(home, server.url, trials=4)
         ordeal = Ordeal(ALL, away=3.0, seed=0)

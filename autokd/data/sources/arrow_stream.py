@@ -44,8 +44,8 @@ def _length(body: Any, begin: int, length: int, compressed: bool) -> int:
     if not compressed or not length:
         return length
     # A compressed buffer begins with its length; -1 says that it was left as it is.
-    told = _at("<q", bytes(body[begin : begin + 8]), 0)
-    return length if told < 0 else told
+    unpacked = _at("<q", bytes(body[begin : begin + 8]), 0)
+    return length if unpacked < 0 else unpacked
 
 
 class _Table:
@@ -59,8 +59,8 @@ class _Table:
         offset = 4 + 2 * number
         if offset >= _at("<H", self._content, self._fields):
             return None
-        found = _at("<H", self._content, self._fields + offset)
-        return self._place + found if found else None
+        place = _at("<H", self._content, self._fields + offset)
+        return self._place + place if place else None
 
     def number(self, form: str, number: int) -> int:
         """Return a field that is a number; 0 if it is left out."""

@@ -93,7 +93,7 @@ def read_dataset(
             problem = f"example {number} is no ({kind}, label): {type(error).__name__}: {str(error)[:200]}"
             raise PlanError(source=name, problem=problem) from error
         if images[-1].shape != images[0].shape or images[-1].dtype != images[0].dtype:
-            last, first = (f"{one.dtype} of shape {one.shape}" for one in (images[-1], images[0]))
+            last, first = (f"{image.dtype} of shape {image.shape}" for image in (images[-1], images[0]))
             kind = "example" if of_tensors else "image"
             problem = (
                 f"{kind} {number} is {last}, the first one {first}; make all of one shape and type there"
@@ -127,10 +127,10 @@ def _parts(example: Any, labels_needed: bool, keys: Sequence[str]) -> tuple[Any,
         images = [example[key] for key in keys if key in example]
         if len(images) != 1:
             raise ValueError(f"its keys are {', '.join(map(str, example))}, not one of which is `{keys[0]}`")
-        found = [example[key] for key in _LABEL if key in example]
-        if len(found) > 1:
+        labels = [example[key] for key in _LABEL if key in example]
+        if len(labels) > 1:
             raise ValueError(f"its keys are {', '.join(map(str, example))}, of which several are labels")
-        return images[0], _or_none(found, labels_needed)
+        return images[0], _or_none(labels, labels_needed)
     is_row = keys is _INPUT and isinstance(example, list) and bool(example) and np.ndim(example[0]) == 0
     if isinstance(example, tuple | list) and (labels_needed or not is_row):
         if not labels_needed:

@@ -55,7 +55,7 @@ class Below:
                 if empty
                 else "",
             ]
-        return tuple(one for one in said if one)
+        return tuple(note for note in said if note)
 
 
 def _left_out(files: list[Path], words: str) -> str:
@@ -68,35 +68,35 @@ def images_below(folder: Path) -> Below:
     Raises:
         PlanError: If it cannot be read.
     """
-    found = Below()
+    below = Below()
     try:
-        for entry in sorted(folder.iterdir(), key=lambda one: one.name):
+        for entry in sorted(folder.iterdir(), key=lambda path: path.name):
             if _is_hidden(entry):
-                found.hidden.append(entry)
+                below.hidden.append(entry)
             elif entry.is_dir():
-                found.folders[entry.name] = _images_of_class(entry, found)
+                below.folders[entry.name] = _images_of_class(entry, below)
             else:
-                (found.beside if entry.suffix.lower() in SUFFIXES else found.others).append(entry)
+                (below.beside if entry.suffix.lower() in SUFFIXES else below.others).append(entry)
     except OSError as error:
         raise unreadable(error.filename or folder, error) from error
-    return found
+    return below
 
 
-def _images_of_class(folder: Path, found: Below) -> list[Path]:
+def _images_of_class(folder: Path, below: Below) -> list[Path]:
     images = []
-    for file in _walked(folder, found.hidden):
+    for file in _walked(folder, below.hidden):
         if file.suffix.lower() not in SUFFIXES:
-            found.others.append(file)
+            below.others.append(file)
             continue
         images.append(file)
         if file.parent != folder:
-            found.nested.append(file)
+            below.nested.append(file)
     return images
 
 
 def _walked(folder: Path, hidden: list[Path]) -> Iterator[Path]:
     """Yield the files below a folder in the order of torchvision's ImageFolder."""
-    for root, names, files in sorted(_walk(folder, hidden), key=lambda one: one[0]):
+    for root, names, files in sorted(_walk(folder, hidden), key=lambda walked: walked[0]):
         del names
         for name in sorted(files):
             file = Path(root, name)

@@ -62,9 +62,9 @@ def _labelled(
     if not labels_needed and not everything:
         raise PlanError(source=str(folder), problem="holds no image")
     try:
-        told = annotated(folder, below)
-        if told is not None:
-            return _numbered(folder, *told, classes)
+        annotations = annotated(folder, below)
+        if annotations is not None:
+            return _numbered(folder, *annotations, classes)
         if not labels_needed and (below.beside or list(below.folders) == ["images"]):
             return everything, None, []
         problem = _problem(below)

@@ -214,12 +214,12 @@ def named_labels(
         chosen = list(own if classes is None else class_names(classes))
     except ValueError as error:
         raise PlanError(source=source, field=field, problem=str(error)) from error
-    strange = [one for one in own if one not in chosen]
+    strange = [name for name in own if name not in chosen]
     if strange:
         problem = f"has the class {strange[0]}, which is none of classes ({', '.join(chosen[:20])})"
         raise PlanError(source=source, field=field, problem=problem)
-    number = {raw: chosen.index(one) for raw, one in zip(written, own, strict=True)}
-    return np.array([number[one] for one in names], dtype=np.int64), chosen
+    number = {raw: chosen.index(name) for raw, name in zip(written, own, strict=True)}
+    return np.array([number[name] for name in names], dtype=np.int64), chosen
 
 
 def labelled(

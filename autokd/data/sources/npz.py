@@ -62,8 +62,8 @@ def read(source: NpzSource, base: Path, wanted: ImageShape, labels_needed: bool 
         if labels_needed:
             raise
         return unlabelled(pixels, decoder.notes())
-    found = labelled(pixels, labels, recipe=source.classes, own=own, source=name, notes=decoder.notes())
-    return replace(found, labels=labels[which])
+    data = labelled(pixels, labels, recipe=source.classes, own=own, source=name, notes=decoder.notes())
+    return replace(data, labels=labels[which])
 
 
 def _inputs(source: NpzSource) -> str:

@@ -52,9 +52,9 @@ def read(source: ParquetSource, base: Path, wanted: ImageShape, labels_needed: b
     which = chosen_indices(source, base, table.num_rows)
     if not which.size:
         raise PlanError(source=name, problem="holds no example")
-    told = features(table.schema)
+    declared = features(table.schema)
     (image, *_) = inputs
-    mode = told.get(image, {}).get("mode")
+    mode = declared.get(image, {}).get("mode")
     decoder = Decoder.of(source, wanted, mode=mode if isinstance(mode, str) else None)
 
     def read_inputs() -> AnyInputs:
@@ -71,14 +71,14 @@ def read(source: ParquetSource, base: Path, wanted: ImageShape, labels_needed: b
         if label is None:
             raise PlanError(source=name, field=source.label, problem="is missing")
         labels, own = _labels(table, name, label, source.classes)
-        own = own or told.get(label, {}).get("names")
+        own = own or declared.get(label, {}).get("names")
         own = own if isinstance(own, list) and own else None
-        found = labelled(np.empty(0, dtype=np.uint8), labels, recipe=source.classes, own=own, source=name)
+        data = labelled(np.empty(0, dtype=np.uint8), labels, recipe=source.classes, own=own, source=name)
     except PlanError:
         if labels_needed:
             raise
         return unlabelled(read_inputs(), decoder.notes())
-    return replace(found, images=read_inputs(), labels=labels[which], notes=decoder.notes())
+    return replace(data, images=read_inputs(), labels=labels[which], notes=decoder.notes())
 
 
 def _table(file: Path, source: ParquetSource, labels_needed: bool) -> _Part:
@@ -194,9 +194,9 @@ def _joined(tables: Sequence[_Part], files: Sequence[Path]) -> _Part:
     import pyarrow as pa
 
     first, inputs, label = tables[0]
-    told = features(first.schema)
+    declared = features(first.schema)
     for (other, *columns), file in zip(tables[1:], files[1:], strict=True):
-        if columns != [inputs, label] or features(other.schema).get(label or "") != told.get(label or ""):
+        if columns != [inputs, label] or features(other.schema).get(label or "") != declared.get(label or ""):
             problem = f"has other columns or classes than {files[0].name}"
             raise PlanError(source=str(file), problem=problem)
     try:
@@ -224,7 +224,7 @@ def _labels(
     values = table[column].to_pylist()
     if None in values:
         raise PlanError(source=name, field=column, problem=f"row {values.index(None)} has no label")
-    if values and all(isinstance(one, str) for one in values):
+    if values and all(isinstance(value, str) for value in values):
         return named_labels(values, classes, source=name, field=column)
     try:
         array = np.array(values)

@@ -35,18 +35,18 @@ def unsteady(dataset: Any, rows: NDArray[np.int64]) -> tuple[str, ...]:
     return ()
 
 
-def _same(one: Any, other: Any) -> bool:
-    if isinstance(one, Mapping):
-        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
-    if isinstance(one, tuple | list):
-        return len(one) == len(other) and all(map(_same, one, other))
-    if isinstance(one, torch.Tensor):
-        one, other = one.detach().cpu().numpy(), other.detach().cpu().numpy()
-    if isinstance(one, Image.Image | np.ndarray):
+def _same(first: Any, other: Any) -> bool:
+    if isinstance(first, Mapping):
+        return first.keys() == other.keys() and all(_same(first[key], other[key]) for key in first)
+    if isinstance(first, tuple | list):
+        return len(first) == len(other) and all(map(_same, first, other))
+    if isinstance(first, torch.Tensor):
+        first, other = first.detach().cpu().numpy(), other.detach().cpu().numpy()
+    if isinstance(first, Image.Image | np.ndarray):
         # Equal bytes also where a pixel is NaN.
-        first, second = np.asarray(one), np.asarray(other)
+        first, second = np.asarray(first), np.asarray(other)
         return (first.shape, first.dtype) == (
             second.shape,
             second.dtype,
         ) and first.tobytes() == second.tobytes()
-    return True if one is other else bool(one == other)
+    return True if first is other else bool(first == other)

@@ -16,12 +16,12 @@ Features = Mapping[str, Mapping[str, Any]]
 def features(schema: Any) -> Features:
     """Return what is written of the columns beside an Arrow schema; nothing if it is not of `datasets`."""
     try:
-        told = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
+        declared = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
     except (LookupError, ValueError, TypeError, RecursionError):
         return {}
-    if not isinstance(told, dict):
+    if not isinstance(declared, dict):
         return {}
-    return {str(name): one for name, one in told.items() if isinstance(one, dict)}
+    return {str(name): feature for name, feature in declared.items() if isinstance(feature, dict)}
 
 
 def image_column(schema: Any, source: ParquetSource, file: str) -> str:
@@ -30,8 +30,8 @@ def image_column(schema: Any, source: ParquetSource, file: str) -> str:
     Raises:
         PlanError: If there is none, or the choice is in doubt.
     """
-    told = features(schema)
-    images = [name for name in schema.names if told.get(name, {}).get("_type") == "Image"]
+    declared = features(schema)
+    images = [name for name in schema.names if declared.get(name, {}).get("_type") == "Image"]
     encoded = [name for name in schema.names if _is_encoded(schema.field(name).type)]
     return _column(schema, source.image, "image", images or encoded, file)
 
@@ -58,8 +58,8 @@ def label_column(schema: Any, source: ParquetSource, file: str, inputs: tuple[st
     Raises:
         PlanError: If there is none, or the choice is in doubt.
     """
-    told = features(schema)
-    classes = [name for name in schema.names if told.get(name, {}).get("_type") == "ClassLabel"]
+    declared = features(schema)
+    classes = [name for name in schema.names if declared.get(name, {}).get("_type") == "ClassLabel"]
     others = [name for name in schema.names if name not in inputs and _is_label(schema.field(name).type)]
     return _column(schema, source.label, "label", classes or others, file)
 

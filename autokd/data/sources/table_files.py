@@ -29,9 +29,9 @@ def table_files(paths: str | Sequence[str], base: Path) -> list[Path]:
     Raises:
         PlanError: If there is none, a shard is missing, or they are those of several splits.
     """
-    given = [paths] if isinstance(paths, str) else paths
+    patterns = [paths] if isinstance(paths, str) else paths
     try:
-        files = [file for path in given for file in _files(base / Path(path).expanduser())]
+        files = [file for path in patterns for file in _files(base / Path(path).expanduser())]
     except OSError as error:
         raise unreadable(error.filename or str(base), error) from error
     twice = next((file for number, file in enumerate(files) if file in files[:number]), None)
@@ -67,8 +67,8 @@ def places(path: Path) -> list[Path]:
 def matching(path: Path) -> list[Path]:
     """Return the files that a pattern matches, in the order of their names; no hidden ones, as in a shell."""
     fixed = next(number for number, part in enumerate(path.parts) if _is_pattern(part))
-    found = Path(*path.parts[:fixed]).glob("/".join(path.parts[fixed:]))
-    return sorted(file for file in found if file.is_file() and file.name[0] != ".")
+    matches = Path(*path.parts[:fixed]).glob("/".join(path.parts[fixed:]))
+    return sorted(file for file in matches if file.is_file() and file.name[0] != ".")
 
 
 def _is_pattern(text: str) -> bool:
@@ -131,9 +131,9 @@ def _saved(folder: Path) -> list[Path]:
     """
     state = folder / _STATE
     try:
-        told = json.loads(state.read_text(encoding="utf-8"))
-        names = [str(one["filename"]) for one in told["_data_files"]]
-        selected = bool(told.get("_indices_data_files"))
+        saved = json.loads(state.read_text(encoding="utf-8"))
+        names = [str(entry["filename"]) for entry in saved["_data_files"]]
+        selected = bool(saved.get("_indices_data_files"))
     except OSError as error:
         raise unreadable(state, error) from error
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:

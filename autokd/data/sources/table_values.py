@@ -66,5 +66,5 @@ def _array(column: Any, name: str, source: str) -> NDArray[Any]:
         kind = values.type
     if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
         raise refused(f"holds {kind}, not numbers or lists of numbers")
-    found: NDArray[Any] = values.to_numpy(zero_copy_only=False).reshape(shape)
-    return found
+    array: NDArray[Any] = values.to_numpy(zero_copy_only=False).reshape(shape)
+    return array

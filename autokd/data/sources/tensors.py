@@ -54,11 +54,11 @@ def not_finite(array: NDArray[Any]) -> str:
     """Return the first number that is not finite, with its place; empty if all are."""
     if array.dtype != np.float32 or not array.size:
         return ""
-    for row, one in enumerate(array):
-        finite = np.isfinite(one)
+    for row, example in enumerate(array):
+        finite = np.isfinite(example)
         if not finite.all():
             place = _place(finite)
-            return f"example {row} holds {one[place]} at {list(place)}, which is no finite number"
+            return f"example {row} holds {example[place]} at {list(place)}, which is no finite number"
     return ""
 
 

@@ -117,15 +117,17 @@ class AnswerFacts:
 
 def pair_rows(data: ReportData) -> tuple[PairRow, ...]:
     """Return a row for each judged pair, in order."""
-    return tuple(_row(one, one.recommendation) for one in data.pairs if one.recommendation is not None)
+    return tuple(_row(pair, pair.recommendation) for pair in data.pairs if pair.recommendation is not None)
 
 
 def participant_rows(data: ReportData) -> tuple[ParticipantDecision, ...]:
     """Return the decision of each participant that has a judged pair or group in which it learns."""
     learning: dict[int, list[Recommendation]] = {}
-    judged = [one.recommendation for one in (*data.pairs, *data.groups) if one.recommendation is not None]
-    for found in judged:
-        learning.setdefault(found.pair.student, []).append(found)
+    judged = [
+        entry.recommendation for entry in (*data.pairs, *data.groups) if entry.recommendation is not None
+    ]
+    for recommendation in judged:
+        learning.setdefault(recommendation.pair.student, []).append(recommendation)
     untrained, everybody = data.config.federation.untrained, range(data.config.federation.size)
     return tuple(
         decide_for(
@@ -141,17 +143,17 @@ def answer_facts(
     data: ReportData, rows: tuple[PairRow, ...], participants: tuple[ParticipantDecision, ...]
 ) -> AnswerFacts:
     """Return the answer, of the rows of all judged pairs and participants."""
-    searched = [one.records for one in data.pairs if one.records.trials]
-    of_pairs = sum((spent(one) for one in searched), Spent())
-    decisions = [one.decision for one in participants]
-    gains = [one.chosen.test.mean for one in decisions]
+    searched = [pair.records for pair in data.pairs if pair.records.trials]
+    of_pairs = sum((spent(records) for records in searched), Spent())
+    decisions = [participant.decision for participant in participants]
+    gains = [decision.chosen.test.mean for decision in decisions]
     return AnswerFacts(
         pairs=data.config.federation.size * (data.config.federation.size - 1),
         actions=_counted(row.action for row in rows),
         gain=mean_over_pairs({row.pair: row.gain.mean for row in rows}, data.config),
-        participants=_counted(one.action for one in decisions),
+        participants=_counted(decision.action for decision in decisions),
         participants_gain=mean_over_participants(gains, data.config.confirmation.confidence),
-        spent=sum((spent(one.records) for one in (*data.pairs, *data.groups)), Spent()),
+        spent=sum((spent(entry.records) for entry in (*data.pairs, *data.groups)), Spent()),
         share=(of_pairs.search + of_pairs.confirmation) / max(data.sweep_epochs * len(searched), 1),
         seconds=sum(map(_seconds, searched)),
     )
@@ -180,18 +182,18 @@ def spent(records: PairRecords) -> Spent:
     )
 
 
-def _row(data: PairData, found: Recommendation) -> PairRow:
-    pair, position = found.of_pair
-    decision, judgement = found.decision, found.judgement
+def _row(data: PairData, recommendation: Recommendation) -> PairRow:
+    pair, position = recommendation.of_pair
+    decision, judgement = recommendation.decision, recommendation.judgement
     return PairRow(
         pair=pair,
         action=decision.action,
         words=decision.chosen.way.words,
         gain=decision.chosen.test,
-        teacher_part=found.decisions_teacher_part,
-        verdict=found.verdict,
-        setting="" if found.setting is None else str(found.setting),
-        setting_gain=found.gain,
+        teacher_part=recommendation.decisions_teacher_part,
+        verdict=recommendation.verdict,
+        setting="" if recommendation.setting is None else str(recommendation.setting),
+        setting_gain=recommendation.gain,
         default_gain=None if judgement is None else judgement.test.default_gain,
         by_adoption=position.test.by_adoption,
         forgetting=None if judgement is None else judgement.shown.forgetting,
@@ -201,7 +203,11 @@ def _row(data: PairData, found: Recommendation) -> PairRow:
 
 
 def _teachers(recommendations: list[Recommendation]) -> set[int]:
-    return {one.pair.teacher for one in recommendations if isinstance(one.pair, Pair)}
+    return {
+        recommendation.pair.teacher
+        for recommendation in recommendations
+        if isinstance(recommendation.pair, Pair)
+    }
 
 
 def _counted(actions: Iterable[Action]) -> Mapping[Action, int]:

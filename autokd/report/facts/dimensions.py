@@ -92,12 +92,14 @@ class ImportanceFacts:
     @property
     def together(self) -> float:
         """Sum of all shares."""
-        return sum(one.share for one in self.dimensions)
+        return sum(dimension.share for dimension in self.dimensions)
 
     @property
     def in_words(self) -> str:
         """Each dimension with its share, and why they do not sum to 100%."""
-        named = (f"{one.dimension.replace('_', ' ')} {one.share:.0%}" for one in self.dimensions)
+        named = (
+            f"{dimension.dimension.replace('_', ' ')} {dimension.share:.0%}" for dimension in self.dimensions
+        )
         return f"{', '.join(named)}; {self.why_not_whole}"
 
     @property
@@ -175,14 +177,14 @@ def shares(samples: Iterable[Sequence[tuple[Setting, float]]], *, swept: bool) -
     for runs in groups:
         mean = float(np.mean([accuracy for _, accuracy in runs]))
         relative += [accuracy - mean for _, accuracy in runs]
-    found = [
+    of_dimensions = [
         Importance(dimension=name, levels=count, share=explained(levels, relative, groups=len(groups)))
         for name in DEFAULT.values()
         for levels in [_levels([setting[name] for setting in settings])]
         if (count := len(set(levels))) > 1
     ]
     return ImportanceFacts(
-        dimensions=tuple(sorted(found, key=lambda dimension: -dimension.share)),
+        dimensions=tuple(sorted(of_dimensions, key=lambda dimension: -dimension.share)),
         runs=len(relative),
         pairs=len(groups),
         swept=swept,

@@ -115,7 +115,7 @@ def headline_facts(data: ReportData) -> HeadlineFacts:
 
 def _teacher_parts(recommendations: Mapping[Pair, Recommendation]) -> dict[Pair, float]:
     """Return what of each winner's gain is the teacher's, in pp on test, where that was measured."""
-    judgements = {pair: found.judgement for pair, found in recommendations.items()}
+    judgements = {pair: recommendation.judgement for pair, recommendation in recommendations.items()}
     parts = {
         pair: judgement.teacher_part(Split.TEST)
         for pair, judgement in judgements.items()

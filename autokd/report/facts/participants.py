@@ -56,7 +56,7 @@ class ParticipantsFacts:
 
 def participants_facts(data: ReportData, decisions: Iterable[ParticipantDecision]) -> ParticipantsFacts:
     """Return the participants of the reported pairs; none if the federation was never prepared."""
-    federation, advice = data.federation, {one.student: one for one in decisions}
+    federation, advice = data.federation, {decision.student: decision for decision in decisions}
     if federation is None:
         return ParticipantsFacts(classes=(), participants=())
     participants = tuple(

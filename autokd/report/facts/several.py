@@ -60,42 +60,48 @@ def group_rows(data: ReportData) -> tuple[GroupRow, ...]:
 
 def round_rows(data: ReportData) -> tuple[RoundRow, ...]:
     """Return the federation before and after one round; empty as long as no pair and no group is judged."""
-    everybody = [(one.records.pair, one.recommendation) for one in (*data.pairs, *data.groups)]
-    told = [Answer.of_json(pair, found.to_json()) for pair, found in everybody if found is not None]
-    answers = [one for one in told if one is not None]
+    everybody = [(entry.records.pair, entry.recommendation) for entry in (*data.pairs, *data.groups)]
+    readings = [
+        Answer.of_json(pair, recommendation.to_json())
+        for pair, recommendation in everybody
+        if recommendation is not None
+    ]
+    answers = [answer for answer in readings if answer is not None]
     whole = whole_federation(list(data.accuracies.values()), answers)
     return () if whole is None or not answers else _rounds(whole)
 
 
 def _rounds(whole: WholeFederation) -> tuple[RoundRow, ...]:
-    found = {"with the best pair each": whole.best_pair, "with several teachers each": whole.several}
+    rounds = {"with the best pair each": whole.best_pair, "with several teachers each": whole.several}
     before = RoundRow(words="as they are", accuracy=whole.before, learning="", sent="")
-    return (before, *(_after(words, one) for words, one in found.items() if one is not None))
+    return (before, *(_after(words, after) for words, after in rounds.items() if after is not None))
 
 
-def _after(words: str, one: Round) -> RoundRow:
-    learning = f"{one.learning} of {one.judged} judged"
-    sent = "unknown" if one.sent is None else in_bytes(one.sent)
-    return RoundRow(words=words, accuracy=one.accuracy, learning=learning, sent=sent)
+def _after(words: str, after: Round) -> RoundRow:
+    learning = f"{after.learning} of {after.judged} judged"
+    sent = "unknown" if after.sent is None else in_bytes(after.sent)
+    return RoundRow(words=words, accuracy=after.accuracy, learning=learning, sent=sent)
 
 
 def _row(data: PairData) -> GroupRow:
-    found = data.recommendation
-    judgement = None if found is None else found.judgement
+    recommendation = data.recommendation
+    judgement = None if recommendation is None else recommendation.judgement
     on_test = {} if judgement is None else judgement.test.intervals
     return GroupRow(
         group=data.records.pair,
-        verdict=None if found is None else found.verdict,
-        setting="" if found is None or found.setting is None else str(found.setting),
-        gain=None if found is None else found.gain,
+        verdict=None if recommendation is None else recommendation.verdict,
+        setting=""
+        if recommendation is None or recommendation.setting is None
+        else str(recommendation.setting),
+        gain=None if recommendation is None else recommendation.gain,
         default_gain=None if judgement is None else judgement.test.default_gain,
         teacher_part=None if judgement is None else judgement.teacher_part(Split.TEST),
         beyond_single=on_test.get(BEYOND_SINGLE),
         averaged=on_test.get(AVERAGED_GAIN),
-        sent=_sent(found),
+        sent=_sent(recommendation),
         missing=data.missing,
     )
 
 
-def _sent(found: Recommendation | None) -> str:
-    return "" if found is None or found.network is None else str(found.network)
+def _sent(recommendation: Recommendation | None) -> str:
+    return "" if recommendation is None or recommendation.network is None else str(recommendation.network)

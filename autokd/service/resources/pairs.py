@@ -189,7 +189,10 @@ def _run(run: RunRecord) -> dict[str, Any]:
         "failure": None if run.failure is None else run.failure.value,
         "reason": run.reason or None,
         "curve": [
-            {"epoch": rung.epoch, "accuracy": {split.value: one for split, one in rung.accuracy.items()}}
+            {
+                "epoch": rung.epoch,
+                "accuracy": {split.value: accuracy for split, accuracy in rung.accuracy.items()},
+            }
             for rung in run.curve
         ],
     }

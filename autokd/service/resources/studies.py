@@ -43,8 +43,8 @@ def read_study(context: InContext, name: StudyName, space: SpaceName = None) -> 
     What is measured is null until the federation is prepared.
     """
     known = context.catalogue.study(name)
-    found = context.views.fresh(name, space, _study)
-    return {"name": name, "origin": known.origin, **found}
+    study = context.views.fresh(name, space, _study)
+    return {"name": name, "origin": known.origin, **study}
 
 
 def _entry(catalogue: Catalogue, study: KnownStudy) -> StudyEntry:
@@ -52,14 +52,14 @@ def _entry(catalogue: Catalogue, study: KnownStudy) -> StudyEntry:
         config = catalogue.config(study)
     except PlanError as error:
         # Its name is enough: where the file lies is not told.
-        problems = [{**one.to_json(), "file": f"{study.name}.yaml"} for one in error.all]
+        problems = [{**problem.to_json(), "file": f"{study.name}.yaml"} for problem in error.all]
         return StudyEntry(
             name=study.name,
             origin=study.origin,
             federation=None,
             participants=None,
             pairs=None,
-            problems=[FieldProblem(**one) for one in problems],
+            problems=[FieldProblem(**problem) for problem in problems],
         )
     count = config.federation.size
     untrained = len(config.federation.untrained)
@@ -100,14 +100,16 @@ def _federation(study: OpenStudy, facts: FederationFacts) -> dict[str, Any]:
         },
         "participants": [
             {
-                "number": one.number,
-                "name": names.name(one.number) or None,
-                "architecture": one.architecture,
-                "private": sum(one.histogram),
-                "trained": not one.is_untrained,
-                "accuracy": {split.value: round(one.accuracy(split), 6) for split in one.correct},
+                "number": participant.number,
+                "name": names.name(participant.number) or None,
+                "architecture": participant.architecture,
+                "private": sum(participant.histogram),
+                "trained": not participant.is_untrained,
+                "accuracy": {
+                    split.value: round(participant.accuracy(split), 6) for split in participant.correct
+                },
             }
-            for one in facts.participants
+            for participant in facts.participants
         ],
         "warnings": [warning.to_json() for warning in facts.warnings],
     }

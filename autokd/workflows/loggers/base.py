@@ -136,15 +136,15 @@ def logged(judged: JudgedTrials, trial: TrialRecord) -> LoggedTrial:
         (epoch, {"validation_accuracy": accuracy, **({} if lost is None else {"forgetting": lost})})
         for (epoch, accuracy), lost in zip(trial.curve, forgetting, strict=True)
     )
-    told = judged.recommendation
-    tags = {"state": trial.state.value, "role": trial.role.value, "verdict": str(told["verdict"])}
+    recommendation = judged.recommendation
+    tags = {"state": trial.state.value, "role": trial.role.value, "verdict": str(recommendation["verdict"])}
     figures = {} if trial.accuracy is None else {"final_validation_accuracy": trial.accuracy}
-    if (decision := told.get("decision")) is not None:
+    if (decision := recommendation.get("decision")) is not None:
         tags |= {"decision": str(decision["action"]), "what_to_do": str(decision["words"])}
         figures["decision_gain"] = float(decision["gain"]["mean"])
     for name in ("gain", "default_gain"):
-        if told.get(name) is not None:
-            figures[name] = float(told[name]["mean"])
+        if recommendation.get(name) is not None:
+            figures[name] = float(recommendation[name]["mean"])
     if trial.reason:
         tags["reason"] = trial.reason[:200]
     return LoggedTrial(

@@ -55,9 +55,9 @@ class MlflowLogger(TrialLogger):
             from mlflow.tracking import MlflowClient
 
             client = MlflowClient(tracking_uri=self._uri)
-            found = client.get_experiment_by_name(self._experiment)
+            experiment = client.get_experiment_by_name(self._experiment)
             self._number = (
-                client.create_experiment(self._experiment) if found is None else found.experiment_id
+                client.create_experiment(self._experiment) if experiment is None else experiment.experiment_id
             )
             self._client = client
         return self._client
