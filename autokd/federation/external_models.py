@@ -36,6 +36,7 @@ from autokd.models.matching import fit
 from autokd.models.outputs import described, logits_in, tensors_in
 from autokd.models.shapes import AnyShape, shape_of
 from autokd.models.weights import weights_of
+from autokd.text.quoting import counted
 from autokd.text.reasons import kind_and_words
 
 _TOLERANCE: Final = 0.005
@@ -118,7 +119,8 @@ def validate_model(
         if participant.labels is None and len(labels) != outputs:
             findings.problem(
                 f"{where}.labels",
-                f"the network has {outputs} outputs, its data {len(data.classes)} classes; say which class "
+                f"the network has {counted(outputs, 'output')}, its data {len(data.classes)} classes; "
+                "say which class "
                 "each output means",
             )
             return None
@@ -195,7 +197,7 @@ def _problem(
     for name, values in (("mean", participant.input.mean), ("std", participant.input.std)):
         if len(values) not in (1, channels):
             each = "entries of the first axis" if data.is_tensor else "channels"
-            return f"input.{name}", f"has {len(values)} numbers for {channels} {each}"
+            return f"input.{name}", f"has {counted(len(values), 'number')} for {channels} {each}"
     return None
 
 

@@ -18,7 +18,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
 
 from autokd.models.checkpoint import Checkpoint, StateDict, refused, whole_model
-from autokd.text.quoting import listed
+from autokd.text.quoting import counted, listed
 
 _INSIDE_NAMES: Final = ("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.", "module.")
 """What wrappers put into the middle of names, too, where only a part of a network was wrapped."""
@@ -244,7 +244,9 @@ def _plain(weights: StateDict, file: Path) -> StateDict:
             raise refused(file, f"{name} is no plain tensor ({value.dtype}, {value.layout})")
         if value.is_floating_point() and not bool(torch.isfinite(value).all()):
             count = int((~torch.isfinite(value)).sum())
-            raise refused(file, f"{name} holds {count} values that are not finite numbers (NaN or infinite)")
+            raise refused(
+                file, f"{name} holds {counted(count, 'value')} that are not finite numbers (NaN or infinite)"
+            )
     return weights
 
 
@@ -266,7 +268,8 @@ def _why_none(checkpoint: Checkpoint, expected: StateDict) -> str:
         return whole_model(checkpoint)
     if checkpoint.in_order is not None:
         return (
-            f"holds {len(checkpoint.in_order)} arrays in order, and the network has {len(expected)} weights "
+            f"holds {counted(len(checkpoint.in_order), 'array')} in order, and the network has "
+            f"{counted(len(expected), 'weight')} "
             "of these shapes in another order or number; is it the checkpoint of another architecture?"
         )
     tried = [
@@ -286,7 +289,9 @@ def _why_none(checkpoint: Checkpoint, expected: StateDict) -> str:
     another = "is it the checkpoint of another architecture?"
     missing, beyond = sorted(_lacking(here, expected)), sorted(_beyond(here, expected))
     if missing or beyond:
-        problems = [f"lacks {len(missing)} weights of the network, e.g. {missing[0]}"] if missing else []
+        problems = (
+            [f"lacks {counted(len(missing), 'weight')} of the network, e.g. {missing[0]}"] if missing else []
+        )
         problems += [f"has {len(beyond)} that the network does not, e.g. {beyond[0]}"] if beyond else []
         return f"{where}{' and '.join(problems)}; {another}"
     name = next(name for name, value in expected.items() if name in here and here[name].shape != value.shape)

@@ -12,6 +12,7 @@ from sqlalchemy import Engine, MetaData, Table, func, inspect, select
 from autokd.errors import StoreError, StoreUnreachable
 from autokd.store.migrations import current_version, newest_version
 from autokd.store.store import Store
+from autokd.text.quoting import counted
 
 _JSON: Final = {
     "studies": {},
@@ -98,7 +99,7 @@ def _broken_json(engine: Engine, table: Table) -> Iterator[Problem]:
                     broken.append(str(owner))
         if broken:
             some = ", ".join(broken[:_MOST_OF_A_KIND])
-            what = f"{len(broken)} values of {column} are not JSON, those of {of} {some}"
+            what = f"{counted(len(broken), 'value')} of {column} that are not JSON, those of {of} {some}"
             yield Problem(table.name, what, "see the pairs below, or restore a backup")
 
 

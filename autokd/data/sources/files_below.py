@@ -10,6 +10,7 @@ from typing import Final
 
 from autokd.data.sources.labelled_images import unreadable
 from autokd.errors import PlanError
+from autokd.text.quoting import counted
 
 SUFFIXES: Final = frozenset(
     {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
@@ -39,27 +40,27 @@ class Below:
     def notes(self, by_class: bool) -> tuple[str, ...]:
         """Return what was left out, or read in a way that somebody may not expect."""
         said = [
-            _left_out(self.hidden, "hidden files or folders are left out"),
-            _left_out(self.others, "files are left out, since their names are not those of images"),
+            _note(self.hidden, "hidden path", "left out"),
+            _note(self.others, "file", "left out: names are not those of images"),
         ]
         if by_class:
             empty = [name for name, files in self.folders.items() if not files]
             said += [
-                _left_out(self.beside, "images are left out, since they lie beside the class folders"),
-                _left_out(
+                _note(self.beside, "image", "beside the class folders left out"),
+                _note(
                     self.nested,
-                    "images lie in folders below their class folder, and belong to that class as in "
-                    "torchvision's ImageFolder",
+                    "image",
+                    "below a class folder, read as torchvision's ImageFolder does",
                 ),
-                f"{len(empty)} class folders hold no image, e.g. {empty[0]}; their classes count"
+                f"{counted(len(empty), 'class folder')} without images, e.g. {empty[0]}; they count as classes"
                 if empty
                 else "",
             ]
         return tuple(note for note in said if note)
 
 
-def _left_out(files: list[Path], words: str) -> str:
-    return f"{len(files)} {words}, e.g. {files[0].name}" if files else ""
+def _note(files: list[Path], noun: str, words: str) -> str:
+    return f"{counted(len(files), noun)} {words}, e.g. {files[0].name}" if files else ""
 
 
 def images_below(folder: Path) -> Below:

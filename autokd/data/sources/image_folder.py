@@ -22,6 +22,7 @@ from autokd.data.sources.labelled_images import (
 )
 from autokd.data.sources.tiny_imagenet import annotated
 from autokd.errors import PlanError
+from autokd.text.quoting import counted
 
 _SPLITS = frozenset({"train", "training", "val", "valid", "validation", "test", "testing", "dev", "eval"})
 
@@ -82,7 +83,7 @@ def _labelled(
 def _problem(below: Below) -> str:
     """Return why a folder holds no labelled images; empty if it does."""
     if not below.folders:
-        beside = f"; {len(below.beside)} images lie in it without a class" if below.beside else ""
+        beside = f"; {counted(len(below.beside), 'image')} in it without a class" if below.beside else ""
         return f"has no subfolder, one for each class{beside}"
     if not any(below.folders.values()):
         return f"its subfolders hold no image ({', '.join(list(below.folders)[:5])}, ...)"

@@ -18,6 +18,7 @@ from autokd.data.sources.depth import in_unit
 from autokd.data.sources.tensors import Tensors
 from autokd.data.temporary_arrays import concatenate, copy_rows
 from autokd.errors import PlanError
+from autokd.text.quoting import counted
 
 Pixels = NDArray[np.uint8] | NDArray[np.float32]
 AnyInputs = Pixels | Tensors
@@ -176,7 +177,7 @@ def as_labels(values: NDArray[Any], *, source: str, field: str, count: int) -> N
     if values.ndim != 1 or values.dtype.kind not in "iu":
         problem = _no_numbers(values)
     elif len(values) != count:
-        problem = f"has {len(values)} labels for {count} images"
+        problem = f"has {counted(len(values), 'label')} for {counted(count, 'image')}"
     elif values.size and (values.min() < 0 or values.max() > _MOST_CLASSES):
         unlabelled = "; only public examples may be unlabelled (-1)" if values.min() == -1 else ""
         problem = (

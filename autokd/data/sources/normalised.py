@@ -11,6 +11,7 @@ from autokd.config.images import Normalisation
 from autokd.data.sources.labelled_images import Pixels
 from autokd.data.temporary_arrays import empty
 from autokd.errors import PlanError
+from autokd.text.quoting import counted
 
 _OUTSIDE: Final = 0.02
 """How far from [0, 1] a pixel may come out: a mean may have been written with two digits."""
@@ -33,7 +34,7 @@ def denormalised(images: NDArray[Any], with_: Normalisation, *, name: str) -> Pi
     for field in ("mean", "std"):
         values = getattr(with_, field)
         if len(values) not in (1, channels):
-            raise refused(f"{field} has {len(values)} numbers for {channels} channels")
+            raise refused(f"{field} has {counted(len(values), 'number')} for {counted(channels, 'channel')}")
         numbers.append(np.array(values, dtype=np.float64).reshape(-1, 1, 1))
     mean, std = numbers
     floats: NDArray[np.float32] = empty(images.shape, np.float32)

@@ -102,13 +102,13 @@ def test_an_empty_class_counts_and_is_said(tmp_path: Path) -> None:
     (tmp_path / "set" / "bee").mkdir()
     found = get(tmp_path)
     assert (found.classes, found.labels.tolist()) == (CLASSES, [0, 2])
-    assert found.notes == ("1 class folders hold no image, e.g. bee; their classes count",)
+    assert found.notes == ("1 class folder without images, e.g. bee; they count as classes",)
 
 
 def test_nested_images_are_counted(tmp_path: Path) -> None:
     put(tmp_path, "ant/a/1.png", "ant/b/2.png", "bee/3.png")
     (note,) = get(tmp_path).notes
-    assert note.startswith("2 images lie in folders below their class folder")
+    assert note.startswith("2 images below a class folder")
 
 
 @pytest.mark.parametrize("annotated", ["images", "flat"])
@@ -143,7 +143,7 @@ def test_public_images_need_no_labels(tmp_path: Path, names: list[str]) -> None:
     ("names", "fields", "words"),
     [
         ([], {}, ("No such file",)),
-        (["1.png"], {}, ("no subfolder", "1 images", "without a class")),
+        (["1.png"], {}, ("no subfolder", "1 image in it without a class")),
         (["train/ant/1.png", "val/ant/2.png"], {}, ("are parts, not classes", "train")),
         (["K\u00e4fer/1.png", "Ka\u0308fer/2.png"], {}, ("twice", "the same name", "rename")),
         (["ant/1.png"], {"classes": ["bee", "cat"]}, ("ant is none of the classes",)),

@@ -198,7 +198,7 @@ CASES = (
     Case(
         "a list of tensors",
         f"{P0}.checkpoint",
-        ("cnn.pt", "holds 1 arrays in order"),
+        ("cnn.pt", "holds 1 array in order"),
         lambda f: torch.save([torch.zeros(2)], f / "cnn.pt"),
     ),
     Case(
@@ -210,7 +210,7 @@ CASES = (
     Case(
         "a weight too few",
         f"{P0}.checkpoint",
-        ("cnn.pt", "lacks 1 weights", "1.bias"),
+        ("cnn.pt", "lacks 1 weight", "1.bias"),
         weights(lambda state: state.pop("1.bias")),
     ),
     Case(

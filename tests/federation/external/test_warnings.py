@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import subprocess
 import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from markupsafe import escape
+from numpy.typing import NDArray
+from PIL import Image
 
 from autokd.core.finding import Finding, FindingWarning, folded, tell
 from autokd.federation import storage
@@ -59,6 +65,118 @@ def test_every_command_says_it_once(here: Command, swapped: Path) -> None:
     shown = page(ReportFacts(report_data(workspace)))
     assert 'id="warnings"' in shown
     assert (shown.count(ORDER), shown.count(FEW)) == (1, 1)
+
+
+NETWORKS = """
+import torch
+from markupsafe import escape
+from torch import nn
+
+class Guess(nn.Module):
+    def __init__(self, mode):
+        super().__init__()
+        self.linear, self.mode = nn.Linear(768, 4), mode
+
+    def forward(self, images):
+        logits = self.linear(images.flatten(1))
+        if self.mode == "softmax":
+            return logits.softmax(1)
+        if self.mode == "random":
+            return logits + torch.rand(1)
+        return (logits, logits * 2) if self.mode == "heads" else logits - logits.mean(0)
+"""
+
+
+def _own_network(folder: Path, mode: str) -> None:
+    (folder / "networks.py").write_text(NETWORKS)
+    _first(folder, architecture={"name": "networks:Guess", "options": {"mode": mode}}, checkpoint="none")
+    edit(folder, lambda recipe: recipe["federation"]["participants"][0].pop("claimed_accuracy"))
+
+
+def _first(folder: Path, **fields: Any) -> None:
+    edit(folder, lambda recipe: recipe["federation"]["participants"][0].update(fields))
+
+
+def _beside_an_average(folder: Path) -> None:
+    weights = torch.load(folder / "cnn.pt")
+    averaged = {f"module.{name}": weight * 2 for name, weight in weights.items()}
+    torch.save(
+        {"model": weights, "model_ema": {"n_averaged": torch.tensor(3), **averaged}}, folder / "cnn.pt"
+    )
+
+
+def _in_half_precision(folder: Path) -> None:
+    weights = torch.load(folder / "cnn.pt")
+    torch.save({name: weight.half() for name, weight in weights.items()}, folder / "cnn.pt")
+
+
+def _guessing(folder: Path) -> dict[str, torch.Tensor]:
+    edit(folder, lambda recipe: recipe["federation"]["participants"][0].pop("claimed_accuracy"))
+    return {name: weight * 0 for name, weight in torch.load(folder / "cnn.pt").items()}
+
+
+def _public(folder: Path, change: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]) -> None:
+    for number, file in enumerate(sorted((folder / "images" / "test").rglob("*.png"))):
+        target = folder / "images" / "public" / f"{number}.png"
+        target.parent.mkdir(exist_ok=True)
+        Image.fromarray(change(np.asarray(Image.open(file)))).save(target)
+    splits = {"public": {"kind": "folder", "path": "images/public"}}
+    edit(folder, lambda recipe: recipe["federation"]["splits"].update(splits))
+
+
+def _without_a_class(folder: Path) -> None:
+    shutil.rmtree(folder / "images" / "confirmation" / "bars")
+
+
+def _nested(folder: Path) -> None:
+    (folder / "images" / "part0" / "bars" / "more").mkdir()
+    source = next((folder / "images" / "part0" / "bars").glob("*.png"))
+    shutil.move(source, folder / "images" / "part0" / "bars" / "more" / source.name)
+
+
+def _of_a_mac(folder: Path) -> None:
+    (folder / "images" / "part1" / "dots" / "._000.png").write_bytes(b"\0")
+
+
+def _empty_class(folder: Path) -> None:
+    for file in (folder / "images" / "part1" / "dots").iterdir():
+        file.unlink()
+
+
+ODD: dict[str, tuple[Callable[[Path], object], str]] = {
+    "probabilities": (lambda mine: _own_network(mine, "softmax"), "probabilities"),
+    "randomness": (lambda mine: _own_network(mine, "random"), "asked the same again"),
+    "two heads": (lambda mine: _own_network(mine, "heads"), "2 tensors of the same shape"),
+    "others of the batch": (lambda mine: _own_network(mine, "batch"), "others of its batch"),
+    "an average beside": (_beside_an_average, "model_ema"),
+    "half precision": (_in_half_precision, "float16"),
+    "a model that guesses": (lambda mine: torch.save(_guessing(mine), mine / "cnn.pt"), "of its own data"),
+    "black public images": (lambda mine: _public(mine, np.zeros_like), "all pixels of all its images are 0"),
+    "dark public images": (lambda mine: _public(mine, lambda pixels: pixels // 8), "darker images"),
+    "a split lacks a class": (_without_a_class, "no example of bars, a class of participant 0"),
+    "an image too deep": (_nested, "below a class folder"),
+    "a file of a Mac": (_of_a_mac, "._000.png"),
+    "an empty class": (_empty_class, "e.g. dots"),
+}
+
+
+@pytest.mark.parametrize("case", ODD)
+def test_each_kind_of_warning_goes_all_the_way(
+    case: str, mine: Path, here: Command, caplog: pytest.LogCaptureFixture
+) -> None:
+    """From `check` to the record of the federation, to what runs on it, and to the report's page."""
+    change, words = ODD[case]
+    change(mine)
+    study, home = str(mine / "mine.yaml"), str(mine / "home")
+    checked = here("check", study, "--json").json()["warnings"]
+    (warning,) = [entry for entry in checked if words in entry["problem"]]
+    assert json.loads(here("prepare", "--study", study, "--home", home, "--json").out)["warnings"] == checked
+    caplog.clear()
+    workspace = Workspace.open(study, home=home)
+    with run_session(workspace, None, None, None) as session:
+        assert [entry.to_json() for entry in session.results.facts.warnings] == checked
+    assert len([message for message in caplog.messages if warning["problem"] in message]) == 1
+    assert escape(warning["problem"]) in page(ReportFacts(report_data(workspace)))
 
 
 def test_what_runs_something_says_it_once_more(
