@@ -52,9 +52,7 @@ class Below:
                     "image",
                     "below a class folder, read as torchvision's ImageFolder does",
                 ),
-                f"{counted(len(empty), 'class folder')} without images, e.g. {empty[0]}; they count as classes"
-                if empty
-                else "",
+                _note([Path(name) for name in empty], "class folder", "without images counted as a class"),
             ]
         return tuple(note for note in said if note)
 

@@ -102,7 +102,7 @@ def test_an_empty_class_counts_and_is_said(tmp_path: Path) -> None:
     (tmp_path / "set" / "bee").mkdir()
     found = get(tmp_path)
     assert (found.classes, found.labels.tolist()) == (CLASSES, [0, 2])
-    assert found.notes == ("1 class folder without images, e.g. bee; they count as classes",)
+    assert found.notes == ("1 class folder without images counted as a class, e.g. bee",)
 
 
 def test_nested_images_are_counted(tmp_path: Path) -> None:
