@@ -52,9 +52,9 @@ class Browser:
 
 def chromium() -> str:
     """The program; without one the test is skipped, or fails where everything is required."""
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None:
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if program is None:
         if os.environ.get("AUTOKD_REQUIRE_SERVERS"):
             pytest.fail("chromium is not installed")
         pytest.skip("chromium is not installed")
-    return found
+    return program

@@ -65,16 +65,18 @@ def run(case: Path, folder: Path, *, tune: bool) -> Outcome:
     checked = _call([*autokd, "check", recipe.name, "--json"], recipe.parent)
     _note(outcome, "check", checked)
     if checked.returncode == 0:
-        told = json.loads(checked.stdout)
-        outcome.checked = {one["number"]: one["accuracy"] for one in told["participants"]}
-        if told["warnings"]:
-            outcome.words["check"] = told["warnings"][0]["problem"]
+        report = json.loads(checked.stdout)
+        outcome.checked = {
+            participant["number"]: participant["accuracy"] for participant in report["participants"]
+        }
+        if report["warnings"]:
+            outcome.words["check"] = report["warnings"][0]["problem"]
     home = str(folder / "home")
     prepared = _call([*autokd, "prepare", "--study", recipe.name, "--home", home, "--json"], recipe.parent)
     _note(outcome, "prepare", prepared)
     if prepared.returncode == 0:
-        told = json.loads(prepared.stdout)["test_accuracy"]
-        outcome.prepared = {int(number): accuracy for number, accuracy in told.items()}
+        accuracies = json.loads(prepared.stdout)["test_accuracy"]
+        outcome.prepared = {int(number): accuracy for number, accuracy in accuracies.items()}
     if prepared.returncode == 0 and tune:
         which = ("--study", recipe.name, "--home", home, "--pair", "1,0", "--position", "student")
         tuned = _call([*autokd, "tune", *which, "--trials", "2", "--json"], recipe.parent)
@@ -84,8 +86,8 @@ def run(case: Path, folder: Path, *, tune: bool) -> Outcome:
     if (folder / "api.py").exists():
         api = _call([sys.executable, "api.py"], folder)
         _note(outcome, "api.py", api)
-        found = re.search(r"test: \[([^\]]*)\]", api.stdout)
-        outcome.api = dict(enumerate(map(float, found[1].split(",")))) if found else {}
+        match = re.search(r"test: \[([^\]]*)\]", api.stdout)
+        outcome.api = dict(enumerate(map(float, match[1].split(",")))) if match else {}
     outcome.verdict = _verdict(outcome)
     return outcome
 
@@ -95,13 +97,13 @@ def _verdict(outcome: Outcome) -> str:
         return "TRACEBACK"
     if outcome.failed:
         return "WRONG"
-    told = [(outcome.own, outcome.checked, "check"), (outcome.test, outcome.prepared, "prepare")]
-    told += [(outcome.test, outcome.api, "api.py")] if "api.py" in outcome.codes else []
+    comparisons = [(outcome.own, outcome.checked, "check"), (outcome.test, outcome.prepared, "prepare")]
+    comparisons += [(outcome.test, outcome.api, "api.py")] if "api.py" in outcome.codes else []
     verdicts = []
-    for plain, found, program in told:
+    for plain, printed, program in comparisons:
         if outcome.codes[program] == 2:
             verdicts.append("refused")
-        elif found and all(abs(found[one] - value) <= TOLERANCE for one, value in plain.items()):
+        elif printed and all(abs(printed[name] - value) <= TOLERANCE for name, value in plain.items()):
             verdicts.append("equal")
         else:
             verdicts.append("warned" if outcome.words.get(program) else "WRONG")
@@ -111,8 +113,8 @@ def _verdict(outcome: Outcome) -> str:
 
 def _recipe(folder: Path) -> Path:
     """The recipe to read: mine.yaml, in the last project if there are several, or the first of a row."""
-    found = sorted(folder.rglob("mine.yaml")) or sorted(folder.rglob("*.yaml"))[:1]
-    return found[-1]
+    recipes = sorted(folder.rglob("mine.yaml")) or sorted(folder.rglob("*.yaml"))[:1]
+    return recipes[-1]
 
 
 def _call(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
@@ -159,7 +161,7 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="file for everything that was found")
     options = parser.parse_args()
     outcomes = []
-    for case in sorted(one.parent.resolve() for one in options.folder.glob("*/make.py")):
+    for case in sorted(script.parent.resolve() for script in options.folder.glob("*/make.py")):
         if options.only and not any(part in case.name for part in options.only):
             continue
         with tempfile.TemporaryDirectory() as folder:
@@ -172,8 +174,8 @@ def main() -> int:
         for program, words in outcome.words.items():
             print(f"{'':10}{program} ({outcome.codes[program]}): {words[:200]}", flush=True)
     if options.json:
-        options.json.write_text(json.dumps([asdict(one) for one in outcomes], indent=2))
-    bad = [one.name for one in outcomes if one.verdict in ("WRONG", "TRACEBACK")]
+        options.json.write_text(json.dumps([asdict(outcome) for outcome in outcomes], indent=2))
+    bad = [outcome.name for outcome in outcomes if outcome.verdict in ("WRONG", "TRACEBACK")]
     print(f"{len(outcomes)} cases, {len(bad)} with a wrong number or a traceback: {', '.join(bad) or 'none'}")
     return 1 if bad else 0
 

@@ -89,9 +89,9 @@ def private_postgres() -> Iterator[Postgres]:
 
 
 def _programs() -> Path | None:
-    found = shutil.which("pg_ctl")
-    if found is not None and (Path(found).resolve().parent / "initdb").exists():
-        return Path(found).resolve().parent
+    program = shutil.which("pg_ctl")
+    if program is not None and (Path(program).resolve().parent / "initdb").exists():
+        return Path(program).resolve().parent
     versions = sorted(_DEBIAN.glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
     return versions[-1].parent if versions else None
 

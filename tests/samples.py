@@ -19,7 +19,7 @@ _more = {
     "schedule": st.none() | st.sampled_from(Schedule),
 }
 _priors = st.sampled_from(LabelPrior)
-_labelled = [one for one in TransferSet if one is not TransferSet.PUBLIC]
+_labelled = [transfer_set for transfer_set in TransferSet if transfer_set is not TransferSet.PUBLIC]
 settings = st.one_of(
     st.builds(Setting, temperatures, alphas, st.sampled_from(_labelled), label_prior=_priors, **_more),
     st.builds(Setting, temperatures, st.none(), st.just(TransferSet.PUBLIC), **_more),
@@ -43,7 +43,7 @@ def verdict_by_rule(recommendation: Mapping[str, Any]) -> str:
     def as_is(arm: str) -> list[dict[str, float]]:
         return [beats[arm][model] for model in ("own", "corrected") if model in beats[arm]]
 
-    if all(any(one["high"] < decided["min_improvement"] for one in as_is(arm)) for arm in beats):
+    if all(any(interval["high"] < decided["min_improvement"] for interval in as_is(arm)) for arm in beats):
         return "skip"
     if "winner" in beats and all(interval["low"] > 0 for interval in beats["winner"].values()):
         return "tuned"

@@ -23,9 +23,9 @@ def too_long(file: Path) -> list[str]:
     """What of a module is longer than allowed, and the way out."""
     text = file.read_text(encoding="utf-8")
     name, lines = file.relative_to(PACKAGE.parent), len(text.splitlines())
-    found = []
+    problems = []
     if lines > MODULE_LINES:
-        found.append(
+        problems.append(
             f"{name} has {lines} lines, at most {MODULE_LINES} are allowed: move what is about something "
             "else into a module of its own, named after it"
         )
@@ -34,20 +34,20 @@ def too_long(file: Path) -> list[str]:
             first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
             lines = (node.end_lineno or first) - first + 1
             if lines > CLASS_LINES:
-                found.append(
+                problems.append(
                     f"{name}: class {node.name} has {lines} lines, at most {CLASS_LINES} are allowed: make "
                     "functions of what does not need the object, or objects of its own of what it is made of"
                 )
-    return found
+    return problems
 
 
 def test_modules_and_classes_are_read_at_one_look() -> None:
-    found = [problem for file in sorted(PACKAGE.rglob("*.py")) for problem in too_long(file)]
-    assert not found, "\n".join(found)
+    problems = [problem for file in sorted(PACKAGE.rglob("*.py")) for problem in too_long(file)]
+    assert not problems, "\n".join(problems)
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("\n" * 351, "has 351 lines"),
         ("class Large:\n" + "    x = 1\n" * 250, "class Large has 251 lines"),
@@ -56,13 +56,13 @@ def test_modules_and_classes_are_read_at_one_look() -> None:
     ],
 )
 def test_what_is_too_long_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, told: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, message: str
 ) -> None:
     monkeypatch.setitem(globals(), "PACKAGE", tmp_path)
     file = tmp_path / "large.py"
     file.write_text(text)
     problems = too_long(file)
-    assert [told in problem for problem in problems] == [True] * bool(told)
+    assert [message in problem for problem in problems] == [True] * bool(message)
 
 
 def vague_names(text: str) -> list[str]:

@@ -25,23 +25,23 @@ def test_the_recipes_of_the_docs_hold_and_name_every_field() -> None:
     texts = dict(BLOCKS)
     config = StudyConfig.model_validate(yaml.safe_load(texts["study"]))
     space = Space.model_validate(yaml.safe_load(texts["space"]))
-    for model, told in (
+    for model, text in (
         (config, texts["study"]),
         (config.distillation, texts["study"]),
         (config.search, texts["study"]),
         (space, texts["space"]),
     ):
         for name, field in type(model).model_fields.items():
-            assert f"{field.alias or name}:" in told
+            assert f"{field.alias or name}:" in text
 
 
 def test_what_the_docs_say_of_the_shipped_spaces_holds() -> None:
-    told = dict(re.findall(r"^\| `(default|private)` \| (.*) \|$", RECIPES_PAGE, re.MULTILINE))
+    rows = dict(re.findall(r"^\| `(default|private)` \| (.*) \|$", RECIPES_PAGE, re.MULTILINE))
     default, private = read_space("default"), read_space("private")
-    methods = re.findall(r"`([a-z_]+)`", told["default"])
+    methods = re.findall(r"`([a-z_]+)`", rows["default"])
     assert set(methods) == set(map(str, default.method))
     assert set(default.transfer_set) == set(SEARCHABLE)
-    assert set(re.findall(r"`([a-z_]+)`", told["private"])) == set(map(str, private.transfer_set))
+    assert set(re.findall(r"`([a-z_]+)`", rows["private"])) == set(map(str, private.transfer_set))
     same = {"name", "transfer_set"}
     assert default.model_dump(exclude=same) == private.model_dump(exclude=same)
     assert default.learning_rate == Times(times=(0.5, 1, 2, 4))
@@ -58,7 +58,7 @@ def test_the_defaults_of_the_docs_are_the_defaults() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", [*sorted(ROOT.glob("docs/**/*.md")), ROOT / "README.md"], ids=lambda one: one.name
+    "page", [*sorted(ROOT.glob("docs/**/*.md")), ROOT / "README.md"], ids=lambda page: page.name
 )
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
@@ -117,7 +117,7 @@ def _options(command: Any) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "page", [*sorted(ROOT.glob("docs/**/*.md")), ROOT / "README.md"], ids=lambda one: one.name
+    "page", [*sorted(ROOT.glob("docs/**/*.md")), ROOT / "README.md"], ids=lambda page: page.name
 )
 def test_every_option_of_a_command_in_the_docs_exists(page: Path) -> None:
     commands = get_command(app).commands  # type: ignore[attr-defined]
@@ -136,12 +136,14 @@ def test_security_names_no_option_that_is_gone() -> None:
         *("--dashboard-port", "--ray-client-server-port", "--runtime-env-agent-port"),
         *("--dashboard-agent-grpc-port", "--dashboard-agent-listen-port", "--metrics-export-port"),
     }
-    told = (ROOT / "docs" / "security.md").read_text()
-    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", told)) <= known | of_others
+    text = (ROOT / "docs" / "security.md").read_text()
+    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)) <= known | of_others
 
 
 def test_every_shipped_space_stands_in_help_and_docs() -> None:
-    (option,) = [one for one in get_command(app).commands["tune"].params if one.name == "space"]  # type: ignore[attr-defined]
+    (option,) = [
+        parameter for parameter in get_command(app).commands["tune"].params if parameter.name == "space"
+    ]  # type: ignore[attr-defined]
     for space in (ROOT / "search_spaces").glob("*.yaml"):
         assert space.stem in option.help
         assert f"| `{space.stem}` |" in RECIPES_PAGE

@@ -8,7 +8,9 @@ import pytest
 from autokd import errors
 from autokd.errors import AutokdError, Diverged, InputError, OutOfMemory, TrialError, UnknownName
 
-OURS = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, AutokdError)]
+OURS = [
+    member for member in vars(errors).values() if isinstance(member, type) and issubclass(member, AutokdError)
+]
 
 
 def test_the_tree_in_the_docstring_is_the_tree() -> None:
@@ -21,7 +23,7 @@ def test_the_tree_in_the_docstring_is_the_tree() -> None:
         if depth:
             assert above[depth - 1] in {base.__name__ for base in error.__mro__[1:]}, name
         above[depth] = name
-    assert sorted(name for _, name in drawn) == sorted(one.__name__ for one in OURS)
+    assert sorted(name for _, name in drawn) == sorted(error.__name__ for error in OURS)
 
 
 @pytest.mark.parametrize("error", OURS)

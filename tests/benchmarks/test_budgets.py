@@ -32,7 +32,7 @@ def test_every_setting_ran_to_its_end_for_every_pair(budgets: BudgetTable) -> No
     assert (ends > -50).mean() > 0.95
     constant = [setting.schedule is Schedule.CONSTANT for setting in budgets.settings]
     assert {40, 20} <= {
-        setting.epochs for setting, one in zip(budgets.settings, constant, strict=True) if one
+        setting.epochs for setting, is_constant in zip(budgets.settings, constant, strict=True) if is_constant
     }
 
 

@@ -13,9 +13,9 @@ from benchmarks.simulation.table import Table
 
 def test_nobody_finds_more_than_who_was_told_the_test_figure(table: Table) -> None:
     for seed in range(table.seeds):
-        found = ceilings(table, seed)
-        assert tuple(found) == KNOWING
-        assert max(found.values()) == found["the run's own test figure"] > 1
+        figures = ceilings(table, seed)
+        assert tuple(figures) == KNOWING
+        assert max(figures.values()) == figures["the run's own test figure"] > 1
 
 
 def test_where_both_seeds_and_all_splits_agree_there_is_nothing_beyond_the_sweep(table: Table) -> None:

@@ -43,8 +43,12 @@ def test_every_order_serves_every_pair_once_and_only_chance_differs_by_seed(tabl
 def test_in_rounds_everybody_has_taught_and_learned_before_anybody_does_so_again(table: Table) -> None:
     order = in_rounds(table, 3)
     for first in range(0, 90, 10):
-        one = order[first : first + 10]
-        assert sorted(pair.teacher for pair in one) == sorted(pair.student for pair in one) == list(range(10))
+        round_of_ten = order[first : first + 10]
+        assert (
+            sorted(pair.teacher for pair in round_of_ten)
+            == sorted(pair.student for pair in round_of_ten)
+            == list(range(10))
+        )
 
 
 def test_next_is_the_pair_that_those_before_tell_least_of_or_that_tells_most(table: Table) -> None:
@@ -64,9 +68,9 @@ def test_next_is_the_pair_that_those_before_tell_least_of_or_that_tells_most(tab
             assert left(first[:count])[table.row[first[count]]] == pytest.approx(
                 left(first[:count])[others].max()
             )
-        told = most_telling(table, seed)[:3]
-        sums = {pair: left([*told[:2], pair]).sum() for pair in table.pairs if pair not in told[:2]}
-        assert sums[told[2]] == pytest.approx(min(sums.values()))
+        chosen = most_telling(table, seed)[:3]
+        sums = {pair: left([*chosen[:2], pair]).sum() for pair in table.pairs if pair not in chosen[:2]}
+        assert sums[chosen[2]] == pytest.approx(min(sums.values()))
 
 
 def test_abreast_no_pair_is_two_trials_ahead(table: Table) -> None:
@@ -82,8 +86,8 @@ def test_abreast_no_pair_is_two_trials_ahead(table: Table) -> None:
         serves=Abreast,
     )
     counts = dict.fromkeys(pairs, 0)
-    for one in ran:
-        counts[one.pair] += 1
+    for trial in ran:
+        counts[trial.pair] += 1
         # Two runs are under way at once, of which the second may end first.
         assert max(counts.values()) - min(counts.values()) <= 2
     assert set(counts.values()) == {4}

@@ -30,8 +30,8 @@ def best(table: Table, pair: Pair) -> int:
 
 
 def test_what_the_sweep_finds_is_confirmed_in_looks_and_paid_for(table: Table) -> None:
-    found = {pair: Finalist(40, best(table, pair)) for pair in PAIRS}
-    first, again = (confirm(table, CONFIG, 0, found) for _ in range(2))
+    finalists = {pair: Finalist(40, best(table, pair)) for pair in PAIRS}
+    first, again = (confirm(table, CONFIG, 0, finalists) for _ in range(2))
     assert first == again
     assert first.search == pytest.approx(40 / 760, abs=1e-5)
     # Of each pair at least one look at two seeds, and at most five seeds, of all three arms.
@@ -44,8 +44,8 @@ def test_what_the_sweep_finds_is_confirmed_in_looks_and_paid_for(table: Table) -
 def test_everybody_is_confirmed_beside_the_same_arms_as_autokd(table: Table) -> None:
     """Winner, default, and the winner's data without a teacher."""
     judge, pair = Judge.of(table, CONFIG, 0), PAIRS[0]
-    found = Finalist(40, best(table, pair))
-    records = _confirmed(judge, _searched(table, 0, pair, found))
+    finalist = Finalist(40, best(table, pair))
+    records = _confirmed(judge, _searched(table, 0, pair, finalist))
     theirs = {run.setting for run in records.runs}
     winner = table.settings[best(table, pair)]
     assert len(theirs) == 3
@@ -55,16 +55,16 @@ def test_everybody_is_confirmed_beside_the_same_arms_as_autokd(table: Table) -> 
     own, names = Judge.of(table, CONFIG, 0), _names([pair], 0)
     tune(table, own, 0, [(pair,)], names, learner(table, names, 0))
     ours = {run.setting for run in own.records[pair].runs if run.stage is Stage.CONFIRMATION}
-    assert {one.alpha for one in ours} >= {0}
+    assert {comparison.alpha for comparison in ours} >= {0}
     assert len(ours) == 3
 
 
 def test_who_found_nothing_has_the_default_judged_alone(table: Table) -> None:
-    found = confirm(table, CONFIG, 0, {pair: Finalist(10, None) for pair in PAIRS})
-    assert "tuned" not in found.verdicts
-    assert found.confirmation <= 5 / 76
+    confirmed = confirm(table, CONFIG, 0, {pair: Finalist(10, None) for pair in PAIRS})
+    assert "tuned" not in confirmed.verdicts
+    assert confirmed.confirmation <= 5 / 76
     swept = {pair: table.settings[best(table, pair)] for pair in PAIRS}
-    assert found.share < share(table, 0, swept)
+    assert confirmed.share < share(table, 0, swept)
 
 
 def test_a_finalist_is_the_best_complete_run_within_the_budget_but_not_the_default(table: Table) -> None:
@@ -83,15 +83,17 @@ def test_a_finalist_is_the_best_complete_run_within_the_budget_but_not_the_defau
 
 def kept(file: Path, finalist: Finalist, shares: Sequence[float] = (0.9,)) -> dict[str, Any]:
     """Keep what a contestant found, and return what the file then has of it."""
-    found = [{4: {PAIRS[0]: finalist, PAIRS[1]: Finalist(33, None)}} for _ in shares]
-    _keep(file, "digits", "newcomer", "who", Measured([[(0.05, one)] for one in shares], 1.0, {}, found))
+    finalists = [{4: {PAIRS[0]: finalist, PAIRS[1]: Finalist(33, None)}} for _ in shares]
+    _keep(
+        file, "digits", "newcomer", "who", Measured([[(0.05, share)] for share in shares], 1.0, {}, finalists)
+    )
     entry: dict[str, Any] = json.loads(file.read_text())["digits"]["newcomer"]["who"]
     return entry
 
 
 def test_finalists_are_kept_and_read_again(tmp_path: Path) -> None:
-    (found,) = kept(tmp_path / "kept.json", Finalist(40, 3))["finalists_by_seed"]
-    assert _finalists(found["4"]) == {PAIRS[0]: Finalist(40, 3), PAIRS[1]: Finalist(33, None)}
+    (finalists,) = kept(tmp_path / "kept.json", Finalist(40, 3))["finalists_by_seed"]
+    assert _finalists(finalists["4"]) == {PAIRS[0]: Finalist(40, 3), PAIRS[1]: Finalist(33, None)}
 
 
 def test_what_was_confirmed_stays_as_long_as_the_same_was_found(tmp_path: Path) -> None:

@@ -31,5 +31,5 @@ def test_the_simplest_way_that_is_not_shown_to_be_worse() -> None:
 
 def test_the_better_of_two_is_chosen_on_confirmation_and_told_from_test() -> None:
     assert of_learning_or_adopting(WEIGHED) == 8.0
-    without = [one for one in WEIGHED if one["name"] != "the search's setting"]
+    without = [entry for entry in WEIGHED if entry["name"] != "the search's setting"]
     assert of_learning_or_adopting(without) == 12.0

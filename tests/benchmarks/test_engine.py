@@ -73,9 +73,9 @@ def test_turns_are_counted_without_the_first(small: Case) -> None:
 def test_figures_are_ratios_within_turns_and_leave_out_what_was_not_measured() -> None:
     """On random images a whole run is not told, and a side without figures is not either."""
     speeds = np.array([[2.0, 1.0, 4.0, np.nan, 3.0], [6.0, 1.0, 4.0, np.nan, 3.0]])
-    found = shown("cnn", 1, speeds)["ratios"]
-    assert list(found) == ["a run, of the best bare loop", "a run in bfloat16, of one in float32"]
-    assert found["a run, of the best bare loop"] == [0.75, 1.0, 1.25]
+    ratios = shown("cnn", 1, speeds)["ratios"]
+    assert list(ratios) == ["a run, of the best bare loop", "a run in bfloat16, of one in float32"]
+    assert ratios["a run, of the best bare loop"] == [0.75, 1.0, 1.25]
     assert "a whole run, of the best bare loop" in shown("digits", 1, speeds)["ratios"]
 
 

@@ -38,10 +38,10 @@ def table_settings(table: Table) -> np.ndarray:
 
 
 def test_two_draws_of_a_pair_share_no_setting(table: Table) -> None:
-    one, other = drawn(table, each=3, seed=0), drawn(table, each=3, seed=1, skip=3)
-    assert len(one.gains) == len(other.gains) == 270
+    first, other = drawn(table, each=3, seed=0), drawn(table, each=3, seed=1, skip=3)
+    assert len(first.gains) == len(other.gains) == 270
     for pair in range(90):
-        mine = {tuple(row) for runs in (one, other) for row in runs.settings[3 * pair : 3 * pair + 3]}
+        mine = {tuple(row) for runs in (first, other) for row in runs.settings[3 * pair : 3 * pair + 3]}
         assert len(mine) == 6
 
 
@@ -52,16 +52,16 @@ def test_constants_that_made_the_gains_are_found_again(table: Table) -> None:
     matrix = covariance(truth, runs.subjects, runs.settings) + truth.noise * np.eye(len(runs.gains))
     gains = np.linalg.cholesky(matrix) @ np.random.default_rng(0).standard_normal(len(matrix))
     runs = Runs(subjects=runs.subjects, settings=runs.settings, gains=gains)
-    found = fitted(runs, KernelParameters(), rounds=15)
+    parameters = fitted(runs, KernelParameters(), rounds=15)
     # 270 runs tell a variance to about a tenth; this allows for four times as much.
-    assert found.noise == pytest.approx(truth.noise, rel=0.4)
-    assert log_likelihood(found, runs) >= log_likelihood(truth, runs) - 1
-    assert log_likelihood(found, runs) > log_likelihood(KernelParameters(), runs) + 10
+    assert parameters.noise == pytest.approx(truth.noise, rel=0.4)
+    assert log_likelihood(parameters, runs) >= log_likelihood(truth, runs) - 1
+    assert log_likelihood(parameters, runs) > log_likelihood(KernelParameters(), runs) + 10
 
 
 def test_what_no_table_tells_stays(table: Table) -> None:
-    found = fitted(some(drawn(table, each=1, seed=0), 30), KernelParameters(), rounds=2)
+    parameters = fitted(some(drawn(table, each=1, seed=0), 30), KernelParameters(), rounds=2)
     for name in ("across_methods", "across_batch_norm", "learning_rate_length", "epochs_length"):
         assert name not in FITTED
-        assert getattr(found, name) == getattr(KernelParameters(), name)
-    assert 0 < found.across_sets < 1
+        assert getattr(parameters, name) == getattr(KernelParameters(), name)
+    assert 0 < parameters.across_sets < 1

@@ -101,6 +101,6 @@ def test_a_federation_prepared_for_the_shipped_study_serves_the_frozen_one(tmp_p
     )
     federation = replace(held, name=Hashes.of(held).name(shipped, held.data))
     save(federation, federations_folder(tmp_path) / federation.name)
-    found = find(tmp_path, frozen)
-    assert found is not None
-    assert found.name == federation.name
+    home = find(tmp_path, frozen)
+    assert home is not None
+    assert home.name == federation.name

@@ -48,9 +48,9 @@ def test_one_command_does_all_that_a_cpu_can(
     monkeypatch.setattr(gpu, "quick", lambda device: PLAN)
     out = tmp_path / "gpu.json"
     assert gpu.main(["--device", "cpu", "--quick", "--out", str(out)]) == 0
-    found = json.loads(out.read_text())
-    assert found["quick"]
-    assert {name: part["status"] for name, part in found["parts"].items()} == {
+    report = json.loads(out.read_text())
+    assert report["quick"]
+    assert {name: part["status"] for name, part in report["parts"].items()} == {
         "checks": "done",
         "bits": "done",
         "shares": "done",
@@ -58,7 +58,7 @@ def test_one_command_does_all_that_a_cpu_can(
         "streams": "needs CUDA",
         "graphs": "needs CUDA",
     }
-    rows = {name: part["rows"] for name, part in found["parts"].items()}
+    rows = {name: part["rows"] for name, part in report["parts"].items()}
     assert [(row["network"], row["precision"]) for row in rows["shares"]] == [
         (name, precision) for name in PLAN.networks for precision in ("float32", "bfloat16")
     ]
@@ -207,10 +207,10 @@ def test_a_part_that_does_not_end_well_leaves_its_rows(
     record.begin("bits")
     assert rows_of(rows, PLAN, limit, record) == status
     record.end(status, 1.0)
-    found = json.loads(out.read_text())["parts"]["bits"]
-    assert (found["status"], len(found["rows"])) == (status, kept)
+    bits = json.loads(out.read_text())["parts"]["bits"]
+    assert (bits["status"], len(bits["rows"])) == (status, kept)
     assert not record.is_good
-    for row in found["rows"]:
+    for row in bits["rows"]:
         assert not is_alive(row.get("process", 0))
 
 
@@ -234,10 +234,10 @@ def test_ctrl_c_keeps_what_was_found(tmp_path: Path) -> None:
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 130
     assert f"interrupted; {out} has what was found" in said
-    found = json.loads(out.read_text())["parts"]
-    assert list(found) == ["checks"]
-    assert found["checks"]["status"] == "interrupted"
-    assert found["checks"]["rows"][0]["holds"]
+    parts = json.loads(out.read_text())["parts"]
+    assert list(parts) == ["checks"]
+    assert parts["checks"]["status"] == "interrupted"
+    assert parts["checks"]["rows"][0]["holds"]
 
 
 def untrue(plan: Plan) -> Iterator[gpu_parts.Row]:

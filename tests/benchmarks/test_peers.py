@@ -126,7 +126,7 @@ def test_files_hold_what_was_written(tmp_path: Path) -> None:
 def test_in_a_chain_later_pairs_know_what_earlier_ones_ran_to_the_end() -> None:
     seen: list[Mapping[int, Mapping[int, float]]] = []
 
-    def makes(given: Problem, seed: int, known: Mapping[int, Mapping[int, float]], budget: int) -> Script:
+    def makes(problem: Problem, seed: int, known: Mapping[int, Mapping[int, float]], budget: int) -> Script:
         seen.append({pair: dict(runs) for pair, runs in known.items()})
         return Script([Wish(1, 10), Wish(2, 10)])
 
@@ -149,15 +149,15 @@ def test_a_peers_answer_goes_through_the_measure_of_all(table: Table) -> None:
     """A peer that runs the whole grid has found what the sweep finds, at its cost; with one run it has B."""
     everything = [Wish(column, table.epochs) for column in range(len(table.settings))]
     orders = newcomer_orders(table, 0, knows="nothing")
-    big = [Order(seed=0, answers=0, pairs=one.pairs, budget=10_000, known={}) for one in orders]
+    big = [Order(seed=0, answers=0, pairs=order.pairs, budget=10_000, known={}) for order in orders]
     steps, _ = answer(problem(table), big, lambda *_: Script(everything))
     ran = {
         pair: mine
-        for one, got in zip(big, steps, strict=True)
-        for pair, mine in searched(table, one, got).items()
+        for order, got in zip(big, steps, strict=True)
+        for pair, mine in searched(table, order, got).items()
     }
     np.testing.assert_allclose(points(table, 0, ran, [1, 76]), [(1 / 76, 0.0), (1.0, 1.0)], atol=1e-9)
-    assert cost(table, [one for mine in ran.values() for one in mine], 10) == pytest.approx(1.0)
+    assert cost(table, [trial for mine in ran.values() for trial in mine], 10) == pytest.approx(1.0)
     assert set(ran) == {pair for meeting, _ in meetings(table, 0) for pair in meeting}
     assert yardstick(table, 0).anyway.keys() >= ran.keys()
 
@@ -194,7 +194,7 @@ def test_orders_tell_of_pairs_without_either_participant_only(table: Table) -> N
             assert {len(columns) for columns in order.known.values()} <= runs
     (alone,), chains = batch_orders(table, 0, chained=False), batch_orders(table, 0, chained=True)
     assert len(alone.pairs) == 90
-    assert [one.budget for one in chains] == [40, 80, 160]
+    assert [chain.budget for chain in chains] == [40, 80, 160]
 
 
 def test_stock_ray_stops_where_its_asha_must(table: Table) -> None:
@@ -235,10 +235,10 @@ def test_the_peers_side_imports_nothing_of_autokd() -> None:
 def test_a_difference_is_of_the_seeds_that_both_have() -> None:
     ours = [[(0.05, 0.5), (0.1, 0.8), (0.2, 0.9)], [(0.05, 0.7), (0.1, 0.8), (0.2, 1.0)], [(0.05, 9.0)]]
     theirs = [[(0.05, 0.4), (0.1, 0.8), (0.2, 1.0)], [(0.05, 0.4), (0.1, 0.8), (0.2, 1.1)]]
-    found = difference(ours, theirs)
-    assert found.seeds == 2
-    assert found.mean == pytest.approx((0.2, 0.0, -0.1))
-    assert found.error == pytest.approx((0.1, 0.0, 0.0))
+    gap = difference(ours, theirs)
+    assert gap.seeds == 2
+    assert gap.mean == pytest.approx((0.2, 0.0, -0.1))
+    assert gap.error == pytest.approx((0.1, 0.0, 0.0))
 
 
 def test_a_mean_over_tables_is_of_the_seeds_that_all_have() -> None:
@@ -246,8 +246,8 @@ def test_a_mean_over_tables_is_of_the_seeds_that_all_have() -> None:
         return [[(0.05, share), (0.2, share)] for share in shares]
 
     ours, theirs = [table(1.0, 0.8, 9.0), table(0.5, 0.5)], [table(0.8, 0.8), table(0.5, 0.3)]
-    found = judged(ours, theirs)
-    assert found.seeds == 2
+    gap = judged(ours, theirs)
+    assert gap.seeds == 2
     # By seed 0.2 and 0.0 on the one, 0.0 and 0.2 on the other: 0.1 both times.
-    assert found.mean == pytest.approx((0.1, 0.1, 0.1))
-    assert found.error == pytest.approx((0.0, 0.0, 0.0))
+    assert gap.mean == pytest.approx((0.1, 0.1, 0.1))
+    assert gap.error == pytest.approx((0.0, 0.0, 0.0))

@@ -25,7 +25,10 @@ BUDGET = 40
 def problem() -> Problem:
     """Higher temperatures are better, and `both`; one setting diverges."""
     ends = np.array(
-        [0.3 + 0.1 * np.log2(one.temperature) + 0.2 * (one.transfer_set == "both") for one in SETTINGS]
+        [
+            0.3 + 0.1 * np.log2(setting.temperature) + 0.2 * (setting.transfer_set == "both")
+            for setting in SETTINGS
+        ]
     )
     curves = ends[:, None] * np.array([0.5, 0.8, 1.0])
     curves[SETTINGS.index(Setting(1.0, None, "public")), 1:] = np.nan

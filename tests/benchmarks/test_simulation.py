@@ -80,7 +80,7 @@ def test_a_setting_is_chosen_on_validation_and_told_on_test_and_nothing_is_an_an
         mine = gains[table.row[pair]]
         chosen = mine[mine[:, 0].argmax()]
         assert answer(table, 0, pair, table.settings) == (chosen[2] if chosen[0] > 0 else 0)
-        harmful = [one for one, gain in zip(table.settings, mine, strict=True) if gain[0] <= 0]
+        harmful = [setting for setting, gain in zip(table.settings, mine, strict=True) if gain[0] <= 0]
         assert answer(table, 0, pair, harmful) == 0
     assert answer(table, 0, table.pairs[0], []) == 0
 
@@ -91,8 +91,8 @@ def test_no_search_at_all_already_comes_most_of_the_way_but_not_all(table: Table
 
 
 def test_a_replay_tries_different_settings_of_each_pair_the_default_first(table: Table) -> None:
-    told = ran(table)
-    tried = {pair: [one.setting for one in told if one.pair == pair] for pair in table.pairs}
+    trials = ran(table)
+    tried = {pair: [trial.setting for trial in trials if trial.pair == pair] for pair in table.pairs}
     assert {len(settings) for settings in tried.values()} == {3}
     for settings in tried.values():
         assert len(set(settings)) == 3
@@ -107,40 +107,46 @@ def test_the_same_seed_replays_the_same_and_another_another(table: Table) -> Non
 
 
 def test_what_is_never_stopped_costs_its_share_of_the_sweep(table: Table) -> None:
-    told = ran(table)
-    assert all(one.whole and one.epochs == 10 for one in told)
-    assert cost(table, told, 90) == pytest.approx(3 / 76)
+    trials = ran(table)
+    assert all(trial.whole and trial.epochs == 10 for trial in trials)
+    assert cost(table, trials, 90) == pytest.approx(3 / 76)
 
 
 def test_what_is_stopped_costs_the_epochs_until_then(table: Table) -> None:
-    told = ran(table, policy="random + ASHA", trials=12, pairs=5)
-    epochs = Counter(one.epochs for one in told)
+    trials = ran(table, policy="random + ASHA", trials=12, pairs=5)
+    epochs = Counter(trial.epochs for trial in trials)
     assert set(epochs) == {3, 6, 10}
-    assert all(one.whole == (one.epochs == 10) for one in told)
-    assert cost(table, told, 5) == pytest.approx(sum(map(math.prod, epochs.items())) / (5 * 76 * 10))
+    assert all(trial.whole == (trial.epochs == 10) for trial in trials)
+    assert cost(table, trials, 5) == pytest.approx(sum(map(math.prod, epochs.items())) / (5 * 76 * 10))
     # A run stopped at a rung was not among the better half there; so one that was best of all went on.
     for pair in table.pairs[:5]:
-        mine = [one for one in told if one.pair == pair]
+        mine = [trial for trial in trials if trial.pair == pair]
         values = {
-            one.setting: table.accuracy[table.row[pair], table.column[one.setting], 0, 2, 0] for one in mine
+            trial.setting: table.accuracy[table.row[pair], table.column[trial.setting], 0, 2, 0]
+            for trial in mine
         }
-        assert next(one for one in mine if one.setting == max(values, key=lambda one: values[one])).epochs > 3
+        assert (
+            next(
+                trial for trial in mine if trial.setting == max(values, key=lambda setting: values[setting])
+            ).epochs
+            > 3
+        )
 
 
 def test_nothing_is_stopped_within_the_grace(table: Table) -> None:
-    told = ran(table, policy="autokd", trials=10, pairs=3)
+    trials = ran(table, policy="autokd", trials=10, pairs=3)
     for pair in table.pairs[:3]:
-        whole = [one.whole for one in told if one.pair == pair]
+        whole = [trial.whole for trial in trials if trial.pair == pair]
         assert len(whole) == 10
         assert sum(whole) >= 6
-    assert any(not one.whole for one in told)
+    assert any(not trial.whole for trial in trials)
 
 
 def test_in_nine_rounds_ten_participants_all_meet_once() -> None:
     rounds = [_round(10, number) for number in range(9)]
-    for one in rounds:
-        assert sorted(who for meeting in one for who in meeting) == list(range(10))
-    met = [frozenset(meeting) for one in rounds for meeting in one]
+    for meetings in rounds:
+        assert sorted(who for meeting in meetings for who in meeting) == list(range(10))
+    met = [frozenset(meeting) for round_meetings in rounds for meeting in round_meetings]
     assert len(met) == 45
     assert set(met) == {frozenset(both) for both in combinations(range(10), 2)}
     assert _round(10, 9) == _round(10, 0)
@@ -192,4 +198,4 @@ def test_optunas_gaussian_process_is_never_sent_to_a_setting_twice(table: Table)
         if setting != left
     ]
     assert chosen.suggest("study", tried) == left
-    assert chosen.suggest("study", tried[:3]) not in {one.setting for one in tried[:3]}
+    assert chosen.suggest("study", tried[:3]) not in {trial.setting for trial in tried[:3]}

@@ -20,7 +20,8 @@ def accuracies(examples: Examples, spec: RunSpec, runs: int) -> dict[Split, np.n
     assert spec.stage is not None
     records = [examples.run(RunSpec(spec.pair, spec.setting, seed, spec.stage)) for seed in range(runs)]
     return {
-        split: np.array([one.accuracy(split, EVEN) for one in records]) for split in STAGE_SPLITS[spec.stage]
+        split: np.array([record.accuracy(split, EVEN) for record in records])
+        for split in STAGE_SPLITS[spec.stage]
     }
 
 
@@ -28,19 +29,19 @@ def test_drawn_runs_are_right_as_often_as_the_recorded_ones(table: Table) -> Non
     examples = Examples(table, seed=0)
     for column in (0, 17, 75):
         for stage, splits in STAGE_SPLITS.items():
-            found = accuracies(examples, RunSpec(PAIR, table.settings[column], 0, stage), 200)
+            drawn = accuracies(examples, RunSpec(PAIR, table.settings[column], 0, stage), 200)
             for split in splits:
                 recorded = table.accuracy[table.row[PAIR], column, :, -1, SPLITS.index(split)].mean()
-                error = found[split].std() / np.sqrt(200)
-                assert abs(found[split].mean() - recorded) < 4 * error + 1e-3
+                error = drawn[split].std() / np.sqrt(200)
+                assert abs(drawn[split].mean() - recorded) < 4 * error + 1e-3
 
 
 def test_drawn_runs_vary_as_the_recorded_seeds_do_and_splits_share_a_part_of_it(table: Table) -> None:
     examples, between, common = Examples(table, seed=0), [], []
     for pair in table.pairs[::6]:
-        found = accuracies(examples, RunSpec(pair, table.settings[30], 0, Stage.CONFIRMATION), 60)
-        between.append(found[Split.TEST].var())
-        common.append(np.cov(found[Split.TEST], found[Split.CONFIRMATION])[0, 1])
+        drawn = accuracies(examples, RunSpec(pair, table.settings[30], 0, Stage.CONFIRMATION), 60)
+        between.append(drawn[Split.TEST].var())
+        common.append(np.cov(drawn[Split.TEST], drawn[Split.CONFIRMATION])[0, 1])
     ends = table.accuracy[::6, :, :, -1, :]
     apart = ends[:, :, 1] - ends[:, :, 0]
     assert np.mean(between) == pytest.approx((apart[..., 2] ** 2).mean() / 2, rel=0.35)
@@ -48,9 +49,11 @@ def test_drawn_runs_vary_as_the_recorded_seeds_do_and_splits_share_a_part_of_it(
 
 
 def test_models_as_they_are_are_right_on_as_many_examples_as_recorded(table: Table) -> None:
-    for one in Examples(table, seed=3).participants:
+    for participant in Examples(table, seed=3).participants:
         for place, split in enumerate(SPLITS):
-            assert one.accuracy(split) == pytest.approx(table.own[one.number, place], abs=0.5 / 200)
+            assert participant.accuracy(split) == pytest.approx(
+                table.own[participant.number, place], abs=0.5 / 200
+            )
 
 
 def test_the_same_run_is_drawn_alike_and_another_seed_differs(table: Table) -> None:

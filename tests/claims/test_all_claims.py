@@ -57,7 +57,8 @@ def swept(setting: Setting, share: float, *, lost: float = 0.0, seed: int = 0) -
 def by_sweep(shares: Callable[[Pair], Mapping[Setting, float]], seeds: int = 1) -> dict[Pair, PairRecords]:
     return {
         pair: stored(
-            pair, sweep_runs=[swept(*one, seed=seed) for one in shares(pair).items() for seed in range(seeds)]
+            pair,
+            sweep_runs=[swept(*worth, seed=seed) for worth in shares(pair).items() for seed in range(seeds)],
         )
         for pair in PAIRS
     }
@@ -70,14 +71,16 @@ def stored(pair: Pair, **records: Any) -> PairRecords:
 def found(
     seen: Mapping[Pair, PairRecords], key: str, judgements: Mapping[Pair, Judgement | None] | None = None
 ) -> Claim:
-    judged_pairs = {pair: one for pair, one in (judgements or {}).items() if one is not None}
-    told = observe(seen, judged_pairs, FEDERATION, PLAN, dataset="digits")
-    return next(one for one in told if one.key == key)
+    judged_pairs = {
+        pair: judgement for pair, judgement in (judgements or {}).items() if judgement is not None
+    }
+    claims = observe(seen, judged_pairs, FEDERATION, PLAN, dataset="digits")
+    return next(claim for claim in claims if claim.key == key)
 
 
-def mean(one: Claim) -> float:
-    assert one.figure is not None
-    return one.figure.mean
+def mean(claim: Claim) -> float:
+    assert claim.figure is not None
+    return claim.figure.mean
 
 
 @pytest.mark.parametrize("seeds", [1, 2])
@@ -87,9 +90,9 @@ def test_the_share_of_pairs_whose_temperature_and_weight_matter(seeds: int) -> N
     def shares(pair: Pair) -> Mapping[Setting, float]:
         return {DEFAULT: 0.5, FAIR: 0.7 if 0 in pair.meeting else 0.5, SHARED: 0.9}
 
-    one = found(by_sweep(shares, seeds), "share_that_needs_tuning")
-    assert (mean(one), one.pairs, one.source, one.unit) == (0.4, 20, "sweep", "share of pairs")
-    assert ("one seed" in one.how) == (seeds == 1)
+    claim = found(by_sweep(shares, seeds), "share_that_needs_tuning")
+    assert (mean(claim), claim.pairs, claim.source, claim.unit) == (0.4, 20, "sweep", "share of pairs")
+    assert ("one seed" in claim.how) == (seeds == 1)
 
 
 @pytest.mark.parametrize(("better", "counts"), [(22, False), (28, False), (40, True)])
@@ -134,11 +137,13 @@ def by_search(shares: Callable[[Pair], Mapping[Setting, float]]) -> dict[Pair, P
     def trials(pair: Pair) -> list[TrialRecord]:
         return [
             make_trial(0, DEFAULT, 0.5),
-            *(make_trial(number, *one) for number, one in enumerate(shares(pair).items(), 1)),
+            *(make_trial(number, *worth) for number, worth in enumerate(shares(pair).items(), 1)),
         ]
 
     return {
-        pair: stored(pair, trials=trials(pair), reports={one.number: [_report(one)] for one in trials(pair)})
+        pair: stored(
+            pair, trials=trials(pair), reports={trial.number: [_report(trial)] for trial in trials(pair)}
+        )
         for pair in PAIRS
     }
 
@@ -160,16 +165,16 @@ def _report(trial: TrialRecord) -> RungReport:
 def test_without_a_sweep_trials_must_differ_by_more_than_chance() -> None:
     """The standard error of a difference is 4.9 pp on 200 examples; 6 pp is chance, 20 pp is not."""
     seen = by_search(lambda pair: {FAIR: 0.7 if pair.student == 0 else 0.56, SHARED: 0.9})
-    one = found(seen, "share_that_needs_tuning")
-    assert (mean(one), one.pairs, one.source) == (0.2, 20, "search")
+    claim = found(seen, "share_that_needs_tuning")
+    assert (mean(claim), claim.pairs, claim.source) == (0.2, 20, "search")
 
 
 def test_pairs_of_which_nothing_else_was_tried_there_are_left_out() -> None:
-    one = found(
+    claim = found(
         by_search(lambda pair: {FAIR: 0.9} if 0 in pair.meeting else {SHARED: 0.9}), "share_that_needs_tuning"
     )
-    assert (one.status, one.figure) == (Status.NOT_MEASURABLE, None)
-    assert "(8 pairs so far)" in one.how
+    assert (claim.status, claim.figure) == (Status.NOT_MEASURABLE, None)
+    assert "(8 pairs so far)" in claim.how
 
 
 def test_what_own_settings_have_beyond_the_best_single_one() -> None:
@@ -178,32 +183,33 @@ def test_what_own_settings_have_beyond_the_best_single_one() -> None:
     def shares(pair: Pair) -> Mapping[Setting, float]:
         return {DEFAULT: 0.4, FAIR: 0.8 if pair.student == 0 else 0.5, SHARED: 0.6}
 
-    one = found(by_sweep(shares), "no_single_setting")
-    assert mean(one) == pytest.approx(20 * 4 / 20)
-    assert str(SHARED) in one.how
+    claim = found(by_sweep(shares), "no_single_setting")
+    assert mean(claim) == pytest.approx(20 * 4 / 20)
+    assert str(SHARED) in claim.how
 
 
 def test_forgetting_is_told_of_the_sets_that_differ_most() -> None:
     losses = {DEFAULT: 6.0, FAIR: 4.0, SHARED: -1.0}
     seen = {
         pair: stored(
-            pair, sweep_runs=[swept(one, 0.5, lost=lost + pair.student) for one, lost in losses.items()]
+            pair,
+            sweep_runs=[swept(setting, 0.5, lost=lost + pair.student) for setting, lost in losses.items()],
         )
         for pair in PAIRS
     }
-    one = found(seen, "forgetting")
-    assert mean(one) == pytest.approx(6.0)
-    assert one.status is Status.REPRODUCED
-    assert one.how.startswith("forgetting on student minus both examples")
-    assert {name: its.mean for name, its in one.beside.items()} == pytest.approx(
+    claim = found(seen, "forgetting")
+    assert mean(claim) == pytest.approx(6.0)
+    assert claim.status is Status.REPRODUCED
+    assert claim.how.startswith("forgetting on student minus both examples")
+    assert {name: its.mean for name, its in claim.beside.items()} == pytest.approx(
         {"on student": 5 + 2, "on both": -1 + 2}
     )
 
 
 def test_forgetting_from_searches() -> None:
-    one = found(by_search(lambda pair: {SHARED: 0.6}), "forgetting")
-    assert mean(one) == pytest.approx(4.0)
-    assert one.source == "search"
+    claim = found(by_search(lambda pair: {SHARED: 0.6}), "forgetting")
+    assert mean(claim) == pytest.approx(4.0)
+    assert claim.source == "search"
 
 
 def test_the_right_position_is_chosen_on_confirmation_and_told_on_test() -> None:
@@ -213,56 +219,56 @@ def test_the_right_position_is_chosen_on_confirmation_and_told_on_test() -> None
         Pair(1, 0): {Split.CONFIRMATION: right(0.6), Split.TEST: right(0.65)},
     }
     worths = worths_of(models, FEDERATION)
-    one, other = worths[Pair(0, 1)], worths[Pair(1, 0)]
-    assert one == pytest.approx((10, 25, 10, 25, 0))
+    first, other = worths[Pair(0, 1)], worths[Pair(1, 0)]
+    assert first == pytest.approx((10, 25, 10, 25, 0))
     # The other side learns in 1->0, and the right position is that it teaches; adoption of model 1 gains 10.
     assert other == pytest.approx((35, 20, 20, 35, 10))
     # The identity of the poster's tables.
-    assert one.as_student - one.as_teacher == pytest.approx(other.as_teacher - other.as_student)
+    assert first.as_student - first.as_teacher == pytest.approx(other.as_teacher - other.as_student)
 
 
 def test_the_position_stands_beside_adoption() -> None:
     """The model is the better the stronger its student was; so the stronger one should learn."""
     seen = by_sweep(lambda pair: {DEFAULT: OWN[pair.student] + 0.1, FAIR: 0.2})
-    one = found(seen, "position")
+    claim = found(seen, "position")
     gaps = [abs(OWN[pair.student] - OWN[pair.teacher]) for pair in PAIRS]
-    assert mean(one) == pytest.approx(100 * np.mean(gaps))
-    assert one.source == "sweep"
-    assert one.beside["right position beyond that"].mean == pytest.approx(10)
-    assert one.beside["as student"].mean == pytest.approx(10)
-    assert one.status is Status.REPRODUCED
+    assert mean(claim) == pytest.approx(100 * np.mean(gaps))
+    assert claim.source == "sweep"
+    assert claim.beside["right position beyond that"].mean == pytest.approx(10)
+    assert claim.beside["as student"].mean == pytest.approx(10)
+    assert claim.status is Status.REPRODUCED
 
 
 def test_the_multiple_is_told_and_not_decided() -> None:
     """Whoever learns gains 10 pp, so that the stronger one should learn, and the weaker one teach."""
-    one = found(by_sweep(lambda pair: {DEFAULT: OWN[pair.student] + 0.1}), "times_of_position")
-    assert one.status is Status.NOT_MEASURABLE
+    claim = found(by_sweep(lambda pair: {DEFAULT: OWN[pair.student] + 0.1}), "times_of_position")
+    assert claim.status is Status.NOT_MEASURABLE
     # Participant 2 with 0, 1, 3, 4: right 10, 10, 20, 30, wrong -10, 0, 10, 10. Of 3 and 4 wrong is no gain.
-    assert "at most 7.0 (participant 2), 5 or more for 1 of 5 participants" in one.how
-    assert "without meaning for the 2 that" in one.how
+    assert "at most 7.0 (participant 2), 5 or more for 1 of 5 participants" in claim.how
+    assert "without meaning for the 2 that" in claim.how
 
 
 def test_confirmed_answers_go_before_swept_ones() -> None:
     judgement = judged(HOT).judgement
-    one = found({pair: stored(pair) for pair in PAIRS}, "tuning_pays", dict.fromkeys(PAIRS, judgement))
-    assert mean(one) == pytest.approx(25)
-    assert (one.source, one.status) == ("confirmation", Status.REPRODUCED)
+    claim = found({pair: stored(pair) for pair in PAIRS}, "tuning_pays", dict.fromkeys(PAIRS, judgement))
+    assert mean(claim) == pytest.approx(25)
+    assert (claim.source, claim.status) == ("confirmation", Status.REPRODUCED)
 
 
 def test_swept_pairs_have_to_do_where_too_few_were_confirmed() -> None:
     few = {Pair(0, 1): judged(HOT).judgement}
     seen = by_sweep(lambda pair: {DEFAULT: OWN[pair.student], FAIR: OWN[pair.student] + 0.1})
     seen[Pair(0, 1)] = stored(Pair(0, 1))
-    one = found(seen, "tuning_pays", few)
-    assert (one.source, one.pairs) == ("sweep", 19)
+    claim = found(seen, "tuning_pays", few)
+    assert (claim.source, claim.pairs) == ("sweep", 19)
     assert found(seen, "position", few).source == "sweep"
 
 
 def test_an_empty_store_measures_nothing_and_says_what_is_needed() -> None:
-    told = observe({}, {}, FEDERATION, PLAN, dataset="digits")
-    assert {one.status for one in told} == {Status.NOT_MEASURABLE}
-    assert all(one.how for one in told)
-    assert len({one.key for one in told}) == len(told)
+    claims = observe({}, {}, FEDERATION, PLAN, dataset="digits")
+    assert {claim.status for claim in claims} == {Status.NOT_MEASURABLE}
+    assert all(claim.how for claim in claims)
+    assert len({claim.key for claim in claims}) == len(claims)
 
 
 @pytest.mark.parametrize(
@@ -272,10 +278,10 @@ def test_an_empty_store_measures_nothing_and_says_what_is_needed() -> None:
 def test_the_interval_decides_what_became_of_a_claim(level: float, status: Status) -> None:
     rng = np.random.default_rng(1)
     values = {pair: level + float(rng.normal(0, 0.3)) for pair in PAIRS}
-    one = measured("a", "b", values, source="sweep", how="c", lacking="d")
-    assert one.figure == dyadic_interval(values)
-    assert one.status is status
-    assert one.to_json()["status"] == status.value
+    claim = measured("a", "b", values, source="sweep", how="c", lacking="d")
+    assert claim.figure == dyadic_interval(values)
+    assert claim.status is status
+    assert claim.to_json()["status"] == status.value
 
 
 @pytest.mark.parametrize(
@@ -284,13 +290,13 @@ def test_the_interval_decides_what_became_of_a_claim(level: float, status: Statu
 def test_a_share_may_be_the_posters_or_more(share: float, status: Status) -> None:
     rng = np.random.default_rng(1)
     values = {pair: share + float(rng.normal(0, 0.05)) for pair in PAIRS}
-    one = measured("a", "b", values, threshold=1 / 2, expected=2 / 3, source="s", how="c", lacking="d")
-    assert one.status is status
+    claim = measured("a", "b", values, threshold=1 / 2, expected=2 / 3, source="s", how="c", lacking="d")
+    assert claim.status is status
 
 
 def test_a_setting_that_diverged_is_no_candidate() -> None:
     """Of two seeds one died: the setting has nothing to be paired with."""
-    runs = [swept(one, 0.5, seed=seed) for one in (DEFAULT, SHARED) for seed in (0, 1)]
+    runs = [swept(setting, 0.5, seed=seed) for setting in (DEFAULT, SHARED) for seed in (0, 1)]
     died = replace(
         swept(FAIR, 0.9, seed=1), state=RunState.FAIL, failure=Failure.DIVERGED, correct={}, curve=()
     )
@@ -299,7 +305,7 @@ def test_a_setting_that_diverged_is_no_candidate() -> None:
 
 
 def test_a_sweep_that_begins_with_a_further_seed_takes_nothing_away() -> None:
-    runs = [swept(one, share) for one, share in {DEFAULT: 0.5, FAIR: 0.9}.items()]
+    runs = [swept(setting, share) for setting, share in {DEFAULT: 0.5, FAIR: 0.9}.items()]
     whole = {pair: stored(pair, sweep_runs=runs) for pair in PAIRS}
     begun = {pair: stored(pair, sweep_runs=[*runs, swept(DEFAULT, 0.5, seed=1)]) for pair in PAIRS}
     for key in ("share_that_needs_tuning", "no_single_setting", "tuning_pays"):
@@ -322,13 +328,15 @@ def test_what_a_sweep_found_is_chosen_on_validation_and_told_on_test() -> None:
     misled = swept(FAIR, 0.9)
     misled.correct[Split.TEST][:] = right(0.6)
     pair = Pair(1, 0)
-    one = best_swept(stored(pair, sweep_runs=[swept(DEFAULT, 0.5), misled]), FEDERATION.participants[0], PLAN)
-    assert one is not None
-    assert (one.setting, one.settings, one.seeds) == (FAIR, 2, 1)
-    assert one.gain.mean == pytest.approx(100 * (0.6 - OWN[0]))
-    assert one.default_gain is not None
-    assert one.default_gain.mean == pytest.approx(100 * (0.5 - OWN[0]))
+    best = best_swept(
+        stored(pair, sweep_runs=[swept(DEFAULT, 0.5), misled]), FEDERATION.participants[0], PLAN
+    )
+    assert best is not None
+    assert (best.setting, best.settings, best.seeds) == (FAIR, 2, 1)
+    assert best.gain.mean == pytest.approx(100 * (0.6 - OWN[0]))
+    assert best.default_gain is not None
+    assert best.default_gain.mean == pytest.approx(100 * (0.5 - OWN[0]))
     alone = best_swept(stored(pair, sweep_runs=[misled]), FEDERATION.participants[0], PLAN)
     assert alone is not None
-    assert (alone.setting, alone.gain.mean, alone.default_gain) == (FAIR, one.gain.mean, None)
+    assert (alone.setting, alone.gain.mean, alone.default_gain) == (FAIR, best.gain.mean, None)
     assert best_swept(stored(pair), FEDERATION.participants[0], PLAN) is None

@@ -80,10 +80,10 @@ def test_before_a_long_batch_a_question_is_asked_in_a_terminal(
     monkeypatch: pytest.MonkeyPatch, terminal: bool, seconds: float | None, typed: str, goes_on: bool
 ) -> None:
     monkeypatch.setattr("sys.stdin", Keyboard(f"{typed}\n"))
-    told = io.StringIO()
-    console = Console(file=told, force_terminal=terminal, width=120, no_color=True)
+    output = io.StringIO()
+    console = Console(file=output, force_terminal=terminal, width=120, no_color=True)
     cost = ExpectedCost(pairs=90, runs=1755, epochs=33911, seconds=seconds, at_once=2)
     display = Lines(console, confirm_above=3600.0)
     assert display.approves(lambda: cost) is goes_on
-    assert "to do: about 1,755 runs of 90 pairs, 33,911 epochs" in told.getvalue()
-    assert ("nothing was run" in told.getvalue()) is not goes_on
+    assert "to do: about 1,755 runs of 90 pairs, 33,911 epochs" in output.getvalue()
+    assert ("nothing was run" in output.getvalue()) is not goes_on

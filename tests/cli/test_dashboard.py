@@ -53,9 +53,9 @@ def address(tuned: Tuned, tmp_path: Path) -> Iterator[str]:
     command = (PROGRAM, "dashboard", "--port", "0", "--home", tuned.home)
     with Terminal(command, cwd=tmp_path, environment={"COLUMNS": "300"}) as terminal:
         terminal.wait_for("Ctrl-C ends it")
-        found = re.search(r"http://127\.0\.0\.1:\d+", terminal.shown)
-        assert found
-        yield found[0]
+        match = re.search(r"http://127\.0\.0\.1:\d+", terminal.shown)
+        assert match
+        yield match[0]
         terminal.interrupt()
         code = terminal.end(seconds=90)
     assert code == 0
@@ -66,7 +66,7 @@ def number_of(address: str, pair: str) -> int:
     """Optuna's number of a pair's study."""
     with urlopen(f"{address}/api/studies", timeout=30) as answer:
         summaries = json.load(answer)["study_summaries"]
-    (number,) = (one["study_id"] for one in summaries if one["study_name"].endswith(f"/{pair}"))
+    (number,) = (summary["study_id"] for summary in summaries if summary["study_name"].endswith(f"/{pair}"))
     return int(number)
 
 
@@ -76,8 +76,10 @@ def test_importances_are_those_of_the_report(address: str, tuned: Tuned) -> None
         (shown,) = json.load(answer)["param_importances"]
     with Store.open(sqlite_url(Path(tuned.home) / "autokd.db"), create=False) as store:
         (name,) = (study for study in store.studies() if study.endswith("/4->9"))
-        expected = {one.dimension: one.share for one in importance_of(store.trials(name)).dimensions}
-    assert {one["name"]: one["importance"] for one in shown if one["importance"]} == {
+        expected = {
+            dimension.dimension: dimension.share for dimension in importance_of(store.trials(name)).dimensions
+        }
+    assert {dimension["name"]: dimension["importance"] for dimension in shown if dimension["importance"]} == {
         dimension: pytest.approx(share) for dimension, share in expected.items() if share
     }
 
@@ -98,27 +100,27 @@ def figure_of(document: str, name: str) -> str:
 def test_a_browser_shows_a_pair_with_its_note_trials_and_figures(
     here: Command, tuned: Tuned, address: str, browser: str, tmp_path: Path
 ) -> None:
-    found = here("recommend", "--pair", "4,9", "--home", tuned.home, "--json").json()
+    recommendation = here("recommend", "--pair", "4,9", "--home", tuned.home, "--json").json()
     profile, study = tmp_path / "profile", f"{address}/dashboard/studies/{number_of(address, '4->9')}"
 
     studies = text_of(page(browser, f"{address}/dashboard", profile))
-    decided = found["decision"]["action"].replace("_", " ")
+    decided = recommendation["decision"]["action"].replace("_", " ")
     assert f"4->9: {decided}" in studies
     assert "9->4: " in studies
 
     note = text_of(page(browser, f"{study}/note", profile))
     assert f"4->9: {decided}" in note
     for interval in (
-        found["gain"],
-        found["default_gain"],
-        found["position"]["intervals"]["gain_by_adoption"],
+        recommendation["gain"],
+        recommendation["default_gain"],
+        recommendation["position"]["intervals"]["gain_by_adoption"],
     ):
         assert "{mean:+.1f} pp [{low:+.1f}, {high:+.1f}]".format(**interval) in note
-    assert f"Position: {found['position']['advice']}" in note
+    assert f"Position: {recommendation['position']['advice']}" in note
     assert "--pair 4,9" in note
 
     trials = text_of(page(browser, f"{study}/trials", profile))
-    states = {state.capitalize() for state, count in found["trials"].items() if count}
+    states = {state.capitalize() for state, count in recommendation["trials"].items() if count}
     assert "Complete" in states
     assert states <= set(trials.split())
     for shown in ("temperature 1.0", "alpha 0.5", "transfer_set student", "role baseline", "epochs 10"):
@@ -126,11 +128,11 @@ def test_a_browser_shows_a_pair_with_its_note_trials_and_figures(
 
     graphs = page(browser, study, profile)
     assert "Intermediate values" in graphs  # Optuna Dashboard's own curves.
-    assert re.search(rf"\b{round(found['gain']['mean'], 2)}\b", text_of(graphs))
-    for name, told in (("curves", "epochs trained"), ("landscape", "temperature T")):
+    assert re.search(rf"\b{round(recommendation['gain']['mean'], 2)}\b", text_of(graphs))
+    for name, label in (("curves", "epochs trained"), ("landscape", "temperature T")):
         assert 'class="main-svg"' in figure_of(graphs, name)
-        assert told in figure_of(graphs, name)
-    reported = sum(found["trials"][state] for state in ("COMPLETE", "PRUNED"))
+        assert label in figure_of(graphs, name)
+    reported = sum(recommendation["trials"][state] for state in ("COMPLETE", "PRUNED"))
     assert figure_of(graphs, "curves").count('class="point"') == reported
 
 

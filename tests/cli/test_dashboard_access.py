@@ -37,7 +37,7 @@ STRANGE_HOSTS = [
 class Server:
     def __init__(self, port: int, database: Path) -> None:
         self.port, self.storage = port, f"sqlite:///{database}"
-        (self.study,) = (one._study_id for one in optuna.get_all_study_summaries(self.storage))
+        (self.study,) = (summary._study_id for summary in optuna.get_all_study_summaries(self.storage))
 
     def ask(
         self, method: str, path: str, body: str = "", host: str | None = None, **headers: str
@@ -45,17 +45,17 @@ class Server:
         connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
         named = {name.replace("_", "-"): text for name, text in headers.items()}
         connection.putrequest(method, path.format(study=self.study), skip_host=True)
-        given = {"Host": host or f"localhost:{self.port}", "Content-Type": "application/json", **named}
-        for name, text in (given | {"Content-Length": str(len(body))}).items():
+        sent = {"Host": host or f"localhost:{self.port}", "Content-Type": "application/json", **named}
+        for name, text in (sent | {"Content-Length": str(len(body))}).items():
             connection.putheader(name, text.format(port=self.port))
         connection.endheaders(body.encode())
         answer = connection.getresponse()
-        found = answer.status, answer.read(), dict(answer.getheaders())
+        response = answer.status, answer.read(), dict(answer.getheaders())
         connection.close()
-        return found
+        return response
 
     def names(self) -> list[str]:
-        return [one.study_name for one in optuna.get_all_study_summaries(self.storage)]
+        return [summary.study_name for summary in optuna.get_all_study_summaries(self.storage)]
 
 
 @contextmanager
@@ -70,11 +70,11 @@ def served(folder: Path, *options: str) -> Iterator[Server]:
         try:
             assert process.stderr is not None
             said = ""
-            while not (found := re.search(r"http://\S+?:(\d+)/dashboard", said)):
+            while not (match := re.search(r"http://\S+?:(\d+)/dashboard", said)):
                 line = process.stderr.readline()
                 assert line, said
                 said += line
-            yield Server(int(found[1]), home / "autokd.db")
+            yield Server(int(match[1]), home / "autokd.db")
         finally:
             process.terminate()
             process.communicate(timeout=60)
@@ -155,9 +155,9 @@ def test_its_own_page_and_programs_may_change_them(writable: Server) -> None:
     proxied = {"host": "proxy.example", "Origin": "https://proxy.example"}
     assert writable.ask("POST", "/api/studies", made.format("proxy"), **proxied)[0] == 201
     assert {"page", "program", "proxy"} <= set(writable.names())
-    for one in optuna.get_all_study_summaries(writable.storage):
-        if one.study_name != "digits/4->9":
-            assert writable.ask("DELETE", f"/api/studies/{one._study_id}", **own)[0] == 204
+    for summary in optuna.get_all_study_summaries(writable.storage):
+        if summary.study_name != "digits/4->9":
+            assert writable.ask("DELETE", f"/api/studies/{summary._study_id}", **own)[0] == 204
     assert writable.names() == ["digits/4->9"]
 
 

@@ -61,20 +61,20 @@ def test_the_recommended_model_is_worth_what_its_card_states(
     here: Command, convincing: Tuned, tmp_path: Path
 ) -> None:
     """Measured by the script on the card, which is also that of docs/use-the-model.md."""
-    found = here("recommend", "--pair", "4,9", "--home", convincing.home, "--json").json()
-    assert found["verdict"] == "tuned"
+    recommendation = here("recommend", "--pair", "4,9", "--home", convincing.home, "--json").json()
+    assert recommendation["verdict"] == "tuned"
     arguments = ("distill", "--pair", "4,9", "--home", convincing.home, "--out", "student.safetensors")
     card = here(*arguments, "--json").json()
     assert card == json.loads((tmp_path / "student.json").read_text())
-    assert card["setting"] == found["setting"]
+    assert card["setting"] == recommendation["setting"]
     assert card["chosen_by"] == "recommendation"
-    assert card["promised"]["gain"] == found["gain"]
+    assert card["promised"]["gain"] == recommendation["gain"]
 
     code = _block((tmp_path / "student.md").read_text())
     assert _run(code, tmp_path) == card["scores"]["test"]["accuracy"]
-    told = _block((ROOT / "docs" / "use-the-model.md").read_text())
+    script = _block((ROOT / "docs" / "use-the-model.md").read_text())
     # Weights differ in their last bits from one kind of processor to another, and so does the hash of them.
-    assert _unhashed(told) == _unhashed(code.replace(convincing.home.as_posix(), "autokd-home"))
+    assert _unhashed(script) == _unhashed(code.replace(convincing.home.as_posix(), "autokd-home"))
 
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     refused(here(*arguments), "student.safetensors is there already", "--force replaces it")
@@ -113,10 +113,10 @@ def test_people_are_told_in_eighty_columns(here: Command, tuned: Tuned, tmp_path
 def test_images_that_do_not_fit_are_told_of_and_change_nothing(
     here: Command, tuned: Tuned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given = ("distill", "--pair", "1,2", "--home", tuned.home, *SETTING)
-    assert "no room" not in here(*given, "--out", "resident.safetensors").err
+    arguments = ("distill", "--pair", "1,2", "--home", tuned.home, *SETTING)
+    assert "no room" not in here(*arguments, "--out", "resident.safetensors").err
     monkeypatch.setattr(options.ComputeOptions, "compute", lambda self: Compute(image_bytes=0))
-    shown = here(*given, "--out", "streamed.safetensors")
+    shown = here(*arguments, "--out", "streamed.safetensors")
     assert shown.err.count("memory has no room for a run's images") == 1
     students = [(tmp_path / f"{name}.safetensors").read_bytes() for name in ("resident", "streamed")]
     assert students[0] == students[1]
@@ -199,17 +199,17 @@ def test_a_cards_command_asks_for_the_same_again(
 def test_what_no_option_says_is_left_open(
     here: Command, asked: dict[str, Any], options: tuple[str, ...], compute: Compute
 ) -> None:
-    given = here("distill", "--pair", "4,9", "--out", "student.safetensors", *options)
-    assert (asked["compute"], given.err) == (compute, "")
+    outcome = here("distill", "--pair", "4,9", "--out", "student.safetensors", *options)
+    assert (asked["compute"], outcome.err) == (compute, "")
 
 
 def test_the_former_option_of_the_layout_is_understood_and_names_the_new_one(
     here: Command, asked: dict[str, Any]
 ) -> None:
     arguments = ("distill", "--pair", "4,9", "--out", "student.safetensors", "--channels-last")
-    given = here(*arguments)
+    outcome = here(*arguments)
     assert asked["compute"] == Compute(memory_format="channels_last")
-    assert given.err == "--channels-last is deprecated: use --memory-format channels_last\n"
+    assert outcome.err == "--channels-last is deprecated: use --memory-format channels_last\n"
     refused(here(*arguments, "--memory-format", "contiguous"), "--channels-last: contradicts")
 
 

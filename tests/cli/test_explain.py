@@ -51,7 +51,7 @@ def test_a_tuned_pair_is_explained_once(here: Command, tmp_path: Path) -> None:
     assert "runs done" not in second.err
     again = second.json()
     assert dump(home / "autokd.db") == before
-    rivals = {one["rival"]: one for one in again["rivals"]}
+    rivals = {rival["rival"]: rival for rival in again["rivals"]}
     assert rivals.keys() >= ALWAYS
     for rival in rivals.values():
         for split in ("confirmation", "test"):
@@ -78,12 +78,12 @@ def test_a_tuned_pair_is_explained_once(here: Command, tmp_path: Path) -> None:
 
 
 def test_observations_say_what_a_single_meeting_cannot_tell(here: Command, tuned: Tuned) -> None:
-    told = here("observations", "--home", tuned.home)
-    assert told.code == 0, told.err
-    assert max(map(len, told.out.splitlines())) <= 80
-    found = here("observations", "--home", tuned.home, "--json").json()["observations"]
-    assert {one["status"] for one in found} == {"not measurable here"}
-    assert all(one["how"] for one in found)
+    output = here("observations", "--home", tuned.home)
+    assert output.code == 0, output.err
+    assert max(map(len, output.out.splitlines())) <= 80
+    observations = here("observations", "--home", tuned.home, "--json").json()["observations"]
+    assert {observation["status"] for observation in observations} == {"not measurable here"}
+    assert all(observation["how"] for observation in observations)
 
 
 @pytest.mark.parametrize(

@@ -29,13 +29,15 @@ def test_a_recipe_is_written_that_can_be_read(here: Command) -> None:
 def test_what_is_commented_out_holds_as_well(here: Command) -> None:
     here("init")
     text = Path("mine.yaml").read_text()
-    one = (
+    uncommented = (
         text.replace("# labels: [", "labels: [")
         .replace("# claimed", "claimed")
         .replace("# held_out:", "held_out:")
     )
-    one = one.replace("  # images: {", "  images: {").replace("  # classes: [", "  classes: [")
-    content = yaml.safe_load(one)
+    uncommented = uncommented.replace("  # images: {", "  images: {").replace(
+        "  # classes: [", "  classes: ["
+    )
+    content = yaml.safe_load(uncommented)
     first = content["federation"]["participants"][0]
     assert {"labels", "claimed_accuracy", "held_out"} <= set(first)
     assert {"images", "classes"} <= set(content["federation"])

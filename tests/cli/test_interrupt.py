@@ -56,8 +56,8 @@ def test_ctrl_c_says_how_to_go_on_and_the_same_command_finishes(
         (study,) = (name for name in store.studies() if "/quick-" in name)
         before = store.trials(study)
         assert 0 < len(before) < 400
-        assert {one.state for one in before} <= {TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL}
-        assert {one.failure for one in before} <= {None, Failure.INTERRUPTED}
+        assert {trial.state for trial in before} <= {TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL}
+        assert {trial.failure for trial in before} <= {None, Failure.INTERRUPTED}
 
     recipe["search"]["min_trials"] = 2
     quick_study.write_text(yaml.safe_dump(recipe))
@@ -66,12 +66,12 @@ def test_ctrl_c_says_how_to_go_on_and_the_same_command_finishes(
     with Store.open(sqlite_url(home / "autokd.db")) as store:
         after = store.trials(study)
         assert after[: len(before)] == before
-        assert TrialState.RUNNING not in {one.state for one in after}
-        baselines = [one.state for one in after if one.role is TrialOrigin.BASELINE]
+        assert TrialState.RUNNING not in {trial.state for trial in after}
+        baselines = [trial.state for trial in after if trial.role is TrialOrigin.BASELINE]
         assert baselines.count(TrialState.COMPLETE) == 1
 
 
 def _at_work(folder: Path) -> list[str]:
     """Processes of the Ray session in `folder`."""
-    lines = (" ".join(one.info["cmdline"] or ()) for one in psutil.process_iter(["cmdline"]))
+    lines = (" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"]))
     return [line for line in lines if str(folder) in line]

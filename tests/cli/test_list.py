@@ -35,10 +35,10 @@ def test_studies_are_listed_for_people_and_for_programs(here: Command, home: Pat
     assert shown[0].startswith("small-f25d0576: prepared 20")
     assert f"  {STUDIES}: 12 pairs, 96 trials, 92 runs; 7 tuned, 5 default; 2026-" in shown[1]
     assert "  small-f25d0576/small-rivals-4872bade: 1 pair, 26 runs" in shown
-    found = here("list", "--home", home, "--json").json()
-    (federation,) = found["federations"]
+    studies = here("list", "--home", home, "--json").json()
+    (federation,) = studies["federations"]
     assert federation["studies"][0]["verdicts"] == {"tuned": 7, "default": 5}
-    assert found["bytes"] == (home / "autokd.db").stat().st_size
+    assert studies["bytes"] == (home / "autokd.db").stat().st_size
 
 
 def test_an_empty_home_has_nothing(here: Command, tmp_path: Path) -> None:

@@ -20,15 +20,15 @@ def wrong(kind: Any) -> Iterator[str]:
     """Values that an option of this type cannot have; nothing for those that take any text."""
     kinds = get_args(kind) if get_origin(kind) is UnionType else (kind,)
     names = [str(name) for name in kinds if isinstance(name, str)]
-    for one in kinds:
-        if one is int:
+    for option_type in kinds:
+        if option_type is int:
             yield from ("", "many", "1.5", "1e3", "nan", "0x10", "9" * 5000)
-        elif one is float:
+        elif option_type is float:
             yield from ("", "many", "nan", "inf", "-inf", "1,5")
-        elif get_origin(one) is Literal:
-            names += map(str, get_args(one))
-        elif isinstance(one, type) and issubclass(one, Enum):
-            names += [str(member.value) for member in one]
+        elif get_origin(option_type) is Literal:
+            names += map(str, get_args(option_type))
+        elif isinstance(option_type, type) and issubclass(option_type, Enum):
+            names += [str(member.value) for member in option_type]
     if names:
         yield from ("", "none of them", f"{names[0][:-1]}xx", f"{names[0].upper()}1")
 

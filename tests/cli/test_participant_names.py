@@ -64,8 +64,8 @@ def test_lists_have_names_beside_numbers() -> None:
         PairResult(pair=PAIR, recommendation=named, names=NAMES),
         PairResult(pair=Pair(2, 1), missing="not yet", names=NAMES),
     ]
-    entries = [one.to_json() for one in results]
-    assert [one["names"] for one in entries] == [
+    entries = [result.to_json() for result in results]
+    assert [entry["names"] for entry in entries] == [
         {"teacher": "hospital_a", "student": "<b>*B*</b>"},
         {"teacher": "c", "student": "<b>*B*</b>"},
     ]
@@ -88,8 +88,8 @@ def test_lists_have_names_beside_numbers() -> None:
 
 def test_a_stale_recommendation_has_the_names_of_today() -> None:
     kept = {**make_recommendation().to_json(), "names": {"teacher": "old", "student": "old"}}
-    told = PairResult(pair=PAIR, kept=kept, stale="another recipe", names=NAMES).to_json()
-    assert told["names"] == {"teacher": "hospital_a", "student": "<b>*B*</b>"}
+    payload = PairResult(pair=PAIR, kept=kept, stale="another recipe", names=NAMES).to_json()
+    assert payload["names"] == {"teacher": "hospital_a", "student": "<b>*B*</b>"}
 
 
 def test_a_matrix_says_who_the_numbers_are() -> None:
@@ -118,16 +118,16 @@ def test_the_parquet_table_has_them_in_columns(tmp_path: Path) -> None:
     records = make_recommendation().records
     for names, added in ((NAMES, ["teacher_name", "student_name"]), (ParticipantNames(count=3), [])):
         export([records], tmp_path / "t.parquet", metadata={}, names=names)
-        found = pq.read_table(tmp_path / "t.parquet")
-        assert found.column_names[: 3 + len(added)] == ["teacher", "student", *added, "stage"]
+        table = pq.read_table(tmp_path / "t.parquet")
+        assert table.column_names[: 3 + len(added)] == ["teacher", "student", *added, "stage"]
         if added:
-            assert set(found["student_name"].to_pylist()) == {"<b>*B*</b>"}
+            assert set(table["student_name"].to_pylist()) == {"<b>*B*</b>"}
 
 
 def test_a_name_where_participants_have_numbers_only_is_told_in_plain_words() -> None:
     with pytest.raises(PlanError) as raised:
         ParticipantNames(count=3).number("alice", option="--student")
-    told = str(raised.value)
-    assert "--student: there is no participant 'alice'; its participants have numbers only" in told
-    assert len(told.splitlines()) == 1
-    assert "pydantic" not in told
+    message = str(raised.value)
+    assert "--student: there is no participant 'alice'; its participants have numbers only" in message
+    assert len(message.splitlines()) == 1
+    assert "pydantic" not in message

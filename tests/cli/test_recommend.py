@@ -26,29 +26,29 @@ def is_interval(value: Any) -> bool:
 
 @pytest.mark.parametrize("pair", ["4,9", "9,4"])
 def test_json_is_one_object_with_what_was_promised(here: Command, tuned: Tuned, pair: str) -> None:
-    found = here("recommend", "--pair", pair, "--home", tuned.home, "--json").json()
+    recommendation = here("recommend", "--pair", pair, "--home", tuned.home, "--json").json()
     teacher, student = map(int, pair.split(","))
-    assert found["pair"] == {"teacher": teacher, "student": student}
-    assert found["verdict"] == verdict_by_rule(found)
-    setting = found["setting"]
+    assert recommendation["pair"] == {"teacher": teacher, "student": student}
+    assert recommendation["verdict"] == verdict_by_rule(recommendation)
+    setting = recommendation["setting"]
     assert set(setting) == {"temperature", "alpha", "transfer_set"}
     assert setting["temperature"] > 0
     assert setting["transfer_set"] in SETS
     assert (setting["alpha"] is None) == (setting["transfer_set"] == "public")
     for name in ("gain", "default_gain", "improvement"):
-        assert is_interval(found[name])
-    assert isinstance(found["forgetting"], float)
-    assert found["seeds"] in (3, 5)
-    assert found["search_ended"].startswith("search ended after ")
-    assert found["split"] == "test"
-    assert set(found["trials"]) == {"RUNNING", "COMPLETE", "PRUNED", "FAIL"}
-    assert all(type(count) is int for count in found["trials"].values())
-    assert found["epochs_spent"]["search"] >= 10
-    assert found["epochs_spent"]["confirmation"] >= 10 * 2 * found["seeds"]
-    assert re.fullmatch(r"digits-[0-9a-f]{8}", found["federation"])
-    assert found["study"].startswith(found["federation"] + "/")
-    assert found["study"].endswith(f"/{teacher}->{student}")
-    position = found["position"]
+        assert is_interval(recommendation[name])
+    assert isinstance(recommendation["forgetting"], float)
+    assert recommendation["seeds"] in (3, 5)
+    assert recommendation["search_ended"].startswith("search ended after ")
+    assert recommendation["split"] == "test"
+    assert set(recommendation["trials"]) == {"RUNNING", "COMPLETE", "PRUNED", "FAIL"}
+    assert all(type(count) is int for count in recommendation["trials"].values())
+    assert recommendation["epochs_spent"]["search"] >= 10
+    assert recommendation["epochs_spent"]["confirmation"] >= 10 * 2 * recommendation["seeds"]
+    assert re.fullmatch(r"digits-[0-9a-f]{8}", recommendation["federation"])
+    assert recommendation["study"].startswith(recommendation["federation"] + "/")
+    assert recommendation["study"].endswith(f"/{teacher}->{student}")
+    position = recommendation["position"]
     if position["advice"] != "none":
         assert position["decided_on"][f"gain_as_{position['advice']}"]["low"] > 0
     for name in ("gain_as_student", "gain_as_teacher", "gain_by_adoption"):
@@ -58,16 +58,16 @@ def test_json_is_one_object_with_what_was_promised(here: Command, tuned: Tuned, 
 def test_people_read_the_same_numbers_in_eighty_columns(
     command: Command, here: Command, tuned: Tuned
 ) -> None:
-    told = command("recommend", "--pair", "4,9", "--home", tuned.home, COLUMNS="80")
-    found = here("recommend", "--pair", "4,9", "--home", tuned.home, "--json").json()
-    assert ESCAPE not in told.out
-    assert max(map(len, told.out.splitlines())) <= 80
-    decision = found["decision"]
-    assert told.out.startswith(decision["action"].replace("_", " "))
-    assert f"\n{found['verdict']}  " in told.out
-    for interval in (found["default_gain"], decision["gain"]):
-        assert "{mean:+.1f} pp [{low:+.1f}, {high:+.1f}]".format(**interval) in told.out
-    table = told.out.partition("best minus it")[2].splitlines()
+    shown = command("recommend", "--pair", "4,9", "--home", tuned.home, COLUMNS="80")
+    recommendation = here("recommend", "--pair", "4,9", "--home", tuned.home, "--json").json()
+    assert ESCAPE not in shown.out
+    assert max(map(len, shown.out.splitlines())) <= 80
+    decision = recommendation["decision"]
+    assert shown.out.startswith(decision["action"].replace("_", " "))
+    assert f"\n{recommendation['verdict']}  " in shown.out
+    for interval in (recommendation["default_gain"], decision["gain"]):
+        assert "{mean:+.1f} pp [{low:+.1f}, {high:+.1f}]".format(**interval) in shown.out
+    table = shown.out.partition("best minus it")[2].splitlines()
     for way in decision["weighed"]:
         (row,) = (line for line in table if re.match(f"{re.escape(way['name'])}[ *]* ", line))
         assert row.count(" pp ") + ("the best" in row) == (1 if way["action"] == "keep" else 2)
@@ -76,18 +76,18 @@ def test_people_read_the_same_numbers_in_eighty_columns(
 
 def test_a_participant_gets_one_decision(here: Command, tuned: Tuned) -> None:
     where = ("--home", tuned.home)
-    found = here("advise", "--student", "9", *where, "--json").json()
-    assert found["partners"] == [4]
-    assert found["unknown"] == [0, 1, 2, 3, 5, 6, 7, 8]
-    told = here("advise", "--student", "9", *where)
-    assert max(map(len, told.out.splitlines())) <= 80
-    assert told.out.startswith(found["decision"]["action"].replace("_", " "))
+    advice = here("advise", "--student", "9", *where, "--json").json()
+    assert advice["partners"] == [4]
+    assert advice["unknown"] == [0, 1, 2, 3, 5, 6, 7, 8]
+    shown = here("advise", "--student", "9", *where)
+    assert max(map(len, shown.out.splitlines())) <= 80
+    assert shown.out.startswith(advice["decision"]["action"].replace("_", " "))
     everybody = json.loads(here("advise", "--all", *where, "--json").out)
-    assert [one["student"] for one in everybody] == [4, 9]
-    assert everybody[1] == found
+    assert [entry["student"] for entry in everybody] == [4, 9]
+    assert everybody[1] == advice
     listed = here("advise", "--all", *where)
     assert max(map(len, listed.out.splitlines())) <= 80
-    mean = sum(one["decision"]["gain"]["mean"] for one in everybody) / 2
+    mean = sum(entry["decision"]["gain"]["mean"] for entry in everybody) / 2
     assert f"gains {mean:+.1f} pp on average" in listed.out
     for words in ((), ("--student", "9", "--all"), ("--student", "10")):
         assert here("advise", *words, *where).code == 2
@@ -116,8 +116,8 @@ def test_all_pairs_are_listed_tuned_or_not(here: Command, tuned: Tuned, tmp_path
     where = ("--home", tuned.home)
     listed = json.loads(here("recommend", "--all", *where, "--json").out)
     assert len(listed) == 90
-    by_pair = {(one["pair"]["teacher"], one["pair"]["student"]): one for one in listed}
-    assert sorted(pair for pair, one in by_pair.items() if one["verdict"]) == [(4, 9), (9, 4)]
+    by_pair = {(entry["pair"]["teacher"], entry["pair"]["student"]): entry for entry in listed}
+    assert sorted(pair for pair, entry in by_pair.items() if entry["verdict"]) == [(4, 9), (9, 4)]
     for pair in ((4, 9), (9, 4)):
         alone = here("recommend", "--pair", "{},{}".format(*pair), *where, "--json").json()
         assert by_pair[pair] == alone
@@ -145,9 +145,9 @@ def test_what_was_tuned_under_another_recipe_is_stale(here: Command, tuned: Tune
     fresh = here("recommend", "--pair", "4,9", "--home", tuned.home, "--json").json()
     assert (stale["stale"], stale["gain"], stale["study"]) == (True, fresh["gain"], fresh["study"])
     assert "recipe" in stale["why_stale"]
-    told = here("status", *where)
+    status = here("status", *where)
     assert "2 recommendations are of an older federation or study recipe (stale)" in " ".join(
-        told.out.split()
+        status.out.split()
     )
     assert here("status", *where, "--json").json()["stale"] == 2
     assert here("status", "--home", tuned.home, "--json").json()["stale"] == 0

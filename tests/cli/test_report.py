@@ -29,7 +29,7 @@ def test_before_anything_was_tuned_there_is_a_page_that_says_so(here: Command, t
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (("--pair", "4,4"), "--pair: '4,4': a participant cannot teach itself"),
         (("--pair", "4,19"), "participant 19 does not exist"),
@@ -37,10 +37,10 @@ def test_before_anything_was_tuned_there_is_a_page_that_says_so(here: Command, t
         (("--study", "none"), "no study is called 'none'"),
     ],
 )
-def test_what_cannot_be_done_is_one_line(here: Command, arguments: tuple[str, ...], told: str) -> None:
+def test_what_cannot_be_done_is_one_line(here: Command, arguments: tuple[str, ...], message: str) -> None:
     done = here("report", "--home", "nothing", *arguments)
     assert done.code == 2
-    assert told in done.err
+    assert message in done.err
     assert len(done.err.splitlines()) == 1
 
 
@@ -54,21 +54,21 @@ def test_the_browser_shows_the_numbers_of_recommend(here: Command, tuned: Tuned,
     assert seen.console == []
     read = re.search(r'data-read="(.*?)">', seen.document, re.DOTALL)
     assert read is not None
-    found = here("recommend", "--pair", "4,9", "--home", tuned.home, "--json").json()
-    assert found["advice"].replace("->", "-&gt;") in read[1]
-    assert f"Position {found['position']['advice']}:" in read[1]
-    decided, ways = found["decided_on"], found["position"]["intervals"]
-    position = found["position"]["decided_on"]
-    gains = [found["default_gain"], decided["default_gain"]]
+    recommendation = here("recommend", "--pair", "4,9", "--home", tuned.home, "--json").json()
+    assert recommendation["advice"].replace("->", "-&gt;") in read[1]
+    assert f"Position {recommendation['position']['advice']}:" in read[1]
+    decided, ways = recommendation["decided_on"], recommendation["position"]["intervals"]
+    position = recommendation["position"]["decided_on"]
+    gains = [recommendation["default_gain"], decided["default_gain"]]
     # The page tells what the comparisons do of the own model without its prior: one gain, one interval.
     gains += [part[name] for part in (ways, position) for name in ways if name != "gain_by_correction"]
-    gains += [part["corrected_gain"] for part in (found, decided)]
-    if found["candidate"] is not None:
-        gains += [found["candidate"]["gain"], decided["candidate_gain"]]
-        gains += [found["improvement"], decided["improvement"]]
+    gains += [part["corrected_gain"] for part in (recommendation, decided)]
+    if recommendation["candidate"] is not None:
+        gains += [recommendation["candidate"]["gain"], decided["candidate_gain"]]
+        gains += [recommendation["improvement"], decided["improvement"]]
     for gain in gains:
         assert shown(gain) in read[1]
-    trials = sum(found["trials"].values())
+    trials = sum(recommendation["trials"].values())
     assert f"{trials} trials, figures on validation" in read[1]
 
 

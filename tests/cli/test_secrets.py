@@ -63,8 +63,8 @@ def test_a_password_reaches_no_output_no_process_list_and_no_file(
 
 def _of_somebody_new(home: Path) -> dict[str, str]:
     """An environment without what Ray has told the processes of other tests."""
-    given = {name: text for name, text in os.environ.items() if not name.startswith("RAY_AUTH_")}
-    return {**given, "HOME": str(home)}
+    environment = {name: text for name, text in os.environ.items() if not name.startswith("RAY_AUTH_")}
+    return {**environment, "HOME": str(home)}
 
 
 def _until_it_has_replaced_itself(process: subprocess.Popen[str]) -> None:
@@ -72,9 +72,9 @@ def _until_it_has_replaced_itself(process: subprocess.Popen[str]) -> None:
 
     Right after its start it may have none yet, or still this program's: so wait for the new image's own.
     """
-    one = psutil.Process(process.pid)
+    image = psutil.Process(process.pid)
     until = time.monotonic() + 60
-    while one.cmdline()[1:3] != ["-m", "autokd"]:
+    while image.cmdline()[1:3] != ["-m", "autokd"]:
         assert time.monotonic() < until
         time.sleep(0.05)
 
@@ -82,22 +82,22 @@ def _until_it_has_replaced_itself(process: subprocess.Popen[str]) -> None:
 def _command_lines() -> set[str]:
     """Of this test's program and all that it started, with environments of those that it started."""
     lines = set()
-    for one in psutil.Process(os.getpid()).children(recursive=True):
+    for child in psutil.Process(os.getpid()).children(recursive=True):
         try:
-            lines.add(" ".join(one.cmdline()))
-            if "ray" in one.name() or "IDLE" in one.name():
-                lines.add(repr(one.environ()))
+            lines.add(" ".join(child.cmdline()))
+            if "ray" in child.name() or "IDLE" in child.name():
+                lines.add(repr(child.environ()))
         except psutil.Error:
             continue
     return lines
 
 
 def _contents(folder: Path, pattern: str) -> dict[Path, bytes]:
-    found = {}
+    contents = {}
     for file in folder.glob(pattern):
         try:
             if file.is_file():
-                found[file] = file.read_bytes()
+                contents[file] = file.read_bytes()
         except OSError:
             continue
-    return found
+    return contents

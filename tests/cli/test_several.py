@@ -8,7 +8,7 @@ from tests.cli.conftest import Command
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         ("tune --teachers 0,3", "--student: say who learns"),
         ("tune --teachers 0,3 --student 9 --all-students", "--student: say who learns"),
@@ -25,10 +25,10 @@ from tests.cli.conftest import Command
         ("explain --teachers 0,3", "--student: say who learns"),
     ],
 )
-def test_options_that_contradict_themselves_are_refused(here: Command, arguments: str, told: str) -> None:
+def test_options_that_contradict_themselves_are_refused(here: Command, arguments: str, message: str) -> None:
     outcome = here(*arguments.split())
     assert outcome.code == 2
-    assert told in outcome.err
+    assert message in outcome.err
 
 
 def test_a_group_that_was_not_tuned_says_how(here: Command) -> None:

@@ -42,8 +42,8 @@ def in_the_background(*arguments: object, cwd: Path) -> Iterator[subprocess.Pope
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
     """Exit code and standard error of a program that is about to end."""
-    _, told = process.communicate(timeout=60)
-    return process.returncode, told
+    _, output = process.communicate(timeout=60)
+    return process.returncode, output
 
 
 def wait_until(home: Path, what: Callable[[Store, DriverFacts], bool]) -> None:
@@ -70,12 +70,12 @@ def test_a_batch_is_stopped_from_another_terminal_and_the_same_command_continues
         began = time.monotonic()
         stopped = here("stop", *where)
         assert time.monotonic() - began < 60  # Most of it is importing, and the end of Ray.
-        code, told = ended(batch)
-    assert code == 130, told
-    assert "has asked this command to stop (autokd stop)" in told
-    assert "stopping: reported results are kept" in told
-    assert "interrupted; results so far are stored" in told
-    assert "Traceback" not in told
+        code, output = ended(batch)
+    assert code == 130, output
+    assert "has asked this command to stop (autokd stop)" in output
+    assert "stopping: reported results are kept" in output
+    assert "interrupted; results so far are stored" in output
+    assert "Traceback" not in output
     assert stopped.code == 0, stopped.err
     assert f"process {batch.pid}: " in stopped.out
     assert " of 90 pairs are done; autokd tune --all" in stopped.out
@@ -106,17 +106,17 @@ def test_a_sweep_is_told_to_stop_without_waiting(here: Command, tuned: Tuned, tm
         assert asked.code == 0
         assert f"process {sweep.pid} to stop" in asked.out
         assert "autokd sweep --pair 4,9" in asked.out
-        code, told = ended(sweep)
-    assert code == 130, told
+        code, output = ended(sweep)
+    assert code == 130, output
 
 
 def test_the_preparation_of_a_federation_is_stopped(here: Command, home: Path, tmp_path: Path) -> None:
     with in_the_background("tune", "--pair", "4,9", "--home", home, cwd=tmp_path) as batch:
         wait_until(home, lambda store, driver: "/preparation-" in driver.studies[0])
         stopped = here("stop", "--pair", "2,3", "--home", home)
-        code, told = ended(batch)
-    assert code == 130, told
-    assert "Traceback" not in told
+        code, output = ended(batch)
+    assert code == 130, output
+    assert "Traceback" not in output
     assert "the federation is not prepared; the same command starts that again" in stopped.out
     assert not (home / "federations").exists() or not list((home / "federations").iterdir())
     with Store.open(sqlite_url(home / "autokd.db")) as store:

@@ -26,10 +26,10 @@ YEAR = 365 * 86_400
 @pytest.fixture
 def file(here: Command, tmp_path: Path) -> Path:
     """The store that the commands use."""
-    found = tmp_path / "autokd-home" / "autokd.db"
-    with Store.open(sqlite_url(found)) as store:
+    file = tmp_path / "autokd-home" / "autokd.db"
+    with Store.open(sqlite_url(file)) as store:
         store.create_study(STUDY, attributes={})
-    return found
+    return file
 
 
 def hold(file: Path, process: Process) -> None:
@@ -84,5 +84,5 @@ def test_backup_restore_and_check(here: Command, file: Path, tmp_path: Path) -> 
             connection.exec_driver_sql("UPDATE autokd_recommendation SET payload = '['")
     checked = here("store", "check", "--json")
     assert checked.code == 1
-    found = json.loads(checked.out)
-    assert {problem["where"] for problem in found["problems"]} == {"autokd_recommendation", STUDY}
+    report = json.loads(checked.out)
+    assert {problem["where"] for problem in report["problems"]} == {"autokd_recommendation", STUDY}

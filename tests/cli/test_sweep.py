@@ -65,19 +65,19 @@ def test_a_grid_is_swept_once_and_exported(
     before = dump(tmp_path / "autokd-home" / "autokd.db")
     again = command(*arguments, "--json", RAY_TMPDIR=str(unused)).json()
     assert again["runs"] == {"done": 3, "failed": 0, "new": 0}
-    (found,) = again["best"]
-    assert (found["pair"], found["settings"], found["seeds"]) == ({"teacher": 0, "student": 2}, 3, 1)
-    assert found["gain"]["low"] <= found["gain"]["mean"] <= found["gain"]["high"]
-    assert found["decision"] is None
+    (summary,) = again["best"]
+    assert (summary["pair"], summary["settings"], summary["seeds"]) == ({"teacher": 0, "student": 2}, 3, 1)
+    assert summary["gain"]["low"] <= summary["gain"]["mean"] <= summary["gain"]["high"]
+    assert summary["decision"] is None
     assert dump(tmp_path / "autokd-home" / "autokd.db") == before
     assert list(unused.iterdir()) == []
 
-    told = here("export", "--study", small_study, "--out", "table.parquet", "--json").json()
-    assert told == {"rows": 12, "path": "table.parquet"}
+    export = here("export", "--study", small_study, "--out", "table.parquet", "--json").json()
+    assert export == {"rows": 12, "path": "table.parquet"}
     rows = rows_of(tmp_path / "table.parquet")
-    found = [(row["temperature"], row["alpha"], row["transfer_set"], row["epoch"]) for row in rows]
+    swept = [(row["temperature"], row["alpha"], row["transfer_set"], row["epoch"]) for row in rows]
     expected = [(*setting, epoch) for setting in SETTINGS for epoch in (1, 2, 3, 4)]
-    assert Counter(found) == Counter(expected)
+    assert Counter(swept) == Counter(expected)
     sizes = {Split.VALIDATION: 200, Split.CONFIRMATION: 350, Split.TEST: 250}
     for row in rows:
         assert [row[name] for name in ("teacher", "student", "stage", "seed", "state")] == [
@@ -93,7 +93,7 @@ def test_a_grid_is_swept_once_and_exported(
             assert -100 <= row[f"{split}_forgetting"] <= 100
     facts = json.loads(parquet.read_schema(tmp_path / "table.parquet").metadata[b"autokd"])
     assert facts["federation"] == again["federation"]
-    assert [one["number"] for one in facts["participants"]] == [0, 1, 2]
+    assert [participant["number"] for participant in facts["participants"]] == [0, 1, 2]
     assert set(facts["pairs"]) == {f"{t}->{s}" for t in range(3) for s in range(3) if t != s}
 
 
@@ -101,12 +101,12 @@ def test_a_sweep_changes_nothing_of_what_was_tuned_and_is_exported_beside_it(
     here: Command, tuned: Tuned, grid: str, tmp_path: Path
 ) -> None:
     home = tuned.copy(tmp_path / "home").home
-    told = here("recommend", "--pair", "4,9", "--home", home, "--json").out
+    recommendation = here("recommend", "--pair", "4,9", "--home", home, "--json").out
     swept = here("sweep", "--pair", "4,9", "--space", grid, "--seeds", "2", "--home", home, "--json").json()
     assert swept["runs"] == {"done": 6, "failed": 0, "new": 6}
-    assert here("recommend", "--pair", "4,9", "--home", home, "--json").out == told
+    assert here("recommend", "--pair", "4,9", "--home", home, "--json").out == recommendation
     (best,) = swept["best"]
-    decision = json.loads(told)["decision"]
+    decision = json.loads(recommendation)["decision"]
     assert best["seeds"] == 2
     assert best["decision"] == {name: decision[name] for name in best["decision"]}
     assert here("export", "--home", home, "--out", "new/table.parquet").code == 0

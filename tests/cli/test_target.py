@@ -94,7 +94,7 @@ def test_each_command_has_the_same_figures(
 ) -> None:
     options, pair = aimed.options(target), ("--pair", str(PAIR).replace("->", ","))
     tuned = here("tune", *pair, *options, "--json").json()
-    assert any("examples" in one["problem"] for one in tuned.pop("warnings"))
+    assert any("examples" in warning["problem"] for warning in tuned.pop("warnings"))
     federation = autokd.load_federation(aimed.recipe(target), home=aimed.home)
     weights = {split: by_hand(federation, target, PAIR.student, split) for split in Split}
     own = {split: federation.correct(PAIR.student, split) for split in Split}
@@ -107,22 +107,22 @@ def test_each_command_has_the_same_figures(
     of_default = [run for run in confirmed if run.setting == DEFAULT]
 
     # The figures of the recommendation are those of the stored runs, weighted by hand.
-    found = here("recommend", *pair, *options, "--json").json()
-    assert found == {**tuned, "stale": False}
-    assert found["target"] == target
-    assert "on the target distribution" in found["reason"]
-    shown = [run for run in confirmed if run.setting == Setting.from_json(found["setting"])]
-    for split, figures in ((Split.TEST, found), (Split.CONFIRMATION, found["decided_on"])):
+    recommendation = here("recommend", *pair, *options, "--json").json()
+    assert recommendation == {**tuned, "stale": False}
+    assert recommendation["target"] == target
+    assert "on the target distribution" in recommendation["reason"]
+    shown = [run for run in confirmed if run.setting == Setting.from_json(recommendation["setting"])]
+    for split, figures in ((Split.TEST, recommendation), (Split.CONFIRMATION, recommendation["decided_on"])):
         expected = mean_gain(of_default, own[split], weights[split], split)
         assert figures["default_gain"]["mean"] == pytest.approx(expected)
-    assert found["gain"]["mean"] == pytest.approx(
+    assert recommendation["gain"]["mean"] == pytest.approx(
         mean_gain(shown, own[Split.TEST], weights[Split.TEST], Split.TEST)
     )
     adopted = weights[Split.TEST] * (1.0 * federation.correct(PAIR.teacher, Split.TEST) - own[Split.TEST])
-    assert found["position"]["gain_by_adoption"] == pytest.approx(100 * adopted.mean())
+    assert recommendation["position"]["gain_by_adoption"] == pytest.approx(100 * adopted.mean())
     if target == "own":
         # Forgetting is the same quantity with its sign turned.
-        assert found["forgetting"] == pytest.approx(-found["gain"]["mean"])
+        assert recommendation["forgetting"] == pytest.approx(-recommendation["gain"]["mean"])
 
     # So are the accuracies that the search chose by: a trial, run again here.
     baseline = next(trial for trial in records.trials if trial.state is TrialState.COMPLETE)
@@ -144,23 +144,25 @@ def test_each_command_has_the_same_figures(
     # The same figures from every other command.
     partner = here("recommend", "--student", PAIR.student, *options, "--json").json()
     assert partner["target"] == target
-    assert partner["partners"][0]["gain"]["mean"] == found["gain"]["mean"]
+    assert partner["partners"][0]["gain"]["mean"] == recommendation["gain"]["mean"]
     rows = list(csv.DictReader(io.StringIO(here("recommend", "--all", *options, "--csv").out)))
     row = next(row for row in rows if row["student"] == str(PAIR.student))
-    assert float(row["gain"]) == found["gain"]["mean"]
+    assert float(row["gain"]) == recommendation["gain"]["mean"]
     assert row["target"] == (target if isinstance(target, str) else json.dumps(target))
     status = here("status", *options, "--json").json()
     assert status["target"] == target
-    assert status["pairs"][0]["gain"] == found["gain"]["mean"]
+    assert status["pairs"][0]["gain"] == recommendation["gain"]["mean"]
     explained = here("explain", *pair, *options, "--json").json()
     assert explained["target"] == target
     lines = {line["rival"]: line for line in explained["rivals"]}
-    assert explained["gain"]["test"]["mean"] == pytest.approx(found["gain"]["mean"])
-    assert lines["default"]["gain"]["test"]["mean"] == pytest.approx(found["default_gain"]["mean"])
-    assert lines["partner"]["gain"]["test"]["mean"] == pytest.approx(found["position"]["gain_by_adoption"])
+    assert explained["gain"]["test"]["mean"] == pytest.approx(recommendation["gain"]["mean"])
+    assert lines["default"]["gain"]["test"]["mean"] == pytest.approx(recommendation["default_gain"]["mean"])
+    assert lines["partner"]["gain"]["test"]["mean"] == pytest.approx(
+        recommendation["position"]["gain_by_adoption"]
+    )
     where = explained["where_the_gain_comes_from"]
-    if where is not None and found["position"]["advice"] != "teacher":
-        assert where["test"]["total"]["mean"] == pytest.approx(found["gain"]["mean"])
+    if where is not None and recommendation["position"]["advice"] != "teacher":
+        assert where["test"]["total"]["mean"] == pytest.approx(recommendation["gain"]["mean"])
     facts = report_data(aimed.workspace(target))
     assert facts.federation is not None
     before = float(np.mean(weights[Split.TEST] * own[Split.TEST]))
@@ -171,7 +173,7 @@ def test_each_command_has_the_same_figures(
 
     card = here("distill", *pair, *options, "--out", tmp_path / "m.safetensors", "--force", "--json").json()
     assert card["target"] == target
-    assert card["promised"]["gain"] == found["gain"]
+    assert card["promised"]["gain"] == recommendation["gain"]
     assert card["scores"]["test"]["accuracy_before"] == pytest.approx(before)
     assert (card["for"]["target"], card["for"]["added"]) == ("common", None)
     of_study = card["scores"]["test"]["targets"]["own" if target == "own" else "study"]
@@ -184,16 +186,16 @@ def test_each_command_has_the_same_figures(
     assert metadata["target"] == target
     assert metadata["participants"][PAIR.student]["accuracy"]["test"] == pytest.approx(before)
     gains = [
-        100 * (one["test_accuracy"] - before)
-        for one in exported.to_pylist()
-        if (one["teacher"], one["student"], one["stage"]) == (*_numbers(PAIR), "confirmation")
-        and (one["temperature"], one["alpha"], one["transfer_set"]) == (1.0, 0.5, "student")
+        100 * (row["test_accuracy"] - before)
+        for row in exported.to_pylist()
+        if (row["teacher"], row["student"], row["stage"]) == (*_numbers(PAIR), "confirmation")
+        and (row["temperature"], row["alpha"], row["transfer_set"]) == (1.0, 0.5, "student")
     ]
-    assert np.mean(gains) == pytest.approx(found["default_gain"]["mean"])
+    assert np.mean(gains) == pytest.approx(recommendation["default_gain"]["mean"])
 
     # For people: said once, within 80 columns; and a page.
-    told = here("recommend", *pair, *options).out
-    assert "accuracies are on the target distribution" in " ".join(told.split())
+    output = here("recommend", *pair, *options).out
+    assert "accuracies are on the target distribution" in " ".join(output.split())
     page = tmp_path / "report.html"
     assert here("report", *options, "--out", page).code == 0
     assert "All accuracies are on the target distribution" in page.read_text()
@@ -226,14 +228,14 @@ def test_a_target_that_does_not_fit_is_refused_before_anything_is_made(
 def test_check_warns_of_weights_that_leave_few_examples(here: Command, tmp_path: Path) -> None:
     file = tmp_path / "study.yaml"
     file.write_text(
-        yaml.safe_dump({**RECIPE, "target": {"0": 0.9, **{str(one): 0.1 / 9 for one in range(1, 10)}}})
+        yaml.safe_dump({**RECIPE, "target": {"0": 0.9, **{str(number): 0.1 / 9 for number in range(1, 10)}}})
     )
     done = here("check", file, "--json").json()
     assert not done["problems"]
-    told = [one["problem"] for one in done["warnings"] if one["field"] == "target"]
-    assert [words.split(":")[0] for words in told] == ["split validation", "split confirmation"]
+    problems = [warning["problem"] for warning in done["warnings"] if warning["field"] == "target"]
+    assert [words.split(":")[0] for words in problems] == ["split validation", "split confirmation"]
     even = here("check", file.with_name("study.yaml"), "--effect", "100", "--json").json()
     file.write_text(yaml.safe_dump(RECIPE))
     plain = here("check", file, "--effect", "100", "--json").json()
     assert even["detectable"] > 1.5 * plain["detectable"]
-    assert not [one for one in plain["warnings"] if one["field"] == "target"]
+    assert not [warning for warning in plain["warnings"] if warning["field"] == "target"]

@@ -173,24 +173,26 @@ def test_a_judged_pair_runs_what_is_asked_for_in_both_directions(
         assert asked.params == {"alpha": 0.9, "transfer_set": "both"}
         assert (asked.state, max(asked.intermediate_values)) == (TrialState.COMPLETE, 4)
         assert f"--try {text.replace('T=64', 'T=64.0')}" in get_note(study).replace("\\", "")
-    told = here("recommend", "--pair", "4,9", "--home", mine.home, "--json").json()
-    (only,) = told["asked"]
+    recommendation = here("recommend", "--pair", "4,9", "--home", mine.home, "--json").json()
+    (only,) = recommendation["asked"]
     assert (only["trial"], only["state"]) == (len(before["4->9"]), "COMPLETE")
     assert only["setting"] == {"temperature": 64.0, "alpha": 0.9, "transfer_set": "both", "epochs": 4}
-    assert sum(told["trials"].values()) == len(before["4->9"]) + 1
+    assert sum(recommendation["trials"].values()) == len(before["4->9"]) + 1
     again = here("tune", *arguments)
     assert "nothing was left to do" in again.err
 
 
 def test_the_verdict_follows_from_the_stored_confirmation_runs(here: Command, tuned: Tuned) -> None:
     for teacher, student in ((4, 9), (9, 4)):
-        told = here("recommend", "--pair", f"{teacher},{student}", "--home", tuned.home, "--json").json()
-        pair, decided = f"{teacher}->{student}", told["decided_on"]
-        settings = {"winner": told["candidate"]["setting"], "default": DEFAULT.to_json()}
-        settings |= {name: rival["setting"] for name, rival in told["rivals"].items()}
+        recommendation = here(
+            "recommend", "--pair", f"{teacher},{student}", "--home", tuned.home, "--json"
+        ).json()
+        pair, decided = f"{teacher}->{student}", recommendation["decided_on"]
+        settings = {"winner": recommendation["candidate"]["setting"], "default": DEFAULT.to_json()}
+        settings |= {name: rival["setting"] for name, rival in recommendation["rivals"].items()}
         arms = {name: arm(tuned.database, pair, "confirmation", each) for name, each in settings.items()}
-        assert {len(correct) for correct in arms.values()} == {told["seeds"]}
-        assert told["seeds"] in decided["looks"]
+        assert {len(correct) for correct in arms.values()} == {recommendation["seeds"]}
+        assert recommendation["seeds"] in decided["looks"]
         sides = {
             "candidate_gain": (arms["winner"], own(tuned.database, student, "confirmation")),
             "default_gain": (arms["default"], own(tuned.database, student, "confirmation")),
@@ -209,13 +211,13 @@ def test_the_verdict_follows_from_the_stored_confirmation_runs(here: Command, tu
             )
             assert decided[name]["low"] == pytest.approx(interval.low, abs=0.5)
             assert decided[name]["high"] == pytest.approx(interval.high, abs=0.5)
-        assert told["verdict"] == verdict_by_rule(told)
+        assert recommendation["verdict"] == verdict_by_rule(recommendation)
         ((kept,),) = stored(
             tuned.database,
             "SELECT json_extract(payload, '$.verdict') FROM autokd_recommendation WHERE study LIKE ?",
             f"%/{pair}",
         )
-        assert kept == told["verdict"]
+        assert kept == recommendation["verdict"]
 
 
 def test_the_identity_of_the_posters_tables_holds(here: Command, tuned: Tuned) -> None:
@@ -241,10 +243,10 @@ def test_a_space_around_the_default_is_not_called_tuned(here: Command, tuned: Tu
     }
     (tmp_path / "narrow.yaml").write_text(yaml.safe_dump(narrow))
     arguments = ("--pair", "4,9", "--position", "student", "--trials", "6", "--space", "narrow.yaml")
-    found = here("tune", *arguments, "--home", mine.home, "--json").json()
-    assert found["verdict"] not in ("tuned", "failed")
-    assert found["improvement"]["mean"] == pytest.approx(0, abs=1)
-    states = Counter({state: count for state, count in found["trials"].items() if count})
+    outcome = here("tune", *arguments, "--home", mine.home, "--json").json()
+    assert outcome["verdict"] not in ("tuned", "failed")
+    assert outcome["improvement"]["mean"] == pytest.approx(0, abs=1)
+    states = Counter({state: count for state, count in outcome["trials"].items() if count})
     assert set(states) <= {"COMPLETE", "PRUNED"}
 
 

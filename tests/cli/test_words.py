@@ -146,11 +146,11 @@ def test_the_time_left_does_not_count_the_start_of_workers() -> None:
 
 @pytest.mark.parametrize("asked", [False, True])
 def test_the_share_of_a_sweep_is_told_where_it_is_the_budget(asked: bool) -> None:
-    told = StringIO()
+    output = StringIO()
     progress = Progress(studies=(), live=2, ended=11, left=0, seconds=30.0, sweep_examples=1000)
-    Lines(Console(file=told, width=200), of_sweep=asked).on_search(progress)
-    assert "11 runs done" in told.getvalue()
-    assert ("of a sweep" in told.getvalue()) is asked
+    Lines(Console(file=output, width=200), of_sweep=asked).on_search(progress)
+    assert "11 runs done" in output.getvalue()
+    assert ("of a sweep" in output.getvalue()) is asked
 
 
 def test_a_pair_in_one_line() -> None:

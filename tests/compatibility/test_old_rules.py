@@ -33,9 +33,9 @@ def recommended() -> Iterator[dict[str, object]]:
         federation, records = confirmed(accuracies, seeds=5, noise=DIGITS, basis=basis, seed=number)
         if rule == 1:
             records = replace(records, rule=1, bases=())
-        found = recommend_from(config, federation, records).to_json()
-        del found["decision"]  # What these rules did not know; it changes nothing of what they did.
-        yield {"seeds": seeds_wanted(config, federation, records), **found}
+        recommendation = recommend_from(config, federation, records).to_json()
+        del recommendation["decision"]  # What these rules did not know; it changes nothing of what they did.
+        yield {"seeds": seeds_wanted(config, federation, records), **recommendation}
 
 
 def test_the_same_records_give_the_same_recommendations() -> None:

@@ -93,9 +93,9 @@ def test_shows_the_same(ask: Ask, old_home: Path, command: str, name: str) -> No
         shown = {key: shown[key] for key in before}
     if command == "observations":  # A sweep of few pairs hid what searches show; today it does not.
         figures = [then["figure"] for then in before["observations"]]
-        for told in (shown, before):
-            told["observations"] = [
-                claim for claim, figure in zip(told["observations"], figures, strict=True) if figure
+        for output in (shown, before):
+            output["observations"] = [
+                claim for claim, figure in zip(output["observations"], figures, strict=True) if figure
             ]
         assert shown["observations"]
     assert shown == before
@@ -164,11 +164,11 @@ def test_every_stored_run_counts_as_contiguous_and_float32(ask: Ask, old_home: P
     assert ask(home, "recommend", "--pair", "0,1", "--json").code == 0
     with Store.open(sqlite_url(home / "autokd.db")) as store:
         studies = store.studies()
-        found = [trial.tensor_format for study in studies for trial in store.trials(study)]
-        found += [run.tensor_format for study in studies for run in store.runs(study)]
+        formats = [trial.tensor_format for study in studies for trial in store.trials(study)]
+        formats += [run.tensor_format for study in studies for run in store.runs(study)]
         assert not any(run.logits for study in studies for run in store.runs(study)), "none were kept"
-    assert len(found) > PAIRS
-    assert set(found) == {FORMER_FORMAT}
+    assert len(formats) > PAIRS
+    assert set(formats) == {FORMER_FORMAT}
 
 
 def test_the_schema_is_upgraded_to_the_newest(ask: Ask, old_home: Path, tmp_path: Path) -> None:
@@ -180,9 +180,9 @@ def test_the_schema_is_upgraded_to_the_newest(ask: Ask, old_home: Path, tmp_path
 
 def rows(home: Path, query: str) -> list[tuple[Any, ...]]:
     with sqlite3.connect(home / "autokd.db") as connection:
-        found = connection.execute(query).fetchall()
+        rows = connection.execute(query).fetchall()
     connection.close()
-    return found
+    return rows
 
 
 def counts(home: Path) -> dict[str, int]:

@@ -131,8 +131,8 @@ def test_where_there_is_no_room_ray_is_not_started(
     field: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
-    found = os.statvfs(tmp_path)
-    room = {name: getattr(found, name) for name in dir(found) if name.startswith("f_")} | {"f_files": 10**6}
+    sizes = os.statvfs(tmp_path)
+    room = {name: getattr(sizes, name) for name in dir(sizes) if name.startswith("f_")} | {"f_files": 10**6}
     monkeypatch.setattr(os, "statvfs", lambda where: SimpleNamespace(**(room | {field: 100})))
     with pytest.raises(OSError, match="No space left on device") as raised, private_folder():
         pass

@@ -28,7 +28,7 @@ def test_a_setting_comes_back_from_its_text_and_from_its_values(setting: Setting
 
 
 @pytest.mark.parametrize(
-    "given",
+    "asked",
     [
         TEXT,
         " transfer_set = both , alpha=0.9, temperature=4 ",
@@ -36,27 +36,27 @@ def test_a_setting_comes_back_from_its_text_and_from_its_values(setting: Setting
         {"T": 4, "alpha": 0.9, "transfer_set": TransferSet.BOTH, "method": None},
     ],
 )
-def test_ways_to_write_one_setting(given: object) -> None:
-    setting = asked_setting(given)
+def test_ways_to_write_one_setting(asked: object) -> None:
+    setting = asked_setting(asked)
     assert setting == SETTING
     # A stored run is found by the text of its numbers: 4 and 4.0 would be two runs.
     assert isinstance(setting.temperature, float)
 
 
 def test_every_dimension_may_be_named() -> None:
-    given = "T=2,alpha=1,transfer_set=student,method=trust,learning_rate=0.02,epochs=20,batch_norm=frozen"
-    given += ",schedule=cosine"
+    text = "T=2,alpha=1,transfer_set=student,method=trust,learning_rate=0.02,epochs=20,batch_norm=frozen"
+    text += ",schedule=cosine"
     expected = Setting(2.0, 1.0, TransferSet.STUDENT, Method.TRUST, 0.02, 20, BatchNorm.FROZEN)
     expected = replace(expected, schedule=Schedule.COSINE)
-    assert asked_setting(given) == expected
+    assert asked_setting(text) == expected
     adjusted = replace(expected, label_prior=LabelPrior.ADJUSTED)
-    assert asked_setting(f"{given},label_prior=adjusted") == adjusted
-    assert asked_setting(f"{given},label_prior=none") == expected
+    assert asked_setting(f"{text},label_prior=adjusted") == adjusted
+    assert asked_setting(f"{text},label_prior=none") == expected
     assert asked_setting("T=2,transfer_set=public") == Setting(2.0, None, TransferSet.PUBLIC)
 
 
 @pytest.mark.parametrize(
-    ("given", "words"),
+    ("asked", "words"),
     [
         ("T=0,alpha=0.9,transfer_set=both", ("T=0 is not a positive number", "T=4")),
         ("T=-1,alpha=0.9,transfer_set=both", ("T=-1 is not a positive number",)),
@@ -109,9 +109,9 @@ def test_every_dimension_may_be_named() -> None:
         (None, ("nothing (null) is no setting",)),
     ],
 )
-def test_what_does_not_hold_is_named_with_a_way_out(given: object, words: tuple[str, ...]) -> None:
+def test_what_does_not_hold_is_named_with_a_way_out(asked: object, words: tuple[str, ...]) -> None:
     with pytest.raises(ValueError, match=r".") as caught:
-        asked_setting(given)
+        asked_setting(asked)
     for word in words:
         assert word in str(caught.value)
 

@@ -42,18 +42,18 @@ WRONG: tuple[Any, ...] = (
 
 def everything() -> dict[str, tuple[type[Recipe], dict[str, Any]]]:
     """Every shipped recipe and space, and one of own models with every optional part."""
-    found: dict[str, tuple[type[Recipe], dict[str, Any]]] = {
+    places: dict[str, tuple[type[Recipe], dict[str, Any]]] = {
         name: (StudyConfig, read_study_config(name).model_dump(mode="json", by_alias=True))
         for name in shipped("studies")
     }
-    found |= {name: (Space, read_space(name).model_dump(mode="json")) for name in shipped("search_spaces")}
+    places |= {name: (Space, read_space(name).model_dump(mode="json")) for name in shipped("search_spaces")}
     own = copy.deepcopy(RECIPE)
     own["federation"]["participants"][0]["data"] |= {"stop": 4, "indices": None, "bits": 8}
     own["federation"]["participants"][0]["input"] |= {"channels": 3, "size": 8}
     own["constraints"] = {"max_forgetting": 1.0, "max_local_loss": None}
     own["forbid"] = {"transfer_sets": ["both"], "positions": [], "class_counts": True}
     own["search"]["try"] = [{"T": 4.0, "alpha": 0.5, "transfer_set": "student"}]
-    return found | {"own": (StudyConfig, own)}
+    return places | {"own": (StudyConfig, own)}
 
 
 ALL = everything()
@@ -88,14 +88,14 @@ def refusal(model: type[Recipe], content: Any) -> PlanError | None:
 
 
 def check_words(error: PlanError) -> None:
-    told = [str(one) for one in error.all]
-    fields = [one.field for one in error.all]
-    assert told
-    for line in told:
+    lines = [str(mistake) for mistake in error.all]
+    fields = [mistake.field for mistake in error.all]
+    assert lines
+    for line in lines:
         assert not FORBIDDEN.search(line), line
         assert len(line) < 700, line
         assert "\n" not in line
-    assert len(set(fields)) == len(fields), f"more than one message for a mistake: {told}"
+    assert len(set(fields)) == len(fields), f"more than one message for a mistake: {lines}"
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -109,8 +109,8 @@ def test_a_wrong_value_in_any_place_is_one_line(name: str) -> None:
                 check_words(error)
                 # The mistake is told where it is, or at the part that no longer fits together.
                 here = ".".join(map(str, place))
-                told = [one.field for one in error.all]
-                near = [field for field in told if here.startswith(field) or field.startswith(here)]
+                fields = [mistake.field for mistake in error.all]
+                near = [field for field in fields if here.startswith(field) or field.startswith(here)]
                 assert near, f"{here}: {error}"
 
 
@@ -204,11 +204,11 @@ def test_a_number_that_yaml_takes_for_text_reaches_own_code_as_a_number(tmp_path
     assert options == {"rate": 0.1, "text": "1e-1", "whole": 2, "flag": False, "widths": (4, 8)}
 
 
-@pytest.mark.parametrize("given", [{}, [], None, 1, "digits", {"name": "a", 1: 2}])
-def test_from_python_it_is_the_same(given: Any) -> None:
+@pytest.mark.parametrize("content", [{}, [], None, 1, "digits", {"name": "a", 1: 2}])
+def test_from_python_it_is_the_same(content: Any) -> None:
     for model in (StudyConfig, Space):
         with pytest.raises(PlanError) as caught:
-            model.model_validate(given)
+            model.model_validate(content)
         check_words(caught.value)
     with pytest.raises(PlanError, match=r"Space: temprature: unknown field; did you mean temperature\?"):
         Space.model_validate({"name": "mine", "temprature": 3})

@@ -79,7 +79,7 @@ def test_to_resolve_twice_changes_nothing(
 def test_a_space_that_is_relative_to_nothing_stays_as_it_is(study: str) -> None:
     config = read_study_config(study)
     absolute = [read_space(name) for name in shipped("search_spaces") if name not in LARGE]
-    for space in (*absolute, *(one for name in LARGE for one in former_spaces(name))):
+    for space in (*absolute, *(former for name in LARGE for former in former_spaces(name))):
         assert space.resolved(config) is space
 
 

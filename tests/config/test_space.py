@@ -31,9 +31,9 @@ def test_every_shipped_space_can_be_read_and_is_called_as_its_file(name: str) ->
 def test_the_sweep_has_the_76_settings_of_the_design() -> None:
     grid = read_space("poster_sweep").grid()
     assert len(grid) == len(set(grid)) == 76
-    assert {one.temperature for one in grid} == {1, 2, 4, 8}
-    assert {one.alpha for one in grid} == {0.1, 0.3, 0.5, 0.7, 0.9, 1, None}
-    assert sum(one.transfer_set is TransferSet.PUBLIC for one in grid) == 4
+    assert {setting.temperature for setting in grid} == {1, 2, 4, 8}
+    assert {setting.alpha for setting in grid} == {0.1, 0.3, 0.5, 0.7, 0.9, 1, None}
+    assert sum(setting.transfer_set is TransferSet.PUBLIC for setting in grid) == 4
     assert DEFAULT in grid
 
 
@@ -94,7 +94,7 @@ def test_a_grid_has_every_combination() -> None:
         epochs=[5, 10],
     ).grid()
     assert len(set(grid)) == len(grid) == (2 * 2 + 2) * 2 * 2
-    assert all(one.transfer_set is TransferSet.PUBLIC for one in grid[-8:])
+    assert all(setting.transfer_set is TransferSet.PUBLIC for setting in grid[-8:])
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,9 @@ def test_label_priors_are_searched_where_there_are_labels() -> None:
     labelled = len(ADJUSTING.transfer_set) - 1
     assert len(set(grid)) == len(grid) == labelled * 2 * 2 * 2 + 2
     assert all(setting in ADJUSTING for setting in grid)
-    assert {one.label_prior for one in grid if one.transfer_set is TransferSet.BOTH} == set(LabelPrior)
+    assert {setting.label_prior for setting in grid if setting.transfer_set is TransferSet.BOTH} == set(
+        LabelPrior
+    )
     adjusting_only = open_space(label_prior=["adjusted"])
     assert Setting(4, None, TransferSet.PUBLIC) in adjusting_only
     assert Setting(4, 0.5, TransferSet.BOTH) not in adjusting_only

@@ -13,15 +13,15 @@ from autokd.config.target import in_order, read_target, target
 from autokd.errors import PlanError
 
 
-@pytest.mark.parametrize("given", ["common", "own", {"a": 0.25, "b": 0.75}, {0: 1, 1: 0}])
-def test_a_target_is_what_it_says(given: str | dict[str | int, float]) -> None:
-    found = target(given)
-    assert found == (given if isinstance(given, str) else {str(name): share for name, share in given.items()})
-    assert target(found) == found
+@pytest.mark.parametrize("text", ["common", "own", {"a": 0.25, "b": 0.75}, {0: 1, 1: 0}])
+def test_a_target_is_what_it_says(text: str | dict[str | int, float]) -> None:
+    shares = target(text)
+    assert shares == (text if isinstance(text, str) else {str(name): share for name, share in text.items()})
+    assert target(shares) == shares
 
 
 @pytest.mark.parametrize(
-    ("given", "words"),
+    ("asked", "words"),
     [
         ("mine", "must be common, own, or class shares"),
         (3, "must be common, own, or class shares"),
@@ -33,18 +33,18 @@ def test_a_target_is_what_it_says(given: str | dict[str | int, float]) -> None:
         ({"a": True}, "class a: true is no share"),
     ],
 )
-def test_what_is_no_target_is_refused(given: object, words: str) -> None:
+def test_what_is_no_target_is_refused(asked: object, words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        target(given)
+        target(asked)
 
 
 @given(st.lists(st.floats(0.01, 1), min_size=2, max_size=12))
 def test_rounded_shares_add_up_to_one_in_the_order_of_the_classes(raw: list[float]) -> None:
     shares = {str(number): round(share / sum(raw), 5) for number, share in enumerate(raw)}
     classes = sorted(shares, reverse=True)
-    found = in_order(target(shares), classes, source="recipe")  # type: ignore[arg-type]
-    assert sum(found) == pytest.approx(1, abs=1e-12)
-    assert found == pytest.approx([shares[name] for name in classes], abs=1e-3)
+    ordered = in_order(target(shares), classes, source="recipe")  # type: ignore[arg-type]
+    assert sum(ordered) == pytest.approx(1, abs=1e-12)
+    assert ordered == pytest.approx([shares[name] for name in classes], abs=1e-3)
 
 
 @pytest.mark.parametrize(

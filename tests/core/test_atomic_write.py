@@ -47,10 +47,10 @@ def mode(path: Path) -> int:
 
 
 def test_files_are_written_and_nothing_else(tmp_path: Path) -> None:
-    one, two = tmp_path / "a" / "one", tmp_path / "two"
+    nested, two = tmp_path / "a" / "one", tmp_path / "two"
     two.write_bytes(b"old")
-    write_together({one: b"1", two: b"2"}, option="--out one")
-    assert (one.read_bytes(), two.read_bytes()) == (b"1", b"2")
+    write_together({nested: b"1", two: b"2"}, option="--out one")
+    assert (nested.read_bytes(), two.read_bytes()) == (b"1", b"2")
     assert names(tmp_path) == ["a", "a/one", "two"]
 
 
@@ -68,24 +68,24 @@ def test_they_are_moved_in_their_order(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_what_cannot_be_written_leaves_everything_as_it_was(tmp_path: Path) -> None:
-    one, blocked = tmp_path / "one", tmp_path / "file" / "two"
-    one.write_bytes(b"old")
+    writable, blocked = tmp_path / "one", tmp_path / "file" / "two"
+    writable.write_bytes(b"old")
     blocked.parent.write_bytes(b"no folder")
-    for content in ({one: b"1", blocked: b"2"}, {blocked: b"2", one: b"1"}):
+    for content in ({writable: b"1", blocked: b"2"}, {blocked: b"2", writable: b"1"}):
         with pytest.raises(InputError, match="--out one: cannot be written"):
             write_together(content, option="--out one")
-    assert one.read_bytes() == b"old"
+    assert writable.read_bytes() == b"old"
     assert names(tmp_path) == ["file", "one"]
 
 
 @pytest.mark.parametrize("full_at", ["first", "second"])
 def test_a_full_disk_leaves_everything_as_it_was(tmp_path: Path, full_at: str) -> None:
-    one, two = tmp_path / "one", tmp_path / "two"
-    one.write_bytes(b"old")
-    sizes = {one: 9000, two: 10} if full_at == "first" else {one: 10, two: 9000}
+    first, two = tmp_path / "one", tmp_path / "two"
+    first.write_bytes(b"old")
+    sizes = {first: 9000, two: 10} if full_at == "first" else {first: 10, two: 9000}
     with files_end_at(4096), pytest.raises(InputError, match="--out one: cannot be written"):
         write_together({path: bytes(size) for path, size in sizes.items()}, option="--out one")
-    assert one.read_bytes() == b"old"
+    assert first.read_bytes() == b"old"
     assert names(tmp_path) == ["one"]
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from autokd.core.class_names import alike, class_name, class_names
 
 text = st.text(min_size=1, max_size=20, alphabet=st.characters(exclude_categories=["Cs"])).filter(
-    lambda one: bool(unicodedata.normalize("NFC", one).strip())
+    lambda name: bool(unicodedata.normalize("NFC", name).strip())
 )
 
 
@@ -95,10 +95,10 @@ def test_names_that_seem_to_mean_one_class_get_a_hint(left: str, right: str) -> 
 
 @given(st.lists(text, max_size=5), st.lists(text, max_size=5))
 def test_only_names_that_differ_get_a_hint(left: list[str], right: list[str]) -> None:
-    for one, other in alike(left, right):
-        assert one in left
+    for left_name, other in alike(left, right):
+        assert left_name in left
         assert other in right
-        assert one not in right
+        assert left_name not in right
         assert other not in left
 
 

@@ -31,7 +31,7 @@ def test_the_scale_ends_where_nearly_all_gains_lie(gains: list[float], end: floa
     assert reach(gains) == end
 
 
-def contrast(one: str, other: str) -> float:
+def contrast(color: str, other: str) -> float:
     """Of WCAG 2.1, written out once more."""
 
     def luminance(colour: str) -> float:
@@ -39,7 +39,7 @@ def contrast(one: str, other: str) -> float:
         linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
-    low, high = sorted((luminance(one), luminance(other)))
+    low, high = sorted((luminance(color), luminance(other)))
     return (high + 0.05) / (low + 0.05)
 
 

@@ -54,12 +54,12 @@ def test_a_weighted_accuracy_is_what_examples_of_the_target_have_on_average() ->
     labels, shares = np.repeat([0, 1, 2], [120, 60, 20]), np.array([0.1, 0.3, 0.6])
     correct = rng.random(200) < np.array([0.9, 0.5, 0.2])[labels]
     weights = ExampleWeights({SPLIT: target_weights(labels, shares.tolist(), "abc")})
-    found = []
+    accuracies = []
     for _ in range(4000):
         drawn = rng.choice(3, size=50, p=shares)
-        found.append(np.mean([rng.choice(correct[labels == number]) for number in drawn]))
-    error = np.std(found) / np.sqrt(len(found))
-    assert weights.accuracy(correct, SPLIT) == pytest.approx(np.mean(found), abs=4 * error)
+        accuracies.append(np.mean([rng.choice(correct[labels == number]) for number in drawn]))
+    error = np.std(accuracies) / np.sqrt(len(accuracies))
+    assert weights.accuracy(correct, SPLIT) == pytest.approx(np.mean(accuracies), abs=4 * error)
 
 
 @given(st.lists(st.floats(0.01, 10), min_size=1, max_size=60))

@@ -159,7 +159,7 @@ def test_two_projects_in_one_process_get_their_own(
     assert call(name, {}, codes[first]) == "one"
     assert call(name, {}, codes[second]) == "two"
     assert [entry for entry in sys.path if not entry.endswith("lib")] == [
-        one for one in before if not one.endswith("lib")
+        module for module in before if not module.endswith("lib")
     ]
     new = {key for key in sys.modules if not key.startswith("autokd_own_")} - modules
     assert not {Path(file).stem for file in files} & new
@@ -327,7 +327,7 @@ def test_code_is_all_that_can_be_reached_by_imports(
     imports = {"m0": set()} | imports
     for name, others in imports.items():
         (folder / f"{name}.py").write_text(
-            "".join(f"def f{one}():\n    import {one}\n" for one in sorted(others))
+            "".join(f"def f{name}():\n    import {name}\n" for name in sorted(others))
         )
     reached, waiting = set(), ["m0"]
     while waiting:

@@ -91,9 +91,9 @@ def test_a_name_in_another_unicode_form_is_found() -> None:
     ],
 )
 def test_what_nobody_is_called_is_refused_with_a_way_out(typed: str, problem: str) -> None:
-    with pytest.raises(PlanError, match=problem) as told:
+    with pytest.raises(PlanError, match=problem) as raised:
         NAMES.number(typed, option="--student")
-    assert told.value.field == "--student"
+    assert raised.value.field == "--student"
     with pytest.raises(PlanError):
         NAMES.pair(f"hospital_a,{typed}")
 

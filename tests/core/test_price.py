@@ -71,7 +71,7 @@ def test_what_an_epoch_trains_on_by_transfer_set() -> None:
         "student_public": 60,
         "validation": 40,
     }
-    assert {one.value: prices.of_epoch(one) for one in TransferSet} == expected
+    assert {transfer_set.value: prices.of_epoch(transfer_set) for transfer_set in TransferSet} == expected
 
 
 def test_a_pairs_prices_come_from_the_facts_of_its_federation() -> None:

@@ -18,8 +18,8 @@ PROGRAM = str(Path(sys.executable).parent / "autokd")
 
 
 def ran(command: list[str], *, cwd: Path, home: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    given = {"HOME": str(home), "PYTHONPATH": ROOT, **variables}
-    environment = {name: text for name, text in os.environ.items() if name != "PYTHONSAFEPATH"} | given
+    changes = {"HOME": str(home), "PYTHONPATH": ROOT, **variables}
+    environment = {name: text for name, text in os.environ.items() if name != "PYTHONSAFEPATH"} | changes
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
 
 

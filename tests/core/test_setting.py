@@ -80,8 +80,8 @@ def test_a_setting_says_all_that_it_is() -> None:
         epochs=20,
         batch_norm=BatchNorm.FROZEN,
     )
-    told = "T=4 α=- on public, seen classes, learning rate 0.003, epochs 20, BatchNorm frozen"
-    assert str(setting) == told
+    text = "T=4 α=- on public, seen classes, learning rate 0.003, epochs 20, BatchNorm frozen"
+    assert str(setting) == text
     assert str(DEFAULT) == "T=1 α=0.5 on student"
 
 
@@ -184,8 +184,8 @@ def test_a_setting_without_a_teacher_is_called_fine_tuning() -> None:
         described(Setting(temperature=2.0, alpha=0.3, transfer_set=TransferSet.BOTH)) == "T=2 α=0.3 on both"
     )
     adjusted = replace(tuning, label_prior=LabelPrior.ADJUSTED)
-    told = "fine-tuning on both, label prior adjusted (α = 0: the teacher is not used)"
-    assert described(adjusted) == told
+    text = "fine-tuning on both, label prior adjusted (α = 0: the teacher is not used)"
+    assert described(adjusted) == text
     longer = replace(tuning, learning_rate=0.05, schedule=Schedule.COSINE, epochs=40)
     assert described(longer) == (
         "fine-tuning on both, learning rate 0.05, schedule cosine, epochs 40 (α = 0: the teacher is not used)"

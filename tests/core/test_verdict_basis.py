@@ -104,7 +104,7 @@ def test_bounds_ask_for_more_by_any_of_the_three(asked: SearchBounds, beyond: bo
 
 
 @given(bounds, bounds)
-def test_the_same_bounds_ask_for_nothing_more(one: SearchBounds, other: SearchBounds) -> None:
-    assert not one.beyond(one)
+def test_the_same_bounds_ask_for_nothing_more(some: SearchBounds, other: SearchBounds) -> None:
+    assert not some.beyond(some)
     # What asks for no more than another is exceeded by it, or the same.
-    assert one.beyond(other) or other.beyond(one) or one == other
+    assert some.beyond(other) or other.beyond(some) or some == other

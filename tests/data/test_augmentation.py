@@ -40,7 +40,7 @@ def test_half_are_mirrored_and_bytes_stay_bytes() -> None:
     generator = torch.Generator().manual_seed(0)
     flipped = crop_and_flip(images, generator, padding=0)
     assert flipped.dtype == torch.uint8
-    mirrored = sum(torch.equal(one, other.flip(-1)) for one, other in zip(flipped, images, strict=True))
+    mirrored = sum(torch.equal(image, other.flip(-1)) for image, other in zip(flipped, images, strict=True))
     # Within five standard deviations of half of 200.
     assert 65 <= mirrored <= 135
 

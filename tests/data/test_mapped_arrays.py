@@ -54,13 +54,13 @@ def test_what_is_written_is_what_the_library_writes(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("small_pieces")
 def test_what_is_mapped_is_what_was_written(tmp_path: Path) -> None:
     mapped_arrays.write(tmp_path / "file", some())
-    found = mapped_arrays.read(tmp_path / "file")
-    assert found.keys() == some().keys()
+    arrays = mapped_arrays.read(tmp_path / "file")
+    assert arrays.keys() == some().keys()
     for name, value in some().items():
-        assert (found[name].shape, found[name].dtype) == (value.shape, value.dtype.newbyteorder("<"))
-        np.testing.assert_array_equal(found[name], value)
-        assert not found[name].flags.writeable or not value.size
-        np.testing.assert_array_equal(pickle.loads(pickle.dumps(found[name])), value)
+        assert (arrays[name].shape, arrays[name].dtype) == (value.shape, value.dtype.newbyteorder("<"))
+        np.testing.assert_array_equal(arrays[name], value)
+        assert not arrays[name].flags.writeable or not value.size
+        np.testing.assert_array_equal(pickle.loads(pickle.dumps(arrays[name])), value)
 
 
 def test_what_another_writer_did_not_align_is_read(tmp_path: Path) -> None:
@@ -68,9 +68,9 @@ def test_what_another_writer_did_not_align_is_read(tmp_path: Path) -> None:
     length = int.from_bytes(content[:8], "little")
     moved = (length + 3).to_bytes(8, "little") + content[8 : 8 + length] + b"   " + content[8 + length :]
     (tmp_path / "file").write_bytes(moved)
-    (found,) = mapped_arrays.read(tmp_path / "file").values()
-    assert found.tolist() == [0, 1, 2, 3, 4]
-    assert found.flags.aligned
+    (array,) = mapped_arrays.read(tmp_path / "file").values()
+    assert array.tolist() == [0, 1, 2, 3, 4]
+    assert array.flags.aligned
 
 
 def test_what_else_a_writer_says_of_an_array_is_passed_over(tmp_path: Path) -> None:
@@ -155,8 +155,8 @@ class TestLettingGo:
 
 def every(federation: Federation) -> list[NDArray[Any]]:
     """Written out by hand, so that one that is forgotten shows."""
-    weights = [value for one in federation.participants for value in one.weights.values()]
-    private = [one.private for one in federation.participants]
+    weights = [value for participant in federation.participants for value in participant.weights.values()]
+    private = [participant.private for participant in federation.participants]
     data = [federation.data.images, federation.data.labels, federation.logits, federation.public]
     return [*weights, *private, *data, *federation.splits.values()]
 

@@ -29,10 +29,10 @@ ROWS = [np.arange(5), np.array([7, 2, 2, 49, 0]), np.array([6, 5, 6]), np.array(
 def test_rows_are_taken_in_the_order_in_which_they_are_asked_for(tmp_path: Path, rows: np.ndarray) -> None:
     mapped_arrays.write(tmp_path / "file", {"images": SOURCE})
     for source in (SOURCE, mapped_arrays.read(tmp_path / "file")["images"]):
-        found = take_rows(source, rows)
-        np.testing.assert_array_equal(found, np.array([SOURCE[row] for row in rows]).reshape(found.shape))
-        assert found.flags.writeable
-        assert not np.shares_memory(found, source)
+        taken = take_rows(source, rows)
+        np.testing.assert_array_equal(taken, np.array([SOURCE[row] for row in rows]).reshape(taken.shape))
+        assert taken.flags.writeable
+        assert not np.shares_memory(taken, source)
 
 
 def test_both_give_the_same_batches() -> None:
@@ -112,11 +112,11 @@ def test_images_normalised_at_once_or_by_batch_have_the_same_bits_and_layout(
 
 
 def test_room_for_floats_decides_to_the_byte() -> None:
-    found = [
+    normalised = [
         place_for_training(DATA, WHICH, Compute(image_bytes=most)).is_normalised
         for most in (AS_FLOATS, AS_FLOATS - 1)
     ]
-    assert found == [True, False]
+    assert normalised == [True, False]
 
 
 def test_normalising_leaves_the_source_alone() -> None:

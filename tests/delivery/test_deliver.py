@@ -32,16 +32,16 @@ def loaded(content: bytes) -> nn.Module:
 
 
 def answers(network: nn.Module, federation: Federation, split: Split) -> np.ndarray:
-    found: np.ndarray = scores_of(network, federation, split).argmax(axis=1)
-    return found
+    predicted: np.ndarray = scores_of(network, federation, split).argmax(axis=1)
+    return predicted
 
 
 def scores_of(network: nn.Module, federation: Federation, split: Split) -> np.ndarray:
     data, where = federation.data, federation.splits[split]
     pixels = (torch.tensor(data.images[where]).float() - data.mean[0]) / data.std[0]
     with torch.no_grad():
-        found: np.ndarray = network(pixels).numpy()
-    return found
+        scores: np.ndarray = network(pixels).numpy()
+    return scores
 
 
 @pytest.mark.parametrize("compute", [Compute(), Compute(precision="bfloat16", memory_format="channels_last")])
@@ -57,13 +57,13 @@ def test_the_card_states_what_the_file_is_worth(federation: Federation, compute:
         before = federation.logits[1, federation.splits[split]].argmax(axis=1) == labels
         assert scores.before == before.mean()
         assert scores.gain.mean == pytest.approx(100 * (right.mean() - before.mean()))
-        for number, one in enumerate(scores.classes):
-            assert one.after == pytest.approx(right[labels == number].mean())
-            assert one.before == pytest.approx(before[labels == number].mean())
+        for number, shown in enumerate(scores.classes):
+            assert shown.after == pytest.approx(right[labels == number].mean())
+            assert shown.before == pytest.approx(before[labels == number].mean())
         own = np.bincount(federation.data.labels[federation.participants[1].private], minlength=4)
         lost = sum(
-            share * ((one.before or 0) - (one.after or 0))
-            for share, one in zip(own / own.sum(), scores.classes, strict=True)
+            share * ((of_class.before or 0) - (of_class.after or 0))
+            for share, of_class in zip(own / own.sum(), scores.classes, strict=True)
         )
         assert scores.forgetting == pytest.approx(100 * lost)
         chances = np.exp(scores_of(network, federation, split))
@@ -76,15 +76,15 @@ def test_the_card_states_what_the_file_is_worth(federation: Federation, compute:
     test = made.card.scores[Split.TEST]
     before, after = test.probabilities_before.brier, test.probabilities.brier
     assert f"| Brier score | {before:.3f} | {after:.3f} |" in text
-    told: Any = test.to_json()["probabilities"]
-    assert (told["before"]["brier"], told["after"]["brier"]) == (before, after)
+    probabilities: Any = test.to_json()["probabilities"]
+    assert (probabilities["before"]["brier"], probabilities["after"]["brier"]) == (before, after)
 
 
 def test_a_balanced_study_judges_its_card_by_the_mean_over_classes(federation: Federation) -> None:
     config = StudyConfig.model_validate({**PLAN.model_dump(by_alias=True), "objective": "balanced"})
     card = deliver(federation, config, make_request()).card
     for scores in card.scores.values():
-        known = [(one.before, one.after) for one in scores.classes]
+        known = [(shown.before, shown.after) for shown in scores.classes]
         before, after = (float(np.mean([each[side] for each in known])) for side in (0, 1))
         assert (scores.before, scores.after) == pytest.approx((before, after))
         assert scores.targets["balanced"].after == scores.after

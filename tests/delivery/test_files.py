@@ -31,9 +31,9 @@ def test_three_files_lie_beside_each_other(made: Delivered, tmp_path: Path) -> N
     ]
     assert files.weights.read_bytes() == made.content
     assert json.loads(files.card.read_text()) == json.loads(json.dumps(made.card.to_json()))
-    told = files.markdown.read_text()
-    assert made.card.request.command in told
-    assert f"{made.card.scores[next(iter(made.card.scores))].after:.1%}" in told
+    text = files.markdown.read_text()
+    assert made.card.request.command in text
+    assert f"{made.card.scores[next(iter(made.card.scores))].after:.1%}" in text
 
 
 @pytest.mark.parametrize("name", ["student.safetensors", "student.json", "student.md"])

@@ -24,7 +24,8 @@ def card(federation: Federation):
     card = deliver(federation, PLAN, REQUEST).card
     scores = {
         split: replace(
-            of, classes=tuple(replace(one, name=name) for one, name in zip(of.classes, NAMES, strict=False))
+            of,
+            classes=tuple(replace(shown, name=name) for shown, name in zip(of.classes, NAMES, strict=False)),
         )
         for split, of in card.scores.items()
     }
@@ -32,8 +33,8 @@ def card(federation: Federation):
 
 
 def test_names_stay_in_their_cells(card) -> None:
-    told = markdown(card, folder="home")
-    page = MarkdownIt("commonmark", {"html": True}).enable("table").render(told)
+    text = markdown(card, folder="home")
+    page = MarkdownIt("commonmark", {"html": True}).enable("table").render(text)
     tables = page.split("<table>")
     classes = tables[-1].split("</table>")[0]
     shown = [html.unescape(row.split("</td>")[0].strip()) for row in classes.split("<tr>\n<td>")[1:]]
@@ -46,8 +47,8 @@ def test_names_stay_in_their_cells(card) -> None:
 def test_the_script_and_the_command_take_odd_paths(card, tmp_path: Path) -> None:
     folder = 'a"); print("b\n```\n'
     asked = make_request(file="`x`\n.safetensors", home="h\n# heading")
-    told = markdown(replace(card, request=asked), folder=folder)
-    tokens = MarkdownIt("commonmark", {"html": True}).enable("table").parse(told)
+    text = markdown(replace(card, request=asked), folder=folder)
+    tokens = MarkdownIt("commonmark", {"html": True}).enable("table").parse(text)
     (script,) = [token.content for token in tokens if token.type == "fence"]
     (command,) = [token.content for token in tokens if token.type == "code_block"]
     texts = [node.value for node in ast.walk(ast.parse(script)) if isinstance(node, ast.Constant)]

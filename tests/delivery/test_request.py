@@ -17,16 +17,16 @@ def test_what_is_recommended_is_distilled() -> None:
 
 @pytest.mark.parametrize("wanted", [Verdict.SKIP, Verdict.UNDECIDED, Verdict.FAILED])
 def test_what_is_not_is_refused_with_the_reason_unless_forced(wanted: Verdict) -> None:
-    found = verdict(wanted)
+    recommendation = verdict(wanted)
     with pytest.raises(NotRecommended) as refusal:
-        choose_setting(found, force=False)
+        choose_setting(recommendation, force=False)
     line = str(refusal.value)
     assert "\n" not in line
-    for part in (wanted.value, found.reason, found.what_would_decide, "--force"):
+    for part in (wanted.value, recommendation.reason, recommendation.what_would_decide, "--force"):
         assert part in line
     setting = DEFAULT if wanted is Verdict.FAILED else HOT
     assert f"--force distils {setting}" in line
-    assert choose_setting(found, force=True) == setting
+    assert choose_setting(recommendation, force=True) == setting
 
 
 def test_a_setting_is_not_distilled_where_another_action_is_shown_to_be_better() -> None:
@@ -43,9 +43,9 @@ def test_a_setting_is_not_distilled_where_another_action_is_shown_to_be_better()
 
 
 def test_a_promise_is_what_the_recommendation_says_of_the_setting() -> None:
-    found = verdict(Verdict.TUNED)
-    expected = expected_gain(found)
-    plain = found.to_json()
+    recommendation = verdict(Verdict.TUNED)
+    expected = expected_gain(recommendation)
+    plain = recommendation.to_json()
     assert expected.gain is not None
     assert expected.default_gain is not None
     assert expected.gain.to_json() == plain["gain"]

@@ -34,8 +34,8 @@ def logits(network: nn.Module, federation: Federation) -> np.ndarray:
     data, rows = federation.data, federation.splits[Split.TEST]
     pixels = (torch.tensor(data.images[rows]).float() - data.mean[0]) / data.std[0]
     with torch.no_grad():
-        found: np.ndarray = network(pixels).numpy()
-    return found
+        scores: np.ndarray = network(pixels).numpy()
+    return scores
 
 
 @pytest.mark.parametrize("target", ["own", SHARES])
@@ -75,9 +75,9 @@ def test_the_file_has_the_log_prior_in_its_bias(
 
 
 def test_own_shares_are_those_of_the_students_examples_and_one_of_each_class(federation: Federation) -> None:
-    found = target_log_prior(federation, 1, "own")
+    prior = target_log_prior(federation, 1, "own")
     counts = federation.label_counts(1) + 1
-    assert found == pytest.approx(np.log(counts / counts.sum()))
+    assert prior == pytest.approx(np.log(counts / counts.sum()))
     assert target_log_prior(federation, 1, "common") is None
 
 
@@ -118,9 +118,9 @@ def test_the_script_on_the_card_prepares_the_network(
 ) -> None:
     card = deliver(federation, PLAN, REQUEST).card
     prior = AddedPrior(strength=0.5, log_prior=(-1.0, -2.0, -0.5, -0.25), layer=layer)
-    told = markdown(replace(card, request=make_request(target="own"), added=prior), folder="home")
-    assert "the student's own class shares; 0.5 times their logarithms" in told
-    script = told.partition("```python\n")[2].partition("```")[0].splitlines()
+    text = markdown(replace(card, request=make_request(target="own"), added=prior), folder="home")
+    assert "the student's own class shares; 0.5 times their logarithms" in text
+    script = text.partition("```python\n")[2].partition("```")[0].splitlines()
     start = next(n for n, line in enumerate(script) if line.startswith("network = "))
     end = next(n for n, line in enumerate(script) if line.startswith("network.load_state_dict"))
     space = {"torch": torch, "network": nn.Sequential(nn.Flatten(), network())}
@@ -134,7 +134,7 @@ def test_the_script_on_the_card_prepares_the_network(
 
 def test_common_needs_no_further_line(federation: Federation) -> None:
     made = deliver(federation, PLAN, REQUEST)
-    told = markdown(made.card, folder="home")
-    assert "| for | the common class distribution, as it was trained |" in told
-    assert "as trained |" not in told.partition("## By class distribution")[2]
+    text = markdown(made.card, folder="home")
+    assert "| for | the common class distribution, as it was trained |" in text
+    assert "as trained |" not in text.partition("## By class distribution")[2]
     assert loaded(made.content).state_dict().keys() == load_tensors(made.content).keys()

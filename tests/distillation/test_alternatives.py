@@ -24,9 +24,9 @@ WINNERS = [
 ]
 
 
-def weights(make_run: MakeRun, **given) -> dict[str, bytes]:
-    setting = given.pop("setting")
-    run = make_run(setting=setting, rungs=(setting.epochs or RECIPE.epochs,), splits=JUDGED, **given)
+def weights(make_run: MakeRun, **arguments) -> dict[str, bytes]:
+    setting = arguments.pop("setting")
+    run = make_run(setting=setting, rungs=(setting.epochs or RECIPE.epochs,), splits=JUDGED, **arguments)
     list(run)
     return {name: value.contiguous().numpy().tobytes() for name, value in run.student.state_dict().items()}
 

@@ -165,7 +165,7 @@ def test_the_maximum_before_the_relu_changes_no_bit_of_a_training(
 def test_a_channels_last_run_rounds_differently_and_little(federation: Federation, make_run: MakeRun) -> None:
     """Otherwise these tests would compare a format with itself."""
     runs = [make_run(compute=Compute(memory_format=name)) for name in ("contiguous", "channels_last")]
-    (one,), (other,) = runs
+    (contiguous,), (other,) = runs
     assert weight_bits(runs[0].student) != weight_bits(runs[1].student)
-    accuracies = [rung.evaluations[Split.VALIDATION].accuracy for rung in (one, other)]
+    accuracies = [rung.evaluations[Split.VALIDATION].accuracy for rung in (contiguous, other)]
     assert abs(accuracies[0] - accuracies[1]) < 0.15

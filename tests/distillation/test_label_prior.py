@@ -17,8 +17,8 @@ from autokd.federation.networks import network
 from tests.distillation.conftest import CLASSES, PAIR, RECIPE, MakeRun
 
 
-def weights(make_run: MakeRun, **given) -> dict[str, bytes]:
-    run = make_run(**given)
+def weights(make_run: MakeRun, **arguments) -> dict[str, bytes]:
+    run = make_run(**arguments)
     list(run)
     return {name: value.contiguous().numpy().tobytes() for name, value in run.student.state_dict().items()}
 
@@ -64,15 +64,16 @@ def relabelled(federation: Federation) -> Federation:
 
 
 @pytest.mark.parametrize(
-    ("method", "told"), [(Method.BALANCED, True), (Method.BALANCED_ESTIMATED, False), (Method.PLAIN, False)]
+    ("method", "matters"),
+    [(Method.BALANCED, True), (Method.BALANCED_ESTIMATED, False), (Method.PLAIN, False)],
 )
 @pytest.mark.parametrize("label_prior", LabelPrior)
 def test_only_balanced_needs_to_be_told_what_the_teacher_has_seen(
-    federation, make_run: MakeRun, method, told, label_prior
+    federation, make_run: MakeRun, method, matters, label_prior
 ):
     setting = Setting(1.0, 0.5, TransferSet.STUDENT, method, label_prior=label_prior)
     usual = weights(make_run, setting=setting)
-    assert (weights(make_run, setting=setting, federation=relabelled(federation)) != usual) is told
+    assert (weights(make_run, setting=setting, federation=relabelled(federation)) != usual) is matters
 
 
 def test_an_estimate_is_made_of_the_teachers_answers_on_public_examples(federation, make_run: MakeRun):

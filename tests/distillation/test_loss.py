@@ -142,14 +142,14 @@ def test_on_public_it_is_distillation_alone(batch, temperature):
 def test_parts_come_before_their_weights():
     student, teacher = torch.tensor([[1.0, 2.0]]), torch.tensor([[0.0, 3.0]])
     labels = torch.tensor([0])
-    one = distillation_loss(student, teacher, labels, setting(2.0, 0.1))
+    loss = distillation_loss(student, teacher, labels, setting(2.0, 0.1))
     other = distillation_loss(student, teacher, labels, setting(2.0, 0.9))
-    assert isinstance(one, LossParts)
-    assert torch.equal(one.soft, other.soft)
-    assert one.hard is not None
+    assert isinstance(loss, LossParts)
+    assert torch.equal(loss.soft, other.soft)
+    assert loss.hard is not None
     assert other.hard is not None
-    assert torch.equal(one.hard, other.hard)
-    assert one.total != other.total
+    assert torch.equal(loss.hard, other.hard)
+    assert loss.total != other.total
 
 
 @pytest.mark.parametrize("temperature", [0.0, -1.0, math.nan, math.inf])
@@ -261,8 +261,8 @@ def test_equal_counts_adjust_nothing(batch, temperature, alpha, count):
     student, teacher, labels = map(torch.tensor, batch)
     prior = torch.full((student.shape[1],), math.log(count + 1), dtype=torch.float64)
     for method in (Method.PLAIN, Method.LOGIT_STANDARDISATION):
-        given = adjusted(temperature, alpha, method)
-        even = distillation_loss(student, teacher, labels, given, prior=prior).total
+        chosen = adjusted(temperature, alpha, method)
+        even = distillation_loss(student, teacher, labels, chosen, prior=prior).total
         usual = distillation_loss(
             student, teacher, labels, Setting(temperature, alpha, TransferSet.STUDENT, method)
         ).total
@@ -292,16 +292,16 @@ def test_a_teacher_that_is_trusted_less_leaves_more_to_the_adjusted_loss(batch, 
     student, teacher, labels = map(torch.tensor, batch)
     trust = torch.tensor(data.draw(hnp.arrays(np.float64, len(labels), elements=st.floats(0, 1))))
     prior = torch.tensor(data.draw(counts(student.shape[1])) + 1, dtype=torch.float64).log()
-    given = adjusted(temperature, alpha, Method.TRUST)
-    parts = distillation_loss(student, teacher, labels, given, trust=trust, prior=prior)
+    chosen = adjusted(temperature, alpha, Method.TRUST)
+    parts = distillation_loss(student, teacher, labels, chosen, trust=trust, prior=prior)
     hard = F.cross_entropy(student + prior, labels, reduction="none")
     soft = soft_target_loss(student, teacher, temperature=temperature, reduction="none").sum(dim=1)
     weight = alpha * trust
     assert parts.total.item() == pytest.approx((weight * soft + (1 - weight) * hard).mean().item(), rel=1e-9)
 
 
-@pytest.mark.parametrize("given", [adjusted(1.0, 0.5), setting(1.0, 0.5)], ids=str)
-def test_refuses_a_prior_that_does_not_fit_the_setting(given):
-    prior = torch.zeros(2) if given.label_prior is LabelPrior.NONE else None
+@pytest.mark.parametrize("asked", [adjusted(1.0, 0.5), setting(1.0, 0.5)], ids=str)
+def test_refuses_a_prior_that_does_not_fit_the_setting(asked):
+    prior = torch.zeros(2) if asked.label_prior is LabelPrior.NONE else None
     with pytest.raises(ValueError, match="label_prior"):
-        distillation_loss(torch.zeros(1, 2), torch.zeros(1, 2), torch.tensor([0]), given, prior=prior)
+        distillation_loss(torch.zeros(1, 2), torch.zeros(1, 2), torch.tensor([0]), asked, prior=prior)

@@ -81,19 +81,19 @@ COMPUTES = [
 @pytest.mark.parametrize("compute", COMPUTES, ids=str)
 @pytest.mark.parametrize("on", SEARCHABLE)
 def test_same_arguments_give_the_same_bits(make_run: MakeRun, compute, on):
-    given = {"compute": compute, "setting": setting(3.0, 0.7, on), "rungs": EVERY_EPOCH}
-    first = bits(make_run(**given))
+    arguments = {"compute": compute, "setting": setting(3.0, 0.7, on), "rungs": EVERY_EPOCH}
+    first = bits(make_run(**arguments))
     torch.rand(3)
     bits(make_run(seed=9))
-    assert bits(make_run(**given)) == first
+    assert bits(make_run(**arguments)) == first
 
 
 @pytest.mark.parametrize("compute", COMPUTES, ids=str)
 @pytest.mark.parametrize("on", SEARCHABLE)
 def test_streamed_images_give_the_same_bits(make_run: MakeRun, compute, on):
-    given = {"setting": setting(3.0, 0.7, on), "rungs": EVERY_EPOCH}
-    resident = make_run(**given, compute=compute)
-    streamed = make_run(**given, compute=replace(compute, image_bytes=0))
+    arguments = {"setting": setting(3.0, 0.7, on), "rungs": EVERY_EPOCH}
+    resident = make_run(**arguments, compute=compute)
+    streamed = make_run(**arguments, compute=replace(compute, image_bytes=0))
     assert streamed.notice == ""
     seen = [rung.evaluations[Split.VALIDATION].correct.tolist() for rung in resident]
     assert [rung.evaluations[Split.VALIDATION].correct.tolist() for rung in streamed] == seen
@@ -105,9 +105,9 @@ def test_streamed_images_give_the_same_bits(make_run: MakeRun, compute, on):
 @pytest.mark.parametrize("on", SEARCHABLE)
 def test_what_a_setting_has_of_its_own_takes_the_recipes_place(make_run: MakeRun, on):
     own = replace(setting(3.0, 0.7, on), learning_rate=0.02, epochs=2, batch_norm=BatchNorm.FROZEN)
-    found = bits(make_run(setting=own, rungs=(1, 2)))
+    result_bits = bits(make_run(setting=own, rungs=(1, 2)))
     changed = recipe(learning_rate=0.02, epochs=2, batch_norm="frozen")
-    assert bits(make_run(setting=setting(3.0, 0.7, on), recipe=changed, rungs=(1, 2))) == found
+    assert bits(make_run(setting=setting(3.0, 0.7, on), recipe=changed, rungs=(1, 2))) == result_bits
 
 
 @pytest.mark.parametrize("schedule", [None, *Schedule])
@@ -116,7 +116,7 @@ def test_the_rate_of_every_step_follows_the_schedule_over_the_runs_own_epochs(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, schedule, epochs
 ):
     """Written out by hand: 30 examples in batches of 16 are two steps an epoch."""
-    given = recipe(schedule="cosine", epochs=6)
+    schedule_recipe = recipe(schedule="cosine", epochs=6)
     total, steps = 2 * (epochs or 6), []
     step = torch.optim.SGD.step
 
@@ -126,7 +126,7 @@ def test_the_rate_of_every_step_follows_the_schedule_over_the_runs_own_epochs(
 
     monkeypatch.setattr(torch.optim.SGD, "step", watched)
     chosen = replace(setting(1.0, 0.5, TransferSet.STUDENT), schedule=schedule, epochs=epochs)
-    list(make_run(setting=chosen, recipe=given, rungs=(epochs or 6,)))
+    list(make_run(setting=chosen, recipe=schedule_recipe, rungs=(epochs or 6,)))
     constant = schedule is Schedule.CONSTANT
     expected = [
         0.1 if constant else 0.05 * (1 + math.cos(math.pi * (t - t % 2) / total)) for t in range(total)
@@ -140,8 +140,8 @@ def test_a_constant_rate_makes_longer_runs_begin_as_shorter_ones(make_run: MakeR
 
     def after_three(schedule: Schedule, epochs: int) -> list[bool]:
         run = make_run(setting=replace(chosen, schedule=schedule, epochs=epochs), rungs=(3, epochs))
-        found: list[bool] = next(run).evaluations[Split.VALIDATION].correct.tolist()
-        return found
+        correct: list[bool] = next(run).evaluations[Split.VALIDATION].correct.tolist()
+        return correct
 
     assert after_three(Schedule.CONSTANT, 6) == after_three(Schedule.CONSTANT, 12)
 
@@ -150,10 +150,10 @@ def test_a_constant_rate_makes_longer_runs_begin_as_shorter_ones(make_run: MakeR
 @pytest.mark.parametrize("on", SEARCHABLE)
 def test_every_method_teaches_on_every_transfer_set(make_run: MakeRun, method, on):
     plain = bits(make_run(setting=setting(3.0, 0.7, on)))
-    found = bits(make_run(setting=replace(setting(3.0, 0.7, on), method=method)))
+    trained = bits(make_run(setting=replace(setting(3.0, 0.7, on), method=method)))
     # By partition, or the surest, it is the plain one where the teacher is the surer one of every example.
     by_example = (Method.DATA_PARTITIONING, Method.SUREST)
-    assert (found == plain) == (method is Method.PLAIN) or method in by_example
+    assert (trained == plain) == (method is Method.PLAIN) or method in by_example
 
 
 def test_neither_uses_nor_changes_global_random_state(make_run: MakeRun):
@@ -171,8 +171,10 @@ def test_neither_uses_nor_changes_global_random_state(make_run: MakeRun):
 def test_leaves_the_federation_as_it_was(federation, make_run: MakeRun):
     before = copy.deepcopy(federation)
     list(make_run(setting=setting(on=TransferSet.BOTH)))
-    for one, other in zip(before.participants, federation.participants, strict=True):
-        assert all(np.array_equal(one.weights[name], other.weights[name]) for name in one.weights)
+    for participant, other in zip(before.participants, federation.participants, strict=True):
+        assert all(
+            np.array_equal(participant.weights[name], other.weights[name]) for name in participant.weights
+        )
     np.testing.assert_array_equal(before.logits, federation.logits)
     np.testing.assert_array_equal(before.data.images, federation.data.images)
 
@@ -180,8 +182,8 @@ def test_leaves_the_federation_as_it_was(federation, make_run: MakeRun):
 @pytest.mark.parametrize("batch_norm", ["train", "frozen"])
 @pytest.mark.parametrize("on", [each for each in SEARCHABLE if each is not TransferSet.STUDENT_PUBLIC])
 def test_is_the_training_loop_one_would_write_by_hand(federation, make_run: MakeRun, on, batch_norm):
-    chosen, given = setting(2.0, 0.3, on), recipe(batch_norm=batch_norm, schedule="cosine", weight_decay=0.01)
-    run = make_run(setting=chosen, recipe=given)
+    chosen, plan = setting(2.0, 0.3, on), recipe(batch_norm=batch_norm, schedule="cosine", weight_decay=0.01)
+    run = make_run(setting=chosen, recipe=plan)
     list(run)
 
     data, where = federation.data, torch.tensor(examples(federation, PAIR, on))
@@ -255,8 +257,8 @@ def test_never_looks_at_public_labels(federation, make_run: MakeRun):
     labels = np.array(federation.data.labels)
     labels[federation.public] = (labels[federation.public] + 1) % 4
     scrambled = replace(federation, data=replace(federation.data, labels=labels))
-    given = {"setting": setting(on=TransferSet.PUBLIC)}
-    assert bits(make_run(federation=scrambled, **given)) == bits(make_run(**given))
+    arguments = {"setting": setting(on=TransferSet.PUBLIC)}
+    assert bits(make_run(federation=scrambled, **arguments)) == bits(make_run(**arguments))
 
 
 def test_hard_loss_is_none_on_public_only(make_run: MakeRun):
@@ -281,7 +283,9 @@ def test_seed_index_and_pair_change_the_order_of_the_examples(federation, make_r
         participants=(replace(alike, number=0), alike),
         logits=np.stack([federation.logits[1]] * 2),
     )
-    runs = [make_run(federation=twins, **given) for given in ({}, {"seed": 1}, {"pair": PAIR.reverse}, {})]
+    runs = [
+        make_run(federation=twins, **changes) for changes in ({}, {"seed": 1}, {"pair": PAIR.reverse}, {})
+    ]
     for run in runs:
         list(run)
     plain, seeded, reverse, again = (weight_bits(run.student) for run in runs)
@@ -491,8 +495,8 @@ def test_a_transfer_set_that_is_too_small_is_the_plans_error(federation, make_ru
 def test_same_bits_twice_on_a_gpu(make_run: MakeRun, precision):
     compute = Compute(device="cuda", precision=precision, memory_format="channels_last")
     first, second = make_run(compute=compute, setting=DEFAULT), make_run(compute=compute, setting=DEFAULT)
-    (one,), (other,) = first, second
-    assert (one.soft_loss, one.hard_loss) == (other.soft_loss, other.hard_loss)
+    (report,), (other,) = first, second
+    assert (report.soft_loss, report.hard_loss) == (other.soft_loss, other.hard_loss)
     assert weight_bits(first.student.cpu()) == weight_bits(second.student.cpu())
 
 
@@ -500,9 +504,9 @@ def test_same_bits_twice_on_a_gpu(make_run: MakeRun, precision):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
 def test_streamed_images_give_the_same_bits_on_a_gpu(make_run: MakeRun):
     compute = Compute(device="cuda", precision="bfloat16", memory_format="channels_last")
-    runs = [make_run(compute=one) for one in (compute, replace(compute, image_bytes=0))]
-    (one,), (other,) = runs
-    assert (one.soft_loss, one.hard_loss) == (other.soft_loss, other.hard_loss)
+    runs = [make_run(compute=place) for place in (compute, replace(compute, image_bytes=0))]
+    (report,), (other,) = runs
+    assert (report.soft_loss, report.hard_loss) == (other.soft_loss, other.hard_loss)
     assert weight_bits(runs[0].student.cpu()) == weight_bits(runs[1].student.cpu())
     assert [run.notice.partition(" ")[0] for run in runs] == ["", "cuda"]
 
@@ -529,7 +533,8 @@ def test_what_layers_draw_by_chance_is_the_runs_own(federation: Federation, make
     )
     weights = weights_of(build(architecture, channels=1, size=8, classes=4))
     participants = tuple(
-        replace(one, architecture=architecture, weights=weights) for one in federation.participants
+        replace(participant, architecture=architecture, weights=weights)
+        for participant in federation.participants
     )
     dropping = replace(federation, participants=participants)
     torch.manual_seed(1)

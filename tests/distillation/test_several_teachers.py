@@ -48,8 +48,8 @@ def trained(federation: Federation, pair: Pair | Group, setting: Setting) -> Seq
     return list(weights_of(run.student).values())
 
 
-def same(one: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> bool:
-    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+def same(arrays: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(arrays, other, strict=True))
 
 
 def test_a_group_of_one_is_the_pair() -> None:
@@ -71,11 +71,11 @@ def test_the_setting_says_who_teaches() -> None:
 
 
 def test_only_those_who_teach_give_examples(federation: Federation) -> None:
-    private = [one.private for one in federation.participants]
+    private = [participant.private for participant in federation.participants]
     for teachers in ((0,), (2,), (0, 2)):
         theirs = np.sort(np.concatenate([private[number] for number in teachers]))
-        found = examples(federation, GROUP, TransferSet.TEACHER, teachers=teachers)
-        assert np.sort(found).tolist() == theirs.tolist()
+        rows = examples(federation, GROUP, TransferSet.TEACHER, teachers=teachers)
+        assert np.sort(rows).tolist() == theirs.tolist()
         both = examples(federation, GROUP, TransferSet.BOTH, teachers=teachers)
         assert both.tolist() == np.union1d(private[1], theirs).tolist()
 
@@ -96,9 +96,9 @@ def test_one_of_the_group_teaches_as_in_the_pair(
 
 @pytest.mark.parametrize("method", [Method.SUREST, Method.SEEN_CLASSES])
 def test_a_copy_of_a_teacher_changes_nothing(federation: Federation, method: Method) -> None:
-    one = replace(TAUGHT, method=method, teachers=(0,))
-    alone = trained(federation, GROUP, one)
-    both = trained(federation, GROUP, replace(one, teachers=(0, 2)))
+    single = replace(TAUGHT, method=method, teachers=(0,))
+    alone = trained(federation, GROUP, single)
+    both = trained(federation, GROUP, replace(single, teachers=(0, 2)))
     for left, right in zip(alone, both, strict=True):
         np.testing.assert_allclose(left, right, rtol=1e-3, atol=1e-4)
 
@@ -122,6 +122,6 @@ def test_the_default_of_a_group_is_taught_by_the_mean_of_all(federation: Federat
 
 def test_without_weight_nobody_teaches(federation: Federation) -> None:
     setting = Setting(1.0, 0.0, TransferSet.STUDENT)
-    found = trained(federation, GROUP, setting)
-    assert same(found, trained(federation, GROUP, replace(setting, teachers=(2,))))
-    assert all(np.isfinite(values).all() for values in found)
+    student = trained(federation, GROUP, setting)
+    assert same(student, trained(federation, GROUP, replace(setting, teachers=(2,))))
+    assert all(np.isfinite(values).all() for values in student)

@@ -26,8 +26,8 @@ from tests.distillation.conftest import CLASSES, PAIR, RECIPE, MakeRun, make_fed
 MIXED = Setting(2.0, 0.3, TransferSet.STUDENT_PUBLIC)
 
 
-def weights(make_run: MakeRun, **given) -> dict[str, bytes]:
-    run = make_run(**({"setting": MIXED} | given))
+def weights(make_run: MakeRun, **arguments) -> dict[str, bytes]:
+    run = make_run(**({"setting": MIXED} | arguments))
     list(run)
     return {name: value.contiguous().numpy().tobytes() for name, value in run.student.state_dict().items()}
 
@@ -86,7 +86,7 @@ def test_public_examples_take_turns_over_the_epochs(own, public, epochs, seed):
     for start in range(0, len(drawn), public):
         turn = drawn[start : start + public]
         assert len(set(turn)) == len(turn)
-        assert all(own <= one < own + public for one in turn)
+        assert all(own <= row < own + public for row in turn)
 
 
 @pytest.mark.parametrize("label_prior", LabelPrior)
@@ -119,8 +119,8 @@ def test_is_the_loop_one_would_write_by_hand(federation, make_run: MakeRun, monk
         p, q = F.softmax(z_t / 2, dim=1), F.softmax(z_s / 2, dim=1)
         soft = 4 * (p * (p / q).log()).sum() / (2 * half)
         odds = z_s[:half].exp() * (counts if label_prior is LabelPrior.ADJUSTED else torch.ones(CLASSES))
-        told = (odds / odds.sum(dim=1, keepdim=True)).gather(1, labels[batch[:half], None])
-        hard = -told.log().sum() / half
+        probability = (odds / odds.sum(dim=1, keepdim=True)).gather(1, labels[batch[:half], None])
+        hard = -probability.log().sum() / half
         optimizer.zero_grad()
         (0.3 * soft + 0.7 * hard).backward()
         optimizer.step()
@@ -165,26 +165,26 @@ def test_each_part_of_the_loss_is_a_mean_over_its_own_examples(trusting, labelle
 def test_confidence_is_in_the_label_where_there_is_one() -> None:
     logits = torch.randn(6, 4, generator=torch.Generator().manual_seed(1))
     labels = torch.tensor([0, 1, 2])
-    found = confidence(logits, labels)
-    assert torch.equal(found[:3], confidence(logits[:3], labels))
-    assert torch.equal(found[3:], confidence(logits[3:], None))
+    confidences = confidence(logits, labels)
+    assert torch.equal(confidences[:3], confidence(logits[:3], labels))
+    assert torch.equal(confidences[3:], confidence(logits[3:], None))
 
 
 def test_parts_of_a_batch_make_the_same_step_as_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each part is half own, half public, so the means over parts are those over the batch."""
     plain = make_federation("mlp", widths=(8,))
     config = DistillationConfig.model_validate(RECIPE.model_dump() | {"batch_size": 16, "epochs": 1})
-    found = []
+    steps = []
     for parts in (1, 2, 3):
         training = Trainer(plain, PAIR, MIXED, seed=0, config=config, compute=Compute())
         training.parts = parts
         losses = training.epoch()
-        found.append((losses, {name: value.numpy() for name, value in training.network.state_dict().items()}))
-    for losses, trained in found[1:]:
-        assert losses.soft == pytest.approx(found[0][0].soft, rel=1e-4)
-        assert losses.hard == pytest.approx(found[0][0].hard, rel=1e-4)
+        steps.append((losses, {name: value.numpy() for name, value in training.network.state_dict().items()}))
+    for losses, trained in steps[1:]:
+        assert losses.soft == pytest.approx(steps[0][0].soft, rel=1e-4)
+        assert losses.hard == pytest.approx(steps[0][0].hard, rel=1e-4)
         for name, weight in trained.items():
-            np.testing.assert_allclose(weight, found[0][1][name], rtol=1e-4, atol=1e-6)
+            np.testing.assert_allclose(weight, steps[0][1][name], rtol=1e-4, atol=1e-6)
 
 
 def test_an_untaught_student_is_told_nothing_by_the_teacher(federation, make_run: MakeRun):

@@ -44,9 +44,9 @@ def softmax(row: Sequence[float]) -> list[float]:
 
 @given(answers())
 def test_plainly_taught_is_what_the_teacher_says(answer):
-    found = made(Method.PLAIN, answer)
-    assert found.logits.tolist() == answer[0].tolist()
-    assert found.trust is None
+    target = made(Method.PLAIN, answer)
+    assert target.logits.tolist() == answer[0].tolist()
+    assert target.trust is None
 
 
 @given(answers(), st.booleans())
@@ -59,14 +59,14 @@ def test_data_partitioning_is_the_papers_rule_for_each_example(answer, labelled)
         better = z_t if sure_t > sure_s else z_s
         # Rounding decides a tie.
         expected.append([z_t, z_s] if math.isclose(sure_t, sure_s) else [better])
-    found = made(Method.DATA_PARTITIONING, answer, labelled=labelled).logits.tolist()
-    assert all(row in allowed for row, allowed in zip(found, expected, strict=True))
+    logits = made(Method.DATA_PARTITIONING, answer, labelled=labelled).logits.tolist()
+    assert all(row in allowed for row, allowed in zip(logits, expected, strict=True))
 
 
 @given(answers())
 def test_standardised_rows_have_mean_0_and_deviation_1(answer):
-    found = made(Method.LOGIT_STANDARDISATION, answer).logits.tolist()
-    for row, before in zip(found, answer[0].tolist(), strict=True):
+    logits = made(Method.LOGIT_STANDARDISATION, answer).logits.tolist()
+    for row, before in zip(logits, answer[0].tolist(), strict=True):
         mean = sum(before) / len(before)
         deviation = math.sqrt(sum((z - mean) ** 2 for z in before) / (len(before) - 1))
         assert row == pytest.approx([(z - mean) / (deviation + 1e-7) for z in before], abs=1e-9)
@@ -74,36 +74,36 @@ def test_standardised_rows_have_mean_0_and_deviation_1(answer):
 
 @given(answers())
 def test_the_ensembles_logits_are_the_mean_of_both(answer):
-    found = made(Method.ENSEMBLE, answer).logits.tolist()
-    assert found == pytest.approx([*map(pytest.approx, ((answer[0] + answer[1]) / 2).tolist())])
+    logits = made(Method.ENSEMBLE, answer).logits.tolist()
+    assert logits == pytest.approx([*map(pytest.approx, ((answer[0] + answer[1]) / 2).tolist())])
 
 
 @given(answers())
 def test_each_class_is_told_by_those_who_have_seen_it(answer):
     teacher, own, _, (by_teacher, by_own) = answer
-    found = made(Method.SEEN_CLASSES, answer).logits.softmax(dim=1).tolist()
-    for row, z_t, z_s in zip(found, teacher.tolist(), own.tolist(), strict=True):
+    rows = made(Method.SEEN_CLASSES, answer).logits.softmax(dim=1).tolist()
+    for row, z_t, z_s in zip(rows, teacher.tolist(), own.tolist(), strict=True):
         mixed = []
         for p_t, p_s, n_t, n_s in zip(
             softmax(z_t), softmax(z_s), by_teacher.tolist(), by_own.tolist(), strict=True
         ):
             n_t, n_s = (n_t, n_s) if n_t + n_s else (1, 1)
             mixed.append((n_t * p_t + n_s * p_s) / (n_t + n_s))
-        assert row == pytest.approx([one / sum(mixed) for one in mixed], rel=1e-6, abs=1e-12)
+        assert row == pytest.approx([share / sum(mixed) for share in mixed], rel=1e-6, abs=1e-12)
 
 
 @given(answers(), st.sampled_from([Method.BALANCED, Method.BALANCED_ESTIMATED]))
 def test_balanced_targets_are_the_formula(answer, method):
     teacher, own, _, (by_teacher, by_own) = answer
-    found = made(method, answer).logits.softmax(dim=1).tolist()
-    for row, z_t, z_s in zip(found, teacher.tolist(), own.tolist(), strict=True):
+    probabilities = made(method, answer).logits.softmax(dim=1).tolist()
+    for row, z_t, z_s in zip(probabilities, teacher.tolist(), own.tolist(), strict=True):
         mixed = [
             (p_t + p_s) / (n_t + n_s + 2 * KAPPA)
             for p_t, p_s, n_t, n_s in zip(
                 softmax(z_t), softmax(z_s), by_teacher.tolist(), by_own.tolist(), strict=True
             )
         ]
-        assert row == pytest.approx([one / sum(mixed) for one in mixed], rel=1e-6, abs=1e-12)
+        assert row == pytest.approx([share / sum(mixed) for share in mixed], rel=1e-6, abs=1e-12)
 
 
 def probabilities(logits: torch.Tensor) -> torch.Tensor:
@@ -139,10 +139,10 @@ def test_a_prior_that_one_adds_is_divided_out(answer):
 @given(answers())
 def test_the_order_of_models_and_a_shift_of_their_logits_do_not_matter(answer):
     teacher, own, _, seen = answer
-    logits, counts = [torch.tensor(teacher), torch.tensor(own)], [torch.tensor(one) for one in seen]
-    found = balanced(logits, counts)
-    torch.testing.assert_close(found, balanced(logits[::-1], counts[::-1]), rtol=1e-9, atol=1e-9)
-    torch.testing.assert_close(found, balanced([logits[0] + 7, logits[1] - 3], counts), rtol=1e-9, atol=1e-9)
+    logits, counts = [torch.tensor(teacher), torch.tensor(own)], [torch.tensor(counted) for counted in seen]
+    target = balanced(logits, counts)
+    torch.testing.assert_close(target, balanced(logits[::-1], counts[::-1]), rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(target, balanced([logits[0] + 7, logits[1] - 3], counts), rtol=1e-9, atol=1e-9)
 
 
 SEVERAL = st.sampled_from(OF_SEVERAL)
@@ -151,28 +151,28 @@ SEVERAL = st.sampled_from(OF_SEVERAL)
 def of_several(method: Method, models, counts, *, asks_student: bool = True) -> torch.Tensor:
     """Probabilities of the targets of several teachers and, last, the student."""
     *teachers, student = map(torch.tensor, models)
-    found = targets(
+    target = targets(
         method,
         teachers=teachers,
         student=student,
         labels=None,
-        seen=[torch.tensor(one) for one in counts],
+        seen=[torch.tensor(count) for count in counts],
         asks_student=asks_student,
     )
-    return probabilities(found.logits)
+    return probabilities(target.logits)
 
 
 @given(answers(), SEVERAL)
 def test_the_order_of_teachers_does_not_matter(answer, method):
-    one, two, _, (seen_one, seen_two) = answer
-    student, own = one - two + np.linspace(0, 0.3, one.shape[1]), seen_one + 1
-    found = of_several(method, (one, two, student), (seen_one, seen_two, own))
-    other = of_several(method, (two, one, student), (seen_two, seen_one, own))
-    if method is Method.SUREST:  # Of two that are equally sure, the first counts.
-        sure = [softmax_max(each) for each in (one, two)]
+    first, second, _, (seen_first, seen_second) = answer
+    student, own = first - second + np.linspace(0, 0.3, first.shape[1]), seen_first + 1
+    target = of_several(method, (first, second, student), (seen_first, seen_second, own))
+    other = of_several(method, (second, first, student), (seen_second, seen_first, own))
+    if method is Method.SUREST:  # Of second that are equally sure, the first counts.
+        sure = [softmax_max(each) for each in (first, second)]
         different = np.abs(sure[0] - sure[1]) > 1e-9
-        found, other = found[different], other[different]
-    torch.testing.assert_close(found, other, rtol=1e-9, atol=1e-12)
+        target, other = target[different], other[different]
+    torch.testing.assert_close(target, other, rtol=1e-9, atol=1e-12)
 
 
 def softmax_max(logits: np.ndarray) -> np.ndarray:
@@ -190,11 +190,11 @@ def test_equal_teachers_change_nothing(answer, method, copies):
 
 @given(answers())
 def test_the_surest_model_teaches_each_example(answer):
-    one, two, _, _ = answer
-    found = surest([torch.tensor(one), torch.tensor(two)]).tolist()
-    for row, first, second in zip(found, one.tolist(), two.tolist(), strict=True):
-        ahead = max(softmax(first)) - max(softmax(second))
-        assert row in ([first, second] if abs(ahead) < 1e-9 else [first] if ahead > 0 else [second])
+    first, second, _, _ = answer
+    logits = surest([torch.tensor(first), torch.tensor(second)]).tolist()
+    for row, z_first, z_second in zip(logits, first.tolist(), second.tolist(), strict=True):
+        ahead = max(softmax(z_first)) - max(softmax(z_second))
+        assert row in ([z_first, z_second] if abs(ahead) < 1e-9 else [z_first] if ahead > 0 else [z_second])
 
 
 def test_only_some_methods_take_several_teachers():
@@ -207,7 +207,7 @@ def test_only_some_methods_take_several_teachers():
 @given(answers(), st.data())
 def test_balanced_aims_at_the_shares_that_it_is_given(answer, data):
     teacher, own, _, seen = answer
-    logits, counts = [torch.tensor(teacher), torch.tensor(own)], [torch.tensor(one) for one in seen]
+    logits, counts = [torch.tensor(teacher), torch.tensor(own)], [torch.tensor(counted) for counted in seen]
     shares = torch.tensor(data.draw(hnp.arrays(np.float64, teacher.shape[1], elements=st.floats(0.01, 1))))
     weighted = probabilities(balanced(logits, counts)) * shares
     expected = weighted / weighted.sum(dim=1, keepdim=True)
@@ -221,26 +221,26 @@ def test_balanced_aims_at_the_shares_that_it_is_given(answer, data):
 def test_a_model_seems_to_have_seen_what_it_says(answer, examples):
     rows = [softmax(row) for row in answer[0].tolist()]
     expected = [examples * sum(column) / len(rows) for column in zip(*rows, strict=True)]
-    found = estimated_counts(torch.tensor(answer[0]).float(), examples)
-    assert found.tolist() == pytest.approx(expected, rel=1e-4, abs=1e-4)
-    assert found.sum().item() == pytest.approx(examples)
+    counts = estimated_counts(torch.tensor(answer[0]).float(), examples)
+    assert counts.tolist() == pytest.approx(expected, rel=1e-4, abs=1e-4)
+    assert counts.sum().item() == pytest.approx(examples)
 
 
 @given(answers(), st.booleans())
 def test_a_teacher_is_trusted_as_far_as_it_is_sure(answer, labelled):
-    found = made(Method.TRUST, answer, labelled=labelled)
-    assert found.trust is not None
+    target = made(Method.TRUST, answer, labelled=labelled)
+    assert target.trust is not None
     rows = [softmax(row) for row in answer[0].tolist()]
     sure = [row[label] if labelled else max(row) for row, label in zip(rows, answer[2].tolist(), strict=True)]
-    assert found.logits.tolist() == answer[0].tolist()
-    assert found.trust.tolist() == pytest.approx(sure)
+    assert target.logits.tolist() == answer[0].tolist()
+    assert target.trust.tolist() == pytest.approx(sure)
 
 
 @pytest.mark.parametrize("method", [Method.DATA_PARTITIONING, Method.ENSEMBLE, Method.SEEN_CLASSES])
 @given(answers())
 def test_two_models_that_agree_teach_what_they_say(method, answer):
     teacher, _, labels, seen = answer
-    found = made(method, (teacher, teacher, labels, seen))
+    target = made(method, (teacher, teacher, labels, seen))
     heard = any(n_t + n_s for n_t, n_s in zip(*map(list, seen), strict=True))
     if heard or method is not Method.SEEN_CLASSES:
-        assert torch.allclose(found.logits.softmax(dim=1), torch.tensor(teacher).softmax(dim=1), atol=1e-9)
+        assert torch.allclose(target.logits.softmax(dim=1), torch.tensor(teacher).softmax(dim=1), atol=1e-9)

@@ -33,23 +33,23 @@ class Stage:
     instructions: tuple[Instruction, ...]
 
     def all(self, name: str) -> tuple[str, ...]:
-        return tuple(one.value for one in self.instructions if one.name == name)
+        return tuple(instruction.value for instruction in self.instructions if instruction.name == name)
 
 
 def stages(text: str) -> Mapping[str, Stage]:
     """A Dockerfile's stages in order; comments are dropped."""
     lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
     joined = "\n".join(lines).replace("\\\n", " ")
-    found: dict[str, list[Instruction]] = {}
+    instructions: dict[str, list[Instruction]] = {}
     sources: dict[str, str] = {}
-    for line in filter(None, (one.strip() for one in joined.splitlines())):
+    for line in filter(None, (part.strip() for part in joined.splitlines())):
         name, _, value = line.partition(" ")
         if name == "FROM":
             source, _, stage = value.partition(" AS ")
-            sources[stage], found[stage] = source, []
+            sources[stage], instructions[stage] = source, []
         else:
-            found[stage].append(Instruction(name, " ".join(value.split())))
-    return {stage: Stage(stage, sources[stage], tuple(given)) for stage, given in found.items()}
+            instructions[stage].append(Instruction(name, " ".join(value.split())))
+    return {stage: Stage(stage, sources[stage], tuple(listed)) for stage, listed in instructions.items()}
 
 
 def dockerfile() -> Mapping[str, Stage]:
@@ -74,15 +74,15 @@ def health_check(service: Mapping[str, Any]) -> list[str]:
     return [str(word) for word in words]
 
 
-def _words(given: str | Sequence[str]) -> list[str]:
-    return shlex.split(given) if isinstance(given, str) else list(given)
+def _words(text: str | Sequence[str]) -> list[str]:
+    return shlex.split(text) if isinstance(text, str) else list(text)
 
 
 def _filled(value: Any, variables: Mapping[str, str]) -> Any:
     if isinstance(value, dict):
-        return {key: _filled(one, variables) for key, one in value.items()}
+        return {key: _filled(entry, variables) for key, entry in value.items()}
     if isinstance(value, list):
-        return [_filled(one, variables) for one in value]
+        return [_filled(entry, variables) for entry in value]
     if isinstance(value, str):
         # As in compose, what is a number once it is filled in counts as one.
         return yaml.safe_load(text) if (text := _text(value, variables)) != value and text.isdigit() else text

@@ -21,13 +21,13 @@ from tests.docker.files import ROOT, dockerfile
 def build(folder: Path, arguments: Mapping[str, str]) -> Path:
     """Where the programs of the image are then."""
     (folder / "opt").mkdir(parents=True)
-    given = dockerfile()
+    stages = dockerfile()
     environment = {name: text for name, text in os.environ.items() if not name.startswith("PYTHON")}
     work = folder
-    for stage in (given["base"], given["build"]):
-        for one in stage.instructions:
-            value = _inside(one.value, folder)
-            match one.name:
+    for stage in (stages["base"], stages["build"]):
+        for instruction in stage.instructions:
+            value = _inside(instruction.value, folder)
+            match instruction.name:
                 case "ARG":
                     name, _, default = value.partition("=")
                     environment[name] = arguments.get(name, default)
@@ -62,4 +62,4 @@ def _copy(source: Path, target: Path) -> None:
 
 
 if __name__ == "__main__":
-    print(build(Path(sys.argv[1]).absolute(), dict(one.split("=", 1) for one in sys.argv[2:])))
+    print(build(Path(sys.argv[1]).absolute(), dict(argument.split("=", 1) for argument in sys.argv[2:])))

@@ -108,18 +108,18 @@ class Machine:
 
     def processes(self) -> list[psutil.Process]:
         """All that any service has started."""
-        found = []
-        for one in psutil.process_iter():
+        processes = []
+        for process in psutil.process_iter():
             with suppress(psutil.Error):
-                if one.environ().get(_MARK) == self.mark:
-                    found.append(one)
-        return found
+                if process.environ().get(_MARK) == self.mark:
+                    processes.append(process)
+        return processes
 
     def switch_off(self) -> None:
         while processes := self.processes():
-            for one in processes:
+            for process in processes:
                 with suppress(psutil.Error):
-                    one.kill()
+                    process.kill()
             psutil.wait_procs(processes, timeout=10)
         for started in self._started:
             started.wait()
@@ -146,7 +146,7 @@ class Machine:
         return text
 
     def _environment(self, service: Mapping[str, Any]) -> dict[str, str]:
-        given = {name: self._text(str(text)) for name, text in service["environment"].items()}
+        environment = {name: self._text(str(text)) for name, text in service["environment"].items()}
         outer = dict(os.environ)
         if self.programs != Path(sys.executable).parent:
             outer.pop("PYTHONPATH", None)
@@ -160,7 +160,7 @@ class Machine:
             "PGHOST": "127.0.0.1",
             "PGPORT": str(self.database.port),
             _MARK: self.mark,
-            **given,
+            **environment,
         }
 
 
@@ -177,12 +177,14 @@ def machine(programs: Path, folder: Path, **variables: str) -> Iterator[Machine]
         yield made
 
 
-def _create(database: Postgres, given: Mapping[str, str]) -> None:
+def _create(database: Postgres, variables: Mapping[str, str]) -> None:
     """What PostgreSQL's image does at its first start."""
     engine = create_engine(normalise(database.url), isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.execute(text(f"CREATE ROLE {given['POSTGRES_USER']} LOGIN SUPERUSER"))
-        connection.execute(text(f"CREATE DATABASE {given['POSTGRES_DB']} OWNER {given['POSTGRES_USER']}"))
+        connection.execute(text(f"CREATE ROLE {variables['POSTGRES_USER']} LOGIN SUPERUSER"))
+        connection.execute(
+            text(f"CREATE DATABASE {variables['POSTGRES_DB']} OWNER {variables['POSTGRES_USER']}")
+        )
     engine.dispose()
 
 

@@ -27,8 +27,8 @@ OUTSIDE_OF_WORKERS = {"driver", "dashboard", "postgres"}
 
 @pytest.fixture(scope="module")
 def services() -> dict[str, Any]:
-    found: dict[str, Any] = compose(VARIABLES)["services"]
-    return found
+    services: dict[str, Any] = compose(VARIABLES)["services"]
+    return services
 
 
 @pytest.fixture(scope="module")
@@ -38,12 +38,12 @@ def image() -> dict[str, Stage]:
 
 def linter(name: str) -> str:
     # Beside this Python, which need not be on the path, and then anywhere.
-    found = shutil.which(name, path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
-    if found is None:
+    program = shutil.which(name, path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+    if program is None:
         if os.environ.get("AUTOKD_REQUIRE_SERVERS") == "1":
             pytest.fail(f"no {name}")
         pytest.skip(f"no {name}")
-    return found
+    return program
 
 
 def lint(*words: str | Path) -> None:
@@ -103,7 +103,7 @@ def test_what_is_built_from_gets_to_the_builder_and_nothing_else(image: dict[str
 
 
 def test_the_image_runs_as_nobody_in_particular(image: dict[str, Stage]) -> None:
-    names = [one.name for one in image["runtime"].instructions]
+    names = [instruction.name for instruction in image["runtime"].instructions]
     assert names.index("USER") > max(place for place, name in enumerate(names) if name in ("RUN", "COPY"))
     (user,) = image["runtime"].all("USER")
     assert int(user.partition(":")[0]) >= 1000
@@ -114,7 +114,7 @@ def test_every_direct_dependency_of_the_image_is_pinned() -> None:
     extras = project["optional-dependencies"]
     wanted = project["dependencies"] + extras["cluster"] + extras["postgres"] + extras["mysql"]
     pinned = {_plain(line) for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line}
-    assert {_plain(one) for one in wanted} <= pinned
+    assert {_plain(requirement) for requirement in wanted} <= pinned
     # What ray[default] needs beyond ray[tune].
     assert {"aiohttp", "grpcio", "opencensus", "prometheus-client"} <= pinned
 
@@ -162,9 +162,9 @@ def test_who_is_waited_for_can_say_that_it_is_well(services: dict[str, Any]) -> 
 
 
 def test_every_node_of_ray_asks_for_the_token(services: dict[str, Any]) -> None:
-    nodes = [one for one in services.values() if {"ray", "autokd-node"} & set(command(one))]
+    nodes = [service for service in services.values() if {"ray", "autokd-node"} & set(command(service))]
     assert len(nodes) == 4
-    assert all(one["environment"]["RAY_AUTH_MODE"] == "token" for one in nodes)
+    assert all(node["environment"]["RAY_AUTH_MODE"] == "token" for node in nodes)
 
 
 def test_a_gpu_worker_reserves_the_gpus_and_is_there_only_when_asked_for(services: dict[str, Any]) -> None:
@@ -179,7 +179,7 @@ def test_the_cluster_file_holds_for_ray_up() -> None:
     prepared = prepare_config(yaml.safe_load((FOLDER / "ray-cluster.yaml").read_text()))
     validate_config(prepared)
     starts = prepared["head_start_ray_commands"] + prepared["worker_start_ray_commands"]
-    assert all("RAY_AUTH_MODE=token" in one for one in starts if " start " in one)
+    assert all("RAY_AUTH_MODE=token" in start for start in starts if " start " in start)
 
 
 def test_a_dockerfile_is_read_as_docker_would() -> None:

@@ -58,11 +58,11 @@ def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
         environments: dict[str, str] = {}
         commands: set[str] = set()
         while driver.poll() is None:
-            for one in made.processes():
+            for process in made.processes():
                 try:
-                    commands.add(" ".join(one.cmdline()))
-                    if one.pid != driver.pid:
-                        environments[one.name()] = repr(one.environ())
+                    commands.add(" ".join(process.cmdline()))
+                    if process.pid != driver.pid:
+                        environments[process.name()] = repr(process.environ())
                 except psutil.Error:
                     continue
             time.sleep(1)
@@ -72,13 +72,13 @@ def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
 def test_the_driver_tunes_the_pair(rehearsal: Rehearsal) -> None:
     assert rehearsal.code == 0, rehearsal.machine.log("driver")
     file = rehearsal.machine.folder / "recipes" / "small.yaml"
-    told = rehearsal.machine.run("driver", "status", "--study", str(file), "--json")
-    assert told.returncode == 0, told.stderr
-    (pair,) = json.loads(told.stdout)["pairs"]
+    status = rehearsal.machine.run("driver", "status", "--study", str(file), "--json")
+    assert status.returncode == 0, status.stderr
+    (pair,) = json.loads(status.stdout)["pairs"]
     assert pair["pair"] == {"teacher": 0, "student": 1}
-    told = rehearsal.machine.run("driver", "recommend", "--study", str(file), "--pair", "0,1", "--json")
-    assert told.returncode == 0, told.stderr
-    assert pair["verdict"] == verdict_by_rule(json.loads(told.stdout))
+    status = rehearsal.machine.run("driver", "recommend", "--study", str(file), "--pair", "0,1", "--json")
+    assert status.returncode == 0, status.stderr
+    assert pair["verdict"] == verdict_by_rule(json.loads(status.stdout))
     assert pair["runs"] > 0
 
 

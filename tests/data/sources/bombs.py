@@ -65,17 +65,17 @@ def cases(folder: Path) -> Iterator[Case]:
 
 
 def _checkpoints(folder: Path) -> Iterator[Case]:
-    one, side = torch.ones(1), 10**5
-    coo = torch.sparse_coo_tensor(torch.zeros(2, 1, dtype=torch.long), one, (side, side))
-    nested: dict[str, Any] = {"weight": one}
+    value, side = torch.ones(1), 10**5
+    coo = torch.sparse_coo_tensor(torch.zeros(2, 1, dtype=torch.long), value, (side, side))
+    nested: dict[str, Any] = {"weight": value}
     for _ in range(4):
         nested = {str(number): nested for number in range(100)}
     contents = {
-        "expanded": {"weight": one.expand(side, side)},
-        "expanded a little, often": {str(number): one.expand(2**20) for number in range(1000)},
+        "expanded": {"weight": value.expand(side, side)},
+        "expanded a little, often": {str(number): value.expand(2**20) for number in range(1000)},
         "sparse": {"weight": coo},
         "sparse rows": {"weight": coo.to_sparse_csr()},
-        "in a list": [one.expand(side, side)],
+        "in a list": [value.expand(side, side)],
         "nested": nested,
     }
     for name, content in contents.items():

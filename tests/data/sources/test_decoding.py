@@ -43,10 +43,10 @@ def turned(image: Image.Image, orientation: int, form: str) -> bytes:
 
 def decode(content: bytes, wanted: ImageShape | None = None, **fields: Any) -> NDArray[Any]:
     decoder = Decoder.of(Source(**fields), wanted or ImageShape())
-    found = decode_all([(content, "photo")], 1, decoder)
+    decoded = decode_all([(content, "photo")], 1, decoder)
     decoder.notes()
-    one: NDArray[Any] = found[0]
-    return one
+    image: NDArray[Any] = decoded[0]
+    return image
 
 
 def in_colour(image: Image.Image) -> NDArray[np.uint8]:
@@ -80,11 +80,11 @@ def of_mode(mode: str) -> Image.Image:
 @pytest.mark.parametrize("channels", [1, 3])
 def test_every_mode_is_read_as_torchvisions_loader_does(mode: str, form: str, channels: Any) -> None:
     content = encoded(of_mode(mode), form)
-    found = decode(content, ImageShape(channels=channels))
+    decoded = decode(content, ImageShape(channels=channels))
     with Image.open(io.BytesIO(content)) as plain:
         image = plain.convert("RGB")
     expected = in_colour(image) if channels == 3 else np.asarray(transforms.Grayscale()(image))[None]
-    assert np.array_equal(found, expected)
+    assert np.array_equal(decoded, expected)
 
 
 @pytest.mark.parametrize(("form", "grey"), [("PNG", True), ("JPEG", False), ("WEBP", False), ("TIFF", False)])
@@ -123,40 +123,40 @@ def test_size_and_section_are_torchvisions(
     steps.append(transforms.CenterCrop(crop))
     expected = transforms.Compose([*steps, transforms.ToTensor()])(image)
     wanted = ImageShape(pad=pad, resize=resize, crop=crop, interpolation=interpolation)
-    found = torch.from_numpy(decode(encoded(image), wanted).copy()).float().div(255)
-    assert torch.equal(found, expected)
+    decoded = torch.from_numpy(decode(encoded(image), wanted).copy()).float().div(255)
+    assert torch.equal(decoded, expected)
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(9, 16), st.integers(0, 2**32 - 1), st.sampled_from(["PNG", "TIFF"]))
 def test_deep_pixels_are_a_share_of_white(bits: int, seed: int, form: str) -> None:
     pixels = np.random.default_rng(seed).integers(0, 2**bits, size=(6, 6)).astype(np.uint16)
-    found = decode(encoded(Image.fromarray(pixels), form), bits=bits)
-    assert found.dtype == np.float32
-    assert np.array_equal(found[0], (pixels / (2**bits - 1)).astype(np.float32))
+    decoded = decode(encoded(Image.fromarray(pixels), form), bits=bits)
+    assert decoded.dtype == np.float32
+    assert np.array_equal(decoded[0], (pixels / (2**bits - 1)).astype(np.float32))
 
 
 def test_bytes_among_deep_pixels_are_shares_of_white_too() -> None:
     grey = COLOUR[..., 0]
-    contents = [(encoded(Image.fromarray(one)), "photo") for one in (grey, DEEP, grey)]
-    found = decode_all(contents, 3, Decoder.of(Source(bits=12), ImageShape()))
+    contents = [(encoded(Image.fromarray(pixels)), "photo") for pixels in (grey, DEEP, grey)]
+    images = decode_all(contents, 3, Decoder.of(Source(bits=12), ImageShape()))
     expected = transforms.ToTensor()(Image.fromarray(grey)).numpy()
-    assert np.array_equal(found[0], expected)
-    assert np.array_equal(found[2], expected)
-    assert np.array_equal(found[1, 0], (DEEP / 4095).astype(np.float32))
+    assert np.array_equal(images[0], expected)
+    assert np.array_equal(images[2], expected)
+    assert np.array_equal(images[1, 0], (DEEP / 4095).astype(np.float32))
 
 
 def test_sixteen_bits_need_no_word_where_they_are_used() -> None:
     pixels = (DEEP * 16).astype(np.uint16)
-    found = decode(encoded(Image.fromarray(pixels)))
-    assert np.array_equal(found[0], (pixels / 65535).astype(np.float32))
+    decoded = decode(encoded(Image.fromarray(pixels)))
+    assert np.array_equal(decoded[0], (pixels / 65535).astype(np.float32))
 
 
 def test_floats_in_the_unit_interval_stay() -> None:
     pixels = RNG.random((9, 9)).astype(np.float32)
     assert np.array_equal(decode(encoded(Image.fromarray(pixels), "TIFF"))[0], pixels)
-    found = decode(encoded(Image.fromarray(pixels * 255), "TIFF"), bits=8)
-    assert np.allclose(found[0], pixels, atol=1e-6)
+    decoded = decode(encoded(Image.fromarray(pixels * 255), "TIFF"), bits=8)
+    assert np.allclose(decoded[0], pixels, atol=1e-6)
 
 
 def deep_colour() -> bytes:
@@ -177,8 +177,8 @@ def pgm(highest: int) -> bytes:
 
 
 def test_a_file_may_say_its_depth_itself() -> None:
-    found = decode(pgm(4095))
-    assert np.allclose(found[0], DEEP / 4095, atol=1e-4)
+    decoded = decode(pgm(4095))
+    assert np.allclose(decoded[0], DEEP / 4095, atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -231,13 +231,13 @@ def test_what_somebody_may_read_in_another_way_is_said() -> None:
 def test_arrays_are_scaled_and_cropped_like_files(channels: Any) -> None:
     wanted = ImageShape(channels=channels, resize=(7,), crop=(5, 5))
     bytes_ = COLOUR[None, :6].transpose(0, 3, 1, 2)
-    found = fit_to_format(bytes_, Decoder.of(Source(), wanted), source="array")
-    assert np.array_equal(found[0], decode(encoded(Image.fromarray(COLOUR[:6])), wanted))
+    fitted = fit_to_format(bytes_, Decoder.of(Source(), wanted), source="array")
+    assert np.array_equal(fitted[0], decode(encoded(Image.fromarray(COLOUR[:6])), wanted))
     floats = torch.from_numpy(bytes_.copy()).float().div(255).numpy()
     scaled = fit_to_format(floats, Decoder.of(Source(), wanted), source="array")
     assert scaled.dtype == np.float32
     # Bytes are rounded after each step.
-    assert np.allclose(scaled, found / 255, atol=3 / 255)
+    assert np.allclose(scaled, fitted / 255, atol=3 / 255)
 
 
 def test_a_path_is_read_like_bytes(tmp_path: Path) -> None:

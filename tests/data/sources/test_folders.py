@@ -36,9 +36,9 @@ def put(folder: Path, *names: str) -> None:
         Image.new("RGB", (4, 4), (number, number, number)).save(file, format="PNG")
 
 
-def order(found: LabelledImages) -> list[int]:
+def order(images: LabelledImages) -> list[int]:
     """Which images there are, by the grey of each."""
-    greys: list[int] = found.images[:, 0, 0, 0].tolist()
+    greys: list[int] = images.images[:, 0, 0, 0].tolist()
     return greys
 
 
@@ -62,11 +62,11 @@ def readable(file: str) -> bool:
 def test_every_layout_is_read_as_torchvision_reads_it(tmp_path: Path, names: list[str]) -> None:
     put(tmp_path, *names)
     plain = datasets.ImageFolder(str(tmp_path / "set"), is_valid_file=readable)
-    found = get(tmp_path)
-    assert order(found) == [image.getpixel((0, 0))[0] for image, _ in plain]
-    assert found.labels.tolist() == plain.targets
-    assert list(found.classes) == [unicodedata.normalize("NFC", name) for name in plain.classes]
-    assert found.named
+    images = get(tmp_path)
+    assert order(images) == [image.getpixel((0, 0))[0] for image, _ in plain]
+    assert images.labels.tolist() == plain.targets
+    assert list(images.classes) == [unicodedata.normalize("NFC", name) for name in plain.classes]
+    assert images.named
 
 
 @pytest.mark.parametrize(
@@ -88,10 +88,10 @@ def test_what_is_no_image_of_a_class_is_left_out_and_said(tmp_path: Path, name: 
     file = tmp_path / "set" / name
     file.parent.mkdir(exist_ok=True, parents=True)
     file.write_bytes(JUNK)
-    found = get(tmp_path)
-    assert order(found) == [0, 1]
-    assert found.classes == ("ant", "bee")
-    (note,) = found.notes
+    images = get(tmp_path)
+    assert order(images) == [0, 1]
+    assert images.classes == ("ant", "bee")
+    (note,) = images.notes
     assert note.startswith("1 ")
     assert said in note
     assert file.name in note or file.parent.name in note or "__MACOSX" in note
@@ -100,9 +100,9 @@ def test_what_is_no_image_of_a_class_is_left_out_and_said(tmp_path: Path, name: 
 def test_an_empty_class_counts_and_is_said(tmp_path: Path) -> None:
     put(tmp_path, "ant/1.png", "cat/2.png")
     (tmp_path / "set" / "bee").mkdir()
-    found = get(tmp_path)
-    assert (found.classes, found.labels.tolist()) == (CLASSES, [0, 2])
-    assert found.notes == ("1 class folder without images counted as a class, e.g. bee",)
+    images = get(tmp_path)
+    assert (images.classes, images.labels.tolist()) == (CLASSES, [0, 2])
+    assert images.notes == ("1 class folder without images counted as a class, e.g. bee",)
 
 
 def test_nested_images_are_counted(tmp_path: Path) -> None:
@@ -120,8 +120,8 @@ def test_tiny_imagenets_validation_part(tmp_path: Path, annotated: str) -> None:
         with pytest.raises(PlanError, match="does not say the class of val_1"):
             get(tmp_path)
         return
-    found = get(tmp_path)
-    assert (found.classes, found.labels.tolist(), found.notes) == (("n01", "n02"), [1, 0, 1], ())
+    images = get(tmp_path)
+    assert (images.classes, images.labels.tolist(), images.notes) == (("n01", "n02"), [1, 0, 1], ())
 
 
 @pytest.mark.parametrize(
@@ -184,9 +184,9 @@ def test_file_names_in_latin_1_are_read_and_spelt_out(tmp_path: Path) -> None:
         (tmp_path / "set" / "ant" / f"{name}.txt").touch()
     except OSError:
         pytest.skip("this file system has names in UTF-8 only")
-    found = get(tmp_path)
-    assert order(found) == [0, 1, 1]
-    assert found.notes[0].endswith("K\\udce4fer.txt")
+    images = get(tmp_path)
+    assert order(images) == [0, 1, 1]
+    assert images.notes[0].endswith("K\\udce4fer.txt")
 
 
 def test_a_link_back_is_no_endless_folder(tmp_path: Path) -> None:
@@ -198,6 +198,6 @@ def test_a_link_back_is_no_endless_folder(tmp_path: Path) -> None:
 
 def test_classes_may_be_written_in_another_form(tmp_path: Path) -> None:
     put(tmp_path, "Ka\u0308fer/1.png", "bee/2.png")
-    found = get(tmp_path, classes=["bee", "K\u00e4fer"])
-    assert [found.classes[label] for label in found.labels] == ["K\u00e4fer", "bee"]
-    assert np.unique(found.labels).tolist() == [0, 1]
+    images = get(tmp_path, classes=["bee", "K\u00e4fer"])
+    assert [images.classes[label] for label in images.labels] == ["K\u00e4fer", "bee"]
+    assert np.unique(images.labels).tolist() == [0, 1]

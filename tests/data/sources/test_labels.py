@@ -27,8 +27,8 @@ ABC = ("ant", "bee", "cat")
 def archive(
     folder: Path, labels_needed: bool = True, bits: int | None = None, **arrays: Any
 ) -> LabelledImages:
-    given: dict[str, Any] = {"images": IMAGES} | arrays
-    np.savez(folder / "own.npz", **given)
+    arrays_written: dict[str, Any] = {"images": IMAGES} | arrays
+    np.savez(folder / "own.npz", **arrays_written)
     source = NpzSource(kind="npz", path="own.npz", bits=bits)
     return read(source, folder, ImageShape(), labels_needed=labels_needed)
 
@@ -78,8 +78,8 @@ class Feature:
     ],
 )
 def test_a_data_set_may_name_its_classes_in_many_ways(attributes: dict[str, Any]) -> None:
-    found = dataset(pairs(), **attributes)
-    assert (found.classes, found.labels.tolist(), found.named) == (ABC, LABELS, True)
+    images = dataset(pairs(), **attributes)
+    assert (images.classes, images.labels.tolist(), images.named) == (ABC, LABELS, True)
 
 
 @pytest.mark.parametrize(
@@ -96,8 +96,8 @@ def test_a_data_set_may_name_its_classes_in_many_ways(attributes: dict[str, Any]
     ],
 )
 def test_labels_are_whole_numbers_of_any_type(labels: Any) -> None:
-    found = dataset(pairs(list(labels)))
-    assert (found.labels.tolist(), found.classes, found.named) == (LABELS, ("0", "1", "2"), False)
+    images = dataset(pairs(list(labels)))
+    assert (images.labels.tolist(), images.classes, images.named) == (LABELS, ("0", "1", "2"), False)
 
 
 @pytest.mark.parametrize(
@@ -128,17 +128,17 @@ def test_public_examples_need_no_labels(examples: list[Any]) -> None:
 
 
 def test_examples_may_be_mappings() -> None:
-    found = dataset([{"image": image, "label": label} for image, label in pairs()])
-    assert found.labels.tolist() == LABELS
-    assert np.array_equal(found.images[:, 0], IMAGES)
+    images = dataset([{"image": image, "label": label} for image, label in pairs()])
+    assert images.labels.tolist() == LABELS
+    assert np.array_equal(images.images[:, 0], IMAGES)
     doubtful = [{"image": image, "label": label, "fine_label": 7} for image, label in pairs()]
     with pytest.raises(PlanError, match="several are labels"):
         dataset(doubtful)
 
 
 def test_a_part_of_a_data_set_has_its_classes() -> None:
-    found = dataset(Subset(Own(list(pairs()), classes=list(ABC)), [1, 3]))  # type: ignore[arg-type]
-    assert (found.classes, found.labels.tolist()) == (ABC, [2, 2])
+    images = dataset(Subset(Own(list(pairs()), classes=list(ABC)), [1, 3]))  # type: ignore[arg-type]
+    assert (images.classes, images.labels.tolist()) == (ABC, [2, 2])
 
 
 @pytest.mark.parametrize(
@@ -182,8 +182,8 @@ def test_deep_arrays_are_shares_of_white(tmp_path: Path, kind: Any) -> None:
 
 def test_deep_images_of_code_are_scaled_once() -> None:
     deep = IMAGES.astype(np.uint16) * 16
-    found = dataset(zip(map(Image.fromarray, deep), LABELS, strict=True), bits=12)
-    assert np.array_equal(found.images[:, 0], (deep / 4095).astype(np.float32))
+    images = dataset(zip(map(Image.fromarray, deep), LABELS, strict=True), bits=12)
+    assert np.array_equal(images.images[:, 0], (deep / 4095).astype(np.float32))
 
 
 @pytest.mark.parametrize("labels", [{}, {"labels": [-1] * 4}, {"labels": [0.5] * 4}, {"labels": [" "] * 4}])
@@ -199,14 +199,14 @@ NAMED = ["cat", "ant", "cat", "bee"]
 @pytest.mark.parametrize("kind", ["archive", "archive in bytes", "code", "code with classes"])
 def test_labels_may_be_names_as_in_a_table(tmp_path: Path, kind: str) -> None:
     if kind == "code":
-        found = dataset(pairs(NAMED))
+        images = dataset(pairs(NAMED))
     elif kind == "code with classes":
-        found = dataset(pairs(NAMED), classes=["bee", "cat", "ant"])
+        images = dataset(pairs(NAMED), classes=["bee", "cat", "ant"])
     else:
-        found = archive(tmp_path, labels=np.array(NAMED, dtype="U" if kind == "archive" else "S"))
-    assert [found.classes[label] for label in found.labels] == NAMED
-    assert found.named
-    assert found.classes == (("bee", "cat", "ant") if kind == "code with classes" else ("ant", "bee", "cat"))
+        images = archive(tmp_path, labels=np.array(NAMED, dtype="U" if kind == "archive" else "S"))
+    assert [images.classes[label] for label in images.labels] == NAMED
+    assert images.named
+    assert images.classes == (("bee", "cat", "ant") if kind == "code with classes" else ("ant", "bee", "cat"))
 
 
 @pytest.mark.parametrize(

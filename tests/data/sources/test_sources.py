@@ -36,12 +36,12 @@ def get(folder: Path, wanted: ImageShape | None = None, **fields: Any) -> Labell
     return read(source, folder, wanted or ImageShape(), code_folder=folder)
 
 
-def same(found: LabelledImages, *, classes: tuple[str, ...] = CLASSES) -> None:
-    assert found.images.dtype == np.uint8
-    assert np.array_equal(found.images, CHANNELS_FIRST)
-    assert found.labels.tolist() == LABELS.tolist()
-    assert found.labels.dtype == np.int64
-    assert found.classes == classes
+def same(images: LabelledImages, *, classes: tuple[str, ...] = CLASSES) -> None:
+    assert images.images.dtype == np.uint8
+    assert np.array_equal(images.images, CHANNELS_FIRST)
+    assert images.labels.tolist() == LABELS.tolist()
+    assert images.labels.dtype == np.int64
+    assert images.classes == classes
 
 
 def write_folder(folder: Path) -> None:
@@ -60,20 +60,20 @@ def png(image: NDArray[np.uint8]) -> bytes:
 def test_a_folder_is_read_as_torchvision_reads_it(tmp_path: Path) -> None:
     write_folder(tmp_path / "images")
     (tmp_path / "images" / "ant" / "notes.txt").write_text("no image")
-    found = get(tmp_path, kind="folder", path="images")
-    same(found)
+    images = get(tmp_path, kind="folder", path="images")
+    same(images)
     reference = datasets.ImageFolder(str(tmp_path / "images"), transforms.ToTensor())
-    assert tuple(reference.classes) == found.classes
-    assert reference.targets == found.labels.tolist()
+    assert tuple(reference.classes) == images.classes
+    assert reference.targets == images.labels.tolist()
     stacked = torch.stack([image for image, _ in reference])
-    assert torch.equal(stacked, torch.from_numpy(found.images.copy()).float().div(255))
+    assert torch.equal(stacked, torch.from_numpy(images.images.copy()).float().div(255))
 
 
 def test_classes_may_be_given_in_another_order(tmp_path: Path) -> None:
     write_folder(tmp_path / "images")
-    found = get(tmp_path, kind="folder", path="images", classes=["cat", "dog", "bee", "ant"])
-    assert [found.classes[label] for label in found.labels] == [CLASSES[label] for label in LABELS]
-    assert found.classes == ("cat", "dog", "bee", "ant")
+    images = get(tmp_path, kind="folder", path="images", classes=["cat", "dog", "bee", "ant"])
+    assert [images.classes[label] for label in images.labels] == [CLASSES[label] for label in LABELS]
+    assert images.classes == ("cat", "dog", "bee", "ant")
 
 
 @pytest.mark.parametrize("images", [IMAGES, CHANNELS_FIRST, IMAGES.astype(np.int64)])
@@ -87,9 +87,9 @@ def test_an_archive_may_have_channels_first_or_last(tmp_path: Path, images: NDAr
 def test_floats_of_an_archive_stay_what_they_are(tmp_path: Path) -> None:
     images = RNG.normal(size=(12, 8, 8))
     np.savez(tmp_path / "own.npz", images=images, labels=LABELS)
-    found = get(tmp_path, kind="npz", path="own.npz")
-    assert found.images.dtype == np.float32
-    assert np.array_equal(found.images[:, 0], images.astype(np.float32))
+    floats = get(tmp_path, kind="npz", path="own.npz")
+    assert floats.images.dtype == np.float32
+    assert np.array_equal(floats.images[:, 0], images.astype(np.float32))
 
 
 def test_bytes_become_the_floats_that_torchvision_makes_of_them() -> None:
@@ -101,16 +101,18 @@ def test_bytes_become_the_floats_that_torchvision_makes_of_them() -> None:
 
 
 def test_a_table_of_hugging_face(tmp_path: Path) -> None:
-    told = {"info": {"features": {"label": {"names": list(CLASSES), "_type": "ClassLabel"}}}}
+    metadata = {"info": {"features": {"label": {"names": list(CLASSES), "_type": "ClassLabel"}}}}
     table = pa.table(
-        {"image": [{"bytes": png(one), "path": None} for one in IMAGES], "label": LABELS}
-    ).replace_schema_metadata({"huggingface": json.dumps(told)})
+        {"image": [{"bytes": png(image), "path": None} for image in IMAGES], "label": LABELS}
+    ).replace_schema_metadata({"huggingface": json.dumps(metadata)})
     pq.write_table(table, tmp_path / "own.parquet")
     same(get(tmp_path, kind="parquet", path="own.parquet"))
 
 
 def test_a_table_of_bytes_and_words(tmp_path: Path) -> None:
-    table = pa.table({"picture": [png(one) for one in IMAGES], "kind": [CLASSES[label] for label in LABELS]})
+    table = pa.table(
+        {"picture": [png(image) for image in IMAGES], "kind": [CLASSES[label] for label in LABELS]}
+    )
     pq.write_table(table, tmp_path / "own.parquet")
     same(get(tmp_path, kind="parquet", path="own.parquet", image="picture", label="kind"))
 
@@ -152,9 +154,9 @@ def test_a_data_set_that_normalises_gives_floats(tmp_path: Path) -> None:
     text = CODE % (tmp_path / "own.npz")
     text = text.replace("transforms.ToTensor()(image)", "transforms.ToTensor()(image) * 2 - 1")
     (tmp_path / "normalising.py").write_text(text)
-    found = get(tmp_path, kind="code", factory="normalising:Own")
+    images = get(tmp_path, kind="code", factory="normalising:Own")
     expected = torch.from_numpy(CHANNELS_FIRST.copy()).float().div(255) * 2 - 1
-    assert torch.equal(torch.from_numpy(found.images), expected)
+    assert torch.equal(torch.from_numpy(images.images), expected)
 
 
 RANDOM = """
@@ -195,9 +197,9 @@ def test_examples_that_are_not_the_same_again_are_noted(
     tmp_path: Path, what: str, words: tuple[str, ...]
 ) -> None:
     (tmp_path / "datasets.py").write_text(RANDOM)
-    found = get(tmp_path, kind="code", factory="datasets:Own", options={"what": what})
-    assert len(found.notes) == bool(words)
-    assert all(word in found.notes[0] for word in words)
+    images = get(tmp_path, kind="code", factory="datasets:Own", options={"what": what})
+    assert len(images.notes) == bool(words)
+    assert all(word in images.notes[0] for word in words)
 
 
 def write_mnist(root: Path, name: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -217,10 +219,10 @@ def write_mnist(root: Path, name: str) -> tuple[NDArray[np.uint8], NDArray[np.ui
 @pytest.mark.parametrize("name", ["MNIST", "FashionMNIST"])
 def test_mnist_and_its_like_from_torchvisions_files(tmp_path: Path, name: str) -> None:
     images, labels = write_mnist(tmp_path, name)
-    found = get(tmp_path, kind="torchvision", dataset=name, root=".", start=5)
-    assert np.array_equal(found.images[:, 0], images[5:])
-    assert found.labels.tolist() == labels[5:].tolist()
-    assert len(found.classes) == 10
+    part = get(tmp_path, kind="torchvision", dataset=name, root=".", start=5)
+    assert np.array_equal(part.images[:, 0], images[5:])
+    assert part.labels.tolist() == labels[5:].tolist()
+    assert len(part.classes) == 10
 
 
 @pytest.mark.parametrize("train", [True, False])
@@ -234,11 +236,11 @@ def test_cifar_from_torchvisions_files(tmp_path: Path, monkeypatch: pytest.Monke
     (folder / "batches.meta").write_bytes(pickle.dumps({"label_names": names}))
     # Their checksums are those of the originals.
     monkeypatch.setattr(datasets.cifar, "check_integrity", lambda *_: True)
-    found = get(tmp_path, kind="torchvision", dataset="CIFAR10", root=".", train=train)
-    assert found.images.shape == (20 if train else 4, 3, 32, 32)
-    assert np.array_equal(found.images[:4].reshape(4, -1), pixels)
-    assert found.labels[:4].tolist() == [3, 1, 4, 1]
-    assert found.classes == tuple(names)
+    images = get(tmp_path, kind="torchvision", dataset="CIFAR10", root=".", train=train)
+    assert images.images.shape == (20 if train else 4, 3, 32, 32)
+    assert np.array_equal(images.images[:4].reshape(4, -1), pixels)
+    assert images.labels[:4].tolist() == [3, 1, 4, 1]
+    assert images.classes == tuple(names)
 
 
 def test_image_folders_may_stand_in_for_torchvisions_files(tmp_path: Path) -> None:
@@ -273,18 +275,18 @@ def test_some_of_the_examples(tmp_path: Path, fields: dict[str, Any], chosen: li
     write_folder(tmp_path / "images")
     (tmp_path / "some.txt").write_text("7\n0\n3\n")
     np.save(tmp_path / "some.npy", np.array([7, 0, 3]))
-    found = get(tmp_path, kind="folder", path="images", **fields)
-    assert np.array_equal(found.images, CHANNELS_FIRST[chosen])
-    assert found.labels.tolist() == LABELS[chosen].tolist()
+    images = get(tmp_path, kind="folder", path="images", **fields)
+    assert np.array_equal(images.images, CHANNELS_FIRST[chosen])
+    assert images.labels.tolist() == LABELS[chosen].tolist()
 
 
 def test_images_are_brought_to_one_shape(tmp_path: Path) -> None:
     write_folder(tmp_path / "images")
     Image.new("L", (20, 10), 99).save(tmp_path / "images" / "ant" / "wide.png")
-    found = get(tmp_path, ImageShape(channels=1, size=6), kind="folder", path="images")
-    assert found.images.shape == (13, 1, 6, 6)
+    images = get(tmp_path, ImageShape(channels=1, size=6), kind="folder", path="images")
+    assert images.images.shape == (13, 1, 6, 6)
     # Of the folder's own order: `wide.png` comes after the three ants with numbers.
-    assert (found.images[3] == 99).all()
+    assert (images.images[3] == 99).all()
     np.savez(tmp_path / "own.npz", images=IMAGES, labels=LABELS)
     again = get(tmp_path, ImageShape(channels=1, size=6), kind="npz", path="own.npz")
-    assert np.array_equal(again.images, np.delete(found.images, 3, axis=0))
+    assert np.array_equal(again.images, np.delete(images.images, 3, axis=0))

@@ -45,7 +45,7 @@ def table(
     *,
     image: str = "image",
     label: str = "label",
-    told: bool = True,
+    has_metadata: bool = True,
     names: list[str] = CLASSES,
     **more: Any,
 ) -> pa.Table:
@@ -53,7 +53,7 @@ def table(
     columns |= {} if labels is None else {label: labels}
     made = pa.table(columns | more)
     features: dict[str, Any] = {image: {"_type": "Image"}, label: {"_type": "ClassLabel", "names": names}}
-    metadata = {"huggingface": json.dumps({"info": {"features": features}})} if told else None
+    metadata = {"huggingface": json.dumps({"info": {"features": features}})} if has_metadata else None
     return made.replace_schema_metadata(metadata)
 
 
@@ -64,8 +64,8 @@ def put(folder: Path, **parts: pa.Table) -> None:
         pq.write_table(part, f"{file}.parquet")
 
 
-def greys(found: LabelledImages) -> list[int]:
-    inside: list[int] = found.images[:, 0, 1, 1].tolist()
+def greys(images: LabelledImages) -> list[int]:
+    inside: list[int] = images.images[:, 0, 1, 1].tolist()
     return inside
 
 
@@ -89,8 +89,8 @@ def test_shards_are_one_data_set(tmp_path: Path, path: Any) -> None:
     (tmp_path / "set" / ".cache.parquet").write_text("not theirs")
     if path == "set/*":
         (tmp_path / "set" / "README.md").unlink()
-    found = get(tmp_path, path=path)
-    assert (greys(found), found.labels.tolist(), found.classes) == ([1, 2, 3], [0, 2, 1], tuple(CLASSES))
+    images = get(tmp_path, path=path)
+    assert (greys(images), images.labels.tolist(), images.classes) == ([1, 2, 3], [0, 2, 1], tuple(CLASSES))
 
 
 def test_a_list_keeps_its_order(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_a_list_keeps_its_order(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "fields"),
+    ("columns", "fields"),
     [
         ({"image": "img"}, {}),
         ({"label": "labels"}, {}),
@@ -110,10 +110,10 @@ def test_a_list_keeps_its_order(tmp_path: Path) -> None:
         ({"label": "fine", "coarse": [7, 7, 7], "told": False}, {"label": "fine"}),
     ],
 )
-def test_columns_are_found_by_their_kind(tmp_path: Path, given: Any, fields: Any) -> None:
-    put(tmp_path, all=table([1, 2, 3], [0, 1, 2], **given))
-    found = get(tmp_path, **fields)
-    assert (greys(found), found.labels.tolist()) == ([1, 2, 3], [0, 1, 2])
+def test_columns_are_found_by_their_kind(tmp_path: Path, columns: Any, fields: Any) -> None:
+    put(tmp_path, all=table([1, 2, 3], [0, 1, 2], **columns))
+    images = get(tmp_path, **fields)
+    assert (greys(images), images.labels.tolist()) == ([1, 2, 3], [0, 1, 2])
 
 
 def save_to_disk(folder: Path, *parts: pa.Table, **state: Any) -> None:
@@ -122,22 +122,22 @@ def save_to_disk(folder: Path, *parts: pa.Table, **state: Any) -> None:
     for name, part in zip(names, parts, strict=True):
         with pa.OSFile(str(folder / "set" / name), "wb") as file, pa.ipc.new_stream(file, part.schema) as out:
             out.write_table(part)
-    told = {"_data_files": [{"filename": name} for name in names], "_split": "train"} | state
-    (folder / "set" / "state.json").write_text(json.dumps(told))
+    state_file = {"_data_files": [{"filename": name} for name in names], "_split": "train"} | state
+    (folder / "set" / "state.json").write_text(json.dumps(state_file))
     (folder / "set" / "dataset_info.json").write_text("{}")
 
 
 def test_what_save_to_disk_wrote(tmp_path: Path) -> None:
     save_to_disk(tmp_path, table([1, 2], [0, 2]), table([3], [1]))
-    found = get(tmp_path)
-    assert (greys(found), found.labels.tolist(), found.classes) == ([1, 2, 3], [0, 2, 1], tuple(CLASSES))
+    images = get(tmp_path)
+    assert (greys(images), images.labels.tolist(), images.classes) == ([1, 2, 3], [0, 2, 1], tuple(CLASSES))
 
 
 def test_words_as_labels_are_numbered_in_their_order(tmp_path: Path) -> None:
-    put(tmp_path, all=table([1, 2, 3], ["cat", "ant", "cat"], told=False))
+    put(tmp_path, all=table([1, 2, 3], ["cat", "ant", "cat"], has_metadata=False))
     assert get(tmp_path).classes == ("ant", "cat")
-    found = get(tmp_path, classes=["cat", "dog", "ant"])
-    assert [found.classes[label] for label in found.labels] == ["cat", "ant", "cat"]
+    images = get(tmp_path, classes=["cat", "dog", "ant"])
+    assert [images.classes[label] for label in images.labels] == ["cat", "ant", "cat"]
 
 
 def test_photos_are_turned_as_datasets_turns_them(tmp_path: Path) -> None:
@@ -178,7 +178,11 @@ def test_whole_numbers_may_be_written_as_others(tmp_path: Path) -> None:
         ({"a": table([1], [0]), "b": table([2], ["x"])}, {}, ("b.parquet", "other types")),
         ({"a": table([1], [0])}, {"path": "set/*.arrow"}, ("matches no file",)),
         ({"a": table([1], [0])}, {"path": ["set/a.parquet", "set/a.parquet"]}, ("named twice",)),
-        ({"a": table([1], [0], label="y", more=[1], told=False)}, {}, ("label: is missing", "y or more")),
+        (
+            {"a": table([1], [0], label="y", more=[1], has_metadata=False)},
+            {},
+            ("label: is missing", "y or more"),
+        ),
         ({"a": table([1], [0], names=["x", "x"])}, {}, ("classes", "'x' twice", "say classes")),
         ({"a": table([1], [3])}, {}, ("labels run from 3 to 3", "3 classes")),
         ({"a": table([1], [0])}, {"label": "labels"}, ("labels: is missing",)),

@@ -44,33 +44,35 @@ def get(folder: Path, **fields: Any) -> LabelledImages:
     return read(source, folder, ImageShape())
 
 
-def same_numbers(found: NDArray[Any], given: NDArray[Any]) -> None:
-    assert found.dtype == (np.int64 if given.dtype.kind in "iu" else np.float32)
-    np.testing.assert_array_equal(found, given.reshape(len(given), -1) if given.ndim == 1 else given)
+def same_numbers(actual: NDArray[Any], expected: NDArray[Any]) -> None:
+    assert actual.dtype == (np.int64 if expected.dtype.kind in "iu" else np.float32)
+    np.testing.assert_array_equal(
+        actual, expected.reshape(len(expected), -1) if expected.ndim == 1 else expected
+    )
 
 
-@given(given=inputs())
+@given(array=inputs())
 @settings(max_examples=40)
 def test_archives_keep_shapes_and_numbers(
-    given: NDArray[Any], tmp_path_factory: pytest.TempPathFactory
+    array: NDArray[Any], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.getbasetemp()
-    np.savez(folder / "any.npz", inputs=given, labels=np.arange(len(given)))
-    found = get(folder, kind="npz", path="any.npz")
-    expected = given.astype(np.float32) if given.dtype.kind in "fb" else given
-    same_numbers(found.images, expected)
-    assert found.is_tensor
-    assert found.labels.tolist() == list(range(len(given)))
+    np.savez(folder / "any.npz", inputs=array, labels=np.arange(len(array)))
+    images = get(folder, kind="npz", path="any.npz")
+    expected = array.astype(np.float32) if array.dtype.kind in "fb" else array
+    same_numbers(images.images, expected)
+    assert images.is_tensor
+    assert images.labels.tolist() == list(range(len(array)))
 
 
-@given(given=inputs())
+@given(array=inputs())
 @settings(max_examples=20)
-def test_tables_of_lists_are_the_same(given: NDArray[Any], tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_tables_of_lists_are_the_same(array: NDArray[Any], tmp_path_factory: pytest.TempPathFactory) -> None:
     file = tmp_path_factory.getbasetemp() / "any.parquet"
-    given = given.astype(np.float32) if given.dtype.kind in "fb" else given
-    labels = pa.array([row % 2 for row in range(len(given))])
-    pq.write_table(pa.table({"inputs": pa.array(given.tolist(), _nested(given)), "label": labels}), file)
-    same_numbers(get(file.parent, kind="parquet", path=file.name).images, given)
+    array = array.astype(np.float32) if array.dtype.kind in "fb" else array
+    labels = pa.array([row % 2 for row in range(len(array))])
+    pq.write_table(pa.table({"inputs": pa.array(array.tolist(), _nested(array)), "label": labels}), file)
+    same_numbers(get(file.parent, kind="parquet", path=file.name).images, array)
 
 
 def _nested(array: NDArray[Any]) -> pa.DataType:
@@ -81,31 +83,33 @@ def _nested(array: NDArray[Any]) -> pa.DataType:
 
 
 @pytest.mark.parametrize("keyed", [False, True])
-@given(given=inputs())
+@given(array=inputs())
 @settings(max_examples=20)
-def test_data_sets_of_code_are_the_same(keyed: bool, given: NDArray[Any]) -> None:
-    rows: list[Any] = [(torch.from_numpy(np.array(one)), 0) for one in given]
+def test_data_sets_of_code_are_the_same(keyed: bool, array: NDArray[Any]) -> None:
+    rows: list[Any] = [(torch.from_numpy(np.array(example)), 0) for example in array]
     if keyed:
-        rows = [{"input_ids": one.tolist(), "attention_mask": [1], "label": label} for one, label in rows]
+        rows = [
+            {"input_ids": example.tolist(), "attention_mask": [1], "label": label} for example, label in rows
+        ]
     source = CodeSource(kind="code", factory="a:b", values="tensor")
-    found = read_dataset(rows, source, Path(), ImageShape(), name="mine")
+    images = read_dataset(rows, source, Path(), ImageShape(), name="mine")
     # Python's lists do not tell the width of a number.
-    expected = given.astype(np.float32) if given.dtype.kind in "fb" else given
-    same_numbers(found.images, expected)
+    expected = array.astype(np.float32) if array.dtype.kind in "fb" else array
+    same_numbers(images.images, expected)
 
 
 def test_columns_of_numbers_become_a_vector_in_the_order_of_the_recipe(tmp_path: Path) -> None:
     table = pa.table({"age": [30, 40], "income": [1.5, 2.5], "label": ["yes", "no"], "town": ["a", "b"]})
     pq.write_table(table, tmp_path / "t.parquet")
-    found = get(tmp_path, kind="parquet", path="t.parquet", inputs=["income", "age"])
-    np.testing.assert_array_equal(found.images, np.array([[1.5, 30], [2.5, 40]], np.float32))
-    assert [found.classes[label] for label in found.labels] == ["yes", "no"]
+    images = get(tmp_path, kind="parquet", path="t.parquet", inputs=["income", "age"])
+    np.testing.assert_array_equal(images.images, np.array([[1.5, 30], [2.5, 40]], np.float32))
+    assert [images.classes[label] for label in images.labels] == ["yes", "no"]
     whole = get(tmp_path, kind="parquet", path="t.parquet", inputs="age")
     np.testing.assert_array_equal(whole.images, np.array([[30], [40]], np.int64))
 
 
 @pytest.mark.parametrize(
-    ("columns", "inputs", "told"),
+    ("columns", "inputs", "message"),
     [
         ({"inputs": [[1, 2], [3]]}, "inputs", "row 1 has a list of 1, row 0 one of 2; cut or pad"),
         ({"inputs": [[1.0, None], [3.0, 4.0]]}, "inputs", "row 0 holds no number"),
@@ -116,12 +120,12 @@ def test_columns_of_numbers_become_a_vector_in_the_order_of_the_recipe(tmp_path:
     ],
 )
 def test_columns_that_are_no_inputs_are_refused(
-    tmp_path: Path, columns: dict[str, Any], inputs: Any, told: str
+    tmp_path: Path, columns: dict[str, Any], inputs: Any, message: str
 ) -> None:
     pq.write_table(pa.table({**columns, "label": [0, 1]}), tmp_path / "t.parquet")
     with pytest.raises(PlanError) as refused:
         get(tmp_path, kind="parquet", path="t.parquet", inputs=inputs)
-    assert told in str(refused.value)
+    assert message in str(refused.value)
 
 
 def test_few_bytes_that_unfold_to_many_numbers_are_refused(tmp_path: Path) -> None:
@@ -132,7 +136,7 @@ def test_few_bytes_that_unfold_to_many_numbers_are_refused(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("array", "told"),
+    ("array", "message"),
     [
         (np.array([["a", "b"]]), "holds <U1, not numbers"),
         (np.zeros((2, 3), np.complex64), "holds complex64, not numbers"),
@@ -142,10 +146,10 @@ def test_few_bytes_that_unfold_to_many_numbers_are_refused(tmp_path: Path) -> No
         (np.array([[1.0], [1e300]]), "example 1 holds 1e+300 at [0], which is too large for float32"),
     ],
 )
-def test_what_is_no_input_is_refused_with_its_place(array: NDArray[Any], told: str) -> None:
+def test_what_is_no_input_is_refused_with_its_place(array: NDArray[Any], message: str) -> None:
     with pytest.raises(PlanError) as refused:
         as_tensors(array, source="a.npz", field="inputs")
-    assert told in str(refused.value)
+    assert message in str(refused.value)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -158,7 +162,7 @@ def test_numbers_that_are_not_finite_are_refused_with_their_place(value: float) 
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "message"),
     [
         ({"kind": "npz", "path": "a", "values": "tensor", "bits": 12}, "leave bits out"),
         ({"kind": "npz", "path": "a", "inputs": "x"}, "inputs goes with values: tensor"),
@@ -166,8 +170,8 @@ def test_numbers_that_are_not_finite_are_refused_with_their_place(value: float) 
         ({"kind": "parquet", "path": "a", "values": "tensor", "inputs": ["a", "a"]}, "names a column twice"),
     ],
 )
-def test_fields_that_contradict_each_other_are_refused(fields: dict[str, Any], told: str) -> None:
-    with pytest.raises(ValidationError, match=told):
+def test_fields_that_contradict_each_other_are_refused(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
         TypeAdapter(AnySource).validate_python(fields)
 
 
