@@ -57,7 +57,9 @@ def main(home: Path) -> None:
         data=replace(small.data, images=mapped_arrays.read(home / "images")["images"], labels=labels),
         splits={split: there[rows] for split, rows in small.splits.items()},
         public=there[small.public],
-        participants=tuple(replace(one, private=there[one.private]) for one in small.participants),
+        participants=tuple(
+            replace(participant, private=there[participant.private]) for participant in small.participants
+        ),
         logits=logits,
     )
     grid = open_space(temperature=[1, 4], alpha=[0.3], transfer_set=["both"]).grid()
@@ -92,7 +94,7 @@ def main(home: Path) -> None:
             compute=Compute(),
         )
         same.append(bool((run.correct[split] == rung.evaluations[split].correct).all()))
-    told = {
+    facts = {
         "done": done,
         "runs": len(runs),
         "failed": failed,
@@ -100,7 +102,7 @@ def main(home: Path) -> None:
         "store": ray.cluster_resources()["object_store_memory"],
         "images": images.nbytes,
     }
-    print(json.dumps(told))
+    print(json.dumps(facts))
 
 
 if __name__ == "__main__":

@@ -65,12 +65,12 @@ def formula(
     return trainable
 
 
-def enter(journal: Path, event: str, given: RunSpec) -> None:
+def enter(journal: Path, event: str, spec: RunSpec) -> None:
     """Add a line to a journal that several processes write; lines this short stay whole, and in order."""
     with journal.open("ab", buffering=0) as file:
-        file.write(f"{event}\t{key_of(given)}\n".encode())
+        file.write(f"{event}\t{key_of(spec)}\n".encode())
 
 
-def key_of(given: RunSpec) -> str:
+def key_of(spec: RunSpec) -> str:
     """What makes a run the same run."""
-    return json.dumps(given.to_config(), sort_keys=True)
+    return json.dumps(spec.to_config(), sort_keys=True)

@@ -151,7 +151,7 @@ def main(folder: Path) -> None:
         with session(address=address):
             alive = sum(node["Alive"] for node in ray.nodes())
             ray.get(ray.remote(_touch).remote(home / "touched"))
-    told = {
+    facts = {
         "removed": removed,
         "added": added,
         "alive": alive,
@@ -161,7 +161,7 @@ def main(folder: Path) -> None:
         "touched": touched,
         "touched on purpose": _lines(notes / "touched"),
     }
-    print(json.dumps(told))
+    print(json.dumps(facts))
 
 
 if __name__ == "__main__":

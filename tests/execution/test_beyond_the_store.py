@@ -25,7 +25,7 @@ def test_a_federation_larger_than_rays_store_gives_the_results_of_a_small_one(tm
         check=False,
     )
     assert played.returncode == 0, played.stderr
-    told = json.loads(played.stdout.splitlines()[-1])
-    assert told["images"] > told["store"]
-    assert (told["done"], told["runs"]) == (True, 2), told["failed"]
-    assert told["same"] == [True] * 6
+    facts = json.loads(played.stdout.splitlines()[-1])
+    assert facts["images"] > facts["store"]
+    assert (facts["done"], facts["runs"]) == (True, 2), facts["failed"]
+    assert facts["same"] == [True] * 6

@@ -77,23 +77,23 @@ def test_every_study_ends_as_planned(aftermath: Aftermath, pair: Pair) -> None:
 
 
 def test_a_node_that_joins_is_used(aftermath: Aftermath) -> None:
-    told = aftermath.told
-    assert told["added"] in {node for node, *_ in told["together"]}
+    facts = aftermath.told
+    assert facts["added"] in {node for node, *_ in facts["together"]}
     # Whoever was killed had not yet come to an answer.
-    assert told["removed"] not in {node for node, *_ in told["together"]}
+    assert facts["removed"] not in {node for node, *_ in facts["together"]}
 
 
 def test_concurrency_holds_though_there_is_room_for_more(aftermath: Aftermath) -> None:
     work = sorted((began, ended, process) for _, process, began, ended in aftermath.told["alone"])
     assert len(work) > tiny_plan().search.trials
-    assert all(one[1] <= other[0] for one, other in pairwise(work))
+    assert all(span[1] <= other[0] for span, other in pairwise(work))
     assert len({process for *_, process in work}) == 1  # which is kept from one run to the next
 
 
 def test_a_federation_is_prepared_there_too(aftermath: Aftermath) -> None:
-    found = find(aftermath.home, make_recipe())
-    assert found is not None
-    assert found.name == aftermath.told["prepared"]
+    prepared = find(aftermath.home, make_recipe())
+    assert prepared is not None
+    assert prepared.name == aftermath.told["prepared"]
 
 
 def test_no_node_opens_anything_below_the_drivers_home(aftermath: Aftermath) -> None:

@@ -65,8 +65,8 @@ def test_a_longer_trial_reports_where_shorter_ones_do_and_at_doubled_epochs(
 def test_each_run_of_a_batch_has_the_tensor_format_of_its_pair() -> None:
     compute, half = Compute(threads=2), TensorFormat("channels_last", "bfloat16")
     job = RunContext(tiny_plan().distillation, (10,), compute, {FORWARD: half, BACKWARD: FORMER_FORMAT})
-    found = [job.compute_for(RunSpec(pair, DEFAULT, 0, None)) for pair in (FORWARD, BACKWARD, Pair(2, 3))]
-    assert found == [
+    formats = [job.compute_for(RunSpec(pair, DEFAULT, 0, None)) for pair in (FORWARD, BACKWARD, Pair(2, 3))]
+    assert formats == [
         Compute(memory_format="channels_last", precision="bfloat16", threads=2),
         Compute(memory_format="contiguous", precision="float32", threads=2),
         compute,

@@ -20,7 +20,7 @@ NAMES: dict[AnyPair, str] = {
     pair: rivals_name("formula-00000000", tiny_plan(), pair) for pair in (FORWARD, BACKWARD)
 }
 HOT, COLD = Setting(4.0, 0.3, TransferSet.BOTH), Setting(1.0, 0.3, TransferSet.BOTH)
-FIRST = [RunSpec(FORWARD, one, 1000 + index, Stage.RACE) for index in range(2) for one in (COLD, HOT)]
+FIRST = [RunSpec(FORWARD, setting, 1000 + index, Stage.RACE) for index in range(2) for setting in (COLD, HOT)]
 THEN = [RunSpec(FORWARD, HOT, 2000 + index, Stage.RIVAL) for index in range(2)]
 ELSEWHERE = [RunSpec(BACKWARD, COLD, 2000 + index, Stage.RIVAL) for index in range(2)]
 
@@ -50,11 +50,11 @@ class Visit:
         live: dict[str, RunSpec] = {}
         while not self.errands.finished:
             while len(live) < workers:
-                given = self.errands.assign(f"run-{len(handed_out)}")
-                if given is None:
+                assignment = self.errands.assign(f"run-{len(handed_out)}")
+                if assignment is None:
                     break
-                live[f"run-{len(handed_out)}"] = given
-                handed_out.append(given)
+                live[f"run-{len(handed_out)}"] = assignment
+                handed_out.append(assignment)
             assert live, "nothing is live, nothing is handed out, and yet it is not finished"
             assert len(live) == self.errands.live
             if self.errands.ended == ends:
@@ -100,14 +100,14 @@ def test_a_killed_office_is_followed_by_one_that_does_the_rest(store: Store, end
 
 
 def test_infrastructure_is_tried_again_up_to_the_bound_and_nothing_else_is(store: Store) -> None:
-    def fate(given: RunSpec) -> RunFailure | None:
-        if given.pair == BACKWARD:
-            lost = given.seed == 2000
+    def fate(spec: RunSpec) -> RunFailure | None:
+        if spec.pair == BACKWARD:
+            lost = spec.seed == 2000
             return RunFailure(Failure.INFRASTRUCTURE if lost else Failure.DIVERGED, "why")
         return None
 
     handed_out = Visit(store, retries=2).work(fate=fate)
-    counts = [handed_out.count(one) for one in EVERYTHING]
+    counts = [handed_out.count(spec) for spec in EVERYTHING]
     assert counts == [1] * 6 + [3, 1]
     assert {run.reason for run in store.runs(NAMES[BACKWARD])} == {"why"}
     assert Visit(store, retries=2).errands.finished
@@ -115,10 +115,10 @@ def test_infrastructure_is_tried_again_up_to_the_bound_and_nothing_else_is(store
 
 def test_interrupting_gives_back_what_is_live(store: Store) -> None:
     visit = Visit(store)
-    given = [visit.errands.assign(key) for key in ("a", "b")]
+    handed_out = [visit.errands.assign(key) for key in ("a", "b")]
     visit.errands.interrupt("the command was interrupted")
     assert visit.errands.live == 0
-    assert visit.work()[:2] == given == EVERYTHING[:2]
+    assert visit.work()[:2] == handed_out == EVERYTHING[:2]
 
 
 def test_progress_grows_with_what_is_known(store: Store) -> None:
@@ -126,7 +126,7 @@ def test_progress_grows_with_what_is_known(store: Store) -> None:
     before = visit.errands.progress()
     assert (before.done, before.total, before.ended, before.seconds_left) == (0, 6, 0, None)
     visit.work()
-    assert [(one.done, one.total) for one in visit.told[2:5]] == [(3, 6), (4, 8), (5, 8)]
+    assert [(progress.done, progress.total) for progress in visit.told[2:5]] == [(3, 6), (4, 8), (5, 8)]
     assert visit.told[-1].seconds_left == 0
 
 
@@ -138,10 +138,10 @@ def test_the_time_left_is_that_of_the_pace_since_the_first_run_ended() -> None:
 
 def test_a_rung_is_not_what_such_a_run_says(store: Store) -> None:
     visit = Visit(store)
-    given = visit.errands.assign("a")
-    assert given is not None
+    assignment = visit.errands.assign("a")
+    assert assignment is not None
     with pytest.raises(AssertionError, match="reported at epoch 3, as a trial would"):
-        visit.errands.report("a", report(given, 3))
+        visit.errands.report("a", report(assignment, 3))
 
 
 def test_a_failed_run_is_stored_with_the_tensor_format_of_its_pair(store: Store) -> None:
@@ -157,5 +157,5 @@ def test_a_failed_run_is_stored_with_the_tensor_format_of_its_pair(store: Store)
     while queue.assign(f"run-{number}") is not None:
         queue.end(f"run-{number}", RunFailure(Failure.ERROR, "a bug"))
         number += 1
-    found = {pair: {run.tensor_format for run in store.runs(name)} for pair, name in NAMES.items()}
-    assert found == {FORWARD: {half}, BACKWARD: {FORMER_FORMAT}}
+    formats = {pair: {run.tensor_format for run in store.runs(name)} for pair, name in NAMES.items()}
+    assert formats == {FORWARD: {half}, BACKWARD: {FORMER_FORMAT}}

@@ -43,7 +43,7 @@ def test_a_meeting_runs_to_its_end_with_every_state_told_truly(tmp_path: Path) -
     assert min(len(trials) for trials in both) >= 6  # the floor
     for trials in both:
         baselines = [trial for trial in trials if trial.role is TrialOrigin.BASELINE]
-        assert [(one.number, one.setting, one.state) for one in baselines] == [
+        assert [(baseline.number, baseline.setting, baseline.state) for baseline in baselines] == [
             (0, DEFAULT, TrialState.COMPLETE)
         ]
         assert {trial.state for trial in trials} == {TrialState.COMPLETE, TrialState.PRUNED}
@@ -257,8 +257,8 @@ def test_a_diverged_trial_is_recorded_and_not_repeated(tmp_path: Path) -> None:
 def test_a_default_that_diverges_ends_its_study_and_not_the_other(tmp_path: Path) -> None:
     world = World(tmp_path, tiny_plan())
 
-    def fate(given: object) -> RunFailure | None:
-        mine = getattr(given, "pair", None) == FORWARD and getattr(given, "setting", None) == DEFAULT
+    def fate(spec: object) -> RunFailure | None:
+        mine = getattr(spec, "pair", None) == FORWARD and getattr(spec, "setting", None) == DEFAULT
         return RunFailure(Failure.DIVERGED, "loss became inf") if mine else None
 
     world.work(fate=fate)
@@ -272,7 +272,7 @@ def test_a_default_that_diverges_ends_its_study_and_not_the_other(tmp_path: Path
 @pytest.mark.parametrize("failure", [Failure.INFRASTRUCTURE, Failure.OUT_OF_MEMORY])
 def test_infrastructure_is_retried_up_to_the_bound(tmp_path: Path, failure: Failure) -> None:
     world = World(tmp_path, tiny_plan(retries=2), meetings=[[FORWARD]])
-    world.work(fate=lambda given: RunFailure(failure, "gone") if given.seed == 0 else None)
+    world.work(fate=lambda spec: RunFailure(failure, "gone") if spec.seed == 0 else None)
     baselines = [trial for trial in world.trials() if trial.role is TrialOrigin.BASELINE]
     assert [trial.state for trial in baselines] == [TrialState.FAIL] * 3
     assert [trial.number for trial in world.trials()] == [0, 1, 2]  # nothing else is worth trying
@@ -281,7 +281,7 @@ def test_infrastructure_is_retried_up_to_the_bound(tmp_path: Path, failure: Fail
 def test_a_baseline_that_dies_once_is_retried_so_that_there_is_exactly_one(tmp_path: Path) -> None:
     world = World(tmp_path, tiny_plan(), meetings=[[FORWARD]])
     deaths = iter([RunFailure(Failure.INFRASTRUCTURE, "worker lost")])
-    world.work(fate=lambda given: next(deaths, None) if given.setting == DEFAULT else None)
+    world.work(fate=lambda spec: next(deaths, None) if spec.setting == DEFAULT else None)
     baselines = [trial.state for trial in world.trials() if trial.role is TrialOrigin.BASELINE]
     assert baselines == [TrialState.FAIL, TrialState.COMPLETE]
     assert len(made(world.trials())) == 6
@@ -298,12 +298,12 @@ def test_a_grid_ends_when_every_setting_was_tried(tmp_path: Path) -> None:
 
 def test_interrupting_marks_what_is_under_way_and_nothing_else(tmp_path: Path) -> None:
     world = World(tmp_path, tiny_plan())
-    given = [world.queue.assign(key) for key in ("a", "b")]
-    assert all(given)
+    handed_out = [world.queue.assign(key) for key in ("a", "b")]
+    assert all(handed_out)
     world.queue.interrupt("the command was interrupted")
     assert world.queue.live == 0
-    told = [trial for pair in (FORWARD, BACKWARD) for trial in world.trials(pair)]
-    assert {(trial.state, trial.failure) for trial in told} == {(TrialState.FAIL, Failure.INTERRUPTED)}
+    trials = [trial for pair in (FORWARD, BACKWARD) for trial in world.trials(pair)]
+    assert {(trial.state, trial.failure) for trial in trials} == {(TrialState.FAIL, Failure.INTERRUPTED)}
 
 
 def test_progress_counts_down_to_nothing(tmp_path: Path) -> None:
@@ -348,7 +348,7 @@ def in_the_store(world: World) -> list[tuple[str, TrialRecord]]:
 
 
 def in_order(shown: list[tuple[str, TrialRecord]]) -> list[tuple[str, TrialRecord]]:
-    return sorted(shown, key=lambda one: (one[0], one[1].number))
+    return sorted(shown, key=lambda entry: (entry[0], entry[1].number))
 
 
 def test_who_proposes_is_shown_once_how_each_trial_ended(tmp_path: Path) -> None:

@@ -34,10 +34,10 @@ def arms(judged: Judgement) -> dict[str, Setting]:
 
 
 def test_a_winner_with_a_teacher_is_confirmed_beside_the_same_examples_without_one(tmp_path: Path) -> None:
-    found = batch(tmp_path)
-    found.work()
+    tuned_batch = batch(tmp_path)
+    tuned_batch.work()
     for pair in PAIRS:
-        (basis,), judged = found.bases(pair), found.judged[pair]
+        (basis,), judged = tuned_batch.bases(pair), tuned_batch.judged[pair]
         winner = judged.evidence.winner
         assert (judged.rule, judged.basis) == (3, basis)
         assert winner is not None
@@ -49,21 +49,21 @@ def test_a_winner_with_a_teacher_is_confirmed_beside_the_same_examples_without_o
         assert arms(judged).keys() == {"winner", "default", NO_TEACHER}
         # All arms have the same seeds.
         seeds = len(judged.evidence.seeds)
-        assert found.seeds(pair) == Counter(dict.fromkeys(arms(judged).values(), seeds))
-        told = judged.teacher_part(Split.TEST)
-        assert told == judged.test.intervals[TEACHER_PART]
-        assert told is not None
+        assert tuned_batch.seeds(pair) == Counter(dict.fromkeys(arms(judged).values(), seeds))
+        part = judged.teacher_part(Split.TEST)
+        assert part == judged.test.intervals[TEACHER_PART]
+        assert part is not None
         accuracies = [arm.correct[Split.TEST].mean() for arm in (winner, judged.evidence.rivals[NO_TEACHER])]
-        assert told.mean == pytest.approx(100 * (accuracies[0] - accuracies[1]))
+        assert part.mean == pytest.approx(100 * (accuracies[0] - accuracies[1]))
 
 
 def test_tuned_beats_the_corrected_own_model_and_each_default(tmp_path: Path) -> None:
-    found = batch(tmp_path, space=open_space(**RATES))
-    found.work()
-    verdicts = {found.judged[pair].verdict for pair in PAIRS}
+    tuned_batch = batch(tmp_path, space=open_space(**RATES))
+    tuned_batch.work()
+    verdicts = {tuned_batch.judged[pair].verdict for pair in PAIRS}
     assert Verdict.TUNED in verdicts
     for pair in PAIRS:
-        (basis,), judged = found.bases(pair), found.judged[pair]
+        (basis,), judged = tuned_batch.bases(pair), tuned_batch.judged[pair]
         rival = basis.rivals[DEFAULT_BUDGET]
         assert differs_in_budget_only(rival)
         # It was found on validation: near the best rate.
@@ -77,10 +77,10 @@ def test_tuned_beats_the_corrected_own_model_and_each_default(tmp_path: Path) ->
 
 def test_a_pair_whose_only_difference_is_its_budget_is_not_tuned(tmp_path: Path) -> None:
     """The budget is worth 15 pp here, and nothing else is searched."""
-    found = batch(tmp_path, space=BUDGETS_ONLY)
-    found.work()
+    tuned_batch = batch(tmp_path, space=BUDGETS_ONLY)
+    tuned_batch.work()
     for pair in PAIRS:
-        (basis,), judged = found.bases(pair), found.judged[pair]
+        (basis,), judged = tuned_batch.bases(pair), tuned_batch.judged[pair]
         settings = [basis.winner] if basis.race is None else basis.race.settings
         assert all(setting is None or differs_in_budget_only(setting) for setting in settings)
         assert judged.verdict in (Verdict.DEFAULT, Verdict.UNDECIDED)
@@ -88,9 +88,11 @@ def test_a_pair_whose_only_difference_is_its_budget_is_not_tuned(tmp_path: Path)
         assert DEFAULT_BUDGET not in arms(judged)
         assert judged.p_beats_default is None
     # What beats everything is the default at its budget, and that is the answer.
-    told = [found.judged[pair] for pair in PAIRS if found.judged[pair].verdict is Verdict.DEFAULT]
-    assert any(judged.shown is judged.evidence.winner for judged in told)
-    for judged in told:
+    defaults = [
+        tuned_batch.judged[pair] for pair in PAIRS if tuned_batch.judged[pair].verdict is Verdict.DEFAULT
+    ]
+    assert any(judged.shown is judged.evidence.winner for judged in defaults)
+    for judged in defaults:
         if judged.shown is judged.evidence.winner:
             assert with_budget_of(DEFAULT, judged.shown.setting) == judged.shown.setting != DEFAULT
             assert judged.gain(Split.TEST) == judged.test.winner_gain
@@ -99,21 +101,21 @@ def test_a_pair_whose_only_difference_is_its_budget_is_not_tuned(tmp_path: Path)
 def test_rivals_are_in_the_store_before_the_first_run_that_follows_the_search(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = batch(tmp_path, space=open_space(**RATES))
-    queue, handed = found.world.queue, list[tuple[AnyPair, Setting]]()
+    tuned_batch = batch(tmp_path, space=open_space(**RATES))
+    queue, handed = tuned_batch.world.queue, list[tuple[AnyPair, Setting]]()
     assign = queue.assign
 
     def assigned(key: str) -> RunSpec | None:
         spec = assign(key)
         if spec is not None and spec.stage is Stage.CONFIRMATION:
-            (basis,) = found.bases(spec.pair)
+            (basis,) = tuned_batch.bases(spec.pair)
             settings = {DEFAULT, *basis.rivals.values(), *(basis.race.settings if basis.race else ())}
             assert spec.setting in settings | {basis.winner}
             handed.append((spec.pair, spec.setting))
         return spec
 
     monkeypatch.setattr(queue, "assign", assigned)
-    found.work(workers=3)
+    tuned_batch.work(workers=3)
     assert {pair for pair, _ in handed} == set(PAIRS)
 
 
@@ -134,30 +136,30 @@ def test_killed_after_any_report_it_ends_as_if_it_had_not_been(tmp_path: Path) -
 
 
 def test_without_a_surrogate_rivals_are_trials_that_ran_to_the_end(tmp_path: Path) -> None:
-    found = Batch(tmp_path, plan(), meetings=[[FORWARD]], rule=3, learns=False)
-    found.work()
-    (basis,) = found.bases(FORWARD)
-    trials = {trial.setting for trial in found.world.trials(FORWARD)}
+    tuned_batch = Batch(tmp_path, plan(), meetings=[[FORWARD]], rule=3, learns=False)
+    tuned_batch.work()
+    (basis,) = tuned_batch.bases(FORWARD)
+    trials = {trial.setting for trial in tuned_batch.world.trials(FORWARD)}
     assert all(any(rival.alpha == t.alpha == 0 for t in trials) for rival in basis.rivals.values())
 
 
 def test_pairs_of_rules_2_and_3_are_tuned_in_one_batch(tmp_path: Path) -> None:
     rules: dict[AnyPair, int] = dict(zip(PAIRS, (2, 3, 2), strict=True))
-    found = Batch(tmp_path, plan(), meetings=ONE_BY_ONE, rule=rules)
-    found.work()
+    tuned_batch = Batch(tmp_path, plan(), meetings=ONE_BY_ONE, rule=rules)
+    tuned_batch.work()
     for pair, rule in rules.items():
-        judged = found.judged[pair]
+        judged = tuned_batch.judged[pair]
         assert judged.rule == rule
         assert bool(judged.evidence.rivals) is (judged.evidence.corrected is not None) is (rule == 3)
-        assert bool(found.bases(pair)[0].rivals) is (rule == 3)
+        assert bool(tuned_batch.bases(pair)[0].rivals) is (rule == 3)
 
 
 def test_examples_without_labels_have_a_rival_on_labelled_ones(tmp_path: Path) -> None:
-    found = batch(tmp_path, space=open_space(transfer_set=["public"]))
-    found.work()
+    tuned_batch = batch(tmp_path, space=open_space(transfer_set=["public"]))
+    tuned_batch.work()
     for pair in PAIRS:
-        winner = found.judged[pair].evidence.winner
+        winner = tuned_batch.judged[pair].evidence.winner
         if winner is not None:
             assert winner.setting.transfer_set is TransferSet.PUBLIC
-            rival = found.judged[pair].evidence.rivals[NO_TEACHER].setting
+            rival = tuned_batch.judged[pair].evidence.rivals[NO_TEACHER].setting
             assert (rival.alpha, rival.transfer_set) == (0, TransferSet.STUDENT)

@@ -94,9 +94,9 @@ class Batch:
 
 @pytest.fixture(scope="module")
 def batch(tmp_path_factory: pytest.TempPathFactory) -> Batch:
-    found = Batch(tmp_path_factory.mktemp("groups"))
-    found.world.work()
-    return found
+    groups = Batch(tmp_path_factory.mktemp("groups"))
+    groups.world.work()
+    return groups
 
 
 def test_the_default_is_taught_by_all_and_comes_first(batch: Batch) -> None:
@@ -144,7 +144,7 @@ def test_rivals_run_with_the_seeds_of_the_winner(batch: Batch) -> None:
     seeds: dict[object, set[int]] = {}
     for run in runs:
         seeds.setdefault(run.setting, set()).add(run.seed)
-    assert len({frozenset(one) for one in seeds.values()}) == 1
+    assert len({frozenset(arm_seeds) for arm_seeds in seeds.values()}) == 1
     assert len(seeds) >= 3
 
 

@@ -73,11 +73,11 @@ class Sweep:
         while not self.sweeper.finished:
             while len(live) < workers:
                 key = f"run-{len(handed_out)}"
-                given = self.sweeper.assign(key)
-                if given is None:
+                spec = self.sweeper.assign(key)
+                if spec is None:
                     break
-                live[key] = given
-                handed_out.append(given)
+                live[key] = spec
+                handed_out.append(spec)
             assert live, "nothing is live, nothing is handed out, and yet it is not finished"
             assert len(live) == self.sweeper.live
             if self.sweeper.ended == ends:
@@ -109,8 +109,8 @@ def test_everything_is_run_once_and_all_pairs_with_one_seed_before_the_next(stor
     assert sorted(sweep.kept(), key=str) == sorted(everything(2), key=str)
     for pair, name in NAMES.items():
         for run in store.runs(name):
-            given = RunSpec(pair, run.setting, run.seed, run.stage)
-            assert run.curve == record(given).curve
+            spec = RunSpec(pair, run.setting, run.seed, run.stage)
+            assert run.curve == record(spec).curve
             assert run.curve[-1].epoch == 10
 
 
@@ -127,7 +127,7 @@ def test_what_the_store_has_is_not_run_again(store: Store) -> None:
 def test_a_killed_sweeper_is_followed_by_one_that_does_the_rest(store: Store, ends: int) -> None:
     with pytest.raises(Killed):
         Sweep(store).work(ends=ends, workers=3)
-    left = [one for one in everything(2) if one not in Sweep(store).kept()]
+    left = [spec for spec in everything(2) if spec not in Sweep(store).kept()]
     assert len(left) == 24 - ends
     successor = Sweep(store)
     assert successor.work(workers=3) == left
@@ -154,7 +154,7 @@ def test_infrastructure_is_tried_again_at_the_end_of_the_queue_up_to_the_bound(
 ) -> None:
     unlucky = everything(2)[1]
     sweep = Sweep(store, retries=2)
-    handed_out = sweep.work(fate=lambda given: RunFailure(failure, "gone") if given == unlucky else None)
+    handed_out = sweep.work(fate=lambda spec: RunFailure(failure, "gone") if spec == unlucky else None)
     assert handed_out == [*everything(2), unlucky, unlucky]
     assert sweep.kept(RunState.FAIL) == [unlucky] * 3
     assert (sweep.sweeper.failed, sweep.sweeper.progress().done) == (1, 24)
@@ -167,14 +167,14 @@ def test_infrastructure_is_tried_again_at_the_end_of_the_queue_up_to_the_bound(
 def test_a_run_that_dies_once_is_made_up_for_and_no_failure(store: Store) -> None:
     deaths = iter([RunFailure(Failure.INFRASTRUCTURE, "worker lost")])
     sweep = Sweep(store)
-    assert sweep.work(fate=lambda given: next(deaths, None)) == [*everything(2), everything(2)[0]]
+    assert sweep.work(fate=lambda spec: next(deaths, None)) == [*everything(2), everything(2)[0]]
     assert sweep.sweeper.failed == 0
     assert sorted(sweep.kept(), key=str) == sorted(everything(2), key=str)
 
 
 def test_tries_before_a_kill_count(store: Store) -> None:
-    def gone(given: RunSpec) -> RunFailure | None:
-        return RunFailure(Failure.INFRASTRUCTURE, "gone") if given == everything(2)[0] else None
+    def gone(spec: RunSpec) -> RunFailure | None:
+        return RunFailure(Failure.INFRASTRUCTURE, "gone") if spec == everything(2)[0] else None
 
     with pytest.raises(Killed):
         Sweep(store, retries=1).work(fate=gone, ends=1)
@@ -186,10 +186,8 @@ def test_tries_before_a_kill_count(store: Store) -> None:
 @pytest.mark.parametrize("failure", [Failure.DIVERGED, Failure.ERROR])
 def test_what_would_come_again_is_not_tried_again(store: Store, failure: Failure) -> None:
     sweep = Sweep(store)
-    hot = [one for one in everything(2) if one.setting.temperature > 2]
-    assert sweep.work(fate=lambda given: RunFailure(failure, "why") if given in hot else None) == everything(
-        2
-    )
+    hot = [spec for spec in everything(2) if spec.setting.temperature > 2]
+    assert sweep.work(fate=lambda spec: RunFailure(failure, "why") if spec in hot else None) == everything(2)
     assert sorted(sweep.kept(RunState.FAIL), key=str) == sorted(hot, key=str)
     reasons = {(run.failure, run.reason) for run in store.runs(NAMES[FORWARD]) if run.failure}
     assert reasons == {(failure, "why")}
@@ -201,12 +199,12 @@ def test_what_would_come_again_is_not_tried_again(store: Store, failure: Failure
 
 def test_interrupting_gives_back_what_is_live(store: Store) -> None:
     sweep = Sweep(store)
-    given = {sweep.sweeper.assign(key) for key in ("a", "b")}
+    handed_out = {sweep.sweeper.assign(key) for key in ("a", "b")}
     sweep.sweeper.interrupt("the command was interrupted")
     assert (sweep.sweeper.live, sweep.sweeper.progress().done) == (0, 0)
     assert not sweep.kept(RunState.FAIL)
-    assert given == set(everything(2)[:2])
-    assert set(sweep.work()[:2]) == given
+    assert handed_out == set(everything(2)[:2])
+    assert set(sweep.work()[:2]) == handed_out
     assert sorted(sweep.kept(), key=str) == sorted(everything(2), key=str)
 
 
@@ -216,7 +214,9 @@ def test_progress_is_told_after_each_run(store: Store) -> None:
     assert (before.done, before.total, before.failed, before.ended) == (0, 24, 0, 0)
     assert before.seconds_left is None
     sweep.work(workers=2)
-    assert [(one.done, one.ended) for one in sweep.told] == [(number, number) for number in range(1, 25)]
+    assert [(progress.done, progress.ended) for progress in sweep.told] == [
+        (number, number) for number in range(1, 25)
+    ]
     assert sweep.told[0].seconds_left is None
     assert sweep.told[-1].seconds_left == 0
 
@@ -225,8 +225,8 @@ def test_a_run_that_is_to_be_tried_again_is_not_done(store: Store) -> None:
     sweep = Sweep(store)
     sweep.sweeper.assign("a")
     sweep.sweeper.end("a", RunFailure(Failure.INFRASTRUCTURE, "gone"))
-    (told,) = sweep.told
-    assert (told.done, told.failed, told.ended) == (0, 0, 1)
+    (progress,) = sweep.told
+    assert (progress.done, progress.failed, progress.ended) == (0, 0, 1)
 
 
 def test_the_time_left_is_that_of_the_pace_since_the_first_run_ended() -> None:
@@ -242,10 +242,10 @@ def test_the_start_of_workers_does_not_count(store: Store, monkeypatch: pytest.M
     sweep = Sweep(store)
     for second in range(20, 26):
         now[0] = float(second)
-        given = sweep.sweeper.assign(str(second))
-        assert given is not None
-        sweep.sweeper.end(str(second), record(given))
-    assert [one.seconds for one in sweep.told] == [0, 1, 2, 3, 4, 5]
+        spec = sweep.sweeper.assign(str(second))
+        assert spec is not None
+        sweep.sweeper.end(str(second), record(spec))
+    assert [progress.seconds for progress in sweep.told] == [0, 1, 2, 3, 4, 5]
     assert sweep.told[-1].seconds_left == pytest.approx(18.0)
 
 
@@ -257,11 +257,11 @@ def test_the_time_left_counts_training_examples_where_prices_are_known(store: St
     )
     left = sweeper.progress().left
     assert left == Load(12, 120, 6 * 10 * (300 + 50))
-    given = sweeper.assign("a")
-    assert given is not None
+    spec = sweeper.assign("a")
+    assert spec is not None
     assert sweeper.progress().left == left
-    sweeper.end("a", record(given))
-    assert sweeper.progress().left == left - prices.load(given.setting)
+    sweeper.end("a", record(spec))
+    assert sweeper.progress().left == left - prices.load(spec.setting)
     half = RunQueueProgress(
         done=12, total=22, failed=0, ended=11, seconds=10.0, pace=Load(10, 0, 500), left=Load(10, 0, 3000)
     )
@@ -271,7 +271,7 @@ def test_the_time_left_counts_training_examples_where_prices_are_known(store: St
 
 def test_a_rung_is_not_what_a_swept_run_says(store: Store) -> None:
     sweep = Sweep(store)
-    given = sweep.sweeper.assign("a")
-    assert given is not None
+    spec = sweep.sweeper.assign("a")
+    assert spec is not None
     with pytest.raises(AssertionError, match="reported at epoch 3, as a trial would"):
-        sweep.sweeper.report("a", report(given, 3))
+        sweep.sweeper.report("a", report(spec, 3))

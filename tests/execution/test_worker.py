@@ -51,11 +51,11 @@ def test_the_logits_of_a_confirmation_are_those_of_its_student() -> None:
         compute=Compute(),
     )
     list(run)
-    for split, found in logits.items():
+    for split, scores in logits.items():
         rows = FEDERATION.splits[split]
         exact = logits_of(run.student, FEDERATION.data, Compute(), rows)
-        assert found.dtype == np.float16
-        assert found.argmax(axis=1).tolist() == exact.argmax(axis=1).tolist()
-        right = found.argmax(axis=1) == FEDERATION.data.labels[rows]
+        assert scores.dtype == np.float16
+        assert scores.argmax(axis=1).tolist() == exact.argmax(axis=1).tolist()
+        right = scores.argmax(axis=1) == FEDERATION.data.labels[rows]
         assert right.tolist() == record.correct[split].tolist()
-        np.testing.assert_allclose(softmax(found.astype(float), axis=1), softmax(exact, axis=1), atol=2e-3)
+        np.testing.assert_allclose(softmax(scores.astype(float), axis=1), softmax(exact, axis=1), atol=2e-3)

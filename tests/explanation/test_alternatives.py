@@ -56,7 +56,9 @@ def compared_pair(setting: Setting = HOT, **changes: object) -> ComparedPair:
     return ComparedPair(**(usual | changes))  # type: ignore[arg-type]
 
 
-def choosing(one: ComparedPair, right: dict[float, int], failure: Failure | None = None) -> list[RunRecord]:
+def choosing(
+    compared: ComparedPair, right: dict[float, int], failure: Failure | None = None
+) -> list[RunRecord]:
     """Runs of every rate with every seed, right on so many of ten, or 5; with `failure` the last one died."""
     runs = [
         RunRecord(
@@ -66,8 +68,8 @@ def choosing(one: ComparedPair, right: dict[float, int], failure: Failure | None
             state=RunState.COMPLETE,
             correct={Split.VALIDATION: np.arange(10) < right.get(factor, 5)},
         )
-        for factor, setting in zip(RATES, rates(one), strict=True)
-        for index in range(one.rate_seeds)
+        for factor, setting in zip(RATES, rates(compared), strict=True)
+        for index in range(compared.rate_seeds)
     ]
     if failure is not None:
         died = replace(runs[-1], state=RunState.FAIL, correct={}, failure=failure, reason="why")
@@ -76,12 +78,12 @@ def choosing(one: ComparedPair, right: dict[float, int], failure: Failure | None
 
 
 def asked(owed: Sequence[RunSpec], stage: Stage) -> list[Setting]:
-    return list(dict.fromkeys(one.setting for one in owed if one.stage is stage))
+    return list(dict.fromkeys(spec.setting for spec in owed if spec.stage is stage))
 
 
 def test_every_rival_runs_with_every_seed_of_the_confirmation() -> None:
-    one = compared_pair(elsewhere=BestAverageSetting(TUNING, 3.0, 4, 5))
-    owed = wanted(one, choosing(one, {3.0: 9}))
+    compared = compared_pair(elsewhere=BestAverageSetting(TUNING, 3.0, 4, 5))
+    owed = wanted(compared, choosing(compared, {3.0: 9}))
     expected = {
         moved(DEFAULT, TransferSet.TEACHER),
         moved(DEFAULT, TransferSet.BOTH),
@@ -103,21 +105,21 @@ def test_runs_come_seed_by_seed() -> None:
 
 
 def test_what_the_confirmation_has_is_not_run_again() -> None:
-    one = compared_pair(TUNING, transfer_sets=(TransferSet.STUDENT,))
-    assert asked(wanted(one, choosing(one, {1.0: 9})), Stage.RIVAL) == [ON_VALIDATION]
+    compared = compared_pair(TUNING, transfer_sets=(TransferSet.STUDENT,))
+    assert asked(wanted(compared, choosing(compared, {1.0: 9})), Stage.RIVAL) == [ON_VALIDATION]
 
 
 def test_only_transfer_sets_that_may_be_used() -> None:
-    one = compared_pair(PUBLIC, transfer_sets=(TransferSet.STUDENT, TransferSet.PUBLIC))
-    found = {rival.key: rival.setting.transfer_set for rival in trained(one, None)}
-    assert "default_on_both" not in found
-    assert set(found.values()) == {TransferSet.STUDENT, TransferSet.PUBLIC, TransferSet.VALIDATION}
+    compared = compared_pair(PUBLIC, transfer_sets=(TransferSet.STUDENT, TransferSet.PUBLIC))
+    transfer_sets = {rival.key: rival.setting.transfer_set for rival in trained(compared, None)}
+    assert "default_on_both" not in transfer_sets
+    assert set(transfer_sets.values()) == {TransferSet.STUDENT, TransferSet.PUBLIC, TransferSet.VALIDATION}
 
 
 def test_the_same_without_a_teacher_keeps_the_correction() -> None:
     corrected = replace(HOT, label_prior=LabelPrior.ADJUSTED)
     for setting, words in ((corrected, "adjusted cross-entropy only on"), (HOT, "cross-entropy only on")):
-        (rival,) = (one for one in trained(compared_pair(setting), None) if one.key == "cross_entropy")
+        (rival,) = (rival for rival in trained(compared_pair(setting), None) if rival.key == "cross_entropy")
         assert rival.words == f"{words} {setting.transfer_set}"
         assert rival.setting.label_prior is setting.label_prior
 
@@ -126,64 +128,68 @@ def test_without_labels_there_is_no_cross_entropy() -> None:
     assert "cross_entropy" not in {rival.key for rival in trained(compared_pair(PUBLIC), None)}
 
 
-LABELLED = [one for one in SEARCHABLE if one is not TransferSet.PUBLIC]
+LABELLED = [transfer_set for transfer_set in SEARCHABLE if transfer_set is not TransferSet.PUBLIC]
 
 
 def test_by_rule_3_the_adjusted_loss_without_a_teacher_is_tried_on_each_labelled_set() -> None:
-    keys = [one.key for one in trained(compared_pair(with_priors=True), None)]
-    assert [key for key in keys if key.startswith("adjusted")] == [f"adjusted_on_{one}" for one in LABELLED]
-    found = {one.key: one.setting for one in trained(compared_pair(with_priors=True), None)}
+    keys = [rival.key for rival in trained(compared_pair(with_priors=True), None)]
+    assert [key for key in keys if key.startswith("adjusted")] == [
+        f"adjusted_on_{transfer_set}" for transfer_set in LABELLED
+    ]
+    settings = {rival.key: rival.setting for rival in trained(compared_pair(with_priors=True), None)}
     for examples in LABELLED:
-        setting = found[f"adjusted_on_{examples}"]
+        setting = settings[f"adjusted_on_{examples}"]
         assert (setting.alpha, setting.transfer_set) == (0, examples)
         assert setting.label_prior is LabelPrior.ADJUSTED
     some = compared_pair(with_priors=True, transfer_sets=(TransferSet.STUDENT,))
-    assert sum(one.key.startswith("adjusted") for one in trained(some, None)) == 1
-    assert not any(one.key.startswith("adjusted") for one in trained(compared_pair(), None))
+    assert sum(rival.key.startswith("adjusted") for rival in trained(some, None)) == 1
+    assert not any(rival.key.startswith("adjusted") for rival in trained(compared_pair(), None))
 
 
 def test_where_budgets_are_searched_alternatives_have_those_chosen_on_validation() -> None:
     long = replace(unassisted(TransferSet.BOTH, LabelPrior.ADJUSTED), epochs=40, learning_rate=0.05)
     default = replace(moved(DEFAULT, TransferSet.BOTH), epochs=20)
     budgets = {"adjusted_on_both": long, "default_on_both": default}
-    one = compared_pair(with_priors=True, budgets=budgets)
-    found = {each.key: each for each in trained(one, None)}
-    assert found["adjusted_on_both"].setting == long
-    assert found["default_on_both"].setting == default
-    assert "epochs 40" in found["adjusted_on_both"].note
-    assert found["adjusted_on_student"].setting.epochs is None
-    assert {f"cross_entropy_on_{examples}" for examples in LABELLED} <= found.keys()
+    compared = compared_pair(with_priors=True, budgets=budgets)
+    rivals = {each.key: each for each in trained(compared, None)}
+    assert rivals["adjusted_on_both"].setting == long
+    assert rivals["default_on_both"].setting == default
+    assert "epochs 40" in rivals["adjusted_on_both"].note
+    assert rivals["adjusted_on_student"].setting.epochs is None
+    assert {f"cross_entropy_on_{examples}" for examples in LABELLED} <= rivals.keys()
     # A few learning rates are no freedom beyond that, so they do not run.
-    assert chosen_rate(one, choosing(one, {3.0: 9})) is None
-    owed = wanted(one, [])
+    assert chosen_rate(compared, choosing(compared, {3.0: 9})) is None
+    owed = wanted(compared, [])
     assert not asked(owed, Stage.RACE)
     assert {long, default} <= set(asked(owed, Stage.RIVAL))
 
 
 def test_the_rate_is_confirmed_only_once_it_is_chosen() -> None:
-    one = compared_pair()
-    half = choosing(one, {3.0: 9})[:-1]
-    assert chosen_rate(one, half) is None
-    assert not any(setting.learning_rate for setting in asked(wanted(one, half), Stage.RIVAL))
-    assert asked(wanted(one, []), Stage.RACE) == list(rates(one))
+    compared = compared_pair()
+    half = choosing(compared, {3.0: 9})[:-1]
+    assert chosen_rate(compared, half) is None
+    assert not any(setting.learning_rate for setting in asked(wanted(compared, half), Stage.RIVAL))
+    assert asked(wanted(compared, []), Stage.RACE) == list(rates(compared))
 
 
 @pytest.mark.parametrize("best", RATES)
 def test_the_best_rate_by_mean_validation_accuracy_is_chosen(best: float) -> None:
-    one = compared_pair()
+    compared = compared_pair()
     expected = DEFAULT if best == 1 else replace(DEFAULT, learning_rate=best * 0.01)
-    assert chosen_rate(one, choosing(one, {best: 6})) == expected
+    assert chosen_rate(compared, choosing(compared, {best: 6})) == expected
 
 
 def test_a_tie_goes_to_the_lower_rate() -> None:
-    one = compared_pair()
-    assert chosen_rate(one, choosing(one, {0.3: 7, 3.0: 7})) == replace(DEFAULT, learning_rate=0.003)
+    compared = compared_pair()
+    assert chosen_rate(compared, choosing(compared, {0.3: 7, 3.0: 7})) == replace(
+        DEFAULT, learning_rate=0.003
+    )
 
 
 def test_a_rate_that_diverged_drops_out_and_one_that_the_machine_lost_is_waited_for() -> None:
-    one = compared_pair()
-    assert chosen_rate(one, choosing(one, {3.0: 9}, Failure.DIVERGED)) == rates(one)[0]
-    assert chosen_rate(one, choosing(one, {3.0: 9}, Failure.INFRASTRUCTURE)) is None
+    compared = compared_pair()
+    assert chosen_rate(compared, choosing(compared, {3.0: 9}, Failure.DIVERGED)) == rates(compared)[0]
+    assert chosen_rate(compared, choosing(compared, {3.0: 9}, Failure.INFRASTRUCTURE)) is None
 
 
 def test_the_recipes_own_rate_is_the_default_itself() -> None:
@@ -204,11 +210,11 @@ def test_no_teacher_keeps_examples_and_budget(setting: Setting) -> None:
 @given(settings)
 def test_moving_changes_the_transfer_set_and_of_the_rest_what_it_must(setting: Setting) -> None:
     for there in TransferSet:
-        found = moved(setting, there)
-        assert found.transfer_set is there
+        result = moved(setting, there)
+        assert result.transfer_set is there
         kept = setting.alpha if setting.alpha is not None else DEFAULT.alpha
-        assert found.alpha == (None if there is TransferSet.PUBLIC else kept)
+        assert result.alpha == (None if there is TransferSet.PUBLIC else kept)
         unlabelled = TransferSet.PUBLIC in (there, setting.transfer_set)
-        assert found.label_prior is (LabelPrior.NONE if unlabelled else setting.label_prior)
+        assert result.label_prior is (LabelPrior.NONE if unlabelled else setting.label_prior)
         of_labels = {"alpha": setting.alpha, "label_prior": setting.label_prior}
-        assert replace(found, transfer_set=setting.transfer_set, **of_labels) == setting  # type: ignore[arg-type]
+        assert replace(result, transfer_set=setting.transfer_set, **of_labels) == setting  # type: ignore[arg-type]

@@ -22,17 +22,17 @@ def test_steps_between_the_default_and_a_setting() -> None:
 
 
 def test_where_there_are_no_labels_the_weight_is_the_defaults() -> None:
-    found = between(PUBLIC)
-    assert found[frozenset({TUNED})] == Setting(2.0, 0.5, TransferSet.STUDENT)
-    assert found[frozenset({SET})] == Setting(1.0, None, TransferSet.PUBLIC)
+    settings = between(PUBLIC)
+    assert settings[frozenset({TUNED})] == Setting(2.0, 0.5, TransferSet.STUDENT)
+    assert settings[frozenset({SET})] == Setting(1.0, None, TransferSet.PUBLIC)
 
 
 def test_the_position_is_the_reversed_pair_with_its_own_setting() -> None:
-    found = corners(PAIR, HOT, TUNING)
-    assert found[frozenset({POSITION})] == (Pair(9, 4), DEFAULT)
-    assert found[frozenset({TUNED, SET, POSITION})] == (Pair(9, 4), TUNING)
-    assert found[frozenset({TUNED, SET})] == (PAIR, HOT)
-    assert len(found) == 8
+    models = corners(PAIR, HOT, TUNING)
+    assert models[frozenset({POSITION})] == (Pair(9, 4), DEFAULT)
+    assert models[frozenset({TUNED, SET, POSITION})] == (Pair(9, 4), TUNING)
+    assert models[frozenset({TUNED, SET})] == (PAIR, HOT)
+    assert len(models) == 8
     assert len(corners(PAIR, HOT, None)) == 4
 
 
@@ -48,10 +48,10 @@ def test_each_split_is_told_by_itself() -> None:
     def correct(taken: Taken, split: Split) -> np.ndarray:
         return rights[split][taken]
 
-    found = attribute(correct, frozenset({TUNED, SET}), confidence=0.95)
-    assert list(found.parts) == [TUNED, SET]
+    attribution = attribute(correct, frozenset({TUNED, SET}), confidence=0.95)
+    assert list(attribution.parts) == [TUNED, SET]
     for split, its in rights.items():
         total = 100 * (its[frozenset({TUNED, SET})].mean() - its[frozenset()].mean())
-        assert found.total[split].mean == pytest.approx(total)
-        assert sum(part[split].mean for part in found.parts.values()) == pytest.approx(total)
-        assert set(found.to_json()) == {"confirmation", "test"}
+        assert attribution.total[split].mean == pytest.approx(total)
+        assert sum(part[split].mean for part in attribution.parts.values()) == pytest.approx(total)
+        assert set(attribution.to_json()) == {"confirmation", "test"}

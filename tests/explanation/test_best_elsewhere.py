@@ -22,8 +22,8 @@ def best(others: Sequence[Other], *, transfer_sets: Collection[TransferSet]) -> 
         [{Split.VALIDATION: np.arange(10) < round(10 * own)} for own in (0.0, *(own for own, _ in others))]
     )
     records = [replace(stored, pair=Pair(0, student)) for student, (_, stored) in enumerate(others, 1)]
-    found = best_elsewhere(records, federation, transfer_sets=transfer_sets)
-    return None if found is None else (found.setting, found.gain, found.pairs, found.known)
+    choice = best_elsewhere(records, federation, transfer_sets=transfer_sets)
+    return None if choice is None else (choice.setting, choice.gain, choice.pairs, choice.known)
 
 
 def other(own: float = 0.5, **reached: float) -> Other:
@@ -53,29 +53,29 @@ def swept(setting: Setting, *right: int) -> list[RunRecord]:
 
 def test_the_highest_mean_gain_wins() -> None:
     others = [other(hot=0.6, warm=0.9), other(own=0.4, hot=0.8, warm=0.3)]
-    found = best(others, transfer_sets=SEARCHABLE)
+    answer = best(others, transfer_sets=SEARCHABLE)
     # hot gains 10 and 40 pp, warm 40 and -10.
-    assert found == (HOT, pytest.approx(25.0), 2, 2)
+    assert answer == (HOT, pytest.approx(25.0), 2, 2)
 
 
 def test_what_ran_on_fewer_than_half_of_the_pairs_does_not_compete() -> None:
     others = [other(hot=0.95), other(warm=0.7), other(warm=0.6)]
-    found = best(others, transfer_sets=SEARCHABLE)
-    assert found == (WARM, pytest.approx(15.0), 2, 3)
+    answer = best(others, transfer_sets=SEARCHABLE)
+    assert answer == (WARM, pytest.approx(15.0), 2, 3)
 
 
 def test_pairs_without_runs_do_not_count() -> None:
-    found = best([other(hot=0.9), (0.5, pair_records([]))], transfer_sets=SEARCHABLE)
-    assert found == (HOT, pytest.approx(40.0), 1, 1)
+    answer = best([other(hot=0.9), (0.5, pair_records([]))], transfer_sets=SEARCHABLE)
+    assert answer == (HOT, pytest.approx(40.0), 1, 1)
 
 
 def test_what_was_stopped_early_counts_with_its_last_figure_and_what_died_not_at_all() -> None:
     baseline = make_trial(0, DEFAULT, 0.5)
     stopped = 0.5, pair_records([baseline, make_trial(1, HOT, 0.2, TrialState.PRUNED)])
     died = 0.5, pair_records([baseline, make_trial(1, HOT, 0.2, TrialState.FAIL)])
-    one = other(hot=0.7)
-    assert best([one, stopped], transfer_sets=SEARCHABLE) == (DEFAULT, 0.0, 2, 2)
-    assert best([one, died], transfer_sets=SEARCHABLE) == (HOT, pytest.approx(20), 1, 2)
+    usual = other(hot=0.7)
+    assert best([usual, stopped], transfer_sets=SEARCHABLE) == (DEFAULT, 0.0, 2, 2)
+    assert best([usual, died], transfer_sets=SEARCHABLE) == (HOT, pytest.approx(20), 1, 2)
 
 
 def test_only_transfer_sets_that_may_be_used() -> None:
@@ -89,8 +89,8 @@ def test_without_a_teacher_all_temperatures_are_one_setting() -> None:
         alone = Setting(temperature, 0.0, TransferSet.BOTH)
         return 0.5, pair_records([make_trial(0, DEFAULT, 0.5), make_trial(1, alone, 0.8)])
 
-    found = best([tuned(0.5), tuned(4.0)], transfer_sets=SEARCHABLE)
-    assert found == (Setting(1.0, 0.0, TransferSet.BOTH), pytest.approx(30.0), 2, 2)
+    answer = best([tuned(0.5), tuned(4.0)], transfer_sets=SEARCHABLE)
+    assert answer == (Setting(1.0, 0.0, TransferSet.BOTH), pytest.approx(30.0), 2, 2)
 
 
 def test_a_sweep_is_believed_rather_than_a_trial() -> None:

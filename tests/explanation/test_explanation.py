@@ -38,19 +38,21 @@ from tests.recommendation.samples import (
 
 def rivals(shares: Mapping[Setting, float], seeds: int = 5) -> list[RunRecord]:
     return [
-        replace(run, stage=Stage.RIVAL) for one, share in shares.items() for run in arm(one, share, seeds)
+        replace(run, stage=Stage.RIVAL)
+        for setting, share in shares.items()
+        for run in arm(setting, share, seeds)
     ]
 
 
-def inputs(found: Recommendation, runs: Sequence[RunRecord], **changes: object) -> ExplanationInputs:
-    assert found.judgement is not None
-    evidence = found.judgement.evidence
+def inputs(recommendation: Recommendation, runs: Sequence[RunRecord], **changes: object) -> ExplanationInputs:
+    assert recommendation.judgement is not None
+    evidence = recommendation.judgement.evidence
     assert evidence.winner is not None
     usual: dict[str, object] = {
-        "recommendation": found,
+        "recommendation": recommendation,
         "compared": ComparedPair(
-            pair=found.of_pair[0],
-            setting=found.judgement.shown.setting,
+            pair=recommendation.of_pair[0],
+            setting=recommendation.judgement.shown.setting,
             confirmed=(DEFAULT, evidence.winner.setting),
             seeds=evidence.seeds,
             transfer_sets=(TransferSet.STUDENT, TransferSet.TEACHER, TransferSet.BOTH, TransferSet.PUBLIC),
@@ -73,44 +75,44 @@ def explained(winner: Setting = HOT, runs: Sequence[RunRecord] = (), **changes: 
     return explain(inputs(judged(winner), runs, **changes))
 
 
-def line(found: Explanation, key: str) -> Line:
-    return next(one for one in found.lines if one.key == key)
+def line(explanation: Explanation, key: str) -> Line:
+    return next(shown for shown in explanation.lines if shown.key == key)
 
 
-def figures(one: Line) -> tuple[float, float]:
+def figures(shown: Line) -> tuple[float, float]:
     """Gain and difference on test, in pp."""
-    assert one.gain is not None
-    assert one.difference is not None
-    return one.gain[Split.TEST].mean, one.difference[Split.TEST].mean
+    assert shown.gain is not None
+    assert shown.difference is not None
+    return shown.gain[Split.TEST].mean, shown.difference[Split.TEST].mean
 
 
 def test_every_rival_stands_beside_the_answer_in_pp_of_the_student() -> None:
     runs = rivals({untaught(HOT): 0.7, ON_VALIDATION: 0.65})
-    found = explained(HOT, runs)
-    assert figures(line(found, "as_is")) == pytest.approx((0, 30))
-    assert figures(line(found, "partner")) == pytest.approx((-10, 40))
-    assert figures(line(found, "average")) == pytest.approx((40, -10))
-    assert figures(line(found, "default")) == pytest.approx((5, 25))
-    assert figures(line(found, "cross_entropy")) == pytest.approx((20, 10))
-    assert figures(line(found, "validation")) == pytest.approx((15, 15))
-    assert figures(line(found, "elsewhere")) == pytest.approx((5, 25))
-    assert (found.verdict, found.setting) == (Verdict.TUNED, HOT)
+    explanation = explained(HOT, runs)
+    assert figures(line(explanation, "as_is")) == pytest.approx((0, 30))
+    assert figures(line(explanation, "partner")) == pytest.approx((-10, 40))
+    assert figures(line(explanation, "average")) == pytest.approx((40, -10))
+    assert figures(line(explanation, "default")) == pytest.approx((5, 25))
+    assert figures(line(explanation, "cross_entropy")) == pytest.approx((20, 10))
+    assert figures(line(explanation, "validation")) == pytest.approx((15, 15))
+    assert figures(line(explanation, "elsewhere")) == pytest.approx((5, 25))
+    assert (explanation.verdict, explanation.setting) == (Verdict.TUNED, HOT)
 
 
 def test_figures_that_the_recommendation_has_are_the_same_to_the_last_digit() -> None:
-    found, answer = explained(), judged(HOT)
+    explanation, answer = explained(), judged(HOT)
     assert answer.judgement is not None
-    told = line(found, "default")
-    assert told.gain is not None
-    assert told.difference is not None
-    assert told.gain[Split.TEST] == answer.judgement.test.default_gain
-    assert told.difference[Split.CONFIRMATION] == answer.judgement.confirmation.improvement
-    assert found.gain[Split.TEST] == answer.gain
+    default = line(explanation, "default")
+    assert default.gain is not None
+    assert default.difference is not None
+    assert default.gain[Split.TEST] == answer.judgement.test.default_gain
+    assert default.difference[Split.CONFIRMATION] == answer.judgement.confirmation.improvement
+    assert explanation.gain[Split.TEST] == answer.gain
 
 
 def test_what_has_not_run_is_said_to_be_missing() -> None:
-    found = explained()
-    missing = [one.key for one in found.lines if one.gain is None]
+    explanation = explained()
+    missing = [shown.key for shown in explanation.lines if shown.gain is None]
     assert missing == [
         "default_on_teacher",
         "default_on_both",
@@ -118,61 +120,63 @@ def test_what_has_not_run_is_said_to_be_missing() -> None:
         "cross_entropy",
         "validation",
     ]
-    assert {line(found, key).note for key in missing[:-1]} == {"not run yet"}
-    assert found.attribution is None
-    assert "not known yet" in found.teacher_or_data
+    assert {line(explanation, key).note for key in missing[:-1]} == {"not run yet"}
+    assert explanation.attribution is None
+    assert "not known yet" in explanation.teacher_or_data
 
 
 def test_a_rival_that_diverges_counts_as_the_own_model() -> None:
     alone = untaught(HOT)
     runs = rivals({alone: 0.7})
     runs[3:5] = [failed_run(alone, index, Failure.DIVERGED, Stage.RIVAL) for index in (3, 4)]
-    told = line(explained(HOT, runs), "cross_entropy")
-    assert (told.seeds, told.diverged) == (5, 2)
-    assert figures(told) == pytest.approx((0.6 * 20, 30 - 0.6 * 20))
+    tuning = line(explained(HOT, runs), "cross_entropy")
+    assert (tuning.seeds, tuning.diverged) == (5, 2)
+    assert figures(tuning) == pytest.approx((0.6 * 20, 30 - 0.6 * 20))
 
 
 def test_a_seed_that_the_machine_lost_is_left_out_of_both_sides() -> None:
     """The answer is worse with the first seed, which the rival has not."""
-    found = judged(HOT)
-    assert found.judgement is not None
-    evidence = found.judgement.evidence
+    recommendation = judged(HOT)
+    assert recommendation.judgement is not None
+    evidence = recommendation.judgement.evidence
     assert evidence.winner is not None
     for split in JUDGED:
         evidence.winner.correct[split][0] = right(0.5)
     runs = [run for run in rivals({untaught(HOT): 0.7}) if run.seed != CONFIRMATION_SEEDS]
-    told = line(explain(inputs(found, runs)), "cross_entropy")
-    assert told.seeds == 4
-    assert figures(told) == pytest.approx((20, 10))
+    rival = line(explain(inputs(recommendation, runs)), "cross_entropy")
+    assert rival.seeds == 4
+    assert figures(rival) == pytest.approx((20, 10))
 
 
 def test_a_rival_of_which_all_runs_failed_says_why() -> None:
     runs = [failed_run(untaught(HOT), index, Failure.ERROR, Stage.RIVAL) for index in range(5)]
-    told = line(explained(HOT, runs), "cross_entropy")
-    assert (told.gain, told.note) == (None, "its runs failed (it was error)")
+    rival = line(explained(HOT, runs), "cross_entropy")
+    assert (rival.gain, rival.note) == (None, "its runs failed (it was error)")
 
 
 def test_fine_tuning_is_its_own_rival() -> None:
-    found = explained(TUNING)
-    assert figures(line(found, "cross_entropy")) == pytest.approx((30, 0))
-    assert found.teacher_or_data == ("the data: this is fine-tuning on both (α = 0: the teacher is not used)")
+    explanation = explained(TUNING)
+    assert figures(line(explanation, "cross_entropy")) == pytest.approx((30, 0))
+    assert explanation.teacher_or_data == (
+        "the data: this is fine-tuning on both (α = 0: the teacher is not used)"
+    )
 
 
 def test_a_winner_that_was_turned_down_is_a_rival_of_the_default() -> None:
-    found = explain(inputs(judged(HOT, default=0.8, share=0.8), ()))
-    assert (found.verdict, found.setting) == (Verdict.DEFAULT, DEFAULT)
-    assert figures(line(found, "winner")) == pytest.approx((30, 0))
-    assert figures(line(found, "default")) == (30, 0)
+    explanation = explain(inputs(judged(HOT, default=0.8, share=0.8), ()))
+    assert (explanation.verdict, explanation.setting) == (Verdict.DEFAULT, DEFAULT)
+    assert figures(line(explanation, "winner")) == pytest.approx((30, 0))
+    assert figures(line(explanation, "default")) == (30, 0)
 
 
 def test_steps_add_up_to_what_the_answer_has_beyond_the_default() -> None:
     alone, there = Setting(4.0, 0.1, DEFAULT.transfer_set), Setting(1.0, 0.5, HOT.transfer_set)
-    found = explained(HOT, rivals({alone: 0.6, there: 0.65}))
-    assert found.attribution is not None
-    parts = {step: its[Split.TEST].mean for step, its in found.attribution.parts.items()}
+    explanation = explained(HOT, rivals({alone: 0.6, there: 0.65}))
+    assert explanation.attribution is not None
+    parts = {step: its[Split.TEST].mean for step, its in explanation.attribution.parts.items()}
     # T and α: first 60 - 55, second 80 - 65. Transfer set: first 65 - 55, second 80 - 60.
     assert parts == {Step.TUNING: pytest.approx(10), Step.TRANSFER_SET: pytest.approx(15)}
-    assert found.attribution.total[Split.TEST].mean == pytest.approx(25)
+    assert explanation.attribution.total[Split.TEST].mean == pytest.approx(25)
 
 
 def test_the_position_is_a_step_where_the_student_is_to_teach() -> None:
@@ -185,58 +189,62 @@ def test_the_position_is_a_step_where_the_student_is_to_teach() -> None:
         reverse=reverse.judgement,
         reverse_runs=rivals({alone: 0.7, there: 0.7}),
     )
-    found = explain(material).attribution
-    assert found is not None
-    parts = {step: its[Split.TEST].mean for step, its in found.parts.items()}
+    attribution = explain(material).attribution
+    assert attribution is not None
+    parts = {step: its[Split.TEST].mean for step, its in attribution.parts.items()}
     assert list(parts) == [Step.TUNING, Step.TRANSFER_SET, Step.POSITION]
     assert sum(parts.values()) == pytest.approx(100 * (0.9 - 0.55))
     # First 60 - 55 (twice of six), after T and α 70 - 60, after the set 70 - 65, last 90 - 80 (twice).
     assert parts[Step.POSITION] == pytest.approx((2 * 5 + 10 + 5 + 2 * 10) / 6)
 
 
-def by_rule_3(found: Recommendation, **changes: object) -> ComparedPair:
-    usual = inputs(found, ()).compared
+def by_rule_3(recommendation: Recommendation, **changes: object) -> ComparedPair:
+    usual = inputs(recommendation, ()).compared
     return replace(usual, with_priors=True, **changes)  # type: ignore[arg-type]
 
 
 def test_by_rule_3_the_steps_of_the_whole_gain_begin_at_the_own_model() -> None:
-    found = judged(HOT)
+    recommendation = judged(HOT)
     own, both = untaught(DEFAULT), untaught(HOT)
     usual = Setting(1.0, 0.5, HOT.transfer_set)
     runs = rivals({own: 0.55, both: 0.65, usual: 0.7})
-    told = explain(inputs(found, runs, compared=by_rule_3(found)))
-    assert told.attribution is not None
-    parts = {step: its[Split.TEST].mean for step, its in told.attribution.parts.items()}
+    explanation = explain(inputs(recommendation, runs, compared=by_rule_3(recommendation)))
+    assert explanation.attribution is not None
+    parts = {step: its[Split.TEST].mean for step, its in explanation.attribution.parts.items()}
     expected = {Step.BUDGET: 5, Step.EXAMPLES: 10, Step.TEACHER: 5, Step.TUNING: 10}
     assert parts == {step: pytest.approx(worth) for step, worth in expected.items()}
     # The whole is the recommendation's own figure, to the last digit.
-    assert told.attribution.total == told.gain
-    assert set(told.attribution.left_out) == {Step.PRIOR, Step.POSITION}
-    assert not told.attribution.beyond_default
-    missing = explain(inputs(found, rivals({own: 0.55, both: 0.65}), compared=by_rule_3(found)))
+    assert explanation.attribution.total == explanation.gain
+    assert set(explanation.attribution.left_out) == {Step.PRIOR, Step.POSITION}
+    assert not explanation.attribution.beyond_default
+    missing = explain(
+        inputs(recommendation, rivals({own: 0.55, both: 0.65}), compared=by_rule_3(recommendation))
+    )
     assert missing.attribution is None
 
 
 def test_by_rule_3_the_reversed_pair_is_one_more_step_and_needs_no_run_of_its_own() -> None:
-    found, reverse = judged(TUNING), judged(HOT, pair=PAIR.reverse, default=0.6, share=0.9)
+    recommendation, reverse = judged(TUNING), judged(HOT, pair=PAIR.reverse, default=0.6, share=0.9)
     runs = rivals({untaught(DEFAULT): 0.55})
-    told = explain(inputs(found, runs, compared=by_rule_3(found), reverse=reverse.judgement)).attribution
-    assert told is not None
-    parts = {step: its[Split.TEST].mean for step, its in told.parts.items()}
+    attribution = explain(
+        inputs(recommendation, runs, compared=by_rule_3(recommendation), reverse=reverse.judgement)
+    ).attribution
+    assert attribution is not None
+    parts = {step: its[Split.TEST].mean for step, its in attribution.parts.items()}
     expected = {Step.BUDGET: 5, Step.EXAMPLES: 25, Step.POSITION: 10}
     assert parts == {step: pytest.approx(worth) for step, worth in expected.items()}
-    assert told.total[Split.TEST].mean == pytest.approx(40)
-    assert set(told.left_out) == {Step.PRIOR, Step.TEACHER, Step.TUNING}
+    assert attribution.total[Split.TEST].mean == pytest.approx(40)
+    assert set(attribution.left_out) == {Step.PRIOR, Step.TEACHER, Step.TUNING}
 
 
 def test_by_rule_3_models_with_their_priors_divided_out_stand_beside() -> None:
-    found = judged(HOT)
+    recommendation = judged(HOT)
     models = {"partner_without_prior": model(0.6), "without_priors": model(0.7)}
-    told = explain(inputs(found, (), compared=by_rule_3(found), **models))
-    assert figures(line(told, "partner_corrected")) == pytest.approx((10, 20))
-    assert figures(line(told, "average_corrected")) == pytest.approx((20, 10))
-    assert figures(line(told, "average")) == pytest.approx((40, -10))
-    before = {one.key for one in explain(inputs(found, (), **models)).lines}
+    explanation = explain(inputs(recommendation, (), compared=by_rule_3(recommendation), **models))
+    assert figures(line(explanation, "partner_corrected")) == pytest.approx((10, 20))
+    assert figures(line(explanation, "average_corrected")) == pytest.approx((20, 10))
+    assert figures(line(explanation, "average")) == pytest.approx((40, -10))
+    before = {shown.key for shown in explain(inputs(recommendation, (), **models)).lines}
     assert not before & {"corrected", "partner_corrected", "average_corrected", "adjusted_on_both"}
 
 
@@ -273,23 +281,23 @@ def test_without_labels_it_is_the_teachers_doing() -> None:
 def test_json_has_every_rival_with_intervals_on_both_splits() -> None:
     runs = rivals({untaught(HOT): 0.7})
     content = explained(HOT, runs).to_json()
-    told = {one["rival"]: one for one in content["rivals"]}  # type: ignore[attr-defined]
-    assert set(told["cross_entropy"]["difference"]) == {"confirmation", "test"}
-    assert told["cross_entropy"]["setting"] == untaught(HOT).to_json()
-    assert told["validation"]["gain"] is None
+    rivals_told = {rival["rival"]: rival for rival in content["rivals"]}  # type: ignore[attr-defined]
+    assert set(rivals_told["cross_entropy"]["difference"]) == {"confirmation", "test"}
+    assert rivals_told["cross_entropy"]["setting"] == untaught(HOT).to_json()
+    assert rivals_told["validation"]["gain"] is None
     assert content["budget"] == {"runs": 5, "epochs": 50, "owed": 0}
 
 
 def test_an_untrained_student_is_compared_with_runs_only() -> None:
-    found = judged(HOT, initial=0.1)
+    recommendation = judged(HOT, initial=0.1)
     alone = rivals({untaught(HOT): 0.7}, seeds=3)
-    told = explain(inputs(found, alone))
-    assert {one.key for one in told.lines} & {"as_is", "partner", "average"} == {"as_is"}
-    assert figures(line(told, "as_is"))[1] == pytest.approx(100 * (WINNER_S - 0.1))
-    assert figures(line(told, "cross_entropy"))[0] == pytest.approx(100 * (0.7 - 0.1))
-    json.dumps(told.to_json(), allow_nan=False)
-    ranking = ranked([found], student=1, unknown=[])
+    explanation = explain(inputs(recommendation, alone))
+    assert {shown.key for shown in explanation.lines} & {"as_is", "partner", "average"} == {"as_is"}
+    assert figures(line(explanation, "as_is"))[1] == pytest.approx(100 * (WINNER_S - 0.1))
+    assert figures(line(explanation, "cross_entropy"))[0] == pytest.approx(100 * (0.7 - 0.1))
+    json.dumps(explanation.to_json(), allow_nan=False)
+    ranking = ranked([recommendation], student=1, unknown=[])
     assert ranking.partners[0].test.mean == pytest.approx(100 * (WINNER_S - 0.1))
     assert ranking.partners[0].corrected == pytest.approx(100 * (WINNER_S - 0.1))
-    decided = decide_for(1, [found])
+    decided = decide_for(1, [recommendation])
     assert decided.decision.chosen.test.mean == pytest.approx(100 * (WINNER_S - 0.1))

@@ -15,18 +15,18 @@ THREE = Setting(2.0, 0.5, TransferSet.STUDENT, method=Method.SUREST, teachers=(0
 
 
 def test_each_teacher_is_left_out_once_and_the_own_model_stays() -> None:
-    found = without_each(GROUP, THREE)
-    assert {number: setting.teachers for number, setting in found.items()} == {
+    settings = without_each(GROUP, THREE)
+    assert {number: setting.teachers for number, setting in settings.items()} == {
         0: (1, 2, 3),
         2: (0, 1, 3),
         3: (0, 1, 2),
     }
-    assert {replace(setting, teachers=THREE.teachers) for setting in found.values()} == {THREE}
+    assert {replace(setting, teachers=THREE.teachers) for setting in settings.values()} == {THREE}
 
 
 def test_without_the_own_model_it_is_not_asked() -> None:
-    found = without_each(GROUP, replace(THREE, teachers=(0, 3)))
-    assert {number: setting.teachers for number, setting in found.items()} == {0: (3,), 3: (0,)}
+    settings = without_each(GROUP, replace(THREE, teachers=(0, 3)))
+    assert {number: setting.teachers for number, setting in settings.items()} == {0: (3,), 3: (0,)}
 
 
 def test_all_candidates_teach_where_nothing_else_is_said() -> None:

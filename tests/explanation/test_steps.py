@@ -27,11 +27,11 @@ BALANCED = replace(HOT, method=Method.BALANCED, label_prior=LabelPrior.ADJUSTED,
 
 
 def test_a_setting_that_has_everything_has_every_step() -> None:
-    found = chain(BALANCED)
-    assert found.corrected
-    assert not found.left_out
+    steps = chain(BALANCED)
+    assert steps.corrected
+    assert not steps.left_out
     budget = {"epochs": 40, "label_prior": LabelPrior.ADJUSTED}
-    assert dict(found.settings) == {
+    assert dict(steps.settings) == {
         Step.BUDGET: Setting(1.0, 0.0, TransferSet.STUDENT, **budget),  # type: ignore[arg-type]
         Step.EXAMPLES: Setting(1.0, 0.0, TransferSet.BOTH, **budget),  # type: ignore[arg-type]
         Step.TEACHER: replace(BALANCED, temperature=1.0, alpha=0.5),
@@ -53,27 +53,29 @@ def test_a_setting_that_has_everything_has_every_step() -> None:
 def test_a_step_that_a_setting_does_not_have_is_left_out_with_the_reason(
     setting: Setting, steps: set[Step]
 ) -> None:
-    found = chain(setting)
-    assert set(found.settings) == steps
-    assert set(found.left_out) == ALL - steps - {Step.POSITION}
-    assert all(found.left_out.values())
+    steps_of_setting = chain(setting)
+    assert set(steps_of_setting.settings) == steps
+    assert set(steps_of_setting.left_out) == ALL - steps - {Step.POSITION}
+    assert all(steps_of_setting.left_out.values())
 
 
 @given(settings, st.booleans())
 def test_the_last_step_leads_to_the_answer_and_each_one_to_something_else(
     setting: Setting, can_correct: bool
 ) -> None:
-    found = chain(setting, can_correct=can_correct)
-    taken = [plain(one) for one in found.settings.values()]
+    steps = chain(setting, can_correct=can_correct)
+    taken = [plain(setting) for setting in steps.settings.values()]
     assert taken[-1] == plain(setting)
     assert len(set(taken)) == len(taken)
-    assert list(found.settings) == [step for step in Step if step in found.settings]
+    assert list(steps.settings) == [step for step in Step if step in steps.settings]
     # Each step is taken or has a reason, and none has both.
-    first = {Step.PRIOR} if found.corrected else set()
-    assert first | set(found.settings) | set(found.left_out) == ALL - {Step.POSITION}
-    assert len(first) + len(found.settings) + len(found.left_out) == 5
+    first = {Step.PRIOR} if steps.corrected else set()
+    assert first | set(steps.settings) | set(steps.left_out) == ALL - {Step.POSITION}
+    assert len(first) + len(steps.settings) + len(steps.left_out) == 5
     # What is not at issue stays: the budget of the answer.
-    budgets = {(one.learning_rate, one.schedule, one.epochs, one.batch_norm) for one in taken}
+    budgets = {
+        (setting.learning_rate, setting.schedule, setting.epochs, setting.batch_norm) for setting in taken
+    }
     assert len(budgets) == 1
 
 
@@ -92,24 +94,24 @@ def test_the_steps_add_up_to_the_gain_whatever_was_measured(steps: list[Step], s
     own = of(rng)
     ordered = sorted(steps, key=list(Step).index)
     models = [Measured(step, of(rng) if step is Step.PRIOR else of(rng, seeds)) for step in ordered]
-    found = gain_by_step(own, models, bootstrap=BOOTSTRAP, weights=EVEN, left_out={})
-    assert list(found.parts) == ordered
+    attribution = gain_by_step(own, models, bootstrap=BOOTSTRAP, weights=EVEN, left_out={})
+    assert list(attribution.parts) == ordered
     for split in SPLITS:
         gain = 100 * (models[-1].correct[split].mean() - own[split].mean())
-        assert found.total[split].mean == pytest.approx(gain, abs=1e-9)
-        assert sum(part[split].mean for part in found.parts.values()) == pytest.approx(gain, abs=1e-9)
-        for part in found.parts.values():
+        assert attribution.total[split].mean == pytest.approx(gain, abs=1e-9)
+        assert sum(part[split].mean for part in attribution.parts.values()) == pytest.approx(gain, abs=1e-9)
+        for part in attribution.parts.values():
             assert part[split].low <= part[split].mean <= part[split].high
 
 
 def test_json_says_what_is_left_out() -> None:
     rng = np.random.default_rng(0)
-    found = gain_by_step(
+    attribution = gain_by_step(
         of(rng),
         [Measured(Step.BUDGET, of(rng, 3))],
         bootstrap=BOOTSTRAP,
         weights=EVEN,
         left_out={Step.TEACHER: "the setting has no teacher"},
     ).to_json()
-    assert set(found) == {"confirmation", "test", "left_out"}
-    assert found["left_out"] == {"teacher": "the setting has no teacher"}
+    assert set(attribution) == {"confirmation", "test", "left_out"}
+    assert attribution["left_out"] == {"teacher": "the setting has no teacher"}

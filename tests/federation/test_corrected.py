@@ -43,13 +43,13 @@ def test_a_corrected_model_has_its_label_prior_divided_out(
 
 @pytest.mark.parametrize("participants", [[0, 1], [0, 1, 2]])
 def test_averages_corrected_probabilities(federation: Federation, participants: list[int]) -> None:
-    found = federation.averaged(participants, Split.TEST, without_priors=True)
-    assert found.tolist() == by_hand(federation, participants, Split.TEST)
+    logits = federation.averaged(participants, Split.TEST, without_priors=True)
+    assert logits.tolist() == by_hand(federation, participants, Split.TEST)
 
 
 def test_the_average_of_one_corrected_model_is_that_model(federation: Federation) -> None:
-    found = federation.averaged([1], Split.TEST, without_priors=True)
-    np.testing.assert_array_equal(found, federation.corrected(1, Split.TEST))
+    logits = federation.averaged([1], Split.TEST, without_priors=True)
+    np.testing.assert_array_equal(logits, federation.corrected(1, Split.TEST))
 
 
 @given(labels=st.lists(st.integers(0, 9), min_size=2, max_size=30), seed=st.integers(0, 2**32 - 1))

@@ -115,8 +115,8 @@ def test_all_arrays_are_read_only(federation: Federation) -> None:
         federation.logits,
     ]
     arrays += federation.splits.values()
-    for one in federation.participants:
-        arrays += [one.private, *one.weights.values()]
+    for participant in federation.participants:
+        arrays += [participant.private, *participant.weights.values()]
     assert not any(array.flags.writeable for array in arrays)
 
 

@@ -15,18 +15,20 @@ from autokd.federation.integrity import problems
 
 
 def with_data(**changes: Any) -> Callable[[Federation], Federation]:
-    return lambda one: replace(one, data=replace(one.data, **changes))
+    return lambda federation: replace(federation, data=replace(federation.data, **changes))
 
 
 def with_split(change: Callable[[np.ndarray], np.ndarray]) -> Callable[[Federation], Federation]:
-    def changed(one: Federation) -> Federation:
-        return replace(one, splits={**one.splits, Split.TEST: change(one.splits[Split.TEST])})
+    def changed(federation: Federation) -> Federation:
+        return replace(
+            federation, splits={**federation.splits, Split.TEST: change(federation.splits[Split.TEST])}
+        )
 
     return changed
 
 
-def labels_out_of_range(one: Federation) -> Federation:
-    return replace(one, data=replace(one.data, labels=one.data.labels + 1))
+def labels_out_of_range(federation: Federation) -> Federation:
+    return replace(federation, data=replace(federation.data, labels=federation.data.labels + 1))
 
 
 CASES: list[tuple[Callable[[Federation], Federation], str]] = [
@@ -34,9 +36,15 @@ CASES: list[tuple[Callable[[Federation], Federation], str]] = [
     (with_data(labels=np.zeros(3, dtype=np.int64)), "images are not uint8"),
     (with_data(mean=(1.0, 2.0)), "mean and std are not 1 numbers"),
     (with_data(std=(0.0,)), "mean and std are not 1 numbers"),
-    (lambda one: with_data(images=one.data.images.astype(np.float64))(one), "images are not uint8"),
-    (lambda one: with_data(images=one.data.images * np.float32("nan"))(one), "images are not all finite"),
-    (lambda one: replace(one, logits=one.logits[:, :, :9]), "logits are not float32"),
+    (
+        lambda federation: with_data(images=federation.data.images.astype(np.float64))(federation),
+        "images are not uint8",
+    ),
+    (
+        lambda federation: with_data(images=federation.data.images * np.float32("nan"))(federation),
+        "images are not all finite",
+    ),
+    (lambda federation: replace(federation, logits=federation.logits[:, :, :9]), "logits are not float32"),
     (with_split(lambda where: where + 10**6), "test holds no indices of the 1797 examples"),
     (with_split(lambda where: -where - 1), "test holds no indices"),
     (with_split(lambda where: where.astype(np.float64)), "test holds no indices"),
@@ -53,4 +61,4 @@ def test_a_real_one_has_none(federation: Federation) -> None:
 def test_what_does_not_hold_is_named(
     federation: Federation, change: Callable[[Federation], Federation], problem: str
 ) -> None:
-    assert any(problem in one for one in problems(change(federation)))
+    assert any(problem in line for line in problems(change(federation)))

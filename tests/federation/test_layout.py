@@ -20,12 +20,12 @@ def test_parts_are_disjoint_and_cover_the_data(digits: Dataset) -> None:
 
 
 def test_the_layout_follows_from_the_recipes_name_and_seed(digits: Dataset) -> None:
-    one = everything(lay_out(make_recipe(), digits))
-    assert one == everything(lay_out(make_recipe(), digits))
-    assert one != everything(lay_out(make_recipe(seed=1), digits))
-    assert one != everything(lay_out(make_recipe(name="other"), digits))
+    arrays = everything(lay_out(make_recipe(), digits))
+    assert arrays == everything(lay_out(make_recipe(), digits))
+    assert arrays != everything(lay_out(make_recipe(seed=1), digits))
+    assert arrays != everything(lay_out(make_recipe(name="other"), digits))
     trained_longer = make_recipe(pretraining={"learning_rate": 0.01, "epochs": 9})
-    assert one == everything(lay_out(trained_longer, digits))
+    assert arrays == everything(lay_out(trained_longer, digits))
 
 
 def test_what_is_nobodys_is_left_out_and_everybody_keeps_the_same_examples(digits: Dataset) -> None:

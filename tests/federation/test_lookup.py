@@ -13,9 +13,9 @@ from .conftest import make_recipe, prepare_here
 
 
 def test_a_recipe_finds_its_federation_and_no_other(folder: Path, home: Path, federation: Federation) -> None:
-    found = find(home, federation.recipe)
-    assert found is not None
-    assert found.name == federation.name
+    prepared = find(home, federation.recipe)
+    assert prepared is not None
+    assert prepared.name == federation.name
     assert find(home, make_recipe(seed=1)) is None
     assert find(home, make_recipe(name="smal")) is None
     assert find(home / "elsewhere", federation.recipe) is None
@@ -24,9 +24,9 @@ def test_a_recipe_finds_its_federation_and_no_other(folder: Path, home: Path, fe
 def test_of_several_with_one_name_the_recipe_decides(folder: Path, home: Path) -> None:
     other = prepare_here(make_recipe(seed=1))
     save(other, federations_folder(home) / other.name)
-    found = find(home, other.recipe)
-    assert found is not None
-    assert found.name == other.name
+    prepared = find(home, other.recipe)
+    assert prepared is not None
+    assert prepared.name == other.name
 
 
 def test_what_is_no_federation_is_passed_by(folder: Path, home: Path, federation: Federation) -> None:

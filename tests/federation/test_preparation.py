@@ -39,17 +39,17 @@ def no_ray(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_workers_make_the_same_bits_as_one_process_however_many_there_are(
     home: Path, federation: Federation, workers: int | None
 ) -> None:
-    told: list[tuple[int, int]] = []
+    steps: list[tuple[int, int]] = []
     prepared = prepare(
         federation.recipe,
         home=home,
         compute=CPU,
         workers=workers,
-        progress=lambda done, total: told.append((done, total)),
+        progress=lambda done, total: steps.append((done, total)),
     )
     assert prepared.name == federation.name
     assert (prepared.logits == federation.logits).all()
-    assert told == [(0, 3), (1, 3), (2, 3), (3, 3)]
+    assert steps == [(0, 3), (1, 3), (2, 3), (3, 3)]
     assert [entry.name for entry in federations_folder(home).iterdir()] == [federation.name]
 
 
@@ -110,12 +110,12 @@ def test_what_was_prepared_before_is_found_without_ray_or_data(
 ) -> None:
     save(federation, federations_folder(home) / federation.name)
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    told: list[tuple[int, int]] = []
-    found = prepare(
-        federation.recipe, home=home, compute=CPU, progress=lambda done, total: told.append((done, total))
+    steps: list[tuple[int, int]] = []
+    again = prepare(
+        federation.recipe, home=home, compute=CPU, progress=lambda done, total: steps.append((done, total))
     )
-    assert found.name == federation.name
-    assert told == []
+    assert again.name == federation.name
+    assert steps == []
 
 
 @pytest.mark.usefixtures("no_ray")

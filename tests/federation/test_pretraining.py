@@ -49,8 +49,8 @@ def same(first: Pretrained, second: Pretrained) -> bool:
     return weights and bool((first.logits == second.logits).all())
 
 
-def right(one: Pretrained, digits: Dataset, where: NDArray[np.int64]) -> float:
-    return float((one.logits[where].argmax(axis=1) == digits.labels[where]).mean())
+def right(pretrained: Pretrained, digits: Dataset, where: NDArray[np.int64]) -> float:
+    return float((pretrained.logits[where].argmax(axis=1) == digits.labels[where]).mean())
 
 
 def test_the_same_arguments_give_the_same_bits(digits: Dataset) -> None:
@@ -89,13 +89,13 @@ def test_other_ways_to_compute_learn_as_well(digits: Dataset, compute: Compute) 
 
 
 def test_logits_are_those_of_the_weights_in_eval_mode(federation: Federation) -> None:
-    for one in federation.participants:
-        module = network(federation, one.number).train()
+    for participant in federation.participants:
+        module = network(federation, participant.number).train()
         answers = logits_of(module, federation.data, Compute())
-        np.testing.assert_array_equal(answers, federation.logits[one.number])
+        np.testing.assert_array_equal(answers, federation.logits[participant.number])
         assert not module.training
         for name, value in weights_of(module).items():
-            np.testing.assert_array_equal(value, one.weights[name])
+            np.testing.assert_array_equal(value, participant.weights[name])
 
 
 @pytest.mark.parametrize("augmentation", ["none", "crop_flip"])

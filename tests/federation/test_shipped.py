@@ -21,7 +21,10 @@ NO_TEACHER = Setting(temperature=1.0, alpha=0.0, transfer_set=TransferSet.STUDEN
 
 def own_accuracies(federation: Federation) -> list[float]:
     """On test, in %."""
-    return [100 * float(federation.correct(one.number, Split.TEST).mean()) for one in federation.participants]
+    return [
+        100 * float(federation.correct(participant.number, Split.TEST).mean())
+        for participant in federation.participants
+    ]
 
 
 def going_on_alone(federation: Federation, recipe: DistillationConfig, *, student: int) -> float:

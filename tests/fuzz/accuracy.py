@@ -181,7 +181,9 @@ def _write(case: Case, folder: Path, images: Any, labels: Any) -> dict[str, Any]
     columns = {"image": image, "label": label} if image == "label" else {}
     halves = [slice(0, 8), slice(8, None)] if case.source == "shards" else [slice(None)]
     for number, part in enumerate(halves):
-        rows = pa.table({image: [{"bytes": one, "path": None} for one in files[part]], label: labels[part]})
+        rows = pa.table(
+            {image: [{"bytes": content, "path": None} for content in files[part]], label: labels[part]}
+        )
         pq.write_table(rows, folder / "own" / f"{number}.parquet")
     path = "own" if case.source == "shards" else "own/0.parquet"
     return {"kind": "parquet", "path": path, "classes": names, **columns, **bits}
@@ -278,11 +280,11 @@ def _read(case: Case) -> None:
         source = _write(case, folder, images, labels)
         file = folder / "mine.yaml"
         file.write_text(yaml.safe_dump(_recipe(case, source), sort_keys=False, allow_unicode=True))
-        found = inspect(str(file))
-    if found.problems:
-        raise found.problems[0]
-    assert found.members[0].private == len(labels)
-    measured, (right, close) = found.members[0].accuracy, _plain(case, images, labels)
+        findings = inspect(str(file))
+    if findings.problems:
+        raise findings.problems[0]
+    assert findings.members[0].private == len(labels)
+    measured, (right, close) = findings.members[0].accuracy, _plain(case, images, labels)
     assert measured is not None
     assert abs(round(measured * len(labels)) - right) <= close, (measured, right, close)
 

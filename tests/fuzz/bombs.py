@@ -45,11 +45,11 @@ def _expanded(draw: st.DrawFn) -> _Case:
     side, often, sparse = draw(_sizes), draw(st.integers(1, 50)), draw(st.booleans())
 
     def write(file: Path) -> None:
-        one = torch.ones(1)
-        tensor = one.expand(side)
+        value = torch.ones(1)
+        tensor = value.expand(side)
         if sparse:
             where = torch.zeros(1, 1, dtype=torch.long)
-            tensor = torch.sparse_coo_tensor(where, one, (side,), check_invariants=True)
+            tensor = torch.sparse_coo_tensor(where, value, (side,), check_invariants=True)
         torch.save({str(number): tensor for number in range(often)}, file)
 
     return "pt", write

@@ -121,9 +121,9 @@ def _folders() -> st.SearchStrategy[Mapping[str, bytes]]:
         return (damaged(saved[name]) | st.binary(max_size=80)).map(lambda content: {**saved, name: content})
 
     manifest = json.loads(saved["manifest.json"])
-    told = edited(manifest).map(lambda one: {**saved, "manifest.json": json.dumps(one).encode()})
+    manifests = edited(manifest).map(lambda content: {**saved, "manifest.json": json.dumps(content).encode()})
     header = st.sampled_from(_FILES).flatmap(_with_header)
-    return st.sampled_from([*_FILES, "manifest.json"]).flatmap(with_file) | told | header
+    return st.sampled_from([*_FILES, "manifest.json"]).flatmap(with_file) | manifests | header
 
 
 def _with_header(name: str) -> st.SearchStrategy[Mapping[str, bytes]]:
@@ -185,8 +185,8 @@ def _rehash(folder: Path) -> Path:
     name = hashes.name(
         recipe, Dataset(images=nothing.astype(np.uint8), labels=nothing, **manifest["meaning"])
     )
-    told = manifest | {"sha256": hashes.model_dump(mode="json"), "name": name}
-    (folder / "manifest.json").write_text(json.dumps(told))
+    rehashed = manifest | {"sha256": hashes.model_dump(mode="json"), "name": name}
+    (folder / "manifest.json").write_text(json.dumps(rehashed))
     return folder.rename(folder.parent / name)
 
 

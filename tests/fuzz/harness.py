@@ -66,8 +66,8 @@ def fuzz(target: Target, examples: int, *, seed: int | None = None) -> Tally:
         suppress_health_check=list(HealthCheck),
     )
     @given(target.inputs)
-    def one(given: Any) -> None:
-        message = _refusal(target, given)
+    def try_input(value: Any) -> None:
+        message = _refusal(target, value)
         if message is None:
             tally.accepted += 1
             return
@@ -77,14 +77,14 @@ def fuzz(target: Target, examples: int, *, seed: int | None = None) -> Tally:
         assert len(message) <= LONGEST_MESSAGE, len(message)
         tally.refused += 1
 
-    (one if seed is None else seeded(seed)(one))()
+    (try_input if seed is None else seeded(seed)(try_input))()
     return tally
 
 
-def _refusal(target: Target, given: Any) -> str | None:
+def _refusal(target: Target, value: Any) -> str | None:
     """What it says of an input that it refuses."""
     try:
-        target.read(given)
+        target.read(value)
     except AutokdError as error:
         return str(error)
     return None

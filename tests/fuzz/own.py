@@ -81,7 +81,7 @@ def _archives() -> tuple[bytes, ...]:
 
 @cache
 def _tables() -> tuple[bytes, ...]:
-    rows = [{"bytes": _encoded(one), "path": None} for one in _pictures(4)]
+    rows = [{"bytes": _encoded(picture), "path": None} for picture in _pictures(4)]
     made = []
     for compression in ("none", "snappy"):
         content = io.BytesIO()
@@ -121,10 +121,10 @@ def _in_a_file(name: str, use: Callable[[Path], object]) -> Callable[[bytes], ob
 def _from(kind: str) -> Callable[[Path], object]:
     def use(file: Path) -> None:
         source = TypeAdapter(AnySource).validate_python({"kind": kind, "path": file.name})
-        found = read(source, file.parent, ImageShape(size=SIZE))
-        assert found.images.shape[2:] == (SIZE, SIZE)
-        assert len(found.images) == len(found.labels)
-        assert found.labels.max() < len(found.classes)
+        images = read(source, file.parent, ImageShape(size=SIZE))
+        assert images.images.shape[2:] == (SIZE, SIZE)
+        assert len(images.images) == len(images.labels)
+        assert images.labels.max() < len(images.classes)
 
     return use
 
@@ -153,8 +153,8 @@ def _plainly(content: bytes, *, upright: bool, grey: bool) -> Any:
     return pixels[None] if grey else pixels.transpose(2, 0, 1)
 
 
-def _load(given: tuple[str, bytes]) -> None:
-    name, content = given
+def _load(named_file: tuple[str, bytes]) -> None:
+    name, content = named_file
     _in_a_file(name, lambda file: fit(_network(), read_checkpoint(file), file))(content)
 
 
@@ -212,11 +212,11 @@ def _recipe(content: bytes) -> None:
             )
         file = Path(folder) / "mine.yaml"
         file.write_bytes(content)
-        for one in (found := inspect(str(file))).problems + found.warnings:
-            assert "\n" not in str(one)
-            assert len(str(one)) <= LONGEST_MESSAGE
-        if found.problems:
-            raise found.problems[0]
+        for finding in (report := inspect(str(file))).problems + report.warnings:
+            assert "\n" not in str(finding)
+            assert len(str(finding)) <= LONGEST_MESSAGE
+        if report.problems:
+            raise report.problems[0]
 
 
 _sources = st.fixed_dictionaries(
@@ -245,9 +245,9 @@ _PROJECT = {
 }
 
 
-def _project(given: tuple[str, bytes]) -> None:
+def _project(named_file: tuple[str, bytes]) -> None:
     """As opening a federation does; imported only if that does what it did before."""
-    name, content = given
+    name, content = named_file
     with tempfile.TemporaryDirectory() as folder:
         for file, written in (_PROJECT | {name: content}).items():
             (Path(folder) / file).parent.mkdir(exist_ok=True)
@@ -267,20 +267,20 @@ _answers = st.recursive(
         st.lists(inner, max_size=3)
         | st.lists(inner, max_size=3).map(tuple)
         | st.dictionaries(st.sampled_from(["logits", "loss", "out"]), inner)
-        | inner.map(lambda one: SimpleNamespace(logits=one))
+        | inner.map(lambda logits: SimpleNamespace(logits=logits))
     ),
 )
 
 
 def _logits(answers: Any) -> None:
-    found = logits_in(answers)
-    assert found.ndim == 2
-    assert found is answers or not isinstance(answers, torch.Tensor)
+    logits = logits_in(answers)
+    assert logits.ndim == 2
+    assert logits is answers or not isinstance(answers, torch.Tensor)
 
 
-def _source(given: Mapping[str, Any]) -> None:
+def _source(fields: Mapping[str, Any]) -> None:
     try:
-        source = TypeAdapter(AnySource).validate_python(given)
+        source = TypeAdapter(AnySource).validate_python(fields)
     except ValidationError as error:
         raise PlanError(source="data", field="", problem="is no source") from error
     with tempfile.TemporaryDirectory() as folder:
@@ -290,7 +290,9 @@ def _source(given: Mapping[str, Any]) -> None:
 
 
 def _odd_recipes() -> st.SearchStrategy[bytes]:
-    odd = edited(RECIPE).map(lambda one: yaml.safe_dump(one, sort_keys=False, allow_unicode=True).encode())
+    odd = edited(RECIPE).map(
+        lambda recipe: yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True).encode()
+    )
     return odd | odd | odd | damaged(yaml.safe_dump(RECIPE, sort_keys=False).encode())
 
 
@@ -298,7 +300,9 @@ TARGETS = (
     Target(
         "own code",
         st.sampled_from(sorted(_PROJECT)).flatmap(
-            lambda name: (damaged(_PROJECT[name]) | st.binary(max_size=80)).map(lambda one: (name, one))
+            lambda name: (damaged(_PROJECT[name]) | st.binary(max_size=80)).map(
+                lambda content: (name, content)
+            )
         ),
         _project,
     ),
@@ -308,7 +312,9 @@ TARGETS = (
     Target(
         "checkpoint",
         st.sampled_from(sorted(_checkpoints())).flatmap(
-            lambda name: (damaged(_checkpoints()[name]) | st.binary(max_size=80)).map(lambda one: (name, one))
+            lambda name: (damaged(_checkpoints()[name]) | st.binary(max_size=80)).map(
+                lambda content: (name, content)
+            )
         ),
         _load,
     ),

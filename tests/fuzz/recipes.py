@@ -46,7 +46,9 @@ SPACE: dict[str, Any] = {
 def _files(document: dict[str, Any]) -> st.SearchStrategy[bytes]:
     """A recipe's bytes: odd in what they say, or damaged as they are, or any text at all."""
     written = yaml.safe_dump(document, sort_keys=False).encode()
-    odd = edited(document).map(lambda one: yaml.safe_dump(one, sort_keys=False, allow_unicode=True).encode())
+    odd = edited(document).map(
+        lambda recipe: yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True).encode()
+    )
     text = st.text(alphabet=st.sampled_from("ab:- \n\t[]{}&*!?|>%@'\"#0.~,<é\x00"), max_size=60)
     return odd | odd | odd | odd | damaged(written) | text.map(str.encode) | st.binary(max_size=40)
 
@@ -99,7 +101,7 @@ _urls = (
     )
     | st.text(max_size=30)
     | damaged(b"postgresql://user:hunter2@host:5432/database?sslmode=require").map(
-        lambda one: one.decode("latin-1")
+        lambda content: content.decode("latin-1")
     )
 )
 

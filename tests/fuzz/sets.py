@@ -65,14 +65,14 @@ def _folder(layout: list[tuple[list[str], str]]) -> None:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(_png(grey))
         source = FolderSource(kind="folder", path="set")
-        found = read(source, base, ImageShape())
+        images = read(source, base, ImageShape())
         public = read(source, base, ImageShape(), labels_needed=False)
-        assert len(public.images) >= len(found.images)
+        assert len(public.images) >= len(images.images)
         plain = datasets.ImageFolder(str(base / "set"), is_valid_file=_readable, allow_empty=True)
         by_name = [(image.getpixel((0, 0))[0], plain.classes[label]) for image, label in plain]
         names = [unicodedata.normalize("NFC", name) for _, name in by_name]
-        assert found.images[:, 0, 0, 0].tolist() == [grey for grey, _ in by_name]
-        assert [found.classes[label] for label in found.labels] == names
+        assert images.images[:, 0, 0, 0].tolist() == [grey for grey, _ in by_name]
+        assert [images.classes[label] for label in images.labels] == names
 
 
 def _readable(file: str) -> bool:
@@ -90,7 +90,10 @@ def _saved() -> Mapping[str, bytes]:
     files: dict[str, bytes] = {}
     for number, name in enumerate(_SHARDS):
         rows = pa.table(
-            {"image": [{"bytes": _png(2 * number + one), "path": None} for one in (0, 1)], "label": [0, 1]}
+            {
+                "image": [{"bytes": _png(2 * number + offset), "path": None} for offset in (0, 1)],
+                "label": [0, 1],
+            }
         )
         out = io.BytesIO()
         pq.write_table(rows, out)
@@ -99,8 +102,8 @@ def _saved() -> Mapping[str, bytes]:
         with pa.ipc.new_stream(stream, rows.schema) as writer:
             writer.write_table(rows)
         files[f"saved/data-{number}.arrow"] = stream.getvalue()
-    told = {"_data_files": [{"filename": f"data-{number}.arrow"} for number in (0, 1)], "_split": "train"}
-    files["saved/state.json"] = json.dumps(told).encode()
+    state = {"_data_files": [{"filename": f"data-{number}.arrow"} for number in (0, 1)], "_split": "train"}
+    files["saved/state.json"] = json.dumps(state).encode()
     return files
 
 
@@ -116,25 +119,25 @@ def _odd_sets(draw: st.DrawFn) -> tuple[str, Mapping[str, bytes]]:
         case "renamed":
             files[draw(st.sampled_from(["test.parquet", "b/x.parquet", "saved/y.arrow"]))] = files.pop(name)
         case "state":
-            told = draw(edited(json.loads(files["saved/state.json"])))
-            files["saved/state.json"] = json.dumps(told).encode()
+            state = draw(edited(json.loads(files["saved/state.json"])))
+            files["saved/state.json"] = json.dumps(state).encode()
     return draw(
         st.sampled_from(["set", "set/saved", "set/*.parquet", "set/**/*.parquet", "set/[", "*"])
     ), files
 
 
-def _set(given: tuple[str, Mapping[str, bytes]]) -> None:
-    path, files = given
+def _set(saved: tuple[str, Mapping[str, bytes]]) -> None:
+    path, files = saved
     with tempfile.TemporaryDirectory() as place:
         for name, content in files.items():
             file = Path(place) / "set" / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content)
-        found = read(ParquetSource(kind="parquet", path=path), Path(place), ImageShape())
-        assert len(found.images) == len(found.labels)
+        images = read(ParquetSource(kind="parquet", path=path), Path(place), ImageShape())
+        assert len(images.images) == len(images.labels)
         if files == _saved():
-            assert found.images[:, 0, 0, 0].tolist() == [0, 1, 2, 3]
-            assert found.labels.tolist() == [0, 1, 0, 1]
+            assert images.images[:, 0, 0, 0].tolist() == [0, 1, 2, 3]
+            assert images.labels.tolist() == [0, 1, 0, 1]
 
 
 _spelt = st.sampled_from(

@@ -41,8 +41,8 @@ def _written() -> bytes:
         file = Path(folder) / "autokd.db"
         with Store.open(sqlite_url(file)) as store:
             name = _study(PAIR)
-            told = {"teacher": PAIR.teacher, "student": PAIR.student}
-            store.create_study(name, attributes=told, features=asdict(features(PAIR)))
+            attributes = {"teacher": PAIR.teacher, "student": PAIR.student}
+            store.create_study(name, attributes=attributes, features=asdict(features(PAIR)))
             ends = [
                 (TrialState.COMPLETE, None),
                 (TrialState.PRUNED, None),
@@ -129,9 +129,11 @@ def _apply(edits: list[Edit], file: Path) -> None:
         for (table, column, row), value in edits:
             new = value
             if isinstance(value, tuple):
-                found = connection.execute(f'SELECT "{column}" FROM "{table}" WHERE rowid = {row}').fetchone()
+                row_read = connection.execute(
+                    f'SELECT "{column}" FROM "{table}" WHERE rowid = {row}'
+                ).fetchone()
                 # An edit before this one may have given the row another number.
-                new = _mixed(found[0] if found else None, value[1])
+                new = _mixed(row_read[0] if row_read else None, value[1])
             # What the database itself refuses nobody can have written.
             with suppress(sqlite3.IntegrityError):
                 connection.execute(f'UPDATE "{table}" SET "{column}" = ? WHERE rowid = {row}', [new])
@@ -171,14 +173,14 @@ def _use(store: Store) -> None:
         json.dumps(DriverStatus.of(driver).to_json(), allow_nan=False)
     store.leases.acquire([name]).release()
     known = facts()
-    found = SimpleNamespace(name=known.name)
+    federation_named = SimpleNamespace(name=known.name)
     with patch.object(transfer, "pair_features", lambda federation, pair: features(pair)):
         names = {OTHER: _study(OTHER)}
         warm_started_sampler(
             store,
             config=tiny_plan(),
             space=open_space(),
-            federation=found,  # type: ignore[arg-type]
+            federation=federation_named,  # type: ignore[arg-type]
             facts=known,
             names=names,
         )

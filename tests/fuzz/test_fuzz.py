@@ -19,12 +19,12 @@ def test_odd_input_is_explained_in_a_line(name: str) -> None:
     assert fuzz(TARGETS[name], EXAMPLES).inputs >= 1
 
 
-def _crash(given: int) -> None:
-    if given > 100:
-        raise KeyError(given)
+def _crash(number: int) -> None:
+    if number > 100:
+        raise KeyError(number)
 
 
-def _ramble(given: int) -> None:
+def _ramble(number: int) -> None:
     raise InputError("words " * 2_000)
 
 

@@ -40,7 +40,7 @@ def test_the_cnn_has_the_parameters_of_its_formula() -> None:
 
 def test_without_batch_norm_the_cnns_convolutions_have_biases_of_their_own() -> None:
     module = make("cnn", widths=(16, 32, 64), batch_norm=False)
-    kinds = [type(one) for one in module.modules()]
+    kinds = [type(part) for part in module.modules()]
     assert nn.BatchNorm2d not in kinds
     assert kinds.count(nn.ReLU) == 3
     convolutions = 9 * (1 * 16 + 16 * 32 + 32 * 64) + (16 + 32 + 64)
@@ -68,9 +68,9 @@ def test_resnet18_is_that_of_torchvision_and_the_cifar_stem_keeps_the_image_size
 
 def test_the_seed_decides_the_weights_and_global_random_state_is_left_alone() -> None:
     before = torch.get_rng_state()
-    one, same, other = (weights_of(make("cnn", seed=seed))["0.weight"] for seed in (1, 1, 2))
-    np.testing.assert_array_equal(one, same)
-    assert (one != other).any()
+    first, same, other = (weights_of(make("cnn", seed=seed))["0.weight"] for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, same)
+    assert (first != other).any()
     assert torch.equal(torch.get_rng_state(), before)
 
 

@@ -55,7 +55,7 @@ def test_a_folder_without_a_configuration_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         ("{", "config.json is no JSON"),
         ([], "names no model_type"),
@@ -69,9 +69,9 @@ def test_a_folder_without_a_configuration_is_refused(tmp_path: Path) -> None:
         ({**CONFIG, "hidden_size": 7}, "cannot be made of config.json: ValueError"),
     ],
 )
-def test_what_is_no_classifier_is_refused(tmp_path: Path, content: object, told: str) -> None:
+def test_what_is_no_classifier_is_refused(tmp_path: Path, content: object, message: str) -> None:
     pytest.importorskip("transformers", reason="transformers is an optional extra: pip install 'autokd[hf]'")
-    with pytest.raises(PlanError, match=told):
+    with pytest.raises(PlanError, match=message):
         make(tmp_path, content)
 
 
@@ -133,7 +133,7 @@ def test_models_answer_as_in_transformers(tmp_path: Path) -> None:
     file = tmp_path / "bert0" / "config.json"
     written = file.read_text()
     file.unlink()
-    assert sum(one.numel() for one in network(sent, 0).parameters()) > 500
+    assert sum(parameter.numel() for parameter in network(sent, 0).parameters()) > 500
     # Another configuration is another network.
     file.write_text(json.dumps(json.loads(written) | {"hidden_act": "relu"}))
     assert find(tmp_path / "home", recipe) is None
@@ -141,6 +141,6 @@ def test_models_answer_as_in_transformers(tmp_path: Path) -> None:
         tmp_path / "home", recipe
     )
     file.write_text(written)
-    found = find(tmp_path / "home", recipe)
-    assert found is not None
-    assert found.name == made.name
+    federation = find(tmp_path / "home", recipe)
+    assert federation is not None
+    assert federation.name == made.name

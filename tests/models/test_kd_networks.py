@@ -48,7 +48,7 @@ def make(name: str, classes: int = 100, **options: object) -> nn.Module:
 
 
 def millions(network: nn.Module) -> float:
-    return sum(one.numel() for one in network.parameters()) / 1e6
+    return sum(parameter.numel() for parameter in network.parameters()) / 1e6
 
 
 @pytest.mark.parametrize("name", sorted(KD_NETWORKS))
@@ -93,7 +93,7 @@ def test_a_resnet_halves_the_image_twice(name: str, sizes: list[int]) -> None:
     network, seen = make(name), []
     for stage in (1, 2, 3):
         layer = network.get_submodule(f"layer{stage}")
-        layer.register_forward_hook(lambda _, __, found: seen.append(found.shape[-1]))
+        layer.register_forward_hook(lambda _, __, output: seen.append(output.shape[-1]))
     network(torch.zeros(1, 3, 32, 32))
     assert seen == sizes
 
@@ -103,10 +103,10 @@ def test_padded_shortcuts_pass_every_second_pixel_and_nothing_in_new_channels() 
     block = make("resnet20", shortcut="pad").get_submodule("layer2.0")
     nn.init.zeros_(block.bn2.weight)  # type: ignore[union-attr, arg-type]
     images = torch.rand(1, 16, 8, 8)
-    found = block(images)
-    assert torch.equal(found[:, 8:24], images[:, :, ::2, ::2])
-    assert not found[:, :8].any()
-    assert not found[:, 24:].any()
+    output = block(images)
+    assert torch.equal(output[:, 8:24], images[:, :, ::2, ::2])
+    assert not output[:, :8].any()
+    assert not output[:, 24:].any()
 
 
 def test_a_wide_block_that_is_silenced_passes_its_images() -> None:

@@ -88,8 +88,8 @@ def seeded(make) -> nn.Module:
 
 def logits(network: nn.Module, images: Tensor = IMAGES) -> Tensor:
     with torch.no_grad():
-        found: Tensor = network(images)
-    return found
+        scores: Tensor = network(images)
+    return scores
 
 
 @pytest.mark.parametrize("name", [name for name in (*FOUND, *WRAPPED) if name != "one layer"])

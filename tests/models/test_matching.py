@@ -141,9 +141,9 @@ def loaded(file: Path, wanted: str | None = None) -> tuple[nn.Module, tuple[str,
     return made, fit(made, read_checkpoint(file), file, wanted=wanted)
 
 
-def same(one: nn.Module, other: nn.Module) -> bool:
+def same(network: nn.Module, other: nn.Module) -> bool:
     images = torch.rand(5, 1, 8, 8)
-    return torch.equal(one.eval()(images), other.eval()(images))
+    return torch.equal(network.eval()(images), other.eval()(images))
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -20,7 +20,7 @@ def make(**fields: Any) -> TrainingConfig:
 
 
 def drawn(n: int, batch_size: int, seed: int) -> list[list[int]]:
-    return [one.tolist() for one in batches(n, batch_size, torch.Generator().manual_seed(seed))]
+    return [batch.tolist() for batch in batches(n, batch_size, torch.Generator().manual_seed(seed))]
 
 
 @given(n=st.integers(2, 200), batch_size=st.integers(2, 64), seed=st.integers(0, 1000))
@@ -107,10 +107,10 @@ def test_a_fused_optimizer_takes_the_same_steps_up_to_rounding_and_repeats_its_b
             optimizer.step()
         return [weight.detach() for weight in weights]
 
-    plain, one, other = trained(fused=False), trained(fused=True), trained(fused=True)
-    for expected, found, again in zip(plain, one, other, strict=True):
-        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
-        assert torch.equal(found, again)
+    plain, first, second = trained(fused=False), trained(fused=True), trained(fused=True)
+    for expected, fused, again in zip(plain, first, second, strict=True):
+        torch.testing.assert_close(fused, expected, rtol=1e-4, atol=1e-5)
+        assert torch.equal(fused, again)
 
 
 def test_a_set_rate_is_what_the_next_step_uses() -> None:

@@ -109,10 +109,10 @@ def by_rule_3(
         for place, name in enumerate(arms)
         for run in confirmation_runs(
             settings[name],
-            {split: found[place] for split, found in drawn.items() if split is not Split.VALIDATION},
+            {split: correct[place] for split, correct in drawn.items() if split is not Split.VALIDATION},
         )
     ]
-    fixed = [{split: found[len(arms) + place][0] for split, found in drawn.items()} for place in range(4)]
+    fixed = [{split: correct[len(arms) + place][0] for split, correct in drawn.items()} for place in range(4)]
     names = {DEFAULT_BUDGET: DEFAULT_BUDGET, NO_TEACHER: no_teacher(best.transfer_set)}
     basis = VerdictBasis(
         trials=2,
@@ -146,8 +146,8 @@ def verdict(wanted: Verdict) -> Recommendation:
         towards = PairRecords(
             pair=PAIR, study=meeting.towards.study, trials=meeting.towards.trials, runs=lost
         )
-        found = recommend_from(PLAN, meeting.federation, towards)
+        recommendation = recommend_from(PLAN, meeting.federation, towards)
     else:
-        found = recommended(make_meeting(towards=TOWARDS[wanted]))
-    assert found.verdict is wanted
-    return found
+        recommendation = recommended(make_meeting(towards=TOWARDS[wanted]))
+    assert recommendation.verdict is wanted
+    return recommendation

@@ -17,7 +17,9 @@ PAIR = Pair(1, 0)
 
 def federation() -> FederationFacts:
     known = make_federation([{split: np.zeros(4, dtype=bool) for split in Split}] * 2)
-    models = tuple(replace(one, weight_bytes=1000 + one.number) for one in known.participants)
+    models = tuple(
+        replace(participant, weight_bytes=1000 + participant.number) for participant in known.participants
+    )
     return replace(known, participants=models, example_bytes=72, public=97)
 
 
@@ -51,16 +53,16 @@ def federation() -> FederationFacts:
     ids=str,
 )
 def test_what_moves(setting: Setting, moved: Cost) -> None:
-    found = communication_cost(setting, PAIR, federation())
-    assert found == moved
-    assert found is not None
-    assert found.to_json()["total"] == moved.weights + moved.logits + moved.class_counts + moved.raw_examples
+    cost = communication_cost(setting, PAIR, federation())
+    assert cost == moved
+    assert cost is not None
+    assert cost.to_json()["total"] == moved.weights + moved.logits + moved.class_counts + moved.raw_examples
 
 
 def test_in_words() -> None:
     assert str(Cost()) == "nothing"
-    told = str(Cost(weights=94_512, raw_examples=3_600_000))
-    assert told == "94.5 kB of weights and 3.6 MB of raw private examples"
+    text = str(Cost(weights=94_512, raw_examples=3_600_000))
+    assert text == "94.5 kB of weights and 3.6 MB of raw private examples"
     assert str(Cost(logits=999)) == "999 B of logits"
 
 

@@ -65,22 +65,24 @@ def test_it_is_the_simplest_that_is_not_shown_to_be_worse_than_the_best(
     own: float, others: list[float], chance: object
 ) -> None:
     ways = [way(Action.KEEP, own), *map(way, REAL[1:], others)]
-    found = decided(ways)
-    assert not found.chosen.is_worse
-    simpler = [one for one in found.weighed if one.way.simplicity < found.chosen.way.simplicity]
-    assert all(one.is_worse for one in simpler)
-    assert [one.way.simplicity for one in found.weighed] == sorted(one.simplicity for one in ways)
-    assert found.best.behind.mean == 0
-    assert max(one.confirmation.mean for one in found.weighed) == found.best.confirmation.mean
-    assert decided(ways[::-1]).to_json() == found.to_json()
+    decision = decided(ways)
+    assert not decision.chosen.is_worse
+    simpler = [
+        weighed for weighed in decision.weighed if weighed.way.simplicity < decision.chosen.way.simplicity
+    ]
+    assert all(weighed.is_worse for weighed in simpler)
+    assert [weighed.way.simplicity for weighed in decision.weighed] == sorted(way.simplicity for way in ways)
+    assert decision.best.behind.mean == 0
+    assert max(weighed.confirmation.mean for weighed in decision.weighed) == decision.best.confirmation.mean
+    assert decided(ways[::-1]).to_json() == decision.to_json()
 
 
 @pytest.mark.parametrize("better", REAL[1:])
 def test_what_is_clearly_the_best_is_the_decision(better: Action) -> None:
     ways = [way(action, 0.8 if action is better else 0.5) for action in REAL]
-    found = decided(ways)
-    assert found.action is better
-    assert found.chosen.test.low > 20
+    decision = decided(ways)
+    assert decision.action is better
+    assert decision.chosen.test.low > 20
 
 
 def test_of_equals_it_is_the_simplest() -> None:
@@ -97,8 +99,12 @@ def test_of_two_ways_own_data_go_first_and_then_fewer_epochs() -> None:
 
 def test_more_evidence_is_wanted_only_where_something_may_gain_and_nothing_is_shown_to() -> None:
     keep, little = way(Action.KEEP, 0.60), way(Action.LEARN, 0.61)
-    found = decided([keep, little], wanted="5 more seeds")
-    assert (found.action, found.wanted, found.chosen.way) == (Action.MORE_EVIDENCE, "5 more seeds", keep)
+    decision = decided([keep, little], wanted="5 more seeds")
+    assert (decision.action, decision.wanted, decision.chosen.way) == (
+        Action.MORE_EVIDENCE,
+        "5 more seeds",
+        keep,
+    )
     assert decided([keep, little]).action is Action.KEEP
     assert decided([keep, way(Action.LEARN, 0.3)], wanted="5 more seeds").action is Action.KEEP
     assert decided([keep, way(Action.LEARN, 0.9)], wanted="5 more seeds").action is Action.LEARN
@@ -116,20 +122,20 @@ def test_a_setting_is_told_what_is_shown_to_be_better() -> None:
 def test_ways_are_paired_by_their_seeds() -> None:
     first = replace(way(Action.LEARN, 0.6, seeds=3), seeds=(0, 1, 2))
     second = replace(way(Action.TRAIN_ALONE, 0.6, seeds=2), seeds=(2, 1))
-    one, other = paired(first, second, Split.TEST)
-    np.testing.assert_array_equal(one, first.correct[Split.TEST][[1, 2]])
+    correct, other = paired(first, second, Split.TEST)
+    np.testing.assert_array_equal(correct, first.correct[Split.TEST][[1, 2]])
     np.testing.assert_array_equal(other, second.correct[Split.TEST][[1, 0]])
     fixed = way(Action.ADOPT, 0.5)
     assert paired(first, fixed, Split.TEST)[0].shape == (3, 350)
     for elsewhere in (replace(second, seeds=(7, 8)), replace(second, pair=PAIR.reverse)):
-        one, other = paired(first, elsewhere, Split.TEST)
-        np.testing.assert_array_equal(one, first.correct[Split.TEST][:2])
+        correct, other = paired(first, elsewhere, Split.TEST)
+        np.testing.assert_array_equal(correct, first.correct[Split.TEST][:2])
         np.testing.assert_array_equal(other, elsewhere.correct[Split.TEST])
 
 
 def test_the_gain_that_is_told_is_not_the_luck_of_the_choice() -> None:
     """Of equal actions the best by chance is on average told as worth what it is: test is not chosen on."""
-    rng, told = np.random.default_rng(1), []
+    rng, errors = np.random.default_rng(1), []
     for _ in range(150):
         ways = []
         for action in REAL:
@@ -138,7 +144,7 @@ def test_the_gain_that_is_told_is_not_the_luck_of_the_choice() -> None:
             chance = 0.3 if action is Action.KEEP else 0.6
             correct = {split: rng.random(rows) < chance for split in (Split.CONFIRMATION, Split.TEST)}
             ways.append(replace(way(action, 0.5, examples=200), correct=correct))
-        found = decide(ways, replace(BOOTSTRAP, resamples=200), min_improvement=0.5)
-        told.append(100 * float(found.chosen.way.correct[Split.TEST].mean() - 0.6))
+        decision = decide(ways, replace(BOOTSTRAP, resamples=200), min_improvement=0.5)
+        errors.append(100 * float(decision.chosen.way.correct[Split.TEST].mean() - 0.6))
     # 150 draws of some 200 examples each: the mean has a standard error of 0.25 pp.
-    assert abs(np.mean(told)) < 0.75
+    assert abs(np.mean(errors)) < 0.75

@@ -126,25 +126,25 @@ def gathered_by_rule_3(
         pair=Pair(0, 1), study="s", rule=3, bases=(basis,), trials=make_trials(best), runs=runs
     )
     corrected = {split: ~OWN[split] for split in Split}
-    found = gather(make_plan(), OWN, records, seeds=5, local={}, corrected=corrected)
-    assert isinstance(found, Evidence)
+    evidence = gather(make_plan(), OWN, records, seeds=5, local={}, corrected=corrected)
+    assert isinstance(evidence, Evidence)
     owed = pending(make_plan(), records, seeds=5)
     assert {spec.setting for spec in owed} <= set(arms(make_plan(), records).values())
-    return found
+    return evidence
 
 
 def test_rivals_are_arms_of_their_own_with_the_same_seeds() -> None:
     settings = (HOT, DEFAULT, LONGER, TAUGHT_BY_NOBODY)
-    found = gathered_by_rule_3([run for one in settings for run in complete(one, *range(5))])
-    assert [(name, arm.setting) for name, arm in found.arms.items()] == [
+    evidence = gathered_by_rule_3([run for setting in settings for run in complete(setting, *range(5))])
+    assert [(name, arm.setting) for name, arm in evidence.arms.items()] == [
         ("winner", HOT),
         ("default", DEFAULT),
         (DEFAULT_BUDGET, LONGER),
         (NO_TEACHER, TAUGHT_BY_NOBODY),
     ]
-    assert all(arm.rows is None for arm in found.arms.values())
-    assert found.lost == frozenset()
-    own = found.paired("winner", "corrected", Split.TEST)
+    assert all(arm.rows is None for arm in evidence.arms.values())
+    assert evidence.lost == frozenset()
+    own = evidence.paired("winner", "corrected", Split.TEST)
     assert own is not None
     np.testing.assert_array_equal(own[1], ~OWN[Split.TEST])
 
@@ -153,25 +153,25 @@ def test_a_rival_pairs_by_the_seeds_that_it_has_and_takes_none_from_the_others()
     wrong = {Split.CONFIRMATION: [False] * 3, Split.TEST: [False] * 3}
     winners = [*complete(HOT, 0, 1, 3, 4), confirmation_run(HOT, 2, wrong)]
     runs = [*winners, *complete(DEFAULT, *range(5)), *complete(LONGER, 4, 2), *complete(TAUGHT_BY_NOBODY, 0)]
-    found = gathered_by_rule_3(runs)
-    assert found.seeds == tuple(SEEDS)
-    assert found.rivals[DEFAULT_BUDGET].rows == (2, 4)
-    pair = found.paired("winner", DEFAULT_BUDGET, Split.TEST)
+    evidence = gathered_by_rule_3(runs)
+    assert evidence.seeds == tuple(SEEDS)
+    assert evidence.rivals[DEFAULT_BUDGET].rows == (2, 4)
+    pair = evidence.paired("winner", DEFAULT_BUDGET, Split.TEST)
     assert pair is not None
     assert pair[0].tolist() == [[False] * 3, [True] * 3]
     assert pair[1].tolist() == [[True] * 3] * 2
     # Fewer than two seeds compare nothing.
-    assert found.lost == {NO_TEACHER}
-    assert found.paired("winner", NO_TEACHER, Split.TEST) is None
+    assert evidence.lost == {NO_TEACHER}
+    assert evidence.paired("winner", NO_TEACHER, Split.TEST) is None
 
 
 def test_a_winner_at_another_budget_or_without_a_teacher_has_no_such_rival() -> None:
     longest = replace(LONGER, epochs=80)
     runs = [*complete(longest, *range(5)), *complete(DEFAULT, *range(5))]
     rivals = {**RIVALS, no_teacher(longest.transfer_set): TAUGHT_BY_NOBODY}
-    found = gathered_by_rule_3([*runs, *complete(TAUGHT_BY_NOBODY, *range(5))], longest, rivals)
-    assert found.rivals.keys() == {NO_TEACHER}
-    runs = [run for one in (TUNING, DEFAULT, LONGER) for run in complete(one, *range(5))]
+    evidence = gathered_by_rule_3([*runs, *complete(TAUGHT_BY_NOBODY, *range(5))], longest, rivals)
+    assert evidence.rivals.keys() == {NO_TEACHER}
+    runs = [run for setting in (TUNING, DEFAULT, LONGER) for run in complete(setting, *range(5))]
     assert gathered_by_rule_3(runs, TUNING).rivals.keys() == {DEFAULT_BUDGET}
 
 

@@ -49,8 +49,10 @@ def test_one_look_is_at_the_confidence_of_the_plan() -> None:
 
 @given(st.integers(2, 20), st.integers(1, 60), st.sampled_from([0.9, 0.95, 0.99]))
 def test_two_looks_lie_between_one_look_and_bonferroni(seeds: int, more: int, confidence: float) -> None:
-    found = look_confidence(ConfirmationConfig(seeds=seeds, max_seeds=seeds + more, confidence=confidence))
-    assert confidence < found <= 1 - (1 - confidence) / 2
+    confidence_of_look = look_confidence(
+        ConfirmationConfig(seeds=seeds, max_seeds=seeds + more, confidence=confidence)
+    )
+    assert confidence < confidence_of_look <= 1 - (1 - confidence) / 2
 
 
 def test_two_looks_of_equal_size_have_the_level_that_pocock_published() -> None:
@@ -65,10 +67,10 @@ def test_two_looks_together_err_as_one() -> None:
     noise = Noise(difficulty=1.0, taste=0.02, shift=0.3, flutter=0.1)
     once = twice = 0
     for _ in range(1500):
-        one, other = draw_arms(rng, (0.65, 0.65), noise, seeds=15, examples=200)
+        first, other = draw_arms(rng, (0.65, 0.65), noise, seeds=15, examples=200)
         beyond = [
-            abs(100 * (one[:seeds].mean() - other[:seeds].mean()))
-            > variance_components(one[:seeds], other[:seeds]).half_width(confidence)
+            abs(100 * (first[:seeds].mean() - other[:seeds].mean()))
+            > variance_components(first[:seeds], other[:seeds]).half_width(confidence)
             for seeds, confidence in ((5, look_confidence(config)), (15, look_confidence(config)), (15, 0.95))
         ]
         twice += beyond[0] or beyond[1]
@@ -86,13 +88,13 @@ def searched(
         split: draw_arms(rng, accuracies, SEEDS_RULE, fixed=0.6, seeds=15, examples=size)
         for split, size in SIZES.items()
     }
-    own = {split: found[2] for split, found in arms.items()}
+    own = {split: correct[2] for split, correct in arms.items()}
     runs = [
         run
         for arm, setting in enumerate((HOT, DEFAULT))
         for run in confirmation_runs(
             setting,
-            {split: found[arm][:seeds] for split, found in arms.items() if split is not Split.VALIDATION},
+            {split: correct[arm][:seeds] for split, correct in arms.items() if split is not Split.VALIDATION},
         )
     ]
     federation, trials = make_federation([own, own]), make_trials(HOT)
@@ -107,11 +109,11 @@ def _as_far(config: StudyConfig, wanted: int, seeds: int) -> StudyConfig:
 
 
 def test_a_pair_that_is_decided_gets_no_more_seeds() -> None:
-    federation, records, found = searched((0.95, 0.7), seeds=5)
+    federation, records, judgement = searched((0.95, 0.7), seeds=5)
     assert seeds_wanted(TWICE, federation, records) == 5
     assert isinstance(judge_pair(TWICE, federation, records), Judgement)
-    assert found.verdict is Verdict.TUNED
-    assert found.to_json()["seeds"] == 5
+    assert judgement.verdict is Verdict.TUNED
+    assert judgement.to_json()["seeds"] == 5
 
 
 def test_an_undecided_pair_gets_the_rest_for_both_arms_and_is_judged_on_all() -> None:
@@ -123,9 +125,9 @@ def test_an_undecided_pair_gets_the_rest_for_both_arms_and_is_judged_on_all() ->
     owed = pending(TWICE, records, seeds=15)
     assert [run.seed for run in owed] == [2000 + seed for seed in range(5, 15) for _ in range(2)]
     assert {run.setting for run in owed} == {HOT, DEFAULT}
-    federation, records, found = searched((0.66, 0.62), seeds=15)
+    federation, records, judgement = searched((0.66, 0.62), seeds=15)
     assert isinstance(judge_pair(TWICE, federation, records), Judgement)
-    decided = found.to_json()["decided_on"]
+    decided = judgement.to_json()["decided_on"]
     assert isinstance(decided, dict)
     assert len(decided["seeds"]) == 15
     assert decided["confidence"] == look_confidence(TWICE.confirmation)
@@ -185,41 +187,41 @@ def confirmed(
         for arm, setting in enumerate((HOT, DEFAULT))
         for run in confirmation_runs(
             setting,
-            {split: found[arm][:seeds] for split, found in arms.items() if split is not Split.VALIDATION},
+            {split: correct[arm][:seeds] for split, correct in arms.items() if split is not Split.VALIDATION},
         )
     ]
-    models = {split: found[2] for split, found in arms.items()}
+    models = {split: correct[2] for split, correct in arms.items()}
     records = PairRecords(pair=PAIR, study="s", rule=2, bases=(basis,), trials=make_trials(HOT), runs=runs)
     return make_federation([models, models]), records
 
 
 def judged(federation: FederationFacts, records: PairRecords) -> Judgement:
-    found = judge_pair(LOOKS, federation, records)
-    assert isinstance(found, Judgement)
-    return found
+    judgement = judge_pair(LOOKS, federation, records)
+    assert isinstance(judgement, Judgement)
+    return judgement
 
 
-def wanted(*given: object, **options: object) -> int:
-    return seeds_wanted(LOOKS, *confirmed(*given, **options))  # type: ignore[arg-type]
+def wanted(*arguments: object, **options: object) -> int:
+    return seeds_wanted(LOOKS, *confirmed(*arguments, **options))  # type: ignore[arg-type]
 
 
 def test_a_pair_that_is_clear_after_two_seeds_gets_no_third() -> None:
     assert wanted((0.95, 0.7), seeds=2) == 2
-    found = judged(*confirmed((0.95, 0.7), seeds=2))
-    assert (found.verdict, found.rule, found.confidence) == (Verdict.TUNED, 2, 0.97)
-    assert len(found.evidence.seeds) == 2
+    judgement = judged(*confirmed((0.95, 0.7), seeds=2))
+    assert (judgement.verdict, judgement.rule, judgement.confidence) == (Verdict.TUNED, 2, 0.97)
+    assert len(judgement.evidence.seeds) == 2
 
 
 def test_two_seeds_that_show_that_nothing_gains_end_it_too() -> None:
-    found = confirmed((0.40, 0.42), seeds=2, own=0.75)
-    assert judged(*found).verdict is Verdict.SKIP
-    assert seeds_wanted(LOOKS, *found) == 2
+    material = confirmed((0.40, 0.42), seeds=2, own=0.75)
+    assert judged(*material).verdict is Verdict.SKIP
+    assert seeds_wanted(LOOKS, *material) == 2
 
 
 def test_a_first_look_waits_for_both_arms() -> None:
     assert wanted((0.95, 0.7), seeds=1) == 2
-    found = judge_pair(LOOKS, *confirmed((0.95, 0.7), seeds=1))
-    assert found == Unfinished("2 race and confirmation runs are to be done")
+    judgement = judge_pair(LOOKS, *confirmed((0.95, 0.7), seeds=1))
+    assert judgement == Unfinished("2 race and confirmation runs are to be done")
 
 
 RESTLESS = replace(BASIS, priors={name: VariancePrior(20.0, 16.0) for name in BASIS.priors})
@@ -247,15 +249,16 @@ def test_what_further_seeds_cannot_decide_ends_undecided_and_says_what_would() -
     basis = replace(
         BASIS, priors={name: VariancePrior(0.01, prior.dof) for name, prior in BASIS.priors.items()}
     )
-    found = [
+    cases = [
         confirmed((0.62, 0.61), seeds=2, own=0.60, noise=noise, basis=basis, seed=seed) for seed in range(12)
     ]
-    ended = [one for one in found if seeds_wanted(LOOKS, *one) == 2]
-    verdicts = [judged(*one) for one in ended]
-    futile = [one for one in verdicts if one.verdict is Verdict.UNDECIDED]
+    ended = [case for case in cases if seeds_wanted(LOOKS, *case) == 2]
+    verdicts = [judged(*case) for case in ended]
+    futile = [judgement for judgement in verdicts if judgement.verdict is Verdict.UNDECIDED]
     assert len(futile) >= 6
     assert all(
-        "only more confirmation examples" in what_would_decide(one, LOOKS.confirmation) for one in futile
+        "only more confirmation examples" in what_would_decide(judgement, LOOKS.confirmation)
+        for judgement in futile
     )
 
 
@@ -293,7 +296,10 @@ def test_a_judgement_knows_of_other_pairs_what_was_stored_and_nothing_else() -> 
     alone = judged(federation, replace(records, bases=(replace(once, priors={}),)))
     wild = {name: VariancePrior(200.0, 16.0) for name in BASIS.priors}
     wide = judged(federation, replace(records, bases=(replace(once, priors=wild),)))
-    means = {(one.confirmation.default_gain.mean, one.test.default_gain.mean) for one in (first, alone, wide)}
+    means = {
+        (judgement.confirmation.default_gain.mean, judgement.test.default_gain.mean)
+        for judgement in (first, alone, wide)
+    }
     assert len(means) == 1
     assert wide.confirmation.default_gain.low < first.confirmation.default_gain.low
     assert wide.test.default_gain.low < first.test.default_gain.low
@@ -304,10 +310,10 @@ def test_a_judgement_knows_of_other_pairs_what_was_stored_and_nothing_else() -> 
 def test_a_p_value_is_corrected_for_the_looks_that_were_planned() -> None:
     federation, records = confirmed((0.66, 0.62), seeds=5)
     three = judged(federation, records).p_beats_default
-    one = judged(federation, replace(records, bases=(replace(BASIS, looks=(5,)),))).p_beats_default
+    p_value = judged(federation, replace(records, bases=(replace(BASIS, looks=(5,)),))).p_beats_default
     assert three is not None
-    assert one is not None
-    assert one < three <= 3 * one
+    assert p_value is not None
+    assert p_value < three <= 3 * p_value
 
 
 def test_without_a_basis_a_pair_of_rule_2_is_not_judged() -> None:
@@ -325,18 +331,18 @@ def test_while_a_search_is_extended_its_answer_stays_and_is_marked() -> None:
     assert extension(longer, searching).startswith("its search goes on, with 1 trial since")
     # The longer search has found another winner, of which nothing is confirmed yet.
     basis = replace(BASIS, winner=WARM, trials=len(longer.trials), extension=1)
-    found = replace(longer, bases=(*records.bases, basis))
-    assert pending(LOOKS, found, seeds=2)
-    kept = judged(federation, found)
+    extended = replace(longer, bases=(*records.bases, basis))
+    assert pending(LOOKS, extended, seeds=2)
+    kept = judged(federation, extended)
     assert (kept.verdict, kept.confirmation, kept.basis) == (
         before.verdict,
         before.confirmation,
         before.basis,
     )
-    assert "until then, this is the answer of before" in extension(found, kept)
-    told = recommend_from(LOOKS, federation, found)
-    assert told.decision.to_json() == recommend_from(LOOKS, federation, records).decision.to_json()
-    assert told.to_json()["extending"] == told.extending
+    assert "until then, this is the answer of before" in extension(extended, kept)
+    recommendation = recommend_from(LOOKS, federation, extended)
+    assert recommendation.decision.to_json() == recommend_from(LOOKS, federation, records).decision.to_json()
+    assert recommendation.to_json()["extending"] == recommendation.extending
     assert "extending" not in recommend_from(LOOKS, federation, records).to_json()
 
 
@@ -348,5 +354,5 @@ def test_an_extension_that_fails_withdraws_nothing() -> None:
         for _ in range(LOOKS.search.retries + 1)
     ]
     basis = replace(BASIS, winner=WARM, extension=1)
-    found = replace(records, bases=(*records.bases, basis), runs=[*records.runs, *lost])
-    assert judged(federation, found).verdict is judged(federation, records).verdict
+    extended = replace(records, bases=(*records.bases, basis), runs=[*records.runs, *lost])
+    assert judged(federation, extended).verdict is judged(federation, records).verdict

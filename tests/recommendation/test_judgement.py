@@ -150,9 +150,9 @@ def test_every_figure_is_on_the_target(seed: int) -> None:
     aimed = by(often / often.mean())
     repeated = judge(make_evidence(winner[:, rows], default[:, rows], own[rows]), QUICK, seed=1)
     for split in splits:
-        found, expected = aimed.figures(split), repeated.figures(split)
+        figures_on_target, expected = aimed.figures(split), repeated.figures(split)
         for name in ("default_gain", "winner_gain", "improvement"):
-            assert getattr(found, name).mean == pytest.approx(getattr(expected, name).mean)
+            assert getattr(figures_on_target, name).mean == pytest.approx(getattr(expected, name).mean)
     assert aimed.decisive == aimed.confirmation
 
     plain, ones = judge(evidence, QUICK, seed=1), by(np.ones(60))

@@ -18,15 +18,15 @@ from tests.recommendation.samples import recommend_from
 
 def with_partners(*winners: float) -> list[Recommendation]:
     """Recommendations of participant 0 with a partner for each accuracy of a winner."""
-    found: list[Recommendation] = []
+    recommendations: list[Recommendation] = []
     participants: list[ParticipantFacts] = []
     for teacher, winner in enumerate(winners, start=1):
         federation, records = by_rule_3({"winner": winner, "default": 0.6, "no_teacher": 0.65}, seed=teacher)
         partner, student = federation.participants
         participants = participants or [replace(student, number=0)]
         participants.append(replace(partner, number=teacher))
-        found.append(_recommended(federation, records, participants, Pair(teacher, 0)))
-    return found
+        recommendations.append(_recommended(federation, records, participants, Pair(teacher, 0)))
+    return recommendations
 
 
 def _recommended(
@@ -38,21 +38,21 @@ def _recommended(
 
 
 def test_of_all_partners_it_is_the_one_that_helps() -> None:
-    found = decide_for(0, with_partners(0.66, 0.92, 0.64), unknown=[4])
-    assert found.decision.action is Action.LEARN
-    assert found.decision.chosen.way.pair == Pair(2, 0)
-    assert "participant 2" in found.decision.chosen.way.words
-    assert (found.partners, found.unknown) == ((1, 2, 3), (4,))
-    assert found.decision.confidence == pytest.approx(1 - 0.05 / found.choices)
+    participant = decide_for(0, with_partners(0.66, 0.92, 0.64), unknown=[4])
+    assert participant.decision.action is Action.LEARN
+    assert participant.decision.chosen.way.pair == Pair(2, 0)
+    assert "participant 2" in participant.decision.chosen.way.words
+    assert (participant.partners, participant.unknown) == ((1, 2, 3), (4,))
+    assert participant.decision.confidence == pytest.approx(1 - 0.05 / participant.choices)
 
 
 def test_what_the_owner_can_do_alone_is_weighed_once() -> None:
     recommendations = with_partners(0.66, 0.70)
-    found = decide_for(0, recommendations)
-    actions = [one.way.action for one in found.decision.weighed]
+    participant = decide_for(0, recommendations)
+    actions = [weighed.way.action for weighed in participant.decision.weighed]
     assert actions.count(Action.KEEP) == actions.count(Action.CORRECT) == 1
     # Both pairs have both of them, and nothing else in common.
-    assert found.choices == sum(len(each.decision.weighed) for each in recommendations) - 2
+    assert participant.choices == sum(len(each.decision.weighed) for each in recommendations) - 2
 
 
 def test_it_does_not_depend_on_the_order_of_the_partners() -> None:
@@ -65,13 +65,13 @@ def test_it_does_not_depend_on_the_order_of_the_partners() -> None:
 
 
 def test_its_gain_is_that_of_the_runs_on_test() -> None:
-    found = decide_for(0, with_partners(0.66, 0.92))
-    way = found.decision.chosen.way
-    own = next(one.way for one in found.decision.weighed if one.way.action is Action.KEEP)
+    participant = decide_for(0, with_partners(0.66, 0.92))
+    way = participant.decision.chosen.way
+    own = next(weighed.way for weighed in participant.decision.weighed if weighed.way.action is Action.KEEP)
     right, before = way.correct[Split.TEST], own.correct[Split.TEST]
-    assert found.decision.chosen.test.mean == pytest.approx(100 * (right.mean() - before.mean()))
-    assert found.to_json()["chosen_among"] == found.choices
-    assert np.isfinite(found.decision.chosen.test.low)
+    assert participant.decision.chosen.test.mean == pytest.approx(100 * (right.mean() - before.mean()))
+    assert participant.to_json()["chosen_among"] == participant.choices
+    assert np.isfinite(participant.decision.chosen.test.low)
 
 
 def test_without_a_recommendation_there_is_a_way_out() -> None:

@@ -31,8 +31,8 @@ def ranking(rng: np.random.Generator, accuracies: list[float], *, default: float
         split: draw_arms(rng, (*accuracies, *[default] * count), DIGITS, fixed=own, examples=size)
         for split, size in SIZES.items()
     }
-    federation = make_federation([{split: found[-1] for split, found in arms.items()}] * (count + 1))
-    found = []
+    federation = make_federation([{split: correct[-1] for split, correct in arms.items()}] * (count + 1))
+    recommendations = []
     for partner in range(count):
         runs = [
             run
@@ -42,28 +42,28 @@ def ranking(rng: np.random.Generator, accuracies: list[float], *, default: float
             )
         ]
         pair = Pair(partner + 1, 0)
-        found.append(
+        recommendations.append(
             recommend_from(
                 PLAN, federation, PairRecords(pair=pair, study=str(pair), trials=make_trials(HOT), runs=runs)
             )
         )
-    return ranked(found, student=0, unknown=[9])
+    return ranked(recommendations, student=0, unknown=[9])
 
 
 def test_the_best_partner_comes_first_and_is_advised() -> None:
-    found = ranking(np.random.default_rng(0), [0.62, 0.85, 0.70, 0.45], default=0.6, own=0.6)
-    assert [one.teacher for one in found.partners][:2] == [2, 3]
-    assert found.best is found.partners[0]
-    assert [one.as_good for one in found.partners] == [True, False, False, False]
-    assert found.advice == "learn from 2, with T=4 α=0.1 on both"
-    plain = json.loads(json.dumps(found.to_json()))
+    ranked = ranking(np.random.default_rng(0), [0.62, 0.85, 0.70, 0.45], default=0.6, own=0.6)
+    assert [partner.teacher for partner in ranked.partners][:2] == [2, 3]
+    assert ranked.best is ranked.partners[0]
+    assert [partner.as_good for partner in ranked.partners] == [True, False, False, False]
+    assert ranked.advice == "learn from 2, with T=4 α=0.1 on both"
+    plain = json.loads(json.dumps(ranked.to_json()))
     assert (plain["best"], plain["corrected_for"], plain["unknown"]) == (2, 4, [9])
     assert plain["partners"][0]["decided_on"]["low"] > 0
 
 
 def test_intervals_are_wider_the_more_partners_there_are() -> None:
-    found = ranking(np.random.default_rng(1), [0.8, 0.7, 0.7, 0.7, 0.7], default=0.6, own=0.6)
-    first = found.partners[0]
+    ranked = ranking(np.random.default_rng(1), [0.8, 0.7, 0.7, 0.7, 0.7], default=0.6, own=0.6)
+    first = ranked.partners[0]
     assert first.recommendation.gain is not None
     assert first.test.mean == pytest.approx(first.recommendation.gain.mean)
     assert first.test.high - first.test.low > 1.2 * (
@@ -72,10 +72,10 @@ def test_intervals_are_wider_the_more_partners_there_are() -> None:
 
 
 def test_where_nothing_gains_nobody_is_advised() -> None:
-    found = ranking(np.random.default_rng(2), [0.5, 0.45], default=0.5, own=0.6)
-    assert {one.recommendation.verdict for one in found.partners} == {Verdict.SKIP}
-    assert found.best is None
-    assert "corrected for choosing the best of 2" in found.advice
+    ranks = ranking(np.random.default_rng(2), [0.5, 0.45], default=0.5, own=0.6)
+    assert {partner.recommendation.verdict for partner in ranks.partners} == {Verdict.SKIP}
+    assert ranks.best is None
+    assert "corrected for choosing the best of 2" in ranks.advice
     nobody = ranked([], student=0, unknown=[1, 2])
     assert (nobody.best, nobody.partners, nobody.unknown) == (None, (), (1, 2))
 

@@ -59,9 +59,9 @@ def test_learn_from_a_worse_partner() -> None:
 
 def test_teach_a_better_partner_if_that_beats_adopting_it() -> None:
     """As P1 with 2 in the poster: +42.7 as student, +67.2 as teacher."""
-    one, _ = meeting(0.20, 0.60, (0.55, 0.40), (0.80, 0.65))
-    assert one.advice is Advice.TEACHER
-    assert one.test.by_adoption.mean == pytest.approx(40, abs=10)
+    side, _ = meeting(0.20, 0.60, (0.55, 0.40), (0.80, 0.65))
+    assert side.advice is Advice.TEACHER
+    assert side.test.by_adoption.mean == pytest.approx(40, abs=10)
 
 
 def test_no_training_where_adopting_is_as_good() -> None:
@@ -230,15 +230,15 @@ def corrected_sides(
 
 def test_a_corrected_partner_that_is_as_good_is_adopted_without_training() -> None:
     assert corrected_sides(0.5, 0.4, 0.5, 0.6, learns=0.7, teaches=0.3).advice is Advice.STUDENT
-    found = corrected_sides(0.5, 0.4, 0.5, 0.72, learns=0.7, teaches=0.3)
-    assert found.advice is Advice.NONE
-    assert "adopting the partner's model with its label prior divided out gains" in found.why
-    assert found.confirmation.by_corrected_adoption is not None
-    assert found.to_json()["gain_by_corrected_adoption"] == pytest.approx(22, abs=8)
+    side = corrected_sides(0.5, 0.4, 0.5, 0.72, learns=0.7, teaches=0.3)
+    assert side.advice is Advice.NONE
+    assert "adopting the partner's model with its label prior divided out gains" in side.why
+    assert side.confirmation.by_corrected_adoption is not None
+    assert side.to_json()["gain_by_corrected_adoption"] == pytest.approx(22, abs=8)
 
 
 def test_a_corrected_own_model_that_is_as_good_is_not_given_up() -> None:
     assert corrected_sides(0.5, 0.4, 0.55, 0.4, learns=0.3, teaches=0.7).advice is Advice.TEACHER
-    found = corrected_sides(0.5, 0.4, 0.7, 0.4, learns=0.3, teaches=0.7)
-    assert found.advice is Advice.NONE
-    assert "dividing out the own model's label prior gains" in found.why
+    side = corrected_sides(0.5, 0.4, 0.7, 0.4, learns=0.3, teaches=0.7)
+    assert side.advice is Advice.NONE
+    assert "dividing out the own model's label prior gains" in side.why

@@ -20,11 +20,11 @@ def undecided(
     noise: Noise, accuracies: tuple[float, float], own: float, *, seeds: int = 5
 ) -> list[Judgement]:
     rng = np.random.default_rng(0)
-    found = [
+    judgements = [
         judge(make_evidence(*draw_arms(rng, accuracies, noise, fixed=own, seeds=seeds)), QUICK, seed=1)
         for _ in range(20)
     ]
-    return [one for one in found if one.verdict is Verdict.UNDECIDED]
+    return [judgement for judgement in judgements if judgement.verdict is Verdict.UNDECIDED]
 
 
 def test_only_an_undecided_pair_has_prospects() -> None:
@@ -34,8 +34,8 @@ def test_only_an_undecided_pair_has_prospects() -> None:
 
 
 def test_where_seeds_are_the_doubt_their_number_is_named() -> None:
-    found = undecided(Noise(taste=0.05, shift=0.3), (0.72, 0.60), 0.60)
-    texts = [what_would_decide(one, QUICK) for one in found]
+    judgements = undecided(Noise(taste=0.05, shift=0.3), (0.72, 0.60), 0.60)
+    texts = [what_would_decide(judgement, QUICK) for judgement in judgements]
     named = [int(match[1]) for text in texts if (match := re.search(r"confirmation.seeds: (\d+) in", text))]
     assert len(named) >= len(texts) / 2 > 1
     assert all(5 < seeds <= MOST_SEEDS for seeds in named)
@@ -47,11 +47,11 @@ def test_the_number_named_is_the_smallest_that_would_do() -> None:
     checked = 0
     for _ in range(20):
         default, own = draw_arms(rng, (0.70,), Noise(taste=0.05, shift=0.3), fixed=0.60)
-        found = judge(make_evidence(None, default, own), QUICK, seed=1)
-        match = re.match(r"(\d+) more seeds .* the default beats as-is", what_would_decide(found, QUICK))
+        judgement = judge(make_evidence(None, default, own), QUICK, seed=1)
+        match = re.match(r"(\d+) more seeds .* the default beats as-is", what_would_decide(judgement, QUICK))
         if match is None:
             continue
-        seeds, mean = 5 + int(match[1]), found.confirmation.default_gain.mean
+        seeds, mean = 5 + int(match[1]), judgement.confirmation.default_gain.mean
         spread = variance_components(default, own)
         assert spread.with_seeds(seeds).half_width(0.95) < mean
         assert seeds == 6 or spread.with_seeds(seeds - 1).half_width(0.95) >= mean
@@ -60,8 +60,8 @@ def test_the_number_named_is_the_smallest_that_would_do() -> None:
 
 
 def test_where_examples_are_the_doubt_seeds_are_said_to_be_useless() -> None:
-    found = undecided(EXAMPLES_RULE, (0.625, 0.615), 0.615)
-    texts = [what_would_decide(one, QUICK) for one in found]
+    judgements = undecided(EXAMPLES_RULE, (0.625, 0.615), 0.615)
+    texts = [what_would_decide(judgement, QUICK) for judgement in judgements]
     assert sum(text.startswith("only more confirmation examples") for text in texts) > len(texts) / 2
     floors = [float(match[1]) for text in texts if (match := re.search(r"effect here is ([\d.]+) pp", text))]
     # √(disagreement / examples) · (1.96 + 0.84) of two models that disagree on a quarter of 350 examples.

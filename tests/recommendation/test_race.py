@@ -85,7 +85,7 @@ def test_a_setting_that_is_practically_the_default_is_no_candidate() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "same"),
+    ("setting", "other", "same"),
     [
         (Setting(2.0, 0.5, BOTH), Setting(2.015, 0.503, BOTH), True),
         (Setting(2.0, 0.5, BOTH), Setting(2.05, 0.5, BOTH), False),
@@ -101,9 +101,9 @@ def test_a_setting_that_is_practically_the_default_is_no_candidate() -> None:
         (Setting(1.0, 0.0, BOTH), Setting(4.0, 0.0, BOTH, schedule=Schedule.COSINE), False),
     ],
 )
-def test_alike_settings(one: Setting, other: Setting, same: bool) -> None:
-    assert alike(one, other) is same
-    assert alike(other, one) is same
+def test_alike_settings(setting: Setting, other: Setting, same: bool) -> None:
+    assert alike(setting, other) is same
+    assert alike(other, setting) is same
 
 
 def test_the_race_chooses_by_its_own_runs_only() -> None:

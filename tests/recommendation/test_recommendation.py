@@ -73,8 +73,8 @@ def test_the_verdict_follows_from_the_stored_runs(towards: tuple[float, float], 
         return np.stack([run.correct[split] for run in sorted(runs, key=lambda run: run.seed)])
 
     def interval(first: Correctness, second: Correctness) -> tuple[float, float]:
-        found = paired_interval(first, second, confidence=0.95, resamples=2000, seed=99)
-        return found.low, found.high
+        interval = paired_interval(first, second, confidence=0.95, resamples=2000, seed=99)
+        return interval.low, interval.high
 
     own = meeting.federation.participants[1].correct
     tuned, default = stored(best, Split.CONFIRMATION), stored(DEFAULT, Split.CONFIRMATION)
@@ -89,11 +89,11 @@ def test_the_verdict_follows_from_the_stored_runs(towards: tuple[float, float], 
         expected = Verdict.DEFAULT
     else:
         expected = Verdict.UNDECIDED
-    found = recommended(meeting)
-    assert found.verdict is expected is verdict
-    shown = stored(found.setting, Split.TEST)
-    assert found.gain is not None
-    assert found.gain.mean == pytest.approx(100 * (shown.mean() - own[Split.TEST].mean()))
+    recommendation = recommended(meeting)
+    assert recommendation.verdict is expected is verdict
+    shown = stored(recommendation.setting, Split.TEST)
+    assert recommendation.gain is not None
+    assert recommendation.gain.mean == pytest.approx(100 * (shown.mean() - own[Split.TEST].mean()))
 
 
 def test_the_same_records_give_the_same_recommendation_in_whatever_order() -> None:
@@ -111,14 +111,14 @@ def test_the_same_records_give_the_same_recommendation_in_whatever_order() -> No
 def test_both_sides_of_a_meeting_read_the_same_runs() -> None:
     """The identity of the poster's tables, on recommendations as they are printed."""
     meeting = make_meeting()
-    one = recommended(meeting).to_json()["position"]
+    position = recommended(meeting).to_json()["position"]
     zero = recommend_from(PLAN, meeting.federation, meeting.back, reverse=meeting.towards)
     other = zero.to_json()["position"]
-    assert isinstance(one, dict)
+    assert isinstance(position, dict)
     assert isinstance(other, dict)
-    gap = one["gain_by_adoption"]
-    assert one["gain_as_student"] - other["gain_as_teacher"] == pytest.approx(gap)
-    assert one["gain_as_teacher"] - other["gain_as_student"] == pytest.approx(gap)
+    gap = position["gain_by_adoption"]
+    assert position["gain_as_student"] - other["gain_as_teacher"] == pytest.approx(gap)
+    assert position["gain_as_teacher"] - other["gain_as_student"] == pytest.approx(gap)
     assert other["gain_by_adoption"] == pytest.approx(-gap)
 
 
@@ -128,51 +128,53 @@ def test_both_sides_of_a_meeting_read_the_same_runs() -> None:
 def test_where_nothing_is_shown_the_answer_is_as_is_and_the_candidate_stays_visible(
     towards: tuple[float, float], verdict: Verdict
 ) -> None:
-    found = recommended(make_meeting(towards=towards))
-    assert found.verdict is verdict
-    plain = found.to_json()
+    recommendation = recommended(make_meeting(towards=towards))
+    assert recommendation.verdict is verdict
+    plain = recommendation.to_json()
     assert plain["recommended"] == {"answer": "as-is", "gain": {"mean": 0.0, "low": 0.0, "high": 0.0}}
-    assert found.setting == HOT
-    assert "leave participant 1 as it is" in found.advice
-    assert bool(found.what_would_decide) is (verdict is Verdict.UNDECIDED)
+    assert recommendation.setting == HOT
+    assert "leave participant 1 as it is" in recommendation.advice
+    assert bool(recommendation.what_would_decide) is (verdict is Verdict.UNDECIDED)
 
 
 def test_where_the_default_is_the_answer_it_is_the_setting_shown() -> None:
-    found = recommended(make_meeting(towards=(0.78, 0.78)))
-    plain = found.to_json()
-    assert found.setting == DEFAULT
+    recommendation = recommended(make_meeting(towards=(0.78, 0.78)))
+    plain = recommendation.to_json()
+    assert recommendation.setting == DEFAULT
     assert plain["gain"] == plain["default_gain"]
     candidate = plain["candidate"]
     assert isinstance(candidate, dict)
     assert candidate["setting"]["temperature"] == HOT.temperature
-    assert found.advice.endswith("nothing is shown to beat it")
+    assert recommendation.advice.endswith("nothing is shown to beat it")
 
 
 def test_fine_tuning_is_called_by_its_name() -> None:
-    found = recommended(make_meeting(candidate=TUNING))
-    assert found.verdict is Verdict.TUNED
-    assert "fine-tuning on both (α = 0: the teacher is not used)" in found.advice
+    recommendation = recommended(make_meeting(candidate=TUNING))
+    assert recommendation.verdict is Verdict.TUNED
+    assert "fine-tuning on both (α = 0: the teacher is not used)" in recommendation.advice
 
 
 def test_a_space_that_holds_only_the_default_does_not_end_in_tuned() -> None:
     """Even where the runs of its trials look better by luck."""
     near = Setting(temperature=1.0005, alpha=0.5004, transfer_set=TransferSet.STUDENT)
-    found = recommended(make_meeting(candidate=near))
-    assert found.verdict is Verdict.DEFAULT
-    plain = found.to_json()
+    recommendation = recommended(make_meeting(candidate=near))
+    assert recommendation.verdict is Verdict.DEFAULT
+    plain = recommendation.to_json()
     assert plain["candidate"] is None
     assert plain["improvement"] == {"mean": 0.0, "low": 0.0, "high": 0.0}
-    assert "no other setting came through confirmation" in found.reason
+    assert "no other setting came through confirmation" in recommendation.reason
 
 
 def test_without_a_baseline_the_verdict_is_failed() -> None:
     meeting = make_meeting()
     trials = [make_trial(0, DEFAULT, state=TrialState.FAIL), make_trial(1, HOT)]
-    found = recommend_from(PLAN, meeting.federation, PairRecords(pair=PAIR, study="s", trials=trials))
-    plain = json.loads(json.dumps(found.to_json()))
-    assert (found.verdict, plain["setting"], plain["gain"]) == (Verdict.FAILED, None, None)
+    recommendation = recommend_from(
+        PLAN, meeting.federation, PairRecords(pair=PAIR, study="s", trials=trials)
+    )
+    plain = json.loads(json.dumps(recommendation.to_json()))
+    assert (recommendation.verdict, plain["setting"], plain["gain"]) == (Verdict.FAILED, None, None)
     assert plain.keys() >= KEYS
-    assert "loss became nan at step 3" in found.advice
+    assert "loss became nan at step 3" in recommendation.advice
     assert plain["position"]["advice"] == "none"
 
 
@@ -183,12 +185,12 @@ def test_diverged_runs_are_told() -> None:
         for run in meeting.towards.runs
     ]
     searched = PairRecords(pair=PAIR, study=meeting.towards.study, trials=meeting.towards.trials, runs=runs)
-    found = recommend_from(PLAN, meeting.federation, searched)
-    assert "1 runs diverged and count as no gain" in found.reason
+    recommendation = recommend_from(PLAN, meeting.federation, searched)
+    assert "1 runs diverged and count as no gain" in recommendation.reason
     whole = recommended(meeting)
-    assert found.gain is not None
+    assert recommendation.gain is not None
     assert whole.gain is not None
-    assert found.gain.mean < whole.gain.mean
+    assert recommendation.gain.mean < whole.gain.mean
 
 
 @pytest.mark.parametrize("trials", [[], [make_trial(0, DEFAULT, state=TrialState.RUNNING)]])
@@ -203,8 +205,8 @@ def test_before_the_confirmation_is_finished_there_is_no_recommendation() -> Non
     with pytest.raises(NotTuned, match="2 race and confirmation runs are to be done"):
         recommend_from(PLAN, meeting.federation, half)
     # As the reverse pair, it counts as unknown.
-    found = recommend_from(PLAN, meeting.federation, meeting.back, reverse=half)
-    assert found.of_pair[1].test.as_teacher is None
+    recommendation = recommend_from(PLAN, meeting.federation, meeting.back, reverse=half)
+    assert recommendation.of_pair[1].test.as_teacher is None
 
 
 # By rule 3
@@ -219,11 +221,13 @@ EVERY_ARM = {"winner": 0.85, "default": 0.70, "default_budget": 0.75, "no_teache
 
 
 def test_the_teachers_part_and_all_that_was_beaten_stand_in_the_json() -> None:
-    found = told(EVERY_ARM)
-    plain = json.loads(json.dumps(found.to_json(), allow_nan=False))
+    recommendation = told(EVERY_ARM)
+    plain = json.loads(json.dumps(recommendation.to_json(), allow_nan=False))
     assert (plain["verdict"], plain["decided_on"]["rule"]) == ("tuned", 3)
-    assert found.judgement is not None
-    arms = {name: arm.correct[Split.TEST].mean() for name, arm in found.judgement.evidence.arms.items()}
+    assert recommendation.judgement is not None
+    arms = {
+        name: arm.correct[Split.TEST].mean() for name, arm in recommendation.judgement.evidence.arms.items()
+    }
     parts = {"teacher_part": "no_teacher", "improvement": "default"}
     for key, rival in parts.items():
         assert plain[key]["mean"] == pytest.approx(100 * (arms["winner"] - arms[rival]))
@@ -233,7 +237,7 @@ def test_the_teachers_part_and_all_that_was_beaten_stand_in_the_json() -> None:
         assert rival["difference"]["mean"] == pytest.approx(100 * (arms["winner"] - arms[name]))
         assert rival["gain"]["mean"] == pytest.approx(plain["gain"]["mean"] - rival["difference"]["mean"])
         assert rival["seeds"] == 5
-    own = found.student
+    own = recommendation.student
     expected = 100 * (own.corrected[Split.TEST].mean() - own.correct[Split.TEST].mean())
     assert plain["corrected_gain"]["mean"] == pytest.approx(expected)
     decided = plain["decided_on"]
@@ -250,35 +254,35 @@ def test_a_gain_that_the_corrected_own_model_has_for_nothing_is_none() -> None:
     arms, own = {"winner": 0.75, "default": 0.65, "no_teacher": 0.75}, (0.5, 0.85)
     federation, records = by_rule_3(arms, own=own)
     assert recommend_from(PLAN, federation, replace(records, rule=2)).verdict is Verdict.TUNED
-    found = recommend_from(PLAN, federation, records)
-    assert found.verdict is Verdict.SKIP
-    assert found.to_json()["recommended"] == {
+    recommendation = recommend_from(PLAN, federation, records)
+    assert recommendation.verdict is Verdict.SKIP
+    assert recommendation.to_json()["recommended"] == {
         "answer": "as-is",
         "gain": {"mean": 0.0, "low": 0.0, "high": 0.0},
     }
-    assert "dividing out its label prior gains +3" in found.advice
-    assert "nothing trained" in found.advice
-    assert "dividing out the own model's label prior gains" in found.of_pair[1].why
+    assert "dividing out its label prior gains +3" in recommendation.advice
+    assert "nothing trained" in recommendation.advice
+    assert "dividing out the own model's label prior gains" in recommendation.of_pair[1].why
 
 
 def test_what_the_default_reaches_at_a_budget_of_its_own_is_not_tuned() -> None:
     arms = {"winner": 0.84, "default": 0.72, "default_budget": 0.84}
     assert told({**arms, "default_budget": 0.74}).verdict is Verdict.TUNED
-    found = told(arms)
-    assert found.verdict is Verdict.DEFAULT
-    assert found.setting == DEFAULT
+    recommendation = told(arms)
+    assert recommendation.verdict is Verdict.DEFAULT
+    assert recommendation.setting == DEFAULT
 
 
 def test_a_longer_default_is_the_default_with_its_budget_told() -> None:
     longer = replace(DEFAULT, epochs=80, learning_rate=0.05)
-    found = told({"winner": 0.85, "default": 0.65, "no_teacher": 0.7}, best=longer)
-    assert (found.verdict, found.setting) == (Verdict.DEFAULT, longer)
-    assert found.gain is not None
-    assert found.recommended_gain == found.gain
-    assert found.gain.mean == pytest.approx(25, abs=8)
-    assert "use the default at a budget of its own" in found.advice
-    assert "epochs 80" in found.advice
-    assert "differs from the default in its budget only" in found.reason
+    recommendation = told({"winner": 0.85, "default": 0.65, "no_teacher": 0.7}, best=longer)
+    assert (recommendation.verdict, recommendation.setting) == (Verdict.DEFAULT, longer)
+    assert recommendation.gain is not None
+    assert recommendation.recommended_gain == recommendation.gain
+    assert recommendation.gain.mean == pytest.approx(25, abs=8)
+    assert "use the default at a budget of its own" in recommendation.advice
+    assert "epochs 80" in recommendation.advice
+    assert "differs from the default in its budget only" in recommendation.reason
     # Where it is not shown to be better, the recipe's budget does.
     same = told({"winner": 0.72, "default": 0.72}, best=longer)
     assert (same.verdict, same.setting) == (Verdict.DEFAULT, DEFAULT)
@@ -306,11 +310,11 @@ def test_whatever_a_budget_reaches_it_is_never_tuned(best: Setting, reached: lis
 
 
 def test_without_a_teacher_its_part_is_nothing() -> None:
-    found = told({"winner": 0.85, "default": 0.7}, best=TUNING).to_json()
+    recommendation = told({"winner": 0.85, "default": 0.7}, best=TUNING).to_json()
     nothing = {"mean": 0.0, "low": 0.0, "high": 0.0}
-    decided = found["decided_on"]
+    decided = recommendation["decided_on"]
     assert isinstance(decided, dict)
-    assert found["teacher_part"] == decided["teacher_part"] == nothing
+    assert recommendation["teacher_part"] == decided["teacher_part"] == nothing
 
 
 def test_a_rival_whose_runs_failed_is_not_beaten() -> None:
@@ -321,9 +325,9 @@ def test_a_rival_whose_runs_failed_is_not_beaten() -> None:
         for index in range(5)
         for _ in range(PLAN.search.retries + 1)
     ]
-    found = recommend_from(PLAN, federation, replace(records, runs=lost))
-    assert found.verdict is Verdict.UNDECIDED
-    assert "the runs of the default at its budget failed" in found.reason
+    recommendation = recommend_from(PLAN, federation, replace(records, runs=lost))
+    assert recommendation.verdict is Verdict.UNDECIDED
+    assert "the runs of the default at its budget failed" in recommendation.reason
     # The teacher's runs do not decide.
     lost = [run for run in records.runs if run.setting != RIVALS["no_teacher"]]
     lost += [
@@ -331,9 +335,9 @@ def test_a_rival_whose_runs_failed_is_not_beaten() -> None:
         for index in range(5)
         for _ in range(PLAN.search.retries + 1)
     ]
-    found = recommend_from(PLAN, federation, replace(records, runs=lost))
-    assert found.verdict is Verdict.TUNED
-    assert found.to_json()["teacher_part"] is None
+    recommendation = recommend_from(PLAN, federation, replace(records, runs=lost))
+    assert recommendation.verdict is Verdict.TUNED
+    assert recommendation.to_json()["teacher_part"] is None
 
 
 def test_a_corrected_model_that_forgets_too_much_stands_in_no_way() -> None:
@@ -345,9 +349,9 @@ def test_a_corrected_model_that_forgets_too_much_stands_in_no_way() -> None:
     assert excluded(recommend_from(config, federation, records)) == frozenset()
 
 
-def excluded(found: Recommendation) -> frozenset[str]:
-    assert found.judgement is not None
-    return found.judgement.excluded
+def excluded(recommendation: Recommendation) -> frozenset[str]:
+    assert recommendation.judgement is not None
+    return recommendation.judgement.excluded
 
 
 def test_balanced_has_the_intervals_of_equal_shares() -> None:
@@ -356,22 +360,22 @@ def test_balanced_has_the_intervals_of_equal_shares() -> None:
     rng = np.random.default_rng(1)
     labels = {split: (rng.random(count) < 0.2).astype(np.int64) for split, count in EXAMPLES.items()}
     facts = replace(meeting.federation, labels=labels)
-    found = []
+    recommendations = []
     for fields in ({"objective": "balanced"}, {"target": {"0": 0.5, "1": 0.5}}):
         config = StudyConfig.model_validate({**PLAN.model_dump(by_alias=True), **fields})
         weighted = aimed(facts, config.target, source="recipe")
         records = replace(meeting.towards, weights=weighted.participants[1].weights)
-        found.append(recommend_from(config, weighted, records))
-    balanced, shares = (one.to_json() for one in found)
+        recommendations.append(recommend_from(config, weighted, records))
+    balanced, shares = (recommendation.to_json() for recommendation in recommendations)
     assert (balanced["target"], shares["target"]) == ("balanced", {"0": 0.5, "1": 0.5})
     for name in ("gain", "default_gain", "improvement", "verdict", "position"):
         assert balanced[name] == shares[name]
     assert balanced["gain"] != recommend_from(PLAN, facts, meeting.towards).to_json()["gain"]
-    decided = [one["decided_on"] for one in (balanced, shares)]
-    assert [one.pop("objective") for one in decided] == ["balanced", "gain"]  # type: ignore[attr-defined]
+    decided = [payload["decided_on"] for payload in (balanced, shares)]
+    assert [decision.pop("objective") for decision in decided] == ["balanced", "gain"]  # type: ignore[attr-defined]
     assert decided[0] == decided[1]
-    assert found[0].reason.startswith("by balanced accuracy, on confirmation: ")
-    judgement = found[0].judgement
+    assert recommendations[0].reason.startswith("by balanced accuracy, on confirmation: ")
+    judgement = recommendations[0].judgement
     assert judgement is not None
     right, own = judgement.shown.correct[Split.TEST], judgement.evidence.own[Split.TEST]
     per_class = [
@@ -397,20 +401,22 @@ def test_probabilities_before_and_after_are_those_of_the_stored_outputs() -> Non
         replace(run, logits={Split.TEST: logits})
         for run, logits in zip(meeting.towards.runs, outputs, strict=True)
     ]
-    found = recommend_from(PLAN, facts, replace(meeting.towards, runs=runs))
-    assert found.setting is not None
-    mine = [logits for run, logits in zip(runs, outputs, strict=True) if run.setting == found.setting]
+    recommendation = recommend_from(PLAN, facts, replace(meeting.towards, runs=runs))
+    assert recommendation.setting is not None
+    mine = [
+        logits for run, logits in zip(runs, outputs, strict=True) if run.setting == recommendation.setting
+    ]
 
     def nll(logits: np.ndarray) -> float:
         exact = logits.astype(np.float64)
         total = np.log(np.exp(exact).sum(axis=1))
         return float((total - exact[np.arange(count), labels]).mean())
 
-    told: Any = found.to_json()["probabilities"]
-    assert told["seeds"] == len(mine) == 5
-    assert told["before"]["nll"] == pytest.approx(nll(own))
-    assert told["after"]["nll"] == pytest.approx(np.mean([nll(logits) for logits in mine]))
-    assert told["after"].keys() == {"nll", "brier", "ece"}
+    probabilities: Any = recommendation.to_json()["probabilities"]
+    assert probabilities["seeds"] == len(mine) == 5
+    assert probabilities["before"]["nll"] == pytest.approx(nll(own))
+    assert probabilities["after"]["nll"] == pytest.approx(np.mean([nll(logits) for logits in mine]))
+    assert probabilities["after"].keys() == {"nll", "brier", "ece"}
 
 
 def test_an_untrained_student_is_an_arm_with_seeds_that_adopts_nothing() -> None:
@@ -419,8 +425,8 @@ def test_an_untrained_student_is_an_arm_with_seeds_that_adopts_nothing() -> None
     initial = {split: rng.random((3, count)) < 0.1 for split, count in EXAMPLES.items()}
     teacher, student = meeting.federation.participants
     facts = replace(meeting.federation, participants=(teacher, replace(student, initial=initial)))
-    found = recommend_from(PLAN, facts, meeting.towards)
-    judgement = found.judgement
+    recommendation = recommend_from(PLAN, facts, meeting.towards)
+    judgement = recommendation.judgement
     assert judgement is not None
     seeds = len(judgement.evidence.seeds)
     for split in (Split.CONFIRMATION, Split.TEST):
@@ -429,15 +435,17 @@ def test_an_untrained_student_is_an_arm_with_seeds_that_adopts_nothing() -> None
         assert np.array_equal(own, initial[split][[row % 3 for row in range(seeds)]])
         gain = 100 * float((judgement.shown.correct[split].astype(float) - own).mean())
         assert judgement.gain(split).mean == pytest.approx(gain)
-    assert found.verdict is Verdict.TUNED
-    assert {one.way.action for one in found.decision.weighed} <= {
+    assert recommendation.verdict is Verdict.TUNED
+    assert {weighed.way.action for weighed in recommendation.decision.weighed} <= {
         Action.KEEP,
         Action.TRAIN_ALONE,
         Action.LEARN,
     }
-    assert found.of_pair[1].advice is Advice.STUDENT
-    assert found.of_pair[1].why.endswith("an untrained model only learns")
-    assert found.of_pair[1].test.by_corrected_adoption is None
-    (kept,) = [one.way for one in found.decision.weighed if one.way.action is Action.KEEP]
+    assert recommendation.of_pair[1].advice is Advice.STUDENT
+    assert recommendation.of_pair[1].why.endswith("an untrained model only learns")
+    assert recommendation.of_pair[1].test.by_corrected_adoption is None
+    (kept,) = [
+        weighed.way for weighed in recommendation.decision.weighed if weighed.way.action is Action.KEEP
+    ]
     assert kept.seeds == judgement.evidence.seeds
-    json.dumps(found.to_json(), allow_nan=False)
+    json.dumps(recommendation.to_json(), allow_nan=False)

@@ -50,12 +50,12 @@ def figures(
         corrected: The same beyond the corrected own model.
         budget: What the winner gains beyond the default at its budget.
     """
-    found = {WINNER_GAIN: winner, DEFAULT_GAIN: default, IMPROVEMENT: winner - default}
+    figures = {WINNER_GAIN: winner, DEFAULT_GAIN: default, IMPROVEMENT: winner - default}
     if corrected is not None:
-        found |= dict(zip(("winner beyond corrected", "default beyond corrected"), corrected, strict=True))
+        figures |= dict(zip(("winner beyond corrected", "default beyond corrected"), corrected, strict=True))
     if budget is not None:
-        found[BEYOND_BUDGET] = budget
-    return Figures({name: around(mean, reach) for name, mean in found.items()})
+        figures[BEYOND_BUDGET] = budget
+    return Figures({name: around(mean, reach) for name, mean in figures.items()})
 
 
 def alone(default: float, corrected: float | None = None) -> Figures:
@@ -64,7 +64,7 @@ def alone(default: float, corrected: float | None = None) -> Figures:
 
 
 @pytest.mark.parametrize(
-    ("found", "verdict"),
+    ("intervals", "verdict"),
     [
         (figures(5, 2), Verdict.TUNED),
         (figures(5, -3), Verdict.TUNED),
@@ -82,12 +82,12 @@ def alone(default: float, corrected: float | None = None) -> Figures:
         (alone(0.2), Verdict.UNDECIDED),
     ],
 )
-def test_rules_1_and_2(found: Figures, verdict: Verdict) -> None:
-    assert decide(found, min_improvement=0.5) is verdict
+def test_rules_1_and_2(intervals: Figures, verdict: Verdict) -> None:
+    assert decide(intervals, min_improvement=0.5) is verdict
 
 
 @pytest.mark.parametrize(
-    ("found", "verdict"),
+    ("intervals", "verdict"),
     [
         (figures(9, 2, corrected=(5, -2)), Verdict.TUNED),
         # It beats all that rule 2 knows, and not the own model without its label prior.
@@ -112,14 +112,14 @@ def test_rules_1_and_2(found: Figures, verdict: Verdict) -> None:
         (alone(4, corrected=0), Verdict.UNDECIDED),
     ],
 )
-def test_rule_3(found: Figures, verdict: Verdict) -> None:
-    assert decide(found, min_improvement=0.5) is verdict
+def test_rule_3(intervals: Figures, verdict: Verdict) -> None:
+    assert decide(intervals, min_improvement=0.5) is verdict
 
 
 @given(INTERVALS, INTERVALS, INTERVALS)
 def test_each_verdict_says_what_it_says(winner: Interval, default: Interval, improvement: Interval) -> None:
-    found = Figures({WINNER_GAIN: winner, DEFAULT_GAIN: default, IMPROVEMENT: improvement})
-    match decide(found, min_improvement=0.5):
+    figures = Figures({WINNER_GAIN: winner, DEFAULT_GAIN: default, IMPROVEMENT: improvement})
+    match decide(figures, min_improvement=0.5):
         case Verdict.TUNED:
             assert improvement.low > 0
             assert winner.low > 0
@@ -157,7 +157,7 @@ def test_more_to_beat_never_makes_a_verdict_better(intervals: dict[str, Interval
     if by_rule_3 is Verdict.DEFAULT:
         assert intervals[DEFAULT_GAIN].low > 0
     reported = {TEACHER_PART, CORRECTED_GAIN, "default budget gain", "no teacher gain"}
-    decisive = {name: found for name, found in intervals.items() if name not in reported}
+    decisive = {name: interval for name, interval in intervals.items() if name not in reported}
     assert decide(Figures(decisive), min_improvement=0.5) is by_rule_3
 
 
@@ -176,7 +176,7 @@ def test_a_default_at_another_budget_is_never_tuned(
 
 
 @pytest.mark.parametrize(
-    ("found", "excluded", "verdict"),
+    ("intervals", "excluded", "verdict"),
     [
         (figures(5, 2), {WINNER}, Verdict.DEFAULT),
         (figures(5, -3), {WINNER}, Verdict.SKIP),
@@ -190,9 +190,9 @@ def test_a_default_at_another_budget_is_never_tuned(
     ],
 )
 def test_an_arm_that_breaks_a_constraint_has_no_say(
-    found: Figures, excluded: set[str], verdict: Verdict
+    intervals: Figures, excluded: set[str], verdict: Verdict
 ) -> None:
-    assert decide(found, min_improvement=0.5, excluded=excluded) is verdict
+    assert decide(intervals, min_improvement=0.5, excluded=excluded) is verdict
 
 
 def verdicts(accuracies: tuple[float, float], own: float, *, pairs: int, seed: int) -> list[Verdict]:
@@ -215,10 +215,10 @@ def test_a_winner_that_is_the_default_in_truth_is_hardly_ever_called_tuned() -> 
 
     That is 12.5 expected; a rule of that error rate exceeds 35 with odds below 1 in 10⁷.
     """
-    found = verdicts((0.65, 0.65), 0.60, pairs=500, seed=1)
-    assert found.count(Verdict.TUNED) <= 35
+    verdict_counts = verdicts((0.65, 0.65), 0.60, pairs=500, seed=1)
+    assert verdict_counts.count(Verdict.TUNED) <= 35
     # Nor is it silent: a gain of 5 pp over as-is is mostly seen.
-    assert found.count(Verdict.DEFAULT) > 200
+    assert verdict_counts.count(Verdict.DEFAULT) > 200
 
 
 def test_a_truly_better_winner_is_mostly_called_tuned() -> None:

@@ -20,23 +20,23 @@ def found(**plan: object) -> Recommendation:
 
 
 def by_action(recommendation: Recommendation) -> dict[Action, list[Way]]:
-    told: dict[Action, list[Way]] = {}
-    for one in recommendation.decision.weighed:
-        told.setdefault(one.way.action, []).append(one.way)
-    return told
+    ways: dict[Action, list[Way]] = {}
+    for weighed in recommendation.decision.weighed:
+        ways.setdefault(weighed.way.action, []).append(weighed.way)
+    return ways
 
 
 def test_all_that_was_measured_of_both_pairs_is_weighed() -> None:
-    told = by_action(recommend_from(PLAN, *by_rule_3(ARMS)))
-    assert {action: len(ways) for action, ways in told.items()} == {
+    weighed = by_action(recommend_from(PLAN, *by_rule_3(ARMS)))
+    assert {action: len(ways) for action, ways in weighed.items()} == {
         Action.KEEP: 1,
         Action.CORRECT: 1,
         Action.TRAIN_ALONE: 1,
         Action.LEARN: 3,
         Action.ADOPT: 2,
     }
-    assert "participant 0" in told[Action.LEARN][0].words
-    assert {way.name for way in told[Action.ADOPT]} == {"model 0 as it is", "model 0, prior divided out"}
+    assert "participant 0" in weighed[Action.LEARN][0].words
+    assert {way.name for way in weighed[Action.ADOPT]} == {"model 0 as it is", "model 0, prior divided out"}
 
 
 def test_the_reverse_pair_is_a_way_too() -> None:
@@ -52,9 +52,9 @@ def test_what_the_study_forbids_is_no_way() -> None:
         forbidding = PLAN.model_copy(
             update={"forbid": PLAN.forbid.model_copy(update={"positions": (position,)})}
         )
-        told = recommend_from(forbidding, meeting.federation, meeting.towards, reverse=meeting.back)
-        assert action not in by_action(told)
-        assert Action.ADOPT in by_action(told)
+        recommendation = recommend_from(forbidding, meeting.federation, meeting.towards, reverse=meeting.back)
+        assert action not in by_action(recommendation)
+        assert Action.ADOPT in by_action(recommendation)
 
 
 def test_what_forgets_too_much_is_no_way() -> None:
@@ -62,7 +62,7 @@ def test_what_forgets_too_much_is_no_way() -> None:
         update={"constraints": PLAN.constraints.model_copy(update={"max_forgetting": 5.0})}
     )
     federation, records = by_rule_3({"winner": 0.80, "default": 0.30}, own=(0.62, 0.64))
-    names = {one.way.name for one in recommend_from(limited, federation, records).decision.weighed}
+    names = {weighed.way.name for weighed in recommend_from(limited, federation, records).decision.weighed}
     assert "the default setting" not in names
     assert {"the search's setting", "as it is", "prior divided out"} <= names
 
@@ -73,8 +73,8 @@ def test_what_forgets_too_much_is_no_way() -> None:
 def test_whose_data_are_trained_on_is_known(transfer_set: str, moves: bool) -> None:
     alpha = None if transfer_set == "public" else 0.5
     best = Setting(4.0, alpha, TransferSet(transfer_set))
-    told = recommend_from(PLAN, *by_rule_3({"winner": 0.80, "default": 0.65}, best=best))
-    (way,) = (way for way in by_action(told)[Action.LEARN] if way.setting == best)
+    recommendation = recommend_from(PLAN, *by_rule_3({"winner": 0.80, "default": 0.65}, best=best))
+    (way,) = (way for way in by_action(recommendation)[Action.LEARN] if way.setting == best)
     assert way.moves_data is moves
 
 
@@ -88,17 +88,19 @@ def test_whose_data_are_trained_on_is_known(transfer_set: str, moves: bool) -> N
 )
 def test_a_winner_without_a_teacher_is_training_alone(transfer_set: TransferSet, words: str) -> None:
     best = replace(HOT, alpha=0.0, transfer_set=transfer_set)
-    told = recommend_from(PLAN, *by_rule_3({"winner": 0.85, "default": 0.62}, best=best))
-    assert told.decision.action is Action.TRAIN_ALONE
-    assert isinstance(told.pair, Pair)
-    assert told.decision.chosen.way.words == words.format(teacher=told.pair.teacher)
+    recommendation = recommend_from(PLAN, *by_rule_3({"winner": 0.85, "default": 0.62}, best=best))
+    assert recommendation.decision.action is Action.TRAIN_ALONE
+    assert isinstance(recommendation.pair, Pair)
+    assert recommendation.decision.chosen.way.words == words.format(teacher=recommendation.pair.teacher)
 
 
 def test_the_decision_heads_the_recommendation_as_json() -> None:
-    told = found()
-    assert next(iter(told.to_json())) == "pair"
-    content = told.to_json()["decision"]
+    recommendation = found()
+    assert next(iter(recommendation.to_json())) == "pair"
+    content = recommendation.to_json()["decision"]
     assert isinstance(content, dict)
-    assert content["action"] == told.decision.action.value
-    assert content["gain"] == told.decision.chosen.test.to_json()
-    assert [one["name"] for one in content["weighed"]] == [one.way.name for one in told.decision.weighed]
+    assert content["action"] == recommendation.decision.action.value
+    assert content["gain"] == recommendation.decision.chosen.test.to_json()
+    assert [entry["name"] for entry in content["weighed"]] == [
+        weighed.way.name for weighed in recommendation.decision.weighed
+    ]

@@ -83,18 +83,18 @@ def make_material(
     known = federation or make_federation(accuracies)
     config = _plan(len(accuracies))
     searched = {
-        pair: _searched(known.name, pair, accuracies, one, trials, winner) for pair, one in gains.items()
+        pair: _searched(known.name, pair, accuracies, gain, trials, winner) for pair, gain in gains.items()
     }
     pairs = [
         PairData(
             records=replace(
-                one,
-                reports={trial.number: reports(trial) for trial in one.trials},
+                measured,
+                reports={trial.number: reports(trial) for trial in measured.trials},
                 sweep_runs=(swept or {}).get(pair, ()),
             ),
-            recommendation=recommend_from(config, known, one, reverse=searched.get(pair.reverse)),
+            recommendation=recommend_from(config, known, measured, reverse=searched.get(pair.reverse)),
         )
-        for pair, one in searched.items()
+        for pair, measured in searched.items()
     ]
     pairs += [
         PairData(
@@ -116,7 +116,7 @@ def make_material(
             "transfer_set": ["student", "teacher", "both", "public"],
         },
         federation=known,
-        pairs=sorted(pairs, key=lambda one: one.pair),
+        pairs=sorted(pairs, key=lambda pair: pair.pair),
         sweep_epochs=760,
         versions={"autokd": "0.1.0"},
         options=" --home elsewhere",

@@ -89,9 +89,9 @@ def figures(document: str) -> set[str]:
 
 
 def told(seen: Seen, name: str) -> str:
-    found = re.search(rf'<body[^>]*data-{name}="([^"]*)"', seen.document)
-    assert found is not None
-    return found[1]
+    match = re.search(rf'<body[^>]*data-{name}="([^"]*)"', seen.document)
+    assert match is not None
+    return match[1]
 
 
 def marks(document: str) -> tuple[int, int]:
@@ -149,10 +149,10 @@ def test_the_table_of_pairs_is_sorted_filtered_and_walked_through_and_two_pairs_
     rows = ReportFacts(make_material(OWN, gains)).rows
     by_pair = {str(row.pair): row.gain.mean for row in rows}
     assert [by_pair[pair] for pair in ordered] == sorted(by_pair.values())
-    found = told(seen, "found").replace("-&gt;", "->").split()
-    assert sorted(found) == ["0->3", "1->3", "2->3"]
+    pairs = told(seen, "found").replace("-&gt;", "->").split()
+    assert sorted(pairs) == ["0->3", "1->3", "2->3"]
     assert told(seen, "count") == "3 of 12 pairs"
-    assert told(seen, "focused").replace("-&gt;", "->") == found[1]
+    assert told(seen, "focused").replace("-&gt;", "->") == pairs[1]
     assert told(seen, "compared").replace("-&gt;", "->").split() == ["0->1", "2->3"]
     # Twelve pairs in eight matrices and tables are no hundred stops of the tab key.
     assert int(told(seen, "stops")) < 60

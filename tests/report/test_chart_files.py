@@ -28,14 +28,14 @@ def test_every_figure_has_a_name_of_its_own_and_numbers() -> None:
     gains = {PAIR: GOOD, PAIR.reverse: GOOD}
     material = make_material(OWN, gains, swept={PAIR: [swept_run(HOT, 0.7), swept_run(DEFAULT, 0.6)]})
     everything = list(all_charts(ReportFacts(material)))
-    names = [one.name for one in everything]
+    names = [chart.name for chart in everything]
     assert len(set(names)) == len(names) == 6 + 7 + 3 * 2
     assert {"histograms", "default-gain", "position", "0-1-landscape", "1-0-classes"} <= set(names)
-    for one in everything:
-        assert one.numbers
-        go.Figure(one.figure)  # Raises at a property that plotly does not know.
+    for chart in everything:
+        assert chart.numbers
+        go.Figure(chart.figure)  # Raises at a property that plotly does not know.
     of_pair = all_charts(ReportFacts(material, PAIR))
-    assert [one.name for one in of_pair] == ["0-1-landscape", "0-1-curves", "0-1-classes"]
+    assert [chart.name for chart in of_pair] == ["0-1-landscape", "0-1-curves", "0-1-classes"]
 
 
 def test_the_numbers_are_those_of_the_facts() -> None:

@@ -34,29 +34,29 @@ def plain(text: str) -> str:
 
 
 def test_the_note_says_the_recommendations_own_numbers() -> None:
-    found = make_recommendation()
-    told = plain(note(found, reproduce=COMMAND))
-    assert told.startswith(
+    recommendation = make_recommendation()
+    text = plain(note(recommendation, reproduce=COMMAND))
+    assert text.startswith(
         "## 0->1: learn +20.0 pp\n\n**Participant 1: learn from participant 0 with T=4 α=0.1"
     )
-    assert "### The setting: tuned\n\nuse T=4 α=0.1 on both" in told
-    assert found.judgement is not None
+    assert "### The setting: tuned\n\nuse T=4 α=0.1 on both" in text
+    assert recommendation.judgement is not None
     for interval in (
-        found.gain,
-        found.judgement.test.default_gain,
-        found.judgement.confirmation.improvement,
-        found.of_pair[1].test.by_adoption,
+        recommendation.gain,
+        recommendation.judgement.test.default_gain,
+        recommendation.judgement.confirmation.improvement,
+        recommendation.of_pair[1].test.by_adoption,
     ):
-        assert str(interval) in told
-    assert f"### Position: {found.of_pair[1].advice.value}" in told
-    assert f"    {COMMAND}\n    autokd recommend --pair 0,1 --json" in told
-    assert found.records.study in told
+        assert str(interval) in text
+    assert f"### Position: {recommendation.of_pair[1].advice.value}" in text
+    assert f"    {COMMAND}\n    autokd recommend --pair 0,1 --json" in text
+    assert recommendation.records.study in text
 
 
 @pytest.mark.parametrize("name", ["`x`\n# heading", "<img src=x>", "\x1b[31m\u202e", "$x$|a"])
 def test_names_in_the_note_are_text(name: str) -> None:
-    told = note(make_recommendation(name=name), reproduce=f"autokd tune --study {name}")
-    tokens = MarkdownIt("commonmark", {"html": True}).enable("table").parse(told)
+    text = note(make_recommendation(name=name), reproduce=f"autokd tune --study {name}")
+    tokens = MarkdownIt("commonmark", {"html": True}).enable("table").parse(text)
     assert [token.tag for token in tokens if token.type == "heading_open"] == ["h2", "h3", "h3", "h3"]
     inside = [child for token in tokens for child in token.children or ()]
     assert not any(token.type.startswith("html") for token in (*tokens, *inside))
@@ -67,8 +67,8 @@ def test_names_in_the_note_are_text(name: str) -> None:
 
 def test_attributes_are_small_and_plain() -> None:
     """Participant 1 is right on 60 % as it is, on 65 % by the default, on 80 % by the winner."""
-    found = attributes(make_recommendation())
-    assert found == {
+    fields = attributes(make_recommendation())
+    assert fields == {
         "title": "0->1: learn +20.0 pp",
         "decision": "learn",
         "what_to_do": "learn from participant 0 with T=4 α=0.1 on both",
@@ -82,12 +82,12 @@ def test_attributes_are_small_and_plain() -> None:
 
 
 def test_what_matters_is_told_with_the_shares_of_the_report() -> None:
-    told = presentation(make_recommendation(many(20)), reproduce=COMMAND).note
-    found = importance_of(many(20))
-    assert found.dimensions
-    for one in found.dimensions:
-        assert f"{one.dimension.replace('_', ' ')} {one.share:.0%}" in told
-    assert f"together {found.together:.0%}" in told
+    text = presentation(make_recommendation(many(20)), reproduce=COMMAND).note
+    importance = importance_of(many(20))
+    assert importance.dimensions
+    for dimension in importance.dimensions:
+        assert f"{dimension.dimension.replace('_', ' ')} {dimension.share:.0%}" in text
+    assert f"together {importance.together:.0%}" in text
 
 
 def test_a_list_of_studies_shows_pair_and_decision_before_the_name() -> None:
@@ -100,21 +100,21 @@ def test_a_list_of_studies_shows_pair_and_decision_before_the_name() -> None:
 
 
 def test_a_failed_pair_has_a_note_and_no_numbers() -> None:
-    found = make_recommendation([DIED_AT_ONCE])
-    told = presentation(found, reproduce=COMMAND)
-    assert told.note.startswith("## 0->1: keep\n")
-    assert "### The setting: failed" in told.note
-    assert (told.attributes["verdict"], told.attributes["gain"]) == ("failed", None)
-    assert told.figures == {}
+    recommendation = make_recommendation([DIED_AT_ONCE])
+    shown = presentation(recommendation, reproduce=COMMAND)
+    assert shown.note.startswith("## 0->1: keep\n")
+    assert "### The setting: failed" in shown.note
+    assert (shown.attributes["verdict"], shown.attributes["gain"]) == ("failed", None)
+    assert shown.figures == {}
 
 
 def test_nothing_in_a_text_is_carried_out() -> None:
     """The dashboard renders HTML, tables and formulas in a note."""
     reason = "died of <img src=x onerror=y> | $x$ `z`"
-    told = note(replace(make_recommendation(), reason=reason), reproduce=COMMAND)
-    assert reason in plain(told)
-    assert not re.search(r"(?<!\\)<img", told)
-    assert not re.search(r"(?<!\\)\$x", told)
+    text = note(replace(make_recommendation(), reason=reason), reproduce=COMMAND)
+    assert reason in plain(text)
+    assert not re.search(r"(?<!\\)<img", text)
+    assert not re.search(r"(?<!\\)\$x", text)
 
 
 def test_figures_are_the_pages_own_without_the_template() -> None:
@@ -124,9 +124,11 @@ def test_figures_are_the_pages_own_without_the_template() -> None:
         content = json.loads(text)
         assert content["data"]
         assert not {"template", "height"} & content["layout"].keys()
-    drawn = curve_figure(curve_facts([one for one in TRIALS if one.curve], HOT, own=0.6))
+    drawn = curve_figure(curve_facts([trial for trial in TRIALS if trial.curve], HOT, own=0.6))
     assert figures["curves"] == slim(drawn)
-    accuracies = [one["y"][-1] for one in json.loads(figures["curves"])["data"] if one["y"][-1] is not None]
+    accuracies = [
+        curve["y"][-1] for curve in json.loads(figures["curves"])["data"] if curve["y"][-1] is not None
+    ]
     assert {55.0, 70.0, 20.0} <= set(accuracies)
 
 
@@ -145,17 +147,17 @@ def many(trials: int) -> list[TrialRecord]:
 
 @pytest.mark.parametrize("trials", [32, 64])
 def test_a_usual_study_is_shown_whole(trials: int) -> None:
-    told = presentation(make_recommendation(many(trials)), reproduce=COMMAND)
-    assert all(len(figure.encode()) < MOST_BYTES for figure in told.figures.values())
-    assert "leaves out" not in told.note
+    shown = presentation(make_recommendation(many(trials)), reproduce=COMMAND)
+    assert all(len(figure.encode()) < MOST_BYTES for figure in shown.figures.values())
+    assert "leaves out" not in shown.note
 
 
 def test_a_very_long_one_is_thinned_out_and_says_so() -> None:
-    told = presentation(make_recommendation(many(400)), reproduce=COMMAND)
-    assert all(len(figure.encode()) < MOST_BYTES for figure in told.figures.values())
-    (left_out,) = re.findall(r"The figure \*curves\* leaves out (\d+) trials", told.note)
-    ends = [one for one in json.loads(told.figures["curves"])["data"] if one.get("hovertext")]
-    assert sum(len(one["hovertext"]) for one in ends) == 402 - int(left_out)
+    shown = presentation(make_recommendation(many(400)), reproduce=COMMAND)
+    assert all(len(figure.encode()) < MOST_BYTES for figure in shown.figures.values())
+    (left_out,) = re.findall(r"The figure \*curves\* leaves out (\d+) trials", shown.note)
+    ends = [trace for trace in json.loads(shown.figures["curves"])["data"] if trace.get("hovertext")]
+    assert sum(len(end["hovertext"]) for end in ends) == 402 - int(left_out)
 
 
 def test_the_default_and_the_chosen_one_are_the_last_to_go() -> None:

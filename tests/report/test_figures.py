@@ -101,5 +101,5 @@ def test_a_line_for_each_trial_that_reported_and_a_mark_where_it_ended() -> None
 def test_what_stands_in_a_hover_is_text() -> None:
     figure = curve_figure(curve_facts((WON,), HOT))
     (end,) = drawn(figure, "markers")
-    told = "<b>trial 1</b>, ran to the full budget<br>T=4 α=0.1 on both<br>70.0% after 10 epochs"
-    assert end.hovertext == (told,)
+    label = "<b>trial 1</b>, ran to the full budget<br>T=4 α=0.1 on both<br>70.0% after 10 epochs"
+    assert end.hovertext == (label,)

@@ -54,8 +54,8 @@ def words(text: str) -> str:
 
 def packed(text: str) -> list[dict[str, Any]]:
     """What the browser unpacks, in the order in which it stands on the page."""
-    found = re.findall(r'class="packed">(.*?)</script>', own_part(text), re.DOTALL)
-    return [json.loads(gzip.decompress(base64.b64decode(one))) for one in found]
+    blocks = re.findall(r'class="packed">(.*?)</script>', own_part(text), re.DOTALL)
+    return [json.loads(gzip.decompress(base64.b64decode(block))) for block in blocks]
 
 
 @pytest.fixture(scope="module")
@@ -67,19 +67,24 @@ def half_done() -> ReportData:
 
 
 def test_a_pair_says_what_its_recommendation_says(half_done: ReportData) -> None:
-    found = half_done.recommendations[PAIR]
+    recommendation = half_done.recommendations[PAIR]
     for text in (page_of(half_done), page_of(half_done, PAIR)):
-        told = words(text)
-        for expected in (found.advice, found.reason, found.of_pair[1].why, found.records.study):
-            assert expected in told
-        assert found.judgement is not None
-        for figures in (found.judgement.test, found.judgement.confirmation):
+        text_shown = words(text)
+        for expected in (
+            recommendation.advice,
+            recommendation.reason,
+            recommendation.of_pair[1].why,
+            recommendation.records.study,
+        ):
+            assert expected in text_shown
+        assert recommendation.judgement is not None
+        for figures in (recommendation.judgement.test, recommendation.judgement.confirmation):
             for gain in (figures.default_gain, figures.winner_gain, figures.improvement):
-                assert str(gain) in told
-        for ways in (found.of_pair[1].test, found.of_pair[1].confirmation):
-            assert str(ways.as_student) in told
-            assert str(ways.as_teacher) in told
-            assert str(ways.by_adoption) in told
+                assert str(gain) in text_shown
+        for ways in (recommendation.of_pair[1].test, recommendation.of_pair[1].confirmation):
+            assert str(ways.as_student) in text_shown
+            assert str(ways.as_teacher) in text_shown
+            assert str(ways.by_adoption) in text_shown
 
 
 def test_a_pair_has_its_figures_and_its_trials(half_done: ReportData) -> None:
@@ -106,12 +111,12 @@ def test_every_judged_pair_has_a_cell_that_leads_to_it(half_done: ReportData) ->
 
 
 def test_what_is_missing_leaves_a_sentence(half_done: ReportData) -> None:
-    told = words(page_of(half_done))
-    assert "1->2: no recommendation yet" in told
-    assert "7 runs are to be done" in told
-    assert "loss became nan at step 3" in told
-    assert "autokd explain --pair 0,1 --home elsewhere" in told
-    assert "mean over the 1 pairs" in told
+    text = words(page_of(half_done))
+    assert "1->2: no recommendation yet" in text
+    assert "7 runs are to be done" in text
+    assert "loss became nan at step 3" in text
+    assert "autokd explain --pair 0,1 --home elsewhere" in text
+    assert "mean over the 1 pairs" in text
     nothing = words(page_of(make_material(OWN, {})))
     for sentence in (
         "No pair is judged yet.",
@@ -149,7 +154,7 @@ def test_rivals_and_where_the_gain_comes_from_where_they_were_run(half_done: Rep
         runs=40,
         epochs=400,
     )
-    told = words(
+    text = words(
         page_of(replace(half_done, pairs=[replace(half_done.of(PAIR), explanation=explanation)]), PAIR)
     )
     for expected in (
@@ -160,7 +165,7 @@ def test_rivals_and_where_the_gain_comes_from_where_they_were_run(half_done: Rep
         "transfer set +11.0 pp [+9.0, +13.0] +11.0 pp [+9.0, +13.0]",
         "together +15.0 pp [+12.0, +18.0]",
     ):
-        assert expected in told
+        assert expected in text
 
 
 def test_the_poster_s_observations_stand_with_their_figures(half_done: ReportData) -> None:
@@ -173,32 +178,32 @@ def test_the_poster_s_observations_stand_with_their_figures(half_done: ReportDat
         how="counted",
     )
     gain = replace(share, key="gain", statement="tuning pays", figure=Interval(4.0, 1.0, 7.0), unit="pp")
-    told = words(page_of(replace(half_done, observations=[share, gain])))
-    assert "2/3 of the pairs need <other> T and α cannot be told 50% [25%, 75%] of the pairs counted" in told
-    assert "tuning pays cannot be told +4.0 pp [+1.0, +7.0] counted" in told
+    text = words(page_of(replace(half_done, observations=[share, gain])))
+    assert "2/3 of the pairs need <other> T and α cannot be told 50% [25%, 75%] of the pairs counted" in text
+    assert "tuning pays cannot be told +4.0 pp [+1.0, +7.0] counted" in text
 
 
 def test_an_empty_store_has_a_page() -> None:
     empty = replace(make_material(OWN, {}), federation=None)
     assert "No federation has been prepared yet; autokd prepare --home elsewhere" in words(page_of(empty))
     assert packed(page_of(empty)) == [{"compared": {"lines": [], "pairs": []}}]
-    told = words(page_of(empty, PAIR))
-    assert "0->1: no recommendation yet" in told
-    assert "it has not been tuned; autokd tune --pair 0,1 --home elsewhere does that" in told
-    assert "No trial has ended." in told
+    text = words(page_of(empty, PAIR))
+    assert "0->1: no recommendation yet" in text
+    assert "it has not been tuned; autokd tune --pair 0,1 --home elsewhere does that" in text
+    assert "No trial has ended." in text
 
 
 def test_a_federation_where_everything_failed_has_a_page() -> None:
-    told = words(page_of(make_material(OWN, dict.fromkeys(everybody(4), LOST))))
-    assert "0 of 12 pairs should distill with tuned settings, 0 with the default, 12 failed" in told
+    text = words(page_of(make_material(OWN, dict.fromkeys(everybody(4), LOST))))
+    assert "0 of 12 pairs should distill with tuned settings, 0 with the default, 12 failed" in text
 
 
 def test_the_default_standing_alone_has_no_row_of_a_winner() -> None:
     material = make_material(OWN, {PAIR: GOOD}, trials=TRIALS[:1])
-    told = words(page_of(material, PAIR))
-    assert "the default setting" in told
-    assert "difference" not in told
-    assert re.search(r"as teacher: 1->0, adopted by 1 not tried not tried", told)
+    text = words(page_of(material, PAIR))
+    assert "the default setting" in text
+    assert "difference" not in text
+    assert re.search(r"as teacher: 1->0, adopted by 1 not tried not tried", text)
 
 
 def test_names_and_reasons_from_outside_are_escaped() -> None:
@@ -206,7 +211,9 @@ def test_names_and_reasons_from_outside_are_escaped() -> None:
     federation = make_federation(OWN, name=HOSTILE, classes=(HOSTILE, "größe & <b>co</b>"))
     federation = replace(
         federation,
-        participants=tuple(replace(one, architecture=HOSTILE) for one in federation.participants),
+        participants=tuple(
+            replace(participant, architecture=HOSTILE) for participant in federation.participants
+        ),
     )
     material = make_material(OWN, {PAIR: GOOD}, federation=federation, trials=[*TRIALS[:2], died])
     dead = replace(material.pairs[0], recommendation=None, missing=HOSTILE)
@@ -243,24 +250,24 @@ def test_participants_are_called_by_name_and_nothing_of_it_is_carried_out(half_d
     )
     pairs = [
         replace(
-            one,
-            recommendation=one.recommendation and replace(one.recommendation, names=federation.names),
+            pair,
+            recommendation=pair.recommendation and replace(pair.recommendation, names=federation.names),
         )
-        for one in half_done.pairs
+        for pair in half_done.pairs
     ]
     config = half_done.config.model_copy(update={"federation": federation})
     named = replace(half_done, config=config, pairs=pairs)
     text = page_of(named)
     own = own_part(text)
     assert "<img" not in own
-    told = words(text)
-    for one in pairs:
-        assert federation.names.arrow(one.pair) in told
-        if one.recommendation is not None:
-            assert one.recommendation.advice in told
-            assert one.recommendation.advice.startswith(federation.names.arrow(one.pair))
+    text_shown = words(text)
+    for shown_pair in pairs:
+        assert federation.names.arrow(shown_pair.pair) in text_shown
+        if shown_pair.recommendation is not None:
+            assert shown_pair.recommendation.advice in text_shown
+            assert shown_pair.recommendation.advice.startswith(federation.names.arrow(shown_pair.pair))
     for number, name in enumerate(names):
-        assert (f"{number} {name}" if name else str(number)) in told
+        assert (f"{number} {name}" if name else str(number)) in text_shown
     labels = federation_charts(ReportFacts(named))
     shown = next(chart for chart in labels if chart.name == "histograms")
     assert shown.figure["data"][0]["y"][1] == "1 &lt;img src=x onerror='alert(1)'&gt;"

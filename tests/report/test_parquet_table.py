@@ -53,12 +53,12 @@ def reported(epoch: int, accuracy: float) -> RungReport:
 
 
 def measured(*trials: Any, runs: Any = ()) -> PairRecords:
-    reports = {one.number: [reported(*rung) for rung in one.curve] for one in trials}
+    reports = {trial.number: [reported(*rung) for rung in trial.curve] for trial in trials}
     return PairRecords(pair=PAIR, study="s", trials=trials, reports=reports, runs=runs)
 
 
-def found(one: PairRecords) -> list[tuple[Any, ...]]:
-    return [tuple(row[name] for name in KEY) for row in rows(one)]
+def found(pair: PairRecords) -> list[tuple[Any, ...]]:
+    return [tuple(row[name] for name in KEY) for row in rows(pair)]
 
 
 def figures(row: dict[str, Any]) -> dict[str, float]:
@@ -141,16 +141,16 @@ def test_a_trial_that_failed_keeps_what_it_had_reported() -> None:
 
 def test_what_is_written_is_what_is_read(everything: PairRecords, tmp_path: Path) -> None:
     file = tmp_path / "new" / "table.parquet"
-    told = {"federation": "digits-1a2b3c4d", "pairs": {"0->1": {"overlap": 1 / 3}}}
-    count = export([everything, measured(runs=[SWEPT])], file, metadata=told)
+    description = {"federation": "digits-1a2b3c4d", "pairs": {"0->1": {"overlap": 1 / 3}}}
+    count = export([everything, measured(runs=[SWEPT])], file, metadata=description)
     table = parquet.read_table(file)
     assert table.schema.equals(SCHEMA)
     assert table.num_rows == count == 10
     nothing = dict.fromkeys(SCHEMA.names)
-    read = [row for one in (everything, measured(runs=[SWEPT])) for row in rows(one)]
+    read = [row for records in (everything, measured(runs=[SWEPT])) for row in rows(records)]
     assert {(row.pop("label_prior"), row.pop("schedule")) for row in read} == {("none", None)}
     assert table.to_pylist() == [nothing | row for row in read]
-    assert metadata(file) == told
+    assert metadata(file) == description
 
 
 def test_label_priors_have_a_column_where_they_were_searched(tmp_path: Path) -> None:

@@ -22,9 +22,9 @@ TABLE = pa.Table.from_pylist(ROWS).replace_schema_metadata({b"autokd": json.dump
 
 def test_parquet_has_everything(tmp_path: Path) -> None:
     write_table(TABLE, tmp_path / "new" / "table.parquet")
-    found = parquet.read_table(tmp_path / "new" / "table.parquet")
-    assert found.to_pylist() == ROWS
-    assert json.loads(found.schema.metadata[b"autokd"]) == {"federation": "f"}
+    table = parquet.read_table(tmp_path / "new" / "table.parquet")
+    assert table.to_pylist() == ROWS
+    assert json.loads(table.schema.metadata[b"autokd"]) == {"federation": "f"}
 
 
 def test_csv_has_all_rows_and_no_formula(tmp_path: Path) -> None:

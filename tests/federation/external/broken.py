@@ -45,9 +45,9 @@ def participant(number: int, **fields: Any) -> Break:
     """Other values of a participant's fields; None takes a field out."""
 
     def change(recipe: Recipe) -> None:
-        one = recipe["federation"]["participants"][number]
+        participant = recipe["federation"]["participants"][number]
         for name, value in fields.items():
-            one[name] = value
+            participant[name] = value
 
     return lambda folder: edit(folder, change)
 
@@ -101,12 +101,12 @@ def archive(number: int = 1, save: Callable[..., Any] = np.savez, **arrays: Any)
 
     def broken(folder: Path) -> None:
         rng = np.random.default_rng(0)
-        given = {
+        contents = {
             "images": rng.integers(0, 255, size=(12, SIZE, SIZE, 3), dtype=np.uint8),
             "labels": np.arange(12) % 4,
             "classes": np.array(["bars", "checks", "dots", "waves"]),
         } | arrays
-        save(folder / "own.npz", **{name: value for name, value in given.items() if value is not None})
+        save(folder / "own.npz", **{name: value for name, value in contents.items() if value is not None})
         participant(number, data={"kind": "npz", "path": "own.npz"})(folder)
 
     return broken

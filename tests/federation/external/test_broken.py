@@ -25,9 +25,9 @@ def test_there_are_enough_of_them() -> None:
 
 def test_what_is_whole_passes(here: Command, mine: Path) -> None:
     before = snapshot(mine.parent)
-    found = here("check", "mine/mine.yaml", "--json").json()
-    assert found["problems"] == []
-    assert found["participants"][0]["accuracy"] == 1.0
+    report = here("check", "mine/mine.yaml", "--json").json()
+    assert report["problems"] == []
+    assert report["participants"][0]["accuracy"] == 1.0
     assert snapshot(mine.parent) == before
 
 
@@ -38,7 +38,9 @@ def test_what_is_broken_is_told_by_file_and_field(here: Command, mine: Path, cas
     outcome = here("check", "mine/mine.yaml")
     assert (outcome.code, outcome.out) == (2, ""), outcome
     problems = [line for line in outcome.err.splitlines() if line.startswith("error: ")]
-    (line,) = [one for one in problems if one.startswith(f"error: mine/mine.yaml: {case.field}: ")]
+    (line,) = [
+        problem for problem in problems if problem.startswith(f"error: mine/mine.yaml: {case.field}: ")
+    ]
     for word in case.words:
         assert word in line
     assert "Traceback" not in outcome.err
@@ -56,8 +58,8 @@ def test_all_problems_are_in_one_list(here: Command, mine: Path) -> None:
     outcome = here("check", "mine/mine.yaml", "--json")
     assert outcome.code == 2
     problems = json.loads(outcome.out)["problems"]
-    assert {one["field"] for one in problems} >= {f"{P1}.data", f"{P0}.checkpoint"}
-    assert all(one["file"] == "mine/mine.yaml" for one in problems)
+    assert {problem["field"] for problem in problems} >= {f"{P1}.data", f"{P0}.checkpoint"}
+    assert all(problem["file"] == "mine/mine.yaml" for problem in problems)
     refused = here("prepare", "--study", "mine/mine.yaml")
     assert f"(and {len(problems) - 1} more; autokd check lists them)" in refused.err
 
@@ -65,5 +67,5 @@ def test_all_problems_are_in_one_list(here: Command, mine: Path) -> None:
 def test_duplicates_may_be_dropped(here: Command, mine: Path) -> None:
     move("part1/dots/000.png", "test/dots/999.png")(mine)
     edit(mine, lambda recipe: recipe["federation"]["splits"].update(duplicates="drop"))
-    found = here("check", "mine/mine.yaml", "--json").json()
-    assert found["splits"]["test"] == 12
+    report = here("check", "mine/mine.yaml", "--json").json()
+    assert report["splits"]["test"] == 12

@@ -141,7 +141,7 @@ def test_there_is_a_file_for_each_section() -> None:
 
 
 def federation(lines: list[str], folder: Path) -> ExternalFederation:
-    participants = [one for text in lines for one in yaml.safe_load(text)]
+    participants = [participant for text in lines for participant in yaml.safe_load(text)]
     splits = {
         name: {"kind": "folder", "path": f"images/{name}"} for name in ("validation", "confirmation", "test")
     }
@@ -168,14 +168,14 @@ def test_the_lines_read_its_files(tool: str, tmp_path: Path) -> None:
         "data": {"kind": "folder", "path": "images/train"},
     }
     recipe = federation([LINES[tool], yaml.safe_dump([partner])], tmp_path)
-    found = load_external_or_raise(recipe, Compute(), source="mine.yaml").models[0]
+    model = load_external_or_raise(recipe, Compute(), source="mine.yaml").models[0]
     said = written.get("input", {"mean": [0.0], "std": [1.0]})
     mean, std = (torch.tensor(said[name]).view(1, -1, 1, 1) for name in ("mean", "std"))
     with torch.no_grad():
         answers = network((images - mean) / std)
     logits = getattr(answers, "logits", answers)
-    assert found.measured.own.right == int((logits.argmax(dim=1) == labels).sum())
-    assert found.measured.own.of == len(labels)
+    assert model.measured.own.right == int((logits.argmax(dim=1) == labels).sum())
+    assert model.measured.own.of == len(labels)
     expected = {name: value for name, value in network.state_dict().items() if value.is_floating_point()}
     for name, value in expected.items():
-        np.testing.assert_array_equal(found.weights[f"network.{name}"], value)
+        np.testing.assert_array_equal(model.weights[f"network.{name}"], value)

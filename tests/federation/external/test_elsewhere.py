@@ -31,8 +31,8 @@ def study(elsewhere: Path, tmp_path: Path) -> Path:
     shutil.copytree(elsewhere, folder)
     content = recipe()
     for number, counts in measured(elsewhere).items():
-        one = content["federation"]["participants"][int(number)]
-        one["claimed_accuracy"] = counts["private"] / SIZES[f"part{number}"]
+        participant = content["federation"]["participants"][int(number)]
+        participant["claimed_accuracy"] = counts["private"] / SIZES[f"part{number}"]
     return write(content, folder)
 
 
@@ -49,14 +49,14 @@ def test_the_script_trained_something(elsewhere: Path) -> None:
 
 
 def test_check_finds_the_accuracies_that_the_script_measured(here: Command, study: Path) -> None:
-    found = here("check", study, "--json").json()
-    assert found["problems"] == []
-    (warning,) = found["warnings"]
+    report = here("check", study, "--json").json()
+    assert report["problems"] == []
+    (warning,) = report["warnings"]
     assert "48 examples are few" in warning["problem"]
-    for one in found["participants"]:
-        right = measured(study.parent)[str(one["number"])]["private"]
-        assert one["accuracy"] * one["private"] == pytest.approx(right)
-    assert found["splits"] == {"validation": 40, "confirmation": 48, "test": 60, "public": 24}
+    for participant in report["participants"]:
+        right = measured(study.parent)[str(participant["number"])]["private"]
+        assert participant["accuracy"] * participant["private"] == pytest.approx(right)
+    assert report["splits"] == {"validation": 40, "confirmation": 48, "test": 60, "public": 24}
 
 
 @pytest.mark.ray
@@ -65,9 +65,9 @@ def test_a_recipe_alone_gets_them_tuned(here: Command, study: Path, tmp_path: Pa
     checked = here("check", study, "--json").json()["warnings"]
     # Nothing is prepared: tune does that, and says what check says.
     first = here("tune", "--study", study, "--pair", "0,1", "--json")
-    found = first.json()
-    assert found["verdict"] == verdict_by_rule(found)
-    assert found["warnings"] == checked
+    recommendation = first.json()
+    assert recommendation["verdict"] == verdict_by_rule(recommendation)
+    assert recommendation["warnings"] == checked
     assert first.err.count("48 examples are few") == 1
     prepared = here("prepare", "--study", study, "--json").json()
     assert prepared["warnings"] == checked

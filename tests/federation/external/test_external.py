@@ -43,7 +43,7 @@ def keys(federation: Federation, where: NDArray[np.int64]) -> set[bytes]:
 
 
 def parts(federation: Federation) -> list[NDArray[np.int64]]:
-    private = [one.private for one in federation.participants]
+    private = [participant.private for participant in federation.participants]
     return [*federation.splits.values(), federation.public, *private]
 
 
@@ -53,7 +53,9 @@ def test_parts_are_disjoint_and_cover_all_that_was_given(mine: Path) -> None:
     assert sorted(together) == list(range(len(federation.data.images))) == list(range(48 + 36))
     assert len(federation.public) == 0
     assert federation.data.classes == CLASSES
-    assert all(isinstance(one.architecture, ExternalArchitecture) for one in federation.participants)
+    assert all(
+        isinstance(participant.architecture, ExternalArchitecture) for participant in federation.participants
+    )
 
 
 def test_a_shared_benchmark_is_divided_with_the_class_shares_of_the_whole(mine: Path) -> None:
@@ -73,8 +75,10 @@ def test_what_each_holds_out_is_divided_in_the_same_proportions(mine: Path) -> N
     change(mine, splits={"kind": "held_out"} | shares)
 
     def hold_out(recipe: dict[str, Any]) -> None:
-        for one, name in zip(recipe["federation"]["participants"], ("validation", "test"), strict=True):
-            one["held_out"] = folder_source(name)
+        for participant, name in zip(
+            recipe["federation"]["participants"], ("validation", "test"), strict=True
+        ):
+            participant["held_out"] = folder_source(name)
 
     with pytest.raises(Exception, match="needs held_out"):
         of(mine)
@@ -92,7 +96,7 @@ def test_what_each_holds_out_is_divided_in_the_same_proportions(mine: Path) -> N
 def _files(folder: Path) -> set[bytes]:
     from PIL import Image
 
-    return {np.asarray(Image.open(one)).transpose(2, 0, 1).tobytes() for one in folder.rglob("*.png")}
+    return {np.asarray(Image.open(file)).transpose(2, 0, 1).tobytes() for file in folder.rglob("*.png")}
 
 
 @pytest.fixture
@@ -122,7 +126,7 @@ def test_without_public_examples_they_are_no_transfer_set(mine: Path) -> None:
 
 def test_label_sets_may_be_partly_disjoint(disjoint: Path) -> None:
     federation = made(disjoint)
-    first, second = (one.architecture for one in federation.participants)
+    first, second = (participant.architecture for participant in federation.participants)
     assert isinstance(first, ExternalArchitecture)
     assert isinstance(second, ExternalArchitecture)
     assert (first.labels, second.labels) == ((0, 1, 2, 3), (-1, -1, 1, 0))
@@ -169,14 +173,17 @@ def test_floats_and_bytes_together_are_floats(mine: Path) -> None:
 
 def test_a_model_that_seems_to_have_its_labels_swapped_is_warned_of(mine: Path) -> None:
     def swapped(recipe: dict[str, Any]) -> None:
-        one = recipe["federation"]["participants"][0]
-        one["labels"] = ["waves", "checks", "dots", "bars"]
-        del one["claimed_accuracy"]
+        participant = recipe["federation"]["participants"][0]
+        participant["labels"] = ["waves", "checks", "dots", "bars"]
+        del participant["claimed_accuracy"]
 
     edit(mine, swapped)
     findings = Findings("mine.yaml")
     assert load_external(of(mine), Compute(), findings) is not None
-    assert any("only 50.0%" in one.problem and "another order" in one.problem for one in findings.warnings)
+    assert any(
+        "only 50.0%" in warning.problem and "another order" in warning.problem
+        for warning in findings.warnings
+    )
 
 
 def test_a_class_that_a_split_lacks_is_warned_of(mine: Path) -> None:
@@ -185,16 +192,18 @@ def test_a_class_that_a_split_lacks_is_warned_of(mine: Path) -> None:
     (mine / "images" / "test" / "dots").rmdir()
     findings = Findings("mine.yaml")
     assert load_external(of(mine), Compute(), findings) is not None
-    assert any("test has no example of dots" in one.problem for one in findings.warnings)
+    assert any("test has no example of dots" in warning.problem for warning in findings.warnings)
 
 
 def test_a_folder_cannot_name_code_that_the_recipe_does_not(mine: Path) -> None:
     """Somebody who knows how names come about has put a network of their own into a prepared federation."""
     federation = made(mine)
-    one = federation.participants[1]
-    assert isinstance(one.architecture, ExternalArchitecture)
-    evil = one.architecture.model_copy(update={"name": "evil:make"})
-    forged = replace(federation, participants=(federation.participants[0], replace(one, architecture=evil)))
+    participant = federation.participants[1]
+    assert isinstance(participant.architecture, ExternalArchitecture)
+    evil = participant.architecture.model_copy(update={"name": "evil:make"})
+    forged = replace(
+        federation, participants=(federation.participants[0], replace(participant, architecture=evil))
+    )
     architectures = [
         who.architecture for who in forged.participants if isinstance(who.architecture, ExternalArchitecture)
     ]
@@ -243,8 +252,8 @@ def test_a_name_is_no_content(mine: Path, here: Command) -> None:
     after = find(mine / "home", of(mine))
     assert after is not None
     assert (after.name, after.recipe.names.names) == (before.name, ("klinik süd", "<b>"))
-    told = here("check", mine / "mine.yaml", "--json").json()
-    assert [one["name"] for one in told["participants"]] == ["klinik süd", "<b>"]
+    report = here("check", mine / "mine.yaml", "--json").json()
+    assert [participant["name"] for participant in report["participants"]] == ["klinik süd", "<b>"]
     arguments = ("--study", mine / "mine.yaml", "--home", mine / "home", "--json")
     assert here("prepare", *arguments).json()["names"] == {"0": "klinik süd", "1": "<b>"}
     edit(mine, lambda recipe: recipe["federation"]["participants"][1].update(name="KLINIK SÜD"))

@@ -67,14 +67,14 @@ def test_they_answer_as_they_do_from_files(mine: Path) -> None:
 
 
 def test_they_are_kept_and_found_again_and_another_weight_is_another_federation(mine: Path) -> None:
-    given = members(mine)
-    federation = make(mine, given)
+    participants = members(mine)
+    federation = make(mine, participants)
     again = find(mine / "home", federation.recipe)
     assert again is not None
-    assert again.name == federation.name == make(mine, given).name
+    assert again.name == federation.name == make(mine, participants).name
     with torch.no_grad():
-        next(given[0].model.parameters()).add_(1e-3)
-    assert make(mine, given).name != federation.name
+        next(participants[0].model.parameters()).add_(1e-3)
+    assert make(mine, participants).name != federation.name
 
 
 def test_a_recipe_in_memory_is_a_study(mine: Path) -> None:
@@ -125,14 +125,14 @@ class Powered(nn.Module):
 
 
 def test_the_network_that_workers_build_is_the_one_that_was_given(mine: Path) -> None:
-    given = Powered(power=3).train()
+    network = Powered(power=3).train()
     with pytest.raises(
         InputError, match=r"member 0: the network that workers build, .*:Powered .* options="
     ) as _:
-        make(mine, members(mine, model=given, architecture=None, options={}))
-    assert given.training
+        make(mine, members(mine, model=network, architecture=None, options={}))
+    assert network.training
     assert not (mine / "home").exists()
-    made = make(mine, members(mine, model=given, architecture=None, options={"power": 3}))
+    made = make(mine, members(mine, model=network, architecture=None, options={"power": 3}))
     assert set(made.code["participants.0.architecture"]) >= {"tests/federation/external/test_in_memory.py"}
 
 
@@ -165,14 +165,16 @@ def test_what_training_put_around_a_model_does_not_matter(
     wrap: Callable[[nn.Module], nn.Module], mine: Path
 ) -> None:
     plain = make(mine, members(mine))
-    given = members(mine)
-    federation = make(mine, [replace(given[0], model=wrap(given[0].model)), given[1]])
+    participants = members(mine)
+    federation = make(mine, [replace(participants[0], model=wrap(participants[0].model)), participants[1]])
     assert np.allclose(federation.logits, plain.logits, atol=1e-6)
 
 
 def test_a_model_in_bfloat16_is_asked_in_float32(mine: Path) -> None:
-    given = members(mine)
-    federation = make(mine, [replace(given[0], model=given[0].model.bfloat16()), given[1]])
+    participants = members(mine)
+    federation = make(
+        mine, [replace(participants[0], model=participants[0].model.bfloat16()), participants[1]]
+    )
     weights = federation.participants[0].weights
     assert {array.dtype for array in weights.values()} <= {np.dtype("float32"), np.dtype("int64")}
 
@@ -183,7 +185,7 @@ def held_out(folder: Path, split: str, counts: tuple[int, ...]) -> datasets.Imag
     kept = [
         sample
         for label, count in enumerate(counts)
-        for sample in [one for one in part.samples if one[1] == label][:count]
+        for sample in [example for example in part.samples if example[1] == label][:count]
     ]
     part.samples, part.imgs, part.targets = kept, kept, [label for _, label in kept]
     return part

@@ -38,8 +38,8 @@ def space(
     return label_space(recipe(len(private), classes), named, parts, findings), named, findings
 
 
-def words(found: list[Any]) -> str:
-    return "; ".join(map(str, found))
+def words(findings: list[Any]) -> str:
+    return "; ".join(map(str, findings))
 
 
 @pytest.mark.parametrize(
@@ -60,41 +60,41 @@ def test_a_client_that_lacks_classes_takes_the_common_ones(
     own: LabelledImages, outputs: int | None, meant: tuple[str, ...]
 ) -> None:
     """A network with as many outputs as its data have classes, or with another number, is asked about."""
-    found, _, findings = space([own, data(*range(10))], data(*range(10)))
-    assert tuple(found.outputs_of(own, outputs).values()) == meant
-    assert sorted(found.classes) == list(DIGITS)
+    labels, _, findings = space([own, data(*range(10))], data(*range(10)))
+    assert tuple(labels.outputs_of(own, outputs).values()) == meant
+    assert sorted(labels.classes) == list(DIGITS)
     assert findings.problems == []
 
 
 def test_classes_that_no_client_has_may_be_outputs() -> None:
-    found, _, findings = space([data(0, 7), data(0, 5)], data(*range(10)))
-    assert (found.classes, findings.problems) == (DIGITS, [])
+    labels, _, findings = space([data(0, 7), data(0, 5)], data(*range(10)))
+    assert (labels.classes, findings.problems) == (DIGITS, [])
 
 
 def test_lists_in_several_orders_are_no_numbering() -> None:
     own = data(0, 1, names=("bee", "ant"))
-    found, _, _ = space([own, data(0, names=ABC)], data(0, names=ABC))
-    assert found.numbering is None
-    assert found.outputs_of(own, 3) == {0: "bee", 1: "ant"}
+    labels, _, _ = space([own, data(0, names=ABC)], data(0, names=ABC))
+    assert labels.numbering is None
+    assert labels.outputs_of(own, 3) == {0: "bee", 1: "ant"}
 
 
 def test_numbers_mean_themselves_whatever_the_order_of_the_federation() -> None:
-    found, _, _ = space([data(0, 7), data(*range(10))], data(*range(10)), DIGITS[::-1])
-    assert found.classes == DIGITS[::-1]
-    assert tuple(found.outputs_of(data(0, 7), 10).values()) == DIGITS
+    labels, _, _ = space([data(0, 7), data(*range(10))], data(*range(10)), DIGITS[::-1])
+    assert labels.classes == DIGITS[::-1]
+    assert tuple(labels.outputs_of(data(0, 7), 10).values()) == DIGITS
 
 
 def test_names_in_another_order_than_the_federations_are_asked_about() -> None:
-    found, _, _ = space(
+    labels, _, _ = space(
         [data(0, 1, names=("ant", "bee"))] * 2, data(0, names=("ant",)), ("cat", "bee", "ant")
     )
-    assert found.outputs_of(data(0, 1, names=("ant", "bee")), 3) == {0: "ant", 1: "bee"}
+    assert labels.outputs_of(data(0, 1, names=("ant", "bee")), 3) == {0: "ant", 1: "bee"}
 
 
 @pytest.mark.parametrize("listed", [None, ABC])
 def test_numbers_take_the_names_of_the_others_with_a_word(listed: tuple[str, ...] | None) -> None:
-    found, named, findings = space([data(0, 2), data(0, 1, names=ABC)], data(0, 1, 2, names=ABC), listed)
-    assert (found.classes, findings.problems) == (ABC, [])
+    labels, named, findings = space([data(0, 2), data(0, 1, names=ABC)], data(0, 1, 2, names=ABC), listed)
+    assert (labels.classes, findings.problems) == (ABC, [])
     assert named[0] is not None
     assert named[0].present == ["ant", "cat"]
     (word,) = findings.warnings

@@ -57,9 +57,9 @@ def own(mine: Path) -> Path:
     np.savez(mine / "own.npz", images=images, labels=np.arange(12) % 4)
 
     def change(recipe: dict[str, Any]) -> None:
-        one = recipe["federation"]["participants"][1]
-        one["architecture"] = {"name": "networks:make", "options": {"hidden": 8}}
-        one["data"] = {"kind": "code", "factory": "datasets:make"}
+        participant = recipe["federation"]["participants"][1]
+        participant["architecture"] = {"name": "networks:make", "options": {"hidden": 8}}
+        participant["data"] = {"kind": "code", "factory": "datasets:make"}
 
     edit(mine, change)
     return mine
@@ -71,8 +71,8 @@ def made(folder: Path) -> Federation:
 
 def answers(federation: Federation) -> torch.Tensor:
     with torch.no_grad():
-        found: torch.Tensor = network(federation, 1)(torch.ones(2, 3, SIZE, SIZE))
-    return found
+        logits: torch.Tensor = network(federation, 1)(torch.ones(2, 3, SIZE, SIZE))
+    return logits
 
 
 def test_the_sources_are_part_of_the_federation(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,13 +109,15 @@ def test_an_edit_is_told_and_prepared_anew(own: Path, caplog: pytest.LogCaptureF
         load_federation(own / "mine.yaml", home=own / "home")
     after = made(own)
     assert after.name != before.name
-    assert [one for one in caplog.messages if f"{before.name} does not count any more: {file}" in one]
+    assert [
+        message for message in caplog.messages if f"{before.name} does not count any more: {file}" in message
+    ]
     # Nothing of the old one is lost, and the old sources mean it again.
     assert load(federations_folder(own / "home") / before.name).name == before.name
     (own / file).write_text((own / file).read_text().removesuffix("# another\n"))
-    found = find(own / "home", of(own))
-    assert found is not None
-    assert found.name == before.name
+    prepared = find(own / "home", of(own))
+    assert prepared is not None
+    assert prepared.name == before.name
 
 
 def test_workers_need_no_folder(own: Path) -> None:
@@ -131,11 +133,11 @@ def test_what_is_prepared_can_be_read_without_the_code_but_not_run(own: Path) ->
     federation = made(own)
     for file in ("networks.py", "layers.py", "datasets.py"):
         (own / file).unlink()
-    found = find(own / "home", of(own))
-    assert found is not None
-    assert np.array_equal(found.logits, federation.logits)
+    prepared = find(own / "home", of(own))
+    assert prepared is not None
+    assert np.array_equal(prepared.logits, federation.logits)
     with pytest.raises(PlanError, match=r"layers\.py, which it was checked with, is not in .*; put it back"):
-        network(found, 1)
+        network(prepared, 1)
 
 
 def test_a_federation_without_a_record_of_its_code_is_prepared_anew(
@@ -153,13 +155,13 @@ def test_a_federation_without_a_record_of_its_code_is_prepared_anew(
     )
     caplog.clear()
     assert made(own).name == federation.name != name
-    assert [one for one in caplog.messages if "prepared anew; earlier results stay" in one]
+    assert [message for message in caplog.messages if "prepared anew; earlier results stay" in message]
 
 
 def test_code_that_is_not_own_is_told(mine: Path, caplog: pytest.LogCaptureFixture) -> None:
     def change(recipe: dict[str, Any]) -> None:
-        one = recipe["federation"]["participants"][1]
-        one["architecture"] = {"name": "torch.nn:Sequential"}
+        participant = recipe["federation"]["participants"][1]
+        participant["architecture"] = {"name": "torch.nn:Sequential"}
 
     edit(mine, change)
     with pytest.raises(PlanError):

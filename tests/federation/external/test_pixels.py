@@ -79,7 +79,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[Look, Path]:
     """A network for each look, trained without autokd."""
     folder = tmp_path_factory.mktemp("trained")
     images, labels = digits()["private0"]
-    found: dict[Look, Path] = {}
+    files: dict[Look, Path] = {}
     for look in (unit, raw, symmetric, standardised, sixteen):
         with torch.random.fork_rng():
             torch.manual_seed(0)
@@ -91,9 +91,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[Look, Path]:
                 optimizer.zero_grad()
                 nn.functional.cross_entropy(network(x[chosen]), y[chosen]).backward()
                 optimizer.step()
-        found[look] = folder / f"{look.__name__}.pt"
-        torch.save(network.state_dict(), found[look])
-    return found
+        files[look] = folder / f"{look.__name__}.pt"
+        torch.save(network.state_dict(), files[look])
+    return files
 
 
 def plain(file: Path, x: Array, y: Array) -> float:
@@ -280,19 +280,19 @@ CASES = (
 def test_pixels_mean_the_same_or_it_is_said(tmp_path: Path, trained: dict[Look, Path], case: Case) -> None:
     file = trained[case.trained]
     findings = measured(tmp_path, file, case.stored, look=case.input, sources=case.sources)
-    problems, warnings = (list(map(str, found)) for found in (findings.problems, findings.warnings))
+    problems, warnings = (list(map(str, listed)) for listed in (findings.problems, findings.warnings))
     if case.problem:
-        assert any(all(word in one for word in case.problem) for one in problems), problems
+        assert any(all(word in problem for word in case.problem) for problem in problems), problems
         return
     assert not problems
     if case.warning:
-        assert any(all(word in one for word in case.warning) for one in warnings), warnings
+        assert any(all(word in warning for word in case.warning) for warning in warnings), warnings
         return
     assert not warnings
     parts = digits()
     for number in (0, 1):
-        found = findings.measured[number]
-        for name, share in {f"private{number}": found.own, **found.splits}.items():
+        of_participant = findings.measured[number]
+        for name, share in {f"private{number}": of_participant.own, **of_participant.splits}.items():
             images, labels = parts[name]
             assert share.of == len(labels)
             assert share.accuracy == pytest.approx(plain(file, case.trained(images), labels), abs=0.005)

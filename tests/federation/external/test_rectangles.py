@@ -194,7 +194,7 @@ def test_rectangles_are_what_plain_pytorch_reads(case: Case, tmp_path: Path) -> 
     recipe, network, data = made(case, tmp_path)
     checked, findings = check(recipe)
     assert checked is not None, findings.problems
-    assert not [one for one in findings.warnings if "squeezed" in one.problem]
+    assert not [warning for warning in findings.warnings if "squeezed" in warning.problem]
     for number in (0, 1):
         images, labels = data[f"private{number}"]
         right = plain(network, images, case) == labels
@@ -216,7 +216,8 @@ def test_rectangles_are_what_plain_pytorch_reads(case: Case, tmp_path: Path) -> 
         ),
         (
             lambda r: r.update(
-                images={"crop": 5}, participants=[{**one, "input": {"crop": 6}} for one in r["participants"]]
+                images={"crop": 5},
+                participants=[{**participant, "input": {"crop": 6}} for participant in r["participants"]],
             ),
             ("crop: (6,)", "federation.images crop: (5,)"),
         ),

@@ -51,8 +51,8 @@ def test_data_that_changed_are_named_with_the_way_out_and_what_was_prepared_stay
 ) -> None:
     before, _ = prepared()
     later(an_image(mine, "part1"))
-    found, (words,) = prepared()
-    assert found.name == before.name
+    federation, (words,) = prepared()
+    assert federation.name == before.name
     assert words.startswith(f"the files of participants.1.data have changed since {before.name} was prepared")
     assert words.endswith(f"delete {mine / 'home' / 'federations' / before.name}")
     an_image(mine, "test").unlink()
@@ -61,10 +61,10 @@ def test_data_that_changed_are_named_with_the_way_out_and_what_was_prepared_stay
 
 @pytest.mark.parametrize("place", ["part0", "validation"])
 def test_an_image_more_is_a_change(mine: Path, prepared: Preparing, place: str) -> None:
-    found, _ = prepared()
+    federation, _ = prepared()
     image = an_image(mine, place)
     shutil.copy(image, image.with_name("another.png"))
-    assert len(notices(mine / "home", found)) == 1
+    assert len(notices(mine / "home", federation)) == 1
 
 
 def test_data_may_go(mine: Path, prepared: Preparing) -> None:

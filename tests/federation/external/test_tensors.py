@@ -142,9 +142,9 @@ def write(kind: Kind, folder: Path) -> dict[str, Any]:
 
 
 def loaded(folder: Path, part: str) -> tuple[Tensor, Tensor]:
-    with np.load(folder / f"{part}.npz") as found:
-        inputs = torch.from_numpy(found["inputs"])
-        return inputs.float() if inputs.is_floating_point() else inputs, torch.from_numpy(found["labels"])
+    with np.load(folder / f"{part}.npz") as archive:
+        inputs = torch.from_numpy(archive["inputs"])
+        return inputs.float() if inputs.is_floating_point() else inputs, torch.from_numpy(archive["labels"])
 
 
 def of(content: dict[str, Any], folder: Path) -> ExternalFederation:
@@ -186,14 +186,14 @@ def test_models_answer_as_in_a_plain_loop(made: tuple[Path, Kind, Any], federati
 def test_it_is_stored_and_read_again(made: tuple[Path, Kind, Any], federation: Federation) -> None:
     folder, _, content = made
     again = storage.load(folder / "home" / "federations" / federation.name)
-    given, _ = loaded(folder, "test")
-    np.testing.assert_array_equal(again.data.images[again.splits[Split.TEST]], given)
+    inputs, _ = loaded(folder, "test")
+    np.testing.assert_array_equal(again.data.images[again.splits[Split.TEST]], inputs)
     assert again.data.is_tensor
     assert again.name == federation.name
     written = json.loads((folder / "home" / "federations" / federation.name / MANIFEST).read_text())
     assert written["format"] == 2
-    found = prepare(of(content, folder), home=folder / "home", compute=Compute())
-    assert found.name == federation.name
+    prepared = prepare(of(content, folder), home=folder / "home", compute=Compute())
+    assert prepared.name == federation.name
 
 
 def test_a_run_trains_on_what_is_stored(federation: Federation) -> None:
@@ -223,7 +223,7 @@ def test_a_run_trains_on_what_is_stored(federation: Federation) -> None:
         compute=Compute(image_bytes=0, memory_format=run.tensor_format.memory_format),
     )
     # What does not fit on the device is read batch by batch, to the same bits.
-    assert [one.soft_loss for one in small] == [rung.soft_loss]
+    assert [rung_report.soft_loss for rung_report in small] == [rung.soft_loss]
 
 
 def study(federation: Federation) -> dict[str, Any]:
@@ -256,8 +256,8 @@ def test_the_script_of_the_card_prints_its_accuracy(
     (folder / request.file).write_bytes(delivered.content)
     assert delivered.card.added is not None
     assert delivered.card.added.layer is not None
-    told = markdown(delivered.card, folder=str(folder / "home" / "federations" / federation.name))
-    (script,) = re.findall(r"```python\n(.*?)```", told, re.DOTALL)
+    card = markdown(delivered.card, folder=str(folder / "home" / "federations" / federation.name))
+    (script,) = re.findall(r"```python\n(.*?)```", card, re.DOTALL)
     exec(script, {})
     assert float(capsys.readouterr().out) == pytest.approx(
         delivered.card.scores[Split.TEST].targets["common"].after
@@ -342,7 +342,10 @@ def test_equal_inputs_are_refused_dropped_or_kept(features: dict[str, Any], tmp_
 
 
 def test_keeping_equal_images_is_refused(features: dict[str, Any], tmp_path: Path) -> None:
-    for source in [*(one["data"] for one in features["participants"]), *map(features["splits"].get, Split)]:
+    for source in [
+        *(participant["data"] for participant in features["participants"]),
+        *map(features["splits"].get, Split),
+    ]:
         source.pop("values")
     features["splits"]["duplicates"] = "keep"
     assert "duplicates: keep is for values: tensor" in told(features, tmp_path)
@@ -353,7 +356,7 @@ def test_a_source_in_another_unit_gets_a_warning(features: dict[str, Any], tmp_p
     inputs[:, 3] *= 100
     save(tmp_path, "test", inputs.numpy())
     checked = load_external_or_raise(of(features, tmp_path), Compute(), source="mine.yaml")
-    (warning,) = [one for one in checked.warnings if "another unit" in one.problem]
+    (warning,) = [warning for warning in checked.warnings if "another unit" in warning.problem]
     assert warning.field == "federation.splits.test"
     assert warning.problem.startswith("entry 3 of its inputs is from ")
 
@@ -377,7 +380,9 @@ def test_standardised_training_data_are_recognised(tmp_path: Path) -> None:
         optimizer.step()
     torch.save(module.state_dict(), tmp_path / "model0.pt")
     checked = load_external_or_raise(of(features, tmp_path), Compute(), source="mine.yaml")
-    assert any("with the mean and std of its own data it would be" in one.problem for one in checked.warnings)
+    assert any(
+        "with the mean and std of its own data it would be" in warning.problem for warning in checked.warnings
+    )
     features["participants"][0]["input"] = {"mean": mean.tolist(), "std": std.tolist()}
     checked = load_external_or_raise(of(features, tmp_path), Compute(), source="mine.yaml")
     expected = float((module(inputs).argmax(dim=1) == labels).double().mean())
@@ -391,11 +396,11 @@ def test_ids_beyond_a_vocabulary_are_found_by_the_check(tmp_path: Path) -> None:
     save(tmp_path, "test", ids.numpy())
     with pytest.raises(PlanError) as refused:
         load_external_or_raise(of(content, tmp_path), Compute(), source="mine.yaml")
-    assert [one.field for one in refused.value.all] == [
+    assert [mistake.field for mistake in refused.value.all] == [
         f"federation.participants.{number}.architecture" for number in range(2)
     ]
     expected = "cannot take whole numbers from 1 to 77, as all data have them: IndexError"
-    assert all(expected in one.problem for one in refused.value.all)
+    assert all(expected in mistake.problem for mistake in refused.value.all)
 
 
 SHAPES = st.lists(st.integers(1, 4), min_size=1, max_size=3).map(tuple)

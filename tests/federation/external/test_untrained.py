@@ -86,7 +86,7 @@ def test_what_it_gets_right_is_known_for_the_seeds_of_confirmations(federation: 
             answers = logits_of(model, federation.data, Compute(), rows).argmax(axis=1)
             assert np.array_equal(right[index], answers == federation.data.labels[rows])
     facts = federation.facts()
-    assert [one.is_untrained for one in facts.participants] == [False, True]
+    assert [participant.is_untrained for participant in facts.participants] == [False, True]
     assert facts.participants[1].corrected == {}
 
 
@@ -114,9 +114,9 @@ def test_it_learns_and_teaches_nobody(fresh: Path, here: Command) -> None:
     with pytest.raises(ArgumentError, match="is not trained"):
         tune(workspace, Pair(1, 0))
     for options in (("--pair", "1,0"), ("--teacher", "1")):
-        told = here("recommend", *options, "--study", fresh / "mine.yaml", "--home", fresh / "home")
-        assert told.code == 2
-        assert "it can be the student" in told.err
+        output = here("recommend", *options, "--study", fresh / "mine.yaml", "--home", fresh / "home")
+        assert output.code == 2
+        assert "it can be the student" in output.err
 
 
 @pytest.mark.parametrize(
@@ -131,6 +131,6 @@ def test_what_cannot_be_is_refused(
     fresh: Path, here: Command, number: int, fields: dict[str, object], problem: str
 ) -> None:
     edit(fresh, lambda recipe: recipe["federation"]["participants"][number].update(fields))
-    told = here("check", fresh / "mine.yaml")
-    assert told.code == 2
-    assert problem in told.err
+    output = here("check", fresh / "mine.yaml")
+    assert output.code == 2
+    assert problem in output.err

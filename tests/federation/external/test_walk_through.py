@@ -93,12 +93,12 @@ def test_tables_and_texts_reach_a_recommendation_in_this_process(
     # The script's import is not what autokd uses.
     monkeypatch.delitem(sys.modules, "words", raising=False)
     printed = capsys.readouterr().out
-    told = here(*check[1:])
-    assert told.code == 0, told.err
-    trained, checked = accuracies(printed, told.out)
+    shown = here(*check[1:])
+    assert shown.code == 0, shown.err
+    trained, checked = accuracies(printed, shown.out)
     assert checked == pytest.approx(trained, abs=0.0006)
     assert len(checked) == 2
-    found = here(*tune[1:])
-    assert found.code == 0, found.err
-    assert pair in found.out
-    assert re.search(r"\b(tuned|default|skip|undecided)\b", found.out)
+    tuned = here(*tune[1:])
+    assert tuned.code == 0, tuned.err
+    assert pair in tuned.out
+    assert re.search(r"\b(tuned|default|skip|undecided)\b", tuned.out)

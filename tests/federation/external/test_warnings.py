@@ -40,9 +40,9 @@ def swapped(mine: Path) -> Path:
     """Participant 0 with two labels swapped, which its recipe does not say."""
 
     def change(recipe: dict[str, Any]) -> None:
-        one = recipe["federation"]["participants"][0]
-        one["labels"] = ["waves", "checks", "dots", "bars"]
-        del one["claimed_accuracy"]
+        participant = recipe["federation"]["participants"][0]
+        participant["labels"] = ["waves", "checks", "dots", "bars"]
+        del participant["claimed_accuracy"]
 
     edit(mine, change)
     return mine
@@ -51,9 +51,9 @@ def swapped(mine: Path) -> Path:
 def test_every_command_says_it_once(here: Command, swapped: Path) -> None:
     study, home = str(swapped / "mine.yaml"), str(swapped / "home")
     checked = here("check", study, "--json").json()["warnings"]
-    (warning,) = [one for one in checked if ORDER in one["problem"]]
+    (warning,) = [warning for warning in checked if ORDER in warning["problem"]]
     assert warning["field"] == "federation.participants.0"
-    (few,) = [one for one in checked if FEW in one["problem"]]
+    (few,) = [warning for warning in checked if FEW in warning["problem"]]
     assert few["field"] == "federation.splits (confirmation)"
     first = here("prepare", "--study", study, "--home", home)
     assert (first.err.count(ORDER), first.err.count(FEW)) == (1, 1)
@@ -188,9 +188,11 @@ def test_what_runs_something_says_it_once_more(
     caplog.clear()
     with run_session(Workspace.open(study, home=home), None, None, None) as session:
         for words in (ORDER, FEW):
-            assert len([one for one in session.results.facts.warnings if words in one.problem]) == 1
+            assert (
+                len([warning for warning in session.results.facts.warnings if words in warning.problem]) == 1
+            )
     for words in (ORDER, FEW):
-        assert len([one for one in caplog.messages if words in one]) == 1
+        assert len([message for message in caplog.messages if words in message]) == 1
 
 
 def test_a_federation_of_an_earlier_version_has_none(swapped: Path, here: Command) -> None:
@@ -243,9 +245,9 @@ def test_a_program_without_logging_is_warned(tmp_path: Path) -> None:
 
 
 def test_one_text_for_several_fields_is_one_line() -> None:
-    found = [Finding("f.yaml", f"participants.{n}.data", "is odd") for n in range(5)]
-    found += [Finding("f.yaml", "splits.test", "is even"), found[0]]
-    assert list(map(str, folded(found))) == [
+    findings = [Finding("f.yaml", f"participants.{n}.data", "is odd") for n in range(5)]
+    findings += [Finding("f.yaml", "splits.test", "is even"), findings[0]]
+    assert list(map(str, folded(findings))) == [
         "f.yaml: participants.0.data (and 4 more): is odd",
         "f.yaml: splits.test: is even",
     ]
@@ -259,5 +261,5 @@ def test_where_somebody_listens_it_is_a_log_record(caplog: pytest.LogCaptureFixt
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         tell([finding], silent)
-    assert [one.category for one in caught] == [FindingWarning]
-    assert np.all([one.filename == __file__ for one in caught])
+    assert [warning.category for warning in caught] == [FindingWarning]
+    assert np.all([warning.filename == __file__ for warning in caught])

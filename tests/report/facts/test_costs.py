@@ -47,7 +47,7 @@ def test_the_search_against_the_sweep_by_hand() -> None:
     """The student is right on 60 of 100. Its default came to 55, its second trial to 70; four swept settings
     came to 50, 60, 70 and 80."""
     settings = [DEFAULT, HOT, Setting(2.0, 0.5, TransferSet.BOTH), Setting(8.0, 0.5, TransferSet.BOTH)]
-    swept = [swept_run(one, 0.5 + 0.1 * number) for number, one in enumerate(settings)]
+    swept = [swept_run(setting, 0.5 + 0.1 * number) for number, setting in enumerate(settings)]
     material = make_material((0.5, 0.6), {PAIR: GOOD}, swept={PAIR: swept})
     facts = anytime_facts(material)
     assert facts is not None

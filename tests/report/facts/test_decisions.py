@@ -33,25 +33,29 @@ FACTS = ReportFacts(MATERIAL)
 
 
 def test_the_card_counts_the_decisions_of_all_pairs_and_tells_what_following_them_gains() -> None:
-    decisions = {pair: one.decision for pair, one in MATERIAL.recommendations.items()}
-    assert FACTS.answer.actions == Counter(one.action for one in decisions.values())
+    decisions = {pair: recommendation.decision for pair, recommendation in MATERIAL.recommendations.items()}
+    assert FACTS.answer.actions == Counter(decision.action for decision in decisions.values())
     assert list(FACTS.answer.actions) == sorted(FACTS.answer.actions, key=list(Action).index)
     assert FACTS.answer.gain is not None
-    gains = [one.chosen.test.mean for one in decisions.values()]
+    gains = [decision.chosen.test.mean for decision in decisions.values()]
     assert FACTS.answer.gain.value == pytest.approx(np.mean(gains))
     assert FACTS.answer.gain.interval is not None
-    told = answer_sentence(FACTS.answer)
-    assert told.startswith("What to do in 12 pairs: keep in 2, learn in 5, ")
-    assert str(FACTS.answer.gain) in told
+    sentence = answer_sentence(FACTS.answer)
+    assert sentence.startswith("What to do in 12 pairs: keep in 2, learn in 5, ")
+    assert str(FACTS.answer.gain) in sentence
 
 
 def test_participants_decide_as_advise_does() -> None:
-    for one in FACTS.decisions:
-        learning = [found for pair, found in MATERIAL.recommendations.items() if pair.student == one.student]
-        again = decide_for(one.student, learning)
-        assert one.decision.to_json() == again.decision.to_json()
-        assert one.choices == again.choices
-    gains = [one.decision.chosen.test.mean for one in FACTS.decisions]
+    for participant in FACTS.decisions:
+        learning = [
+            recommendation
+            for pair, recommendation in MATERIAL.recommendations.items()
+            if pair.student == participant.student
+        ]
+        again = decide_for(participant.student, learning)
+        assert participant.decision.to_json() == again.decision.to_json()
+        assert participant.choices == again.choices
+    gains = [participant.decision.chosen.test.mean for participant in FACTS.decisions]
     mean = FACTS.answer.participants_gain
     assert mean is not None
     assert mean.interval is not None
@@ -81,12 +85,12 @@ def test_the_csv_has_a_line_for_each_judged_pair_with_the_numbers_of_its_recomme
     rows = list(csv.DictReader(io.StringIO(as_csv(FACTS.rows, MATERIAL.names))))
     assert len(rows) == 12
     for row in rows:
-        found = MATERIAL.recommendations[Pair(int(row["teacher"]), int(row["student"]))]
-        content = found.decision.to_json()
+        recommendation = MATERIAL.recommendations[Pair(int(row["teacher"]), int(row["student"]))]
+        content = recommendation.decision.to_json()
         assert row["action"] == content["action"]
         assert row["what_to_do"] == content["words"]
-        assert float(row["gain_low"]) == pytest.approx(found.decision.chosen.test.low)
-        assert row["verdict"] == found.verdict.value
+        assert float(row["gain_low"]) == pytest.approx(recommendation.decision.chosen.test.low)
+        assert row["verdict"] == recommendation.verdict.value
 
 
 def test_two_pairs_side_by_side_have_the_same_lines() -> None:
@@ -100,21 +104,21 @@ def test_a_page_of_two_pairs_shows_these_two_and_no_matrix() -> None:
     two = page_of(make_material(OWN, {Pair(0, 1): GOOD, Pair(1, 0): BAD}))
     assert 'class="matrix"' not in two
     assert 'class="matrix"' in page_of(MATERIAL)
-    told = words(two)
-    assert "2 participants of the federation are in no pair here, and are left out." in told
-    assert "none is advised" not in told
+    text = words(two)
+    assert "2 participants of the federation are in no pair here, and are left out." in text
+    assert "none is advised" not in text
     assert '<option value="2">' not in two
 
 
 def test_one_gain_has_one_interval_on_a_page() -> None:
     """By rule 3 a pair tells the same gain in several tables."""
     federation, records = by_rule_3({"winner": 0.85, "default": 0.70, "no_teacher": 0.80})
-    found = recommend_from(PLAN, federation, records)
+    recommendation = recommend_from(PLAN, federation, records)
     material = make_material((0.5, 0.5), {})
-    one = PairData(records=records, recommendation=found)
-    told = page_of(replace(material, federation=federation, pairs=[one]), records.of_pair)
-    text = words(told)
-    for way in found.decision.weighed:
+    data = PairData(records=records, recommendation=recommendation)
+    page = page_of(replace(material, federation=federation, pairs=[data]), records.of_pair)
+    text = words(page)
+    for way in recommendation.decision.weighed:
         if way.way.action is Action.KEEP:
             continue
         mean = f"{way.test.mean:+.1f} pp "
@@ -125,8 +129,8 @@ def test_one_gain_has_one_interval_on_a_page() -> None:
         r"(prior divided out|default setting)[^+\-]{0,20}([+-][\d.]+ pp \[[^\]]*\])", text
     ):
         by_words[name].add(gain)
-    assert found.judgement is not None
-    assert str(found.judgement.test.default_gain) in by_words["default setting"]
+    assert recommendation.judgement is not None
+    assert str(recommendation.judgement.test.default_gain) in by_words["default setting"]
     assert len(by_words["default setting"]) == 1
-    student_gain = found.judgement.gain(Split.TEST)
+    student_gain = recommendation.judgement.gain(Split.TEST)
     assert text.count(str(student_gain)) >= 2

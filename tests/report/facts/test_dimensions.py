@@ -33,24 +33,24 @@ def test_noise_explains_nothing() -> None:
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.floats(-100, 100)), min_size=2, max_size=30))
 def test_a_share_is_a_share(runs: list[tuple[str, float]]) -> None:
     mean = sum(value for _, value in runs) / len(runs)
-    found = explained([level for level, _ in runs], [value - mean for _, value in runs], groups=1)
-    assert 0 <= found <= 1 + 1e-9
+    shares = explained([level for level, _ in runs], [value - mean for _, value in runs], groups=1)
+    assert 0 <= shares <= 1 + 1e-9
 
 
 def test_importance_of_a_sweep_in_which_only_the_transfer_set_matters() -> None:
     grid = [Setting(T, 0.5, where) for T in (1.0, 2.0) for where in (STUDENT, BOTH)]
     good_student = {STUDENT: 0.6, BOTH: 0.8}
     swept = {
-        Pair(0, 1): [swept_run(one, good_student[one.transfer_set]) for one in grid],
+        Pair(0, 1): [swept_run(setting, good_student[setting.transfer_set]) for setting in grid],
         # The other student is worse throughout, which is not to count.
-        Pair(1, 0): [swept_run(one, good_student[one.transfer_set] - 0.4) for one in grid],
+        Pair(1, 0): [swept_run(setting, good_student[setting.transfer_set] - 0.4) for setting in grid],
     }
     facts = importance(make_material((0.5, 0.6), dict.fromkeys(swept, GOOD), swept=swept))
-    assert [(one.dimension, one.levels) for one in facts.dimensions] == [
+    assert [(dimension.dimension, dimension.levels) for dimension in facts.dimensions] == [
         ("transfer_set", 2),
         ("temperature", 2),
     ]
-    assert [one.share for one in facts.dimensions] == pytest.approx([1, 0])
+    assert [dimension.share for dimension in facts.dimensions] == pytest.approx([1, 0])
     assert (facts.runs, facts.pairs, facts.swept) == (8, 2, True)
 
 
@@ -66,7 +66,7 @@ def test_what_races_chose() -> None:
     assert set(facts.chosen) == {Pair(0, 1), Pair(1, 0)}
     assert (facts.other, facts.tuned, facts.judged) == (2, 1, 3)
     assert facts.temperatures == (Bin(label="4", counts={BOTH: 2}),)
-    assert [(one.label, one.counts[BOTH]) for one in facts.alphas] == [
+    assert [(alpha.label, alpha.counts[BOTH]) for alpha in facts.alphas] == [
         ("0", 0),
         ("≤ 0.2", 2),
         ("≤ 0.4", 0),

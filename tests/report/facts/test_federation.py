@@ -42,20 +42,20 @@ def test_the_numbers_of_the_headline(material: ReportData) -> None:
 
 
 def test_the_headline_in_one_sentence(material: ReportData) -> None:
-    told = sentence(headline_facts(material))
-    assert told.startswith(
+    text = sentence(headline_facts(material))
+    assert text.startswith(
         "7 of 11 judged pairs should distill with tuned settings, 0 with the default, "
         "3 should not distill at all, 1 failed; mean gain +12.7 pp ["
     )
-    assert "on test, where the default gives -2.5 pp [" in told
-    assert told.endswith("; search 3% and confirmation 11% of the sweep's cost.")
+    assert "on test, where the default gives -2.5 pp [" in text
+    assert text.endswith("; search 3% and confirmation 11% of the sweep's cost.")
     assert sentence(headline_facts(make_material(OWN, {}))) == "No pair is judged yet."
 
 
 def test_a_space_in_which_nothing_private_moves_has_a_headline_of_its_own(material: ReportData) -> None:
     space = read_space("private").model_dump(mode="json")
-    told = sentence(headline_facts(replace(material, space=space)))
-    assert told.startswith("Where nothing private moves, 7 of 11 judged pairs should distill")
+    text = sentence(headline_facts(replace(material, space=space)))
+    assert text.startswith("Where nothing private moves, 7 of 11 judged pairs should distill")
     assert not headline_facts(replace(material, space=read_space("default").model_dump())).private
 
 
@@ -75,10 +75,12 @@ def test_without_figures_the_headline_has_none() -> None:
 def test_the_headline_tells_the_teachers_part_where_it_was_measured(material: ReportData) -> None:
     assert headline_facts(material).teacher_part is None
     federation, records = by_rule_3({"winner": 0.85, "default": 0.70, "no_teacher": 0.80})
-    found = recommend_from(PLAN, federation, records)
-    assert found.judgement is not None
-    part = found.judgement.teacher_part(Split.TEST)
-    newer = replace(material, pairs=[*material.pairs, PairData(records=records, recommendation=found)])
+    recommendation = recommend_from(PLAN, federation, records)
+    assert recommendation.judgement is not None
+    part = recommendation.judgement.teacher_part(Split.TEST)
+    newer = replace(
+        material, pairs=[*material.pairs, PairData(records=records, recommendation=recommendation)]
+    )
     facts = headline_facts(newer)
     assert part is not None
     assert facts.teacher_part == Mean(part.mean, None)

@@ -34,8 +34,8 @@ def test_the_landscape_of_a_small_study() -> None:
 def test_the_ends_of_the_colour_scale(
     trials: tuple[TrialRecord, ...], own: float | None, colours: tuple[float, float] | None
 ) -> None:
-    found = landscape_facts(trials, None, own=own).colors
-    assert found == (None if colours is None else pytest.approx(colours))
+    colors = landscape_facts(trials, None, own=own).colors
+    assert colors == (None if colours is None else pytest.approx(colours))
 
 
 def test_nothing_to_show() -> None:

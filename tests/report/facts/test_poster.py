@@ -47,19 +47,19 @@ def test_a_row_by_hand() -> None:
 def test_the_identity_of_the_poster(material: ReportData) -> None:
     cells = {(table.participant, row.partner): row for table in poster_tables(material) for row in table.rows}
     assert len(cells) == 12
-    for (one, other), row in cells.items():
-        back = cells[other, one]
+    for (student, other), row in cells.items():
+        back = cells[other, student]
         assert row.as_student is not None
         assert back.as_teacher is not None
         assert row.as_student.mean - back.as_teacher.mean == pytest.approx(row.by_adoption)
-        assert row.by_adoption == pytest.approx(100 * (OWN[other] - OWN[one]))
+        assert row.by_adoption == pytest.approx(100 * (OWN[other] - OWN[student]))
 
 
 def test_the_identity_holds_in_the_printed_tables(material: ReportData) -> None:
     printed = read_tables(page_of(material))
     assert len(printed) == 12
-    for (one, other), (student, _, adoption) in printed.items():
-        _, teacher, _ = printed[other, one]
+    for (number, other), (student, _, adoption) in printed.items():
+        _, teacher, _ = printed[other, number]
         # Each of the three was rounded to hundredths.
         assert abs(student - teacher - adoption) <= 0.0151
 
@@ -108,10 +108,10 @@ def test_participants_before_and_after_following_their_decision() -> None:
 
 def test_who_is_in_no_pair_is_left_out() -> None:
     facts = ReportFacts(make_material(OWN, {Pair(2, 1): BAD}))
-    assert [one.number for one in facts.participants.participants] == [1, 2]
+    assert [participant.number for participant in facts.participants.participants] == [1, 2]
     assert facts.participants.left_out == 2
-    one, two = facts.participants.participants
-    assert (one.advice and one.advice.unknown, two.advice) == ((0, 3), None)
+    first, two = facts.participants.participants
+    assert (first.advice and first.advice.unknown, two.advice) == ((0, 3), None)
     assert {number for table in facts.posters for number in (table.participant, table.rows[0].partner)} == {
         1,
         2,

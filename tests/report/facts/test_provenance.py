@@ -52,9 +52,9 @@ def test_before_anything_was_prepared() -> None:
 
 
 def test_how_a_pair_was_made() -> None:
-    (one,) = make_material((0.5, 0.6), {PAIR: GOOD}).pairs
-    told = dict(pair_provenance(one))
-    assert told["trials"] == "1 running, 2 complete, 1 pruned, 1 fail"
-    assert told["memory format and precision"] == "contiguous, float32"
-    assert told["paired confirmation seeds"] == "5"
-    assert pair_provenance(replace(one, recommendation=None)) == ()
+    (pair,) = make_material((0.5, 0.6), {PAIR: GOOD}).pairs
+    provenance = dict(pair_provenance(pair))
+    assert provenance["trials"] == "1 running, 2 complete, 1 pruned, 1 fail"
+    assert provenance["memory format and precision"] == "contiguous, float32"
+    assert provenance["paired confirmation seeds"] == "5"
+    assert pair_provenance(replace(pair, recommendation=None)) == ()

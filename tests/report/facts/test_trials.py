@@ -35,8 +35,13 @@ def test_forgetting_by_class_by_hand() -> None:
         classes=("first", "rest", "none"),
         labels=labels,
         participants=tuple(
-            type(one)(number=one.number, architecture="cnn", histogram=(7, 8, 0), correct=one.correct)
-            for one in federation.participants
+            type(participant)(
+                number=participant.number,
+                architecture="cnn",
+                histogram=(7, 8, 0),
+                correct=participant.correct,
+            )
+            for participant in federation.participants
         ),
     )
     material = make_material((0.5, 0.4), {Pair(0, 1): GOOD}, federation=federation)
