@@ -141,9 +141,8 @@ def test_security_names_no_option_that_is_gone() -> None:
 
 
 def test_every_shipped_space_stands_in_help_and_docs() -> None:
-    (option,) = [
-        parameter for parameter in get_command(app).commands["tune"].params if parameter.name == "space"
-    ]  # type: ignore[attr-defined]
+    parameters = get_command(app).commands["tune"].params  # type: ignore[attr-defined]
+    (option,) = [parameter for parameter in parameters if parameter.name == "space"]
     for space in (ROOT / "search_spaces").glob("*.yaml"):
         assert space.stem in option.help
         assert f"| `{space.stem}` |" in RECIPES_PAGE

@@ -42,16 +42,16 @@ def around(setting: Setting) -> Sequence[Setting]:
 @given(st.integers(0, 2**32 - 1), st.sets(st.sampled_from(CANDIDATES), min_size=1, max_size=30))
 def test_moves_never_return_something_worse_than_the_start(seed: int, start: set[Setting]) -> None:
     values = {setting: value(seed, setting) for setting in sorted(start, key=str)}
-    found = climbed(values, (), around, lambda moves: np.array([value(seed, move) for move in moves]))
-    assert value(seed, found) >= max(values.values())
+    top = climbed(values, (), around, lambda moves: np.array([value(seed, move) for move in moves]))
+    assert value(seed, top) >= max(values.values())
 
 
 @given(st.sets(st.sampled_from(CANDIDATES), min_size=2, max_size=30))
 def test_what_was_tried_is_left_but_never_returned(start: set[Setting]) -> None:
     """Where everything known was tried, its neighbours are looked at all the same."""
     tried = dict.fromkeys(sorted(start, key=str), -math.inf)
-    found = climbed(tried, list(tried), around, lambda moves: np.ones(len(moves)))
-    assert found not in tried
+    best = climbed(tried, list(tried), around, lambda moves: np.ones(len(moves)))
+    assert best not in tried
 
 
 def test_moves_reach_the_top_of_a_hill_between_the_candidates() -> None:
@@ -60,8 +60,8 @@ def test_moves_reach_the_top_of_a_hill_between_the_candidates() -> None:
 
     start = [setting for setting in CANDIDATES if setting.temperature in (0.5, 16.0)]
     known: Mapping[Setting, float] = dict(zip(start, hill(start).tolist(), strict=True))
-    found = climbed(known, (), around, hill)
-    assert hill([found])[0] > max(known.values()) + 1
+    best = climbed(known, (), around, hill)
+    assert hill([best])[0] > max(known.values()) + 1
 
 
 def value(seed: int, setting: Setting) -> float:

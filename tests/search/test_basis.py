@@ -99,18 +99,18 @@ def fixed(
 
 
 def basis(view: Prospects | None = CLEAR, **options: object) -> VerdictBasis:
-    (found,) = fixed(view, **options)  # type: ignore[arg-type]
-    return found
+    (fixed_basis,) = fixed(view, **options)  # type: ignore[arg-type]
+    return fixed_basis
 
 
 # Winner or race
 
 
 def test_the_setting_believed_to_be_best_is_judged_without_a_race() -> None:
-    found = basis()
-    assert (found.winner, found.race) == (BETTER, None)
-    assert (found.trials, found.ended, found.extension) == (3, "it ended", 0)
-    assert found.search == SearchBounds(6, PLAN.search.epsilon, PLAN.search.confidence)
+    fixed_basis = basis()
+    assert (fixed_basis.winner, fixed_basis.race) == (BETTER, None)
+    assert (fixed_basis.trials, fixed_basis.ended, fixed_basis.extension) == (3, "it ended", 0)
+    assert fixed_basis.search == SearchBounds(6, PLAN.search.epsilon, PLAN.search.confidence)
 
 
 def test_a_winner_has_run_to_the_end() -> None:
@@ -120,8 +120,8 @@ def test_a_winner_has_run_to_the_end() -> None:
 
 
 def test_a_default_believed_to_be_best_is_judged_alone() -> None:
-    found = basis(seen({DEFAULT: 6.0, GOOD: 5.0}, deviation=4.0))
-    assert (found.winner, found.race) == (None, None)
+    fixed_basis = basis(seen({DEFAULT: 6.0, GOOD: 5.0}, deviation=4.0))
+    assert (fixed_basis.winner, fixed_basis.race) == (None, None)
     # So is a setting that is the default in all but name.
     twin = replace(DEFAULT, temperature=DEFAULT.temperature * 1.001)
     assert basis(seen({DEFAULT: 5.9, twin: 6.0, GOOD: 2.0})).winner is None
@@ -168,26 +168,26 @@ def test_a_race_keeps_what_its_settings_cost() -> None:
 
 
 def test_a_race_is_run_where_it_is_worth_the_least_improvement() -> None:
-    found = basis(CLOSE)
-    assert found.winner is None
-    assert found.race is not None
-    assert found.race.settings == (BETTER, GOOD)
+    fixed_basis = basis(CLOSE)
+    assert fixed_basis.winner is None
+    assert fixed_basis.race is not None
+    assert fixed_basis.race.settings == (BETTER, GOOD)
     # Values on validation are gains and the accuracy of the model as it is.
-    assert found.race.mean == (56.0, 55.0)
-    assert found.race.covariance == ((16.0, 0.0), (0.0, 16.0))
-    assert found.race.noise == NOISE
+    assert fixed_basis.race.mean == (56.0, 55.0)
+    assert fixed_basis.race.covariance == ((16.0, 0.0), (0.0, 16.0))
+    assert fixed_basis.race.noise == NOISE
     worth = race_worth(PLAN.confirmation, CLOSE, [2, 1])
     for least, raced in ((worth - 0.01, True), (worth + 0.01, False)):
         confirmation = PLAN.confirmation.model_copy(update={"min_improvement": least})
         config = PLAN.model_copy(update={"confirmation": confirmation})
-        found = basis(CLOSE, config=config)
-        assert (found.race is not None) is raced
-        assert (found.winner is None) is raced
+        fixed_basis = basis(CLOSE, config=config)
+        assert (fixed_basis.race is not None) is raced
+        assert (fixed_basis.winner is None) is raced
 
 
 def test_no_race_where_runs_are_too_noisy_to_change_the_answer() -> None:
-    found = basis(replace(CLOSE, noise=1e6))
-    assert (found.winner, found.race) == (BETTER, None)
+    fixed_basis = basis(replace(CLOSE, noise=1e6))
+    assert (fixed_basis.winner, fixed_basis.race) == (BETTER, None)
 
 
 def test_no_race_between_settings_that_go_together() -> None:
@@ -247,31 +247,31 @@ def test_a_race_is_never_worth_less_than_nothing_and_noise_makes_it_worth_less(
 
 def test_without_a_surrogate_the_best_trial_is_judged() -> None:
     trials = (*TRIALS, trial(3, BEST, 0.9))
-    found = basis(None, trials=trials)
-    assert (found.winner, found.race) == (BEST, None)
+    fixed_basis = basis(None, trials=trials)
+    assert (fixed_basis.winner, fixed_basis.race) == (BEST, None)
 
 
 # Looks and their confidence
 
 
 def test_a_pair_alone_is_not_judged_by_two_seeds() -> None:
-    found = basis()
-    assert found.looks == (3, 5)
-    assert found.priors == {}
-    assert found.seed_share == math.inf
-    assert found.confidence == confidence_of_each(1 - 0.9 * 0.05, correlations((3, 5), math.inf))
+    fixed_basis = basis()
+    assert fixed_basis.looks == (3, 5)
+    assert fixed_basis.priors == {}
+    assert fixed_basis.seed_share == math.inf
+    assert fixed_basis.confidence == confidence_of_each(1 - 0.9 * 0.05, correlations((3, 5), math.inf))
 
 
 def test_pairs_before_it_show_how_seeds_vary() -> None:
-    found = basis(others=samples())
-    assert found.looks == (2, 3, 5)
-    prior = found.priors["confirmation/improvement"]
+    fixed_basis = basis(others=samples())
+    assert fixed_basis.looks == (2, 3, 5)
+    prior = fixed_basis.priors["confirmation/improvement"]
     assert 0 < prior.variance < 3.0
     # On the safe side: seeds are taken to be half as much of the noise again as they were.
-    assert found.seed_share == pytest.approx(1.5 * prior.variance / 4.0)
-    expected = confidence_of_each(1 - 0.9 * 0.05, correlations((2, 3, 5), found.seed_share))
-    assert found.confidence == expected
-    assert 1 - found.confidence > 1 - basis(others=samples(examples=0.4)).confidence
+    assert fixed_basis.seed_share == pytest.approx(1.5 * prior.variance / 4.0)
+    expected = confidence_of_each(1 - 0.9 * 0.05, correlations((2, 3, 5), fixed_basis.seed_share))
+    assert fixed_basis.confidence == expected
+    assert 1 - fixed_basis.confidence > 1 - basis(others=samples(examples=0.4)).confidence
 
 
 def test_too_few_pairs_before_it_show_nothing() -> None:
@@ -280,10 +280,10 @@ def test_too_few_pairs_before_it_show_nothing() -> None:
 
 def test_each_comparison_has_a_prior_of_its_own() -> None:
     others = {**samples(seeds=3.0), "test/improvement": [VarianceSample(9.0, 4, 1.0)] * 20}
-    found = basis(others=others)
-    assert found.priors.keys() == others.keys()
-    assert found.priors["test/improvement"].variance == pytest.approx(
-        3 * found.priors["confirmation/improvement"].variance
+    fixed_basis = basis(others=others)
+    assert fixed_basis.priors.keys() == others.keys()
+    assert fixed_basis.priors["test/improvement"].variance == pytest.approx(
+        3 * fixed_basis.priors["confirmation/improvement"].variance
     )
 
 

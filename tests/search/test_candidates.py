@@ -18,9 +18,9 @@ def test_of_a_large_lattice_some_are_considered_and_all_lie_inside() -> None:
     space = read_space("extended")
     considered = candidate_settings(space)
     assert len(considered) < 1_000
-    assert [one for one in considered if one not in space] == [DEFAULT]
+    assert [setting for setting in considered if setting not in space] == [DEFAULT]
     for name in ("method", "epochs", "batch_norm", "transfer_set", "learning_rate"):
-        assert len({one.values()[name] for one in considered if one in space}) > 1, name
+        assert len({setting.values()[name] for setting in considered if setting in space}) > 1, name
     assert candidate_settings(space) == considered
 
 
@@ -28,12 +28,12 @@ def test_label_priors_are_considered_wherever_they_have_an_effect() -> None:
     space = open_space(alpha={"low": 0, "high": 1}, label_prior=["none", "adjusted"])
     considered = candidate_settings(space)
     assert len(set(map(plain, considered))) == len(considered)
-    adjusted = [one for one in considered if one.label_prior is LabelPrior.ADJUSTED]
-    weights = {one.alpha for one in adjusted}
+    adjusted = [setting for setting in considered if setting.label_prior is LabelPrior.ADJUSTED]
+    weights = {setting.alpha for setting in adjusted}
     assert 0.0 in weights
     assert 1.0 not in weights
-    untaught = [one for one in considered if one.alpha == 0]
-    assert len(untaught) == 2 * len({one.transfer_set for one in untaught})
+    untaught = [setting for setting in considered if setting.alpha == 0]
+    assert len(untaught) == 2 * len({setting.transfer_set for setting in untaught})
 
 
 @pytest.mark.parametrize("name", shipped("search_spaces"))
@@ -49,22 +49,24 @@ def test_both_ends_of_a_range_are_considered_on_each_transfer_set() -> None:
     space = open_space()
     considered = candidate_settings(space)
     for transfer_set in space.transfer_set:
-        mine = [one for one in considered if one.transfer_set is transfer_set]
-        temperatures = {one.temperature for one in mine}
+        mine = [setting for setting in considered if setting.transfer_set is transfer_set]
+        temperatures = {setting.temperature for setting in mine}
         assert {0.5, 16.0} <= temperatures
         if transfer_set is not TransferSet.PUBLIC:
-            assert {0.0, 1.0} <= {one.alpha for one in mine}
+            assert {0.0, 1.0} <= {setting.alpha for setting in mine}
 
 
 def test_without_the_teachers_part_one_temperature_is_enough() -> None:
-    without = [one for one in candidate_settings(open_space()) if one.alpha == 0]
-    assert {one.transfer_set for one in without} == {
+    without = [setting for setting in candidate_settings(open_space()) if setting.alpha == 0]
+    assert {setting.transfer_set for setting in without} == {
         *(TransferSet.STUDENT, TransferSet.TEACHER, TransferSet.BOTH)
     }
     assert len(without) == 3
     mixed = candidate_settings(open_space(transfer_set=["student", "student_public"]))
-    assert {one.transfer_set for one in mixed if one.alpha == 0} == {TransferSet.STUDENT}, "the same labels"
-    assert {1.0} < {one.alpha for one in mixed if one.transfer_set is TransferSet.STUDENT_PUBLIC}
+    assert {setting.transfer_set for setting in mixed if setting.alpha == 0} == {TransferSet.STUDENT}, (
+        "the same labels"
+    )
+    assert {1.0} < {setting.alpha for setting in mixed if setting.transfer_set is TransferSet.STUDENT_PUBLIC}
 
 
 def test_a_grid_is_considered_as_it_is() -> None:
@@ -126,8 +128,8 @@ def test_the_default_setting_is_considered_at_each_budget(epochs: int) -> None:
 
 
 def test_every_method_is_considered_with_every_transfer_set() -> None:
-    found = {(setting.method, setting.transfer_set) for setting in CONSIDERED if setting.alpha != 0}
-    assert found == set(product(WIDE.method, WIDE.transfer_set))
+    pairs = {(setting.method, setting.transfer_set) for setting in CONSIDERED if setting.alpha != 0}
+    assert pairs == set(product(WIDE.method, WIDE.transfer_set))
 
 
 @given(st.sampled_from(CONSIDERED))

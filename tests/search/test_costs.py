@@ -26,7 +26,7 @@ GRACEFUL = tiny_plan(stopping={"rungs": (3, 6), "reduction": 2, "grace": 6})
 
 sizes = st.integers(1, 10_000)
 budgets = st.lists(st.integers(1, 80), min_size=1, max_size=4, unique=True).map(
-    lambda one: tuple(sorted(one))
+    lambda numbers: tuple(sorted(numbers))
 )
 any_costs = st.builds(
     Costs,

@@ -45,25 +45,25 @@ def seen(posterior: Posterior, known: tuple[int, ...] = (0,)) -> Prospects:
 
 
 def left(*trials: TrialRecord, aims: Objective | None = None) -> Prospects:
-    found = prospects(SETTINGS, believed(0.0, 1.0, 2.0, 3.0), trials, aims=aims or Objective(), noise=4.0)
-    assert found is not None
-    return found
+    outlook = prospects(SETTINGS, believed(0.0, 1.0, 2.0, 3.0), trials, aims=aims or Objective(), noise=4.0)
+    assert outlook is not None
+    return outlook
 
 
 def test_what_was_not_tried_or_ran_to_the_end_may_become_the_answer() -> None:
-    found = left(trial(0), trial(1, TrialState.PRUNED), trial(2, TrialState.FAIL))
-    assert found.settings == (SETTINGS[0], SETTINGS[3])
-    assert found.known.tolist() == [True, False]
-    assert found.posterior.mean.tolist() == [0.0, 3.0]
-    assert found.posterior.covariance.shape == (2, 2)
-    assert found.noise == 4.0
-    assert found.best == 1
+    outlook = left(trial(0), trial(1, TrialState.PRUNED), trial(2, TrialState.FAIL))
+    assert outlook.settings == (SETTINGS[0], SETTINGS[3])
+    assert outlook.known.tolist() == [True, False]
+    assert outlook.posterior.mean.tolist() == [0.0, 3.0]
+    assert outlook.posterior.covariance.shape == (2, 2)
+    assert outlook.noise == 4.0
+    assert outlook.best == 1
 
 
 def test_what_still_runs_is_neither_known_nor_out() -> None:
-    found = left(trial(0), trial(1, TrialState.RUNNING))
-    assert found.settings == SETTINGS
-    assert found.known.tolist() == [True, False, False, False]
+    outlook = left(trial(0), trial(1, TrialState.RUNNING))
+    assert outlook.settings == SETTINGS
+    assert outlook.known.tolist() == [True, False, False, False]
 
 
 def test_what_forgets_too_much_is_out() -> None:
@@ -75,8 +75,8 @@ def test_what_forgets_too_much_is_out() -> None:
 
 def test_a_setting_that_failed_once_and_then_ran_to_the_end_is_known() -> None:
     again = replace(trial(1), number=2)
-    found = left(trial(0), trial(1, TrialState.FAIL), again)
-    assert found.known.tolist() == [True, True, False, False]
+    outlook = left(trial(0), trial(1, TrialState.FAIL), again)
+    assert outlook.known.tolist() == [True, True, False, False]
 
 
 def test_nothing_may_be_left() -> None:
@@ -87,9 +87,9 @@ def test_nothing_may_be_left() -> None:
 def test_covariances_are_those_of_the_settings_that_are_left() -> None:
     covariance = np.arange(16.0).reshape(4, 4)
     posterior = Posterior(np.arange(4.0), covariance)
-    found = prospects(SETTINGS, posterior, [trial(1, TrialState.FAIL)], aims=Objective(), noise=1.0)
-    assert found is not None
-    assert found.posterior.covariance.tolist() == [[0, 2, 3], [8, 10, 11], [12, 14, 15]]
+    outlook = prospects(SETTINGS, posterior, [trial(1, TrialState.FAIL)], aims=Objective(), noise=1.0)
+    assert outlook is not None
+    assert outlook.posterior.covariance.tolist() == [[0, 2, 3], [8, 10, 11], [12, 14, 15]]
 
 
 def ends(

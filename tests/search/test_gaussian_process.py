@@ -23,7 +23,9 @@ Run = tuple[Task, Setting, float]
 
 def somebody(federation: str, pair: Pair, seed: int) -> Task:
     dice = random.Random(seed)
-    return Task(federation, pair, PairFeatures(**{one.name: dice.random() for one in fields(PairFeatures)}))
+    return Task(
+        federation, pair, PairFeatures(**{field.name: dice.random() for field in fields(PairFeatures)})
+    )
 
 
 SUBJECTS = [
@@ -61,26 +63,26 @@ def believed(runs: Sequence[Run], subject: Task, *, prior: KernelParameters | No
     return learned(runs, prior=prior).predict(subject, encode(SETTINGS))
 
 
-def assert_same(one: Posterior, other: Posterior) -> None:
-    np.testing.assert_allclose(one.mean, other.mean, atol=1e-7)
-    np.testing.assert_allclose(one.covariance, other.covariance, atol=1e-7)
+def assert_same(posterior: Posterior, other: Posterior) -> None:
+    np.testing.assert_allclose(posterior.mean, other.mean, atol=1e-7)
+    np.testing.assert_allclose(posterior.covariance, other.covariance, atol=1e-7)
 
 
-def covariance(prior: KernelParameters, one: Task, x: Setting, other: Task, y: Setting) -> float:
+def covariance(prior: KernelParameters, task: Task, x: Setting, other: Task, y: Setting) -> float:
     """Of two gains, in units of the squared scale, straight from the model as it is written down."""
     units = astuple(kernel._FEATURE_UNITS)
-    steps = zip(astuple(one.features), astuple(other.features), units, strict=True)
+    steps = zip(astuple(task.features), astuple(other.features), units, strict=True)
     apart = sum(((mine - theirs) / unit) ** 2 for mine, theirs, unit in steps) / len(units)
     alike = math.exp(-apart / (2 * prior.feature_length**2))
-    here = one.federation == other.federation
-    teacher = here and one.pair.teachers == other.pair.teachers
-    student = here and one.pair.student == other.pair.student
+    here = task.federation == other.federation
+    teacher = here and task.pair.teachers == other.pair.teachers
+    student = here and task.pair.student == other.pair.student
     shared = prior.shared + prior.shared_alike * alike
     shared += prior.shared_teacher * teacher + prior.shared_student * student
-    shared += prior.own * (here and one.pair == other.pair)
+    shared += prior.own * (here and task.pair == other.pair)
     level = prior.level + prior.level_alike * alike
     level += prior.level_teacher * teacher + prior.level_student * student
-    level += prior.level_own * (here and one.pair == other.pair)
+    level += prior.level_own * (here and task.pair == other.pair)
     octaves = math.log2(x.temperature / y.temperature) / prior.temperature_length
     alphas = [1.0 if setting.alpha is None else setting.alpha for setting in (x, y)]
     weights = (alphas[0] - alphas[1]) / prior.alpha_length
@@ -95,7 +97,7 @@ def by_hand(runs: Sequence[Run], subject: Task) -> Posterior:
     known = [(who, what) for who, what, _ in runs]
 
     def between(some: Sequence[tuple[Task, Setting]], others: Sequence[tuple[Task, Setting]]) -> np.ndarray:
-        values = [covariance(prior, *one, *other) for one in some for other in others]
+        values = [covariance(prior, *point, *other) for point in some for other in others]
         return np.array(values).reshape(len(some), len(others))
 
     weights = np.linalg.solve(between(known, known) + prior.noise * np.eye(len(known)), between(known, asked))
@@ -166,16 +168,16 @@ def test_no_more_is_learned_than_the_most() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pair", "told"), [(Pair(0, 2), True), (Pair(3, 1), True), (Pair(1, 0), False), (Pair(2, 3), False)]
+    ("pair", "same"), [(Pair(0, 2), True), (Pair(3, 1), True), (Pair(1, 0), False), (Pair(2, 3), False)]
 )
-def test_a_participant_is_known_again_as_who_it_is_in_its_federation(pair: Pair, told: bool) -> None:
+def test_a_participant_is_known_again_as_who_it_is_in_its_federation(pair: Pair, same: bool) -> None:
     """By number it says nothing of one of another federation; nor as a teacher of itself as a student."""
     only = KernelParameters(shared=0, shared_alike=0, level=0, level_alike=0)
     runs = [(Task("here", Pair(0, 1), features(Pair(0, 1))), DEFAULT, 10.0)]
     here, there = (
         believed(runs, Task(where, pair, features(pair)), prior=only).mean for where in ("here", "there")
     )
-    assert here.any() == told
+    assert here.any() == same
     assert not there.any()
 
 
@@ -212,7 +214,7 @@ def test_label_priors_matter_as_much_as_labels_do() -> None:
 
 def test_a_schedule_matters_where_it_differs_from_the_recipes() -> None:
     prior = KernelParameters()
-    left, constant, cosine = (replace(DEFAULT, schedule=one) for one in (None, *Schedule))
+    left, constant, cosine = (replace(DEFAULT, schedule=schedule) for schedule in (None, *Schedule))
     for recipe, same, other in (
         (PLAIN_RECIPE, constant, cosine),
         (PLAIN_RECIPE.model_copy(update={"schedule": "cosine"}), cosine, constant),

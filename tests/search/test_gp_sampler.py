@@ -33,7 +33,7 @@ def best_at(optimum: Setting) -> Formula:
 
     def gain(setting: Setting) -> float:
         octaves = math.log2(setting.temperature / optimum.temperature)
-        alphas = [1.0 if one.alpha is None else one.alpha for one in (setting, optimum)]
+        alphas = [1.0 if taught.alpha is None else taught.alpha for taught in (setting, optimum)]
         other_set = setting.transfer_set is not optimum.transfer_set
         return 8 - octaves**2 / 2 - 20 * (alphas[0] - alphas[1]) ** 2 - 3 * other_set
 
@@ -94,12 +94,12 @@ def search(
 
 
 def settings_of(trials: Sequence[TrialRecord]) -> list[Setting]:
-    return [one.setting for one in trials]
+    return [trial.setting for trial in trials]
 
 
-def assert_same(one: Posterior, other: Posterior) -> None:
-    np.testing.assert_allclose(one.mean, other.mean, atol=1e-7)
-    np.testing.assert_allclose(one.covariance, other.covariance, atol=1e-7)
+def assert_same(posterior: Posterior, other: Posterior) -> None:
+    np.testing.assert_allclose(posterior.mean, other.mean, atol=1e-7)
+    np.testing.assert_allclose(posterior.covariance, other.covariance, atol=1e-7)
 
 
 def test_a_grid_is_proposed_once_each_and_then_there_is_nothing() -> None:
@@ -138,12 +138,12 @@ def test_the_same_trials_give_the_same_proposals() -> None:
 def test_it_is_better_than_random_search() -> None:
     """Mean best of ten trials over eleven optima, against the same number of random ones."""
     grid = read_space("poster_sweep")
-    found, drawn = [], []
+    searched, drawn = [], []
     for number, optimum in enumerate(grid.grid()[::7]):
         gain = best_at(optimum)
-        found.append(max(map(gain, settings_of(search(learner(grid), 10, gain=gain)))))
+        searched.append(max(map(gain, settings_of(search(learner(grid), 10, gain=gain)))))
         drawn.append(max(map(gain, [DEFAULT, *random.Random(number).sample(grid.grid(), 9)])))
-    assert np.mean(found) > np.mean(drawn) + 0.5
+    assert np.mean(searched) > np.mean(drawn) + 0.5
 
 
 @pytest.mark.parametrize("optimum", [HOT, COLD], ids=str)
@@ -189,16 +189,16 @@ def test_workers_that_ask_at_once_are_sent_apart() -> None:
 def test_the_order_of_what_it_saw_does_not_matter(most: int) -> None:
     kept, anew = learner(open_space(), most=most), learner(open_space())
     seen = search(kept, 8)
-    for one in reversed(seen):
-        anew.learn(STUDY, one)
+    for trial in reversed(seen):
+        anew.learn(STUDY, trial)
     assert_same(kept.posterior(STUDY, seen), anew.posterior(STUDY, seen))
 
 
 def test_a_belief_is_formed_anew_when_others_have_taught_something() -> None:
     kept, anew = learner(GRID), learner(GRID)
     seen = search(kept, 4)
-    for one in seen:
-        anew.learn(STUDY, one)
+    for ended in seen:
+        anew.learn(STUDY, ended)
     for number, setting in enumerate(GRID.grid()[:6]):
         for each in (kept, anew):
             each.learn(str(PAIRS[1]), trial(number, setting, -5.0))
@@ -230,15 +230,15 @@ def test_a_pairs_own_runs_count_even_when_no_more_are_learned() -> None:
     full, enough = learner(GRID, most=3), learner(GRID)
     others = [trial(number, setting, 5.0) for number, setting in enumerate(GRID.grid()[:3])]
     for each in (full, enough):
-        for one in others:
-            each.learn(str(PAIRS[1]), one)
+        for member in others:
+            each.learn(str(PAIRS[1]), member)
     own = search(full, 5, gain=best_at(COLD))
-    for one in own:
-        enough.learn(STUDY, one)
+    for member in own:
+        enough.learn(STUDY, member)
     assert_same(full.posterior(STUDY, own), enough.posterior(STUDY, own))
     resumed = learner(GRID, most=3)
-    for one in others:
-        resumed.learn(str(PAIRS[1]), one)
+    for member in others:
+        resumed.learn(str(PAIRS[1]), member)
     assert_same(resumed.posterior(STUDY, own), enough.posterior(STUDY, own))
 
 
@@ -258,8 +258,8 @@ def test_nothing_is_lost_of_a_study_that_was_let_go_of(monkeypatch: pytest.Monke
     asked, anew = learner(GRID), learner(GRID)
     seen = search(asked, 4)
     asked.suggest(str(PAIRS[1]), [])
-    for one in seen:
-        anew.learn(STUDY, one)
+    for trial in seen:
+        anew.learn(STUDY, trial)
     assert list(asked._cache) == [str(PAIRS[1])]
     assert_same(asked.posterior(STUDY, seen), anew.posterior(STUDY, seen))
 
@@ -274,7 +274,7 @@ def suggestions(asked: GpSampler, count: int) -> list[TrialRecord]:
 def test_in_a_large_space_the_same_trials_give_the_same_suggestions() -> None:
     seen = suggestions(learner(LARGE), 6)
     assert seen == suggestions(learner(LARGE), 6)
-    assert all(one.setting in LARGE for one in seen[1:])
+    assert all(trial.setting in LARGE for trial in seen[1:])
     assert len(set(settings_of(seen))) == 6
 
 
@@ -284,7 +284,7 @@ def test_a_suggestion_promises_at_least_as_much_as_every_candidate() -> None:
     seen, between = [trial(0, DEFAULT, 2.0)], 0
     asked.learn(STUDY, seen[0])
     for number in range(1, 7):
-        best = max(100 * ((one.accuracy or 0.0) - OWN) for one in seen)
+        best = max(100 * ((trial.accuracy or 0.0) - OWN) for trial in seen)
         promised = expected_improvement(asked.posterior(STUDY, seen), best)
         suggested = asked.suggest(STUDY, seen)
         assert suggested is not None
@@ -312,17 +312,17 @@ def test_a_running_trial_between_the_candidates_counts() -> None:
 def test_prospects_are_those_of_a_surrogate_that_sees_all_at_once(most: int) -> None:
     asked, all_at_once = learner(LARGE, most=most), learner(LARGE)
     seen = suggestions(asked, 5)
-    for one in seen:
-        all_at_once.learn(STUDY, one)
-    found = asked.prospects(STUDY, seen, Objective())
-    assert found is not None
-    assert set(settings_of(seen)) <= set(found.settings)
-    assert_same(found.posterior, all_at_once._of_moves(STUDY, [], found.settings))
+    for trial in seen:
+        all_at_once.learn(STUDY, trial)
+    outlook = asked.prospects(STUDY, seen, Objective())
+    assert outlook is not None
+    assert set(settings_of(seen)) <= set(outlook.settings)
+    assert_same(outlook.posterior, all_at_once._of_moves(STUDY, [], outlook.settings))
 
 
 def test_where_epochs_are_searched_a_stopped_trial_teaches_its_setting_with_the_epochs_that_it_ran() -> None:
     stopped, shorter = learner(LARGE), learner(LARGE)
-    setting = next(one for one in candidate_settings(LARGE) if one.epochs == 20)
+    setting = next(setting for setting in candidate_settings(LARGE) if setting.epochs == 20)
     curve = ((3, OWN), (5, OWN + 0.1))
     pruned = replace(trial(0, setting, state=TrialState.PRUNED), curve=curve)
     stopped.learn(STUDY, pruned)

@@ -36,22 +36,22 @@ def knowing(*spans: tuple[int, int]) -> Knowing:
 
 def test_it_starts_with_the_best_and_adds_what_is_missing() -> None:
     # 2 knows most; 0 knows the rest of what 1 knows, and more of what 2 does not.
-    found = grow(range(3), knowing((150, 400), (100, 200), (0, 260)), student=9, most=3)
-    assert found.chain == (2, 0, 1)
-    assert found.reach == 2
+    growth = grow(range(3), knowing((150, 400), (100, 200), (0, 260)), student=9, most=3)
+    assert growth.chain == (2, 0, 1)
+    assert growth.reach == 2
 
 
 def test_most_bounds_the_chain_and_the_number_of_targets() -> None:
     targets = knowing(*((40 * number, 40 * number + 80) for number in range(9)))
-    found = grow(range(9), targets, student=9, most=3)
-    assert found.reach == 3
-    assert sorted(found.chain) == list(range(9))
+    growth = grow(range(9), targets, student=9, most=3)
+    assert growth.reach == 3
+    assert sorted(growth.chain) == list(range(9))
     assert len(targets.asked) == 9 + 8 + 7
 
 
 def test_equal_teachers_stay_one() -> None:
-    found = grow(range(9), knowing(*[(0, 200)] * 9), student=9, most=9)
-    assert (found.chain[0], found.reach) == (0, 1)
+    growth = grow(range(9), knowing(*[(0, 200)] * 9), student=9, most=9)
+    assert (growth.chain[0], growth.reach) == (0, 1)
 
 
 def test_steps_that_are_too_small_alone_count_together() -> None:
@@ -92,8 +92,8 @@ def test_noise_ends_with_one_or_two_teachers() -> None:
 def test_weights_say_which_examples_count() -> None:
     targets = knowing((0, 200), (200, 300), (300, 400))
     weights = [1.0] * 300 + [0.0] * 100
-    found = grow(range(3), targets, student=9, most=3, weights=weights)
-    assert (found.chain, found.reach) == ((0, 1, 2), 2)
+    growth = grow(range(3), targets, student=9, most=3, weights=weights)
+    assert (growth.chain, growth.reach) == ((0, 1, 2), 2)
 
 
 def test_one_candidate_is_a_chain() -> None:

@@ -32,14 +32,14 @@ def trial(accuracy: float, lost: float) -> TrialRecord:
 
 
 def seen(accuracy: float, lost: float, aims: Objective) -> float:
-    found = scalarise(trial(accuracy, lost), aims, OWN).accuracy
-    assert found is not None
-    return found
+    worth = scalarise(trial(accuracy, lost), aims, OWN).accuracy
+    assert worth is not None
+    return worth
 
 
 def test_gain_alone_is_the_accuracy_itself() -> None:
-    one = trial(0.7, 5.0)
-    assert scalarise(one, Objective(), OWN) is one
+    whole = trial(0.7, 5.0)
+    assert scalarise(whole, Objective(), OWN) is whole
 
 
 def test_other_objectives_stand_where_the_accuracy_was() -> None:
@@ -51,9 +51,9 @@ def test_other_objectives_stand_where_the_accuracy_was() -> None:
 def test_what_breaks_a_constraint_is_worse_than_nothing_the_more_it_does(
     accuracy: float, lost: float
 ) -> None:
-    found = seen(accuracy, lost, LIMITED)
-    assert found < OWN
-    assert seen(accuracy, lost + 1, LIMITED) == pytest.approx(found - 0.01)
+    worth = seen(accuracy, lost, LIMITED)
+    assert worth < OWN
+    assert seen(accuracy, lost + 1, LIMITED) == pytest.approx(worth - 0.01)
     assert seen(accuracy, 2.0, LIMITED) == pytest.approx(accuracy)
 
 
@@ -64,8 +64,8 @@ def test_a_search_by_another_objective_goes_where_that_is_best(tmp_path: Path) -
     )
     world = World(tmp_path, config)
     world.work()
-    assert {one.stage for one in world.runs()} == {Stage.RACE, Stage.CONFIRMATION}
-    assert all(set(one.forgetting_curve) <= {0.0} for one in world.trials())
+    assert {run.stage for run in world.runs()} == {Stage.RACE, Stage.CONFIRMATION}
+    assert all(set(trial.forgetting_curve) <= {0.0} for trial in world.trials())
 
 
 @pytest.mark.parametrize(("confidence", "seeds"), [(0.95, 2), (0.99999, 4)], ids=["decided", "undecided"])
@@ -84,9 +84,9 @@ def test_an_undecided_pair_is_given_the_seeds_that_the_plan_lets_it_have(
     config = StudyConfig.model_validate({**TINY, "search": search, "confirmation": confirmation})
     world = World(tmp_path, config)
     world.work()
-    given = {pair: len({run.seed for run in world.runs(pair)}) for pair in world.names}
+    seeds_by_pair = {pair: len({run.seed for run in world.runs(pair)}) for pair in world.names}
     for pair in world.names:
         records = world.records(pair)
-        assert seeds_wanted(config, world.facts, records) == given[pair]
+        assert seeds_wanted(config, world.facts, records) == seeds_by_pair[pair]
         assert isinstance(judge_pair(config, world.facts, records), Judgement)
-    assert given == {FORWARD: seeds, BACKWARD: 2}
+    assert seeds_by_pair == {FORWARD: seeds, BACKWARD: 2}

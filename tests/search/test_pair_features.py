@@ -39,23 +39,24 @@ def with_private(federation: Federation, teacher: list[int], student: list[int])
         for counts in (teacher, student)
     ]
     participants = tuple(
-        replace(one, private=private) for one, private in zip(federation.participants, privates, strict=True)
+        replace(participant, private=private)
+        for participant, private in zip(federation.participants, privates, strict=True)
     )
     return replace(federation, participants=participants)
 
 
 def test_models_that_say_one_thing_are_right_as_often_as_it_is_true(stubborn: Federation) -> None:
-    found = pair_features(stubborn, PAIR)
+    features = pair_features(stubborn, PAIR)
     validation = labels(stubborn, stubborn.splits[Split.VALIDATION])
     learnt = labels(stubborn, stubborn.participants[PAIR.student].private)
-    assert found.teacher_accuracy == pytest.approx(validation[0] / 40)
-    assert found.student_accuracy == pytest.approx(validation[1] / 40)
-    assert found.teacher_accuracy != found.student_accuracy
+    assert features.teacher_accuracy == pytest.approx(validation[0] / 40)
+    assert features.student_accuracy == pytest.approx(validation[1] / 40)
+    assert features.teacher_accuracy != features.student_accuracy
     # All of the student's examples of `a`, and nothing else, would be answered rightly.
-    assert found.teacher_at_home == pytest.approx(learnt[0] / 30)
-    assert found.agreement == 0
-    assert found.teacher_confidence == pytest.approx(1 / 2)
-    assert found.student_confidence == pytest.approx(math.e / (math.e + 3))
+    assert features.teacher_at_home == pytest.approx(learnt[0] / 30)
+    assert features.agreement == 0
+    assert features.teacher_confidence == pytest.approx(1 / 2)
+    assert features.student_confidence == pytest.approx(math.e / (math.e + 3))
 
 
 def test_models_agree_as_often_as_they_say_the_same_on_public(stubborn: Federation) -> None:
@@ -65,15 +66,15 @@ def test_models_agree_as_often_as_they_say_the_same_on_public(stubborn: Federati
 
 
 def test_sizes_are_logarithms(federation: Federation) -> None:
-    found = pair_features(federation, PAIR)
-    assert (found.teacher_examples, found.student_examples) == (math.log(33), math.log(30))
+    features = pair_features(federation, PAIR)
+    assert (features.teacher_examples, features.student_examples) == (math.log(33), math.log(30))
 
 
 def test_classes_count_by_how_evenly_they_are_held(federation: Federation) -> None:
-    found = pair_features(with_private(federation, [6, 6, 0, 0], [0, 3, 3, 6]), PAIR)
-    assert found.overlap == pytest.approx(1 / 4)
-    assert found.teacher_classes == pytest.approx(2 / 4)
-    assert found.student_classes == pytest.approx(2**1.5 / 4)
+    features = pair_features(with_private(federation, [6, 6, 0, 0], [0, 3, 3, 6]), PAIR)
+    assert features.overlap == pytest.approx(1 / 4)
+    assert features.teacher_classes == pytest.approx(2 / 4)
+    assert features.student_classes == pytest.approx(2**1.5 / 4)
 
 
 def test_the_same_data_overlap_wholly_and_other_classes_not_at_all(federation: Federation) -> None:
@@ -85,8 +86,8 @@ def test_the_same_data_overlap_wholly_and_other_classes_not_at_all(federation: F
 
 
 def test_at_home_counts_classes_as_the_student_has_them(stubborn: Federation) -> None:
-    found = pair_features(with_private(stubborn, [5, 5, 5, 5], [3, 0, 0, 1]), PAIR)
-    assert found.teacher_at_home == pytest.approx(3 / 4)
+    features = pair_features(with_private(stubborn, [5, 5, 5, 5], [3, 0, 0, 1]), PAIR)
+    assert features.teacher_at_home == pytest.approx(3 / 4)
 
 
 def test_at_home_leaves_out_classes_that_validation_has_no_example_of(stubborn: Federation) -> None:
@@ -138,5 +139,5 @@ def test_what_the_models_say_on_validation_and_public_does_count(federation: Fed
 def test_without_public_examples_nothing_is_known_of_what_the_models_say_there(
     federation: Federation,
 ) -> None:
-    found = pair_features(replace(federation, public=federation.public[:0]), PAIR)
-    assert (found.agreement, found.teacher_confidence, found.student_confidence) == (0, 0, 0)
+    features = pair_features(replace(federation, public=federation.public[:0]), PAIR)
+    assert (features.agreement, features.teacher_confidence, features.student_confidence) == (0, 0, 0)

@@ -58,12 +58,12 @@ def choice(
 
 
 def test_the_default_gets_the_budget_believed_to_be_best_for_it() -> None:
-    found = choice().rivals([HOT])[DEFAULT_BUDGET]
-    assert differs_in_budget_only(found)
-    assert found.epochs == MOST_EPOCHS
-    assert found.learning_rate is not None
+    rival = choice().rivals([HOT])[DEFAULT_BUDGET]
+    assert differs_in_budget_only(rival)
+    assert rival.epochs == MOST_EPOCHS
+    assert rival.learning_rate is not None
     # The lattice has seven rates from 0.025 to 1.6, each the double of the one before.
-    assert found.learning_rate == pytest.approx(BEST_RATE, rel=0.01)
+    assert rival.learning_rate == pytest.approx(BEST_RATE, rel=0.01)
 
 
 def test_rivals_stay_fair_until_another_one_is_believed_to_be_better_by_the_least_improvement() -> None:
@@ -75,7 +75,7 @@ def test_rivals_stay_fair_until_another_one_is_believed_to_be_better_by_the_leas
 
         def believe(settings: Sequence[Setting], gap: float = gap) -> Array:
             before = worth(best[no_teacher(BOTH)]) - gap
-            return np.array([before if one == weaker else worth(one) for one in settings])
+            return np.array([before if setting == weaker else worth(setting) for setting in settings])
 
         kept = {**best, no_teacher(BOTH): weaker}
         assert choice(believe=believe).outdates(kept, [HOT]) == outdated
@@ -99,10 +99,10 @@ def test_a_default_whose_own_budget_is_the_best_is_its_own_rival() -> None:
 
 
 def test_without_a_teacher_it_learns_from_the_same_examples_with_all_freedom_of_the_winner() -> None:
-    found = choice().rivals([HOT])[no_teacher(BOTH)]
-    assert (found.alpha, found.transfer_set) == (0, BOTH)
-    assert (found.label_prior, found.epochs) == (LabelPrior.ADJUSTED, MOST_EPOCHS)
-    assert found == plain(found)
+    rival = choice().rivals([HOT])[no_teacher(BOTH)]
+    assert (rival.alpha, rival.transfer_set) == (0, BOTH)
+    assert (rival.label_prior, rival.epochs) == (LabelPrior.ADJUSTED, MOST_EPOCHS)
+    assert rival == plain(rival)
     # A space that has no such loss does not give it to the rival either.
     only = BUDGETS.model_copy(update={"label_prior": (LabelPrior.NONE,)})
     only.__dict__.pop("dimensions", None)
@@ -116,9 +116,9 @@ def test_a_winner_without_a_teacher_has_no_such_rival() -> None:
 
 def test_a_race_has_a_rival_for_the_examples_of_each_candidate() -> None:
     cool = Setting(1.0, 0.7, STUDENT)
-    found = choice().rivals([HOT, replace(HOT, temperature=2.0), cool])
-    assert found.keys() == {DEFAULT_BUDGET, no_teacher(BOTH), no_teacher(STUDENT)}
-    assert found[no_teacher(STUDENT)].transfer_set is STUDENT
+    rivals = choice().rivals([HOT, replace(HOT, temperature=2.0), cool])
+    assert rivals.keys() == {DEFAULT_BUDGET, no_teacher(BOTH), no_teacher(STUDENT)}
+    assert rivals[no_teacher(STUDENT)].transfer_set is STUDENT
 
 
 def test_examples_without_labels_are_compared_with_the_best_labelled_ones() -> None:
@@ -135,9 +135,9 @@ def test_examples_without_labels_are_compared_with_the_best_labelled_ones() -> N
 def test_what_was_tried_and_failed_is_no_rival() -> None:
     best = choice().rivals([HOT])[DEFAULT_BUDGET]
     for state in (TrialState.FAIL, TrialState.PRUNED):
-        found = choice(BUDGETS, make_trial(1, best, state=state)).rivals([HOT])[DEFAULT_BUDGET]
-        assert found != best
-        assert worth(found) < worth(best)
+        rival = choice(BUDGETS, make_trial(1, best, state=state)).rivals([HOT])[DEFAULT_BUDGET]
+        assert rival != best
+        assert worth(rival) < worth(best)
     assert choice(BUDGETS, make_trial(1, best)).rivals([HOT])[DEFAULT_BUDGET] == best
 
 
@@ -156,19 +156,19 @@ def test_without_a_surrogate_the_best_trial_that_ran_to_the_end_is_taken() -> No
         make_trial(3, alone, 0.65),
     ]
     trials.append(make_trial(4, replace(fast, epochs=40), 0.9, TrialState.PRUNED))
-    found = choice(BUDGETS, *trials, believe=lambda settings: None)
-    assert found.rivals([HOT]) == {DEFAULT_BUDGET: fast, no_teacher(BOTH): alone}
+    rivals = choice(BUDGETS, *trials, believe=lambda settings: None)
+    assert rivals.rivals([HOT]) == {DEFAULT_BUDGET: fast, no_teacher(BOTH): alone}
     assert choice(BUDGETS, trials[0], believe=lambda settings: None).rivals([HOT]) == {}
 
 
 def test_alternatives_of_an_explanation_have_budgets_of_their_own() -> None:
-    found = choice().alternatives()
+    alternatives = choice().alternatives()
     labelled_sets = ("student", "teacher", "both")
-    assert found.keys() == {
+    assert alternatives.keys() == {
         *(f"default_on_{examples}" for examples in ("teacher", "both", "public")),
         *(f"{loss}_on_{examples}" for loss in ("cross_entropy", "adjusted") for examples in labelled_sets),
     }
-    for name, setting in found.items():
+    for name, setting in alternatives.items():
         assert setting.epochs == MOST_EPOCHS
         assert name.endswith(f"_on_{setting.transfer_set}")
         assert (setting.label_prior is LabelPrior.ADJUSTED) is name.startswith("adjusted")
@@ -184,21 +184,21 @@ budget = st.builds(
 
 
 @given(budget, budget)
-def test_a_budget_is_all_that_is_taken_over(one: Setting, other: Setting) -> None:
+def test_a_budget_is_all_that_is_taken_over(former: Setting, other: Setting) -> None:
     taught = replace(HOT, label_prior=LabelPrior.ADJUSTED)
-    found = with_budget_of(with_budget_of(taught, one), other)
-    assert all(getattr(found, name) == getattr(other, name) for name in BUDGET)
-    assert with_budget_of(found, taught) == taught
-    assert differs_in_budget_only(with_budget_of(DEFAULT, one))
-    assert differs_in_budget_only(found) is alike(taught, DEFAULT) is False
+    result = with_budget_of(with_budget_of(taught, former), other)
+    assert all(getattr(result, name) == getattr(other, name) for name in BUDGET)
+    assert with_budget_of(result, taught) == taught
+    assert differs_in_budget_only(with_budget_of(DEFAULT, former))
+    assert differs_in_budget_only(result) is alike(taught, DEFAULT) is False
 
 
 def test_the_recipes_budget_comes_first() -> None:
-    found = budgets(BUDGETS)
-    assert found[0] == DEFAULT
-    assert len(found) == len(set(found)) == 1 + 7 * 3
+    settings = budgets(BUDGETS)
+    assert settings[0] == DEFAULT
+    assert len(settings) == len(set(settings)) == 1 + 7 * 3
     assert budgets(open_space()) == (DEFAULT,)
-    assert {one.batch_norm for one in budgets(open_space(batch_norm=["train", "frozen"]))} == {
+    assert {budget.batch_norm for budget in budgets(open_space(batch_norm=["train", "frozen"]))} == {
         None,
         *BatchNorm,
     }

@@ -169,8 +169,8 @@ def test_groups_have_a_search_of_their_own() -> None:
     more = config.model_copy(update={"several": SeveralConfig(most=3)})
     group = Group((0, 3), 9)
     names = {
-        study_name("digits-1a2b3c4d", one, open_space(), pair)
-        for one, pair in ((config, Pair(0, 9)), (config, group), (more, group))
+        study_name("digits-1a2b3c4d", plan, open_space(), pair)
+        for plan, pair in ((config, Pair(0, 9)), (config, group), (more, group))
     }
     assert len(names) == 3
     assert name(more) == name(config), "a pair's search does not change"

@@ -39,7 +39,7 @@ class Api:
 
     def get(self, path: str, **headers: str) -> httpx.Response:
         return self.request(
-            "GET", path, headers={name.replace("_", "-"): one for name, one in headers.items()}
+            "GET", path, headers={name.replace("_", "-"): text for name, text in headers.items()}
         )
 
     def json(self, path: str) -> Any:

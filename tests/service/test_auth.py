@@ -50,7 +50,7 @@ def _operations(service: Service) -> list[dict[str, str]]:
 def test_a_token_that_does_not_hold_is_refused_without_a_reason(service: Service, name: str) -> None:
     address = service.context.settings.address
     made = create(address, name="a", scope=Scope.ADMIN, seconds=-1 if name == "expired" else None)
-    given = {
+    authorization = {
         "unknown": f"Bearer {new_token()[0]}",
         "cut": f"Bearer {made.text[:-1]}",
         "of another scheme": f"Basic {made.text}",
@@ -60,7 +60,7 @@ def test_a_token_that_does_not_hold_is_refused_without_a_reason(service: Service
     if name == "revoked":
         assert Api(service, made.text).get("/v1/studies").status_code == 200
         revoke(address, "a")
-    answer = Api(service).get("/v1/studies", authorization=given)
+    answer = Api(service).get("/v1/studies", authorization=authorization)
     assert answer.status_code == 401
     assert answer.json()["detail"] == "the request has no token that holds"
     assert made.text not in answer.text

@@ -72,7 +72,7 @@ def test_recipes_of_the_home_come_change_and_go(api: Api) -> None:
     file.write_text("name: broken\n")
     problem = api.get("/v1/studies/mine/pairs")
     assert problem.status_code == 422
-    assert {one["field"] for one in problem.json()["problems"]} == {"federation", "distillation"}
+    assert {mistake["field"] for mistake in problem.json()["problems"]} == {"federation", "distillation"}
     listed = {entry["name"]: entry for entry in api.json("/v1/studies")}
     assert listed["mine"]["problems"][0]["file"] == "mine.yaml"
     file.unlink()

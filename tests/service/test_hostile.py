@@ -134,7 +134,7 @@ def test_what_is_logged_is_one_line_of_json_without_token_and_query(
 ) -> None:
     caplog.set_level(logging.INFO, "autokd.service")
     api.get("/v1/studies/%0A%1B%5B31m%E2%80%AE?space=hunter2", x_request_id="mine")
-    (record,) = [one for one in caplog.records if hasattr(one, "facts")]
+    (record,) = [record for record in caplog.records if hasattr(record, "facts")]
     line = JsonLines().format(record)
     assert line.isascii()
     assert line.isprintable()

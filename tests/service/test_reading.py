@@ -43,20 +43,20 @@ def test_studies_are_listed_with_their_origin(api: Api) -> None:
 
 
 def test_a_study_has_federation_participants_splits_and_cost(api: Api, workspace: Workspace) -> None:
-    found = api.json("/v1/studies/small")
+    study = api.json("/v1/studies/small")
     expected = status(workspace).to_json()
-    assert found["status"]["cost_of_sweep"] == expected["cost_of_sweep"]
-    assert found["status"]["verdicts"] == {"default": 5, "tuned": 7}
-    assert found["federation"]["name"] == "small-f25d0576"
-    assert [one["number"] for one in found["federation"]["participants"]] == [0, 1, 2, 3]
-    assert set(found["federation"]["splits"]) == {"validation", "confirmation", "test", "public"}
+    assert study["status"]["cost_of_sweep"] == expected["cost_of_sweep"]
+    assert study["status"]["verdicts"] == {"default": 5, "tuned": 7}
+    assert study["federation"]["name"] == "small-f25d0576"
+    assert [participant["number"] for participant in study["federation"]["participants"]] == [0, 1, 2, 3]
+    assert set(study["federation"]["splits"]) == {"validation", "confirmation", "test", "public"}
 
 
 def test_a_study_that_is_not_prepared_has_its_recipe(api: Api) -> None:
-    found = api.json("/v1/studies/digits")
-    assert found["federation"] is None
-    assert found["status"] is None
-    assert found["recipe"]["federation"]["participants"] == 10
+    study = api.json("/v1/studies/digits")
+    assert study["federation"] is None
+    assert study["status"] is None
+    assert study["recipe"]["federation"]["participants"] == 10
 
 
 def test_pairs_are_those_of_the_command_line(api: Api, entries: list[dict[str, Any]]) -> None:
@@ -88,27 +88,27 @@ def test_pairs_are_chosen(
 def test_a_pair_has_its_trials_and_curves(
     api: Api, workspace: Workspace, entries: list[dict[str, Any]]
 ) -> None:
-    found = api.json(f"{PAIRS}/0-1")
-    assert found["recommendation"] == next(
+    pair = api.json(f"{PAIRS}/0-1")
+    assert pair["recommendation"] == next(
         entry for entry in entries if entry["pair"] == {"teacher": 0, "student": 1}
     )
     with workspace.open_store(create=False) as store:
-        trials, reports = store.trials(found["study"]), store.reports(found["study"])
-    assert [trial["state"] for trial in found["trials"]] == [trial.state.value for trial in trials]
-    for trial in found["trials"]:
+        trials, reports = store.trials(pair["study"]), store.reports(pair["study"])
+    assert [trial["state"] for trial in pair["trials"]] == [trial.state.value for trial in trials]
+    for trial in pair["trials"]:
         curve = [(rung["epoch"], rung["accuracy"]) for rung in trial["curve"]]
-        assert curve == [(one.epoch, one.accuracy) for one in reports[trial["number"]]]
-    assert {run["stage"] for run in found["runs"]} >= {"confirmation"}
+        assert curve == [(report.epoch, report.accuracy) for report in reports[trial["number"]]]
+    assert {run["stage"] for run in pair["runs"]} >= {"confirmation"}
 
 
 def test_partners_and_predictions_are_those_of_the_command_line(api: Api, workspace: Workspace) -> None:
     assert api.json("/v1/studies/small/partners/2") == json.loads(
         json.dumps(partners(workspace, 2).to_json())
     )
-    found = api.json("/v1/studies/small/predict?teacher=0&student=1")
+    prediction = api.json("/v1/studies/small/predict?teacher=0&student=1")
     expected = predict(workspace, workspace.pair("0,1")).to_json()
-    assert found["setting"] == expected["setting"]
-    assert found["gain"]["mean"] == pytest.approx(expected["gain"]["mean"])
+    assert prediction["setting"] == expected["setting"]
+    assert prediction["gain"]["mean"] == pytest.approx(expected["gain"]["mean"])
 
 
 def test_the_report_is_the_page_and_may_run_its_own_scripts_only(api: Api) -> None:

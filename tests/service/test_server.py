@@ -54,11 +54,11 @@ def test_the_service_starts_answers_logs_and_ends(home: Path) -> None:
         lines = []
         for line in process.stderr:
             lines.append(line)
-            if found := re.search(r"serving on (http://127\.0\.0\.1:\d+)", line):
+            if match := re.search(r"serving on (http://127\.0\.0\.1:\d+)", line):
                 break
         else:
             raise AssertionError("".join(lines))
-        with httpx.Client(base_url=found[1], trust_env=False) as client:
+        with httpx.Client(base_url=match[1], trust_env=False) as client:
             assert client.get("/healthz").json() == {"status": "ok"}
             assert client.get("/v1/studies").status_code == 401
             answer = client.get("/v1/studies", headers={"Authorization": f"Bearer {token}"})

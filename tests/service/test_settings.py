@@ -22,10 +22,10 @@ def test_options_come_first_then_the_environment_then_the_file_then_defaults(tmp
         "AUTOKD_SERVE_HOST": "127.0.0.2",
         "AUTOKD_STORAGE": "sqlite:///x",
     }
-    found = read_settings({"port": 3, "host": None}, environment, file)
-    assert (found.port, found.host, found.rate, found.max_body) == (3, "127.0.0.2", 5.0, 2**20)
-    assert (found.home, found.studies) == (tmp_path / "there", (tmp_path / "a.yaml",))
-    assert found.address == "sqlite:///x"
+    settings = read_settings({"port": 3, "host": None}, environment, file)
+    assert (settings.port, settings.host, settings.rate, settings.max_body) == (3, "127.0.0.2", 5.0, 2**20)
+    assert (settings.home, settings.studies) == (tmp_path / "there", (tmp_path / "a.yaml",))
+    assert settings.address == "sqlite:///x"
 
 
 def test_the_file_of_the_working_folder_is_read_if_it_is_there(

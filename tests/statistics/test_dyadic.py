@@ -46,13 +46,13 @@ def test_the_error_is_unbiased_where_it_can_be_worked_out() -> None:
 def test_coverage(teacher: float, student: float, cell: float) -> None:
     """Of 95% intervals, standard error of 150 simulations 1.8%; the seed is fixed."""
     rng = np.random.default_rng(2)
-    found = [
+    intervals = [
         dyadic_interval(
             figures(rng, teacher=teacher, student=student, cell=cell, mean=4), resamples=400, seed=index
         )
         for index in range(150)
     ]
-    assert 0.91 <= np.mean([one.low <= 4 <= one.high for one in found]) <= 0.99
+    assert 0.91 <= np.mean([interval.low <= 4 <= interval.high for interval in intervals]) <= 0.99
 
 
 def test_ninety_independent_units_would_promise_too_much() -> None:
@@ -69,18 +69,18 @@ def test_ninety_independent_units_would_promise_too_much() -> None:
 def test_laws(numbers: list[float], shift: float, seed: int) -> None:
     pairs = list(permutations(range(4), 2))
     values = {Pair(*pair): number for pair, number in zip(pairs, numbers, strict=True)}
-    found = dyadic_interval(values, resamples=200, seed=seed)
-    assert found == dyadic_interval(values, resamples=200, seed=seed)
-    assert found.mean == pytest.approx(np.mean(numbers))
-    moved = dyadic_interval({pair: one + shift for pair, one in values.items()}, resamples=200, seed=seed)
-    assert (moved.low, moved.high) == pytest.approx((found.low + shift, found.high + shift), abs=1e-6)
+    interval = dyadic_interval(values, resamples=200, seed=seed)
+    assert interval == dyadic_interval(values, resamples=200, seed=seed)
+    assert interval.mean == pytest.approx(np.mean(numbers))
+    moved = dyadic_interval({pair: value + shift for pair, value in values.items()}, resamples=200, seed=seed)
+    assert (moved.low, moved.high) == pytest.approx((interval.low + shift, interval.high + shift), abs=1e-6)
     wide = dyadic_interval(values, confidence=0.99, resamples=200, seed=seed)
-    assert wide.low <= found.low + 1e-9 <= found.high + 2e-9 <= wide.high + 3e-9
+    assert wide.low <= interval.low + 1e-9 <= interval.high + 2e-9 <= wide.high + 3e-9
 
 
 def test_the_same_figure_everywhere_has_no_doubt() -> None:
-    found = dyadic_interval(dict.fromkeys(TEN, 2.5))
-    assert (found.mean, found.low, found.high) == (2.5, 2.5, 2.5)
+    interval = dyadic_interval(dict.fromkeys(TEN, 2.5))
+    assert (interval.mean, interval.low, interval.high) == (2.5, 2.5, 2.5)
 
 
 def test_pairs_of_one_participant_are_refused() -> None:

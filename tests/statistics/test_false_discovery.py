@@ -25,11 +25,11 @@ def test_the_step_up_rule(p_values: list[float], rate: float) -> None:
 
 
 def test_a_pair_without_a_winner_counts_as_a_pair() -> None:
-    found = discoveries([0.01, None, 0.04, None])
-    assert (found.count, found.pairs) == (1, 4)
+    discovered = discoveries([0.01, None, 0.04, None])
+    assert (discovered.count, discovered.pairs) == (1, 4)
     assert discoveries([0.01, 0.04]).count == 2
-    assert str(found) == "1 of 4 beat the default at 5% false discoveries"
-    assert found.to_json() == {"count": 1, "pairs": 4, "false_discovery_rate": 0.05}
+    assert str(discovered) == "1 of 4 beat the default at 5% false discoveries"
+    assert discovered.to_json() == {"count": 1, "pairs": 4, "false_discovery_rate": 0.05}
 
 
 def test_nothing_of_nothing() -> None:
@@ -43,7 +43,11 @@ def test_few_of_what_is_called_a_discovery_is_none() -> None:
     for _ in range(300):
         truly = np.arange(90) < 30
         p_values = stats.norm.sf(rng.normal(np.where(truly, 3.0, 0.0)))
-        found = discoveries(list(p_values))
-        called = p_values <= np.sort(p_values)[found.count - 1] if found.count else np.zeros(90, dtype=bool)
-        shares.append((called & ~truly).sum() / max(found.count, 1))
+        discovered = discoveries(list(p_values))
+        called = (
+            p_values <= np.sort(p_values)[discovered.count - 1]
+            if discovered.count
+            else np.zeros(90, dtype=bool)
+        )
+        shares.append((called & ~truly).sum() / max(discovered.count, 1))
     assert np.mean(shares) == pytest.approx(0.05 * 60 / 90, abs=0.015)

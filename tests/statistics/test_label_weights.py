@@ -24,10 +24,10 @@ def test_a_weighted_difference_is_what_a_run_calls_forgetting(seed: int) -> None
         for student in students
     ]
     lost = paired_interval(own, students, confidence=0.95, resamples=200, seed=0, weights=weights)
-    assert lost.mean == pytest.approx(np.mean([one.forgetting for one in seen]))
+    assert lost.mean == pytest.approx(np.mean([run.forgetting for run in seen]))
     both = 1 + weights
     mixed = paired_interval(students, own, confidence=0.95, resamples=200, seed=0, weights=both)
-    gains = [100 * (one.accuracy - own.mean()) - one.forgetting for one in seen]
+    gains = [100 * (run.accuracy - own.mean()) - run.forgetting for run in seen]
     assert mixed.mean == pytest.approx(np.mean(gains))
 
 

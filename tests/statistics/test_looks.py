@@ -21,17 +21,17 @@ LOOKS = (2, 3, 5)
 def matrix(looks: tuple[float, ...]) -> np.ndarray:
     """The correlation of any two looks: the product of those between neighbours."""
     size = len(looks) + 1
-    found = np.eye(size)
+    made = np.eye(size)
     for first in range(size):
         for second in range(first + 1, size):
-            found[first, second] = found[second, first] = math.prod(looks[first:second])
-    return found
+            made[first, second] = made[second, first] = math.prod(looks[first:second])
+    return made
 
 
 def all_between(low: float, high: float, looks: tuple[float, ...]) -> float:
     """What scipy's integration says."""
     size = len(looks) + 1
-    found = multivariate_normal.cdf(
+    probability = multivariate_normal.cdf(
         np.full(size, high),
         np.zeros(size),
         matrix(looks),
@@ -41,7 +41,7 @@ def all_between(low: float, high: float, looks: tuple[float, ...]) -> float:
         abseps=1e-6,
         rng=np.random.default_rng(0),
     )
-    return float(found)
+    return float(probability)
 
 
 def test_two_looks_have_the_figure_of_former_versions() -> None:
@@ -82,23 +82,23 @@ def test_three_looks_of_equal_size_have_the_level_that_pocock_published() -> Non
 @given(levels, st.lists(st.integers(2, 30), min_size=2, max_size=4, unique=True).map(sorted))
 @settings(max_examples=10, deadline=None)
 def test_the_more_alike_looks_are_the_less_they_cost(confidence: float, seeds: list[int]) -> None:
-    found = [
+    confidences = [
         confidence_of_each(confidence, correlations(seeds, share)) for share in (math.inf, 3.0, 0.3, 0.01)
     ]
-    assert found == sorted(found, reverse=True)
+    assert confidences == sorted(confidences, reverse=True)
     # Never above Bonferroni, never below a single look.
-    assert confidence < found[-1]
-    assert found[0] <= 1 - (1 - confidence) / len(seeds)
+    assert confidence < confidences[-1]
+    assert confidences[0] <= 1 - (1 - confidence) / len(seeds)
 
 
 @given(st.lists(st.integers(2, 50), min_size=2, max_size=5, unique=True).map(sorted), shares)
 def test_correlations_are_those_of_means_of_seeds_and_examples(seeds: list[int], share: float) -> None:
-    found = correlations(seeds, share)
+    computed = correlations(seeds, share)
     least = [math.sqrt(before / after) for before, after in pairwise(seeds)]
-    assert len(found) == len(seeds) - 1
-    assert all(low - 1e-12 <= one <= 1 for low, one in zip(least, found, strict=True))
+    assert len(computed) == len(seeds) - 1
+    assert all(low - 1e-12 <= value <= 1 for low, value in zip(least, computed, strict=True))
     if math.isinf(share):
-        assert found == pytest.approx(least)
+        assert computed == pytest.approx(least)
 
 
 def test_means_of_seeds_and_common_examples_correlate_as_computed() -> None:
@@ -116,14 +116,14 @@ def test_means_of_seeds_and_common_examples_correlate_as_computed() -> None:
 def test_a_corrected_p_value_is_never_below_the_single_one_nor_above_bonferroni(
     p_value: float, share: float
 ) -> None:
-    found = p_value_of_all(p_value, correlations(LOOKS, share))
-    assert p_value <= found <= min(1.0, 3 * p_value + 1e-6)
+    corrected = p_value_of_all(p_value, correlations(LOOKS, share))
+    assert p_value <= corrected <= min(1.0, 3 * p_value + 1e-6)
 
 
 @given(st.floats(1e-9, 0.5), st.floats(1e-9, 0.5))
 @settings(max_examples=40, deadline=None)
-def test_it_keeps_the_order(one: float, other: float) -> None:
-    low, high = sorted((one, other))
+def test_it_keeps_the_order(p_value: float, other: float) -> None:
+    low, high = sorted((p_value, other))
     looks = correlations(LOOKS, 1.0)
     assert p_value_of_all(low, looks) <= p_value_of_all(high, looks) + 1e-9
 

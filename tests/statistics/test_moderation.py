@@ -31,10 +31,10 @@ def of_the_distribution(prior: VariancePrior | None, seen: Sequence[VarianceSamp
 @pytest.mark.parametrize(("prior_dof", "dof"), [(8.0, 4), (12.0, 2), (10.0, 1)])
 def test_it_recovers_what_variances_were_drawn_from(prior_dof: float, dof: int) -> None:
     """Medians of 100 estimates from 400 pairs each: estimates by two moments are skewed."""
-    found = [variance_prior(drawn(prior_dof, 3.0, dof, 400, seed)) for seed in range(100)]
-    assert None not in found
-    assert np.median([prior.variance for prior in found if prior]) == pytest.approx(3.0, rel=0.1)
-    assert np.median([prior.dof for prior in found if prior]) == pytest.approx(prior_dof, rel=0.25)
+    priors = [variance_prior(drawn(prior_dof, 3.0, dof, 400, seed)) for seed in range(100)]
+    assert None not in priors
+    assert np.median([prior.variance for prior in priors if prior]) == pytest.approx(3.0, rel=0.1)
+    assert np.median([prior.dof for prior in priors if prior]) == pytest.approx(prior_dof, rel=0.25)
 
 
 def test_the_mean_is_that_of_the_distribution() -> None:
@@ -57,10 +57,10 @@ def test_equal_variances_give_the_largest_weight(dof: int) -> None:
 
 
 def test_the_more_pairs_and_seeds_the_more_a_prior_weighs() -> None:
-    found = [
+    priors = [
         variance_prior(samples([2.0] * pairs, dof)) for pairs, dof in ((8, 1), (20, 1), (20, 2), (200, 4))
     ]
-    weights = [prior.dof for prior in found if prior]
+    weights = [prior.dof for prior in priors if prior]
     assert len(weights) == 4
     assert weights == sorted(weights)
     # Eight pairs of two seeds have eight degrees of freedom in all: they cannot tell as much as these.
@@ -72,13 +72,13 @@ def test_variances_that_differ_by_chance_alone_do_so_mostly() -> None:
     """All pairs vary the same; a weight below the largest is by luck."""
     rng = np.random.default_rng(2)
     drawn_ = [samples(rng.chisquare(4, 90) / 4) for _ in range(100)]
-    found = [of_the_distribution(variance_prior(seen), seen) for seen in drawn_]
-    assert np.median(found) == pytest.approx(_MOST_DOF)
+    shares = [of_the_distribution(variance_prior(seen), seen) for seen in drawn_]
+    assert np.median(shares) == pytest.approx(_MOST_DOF)
 
 
 def test_the_more_pairs_differ_the_less_the_prior_weighs() -> None:
-    found = [variance_prior(drawn(dof, 1.0, 4, 2000)) for dof in (5.0, 8.0, 14.0)]
-    weights = [prior.dof for prior in found if prior]
+    priors = [variance_prior(drawn(dof, 1.0, 4, 2000)) for dof in (5.0, 8.0, 14.0)]
+    weights = [prior.dof for prior in priors if prior]
     assert len(weights) == 3
     assert weights == sorted(weights)
     assert 4 < weights[0] < weights[-1]
@@ -120,7 +120,7 @@ def test_weights_stay_in_bounds_and_units_do_not_matter(seen: list[tuple[float, 
     assert prior is not None
     assert scaled is not None
     assert 0 < prior.dof < _MOST_DOF
-    assert of_the_distribution(prior, [VarianceSample(*one, 0.0) for one in seen]) + 1e-9 >= 4
+    assert of_the_distribution(prior, [VarianceSample(*sample, 0.0) for sample in seen]) + 1e-9 >= 4
     assert prior.variance > 0
     assert scaled.dof == pytest.approx(prior.dof)
     assert scaled.variance == pytest.approx(unit * prior.variance)

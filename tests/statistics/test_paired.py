@@ -42,13 +42,13 @@ PAIRS_OF_ARMS = st.tuples(st.integers(2, 6), st.integers(2, 30)).flatmap(
 @given(PAIRS_OF_ARMS)
 def test_laws(arms: tuple[Correctness, Correctness]) -> None:
     first, second = arms
-    found, mirrored = interval(first, second), interval(second, first)
-    assert found == interval(first, second)
-    assert found.mean == pytest.approx(100 * (first.mean() - second.mean()))
-    assert mirrored.mean == pytest.approx(-found.mean)
+    forth, mirrored = interval(first, second), interval(second, first)
+    assert forth == interval(first, second)
+    assert forth.mean == pytest.approx(100 * (first.mean() - second.mean()))
+    assert mirrored.mean == pytest.approx(-forth.mean)
     wide = interval(first, second, confidence=0.99)
-    assert wide.low <= found.low + 1e-9
-    assert wide.high >= found.high - 1e-9
+    assert wide.low <= forth.low + 1e-9
+    assert wide.high >= forth.high - 1e-9
     same = interval(first, first)
     assert (same.mean, same.low, same.high) == (0, 0, 0)
 
@@ -69,11 +69,11 @@ def test_two_fixed_models_are_compared_by_a_paired_t_test() -> None:
     rng = np.random.default_rng(1)
     first, second = rng.random(400) < 0.7, rng.random(400) < 0.6
     reference = stats.ttest_rel(first.astype(float), second.astype(float)).confidence_interval(0.95)
-    found = interval(first, second, resamples=20_000)
+    bounds = interval(first, second, resamples=20_000)
     # The resamples may only widen it, and with 400 examples hardly do.
-    assert found.low <= 100 * reference.low + 1e-9
-    assert found.high >= 100 * reference.high - 1e-9
-    assert found.high - found.low == pytest.approx(100 * (reference.high - reference.low), rel=0.05)
+    assert bounds.low <= 100 * reference.low + 1e-9
+    assert bounds.high >= 100 * reference.high - 1e-9
+    assert bounds.high - bounds.low == pytest.approx(100 * (reference.high - reference.low), rel=0.05)
 
 
 def test_seeds_that_differ_on_no_example_by_themselves_leave_a_t_test_of_seeds() -> None:
@@ -81,19 +81,19 @@ def test_seeds_that_differ_on_no_example_by_themselves_leave_a_t_test_of_seeds()
     first = np.repeat(np.array([[1], [1], [0], [1], [1]], dtype=bool), 50, axis=1)
     means = first.mean(axis=1)
     reference = stats.t.interval(0.95, 4, means.mean(), means.std(ddof=1) / math.sqrt(5))
-    found = interval(first, np.zeros(50, dtype=bool))
-    assert (found.low, found.high) == pytest.approx([100 * bound for bound in reference], rel=1e-3)
+    bounds = interval(first, np.zeros(50, dtype=bool))
+    assert (bounds.low, bounds.high) == pytest.approx([100 * bound for bound in reference], rel=1e-3)
 
 
 @given(PAIRS_OF_ARMS, st.sampled_from([0.8, 0.95, 0.99]))
 def test_a_p_value_is_the_interval_read_backwards(
     arms: tuple[Correctness, Correctness], confidence: float
 ) -> None:
-    found = interval(*arms, confidence=confidence)
+    bounds = interval(*arms, confidence=confidence)
     p_value = paired_p_value(*arms, resamples=300, seed=0)
     # One resample more or less is what the two may differ by.
     slack = 2 / 300
-    if found.low > 1e-9:
+    if bounds.low > 1e-9:
         assert p_value <= (1 - confidence) / 2 + slack
     else:
         assert p_value >= (1 - confidence) / 2 - slack
@@ -105,17 +105,19 @@ def test_a_p_value_of_two_fixed_models_is_that_of_a_paired_t_test() -> None:
     first = second ^ (rng.random(400) < np.where(second, 0.1, 0.2))
     reference = stats.ttest_rel(first.astype(float), second.astype(float), alternative="greater").pvalue
     # The resamples may only raise it, and are counted: 20,000 tell one in a hundred to 7%.
-    found = paired_p_value(first, second, resamples=20_000, seed=0)
-    assert reference - 1e-9 <= found <= 1.2 * reference + 2e-4
+    p_value = paired_p_value(first, second, resamples=20_000, seed=0)
+    assert reference - 1e-9 <= p_value <= 1.2 * reference + 2e-4
     assert paired_p_value(first, first, resamples=200, seed=0) == 1
 
 
 def test_p_values_where_nothing_is_better_are_spread_evenly() -> None:
     """A tenth of them below 10%, half below 50%; standard errors of 300 simulations 1.7% and 2.9%."""
     rng = np.random.default_rng(8)
-    found = [paired_p_value(*draw_arms(rng, (0.65, 0.65), DIGITS), resamples=300, seed=0) for _ in range(300)]
-    assert np.mean(np.array(found) < 0.1) == pytest.approx(0.1, abs=0.05)
-    assert np.mean(np.array(found) < 0.5) == pytest.approx(0.5, abs=0.09)
+    p_values = [
+        paired_p_value(*draw_arms(rng, (0.65, 0.65), DIGITS), resamples=300, seed=0) for _ in range(300)
+    ]
+    assert np.mean(np.array(p_values) < 0.1) == pytest.approx(0.1, abs=0.05)
+    assert np.mean(np.array(p_values) < 0.5) == pytest.approx(0.5, abs=0.09)
 
 
 @given(PAIRS_OF_ARMS, st.integers(0, 99))
@@ -138,8 +140,8 @@ def test_weights_of_nought_leave_examples_out_of_the_mean() -> None:
     rng = np.random.default_rng(9)
     first, second = draw_arms(rng, (0.7, 0.6), DIGITS)
     half = np.repeat([2.0, 0.0], 175)
-    found = paired_interval(first, second, confidence=0.95, resamples=300, seed=0, weights=half)
-    assert found.mean == pytest.approx(100 * (first[:, :175].mean() - second[:, :175].mean()))
+    bounds = paired_interval(first, second, confidence=0.95, resamples=300, seed=0, weights=half)
+    assert bounds.mean == pytest.approx(100 * (first[:, :175].mean() - second[:, :175].mean()))
 
 
 @pytest.mark.parametrize("name", ["digits", "seeds rule"])
@@ -168,8 +170,8 @@ def test_what_is_called_detectable_is_mostly_detected() -> None:
     rng = np.random.default_rng(12)
     wide = [variance_components(*draw_arms(rng, (0.66, 0.62), DIGITS)).detectable(0.95) for _ in range(100)]
     gap = float(np.mean(wide)) / 100
-    found = [interval(*draw_arms(rng, (0.62 + gap, 0.62), DIGITS)).low > 0 for _ in range(200)]
-    assert np.mean(found) == pytest.approx(0.8, abs=0.1)
+    detected = [interval(*draw_arms(rng, (0.62 + gap, 0.62), DIGITS)).low > 0 for _ in range(200)]
+    assert np.mean(detected) == pytest.approx(0.8, abs=0.1)
 
 
 def test_crossed_means_are_distributed_as_all_resamples_of_a_small_table() -> None:
@@ -193,8 +195,8 @@ def test_one_example_that_always_flips_shows_nothing() -> None:
     for flips in (1, 2, 3):
         student = np.zeros((5, 350), dtype=bool)
         student[:, :flips] = True
-        found = interval(student, own, resamples=4000)
-        assert found.low < 0 < found.mean
+        bounds = interval(student, own, resamples=4000)
+        assert bounds.low < 0 < bounds.mean
 
 
 @pytest.mark.parametrize("fixed", [None, 0.62], ids=["two arms", "over a fixed model"])
@@ -221,13 +223,13 @@ def test_resampling_widens_an_ordinary_interval_but_little() -> None:
     ratios = []
     for _ in range(30):
         first, second = draw_arms(rng, (0.68, 0.62), DIGITS)
-        found, student = (
+        bounds, student = (
             interval(first, second, resamples=4000),
             variance_components(first, second).half_width(0.95),
         )
-        assert found.low <= found.mean - student + 1e-9
-        assert found.high >= found.mean + student - 1e-9
-        ratios.append((found.high - found.low) / (2 * student))
+        assert bounds.low <= bounds.mean - student + 1e-9
+        assert bounds.high >= bounds.mean + student - 1e-9
+        ratios.append((bounds.high - bounds.low) / (2 * student))
     assert np.mean(ratios) < 1.02
 
 
@@ -259,12 +261,12 @@ def test_a_forecast_of_more_seeds_comes_true() -> None:
     """Averaged over simulations, the error forecast for 20 seeds from 5 is the one found with 20."""
     rng = np.random.default_rng(7)
     noise = Noise(shift=0.1)
-    forecast, found = [], []
+    forecast, errors = [], []
     for _ in range(150):
         first, second = draw_arms(rng, (0.66, 0.62), noise, seeds=20)
         forecast.append(variance_components(first[:5], second[:5]).with_seeds(20).error ** 2)
-        found.append(variance_components(first, second).error ** 2)
-    assert np.mean(forecast) == pytest.approx(np.mean(found), rel=0.1)
+        errors.append(variance_components(first, second).error ** 2)
+    assert np.mean(forecast) == pytest.approx(np.mean(errors), rel=0.1)
 
 
 @pytest.mark.parametrize(
@@ -286,10 +288,10 @@ def test_a_single_difference_has_students_interval_of_the_crossed_model() -> Non
     rng = np.random.default_rng(1)
     first, second = (rng.random((5, 90)) < share for share in (0.8, 0.6))
     components = variance_components(first, second)
-    found = crossed_interval(first.astype(float) - second, confidence=0.95)
+    bounds = crossed_interval(first.astype(float) - second, confidence=0.95)
     mean = 100 * (first.mean() - second.mean())
     reach = components.half_width(0.95)
-    assert (found.mean, found.low, found.high) == pytest.approx((mean, mean - reach, mean + reach))
+    assert (bounds.mean, bounds.low, bounds.high) == pytest.approx((mean, mean - reach, mean + reach))
 
 
 @pytest.mark.parametrize("columns", [1, 2, 5, 15, pytest.param(20, id="20, more than a number holds")])
@@ -320,13 +322,13 @@ def test_without_a_prior_nothing_changes_to_the_last_bit(arms: tuple[Correctness
 def test_a_prior_moves_the_variance_between_seeds_and_nothing_else(
     arms: tuple[Correctness, Correctness], prior: VariancePrior
 ) -> None:
-    plain, found = variance_components(*arms), variance_components(*arms, prior=prior)
+    plain, informed = variance_components(*arms), variance_components(*arms, prior=prior)
     own = plain.seeds - 1
     mean = (prior.dof * prior.variance + own * plain.between_seeds) / (prior.dof + own)
-    assert found.between_seeds == pytest.approx(mean)
-    assert (found.example, found.residual) == (plain.example, plain.residual)
-    assert found.of_examples == plain.of_examples
-    assert found.prior_dof == prior.dof
+    assert informed.between_seeds == pytest.approx(mean)
+    assert (informed.example, informed.residual) == (plain.example, plain.residual)
+    assert informed.of_examples == plain.of_examples
+    assert informed.prior_dof == prior.dof
     intervals = (interval(*arms), paired_interval(*arms, confidence=0.95, resamples=300, seed=0, prior=prior))
     # Only noise is shared, never an effect.
     assert intervals[0].mean == intervals[1].mean
@@ -336,8 +338,8 @@ def test_a_prior_moves_the_variance_between_seeds_and_nothing_else(
 def test_a_prior_that_is_certain_is_all_that_counts(
     arms: tuple[Correctness, Correctness], variance: float
 ) -> None:
-    found = variance_components(*arms, prior=VariancePrior(variance, 1e12))
-    assert found.between_seeds == pytest.approx(variance, abs=1e-6)
+    components = variance_components(*arms, prior=VariancePrior(variance, 1e12))
+    assert components.between_seeds == pytest.approx(variance, abs=1e-6)
 
 
 @given(ARMS_WITH_SEEDS, st.floats(4, 16), st.floats(1.1, 4))
@@ -362,10 +364,10 @@ def test_two_fixed_models_have_no_seeds_to_be_told_about() -> None:
 def test_a_p_value_with_a_prior_is_the_interval_read_backwards(
     arms: tuple[Correctness, Correctness], prior: VariancePrior, confidence: float
 ) -> None:
-    found = paired_interval(*arms, confidence=confidence, resamples=300, seed=0, prior=prior)
+    bounds = paired_interval(*arms, confidence=confidence, resamples=300, seed=0, prior=prior)
     p_value = paired_p_value(*arms, resamples=300, seed=0, prior=prior)
     slack = 2 / 300
-    if found.low > 1e-9:
+    if bounds.low > 1e-9:
         assert p_value <= (1 - confidence) / 2 + slack
     else:
         assert p_value >= (1 - confidence) / 2 - slack
@@ -394,8 +396,8 @@ def test_two_seeds_with_a_prior_tell_as_much_as_many_and_cover_what_they_should(
 def test_a_forecast_of_more_seeds_keeps_what_is_known_of_them() -> None:
     """Both are so many seeds of the same variance."""
     rng = np.random.default_rng(14)
-    found = variance_components(*draw_arms(rng, (0.65, 0.65), DIGITS), prior=VariancePrior(3.0, 8.0))
-    later = found.with_seeds(10)
-    assert later.between_seeds == pytest.approx(found.between_seeds)
+    components = variance_components(*draw_arms(rng, (0.65, 0.65), DIGITS), prior=VariancePrior(3.0, 8.0))
+    later = components.with_seeds(10)
+    assert later.between_seeds == pytest.approx(components.between_seeds)
     assert later.prior_dof == 8.0
-    assert later.half_width(0.95) < found.half_width(0.95)
+    assert later.half_width(0.95) < components.half_width(0.95)

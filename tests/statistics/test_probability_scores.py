@@ -35,9 +35,9 @@ def test_they_are_their_definitions(seed: int, count: int, classes: int, weighte
     labels = random.integers(0, classes, count)
     weights = random.gamma(1.0, size=count) if weighted else np.ones(count)
     weights /= weights.mean()
-    found = probability_scores(logits, labels, weights if weighted else None)
+    scores = probability_scores(logits, labels, weights if weighted else None)
     expected = by_hand(logits.tolist(), labels.tolist(), weights.tolist())
-    assert (found.nll, found.brier, found.ece) == pytest.approx(expected, rel=1e-9, abs=1e-12)
+    assert (scores.nll, scores.brier, scores.ece) == pytest.approx(expected, rel=1e-9, abs=1e-12)
     # What is stored of a run lacks a constant of each example, and has 11 significant bits.
     below = (logits - logits.max(axis=1, keepdims=True)).astype(np.float16)
     stored = probability_scores(below, labels, weights if weighted else None)
@@ -48,10 +48,10 @@ def test_they_are_their_definitions(seed: int, count: int, classes: int, weighte
 def test_who_knows_nothing(classes: int) -> None:
     """Equal probabilities: log K, 1 - 1/K; and all are in one bin, where one of K is right."""
     labels = np.arange(20 * classes) % classes
-    found = probability_scores(np.zeros((labels.size, classes)), labels)
-    assert found.nll == pytest.approx(math.log(classes))
-    assert found.brier == pytest.approx(1 - 1 / classes)
-    assert found.ece == pytest.approx(0.0, abs=1e-12)
+    scores = probability_scores(np.zeros((labels.size, classes)), labels)
+    assert scores.nll == pytest.approx(math.log(classes))
+    assert scores.brier == pytest.approx(1 - 1 / classes)
+    assert scores.ece == pytest.approx(0.0, abs=1e-12)
 
 
 def test_who_is_sure() -> None:

@@ -35,7 +35,7 @@ def federation(counts: tuple[int, ...], *histograms: tuple[int, ...], seed: int 
                 number=number,
                 architecture="mlp",
                 histogram=histogram,
-                correct={split: rng.random(one.size) < 0.6 for split, one in labels.items()},
+                correct={split: rng.random(of_split.size) < 0.6 for split, of_split in labels.items()},
             )
             for number, histogram in enumerate(histograms)
         ),
@@ -55,12 +55,14 @@ def test_common_leaves_everything_as_it_is() -> None:
 
 def test_own_weights_each_participant_to_its_own_shares() -> None:
     facts = aimed(federation((10, 20, 30), (3, 1, 0), (0, 0, 9)), "own", source="s")
-    for one in facts.participants:
+    for participant in facts.participants:
         for split, labels in facts.labels.items():
-            weights = one.weights.of(split)
+            weights = participant.weights.of(split)
             assert weights is not None
-            np.testing.assert_array_equal(weights, local_weights(labels, one.histogram))
-            assert shares_of(labels, weights) == pytest.approx(np.array(one.histogram) / sum(one.histogram))
+            np.testing.assert_array_equal(weights, local_weights(labels, participant.histogram))
+            assert shares_of(labels, weights) == pytest.approx(
+                np.array(participant.histogram) / sum(participant.histogram)
+            )
     # A student of one class is judged on that class alone.
     of_c = facts.labels[Split.TEST] == 2
     single = facts.participants[1]
@@ -83,9 +85,9 @@ def test_given_shares_are_the_same_weights_for_all() -> None:
 def test_the_splits_own_shares_are_common_to_the_last_bit(seed: int, counts: tuple[int, ...]) -> None:
     facts = federation(counts, (1, 1, 1), seed=seed)
     shares = {name: count / sum(counts) for name, count in zip(CLASSES, counts, strict=True)}
-    (one,) = aimed(facts, shares, source="s").participants
-    assert one.weights.same_as(EVEN)
-    assert one.accuracy(Split.TEST) == facts.participants[0].accuracy(Split.TEST)
+    (participant,) = aimed(facts, shares, source="s").participants
+    assert participant.weights.same_as(EVEN)
+    assert participant.accuracy(Split.TEST) == facts.participants[0].accuracy(Split.TEST)
 
 
 def test_a_split_without_a_class_of_the_target_is_named_with_the_class() -> None:
@@ -144,10 +146,10 @@ def test_the_weight_of_an_example_is_its_share_over_that_of_its_class_in_the_spl
     labels = np.concatenate([np.arange(3), rng.integers(0, 3, 40)])
     raw = rng.dirichlet(np.ones(3))
     target = dict(zip(CLASSES, raw.tolist(), strict=True))
-    found = weights_on(target, {Split.TEST: labels}, CLASSES, (), source="s").of(Split.TEST)
+    weights = weights_on(target, {Split.TEST: labels}, CLASSES, (), source="s").of(Split.TEST)
     expected = [raw[label] / np.mean(labels == label) for label in labels]
-    assert found is not None
-    assert found == pytest.approx(expected)
+    assert weights is not None
+    assert weights == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("seeds", [2, 5])
@@ -159,7 +161,7 @@ def test_an_interval_with_weights_against_one_written_out(seeds: int) -> None:
     luck = rng.normal(size=300)
     first = luck + rng.normal(size=(seeds, 300)) < 0.4
     second = luck + rng.normal(size=(seeds, 300)) < 0.1
-    found = paired_interval(first, second, confidence=0.9, resamples=4000, seed=3, weights=weights)
+    bounds = paired_interval(first, second, confidence=0.9, resamples=4000, seed=3, weights=weights)
 
     worth = 100 * weights * (first.astype(float) - second)
     mean = worth.mean()
@@ -180,9 +182,9 @@ def test_an_interval_with_weights_against_one_written_out(seeds: int) -> None:
         draws.append(worth[which][:, of].mean())
     standardized = (draws - np.mean(draws)) / np.std(draws)
     low, high = np.quantile(standardized, [0.05, 0.95]) * error
-    assert found.mean == pytest.approx(mean)
-    assert found.mean - found.low == pytest.approx(max(reach, -low), rel=0.05)
-    assert found.high - found.mean == pytest.approx(max(reach, high), rel=0.05)
+    assert bounds.mean == pytest.approx(mean)
+    assert bounds.mean - bounds.low == pytest.approx(max(reach, -low), rel=0.05)
+    assert bounds.high - bounds.mean == pytest.approx(max(reach, high), rel=0.05)
 
 
 def test_intervals_with_weights_cover_the_truth() -> None:
@@ -199,26 +201,26 @@ def test_intervals_with_weights_cover_the_truth() -> None:
         weights = local_weights(labels, shares.tolist())
         second = rng.random(300) < 0.5
         first = np.where(rng.random(300) < np.abs(better[labels]) * 2, better[labels] > 0, second)
-        found = paired_interval(first, second, confidence=0.9, resamples=400, seed=number, weights=weights)
-        covered += found.low <= truth <= found.high
+        bounds = paired_interval(first, second, confidence=0.9, resamples=400, seed=number, weights=weights)
+        covered += bounds.low <= truth <= bounds.high
     assert covered / 400 >= 0.86
 
 
 @given(st.integers(0, 2**32 - 1), st.tuples(*[st.integers(1, 30)] * 3))
 def test_balanced_is_the_mean_over_classes(seed: int, counts: tuple[int, ...]) -> None:
     before = federation(counts, (50, 50, 0), seed=seed)
-    found = aimed(before, "balanced", source="recipe")
-    for one in found.participants:
-        for split, labels in found.labels.items():
-            by_class = [float(one.correct[split][labels == number].mean()) for number in range(3)]
-            assert one.accuracy(split) == pytest.approx(sum(by_class) / 3)
+    aimed_facts = aimed(before, "balanced", source="recipe")
+    for participant in aimed_facts.participants:
+        for split, labels in aimed_facts.labels.items():
+            by_class = [float(participant.correct[split][labels == number].mean()) for number in range(3)]
+            assert participant.accuracy(split) == pytest.approx(sum(by_class) / 3)
     shares = aimed(before, dict.fromkeys(CLASSES, 1 / 3), source="recipe")
-    assert found.participants[0].weights.same_as(shares.participants[0].weights)
+    assert aimed_facts.participants[0].weights.same_as(shares.participants[0].weights)
 
 
 def test_balanced_needs_examples_of_every_class() -> None:
     with pytest.raises(
         PlanError, match=r"objective: split \w+ has no example of class c.* give the shares of"
-    ) as told:
+    ) as raised:
         aimed(federation((5, 5, 0), (5, 5, 5)), "balanced", source="recipe")
-    assert told.value.field == "objective"
+    assert raised.value.field == "objective"

@@ -35,7 +35,7 @@ def pairs() -> tuple[str, str]:
 
 def ask(store: Store, *studies: str) -> None:
     """Ask whoever holds these studies."""
-    store.leases.ask_to_stop([found.token for found in store.leases.drivers(studies)])
+    store.leases.ask_to_stop([driver.token for driver in store.leases.drivers(studies)])
 
 
 def asked(lease: Lease, *, seconds: float = 10) -> str:
@@ -62,19 +62,19 @@ def test_the_holder_knows_within_seconds_and_no_other_driver(
     assert first.leases.asked_to_stop == mine.asked_to_stop
     # It looks as often, and has found nothing.
     assert asked(other, seconds=2) == second.leases.asked_to_stop == ""
-    facts = {found.studies: found.asked_to_stop for found in outside.leases.drivers(pairs)}
+    facts = {holder.studies: holder.asked_to_stop for holder in outside.leases.drivers(pairs)}
     assert facts == {pairs[:1]: mine.asked_to_stop, pairs[1:]: ""}
 
 
 def test_a_request_ends_with_its_driver(enter: Callable[[], Store], pairs: tuple[str, str]) -> None:
     first, second, outside = enter(), enter(), enter()
     with first.leases.acquire(pairs, seconds=LONG):
-        (found,) = outside.leases.drivers(pairs)
-        outside.leases.ask_to_stop([found.token])
+        (holder,) = outside.leases.drivers(pairs)
+        outside.leases.ask_to_stop([holder.token])
     assert outside.leases.drivers(pairs) == ()
     lease = second.leases.acquire(pairs, seconds=LONG)
     # Neither the old request nor one that comes too late reaches the next driver.
-    outside.leases.ask_to_stop([found.token])
+    outside.leases.ask_to_stop([holder.token])
     assert asked(lease, seconds=2) == ""
     assert [driver.asked_to_stop for driver in outside.leases.drivers(pairs)] == [""]
 
@@ -112,7 +112,7 @@ def test_a_short_lease_is_renewed_as_often_as_before(
     with enter().leases.acquire(pairs, seconds=1.0) as lease:
         until = time.monotonic() + 2.5
         while time.monotonic() < until:
-            assert [found.alive for found in enter().leases.drivers(pairs)] == [True]
+            assert [holder.alive for holder in enter().leases.drivers(pairs)] == [True]
             time.sleep(0.2)
         assert not lease.lost
 
@@ -121,7 +121,7 @@ def test_all_drivers_come_with_their_studies(
     enter: Callable[[], Store], pairs: tuple[str, str], address: str
 ) -> None:
     with driver(address, pairs[1], seconds=LONG) as other, enter().leases.acquire(pairs[:1], seconds=LONG):
-        found = {each.studies: each for each in enter().leases.drivers()}
-        assert {pairs[:1], pairs[1:]} <= set(found)
-        assert f"process {other.process.pid}" in found[pairs[1:]].owner
-        assert len({each.token for each in found.values()}) == len(found)
+        drivers = {each.studies: each for each in enter().leases.drivers()}
+        assert {pairs[:1], pairs[1:]} <= set(drivers)
+        assert f"process {other.process.pid}" in drivers[pairs[1:]].owner
+        assert len({each.token for each in drivers.values()}) == len(drivers)

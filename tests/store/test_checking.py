@@ -57,8 +57,8 @@ def test_what_somebody_else_wrote_is_named(tmp_path: Path, fault: str) -> None:
             connection.commit()
         for study in (STUDY, OTHER):
             store.evict(study)
-        found = [(problem.where, problem.what) for problem in problems(store)]
-    assert [each for each in found if each[0] == where and what in each[1]], found
+        places = [(problem.where, problem.what) for problem in problems(store)]
+    assert [each for each in places if each[0] == where and what in each[1]], places
 
 
 def test_a_damaged_page_is_named(file_store: Store) -> None:

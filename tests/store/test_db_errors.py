@@ -92,9 +92,9 @@ def end_all_connections(address: str) -> None:
     }[backend]
     engine = create_engine(url)
     with engine.connect() as connection:
-        found = connection.execute(text(sessions), {"name": url.database}).scalars().all()
-        assert found, "the store holds a connection"
-        for each in found:
+        others = connection.execute(text(sessions), {"name": url.database}).scalars().all()
+        assert others, "the store holds a connection"
+        for each in others:
             connection.execute(text(end), {"each": each})
     engine.dispose()
 

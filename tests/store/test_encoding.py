@@ -59,10 +59,10 @@ def test_logits_come_back_in_parts_that_no_server_refuses(monkeypatch: pytest.Mo
     assert [len(part) for part in parts] == [12, 12, 12, 6]
     assert b"".join(parts) == whole
     for packed in ([whole], parts):
-        found = unpack_logits(packed, 3)
-        assert found.dtype == np.float16
-        assert found.tolist() == logits.tolist()
-        assert not found.flags.writeable
+        logits_read = unpack_logits(packed, 3)
+        assert logits_read.dtype == np.float16
+        assert logits_read.tolist() == logits.tolist()
+        assert not logits_read.flags.writeable
     with pytest.raises(ValueError, match="reshape"):
         unpack_logits([whole[:-2]], 3)
 

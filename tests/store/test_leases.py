@@ -171,12 +171,12 @@ def dump(address: str) -> dict[str, list[tuple[object, ...]]]:
     engine = create_engine(normalise(address))
     with engine.connect() as connection:
         tables = engine.dialect.get_table_names(connection)
-        found = {
+        contents = {
             name: sorted((tuple(row) for row in connection.execute(text(f"SELECT * FROM {name}"))), key=repr)
             for name in tables
         }
     engine.dispose()
-    return found
+    return contents
 
 
 def test_losing_is_noticed_at_release(
@@ -330,12 +330,12 @@ def test_what_a_driver_tells_is_there_for_others_as_long_as_it_is_at_work(
         assert (silent.words, silent.age) == ({}, 0.0)
         lease.heartbeat({"left": 7, "seconds_left": None})
         lease.heartbeat({"left": 6, "seconds_left": 1.5})
-        (found,) = reader.leases.drivers(pairs)
-        assert found.words == {"left": 6, "seconds_left": 1.5}
-        assert found.alive
-        assert f"process {os.getpid()}" in found.owner
-        assert abs(found.since - began) < 5
-        assert 0 <= found.age < 5
+        (driver,) = reader.leases.drivers(pairs)
+        assert driver.words == {"left": 6, "seconds_left": 1.5}
+        assert driver.alive
+        assert f"process {os.getpid()}" in driver.owner
+        assert abs(driver.since - began) < 5
+        assert 0 <= driver.age < 5
         assert reader.leases.drivers(pairs[1:]) == ()
     assert reader.leases.drivers(pairs) == ()
 
@@ -349,20 +349,20 @@ def test_drivers_come_in_the_order_in_which_they_began(
     ):
         first.heartbeat({"left": 1})
         second.heartbeat({"left": 2})
-        assert [found.words["left"] for found in enter().leases.drivers(pairs)] == [1, 2]
+        assert [holder.words["left"] for holder in enter().leases.drivers(pairs)] == [1, 2]
 
 
 def test_a_driver_that_is_gone_or_silent_for_too_long_is_not_alive(
     enter: Callable[[], Store], pairs: tuple[str, str], address: str
 ) -> None:
     with driver(address, pairs[0], seconds=LONG) as killed:
-        assert [found.alive for found in enter().leases.drivers(pairs)] == [True]
+        assert [holder.alive for holder in enter().leases.drivers(pairs)] == [True]
         killed.process.kill()
         killed.process.wait()
-        assert [found.alive for found in enter().leases.drivers(pairs)] == [False]
+        assert [holder.alive for holder in enter().leases.drivers(pairs)] == [False]
     enter().leases.acquire(pairs[1:], seconds=LONG)
     expire(address)
-    assert [found.alive for found in enter().leases.drivers(pairs)] == [False, False]
+    assert [holder.alive for holder in enter().leases.drivers(pairs)] == [False, False]
 
 
 def test_who_was_followed_tells_nothing_more(
@@ -373,7 +373,7 @@ def test_who_was_followed_tells_nothing_more(
     enter().leases.acquire(pairs, seconds=LONG)
     with pytest.raises(LeaseLost):
         lost.heartbeat({"left": 1})
-    assert [found.words for found in enter().leases.drivers(pairs)] == [{}]
+    assert [holder.words for holder in enter().leases.drivers(pairs)] == [{}]
 
 
 @pytest.mark.parametrize("written", ["0", "-1", "abc", "inf", "nan", "1e9", "9" * 400, "1,5", "0.01"])

@@ -51,9 +51,11 @@ def test_they_are_what_each_is_by_itself(store: Store, study: str) -> None:
         fill(store, name)
     store.create_study(others[2], attributes={})
     missing = f"{study}-missing"
-    found = dict(store.many.read([study, *others, missing, *(f"{missing}{n}" for n in range(AT_ONCE))]))
-    assert found.keys() == {study, *others}
-    for name, records in found.items():
+    records_by_study = dict(
+        store.many.read([study, *others, missing, *(f"{missing}{n}" for n in range(AT_ONCE))])
+    )
+    assert records_by_study.keys() == {study, *others}
+    for name, records in records_by_study.items():
         assert records.trials == store.trials(name)
         assert records.attributes == store.attributes(name)
         assert records.bases == store.bases(name)
@@ -61,8 +63,8 @@ def test_they_are_what_each_is_by_itself(store: Store, study: str) -> None:
         alone = store.runs(name)
         assert [run.seed for run in records.runs] == [run.seed for run in alone]
         assert all(map(same, records.runs, alone))
-    assert len(found[study].trials) == 4
-    assert found[others[2]].recommendation is None
+    assert len(records_by_study[study].trials) == 4
+    assert records_by_study[others[2]].recommendation is None
 
 
 FORGED = {

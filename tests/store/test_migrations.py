@@ -18,9 +18,9 @@ NEWEST = "0013"
 @pytest.fixture
 def engine(store: Store, address: str) -> Iterator[Engine]:
     """A store's database, seen from outside."""
-    found = create_engine(normalise(address))
-    yield found
-    found.dispose()
+    engine = create_engine(normalise(address))
+    yield engine
+    engine.dispose()
 
 
 def test_migrations_make_just_the_tables_that_the_code_describes(engine: Engine) -> None:

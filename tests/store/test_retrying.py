@@ -292,7 +292,7 @@ def test_a_server_that_is_stopped_and_started_costs_only_time(
     starts: list[Timer] = []
     calls = Counter[str]()
 
-    def fate(given: RunSpec) -> RunFailure | None:
+    def fate(spec: RunSpec) -> RunFailure | None:
         """Lives; but at some of the reports the server goes away before it is heard."""
         calls["reports"] += 1
         if calls["reports"] in (2, 9, 17):

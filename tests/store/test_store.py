@@ -288,8 +288,8 @@ class TestRuns:
     def test_a_run_comes_back_exactly(self, store: Store, study: str, setting: Setting) -> None:
         run = complete_run(setting=setting)
         store.add_run(study, run)
-        (found,) = store.runs(study)
-        assert_same(found, run)
+        (run_read,) = store.runs(study)
+        assert_same(run_read, run)
 
     @pytest.mark.parametrize("tensor_format", [FORMER_FORMAT, TensorFormat("channels_last", "bfloat16")])
     def test_the_tensor_format_of_trials_and_runs_comes_back(
@@ -340,10 +340,10 @@ class TestRuns:
     def test_logits_that_were_not_kept_are_not_available(self, store: Store, study: str) -> None:
         for run in (complete_run(), complete_run(stage=Stage.RACE), failed_run()):
             store.add_run(study, run)
-        found = store.runs(study)
-        assert [len(run.logits) for run in found] == [0, 0, 0]
+        runs = store.runs(study)
+        assert [len(run.logits) for run in runs] == [0, 0, 0]
         with pytest.raises(KeyError, match="logits on test are not available"):
-            found[0].logits[Split.TEST]
+            runs[0].logits[Split.TEST]
 
     def test_a_swept_run_comes_back_with_its_curve_beside_runs_that_have_none(
         self, store: Store, study: str
@@ -351,8 +351,8 @@ class TestRuns:
         kept = [swept_run(), complete_run(), failed_run(), replace(swept_run(), seed=1)]
         for run in kept:
             store.add_run(study, run)
-        for found, run in zip(store.runs(study), kept, strict=True):
-            assert_same(found, run)
+        for stored, run in zip(store.runs(study), kept, strict=True):
+            assert_same(stored, run)
 
     def test_a_long_curve_fits(self, store: Store, study: str) -> None:
         store.add_run(study, swept_run(rungs=1000))
@@ -364,8 +364,8 @@ class TestRuns:
         store.add_run(study, swept_run())
         with pytest.raises(DuplicateRun, match="COMPLETE sweep run"):
             store.add_run(study, swept_run(rungs=9))
-        (found,) = store.runs(study)
-        assert_same(found, swept_run())
+        (run,) = store.runs(study)
+        assert_same(run, swept_run())
 
     def test_runs_come_back_in_order_and_apart_by_study(self, store: Store, study: str) -> None:
         for seed in (2001, 1999, 2000):
@@ -404,9 +404,9 @@ class TestRuns:
     def test_failures_may_repeat_and_a_result_may_follow(self, store: Store, study: str) -> None:
         for run in (failed_run(), failed_run(), complete_run()):
             store.add_run(study, run)
-        found = store.runs(study)
-        assert_same(found[0], failed_run())
-        assert_same(found[2], complete_run())
+        runs = store.runs(study)
+        assert_same(runs[0], failed_run())
+        assert_same(runs[2], complete_run())
 
     def test_correctness_of_a_large_split_fits(self, store: Store, study: str) -> None:
         large = bits(600_000)
@@ -435,14 +435,14 @@ class TestFederations:
     def test_a_federation_comes_back_exactly(self, store: Store) -> None:
         put = facts("digits-00000001")
         store.put_federation(put)
-        found = store.federation(put.name)
-        assert found is not None
-        assert (found.name, found.classes) == (put.name, put.classes)
+        federation = store.federation(put.name)
+        assert federation is not None
+        assert (federation.name, federation.classes) == (put.name, put.classes)
         for split in Split:
-            assert found.labels[split].dtype == np.int64
-            np.testing.assert_array_equal(found.labels[split], put.labels[split])
-        assert [each.number for each in found.participants] == list(range(11))
-        for left, right in zip(found.participants, put.participants, strict=True):
+            assert federation.labels[split].dtype == np.int64
+            np.testing.assert_array_equal(federation.labels[split], put.labels[split])
+        assert [each.number for each in federation.participants] == list(range(11))
+        for left, right in zip(federation.participants, put.participants, strict=True):
             assert (left.architecture, left.histogram) == (right.architecture, right.histogram)
             for split in Split:
                 np.testing.assert_array_equal(left.correct[split], right.correct[split])

@@ -46,10 +46,10 @@ def test_an_unknown_token_is_none(store: Store) -> None:
 
 def test_an_expired_token_holds_no_more(store: Store) -> None:
     _, stored = make(store, seconds=-1)
-    found = find_token(store, stored.id)
-    assert found is not None
-    assert found.expired
-    assert not found.holds
+    token = find_token(store, stored.id)
+    assert token is not None
+    assert token.expired
+    assert not token.holds
 
 
 def test_a_revoked_token_holds_no_more_and_its_name_is_free_again(store: Store) -> None:
@@ -57,12 +57,12 @@ def test_a_revoked_token_holds_no_more_and_its_name_is_free_again(store: Store) 
     with pytest.raises(InputError, match="there is a token of that name"):
         make(store, "ci")
     assert revoke_token(store, "ci").id == first.id
-    found = find_token(store, first.id)
-    assert found is not None
-    assert found.revoked is not None
-    assert not found.holds
+    token = find_token(store, first.id)
+    assert token is not None
+    assert token.revoked is not None
+    assert not token.holds
     _, second = make(store, "ci")
-    assert [one.id for one in stored_tokens(store) if one.name == "ci"] == [first.id, second.id]
+    assert [listed.id for listed in stored_tokens(store) if listed.name == "ci"] == [first.id, second.id]
     revoke_token(store, "ci")
     with pytest.raises(InputError, match="no token has the name 'ci'"):
         revoke_token(store, "ci")

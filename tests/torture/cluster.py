@@ -39,7 +39,7 @@ class Cluster:
     def workers(self) -> list[psutil.Process]:
         """The processes that are at work on runs, now."""
         everybody = psutil.Process(self._process.pid).children(recursive=True)
-        return sorted((one for one in everybody if _works(one)), key=lambda one: one.pid)
+        return sorted((process for process in everybody if _works(process)), key=lambda process: process.pid)
 
     def _hear(self) -> str:
         return cast(IO[str], self._process.stdout).readline().strip()

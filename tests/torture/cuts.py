@@ -115,12 +115,12 @@ def cut_everywhere(kind: str, step: int) -> int:
     """Cut at every `step`-th statement, in both ways; return how many cuts there were."""
     number = 0
     with tempfile.TemporaryDirectory() as home, prepared(kind) as (proxy, through, direct):
-        statement, found = 1, True
-        while found:
+        statement, goes_on = 1, True
+        while goes_on:
             for cut in Cut:
                 number += 1
                 try:
-                    found = cut_once(proxy, through, direct, Path(home), number, statement, cut)
+                    goes_on = cut_once(proxy, through, direct, Path(home), number, statement, cut)
                 except BaseException:
                     print(f"{kind}: cut {cut} statement {statement}")
                     raise

@@ -130,7 +130,7 @@ def torment(
     """
     certain = fewest_runs(place, pairs)
     dice, began = random.Random(ordeal.seed), time.monotonic()
-    coming = [one for one, times in ordeal.misfortunes.items() for _ in range(times)]
+    coming = [misfortune for misfortune, times in ordeal.misfortunes.items() for _ in range(times)]
     dice.shuffle(coming)
     turns = sorted(dice.choices(range(certain), k=len(coming)))
     keeper = Keeper(place, pairs, cluster)

@@ -34,7 +34,7 @@ def check(place: Workspace, pairs: Sequence[Pair]) -> None:
                 ended = sum(trial.state in ENDED for trial in store.trials(_name(place, pair)))
                 least = config.search.min_trials
                 assert least <= ended <= config.search.trials, f"{pair}: {ended} trials"
-        finished = [key_of(given) for pair in pairs for given in _finished(place, store, pair)]
+        finished = [key_of(spec) for pair in pairs for spec in _finished(place, store, pair)]
     assert len(finished) == len(set(finished)), "a run was made twice"
     _check_journal(place, finished)
 

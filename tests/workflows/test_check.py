@@ -42,9 +42,12 @@ def cifar_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("study", sorted(set(shipped("studies")) - set(CIFAR)))
 def test_shipped_studies_whose_data_is_bundled_pass(here: Command, study: str) -> None:
-    found = here("check", study, "--json").json()
-    assert found["problems"] == found["warnings"] == []
-    assert sum(found["splits"].values()) + sum(one["private"] for one in found["participants"]) == 1797
+    report = here("check", study, "--json").json()
+    assert report["problems"] == report["warnings"] == []
+    assert (
+        sum(report["splits"].values()) + sum(participant["private"] for participant in report["participants"])
+        == 1797
+    )
     assert "nothing is wrong" in here("check", study).out
 
 
@@ -135,7 +138,7 @@ def test_every_problem_of_a_recipe_is_listed(here: Command) -> None:
     Path("mine.yaml").write_text(json.dumps(config))
     outcome = here("check", "mine.yaml", "--json")
     assert outcome.code == 2
-    fields = [one["field"] for one in json.loads(outcome.out)["problems"]]
+    fields = [problem["field"] for problem in json.loads(outcome.out)["problems"]]
     assert fields == ["distillation.lr", "distillation.learning_rate", "federation.participants"]
 
 

@@ -29,13 +29,13 @@ def test_before_the_federation_is_prepared_runs_and_epochs_are_known(tmp_path: P
 
 
 def test_efforts_are_named_sets_of_the_recipes_fields(tmp_path: Path) -> None:
-    found = {
+    configs = {
         effort: Workspace.open("digits", home=tmp_path, effort=effort).config
         for effort in ("quick", "normal", "thorough")
     }
-    assert [config.search.trials for config in found.values()] == [6, 12, 32]
-    assert [config.confirmation.seeds for config in found.values()] == [3, 5, 10]
-    assert found["normal"] == Workspace.open("digits", home=tmp_path).config
+    assert [config.search.trials for config in configs.values()] == [6, 12, 32]
+    assert [config.confirmation.seeds for config in configs.values()] == [3, 5, 10]
+    assert configs["normal"] == Workspace.open("digits", home=tmp_path).config
     assert Workspace.open("digits", home=tmp_path, effort="quick", trials=20).config.search.trials == 20
     costs = [
         expected_cost(Workspace.open("digits", home=tmp_path, effort=effort), [Pair(4, 9)]).epochs

@@ -96,20 +96,20 @@ def test_a_search_with_runs_reads_each_pair_once_and_judges_what_the_store_has(
     assert (reads["load"], reads["open"]) == (1, 1)
     assert {PAIR, PAIR.reverse} <= reads.keys()
     assert set(reads.values()) == {1}
-    assert [found.to_json() for found in outcome.recommendations] == [
+    assert [recommendation.to_json() for recommendation in outcome.recommendations] == [
         recommend(longer, pair).to_json() for pair in (PAIR, PAIR.reverse)
     ]
 
 
 def test_tune_answers_with_what_it_has_stored(workspace: Workspace) -> None:
     outcome = tune(workspace, PAIR)
-    assert [found.pair for found in outcome.recommendations] == [PAIR, PAIR.reverse]
+    assert [recommendation.pair for recommendation in outcome.recommendations] == [PAIR, PAIR.reverse]
     with workspace.open_store(create=False) as store:
-        for found in outcome.recommendations:
-            stored = dict(store.recommendation(found.records.study) or {})
+        for recommendation in outcome.recommendations:
+            stored = dict(store.recommendation(recommendation.records.study) or {})
             stored.pop("basis")
             stored["decided_on"]["rule"] = 1  # An earlier version may have stored it, without the rule.
-            assert stored == found.to_json()
+            assert stored == recommendation.to_json()
 
 
 def test_a_new_study_gets_the_rule_and_an_old_one_keeps_its_own(workspace: Workspace) -> None:

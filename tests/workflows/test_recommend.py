@@ -43,8 +43,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def keep(store: Store, name: str, advice: str) -> None:
-    found = {**verdict(next(iter(TOWARDS))).to_json(), "advice": advice, "basis": "b"}
-    store.put_recommendation(name, found)
+    entry = {**verdict(next(iter(TOWARDS))).to_json(), "advice": advice, "basis": "b"}
+    store.put_recommendation(name, entry)
 
 
 def stale_count(store: Store, pairs: Sequence[Pair]) -> int:
@@ -121,22 +121,22 @@ ANSWERS = (
     PairResult(pair=Pair(3, 4), missing="nothing yet", held_back=True),
     PairResult(pair=Pair(4, 3), kept=verdict(next(iter(TOWARDS))).to_json(), stale="of yesterday"),
 )
-ENTRIES = [one.to_json() for one in ANSWERS]
+ENTRIES = [answer.to_json() for answer in ANSWERS]
 
 
 def test_json_and_yaml_say_the_same() -> None:
     listed = json.loads(written(ENTRIES, ListFormat.JSON, single=False))
     assert listed == yaml.safe_load(written(ENTRIES, ListFormat.YAML, single=False))
-    assert [one["verdict"] for one in listed] == [*map(str, TOWARDS), None, "tuned"]
-    assert [one["stale"] for one in listed] == [False] * 5 + [True]
+    assert [entry["verdict"] for entry in listed] == [*map(str, TOWARDS), None, "tuned"]
+    assert [entry["stale"] for entry in listed] == [False] * 5 + [True]
     assert json.loads(written(ENTRIES[:1], ListFormat.JSON, single=True)) == listed[0]
 
 
 def test_a_spreadsheet_gets_the_same_numbers() -> None:
     rows = list(csv.DictReader(io.StringIO(written(ENTRIES, ListFormat.CSV, single=False))))
     assert len(rows) == len(ENTRIES)
-    for row, one in zip(rows, ANSWERS, strict=True):
-        plain = one.payload
+    for row, answer in zip(rows, ANSWERS, strict=True):
+        plain = answer.payload
         if plain is None:
             assert (row["teacher"], row["verdict"], row["way_out"]) == ("3", "", "autokd tune --pair 3,4")
             continue
@@ -144,9 +144,9 @@ def test_a_spreadsheet_gets_the_same_numbers() -> None:
         assert float(row["default_gain_high"]) == plain["default_gain"]["high"]
         assert float(row["single_run_low"]) == plain["single_run"]["low"]
         assert row["answer"] == plain["recommended"]["answer"]
-        told = {name: row[name] for name in ("temperature", "alpha", "transfer_set")}
+        setting = {name: row[name] for name in ("temperature", "alpha", "transfer_set")}
         assert Setting.from_json(
-            {**told, "temperature": float(told["temperature"]), "alpha": float(told["alpha"])}
+            {**setting, "temperature": float(setting["temperature"]), "alpha": float(setting["alpha"])}
         ) == Setting.from_json(plain["setting"])
     assert (rows[-1]["stale"], rows[-1]["why_stale"]) == ("true", "of yesterday")
 

@@ -58,13 +58,13 @@ def test_a_data_frame_has_the_columns_and_numbers_of_the_csv(results: PairResult
 
 
 def test_a_repr_is_one_short_line(workspace: Workspace, results: PairResults) -> None:
-    found = autokd.recommend(Pair(1, 3), study=str(FOLDER / "small.yaml"), home=workspace.home)
-    assert repr(found).startswith("<Recommendation 1->3: tuned, T=0.5 α=0.125 on both, gain +26.2 [")
+    result = autokd.recommend(Pair(1, 3), study=str(FOLDER / "small.yaml"), home=workspace.home)
+    assert repr(result).startswith("<Recommendation 1->3: tuned, T=0.5 α=0.125 on both, gain +26.2 [")
     assert repr(results) == "<12 pairs: 0->1 default, 0->2 tuned, 0->3 tuned and 9 more>"
     assert repr(results[0]) == "<PairResult 0->1 default>"
     federation = autokd.load_federation(str(FOLDER / "small.yaml"), home=workspace.home)
     assert repr(federation) == "<Federation small-f25d0576: 4 participants>"
-    for each in (found, results, results[0], workspace, federation):
+    for each in (result, results, results[0], workspace, federation):
         assert len(repr(each)) < 250
         assert "\n" not in repr(each)
 
@@ -78,9 +78,9 @@ def test_a_workspace_shows_no_password() -> None:
 
 
 def test_a_notebook_shows_tables(workspace: Workspace, results: PairResults) -> None:
-    found = autokd.recommend((1, 3), study=str(FOLDER / "small.yaml"), home=workspace.home)
-    page = found._repr_html_()
-    assert page.count("<tr>") == 1 + len(found.compared)
+    result = autokd.recommend((1, 3), study=str(FOLDER / "small.yaml"), home=workspace.home)
+    page = result._repr_html_()
+    assert page.count("<tr>") == 1 + len(result.compared)
     assert "1-&gt;3" in page
     listed = PairResults((*results, PairResult(pair=Pair(0, 9))))._repr_html_()
     assert listed.count("<tr>") == 13

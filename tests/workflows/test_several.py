@@ -76,8 +76,8 @@ def test_a_group_is_tuned_and_everything_shows_it(home: Path) -> None:
     assert set(table["teacher"].to_pylist()) == {None}
 
     card = distill(workspace, GROUP, home / "student.safetensors", setting=TAUGHT)
-    told = json.loads((home / "student.json").read_text())
-    assert told["pair"] == {"teachers": [0, 2, 3], "student": 1}
+    content = json.loads((home / "student.json").read_text())
+    assert content["pair"] == {"teachers": [0, 2, 3], "student": 1}
     assert "--student 1 --teachers 0,2,3" in card.request.command
     assert "--taught-by 0,1,3" in card.request.command
     again = distill(workspace, GROUP, home / "again.safetensors", setting=replace(TAUGHT))

@@ -35,13 +35,17 @@ def test_an_overview_counts_what_the_store_has(tmp_path: Path) -> None:
     world.work()
     pairs = (FORWARD, BACKWARD)
     seen = [pair_overview(world.records(pair), ANSWER) for pair in pairs]
-    for pair, one in zip(pairs, seen, strict=True):
-        assert sum(one.trials.values()) == len(world.trials(pair))
-        assert one.search_epochs == sum(trial.epochs for trial in world.trials(pair))
-        assert one.confirmation_epochs == 10 * one.runs > 0
-        assert (one.verdict, one.gain, one.answer) == ("tuned", 4.5, "tuned")
-        assert one.advised is not None
-        assert (one.advised.gain, one.advised.confirmed, one.p_beats_default) == (4.5, 3.5, 0.98)
+    for pair, of_pair in zip(pairs, seen, strict=True):
+        assert sum(of_pair.trials.values()) == len(world.trials(pair))
+        assert of_pair.search_epochs == sum(trial.epochs for trial in world.trials(pair))
+        assert of_pair.confirmation_epochs == 10 * of_pair.runs > 0
+        assert (of_pair.verdict, of_pair.gain, of_pair.answer) == ("tuned", 4.5, "tuned")
+        assert of_pair.advised is not None
+        assert (of_pair.advised.gain, of_pair.advised.confirmed, of_pair.p_beats_default) == (
+            4.5,
+            3.5,
+            0.98,
+        )
     whole = Overview(
         federation="f",
         participants=4,
@@ -62,11 +66,11 @@ def test_an_overview_counts_what_the_store_has(tmp_path: Path) -> None:
     assert priced.to_json()["pairs"][0]["examples_spent"]["search"] == prices.spent(world.trials(FORWARD))
     assert priced.cost == whole.cost, "epochs stay beside examples"
     search, confirmation = whole.cost
-    assert confirmation == sum(10 * one.runs for one in seen) / (76 * 10 * 2)
-    assert search == sum(one.search_epochs for one in seen) / (76 * 10 * 2)
+    assert confirmation == sum(10 * of_pair.runs for of_pair in seen) / (76 * 10 * 2)
+    assert search == sum(of_pair.search_epochs for of_pair in seen) / (76 * 10 * 2)
     content = json.loads(json.dumps(whole.to_json()))
     assert content["verdicts"] == {"tuned": 2}
-    assert [one["pair"] for one in content["pairs"]] == [
+    assert [entry["pair"] for entry in content["pairs"]] == [
         {"teacher": 0, "student": 1},
         {"teacher": 1, "student": 0},
     ]
@@ -100,7 +104,7 @@ def test_one_forged_row_hides_one_pair(tmp_path: Path, forged: str, caplog: pyte
         with caplog.at_level(logging.WARNING, "autokd"):
             seen = overview(results, [FORWARD, BACKWARD, Pair(2, 3)], {})
             assert [results.is_readable(pair) for pair in (BACKWARD, Pair(2, 3))] == [True, True]
-    assert [one.pair for one in seen.pairs] == [BACKWARD]
+    assert [of_pair.pair for of_pair in seen.pairs] == [BACKWARD]
     (notice,) = [record.message for record in caplog.records]
     assert notice.startswith(f"pair {FORWARD} is left out: ")
 
@@ -108,9 +112,14 @@ def test_one_forged_row_hides_one_pair(tmp_path: Path, forged: str, caplog: pyte
 def test_a_pair_that_is_not_judged_has_no_verdict(tmp_path: Path) -> None:
     world = World(tmp_path, tiny_plan())
     world.queue.assign("a")
-    one = pair_overview(world.records(FORWARD), None)
-    assert (one.verdict, one.gain, one.answer, one.trials) == (None, None, None, {TrialState.RUNNING: 1})
-    assert one.to_json()["trials"] == {"RUNNING": 1, "COMPLETE": 0, "PRUNED": 0, "FAIL": 0}
+    of_pair = pair_overview(world.records(FORWARD), None)
+    assert (of_pair.verdict, of_pair.gain, of_pair.answer, of_pair.trials) == (
+        None,
+        None,
+        None,
+        {TrialState.RUNNING: 1},
+    )
+    assert of_pair.to_json()["trials"] == {"RUNNING": 1, "COMPLETE": 0, "PRUNED": 0, "FAIL": 0}
 
 
 def test_a_pair_that_failed_has_a_verdict_and_no_gain() -> None:
@@ -121,18 +130,18 @@ def test_a_pair_that_failed_has_a_verdict_and_no_gain() -> None:
         "recommended": {"answer": "as-is", "gain": {"mean": 0.0, "low": 0.0, "high": 0.0}},
         "decided_on": {"default_gain": None, "p_beats_default": None},
     }
-    one = pair_overview(PairRecords(pair=FORWARD, study="s"), failed)
-    assert (one.verdict, one.gain, one.answer) == ("failed", None, "as-is")
-    assert one.advised is not None
-    assert (one.advised.trains, one.advised.confirmed) == (False, 0.0)
+    of_pair = pair_overview(PairRecords(pair=FORWARD, study="s"), failed)
+    assert (of_pair.verdict, of_pair.gain, of_pair.answer) == ("failed", None, "as-is")
+    assert of_pair.advised is not None
+    assert (of_pair.advised.trains, of_pair.advised.confirmed) == (False, 0.0)
 
 
 def test_a_recommendation_of_an_older_version_says_what_it_says() -> None:
     older = {"verdict": "tuned", "gain": {"mean": 4.5}, "recommended": {"answer": "tuned"}}
-    one = pair_overview(PairRecords(pair=FORWARD, study="s"), older)
-    assert (one.verdict, one.gain, one.answer) == ("tuned", 4.5, "tuned")
-    assert one.advised is None
-    assert one.p_beats_default is None
+    of_pair = pair_overview(PairRecords(pair=FORWARD, study="s"), older)
+    assert (of_pair.verdict, of_pair.gain, of_pair.answer) == ("tuned", 4.5, "tuned")
+    assert of_pair.advised is None
+    assert of_pair.p_beats_default is None
 
 
 def driver(**words: object) -> DriverFacts:
@@ -140,10 +149,10 @@ def driver(**words: object) -> DriverFacts:
 
 
 def test_what_is_left_is_told_from_now_and_not_from_when_the_driver_told_it() -> None:
-    one = DriverStatus.of(driver(ended=12, left=30, per_second=2.5, seconds_left=12.0))
-    assert (one.ended, one.left, one.per_second, one.seconds_left) == (12, 30, 2.5, 8.0)
+    status = DriverStatus.of(driver(ended=12, left=30, per_second=2.5, seconds_left=12.0))
+    assert (status.ended, status.left, status.per_second, status.seconds_left) == (12, 30, 2.5, 8.0)
     assert DriverStatus.of(driver(seconds_left=3.0)).seconds_left == 0.0
-    assert one.to_json() == {
+    assert status.to_json() == {
         "owner": "ann@node, process 7",
         "since": "1970-01-02T00:00:00+00:00",
         "alive": True,
@@ -162,9 +171,9 @@ def test_a_driver_that_was_asked_to_stop_says_by_whom() -> None:
 
 
 def test_a_driver_that_has_told_nothing_is_at_work_all_the_same() -> None:
-    one = DriverStatus.of(driver())
-    assert (one.ended, one.left, one.per_second, one.seconds_left) == (None, None, None, None)
-    json.dumps(one.to_json())
+    status = DriverStatus.of(driver())
+    assert (status.ended, status.left, status.per_second, status.seconds_left) == (None, None, None, None)
+    json.dumps(status.to_json())
 
 
 @pytest.mark.parametrize(

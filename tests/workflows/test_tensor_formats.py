@@ -193,8 +193,8 @@ def test_one_trial_pass_serves_all_students_of_an_architecture(
 
     monkeypatch.setattr(workflow, "choose_format", counted)
     pairs = [Pair(teacher, student) for teacher in range(3) for student in range(3) if teacher != student]
-    found = tensor_formats(results, three, pairs, Compute())
-    assert found == {pair: CHANNELS_LAST if pair.student else FORMER_FORMAT for pair in pairs}
+    formats = tensor_formats(results, three, pairs, Compute())
+    assert formats == {pair: CHANNELS_LAST if pair.student else FORMER_FORMAT for pair in pairs}
     assert len(tried) == 2
 
 

@@ -114,11 +114,11 @@ def test_tensorboards_own_reader_shows_the_trials(tmp_path: Path) -> None:
     write(TensorBoardLogger(tmp_path))
     folders = sorted(tmp_path.glob("digits-1a2b3c4d/*/4-to-9/*"))
     assert [folder.name for folder in folders] == ["trial-000", "trial-001", "trial-002"]
-    found = EventAccumulator(str(folders[0])).Reload()
-    events = [(event.step, event.value) for event in found.Scalars("validation_accuracy")]
+    reader = EventAccumulator(str(folders[0])).Reload()
+    events = [(event.step, event.value) for event in reader.Scalars("validation_accuracy")]
     assert events == [(5, 0.25), (10, 0.5)]
-    assert found.Scalars("gain")[0].value == 3.5
-    (text,) = found.Tensors("pair/text_summary")
+    assert reader.Scalars("gain")[0].value == 3.5
+    (text,) = reader.Tensors("pair/text_summary")
     assert b"verdict tuned" in text.tensor_proto.string_val[0]
 
 
