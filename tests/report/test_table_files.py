@@ -6,6 +6,7 @@ import csv
 import json
 from pathlib import Path
 
+import openpyxl
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
@@ -36,7 +37,6 @@ def test_csv_has_all_rows_and_no_formula(tmp_path: Path) -> None:
 
 
 def test_a_workbook_has_rows_and_what_is_known_of_them(tmp_path: Path) -> None:
-    openpyxl = pytest.importorskip("openpyxl", reason="the extra excel is not installed")
     write_table(TABLE, tmp_path / "table.xlsx")
     book = openpyxl.load_workbook(tmp_path / "table.xlsx")
     assert book.sheetnames == ["runs", "about"]

@@ -7,6 +7,7 @@ import shutil
 import struct
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,8 @@ JUDGED = JudgedTrials(
         },
     },
 )
+OTHER = replace(JUDGED, study=STUDY.replace("4->9", "9->4"), pair="9->4", trials=TRIALS[:1])
+"""Another pair of the same batch."""
 
 
 class Recording(TrialLogger):
@@ -105,15 +108,19 @@ def test_a_trial_has_parameters_curve_and_verdict() -> None:
     assert third.tags["reason"] == "loss became nan at step 3"
 
 
-def test_tensorboards_own_reader_shows_the_trials(tmp_path: Path) -> None:
-    pytest.importorskip("tensorboard", reason="the extra tensorboard is not installed")
+def test_tensorboards_own_reader_shows_the_trials_of_a_batch(tmp_path: Path) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     from autokd.workflows.loggers.tensorboard import TensorBoardLogger
 
-    write(TensorBoardLogger(tmp_path))
-    folders = sorted(tmp_path.glob("digits-1a2b3c4d/*/4-to-9/*"))
-    assert [folder.name for folder in folders] == ["trial-000", "trial-001", "trial-002"]
+    write(TensorBoardLogger(tmp_path), JUDGED, OTHER)
+    folders = sorted(tmp_path.glob("digits-1a2b3c4d/*/*/*"))
+    assert [folder.relative_to(folder.parents[1]).as_posix() for folder in folders] == [
+        "4-to-9/trial-000",
+        "4-to-9/trial-001",
+        "4-to-9/trial-002",
+        "9-to-4/trial-000",
+    ]
     reader = EventAccumulator(str(folders[0])).Reload()
     events = [(event.step, event.value) for event in reader.Scalars("validation_accuracy")]
     assert events == [(5, 0.25), (10, 0.5)]
@@ -122,40 +129,43 @@ def test_tensorboards_own_reader_shows_the_trials(tmp_path: Path) -> None:
     assert b"verdict tuned" in text.tensor_proto.string_val[0]
 
 
-def test_mlflows_own_reader_shows_the_trials(tmp_path: Path) -> None:
-    pytest.importorskip("mlflow", reason="the extra mlflow is not installed")
+def test_mlflows_own_reader_shows_the_trials_of_a_batch(tmp_path: Path) -> None:
     from mlflow.tracking import MlflowClient
 
     from autokd.workflows.loggers.mlflow import MlflowLogger
 
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    write(MlflowLogger(uri))
+    write(MlflowLogger(uri), JUDGED, OTHER)
     client = MlflowClient(tracking_uri=uri)
     experiment = client.get_experiment_by_name("autokd")
-    runs = {run.data.tags["trial"]: run for run in client.search_runs([experiment.experiment_id])}
-    assert sorted(runs) == ["0", "1", "2"]
-    assert runs["1"].data.params["temperature"] == "4.0"
-    assert runs["1"].data.tags["verdict"] == "tuned"
-    assert [run.info.status for _, run in sorted(runs.items())] == ["FINISHED", "FINISHED", "FAILED"]
-    curve = client.get_metric_history(runs["0"].info.run_id, "validation_accuracy")
+    assert experiment is not None
+    runs = {run.info.run_name: run for run in client.search_runs([experiment.experiment_id])}
+    assert sorted(runs) == ["4->9 trial 0", "4->9 trial 1", "4->9 trial 2", "9->4 trial 0"]
+    assert runs["4->9 trial 1"].data.params["temperature"] == "4.0"
+    assert runs["4->9 trial 1"].data.tags["verdict"] == "tuned"
+    ends = [run.info.status for _, run in sorted(runs.items())]
+    assert ends == ["FINISHED", "FINISHED", "FAILED", "FINISHED"]
+    curve = client.get_metric_history(runs["4->9 trial 0"].info.run_id, "validation_accuracy")
     assert [(metric.step, metric.value) for metric in curve] == [(5, 0.25), (10, 0.5)]
 
 
 def test_wandbs_offline_folder_is_parsed_by_its_library(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("wandb", reason="the extra wandb is not installed")
-    from wandb.proto.wandb_internal_pb2 import Record
+    import wandb
+    from wandb.proto import wandb_internal_pb2
 
     from autokd.workflows.loggers.wandb import WandbLogger
 
     monkeypatch.setenv("WANDB_MODE", "online")
-    write(WandbLogger(tmp_path))
+    write(WandbLogger(tmp_path), replace(JUDGED, trials=TRIALS[1:]))
+    wandb.teardown()  # As at the end of a process: before that, W&B may still have to write to its files.
+    parse = wandb_internal_pb2.Record.FromString  # type: ignore[attr-defined]
     files = sorted(tmp_path.glob("wandb/offline-run-*/*.wandb"))
-    assert len(files) == len(TRIALS)
-    runs = [[Record.FromString(data) for data in records_of(file.read_bytes())] for file in files]
+    assert len(files) == 2
+    runs = [[parse(data) for data in records_of(file.read_bytes())] for file in files]
     names = [record.run.display_name for run in runs for record in run if record.HasField("run")]
-    assert sorted(set(names)) == ["4->9 trial 0", "4->9 trial 1", "4->9 trial 2"]
+    assert sorted(set(names)) == ["4->9 trial 1", "4->9 trial 2"]
     seen = "".join(str(record) for run in runs for record in run)
     for part in ("validation_accuracy", "temperature", "tuned", "learn from 4"):
         assert part in seen
@@ -176,11 +186,12 @@ def records_of(content: bytes) -> Iterator[bytes]:
             record = b""
 
 
-def write(logger: Callbacks) -> None:
+def write(logger: Callbacks, *pairs: JudgedTrials) -> None:
     with pytest.MonkeyPatch.context() as patch:
         # Own warnings of these libraries, e.g. of deprecated parts of others, are theirs.
         patch.setattr("warnings.warn", lambda *args, **kwargs: None)
-        logger.on_verdict(JUDGED)
+        for judged in pairs:
+            logger.on_verdict(judged)
         logger.on_end()
         assert not logger._failed  # type: ignore[attr-defined]
 
