@@ -7,8 +7,7 @@ What is kept is decoded by the functions that decode a study by itself.
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, Final, final
@@ -23,7 +22,7 @@ from autokd.core.verdict_basis import VerdictBasis
 from autokd.errors import StoreError, StoreUnreachable
 from autokd.store import optuna_mapping
 from autokd.store.db_errors import validated
-from autokd.store.own_tables import OwnTables, payload_of, run_record
+from autokd.store.own_tables import OwnTables, grouped, payload_of
 from autokd.store.retrying import OutageRetry
 from autokd.store.stored_logits import ReadLogits
 from autokd.store.trials import BASES
@@ -99,7 +98,7 @@ class ManyStudies:
             bases = self._attributes(connection, "study_system_attributes", numbers, key=BASES)
             trials = self._trials(connection, numbers)
             parts = {name: self._parts(connection, name, numbers) for name in _TRIALS}
-        runs, recommendations = self._own.rows_of_runs(names), self._own.texts_of_recommendations(names)
+        runs, recommendations = self._own.runs_of(names), self._own.texts_of_recommendations(names)
         records = {}
         for name, number in studies.items():
             try:
@@ -108,7 +107,7 @@ class ManyStudies:
                     text = recommendations.get(name)
                     records[name] = StudyRecords(
                         trials=tuple(optuna_mapping.record(name, trial) for trial in frozen),
-                        runs=tuple(run_record(row, self._read_logits) for row in runs[name]),
+                        runs=tuple(run.record(self._read_logits) for run in runs[name]),
                         attributes=_decoded(attributes[number]),
                         bases=tuple(map(VerdictBasis.from_json, _decoded(bases[number]).get(BASES, ()))),
                         recommendation=None if text is None else payload_of(text),
@@ -122,12 +121,12 @@ class ManyStudies:
     ) -> _Rows:
         table = self._tables[name].c
         query = select(table.study_id, table.key, table.value_json).where(table.study_id.in_(studies))
-        return _grouped(connection.execute(query if key is None else query.where(table.key == key)))
+        return grouped(connection.execute(query if key is None else query.where(table.key == key)))
 
     def _trials(self, connection: Connection, studies: Sequence[int]) -> _Rows:
         table = self._tables["trials"].c
         query = select(table.study_id, table.trial_id, table.number, table.state)
-        return _grouped(connection.execute(query.where(table.study_id.in_(studies)).order_by(table.number)))
+        return grouped(connection.execute(query.where(table.study_id.in_(studies)).order_by(table.number)))
 
     def _parts(self, connection: Connection, name: str, studies: Sequence[int]) -> _Rows:
         """Return the rows of one table by trial; it is read after the trials, which may be at work."""
@@ -139,15 +138,7 @@ class ManyStudies:
         ]
         query = select(table.c.trial_id, *columns)
         query = query.join(trials, trials.c.trial_id == table.c.trial_id)
-        return _grouped(connection.execute(query.where(trials.c.study_id.in_(studies))))
-
-
-def _grouped(rows: Iterable[Row[Any]]) -> _Rows:
-    """Return rows by their first value."""
-    grouped: defaultdict[int, list[Row[Any]]] = defaultdict(list)
-    for row in rows:
-        grouped[row[0]].append(row)
-    return grouped
+        return grouped(connection.execute(query.where(trials.c.study_id.in_(studies))))
 
 
 def _decoded(rows: Sequence[Row[Any]]) -> dict[str, Any]:

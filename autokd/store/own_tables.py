@@ -6,10 +6,11 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
-from typing import Final, final
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from typing import Any, Final, final
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, Result, Row, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -22,7 +23,7 @@ from autokd.core.records import (
     RunState,
     Stage,
 )
-from autokd.core.setting import Split
+from autokd.core.setting import Setting, Split
 from autokd.core.tensor_format import TensorFormat
 from autokd.errors import DuplicateRun
 from autokd.store.encoding import (
@@ -35,6 +36,7 @@ from autokd.store.encoding import (
 )
 from autokd.store.stored_logits import ReadLogits, StoredLogits
 from autokd.store.tables import (
+    SETTING_COLUMNS,
     FederationRow,
     ParticipantCorrectRow,
     ParticipantRow,
@@ -85,9 +87,7 @@ class OwnTables:
         self._counts.pop(study, None)
 
     def runs(self, study: str, read_logits: ReadLogits) -> tuple[RunRecord, ...]:
-        with Session(self._engine) as session:
-            rows = session.scalars(select(RunRow).where(RunRow.study == study).order_by(RunRow.id))
-            return tuple(run_record(row, read_logits) for row in rows)
+        return tuple(run.record(read_logits) for run in self.runs_of([study])[study])
 
     def logits(self, run: int, split: Split) -> Logits | None:
         """Return the logits of the run of that number in the table; None if there are none."""
@@ -112,13 +112,22 @@ class OwnTables:
             row = session.get(RecommendationRow, study)
             return None if row is None else payload_of(row.payload)
 
-    def rows_of_runs(self, studies: Sequence[str]) -> Mapping[str, Sequence[RunRow]]:
-        """Return the rows of the runs of many studies, in the order in which they were added."""
-        rows: defaultdict[str, list[RunRow]] = defaultdict(list)
-        with Session(self._engine) as session:
-            for row in session.scalars(select(RunRow).where(RunRow.study.in_(studies)).order_by(RunRow.id)):
-                rows[row.study].append(row)
-        return rows
+    def runs_of(self, studies: Sequence[str]) -> Mapping[str, Sequence[StoredRun]]:
+        """Return the runs of many studies, in the order in which they were added."""
+        table, correct, curves = (kind.__table__.c for kind in (RunRow, RunCorrectRow, RunCurveRow))
+        names = table.study.in_(studies)
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(*table).where(names).order_by(table.id)).all()
+            query = select(correct.run_id, correct.split, correct.examples, correct.bits).join(
+                RunRow, table.id == correct.run_id
+            )
+            right = grouped(connection.execute(query.where(names)))
+            query = select(*curves).join(RunRow, table.id == curves.run_id)
+            rungs = {row.run_id: row.rungs for row in connection.execute(query.where(names))}
+        runs: defaultdict[str, list[StoredRun]] = defaultdict(list)
+        for row in rows:
+            runs[row.study].append(StoredRun(row, right[row.id], rungs.get(row.id)))
+        return runs
 
     def texts_of_recommendations(self, studies: Sequence[str]) -> Mapping[str, str]:
         """Return the recommendations of many studies as they are stored."""
@@ -152,6 +161,14 @@ class OwnTables:
             return tuple(session.scalars(select(FederationRow.name).order_by(FederationRow.id)))
 
 
+def grouped(result: Result[Any]) -> Mapping[int, Sequence[Row[Any]]]:
+    """Return rows by their first value; a value without rows has an empty sequence."""
+    groups: defaultdict[int, list[Row[Any]]] = defaultdict(list)
+    for row in result.all():
+        groups[row[0]].append(row)
+    return groups
+
+
 def payload_of(text: str) -> Mapping[str, object]:
     """Return a stored recommendation.
 
@@ -181,7 +198,9 @@ def _run_identity(study: str, run: RunRecord) -> str:
 _SAME: Final = [
     field.name for field in fields(RunRecord) if field.name not in {"correct", "curve", "reason", "logits"}
 ]
-"""Fields that a row has as the record has them."""
+"""Fields that `RunRow` has as the record has them."""
+_PLAIN: Final = [name for name in _SAME if name not in {"setting", "tensor_format"}]
+"""Those that are one column each."""
 
 
 def _run_row(study: str, run: RunRecord) -> RunRow:
@@ -200,15 +219,36 @@ def _run_row(study: str, run: RunRecord) -> RunRow:
     )
 
 
-def run_record(row: RunRow, read_logits: ReadLogits) -> RunRecord:
-    """Return the record of a stored run."""
-    return RunRecord(
-        reason=row.reason,
-        correct=RunCorrectRow.unpack(row.correct),
-        curve=() if row.curve is None else unpack_curve(row.curve.rungs),
-        logits=StoredLogits(row.id, read_logits) if row.stage is Stage.CONFIRMATION else {},
-        **{name: getattr(row, name) for name in _SAME},
-    )
+@dataclass(frozen=True, slots=True)
+class StoredRun:
+    """A run as its tables have it: plain rows, since objects take SQLAlchemy longer to make than to read."""
+
+    row: Row[Any]
+    correct: Sequence[Row[Any]]
+    curve: str | None
+
+    def record(self, read_logits: ReadLogits) -> RunRecord:
+        """Return the record.
+
+        Raises:
+            ValueError: If autokd did not write it; and TypeError.
+        """
+        row = self.row
+        return RunRecord(
+            setting=_setting(*(getattr(row, column) for column in SETTING_COLUMNS)),
+            tensor_format=TensorFormat(row.memory_format, row.precision),
+            reason=row.reason,
+            correct=RunCorrectRow.unpack(self.correct),
+            curve=() if self.curve is None else unpack_curve(self.curve),
+            logits=StoredLogits(row.id, read_logits) if row.stage is Stage.CONFIRMATION else {},
+            **{name: getattr(row, name) for name in _PLAIN},
+        )
+
+
+@lru_cache(maxsize=4096)
+def _setting(*columns: Any) -> Setting:
+    """Return a setting; the runs of many pairs have the same ones."""
+    return Setting(*columns)
 
 
 def _federation_row(facts: FederationFacts) -> FederationRow:

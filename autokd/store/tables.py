@@ -10,7 +10,7 @@ import enum
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final, Self
 
-from sqlalchemy import Enum, ForeignKey, LargeBinary, MetaData, String, Text, UniqueConstraint
+from sqlalchemy import Enum, ForeignKey, LargeBinary, MetaData, Row, String, Text, UniqueConstraint
 from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import DeclarativeBase, Mapped, composite, mapped_column, relationship
 from sqlalchemy.types import Double, TypeDecorator, TypeEngine
@@ -83,7 +83,7 @@ class _Correct(Base):
         return [cls(split=split, examples=len(each), bits=pack_bits(each)) for split, each in correct.items()]
 
     @staticmethod
-    def unpack(rows: Sequence[_Correct]) -> dict[Split, Correctness]:
+    def unpack(rows: Sequence[_Correct | Row[Any]]) -> dict[Split, Correctness]:
         """Return the inverse of `pack`."""
         return {row.split: unpack_bits(row.bits, row.examples) for row in rows}
 
@@ -134,6 +134,13 @@ class ParticipantCorrectRow(_Correct):
     participant_id: Mapped[int] = mapped_column(ForeignKey(ParticipantRow.id), primary_key=True)
 
 
+SETTING_COLUMNS: Final = (
+    *("temperature", "alpha", "transfer_set", "method", "learning_rate", "budget", "batch_norm"),
+    *("label_prior", "schedule", "teachers"),
+)
+"""Columns of `RunRow` in the order of the fields of `Setting`."""
+
+
 class RunRow(Base):
     """One run outside the search that has ended.
 
@@ -158,10 +165,7 @@ class RunRow(Base):
     label_prior: Mapped[LabelPrior] = mapped_column(server_default="none")
     schedule: Mapped[Schedule | None]
     teachers: Mapped[tuple[int, ...] | None]
-    setting: Mapped[Setting] = composite(
-        *("temperature", "alpha", "transfer_set", "method", "learning_rate", "budget", "batch_norm"),
-        *("label_prior", "schedule", "teachers"),
-    )
+    setting: Mapped[Setting] = composite(*SETTING_COLUMNS)
     seed: Mapped[int]
     memory_format: Mapped[str] = mapped_column(String(16), server_default="contiguous")
     precision: Mapped[str] = mapped_column(String(16), server_default="float32")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import cache
 from typing import Final
 
 from alembic import command
@@ -23,7 +24,7 @@ def upgrade(engine: Engine) -> None:
     Raises:
         StoreError: If the database was written by a newer autokd.
     """
-    config, scripts = _scripts()
+    scripts = _scripts()
     with engine.connect() as connection:
         current = current_version(connection)
     if current == scripts.get_current_head():
@@ -35,14 +36,14 @@ def upgrade(engine: Engine) -> None:
         )
     logging.getLogger("alembic").setLevel(logging.WARNING)
     with engine.begin() as connection:
+        config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
 
 def newest_version() -> str | None:
     """Return the version of the tables that this code knows."""
-    _, scripts = _scripts()
-    return scripts.get_current_head()
+    return _scripts().get_current_head()
 
 
 def current_version(connection: Connection) -> str | None:
@@ -51,7 +52,13 @@ def current_version(connection: Connection) -> str | None:
     return context.get_current_revision()
 
 
-def _scripts() -> tuple[Config, ScriptDirectory]:
+@cache
+def _scripts() -> ScriptDirectory:
+    """Return the steps from version to version; finding them imports each."""
+    return ScriptDirectory.from_config(_config())
+
+
+def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", "autokd.store:migrations")
-    return config, ScriptDirectory.from_config(config)
+    return config
