@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
@@ -26,8 +27,11 @@ def init(
     text = (files("autokd") / "cli" / "own.yaml").read_text(encoding="utf-8")
     try:
         # Mode `x` fails if the file exists: nothing is ever replaced.
-        with file.open("x", encoding="utf-8") as opened:
+        with file.open("x", encoding="utf-8") as opened, ExitStack() as if_it_fails:
+            if_it_fails.callback(file.unlink)
             opened.write(text)
+            opened.flush()
+            if_it_fails.pop_all()
     except FileExistsError:
         raise InputError(f"{file}: is there already; name another file") from None
     except OSError as error:

@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
@@ -76,9 +77,12 @@ def _workbook(table: pa.Table, path: Path) -> None:
         csv_row({"name": name, "value": json.dumps(value)[:_LONGEST_CELL]})
         for name, value in _metadata(table).items()
     ]
-    with path.open("wb") as file, pd.ExcelWriter(file, engine="openpyxl") as book:
+    # In memory first: on a full disk, the archive would fail once more when it is closed.
+    content = BytesIO()
+    with pd.ExcelWriter(content, engine="openpyxl") as book:
         rows.to_excel(book, sheet_name="runs", index=False)
         pd.DataFrame(about, columns=["name", "value"]).to_excel(book, sheet_name="about", index=False)
+    path.write_bytes(content.getbuffer())
 
 
 _LONGEST_CELL: Final = 32_767

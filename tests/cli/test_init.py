@@ -11,6 +11,7 @@ import yaml
 from autokd.config.external import ExternalFederation, HeldOutSplits, SharedSplits
 from autokd.config.yaml_files import read_study_config
 from tests.cli.conftest import Command
+from tests.core.test_atomic_write import files_end_at
 
 
 def test_a_recipe_is_written_that_can_be_read(here: Command) -> None:
@@ -79,3 +80,11 @@ def test_a_name_that_cannot_be(here: Command, name: str, words: str) -> None:
     assert refused.code == 2
     assert words in refused.err
     assert list(Path().iterdir()) == []
+
+
+def test_a_full_disk_leaves_no_half_recipe(here: Command) -> None:
+    with files_end_at(100):
+        said = here("init")
+    assert (said.code, said.err.count("\n")) == (2, 1)
+    assert "mine.yaml: cannot be written: File too large" in said.err
+    assert here("init").code == 0

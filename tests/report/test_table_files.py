@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from pyarrow import parquet
 
 from autokd.errors import InputError
 from autokd.report.table_files import _WRITERS, check_ending, write_table
+from tests.core.test_atomic_write import files_end_at
 
 ROWS = [
     {"student": 9, "method": "plain", "accuracy": 0.5, "epoch": 3},
@@ -73,3 +75,16 @@ def test_a_file_that_is_there_stays_if_writing_fails(tmp_path: Path, monkeypatch
     with pytest.raises(InputError, match="No space left"):
         write_table(TABLE, tmp_path / "table.csv")
     assert (tmp_path / "table.csv").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["table.csv", "table.parquet", "table.xlsx"])
+def test_a_full_disk_is_one_error_and_leaves_the_old_file(tmp_path: Path, name: str) -> None:
+    if name.endswith("xlsx"):
+        pytest.importorskip("openpyxl", reason="the extra excel is not installed")
+    (tmp_path / name).write_text("mine")
+    # Compressed, these rows still take more than the disk has.
+    digits = [hashlib.sha256(bytes([number])).hexdigest() for number in range(200)]
+    with files_end_at(4000), pytest.raises(InputError, match="cannot be written"):
+        write_table(pa.table({"digits": digits}), tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == "mine"
